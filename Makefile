@@ -1,0 +1,52 @@
+.PHONY: demo test check mcp-config install bench lint test-clis build tools fmt
+
+BINARY := target/release/maestro-mcp
+CARGO ?= cargo
+
+## The main job: consult on a real failing program, through the real server over stdio.
+demo: build
+	$(BINARY) demo
+
+## Every test. Needs Rust, python3 and git; nothing else is installed for it.
+test:
+	@command -v python3 >/dev/null || { echo "make test needs python3 for the failing program of the demo"; exit 1; }
+	$(CARGO) build --locked --bins --examples
+	$(CARGO) test --locked
+
+build:
+	$(CARGO) build --locked --release
+
+## What is installed and logged in, and which configuration is in force.
+check: build
+	$(BINARY) check
+
+## The entry for .mcp.json.
+mcp-config: build
+	@$(BINARY) mcp-config
+
+## Puts the binary where cargo puts binaries, and registers it with Claude Code.
+install:
+	$(CARGO) install --locked --path .
+	"$${CARGO_HOME:-$$HOME/.cargo}/bin/maestro-mcp" install
+
+## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
+bench:
+	$(CARGO) build --locked --release --bins --examples
+	$(CARGO) bench --locked --bench parts
+	$(CARGO) bench --locked --bench whole
+
+## Formatting, lints, licences and sources. Needs no network once `make tools` has run.
+lint: 
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	./tests/lint/deny.sh
+
+## The lint tools, once per machine.
+tools:
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+
+## The real codex, gemini and claude against a fake model service: every check.
+## They are installed once per machine into a cache outside the checkout (about 900 MB).
+test-clis: build
+	python3 tests/clis/run.py $(TEST_CLIS)

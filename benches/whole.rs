@@ -1,0 +1,310 @@
+//! Whole processes: Maestro against a bare server, and a consult against the bare CLI, in one run.
+//!
+//! Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
+//! machine, ratios less so.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing
+)]
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+struct Server {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    next_id: u64,
+}
+
+impl Server {
+    fn start(program: &Path, environment: &[(&str, String)]) -> Self {
+        let mut child = Command::new(program)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", std::env::temp_dir())
+            .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, input, output: BufReader::new(output), next_id: 1 }
+    }
+
+    fn begin(&mut self, method: &str, params: &Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let line =
+            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string() + "\n";
+        self.input.write_all(line.as_bytes()).unwrap();
+        id
+    }
+
+    fn read(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn request(&mut self, method: &str, params: &Value) -> Value {
+        let id = self.begin(method, params);
+        loop {
+            let message = self.read();
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    fn hello(&mut self) {
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "bench", "version": "1" } });
+        self.request("initialize", &params);
+    }
+
+    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+        self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))
+    }
+
+    fn resident_kilobytes(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Milliseconds from the start of the process to its first reply.
+fn start_up(program: &Path) -> f64 {
+    median(
+        (0..40)
+            .map(|_| {
+                let started = Instant::now();
+                Server::start(program, &[]).hello();
+                milliseconds(started.elapsed())
+            })
+            .collect(),
+    )
+}
+
+fn memory(program: &Path) -> f64 {
+    let mut server = Server::start(program, &[]);
+    server.hello();
+    server.request("tools/list", &json!({}));
+    server.resident_kilobytes() / 1_024.0
+}
+
+/// Microseconds of a call.
+fn call_time(program: &Path, tool: &str, arguments: &Value) -> f64 {
+    let mut server = Server::start(program, &[]);
+    server.hello();
+    let samples = (0..4_000)
+        .map(|_| {
+            let started = Instant::now();
+            server.call(tool, arguments);
+            milliseconds(started.elapsed()) * 1e3
+        })
+        .skip(500)
+        .collect();
+    median(samples)
+}
+
+fn script(prompt: usize, answer: usize) -> String {
+    let order = json!({ "text": "0123456789abcde\n", "repeat": answer.div_ceil(16) });
+    format!("{}@@fake {order}@@", "0123456789abcde\n".repeat(prompt / 16))
+}
+
+fn bare(fake: &Path, prompt: &str) -> f64 {
+    let started = Instant::now();
+    let mut child = Command::new(fake).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(prompt.as_bytes()).unwrap();
+    let mut answer = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    child.wait().unwrap();
+    milliseconds(started.elapsed())
+}
+
+/// Milliseconds that a consult takes beyond the bare CLI, both measured in turn.
+fn consult_overhead(maestro: &Path, fake: &Path, prompt: usize, answer: usize) -> (f64, f64) {
+    let mut server =
+        Server::start(maestro, &[("MAESTRO_CLAUDE_CMD", format!("{} --as claude", fake.display()))]);
+    server.hello();
+    let prompt = script(prompt, answer);
+    let arguments = json!({ "prompt": prompt, "provider": "claude" });
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for round in 0..33 {
+        let started = Instant::now();
+        let reply = server.call("maestro_consult", &arguments);
+        let took = milliseconds(started.elapsed());
+        assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
+        let alone = bare(fake, &prompt);
+        // The first consult compiles the masking rules and starts the guardian.
+        if round >= 3 {
+            with.push(took);
+            without.push(alone);
+        }
+    }
+    (median(with), median(without))
+}
+
+fn first_consult(maestro: &Path, fake: &Path) -> f64 {
+    let samples = (0..9)
+        .map(|_| {
+            let mut server =
+                Server::start(maestro, &[("MAESTRO_CLAUDE_CMD", format!("{} --as claude", fake.display()))]);
+            server.hello();
+            let started = Instant::now();
+            server.call("maestro_consult", &json!({ "prompt": script(60_000, 1_000), "provider": "claude" }));
+            milliseconds(started.elapsed())
+        })
+        .collect();
+    median(samples)
+}
+
+/// Seconds for 32 consults of a second each, and the 99th percentile (milliseconds) of other calls.
+fn burst(maestro: &Path, fake: &Path) -> (f64, f64) {
+    let mut server = Server::start(
+        maestro,
+        &[
+            ("MAESTRO_CLAUDE_CMD", format!("{} --as claude", fake.display())),
+            ("MAESTRO_MAX_PARALLEL", "32".to_owned()),
+        ],
+    );
+    server.hello();
+    server.call("maestro_consult", &json!({ "prompt": "warm", "provider": "claude" }));
+    let order = json!({ "sleep": 1 });
+    let consult = json!({ "name": "maestro_consult", "arguments": { "prompt": format!("@@fake {order}@@"), "provider": "claude" } });
+    let started = Instant::now();
+    let consults: Vec<u64> = (0..32).map(|_| server.begin("tools/call", &consult)).collect();
+    let mut left = consults.len();
+    let mut others = Vec::new();
+    let mut finished = started.elapsed();
+    while left > 0 {
+        let asked = Instant::now();
+        let id = server.begin("tools/call", &json!({ "name": "maestro_list_providers", "arguments": {} }));
+        loop {
+            let message = server.read();
+            if message["id"] == id {
+                others.push(milliseconds(asked.elapsed()));
+                break;
+            }
+            if message["id"].as_u64().is_some_and(|done| consults.contains(&done)) {
+                left -= 1;
+                finished = started.elapsed();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    others.sort_by(f64::total_cmp);
+    (finished.as_secs_f64(), others[others.len() * 99 / 100])
+}
+
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{cores} x {model}")
+}
+
+fn main() {
+    let directory = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
+    let examples = directory.parent().unwrap().join("examples");
+    let (maestro, floor, fake) = (directory.as_path(), examples.join("floor"), examples.join("fake-cli"));
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut ratio = |what: &str, unit: &str, ours: f64, theirs: f64, aim: &str| {
+        rows.push([
+            what.to_owned(),
+            format!("{ours:.2} {unit}"),
+            format!("{theirs:.2} {unit}, x{:.2}", ours / theirs),
+            aim.to_owned(),
+        ]);
+        println!("{what}: {ours:.2} {unit}, floor {theirs:.2} {unit}, x{:.2} (aim {aim})", ours / theirs);
+    };
+    ratio("start to first reply", "ms", start_up(maestro), start_up(&floor), "x2");
+    ratio("resident memory after tools/list", "MB", memory(maestro), memory(&floor), "x3");
+    let echo = call_time(&floor, "echo", &json!({ "text": "hi" }));
+    ratio(
+        "maestro_list_providers",
+        "us",
+        call_time(maestro, "maestro_list_providers", &json!({})),
+        echo,
+        "x1.5",
+    );
+    for (what, prompt, answer, aim) in [
+        ("60 KB prompt", 60_000, 1_000, "3 ms"),
+        ("60 KB answer", 1_000, 60_000, "3 ms"),
+        ("1 MB prompt", 1_000_000, 1_000, "15 ms"),
+        ("1 MB answer", 1_000, 1_000_000, "15 ms"),
+    ] {
+        let (with, without) = consult_overhead(maestro, &fake, prompt, answer);
+        rows.push([
+            format!("consult, {what}"),
+            format!("{with:.2} ms"),
+            format!("bare {without:.2} ms, +{:.2} ms", with - without),
+            format!("+{aim}"),
+        ]);
+        println!(
+            "consult, {what}: {with:.2} ms, bare CLI {without:.2} ms, over it {:.2} ms (aim {aim})",
+            with - without
+        );
+    }
+    let first = first_consult(maestro, &fake);
+    rows.push([
+        "first consult of a server, 60 KB".to_owned(),
+        format!("{first:.2} ms"),
+        String::new(),
+        String::new(),
+    ]);
+    println!("first consult of a server, 60 KB: {first:.2} ms");
+    let (seconds, p99) = burst(maestro, &fake);
+    rows.push([
+        "32 one-second consults at once".to_owned(),
+        format!("{seconds:.3} s"),
+        String::new(),
+        "1.5 s".to_owned(),
+    ]);
+    rows.push([
+        "other calls meanwhile, p99".to_owned(),
+        format!("{p99:.2} ms"),
+        String::new(),
+        "5 ms".to_owned(),
+    ]);
+    println!("32 one-second consults: {seconds:.3} s (aim 1.5 s), p99 of other calls {p99:.2} ms (aim 5 ms)");
+
+    let mut table = format!(
+        "# Benchmarks\n\nMade by `make bench` on {}. The floor is `examples/floor.rs`, a bare rmcp server; the bare CLI is `tests/bin/fake_cli.rs` started by hand. Medians; nothing here is asserted by a test.\n\n| what | Maestro | against | aim |\n|--|--|--|--|\n",
+        machine()
+    );
+    for [what, ours, against, aim] in rows {
+        let _ = writeln!(table, "| {what} | {ours} | {against} | {aim} |");
+    }
+    std::fs::write("docs/benchmarks.md", table).unwrap();
+}

@@ -1,0 +1,71 @@
+//! The command line: `maestro-mcp` serves, its sub-commands help a person.
+
+mod arguments;
+mod check;
+mod consult;
+mod demo;
+pub mod install;
+mod logging;
+mod slash_commands;
+mod terminal;
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::environment::Environment;
+use crate::host::guardian::{self, GuardianCommand};
+use crate::host::process::Supervisor;
+use arguments::{Arguments, Command};
+
+/// How long the removal of the last calls' directories may hold up the end.
+const LAST_WORK: Duration = Duration::from_millis(20);
+
+/// What `maestro-mcp` does, from its arguments to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    // The guardian outlives the server and must stay small: it needs nothing of what follows.
+    if words.get(1).map(|word| word.as_os_str()) == Some(OsStr::new(guardian::GUARDIAN_ARGUMENT)) {
+        guardian::guard_main(std::io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
+    // A client starts the server without arguments and waits for it: nothing is parsed then.
+    let command = if words.len() <= 1 {
+        Command::Serve
+    } else {
+        Arguments::parse_from(words).command.unwrap_or(Command::Serve)
+    };
+    run(command)
+}
+
+fn run(command: Command) -> ExitCode {
+    let environment = Environment::capture();
+    logging::start(&environment);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
+    };
+    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let outcome = runtime.block_on(async {
+        let session =
+            Session::new(environment, &directory, Supervisor::new(GuardianCommand::own_binary().ok()));
+        match command {
+            Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
+            Command::Check(options) => check::run(session, &options).await,
+            Command::McpConfig => slash_commands::mcp_config(),
+            Command::Install(options) => slash_commands::install(&session, &options),
+            Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
+            Command::Consult(options) => consult::run(session, options).await,
+            Command::Demo(options) => demo::run(session, options).await,
+        }
+    });
+    // A thread that still reads a file must not hold up the end.
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome.unwrap_or_else(|error| terminal::fail(&error))
+}

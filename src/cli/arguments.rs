@@ -1,0 +1,113 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::domain::stage::{Role, SchemaName, Stage};
+
+/// An MCP server that lets Claude Code consult other LLM command lines.
+///
+/// Without a sub-command it serves MCP on standard input and output.
+#[derive(Parser)]
+#[command(
+    name = "maestro-mcp",
+    version,
+    after_help = "Example:\n  maestro-mcp install     # register it with Claude Code, then restart Claude Code"
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Serve MCP on standard input and output (the default)
+    #[command(after_help = "Example:\n  maestro-mcp serve < requests.jsonl")]
+    Serve,
+    /// Show what is installed and logged in, and which configuration is in force
+    #[command(after_help = "Example:\n  maestro-mcp check --json | jq .providers")]
+    Check(CheckOptions),
+    /// Print the entry for .mcp.json
+    #[command(after_help = "Example:\n  maestro-mcp mcp-config > .mcp.json")]
+    McpConfig,
+    /// Register with Claude Code and place the slash commands
+    #[command(after_help = "Example:\n  maestro-mcp install --project     # for this project only")]
+    Install(InstallOptions),
+    /// Take the registration and the slash commands out again
+    #[command(after_help = "Example:\n  maestro-mcp uninstall")]
+    Uninstall(InstallOptions),
+    /// Ask one question from the terminal
+    #[command(
+        after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
+    )]
+    Consult(ConsultOptions),
+    /// Consult on a broken program, through the real server
+    #[command(after_help = "Example:\n  maestro-mcp demo --provider understudy")]
+    Demo(DemoOptions),
+}
+
+#[derive(Args)]
+pub(super) struct CheckOptions {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct InstallOptions {
+    /// Write .mcp.json and .claude/commands of this project instead of the user's own
+    #[arg(long)]
+    pub(super) project: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ConsultOptions {
+    /// Who is asked; the first installed one where nobody is named
+    #[arg(long, short)]
+    pub(super) provider: Option<String>,
+    /// A model of that provider
+    #[arg(long, short)]
+    pub(super) model: Option<String>,
+    /// A file or a pattern to send along; can be repeated
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) file: Vec<String>,
+    /// An error text to send along, `-` for standard input; can be repeated
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) error: Vec<String>,
+    /// A persona to take
+    #[arg(long, value_parser = named::<Role>)]
+    pub(super) role: Option<Role>,
+    /// The stage whose limits apply to what is sent
+    #[arg(long, value_parser = named::<Stage>)]
+    pub(super) stage: Option<Stage>,
+    /// Ask for JSON of a schema, for example `stage1_output`
+    #[arg(long, value_parser = named::<SchemaName>)]
+    pub(super) schema: Option<SchemaName>,
+    /// Seconds, where not the provider's own timeout
+    #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) timeout: Option<u64>,
+    /// Print the whole result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The question; `-` reads it from standard input
+    pub(super) question: String,
+}
+
+#[derive(Args)]
+pub(super) struct DemoOptions {
+    /// Who is asked; the installed CLIs where nobody is named, else the understudy
+    #[arg(long, short)]
+    pub(super) provider: Vec<String>,
+    /// A directory with a failing program of your own; a small broken one is used otherwise
+    #[arg(long, value_name = "DIR", requires = "command")]
+    pub(super) dir: Option<PathBuf>,
+    /// The command that fails in that directory, as shell words
+    #[arg(long, value_name = "COMMAND", requires = "dir")]
+    pub(super) command: Option<String>,
+}
+
+/// A value by the name that the tools use for it.
+fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::from(name)).map_err(|error| error.to_string())
+}

@@ -1,0 +1,109 @@
+//! `maestro-mcp consult`: one question from a terminal.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::arguments::ConsultOptions;
+use super::terminal::{StatusLine, print};
+use crate::error::Error;
+use crate::flow::consult::{Consulted, Question, ask, prepare};
+use crate::flow::pack::ContextRequest;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+
+pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<ExitCode, Error> {
+    let provider = match &options.provider {
+        Some(name) => name.clone(),
+        None => session
+            .catalogue()
+            .asked_by_default(session.environment(), session.root())
+            .first()
+            .map(|provider| provider.name.clone())
+            .ok_or(Error::NoProvider)?,
+    };
+    let json = options.json;
+    let question = question(options)?;
+    let work = async {
+        let prepared = prepare(&session, question).await?;
+        let (progress, mut said) = Progress::channel();
+        let asked = ask(&session, &provider, &prepared, &progress);
+        tokio::pin!(asked);
+        let mut status = StatusLine::new();
+        let reply = loop {
+            tokio::select! {
+                biased;
+                Some(message) = said.recv() => status.show(&message),
+                reply = &mut asked => break reply,
+            }
+        };
+        status.clear();
+        Ok(reply)
+    };
+    let answered = tokio::select! {
+        answered = work => answered,
+        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
+    };
+    session.supervisor().shutdown().await;
+    show(&answered?, json)
+}
+
+fn question(options: ConsultOptions) -> Result<Question, Error> {
+    let mut stdin = None;
+    let mut read = |text: String| -> Result<String, Error> {
+        if text != "-" {
+            return Ok(text);
+        }
+        if let Some(read) = &stdin {
+            return Ok(String::clone(read));
+        }
+        let mut input = Vec::new();
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut input)
+            .map_err(|error| Error::InvalidArguments(format!("standard input: {error}")))?;
+        let text = String::from_utf8_lossy(&input).into_owned();
+        stdin = Some(text.clone());
+        Ok(text)
+    };
+    Ok(Question {
+        prompt: read(options.question)?,
+        role: options.role,
+        context: ContextRequest {
+            files: options.file,
+            errors: options.error.into_iter().map(&mut read).collect::<Result<_, _>>()?,
+            stage: options.stage,
+            ..ContextRequest::default()
+        },
+        schema: options.schema,
+        model: options.model,
+        timeout: options.timeout.map(Duration::from_secs),
+    })
+}
+
+fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
+    if json {
+        let text = serde_json::to_string_pretty(reply).map_err(|error| Error::Internal(error.to_string()))?;
+        print(&format!("{text}\n"))?;
+        return Ok(if reply.ok { ExitCode::SUCCESS } else { ExitCode::from(4) });
+    }
+    match (&reply.error, reply.code, &reply.hint) {
+        (Some(error), Some(code), Some(hint)) => {
+            super::terminal::complain(&format!("{error} [{code}]\n  {hint}"));
+            Ok(ExitCode::from(4))
+        }
+        _ => {
+            let left_out: Vec<String> = reply
+                .context
+                .iter()
+                .flat_map(|context| context.omitted())
+                .map(|omission| format!("left out: {}: {}", omission.path, omission.reason))
+                .collect();
+            if !left_out.is_empty() {
+                super::terminal::complain(&left_out.join("\n"));
+            }
+            print(&format!("{}\n", reply.content.trim_end()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

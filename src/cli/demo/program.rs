@@ -1,0 +1,117 @@
+//! The program that the demo is about: a failing command in a directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::error::Error;
+
+macro_rules! shipped {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../demo/", $path)))),*]
+    };
+}
+
+/// The shipped program. Its files are unpacked as they are; nothing else here knows what is wrong
+/// with it.
+const SHIPPED: &[(&str, &str)] = shipped![
+    "inventory/__init__.py",
+    "inventory/stock.py",
+    "inventory/report.py",
+    "tests/__init__.py",
+    "tests/test_report.py",
+];
+
+/// A directory and a command that fails in it.
+pub(super) struct Program {
+    directory: PathBuf,
+    words: Vec<String>,
+    files: Vec<String>,
+    _unpacked: Option<tempfile::TempDir>,
+}
+
+impl Program {
+    /// The shipped program, unpacked into a temporary directory.
+    pub(super) fn shipped() -> Result<Self, Error> {
+        let broken = |error: std::io::Error| Error::Internal(format!("unpacking the demo: {error}"));
+        let unpacked = tempfile::Builder::new().prefix("maestro-demo-").tempdir().map_err(broken)?;
+        for (name, text) in SHIPPED {
+            let file = unpacked.path().join(name);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent).map_err(broken)?;
+            }
+            std::fs::write(file, text).map_err(broken)?;
+        }
+        Ok(Self {
+            directory: unpacked.path().to_owned(),
+            words: ["python3", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            files: SHIPPED
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .filter(|name| !name.ends_with("__init__.py"))
+                .collect(),
+            _unpacked: Some(unpacked),
+        })
+    }
+
+    /// A program of the user's.
+    pub(super) fn of_the_user(directory: &Path, command: &str) -> Result<Self, Error> {
+        let words = shlex::split(command)
+            .filter(|words| !words.is_empty())
+            .ok_or_else(|| Error::InvalidArguments(format!("--command {command:?} is no command")))?;
+        Ok(Self {
+            directory: directory
+                .canonicalize()
+                .map_err(|error| Error::InvalidArguments(format!("{}: {error}", directory.display())))?,
+            words,
+            files: ["**/*.py", "**/*.rs", "**/*.js", "**/*.ts", "**/*.go", "**/*.java", "**/*.rb"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            _unpacked: None,
+        })
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn shown(&self) -> String {
+        super::shown(&self.directory).display().to_string()
+    }
+
+    pub(super) fn command(&self) -> String {
+        self.words.join(" ")
+    }
+
+    pub(super) fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Runs the command and returns what it printed.
+    pub(super) async fn run(&self) -> Result<String, Error> {
+        let (program, arguments) = self.words.split_first().ok_or(Error::NoProvider)?;
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| {
+                Error::InvalidArguments(format!("{program}: {error}; the demo needs it on PATH"))
+            })?;
+        let printed = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&printed).into_owned();
+        if output.status.success() {
+            return Err(Error::InvalidArguments(format!(
+                "`{}` did not fail: there is nothing to consult on",
+                self.command()
+            )));
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,251 @@
+//! Replacing a file as a whole: a reader sees the old one or the new one, and what another
+//! program writes meanwhile is not lost.
+
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::backup::Backup;
+use super::error::InstallError;
+
+/// How often a change is redone because the file changed under it.
+const ATTEMPTS: usize = 3;
+/// As many symbolic links as Linux follows.
+const LINKS: usize = 40;
+
+/// Why a file that should go is left alone.
+pub(super) const ABSENT: &str = "it is not there";
+
+/// What to do with a file, given what is in it.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Leave it alone, and say why if that is not obvious.
+    Keep(Option<&'static str>),
+    /// Give it this content, keeping a copy of the old one if `backup` is set.
+    Write { bytes: Vec<u8>, backup: bool },
+    /// Delete it.
+    Remove,
+}
+
+/// What was done with a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Unchanged(Option<&'static str>),
+    /// With the path of the backup, if there was something to back up.
+    Written(Option<PathBuf>),
+    Removed,
+}
+
+/// A decision about a file, from its content or its absence.
+pub(super) type Decide<'a> = dyn Fn(Option<&[u8]>) -> Result<Verdict, InstallError> + 'a;
+
+/// A file and how to decide what becomes of it; decided anew whenever its content changed.
+pub(super) struct FileChange<'a> {
+    pub(super) path: PathBuf,
+    /// The mode if the file does not exist yet.
+    pub(super) new_mode: u32,
+    pub(super) decide: Box<Decide<'a>>,
+}
+
+/// A change that is ready: everything that can fail for lack of rights or space is behind it.
+pub(super) struct Staged<'a> {
+    change: &'a FileChange<'a>,
+    /// The file itself, where `change.path` is a symbolic link to it.
+    target: PathBuf,
+    seen: Option<Seen>,
+    step: Step,
+}
+
+/// The file as it was when the change was decided.
+struct Seen {
+    bytes: Vec<u8>,
+    metadata: Metadata,
+}
+
+enum Step {
+    Keep(Option<&'static str>),
+    Write { new: NamedTempFile, old: Option<NamedTempFile> },
+    Remove,
+}
+
+impl<'a> Staged<'a> {
+    /// Reads the file, decides, and writes the temporary files.
+    pub(super) fn new(change: &'a FileChange<'a>) -> Result<Self, InstallError> {
+        let target = follow(&change.path).map_err(InstallError::file("follow", &change.path))?;
+        let seen = read(&target).map_err(InstallError::file("read", &target))?;
+        let step = match (change.decide)(seen.as_ref().map(|seen| seen.bytes.as_slice()))? {
+            Verdict::Keep(why) => Step::Keep(why),
+            Verdict::Remove => Step::Remove,
+            Verdict::Write { bytes, backup } => {
+                let backed_up = seen.as_ref().filter(|_| backup);
+                Step::Write {
+                    new: temporary(&target, &bytes, seen.as_ref(), change.new_mode)?,
+                    // Next to the link, not its target: a directory of dotfiles that is shared
+                    // must not receive copies of somebody's tokens.
+                    old: backed_up
+                        .map(|seen| temporary(&change.path, &seen.bytes, Some(seen), 0))
+                        .transpose()?,
+                }
+            }
+        };
+        Ok(Self { change, target, seen, step })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.change.path
+    }
+
+    /// Puts the change in place, starting over if another program wrote the file meanwhile.
+    pub(super) fn commit(self) -> Result<Outcome, InstallError> {
+        let change = self.change;
+        let mut staged = self;
+        for _ in 1..ATTEMPTS {
+            if let Some(outcome) = staged.try_commit()? {
+                return Ok(outcome);
+            }
+            staged = Self::new(change)?;
+        }
+        let last = staged.try_commit()?;
+        last.ok_or_else(|| InstallError::Busy { path: change.path.clone() })
+    }
+
+    /// `None` if the file is no longer what it was.
+    fn try_commit(self) -> Result<Option<Outcome>, InstallError> {
+        let (path, target) = (&self.change.path, &self.target);
+        match self.step {
+            Step::Keep(why) => Ok(Some(Outcome::Unchanged(why))),
+            Step::Remove => {
+                if !still(target, self.seen.as_ref())? {
+                    return Ok(None);
+                }
+                // Of a link the link: its target is somebody else's.
+                fs::remove_file(path).map_err(InstallError::file("remove", path))?;
+                sync_directory(path);
+                Ok(Some(Outcome::Removed))
+            }
+            Step::Write { new, old } => {
+                let backup = old
+                    .map(|copy| Backup::place(copy, path))
+                    .transpose()
+                    .map_err(InstallError::file("write a backup of", path))?;
+                // Dropping the backup on the way out takes it back.
+                let seen = self.seen.as_ref();
+                if !still(target, seen)? || !persist(new, target, seen)? {
+                    return Ok(None);
+                }
+                sync_directory(path);
+                sync_directory(target);
+                Ok(Some(Outcome::Written(backup.map(Backup::keep))))
+            }
+        }
+    }
+}
+
+/// Renames the new file over the old one; `false` if the old one was missing and now is not.
+fn persist(new: NamedTempFile, target: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
+    let renamed = match seen {
+        Some(_) => new.persist(target),
+        None => new.persist_noclobber(target),
+    };
+    match renamed {
+        Ok(_) => Ok(true),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(refused) => Err(InstallError::file("replace", target)(refused.error)),
+    }
+}
+
+/// The file behind `path`, also where the last link points to nothing yet.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let mut file = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&file) {
+            Ok(link) => file = directory_of(&file).join(link),
+            // Not a link, or not there; reading it tells which.
+            Err(_) => return Ok(file),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+fn read(file: &Path) -> io::Result<Option<Seen>> {
+    let metadata = match fs::metadata(file) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Reading a pipe would wait for ever.
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?.read_to_end(&mut bytes)?;
+    Ok(Some(Seen { bytes, metadata }))
+}
+
+/// Whether the file still holds what it held.
+fn still(file: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
+    let now = read(file).map_err(InstallError::file("read", file))?;
+    Ok(now.map(|now| now.bytes).as_ref() == seen.map(|seen| &seen.bytes))
+}
+
+/// A finished file in the directory of `beside`, with the mode and owner of `like`.
+fn temporary(
+    beside: &Path,
+    bytes: &[u8],
+    like: Option<&Seen>,
+    new_mode: u32,
+) -> Result<NamedTempFile, InstallError> {
+    let directory = directory_of(beside);
+    fs::create_dir_all(directory).map_err(InstallError::file("create", directory))?;
+    let written = || {
+        let mut file = tempfile::Builder::new().prefix(".maestro-").suffix(".tmp").tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        let mode = like.map_or(new_mode, |seen| seen.metadata.mode() & 0o7777);
+        if let Some(seen) = like {
+            give_to_owner(file.as_file(), &seen.metadata);
+        }
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    written().map_err(InstallError::file("write to", directory))
+}
+
+/// Only root may give files away, and a file with another owner is still a good file.
+fn give_to_owner(file: &File, like: &Metadata) {
+    let given = fchown(file, Some(like.uid()), Some(like.gid()));
+    if given.is_err() {
+        let _ = fchown(file, None, Some(like.gid()));
+    }
+}
+
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename survive a power cut; where that is not supported, the rename still holds.
+fn sync_directory(file: &Path) {
+    let _ = File::open(directory_of(file)).and_then(|directory| directory.sync_all());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_appears_at_the_last_moment_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("f");
+        let new = temporary(&file, b"ours", None, 0o600).unwrap();
+        fs::write(&file, "theirs").unwrap();
+        assert!(!persist(new, &file, None).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "theirs");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,65 @@
+//! Writing to a person's terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// Writes a text to standard output; a reader that went away ends the output quietly.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Internal(error.to_string())),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Says something on standard error.
+pub(super) fn complain(text: &str) {
+    let mut out = io::stderr().lock();
+    // There is nowhere left to say that this cannot be said.
+    let _ = writeln!(out, "maestro-mcp: {text}");
+}
+
+/// Says an error and its next step on standard error, and gives the exit code for it.
+pub(super) fn fail(error: &Error) -> ExitCode {
+    complain(&format!("{error} [{}]\n  {}", error.code(), error.hint()));
+    error.exit_code()
+}
+
+/// A line on standard error that the next one replaces, where somebody is looking.
+pub(super) struct StatusLine {
+    replaces: bool,
+    last: String,
+}
+
+impl StatusLine {
+    pub(super) fn new() -> Self {
+        Self { replaces: io::stderr().is_terminal(), last: String::new() }
+    }
+
+    /// Shows a message in place of the last one.
+    pub(super) fn show(&mut self, message: &str) {
+        if message == self.last {
+            return;
+        }
+        let message: String =
+            message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(110).collect();
+        let mut out = io::stderr().lock();
+        let _ = if self.replaces {
+            write!(out, "\r\x1b[2K{message}").and_then(|()| out.flush())
+        } else {
+            writeln!(out, "{message}")
+        };
+        self.last = message;
+    }
+
+    /// Takes the line away.
+    pub(super) fn clear(&mut self) {
+        if self.replaces && !self.last.is_empty() {
+            let mut out = io::stderr().lock();
+            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
+        }
+        self.last.clear();
+    }
+}

@@ -1,0 +1,10 @@
+//! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
+
+pub mod mask;
+pub mod pack;
+pub mod policy;
+pub mod redflag;
+pub mod rule;
+pub mod secret_path;
+pub mod secret_rules;
+pub mod stage;

@@ -1,0 +1,207 @@
+//! Masks secrets in text, before it leaves for a consultant and before it is stored.
+//!
+//! Three sources say what is secret: rules (`conf/secrets.yaml`), the exact values of
+//! secret-looking environment variables, and the user's own patterns. Masking is idempotent
+//! and never changes the number of lines, so that line numbers in answers stay true.
+
+mod entropy;
+mod finder;
+mod keyblock;
+mod redact;
+mod rules;
+mod user;
+mod variables;
+
+use std::borrow::Cow;
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use regex::Regex;
+
+use finder::{Finder, Span, line_around};
+use keyblock::{KeyBlocks, KeyState};
+use redact::Found;
+
+pub use rules::{MaskRule, MaskRules};
+pub use user::split_user_regexes;
+pub use variables::VariableRules;
+
+use super::rule::RuleError;
+
+/// What a secret is replaced by where the user says nothing else.
+pub const DEFAULT_REPLACEMENT: &str = "[MASKED]";
+
+/// Values shorter than this, in characters, occur by chance.
+const SHORTEST_VALUE: usize = 8;
+/// Masking one secret can uncover another, hardly ever a third.
+const MOST_PASSES: usize = 16;
+
+/// Why a [`Masker`] could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaskError {
+    /// The rules are not usable.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// One of the user's patterns does not compile.
+    #[error("bad masking pattern `{pattern}`: {problem}")]
+    UserRegex {
+        /// The pattern.
+        pattern: String,
+        /// What the regex compiler said.
+        problem: String,
+    },
+    /// The list of the user's patterns starts as JSON and is not a JSON array of strings.
+    #[error("the masking patterns are not a JSON array of strings: {0}")]
+    UserList(String),
+    /// The replacement has a line break, and would change the number of lines.
+    #[error("the masking replacement must not contain a line break")]
+    Replacement,
+    /// The exact values are too many or too long for one automaton.
+    #[error("the secret values of the environment cannot be searched for: {0}")]
+    Values(#[from] BuildError),
+}
+
+/// A text after masking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Masked<'a> {
+    /// The text, borrowed if nothing was masked.
+    pub text: Cow<'a, str>,
+    /// How many places were masked.
+    pub count: usize,
+}
+
+/// Masks secrets. Cheap to make; patterns compile when first needed.
+#[derive(Debug)]
+pub struct Masker {
+    finder: Finder,
+    keys: KeyBlocks,
+    /// None where no variable holds a secret.
+    values: Option<AhoCorasick>,
+    user: Vec<Regex>,
+    replacement: String,
+}
+
+impl Masker {
+    /// A masker of these rules, of the values of the secret-looking ones among `variables`,
+    /// and of the user's patterns. The replacement is literal.
+    ///
+    /// # Errors
+    /// If a pattern of the user does not compile, a rule refers to an unknown shape, or the
+    /// replacement has a line break.
+    pub fn new(
+        rules: &MaskRules,
+        variables: impl IntoIterator<Item = (String, String)>,
+        user_regexes: &[String],
+        replacement: &str,
+    ) -> Result<Self, MaskError> {
+        if replacement.contains(['\n', '\r']) {
+            return Err(MaskError::Replacement);
+        }
+        let secret = variables.into_iter().filter(|(name, _)| rules.variables.is_secret(name));
+        Ok(Self {
+            finder: Finder::new(rules)?,
+            keys: KeyBlocks::new(replacement)?,
+            values: value_automaton(secret.map(|(_, value)| value), replacement)?,
+            user: user::compile(user_regexes)?,
+            replacement: replacement.to_owned(),
+        })
+    }
+
+    /// Masks a whole text.
+    #[must_use]
+    pub fn mask<'a>(&self, text: &'a str) -> Masked<'a> {
+        self.settle(text, |text, found| self.keys.find(text, found))
+    }
+
+    /// Masks a text that comes line by line.
+    #[must_use]
+    pub fn lines(&self) -> LineMasker<'_> {
+        LineMasker { masker: self, state: KeyState::Outside }
+    }
+
+    /// Masks until nothing is left to mask, so that masking again changes nothing.
+    fn settle<'a>(&self, text: &'a str, mut keys: impl FnMut(&str, &mut Vec<Span>)) -> Masked<'a> {
+        let mut masked = Masked { text: Cow::Borrowed(text), count: 0 };
+        for pass in 0..MOST_PASSES {
+            let mut found = Found::default();
+            self.find_by_rule(&masked.text, pass > 0, &mut found.by_rule);
+            self.find_known(&masked.text, &mut found.known);
+            keys(&masked.text, &mut found.known);
+            let Some((text, count)) = found.redact(&masked.text, &self.replacement) else {
+                break;
+            };
+            masked = Masked { text: Cow::Owned(text), count: masked.count + count };
+        }
+        masked
+    }
+
+    /// Rules look at single lines, so a later pass need only look where something was masked.
+    fn find_by_rule(&self, text: &str, only_masked: bool, found: &mut Vec<Span>) {
+        if !only_masked || self.replacement.is_empty() {
+            return self.finder.find(text, 0, found);
+        }
+        let mut line = 0..0;
+        for (at, _) in text.match_indices(&self.replacement) {
+            if at >= line.end {
+                line = line_around(text, at);
+                self.finder.find(text.get(line.clone()).unwrap_or_default(), line.start, found);
+            }
+        }
+    }
+
+    fn find_known(&self, text: &str, found: &mut Vec<Span>) {
+        let values = self.values.iter().flat_map(|values| values.find_iter(text));
+        found.extend(values.map(|hit| hit.start()..hit.end()));
+        let user = self.user.iter().flat_map(|regex| regex.find_iter(text));
+        found.extend(user.map(|hit| hit.range()));
+    }
+}
+
+/// Masks the lines of one text in turn, and knows when it is within a private key.
+#[derive(Debug)]
+pub struct LineMasker<'m> {
+    masker: &'m Masker,
+    state: KeyState,
+}
+
+impl LineMasker<'_> {
+    /// Whether the next line may belong to a private key that an earlier one began.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        !matches!(self.state, KeyState::Outside)
+    }
+
+    /// Masks the next line.
+    pub fn mask_line<'a>(&mut self, line: &'a str) -> Masked<'a> {
+        let before = self.state;
+        let keys = &self.masker.keys;
+        self.state = keys.scan_line(line, 0, before, &mut Vec::new());
+        self.masker.settle(line, |line, found| {
+            keys.scan_line(line, 0, before, found);
+        })
+    }
+}
+
+/// An automaton of the values and of their lines, as a text may come line by line.
+fn value_automaton(
+    values: impl Iterator<Item = String>,
+    replacement: &str,
+) -> Result<Option<AhoCorasick>, BuildError> {
+    let long = |value: &&str| value.chars().count() >= SHORTEST_VALUE && !replacement.contains(value);
+    let mut parts: Vec<String> = Vec::new();
+    for value in values {
+        let value = value.trim();
+        parts.extend(
+            std::iter::once(value).chain(value.lines().map(str::trim)).filter(long).map(str::to_owned),
+        );
+    }
+    parts.sort_unstable();
+    parts.dedup();
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(parts).map(Some)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Packing a context: constraints, errors, facts and files into one text that never exceeds its
+//! limit, with line numbers that stay true across everything left out.
+
+mod block;
+mod mention;
+mod select;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use mention::{Mention, mentions};
+pub use select::file_lines;
+
+use block::{Block, Line};
+
+/// Characters of one line of a file or an error; what is longer is cut with a note.
+pub const MAX_LINE_CHARS: usize = 1_000;
+
+/// What to pack, in the order of its importance. Every text is already masked.
+#[derive(Clone, Debug, Default)]
+pub struct Material {
+    /// What must hold.
+    pub constraints: Vec<String>,
+    /// Error texts, stack traces, logs.
+    pub errors: Vec<String>,
+    /// What is known.
+    pub facts: Vec<String>,
+    /// Files, as far as they were read.
+    pub files: Vec<FileText>,
+}
+
+/// The lines of a file that were read, by their true numbers.
+#[derive(Clone, Debug, Default)]
+pub struct FileText {
+    /// The path as shown.
+    pub path: String,
+    /// How many lines the file has.
+    pub total_lines: usize,
+    /// Line number (from 1) and text.
+    pub lines: BTreeMap<usize, String>,
+    /// The lines that matter most, best first; as many as may be shown.
+    pub ranking: Vec<usize>,
+}
+
+/// What limits a packed context.
+#[derive(Clone, Copy, Debug)]
+pub struct PackLimits {
+    /// Lines of one error.
+    pub error_lines: usize,
+    /// Characters in all.
+    pub total_chars: usize,
+}
+
+/// A packed context and what did not get into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packed {
+    /// The text.
+    pub text: String,
+    /// Its length in characters.
+    pub total_chars: usize,
+    /// The files in it.
+    pub files: Vec<PackedFile>,
+    /// What was left out or cut, and why.
+    pub omitted: Vec<Omission>,
+}
+
+/// A file in a packed context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PackedFile {
+    /// The path as shown.
+    pub path: String,
+    /// Lines shown.
+    pub lines: usize,
+    /// Lines of the file.
+    pub total_lines: usize,
+}
+
+/// Something left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Omission {
+    /// The file, or the item such as `error 2`.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Packs the material, most important first.
+#[must_use]
+pub fn pack(material: &Material, limits: PackLimits) -> Packed {
+    let mut packer = Packer { limit: limits.total_chars, packed: Packed::default(), section: None };
+    for (index, text) in material.constraints.iter().enumerate() {
+        packer.add("Constraints", Block::bullet(format!("constraint {}", index + 1), text));
+    }
+    for (index, text) in material.errors.iter().enumerate() {
+        let ranking = select::error_lines(text, limits.error_lines);
+        packer.add("Errors", Block::error(index + 1, text, &ranking));
+    }
+    for (index, text) in material.facts.iter().enumerate() {
+        packer.add("Facts", Block::bullet(format!("fact {}", index + 1), text));
+    }
+    for file in &material.files {
+        let shown = packer.add("Files", Block::file(file));
+        if let Some(lines) = shown {
+            packer.packed.files.push(PackedFile {
+                path: file.path.clone(),
+                lines,
+                total_lines: file.total_lines,
+            });
+        }
+    }
+    packer.packed
+}
+
+struct Packer {
+    limit: usize,
+    packed: Packed,
+    section: Option<&'static str>,
+}
+
+impl Packer {
+    /// Adds as much of a block as fits, and returns how many of its lines are shown.
+    fn add(&mut self, section: &'static str, block: Block) -> Option<usize> {
+        let heading = if self.section == Some(section) {
+            String::new()
+        } else if self.packed.text.is_empty() {
+            format!("## {section}\n")
+        } else {
+            format!("\n## {section}\n")
+        };
+        let used = self.packed.total_chars + heading.chars().count();
+        let Some(fitted) = self.limit.checked_sub(used).and_then(|room| block.fit(room)) else {
+            self.omit(block.label, format!("over the limit of {} characters", self.limit));
+            return None;
+        };
+        self.section = Some(section);
+        self.packed.total_chars = used + fitted.text.chars().count();
+        self.packed.text.push_str(&heading);
+        self.packed.text.push_str(&fitted.text);
+        let left_out = block.total - fitted.shown;
+        if left_out > 0 {
+            let reason = if fitted.short_of_room {
+                format!(
+                    "{left_out} of {} lines omitted: over the limit of {} characters",
+                    block.total, self.limit
+                )
+            } else {
+                format!("{left_out} of {} lines omitted: over the limit of lines", block.total)
+            };
+            self.omit(block.label, reason);
+        } else if fitted.short_of_room {
+            self.omit(block.label, format!("cut: over the limit of {} characters", self.limit));
+        }
+        Some(fitted.shown)
+    }
+
+    fn omit(&mut self, path: String, reason: String) {
+        self.packed.omitted.push(Omission { path, reason });
+    }
+}
+
+/// A line as it is shown: cut where it is longer than [`MAX_LINE_CHARS`].
+fn shown_line(text: &str) -> String {
+    match text.char_indices().nth(MAX_LINE_CHARS) {
+        None => text.to_owned(),
+        Some((at, _)) => {
+            let (kept, rest) = text.split_at(at);
+            format!("{kept} ... {} characters omitted ...", rest.chars().count())
+        }
+    }
+}
+
+fn numbered(lines: impl Iterator<Item = (usize, String)>) -> Vec<Line> {
+    lines.map(|(number, text)| Line { number, text }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! One item of a packed context, which can be shown whole, with lines left out, or not at all.
+
+use std::collections::BTreeSet;
+
+use super::{FileText, numbered, shown_line};
+
+/// An item to be shown.
+pub(super) struct Block {
+    /// What it is called in the list of omissions.
+    pub(super) label: String,
+    /// How many lines it has in all.
+    pub(super) total: usize,
+    style: Style,
+    lines: Vec<Line>,
+    ranking: Vec<usize>,
+}
+
+/// A line with its true number, from 1.
+pub(super) struct Line {
+    pub(super) number: usize,
+    pub(super) text: String,
+}
+
+enum Style {
+    /// A list item without line numbers.
+    Bullet,
+    /// A fenced block under a heading.
+    Fenced { heading: String, numbers: bool },
+}
+
+/// What fits.
+pub(super) struct Fitted {
+    pub(super) text: String,
+    pub(super) shown: usize,
+    pub(super) short_of_room: bool,
+}
+
+impl Block {
+    /// A list item: its first lines matter most.
+    pub(super) fn bullet(label: String, text: &str) -> Self {
+        let lines = numbered((1..).zip(text.lines().map(ToOwned::to_owned)));
+        Self { label, total: lines.len(), style: Style::Bullet, ranking: (1..=lines.len()).collect(), lines }
+    }
+
+    /// An error, of which the ranked lines matter most.
+    pub(super) fn error(number: usize, text: &str, ranking: &[usize]) -> Self {
+        let lines = numbered((1..).zip(text.lines().map(shown_line)));
+        Self {
+            label: format!("error {number}"),
+            total: lines.len(),
+            style: Style::Fenced { heading: format!("### Error {number}"), numbers: false },
+            ranking: ranking.to_vec(),
+            lines,
+        }
+    }
+
+    /// A file, of which the ranked lines matter most.
+    pub(super) fn file(file: &FileText) -> Self {
+        Self {
+            label: file.path.clone(),
+            total: file.total_lines,
+            style: Style::Fenced { heading: format!("### {}", file.path), numbers: true },
+            lines: numbered(file.lines.iter().map(|(number, text)| (*number, shown_line(text)))),
+            ranking: file.ranking.clone(),
+        }
+    }
+
+    /// The most that fits into `room` characters, or nothing where not even a piece does.
+    pub(super) fn fit(&self, room: usize) -> Option<Fitted> {
+        let whole = self.render(self.ranking.len());
+        if whole.chars().count() <= room {
+            return Some(Fitted { text: whole, shown: self.ranking.len(), short_of_room: false });
+        }
+        // The rendering grows with the number of lines, so the largest that fits can be bisected.
+        let (mut fits, mut exceeds) = (0, self.ranking.len());
+        while fits + 1 < exceeds {
+            let middle = usize::midpoint(fits, exceeds);
+            if self.render(middle).chars().count() <= room {
+                fits = middle;
+            } else {
+                exceeds = middle;
+            }
+        }
+        if fits == 0 {
+            return self.first_line_cut(room);
+        }
+        let text = self.render(fits);
+        (text.chars().count() <= room).then_some(Fitted { text, shown: fits, short_of_room: true })
+    }
+
+    /// A single line that is too long for the room is cut between characters.
+    fn first_line_cut(&self, room: usize) -> Option<Fitted> {
+        const NOTE: &str = " ... cut ...\n";
+        const WORTHWHILE: usize = 40;
+        let first = self.lines.first()?;
+        let kept = room.checked_sub(NOTE.len() + 2)?;
+        match self.style {
+            Style::Bullet if kept >= WORTHWHILE => Some(Fitted {
+                text: format!("- {}{NOTE}", first.text.chars().take(kept).collect::<String>()),
+                shown: 1,
+                short_of_room: true,
+            }),
+            Style::Bullet | Style::Fenced { .. } => None,
+        }
+    }
+
+    fn render(&self, keep: usize) -> String {
+        let kept: BTreeSet<usize> = self.ranking.iter().take(keep).copied().collect();
+        let lines: Vec<&Line> = self.lines.iter().filter(|line| kept.contains(&line.number)).collect();
+        match &self.style {
+            Style::Bullet => self.render_bullet(&lines),
+            Style::Fenced { heading, numbers } => self.render_fenced(heading, *numbers, &lines),
+        }
+    }
+
+    fn render_bullet(&self, lines: &[&Line]) -> String {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(if text.is_empty() { "- " } else { "  " });
+            text.push_str(&line.text);
+            text.push('\n');
+        }
+        let omitted = self.total - lines.len();
+        if omitted > 0 {
+            text.push_str(&format!("  ... {omitted} lines omitted ...\n"));
+        }
+        text
+    }
+
+    fn render_fenced(&self, heading: &str, numbers: bool, lines: &[&Line]) -> String {
+        let fence = fence_for(lines);
+        let width = self.total.to_string().len().max(4);
+        let mut text = heading.to_owned();
+        if numbers && lines.len() < self.total {
+            text.push_str(&format!(" ({} of {} lines)", lines.len(), self.total));
+        }
+        text.push('\n');
+        text.push_str(&fence);
+        text.push('\n');
+        let mut next = 1;
+        for line in lines {
+            push_gap(&mut text, next, line.number);
+            if numbers {
+                text.push_str(&format!("{:>width$} | ", line.number));
+            }
+            text.push_str(&line.text);
+            text.push('\n');
+            next = line.number + 1;
+        }
+        push_gap(&mut text, next, self.total + 1);
+        text.push_str(&fence);
+        text.push('\n');
+        text
+    }
+}
+
+/// Says which lines stand between the next expected one and the one that follows.
+fn push_gap(text: &mut String, expected: usize, following: usize) {
+    match following - expected {
+        0 => {}
+        1 => text.push_str(&format!("... 1 line omitted ({expected}) ...\n")),
+        count => text.push_str(&format!("... {count} lines omitted ({expected}-{}) ...\n", following - 1)),
+    }
+}
+
+/// A fence longer than any run of backquotes inside.
+fn fence_for(lines: &[&Line]) -> String {
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.text.split(|letter| letter != '`'))
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
+}

@@ -1,0 +1,125 @@
+//! The coordination policy: the one place that says what each stage may spend, on which topology.
+//!
+//! Everything that speaks of the policy (the tools that show it, the skills, the workflow that
+//! enforces it) reads it here, so that no two answers disagree.
+
+use serde::{Deserialize, Serialize};
+
+use super::stage::Stage;
+
+/// The part of the policy that a user can set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySettings {
+    /// Single-agent success above which an ensemble is skipped, 0 to 1 ("Towards a Science of
+    /// Scaling Agent Systems": gains saturate at about 0.45).
+    pub capability_threshold: f64,
+    /// Consults of one stage.
+    pub max_consults_per_stage: u32,
+    /// Consults of one run.
+    pub max_consults_total: u32,
+    /// Iterations of debug before it escalates.
+    pub max_debug_iterations: u32,
+    /// Whether tests decide before anything else.
+    pub prefer_tests_first: bool,
+    /// Whether hypothesize may ask several providers.
+    pub ensemble_hypotheses: bool,
+    /// Whether implement may ask several providers.
+    pub ensemble_implementation: bool,
+    /// Whether debug is held to a single agent.
+    pub debug_single_agent: bool,
+    /// Tools loaded at a time.
+    pub max_tools: u32,
+}
+
+/// How the agents of a stage are arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Topology {
+    /// One agent.
+    Sas,
+    /// Several, with the orchestrator checking and choosing.
+    Centralized,
+    /// Several that talk to one another.
+    Decentralized,
+    /// Several that nobody checks.
+    Independent,
+}
+
+impl Topology {
+    /// Every topology.
+    pub const ALL: [Self; 4] = [Self::Sas, Self::Centralized, Self::Decentralized, Self::Independent];
+
+    /// The name used in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sas => "SAS",
+            Self::Centralized => "CENTRALIZED",
+            Self::Decentralized => "DECENTRALIZED",
+            Self::Independent => "INDEPENDENT",
+        }
+    }
+
+    /// By how much errors grow on the way to the result, relative to a single agent (trace-level
+    /// figures of "Towards a Science of Scaling Agent Systems").
+    #[must_use]
+    pub fn error_multiplier(self) -> f64 {
+        match self {
+            Self::Sas => 1.0,
+            Self::Centralized => 4.4,
+            Self::Decentralized => 7.8,
+            Self::Independent => 17.2,
+        }
+    }
+}
+
+/// What one stage may do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StagePolicy {
+    /// How its agents are arranged.
+    pub topology: Topology,
+    /// Whether it may ask several providers at once.
+    pub ensemble_allowed: bool,
+    /// Consults; in debug, of one iteration.
+    pub max_consults: u32,
+    /// Iterations.
+    pub max_iterations: u32,
+    /// Who is asked first.
+    pub preferred_clients: &'static [&'static str],
+}
+
+impl PolicySettings {
+    /// What a stage may do.
+    #[must_use]
+    pub fn stage(&self, stage: Stage) -> StagePolicy {
+        let ensemble_allowed = match stage {
+            Stage::Analyze => false,
+            Stage::Hypothesize => self.ensemble_hypotheses,
+            Stage::Implement => self.ensemble_implementation,
+            Stage::Debug => !self.debug_single_agent,
+            Stage::Improve => true,
+        };
+        StagePolicy {
+            topology: if ensemble_allowed { Topology::Centralized } else { Topology::Sas },
+            ensemble_allowed,
+            max_consults: match stage {
+                Stage::Debug => self.max_consults_per_stage.min(1),
+                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => {
+                    self.max_consults_per_stage
+                }
+            },
+            max_iterations: match stage {
+                Stage::Debug => self.max_debug_iterations,
+                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => 1,
+            },
+            preferred_clients: match stage {
+                Stage::Analyze => &["gemini", "claude"],
+                Stage::Hypothesize => &["codex", "gemini", "claude"],
+                Stage::Implement => &["codex"],
+                Stage::Debug => &["codex", "claude"],
+                Stage::Improve => &["claude", "gemini"],
+            },
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Red flags: signs in an answer that it is not worth counting. A flagged answer is discarded
+//! and sampled again, never repaired.
+
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
+
+/// How much text around a forbidden phrase a reason shows, in characters.
+const EXCERPT: usize = 120;
+
+/// What `conf/redflags.yaml` says, a section for each kind of answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedFlagRules {
+    /// For answers that compete with others.
+    pub candidate: CandidateRules,
+}
+
+/// When a competing answer is flagged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CandidateRules {
+    /// The least length in characters.
+    pub min_chars: usize,
+    /// The greatest length in characters.
+    pub max_chars: usize,
+    /// The greatest length of an answer that holds a diff.
+    pub max_diff_chars: usize,
+    /// A line of each makes an answer one that holds a diff.
+    pub diff_markers: Vec<String>,
+    /// Phrases of answers that do not answer.
+    pub forbidden: Vec<ForbiddenRule>,
+}
+
+/// A phrase that flags the answer it occurs in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForbiddenRule {
+    /// What reasons and errors call it.
+    pub name: String,
+    /// A regex; `^` and `$` are line boundaries.
+    pub pattern: String,
+    /// Texts that it flags.
+    #[serde(rename = "match")]
+    pub matching: Vec<String>,
+    /// Texts that it does not.
+    #[serde(default)]
+    pub not_match: Vec<String>,
+}
+
+impl RedFlagRules {
+    /// Reads the rule file. The examples are not tried; see [`RedFlagRules::check`].
+    ///
+    /// # Errors
+    /// If the text is not YAML of this form.
+    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
+        rule::from_yaml(text)
+    }
+
+    /// Compiles every pattern and tries every example.
+    ///
+    /// # Errors
+    /// At the first rule that does not do what its examples say.
+    pub fn check(&self) -> Result<(), RuleError> {
+        for marker in &self.candidate.diff_markers {
+            compile("diff_markers", marker)?;
+        }
+        self.candidate.forbidden.iter().try_for_each(ForbiddenRule::check)
+    }
+}
+
+impl ForbiddenRule {
+    fn check(&self) -> Result<(), RuleError> {
+        let regex = compile(&self.name, &self.pattern)?;
+        let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
+        if let Some(example) = self.matching.iter().find(|written| !matches(written)) {
+            return Err(RuleError::Missed {
+                rule: self.name.clone(),
+                example: example.clone(),
+                detail: String::new(),
+            });
+        }
+        match self.not_match.iter().find(matches) {
+            Some(example) => {
+                Err(RuleError::Overreached { rule: self.name.clone(), example: example.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Judges answers.
+#[derive(Debug)]
+pub struct RedFlags {
+    min_chars: usize,
+    max_chars: usize,
+    max_diff_chars: usize,
+    diff_markers: Vec<Regex>,
+    forbidden: Vec<(String, Regex)>,
+}
+
+impl RedFlags {
+    /// Judges competing answers by these rules. Compiles the patterns, so make it when the
+    /// first answer is there.
+    ///
+    /// # Errors
+    /// If a pattern does not compile.
+    pub fn candidate(rules: &RedFlagRules) -> Result<Self, RuleError> {
+        let rules = &rules.candidate;
+        let marker = |marker: &String| compile("diff_markers", marker);
+        let forbidden = |rule: &ForbiddenRule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?));
+        Ok(Self {
+            min_chars: rules.min_chars,
+            max_chars: rules.max_chars,
+            max_diff_chars: rules.max_diff_chars,
+            diff_markers: rules.diff_markers.iter().map(marker).collect::<Result<_, _>>()?,
+            forbidden: rules.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What is wrong with an answer.
+    #[must_use]
+    pub fn verdict(&self, text: &str) -> Verdict {
+        let text = text.trim();
+        let forbidden = self.forbidden.iter().filter_map(|(rule, regex)| {
+            let excerpt = excerpt(text, regex.find(text)?.start());
+            Some(Reason::ForbiddenPattern { rule: rule.clone(), excerpt })
+        });
+        let reasons: Vec<Reason> = self.length(text).into_iter().chain(forbidden).collect();
+        Verdict { flagged: !reasons.is_empty(), reasons }
+    }
+
+    fn length(&self, text: &str) -> Option<Reason> {
+        let chars = text.chars().count();
+        if chars < self.min_chars {
+            return Some(Reason::TooShort);
+        }
+        let is_diff = || self.diff_markers.iter().all(|marker| marker.is_match(text));
+        let too_long = chars > self.max_chars && (chars > self.max_diff_chars || !is_diff());
+        too_long.then_some(Reason::TooLong)
+    }
+}
+
+/// What was found in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    flagged: bool,
+    reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    /// Whether the answer is to be discarded.
+    #[must_use]
+    pub fn is_flagged(&self) -> bool {
+        self.flagged
+    }
+
+    /// Every red flag: the length first, then the phrases in the order of the rules.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+}
+
+/// One red flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Longer than an answer may be.
+    TooLong,
+    /// Too short to be an answer.
+    TooShort,
+    /// It holds a phrase of answers that do not answer.
+    ForbiddenPattern {
+        /// The rule.
+        rule: String,
+        /// The text around the phrase.
+        excerpt: String,
+    },
+}
+
+fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
+    let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
+    built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })
+}
+
+/// The line of a position from there on, cut to a readable length.
+fn excerpt(text: &str, at: usize) -> String {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.lines().next().unwrap_or_default().chars().take(EXCERPT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../conf/redflags.yaml");
+
+    fn verdict(text: &str) -> Verdict {
+        let rules = RedFlagRules::from_yaml(SHIPPED).unwrap();
+        RedFlags::candidate(&rules).unwrap().verdict(text)
+    }
+
+    #[test]
+    fn the_shipped_rules_do_what_their_examples_say() {
+        assert_eq!(RedFlagRules::from_yaml(SHIPPED).unwrap().check(), Ok(()));
+    }
+
+    #[test]
+    fn serialises_as_the_contract_has_it() {
+        let json = serde_json::to_string(&verdict("First.\nWell, I don't know about that.\nEnd.")).unwrap();
+        let expected = r#"{"flagged":true,"reasons":[{"reason":"forbidden_pattern","rule":"does_not_know","excerpt":"I don't know about that."}]}"#;
+        assert_eq!(json, expected);
+        assert_eq!(
+            serde_json::to_string(&verdict("no")).unwrap(),
+            r#"{"flagged":true,"reasons":[{"reason":"too_short"}]}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&verdict("A good answer.")).unwrap(),
+            r#"{"flagged":false,"reasons":[]}"#
+        );
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert!(verdict("  short \n").is_flagged());
+        assert!(!verdict(&"답".repeat(10)).is_flagged());
+        assert!(!verdict(&"답".repeat(15_000)).is_flagged());
+        assert_eq!(verdict(&"답".repeat(15_001)).reasons(), [Reason::TooLong]);
+    }
+
+    #[test]
+    fn a_diff_may_be_longer() {
+        let diff = |lines: usize| format!("--- a/x\n+++ b/x\n@@ -1 +1 @@\n{}", "+ a line\n".repeat(lines));
+        assert!(!verdict(&diff(2_000)).is_flagged());
+        assert_eq!(verdict(&diff(6_000)).reasons(), [Reason::TooLong]);
+    }
+
+    #[test]
+    fn every_reason_is_given() {
+        let reasons = verdict("It's unclear, and I'm not sure. This could be wrong.").reasons().len();
+        assert_eq!(reasons, 3);
+    }
+
+    #[test]
+    fn broken_rules_are_named() {
+        let broken = |from: &str, to: &str| {
+            RedFlagRules::from_yaml(&SHIPPED.replace(from, to))
+                .and_then(|rules| rules.check())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(broken("(unclear|", "(unclear(").starts_with("rule `unclear`: bad pattern"));
+        assert_eq!(
+            broken("'I cannot tell']", "'I see']"),
+            "rule `cannot_tell` does not match its example `I see`"
+        );
+        assert_eq!(
+            broken("'I do know']", "'I dont know']"),
+            "rule `does_not_know` matches `I dont know`, which it must not"
+        );
+        assert!(broken("min_chars", "min_char").contains("unknown field"));
+    }
+}

@@ -1,0 +1,263 @@
+//! Which files are refused by name, so that no secret is read, sent or overwritten.
+//!
+//! Names are compared whole, never in part: `secret_santa.py` and `tokenizer.json` are
+//! ordinary files.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+
+use serde::Deserialize;
+
+use super::rule::RuleError;
+
+/// Section `files` of `conf/secrets.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRules {
+    /// The rules; the first that applies gives the reason.
+    pub rules: Vec<FileRule>,
+}
+
+/// One kind of refused file. All lists are compared without regard to case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRule {
+    /// The reason that messages give.
+    pub name: String,
+    /// Whole file names.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// `.env` here is `.env` itself and `.env.` with anything but an exempt ending.
+    #[serde(default)]
+    pub dotted: Vec<String>,
+    /// Endings of `dotted` names that make them ordinary.
+    #[serde(default)]
+    pub exempt: Vec<String>,
+    /// What follows the last dot of a file name.
+    #[serde(default)]
+    pub extensions: Vec<String>,
+    /// Directories that are refused with all that is in them; `a/b` is a `b` directly in an `a`.
+    #[serde(default)]
+    pub directories: Vec<String>,
+    /// Paths in `directories` that are ordinary nevertheless, with all that is in them.
+    #[serde(default)]
+    pub allowed: Vec<String>,
+    /// Paths that it refuses.
+    #[serde(rename = "match")]
+    pub matching: Vec<String>,
+    /// Paths that it does not.
+    #[serde(default)]
+    pub not_match: Vec<String>,
+}
+
+impl FileRules {
+    /// Tries the examples.
+    ///
+    /// # Errors
+    /// At the first rule that does not do what its examples say.
+    pub fn check(&self) -> Result<(), RuleError> {
+        self.rules.iter().try_for_each(|rule| SecretPath::new(rule)?.check(rule))
+    }
+}
+
+/// The rules, ready to judge paths.
+#[derive(Debug, Clone)]
+pub struct SecretPaths {
+    rules: Vec<SecretPath>,
+}
+
+impl SecretPaths {
+    /// Prepares the rules. The examples are not tried; see [`FileRules::check`].
+    ///
+    /// # Errors
+    /// If a rule has nothing to refuse, and so was surely written wrongly.
+    pub fn from_rules(rules: &FileRules) -> Result<Self, RuleError> {
+        let rules = rules.rules.iter().map(SecretPath::new).collect::<Result<_, _>>()?;
+        Ok(Self { rules })
+    }
+
+    /// The name of the rule that refuses a path, if one does.
+    #[must_use]
+    pub fn refuse(&self, relative: &Path) -> Option<&str> {
+        let parts = normal_parts(relative);
+        self.rules.iter().find(|rule| rule.refuses(&parts)).map(|rule| rule.name.as_str())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct SecretPath {
+    name: String,
+    names: BTreeSet<String>,
+    dotted: Vec<String>,
+    exempt: BTreeSet<String>,
+    extensions: BTreeSet<String>,
+    directories: Vec<Vec<String>>,
+    allowed: Vec<Vec<String>>,
+}
+
+impl SecretPath {
+    fn new(rule: &FileRule) -> Result<Self, RuleError> {
+        let compiled = Self {
+            name: rule.name.clone(),
+            names: lower(&rule.names),
+            dotted: rule.dotted.iter().map(|name| name.to_lowercase()).collect(),
+            exempt: lower(&rule.exempt),
+            extensions: lower(&rule.extensions),
+            directories: paths(&rule.directories),
+            allowed: paths(&rule.allowed),
+        };
+        let refuses_files =
+            !(compiled.names.is_empty() && compiled.dotted.is_empty() && compiled.extensions.is_empty());
+        if refuses_files || !compiled.directories.is_empty() {
+            return Ok(compiled);
+        }
+        Err(RuleError::Incomplete { rule: compiled.name, problem: "it refuses nothing".to_owned() })
+    }
+
+    fn check(&self, rule: &FileRule) -> Result<(), RuleError> {
+        let refuses = |path: &&String| self.refuses(&normal_parts(Path::new(path)));
+        if let Some(path) = rule.matching.iter().find(|path| !refuses(path)) {
+            return Err(RuleError::Missed {
+                rule: self.name.clone(),
+                example: path.clone(),
+                detail: String::new(),
+            });
+        }
+        match rule.not_match.iter().find(refuses) {
+            Some(path) => Err(RuleError::Overreached { rule: self.name.clone(), example: path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn refuses(&self, parts: &[String]) -> bool {
+        let holds = |list: &[Vec<String>]| {
+            list.iter().any(|path| parts.windows(path.len()).any(|window| window == path))
+        };
+        let in_directory = holds(&self.directories) && !holds(&self.allowed);
+        // Only the last name is a file's: a package called `credentials` is an ordinary directory.
+        in_directory || parts.last().is_some_and(|name| self.refuses_name(name))
+    }
+
+    fn refuses_name(&self, name: &str) -> bool {
+        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+        self.names.contains(name)
+            || extension.is_some_and(|extension| self.extensions.contains(extension))
+            || self.dotted.iter().any(|prefix| self.is_dotted(name, prefix))
+    }
+
+    fn is_dotted(&self, name: &str, prefix: &str) -> bool {
+        match name.strip_prefix(prefix) {
+            Some("") => true,
+            Some(rest) => rest
+                .strip_prefix('.')
+                .is_some_and(|rest| !rest.split('.').any(|part| self.exempt.contains(part))),
+            None => false,
+        }
+    }
+}
+
+fn lower(list: &[String]) -> BTreeSet<String> {
+    list.iter().map(|entry| entry.to_lowercase()).collect()
+}
+
+fn paths(list: &[String]) -> Vec<Vec<String>> {
+    let split = |path: &String| {
+        path.to_lowercase().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    list.iter().map(split).filter(|path: &Vec<String>| !path.is_empty()).collect()
+}
+
+/// The names of a path as some file system would read them: in any case, and without the dots
+/// and spaces that Windows drops from their ends.
+fn normal_parts(path: &Path) -> Vec<String> {
+    let name = |component: Component| match component {
+        Component::Normal(name) => Some(name.to_string_lossy().to_lowercase()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
+    };
+    let names = path.components().filter_map(name);
+    names.flat_map(|name| split_name(&name)).filter(|name| !name.is_empty()).collect()
+}
+
+/// A backslash separates names on Windows, and a colon opens a stream of the file before it.
+fn split_name(name: &str) -> Vec<String> {
+    let clean = |part: &str| {
+        let file = part.split_once(':').map_or(part, |(file, _)| file);
+        file.trim_end_matches(['.', ' ']).trim_start().to_owned()
+    };
+    name.split('\\').map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rule;
+    use crate::domain::secret_rules::SecretRules;
+
+    fn shipped() -> SecretPaths {
+        let rules = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap();
+        SecretPaths::from_rules(&rules.files).unwrap()
+    }
+
+    #[test]
+    fn gives_the_reason() {
+        let paths = shipped();
+        for (path, rule) in [
+            (".env", "env-file"),
+            ("a/.ENV.production", "env-file"),
+            (".env. ", "env-file"),
+            (".env::$DATA", "env-file"),
+            ("a\\.ssh\\config", "ssh-directory"),
+            ("deploy/id_ed25519", "private-key"),
+            ("x/../.aws/config", "cloud-directory"),
+            (".git/config", "repository-internals"),
+            (".maestro/maestro.db", "maestro-store"),
+        ] {
+            assert_eq!(paths.refuse(Path::new(path)), Some(rule), "{path}");
+        }
+    }
+
+    #[test]
+    fn ordinary_files_are_ordinary() {
+        let paths = shipped();
+        for path in [
+            "secret_santa.py",
+            "passwd_reset.py",
+            "keyboard.key.ts",
+            "tokenizer.json",
+            "credentials_test.go",
+            ".env.example",
+            ".env.sample",
+            ".env.template",
+            "environment.py",
+            "id_rsa.pub",
+            "server.crt",
+            ".maestro/answers/1.md",
+            ".gitignore",
+            ".github/workflows/ci.yml",
+            "src/env.rs",
+            "docs/.env.production.example",
+            "aws/main.tf",
+            "key",
+            "",
+            "docker/config.json",
+        ] {
+            assert_eq!(paths.refuse(Path::new(path)), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_broken_rule_is_named() {
+        let check = |yaml: &str| {
+            rule::from_yaml::<FileRules>(yaml).and_then(|rules| rules.check()).unwrap_err().to_string()
+        };
+        assert_eq!(check("rules: [{name: r, match: [a]}]"), "rule `r`: it refuses nothing");
+        assert_eq!(
+            check("rules: [{name: r, names: [a], match: [b]}]"),
+            "rule `r` does not match its example `b`"
+        );
+        assert_eq!(
+            check("rules: [{name: r, names: [a], match: [a], not_match: [b/A]}]"),
+            "rule `r` matches `b/A`, which it must not"
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! The five stages of a workflow, the roles that serve them, and the schemas they answer in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One stage of the workflow, in the order in which a run goes through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Stage {
+    /// Freeze the facts.
+    Analyze,
+    /// Explain them in competing, testable ways.
+    Hypothesize,
+    /// Make the smallest change that tests the chosen explanation.
+    Implement,
+    /// Fix what the change left failing, one step at a time.
+    Debug,
+    /// Stabilise what works.
+    Improve,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Analyze, Self::Hypothesize, Self::Implement, Self::Debug, Self::Improve];
+
+    /// The name used in parameters, results and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Analyze => "analyze",
+            Self::Hypothesize => "hypothesize",
+            Self::Implement => "implement",
+            Self::Debug => "debug",
+            Self::Improve => "improve",
+        }
+    }
+
+    /// The schema that the stage's output follows.
+    #[must_use]
+    pub fn schema(self) -> SchemaName {
+        match self {
+            Self::Analyze => SchemaName::Stage1Output,
+            Self::Hypothesize => SchemaName::Stage2Output,
+            Self::Implement => SchemaName::Stage3Output,
+            Self::Debug => SchemaName::Stage4Output,
+            Self::Improve => SchemaName::Stage5Output,
+        }
+    }
+
+    /// The role that leads the stage.
+    #[must_use]
+    pub fn primary_role(self) -> Role {
+        match self {
+            Self::Analyze => Role::ExampleAnalyst,
+            Self::Hypothesize => Role::HypothesisScientist,
+            Self::Implement => Role::Implementer,
+            Self::Debug => Role::Debugger,
+            Self::Improve => Role::Refiner,
+        }
+    }
+}
+
+/// A persona that a consultant can be asked to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Role {
+    /// Facts, no guesses.
+    ExampleAnalyst,
+    /// Falsifiable, competing explanations.
+    HypothesisScientist,
+    /// Minimal, test-driven change.
+    Implementer,
+    /// Systematic, one change at a time.
+    Debugger,
+    /// Quality and regression tests.
+    Refiner,
+    /// Rubric and evidence, no favourites.
+    Judge,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [
+        Self::ExampleAnalyst,
+        Self::HypothesisScientist,
+        Self::Implementer,
+        Self::Debugger,
+        Self::Refiner,
+        Self::Judge,
+    ];
+
+    /// The name used in parameters, results and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExampleAnalyst => "example_analyst",
+            Self::HypothesisScientist => "hypothesis_scientist",
+            Self::Implementer => "implementer",
+            Self::Debugger => "debugger",
+            Self::Refiner => "refiner",
+            Self::Judge => "judge",
+        }
+    }
+}
+
+/// The JSON schema of a stage's output or of the judge's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum SchemaName {
+    /// What analyze hands on.
+    #[serde(rename = "stage1_output")]
+    Stage1Output,
+    /// What hypothesize hands on.
+    #[serde(rename = "stage2_output")]
+    Stage2Output,
+    /// What implement hands on.
+    #[serde(rename = "stage3_output")]
+    Stage3Output,
+    /// What debug hands on.
+    #[serde(rename = "stage4_output")]
+    Stage4Output,
+    /// What improve hands on.
+    #[serde(rename = "stage5_output")]
+    Stage5Output,
+    /// What a judge answers.
+    JudgeOutput,
+}
+
+impl SchemaName {
+    /// Every schema.
+    pub const ALL: [Self; 6] = [
+        Self::Stage1Output,
+        Self::Stage2Output,
+        Self::Stage3Output,
+        Self::Stage4Output,
+        Self::Stage5Output,
+        Self::JudgeOutput,
+    ];
+
+    /// The name used in parameters, results and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stage1Output => "stage1_output",
+            Self::Stage2Output => "stage2_output",
+            Self::Stage3Output => "stage3_output",
+            Self::Stage4Output => "stage4_output",
+            Self::Stage5Output => "stage5_output",
+            Self::JudgeOutput => "judge_output",
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Everything that can go wrong, each with a stable code, the next step, and whether trying again
+//! can help.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::provider::failure::CliFailure;
+
+/// An error of a tool or a sub-command.
+#[derive(Clone, Debug, Error)]
+pub enum Error {
+    /// Arguments that do not fit the tool's schema.
+    #[error("{0}")]
+    InvalidArguments(String),
+    /// A name that nothing goes by.
+    #[error("there is no {kind} `{name}`")]
+    Unknown {
+        /// What was looked for, for example `provider`.
+        kind: &'static str,
+        /// The name as given.
+        name: String,
+        /// What there is, nearest first.
+        available: Vec<String>,
+    },
+    /// A provider that is switched off.
+    #[error("the provider `{0}` is switched off")]
+    ProviderDisabled(String),
+    /// A command that is not on this machine.
+    #[error("the command `{command}` of the provider `{provider}` was not found")]
+    CliNotFound {
+        /// The provider.
+        provider: String,
+        /// Its command.
+        command: String,
+        /// Providers that are there.
+        installed: Vec<String>,
+    },
+    /// Nobody is there to be asked.
+    #[error("no provider can be asked")]
+    NoProvider,
+    /// Configuration that the call depends on and that could not be used.
+    #[error("the configuration could not be used: {}", .0.join("; "))]
+    ConfigInvalid(Vec<String>),
+    /// A prompt that is longer than the CLI takes.
+    #[error("the prompt has {actual} {unit}, and {provider} takes at most {limit}")]
+    PromptTooLong {
+        /// The provider.
+        provider: String,
+        /// What it takes.
+        limit: usize,
+        /// What it was given.
+        actual: usize,
+        /// `characters` or `bytes`.
+        unit: &'static str,
+    },
+    /// The time that the call had is over.
+    #[error("{provider} did not answer within {} s", .after.as_secs())]
+    Timeout {
+        /// The provider.
+        provider: String,
+        /// The time it had.
+        after: Duration,
+    },
+    /// The CLI began to write and then fell silent.
+    #[error("{provider} began to answer and then was silent for {} s", .after.as_secs())]
+    Stalled {
+        /// The provider.
+        provider: String,
+        /// How long it was silent.
+        after: Duration,
+    },
+    /// The CLI wrote more than a call may hold.
+    #[error("{provider} wrote more than {limit} bytes")]
+    OutputTooLarge {
+        /// The provider.
+        provider: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// What a CLI said went wrong.
+    #[error("{provider}: {failure}")]
+    Cli {
+        /// The provider.
+        provider: String,
+        /// What it said.
+        failure: CliFailure,
+    },
+    /// A server that a consultant started was asked to consult.
+    #[error("this server runs inside a consultant, and a consultant does not consult")]
+    NestedConsult,
+    /// The caller took the call back.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The server is going down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// More calls are waiting than the server holds.
+    #[error("{0} calls are waiting already")]
+    Busy(usize),
+    /// Every candidate of an ensemble failed.
+    #[error("every candidate failed: {}", .0.join("; "))]
+    EveryCandidateFailed(Vec<String>),
+    /// A shipped or replaced document that could not be used.
+    #[error("{name}: {reason}")]
+    Document {
+        /// The document.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A defect of Maestro itself.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArguments(_) => "invalid_arguments",
+            Self::Unknown { kind, .. } => match *kind {
+                "provider" => "unknown_provider",
+                "topic" => "unknown_topic",
+                _ => "unknown_name",
+            },
+            Self::ProviderDisabled(_) => "provider_disabled",
+            Self::CliNotFound { .. } => "cli_not_found",
+            Self::NoProvider => "no_provider",
+            Self::ConfigInvalid(_) => "config_invalid",
+            Self::PromptTooLong { .. } => "prompt_too_long",
+            Self::Timeout { .. } => "timeout",
+            Self::Stalled { .. } => "stalled",
+            Self::OutputTooLarge { .. } => "output_too_large",
+            Self::Cli { failure, .. } => failure.kind.code(),
+            Self::NestedConsult => "nested_consult",
+            Self::Cancelled => "cancelled",
+            Self::ShuttingDown => "shutting_down",
+            Self::Busy(_) => "busy",
+            Self::EveryCandidateFailed(_) => "every_candidate_failed",
+            Self::Document { .. } => "document_invalid",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InvalidArguments(_) => {
+                "Correct the arguments; maestro_help with the tool's name shows them all.".into()
+            }
+            Self::Unknown { available, .. } => {
+                const NEAREST: usize = 8;
+                let names: Vec<&str> = available.iter().take(NEAREST).map(String::as_str).collect();
+                let more = if available.len() > NEAREST { " and more" } else { "" };
+                format!("There is: {}{more}.", names.join(", "))
+            }
+            Self::ProviderDisabled(name) => format!(
+                "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
+            ),
+            Self::CliNotFound { provider, installed, .. } => {
+                let variable = provider.to_ascii_uppercase().replace('-', "_");
+                let others = match installed.as_slice() {
+                    [] => "No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
+                    some => format!("Installed: {}.", some.join(", ")),
+                };
+                format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
+            }
+            Self::NoProvider => {
+                "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
+            }
+            Self::ConfigInvalid(_) => {
+                "Correct the value and restart the server; `maestro-mcp check` shows what is in force and where it came from.".into()
+            }
+            Self::PromptTooLong { .. } => {
+                "Send less: fewer context_files, a stage with smaller limits, or a provider that takes more.".into()
+            }
+            Self::Timeout { .. } => {
+                "Give a larger timeout_sec, a smaller context, or another provider.".into()
+            }
+            Self::Stalled { provider, .. } => format!(
+                "Ask again or ask another provider; MAESTRO_{}_STALL_TIMEOUT (seconds, 0 = off) sets the patience.",
+                provider.to_ascii_uppercase().replace('-', "_")
+            ),
+            Self::OutputTooLarge { .. } => "Ask for a shorter answer.".into(),
+            Self::Cli { provider, failure } => failure.kind.hint(provider),
+            Self::NestedConsult => {
+                "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
+            }
+            Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
+            Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
+            Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
+            Self::EveryCandidateFailed(_) => {
+                "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
+            }
+            Self::Document { .. } => {
+                "Correct the file, or remove it: the built-in text is used then.".into()
+            }
+            Self::Internal(_) => {
+                "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
+            }
+        }
+    }
+
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.is_transient(),
+            Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::ProviderDisabled(_)
+            | Self::CliNotFound { .. }
+            | Self::NoProvider
+            | Self::ConfigInvalid(_)
+            | Self::PromptTooLong { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::NestedConsult
+            | Self::Cancelled
+            | Self::EveryCandidateFailed(_)
+            | Self::Document { .. }
+            | Self::Internal(_) => false,
+        }
+    }
+
+    /// What a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
+    /// is missing on this machine, 4 for what the CLI answered, 1 for the rest.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::PromptTooLong { .. }
+            | Self::ConfigInvalid(_)
+            | Self::Document { .. } => 2,
+            Self::ProviderDisabled(_) | Self::CliNotFound { .. } | Self::NoProvider => 3,
+            Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::EveryCandidateFailed(_)
+            | Self::Cli { .. } => 4,
+            Self::NestedConsult
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Busy(_)
+            | Self::Internal(_) => 1,
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! Sequences of effects: a consult from its question to its recorded answer, an ensemble, a packed
+//! context.
+
+pub mod consult;
+pub mod document;
+pub mod ensemble;
+pub mod ledger;
+pub mod pack;
+pub mod progress;
+pub mod providers;
+pub mod session;
+pub mod slots;
+pub mod state;

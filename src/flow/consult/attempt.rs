@@ -1,0 +1,245 @@
+//! Running a CLI until it has answered, its failure is final, or the time is over.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{process_error, version_for};
+use crate::error::Error;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
+use crate::provider::catalogue::Provider;
+use crate::provider::environment::allowed;
+use crate::provider::login::{self, Login};
+use crate::provider::{Answer, Ask, Invocation, Output, Places, Usage};
+
+/// Pauses before the second and the third start after a failure that may pass.
+const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Bytes of stdout and of stderr that a call may hold.
+const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How a call went.
+#[derive(Debug)]
+pub struct Attempted {
+    /// The id that the call's processes carry.
+    pub id: String,
+    /// What came of it.
+    pub result: Result<Answer, Error>,
+    /// Starts of the CLI; 0 where it never came to that.
+    pub attempts: u32,
+    /// What the last start wrote to stderr.
+    pub stderr: String,
+    /// The exit code of the last start.
+    pub exit_code: Option<i32>,
+}
+
+impl Attempted {
+    /// A call that never started a CLI.
+    pub(super) fn failed(error: Error) -> Self {
+        Self { id: String::new(), result: Err(error), attempts: 0, stderr: String::new(), exit_code: None }
+    }
+
+    /// An answer that needed no process.
+    pub(super) fn answered(answer: Answer) -> Self {
+        Self {
+            id: uuid::Uuid::now_v7().to_string(),
+            result: Ok(answer),
+            attempts: 1,
+            stderr: String::new(),
+            exit_code: None,
+        }
+    }
+
+    /// What the call cost.
+    pub(super) fn usage(&self) -> Usage {
+        self.result.as_ref().map(|answer| answer.usage).unwrap_or_default()
+    }
+}
+
+/// Waits for a slot, then runs the CLI; a failure that may pass is tried again twice, as long as
+/// the time of the call allows.
+pub(super) async fn until_answered(
+    session: &Session,
+    provider: &Provider,
+    ask: Ask,
+    timeout: Duration,
+    progress: &Progress,
+) -> Attempted {
+    let program = match session.catalogue().program(provider, session.environment(), session.root()) {
+        Ok(program) => program,
+        Err(error) => return Attempted::failed(error),
+    };
+    let permit = match session.slots().take(progress).await {
+        Ok(permit) => Arc::new(permit),
+        Err(error) => return Attempted::failed(error),
+    };
+    let version = match version_for(session, provider, &program).await {
+        Ok(version) => version,
+        Err(error) => return Attempted::failed(error),
+    };
+    let call = Call {
+        session,
+        provider,
+        program: &program,
+        ask: &ask,
+        version,
+        progress,
+        started: Instant::now(),
+        timeout,
+    };
+    let mut attempted = call.once(1, Arc::clone(&permit)).await;
+    for (number, pause) in (2..).zip(BACKOFF) {
+        let Err(error) = &attempted.result else { break };
+        let is_transient = matches!(error, Error::Cli { failure, .. } if failure.kind.is_transient());
+        if !is_transient || call.left() <= pause {
+            break;
+        }
+        progress.say(&format!("{}: {}; trying again in {} s", provider.name, error.code(), pause.as_secs()));
+        tokio::time::sleep(pause).await;
+        attempted = call.once(number, Arc::clone(&permit)).await;
+    }
+    attempted
+}
+
+struct Call<'a> {
+    session: &'a Session,
+    provider: &'a Provider,
+    program: &'a Path,
+    ask: &'a Ask,
+    version: Option<crate::provider::version::Version>,
+    progress: &'a Progress,
+    started: Instant,
+    timeout: Duration,
+}
+
+impl Call<'_> {
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
+    }
+
+    async fn once(&self, number: u32, permit: Arc<tokio::sync::OwnedSemaphorePermit>) -> Attempted {
+        let id = uuid::Uuid::now_v7().to_string();
+        let mut attempted =
+            Attempted { id: id.clone(), attempts: number, ..Attempted::failed(Error::Cancelled) };
+        match self.run(id, permit).await {
+            Ok(outcome) => {
+                let output = Output {
+                    exit_code: outcome.exit.code(),
+                    stdout: text(outcome.stdout),
+                    stderr: text(outcome.stderr),
+                };
+                attempted.result = self.judge(&outcome.ended, &output);
+                attempted.exit_code = output.exit_code;
+                attempted.stderr = output.stderr;
+            }
+            Err(error) => attempted.result = Err(error),
+        }
+        attempted
+    }
+
+    async fn run(
+        &self,
+        id: String,
+        permit: Arc<tokio::sync::OwnedSemaphorePermit>,
+    ) -> Result<Outcome, Error> {
+        let internal =
+            |error: std::io::Error| Error::Internal(format!("the call's private directory: {error}"));
+        let directory = Arc::new(CallDir::create().map_err(internal)?);
+        let places = Places::of(&directory);
+        let settings = &self.provider.settings;
+        let login = login::carry(&self.provider.adapter, self.session.environment(), &places.home);
+        let invocation = self.provider.adapter.invocation(
+            self.provider.leading_arguments(),
+            &settings.extra_env,
+            self.ask,
+            &places,
+            self.version,
+        );
+        lay_out(&places, &invocation, &login).map_err(internal)?;
+        let mut env = allowed(self.session.environment(), &settings.allow_env);
+        env.extend(login.env.iter().map(|(name, value)| (name.into(), value.into())));
+        env.extend(invocation.env);
+        // What a CLI leaves behind (an error report with the whole prompt, say) goes with the call.
+        env.push(("TMPDIR".into(), places.temporary.clone().into()));
+        let launch = Launch {
+            program: self.program.to_owned(),
+            args: invocation.args,
+            env,
+            cwd: places.work.clone(),
+            stdin: invocation.stdin,
+            limits: Limits {
+                timeout: Some(self.left()),
+                stall: (settings.stall_timeout_sec > 0)
+                    .then(|| Duration::from_secs(settings.stall_timeout_sec)),
+                output_bytes: OUTPUT_BYTES,
+                ..Limits::default()
+            },
+            capture_dir: directory.capture().to_owned(),
+            marker: id,
+        };
+        self.progress.say(&format!("{}: started", self.provider.name));
+        let outcome = self
+            .session
+            .supervisor()
+            .run(launch, (permit, Arc::clone(&directory)), |activity| self.tell(activity))
+            .await
+            .map_err(|error| process_error(self.provider, self.session, &error));
+        if let Err(error) = login::give_back(&login) {
+            tracing::warn!(provider = self.provider.name, %error, "a renewed login could not be kept");
+        }
+        outcome
+    }
+
+    fn tell(&self, activity: &Activity) {
+        let seconds = self.started.elapsed().as_secs();
+        let what = format!("{} {}: running for {seconds} s", self.provider.name, self.ask.model);
+        let message = match (&activity.last_line, activity.last_output) {
+            (Some(line), Some(ago)) => {
+                format!("{what}, last output {} s ago: {line}", ago.as_secs())
+            }
+            _ => format!("{what}, no output yet"),
+        };
+        self.progress.say(&message);
+    }
+
+    fn judge(&self, ended: &Ended, output: &Output) -> Result<Answer, Error> {
+        let provider = self.provider.name.clone();
+        match ended {
+            Ended::Exited => self
+                .provider
+                .adapter
+                .parse(output, self.ask.schema.as_ref())
+                .map_err(|failure| Error::Cli { provider, failure }),
+            Ended::TimedOut => Err(Error::Timeout { provider, after: self.timeout }),
+            Ended::Stalled => Err(Error::Stalled {
+                provider,
+                after: Duration::from_secs(self.provider.settings.stall_timeout_sec),
+            }),
+            Ended::OutputTooLarge => Err(Error::OutputTooLarge { provider, limit: OUTPUT_BYTES }),
+        }
+    }
+}
+
+/// Writes the call's private files.
+fn lay_out(places: &Places, invocation: &Invocation, login: &Login) -> std::io::Result<()> {
+    for directory in [&places.work, &places.files, &places.home, &places.temporary] {
+        std::fs::create_dir_all(directory)?;
+    }
+    let create_parent = |file: &Path| file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    for (file, text) in invocation.files.iter().chain(&login.files) {
+        create_parent(file)?;
+        std::fs::write(file, text)?;
+    }
+    for (private, own) in &login.links {
+        create_parent(private)?;
+        std::os::unix::fs::symlink(own, private)?;
+    }
+    Ok(())
+}
+
+/// Bytes that are no text become replacement characters: an answer is never lost to one of them.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

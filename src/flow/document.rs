@@ -1,0 +1,206 @@
+//! Roles, skills, schemas and the reference, read from the library in the form in which tools and
+//! consults use them.
+
+use minijinja::{Environment, UndefinedBehavior, context};
+use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::session::Session;
+use crate::domain::policy::StagePolicy;
+use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::error::Error;
+use crate::host::front_matter;
+
+/// A persona.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoleDocument {
+    /// Its display name.
+    pub name: String,
+    /// Its focus, in a sentence.
+    pub focus: String,
+    /// The stage that it leads; `any` for the judge.
+    pub stage: String,
+    /// Its traits.
+    pub traits: Vec<String>,
+    /// What a consultant is told.
+    pub prompt: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleHead {
+    name: String,
+    focus: String,
+    stage: String,
+    traits: Vec<String>,
+    #[expect(dead_code, reason = "the tests hold it against the schemas")]
+    schema: SchemaName,
+}
+
+/// The persona of a role.
+///
+/// # Errors
+///
+/// A replacing file that cannot be used.
+pub fn role(session: &Session, role: Role) -> Result<RoleDocument, Error> {
+    let document = session.document(&format!("roles/{}.md", role.name()))?;
+    let (head, prompt) = front_matter::parse::<RoleHead>(&document.text)
+        .map_err(|reason| Error::Document { name: document.origin, reason })?;
+    Ok(RoleDocument {
+        name: head.name,
+        focus: head.focus,
+        stage: head.stage,
+        traits: head.traits,
+        prompt: prompt.to_owned(),
+    })
+}
+
+/// The guide to a stage.
+#[derive(Clone, Debug)]
+pub struct SkillDocument {
+    /// What its head says.
+    pub head: SkillHead,
+    /// The guide, with the figures in force filled in.
+    pub content: String,
+}
+
+/// What the head of a skill says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkillHead {
+    /// The display name of the stage.
+    pub name: String,
+    /// The stage's number, from 1.
+    pub stage_id: u32,
+    /// The stage.
+    pub stage: Stage,
+    /// Its goal, in a sentence.
+    pub goal: String,
+    /// The role that leads it.
+    pub persona: Role,
+    /// What must be true to enter it.
+    pub entry_condition: String,
+    /// The schema of its output.
+    pub schema: SchemaName,
+    /// The stage that follows.
+    pub next: Option<Stage>,
+}
+
+/// The guide to a stage, with the figures in force.
+///
+/// # Errors
+///
+/// A replacing file that cannot be used, for example a placeholder that does not exist.
+pub fn skill(session: &Session, stage: Stage, policy: &StagePolicy) -> Result<SkillDocument, Error> {
+    let path = match stage {
+        Stage::Analyze => "skills/stage1_example_analysis.md",
+        Stage::Hypothesize => "skills/stage2_hypothesis.md",
+        Stage::Implement => "skills/stage3_implementation.md",
+        Stage::Debug => "skills/stage4_debug_loop.md",
+        Stage::Improve => "skills/stage5_recursive_improve.md",
+    };
+    let document = session.document(path)?;
+    let invalid = |reason: String| Error::Document { name: document.origin.clone(), reason };
+    let (head, body) = front_matter::parse::<SkillHead>(&document.text).map_err(invalid)?;
+    let settings = &session.config().settings.policy;
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let content = templates
+        .render_str(
+            body,
+            context! {
+                max_consults => policy.max_consults,
+                max_consults_total => settings.max_consults_total,
+                max_iterations => policy.max_iterations,
+                capability_threshold => settings.capability_threshold,
+                topology => policy.topology.name(),
+            },
+        )
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(SkillDocument { head, content })
+}
+
+/// A schema.
+///
+/// # Errors
+///
+/// A replacing file that is not JSON.
+pub fn schema(session: &Session, name: SchemaName) -> Result<Value, Error> {
+    let document = session.document(&format!("schemas/{}.json", name.name()))?;
+    serde_json::from_str(&document.text)
+        .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })
+}
+
+/// A section of the reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its heading.
+    pub name: String,
+    /// Its text, heading included.
+    pub content: String,
+}
+
+/// The sections of the reference, by their second-level headings. Only real headings count: a rule
+/// of dashes or a heading inside a code block divides nothing.
+///
+/// # Errors
+///
+/// A replacing file that cannot be read.
+pub fn topics(session: &Session) -> Result<Vec<Topic>, Error> {
+    let text = session.document("SKILLS.md")?.text;
+    let mut starts: Vec<(usize, String)> = Vec::new();
+    let mut inside = false;
+    for (event, range) in Parser::new(&text).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => {
+                starts.push((range.start, String::new()));
+                inside = true;
+            }
+            Event::End(TagEnd::Heading(HeadingLevel::H2)) => inside = false,
+            Event::Text(piece) | Event::Code(piece) if inside => {
+                if let Some((_, name)) = starts.last_mut() {
+                    name.push_str(&piece);
+                }
+            }
+            _ => {}
+        }
+    }
+    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([text.len()]).collect::<Vec<_>>();
+    Ok(starts
+        .into_iter()
+        .zip(ends)
+        .map(|((start, name), end)| Topic {
+            name,
+            content: text.get(start..end).unwrap_or_default().trim().to_owned(),
+        })
+        .collect())
+}
+
+/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter.
+///
+/// # Errors
+///
+/// There is none; the nearest names are given.
+pub fn topic(session: &Session, name: &str) -> Result<Topic, Error> {
+    let topics = topics(session)?;
+    let wanted = plain(name);
+    if let Some(found) = topics.iter().find(|topic| plain(&topic.name) == wanted) {
+        return Ok(found.clone());
+    }
+    let mut names: Vec<(f64, String)> = topics
+        .into_iter()
+        .map(|topic| (strsim::jaro_winkler(&plain(&topic.name), &wanted), topic.name))
+        .collect();
+    names.sort_by(|left, right| right.0.total_cmp(&left.0));
+    Err(Error::Unknown {
+        kind: "topic",
+        name: name.to_owned(),
+        available: names.into_iter().map(|(_, name)| name).collect(),
+    })
+}
+
+fn plain(name: &str) -> String {
+    let name = name.trim().trim_start_matches('/').to_lowercase().replace([' ', '-'], "_");
+    name.strip_prefix("maestro_").unwrap_or(&name).to_owned()
+}

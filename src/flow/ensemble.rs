@@ -1,0 +1,196 @@
+//! The same question to several consultants side by side.
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::consult::{Consulted, Prepared, ask, share};
+use super::progress::Progress;
+use super::session::Session;
+use crate::error::Error;
+use crate::provider::Usage;
+
+/// Candidates of one ensemble.
+pub const MOST_CANDIDATES: usize = 24;
+
+/// The candidates of an ensemble.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ensemble {
+    /// Whether any candidate answered.
+    pub ok: bool,
+    /// How many answered.
+    pub count: usize,
+    /// Who was asked.
+    pub providers_used: Vec<String>,
+    /// Every candidate, failed ones included.
+    pub candidates: Vec<Candidate>,
+    /// What to keep in mind.
+    pub warning: Option<String>,
+    /// Secrets that were masked on the way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// One candidate.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// Its id within the ensemble.
+    pub id: String,
+    /// Whether it answered.
+    pub ok: bool,
+    /// Who was asked.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// The answer, as far as it is shown.
+    pub content: String,
+    /// Whether more of it is in `content_file`.
+    pub truncated: bool,
+    /// Where the whole answer is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_file: Option<String>,
+    /// Milliseconds, waiting included.
+    pub elapsed_ms: u64,
+    /// What the call cost.
+    #[serde(skip_serializing_if = "Usage::is_empty")]
+    pub usage: Usage,
+    /// What the rules say of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub red_flag: Option<Value>,
+    /// What the answer is, where it is not a model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Asks each provider `times` times, all side by side as far as there are slots.
+///
+/// # Errors
+///
+/// Nobody can be asked, an unknown provider, too many candidates, or rules that cannot be used.
+pub async fn generate(
+    session: &Session,
+    named: Option<Vec<String>>,
+    times: usize,
+    prepared: &Prepared,
+    progress: &Progress,
+) -> Result<Ensemble, Error> {
+    let providers = chosen(session, named)?;
+    let wanted = providers.len() * times;
+    if wanted > MOST_CANDIDATES {
+        return Err(Error::InvalidArguments(format!(
+            "{} providers x {times} are {wanted} candidates, and an ensemble takes at most {MOST_CANDIDATES}",
+            providers.len()
+        )));
+    }
+    let red_flags = session.red_flags()?;
+    let asked: Vec<(String, String)> = (1..=times)
+        .flat_map(|number| {
+            providers.iter().map(move |provider| (provider.clone(), format!("{provider}-{number}")))
+        })
+        .collect();
+    let replies = join_all(asked.iter().map(|(provider, id)| async move {
+        let progress = progress.labelled(id);
+        let reply = ask(session, provider, prepared, &progress).await;
+        progress.say(if reply.ok { "answered" } else { "failed" });
+        reply
+    }))
+    .await;
+    let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
+    let candidates: Vec<Candidate> = asked
+        .into_iter()
+        .zip(replies)
+        .zip(share(&lengths))
+        .map(|(((_, id), reply), room)| {
+            let red_flag = reply.ok.then(|| serde_json::json!(red_flags.verdict(&reply.content)));
+            Candidate::new(id, reply.cut_to(session, room), red_flag)
+        })
+        .collect();
+    Ok(Ensemble::new(providers, candidates))
+}
+
+/// The providers to ask: those named, each once, else whoever is there.
+fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+    let catalogue = session.catalogue();
+    let mut chosen: Vec<String> = Vec::new();
+    match named.filter(|named| !named.is_empty()) {
+        Some(named) => {
+            for name in named {
+                let name = catalogue.get(&name)?.name.clone();
+                if !chosen.contains(&name) {
+                    chosen.push(name);
+                }
+            }
+        }
+        None => {
+            let default = catalogue.asked_by_default(session.environment(), session.root());
+            chosen.extend(default.into_iter().map(|provider| provider.name.clone()));
+        }
+    }
+    if chosen.is_empty() {
+        return Err(Error::NoProvider);
+    }
+    Ok(chosen)
+}
+
+impl Candidate {
+    fn new(id: String, reply: Consulted, red_flag: Option<Value>) -> Self {
+        Self {
+            id,
+            ok: reply.ok,
+            provider: reply.provider,
+            model: reply.model,
+            content: reply.content,
+            truncated: reply.truncated,
+            content_file: reply.content_file,
+            elapsed_ms: reply.elapsed_ms,
+            usage: reply.usage,
+            red_flag,
+            note: reply.note,
+            error: reply.error,
+            code: reply.code,
+            hint: reply.hint,
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        Some(format!("{}: {}", self.id, self.error.as_ref()?))
+    }
+}
+
+impl Ensemble {
+    fn new(providers_used: Vec<String>, candidates: Vec<Candidate>) -> Self {
+        let count = candidates.iter().filter(|candidate| candidate.ok).count();
+        let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
+        let error = (count == 0).then(|| Error::EveryCandidateFailed(failures));
+        let warning = match candidates.len() - count {
+            0 => (providers_used.len() == 1 && count > 1)
+                .then(|| "all candidates come from one provider: their agreement says little".to_owned()),
+            failed => Some(format!("{failed} of {} candidates failed", candidates.len())),
+        };
+        Self {
+            ok: error.is_none(),
+            count,
+            providers_used,
+            candidates,
+            warning,
+            code: error.as_ref().map(Error::code),
+            hint: error.as_ref().map(Error::hint),
+            error: error.map(|error| error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The record of every call to a consultant.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::provider::Usage;
+
+/// One call to one consultant, however it ended.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// Its id, which the processes of the call carry too.
+    pub id: String,
+    /// The provider.
+    pub provider: String,
+    /// The model asked for.
+    pub model: String,
+    /// The error's code; none where the call succeeded.
+    pub code: Option<&'static str>,
+    /// Milliseconds from the first start to the end.
+    pub elapsed_ms: u64,
+    /// Starts of the CLI, retries included.
+    pub attempts: u32,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Where calls are recorded.
+pub trait CallLog: Send + Sync {
+    /// Records a call.
+    fn record(&self, call: &CallRecord);
+    /// What was recorded of each provider.
+    fn totals(&self) -> BTreeMap<String, Totals>;
+}
+
+/// The calls to one provider, added up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// Milliseconds in all.
+    pub elapsed_ms: u64,
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens answered.
+    pub output_tokens: u64,
+    /// US dollars, as far as the CLIs say.
+    pub cost_usd: f64,
+}
+
+/// A log that lives as long as the server.
+#[derive(Debug, Default)]
+pub struct MemoryLog {
+    totals: Mutex<BTreeMap<String, Totals>>,
+}
+
+impl CallLog for MemoryLog {
+    fn record(&self, call: &CallRecord) {
+        tracing::info!(
+            call = call.id,
+            provider = call.provider,
+            model = call.model,
+            code = call.code.unwrap_or("ok"),
+            elapsed_ms = call.elapsed_ms,
+            attempts = call.attempts,
+            "consult"
+        );
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = totals.entry(call.provider.clone()).or_default();
+        total.calls += 1;
+        total.failed += u64::from(call.code.is_some());
+        total.elapsed_ms += call.elapsed_ms;
+        total.input_tokens += call.usage.input_tokens.unwrap_or(0);
+        total.output_tokens += call.usage.output_tokens.unwrap_or(0);
+        total.cost_usd += call.usage.cost_usd.unwrap_or(0.0);
+    }
+
+    fn totals(&self) -> BTreeMap<String, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,202 @@
+//! Packing a context: finding and reading the files, masking secrets, and fitting all of it.
+
+use serde::Serialize;
+
+use super::session::Session;
+use crate::domain::mask::Masker;
+use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
+use crate::domain::stage::Stage;
+use crate::error::Error;
+use crate::host::project::{FileLines, Found, Project, Refusal};
+
+/// Omissions that a result lists; the rest is counted.
+const MOST_OMISSIONS: usize = 40;
+
+/// What is to be packed.
+#[derive(Clone, Debug, Default)]
+pub struct ContextRequest {
+    /// Paths and patterns.
+    pub files: Vec<String>,
+    /// What is known.
+    pub facts: Vec<String>,
+    /// Error texts.
+    pub errors: Vec<String>,
+    /// What must hold.
+    pub constraints: Vec<String>,
+    /// The stage whose limits apply.
+    pub stage: Option<Stage>,
+    /// Characters in all, where the stage's own limit is not wanted.
+    pub max_chars: Option<usize>,
+}
+
+impl ContextRequest {
+    /// Whether there is nothing to pack.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+            && self.facts.is_empty()
+            && self.errors.is_empty()
+            && self.constraints.is_empty()
+    }
+}
+
+/// A packed context.
+#[derive(Clone, Debug, Serialize)]
+pub struct PackedContext {
+    /// The text.
+    pub packed_context: String,
+    /// Its figures.
+    pub stats: Stats,
+    /// The files in it.
+    pub files: Vec<PackedFile>,
+    /// What was left out, and why.
+    pub omitted: Vec<Omission>,
+    /// How many secrets were masked.
+    pub masked: usize,
+}
+
+/// The figures of a packed context.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stats {
+    /// Errors given.
+    pub errors_count: usize,
+    /// Facts given.
+    pub facts_count: usize,
+    /// Paths and patterns given.
+    pub files_requested: usize,
+    /// Characters packed.
+    pub total_chars: usize,
+    /// Whether anything was left out.
+    pub truncated: bool,
+}
+
+/// Packs a context without holding up other calls.
+///
+/// # Errors
+///
+/// The configuration cannot be used. A file that cannot be read is no error: it is listed.
+pub async fn pack_context(session: &Session, request: ContextRequest) -> Result<PackedContext, Error> {
+    let session = session.clone();
+    tokio::task::spawn_blocking(move || pack_now(&session, &request))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?
+}
+
+fn pack_now(session: &Session, request: &ContextRequest) -> Result<PackedContext, Error> {
+    let limits = session.config().context_limits(request.stage);
+    let masker = session.masker()?;
+    let mut packing =
+        Packing { masker: &masker, masked: 0, omitted: Vec::new(), material: Material::default() };
+    packing.material.constraints = packing.clean(&request.constraints);
+    packing.material.errors = packing.clean(&request.errors);
+    packing.material.facts = packing.clean(&request.facts);
+    if !request.files.is_empty() {
+        let project = session.project()?;
+        let texts = request.facts.iter().chain(&request.errors).map(String::as_str);
+        let named = mentions(texts);
+        packing.add_files(&project, request, &named, limits.max_files, limits.max_lines_per_file);
+    }
+    Ok(packing.finish(
+        request,
+        PackLimits {
+            error_lines: limits.max_error_lines,
+            total_chars: request.max_chars.unwrap_or(limits.max_total_chars),
+        },
+    ))
+}
+
+struct Packing<'a> {
+    masker: &'a Masker,
+    masked: usize,
+    omitted: Vec<Omission>,
+    material: Material,
+}
+
+impl Packing<'_> {
+    fn clean(&mut self, texts: &[String]) -> Vec<String> {
+        texts
+            .iter()
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| {
+                let clean = self.masker.mask(text);
+                self.masked += clean.count;
+                clean.text.into_owned()
+            })
+            .collect()
+    }
+
+    fn add_files(
+        &mut self,
+        project: &Project,
+        request: &ContextRequest,
+        named: &[Mention],
+        max_files: usize,
+        max_lines: usize,
+    ) {
+        for file in self.find(project, &request.files) {
+            if self.material.files.len() >= max_files {
+                self.omit(&file.shown, &Refusal::TooMany(max_files));
+                continue;
+            }
+            let read = project
+                .open(&file)
+                .and_then(|open| FileLines::read(open, &file.shown, named, max_lines, self.masker));
+            match read {
+                Ok(lines) => {
+                    self.masked += lines.masked;
+                    self.material.files.push(lines.text);
+                }
+                Err(refusal) => self.omit(&file.shown, &refusal),
+            }
+        }
+    }
+
+    /// The files of all paths and patterns, each once.
+    fn find(&mut self, project: &Project, given: &[String]) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        for name in given {
+            match project.find(name) {
+                Ok(files) => {
+                    for file in files {
+                        if !found.contains(&file) {
+                            found.push(file);
+                        }
+                    }
+                }
+                Err(refusal) => self.omit(name, &refusal),
+            }
+        }
+        found
+    }
+
+    fn omit(&mut self, path: &str, refusal: &Refusal) {
+        self.omitted.push(Omission { path: path.to_owned(), reason: refusal.to_string() });
+    }
+
+    fn finish(self, request: &ContextRequest, limits: PackLimits) -> PackedContext {
+        let packed = pack(&self.material, limits);
+        let mut omitted = self.omitted;
+        omitted.extend(packed.omitted);
+        let truncated = !omitted.is_empty();
+        if let Some(more) = omitted.len().checked_sub(MOST_OMISSIONS).filter(|more| *more > 0) {
+            omitted.truncate(MOST_OMISSIONS);
+            omitted.push(Omission {
+                path: format!("{more} more"),
+                reason: "omitted for like reasons".to_owned(),
+            });
+        }
+        PackedContext {
+            stats: Stats {
+                errors_count: request.errors.len(),
+                facts_count: request.facts.len(),
+                files_requested: request.files.len(),
+                total_chars: packed.total_chars,
+                truncated,
+            },
+            packed_context: packed.text,
+            files: packed.files,
+            omitted,
+            masked: self.masked,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Which consultants there are, and in which version.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::session::Session;
+use crate::error::Error;
+use crate::host::config::Enabled;
+use crate::host::process::{CallDir, Launch, Limits};
+use crate::provider::catalogue::Provider;
+use crate::provider::environment::allowed;
+use crate::provider::version::Version;
+
+/// How long a version may take to print.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a look at the machine is believed.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Versions by program, each asked for once.
+#[derive(Default)]
+pub struct Versions {
+    known: Mutex<HashMap<PathBuf, Arc<OnceCell<Option<Version>>>>>,
+}
+
+/// The last overview and when it was made.
+#[derive(Default)]
+pub struct OverviewCache {
+    last: Mutex<Option<(Instant, Arc<Value>)>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    enabled: bool,
+    installed: bool,
+    available: bool,
+    command: &'a str,
+    model: &'a str,
+    timeout_sec: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<Value>,
+}
+
+/// Every provider with its state, at most a second old.
+pub fn overview(session: &Session) -> Arc<Value> {
+    let cache = session.overview();
+    let mut last = cache.last.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some((made, value)) if made.elapsed() < FRESH => Arc::clone(value),
+        _ => {
+            let value = Arc::new(look(session));
+            *last = Some((Instant::now(), Arc::clone(&value)));
+            value
+        }
+    }
+}
+
+fn look(session: &Session) -> Value {
+    let catalogue = session.catalogue();
+    let by_default: Vec<&str> = catalogue
+        .asked_by_default(session.environment(), session.root())
+        .iter()
+        .map(|provider| provider.name.as_str())
+        .collect();
+    let totals = session.log().totals();
+    let is_relevant =
+        |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(session, provider);
+    let entries: Vec<Entry<'_>> = catalogue
+        .iter()
+        .filter(is_relevant)
+        .map(|provider| {
+            let installed = is_installed(session, provider);
+            let problems = session.config().problems_for(&provider.name);
+            let enabled = match provider.settings.enabled {
+                Enabled::Yes => true,
+                Enabled::No => false,
+                Enabled::Auto => by_default.contains(&provider.name.as_str()),
+            };
+            Entry {
+                name: &provider.name,
+                enabled,
+                installed,
+                available: enabled && installed && problems.is_empty(),
+                command: provider.command(),
+                model: &provider.settings.model,
+                timeout_sec: provider.settings.timeout_sec,
+                problems,
+                calls: totals.get(&provider.name).map(|totals| json!(totals)),
+            }
+        })
+        .collect();
+    let available: Vec<&str> =
+        entries.iter().filter(|entry| entry.available).map(|entry| entry.name).collect();
+    let switched_off: Vec<&str> = catalogue
+        .iter()
+        .filter(|provider| !is_relevant(provider))
+        .map(|provider| provider.name.as_str())
+        .collect();
+    json!({
+        "ok": true,
+        "available": available,
+        "providers": entries,
+        "asked_by_default": by_default,
+        "switched_off": switched_off,
+    })
+}
+
+/// Whether a provider's CLI is on this machine.
+#[must_use]
+pub fn is_installed(session: &Session, provider: &Provider) -> bool {
+    provider.is_understudy()
+        || session.environment().find_program(provider.command(), session.root()).is_some()
+}
+
+/// The version of a provider's CLI, asked for on first use and remembered for this program.
+///
+/// # Errors
+///
+/// The program cannot be started. A version that it does not print is no error.
+pub async fn version(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+) -> Result<Option<Version>, Error> {
+    let cell = {
+        let mut known = session.versions().known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(program.to_owned()).or_default())
+    };
+    cell.get_or_try_init(|| async { ask_version(session, provider, program).await }).await.copied()
+}
+
+async fn ask_version(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+) -> Result<Option<Version>, Error> {
+    let printed = print(session, provider, program, &["--version"]).await?;
+    Ok(Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)))
+}
+
+/// What a CLI printed for a question about itself.
+#[derive(Clone, Debug)]
+pub struct Printed {
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a provider's CLI with arguments of ours, in an empty directory and its own environment.
+///
+/// # Errors
+///
+/// The program cannot be started.
+pub async fn print(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+    args: &[&str],
+) -> Result<Printed, Error> {
+    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let directory = CallDir::create().map_err(internal)?;
+    let launch = Launch {
+        program: program.to_owned(),
+        args: provider
+            .leading_arguments()
+            .iter()
+            .map(String::as_str)
+            .chain(args.iter().copied())
+            .map(Into::into)
+            .collect(),
+        env: allowed(session.environment(), &provider.settings.allow_env),
+        cwd: directory.work().to_owned(),
+        stdin: Vec::new(),
+        limits: Limits { timeout: Some(VERSION_TIMEOUT), ..Limits::default() },
+        capture_dir: directory.capture().to_owned(),
+        marker: uuid::Uuid::now_v7().to_string(),
+    };
+    let outcome = session
+        .supervisor()
+        .run(launch, directory, |_| {})
+        .await
+        .map_err(|error| super::consult::process_error(provider, session, &error))?;
+    Ok(Printed {
+        exit_code: outcome.exit.code(),
+        stdout: String::from_utf8_lossy(&outcome.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
+    })
+}

@@ -1,0 +1,253 @@
+//! What every flow works with: the configuration, the project, the processes and the record, each
+//! made on first need and shared from then on.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::domain::mask::Masker;
+use crate::domain::redflag::{RedFlagRules, RedFlags};
+use crate::domain::secret_path::SecretPaths;
+use crate::domain::secret_rules::SecretRules;
+use crate::error::Error;
+use crate::host::answers::Answers;
+use crate::host::config::{Config, Problem, Scope};
+use crate::host::environment::Environment;
+use crate::host::library::{BUILT_IN, Library};
+use crate::host::process::Supervisor;
+use crate::host::project::{self, Project};
+use crate::provider::catalogue::Catalogue;
+
+use super::ledger::{CallLog, MemoryLog};
+use super::slots::Slots;
+
+/// A cloneable handle on everything a flow needs.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    environment: Environment,
+    root: PathBuf,
+    library: Library,
+    supervisor: Supervisor,
+    log: Box<dyn CallLog>,
+    answers: Answers,
+    settings: OnceLock<Settled>,
+    masker: OnceLock<Result<Arc<Masker>, Error>>,
+    project: OnceLock<Result<Arc<Project>, Error>>,
+    secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
+    red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    pub(super) versions: super::providers::Versions,
+    pub(super) overview: super::providers::OverviewCache,
+}
+
+/// The configuration and what follows from it.
+struct Settled {
+    config: Config,
+    catalogue: Catalogue,
+    slots: Slots,
+}
+
+impl Session {
+    /// A session of a server or a sub-command. Nothing is read, opened or started yet.
+    #[must_use]
+    pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
+        let root = project::root(&environment, working_directory);
+        let library = Library::new(environment.maestro_home(), Some(root.join(".maestro")));
+        let inner = Inner {
+            answers: Answers::new(&root),
+            environment,
+            root,
+            library,
+            supervisor,
+            log: Box::new(MemoryLog::default()),
+            settings: OnceLock::new(),
+            masker: OnceLock::new(),
+            project: OnceLock::new(),
+            secrets: OnceLock::new(),
+            red_flags: OnceLock::new(),
+            versions: super::providers::Versions::default(),
+            overview: super::providers::OverviewCache::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The environment of the server.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.inner.environment
+    }
+
+    /// The project root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    /// The documents.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.inner.library
+    }
+
+    /// Who runs processes.
+    #[must_use]
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.inner.supervisor
+    }
+
+    /// The record of calls.
+    #[must_use]
+    pub fn log(&self) -> &dyn CallLog {
+        self.inner.log.as_ref()
+    }
+
+    /// Where whole answers are kept.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.inner.answers
+    }
+
+    /// The configuration, as far as it could be read.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.settled().config
+    }
+
+    /// The consultants.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.settled().catalogue
+    }
+
+    /// The slots for consultants.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        &self.settled().slots
+    }
+
+    pub(super) fn versions(&self) -> &super::providers::Versions {
+        &self.inner.versions
+    }
+
+    pub(super) fn overview(&self) -> &super::providers::OverviewCache {
+        &self.inner.overview
+    }
+
+    /// Refuses a call that the configuration's problems stand in the way of.
+    ///
+    /// # Errors
+    ///
+    /// The problems.
+    pub fn check_config(&self) -> Result<(), Error> {
+        match self.config().general_problems() {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(Error::ConfigInvalid(problems)),
+        }
+    }
+
+    /// The masker of secrets.
+    ///
+    /// # Errors
+    ///
+    /// A rule or a pattern of the user's that cannot be used.
+    pub fn masker(&self) -> Result<Arc<Masker>, Error> {
+        self.inner.masker.get_or_init(|| self.make_masker()).clone()
+    }
+
+    fn make_masker(&self) -> Result<Arc<Masker>, Error> {
+        let rules = self.secret_rules()?;
+        let masking = &self.config().settings.masking;
+        let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map(Arc::new).map_err(
+            |error| Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")]),
+        )
+    }
+
+    /// The rules on secrets, read once; a file that replaces them has its examples tried.
+    fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
+        self.inner
+            .secrets
+            .get_or_init(|| {
+                let document = self.document("conf/secrets.yaml")?;
+                let rules = SecretRules::from_yaml(&document.text)
+                    .map_err(|error| invalid(&document.origin, error))?;
+                if document.origin != BUILT_IN {
+                    rules.check().map_err(|error| invalid(&document.origin, error))?;
+                }
+                Ok(Arc::new(rules))
+            })
+            .clone()
+    }
+
+    /// The project's files.
+    ///
+    /// # Errors
+    ///
+    /// The rules on secret names cannot be used.
+    pub fn project(&self) -> Result<Arc<Project>, Error> {
+        self.inner
+            .project
+            .get_or_init(|| {
+                let secrets = SecretPaths::from_rules(&self.secret_rules()?.files)
+                    .map_err(|error| invalid("conf/secrets.yaml", error))?;
+                Ok(Arc::new(Project::new(self.root(), &self.config().settings.repo_roots, secrets)))
+            })
+            .clone()
+    }
+
+    /// The rules by which candidates are flagged.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
+        self.inner
+            .red_flags
+            .get_or_init(|| {
+                let document = self.document("conf/redflags.yaml")?;
+                let rules = RedFlagRules::from_yaml(&document.text)
+                    .map_err(|error| invalid(&document.origin, error))?;
+                if document.origin != BUILT_IN {
+                    rules.check().map_err(|error| invalid(&document.origin, error))?;
+                }
+                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&document.origin, error))
+            })
+            .clone()
+    }
+
+    /// A document of the library.
+    ///
+    /// # Errors
+    ///
+    /// A replacing file that cannot be read.
+    pub fn document(&self, path: &str) -> Result<crate::host::library::Document, Error> {
+        self.library().read(path).map_err(|error| invalid(path, error))
+    }
+
+    fn settled(&self) -> &Settled {
+        self.inner.settings.get_or_init(|| {
+            let config = Config::load(self.environment(), self.library());
+            for problem in &config.problems {
+                log_problem(problem);
+            }
+            Settled {
+                catalogue: Catalogue::new(&config),
+                slots: Slots::new(config.settings.max_parallel.clamp(1, 256)),
+                config,
+            }
+        })
+    }
+}
+
+fn log_problem(problem: &Problem) {
+    match problem.scope {
+        Scope::Everything | Scope::Provider(_) => tracing::error!("{}", problem.message),
+        Scope::Nothing => tracing::warn!("{}", problem.message),
+    }
+}
+
+fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::Document { name: name.to_owned(), reason: reason.to_string() }
+}

@@ -1,0 +1,121 @@
+//! The state of this machine's consultants, as a person wants to see it: where each CLI is, in
+//! which version, and whether it is logged in.
+
+use serde::Serialize;
+
+use super::providers::{is_installed, print, version};
+use super::session::Session;
+use crate::host::config::Enabled;
+use crate::provider::Adapter;
+use crate::provider::catalogue::Provider;
+use crate::provider::login;
+
+/// One consultant's state.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderState {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be asked.
+    pub enabled: bool,
+    /// Where its program is.
+    pub program: Option<String>,
+    /// The version that it prints.
+    pub version: Option<String>,
+    /// Whether it is logged in.
+    pub login: LoginState,
+    /// The model asked for by default.
+    pub model: String,
+    /// Seconds for a call.
+    pub timeout_sec: u64,
+    /// What a user should know or do.
+    pub notes: Vec<String>,
+}
+
+/// Whether a CLI is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginState {
+    /// It is.
+    LoggedIn,
+    /// It is not.
+    LoggedOut,
+    /// It needs none, or cannot be asked.
+    Unknown,
+}
+
+/// The state of every provider that may be asked or whose CLI is there.
+pub async fn providers(session: &Session) -> Vec<ProviderState> {
+    let mut states = Vec::new();
+    for provider in session.catalogue().iter() {
+        if provider.settings.enabled != Enabled::No || is_installed(session, provider) {
+            states.push(state(session, provider).await);
+        }
+    }
+    states
+}
+
+async fn state(session: &Session, provider: &Provider) -> ProviderState {
+    let program = session.environment().find_program(provider.command(), session.root());
+    let mut state = ProviderState {
+        name: provider.name.clone(),
+        enabled: provider.settings.enabled != Enabled::No,
+        program: program.as_ref().map(|program| program.display().to_string()),
+        version: None,
+        login: LoginState::Unknown,
+        model: provider.settings.model.clone(),
+        timeout_sec: provider.settings.timeout_sec,
+        notes: session.config().problems_for(&provider.name),
+    };
+    if let Some(program) = program {
+        match version(session, provider, &program).await {
+            Ok(version) => state.version = version.map(|version| version.to_string()),
+            Err(error) => state.notes.push(error.to_string()),
+        }
+        state.login = login_state(session, provider, &program).await;
+        let private = std::path::Path::new("private home");
+        state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
+        state.notes.extend(login_notes(session, provider, state.login));
+    }
+    state
+}
+
+async fn login_state(session: &Session, provider: &Provider, program: &std::path::Path) -> LoginState {
+    let question: &[&str] = match provider.adapter {
+        Adapter::Codex => &["login", "status"],
+        Adapter::Claude => &["auth", "status"],
+        Adapter::Gemini => return from_flag(login::gemini_kind(session.environment()).is_some()),
+        Adapter::Template(_) | Adapter::Understudy => return LoginState::Unknown,
+    };
+    // A key in the environment logs in without the CLI's own login knowing of it.
+    let key = match provider.adapter {
+        Adapter::Codex => session.environment().get("CODEX_API_KEY"),
+        _ => session.environment().get("ANTHROPIC_API_KEY"),
+    };
+    if key.is_some() {
+        return LoginState::LoggedIn;
+    }
+    match print(session, provider, program, question).await {
+        Ok(printed) => from_flag(printed.exit_code == Some(0)),
+        Err(_) => LoginState::Unknown,
+    }
+}
+
+fn from_flag(logged_in: bool) -> LoginState {
+    if logged_in { LoginState::LoggedIn } else { LoginState::LoggedOut }
+}
+
+fn login_notes(session: &Session, provider: &Provider, login: LoginState) -> Vec<String> {
+    use crate::provider::failure::FailureKind;
+    match (&provider.adapter, login) {
+        (Adapter::Gemini, LoginState::LoggedIn)
+            if login::gemini_kind(session.environment()).as_deref() == Some("oauth-personal") =>
+        {
+            vec![format!(
+                "it uses a Google-account login, which Google has refused for free, AI Pro and Ultra accounts since 2026-06-18. If calls fail with client_refused: {}",
+                FailureKind::ClientRefused.hint("gemini")
+            )]
+        }
+        (_, LoginState::LoggedOut) => vec![FailureKind::LoginMissing.hint(&provider.name)],
+        (_, LoginState::LoggedIn | LoginState::Unknown) => Vec::new(),
+    }
+}

@@ -1,0 +1,187 @@
+//! What the server was told: the shipped defaults, the user's and the project's files, and the
+//! environment, laid over one another, with the origin of every value kept.
+
+mod expand;
+mod layer;
+mod problem;
+mod provider;
+mod settings;
+mod variables;
+
+pub use problem::{Problem, Scope};
+pub use provider::{
+    AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
+    UsageRule,
+};
+pub use settings::{ContextLimits, LogLevel, PolicySettings, Settings};
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use crate::host::environment::Environment;
+use crate::host::library::{Base, Library};
+use layer::Layers;
+
+/// Everything that can be configured, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The consultants, in the order of the shipped file; a user's own come after.
+    pub providers: IndexMap<String, ProviderSettings>,
+    /// Everything else.
+    pub settings: Settings,
+    /// What could not be used, and why. Calls that depend on it are refused with this text.
+    pub problems: Vec<Problem>,
+    /// Where each value came from: `(path, value, origin)` in the order of the files.
+    pub origins: Vec<(String, String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clients {
+    #[serde(default)]
+    providers: IndexMap<String, ProviderSettings>,
+}
+
+impl Config {
+    /// Reads the files and the environment. Never fails: what cannot be used is left out and
+    /// listed in [`Config::problems`], so that a typo costs the calls it concerns and no more.
+    #[must_use]
+    pub fn load(environment: &Environment, library: &Library) -> Self {
+        let mut layers = Layers::new();
+        for base in Base::ALL {
+            add_file::<Clients>(&mut layers, library, base, "cli_clients.yaml", environment);
+            add_file::<Settings>(&mut layers, library, base, "maestro.yaml", environment);
+        }
+        variables::add(&mut layers, environment);
+        let origins = layers.origins();
+        let (merged, mut problems) = layers.finish();
+        let providers = typed::<Clients>(&merged, &["providers"], &mut problems)
+            .map(|clients| clients.providers)
+            .unwrap_or_default();
+        let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
+        let mut config = Self { providers, settings, problems, origins };
+        config.check_ranges();
+        config
+    }
+
+    /// The problems that stand in the way of a call to this provider.
+    #[must_use]
+    pub fn problems_for(&self, provider: &str) -> Vec<String> {
+        self.problems
+            .iter()
+            .filter(|problem| match &problem.scope {
+                Scope::Everything => true,
+                Scope::Provider(name) => name == provider,
+                Scope::Nothing => false,
+            })
+            .map(|problem| problem.message.clone())
+            .collect()
+    }
+
+    /// The problems that stand in the way of every call.
+    #[must_use]
+    pub fn general_problems(&self) -> Vec<String> {
+        self.problems_for("")
+    }
+
+    /// The limits of a packed context for a stage, or outside any stage.
+    #[must_use]
+    pub fn context_limits(&self, stage: Option<crate::domain::stage::Stage>) -> ContextLimits {
+        self.settings.context.limits(stage)
+    }
+
+    fn check_ranges(&mut self) {
+        let origin = |path: &str| {
+            self.origins
+                .iter()
+                .find(|(name, _, _)| name == path)
+                .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
+        };
+        let mut found = Vec::new();
+        if !(1..=256).contains(&self.settings.max_parallel) {
+            found.push(Problem::everything(format!(
+                "{}: max_parallel is {}, and takes a whole number from 1 to 256",
+                origin("max_parallel"),
+                self.settings.max_parallel
+            )));
+        }
+        let threshold = self.settings.policy.capability_threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            found.push(Problem::everything(format!(
+                "{}: policy.capability_threshold is {threshold}, and takes a number from 0 to 1",
+                origin("policy.capability_threshold")
+            )));
+        }
+        for (name, provider) in &self.providers {
+            let said = |key: &str| origin(&format!("providers.{name}.{key}"));
+            found.extend(provider.faults().into_iter().map(|(key, fault)| {
+                Problem::provider(name, format!("{}: providers.{name}.{key} {fault}", said(key)))
+            }));
+        }
+        self.problems.extend(found);
+    }
+}
+
+fn add_file<T: serde::de::DeserializeOwned>(
+    layers: &mut Layers,
+    library: &Library,
+    base: Base,
+    name: &str,
+    environment: &Environment,
+) {
+    let path = Path::new("conf").join(name);
+    let Some(document) = library.read_at(base, &path) else {
+        return;
+    };
+    let document = match document {
+        Ok(document) => document,
+        Err(error) => {
+            layers.problem(Problem::everything(format!("{}: {error}", path.display())));
+            return;
+        }
+    };
+    let origin = document.origin.as_str();
+    let text = match base {
+        // The shipped file explains the syntax in its comments and uses none of it.
+        Base::Embedded => document.text.clone(),
+        Base::User | Base::Project => {
+            let (text, problems) = expand::expand(&document.text, origin, environment);
+            if !problems.is_empty() {
+                problems.into_iter().for_each(|problem| layers.problem(problem));
+                return;
+            }
+            text
+        }
+    };
+    let parsed = match base {
+        Base::Embedded => serde_yaml::from_str(&text),
+        Base::User | Base::Project => {
+            serde_yaml::from_str::<T>(&text).and_then(|_| serde_yaml::from_str(&text))
+        }
+    };
+    match parsed {
+        Ok(value) => layers.add(origin, value),
+        Err(error) => layers.problem(Problem::everything(format!("{origin}: {error}"))),
+    }
+}
+
+fn typed<T: serde::de::DeserializeOwned>(
+    merged: &serde_json::Value,
+    keys: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let chosen: serde_json::Map<_, _> =
+        keys.iter().filter_map(|key| Some(((*key).to_owned(), merged.get(*key)?.clone()))).collect();
+    match serde_path_to_error::deserialize(serde_json::Value::Object(chosen)) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            problems.push(Problem::everything(format!("configuration: {}: {}", error.path(), error.inner())));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! A piece of configuration that could not be used.
+
+/// What a problem stands in the way of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every call that needs the configuration.
+    Everything,
+    /// Calls to one provider.
+    Provider(String),
+    /// Nothing: it is worth a look, and no more.
+    Nothing,
+}
+
+/// A piece of configuration that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What it stands in the way of.
+    pub scope: Scope,
+    /// The file and line or the variable, what is wrong, and the accepted form.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of every call.
+    #[must_use]
+    pub fn everything(message: String) -> Self {
+        Self { scope: Scope::Everything, message }
+    }
+
+    /// Something worth a look that stands in nobody's way.
+    #[must_use]
+    pub fn notice(message: String) -> Self {
+        Self { scope: Scope::Nothing, message }
+    }
+
+    /// A problem of one provider's calls.
+    #[must_use]
+    pub fn provider(name: &str, message: String) -> Self {
+        Self { scope: Scope::Provider(name.to_owned()), message }
+    }
+}

@@ -1,0 +1,258 @@
+//! The settings of one provider in `conf/cli_clients.yaml`.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer};
+
+/// One consultant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProviderSettings {
+    /// Whether it may be asked.
+    pub enabled: Enabled,
+    /// How it is called and read.
+    pub adapter: AdapterKind,
+    /// Program and leading arguments, as shell words.
+    pub command: String,
+    /// What is asked for when a call names no model.
+    pub model: String,
+    /// Seconds for a whole call.
+    pub timeout_sec: u64,
+    /// Seconds of silence after the first output; 0 is off.
+    pub stall_timeout_sec: u64,
+    /// Arguments appended to ours.
+    pub extra_args: Vec<String>,
+    /// Variables set for the CLI.
+    pub extra_env: IndexMap<String, String>,
+    /// Variables passed on from our environment; a trailing `*` matches a prefix.
+    pub allow_env: Vec<String>,
+    /// How far it is trusted where nothing better is known, 0 to 1.
+    pub trust: f64,
+    /// How a CLI without an adapter of its own is called and read.
+    pub template: TemplateSettings,
+}
+
+impl Default for ProviderSettings {
+    fn default() -> Self {
+        Self {
+            enabled: Enabled::Yes,
+            adapter: AdapterKind::Template,
+            command: String::new(),
+            model: String::new(),
+            timeout_sec: 600,
+            stall_timeout_sec: 300,
+            extra_args: Vec::new(),
+            extra_env: IndexMap::new(),
+            allow_env: Vec::new(),
+            trust: 0.7,
+            template: TemplateSettings::default(),
+        }
+    }
+}
+
+impl ProviderSettings {
+    /// `(key, what is wrong)` of values that no type could refuse.
+    pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if self.timeout_sec == 0 {
+            faults.push(("timeout_sec", "is 0, and takes seconds from 1 on, for example 600".to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.trust) {
+            faults.push(("trust", format!("is {}, and takes a number from 0 to 1", self.trust)));
+        }
+        if self.adapter != AdapterKind::Understudy {
+            match shlex::split(&self.command) {
+                None => faults.push(("command", format!("is {:?}: a quote is not closed", self.command))),
+                Some(words) if words.is_empty() => {
+                    faults.push((
+                        "command",
+                        "is empty, and takes a program with its arguments, for example \"codex\"".to_owned(),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let asks_by_argument = self.template.args.iter().any(|arg| arg.contains("{prompt}"))
+            || self.command.contains("{prompt}");
+        if asks_by_argument != (self.template.prompt == PromptChannel::Argument) {
+            faults.push((
+                "template",
+                "must hold {prompt} in args where prompt is `argument`, and only there".to_owned(),
+            ));
+        }
+        faults
+    }
+}
+
+/// Whether a provider may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enabled {
+    /// It may.
+    Yes,
+    /// It may not.
+    No,
+    /// By name always, on its own only where no other CLI is installed.
+    Auto,
+}
+
+impl<'de> Deserialize<'de> for Enabled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Flag(bool),
+            Word(String),
+        }
+        match Written::deserialize(deserializer) {
+            Ok(Written::Flag(true)) => Ok(Self::Yes),
+            Ok(Written::Flag(false)) => Ok(Self::No),
+            Ok(Written::Word(word)) if word == "auto" => Ok(Self::Auto),
+            Ok(Written::Word(_)) | Err(_) => {
+                Err(serde::de::Error::custom("enabled takes true, false or auto"))
+            }
+        }
+    }
+}
+
+/// How a provider is called and read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterKind {
+    /// The Codex CLI.
+    Codex,
+    /// The Gemini CLI.
+    Gemini,
+    /// The Claude CLI.
+    Claude,
+    /// Any other CLI, by its `template`.
+    Template,
+    /// The provider inside this binary.
+    Understudy,
+}
+
+/// How a CLI without an adapter of its own is called and read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemplateSettings {
+    /// Arguments, with placeholders.
+    pub args: Vec<String>,
+    /// How the prompt reaches the CLI.
+    pub prompt: PromptChannel,
+    /// Where the answer is in its output.
+    pub answer: AnswerRule,
+    /// Where an error is in its output, beside a non-zero exit.
+    pub error: Option<ErrorRule>,
+    /// Where the usage is in its output.
+    pub usage: Option<UsageRule>,
+    /// Files written into the private working directory before the start.
+    pub files: IndexMap<String, String>,
+    /// Characters that the CLI takes at most.
+    pub max_prompt_chars: Option<usize>,
+}
+
+/// How the prompt reaches a CLI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptChannel {
+    /// Through its standard input.
+    #[default]
+    Stdin,
+    /// In place of `{prompt}` in an argument.
+    Argument,
+}
+
+/// Where the answer is in a CLI's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AnswerRule {
+    /// All of stdout.
+    #[default]
+    Text,
+    /// At a JSON pointer of one document.
+    Json(String),
+    /// At a JSON pointer of those lines that match.
+    JsonLines {
+        /// The pointer.
+        pointer: String,
+        /// Pointers and the values that they must have.
+        matching: IndexMap<String, serde_json::Value>,
+        /// What to do with several.
+        join: Join,
+    },
+}
+
+/// What to do with the answers of several lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// They are pieces of one.
+    #[default]
+    Concat,
+    /// The last one counts.
+    Last,
+}
+
+/// Where an error is in a CLI's output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorRule {
+    /// The pointer to its message.
+    pub pointer: String,
+    /// Pointers and the values that its line or document must have.
+    pub matching: IndexMap<String, serde_json::Value>,
+}
+
+/// Where the usage is in a CLI's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsageRule {
+    /// Pointer to the input tokens.
+    pub input: Option<String>,
+    /// Pointer to the output tokens.
+    pub output: Option<String>,
+    /// Pointer to the cost in US dollars.
+    pub cost: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    json: Option<String>,
+    json_lines: Option<String>,
+    #[serde(default, rename = "where")]
+    matching: IndexMap<String, serde_json::Value>,
+    #[serde(default)]
+    join: Join,
+}
+
+impl<'de> Deserialize<'de> for AnswerRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = serde_json::Value::deserialize(deserializer)?;
+        let refusal = || {
+            serde::de::Error::custom(
+                "answer takes `text`, `{ json: /pointer }` or `{ json_lines: /pointer, where: {..}, join: concat|last }`",
+            )
+        };
+        if written == "text" {
+            return Ok(Self::Text);
+        }
+        match WrittenRule::deserialize(written).map_err(|_| refusal())? {
+            WrittenRule { json: Some(pointer), json_lines: None, .. } => Ok(Self::Json(pointer)),
+            WrittenRule { json: None, json_lines: Some(pointer), matching, join } => {
+                Ok(Self::JsonLines { pointer, matching, join })
+            }
+            WrittenRule { .. } => Err(refusal()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match WrittenRule::deserialize(deserializer)? {
+            WrittenRule { json: Some(pointer), json_lines: None, matching, .. }
+            | WrittenRule { json: None, json_lines: Some(pointer), matching, .. } => {
+                Ok(Self { pointer, matching })
+            }
+            WrittenRule { .. } => Err(serde::de::Error::custom(
+                "error takes `{ json: /pointer }` or `{ json_lines: /pointer, where: {..} }`",
+            )),
+        }
+    }
+}

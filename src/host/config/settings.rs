@@ -1,0 +1,153 @@
+//! The settings of `conf/maestro.yaml`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::stage::Stage;
+
+/// Everything outside the providers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Consultants that run at the same time.
+    pub max_parallel: usize,
+    /// What is logged to stderr.
+    pub log_level: LogLevel,
+    /// Tools that are not offered.
+    pub disabled_tools: Vec<String>,
+    /// Directories beside the project whose files may be packed.
+    pub repo_roots: Vec<PathBuf>,
+    /// Limits of packed contexts.
+    pub context: ContextSettings,
+    /// What is masked, and by what.
+    pub masking: MaskingSettings,
+    /// The coordination policy.
+    pub policy: PolicySettings,
+    /// The record of calls.
+    pub tracing: TracingSettings,
+}
+
+impl Settings {
+    pub(super) const KEYS: [&'static str; 8] = [
+        "max_parallel",
+        "log_level",
+        "disabled_tools",
+        "repo_roots",
+        "context",
+        "masking",
+        "policy",
+        "tracing",
+    ];
+}
+
+/// What is logged to stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what failed.
+    Error,
+    /// What a user should look at.
+    #[default]
+    Warn,
+    /// Every call.
+    Info,
+    /// Every process.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name that `tracing` filters know it by.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What a packed context may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextLimits {
+    /// Files.
+    pub max_files: usize,
+    /// Lines of one file.
+    pub max_lines_per_file: usize,
+    /// Lines of one error.
+    pub max_error_lines: usize,
+    /// Characters in all.
+    pub max_total_chars: usize,
+}
+
+/// Limits by stage; the environment's numbers win over every stage's own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContextSettings {
+    default: LimitOverrides,
+    analyze: LimitOverrides,
+    hypothesize: LimitOverrides,
+    implement: LimitOverrides,
+    debug: LimitOverrides,
+    improve: LimitOverrides,
+    everywhere: LimitOverrides,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitOverrides {
+    max_files: Option<usize>,
+    max_lines_per_file: Option<usize>,
+    max_error_lines: Option<usize>,
+    max_total_chars: Option<usize>,
+}
+
+impl ContextSettings {
+    pub(super) fn limits(&self, stage: Option<Stage>) -> ContextLimits {
+        let own = match stage {
+            None => LimitOverrides::default(),
+            Some(Stage::Analyze) => self.analyze,
+            Some(Stage::Hypothesize) => self.hypothesize,
+            Some(Stage::Implement) => self.implement,
+            Some(Stage::Debug) => self.debug,
+            Some(Stage::Improve) => self.improve,
+        };
+        let pick = |of: fn(&LimitOverrides) -> Option<usize>| {
+            of(&self.everywhere).or_else(|| of(&own)).or_else(|| of(&self.default)).unwrap_or_default()
+        };
+        ContextLimits {
+            max_files: pick(|limits| limits.max_files),
+            max_lines_per_file: pick(|limits| limits.max_lines_per_file),
+            max_error_lines: pick(|limits| limits.max_error_lines),
+            max_total_chars: pick(|limits| limits.max_total_chars),
+        }
+    }
+}
+
+/// What is masked, and by what.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskingSettings {
+    /// What stands where a secret stood.
+    pub replacement: String,
+    /// Patterns beside the shipped ones.
+    pub regexes: Vec<String>,
+}
+
+pub use crate::domain::policy::PolicySettings;
+
+/// The record of calls.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TracingSettings {
+    /// Whether calls are recorded.
+    pub enabled: bool,
+    /// Where; the project's own store where nothing is said.
+    pub directory: Option<PathBuf>,
+}

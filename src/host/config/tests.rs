@@ -1,0 +1,41 @@
+use super::*;
+
+fn load(variables: &[(&str, &str)]) -> Config {
+    Config::load(&variables.iter().copied().collect(), &Library::new(None, None))
+}
+
+#[test]
+fn the_shipped_files_hold_no_problem() {
+    let config = load(&[]);
+    assert_eq!(config.problems, []);
+    let names: Vec<&str> = config.providers.keys().map(String::as_str).collect();
+    assert_eq!(names[..4], ["codex", "gemini", "claude", "understudy"]);
+    for template in ["agy", "copilot", "opencode", "qwen", "llm", "ollama"] {
+        assert_eq!(config.providers[template].enabled, Enabled::No, "{template}");
+    }
+}
+
+#[test]
+fn every_limit_of_every_stage_is_the_documented_one() {
+    use crate::domain::stage::Stage;
+    let config = load(&[]);
+    let limits = |stage| {
+        let found = config.context_limits(stage);
+        [found.max_files, found.max_lines_per_file, found.max_error_lines, found.max_total_chars]
+    };
+    assert_eq!(limits(None), [7, 200, 50, 40_000]);
+    assert_eq!(limits(Some(Stage::Analyze)), [10, 300, 100, 50_000]);
+    assert_eq!(limits(Some(Stage::Hypothesize)), [5, 150, 80, 30_000]);
+    assert_eq!(limits(Some(Stage::Implement)), [3, 200, 30, 20_000]);
+    assert_eq!(limits(Some(Stage::Debug)), [3, 100, 100, 25_000]);
+    assert_eq!(limits(Some(Stage::Improve)), [5, 250, 50, 40_000]);
+}
+
+#[test]
+fn a_problem_concerns_no_more_than_it_must() {
+    let config = load(&[("MAESTRO_CODEX_TIMEOUT", "x"), ("MAESTRO_UNHEARD_OF", "1")]);
+    assert_eq!(config.problems.len(), 2);
+    assert!(config.general_problems().is_empty());
+    assert_eq!(config.problems_for("codex").len(), 1);
+    assert!(config.problems_for("claude").is_empty());
+}

@@ -1,0 +1,172 @@
+//! The `MAESTRO_*` variables: what each sets, and in which form.
+
+use serde_json::{Value, json};
+
+use super::layer::Layers;
+use super::problem::Problem;
+use crate::domain::mask::split_user_regexes;
+use crate::host::environment::Environment;
+
+/// The form in which a variable is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Words,
+    Seconds,
+    Count,
+    Fraction,
+    Flag,
+    Level,
+    Names,
+    Directories,
+    Patterns,
+}
+
+/// Variables of the whole server.
+const GENERAL: [(&str, &[&str], Form); 23] = [
+    ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
+    ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
+    ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
+    ("MAESTRO_REPO_ROOTS", &["repo_roots"], Form::Directories),
+    ("MAESTRO_CONTEXT_MAX_FILES", &["context", "everywhere", "max_files"], Form::Count),
+    ("MAESTRO_CONTEXT_MAX_LINES", &["context", "everywhere", "max_lines_per_file"], Form::Count),
+    ("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", &["context", "everywhere", "max_lines_per_file"], Form::Count),
+    ("MAESTRO_CONTEXT_MAX_ERROR_LINES", &["context", "everywhere", "max_error_lines"], Form::Count),
+    ("MAESTRO_CONTEXT_MAX_CHARS", &["context", "everywhere", "max_total_chars"], Form::Count),
+    ("MAESTRO_CONTEXT_MAX_TOTAL_CHARS", &["context", "everywhere", "max_total_chars"], Form::Count),
+    ("MAESTRO_MASK_REPLACEMENT", &["masking", "replacement"], Form::Text),
+    ("MAESTRO_MASK_REGEXES", &["masking", "regexes"], Form::Patterns),
+    ("MAESTRO_CAPABILITY_THRESHOLD", &["policy", "capability_threshold"], Form::Fraction),
+    ("MAESTRO_MAX_CONSULT_PER_STAGE", &["policy", "max_consults_per_stage"], Form::Count),
+    ("MAESTRO_MAX_CONSULT_TOTAL", &["policy", "max_consults_total"], Form::Count),
+    ("MAESTRO_PREFER_TESTS_FIRST", &["policy", "prefer_tests_first"], Form::Flag),
+    ("MAESTRO_ENSEMBLE_HYPOTHESES", &["policy", "ensemble_hypotheses"], Form::Flag),
+    ("MAESTRO_ENSEMBLE_IMPL", &["policy", "ensemble_implementation"], Form::Flag),
+    ("MAESTRO_DEBUG_SINGLE_AGENT", &["policy", "debug_single_agent"], Form::Flag),
+    ("MAESTRO_MAX_TOOLS", &["policy", "max_tools"], Form::Count),
+    ("MAESTRO_TRACING_ENABLED", &["tracing", "enabled"], Form::Flag),
+    ("MAESTRO_TRACE_DIR", &["tracing", "directory"], Form::Text),
+    ("MAESTRO_MAX_DEBUG_ITERATIONS", &["policy", "max_debug_iterations"], Form::Count),
+];
+
+/// `MAESTRO_<PROVIDER>_<this>`.
+const PER_PROVIDER: [(&str, &str, Form); 6] = [
+    ("CMD", "command", Form::Text),
+    ("MODEL", "model", Form::Text),
+    ("TIMEOUT", "timeout_sec", Form::Seconds),
+    ("ENABLED", "enabled", Form::Flag),
+    ("STALL_TIMEOUT", "stall_timeout_sec", Form::Seconds),
+    ("EXTRA_ARGS", "extra_args", Form::Words),
+];
+
+/// Variables that are ours but set nothing here.
+const ELSEWHERE: [&str; 2] = ["MAESTRO_HOME", "MAESTRO_DEPTH"];
+
+/// Lays the environment over the files.
+pub(super) fn add(layers: &mut Layers, environment: &Environment) {
+    let providers = layers.provider_names();
+    for (name, text) in environment.text() {
+        if !name.starts_with("MAESTRO_") || ELSEWHERE.contains(&name) || text.is_empty() {
+            continue;
+        }
+        match target(name, &providers) {
+            Some((path, form)) => lay(layers, name, text, &path, form),
+            None => layers.problem(Problem::notice(unknown(name, &providers))),
+        }
+    }
+}
+
+fn target<'a>(name: &str, providers: &'a [String]) -> Option<(Vec<&'a str>, Form)> {
+    if let Some((_, path, form)) = GENERAL.iter().find(|(known, _, _)| *known == name) {
+        return Some((path.to_vec(), *form));
+    }
+    providers.iter().find_map(|provider| {
+        let suffix = name.strip_prefix(&prefix(provider))?;
+        let (_, key, form) = PER_PROVIDER.iter().find(|(known, _, _)| *known == suffix)?;
+        Some((vec!["providers", provider.as_str(), key], *form))
+    })
+}
+
+fn prefix(provider: &str) -> String {
+    let upper: String = provider
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
+        .collect();
+    format!("MAESTRO_{upper}_")
+}
+
+fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) {
+    match read(form, text) {
+        Ok(value) => layers.set(name, path, value),
+        Err(accepted) => {
+            let message = format!("{name}={text}: {accepted}");
+            layers.problem(match path {
+                ["providers", provider, ..] => Problem::provider(provider, message),
+                _ => Problem::everything(message),
+            });
+        }
+    }
+}
+
+/// The value, or the accepted form.
+fn read(form: Form, text: &str) -> Result<Value, String> {
+    if !matches!(form, Form::Patterns) && text.contains("${") {
+        return Err("holds a ${...} that nothing has replaced; set that variable where the server is registered, or give the value itself".to_owned());
+    }
+    let text = text.trim();
+    match form {
+        Form::Text => Ok(json!(text)),
+        Form::Words => shlex::split(text)
+            .map(|words| json!(words))
+            .ok_or_else(|| "takes arguments as a shell would read them; a quote is not closed".to_owned()),
+        Form::Seconds => text
+            .parse::<u64>()
+            .map(|seconds| json!(seconds))
+            .map_err(|_| "takes a whole number of seconds, for example 600".to_owned()),
+        Form::Count => text
+            .parse::<u32>()
+            .map(|count| json!(count))
+            .map_err(|_| "takes a whole number from 0 on, for example 8".to_owned()),
+        Form::Fraction => text
+            .parse::<f64>()
+            .ok()
+            .filter(|fraction| (0.0..=1.0).contains(fraction))
+            .map(|fraction| json!(fraction))
+            .ok_or_else(|| "takes a number from 0 to 1, for example 0.45".to_owned()),
+        Form::Flag => flag(text)
+            .map(|flag| json!(flag))
+            .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off)".to_owned()),
+        Form::Level => Some(text.to_ascii_lowercase())
+            .map(|level| if level == "warning" { "warn".to_owned() } else { level })
+            .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))
+            .map(|level| json!(level))
+            .ok_or_else(|| "takes error, warn, info, debug or trace".to_owned()),
+        Form::Names => Ok(list(text, &[',', ' '])),
+        Form::Directories => Ok(list(text, &[':'])),
+        Form::Patterns => {
+            split_user_regexes(text).map(|patterns| json!(patterns)).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn list(text: &str, separators: &[char]) -> Value {
+    text.split(|letter| separators.contains(&letter)).map(str::trim).filter(|item| !item.is_empty()).collect()
+}
+
+fn unknown(name: &str, providers: &[String]) -> String {
+    let known = GENERAL.iter().map(|(known, _, _)| (*known).to_owned()).chain(providers.iter().flat_map(
+        |provider| PER_PROVIDER.iter().map(|(suffix, _, _)| format!("{}{suffix}", prefix(provider))),
+    ));
+    let nearest = known
+        .max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)))
+        .unwrap_or_default();
+    format!("{name}: no such setting; did you mean {nearest}?")
+}

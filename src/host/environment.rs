@@ -1,0 +1,88 @@
+//! The environment that the server was started with, read once and handed down as a value.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// How deep a server stands below the first one; children get it raised by one.
+pub const DEPTH_VARIABLE: &str = "MAESTRO_DEPTH";
+
+/// A snapshot of environment variables.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// Takes the snapshot of this process.
+    #[must_use]
+    pub fn capture() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// The value of a variable, where it is set, not empty, and valid Unicode.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(OsStr::new(name))
+            .and_then(|value| value.to_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Every variable as the system gave it.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.variables.iter()
+    }
+
+    /// Every variable whose name and value are valid Unicode.
+    pub fn text(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+
+    /// The user's home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.get("HOME").map(PathBuf::from)
+    }
+
+    /// Where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
+    #[must_use]
+    pub fn maestro_home(&self) -> Option<PathBuf> {
+        self.get("MAESTRO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(self.get("XDG_CONFIG_HOME")?).join("maestro")))
+            .or_else(|| Some(self.home()?.join(".config/maestro")))
+    }
+
+    /// How many servers stand above this one; 0 for a server that a person's client started.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.get(DEPTH_VARIABLE).map_or(0, |depth| depth.trim().parse().unwrap_or(1))
+    }
+
+    /// The file that a command name stands for: itself where it holds a slash, else the first
+    /// executable of that name on `PATH`.
+    #[must_use]
+    pub fn find_program(&self, command: &str, base: &Path) -> Option<PathBuf> {
+        if command.contains('/') {
+            let path = base.join(command);
+            return is_executable(&path).then_some(path);
+        }
+        let path = self.variables.get(OsStr::new("PATH"))?;
+        std::env::split_paths(path)
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join(command))
+            .find(|candidate| is_executable(candidate))
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}

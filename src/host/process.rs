@@ -1,0 +1,201 @@
+//! Runs programs that must never outlive their call.
+//!
+//! A run ends by exit, timeout, stall, too much output, cancellation (its future is dropped) or
+//! shutdown; the server itself may be killed (see [`guardian`](super::guardian)). In each case the
+//! program's process group and whatever else it started end with it.
+//!
+//! `launch` says what to run, `spawn` starts it, `meter` decides whether it goes on, `tree` ends
+//! it, `sweep` finds descendants that ran away, `registry` knows all that is running.
+
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::ChildStdin;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use self::capture::{Capture, Stream};
+use self::meter::{Meter, Side};
+use self::registry::Registry;
+use self::spawn::Running;
+use self::tree::{Hold, Settled, Tree};
+use super::guardian::GuardianCommand;
+
+mod call_dir;
+mod capture;
+pub(crate) mod group;
+mod launch;
+mod meter;
+mod outcome;
+mod registry;
+mod spawn;
+pub(crate) mod sweep;
+mod tree;
+
+pub use call_dir::CallDir;
+pub use launch::{Launch, Limits, MARKER_VARIABLE};
+pub use outcome::{Activity, Ended, Exit, Outcome, ProcessError};
+
+/// How long a shutdown waits between SIGTERM and SIGKILL.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
+/// The longest sweep at the end of a shutdown.
+const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
+/// The pause between two looks at what is still running.
+const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
+
+/// Runs programs and knows those that are running. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    registry: Arc<Registry>,
+}
+
+impl Supervisor {
+    /// A supervisor whose programs are ended by a guardian if the server is killed; `None` leaves
+    /// that out. The guardian is started by the first run.
+    #[must_use]
+    pub fn new(guardian: Option<GuardianCommand>) -> Self {
+        Self { registry: Arc::new(Registry::new(guardian)) }
+    }
+
+    /// Runs a program to its end and returns what it wrote.
+    ///
+    /// `watch` is called on the first output and about once a second. Dropping the future sends
+    /// SIGTERM to the program's group at once; the rest happens in the background.
+    ///
+    /// `hold` is dropped when the processes are gone, be it long after this future was dropped.
+    /// (Only after an exit with nobody left in the group it does not wait for the search for
+    /// runaways, which takes some milliseconds.)
+    ///
+    /// # Errors
+    /// If the program cannot be started, its output cannot be kept, or a shutdown came. That a
+    /// program fails, or does not read its input, is no error.
+    pub async fn run<H: Send + 'static>(
+        &self,
+        launch: Launch,
+        hold: H,
+        mut watch: impl FnMut(&Activity),
+    ) -> Result<Outcome, ProcessError> {
+        let started = Instant::now();
+        let limits = launch.limits.clone();
+        let (running, prompt) = self.start(launch, Box::new(Mutex::new(hold))).await?;
+        let Running { tree, stdin, capture } = running;
+        let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
+        let mut meter = Meter::new(limits.clone(), started);
+        let stopped = tokio::select! {
+            biased;
+            () = tree.exited() => None,
+            reason = observe(&capture, &mut meter, &mut watch) => Some(reason),
+            () = feed(stdin, prompt) => None,
+        };
+        let settled = end(tree, stopped, limits.drain).await;
+        if self.registry.is_closed() {
+            return Err(ProcessError::ShuttingDown);
+        }
+        collect(capture, limits.output_bytes, stopped, settled, started).await
+    }
+
+    /// The number of programs that are running or being killed.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.registry.live()
+    }
+
+    /// Kills everything within 80 ms and refuses what comes later. Runs in progress return
+    /// [`ProcessError::ShuttingDown`].
+    pub async fn shutdown(&self) {
+        self.registry.close();
+        self.registry.terminate_all();
+        let empty = async {
+            while self.live() > 0 {
+                sleep(SHUTDOWN_PAUSE).await;
+            }
+        };
+        let _ = timeout(SHUTDOWN_GRACE, empty).await;
+        let quarry = self.registry.kill_all();
+        if !quarry.markers.is_empty() {
+            let sweep = spawn_blocking(move || quarry.exterminate());
+            let _ = timeout(SHUTDOWN_SWEEP, sweep).await;
+        }
+    }
+
+    /// Starts the program off the runtime's thread: fork and exec take about a millisecond.
+    async fn start(&self, mut launch: Launch, hold: Hold) -> Result<(Running, Vec<u8>), ProcessError> {
+        let registry = Arc::clone(&self.registry);
+        let runtime = Handle::current();
+        let start = move || {
+            let running = spawn::start(&launch, hold, registry, runtime)?;
+            Ok((running, std::mem::take(&mut launch.stdin)))
+        };
+        // If we are dropped here, the result is dropped there, and the tree with it.
+        spawn_blocking(start).await.map_err(|error| ProcessError::Spawn(io::Error::other(error)))?
+    }
+}
+
+/// Writes the prompt and closes the pipe. Never returns: only the program's end ends a run.
+async fn feed(stdin: Option<ChildStdin>, prompt: Vec<u8>) {
+    if let Some(mut stdin) = stdin {
+        // A program may well answer without reading everything.
+        if let Err(error) = stdin.write_all(&prompt).await {
+            tracing::debug!(%error, "the program did not read its whole input");
+        }
+    }
+    drop(prompt);
+    pending::<()>().await;
+}
+
+/// Looks at the output now and then until there is a reason to stop the program.
+async fn observe(capture: &Capture, meter: &mut Meter, watch: &mut impl FnMut(&Activity)) -> Ended {
+    loop {
+        sleep_until(meter.next_look(Instant::now()).into()).await;
+        let now = Instant::now();
+        let reading = meter.read(now, capture.sizes());
+        if reading.report {
+            let stream = meter.newest().map(|side| match side {
+                Side::Stdout => &capture.stdout,
+                Side::Stderr => &capture.stderr,
+            });
+            watch(&meter.activity(now, stream.and_then(Stream::last_line)));
+        }
+        if let Some(reason) = reading.stop {
+            return reason;
+        }
+    }
+}
+
+async fn end(tree: Tree, stopped: Option<Ended>, drain: Duration) -> Settled {
+    match stopped {
+        Some(_) => Settled { exit: tree.kill().await, leftovers: 0 },
+        None => tree.settle(drain).await,
+    }
+}
+
+async fn collect(
+    capture: Capture,
+    cap: u64,
+    stopped: Option<Ended>,
+    settled: Settled,
+    started: Instant,
+) -> Result<Outcome, ProcessError> {
+    let Capture { stdout, stderr } = capture;
+    let (stdout, stdout_truncated) = stdout.read(cap).await.map_err(ProcessError::Capture)?;
+    let (stderr, stderr_truncated) = stderr.read(cap).await.map_err(ProcessError::Capture)?;
+    // The verdict must not depend on whether a look came before the exit.
+    let excess = (stdout_truncated || stderr_truncated).then_some(Ended::OutputTooLarge);
+    Ok(Outcome {
+        ended: stopped.or(excess).unwrap_or(Ended::Exited),
+        exit: settled.exit,
+        stdout,
+        stderr,
+        stdout_truncated,
+        stderr_truncated,
+        elapsed: started.elapsed(),
+        leftovers: settled.leftovers,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The private directory of one call.
+
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+/// Only the owner.
+const PRIVATE: u32 = 0o700;
+
+/// A temporary directory that only our user can enter, removed on drop with all that is in it.
+#[derive(Debug)]
+pub struct CallDir {
+    // Empty only while `self` is being dropped.
+    root: Option<TempDir>,
+    work: PathBuf,
+    capture: PathBuf,
+}
+
+impl CallDir {
+    /// Makes `maestro-*` with `work` and `capture` in the system's temporary directory. Blocks for
+    /// three `mkdir`.
+    ///
+    /// # Errors
+    /// If a directory cannot be made.
+    pub fn create() -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("maestro-").permissions(Permissions::from_mode(PRIVATE));
+        let root = builder.tempdir_in(std::env::temp_dir())?;
+        let (work, capture) = (root.path().join("work"), root.path().join("capture"));
+        for path in [&work, &capture] {
+            DirBuilder::new().mode(PRIVATE).create(path)?;
+        }
+        Ok(Self { root: Some(root), work, capture })
+    }
+
+    /// An empty directory for the program to work in.
+    #[must_use]
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// The place for [`Launch::capture_dir`](super::Launch::capture_dir).
+    #[must_use]
+    pub fn capture(&self) -> &Path {
+        &self.capture
+    }
+}
+
+impl Drop for CallDir {
+    /// A program may have left any number of files, so they are removed off the runtime's thread.
+    fn drop(&mut self) {
+        let root = self.root.take();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(root))),
+            Err(_) => drop(root),
+        }
+    }
+}

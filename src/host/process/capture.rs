@@ -1,0 +1,123 @@
+//! Output goes to regular files: some programs lose what they write to a pipe past its 64 KiB, and
+//! a background child that holds a file open delays nobody.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Bigger reads leave the runtime's thread.
+const INLINE_READ: u64 = 128 * 1024;
+/// How much of a file's end is searched for its last line, in bytes.
+const TAIL: u64 = 4096;
+/// The longest last line, in characters.
+const LAST_LINE: usize = 200;
+
+/// The two files of a run.
+#[derive(Debug)]
+pub(super) struct Capture {
+    pub(super) stdout: Stream,
+    pub(super) stderr: Stream,
+}
+
+impl Capture {
+    /// Makes `stdout` and `stderr` in `dir`, replacing those of an earlier run.
+    pub(super) fn create(dir: &Path) -> io::Result<Self> {
+        let stdout = Stream::create(&dir.join("stdout"))?;
+        let stderr = Stream::create(&dir.join("stderr"))?;
+        Ok(Self { stdout, stderr })
+    }
+
+    /// The sizes of stdout and stderr now, in bytes.
+    pub(super) fn sizes(&self) -> [u64; 2] {
+        [self.stdout.size(), self.stderr.size()]
+    }
+}
+
+/// One file that takes one stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    file: File,
+}
+
+impl Stream {
+    fn create(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Appending: a descendant that reopens /dev/stdout must not make ours write over it.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Self { file })
+    }
+
+    /// The handle the program writes to.
+    pub(super) fn sink(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// The first `cap` bytes, and whether there were more.
+    pub(super) async fn read(self, cap: u64) -> io::Result<(Vec<u8>, bool)> {
+        let size = self.size();
+        let wanted = size.min(cap);
+        let bytes = if wanted <= INLINE_READ {
+            self.prefix(wanted)?
+        } else {
+            let read = tokio::task::spawn_blocking(move || self.prefix(wanted));
+            read.await.map_err(io::Error::other)??
+        };
+        Ok((bytes, size > cap))
+    }
+
+    /// Reads by offset, because the position is shared with whoever still writes.
+    fn prefix(&self, wanted: u64) -> io::Result<Vec<u8>> {
+        let wanted = usize::try_from(wanted).map_err(io::Error::other)?;
+        let mut bytes = vec![0; wanted];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, filled as u64) {
+                // Somebody truncated the file meanwhile.
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// The last line that has text, as far as the end of the file shows it.
+    pub(super) fn last_line(&self) -> Option<String> {
+        let size = self.size();
+        let mut tail = vec![0; usize::try_from(size.min(TAIL)).ok()?];
+        let count = self.file.read_at(&mut tail, size.saturating_sub(TAIL)).ok()?;
+        tail.truncate(count);
+        last_line(&String::from_utf8_lossy(&tail))
+    }
+}
+
+/// The last line of `text` that has any text, fit to be shown in one line.
+fn last_line(text: &str) -> Option<String> {
+    let plain = |line: &str| line.replace(char::is_control, "").trim().to_owned();
+    let line = text.rsplit(['\n', '\r']).map(plain).find(|line| !line.is_empty())?;
+    Some(line.chars().take(LAST_LINE).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_last_line_is_the_last_with_text() {
+        assert_eq!(last_line("one\ntwo \u{7}\r\n\n  \n").as_deref(), Some("two"));
+        assert_eq!(last_line("10%\r20%\r").as_deref(), Some("20%"));
+        assert_eq!(last_line(" \n\n"), None);
+        assert_eq!(last_line(&"é".repeat(500)).map(|line| line.chars().count()), Some(200));
+    }
+}

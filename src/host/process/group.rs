@@ -1,0 +1,38 @@
+//! Process groups.
+//!
+//! A group keeps its number as long as one member exists, a zombie included. So a group may be
+//! signalled safely while its leader has not been reaped, and not for long afterwards.
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// A group's number from text; never one that would make `kill` mean "everybody".
+pub(crate) fn parse(text: &str) -> Option<Pid> {
+    text.parse().ok().filter(|raw| *raw > 1).and_then(Pid::from_raw)
+}
+
+/// Signals every member. That there is none left is no error.
+pub(crate) fn signal(group: Pid, signal: Signal) {
+    match kill_process_group(group, signal) {
+        // macOS answers EPERM for a group of zombies.
+        Ok(()) | Err(Errno::SRCH | Errno::PERM) => {}
+        Err(error) => tracing::debug!(?group, ?signal, %error, "cannot signal the group"),
+    }
+}
+
+/// Asks every member to end, the stopped ones too.
+pub(crate) fn terminate(group: Pid) {
+    signal(group, Signal::TERM);
+    // A stopped process (say, one that read from the terminal) gets SIGTERM only when it goes on.
+    signal(group, Signal::CONT);
+}
+
+/// Whether the group has a member. On Linux a zombie is one.
+pub(crate) fn exists(group: Pid) -> bool {
+    match test_kill_process_group(group) {
+        Ok(()) => true,
+        // Linux: members of another user. macOS: nothing but zombies.
+        Err(Errno::PERM) => cfg!(target_os = "linux"),
+        Err(_) => false,
+    }
+}

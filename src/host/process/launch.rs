@@ -1,0 +1,61 @@
+//! What to run and within which limits.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The environment variable that every process of a call carries.
+///
+/// A descendant inherits it, so it is found even after it left the process group (Linux only).
+pub const MARKER_VARIABLE: &str = "CONSULT_CALL_ID";
+
+/// One program to run to its end.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The program: an absolute path, or a bare name that is looked up in the `PATH` of `env`.
+    pub program: PathBuf,
+    /// The arguments, the program's own name not included.
+    pub args: Vec<OsString>,
+    /// The whole environment: nothing of the server's is inherited.
+    pub env: Vec<(OsString, OsString)>,
+    /// The working directory; it must exist.
+    pub cwd: PathBuf,
+    /// What the program reads on its standard input; the end of it follows at once.
+    pub stdin: Vec<u8>,
+    /// When to stop it.
+    pub limits: Limits,
+    /// An existing private directory; the files `stdout` and `stderr` are made anew in it.
+    pub capture_dir: PathBuf,
+    /// An id that no call of another process has: ASCII letters, digits, `-`, `_` and `.`. The value
+    /// of [`MARKER_VARIABLE`] begins with it; a number follows, so a retry may use it again.
+    pub marker: String,
+}
+
+/// How long and how much a program may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest run, measured from the call.
+    pub timeout: Option<Duration>,
+    /// The longest silence after the first byte of output. Before that byte only `timeout` counts,
+    /// because many programs print nothing before their end.
+    pub stall: Option<Duration>,
+    /// The time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// The most output kept, in bytes, for stdout and for stderr each. More ends the run.
+    pub output_bytes: u64,
+    /// How long descendants may live on after the program itself exited.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    /// No timeout, no stall, 2 s of grace, 64 MiB a stream, 50 ms of drain.
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            stall: None,
+            grace: Duration::from_secs(2),
+            output_bytes: 64 * 1024 * 1024,
+            drain: Duration::from_millis(50),
+        }
+    }
+}

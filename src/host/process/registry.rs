@@ -1,0 +1,127 @@
+//! The calls in progress, for whoever has to end them all: a shutdown, or the guardian.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal};
+
+use super::ProcessError;
+use super::group;
+use super::sweep::Quarry;
+use crate::host::guardian::{Guardian, GuardianCommand};
+
+/// All calls of a supervisor. Each is told to the guardian before its process exists.
+///
+/// A group is listed only while it may be signalled safely: its leader is reaped under the same
+/// lock that takes it off the list.
+#[derive(Debug)]
+pub(super) struct Registry {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: bool,
+    started: u64,
+    calls: HashMap<String, Option<Pid>>,
+    guardian: Guardian,
+}
+
+impl Registry {
+    pub(super) fn new(guardian: Option<GuardianCommand>) -> Self {
+        let guardian = Guardian::new(guardian);
+        let state = State { closed: false, started: 0, calls: HashMap::new(), guardian };
+        Self { state: Mutex::new(state) }
+    }
+
+    // Nothing is left half done under this lock, so a panic elsewhere does no harm.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process is about to start; the answer is the marker it has to carry. The first call starts
+    /// the guardian, which blocks for a millisecond or two.
+    pub(super) fn announce(&self, call: &str) -> Result<String, ProcessError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(ProcessError::ShuttingDown);
+        }
+        let State { calls, guardian, started, .. } = &mut *state;
+        guardian.ensure(calls);
+        // A call may be tried again while strays of its last try are still being looked for.
+        *started += 1;
+        let marker = format!("{call}.{started}");
+        state.set(&marker, None);
+        Ok(marker)
+    }
+
+    /// It started. An error means that a shutdown came first and has not seen this group.
+    pub(super) fn started(&self, marker: &str, group: Pid) -> Result<(), ProcessError> {
+        let mut state = self.lock();
+        state.set(marker, Some(group));
+        if state.closed { Err(ProcessError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// Reaps the leader by `reap`, and strikes the group off if that left nobody in it.
+    pub(super) fn reap(&self, marker: &str, group: Pid, reap: impl FnOnce()) -> GroupIs {
+        let mut state = self.lock();
+        reap();
+        if group::exists(group) {
+            return GroupIs::Alive;
+        }
+        state.set(marker, None);
+        GroupIs::Gone
+    }
+
+    /// The group is gone, though not all of the call.
+    pub(super) fn strike(&self, marker: &str) {
+        self.lock().set(marker, None);
+    }
+
+    /// Nothing of the call is left.
+    pub(super) fn done(&self, marker: &str) {
+        let mut state = self.lock();
+        if state.calls.remove(marker).is_some() {
+            state.guardian.forget(marker);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// The number of calls whose group is still there.
+    pub(super) fn live(&self) -> usize {
+        self.lock().calls.values().flatten().count()
+    }
+
+    /// Asks every group to end.
+    pub(super) fn terminate_all(&self) {
+        self.lock().calls.values().flatten().for_each(|one| group::terminate(*one));
+    }
+
+    /// Kills every group; the answer is what to sweep up afterwards.
+    pub(super) fn kill_all(&self) -> Quarry {
+        let state = self.lock();
+        state.calls.values().flatten().for_each(|one| group::signal(*one, Signal::KILL));
+        Quarry { groups: Vec::new(), markers: state.calls.keys().cloned().collect() }
+    }
+}
+
+impl State {
+    fn set(&mut self, marker: &str, group: Option<Pid>) {
+        self.calls.insert(marker.to_owned(), group);
+        self.guardian.remember(marker, group);
+    }
+}
+
+/// Whether a group has members besides its reaped leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GroupIs {
+    Alive,
+    Gone,
+}

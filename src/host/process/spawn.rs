@@ -1,0 +1,118 @@
+//! Starts the program: everything about a run that blocks.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::capture::Capture;
+use super::registry::Registry;
+use super::tree::{Hold, Tree};
+use super::{Launch, MARKER_VARIABLE, ProcessError};
+
+/// How often a program file that is still open for writing is tried again.
+const BUSY_TRIES: u32 = 5;
+/// The pause before the next try.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// A program that was started, with the ends of what it was connected to.
+pub(super) struct Running {
+    pub(super) tree: Tree,
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) capture: Capture,
+}
+
+/// Starts `launch`. `hold` is dropped once no process of it is left.
+pub(super) fn start(
+    launch: &Launch,
+    hold: Hold,
+    registry: Arc<Registry>,
+    runtime: Handle,
+) -> Result<Running, ProcessError> {
+    check_marker(&launch.marker)?;
+    let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
+    let marker = registry.announce(&launch.marker)?;
+    let mut child = match spawn(launch, &capture, &marker) {
+        Ok(child) => child,
+        Err(error) => {
+            registry.done(&marker);
+            return Err(error);
+        }
+    };
+    let stdin = child.stdin.take();
+    // From here on dropping the tree kills it.
+    let tree = Tree::new(child, marker, launch.limits.grace, registry, runtime, hold);
+    tree.enlist()?;
+    Ok(Running { tree, stdin, capture })
+}
+
+/// The marker travels in lines of words to the guardian.
+fn check_marker(marker: &str) -> Result<(), ProcessError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !marker.is_empty() && marker.bytes().all(fits) {
+        return Ok(());
+    }
+    let reason = "a marker consists of ASCII letters, digits, '-', '_' and '.'";
+    Err(ProcessError::Spawn(io::Error::new(ErrorKind::InvalidInput, reason)))
+}
+
+fn spawn(launch: &Launch, capture: &Capture, marker: &str) -> Result<Child, ProcessError> {
+    let mut command = command(launch, capture, marker).map_err(ProcessError::Capture)?;
+    patiently(&mut command).map_err(|error| explain(launch, error))
+}
+
+fn command(launch: &Launch, capture: &Capture, marker: &str) -> io::Result<Command> {
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.args).current_dir(&launch.cwd).process_group(0);
+    command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
+    command.env(MARKER_VARIABLE, marker);
+    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(capture.stdout.sink()?).stderr(capture.stderr.sink()?);
+    Ok(command)
+}
+
+/// A file that somebody has open for writing cannot be executed. Right after an installation that
+/// passes: another thread's child may hold the file for the moment between its fork and exec.
+fn patiently(command: &mut Command) -> io::Result<Child> {
+    for _ in 1..BUSY_TRIES {
+        match exclusively(|| command.spawn()) {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => sleep(BUSY_PAUSE),
+            result => return result,
+        }
+    }
+    exclusively(|| command.spawn())
+}
+
+/// Linux marks pipes close-on-exec as it makes them.
+#[cfg(target_os = "linux")]
+fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
+    spawn()
+}
+
+/// Elsewhere the mark comes a moment later, and a child started by another thread in between would
+/// hold the pipe open: the program would wait for the end of its prompt.
+#[cfg(not(target_os = "linux"))]
+fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
+    use std::sync::{Mutex, PoisonError};
+    static SPAWNING: Mutex<()> = Mutex::new(());
+    let _turn = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
+    spawn()
+}
+
+fn explain(launch: &Launch, error: io::Error) -> ProcessError {
+    // The system blames a missing working directory in the same words as a missing program.
+    if !launch.cwd.is_dir() {
+        let reason = format!("no working directory {}: {error}", launch.cwd.display());
+        return ProcessError::Spawn(io::Error::new(error.kind(), reason));
+    }
+    let program = launch.program.clone();
+    match error.kind() {
+        ErrorKind::NotFound => ProcessError::NotFound { program },
+        ErrorKind::PermissionDenied => ProcessError::PermissionDenied { program },
+        _ => ProcessError::Spawn(error),
+    }
+}

@@ -1,0 +1,197 @@
+//! The project's files: which of them may be read, and how.
+//!
+//! Every path is resolved (symlinks included) before it is judged, and opened through a capability
+//! of its root, so that a link swapped in between leads nowhere.
+
+mod globs;
+mod reader;
+
+use std::path::{Component, Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+
+use crate::domain::secret_path::SecretPaths;
+use crate::host::environment::Environment;
+
+pub use reader::FileLines;
+
+/// Why a file is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing is there.
+    #[error("not found")]
+    NotFound,
+    /// It is outside the project root and MAESTRO_REPO_ROOTS, or a link leads out.
+    #[error("outside the project root and MAESTRO_REPO_ROOTS")]
+    Outside,
+    /// Its name is that of a secret.
+    #[error("refused as a secret by rule {0}")]
+    Secret(String),
+    /// It is a directory.
+    #[error("a directory; name a file or a pattern such as {0}/**/*.py")]
+    Directory(String),
+    /// It is a pipe, a socket or a device.
+    #[error("not a regular file")]
+    Special,
+    /// It holds no text.
+    #[error("binary")]
+    Binary,
+    /// A pattern that nothing fits.
+    #[error("no file matches")]
+    NoMatch,
+    /// A pattern that is none.
+    #[error("not a pattern: {0}")]
+    BadPattern(String),
+    /// More files than the stage packs.
+    #[error("over the limit of {0} files")]
+    TooMany(usize),
+    /// The system said no.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// The directories whose files may be read.
+#[derive(Debug)]
+pub struct Project {
+    roots: Vec<PathBuf>,
+    secrets: SecretPaths,
+}
+
+/// A file that may be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The path as shown: relative to the project root where it lies below it.
+    pub shown: String,
+    root: PathBuf,
+    relative: PathBuf,
+}
+
+/// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that holds `.maestro` or
+/// `.git`, else the working directory.
+#[must_use]
+pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
+    if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
+        return working_directory.join(named);
+    }
+    working_directory
+        .ancestors()
+        .find(|directory| directory.join(".maestro").is_dir() || directory.join(".git").exists())
+        .unwrap_or(working_directory)
+        .to_owned()
+}
+
+impl Project {
+    /// A project over its root and further roots; those that do not exist are left out.
+    #[must_use]
+    pub fn new(root: &Path, further: &[PathBuf], secrets: SecretPaths) -> Self {
+        let roots = std::iter::once(root.to_owned())
+            .chain(further.iter().map(|other| root.join(other)))
+            .filter_map(|directory| directory.canonicalize().ok())
+            .collect();
+        Self { roots, secrets }
+    }
+
+    /// The files that a path or a pattern stands for.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn find(&self, given: &str) -> Result<Vec<Found>, Refusal> {
+        match self.find_one(Path::new(given)) {
+            Err(Refusal::NotFound) if globs::is_pattern(given) => globs::expand(self, given),
+            found => found.map(|found| vec![found]),
+        }
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    pub fn open(&self, found: &Found) -> Result<std::fs::File, Refusal> {
+        let unreadable = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => Refusal::NotFound,
+            _ => Refusal::Unreadable(error.to_string()),
+        };
+        let directory = Dir::open_ambient_dir(&found.root, ambient_authority()).map_err(unreadable)?;
+        let mut options = OpenOptions::new();
+        // Opening a pipe without a writer would otherwise wait for one.
+        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let file = directory.open_with(&found.relative, &options).map_err(unreadable)?.into_std();
+        let kind = file.metadata().map_err(unreadable)?;
+        if kind.is_dir() {
+            return Err(Refusal::Directory(found.shown.clone()));
+        }
+        if !kind.is_file() {
+            return Err(Refusal::Special);
+        }
+        Ok(file)
+    }
+
+    fn find_one(&self, given: &Path) -> Result<Found, Refusal> {
+        let mut refusal = Refusal::NotFound;
+        for root in &self.roots {
+            match self.resolve(&root.join(given)) {
+                Ok(found) => return Ok(found),
+                Err(Refusal::NotFound) => {}
+                Err(other) => {
+                    refusal = other;
+                    break;
+                }
+            }
+        }
+        // What lies outside is said to be so whether it exists or not: a probe learns nothing.
+        if refusal == Refusal::NotFound && self.leads_out(given) {
+            return Err(Refusal::Outside);
+        }
+        Err(refusal)
+    }
+
+    fn resolve(&self, path: &Path) -> Result<Found, Refusal> {
+        let real = path.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Refusal::NotFound,
+            _ => Refusal::Unreadable(error.to_string()),
+        })?;
+        let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
+        // Both names count: a link must not lend a secret an innocent one, nor the other way round.
+        self.judge_name(path)?;
+        self.judge_name(&real)?;
+        let relative = real.strip_prefix(root).map_err(|_| Refusal::Outside)?.to_owned();
+        if relative.as_os_str().is_empty() || real.is_dir() {
+            return Err(Refusal::Directory(relative.display().to_string()));
+        }
+        Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
+    }
+
+    /// Judges a path below a root by its name; what lies elsewhere is judged by where it lies.
+    fn judge_name(&self, path: &Path) -> Result<(), Refusal> {
+        let below = self.roots.iter().find_map(|root| path.strip_prefix(root).ok());
+        match below.and_then(|relative| self.secrets.refuse(relative)) {
+            Some(rule) => Err(Refusal::Secret(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn leads_out(&self, given: &Path) -> bool {
+        let mut depth = 0_i32;
+        for component in given.components() {
+            match component {
+                Component::ParentDir => depth -= 1,
+                Component::Normal(_) => depth += 1,
+                Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => {
+                    return !self.roots.iter().any(|root| given.starts_with(root));
+                }
+            }
+            if depth < 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn shown(&self, real: &Path) -> String {
+        self.roots.first().and_then(|root| real.strip_prefix(root).ok()).unwrap_or(real).display().to_string()
+    }
+}

@@ -1,0 +1,62 @@
+//! Patterns such as `src/**/*.py`.
+
+use std::path::{Component, Path, PathBuf};
+
+use globset::GlobBuilder;
+use ignore::WalkBuilder;
+
+use super::{Found, Project, Refusal};
+
+/// Entries looked at for one pattern, so that a pattern over a huge tree still ends.
+const MOST_ENTRIES: usize = 200_000;
+
+pub(super) fn is_pattern(given: &str) -> bool {
+    given.contains(['*', '?', '[', '{'])
+}
+
+/// The files that fit a pattern, by name. Files that `.gitignore` names and hidden ones are passed
+/// over, as a search would; secrets and links that lead out are passed over as if not there.
+pub(super) fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
+    let matcher = GlobBuilder::new(pattern.trim_start_matches("./"))
+        .literal_separator(true)
+        .build()
+        .map_err(|error| Refusal::BadPattern(error.kind().to_string()))?
+        .compile_matcher();
+    if project.leads_out(Path::new(pattern)) {
+        return Err(Refusal::Outside);
+    }
+    let mut found: Vec<Found> = Vec::new();
+    for root in &project.roots {
+        for entry in WalkBuilder::new(root.join(literal_start(pattern)))
+            .follow_links(false)
+            .require_git(false)
+            .build()
+            .filter_map(Result::ok)
+            .take(MOST_ENTRIES)
+        {
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap_or(path);
+            if (matcher.is_match(name) || matcher.is_match(path))
+                && let Ok(file) = project.resolve(path)
+                && !found.contains(&file)
+            {
+                found.push(file);
+            }
+        }
+    }
+    found.sort_by(|left, right| left.shown.cmp(&right.shown));
+    if found.is_empty() {
+        return Err(Refusal::NoMatch);
+    }
+    Ok(found)
+}
+
+/// The directory in front of the first wildcard: nothing else needs to be walked.
+fn literal_start(pattern: &str) -> PathBuf {
+    let components: Vec<Component<'_>> = Path::new(pattern).components().collect();
+    components
+        .iter()
+        .take(components.len().saturating_sub(1))
+        .take_while(|component| !is_pattern(&component.as_os_str().to_string_lossy()))
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! Reading the lines that matter of a file of any size, in bounded memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
+
+use super::Refusal;
+use crate::domain::mask::Masker;
+use crate::domain::pack::{FileText, MAX_LINE_CHARS, Mention, file_lines};
+
+/// Bytes of a line that are kept; the rest is counted and dropped. A character has at most four.
+const KEPT_BYTES: usize = 4 * (MAX_LINE_CHARS + 16) + 4_096;
+
+/// Bytes in which a NUL makes a file binary.
+const BINARY_PROBE: usize = 8_192;
+
+/// What was read of a file.
+pub struct FileLines {
+    /// The lines, masked.
+    pub text: FileText,
+    /// How many secrets were masked in them.
+    pub masked: usize,
+}
+
+impl FileLines {
+    /// Reads the `limit` lines of a file that matter most, in two passes: one that counts, one
+    /// that keeps.
+    ///
+    /// # Errors
+    ///
+    /// A binary file, or one that cannot be read.
+    pub fn read(
+        mut file: File,
+        shown: &str,
+        named: &[Mention],
+        limit: usize,
+        masker: &Masker,
+    ) -> Result<Self, Refusal> {
+        if is_binary(&mut file)? {
+            return Err(Refusal::Binary);
+        }
+        let mut total = 0;
+        each_line(&mut file, |_| total += 1)?;
+        let named: Vec<usize> = named
+            .iter()
+            .filter(|mention| mention.means(shown))
+            .map(|mention| mention.line)
+            .filter(|line| *line <= total)
+            .collect();
+        let ranking = file_lines(total, &named, limit);
+        let mut wanted: Vec<usize> = ranking.clone();
+        wanted.sort_unstable();
+        let mut lines = BTreeMap::new();
+        let mut masked = 0;
+        let mut number = 0;
+        let mut line_masker = masker.lines();
+        each_line(&mut file, |bytes| {
+            number += 1;
+            // Lines that are not kept pass the masker too, where they may matter to those that are:
+            // a key that begins above the kept lines is a key still.
+            let is_wanted = wanted.binary_search(&number).is_ok();
+            if is_wanted || line_masker.is_inside() || may_begin_a_key(bytes) {
+                let text = String::from_utf8_lossy(bytes);
+                let clean = line_masker.mask_line(&text);
+                if is_wanted {
+                    masked += clean.count;
+                    lines.insert(number, clean.text.into_owned());
+                }
+            }
+        })?;
+        Ok(Self { text: FileText { path: shown.to_owned(), total_lines: total, lines, ranking }, masked })
+    }
+}
+
+/// Every form of a private key begins with a line of dashes.
+fn may_begin_a_key(line: &[u8]) -> bool {
+    line.windows(4).any(|four| four == b"----")
+}
+
+fn is_binary(file: &mut File) -> Result<bool, Refusal> {
+    let mut probe = Vec::new();
+    file.take(BINARY_PROBE as u64).read_to_end(&mut probe).map_err(unreadable)?;
+    Ok(probe.contains(&0))
+}
+
+/// Calls `see` with each line, without its end, and no more than [`KEPT_BYTES`] of it.
+fn each_line(file: &mut File, mut see: impl FnMut(&[u8])) -> Result<(), Refusal> {
+    file.rewind().map_err(unreadable)?;
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    let mut line = Vec::new();
+    let mut inside = false;
+    loop {
+        let chunk = reader.fill_buf().map_err(unreadable)?;
+        if chunk.is_empty() {
+            break;
+        }
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let piece = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
+        let room = KEPT_BYTES.saturating_sub(line.len());
+        line.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        let used = piece.len() + usize::from(end.is_some());
+        reader.consume(used);
+        inside = end.is_none();
+        if !inside {
+            see(line.strip_suffix(b"\r").unwrap_or(&line));
+            line.clear();
+        }
+    }
+    if inside {
+        see(&line);
+    }
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn unreadable(error: std::io::Error) -> Refusal {
+    Refusal::Unreadable(error.to_string())
+}

@@ -1,0 +1,164 @@
+//! The consultants: how each is called, and how its answer is read.
+//!
+//! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
+//! [`Output`] to an [`Answer`] or the [`CliFailure`](failure::CliFailure) that the CLI reported.
+
+pub mod adapter;
+pub mod catalogue;
+pub mod claude;
+pub mod codex;
+pub mod environment;
+pub mod failure;
+pub mod gemini;
+pub mod login;
+pub mod schema;
+pub mod template;
+pub mod understudy;
+pub mod version;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::host::process::CallDir;
+
+pub use adapter::Adapter;
+
+/// One question to one consultant.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is asked, with its context.
+    pub prompt: String,
+    /// Who the consultant is.
+    pub system: String,
+    /// The model by the provider's own name.
+    pub model: String,
+    /// The schema that the answer must follow.
+    pub schema: Option<Value>,
+    /// Arguments appended to ours.
+    pub extra_args: Vec<String>,
+}
+
+/// Where a call's private files lie. Nothing else of this machine is the consultant's business.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The empty working directory.
+    pub work: PathBuf,
+    /// The directory of the files in [`Invocation::files`].
+    pub files: PathBuf,
+    /// The private home of CLIs that have one.
+    pub home: PathBuf,
+    /// The private temporary directory.
+    pub temporary: PathBuf,
+}
+
+impl Places {
+    /// The places below a call's private directory.
+    #[must_use]
+    pub fn of(directory: &CallDir) -> Self {
+        Self {
+            work: directory.work().to_owned(),
+            files: directory.capture().join("files"),
+            home: directory.capture().join("home"),
+            temporary: directory.capture().join("tmp"),
+        }
+    }
+}
+
+/// What to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// Arguments after the command's own.
+    pub args: Vec<OsString>,
+    /// Variables that this call sets.
+    pub env: Vec<(OsString, OsString)>,
+    /// Files to be written first, and what they hold.
+    pub files: Vec<(PathBuf, String)>,
+    /// What goes to stdin.
+    pub stdin: Vec<u8>,
+}
+
+impl Invocation {
+    fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
+        self.args.push(argument.into());
+        self
+    }
+
+    fn args(&mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> &mut Self {
+        self.args.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    fn env(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// What a CLI left behind.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its exit code; none where a signal ended it.
+    pub exit_code: Option<i32>,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Output {
+    fn ended_well(&self) -> bool {
+        self.exit_code == Some(0)
+    }
+
+    /// The last lines of stderr that say something.
+    fn last_words(&self) -> String {
+        let lines: Vec<&str> = self.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+        let words = lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n");
+        match (words.is_empty(), self.exit_code) {
+            (false, _) => words,
+            (true, Some(code)) => format!("it ended with exit code {code} and no message"),
+            (true, None) => "a signal ended it".to_owned(),
+        }
+    }
+}
+
+/// What a consultant answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Its text.
+    pub text: String,
+    /// Its structured answer, where a schema was given and the CLI keeps it apart.
+    pub structured: Option<Value>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// What a call cost, as far as the CLI says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Usage {
+    /// Tokens sent, cached ones included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens answered, thinking included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+}
+
+impl Usage {
+    /// Whether the CLI said nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A prompt that begins with a slash would be a command of the CLI's own.
+fn never_a_command(prompt: &str) -> String {
+    if prompt.trim_start().starts_with('/') { format!("\n{prompt}") } else { prompt.to_owned() }
+}

@@ -1,0 +1,125 @@
+//! Choosing between the ways of calling and reading a CLI.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::failure::CliFailure;
+use super::version::Version;
+use super::{Answer, Ask, Invocation, Output, Places, claude, codex, gemini, schema, template};
+use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
+
+/// How a CLI is called and read.
+#[derive(Clone, Debug)]
+pub enum Adapter {
+    /// The Codex CLI.
+    Codex,
+    /// The Gemini CLI.
+    Gemini,
+    /// The Claude CLI.
+    Claude,
+    /// Any other CLI.
+    Template(Box<TemplateSettings>),
+    /// The provider inside this binary, which is no CLI.
+    Understudy,
+}
+
+/// A limit of a CLI on its prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptLimit {
+    /// In characters.
+    Characters(usize),
+    /// In bytes.
+    Bytes(usize),
+}
+
+/// Bytes that Linux takes in one argument, less what stands around a prompt.
+const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 4 * 1024;
+
+impl Adapter {
+    /// The adapter that a provider's settings name.
+    #[must_use]
+    pub fn new(settings: &ProviderSettings) -> Self {
+        match settings.adapter {
+            AdapterKind::Codex => Self::Codex,
+            AdapterKind::Gemini => Self::Gemini,
+            AdapterKind::Claude => Self::Claude,
+            AdapterKind::Template => Self::Template(Box::new(settings.template.clone())),
+            AdapterKind::Understudy => Self::Understudy,
+        }
+    }
+
+    /// Whether flags depend on the CLI's version.
+    #[must_use]
+    pub fn needs_version(&self) -> bool {
+        match self {
+            Self::Codex | Self::Gemini => true,
+            Self::Claude | Self::Template(_) | Self::Understudy => false,
+        }
+    }
+
+    /// What the CLI takes at most.
+    #[must_use]
+    pub fn prompt_limit(&self) -> Option<PromptLimit> {
+        match self {
+            Self::Codex => Some(PromptLimit::Characters(codex::MAX_PROMPT_CHARS)),
+            Self::Gemini => Some(PromptLimit::Bytes(gemini::MAX_PROMPT_BYTES)),
+            Self::Template(template) => match (template.max_prompt_chars, template.prompt) {
+                (Some(limit), _) => Some(PromptLimit::Characters(limit)),
+                (None, PromptChannel::Argument) => Some(PromptLimit::Bytes(MAX_ARGUMENT_BYTES)),
+                (None, PromptChannel::Stdin) => None,
+            },
+            Self::Claude | Self::Understudy => None,
+        }
+    }
+
+    /// What to run, after the program itself.
+    #[must_use]
+    pub fn invocation(
+        &self,
+        leading: &[String],
+        extra_env: &IndexMap<String, String>,
+        ask: &Ask,
+        places: &Places,
+        version: Option<Version>,
+    ) -> Invocation {
+        let mut call = match self {
+            Self::Codex => codex::invocation(ask, places, version),
+            Self::Gemini => gemini::invocation(ask, places, version),
+            Self::Claude => claude::invocation(ask, places),
+            Self::Template(settings) => {
+                return template::invocation(settings, leading, extra_env, ask, places);
+            }
+            Self::Understudy => Invocation::default(),
+        };
+        call.args.splice(0..0, leading.iter().map(Into::into));
+        for (name, value) in extra_env {
+            call.env(name, value);
+        }
+        call
+    }
+
+    /// Reads what the CLI left behind. Where a schema was asked for, the structured answer is the
+    /// JSON document that the text holds, if it holds one.
+    ///
+    /// # Errors
+    ///
+    /// What the CLI reported.
+    pub fn parse(&self, output: &Output, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
+        let mut answer = match self {
+            Self::Codex => codex::parse(output),
+            Self::Gemini => gemini::parse(output),
+            Self::Claude => claude::parse(output),
+            Self::Template(settings) => template::parse(settings, output),
+            Self::Understudy => Ok(Answer { text: output.stdout.clone(), ..Answer::default() }),
+        }?;
+        if let Some(wanted) = wanted
+            && answer.structured.is_none()
+        {
+            answer.structured = schema::document_in(&answer.text);
+            if matches!(self, Self::Codex) {
+                answer.structured = answer.structured.map(|value| schema::from_strict(value, wanted));
+            }
+        }
+        Ok(answer)
+    }
+}

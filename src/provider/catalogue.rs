@@ -1,0 +1,135 @@
+//! The consultants that there are, and which of them can be asked right now.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::host::config::{Config, Enabled, ProviderSettings};
+use crate::host::environment::Environment;
+
+use super::Adapter;
+
+/// A consultant by its settings.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    pub settings: ProviderSettings,
+    /// How it is called and read.
+    pub adapter: Adapter,
+    words: Vec<String>,
+}
+
+impl Provider {
+    fn new(name: &str, settings: &ProviderSettings) -> Self {
+        Self {
+            name: name.to_owned(),
+            adapter: Adapter::new(settings),
+            words: shlex::split(&settings.command).unwrap_or_default(),
+            settings: settings.clone(),
+        }
+    }
+
+    /// The program's name or path, as configured.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// The arguments that the configured command begins with.
+    #[must_use]
+    pub fn leading_arguments(&self) -> &[String] {
+        self.words.get(1..).unwrap_or_default()
+    }
+
+    /// Whether it is the provider inside this binary.
+    #[must_use]
+    pub fn is_understudy(&self) -> bool {
+        matches!(self.adapter, Adapter::Understudy)
+    }
+}
+
+/// Every consultant of a configuration.
+#[derive(Debug)]
+pub struct Catalogue {
+    providers: Vec<Provider>,
+}
+
+impl Catalogue {
+    /// The catalogue of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            providers: config
+                .providers
+                .iter()
+                .map(|(name, settings)| Provider::new(name, settings))
+                .collect(),
+        }
+    }
+
+    /// Every provider, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.iter()
+    }
+
+    /// The providers that a caller may name.
+    pub fn enabled(&self) -> impl Iterator<Item = &Provider> {
+        self.iter().filter(|provider| provider.settings.enabled != Enabled::No)
+    }
+
+    /// A provider by its name.
+    ///
+    /// # Errors
+    ///
+    /// There is none of that name, or it is switched off.
+    pub fn get(&self, name: &str) -> Result<&Provider, Error> {
+        let provider = self.iter().find(|provider| provider.name == name).ok_or_else(|| Error::Unknown {
+            kind: "provider",
+            name: name.to_owned(),
+            available: self.enabled().map(|provider| provider.name.clone()).collect(),
+        })?;
+        match provider.settings.enabled {
+            Enabled::No => Err(Error::ProviderDisabled(name.to_owned())),
+            Enabled::Yes | Enabled::Auto => Ok(provider),
+        }
+    }
+
+    /// The providers whose CLI is on this machine.
+    pub fn installed(&self, environment: &Environment, base: &Path) -> impl Iterator<Item = &Provider> {
+        self.iter()
+            .filter(|provider| provider.settings.enabled == Enabled::Yes && !provider.is_understudy())
+            .filter(move |provider| environment.find_program(provider.command(), base).is_some())
+    }
+
+    /// Who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
+    #[must_use]
+    pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
+        let installed: Vec<&Provider> = self.installed(environment, base).collect();
+        if installed.is_empty() {
+            return self.enabled().filter(|provider| provider.is_understudy()).collect();
+        }
+        let always = self
+            .iter()
+            .filter(|provider| provider.is_understudy() && provider.settings.enabled == Enabled::Yes);
+        installed.into_iter().chain(always).collect()
+    }
+
+    /// The file to run for a provider; the provider inside this binary has none.
+    ///
+    /// # Errors
+    ///
+    /// The command is not on this machine.
+    pub fn program(
+        &self,
+        provider: &Provider,
+        environment: &Environment,
+        base: &Path,
+    ) -> Result<PathBuf, Error> {
+        environment.find_program(provider.command(), base).ok_or_else(|| Error::CliNotFound {
+            provider: provider.name.clone(),
+            command: provider.command().to_owned(),
+            installed: self.installed(environment, base).map(|provider| provider.name.clone()).collect(),
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! One schema, in the form that each CLI accepts.
+
+use serde_json::{Map, Value, json};
+
+/// For `claude --json-schema`: as it is, without the dialect, which that CLI cannot resolve.
+#[must_use]
+pub fn inline(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$schema");
+    }
+    schema
+}
+
+/// For `codex --output-schema`: every object closed and every property required, optional ones
+/// allowed to be null, maps as lists of name and value, and no keyword beyond what strict
+/// structured output takes. [`from_strict`] undoes it in the answer.
+#[must_use]
+pub fn strict(schema: &Value) -> Value {
+    const KEPT: [&str; 4] = ["type", "description", "enum", "const"];
+    let Value::Object(object) = schema else {
+        return schema.clone();
+    };
+    if let Some(of) = values_of_map(schema) {
+        return closed_list_of_pairs(strict(of));
+    }
+    let mut out: Map<String, Value> = object
+        .iter()
+        .filter(|(key, _)| KEPT.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if let Some(items) = object.get("items") {
+        out.insert("items".into(), strict(items));
+    }
+    if let Some(choices) = choices(schema) {
+        out.insert("anyOf".into(), choices.iter().map(strict).collect());
+    }
+    if out.get("type") == Some(&json!("object")) {
+        close(&mut out, schema);
+    }
+    Value::Object(out)
+}
+
+fn close(out: &mut Map<String, Value>, schema: &Value) {
+    let properties: Map<String, Value> = properties(schema)
+        .map(|(name, property)| {
+            let property = strict(property);
+            (name.clone(), if is_required(schema, name) { property } else { nullable(property) })
+        })
+        .collect();
+    out.insert("required".into(), properties.keys().map(|name| json!(name)).collect());
+    out.insert("properties".into(), Value::Object(properties));
+    out.insert("additionalProperties".into(), json!(false));
+}
+
+fn closed_list_of_pairs(value: Value) -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": { "name": { "type": "string" }, "value": value },
+            "required": ["name", "value"],
+            "additionalProperties": false,
+        },
+    })
+}
+
+fn nullable(mut schema: Value) -> Value {
+    match schema.get("type").cloned() {
+        Some(Value::String(name)) if schema.get("enum").is_none() => {
+            if let Some(object) = schema.as_object_mut() {
+                object.insert("type".into(), json!([name, "null"]));
+            }
+            schema
+        }
+        _ => json!({ "anyOf": [schema, { "type": "null" }] }),
+    }
+}
+
+/// An answer to a [`strict`] schema in the form of the schema itself: nulls that stand for "left
+/// out" are taken out, lists of pairs become maps.
+#[must_use]
+pub fn from_strict(value: Value, schema: &Value) -> Value {
+    match value {
+        Value::Array(pairs) if values_of_map(schema).is_some() => Value::Object(
+            pairs
+                .into_iter()
+                .filter_map(|pair| {
+                    let name = pair.get("name")?.as_str()?.to_owned();
+                    Some((name, pair.get("value")?.clone()))
+                })
+                .collect(),
+        ),
+        Value::Array(items) => {
+            let of = schema.get("items").unwrap_or(&Value::Null);
+            items.into_iter().map(|item| from_strict(item, of)).collect()
+        }
+        Value::Object(object) => {
+            let schema = choices(schema)
+                .and_then(|choices| choices.iter().find(|choice| choice.get("properties").is_some()))
+                .unwrap_or(schema);
+            Value::Object(
+                object
+                    .into_iter()
+                    .filter(|(name, value)| !value.is_null() || is_required(schema, name))
+                    .map(|(name, value)| {
+                        let of =
+                            schema.get("properties").and_then(|all| all.get(&name)).unwrap_or(&Value::Null);
+                        let value = from_strict(value, of);
+                        (name, value)
+                    })
+                    .collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+fn choices(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+}
+
+fn is_required(schema: &Value, name: &str) -> bool {
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|names| names.iter().any(|required| required == name))
+}
+
+/// What an object without named properties holds under every name.
+fn values_of_map(schema: &Value) -> Option<&Value> {
+    schema.get("additionalProperties").filter(|of| of.is_object() && schema.get("properties").is_none())
+}
+
+/// For CLIs that take no schema: the words that ask for it.
+#[must_use]
+pub fn in_words(schema: &Value) -> String {
+    format!(
+        "# Form of the answer\n\nAnswer with one JSON document and nothing else: no fence, no text around it. It must be valid against this JSON Schema:\n\n{}",
+        inline(schema)
+    )
+}
+
+/// The JSON document in an answer: all of it, or what its only fence holds.
+#[must_use]
+pub fn document_in(text: &str) -> Option<Value> {
+    let text = text.trim();
+    serde_json::from_str(text).ok().or_else(|| {
+        let (_, after) = text.split_once("```")?;
+        let (inside, rest) = after.split_once("```")?;
+        if rest.contains("```") {
+            return None;
+        }
+        let body = inside.split_once('\n').map_or(inside, |(_, body)| body);
+        serde_json::from_str(body.trim()).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Any further CLI, by the template that its configuration holds.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::failure::{CliFailure, FailureKind};
+use super::schema::in_words;
+use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
+use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
+
+/// How to ask. `leading` are the command's own arguments, which may hold placeholders too; the
+/// result has them filled in front.
+#[must_use]
+pub fn invocation(
+    template: &TemplateSettings,
+    leading: &[String],
+    environment: &IndexMap<String, String>,
+    ask: &Ask,
+    places: &Places,
+) -> Invocation {
+    let system_file = places.files.join("system.md");
+    let schema_file = places.files.join("schema.json");
+    let written = || leading.iter().chain(&template.args);
+    let takes = |placeholder: &str| written().any(|argument| argument.contains(placeholder));
+    let mut prompt = never_a_command(&ask.prompt);
+    if !takes("{system}") && !takes("{system_file}") && !ask.system.is_empty() {
+        prompt = format!("{}\n\n{prompt}", ask.system);
+    }
+    if let Some(schema) = &ask.schema
+        && !takes("{schema}")
+        && !takes("{schema_file}")
+    {
+        prompt = format!("{prompt}\n\n{}", in_words(schema));
+    }
+    let schema = ask.schema.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+    let values = [
+        ("{model}", ask.model.clone()),
+        ("{system}", ask.system.clone()),
+        ("{system_file}", system_file.display().to_string()),
+        ("{schema}", schema.clone()),
+        ("{schema_file}", schema_file.display().to_string()),
+        ("{work_dir}", places.work.display().to_string()),
+        ("{prompt}", prompt.clone()),
+    ];
+    let mut call = Invocation::default();
+    call.args(written().map(|argument| filled(argument, &values))).args(&ask.extra_args);
+    for (name, value) in environment {
+        call.env(name, filled(value, &values));
+    }
+    call.files.push((system_file, ask.system.clone()));
+    call.files.push((schema_file, schema));
+    for (name, text) in &template.files {
+        call.files.push((places.work.join(name), text.clone()));
+    }
+    if template.prompt == PromptChannel::Stdin {
+        call.stdin = prompt.into_bytes();
+    }
+    call
+}
+
+/// Fills placeholders in one pass, so that a value that looks like a placeholder stays as it is.
+fn filled(text: &str, values: &[(&str, String)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        match values.iter().find_map(|(name, value)| Some((value, from.strip_prefix(name)?))) {
+            Some((value, after)) => {
+                out.push_str(value);
+                rest = after;
+            }
+            None => {
+                out.push('{');
+                rest = from.strip_prefix('{').unwrap_or_default();
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Reads an answer by the template's rules.
+///
+/// # Errors
+///
+/// A non-zero exit, what the error rule finds, or an empty answer.
+pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, CliFailure> {
+    let documents = documents(&output.stdout);
+    if let Some(message) = template.error.as_ref().and_then(|rule| reported(rule, &documents)) {
+        return Err(CliFailure::from_words(message));
+    }
+    if !output.ended_well() {
+        let words = output.last_words();
+        let words = if output.stderr.trim().is_empty() && !output.stdout.trim().is_empty() {
+            tail(&output.stdout)
+        } else {
+            words
+        };
+        return Err(CliFailure::from_words(words));
+    }
+    let text = match &template.answer {
+        AnswerRule::Text => output.stdout.trim_end().to_owned(),
+        AnswerRule::Json(pointer) => {
+            documents.last().and_then(|document| text_at(document, pointer)).unwrap_or_default()
+        }
+        AnswerRule::JsonLines { pointer, matching, join } => {
+            let mut pieces = documents
+                .iter()
+                .filter(|line| fits(line, matching))
+                .filter_map(|line| text_at(line, pointer));
+            match join {
+                Join::Concat => pieces.collect(),
+                Join::Last => pieces.next_back().unwrap_or_default(),
+            }
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
+    }
+    let usage = template.usage.as_ref().map(|rule| usage(rule, &documents)).unwrap_or_default();
+    Ok(Answer { text, structured: None, usage })
+}
+
+/// The documents of an output: the whole of it, or one a line.
+fn documents(stdout: &str) -> Vec<Value> {
+    match serde_json::from_str(stdout.trim()) {
+        Ok(whole) => vec![whole],
+        Err(_) => stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+    }
+}
+
+fn reported(rule: &ErrorRule, documents: &[Value]) -> Option<String> {
+    documents
+        .iter()
+        .filter(|document| fits(document, &rule.matching))
+        .find_map(|document| text_at(document, &rule.pointer))
+}
+
+fn fits(document: &Value, matching: &IndexMap<String, Value>) -> bool {
+    matching.iter().all(|(pointer, value)| document.pointer(pointer) == Some(value))
+}
+
+fn text_at(document: &Value, pointer: &str) -> Option<String> {
+    match document.pointer(pointer)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn usage(rule: &UsageRule, documents: &[Value]) -> Usage {
+    let last = |pointer: &Option<String>| {
+        let pointer = pointer.as_ref()?;
+        documents.iter().rev().find_map(|document| document.pointer(pointer))
+    };
+    Usage {
+        input_tokens: last(&rule.input).and_then(Value::as_u64),
+        output_tokens: last(&rule.output).and_then(Value::as_u64),
+        cost_usd: last(&rule.cost).and_then(Value::as_f64),
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n")
+}

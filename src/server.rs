@@ -1,0 +1,177 @@
+//! The MCP server: a cloneable handle, and the one place through which every call goes.
+
+mod long_line;
+pub mod stdio;
+mod wire;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::FutureExt as _;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
+    Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::tools::catalogue::Tools;
+use crate::tools::{WRONG_ARGUMENTS, failure};
+
+/// Calls that may be under way at the same time; what comes beyond is refused at once.
+const MOST_CALLS: usize = 2_000;
+
+/// What a client's model is told about the server as a whole.
+const INSTRUCTIONS: &str = include_str!("server/instructions.txt");
+
+/// The server. Clones share everything.
+#[derive(Clone)]
+pub struct Maestro {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: Session,
+    tools: OnceLock<Tools>,
+    calls: AtomicUsize,
+    stop: CancellationToken,
+}
+
+/// A call under way, counted until it ends in whatever way.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Maestro {
+    /// A server over a session. `stop` ends every call under way.
+    #[must_use]
+    pub fn new(session: Session, stop: CancellationToken) -> Self {
+        Self { inner: Arc::new(Inner { session, tools: OnceLock::new(), calls: AtomicUsize::new(0), stop }) }
+    }
+
+    /// What the tools work with.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.inner.session
+    }
+
+    /// The tools, made on first need: a client that only says hello does not wait for them.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        self.inner.tools.get_or_init(|| Tools::new(&self.inner.session))
+    }
+
+    fn count_call(&self) -> Option<Counted<'_>> {
+        let counted = Counted(&self.inner.calls);
+        (self.inner.calls.fetch_add(1, Ordering::Relaxed) < MOST_CALLS).then_some(counted)
+    }
+
+    /// The call itself, inside everything that may end it.
+    async fn guarded(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let cancelled = context.ct.clone();
+        let name = request.name.clone();
+        let call = AssertUnwindSafe(self.tools().router.call(ToolCallContext::new(self, request, context)))
+            .catch_unwind();
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Ok(failure(&Error::Cancelled).into()),
+            () = self.inner.stop.cancelled() => Ok(failure(&Error::ShuttingDown).into()),
+            outcome = call => outcome.unwrap_or_else(|_| {
+                Ok(failure(&Error::Internal(format!("{name} panicked"))).into())
+            }),
+        }
+    }
+}
+
+impl ServerHandler for Maestro {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(
+                Implementation::new("maestro-mcp", env!("CARGO_PKG_VERSION")).with_title("Maestro"),
+            )
+            .with_instructions(INSTRUCTIONS.trim_end())
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.tools().list.clone()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.tools().router.get(name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if !self.tools().router.has_route(&request.name) {
+            return Err(ErrorData::invalid_params(
+                format!(
+                    "unknown tool: {}; nearest: {}",
+                    request.name,
+                    self.tools().nearest(&request.name).join(", ")
+                ),
+                None,
+            ));
+        }
+        let Some(_counted) = self.count_call() else {
+            return Ok(failure(&Error::Busy(MOST_CALLS)).into());
+        };
+        let tool = request.name.clone();
+        tracing::debug!(%tool, "call");
+        let outcome = self.guarded(request, context).await;
+        tracing::debug!(%tool, "answered");
+        wrong_arguments_as_result(outcome)
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        // A known method whose parameters do not parse arrives here.
+        let known = ["tools/call", "tools/list", "prompts/get", "resources/read", "completion/complete"];
+        if known.contains(&request.method.as_str()) {
+            return Err(ErrorData::invalid_params(
+                format!("the parameters of {} are malformed", request.method),
+                None,
+            ));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+    }
+}
+
+/// Wrong arguments are for the model to correct, so they are a result and no protocol error.
+fn wrong_arguments_as_result(
+    outcome: Result<CallToolResponse, ErrorData>,
+) -> Result<CallToolResponse, ErrorData> {
+    match outcome {
+        Err(error) if error.message.starts_with(WRONG_ARGUMENTS) => {
+            let message = error.message.strip_prefix(WRONG_ARGUMENTS).unwrap_or(&error.message);
+            let result: CallToolResult = failure(&Error::InvalidArguments(message.to_owned()));
+            Ok(result.into())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

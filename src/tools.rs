@@ -1,0 +1,17 @@
+//! The MCP tools. They translate: arguments into a flow's question, its outcome into a result.
+//!
+//! A tool is a method with its name, in the router of its family. Everything that all tools share
+//! (unknown names, panics, cancelling, the end of input) is in [`crate::server`].
+
+pub mod catalogue;
+mod consult;
+mod context;
+mod coordination;
+mod library;
+mod parameters;
+mod polish;
+mod reply;
+mod report;
+
+pub(crate) use parameters::WRONG_ARGUMENTS;
+pub(crate) use reply::failure;

@@ -1,0 +1,79 @@
+//! Every tool that this server offers, made once.
+
+use std::sync::Arc;
+
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::model::{MetaObject, Tool};
+use serde_json::Value;
+
+use super::polish::polished;
+use crate::flow::session::Session;
+use crate::server::Maestro;
+
+/// The tools of a server and how they are called.
+pub struct Tools {
+    /// Calls by name.
+    pub router: ToolRouter<Maestro>,
+    /// What `tools/list` answers, by name.
+    pub list: Vec<Tool>,
+}
+
+impl Tools {
+    /// The tools for a configuration: without those that are switched off, and with the names of
+    /// the providers that there are.
+    #[must_use]
+    pub fn new(session: &Session) -> Self {
+        let mut router = Maestro::consult_tools()
+            + Maestro::context_tools()
+            + Maestro::coordination_tools()
+            + Maestro::library_tools();
+        for name in &session.config().settings.disabled_tools {
+            router.remove_route(name);
+        }
+        let providers: Vec<String> =
+            session.catalogue().enabled().map(|provider| provider.name.clone()).collect();
+        for route in router.map.values_mut() {
+            route.attr.input_schema = Arc::new(polished(&route.attr.input_schema, &providers));
+        }
+        Self { list: router.list_all(), router }
+    }
+
+    /// The names nearest to one that is none of ours.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Vec<&str> {
+        let mut names: Vec<(f64, &str)> = self
+            .list
+            .iter()
+            .map(|tool| (strsim::jaro_winkler(bare(&tool.name), bare(name)), tool.name.as_ref()))
+            .collect();
+        names.sort_by(|left, right| right.0.total_cmp(&left.0));
+        names.into_iter().take(3).map(|(_, name)| name).collect()
+    }
+}
+
+/// A tool's name without what all of ours begin with.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("maestro_").unwrap_or(name)
+}
+
+/// When a client should show a tool's schema to its model.
+#[derive(Clone, Copy)]
+pub(super) enum Load {
+    /// From the start.
+    Always,
+    /// Once a search finds it.
+    OnSearch,
+}
+
+/// A tool's metadata for Claude Code: words by which tool search finds it, and when it is loaded.
+pub(super) fn found_by(words: &str, load: Load) -> MetaObject {
+    let mut meta = MetaObject::new();
+    meta.insert("anthropic/searchHint".into(), Value::from(words));
+    match load {
+        Load::Always => {
+            meta.insert("anthropic/alwaysLoad".into(), Value::Bool(true));
+        }
+        Load::OnSearch => {}
+    }
+    meta
+}

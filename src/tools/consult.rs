@@ -1,0 +1,287 @@
+//! Asking consultants.
+
+use std::time::Duration;
+
+use rmcp::model::CallToolResult;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::error::Error;
+use crate::flow::consult::{Consulted, MOST_CHARS, Question, ask, prepare};
+use crate::flow::ensemble::generate;
+use crate::flow::pack::ContextRequest;
+use crate::flow::progress::Progress;
+use crate::flow::providers::overview;
+use crate::flow::session::Session;
+use crate::server::Maestro;
+
+/// How often one provider may be asked in an ensemble.
+const MOST_PER_PROVIDER: u32 = 8;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ConsultInput {
+    /// The question, complete in itself.
+    prompt: String,
+    /// Who is asked.
+    #[serde(default = "codex")]
+    provider: String,
+    /// A model of that provider, if not its default.
+    model: Option<String>,
+    /// Paths or globs to pack.
+    context_files: Option<Vec<String>>,
+    /// What is known.
+    context_facts: Option<Vec<String>>,
+    /// Error texts or stack traces.
+    context_errors: Option<Vec<String>>,
+    /// What must hold.
+    context_constraints: Option<Vec<String>>,
+    /// The stage whose packing limits apply.
+    stage: Option<Stage>,
+    /// Seconds, if not the provider's own timeout.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(default)]
+    timeout_sec: Option<u64>,
+    /// Ask for JSON of this schema, validated.
+    schema: Option<SchemaName>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RoleInput {
+    /// The question, complete in itself.
+    prompt: String,
+    /// The persona to take.
+    role: Role,
+    /// Who is asked.
+    #[serde(default = "codex")]
+    provider: String,
+    /// Paths or globs to pack.
+    context_files: Option<Vec<String>>,
+    /// What is known.
+    context_facts: Option<Vec<String>>,
+    /// Error texts or stack traces.
+    context_errors: Option<Vec<String>>,
+    /// The stage whose packing limits apply.
+    stage: Option<Stage>,
+    /// Seconds, if not the provider's own timeout.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(default)]
+    timeout_sec: Option<u64>,
+    /// Ask for JSON of this schema, validated.
+    schema: Option<SchemaName>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EnsembleInput {
+    /// The question that every candidate answers.
+    task: String,
+    /// Who is asked; default: every installed provider.
+    providers: Option<Vec<String>>,
+    /// Paths or globs to pack.
+    context_files: Option<Vec<String>>,
+    /// What is known.
+    context_facts: Option<Vec<String>>,
+    /// Error texts or stack traces.
+    context_errors: Option<Vec<String>>,
+    /// Candidates of each provider.
+    #[schemars(range(min = 1, max = 8))]
+    #[serde(default = "once")]
+    n_per_provider: u32,
+    /// Seconds for each, if not the provider's own timeout.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(default)]
+    timeout_sec: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoInput {}
+
+fn codex() -> String {
+    "codex".to_owned()
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[derive(Serialize)]
+struct WithRole {
+    #[serde(flatten)]
+    reply: Consulted,
+    role: Role,
+}
+
+#[tool_router(router = consult_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Asks one consultant (another LLM's CLI, text only) for its view of a problem, with packed files, facts and errors.
+    #[tool(
+        title = "Consult",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("second opinion ask codex gemini claude another LLM advice", Load::Always)
+    )]
+    async fn maestro_consult(
+        &self,
+        Parameters(input): Parameters<ConsultInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let question = input.question();
+        let session = self.session();
+        reporting(&context, |progress| async move {
+            reply(consulted(session, &input.provider, question, &progress).await)
+        })
+        .await
+    }
+
+    /// Asks one consultant in a persona: analyst, hypothesis scientist, implementer, debugger, refiner or judge.
+    #[tool(
+        title = "Consult with a role",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("ask as analyst debugger implementer reviewer judge persona role", Load::OnSearch)
+    )]
+    async fn maestro_consult_with_role(
+        &self,
+        Parameters(input): Parameters<RoleInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let (role, question) = (input.role, input.question());
+        let session = self.session();
+        reporting(&context, |progress| async move {
+            let answered = consulted(session, &input.provider, question, &progress).await;
+            reply(answered.map(|reply| WithRole { reply, role }))
+        })
+        .await
+    }
+
+    /// Asks several consultants the same question side by side and returns all candidates, each with a red-flag verdict.
+    #[tool(
+        title = "Generate an ensemble",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("several LLMs candidates compare opinions ensemble brainstorm hypotheses", Load::OnSearch)
+    )]
+    async fn maestro_ensemble_generate(
+        &self,
+        Parameters(input): Parameters<EnsembleInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        if !(1..=MOST_PER_PROVIDER).contains(&input.n_per_provider) {
+            return failure(&Error::InvalidArguments(format!(
+                "n_per_provider is {}, and takes a whole number from 1 to {MOST_PER_PROVIDER}",
+                input.n_per_provider
+            )));
+        }
+        let times = usize::try_from(input.n_per_provider).unwrap_or(1);
+        let (session, question, providers) = (self.session(), input.question(), input.providers);
+        reporting(&context, |progress| async move {
+            reply(match question_ready(session, question).await {
+                Ok(prepared) => generate(session, providers, times, &prepared, &progress).await,
+                Err(error) => Err(error),
+            })
+        })
+        .await
+    }
+
+    /// Lists the consultants: which are installed, enabled and asked by default, their models and timeouts.
+    #[tool(
+        title = "List providers",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
+    )]
+    async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
+        CallToolResult::structured(overview(self.session()).as_ref().clone())
+    }
+}
+
+async fn consulted(
+    session: &Session,
+    provider: &str,
+    question: Result<Question, Error>,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    session.check_config()?;
+    // A provider that does not exist is a mistake in the arguments: it is said before any work.
+    session.catalogue().get(provider)?;
+    let prepared = question_ready(session, question).await?;
+    let reply = ask(session, provider, &prepared, progress).await;
+    Ok(reply.cut_to(session, MOST_CHARS))
+}
+
+async fn question_ready(
+    session: &Session,
+    question: Result<Question, Error>,
+) -> Result<crate::flow::consult::Prepared, Error> {
+    prepare(session, question?).await
+}
+
+fn timeout(seconds: Option<u64>) -> Result<Option<Duration>, Error> {
+    match seconds {
+        Some(0) => Err(Error::InvalidArguments("timeout_sec is 0, and takes seconds from 1 on".to_owned())),
+        other => Ok(other.map(Duration::from_secs)),
+    }
+}
+
+impl ConsultInput {
+    fn question(&self) -> Result<Question, Error> {
+        Ok(Question {
+            prompt: self.prompt.clone(),
+            role: None,
+            context: ContextRequest {
+                files: self.context_files.clone().unwrap_or_default(),
+                facts: self.context_facts.clone().unwrap_or_default(),
+                errors: self.context_errors.clone().unwrap_or_default(),
+                constraints: self.context_constraints.clone().unwrap_or_default(),
+                stage: self.stage,
+                max_chars: None,
+            },
+            schema: self.schema,
+            model: self.model.clone(),
+            timeout: timeout(self.timeout_sec)?,
+        })
+    }
+}
+
+impl RoleInput {
+    fn question(&self) -> Result<Question, Error> {
+        Ok(Question {
+            prompt: self.prompt.clone(),
+            role: Some(self.role),
+            context: ContextRequest {
+                files: self.context_files.clone().unwrap_or_default(),
+                facts: self.context_facts.clone().unwrap_or_default(),
+                errors: self.context_errors.clone().unwrap_or_default(),
+                stage: self.stage,
+                ..ContextRequest::default()
+            },
+            schema: self.schema,
+            model: None,
+            timeout: timeout(self.timeout_sec)?,
+        })
+    }
+}
+
+impl EnsembleInput {
+    fn question(&self) -> Result<Question, Error> {
+        Ok(Question {
+            prompt: self.task.clone(),
+            role: None,
+            context: ContextRequest {
+                files: self.context_files.clone().unwrap_or_default(),
+                facts: self.context_facts.clone().unwrap_or_default(),
+                errors: self.context_errors.clone().unwrap_or_default(),
+                ..ContextRequest::default()
+            },
+            schema: None,
+            model: None,
+            timeout: timeout(self.timeout_sec)?,
+        })
+    }
+}

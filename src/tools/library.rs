@@ -1,0 +1,170 @@
+//! Skills, roles, schemas and the reference.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::reply;
+use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::error::Error;
+use crate::flow::document::{self, RoleDocument};
+use crate::flow::session::Session;
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HelpInput {
+    /// A tool's name or a topic, for example overview.
+    topic: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SkillInput {
+    /// The stage.
+    stage: Stage,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RoleInput {
+    /// The role.
+    role: Role,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SchemaInput {
+    /// The schema; tools gives those of the served tools.
+    schema: SchemaOrTools,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum SchemaOrTools {
+    #[serde(rename = "stage1_output")]
+    Stage1Output,
+    #[serde(rename = "stage2_output")]
+    Stage2Output,
+    #[serde(rename = "stage3_output")]
+    Stage3Output,
+    #[serde(rename = "stage4_output")]
+    Stage4Output,
+    #[serde(rename = "stage5_output")]
+    Stage5Output,
+    JudgeOutput,
+    Tools,
+}
+
+#[derive(Serialize)]
+struct RoleReply {
+    role: Role,
+    #[serde(flatten)]
+    document: RoleDocument,
+}
+
+#[tool_router(router = library_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Explains a tool or a topic of Maestro. Start with topic overview.
+    #[tool(
+        title = "Help",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("how to use maestro documentation reference manual", Load::Always)
+    )]
+    async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
+        reply(
+            document::topic(self.session(), &input.topic)
+                .map(|topic| json!({ "topic": topic.name, "content": topic.content })),
+        )
+    }
+
+    /// Returns the guide to a stage: goal, process, output shape, policy, anti-patterns, exit criteria, next stage.
+    #[tool(
+        title = "Get a stage's skill",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch)
+    )]
+    async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
+        reply(skill(self.session(), input.stage))
+    }
+
+    /// Returns the persona of a role as a consultant gets it.
+    #[tool(
+        title = "Get a role",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("persona prompt of analyst scientist implementer debugger refiner judge", Load::OnSearch)
+    )]
+    async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
+        let role = input.role;
+        reply(document::role(self.session(), role).map(|document| RoleReply { role, document }))
+    }
+
+    /// Returns the JSON schema of a stage's output, of the judge's answer, or of the served tools.
+    #[tool(
+        title = "Get a schema",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("JSON schema of stage output judge answer tool parameters", Load::OnSearch)
+    )]
+    async fn maestro_get_schema(&self, Parameters(input): Parameters<SchemaInput>) -> CallToolResult {
+        reply(
+            self.schema(input.schema).map(|schema| json!({ "schema_name": input.schema, "schema": schema })),
+        )
+    }
+}
+
+impl Maestro {
+    fn schema(&self, wanted: SchemaOrTools) -> Result<Value, Error> {
+        let name = match wanted {
+            SchemaOrTools::Stage1Output => SchemaName::Stage1Output,
+            SchemaOrTools::Stage2Output => SchemaName::Stage2Output,
+            SchemaOrTools::Stage3Output => SchemaName::Stage3Output,
+            SchemaOrTools::Stage4Output => SchemaName::Stage4Output,
+            SchemaOrTools::Stage5Output => SchemaName::Stage5Output,
+            SchemaOrTools::JudgeOutput => SchemaName::JudgeOutput,
+            SchemaOrTools::Tools => return Ok(self.tool_schemas()),
+        };
+        document::schema(self.session(), name)
+    }
+
+    fn tool_schemas(&self) -> Value {
+        self.tools()
+            .list
+            .iter()
+            .map(|tool| (tool.name.to_string(), Value::Object(tool.input_schema.as_ref().clone())))
+            .collect()
+    }
+}
+
+fn skill(session: &Session, stage: Stage) -> Result<Value, Error> {
+    let policy = session.config().settings.policy.stage(stage);
+    let skill = document::skill(session, stage, &policy)?;
+    Ok(json!({
+        "stage": stage,
+        "content": skill.content,
+        "metadata": {
+            "name": skill.head.name,
+            "stage_id": skill.head.stage_id,
+            "goal": skill.head.goal,
+            "persona": skill.head.persona,
+            "entry_condition": skill.head.entry_condition,
+            "default_topology": policy.topology,
+            "ensemble_allowed": policy.ensemble_allowed,
+            "max_consults": policy.max_consults,
+            "max_iterations": policy.max_iterations,
+            "next_stage": skill.head.next,
+        },
+        "coordination_policy": {
+            "topology": policy.topology,
+            "ensemble_allowed": policy.ensemble_allowed,
+            "max_consults": policy.max_consults,
+            "preferred_clients": policy.preferred_clients,
+        },
+        "output_schema": document::schema(session, skill.head.schema)?,
+        "primary_role": skill.head.persona,
+    }))
+}

@@ -1,0 +1,49 @@
+//! The form of every result: the object as structured content and as text, and an error as an
+//! object with a code and a hint.
+
+use rmcp::model::CallToolResult;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+/// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
+pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
+    match outcome.map(serde_json::to_value) {
+        Ok(Ok(value)) => structured(with_ok(value)),
+        Ok(Err(error)) => failure(&Error::Internal(error.to_string())),
+        Err(error) => failure(&error),
+    }
+}
+
+/// The result of an error.
+pub(crate) fn failure(error: &Error) -> CallToolResult {
+    let mut object =
+        json!({ "ok": false, "error": error.to_string(), "code": error.code(), "hint": error.hint() });
+    if let (Error::Unknown { kind: "topic", available, .. }, Some(fields)) = (error, object.as_object_mut()) {
+        fields.insert("available_topics".into(), json!(available));
+    }
+    structured(object)
+}
+
+fn structured(value: Value) -> CallToolResult {
+    if value.get("ok") == Some(&Value::Bool(false)) {
+        CallToolResult::structured_error(value)
+    } else {
+        CallToolResult::structured(value)
+    }
+}
+
+/// Every result begins with `ok`.
+fn with_ok(value: Value) -> Value {
+    match value {
+        Value::Object(object) if object.contains_key("ok") => Value::Object(object),
+        Value::Object(object) => {
+            let mut out = Map::with_capacity(object.len() + 1);
+            out.insert("ok".into(), Value::Bool(true));
+            out.extend(object);
+            Value::Object(out)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,226 @@
+//! A scripted stand-in for an LLM command line.
+//!
+//! Its own options come first, as the leading words of a provider's command:
+//!
+//! - `--as codex|gemini|claude|text`: whose output it imitates;
+//! - `--print-version V`: what it prints for `--version`;
+//! - `--log FILE`: appends a JSON line with its arguments, environment, directory and prompt;
+//! - `--state FILE`: counts its calls there.
+//!
+//! What to do is in the prompt: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
+//! answering), `first` (something said before the sleep), `exit`, `stderr`, `status` (an HTTP status to
+//! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
+//! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
+//! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread).
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs
+)]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+fn main() {
+    let mut words = std::env::args().skip(1).collect::<Vec<_>>();
+    let mut own = |name: &str| -> Option<String> {
+        let at = words.iter().position(|word| word == name)?;
+        let value = words.get(at + 1)?.clone();
+        words.drain(at..=at + 1);
+        Some(value)
+    };
+    let style = own("--as").unwrap_or_else(|| "text".into());
+    let version = own("--print-version").unwrap_or_else(|| "9.9.9".into());
+    let (log, state) = (own("--log"), own("--state"));
+    if words.iter().any(|word| word == "--version") {
+        println!("fake-cli {version}");
+        note(log.as_deref(), &json!({ "args": words }));
+        return;
+    }
+    if words.ends_with(&["status".into()]) {
+        return;
+    }
+    let mut prompt = Vec::new();
+    let unread = words.iter().any(|word| word.contains("no_read"));
+    if !unread {
+        std::io::stdin().read_to_end(&mut prompt).unwrap();
+    }
+    let prompt = String::from_utf8_lossy(&prompt).into_owned();
+    let script =
+        script(&prompt).or_else(|| words.iter().find_map(|word| script(word))).unwrap_or_else(|| json!({}));
+    record(log.as_deref(), &words, &prompt);
+    act(&style, &script, state.as_deref());
+}
+
+fn script(text: &str) -> Option<Value> {
+    let (_, after) = text.split_once("@@fake ")?;
+    let (inside, _) = after.split_once("@@")?;
+    Some(serde_json::from_str(inside).expect("a script that is JSON"))
+}
+
+fn record(log: Option<&str>, words: &[String], prompt: &str) {
+    let environment: serde_json::Map<String, Value> =
+        std::env::vars().map(|(name, value)| (name, Value::from(value))).collect();
+    let here = std::env::current_dir().unwrap();
+    let mut files: Vec<String> = std::fs::read_dir(&here)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    let read = |flag: &str| {
+        let at = words.iter().position(|word| word == flag)?;
+        std::fs::read_to_string(words.get(at + 1)?).ok()
+    };
+    note(
+        log,
+        &json!({
+            "args": words,
+            "env": environment,
+            "cwd": here,
+            "files": files,
+            "prompt": prompt,
+            "system": read("--system-prompt-file"),
+            "schema": read("--output-schema"),
+            "pid": std::process::id(),
+        }),
+    );
+}
+
+fn note(log: Option<&str>, line: &Value) {
+    if let Some(log) = log {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+}
+
+fn act(style: &str, script: &Value, state: Option<&str>) {
+    let text = |key: &str| script.get(key).and_then(Value::as_str);
+    let number = |key: &str| script.get(key).and_then(Value::as_f64);
+    if let Some(kind) = text("child") {
+        leave_behind(kind);
+    }
+    if script.get("ignore_term").is_some() {
+        // A shell that ignores the signal takes this process's place, so that nothing is left to obey it.
+        let error = std::process::Command::new("sh")
+            .args(["-c", "trap '' TERM; while :; do sleep 0.05; done"])
+            .exec();
+        panic!("{error}");
+    }
+    if let Some(first) = text("first") {
+        println!("{first}");
+    }
+    if let Some(seconds) = number("sleep") {
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+    }
+    if let Some(bytes) = number("flood") {
+        flood(bytes);
+    }
+    let calls = count_call(state);
+    let fails = number("fail_n").is_none_or(|most| calls <= most);
+    if let (Some(status), true) = (number("status"), fails) {
+        fail(style, status, text("message").unwrap_or("it failed"));
+    }
+    if let Some(words) = text("stderr") {
+        eprintln!("{words}");
+    }
+    if let Some(bytes) = script.get("bytes").and_then(Value::as_array) {
+        let bytes: Vec<u8> = bytes.iter().map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap()).collect();
+        std::io::stdout().write_all(&bytes).unwrap();
+    } else {
+        let once = text("text").unwrap_or("an answer from the fake").to_owned();
+        let times = number("repeat").map_or(1, |times| times.to_string().parse().unwrap());
+        answer(style, &once.repeat(times));
+    }
+    if let Some(code) = number("exit") {
+        std::process::exit(code.to_string().parse().unwrap());
+    }
+}
+
+fn leave_behind(kind: &str) {
+    let command = match kind {
+        "escaped" => "setsid sleep 60 &",
+        _ => "sleep 60 &",
+    };
+    std::process::Command::new("sh").args(["-c", command]).spawn().unwrap().wait().unwrap();
+}
+
+fn flood(bytes: f64) {
+    let mut left = bytes;
+    let chunk = vec![b'x'; 1 << 20];
+    while left > 0.0 {
+        if std::io::stdout().write_all(&chunk).is_err() {
+            return;
+        }
+        left -= 1_048_576.0;
+    }
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+fn count_call(state: Option<&str>) -> f64 {
+    let Some(state) = state else { return 1.0 };
+    let calls =
+        std::fs::read_to_string(state).ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0) + 1.0;
+    std::fs::write(state, calls.to_string()).unwrap();
+    calls
+}
+
+fn answer(style: &str, text: &str) {
+    match style {
+        "codex" => {
+            println!("{}", json!({ "type": "thread.started", "thread_id": "t" }));
+            println!(
+                "{}",
+                json!({ "type": "item.completed", "item": { "type": "agent_message", "text": text } })
+            );
+            println!(
+                "{}",
+                json!({ "type": "turn.completed", "usage": { "input_tokens": 11, "output_tokens": 7 } })
+            );
+        }
+        "gemini" => {
+            println!("{}", json!({ "type": "init" }));
+            println!("{}", json!({ "type": "message", "role": "assistant", "content": text, "delta": true }));
+            println!(
+                "{}",
+                json!({ "type": "result", "status": "success", "stats": { "input_tokens": 12, "output_tokens": 8 } })
+            );
+        }
+        "claude" => println!(
+            "{}",
+            json!({
+                "type": "result", "subtype": "success", "is_error": false, "num_turns": 1, "result": text,
+                "total_cost_usd": 0.25, "usage": { "input_tokens": 3, "cache_read_input_tokens": 10, "output_tokens": 9 },
+            })
+        ),
+        _ => print!("{text}"),
+    }
+}
+
+fn fail(style: &str, status: f64, message: &str) -> ! {
+    match style {
+        "codex" => println!(
+            "{}",
+            json!({ "type": "turn.failed", "error": { "message": format!("unexpected status {status} X: {message}") } })
+        ),
+        "gemini" => println!(
+            "{}",
+            json!({ "type": "result", "status": "error", "error": { "message": format!("got status: {status}. {message}") } })
+        ),
+        "claude" => println!(
+            "{}",
+            json!({
+                "type": "result", "subtype": "success", "is_error": true, "num_turns": 1, "api_error_status": status,
+                "result": format!("API Error: {status} {message}"),
+            })
+        ),
+        _ => eprintln!("HTTP {status}: {message}"),
+    }
+    std::process::exit(1);
+}

@@ -1,0 +1,178 @@
+//! The sub-commands, as a person runs them.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, binary, scripted};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn help_shows_an_example_of_every_sub_command() {
+    let server = Server::new();
+    let all = text(&server.run(&["--help"], "").stdout);
+    for command in ["serve", "check", "mcp-config", "install", "uninstall", "consult", "demo"] {
+        assert!(all.contains(command), "{all}");
+        let help = text(&server.run(&[command, "--help"], "").stdout);
+        assert!(
+            help.contains("Example") && help.contains(&format!("maestro-mcp {command}")),
+            "{command}: {help}"
+        );
+    }
+    assert!(text(&server.run(&["--version"], "").stdout).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn mcp_config_names_this_binary() {
+    let output = Server::new().run(&["mcp-config"], "");
+    let config: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let command = config["mcpServers"]["maestro"]["command"].as_str().unwrap();
+    assert_eq!(std::path::Path::new(command), binary().canonicalize().unwrap());
+}
+
+#[test]
+fn install_twice_is_install_once_and_uninstall_takes_it_back() {
+    let settings = "{\n  \"numStartups\": 12345678901234567890,\n  \"tips\": {\"a\": 1.0}, \"mcpServers\": {\"other\": {\"command\": \"x\"}}\n}";
+    let server = Server::new().home_file(".claude.json", settings);
+    let home = server.project().parent().unwrap().join("home");
+    assert!(server.run(&["install"], "").status.success());
+    let once = std::fs::read_to_string(home.join(".claude.json")).unwrap();
+    let parsed: Value = serde_json::from_str(&once).unwrap();
+    assert_eq!(parsed["mcpServers"]["maestro"]["type"], "stdio");
+    assert!(once.contains("12345678901234567890") && once.contains("{\"a\": 1.0}"));
+    let commands: Vec<String> = names(&home.join(".claude/commands"));
+    assert_eq!(
+        commands,
+        ["maestro-analyze.md", "maestro-consult.md", "maestro-debug.md", "maestro-workflow.md"]
+    );
+    let files = names(&home);
+    assert!(server.run(&["install"], "").status.success());
+    assert_eq!(std::fs::read_to_string(home.join(".claude.json")).unwrap(), once);
+    assert_eq!(names(&home), files, "twice is the same as once");
+    assert!(server.run(&["uninstall"], "").status.success());
+    let after: Value =
+        serde_json::from_str(&std::fs::read_to_string(home.join(".claude.json")).unwrap()).unwrap();
+    assert_eq!(after, serde_json::from_str::<Value>(settings).unwrap());
+    assert!(names(&home.join(".claude/commands")).is_empty());
+}
+
+#[test]
+fn install_for_a_project_writes_only_there() {
+    let server = Server::new().file(".git/HEAD", "ref: refs/heads/main\n");
+    assert!(server.run(&["install", "--project"], "").status.success());
+    let config: Value =
+        serde_json::from_str(&std::fs::read_to_string(server.project().join(".mcp.json")).unwrap()).unwrap();
+    assert!(config["mcpServers"]["maestro"]["command"].is_string());
+    assert!(server.project().join(".claude/commands/maestro-debug.md").exists());
+    assert!(names(&server.project().parent().unwrap().join("home")).is_empty());
+}
+
+fn names(directory: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn consult_asks_one_question() {
+    let server = Server::new().fake("claude", "claude").file("src/a.py", "x = 1\n");
+    let output = server.run(
+        &["consult", "--provider", "claude", "--file", "src/a.py", &scripted(json!({ "text": "because" }))],
+        "",
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "because\n");
+    assert!(text(&output.stderr).contains("claude: started"));
+    let piped = server.run(&["consult", "-"], &scripted(json!({ "text": "from stdin" })));
+    assert_eq!(text(&piped.stdout), "from stdin\n");
+    let whole =
+        server.run(&["consult", "--json", "--role", "judge", "-"], &scripted(json!({ "text": "as data" })));
+    let whole: Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!(whole["content"], "as data");
+}
+
+#[test]
+fn consult_fails_with_a_code_and_the_next_step() {
+    let server = Server::new();
+    let output = server.run(&["consult", "--provider", "codex", "why?"], "");
+    assert_eq!(output.status.code(), Some(4));
+    assert!(
+        text(&output.stderr).contains("cli_not_found") && text(&output.stderr).contains("MAESTRO_CODEX_CMD")
+    );
+    assert!(output.stdout.is_empty());
+    assert_eq!(server.run(&["consult", "--provider", "gpt", "why?"], "").status.code(), Some(4));
+    assert_eq!(server.run(&["consult", "--stage", "dance", "why?"], "").status.code(), Some(2));
+}
+
+#[test]
+fn check_tells_what_is_there() {
+    let server = Server::new()
+        .codex()
+        .home_file(".gemini/settings.json", "{\"security\":{\"auth\":{\"selectedType\":\"oauth-personal\"}}}")
+        .fake("gemini", "gemini");
+    let output = server.run(&["check"], "");
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("codex 9.9.9:") && said.contains("logged in"), "{said}");
+    assert!(said.contains("claude: not installed"));
+    assert!(
+        said.contains("agy") && said.contains("GEMINI_API_KEY"),
+        "the way out for a Google login: {said}"
+    );
+    assert!(said.contains("MAESTRO_CODEX_CMD"));
+}
+
+#[test]
+fn check_names_the_home_that_cannot_be_private() {
+    let server = Server::new().codex().home_file(".codex/AGENTS.md", "my notes");
+    assert!(text(&server.run(&["check"], "").stdout).contains("AGENTS.md of that home reaches the model"));
+    let server =
+        Server::new().codex().home_file(".codex/AGENTS.md", "my notes").home_file(".codex/auth.json", "{}");
+    assert!(!text(&server.run(&["check"], "").stdout).contains("reaches the model"));
+}
+
+#[test]
+fn check_fails_where_the_configuration_does() {
+    let server = Server::new().env("MAESTRO_MAX_PARALLEL", "lots");
+    let output = server.run(&["check"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("MAESTRO_MAX_PARALLEL=lots"));
+}
+
+#[test]
+fn the_demo_runs_a_real_failure_through_the_real_server() {
+    let output = Server::new().run(&["demo"], "");
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    assert!(said.contains("connected over stdio: maestro-mcp"));
+    assert!(said.contains("the built-in understudy answers: rules, no model"));
+    assert!(said.contains("Traceback") && said.contains("maestro_ensemble_generate"));
+}
+
+#[test]
+fn the_demo_knows_no_answer_beforehand() {
+    let server = Server::new();
+    let server = server
+        .file("prog/shop.py", "def price(cart, name):\n    return cart[name]\n")
+        .file("prog/test_shop.py", "import unittest\nfrom shop import price\n\nclass Shop(unittest.TestCase):\n    def test_unknown_plum(self):\n        self.assertEqual(price({'apple': 1}, 'plum'), 0)\n");
+    let directory = server.project().join("prog").display().to_string();
+    let output = server.run(&["demo", "--dir", &directory, "--command", "python3 -m unittest test_shop"], "");
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    let answer = said.split("maestro_consult").nth(1).unwrap();
+    assert!(
+        answer.contains("KeyError") && answer.contains("shop.py") && answer.contains("test_unknown_plum"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn the_demo_uses_the_clis_that_are_there() {
+    let output = Server::new().codex().fake("claude", "claude").run(&["demo"], "");
+    let said = text(&output.stdout);
+    assert!(said.contains("asked: codex, claude"), "{said}");
+}

@@ -1,0 +1,308 @@
+//! Configuration: files over files, the environment over both, and a clear word on what is wrong.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, fake_cli, scripted};
+
+fn check(server: &Server) -> Value {
+    let output = server.run(&["check", "--json"], "");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+fn setting<'a>(report: &'a Value, path: &str) -> (&'a str, &'a str) {
+    let found = report["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|setting| setting["path"] == path)
+        .unwrap_or_else(|| panic!("no {path}"));
+    (found["value"].as_str().unwrap(), found["origin"].as_str().unwrap())
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let report = check(&Server::new());
+    for (provider, model, timeout) in [
+        ("codex", "gpt-5.1-codex-max", "900"),
+        ("gemini", "gemini-3-pro-preview", "600"),
+        ("claude", "opus", "600"),
+    ] {
+        assert_eq!(setting(&report, &format!("providers.{provider}.model")), (model, "built in"));
+        assert_eq!(setting(&report, &format!("providers.{provider}.timeout_sec")), (timeout, "built in"));
+    }
+    assert_eq!(setting(&report, "max_parallel"), ("8", "built in"));
+    assert_eq!(report["problems"], json!([]));
+}
+
+#[test]
+fn the_stronger_layer_wins_and_is_named() {
+    let server = Server::new()
+        .home_file(
+            "own/cli_clients.yaml",
+            "providers: { codex: { model: of-the-user, timeout_sec: 11 }, claude: { model: of-the-user } }\n",
+        )
+        .file(".maestro/cli_clients.yaml", "providers:\n  codex:\n    model: of-the-project\n")
+        .env("MAESTRO_CLAUDE_MODEL", "of-the-variable");
+    let home = server.project().parent().unwrap().join("home/own");
+    let server = server.env("MAESTRO_HOME", home.to_str().unwrap());
+    let report = check(&server);
+    let (model, origin) = setting(&report, "providers.codex.model");
+    assert_eq!(model, "of-the-project");
+    assert!(origin.ends_with(".maestro/cli_clients.yaml"), "{origin}");
+    assert_eq!(setting(&report, "providers.claude.model"), ("of-the-variable", "MAESTRO_CLAUDE_MODEL"));
+    let (timeout, origin) = setting(&report, "providers.codex.timeout_sec");
+    assert!(timeout == "11" && origin.contains("own"), "{origin}");
+}
+
+#[test]
+fn every_variable_of_a_provider_has_its_effect() {
+    let server = Server::new()
+        .env("MAESTRO_GEMINI_CMD", "my-gemini --x")
+        .env("MAESTRO_GEMINI_MODEL", "m")
+        .env("MAESTRO_GEMINI_TIMEOUT", "7")
+        .env("MAESTRO_GEMINI_ENABLED", "off")
+        .env("MAESTRO_GEMINI_STALL_TIMEOUT", "0");
+    let report = check(&server);
+    for (key, value) in [
+        ("command", "my-gemini --x"),
+        ("model", "m"),
+        ("timeout_sec", "7"),
+        ("enabled", "false"),
+        ("stall_timeout_sec", "0"),
+    ] {
+        assert_eq!(setting(&report, &format!("providers.gemini.{key}")).0, value);
+    }
+    let mut client = server.start();
+    let result = client.call("maestro_list_providers", json!({}));
+    assert!(result["switched_off"].as_array().unwrap().contains(&json!("gemini")));
+}
+
+#[test]
+fn a_providers_timeout_holds_where_a_call_names_none() {
+    let mut client = Server::new().codex().env("MAESTRO_CODEX_TIMEOUT", "1").start();
+    let result = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 60 })) }));
+    assert_eq!(result["code"], "timeout");
+    assert!(result["error"].as_str().unwrap().contains("within 1 s"));
+    let given = client
+        .call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 1.5 })), "timeout_sec": 20 }));
+    assert_eq!(given["ok"], true, "{given}");
+}
+
+#[test]
+fn any_further_cli_is_a_line_of_yaml() {
+    let fake = fake_cli();
+    let server = Server::new()
+        .file(
+            ".maestro/cli_clients.yaml",
+            format!(
+                "providers: {{ mine: {{ command: \"{} --log log.jsonl ask {{model}}\", model: small }} }}\n",
+                fake.display()
+            ),
+        )
+        .env("MAESTRO_MINE_TIMEOUT", "33");
+    assert_eq!(setting(&check(&server), "providers.mine.timeout_sec"), ("33", "MAESTRO_MINE_TIMEOUT"));
+    let mut client = server.start();
+    let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
+    let consult =
+        tools.as_array().unwrap().iter().find(|tool| tool["name"] == "maestro_consult").unwrap().clone();
+    assert!(
+        consult["inputSchema"]["properties"]["provider"]["enum"].as_array().unwrap().contains(&json!("mine"))
+    );
+    let result = client
+        .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "hi" })), "provider": "mine" }));
+    assert_eq!(
+        (&result["ok"], &result["content"], &result["model"]),
+        (&json!(true), &json!("hi"), &json!("small")),
+        "{result}"
+    );
+}
+
+#[test]
+fn a_template_can_say_everything() {
+    let fake = fake_cli();
+    let config = format!(
+        r#"
+providers:
+  lines:
+    command: "{0} --as codex"
+    model: m-1
+    extra_env: {{ MODEL_OF_THE_CALL: "{{model}}" }}
+    template:
+      args: ["--sys", "{{system_file}}", "-m", "{{model}}"]
+      answer: {{ json_lines: /item/text, where: {{ /type: item.completed }}, join: last }}
+      error: {{ json_lines: /error/message, where: {{ /type: turn.failed }} }}
+      usage: {{ input: /usage/input_tokens, output: /usage/output_tokens }}
+      files: {{ settings.json: "{{}}" }}
+  document:
+    command: "{0} --as claude"
+    template: {{ answer: {{ json: /result }}, usage: {{ cost: /total_cost_usd }} }}
+  argument:
+    command: "{0} no_read"
+    template: {{ args: ["-p", "{{prompt}}"], prompt: argument }}
+"#,
+        fake.display()
+    );
+    let mut client = Server::new().file(".maestro/cli_clients.yaml", config).start();
+    let lines = client
+        .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "A" })), "provider": "lines" }));
+    assert_eq!((&lines["content"], &lines["usage"]["input_tokens"]), (&json!("A"), &json!(11)), "{lines}");
+    let failed = client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "status": 401 })), "provider": "lines" }),
+    );
+    assert_eq!(failed["code"], "login_missing", "{failed}");
+    let document = client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "text": "B" })), "provider": "document" }),
+    );
+    assert_eq!(
+        (&document["content"], &document["usage"]["cost_usd"]),
+        (&json!("B"), &json!(0.25)),
+        "{document}"
+    );
+    let argument = client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "text": "C" })), "provider": "argument" }),
+    );
+    assert_eq!(argument["content"], "C", "{argument}");
+    let long =
+        client.call("maestro_consult", json!({ "prompt": "x".repeat(200_000), "provider": "argument" }));
+    assert_eq!(long["code"], "prompt_too_long");
+}
+
+#[test]
+fn what_does_not_parse_is_named_with_its_accepted_form() {
+    for (name, value, form) in [
+        ("MAESTRO_CODEX_TIMEOUT", "soon", "whole number of seconds"),
+        ("MAESTRO_CODEX_ENABLED", "maybe", "true or false"),
+        ("MAESTRO_CODEX_EXTRA_ARGS", "'open", "a quote is not closed"),
+        ("MAESTRO_CODEX_MODEL", "${MODEL}", "holds a ${...}"),
+        ("MAESTRO_MAX_PARALLEL", "many", "whole number"),
+        ("MAESTRO_MAX_PARALLEL", "0", "from 1 to 256"),
+        ("MAESTRO_CAPABILITY_THRESHOLD", "1.5", "from 0 to 1"),
+        ("MAESTRO_LOG_LEVEL", "loud", "error, warn, info, debug or trace"),
+        ("MAESTRO_MASK_REGEXES", "(", "MASK_REGEXES"),
+    ] {
+        let mut client = Server::new().codex().env(name, value).start();
+        let result = client.call("maestro_consult", json!({ "prompt": "x" }));
+        assert_eq!(result["code"], "config_invalid", "{name}={value}: {result}");
+        let error = result["error"].as_str().unwrap();
+        assert!(error.contains(name) && error.contains(form), "{name}={value}: {error}");
+        assert_eq!(
+            client.call("maestro_help", json!({ "topic": "overview" }))["ok"],
+            true,
+            "the server is there all the same"
+        );
+    }
+}
+
+#[test]
+fn a_bad_value_of_one_provider_leaves_the_others_alone() {
+    let mut client =
+        Server::new().codex().fake("claude", "claude").env("MAESTRO_CODEX_TIMEOUT", "soon").start();
+    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }))["ok"], true);
+    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["code"], "config_invalid");
+}
+
+#[test]
+fn files_are_named_with_the_line() {
+    for (text, parts) in [
+        ("providers:\n  codex:\n    modle: x\n", vec!["cli_clients.yaml", "line 3", "modle"]),
+        ("providers:\n  codex:\n    timeout_sec: soon\n", vec!["cli_clients.yaml", "line 3", "timeout_sec"]),
+        (
+            "# ${NOT_THIS}\nproviders:\n  codex:\n    model: ${NO_SUCH_MODEL}\n",
+            vec!["cli_clients.yaml", "line 4", "NO_SUCH_MODEL", "${NO_SUCH_MODEL:-default}"],
+        ),
+        ("providers: [\n", vec!["cli_clients.yaml", "line"]),
+        ("providers: { codex: { template: { answer: { jason: /x } } } }\n", vec!["answer takes"]),
+        ("providers: { codex: { trust: 7 } }\n", vec!["cli_clients.yaml", "trust", "from 0 to 1"]),
+    ] {
+        let mut client = Server::new().codex().file(".maestro/cli_clients.yaml", text).start();
+        let result = client.call("maestro_consult", json!({ "prompt": "x" }));
+        assert_eq!(result["code"], "config_invalid", "{text}: {result}");
+        for part in parts {
+            assert!(
+                result["error"].as_str().unwrap().contains(part),
+                "{text}: {part} is not in {}",
+                result["error"]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_none_is_pointed_out_and_stops_nothing() {
+    let server = Server::new().codex().env("MAESTRO_CODEX_TIMEOT", "5");
+    let report = check(&server);
+    assert!(
+        report["problems"][0].as_str().unwrap().contains("did you mean MAESTRO_CODEX_TIMEOUT"),
+        "{report}"
+    );
+    assert_eq!(server.start().call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+}
+
+#[test]
+fn tools_can_be_switched_off() {
+    let mut client =
+        Server::new().env("MAESTRO_DISABLED_TOOLS", "maestro_pack_context, maestro_get_role").start();
+    let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
+    assert_eq!(tools.as_array().unwrap().len(), 8);
+    let reply = client.request("tools/call", json!({ "name": "maestro_pack_context", "arguments": {} }));
+    assert_eq!(reply["error"]["code"], -32602);
+}
+
+#[test]
+fn the_policy_follows_its_variables() {
+    let mut client = Server::new()
+        .env("MAESTRO_CAPABILITY_THRESHOLD", "0.6")
+        .env("MAESTRO_MAX_CONSULT_PER_STAGE", "4")
+        .env("MAESTRO_MAX_CONSULT_TOTAL", "9")
+        .env("MAESTRO_ENSEMBLE_HYPOTHESES", "false")
+        .env("MAESTRO_ENSEMBLE_IMPL", "true")
+        .env("MAESTRO_DEBUG_SINGLE_AGENT", "true")
+        .env("MAESTRO_PREFER_TESTS_FIRST", "no")
+        .start();
+    let policy = client.call("maestro_get_coordination_policy", json!({}));
+    assert_eq!(policy["policies"]["capability_threshold"], 0.6);
+    assert_eq!(
+        policy["policies"]["budgets"],
+        json!({ "max_consults_per_stage": 4, "max_consults_total": 9, "max_debug_iterations": 5 })
+    );
+    assert_eq!(policy["policies"]["prefer_tests_first"], false);
+    assert_eq!(policy["stage_defaults"]["hypothesize"]["ensemble_allowed"], false);
+    assert_eq!(policy["stage_defaults"]["implement"]["ensemble_allowed"], true);
+    assert_eq!(policy["stage_defaults"]["debug"]["ensemble_allowed"], false);
+    let skill = client.call("maestro_get_skill", json!({ "stage": "hypothesize" }));
+    assert_eq!(skill["coordination_policy"]["max_consults"], 4);
+    assert_eq!(skill["coordination_policy"]["ensemble_allowed"], false);
+    assert!(skill["content"].as_str().unwrap().contains("0.6"));
+}
+
+#[test]
+fn debug_level_says_nothing_secret() {
+    let mut server =
+        Server::new().codex().env("MAESTRO_LOG_LEVEL", "debug").env("API_TOKEN", "sesame-open-0123");
+    server = server.file("x.txt", "x");
+    let mut command = server.command();
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    use std::io::{Read as _, Write as _};
+    let mut input = child.stdin.take().unwrap();
+    writeln!(
+        input,
+        "{}",
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": crate::harness::hello() })
+    )
+    .unwrap();
+    let call =
+        json!({ "name": "maestro_consult", "arguments": { "prompt": "the token is sesame-open-0123" } });
+    writeln!(input, "{}", json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call }))
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    drop(input);
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    assert!(said.contains("maestro_consult"), "{said}");
+    assert!(!said.contains("sesame-open-0123"), "{said}");
+}

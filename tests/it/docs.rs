@@ -1,0 +1,347 @@
+//! The documents, held to the code: what they name exists, and what exists they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Every document that a reader may open.
+const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "SKILLS.md",
+    "docs/differences.md",
+    "tests/clis/README.md",
+    "skills",
+    "roles",
+    ".claude/commands",
+];
+
+/// What the original server got wrong in the part that Maestro serves so far.
+const DIFFERENCES: [&str; 34] = [
+    "F1", "F2", "F3", "F5", "F6", "F7", "F8", "F9", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8",
+    "G9", "G10", "G11", "G12", "G13", "G14", "G15", "E1", "E2", "A6", "A7", "A8", "A9", "A10",
+    "W7", "X3", "X4", "X10",
+];
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file, or every file below a directory.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries =
+        std::fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut found: Vec<PathBuf> = entries
+        .flat_map(|entry| files(&entry.unwrap().path()))
+        .collect();
+    found.sort();
+    found
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    DOCUMENTS
+        .iter()
+        .flat_map(|path| files(Path::new(path)))
+        .map(|path| (path.clone(), read(path)))
+        .collect()
+}
+
+/// The cells of a table's rows, without the lines that only draw it.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix('|')?.trim_end().strip_suffix('|'))
+        .filter(|line| !line.chars().all(|letter| "|-: ".contains(letter)))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect()
+}
+
+/// What stands between backticks.
+fn code(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// What stands between double quotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('"').skip(1).step_by(2).collect()
+}
+
+/// The text from one mark to the next one.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, after) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
+    after
+        .split_once(to)
+        .unwrap_or_else(|| panic!("no {to} after {from}"))
+        .0
+}
+
+#[test]
+fn every_difference_has_one_line() {
+    let text = read("docs/differences.md");
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows(&text).iter().skip(1) {
+        assert_eq!(row.len(), 3, "{row:?}");
+        assert!(
+            DIFFERENCES.contains(&row[0]),
+            "{} is none of the list",
+            row[0]
+        );
+        assert!(row[1].len() > 20, "{row:?}");
+        *counts.entry(row[0]).or_default() += 1;
+    }
+    for id in DIFFERENCES {
+        assert_eq!(counts.get(id), Some(&1), "{id}");
+    }
+}
+
+#[test]
+fn the_test_of_every_difference_exists() {
+    let text = read("docs/differences.md");
+    for row in rows(&text).iter().skip(1) {
+        let tests = code(row[2]);
+        assert!(!tests.is_empty(), "{}: no test", row[0]);
+        for test in tests {
+            assert!(holds_test(test), "{}: there is no test {test}", row[0]);
+        }
+    }
+}
+
+/// Whether `packing::name` is a test of `tests/it/packing.rs`, or `domain::pack::tests::name` one
+/// of the module's, in a file of its own or not.
+fn holds_test(path: &str) -> bool {
+    let parts: Vec<&str> = path.split("::").collect();
+    let Some((name, modules)) = parts.split_last() else {
+        return false;
+    };
+    let candidates = match modules {
+        [module] => vec![format!("tests/it/{module}.rs")],
+        [outer @ .., _] => vec![
+            format!("src/{}.rs", modules.join("/")),
+            format!("src/{}.rs", outer.join("/")),
+        ],
+        [] => vec![],
+    };
+    candidates
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .any(|text| {
+            let before = text
+                .split(&format!("fn {name}("))
+                .next()
+                .unwrap_or_default();
+            before.len() < text.len()
+                && before
+                    .lines()
+                    .rev()
+                    .take(6)
+                    .any(|line| line.contains("test]"))
+        })
+}
+
+#[test]
+fn the_readme_begins_with_two_commands() {
+    let text = read("README.md");
+    let first: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(6)
+        .collect();
+    let at = |command: &str| {
+        first
+            .iter()
+            .position(|line| line.contains(command))
+            .unwrap_or_else(|| panic!("{command} is not in {first:#?}"))
+    };
+    assert!(at("make demo") < at("make test"));
+}
+
+#[test]
+fn every_make_target_in_the_documents_exists() {
+    let makefile = read("Makefile");
+    let targets: BTreeSet<&str> = makefile
+        .lines()
+        .filter(|line| !line.starts_with(['\t', '.', '#']))
+        .filter_map(|line| Some(line.split_once(':')?.0))
+        .collect();
+    for (path, text) in documents() {
+        for word in code(&text)
+            .into_iter()
+            .filter_map(|words| words.strip_prefix("make "))
+        {
+            let target = word.split_whitespace().next().unwrap_or_default();
+            assert!(
+                targets.contains(target),
+                "{}: make {target}",
+                path.display()
+            );
+        }
+    }
+    let readme = read("README.md");
+    for target in [
+        "demo",
+        "test",
+        "install",
+        "check",
+        "mcp-config",
+        "test-clis",
+        "bench",
+        "lint",
+    ] {
+        assert!(readme.contains(&format!("make {target}")), "{target}");
+    }
+}
+
+#[test]
+fn every_variable_is_in_the_readme() {
+    let readme = read("README.md");
+    let source = read("src/host/config/variables.rs");
+    let named: BTreeSet<&str> = quoted(between(&source, "const GENERAL", "];"))
+        .into_iter()
+        .chain(quoted(between(&source, "const ELSEWHERE", "];")))
+        .filter(|word| word.starts_with("MAESTRO_"))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+    let per_provider: Vec<&str> = between(&source, "const PER_PROVIDER", "];")
+        .lines()
+        .filter_map(|line| quoted(line).first().copied())
+        .collect();
+    assert!(per_provider.len() > 4, "{per_provider:?}");
+    for suffix in per_provider {
+        assert!(
+            readme.contains(&format!("`MAESTRO_<PROVIDER>_{suffix}`")),
+            "{suffix}"
+        );
+    }
+}
+
+#[test]
+fn every_variable_of_the_readme_exists() {
+    let source = read("src/host/config/variables.rs");
+    let elsewhere = ["MAESTRO_TEST_CACHE"];
+    for (path, text) in documents() {
+        for name in text.split(|letter: char| {
+            !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+        }) {
+            let Some(suffix) = name
+                .strip_prefix("MAESTRO_")
+                .filter(|suffix| !suffix.is_empty())
+            else {
+                continue;
+            };
+            let of_a_provider = suffix
+                .split_once('_')
+                .is_some_and(|(_, key)| source.contains(&format!("(\"{key}\", ")));
+            let exists = source.contains(&format!("\"{name}\""))
+                || of_a_provider
+                || elsewhere.contains(&name);
+            assert!(exists, "{}: {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_tool_has_a_row_in_the_readme() {
+    let readme = read("README.md");
+    let described: BTreeSet<String> = rows(&readme)
+        .iter()
+        .filter_map(|row| Some(code(row[0]).first()?.to_string()))
+        .filter(|name| name.starts_with("maestro_"))
+        .collect();
+    let served: BTreeSet<String> = files(Path::new("src/tools"))
+        .iter()
+        .flat_map(|file| {
+            read(file)
+                .split("async fn ")
+                .skip(1)
+                .map(|rest| rest.split('(').next().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        })
+        .filter(|name| name.starts_with("maestro_"))
+        .collect();
+    assert_eq!(described, served);
+}
+
+#[test]
+fn every_error_code_is_in_the_readme() {
+    let readme = read("README.md");
+    for file in ["src/error.rs", "src/provider/failure.rs"] {
+        let source = read(file);
+        let codes: Vec<&str> = between(&source, "pub fn code", "\n    }\n")
+            .lines()
+            .filter(|line| line.contains("=> \""))
+            .filter_map(|line| quoted(line).last().copied())
+            .collect();
+        assert!(codes.len() > 10, "{file}: {codes:?}");
+        for code in codes {
+            assert!(readme.contains(&format!("`{code}`")), "{file}: {code}");
+        }
+    }
+}
+
+#[test]
+fn every_source_file_is_in_the_architecture() {
+    let text = read("ARCHITECTURE.md");
+    let described: BTreeSet<&str> = rows(&text)
+        .iter()
+        .filter_map(|row| code(row[0]).first().copied())
+        .filter(|path| path.starts_with("src/") && path.ends_with(".rs"))
+        .collect();
+    let sources: Vec<String> = files(Path::new("src"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .map(|path| path.display().to_string())
+        .collect();
+    for source in &sources {
+        assert!(
+            described.contains(source.as_str()),
+            "{source} is not described"
+        );
+    }
+    for path in described {
+        assert!(
+            sources.iter().any(|source| source == path),
+            "{path} does not exist"
+        );
+    }
+}
+
+#[test]
+fn no_document_names_a_place_of_one_machine() {
+    for (path, text) in documents() {
+        for place in ["/home/", "/root/", "/Users/", "/work/"] {
+            assert!(!text.contains(place), "{}: {place}", path.display());
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for (path, text) in documents() {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        {
+            let (file, _) = target.split_once('#').unwrap_or((target, ""));
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            assert!(
+                path.parent().unwrap().join(file).exists(),
+                "{}: {target}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    assert!(read("CHANGELOG.md").contains(&format!("## [{}]", env!("CARGO_PKG_VERSION"))));
+}

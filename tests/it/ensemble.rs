@@ -1,0 +1,124 @@
+//! Ensembles: side by side, each candidate on its own, honest when nobody answered.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, scripted};
+
+fn three() -> Server {
+    Server::new().codex().fake("gemini", "gemini").fake("claude", "claude")
+}
+
+#[test]
+fn candidates_run_side_by_side_over_every_installed_provider() {
+    let mut client = three().start();
+    let started = Instant::now();
+    let result = client.call("maestro_ensemble_generate", json!({ "task": scripted(json!({ "sleep": 1, "text": "because of the cache" })), "n_per_provider": 2 }));
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(result["count"], 6);
+    assert_eq!(result["providers_used"], json!(["codex", "gemini", "claude"]));
+    let candidates = result["candidates"].as_array().unwrap();
+    let mut ids: Vec<&str> = candidates.iter().map(|candidate| candidate["id"].as_str().unwrap()).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 6);
+    for candidate in candidates {
+        assert_eq!(candidate["content"], "because of the cache");
+        assert_eq!(candidate["red_flag"]["flagged"], false);
+        assert!(candidate["model"].is_string() && candidate["usage"]["output_tokens"].is_u64());
+    }
+}
+
+#[test]
+fn a_flagged_answer_says_why() {
+    let mut client = three().start();
+    let result = client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": scripted(json!({ "text": "I don't know, honestly." })), "providers": ["codex"] }),
+    );
+    let verdict = &result["candidates"][0]["red_flag"];
+    assert_eq!(verdict["flagged"], true);
+    assert_eq!(verdict["reasons"][0]["reason"], "forbidden_pattern");
+}
+
+#[test]
+fn one_failed_candidate_does_not_fail_the_rest() {
+    let mut client = three().env("MAESTRO_GEMINI_CMD", "/no/such/gemini").start();
+    let result = client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": "x", "providers": ["codex", "gemini", "claude"] }),
+    );
+    assert_eq!(result["ok"], true);
+    assert_eq!(result["count"], 2);
+    assert!(result["warning"].as_str().unwrap().contains("1 of 3"));
+    let failed = &result["candidates"][1];
+    assert_eq!((&failed["ok"], &failed["code"]), (&json!(false), &json!("cli_not_found")));
+    assert_eq!(failed["red_flag"], Value::Null);
+}
+
+#[test]
+fn all_failed_is_not_ok() {
+    let mut client = three().start();
+    let result = client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": scripted(json!({ "exit": 3, "stderr": "broken" })) }),
+    );
+    assert_eq!(result["ok"], false);
+    assert_eq!(result["code"], "every_candidate_failed");
+    assert_eq!(result["candidates"].as_array().unwrap().len(), 3);
+    assert_eq!(result["count"], 0);
+}
+
+#[test]
+fn bounds_and_names_are_checked_before_anything_runs() {
+    let mut client = three().start();
+    for count in [json!(0), json!(-1), json!(9), json!(60)] {
+        let result =
+            client.call("maestro_ensemble_generate", json!({ "task": "x", "n_per_provider": count }));
+        assert_eq!(result["code"], "invalid_arguments", "{count}: {result}");
+    }
+    assert_eq!(
+        client.call("maestro_ensemble_generate", json!({ "task": "x", "providers": ["codex", "gpt"] }))["code"],
+        "unknown_provider"
+    );
+    assert!(client.log("codex").is_empty());
+}
+
+#[test]
+fn without_any_cli_the_understudy_answers_and_is_named() {
+    let mut client = Server::new().start();
+    let result = client
+        .call("maestro_ensemble_generate", json!({ "task": "why?", "context_errors": ["ValueError: bad"] }));
+    assert_eq!(result["providers_used"], json!(["understudy"]));
+    assert!(result["candidates"][0]["note"].as_str().unwrap().contains("no model"));
+}
+
+#[test]
+fn long_candidates_share_the_room_of_a_result() {
+    let mut client = three().start();
+    let result = client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": scripted(json!({ "text": "0123456789\n", "repeat": 3_000 })) }),
+    );
+    let shown: usize = result["candidates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|candidate| candidate["content"].as_str().unwrap().chars().count())
+        .sum();
+    assert!(shown <= 40_000 && shown > 39_000, "{shown}");
+    for candidate in result["candidates"].as_array().unwrap() {
+        let whole = std::fs::read_to_string(candidate["content_file"].as_str().unwrap()).unwrap();
+        assert_eq!(whole.len(), 33_000);
+    }
+}
+
+#[test]
+fn progress_tells_the_candidates_apart() {
+    let mut client = three().start();
+    client.call("maestro_ensemble_generate", json!({ "task": scripted(json!({ "sleep": 0.2 })) }));
+    let said = client.progress();
+    for id in ["codex-1", "gemini-1", "claude-1"] {
+        assert!(said.iter().any(|message| message.starts_with(&format!("{id}: "))), "{said:?}");
+    }
+}

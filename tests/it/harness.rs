@@ -1,0 +1,372 @@
+//! A server in a project of its own, driven over stdio.
+//!
+//! ```ignore
+//! let mut server = Server::new().codex("").file("a.py", "x = 1\n").start();
+//! let result = server.call("maestro_consult", json!({ "prompt": "why?" }));
+//! ```
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The longest that a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_maestro-mcp"))
+}
+
+/// The stand-in for a CLI, which cargo builds beside the tests.
+pub(crate) fn fake_cli() -> PathBuf {
+    let path = binary().parent().unwrap().join("examples/fake-cli");
+    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
+    path
+}
+
+/// A question that tells the stand-in what to do.
+pub(crate) fn scripted(script: Value) -> String {
+    format!("a question @@fake {script}@@")
+}
+
+/// A server about to be started.
+pub(crate) struct Server {
+    directory: TempDir,
+    environment: BTreeMap<String, String>,
+    modern: bool,
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("maestro-test-").tempdir().unwrap();
+        for name in ["home", "project"] {
+            std::fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        let mut environment = BTreeMap::new();
+        environment.insert("PATH".into(), "/usr/bin:/bin".into());
+        environment.insert("HOME".into(), directory.path().join("home").display().to_string());
+        Self { directory, environment, modern: false }
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// A file of the project.
+    pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A file of the user's home.
+    pub(crate) fn home_file(self, name: &str, text: &str) -> Self {
+        let path = self.directory.path().join("home").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Installs the stand-in as a provider's CLI, with its log beside the project.
+    pub(crate) fn fake(self, provider: &str, style: &str) -> Self {
+        let log = self.directory.path().join(format!("{provider}.log"));
+        let state = self.directory.path().join(format!("{provider}.state"));
+        let command = format!(
+            "{} --as {style} --log {} --state {}",
+            fake_cli().display(),
+            log.display(),
+            state.display()
+        );
+        self.env(&format!("MAESTRO_{}_CMD", provider.to_uppercase()), &command)
+    }
+
+    pub(crate) fn codex(self) -> Self {
+        self.fake("codex", "codex")
+    }
+
+    pub(crate) fn modern(mut self) -> Self {
+        self.modern = true;
+        self
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.directory.path().join("project")
+    }
+
+    /// Runs a sub-command to its end.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> std::process::Output {
+        let mut child = self.command().args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.project())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        command
+    }
+
+    /// Starts the server without a word.
+    pub(crate) fn start_silent(self) -> Client {
+        let mut child = self.command().stderr(Stdio::inherit()).spawn().unwrap();
+        let input = child.stdin.take();
+        let output = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Client {
+            server: self,
+            child,
+            input,
+            lines,
+            next_id: 1,
+            notifications: Vec::new(),
+            replies: BTreeMap::new(),
+        }
+    }
+
+    /// Starts the server and says hello in its era.
+    pub(crate) fn start(self) -> Client {
+        let modern = self.modern;
+        let mut client = self.start_silent();
+        if modern {
+            client.request("server/discover", json!({}));
+        } else {
+            client.request("initialize", hello());
+            client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        }
+        client
+    }
+}
+
+pub(crate) fn hello() -> Value {
+    json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } })
+}
+
+/// A running server and the client's end of its pipes.
+pub(crate) struct Client {
+    pub(crate) server: Server,
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    next_id: u64,
+    pub(crate) notifications: Vec<Value>,
+    replies: BTreeMap<u64, Value>,
+}
+
+impl Client {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.server.project()
+    }
+
+    /// What the stand-in for a provider's CLI wrote down, a document a call.
+    pub(crate) fn log(&self, provider: &str) -> Vec<Value> {
+        let log = self.server.directory.path().join(format!("{provider}.log"));
+        std::fs::read_to_string(log)
+            .unwrap_or_default()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|line| line.get("prompt").is_some())
+            .collect()
+    }
+
+    /// Waits until the stand-in was called so many times.
+    pub(crate) fn wait_for_calls(&self, provider: &str, count: usize) -> Vec<Value> {
+        let started = Instant::now();
+        loop {
+            let log = self.log(provider);
+            if log.len() >= count {
+                return log;
+            }
+            assert!(started.elapsed() < PATIENCE, "{provider} was called {} times, not {count}", log.len());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn send(&mut self, message: &Value) {
+        self.send_raw(&format!("{message}\n"));
+    }
+
+    pub(crate) fn send_raw(&mut self, text: &str) {
+        self.input.as_mut().expect("an open pipe").write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Sends a request and returns its id.
+    pub(crate) fn begin(&mut self, method: &str, mut params: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        if self.server.modern {
+            let meta = params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| json!({}));
+            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        }
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        id
+    }
+
+    /// Begins a tool call that wants progress.
+    pub(crate) fn begin_call(&mut self, tool: &str, arguments: Value) -> u64 {
+        let token = self.next_id;
+        self.begin(
+            "tools/call",
+            json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": token } }),
+        )
+    }
+
+    pub(crate) fn cancel(&mut self, id: u64) {
+        self.send(
+            &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } }),
+        );
+    }
+
+    /// The next line, if one comes in time.
+    pub(crate) fn line(&mut self, patience: Duration) -> Option<Value> {
+        let line = self.lines.recv_timeout(patience).ok()?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+    }
+
+    /// The reply to a request; what else comes meanwhile is kept.
+    pub(crate) fn reply(&mut self, id: u64) -> Value {
+        let started = Instant::now();
+        loop {
+            if let Some(reply) = self.replies.remove(&id) {
+                return reply;
+            }
+            let left = PATIENCE.saturating_sub(started.elapsed());
+            let message = self.line(left).unwrap_or_else(|| panic!("no reply to request {id}"));
+            match message.get("id").and_then(Value::as_u64) {
+                Some(other) if message.get("method").is_none() => {
+                    self.replies.insert(other, message);
+                }
+                _ => self.notifications.push(message),
+            }
+        }
+    }
+
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.begin(method, params);
+        self.reply(id)
+    }
+
+    /// Calls a tool and returns its structured result.
+    pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        let id = self.begin_call(tool, arguments);
+        self.result(id)
+    }
+
+    /// The structured result of a call that has begun. Text and structure must say the same.
+    pub(crate) fn result(&mut self, id: u64) -> Value {
+        let reply = self.reply(id);
+        let result = &reply["result"];
+        let structured =
+            result.get("structuredContent").unwrap_or_else(|| panic!("no result: {reply}")).clone();
+        let text = result["content"][0]["text"].as_str().expect("text");
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), structured);
+        assert_eq!(result["isError"] == json!(true), structured["ok"] == json!(false), "{structured}");
+        structured
+    }
+
+    /// The progress messages so far.
+    pub(crate) fn progress(&self) -> Vec<String> {
+        self.notifications
+            .iter()
+            .filter(|message| message["method"] == "notifications/progress")
+            .map(|message| message["params"]["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Closes the pipe and returns how the server ended, and after how long.
+    pub(crate) fn close(&mut self) -> (ExitStatus, Duration) {
+        self.input = None;
+        self.ended()
+    }
+
+    pub(crate) fn signal(&mut self, signal: &str) -> (ExitStatus, Duration) {
+        let status =
+            Command::new("kill").args([format!("-{signal}"), self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.ended()
+    }
+
+    fn ended(&mut self) -> (ExitStatus, Duration) {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, started.elapsed());
+            }
+            assert!(started.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: u64) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+}
+
+/// The children of a process.
+pub(crate) fn children(parent: u32) -> Vec<u64> {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u64| {
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+                stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1))
+                    == Some(&parent.to_string())
+            })
+        })
+        .collect()
+}
+
+/// The processes that carry a call's id.
+pub(crate) fn processes_of_call(id: &str) -> Vec<u64> {
+    let wanted = format!("CONSULT_CALL_ID={id}");
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+                environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(wanted.as_bytes()))
+            })
+        })
+        .collect()
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < patience, "{what}: not within {patience:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

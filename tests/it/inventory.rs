@@ -1,0 +1,174 @@
+//! The tools as a client sees them: one snapshot each, and rules that hold for all.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, hello};
+
+fn tools() -> Vec<Value> {
+    let mut client = Server::new().start();
+    client.request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
+}
+
+#[test]
+fn one_snapshot_a_tool() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap().to_owned();
+        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+            insta::assert_json_snapshot!(name, tool);
+        });
+    }
+}
+
+#[test]
+fn names_are_ours_and_distinct() {
+    let tools = tools();
+    let names: HashSet<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), tools.len());
+    assert!(names.iter().all(|name| name.starts_with("maestro_")));
+    // Two routers that define the same name would leave one of them out.
+    let source: usize = std::fs::read_dir("src/tools")
+        .unwrap()
+        .map(|file| {
+            std::fs::read_to_string(file.unwrap().path()).unwrap().matches("async fn maestro_").count()
+        })
+        .sum();
+    assert_eq!(source, tools.len());
+}
+
+#[test]
+fn every_tool_says_what_it_is() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        assert!(!tool["title"].as_str().unwrap().is_empty(), "{name}");
+        let description = tool["description"].as_str().unwrap();
+        assert!(sentences(description) <= 2 && description.ends_with('.'), "{name}: {description}");
+        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
+            assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint}");
+        }
+        assert!(!tool["_meta"]["anthropic/searchHint"].as_str().unwrap().is_empty(), "{name}");
+        let always = ["maestro_help", "maestro_consult", "maestro_workflow_with_hitl"].contains(&name);
+        assert_eq!(tool["_meta"]["anthropic/alwaysLoad"] == json!(true), always, "{name}");
+    }
+}
+
+#[test]
+fn every_parameter_is_described_and_nothing_else_is_taken() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        let schema = &tool["inputSchema"];
+        assert_eq!(schema["type"], "object", "{name}");
+        assert_eq!(schema["additionalProperties"], false, "{name}");
+        for (parameter, property) in schema["properties"].as_object().unwrap() {
+            let description =
+                property["description"].as_str().unwrap_or_else(|| panic!("{name}.{parameter}"));
+            assert!(
+                sentences(description) == 1 && description.len() < 80,
+                "{name}.{parameter}: {description}"
+            );
+        }
+    }
+}
+
+fn sentences(text: &str) -> usize {
+    text.matches(". ").count() + usize::from(text.ends_with('.'))
+}
+
+#[test]
+fn schemas_hold_no_noise() {
+    let text = json!(tools()).to_string();
+    for noise in ["\"format\":", "\"$schema\"", "\"$defs\"", "\"$ref\"", "\"default\":null"] {
+        assert!(!text.contains(noise), "{noise}");
+    }
+    for tool in tools() {
+        assert!(tool["inputSchema"].get("title").is_none());
+        assert!(jsonschema::validator_for(&tool["inputSchema"]).is_ok());
+    }
+}
+
+#[test]
+fn the_list_is_short_enough_to_read() {
+    let read: usize = tools()
+        .iter()
+        .map(|tool| json!({ "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"] }).to_string().len())
+        .sum();
+    assert!(read < 8_000, "{read} bytes");
+}
+
+#[test]
+fn instructions_fit_and_name_every_tool() {
+    let mut client = Server::new().start_silent();
+    let instructions =
+        client.request("initialize", hello())["result"]["instructions"].as_str().unwrap().to_owned();
+    assert!(instructions.chars().count() <= 2_000, "{}", instructions.chars().count());
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        assert!(instructions.contains(name), "{name} is not in the instructions");
+    }
+}
+
+#[test]
+fn results_have_the_keys_of_the_contract() {
+    let contract: Value = serde_json::from_str(include_str!("../data/contract.json")).unwrap();
+    let mut client = Server::new().codex().start();
+    for (tool, arguments) in [
+        ("maestro_help", json!({ "topic": "overview" })),
+        ("maestro_help", json!({ "topic": "nothing of the kind" })),
+        ("maestro_consult", json!({ "prompt": "x" })),
+        ("maestro_consult", json!({ "prompt": "x", "provider": "gemini" })),
+        ("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge" })),
+        ("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge", "provider": "gemini" })),
+        ("maestro_ensemble_generate", json!({ "task": "x" })),
+        ("maestro_ensemble_generate", json!({ "task": "x", "providers": ["gemini"] })),
+        ("maestro_list_providers", json!({})),
+        ("maestro_pack_context", json!({ "facts": ["x"] })),
+        ("maestro_get_skill", json!({ "stage": "debug" })),
+        ("maestro_get_role", json!({ "role": "judge" })),
+        ("maestro_get_schema", json!({ "schema": "tools" })),
+        ("maestro_get_coordination_policy", json!({})),
+    ] {
+        let result = client.call(tool, arguments);
+        let side = if result["ok"] == json!(true) { "ok" } else { "fail" };
+        for (key, nested) in contract[tool][side].as_object().unwrap() {
+            assert!(result.get(key).is_some(), "{tool}: {key} is missing in {result}");
+            for inner in nested.as_array().into_iter().flatten() {
+                assert!(
+                    result[key].get(inner.as_str().unwrap()).is_some(),
+                    "{tool}: {key}.{inner} is missing"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn parameters_are_those_of_the_contract() {
+    let contract: Value = serde_json::from_str(include_str!("../data/contract.json")).unwrap();
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        let schema = &tool["inputSchema"];
+        for parameter in contract[name]["params"].as_array().unwrap() {
+            let key = parameter["name"].as_str().unwrap();
+            let property = schema["properties"].get(key).unwrap_or_else(|| panic!("{name}.{key}"));
+            let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(key)));
+            assert_eq!(json!(required), parameter["required"], "{name}.{key}");
+            let wanted = if parameter["nullable"] == json!(true) {
+                json!([parameter["type"], "null"])
+            } else {
+                parameter["type"].clone()
+            };
+            assert_eq!(property["type"], wanted, "{name}.{key}");
+            // What the design changed: a timeout left out is the provider's own, a limit the stage's.
+            if let Some(default) = parameter
+                .get("default")
+                .filter(|default| !default.is_null() && !["timeout_sec", "max_chars"].contains(&key))
+            {
+                assert_eq!(&property["default"], default, "{name}.{key}");
+            }
+            for value in parameter["enum"].as_array().into_iter().flatten() {
+                assert!(property["enum"].as_array().unwrap().contains(value), "{name}.{key}: {value}");
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Everything that is tested through the real binary, over stdio, as a client does.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value
+)]
+
+mod harness;
+
+mod cli;
+mod config;
+mod consult;
+mod ensemble;
+mod inventory;
+mod library;
+mod packing;
+mod rings;
+mod supervision;
+mod wire;

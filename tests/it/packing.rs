@@ -1,0 +1,265 @@
+//! Packed contexts: which files, which lines, and never more than was asked for.
+
+use serde_json::{Value, json};
+
+use crate::harness::{PATIENCE, Server};
+
+fn numbered(count: usize) -> String {
+    (1..=count).map(|line| format!("line {line}\n")).collect()
+}
+
+fn omitted_reason(result: &Value, path: &str) -> String {
+    result["omitted"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|omission| omission["path"] == path)
+        .unwrap_or_else(|| panic!("{path} is not in {}", result["omitted"]))["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn what_lies_outside_is_refused_by_name() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret.txt"), "outside").unwrap();
+    let server = Server::new().file("inside.txt", "inside").file("src/x.txt", "x");
+    std::os::unix::fs::symlink(outside.path().join("secret.txt"), server.project().join("link.txt")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), server.project().join("linked")).unwrap();
+    std::os::unix::fs::symlink("inside.txt", server.project().join("good-link.txt")).unwrap();
+    let absolute = server.project().join("src/x.txt").display().to_string();
+    let mut client = server.start();
+    let given = [
+        "/etc/passwd",
+        "/etc/./passwd",
+        "/etc//passwd",
+        "../../etc/passwd",
+        "src/../../x",
+        "link.txt",
+        "linked/secret.txt",
+        "inside.txt",
+        "good-link.txt",
+        &absolute,
+    ];
+    let result = client.call("maestro_pack_context", json!({ "files": given, "stage": "analyze" }));
+    let text = result["packed_context"].as_str().unwrap();
+    assert!(!text.contains("outside") && !text.contains("root:"));
+    for path in &given[..7] {
+        assert!(omitted_reason(&result, path).contains("outside"), "{path}");
+    }
+    let packed: Vec<&str> =
+        result["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert_eq!(packed, ["inside.txt", "src/x.txt"]);
+    assert_eq!(result["stats"]["truncated"], true);
+}
+
+#[test]
+fn further_roots_are_open() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("shared.py"), "shared = 1").unwrap();
+    let path = outside.path().join("shared.py").canonicalize().unwrap().display().to_string();
+    let mut client =
+        Server::new().env("MAESTRO_REPO_ROOTS", &format!("/no/such:{}", outside.path().display())).start();
+    for name in [path.as_str(), "shared.py", "*.py"] {
+        let result = client.call("maestro_pack_context", json!({ "files": [name] }));
+        assert!(result["packed_context"].as_str().unwrap().contains("shared = 1"), "{name}: {result}");
+    }
+}
+
+#[test]
+fn secrets_are_refused_by_name_and_ordinary_files_are_not() {
+    let secrets = [
+        ".env",
+        ".env.local",
+        "deploy/server.pem",
+        "id_rsa",
+        ".ssh/config",
+        ".aws/credentials",
+        ".git/config",
+        ".npmrc",
+    ];
+    let ordinary =
+        ["secret_santa.py", "passwd_reset.py", "environment.py", ".env.example", "tokenizer.json", "key.py"];
+    let mut server = Server::new();
+    for name in secrets.iter().chain(&ordinary) {
+        server = server.file(name, "content");
+    }
+    let mut client = server.start();
+    let result = client.call("maestro_pack_context", json!({ "files": secrets }));
+    for name in secrets {
+        assert!(omitted_reason(&result, name).contains("refused as a secret"), "{name}");
+    }
+    assert_eq!(result["files"], json!([]));
+    let result = client.call("maestro_pack_context", json!({ "files": ordinary }));
+    assert_eq!(result["files"].as_array().unwrap().len(), ordinary.len(), "{}", result["omitted"]);
+    let by_pattern = client.call("maestro_pack_context", json!({ "files": ["**/*"], "stage": "analyze" }));
+    let text = by_pattern["packed_context"].as_str().unwrap();
+    assert!(!text.contains("### deploy/server.pem") && text.contains("### secret_santa.py"));
+}
+
+#[test]
+fn a_link_with_an_innocent_name_to_a_secret_is_refused() {
+    let server = Server::new().file(".env", "TOKEN=1");
+    std::os::unix::fs::symlink(".env", server.project().join("notes.txt")).unwrap();
+    let result = server.start().call("maestro_pack_context", json!({ "files": ["notes.txt"] }));
+    assert!(omitted_reason(&result, "notes.txt").contains("refused as a secret"));
+}
+
+#[test]
+fn what_is_no_text_file_is_refused_at_once() {
+    let server = Server::new().file("image.bin", [0_u8, 1, 2, 3]).file("src/a.py", "x");
+    let pipe = server.project().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut client = server.start();
+    let id = client.begin_call(
+        "maestro_pack_context",
+        json!({ "files": ["pipe", "image.bin", "src", "nothing.py", "*.zig", "src/[.py"] }),
+    );
+    let started = std::time::Instant::now();
+    let result = client.result(id);
+    assert!(started.elapsed() < PATIENCE / 10);
+    for (path, reason) in [
+        ("pipe", "not a regular file"),
+        ("image.bin", "binary"),
+        ("src", "a directory"),
+        ("nothing.py", "not found"),
+        ("*.zig", "no file matches"),
+        ("src/[.py", "not a pattern"),
+    ] {
+        assert!(omitted_reason(&result, path).contains(reason), "{path}: {result}");
+    }
+}
+
+#[test]
+fn line_numbers_are_true_and_what_an_error_names_is_kept() {
+    let mut client = Server::new().file("app/big.py", numbered(2_000)).start();
+    let result = client.call("maestro_pack_context", json!({
+        "files": ["app/big.py"],
+        "errors": ["Traceback (most recent call last):\n  File \"/srv/app/big.py\", line 1234, in f\nValueError: x"],
+        "stage": "debug",
+    }));
+    let text = result["packed_context"].as_str().unwrap();
+    assert!(text.contains("1234 | line 1234\n"), "{text}");
+    assert!(text.contains("   1 | line 1\n") && text.contains("2000 | line 2000\n"));
+    for line in text.lines().filter(|line| line.contains(" | line ")) {
+        let (number, content) = line.split_once(" | ").unwrap();
+        assert_eq!(content, format!("line {}", number.trim()));
+    }
+    assert_eq!(result["files"][0], json!({ "path": "app/big.py", "lines": 100, "total_lines": 2000 }));
+    assert!(omitted_reason(&result, "app/big.py").contains("1900 of 2000 lines omitted"));
+}
+
+#[test]
+fn stages_have_their_own_limits() {
+    let limits = [
+        ("analyze", 10, 300),
+        ("hypothesize", 5, 150),
+        ("implement", 3, 200),
+        ("debug", 3, 100),
+        ("improve", 5, 250),
+    ];
+    let mut server = Server::new();
+    for number in 0..12 {
+        server = server.file(&format!("f{number:02}.txt"), numbered(400));
+    }
+    let mut client = server.start();
+    for (stage, files, lines) in limits {
+        let result = client.call("maestro_pack_context", json!({ "files": ["*.txt"], "stage": stage }));
+        assert_eq!(result["files"].as_array().unwrap().len(), files, "{stage}");
+        assert_eq!(result["files"][0]["lines"], lines, "{stage}");
+        let over: usize = result["omitted"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|omission| omission["reason"] == format!("over the limit of {files} files"))
+            .count();
+        assert_eq!(over, 12 - files, "{stage}");
+    }
+}
+
+#[test]
+fn the_environment_sets_limits() {
+    let mut client = Server::new()
+        .env("MAESTRO_CONTEXT_MAX_FILES", "1")
+        .env("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", "0")
+        .env("MAESTRO_CONTEXT_MAX_ERROR_LINES", "2")
+        .env("MAESTRO_CONTEXT_MAX_TOTAL_CHARS", "600")
+        .file("a.txt", numbered(50))
+        .file("b.txt", numbered(50))
+        .start();
+    let result = client.call(
+        "maestro_pack_context",
+        json!({ "files": ["a.txt", "b.txt"], "errors": ["one\ntwo\nthree\nfour"] }),
+    );
+    assert_eq!(result["files"], json!([{ "path": "a.txt", "lines": 0, "total_lines": 50 }]));
+    let text = result["packed_context"].as_str().unwrap();
+    assert!(!text.contains("line 1") && text.contains("50 lines omitted"));
+    assert!(text.contains("four") && !text.contains("two"), "{text}");
+    let result = client.call("maestro_pack_context", json!({ "facts": ["x".repeat(5_000)] }));
+    assert!(result["packed_context"].as_str().unwrap().chars().count() <= 600);
+}
+
+#[test]
+fn the_total_is_never_exceeded_and_an_own_total_wins() {
+    let mut client = Server::new().file("a.txt", numbered(3_000)).start();
+    for total in [1, 50, 500, 5_000] {
+        let result = client.call(
+            "maestro_pack_context",
+            json!({
+                "files": ["a.txt"],
+                "constraints": ["keep it ".repeat(200), "short"],
+                "errors": ["boom\n".repeat(300)],
+                "stage": "debug",
+                "max_chars": total,
+            }),
+        );
+        let length = result["packed_context"].as_str().unwrap().chars().count();
+        assert!(length <= total, "{length} > {total}");
+        assert_eq!(result["stats"]["total_chars"], length);
+        assert_eq!(result["stats"]["truncated"], true);
+    }
+    for bad in [json!(0), json!(-1), json!("many")] {
+        assert_eq!(
+            client.call("maestro_pack_context", json!({ "max_chars": bad }))["code"],
+            "invalid_arguments"
+        );
+    }
+}
+
+#[test]
+fn a_huge_file_is_read_in_bounded_memory() {
+    let server = Server::new();
+    let path = server.project().join("huge.log");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    for line in 0..2_000_000 {
+        use std::io::Write as _;
+        writeln!(file, "{line:07} a line of a log file of two hundred megabytes, quite long, and with the same words again and again")
+            .unwrap();
+    }
+    drop(file);
+    let mut client = server.start();
+    let result = client.call("maestro_pack_context", json!({ "files": ["huge.log"] }));
+    assert_eq!(result["files"][0]["total_lines"], 2_000_000);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", client.pid())).unwrap();
+    let peak: u64 = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(peak < 60_000, "{peak} kB");
+}
+
+#[test]
+fn nothing_to_pack_is_an_empty_context() {
+    let result = Server::new().start().call("maestro_pack_context", json!({}));
+    assert_eq!(result["packed_context"], "");
+    assert_eq!(
+        result["stats"],
+        json!({ "errors_count": 0, "facts_count": 0, "files_requested": 0, "total_chars": 0, "truncated": false })
+    );
+}

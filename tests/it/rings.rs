@@ -1,0 +1,108 @@
+//! The rings of the architecture, held by reading the source.
+
+use std::path::{Path, PathBuf};
+
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut left = vec![PathBuf::from("src").join(directory)];
+    let root = PathBuf::from(format!("src/{directory}.rs"));
+    if root.exists() {
+        found.push((root.clone(), std::fs::read_to_string(root).unwrap()));
+    }
+    while let Some(next) = left.pop() {
+        let Ok(entries) = std::fs::read_dir(&next) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{directory}");
+    found
+}
+
+/// A file's code without its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests")
+        || path.file_stem().is_some_and(|name| name == "tests")
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = [
+        "tokio",
+        "std::fs",
+        "std::process",
+        "std::net",
+        "std::env",
+        "SystemTime",
+        "Instant",
+        "rand::",
+        "std::thread",
+    ];
+    for (path, text) in sources("domain") {
+        if is_test(&path) {
+            continue;
+        }
+        for word in impure {
+            assert!(!code(&text).contains(word), "{} speaks of {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn each_ring_uses_only_those_to_its_left() {
+    let rings: [(&str, &[&str]); 6] = [
+        ("domain", &["host", "provider", "flow", "tools", "server", "cli"]),
+        ("host", &["provider", "flow", "tools", "server", "cli"]),
+        ("provider", &["flow", "tools", "server", "cli"]),
+        ("flow", &["tools", "server", "cli"]),
+        // A tool is a method of the server's handle: that type, and nothing else of the server.
+        ("tools", &["cli", "server::stdio", "server::wire", "server::long_line"]),
+        ("server", &["cli"]),
+    ];
+    for (ring, forbidden) in rings {
+        for (path, text) in sources(ring) {
+            for other in forbidden {
+                assert!(!code(&text).contains(&format!("crate::{other}")), "{} uses {other}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_holds_more_than_one_concept() {
+    let mut lengths: Vec<(usize, PathBuf)> = Vec::new();
+    for ring in ["domain", "host", "provider", "flow", "tools", "server", "cli"] {
+        for (path, text) in sources(ring) {
+            if !is_test(&path) {
+                lengths.push((code(&text).lines().count(), path));
+            }
+        }
+    }
+    lengths.sort();
+    let (longest, path) = lengths.last().unwrap();
+    assert!(*longest <= 350, "{} has {longest} lines", path.display());
+}
+
+#[test]
+fn nobody_prints_to_standard_output_by_accident() {
+    for ring in ["domain", "host", "provider", "flow", "tools", "server", "cli"] {
+        for (path, text) in sources(ring) {
+            for word in ["println!", "print!(", "dbg!(", "todo!", "unimplemented!"] {
+                let found = code(&text).contains(word) && !is_test(&path);
+                assert!(!found, "{}: {word}", path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What holds of a CLI's processes: what they are given, and when they end.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{Server, children, eventually, is_alive, processes_of_call, scripted};
+
+#[test]
+fn a_cancelled_call_ends_its_whole_tree_and_frees_its_slot() {
+    let mut client = Server::new().codex().env("MAESTRO_MAX_PARALLEL", "1").start();
+    let first = client.begin_call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "child": "escaped", "sleep": 60 })) }),
+    );
+    let call = client.wait_for_calls("codex", 1)[0].clone();
+    let id = call["env"]["CONSULT_CALL_ID"].as_str().unwrap();
+    eventually("the escaped child is there", Duration::from_secs(5), || processes_of_call(id).len() >= 2);
+    let second = client.begin_call("maestro_consult", json!({ "prompt": "next" }));
+    client.cancel(first);
+    let started = Instant::now();
+    assert_eq!(client.result(second)["ok"], true);
+    assert!(started.elapsed() < Duration::from_secs(4));
+    eventually("nothing of the call is left", Duration::from_secs(4), || processes_of_call(id).is_empty());
+}
+
+#[test]
+fn a_timeout_is_kept_as_given_and_ends_the_tree() {
+    let mut client = Server::new().codex().start();
+    let started = Instant::now();
+    let result = client.call(
+        "maestro_consult",
+        json!({
+            "prompt": scripted(json!({ "child": "group", "first": "half an answer", "sleep": 60 })),
+            "timeout_sec": 1,
+        }),
+    );
+    assert_eq!(result["code"], "timeout", "{result}");
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    let id = client.log("codex")[0]["env"]["CONSULT_CALL_ID"].as_str().unwrap().to_owned();
+    eventually("nothing of the call is left", Duration::from_secs(3), || processes_of_call(&id).is_empty());
+}
+
+#[test]
+fn a_cli_that_ignores_the_signal_is_killed_after_the_grace() {
+    let mut client = Server::new().codex().start();
+    let started = Instant::now();
+    let result = client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "ignore_term": true })), "timeout_sec": 1 }),
+    );
+    assert_eq!(result["code"], "timeout");
+    let took = started.elapsed();
+    assert!((Duration::from_millis(2_900)..Duration::from_secs(5)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn silence_after_a_beginning_is_a_stall() {
+    let mut client = Server::new().codex().env("MAESTRO_CODEX_STALL_TIMEOUT", "1").start();
+    let result = client
+        .call("maestro_consult", json!({ "prompt": scripted(json!({ "first": "I begin", "sleep": 60 })) }));
+    assert_eq!(result["code"], "stalled", "{result}");
+}
+
+#[test]
+fn a_cli_that_only_speaks_at_its_end_does_not_stall() {
+    let mut client = Server::new().codex().env("MAESTRO_CODEX_STALL_TIMEOUT", "1").start();
+    let result = client
+        .call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 2.5 })), "timeout_sec": 30 }));
+    assert_eq!(result["ok"], true, "{result}");
+}
+
+#[test]
+fn a_child_left_behind_is_no_failure_and_does_not_stay() {
+    let mut client = Server::new().codex().start();
+    let started = Instant::now();
+    let result = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "child": "group" })) }));
+    assert_eq!(result["ok"], true, "{result}");
+    assert!(started.elapsed() < Duration::from_secs(3));
+    let id = client.log("codex")[0]["env"]["CONSULT_CALL_ID"].as_str().unwrap().to_owned();
+    eventually("nothing of the call is left", Duration::from_secs(3), || processes_of_call(&id).is_empty());
+}
+
+#[test]
+fn a_flood_is_stopped() {
+    let mut client = Server::new().codex().start();
+    let result =
+        client.call("maestro_consult", json!({ "prompt": scripted(json!({ "flood": 90_000_000 })) }));
+    assert_eq!(result["code"], "output_too_large", "{result}");
+}
+
+#[test]
+fn more_calls_than_slots_wait_in_order_and_say_so() {
+    let mut client = Server::new().codex().env("MAESTRO_MAX_PARALLEL", "2").start();
+    let ids: Vec<u64> = (0..5)
+        .map(|number| {
+            client.begin_call(
+                "maestro_consult",
+                json!({ "prompt": scripted(json!({ "sleep": 0.4, "text": number.to_string() })) }),
+            )
+        })
+        .collect();
+    for id in &ids {
+        assert_eq!(client.result(*id)["ok"], true);
+    }
+    let order: Vec<String> =
+        client.log("codex").iter().map(|call| call["prompt"].as_str().unwrap().to_owned()).collect();
+    let number_of =
+        |prompt: &String| prompt.split("\"text\":\"").nth(1).unwrap()[..1].parse::<u32>().unwrap();
+    let mut started: Vec<u32> = order.iter().map(number_of).collect();
+    // Two that run side by side may write their first line in either order.
+    started[..2].sort_unstable();
+    started[2..4].sort_unstable();
+    assert_eq!(started, [0, 1, 2, 3, 4]);
+    let said = client.progress();
+    assert!(
+        said.iter().any(|message| message.contains("waiting for a slot: 2 of 2 in use, 2 ahead")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn consults_run_side_by_side() {
+    let mut client = Server::new().codex().start();
+    client.call("maestro_consult", json!({ "prompt": "the first one also asks for the version" }));
+    let started = Instant::now();
+    let ids: Vec<u64> = (0..8)
+        .map(|_| client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 1 })) })))
+        .collect();
+    for id in ids {
+        assert_eq!(client.result(id)["ok"], true);
+    }
+    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_consultant_gets_its_own_environment_and_an_empty_directory() {
+    let secrets = [
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
+        "CLAUDECODE",
+        "CLAUDE_CODE_SESSION_ID",
+        "NODE_OPTIONS",
+        "LD_PRELOAD_NOT",
+    ];
+    let mut server = Server::new()
+        .codex()
+        .env("OPENAI_API_KEY", "own-key-0123456789")
+        .env("HTTPS_PROXY", "http://proxy:1")
+        .env("LC_ALL", "C.UTF-8");
+    for name in secrets {
+        server = server.env(name, "not-for-codex-123");
+    }
+    let mut client = server.file("AGENTS.md", "trap").start();
+    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+    let call = &client.log("codex")[0];
+    let environment = call["env"].as_object().unwrap();
+    for name in secrets {
+        assert!(!environment.contains_key(name), "{name} reached the consultant");
+    }
+    assert_eq!(environment["OPENAI_API_KEY"], "own-key-0123456789");
+    assert_eq!(environment["HTTPS_PROXY"], "http://proxy:1");
+    assert_eq!(environment["LC_ALL"], "C.UTF-8");
+    assert_eq!(environment["MAESTRO_DEPTH"], "1");
+    let ours: Vec<&String> = environment.keys().filter(|name| name.starts_with("MAESTRO_")).collect();
+    assert_eq!(ours, ["MAESTRO_DEPTH"]);
+    assert_eq!(call["files"], json!([]));
+    let cwd = std::path::PathBuf::from(call["cwd"].as_str().unwrap());
+    assert!(!cwd.starts_with(client.project()));
+    eventually("the private directory is gone", Duration::from_secs(3), || !cwd.exists());
+}
+
+#[test]
+fn extra_arguments_and_variables_are_appended() {
+    let config =
+        "providers: { codex: { extra_env: { MY_PROXY: '${PROXY_URL:-none}' }, allow_env: [MY_*] } }\n";
+    let mut client = Server::new()
+        .codex()
+        .file(".maestro/cli_clients.yaml", config)
+        .env("MAESTRO_CODEX_EXTRA_ARGS", "-c 'a b' --flag")
+        .env("MY_KEY", "k1")
+        .start();
+    let result = client.call("maestro_consult", json!({ "prompt": "x" }));
+    assert_eq!(result["ok"], true, "{result}");
+    let call = &client.log("codex")[0];
+    let arguments: Vec<&str> =
+        call["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    assert_eq!(arguments[arguments.len() - 4..], ["-c", "a b", "--flag", "-"]);
+    assert_eq!(call["env"]["MY_PROXY"], "none");
+    assert_eq!(call["env"]["MY_KEY"], "k1");
+}
+
+#[test]
+fn a_server_inside_a_consultant_refuses_to_consult() {
+    let mut client = Server::new().codex().env("MAESTRO_DEPTH", "1").start();
+    for (tool, arguments) in [
+        ("maestro_consult", json!({ "prompt": "x" })),
+        ("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge" })),
+        ("maestro_ensemble_generate", json!({ "task": "x" })),
+    ] {
+        assert_eq!(client.call(tool, arguments)["code"], "nested_consult");
+    }
+    assert!(client.log("codex").is_empty());
+    assert_eq!(client.call("maestro_help", json!({ "topic": "overview" }))["ok"], true);
+}
+
+#[test]
+fn the_last_process_of_a_killed_server_is_its_guardian_and_it_ends() {
+    let mut client = Server::new().codex().start();
+    client.begin_call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "child": "escaped", "ignore_term": true })) }),
+    );
+    let call = client.wait_for_calls("codex", 1)[0].clone();
+    let id = call["env"]["CONSULT_CALL_ID"].as_str().unwrap().to_owned();
+    let pid = call["pid"].as_u64().unwrap();
+    client.signal("KILL");
+    eventually("the whole tree is gone", Duration::from_secs(6), || {
+        !is_alive(pid) && processes_of_call(&id).is_empty()
+    });
+}
+
+#[test]
+fn a_guardian_that_is_killed_harms_nobody_and_is_replaced() {
+    let mut client = Server::new().codex().start();
+    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+    let first = guardian_of(client.pid()).expect("a guardian");
+    assert!(
+        std::process::Command::new("kill").args(["-KILL", &first.to_string()]).status().unwrap().success()
+    );
+    eventually("the guardian is gone", Duration::from_secs(2), || !is_alive(first));
+    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+    let second = guardian_of(client.pid()).expect("another guardian");
+    assert_ne!(first, second);
+    assert!(client.close().0.success());
+    eventually("the guardian goes with its server", Duration::from_secs(2), || !is_alive(second));
+}
+
+/// The guardian among a server's children.
+fn guardian_of(server: u32) -> Option<u64> {
+    children(server).into_iter().find(|pid| {
+        is_alive(*pid)
+            && std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.contains("guardian"))
+    })
+}

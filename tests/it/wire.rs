@@ -1,0 +1,294 @@
+//! The protocol on standard input and output, and everything a client can do wrong.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{PATIENCE, Server, children, eventually, hello, is_alive, scripted};
+
+/// What an end may take.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+#[test]
+fn both_eras_are_served() {
+    for server in [Server::new(), Server::new().modern()] {
+        let mut client = server.start();
+        let tools = client.request("tools/list", json!({}));
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 10);
+        assert_eq!(client.call("maestro_help", json!({ "topic": "overview" }))["ok"], true);
+    }
+}
+
+#[test]
+fn initialize_negotiates_down_and_names_us() {
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "1999-01-01"] {
+        let mut client = Server::new().start_silent();
+        let mut params = hello();
+        params["protocolVersion"] = json!(version);
+        let result = client.request("initialize", params)["result"].clone();
+        let newest_with_handshake =
+            if version < "2025-11-25" && version > "2000" { version } else { "2025-11-25" };
+        assert_eq!(result["protocolVersion"], newest_with_handshake);
+        assert_eq!(result["serverInfo"]["name"], "maestro-mcp");
+        assert_eq!(result["serverInfo"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+#[test]
+fn discover_names_us_and_our_versions() {
+    let mut client = Server::new().modern().start_silent();
+    let result = client.request("server/discover", json!({}))["result"].clone();
+    assert!(result["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")));
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "maestro-mcp");
+    assert!(result["instructions"].as_str().unwrap().contains("maestro_consult"));
+}
+
+#[test]
+fn a_client_that_only_discovers_leaves_a_clean_end() {
+    let mut client = Server::new().modern().start_silent();
+    client.request("server/discover", json!({}));
+    let (status, took) = client.close();
+    assert!(status.success() && took < AT_ONCE, "{status} after {took:?}");
+    let (status, took) = Server::new().start_silent().close();
+    assert!(status.success() && took < AT_ONCE, "{status} after {took:?}");
+}
+
+#[test]
+fn the_end_of_input_ends_calls_under_way() {
+    let mut client = Server::new().codex().start();
+    client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 30 })) }));
+    let pid = client.wait_for_calls("codex", 1)[0]["pid"].as_u64().unwrap();
+    let (status, took) = client.close();
+    assert!(status.success() && took < AT_ONCE, "{status} after {took:?}");
+    eventually("the child is gone", AT_ONCE, || !is_alive(pid));
+}
+
+#[test]
+fn signals_end_the_server_and_its_children() {
+    for signal in ["INT", "TERM"] {
+        let mut client = Server::new().codex().start();
+        client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "ignore_term": true })) }));
+        let pid = client.wait_for_calls("codex", 1)[0]["pid"].as_u64().unwrap();
+        let (status, took) = client.signal(signal);
+        assert_eq!(status.code(), Some(0));
+        assert!(took < AT_ONCE, "SIG{signal}: {took:?}");
+        eventually("the child is gone", AT_ONCE, || !is_alive(pid));
+    }
+}
+
+#[test]
+fn a_kill_of_the_server_leaves_no_child() {
+    let mut client = Server::new().codex().start();
+    client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 60 })) }));
+    let pid = client.wait_for_calls("codex", 1)[0]["pid"].as_u64().unwrap();
+    client.signal("KILL");
+    eventually("the child is gone", Duration::from_secs(5), || !is_alive(pid));
+}
+
+#[test]
+fn notifications_before_the_first_request_are_survived() {
+    let mut client = Server::new().start_silent();
+    client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 9 } }),
+    );
+    client.send(&json!({ "jsonrpc": "2.0", "id": 77, "result": {} }));
+    assert_eq!(client.request("initialize", hello())["result"]["serverInfo"]["name"], "maestro-mcp");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_answered_and_survived() {
+    let mut client = Server::new().start();
+    let filler = "x".repeat(66 * 1024 * 1024);
+    client.send_raw(&format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{{\"name\":\"{filler}\"}},\"id\":4242}}\n"
+    ));
+    let reply = client.line(PATIENCE).expect("an answer");
+    assert_eq!(reply["id"], 4242);
+    assert_eq!(reply["error"]["code"], -32600);
+    assert_eq!(client.call("maestro_help", json!({ "topic": "limits" }))["ok"], true);
+}
+
+#[test]
+fn a_message_of_many_megabytes_is_read() {
+    let mut client = Server::new().codex().start();
+    let prompt = "\u{1}\"".repeat(400_000);
+    let result = client.call("maestro_consult", json!({ "prompt": prompt }));
+    assert_eq!(result["ok"], true, "{}", result["error"]);
+    assert_eq!(client.log("codex")[0]["prompt"].as_str().unwrap().len(), 800_000);
+}
+
+#[test]
+fn malformed_calls_are_invalid_params() {
+    let mut client = Server::new().start();
+    for params in [
+        json!({}),
+        json!({ "arguments": {} }),
+        json!({ "name": 7 }),
+        json!({ "name": "maestro_help", "arguments": [] }),
+    ] {
+        let reply = client.request("tools/call", params.clone());
+        assert_eq!(reply["error"]["code"], -32602, "{params}: {reply}");
+    }
+    for method in ["prompts/get", "resources/read", "completion/complete"] {
+        assert_eq!(client.request(method, json!({ "nothing": 1 }))["error"]["code"], -32602, "{method}");
+    }
+    assert_eq!(client.request("no/such", json!({}))["error"]["code"], -32601);
+}
+
+#[test]
+fn unknown_tools_are_named() {
+    let mut client = Server::new().start();
+    let error =
+        client.request("tools/call", json!({ "name": "maestro_konsult", "arguments": {} }))["error"].clone();
+    assert_eq!(error["code"], -32602);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("maestro_konsult") && message.contains("nearest: maestro_consult"), "{message}");
+}
+
+#[test]
+fn wrong_arguments_are_a_result_that_names_the_argument() {
+    let mut client = Server::new().start();
+    for (arguments, named) in [
+        (json!({}), "prompt"),
+        (json!({ "prompt": "x", "timeout_sec": "5" }), "timeout_sec"),
+        (json!({ "prompt": "x", "timeout_sec": -5 }), "timeout_sec"),
+        (json!({ "prompt": "x", "timeout_sec": 0 }), "timeout_sec"),
+        (json!({ "prompt": "x", "stage": "dance" }), "stage"),
+        (json!({ "prompt": "x", "context_files": "a.py" }), "context_files"),
+        (json!({ "prompt": "x", "context_files": [1] }), "context_files[0]"),
+        (json!({ "prompt": "x", "colour": 1 }), "colour"),
+        (json!({ "prompt": "   " }), "prompt"),
+    ] {
+        let result = client.call("maestro_consult", arguments.clone());
+        assert_eq!(result["code"], "invalid_arguments", "{arguments}: {result}");
+        assert!(result["error"].as_str().unwrap().contains(named), "{arguments}: {result}");
+    }
+}
+
+#[test]
+fn what_is_no_message_is_survived() {
+    let mut client = Server::new().start();
+    for noise in [
+        "\n",
+        "not json\n",
+        "[1,2]\n",
+        "7\n",
+        "{\"id\":1}\n",
+        "\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"x\"}\r\n",
+    ] {
+        client.send_raw(noise);
+    }
+    assert_eq!(client.call("maestro_help", json!({ "topic": "limits" }))["ok"], true);
+}
+
+#[test]
+fn a_client_that_does_not_read_does_not_fill_our_memory() {
+    let server = Server::new();
+    let mut child = server.command().spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let output = child.stdout.take().unwrap();
+    const REQUESTS: u64 = 4_000;
+    let writer = std::thread::spawn(move || {
+        let first = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello() });
+        writeln!(input, "{first}").unwrap();
+        for id in 1..=REQUESTS {
+            let request = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {} });
+            if writeln!(input, "{request}").is_err() {
+                break;
+            }
+        }
+        input
+    });
+    std::thread::sleep(Duration::from_millis(1_500));
+    let resident = resident_kilobytes(child.id());
+    // Unbounded, 4,000 lists of 10 KB would be there.
+    assert!(resident < 40_000, "{resident} kB resident");
+    let replies = BufReader::new(output)
+        .lines()
+        .take(usize::try_from(REQUESTS).unwrap() + 1)
+        .map(Result::unwrap)
+        .count();
+    assert_eq!(replies, usize::try_from(REQUESTS).unwrap() + 1);
+    drop(writer.join().unwrap());
+    assert!(child.wait().unwrap().success());
+}
+
+fn resident_kilobytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn arguments_keep_the_order_in_which_they_are_declared() {
+    let mut client = Server::new().start();
+    let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
+    let consult = tools.as_array().unwrap().iter().find(|tool| tool["name"] == "maestro_consult").unwrap();
+    let names: Vec<&String> = consult["inputSchema"]["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names[..4], ["prompt", "provider", "model", "context_files"]);
+}
+
+#[test]
+fn progress_reaches_clients_of_both_eras() {
+    for server in [Server::new().codex(), Server::new().codex().modern()] {
+        let mut client = server.start();
+        let result = client.call(
+            "maestro_consult",
+            json!({ "prompt": scripted(json!({ "sleep": 1.3, "first": "thinking about it" })) }),
+        );
+        assert_eq!(result["ok"], true, "{result}");
+        let said = client.progress();
+        assert!(
+            said.iter()
+                .any(|message| message.contains("thinking about it") && message.contains("running for")),
+            "{said:?}"
+        );
+        let counts: Vec<f64> = client
+            .notifications
+            .iter()
+            .filter_map(|message| message["params"]["progress"].as_f64())
+            .collect();
+        assert!(counts.len() >= 2 && counts.windows(2).all(|pair| pair[0] < pair[1]), "{counts:?}");
+    }
+}
+
+#[test]
+fn a_start_reads_writes_and_runs_nothing() {
+    let server = Server::new().codex().env("MAESTRO_LOG_LEVEL", "debug");
+    let before = files_below(server.project().parent().unwrap());
+    let mut client = server.start();
+    client.request("tools/list", json!({}));
+    let after = files_below(client.project().parent().unwrap());
+    assert_eq!(before, after);
+    assert!(children(client.pid()).is_empty());
+}
+
+fn files_below(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            found.push(path.clone());
+            if path.is_dir() {
+                left.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn other_calls_answer_at_once_while_a_consult_runs() {
+    let mut client = Server::new().codex().start();
+    let consult = client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 1 })) }));
+    client.wait_for_calls("codex", 1);
+    let started = Instant::now();
+    assert_eq!(client.call("maestro_list_providers", json!({}))["ok"], true);
+    assert!(started.elapsed() < Duration::from_millis(200));
+    let result: Value = client.result(consult);
+    assert_eq!(result["ok"], true);
+}

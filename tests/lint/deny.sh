@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Bans, licences and sources of every dependency, without the network; advisories where their
+# database is on this machine.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if ! command -v cargo-deny >/dev/null; then
+  echo "cargo-deny is not installed: run 'make tools' once (it needs the network)" >&2
+  exit 1
+fi
+cargo deny --offline --log-level warn check bans licenses sources
+database="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
+if [ -n "$(ls -A "$database" 2>/dev/null)" ]; then
+  echo "advisories: checked against the database in $database"
+  cargo deny --offline --log-level warn check advisories
+else
+  echo "advisories: NOT checked, no database on this machine; 'cargo deny fetch' gets it"
+fi
