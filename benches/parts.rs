@@ -30,7 +30,7 @@ fn masking(bench: &mut Criterion) {
         let text = text(bytes);
         group.throughput(Throughput::Bytes(u64::try_from(bytes).unwrap()));
         group.bench_function(format!("{} KB", bytes / 1_000), |run| {
-            run.iter(|| black_box(masker.mask(&text)))
+            run.iter(|| black_box(masker.mask(&text)));
         });
     }
     group.bench_function("rules from YAML", |run| run.iter(|| black_box(SecretRules::from_yaml(RULES))));
@@ -52,7 +52,7 @@ fn configuration(bench: &mut Criterion) {
     let environment = Environment::default();
     let library = Library::new(None, None);
     bench.bench_function("load the configuration", |run| {
-        run.iter(|| black_box(Config::load(&environment, &library)))
+        run.iter(|| black_box(Config::load(&environment, &library)));
     });
 }
 
@@ -66,10 +66,10 @@ fn reading(bench: &mut Criterion) {
     let end = serde_json::json!({ "type": "turn.completed", "usage": {} });
     let codex = Output { exit_code: Some(0), stdout: format!("{item}\n{end}\n"), stderr: String::new() };
     bench.bench_function("read 1 MB from claude", |run| {
-        run.iter(|| black_box(maestro::provider::claude::parse(&claude)))
+        run.iter(|| black_box(maestro::provider::claude::parse(&claude)));
     });
     bench.bench_function("read 1 MB from codex", |run| {
-        run.iter(|| black_box(maestro::provider::codex::parse(&codex)))
+        run.iter(|| black_box(maestro::provider::codex::parse(&codex)));
     });
 }
 

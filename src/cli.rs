@@ -9,7 +9,7 @@ mod logging;
 mod slash_commands;
 mod terminal;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const LAST_WORK: Duration = Duration::from_millis(20);
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     // The guardian outlives the server and must stay small: it needs nothing of what follows.
-    if words.get(1).map(|word| word.as_os_str()) == Some(OsStr::new(guardian::GUARDIAN_ARGUMENT)) {
+    if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(guardian::GUARDIAN_ARGUMENT)) {
         guardian::guard_main(std::io::stdin().lock());
         return ExitCode::SUCCESS;
     }

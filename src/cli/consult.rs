@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::arguments::ConsultOptions;
 use super::terminal::{StatusLine, print};
 use crate::error::Error;
-use crate::flow::consult::{Consulted, Question, ask, prepare};
+use crate::flow::consult::{Consulted, ContextNote, Question, ask, prepare};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
@@ -96,7 +96,7 @@ fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
             let left_out: Vec<String> = reply
                 .context
                 .iter()
-                .flat_map(|context| context.omitted())
+                .flat_map(ContextNote::omitted)
                 .map(|omission| format!("left out: {}: {}", omission.path, omission.reason))
                 .collect();
             if !left_out.is_empty() {

@@ -31,7 +31,7 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
     if session.environment().depth() > 0 {
         return Err(Error::NestedConsult);
     }
-    let mut client = Client::start(&binary, program.directory()).await?;
+    let mut client = Client::start(&binary, program.directory())?;
     let outcome = consult_on(&mut client, &program, &failure, &options.provider).await;
     client.stop().await;
     outcome
@@ -143,7 +143,7 @@ fn merge(base: &mut Value, more: Value) {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
+    text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
 
 fn last_lines(text: &str, count: usize) -> String {

@@ -10,6 +10,7 @@ use super::stage::Stage;
 /// The part of the policy that a user can set.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct PolicySettings {
     /// Single-agent success above which an ensemble is skipped, 0 to 1 ("Towards a Science of
     /// Scaling Agent Systems": gains saturate at about 0.45).

@@ -176,7 +176,7 @@ impl Ensemble {
     fn new(providers_used: Vec<String>, candidates: Vec<Candidate>) -> Self {
         let count = candidates.iter().filter(|candidate| candidate.ok).count();
         let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
-        let error = (count == 0).then(|| Error::EveryCandidateFailed(failures));
+        let error = (count == 0).then_some(Error::EveryCandidateFailed(failures));
         let warning = match candidates.len() - count {
             0 => (providers_used.len() == 1 && count > 1)
                 .then(|| "all candidates come from one provider: their agreement says little".to_owned()),

@@ -149,7 +149,9 @@ fn add_file<T: serde::de::DeserializeOwned>(
         Base::User | Base::Project => {
             let (text, problems) = expand::expand(&document.text, origin, environment);
             if !problems.is_empty() {
-                problems.into_iter().for_each(|problem| layers.problem(problem));
+                for problem in problems {
+                    layers.problem(problem);
+                }
                 return;
             }
             text

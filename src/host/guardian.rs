@@ -82,6 +82,13 @@ struct Link {
     pipe: ChildStdin,
 }
 
+impl Link {
+    /// Somebody else killed it: a call that starts now needs another.
+    fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
 impl Guardian {
     /// Without a command there is none.
     pub(super) fn new(command: Option<GuardianCommand>) -> Self {
@@ -90,6 +97,9 @@ impl Guardian {
 
     /// Starts it unless it runs, and tells it `calls`.
     pub(super) fn ensure(&mut self, calls: &HashMap<String, Option<Pid>>) {
+        if self.link.as_mut().is_some_and(Link::has_ended) {
+            self.discard();
+        }
         let Some(command) = self.command.as_ref().filter(|_| self.link.is_none()) else {
             return;
         };

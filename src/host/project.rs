@@ -22,7 +22,7 @@ pub enum Refusal {
     /// Nothing is there.
     #[error("not found")]
     NotFound,
-    /// It is outside the project root and MAESTRO_REPO_ROOTS, or a link leads out.
+    /// It is outside the project root and `MAESTRO_REPO_ROOTS`, or a link leads out.
     #[error("outside the project root and MAESTRO_REPO_ROOTS")]
     Outside,
     /// Its name is that of a secret.

@@ -86,8 +86,9 @@ fn failure(result: &Value, text: String) -> CliFailure {
         _ => text,
     };
     let kind = match result.get("subtype").and_then(Value::as_str) {
-        Some("error_max_structured_output_retries") => Some(FailureKind::AnswerUnreadable),
-        Some("error_max_turns") => Some(FailureKind::AnswerUnreadable),
+        Some("error_max_structured_output_retries" | "error_max_turns") => {
+            Some(FailureKind::AnswerUnreadable)
+        }
         Some("error_max_budget_usd") => Some(FailureKind::QuotaExceeded),
         _ => None,
     };

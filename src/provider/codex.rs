@@ -113,7 +113,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
                 answer.usage = usage(&event);
             }
             Some("turn.failed") => {
-                failed = event.pointer("/error/message").and_then(Value::as_str).map(ToOwned::to_owned)
+                failed = event.pointer("/error/message").and_then(Value::as_str).map(ToOwned::to_owned);
             }
             // `error` events tell of reconnects and the like; the turn's own end decides.
             _ => {}

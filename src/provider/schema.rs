@@ -22,7 +22,7 @@ pub fn strict(schema: &Value) -> Value {
         return schema.clone();
     };
     if let Some(of) = values_of_map(schema) {
-        return closed_list_of_pairs(strict(of));
+        return closed_list_of_pairs(&strict(of));
     }
     let mut out: Map<String, Value> = object
         .iter()
@@ -53,7 +53,7 @@ fn close(out: &mut Map<String, Value>, schema: &Value) {
     out.insert("additionalProperties".into(), json!(false));
 }
 
-fn closed_list_of_pairs(value: Value) -> Value {
+fn closed_list_of_pairs(value: &Value) -> Value {
     json!({
         "type": "array",
         "items": {

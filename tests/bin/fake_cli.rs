@@ -15,6 +15,7 @@
 
 #![allow(
     clippy::print_stdout,
+    clippy::panic,
     clippy::print_stderr,
     clippy::exit,
     clippy::unwrap_used,

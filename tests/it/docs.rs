@@ -16,11 +16,11 @@ const DOCUMENTS: [&str; 9] = [
     ".claude/commands",
 ];
 
-/// What the original server got wrong in the part that Maestro serves so far.
+/// The items of `docs/differences.md`.
 const DIFFERENCES: [&str; 34] = [
-    "F1", "F2", "F3", "F5", "F6", "F7", "F8", "F9", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8",
-    "G9", "G10", "G11", "G12", "G13", "G14", "G15", "E1", "E2", "A6", "A7", "A8", "A9", "A10",
-    "W7", "X3", "X4", "X10",
+    "F1", "F2", "F3", "F5", "F6", "F7", "F8", "F9", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9",
+    "G10", "G11", "G12", "G13", "G14", "G15", "E1", "E2", "A6", "A7", "A8", "A9", "A10", "W7", "X3", "X4",
+    "X10",
 ];
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -33,21 +33,14 @@ fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
-    let entries =
-        std::fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut found: Vec<PathBuf> = entries
-        .flat_map(|entry| files(&entry.unwrap().path()))
-        .collect();
+    let entries = std::fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut found: Vec<PathBuf> = entries.flat_map(|entry| files(&entry.unwrap().path())).collect();
     found.sort();
     found
 }
 
 fn documents() -> Vec<(PathBuf, String)> {
-    DOCUMENTS
-        .iter()
-        .flat_map(|path| files(Path::new(path)))
-        .map(|path| (path.clone(), read(path)))
-        .collect()
+    DOCUMENTS.iter().flat_map(|path| files(Path::new(path))).map(|path| (path.clone(), read(path))).collect()
 }
 
 /// The cells of a table's rows, without the lines that only draw it.
@@ -72,10 +65,7 @@ fn quoted(text: &str) -> Vec<&str> {
 /// The text from one mark to the next one.
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let (_, after) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
-    after
-        .split_once(to)
-        .unwrap_or_else(|| panic!("no {to} after {from}"))
-        .0
+    after.split_once(to).unwrap_or_else(|| panic!("no {to} after {from}")).0
 }
 
 #[test]
@@ -84,11 +74,7 @@ fn every_difference_has_one_line() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows(&text).iter().skip(1) {
         assert_eq!(row.len(), 3, "{row:?}");
-        assert!(
-            DIFFERENCES.contains(&row[0]),
-            "{} is none of the list",
-            row[0]
-        );
+        assert!(DIFFERENCES.contains(&row[0]), "{} is none of the list", row[0]);
         assert!(row[1].len() > 20, "{row:?}");
         *counts.entry(row[0]).or_default() += 1;
     }
@@ -118,37 +104,21 @@ fn holds_test(path: &str) -> bool {
     };
     let candidates = match modules {
         [module] => vec![format!("tests/it/{module}.rs")],
-        [outer @ .., _] => vec![
-            format!("src/{}.rs", modules.join("/")),
-            format!("src/{}.rs", outer.join("/")),
-        ],
+        [outer @ .., _] => {
+            vec![format!("src/{}.rs", modules.join("/")), format!("src/{}.rs", outer.join("/"))]
+        }
         [] => vec![],
     };
-    candidates
-        .iter()
-        .filter_map(|file| std::fs::read_to_string(file).ok())
-        .any(|text| {
-            let before = text
-                .split(&format!("fn {name}("))
-                .next()
-                .unwrap_or_default();
-            before.len() < text.len()
-                && before
-                    .lines()
-                    .rev()
-                    .take(6)
-                    .any(|line| line.contains("test]"))
-        })
+    candidates.iter().filter_map(|file| std::fs::read_to_string(file).ok()).any(|text| {
+        let before = text.split(&format!("fn {name}(")).next().unwrap_or_default();
+        before.len() < text.len() && before.lines().rev().take(6).any(|line| line.contains("test]"))
+    })
 }
 
 #[test]
 fn the_readme_begins_with_two_commands() {
     let text = read("README.md");
-    let first: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .take(6)
-        .collect();
+    let first: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(6).collect();
     let at = |command: &str| {
         first
             .iter()
@@ -167,29 +137,13 @@ fn every_make_target_in_the_documents_exists() {
         .filter_map(|line| Some(line.split_once(':')?.0))
         .collect();
     for (path, text) in documents() {
-        for word in code(&text)
-            .into_iter()
-            .filter_map(|words| words.strip_prefix("make "))
-        {
+        for word in code(&text).into_iter().filter_map(|words| words.strip_prefix("make ")) {
             let target = word.split_whitespace().next().unwrap_or_default();
-            assert!(
-                targets.contains(target),
-                "{}: make {target}",
-                path.display()
-            );
+            assert!(targets.contains(target), "{}: make {target}", path.display());
         }
     }
     let readme = read("README.md");
-    for target in [
-        "demo",
-        "test",
-        "install",
-        "check",
-        "mcp-config",
-        "test-clis",
-        "bench",
-        "lint",
-    ] {
+    for target in ["demo", "test", "install", "check", "mcp-config", "test-clis", "bench", "lint"] {
         assert!(readme.contains(&format!("make {target}")), "{target}");
     }
 }
@@ -208,15 +162,12 @@ fn every_variable_is_in_the_readme() {
         assert!(readme.contains(&format!("`{name}`")), "{name}");
     }
     let per_provider: Vec<&str> = between(&source, "const PER_PROVIDER", "];")
-        .lines()
-        .filter_map(|line| quoted(line).first().copied())
+        .split('(')
+        .filter_map(|entry| quoted(entry).first().copied())
         .collect();
     assert!(per_provider.len() > 4, "{per_provider:?}");
     for suffix in per_provider {
-        assert!(
-            readme.contains(&format!("`MAESTRO_<PROVIDER>_{suffix}`")),
-            "{suffix}"
-        );
+        assert!(readme.contains(&format!("`MAESTRO_<PROVIDER>_{suffix}`")), "{suffix}");
     }
 }
 
@@ -225,21 +176,16 @@ fn every_variable_of_the_readme_exists() {
     let source = read("src/host/config/variables.rs");
     let elsewhere = ["MAESTRO_TEST_CACHE"];
     for (path, text) in documents() {
-        for name in text.split(|letter: char| {
-            !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
-        }) {
-            let Some(suffix) = name
-                .strip_prefix("MAESTRO_")
-                .filter(|suffix| !suffix.is_empty())
-            else {
+        for name in text
+            .split(|letter: char| !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_'))
+        {
+            let Some(suffix) = name.strip_prefix("MAESTRO_").filter(|suffix| !suffix.is_empty()) else {
                 continue;
             };
-            let of_a_provider = suffix
-                .split_once('_')
-                .is_some_and(|(_, key)| source.contains(&format!("(\"{key}\", ")));
-            let exists = source.contains(&format!("\"{name}\""))
-                || of_a_provider
-                || elsewhere.contains(&name);
+            let of_a_provider =
+                suffix.split_once('_').is_some_and(|(_, key)| source.contains(&format!("(\"{key}\", ")));
+            let exists =
+                source.contains(&format!("\"{name}\"")) || of_a_provider || elsewhere.contains(&name);
             assert!(exists, "{}: {name}", path.display());
         }
     }
@@ -298,16 +244,10 @@ fn every_source_file_is_in_the_architecture() {
         .map(|path| path.display().to_string())
         .collect();
     for source in &sources {
-        assert!(
-            described.contains(source.as_str()),
-            "{source} is not described"
-        );
+        assert!(described.contains(source.as_str()), "{source} is not described");
     }
     for path in described {
-        assert!(
-            sources.iter().any(|source| source == path),
-            "{path} does not exist"
-        );
+        assert!(sources.iter().any(|source| source == path), "{path} does not exist");
     }
 }
 
@@ -323,20 +263,14 @@ fn no_document_names_a_place_of_one_machine() {
 #[test]
 fn links_lead_somewhere() {
     for (path, text) in documents() {
-        for target in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        for target in
+            text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
         {
             let (file, _) = target.split_once('#').unwrap_or((target, ""));
             if file.is_empty() || file.contains("://") {
                 continue;
             }
-            assert!(
-                path.parent().unwrap().join(file).exists(),
-                "{}: {target}",
-                path.display()
-            );
+            assert!(path.parent().unwrap().join(file).exists(), "{}: {target}", path.display());
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::format_collect,
+    clippy::items_after_statements,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,

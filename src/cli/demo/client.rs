@@ -19,7 +19,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Starts a server on a project.
-    pub(super) async fn start(binary: &Path, project: &Path) -> Result<Self, Error> {
+    pub(super) fn start(binary: &Path, project: &Path) -> Result<Self, Error> {
         let mut child = Command::new(binary)
             .arg("serve")
             .current_dir(project)

@@ -130,7 +130,7 @@ impl Call<'_> {
                     stdout: text(outcome.stdout),
                     stderr: text(outcome.stderr),
                 };
-                attempted.result = self.judge(&outcome.ended, &output);
+                attempted.result = self.judge(outcome.ended, &output);
                 attempted.exit_code = output.exit_code;
                 attempted.stderr = output.stderr;
             }
@@ -204,7 +204,7 @@ impl Call<'_> {
         self.progress.say(&message);
     }
 
-    fn judge(&self, ended: &Ended, output: &Output) -> Result<Answer, Error> {
+    fn judge(&self, ended: Ended, output: &Output) -> Result<Answer, Error> {
         let provider = self.provider.name.clone();
         match ended {
             Ended::Exited => self
