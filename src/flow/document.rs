@@ -172,9 +172,15 @@ pub fn topics(session: &Session) -> Result<Vec<Topic>, Error> {
         .zip(ends)
         .map(|((start, name), end)| Topic {
             name,
-            content: text.get(start..end).unwrap_or_default().trim().to_owned(),
+            content: without_rule(text.get(start..end).unwrap_or_default()).to_owned(),
         })
         .collect())
+}
+
+/// A section without the rule that divides it from the next.
+fn without_rule(section: &str) -> &str {
+    let section = section.trim();
+    section.strip_suffix("\n---").map_or(section, str::trim_end)
 }
 
 /// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter.

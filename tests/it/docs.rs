@@ -230,17 +230,21 @@ fn every_error_code_is_in_the_readme() {
     }
 }
 
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "rs")
+}
+
 #[test]
 fn every_source_file_is_in_the_architecture() {
     let text = read("ARCHITECTURE.md");
     let described: BTreeSet<&str> = rows(&text)
         .iter()
         .filter_map(|row| code(row[0]).first().copied())
-        .filter(|path| path.starts_with("src/") && path.ends_with(".rs"))
+        .filter(|path| path.starts_with("src/") && is_rust(Path::new(path)))
         .collect();
     let sources: Vec<String> = files(Path::new("src"))
         .iter()
-        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .filter(|path| is_rust(path))
         .map(|path| path.display().to_string())
         .collect();
     for source in &sources {
