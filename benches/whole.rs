@@ -24,22 +24,24 @@ struct Server {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     next_id: u64,
+    _directory: tempfile::TempDir,
 }
 
 impl Server {
     fn start(program: &Path, environment: &[(&str, String)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", std::env::temp_dir())
+            .env("HOME", "/nonexistent")
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
-            .current_dir(std::env::temp_dir())
+            .current_dir(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, input, output: BufReader::new(output), next_id: 1 }
+        Self { child, input, output: BufReader::new(output), next_id: 1, _directory: directory }
     }
 
     fn begin(&mut self, method: &str, params: &Value) -> u64 {

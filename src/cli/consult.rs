@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::ConsultOptions;
-use super::terminal::{StatusLine, print};
+use super::terminal::{StatusLine, complain, fail, print};
 use crate::error::Error;
 use crate::flow::consult::{Consulted, ContextNote, Question, ask, prepare};
 use crate::flow::pack::ContextRequest;
@@ -85,25 +85,20 @@ fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
     if json {
         let text = serde_json::to_string_pretty(reply).map_err(|error| Error::Internal(error.to_string()))?;
         print(&format!("{text}\n"))?;
-        return Ok(if reply.ok { ExitCode::SUCCESS } else { ExitCode::from(4) });
+        return Ok(reply.failure.as_ref().map_or(ExitCode::SUCCESS, Error::exit_code));
     }
-    match (&reply.error, reply.code, &reply.hint) {
-        (Some(error), Some(code), Some(hint)) => {
-            super::terminal::complain(&format!("{error} [{code}]\n  {hint}"));
-            Ok(ExitCode::from(4))
-        }
-        _ => {
-            let left_out: Vec<String> = reply
-                .context
-                .iter()
-                .flat_map(ContextNote::omitted)
-                .map(|omission| format!("left out: {}: {}", omission.path, omission.reason))
-                .collect();
-            if !left_out.is_empty() {
-                super::terminal::complain(&left_out.join("\n"));
-            }
-            print(&format!("{}\n", reply.content.trim_end()))?;
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Some(failure) = &reply.failure {
+        return Ok(fail(failure));
     }
+    let left_out: Vec<String> = reply
+        .context
+        .iter()
+        .flat_map(ContextNote::omitted)
+        .map(|omission| format!("left out: {}: {}", omission.path, omission.reason))
+        .collect();
+    if !left_out.is_empty() {
+        complain(&left_out.join("\n"));
+    }
+    print(&format!("{}\n", reply.content.trim_end()))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -54,6 +54,14 @@ pub struct Prepared {
     masked: usize,
 }
 
+impl Prepared {
+    /// How many secrets were masked in it.
+    #[must_use]
+    pub fn masked(&self) -> usize {
+        self.masked
+    }
+}
+
 /// Packs and masks a question.
 ///
 /// # Errors

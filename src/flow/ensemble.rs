@@ -27,6 +27,8 @@ pub struct Ensemble {
     /// What to keep in mind.
     pub warning: Option<String>,
     /// Secrets that were masked on the way out.
+    pub masked: usize,
+    /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Its code.
@@ -120,7 +122,7 @@ pub async fn generate(
             Candidate::new(id, reply.cut_to(session, room), red_flag)
         })
         .collect();
-    Ok(Ensemble::new(providers, candidates))
+    Ok(Ensemble::new(providers, candidates, prepared.masked()))
 }
 
 /// The providers to ask: those named, each once, else whoever is there.
@@ -173,7 +175,7 @@ impl Candidate {
 }
 
 impl Ensemble {
-    fn new(providers_used: Vec<String>, candidates: Vec<Candidate>) -> Self {
+    fn new(providers_used: Vec<String>, candidates: Vec<Candidate>, masked: usize) -> Self {
         let count = candidates.iter().filter(|candidate| candidate.ok).count();
         let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
         let error = (count == 0).then_some(Error::EveryCandidateFailed(failures));
@@ -188,6 +190,7 @@ impl Ensemble {
             providers_used,
             candidates,
             warning,
+            masked,
             code: error.as_ref().map(Error::code),
             hint: error.as_ref().map(Error::hint),
             error: error.map(|error| error.to_string()),

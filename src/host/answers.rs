@@ -14,7 +14,7 @@ impl Answers {
     /// Answers of a project.
     #[must_use]
     pub fn new(project_root: &Path) -> Self {
-        Self { store: project_root.join(".maestro") }
+        Self { store: project_root.join(".maestro/answers") }
     }
 
     /// Keeps an answer and returns its file.
@@ -29,11 +29,12 @@ impl Answers {
 
     fn keep_in_project(&self, name: &str, text: &str) -> std::io::Result<PathBuf> {
         std::fs::create_dir_all(&self.store)?;
+        // Answers are nobody's source code; what else lies in `.maestro` may be.
         let ignore = self.store.join(".gitignore");
         if !ignore.exists() {
             std::fs::write(ignore, "*\n")?;
         }
-        write_private(&self.store.join("answers"), name, text)
+        write_private(&self.store, name, text)
     }
 }
 

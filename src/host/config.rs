@@ -13,7 +13,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule,
 };
-pub use settings::{ContextLimits, LogLevel, PolicySettings, Settings};
+pub use settings::{ContextLimits, PolicySettings, Settings};
 
 use std::path::Path;
 
@@ -93,10 +93,12 @@ impl Config {
     }
 
     fn check_ranges(&mut self) {
+        // A value that nobody set is the fault of whoever began its section.
         let origin = |path: &str| {
-            self.origins
-                .iter()
-                .find(|(name, _, _)| name == path)
+            let section = path.rsplit_once('.').map_or(path, |(section, _)| section);
+            let exact = self.origins.iter().find(|(name, _, _)| name == path);
+            exact
+                .or_else(|| self.origins.iter().rev().find(|(name, _, _)| name.starts_with(section)))
                 .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
         };
         let mut found = Vec::new();

@@ -29,6 +29,7 @@ mod call_dir;
 mod capture;
 pub(crate) mod group;
 mod launch;
+mod leftover;
 mod meter;
 mod outcome;
 mod registry;

@@ -6,10 +6,12 @@
 mod globs;
 mod reader;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use rustix::process::getuid;
 
 use crate::domain::secret_path::SecretPaths;
 use crate::host::environment::Environment;
@@ -69,16 +71,31 @@ pub struct Found {
 
 /// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that holds `.maestro` or
 /// `.git`, else the working directory.
+///
+/// A parent counts only where nobody else could have made it one: the marker is the user's own and
+/// the directory is not open to everybody, as `/tmp` is. The home directory is no project either,
+/// whatever lies in it.
 #[must_use]
 pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
         return working_directory.join(named);
     }
+    let home = environment.home();
     working_directory
         .ancestors()
-        .find(|directory| directory.join(".maestro").is_dir() || directory.join(".git").exists())
+        .take_while(|directory| home.as_deref() != Some(*directory))
+        .find(|directory| is_marked(directory))
         .unwrap_or(working_directory)
         .to_owned()
+}
+
+fn is_marked(directory: &Path) -> bool {
+    const OPEN_TO_EVERYBODY: u32 = 0o002;
+    let is_own = |marker: &str| {
+        std::fs::symlink_metadata(directory.join(marker)).is_ok_and(|found| found.uid() == getuid().as_raw())
+    };
+    let is_shared = std::fs::metadata(directory).is_ok_and(|found| found.mode() & OPEN_TO_EVERYBODY != 0);
+    !is_shared && (is_own(".maestro") || is_own(".git"))
 }
 
 impl Project {

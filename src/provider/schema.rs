@@ -17,7 +17,8 @@ pub fn inline(schema: &Value) -> Value {
 /// structured output takes. [`from_strict`] undoes it in the answer.
 #[must_use]
 pub fn strict(schema: &Value) -> Value {
-    const KEPT: [&str; 4] = ["type", "description", "enum", "const"];
+    const KEPT: [&str; 9] =
+        ["type", "description", "enum", "const", "pattern", "minimum", "maximum", "minItems", "maxItems"];
     let Value::Object(object) = schema else {
         return schema.clone();
     };

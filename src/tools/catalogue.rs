@@ -28,7 +28,11 @@ impl Tools {
             + Maestro::coordination_tools()
             + Maestro::library_tools();
         for name in &session.config().settings.disabled_tools {
-            router.remove_route(name);
+            if router.has_route(name) {
+                router.remove_route(name);
+            } else {
+                tracing::warn!(name, "disabled_tools names a tool that there is not");
+            }
         }
         let providers: Vec<String> =
             session.catalogue().enabled().map(|provider| provider.name.clone()).collect();

@@ -117,7 +117,8 @@ def spawned(round, cli):
         ours = [k for k in env if k.startswith("MAESTRO_") and k != "MAESTRO_DEPTH"]
         expect(not ours, "maestro's own settings reached the CLI:", ours)
         expect(prompt not in " ".join(start["argv"]), "the prompt is in argv")
-        expect(not start["cwd"].startswith(round.bench.root), "started in the project:", start["cwd"])
+        own = (round.bench.traps.project, round.bench.traps.home)
+        expect(not start["cwd"].startswith(own), "started in the project or the home:", start["cwd"])
         for where, files in start["homes"].items():
             real = {"CODEX_HOME": ".codex", "GEMINI_CLI_HOME": ".gemini"}[where]
             expect(env[where] != os.path.join(round.bench.traps.home, real), where, "is the user's own")

@@ -97,14 +97,16 @@ fn consult_asks_one_question() {
 
 #[test]
 fn consult_fails_with_a_code_and_the_next_step() {
-    let server = Server::new();
+    let server = Server::new().fake("claude", "claude");
     let output = server.run(&["consult", "--provider", "codex", "why?"], "");
-    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.status.code(), Some(3));
     assert!(
         text(&output.stderr).contains("cli_not_found") && text(&output.stderr).contains("MAESTRO_CODEX_CMD")
     );
     assert!(output.stdout.is_empty());
-    assert_eq!(server.run(&["consult", "--provider", "gpt", "why?"], "").status.code(), Some(4));
+    assert_eq!(server.run(&["consult", "--provider", "gpt", "why?"], "").status.code(), Some(2));
+    let broken = server.run(&["consult", "--provider", "claude", &scripted(json!({ "status": 401 }))], "");
+    assert_eq!(broken.status.code(), Some(4));
     assert_eq!(server.run(&["consult", "--stage", "dance", "why?"], "").status.code(), Some(2));
 }
 

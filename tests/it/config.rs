@@ -306,3 +306,31 @@ fn debug_level_says_nothing_secret() {
     assert!(said.contains("maestro_consult"), "{said}");
     assert!(!said.contains("sesame-open-0123"), "{said}");
 }
+
+#[test]
+fn the_project_is_the_nearest_marked_parent_that_is_ours() {
+    let root_of = |server: &Server, below: &str| {
+        let mut command = server.command();
+        command.args(["check", "--json"]).current_dir(server.project().join(below));
+        let report: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        std::path::PathBuf::from(report["project_root"].as_str().unwrap())
+    };
+    let git = Server::new().file(".git/HEAD", "x").file("a/b/c.txt", "x");
+    assert_eq!(root_of(&git, "a/b"), git.project());
+    let nearer =
+        Server::new().file(".git/HEAD", "x").file("a/.maestro/maestro.yaml", "").file("a/b/c.txt", "x");
+    assert_eq!(root_of(&nearer, "a/b"), nearer.project().join("a"));
+    let unmarked = Server::new().file("a/b/c.txt", "x");
+    assert_eq!(root_of(&unmarked, "a/b"), unmarked.project().join("a/b"));
+    let named = Server::new().file("a/b/c.txt", "x").env("CLAUDE_PROJECT_DIR", "/usr");
+    assert_eq!(root_of(&named, "a"), std::path::Path::new("/usr"));
+
+    // Where everybody may write, anybody may have put a marker; a home directory is no project.
+    let shared = Server::new().file(".maestro/maestro.yaml", "").file("a/c.txt", "x");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(shared.project(), open).unwrap();
+    assert_eq!(root_of(&shared, "a"), shared.project().join("a"));
+    let home = Server::new().file(".maestro/maestro.yaml", "").file("a/c.txt", "x");
+    let project = home.project().display().to_string();
+    assert_eq!(root_of(&home.env("HOME", &project), "a"), std::path::Path::new(&project).join("a"));
+}

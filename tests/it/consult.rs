@@ -194,7 +194,7 @@ fn a_long_answer_is_cut_at_a_line_and_kept_whole() {
     let one_line = client
         .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "é", "repeat": 50_000 })) }));
     assert_eq!(one_line["content"].as_str().unwrap().chars().count(), 40_000);
-    assert_eq!(std::fs::read_to_string(client.project().join(".maestro/.gitignore")).unwrap(), "*\n");
+    assert_eq!(std::fs::read_to_string(client.project().join(".maestro/answers/.gitignore")).unwrap(), "*\n");
 }
 
 #[test]

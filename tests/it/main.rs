@@ -17,6 +17,8 @@ mod harness;
 mod cli;
 mod config;
 mod consult;
+mod differences;
+mod docs;
 mod ensemble;
 mod inventory;
 mod library;

@@ -246,3 +246,20 @@ fn guardian_of(server: u32) -> Option<u64> {
                 .is_ok_and(|line| line.contains("guardian"))
     })
 }
+
+#[test]
+fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
+    let server = Server::new();
+    let temporary = server.project().parent().unwrap().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let with_tmp = |server: Server| server.codex().env("TMPDIR", temporary.to_str().unwrap());
+    let left = || std::fs::read_dir(&temporary).unwrap().count();
+    let mut client = with_tmp(Server::new()).start();
+    client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 60 })) }));
+    client.wait_for_calls("codex", 1);
+    client.signal("KILL");
+    assert_eq!(left(), 1);
+    let mut next = with_tmp(Server::new()).start();
+    assert_eq!(next.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+    eventually("nothing is left", Duration::from_secs(3), || left() == 0);
+}

@@ -71,6 +71,9 @@ pub struct Consulted {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The error itself, for callers in this process.
+    #[serde(skip)]
+    pub failure: Option<Error>,
 }
 
 /// What went with a question.
@@ -124,6 +127,7 @@ impl Consulted {
             error: Some(error.to_string()),
             code: Some(error.code()),
             hint: Some(error.hint()),
+            failure: Some(error.clone()),
         }
     }
 
@@ -153,7 +157,7 @@ impl Consulted {
         match attempted.result {
             Ok(answer) => {
                 reply.ok = true;
-                (reply.error, reply.code, reply.hint) = (None, None, None);
+                (reply.error, reply.code, reply.hint, reply.failure) = (None, None, None, None);
                 if let Some((_, schema)) = &prepared.schema {
                     reply.schema_errors = schema_errors(schema, answer.structured.as_ref());
                     reply.structured = answer.structured;
@@ -165,6 +169,7 @@ impl Consulted {
                 reply.error = Some(masked_text(session, &error.to_string()));
                 reply.code = Some(error.code());
                 reply.hint = Some(error.hint());
+                reply.failure = Some(error);
             }
         }
         reply

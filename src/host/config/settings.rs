@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::domain::stage::Stage;
 
@@ -12,8 +12,6 @@ use crate::domain::stage::Stage;
 pub struct Settings {
     /// Consultants that run at the same time.
     pub max_parallel: usize,
-    /// What is logged to stderr.
-    pub log_level: LogLevel,
     /// Tools that are not offered.
     pub disabled_tools: Vec<String>,
     /// Directories beside the project whose files may be packed.
@@ -29,47 +27,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 8] = [
-        "max_parallel",
-        "log_level",
-        "disabled_tools",
-        "repo_roots",
-        "context",
-        "masking",
-        "policy",
-        "tracing",
-    ];
-}
-
-/// What is logged to stderr.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Only what failed.
-    Error,
-    /// What a user should look at.
-    #[default]
-    Warn,
-    /// Every call.
-    Info,
-    /// Every process.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl LogLevel {
-    /// The name that `tracing` filters know it by.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
+    pub(super) const KEYS: [&'static str; 7] =
+        ["max_parallel", "disabled_tools", "repo_roots", "context", "masking", "policy", "tracing"];
 }
 
 /// What a packed context may hold.

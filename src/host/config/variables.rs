@@ -16,6 +16,7 @@ enum Form {
     Count,
     Fraction,
     Flag,
+    Enabled,
     Level,
     Names,
     Directories,
@@ -54,7 +55,7 @@ const PER_PROVIDER: [(&str, &str, Form); 6] = [
     ("CMD", "command", Form::Text),
     ("MODEL", "model", Form::Text),
     ("TIMEOUT", "timeout_sec", Form::Seconds),
-    ("ENABLED", "enabled", Form::Flag),
+    ("ENABLED", "enabled", Form::Enabled),
     ("STALL_TIMEOUT", "stall_timeout_sec", Form::Seconds),
     ("EXTRA_ARGS", "extra_args", Form::Words),
 ];
@@ -136,6 +137,10 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
         Form::Flag => flag(text)
             .map(|flag| json!(flag))
             .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off)".to_owned()),
+        Form::Enabled if text.eq_ignore_ascii_case("auto") => Ok(json!("auto")),
+        Form::Enabled => flag(text)
+            .map(|flag| json!(flag))
+            .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off), or auto".to_owned()),
         Form::Level => Some(text.to_ascii_lowercase())
             .map(|level| if level == "warning" { "warn".to_owned() } else { level })
             .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))

@@ -4,9 +4,12 @@ use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+
+use super::leftover;
 
 /// Only the owner.
 const PRIVATE: u32 = 0o700;
@@ -21,14 +24,21 @@ pub struct CallDir {
 }
 
 impl CallDir {
-    /// Makes `maestro-*` with `work` and `capture` in the system's temporary directory. Blocks for
-    /// three `mkdir`.
+    /// Makes `maestro-call-*` with `work` and `capture` in the system's temporary directory. Blocks
+    /// for three `mkdir`. The first one in a process also has removed what killed servers left.
     ///
     /// # Errors
     /// If a directory cannot be made.
     pub fn create() -> io::Result<Self> {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            if let Ok(runtime) = Handle::try_current() {
+                drop(runtime.spawn_blocking(|| leftover::remove(&std::env::temp_dir())));
+            }
+        });
         let mut builder = tempfile::Builder::new();
-        builder.prefix("maestro-").permissions(Permissions::from_mode(PRIVATE));
+        let prefix = leftover::own_prefix();
+        builder.prefix(&prefix).permissions(Permissions::from_mode(PRIVATE));
         let root = builder.tempdir_in(std::env::temp_dir())?;
         let (work, capture) = (root.path().join("work"), root.path().join("capture"));
         for path in [&work, &capture] {
