@@ -13,6 +13,7 @@ use super::arguments::DemoOptions;
 use super::terminal::{StatusLine, print};
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::provider::understudy::NAME as UNDERSTUDY;
 use client::Client;
 use program::Program;
 
@@ -71,7 +72,7 @@ async fn consult_on(
         &mut question,
         json!({
             "providers": asked,
-            "n_per_provider": if asked.len() == 1 { 2 } else { 1 },
+            "n_per_provider": if asked.len() == 1 && first != UNDERSTUDY { 2 } else { 1 },
             "task": "These tests fail. Name the most likely root cause, the evidence for it in the code shown, and one test that would prove you wrong.",
         }),
     );
@@ -97,7 +98,7 @@ async fn providers(client: &mut Client, named: &[String]) -> Result<Vec<String>,
         .flatten()
         .filter_map(|name| name.as_str().map(ToOwned::to_owned))
         .collect();
-    let why = if asked == ["understudy"] {
+    let why = if asked == [UNDERSTUDY] {
         "no CLI is installed, so the built-in understudy answers: rules, no model"
     } else {
         "the CLIs that are installed"

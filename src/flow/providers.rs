@@ -15,6 +15,7 @@ use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Launch, Limits};
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
+use crate::provider::login;
 use crate::provider::version::Version;
 
 /// How long a version may take to print.
@@ -143,7 +144,7 @@ async fn ask_version(
     provider: &Provider,
     program: &Path,
 ) -> Result<Option<Version>, Error> {
-    let printed = print(session, provider, program, &["--version"]).await?;
+    let printed = print(session, provider, program, &["--version"], Home::Private).await?;
     Ok(Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)))
 }
 
@@ -158,6 +159,15 @@ pub struct Printed {
     pub stderr: String,
 }
 
+/// Which home a CLI is asked about itself in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The user's, where the login is.
+    Own,
+    /// One of this call's, where it has one: the user's is not touched for a version.
+    Private,
+}
+
 /// Runs a provider's CLI with arguments of ours, in an empty directory and its own environment.
 ///
 /// # Errors
@@ -168,9 +178,15 @@ pub async fn print(
     provider: &Provider,
     program: &Path,
     args: &[&str],
+    home: Home,
 ) -> Result<Printed, Error> {
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let directory = CallDir::create().map_err(internal)?;
+    let mut env = allowed(session.environment(), &provider.settings.allow_env);
+    if home == Home::Private {
+        let login = login::carry(&provider.adapter, session.environment(), directory.work());
+        env.extend(login.env.iter().map(|(name, value)| (name.into(), value.into())));
+    }
     let launch = Launch {
         program: program.to_owned(),
         args: provider
@@ -180,7 +196,7 @@ pub async fn print(
             .chain(args.iter().copied())
             .map(Into::into)
             .collect(),
-        env: allowed(session.environment(), &provider.settings.allow_env),
+        env,
         cwd: directory.work().to_owned(),
         stdin: Vec::new(),
         limits: Limits { timeout: Some(VERSION_TIMEOUT), ..Limits::default() },

@@ -1,9 +1,10 @@
 //! The state of this machine's consultants, as a person wants to see it: where each CLI is, in
 //! which version, and whether it is logged in.
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::providers::{is_installed, print, version};
+use super::providers::{Home, is_installed, print, version};
 use super::session::Session;
 use crate::host::config::Enabled;
 use crate::provider::Adapter;
@@ -45,13 +46,11 @@ pub enum LoginState {
 
 /// The state of every provider that may be asked or whose CLI is there.
 pub async fn providers(session: &Session) -> Vec<ProviderState> {
-    let mut states = Vec::new();
-    for provider in session.catalogue().iter() {
-        if provider.settings.enabled != Enabled::No || is_installed(session, provider) {
-            states.push(state(session, provider).await);
-        }
-    }
-    states
+    let shown = session
+        .catalogue()
+        .iter()
+        .filter(|provider| provider.settings.enabled != Enabled::No || is_installed(session, provider));
+    join_all(shown.map(|provider| state(session, provider))).await
 }
 
 async fn state(session: &Session, provider: &Provider) -> ProviderState {
@@ -94,7 +93,7 @@ async fn login_state(session: &Session, provider: &Provider, program: &std::path
     if key.is_some() {
         return LoginState::LoggedIn;
     }
-    match print(session, provider, program, question).await {
+    match print(session, provider, program, question, Home::Own).await {
         Ok(printed) => from_flag(printed.exit_code == Some(0)),
         Err(_) => LoginState::Unknown,
     }
