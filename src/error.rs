@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::provider::failure::CliFailure;
@@ -115,7 +116,31 @@ pub enum Error {
     Internal(String),
 }
 
+/// An error as a result tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorNote {
+    /// What went wrong.
+    pub error: String,
+    /// Its stable code.
+    pub code: &'static str,
+    /// What to do next.
+    pub hint: String,
+    /// Whether the same call may succeed a little later.
+    pub retryable: bool,
+}
+
 impl Error {
+    /// The error as a result tells it.
+    #[must_use]
+    pub fn note(&self) -> ErrorNote {
+        ErrorNote {
+            error: self.to_string(),
+            code: self.code(),
+            hint: self.hint(),
+            retryable: self.retryable(),
+        }
+    }
+
     /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -5,6 +5,7 @@ pub mod consult;
 pub mod document;
 pub mod ensemble;
 pub mod ledger;
+mod off_thread;
 pub mod pack;
 pub mod progress;
 pub mod providers;

@@ -27,18 +27,18 @@ use crate::host::process::CallDir;
 pub use adapter::Adapter;
 
 /// One question to one consultant.
-#[derive(Clone, Debug)]
-pub struct Ask {
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
     /// What is asked, with its context.
-    pub prompt: String,
+    pub prompt: &'a str,
     /// Who the consultant is.
-    pub system: String,
+    pub system: &'a str,
     /// The model by the provider's own name.
-    pub model: String,
+    pub model: &'a str,
     /// The schema that the answer must follow.
-    pub schema: Option<Value>,
+    pub schema: Option<&'a Value>,
     /// Arguments appended to ours.
-    pub extra_args: Vec<String>,
+    pub extra_args: &'a [String],
 }
 
 /// Where a call's private files lie. Nothing else of this machine is the consultant's business.
@@ -115,7 +115,10 @@ impl Output {
 
     /// The last lines of stderr that say something.
     fn last_words(&self) -> String {
-        let lines: Vec<&str> = self.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+        const LOOKED_AT: usize = 16 * 1024;
+        let start = self.stderr.ceil_char_boundary(self.stderr.len().saturating_sub(LOOKED_AT));
+        let end = self.stderr.get(start..).unwrap_or_default();
+        let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n");
         match (words.is_empty(), self.exit_code) {
             (false, _) => words,

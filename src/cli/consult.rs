@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::arguments::ConsultOptions;
 use super::terminal::{StatusLine, complain, fail, print};
 use crate::error::Error;
-use crate::flow::consult::{Consulted, ContextNote, Question, ask, prepare};
+use crate::flow::consult::{Consulted, ContextNote, Question, consult};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
@@ -25,9 +25,8 @@ pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<Exi
     let json = options.json;
     let question = question(options)?;
     let work = async {
-        let prepared = prepare(&session, question).await?;
         let (progress, mut said) = Progress::channel();
-        let asked = ask(&session, &provider, &prepared, &progress);
+        let asked = consult(&session, &provider, question, &progress);
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reply = loop {
@@ -38,7 +37,7 @@ pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<Exi
             }
         };
         status.clear();
-        Ok(reply)
+        reply
     };
     let answered = tokio::select! {
         answered = work => answered,
@@ -85,9 +84,9 @@ fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
     if json {
         let text = serde_json::to_string_pretty(reply).map_err(|error| Error::Internal(error.to_string()))?;
         print(&format!("{text}\n"))?;
-        return Ok(reply.failure.as_ref().map_or(ExitCode::SUCCESS, Error::exit_code));
+        return Ok(reply.cause.as_ref().map_or(ExitCode::SUCCESS, Error::exit_code));
     }
-    if let Some(failure) = &reply.failure {
+    if let Some(failure) = &reply.cause {
         return Ok(fail(failure));
     }
     let left_out: Vec<String> = reply

@@ -1,24 +1,30 @@
 //! One question to one consultant, from its prompt to its recorded answer.
 
 mod attempt;
+mod recording;
 mod reply;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::ledger::CallRecord;
-use super::pack::{ContextRequest, PackedContext, pack_context};
+use super::off_thread::off_thread;
+use super::pack::{ContextRequest, PackedContext, pack_now};
 use super::progress::Progress;
 use super::session::Session;
+use super::slots::Place;
 use super::{document, providers};
-use crate::domain::stage::{Role, SchemaName};
+use crate::domain::mask::Masker;
+use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::host::process::ProcessError;
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::understudy;
 use crate::provider::{Answer, Ask};
+
+use recording::Recording;
 
 pub use attempt::Attempted;
 pub use reply::{Consulted, ContextNote, MOST_CHARS, share};
@@ -39,18 +45,21 @@ pub struct Question {
     pub schema: Option<SchemaName>,
     /// The model, where not the provider's own.
     pub model: Option<String>,
-    /// The time for the whole call, where not the provider's own.
+    /// The time for the CLI and its retries, where not the provider's own; waiting for a slot apart.
     pub timeout: Option<Duration>,
 }
 
 /// A question ready to be sent: packed, masked, and the same for every provider.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Prepared {
     system: String,
     prompt: String,
     schema: Option<(SchemaName, Value)>,
-    question: Question,
+    stage: Option<Stage>,
+    model: Option<String>,
+    timeout: Option<Duration>,
     context: Option<PackedContext>,
+    masker: Arc<Masker>,
     masked: usize,
 }
 
@@ -67,7 +76,7 @@ impl Prepared {
 /// # Errors
 ///
 /// The configuration or a document cannot be used, or the server runs inside a consultant.
-pub async fn prepare(session: &Session, question: Question) -> Result<Prepared, Error> {
+pub async fn prepare(session: &Session, question: Question) -> Result<Arc<Prepared>, Error> {
     if session.environment().depth() > 0 {
         return Err(Error::NestedConsult);
     }
@@ -75,6 +84,14 @@ pub async fn prepare(session: &Session, question: Question) -> Result<Prepared, 
     if question.prompt.trim().is_empty() {
         return Err(Error::InvalidArguments("prompt is empty".to_owned()));
     }
+    if let Some(model) = &question.model {
+        check_model(model)?;
+    }
+    let session = session.clone();
+    off_thread(move || prepare_now(&session, question)).await?.map(Arc::new)
+}
+
+fn prepare_now(session: &Session, question: Question) -> Result<Prepared, Error> {
     let schema = question
         .schema
         .map(|name| document::schema(session, name).map(|schema| (name, schema)))
@@ -83,11 +100,7 @@ pub async fn prepare(session: &Session, question: Question) -> Result<Prepared, 
         Some(role) => format!("{CONSULTANT}\n\n{}", document::role(session, role)?.prompt),
         None => CONSULTANT.to_owned(),
     };
-    let context = if question.context.is_empty() {
-        None
-    } else {
-        Some(pack_context(session, question.context.clone()).await?)
-    };
+    let context = (!question.context.is_empty()).then(|| pack_now(session, &question.context)).transpose()?;
     let masker = session.masker()?;
     let clean = masker.mask(&question.prompt);
     let masked = clean.count + context.as_ref().map_or(0, |context| context.masked);
@@ -95,36 +108,84 @@ pub async fn prepare(session: &Session, question: Question) -> Result<Prepared, 
         Some(context) => format!("{}\n\n# Context\n\n{}", clean.text, context.packed_context),
         None => clean.text.into_owned(),
     };
-    Ok(Prepared { system, prompt, schema, question, context, masked })
+    Ok(Prepared {
+        system,
+        prompt,
+        schema,
+        stage: question.context.stage,
+        model: question.model,
+        timeout: question.timeout,
+        context,
+        masker,
+        masked,
+    })
 }
 
-/// Asks one provider and records the call, whatever comes of it.
-pub async fn ask(session: &Session, name: &str, prepared: &Prepared, progress: &Progress) -> Consulted {
+/// A model's name goes onto a command line, where it must not be taken for anything else.
+fn check_model(model: &str) -> Result<(), Error> {
+    let is_name = !model.is_empty()
+        && !model.starts_with('-')
+        && !model.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    if is_name {
+        return Ok(());
+    }
+    Err(Error::InvalidArguments(format!(
+        "model is {model:?}, and takes a name without blanks that does not begin with a dash"
+    )))
+}
+
+/// Asks one provider one question.
+///
+/// # Errors
+///
+/// There is no such provider, or the question cannot be prepared. That a provider fails is no
+/// error: its reply says so.
+pub async fn consult(
+    session: &Session,
+    provider: &str,
+    question: Question,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    session.check_config()?;
+    // A provider that does not exist is a mistake in the arguments: it is said before any work.
+    session.catalogue().get(provider)?;
+    let place = session.slots().place()?;
+    let prepared = prepare(session, question).await?;
+    let reply = ask(session, provider, &prepared, place, progress).await;
+    let session = session.clone();
+    off_thread(move || reply.cut_to(&session, MOST_CHARS)).await
+}
+
+/// Asks one provider a question that is ready. The answer is as long as the provider made it.
+pub async fn ask(
+    session: &Session,
+    name: &str,
+    prepared: &Arc<Prepared>,
+    place: Place,
+    progress: &Progress,
+) -> Consulted {
     let started = Instant::now();
+    let named = prepared.model.clone();
     let provider = match session.catalogue().get(name) {
         Ok(provider) => provider,
-        Err(error) => return Consulted::refused(name, prepared, &error),
+        Err(error) => return Consulted::refused(name, named.unwrap_or_default(), error),
     };
-    let model = prepared.question.model.clone().unwrap_or_else(|| provider.settings.model.clone());
-    let attempted = match prefix_checks(session, provider, prepared) {
-        Ok(()) => run(session, provider, &model, prepared, progress).await,
-        Err(error) => Attempted::failed(error),
-    };
-    if attempted.attempts > 0 {
-        session.log().record(&CallRecord {
-            id: attempted.id.clone(),
-            provider: provider.name.clone(),
-            model: model.clone(),
-            code: attempted.result.as_ref().err().map(Error::code),
-            elapsed_ms: milliseconds(started.elapsed()),
-            attempts: attempted.attempts,
-            usage: attempted.usage(),
-        });
+    let model = named.unwrap_or_else(|| provider.settings.model.clone());
+    if let Err(error) = preflight(session, provider, prepared) {
+        return Consulted::refused(name, model, error);
     }
-    Consulted::new(session, provider, model, prepared, attempted, started.elapsed())
+    let attempted = attempt(session, provider, &model, prepared, place, progress).await;
+    let (shared, owner, asked) = (Arc::clone(prepared), name.to_owned(), model.clone());
+    let reply = off_thread(move || Consulted::new(&owner, asked, &shared, attempted)).await;
+    let reply = reply.unwrap_or_else(|error| Consulted::refused(name, model, error));
+    Consulted {
+        elapsed_ms: milliseconds(started.elapsed()),
+        note: provider.is_understudy().then_some("understudy: rules over the packed context, no model"),
+        ..reply
+    }
 }
 
-fn prefix_checks(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
+fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
     let problems = session.config().problems_for(&provider.name);
     if !problems.is_empty() {
         return Err(Error::ConfigInvalid(problems));
@@ -140,33 +201,38 @@ fn prefix_checks(session: &Session, provider: &Provider, prepared: &Prepared) ->
     Ok(())
 }
 
-async fn run(
+async fn attempt(
     session: &Session,
     provider: &Provider,
     model: &str,
-    prepared: &Prepared,
+    prepared: &Arc<Prepared>,
+    place: Place,
     progress: &Progress,
 ) -> Attempted {
     if provider.is_understudy() {
-        return understudy_answers(prepared);
+        // It is no process, so it takes no slot.
+        drop(place);
+        let recording = Recording::begin(session, &provider.name, model);
+        let prepared = Arc::clone(prepared);
+        let attempted =
+            off_thread(move || understudy_answers(&prepared)).await.unwrap_or_else(Attempted::failed);
+        recording.end(&attempted);
+        return attempted;
     }
     let ask = Ask {
-        prompt: prepared.prompt.clone(),
-        system: prepared.system.clone(),
-        model: model.to_owned(),
-        schema: prepared.schema.as_ref().map(|(_, schema)| schema.clone()),
-        extra_args: provider.settings.extra_args.clone(),
+        prompt: &prepared.prompt,
+        system: &prepared.system,
+        model,
+        schema: prepared.schema.as_ref().map(|(_, schema)| schema),
+        extra_args: &provider.settings.extra_args,
     };
-    let timeout = prepared.question.timeout.unwrap_or(Duration::from_secs(provider.settings.timeout_sec));
-    attempt::until_answered(session, provider, ask, timeout, progress).await
+    let timeout = prepared.timeout.unwrap_or(Duration::from_secs(provider.settings.timeout_sec));
+    attempt::until_answered(session, provider, ask, timeout, place, progress).await
 }
 
 /// The understudy is no process: it reads what was packed and answers at once.
 fn understudy_answers(prepared: &Prepared) -> Attempted {
-    let form = understudy::Form::of(
-        prepared.schema.as_ref().map(|(name, _)| *name),
-        prepared.question.context.stage,
-    );
+    let form = understudy::Form::of(prepared.schema.as_ref().map(|(name, _)| *name), prepared.stage);
     let text = understudy::answer(&prepared.prompt, form);
     let structured = serde_json::from_str(&text).ok();
     Attempted::answered(Answer { text, structured, ..Answer::default() })

@@ -4,10 +4,11 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::consult::{Consulted, Prepared, ask, share};
+use super::consult::{Consulted, Question, ask, prepare, share};
+use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
-use crate::error::Error;
+use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
 /// Candidates of one ensemble.
@@ -29,14 +30,8 @@ pub struct Ensemble {
     /// Secrets that were masked on the way out.
     pub masked: usize,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Its code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
 }
 
 /// One candidate.
@@ -69,14 +64,8 @@ pub struct Candidate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Its code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
 }
 
 /// Asks each provider `times` times, all side by side as far as there are slots.
@@ -88,9 +77,10 @@ pub async fn generate(
     session: &Session,
     named: Option<Vec<String>>,
     times: usize,
-    prepared: &Prepared,
+    question: Question,
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
+    session.check_config()?;
     let providers = chosen(session, named)?;
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
@@ -99,29 +89,35 @@ pub async fn generate(
             providers.len()
         )));
     }
+    let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
+    let prepared = &prepare(session, question).await?;
     let red_flags = session.red_flags()?;
     let asked: Vec<(String, String)> = (1..=times)
         .flat_map(|number| {
             providers.iter().map(move |provider| (provider.clone(), format!("{provider}-{number}")))
         })
         .collect();
-    let replies = join_all(asked.iter().map(|(provider, id)| async move {
+    let replies = join_all(asked.iter().zip(places).map(|((provider, id), place)| async move {
         let progress = progress.labelled(id);
-        let reply = ask(session, provider, prepared, &progress).await;
+        let reply = ask(session, provider, prepared, place, &progress).await;
         progress.say(if reply.ok { "answered" } else { "failed" });
         reply
     }))
     .await;
-    let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
-    let candidates: Vec<Candidate> = asked
-        .into_iter()
-        .zip(replies)
-        .zip(share(&lengths))
-        .map(|(((_, id), reply), room)| {
-            let red_flag = reply.ok.then(|| serde_json::json!(red_flags.verdict(&reply.content)));
-            Candidate::new(id, reply.cut_to(session, room), red_flag)
-        })
-        .collect();
+    let session = session.clone();
+    let candidates = off_thread(move || {
+        let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
+        asked
+            .into_iter()
+            .zip(replies)
+            .zip(share(&lengths))
+            .map(|(((_, id), reply), room)| {
+                let red_flag = reply.ok.then(|| serde_json::json!(red_flags.verdict(&reply.content)));
+                Candidate::new(id, reply.cut_to(&session, room), red_flag)
+            })
+            .collect()
+    })
+    .await?;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
 }
 
@@ -163,14 +159,12 @@ impl Candidate {
             usage: reply.usage,
             red_flag,
             note: reply.note,
-            error: reply.error,
-            code: reply.code,
-            hint: reply.hint,
+            failure: reply.failure,
         }
     }
 
     fn failure(&self) -> Option<String> {
-        Some(format!("{}: {}", self.id, self.error.as_ref()?))
+        Some(format!("{}: {}", self.id, self.failure.as_ref()?.error))
     }
 }
 
@@ -191,9 +185,7 @@ impl Ensemble {
             candidates,
             warning,
             masked,
-            code: error.as_ref().map(Error::code),
-            hint: error.as_ref().map(Error::hint),
-            error: error.map(|error| error.to_string()),
+            failure: error.as_ref().map(Error::note),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
@@ -77,12 +78,11 @@ pub struct Stats {
 /// The configuration cannot be used. A file that cannot be read is no error: it is listed.
 pub async fn pack_context(session: &Session, request: ContextRequest) -> Result<PackedContext, Error> {
     let session = session.clone();
-    tokio::task::spawn_blocking(move || pack_now(&session, &request))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?
+    off_thread(move || pack_now(&session, &request)).await?
 }
 
-fn pack_now(session: &Session, request: &ContextRequest) -> Result<PackedContext, Error> {
+/// The same, on this thread.
+pub(super) fn pack_now(session: &Session, request: &ContextRequest) -> Result<PackedContext, Error> {
     let limits = session.config().context_limits(request.stage);
     let masker = session.masker()?;
     let mut packing =

@@ -184,8 +184,8 @@ pub async fn print(
     let directory = CallDir::create().map_err(internal)?;
     let mut env = allowed(session.environment(), &provider.settings.allow_env);
     if home == Home::Private {
-        let login = login::carry(&provider.adapter, session.environment(), directory.work());
-        env.extend(login.env.iter().map(|(name, value)| (name.into(), value.into())));
+        let login = login::carry(&provider.adapter, session.environment(), directory.capture());
+        env.extend(login.home.iter().map(|(name, value)| (name.into(), value.into())));
     }
     let launch = Launch {
         program: program.to_owned(),

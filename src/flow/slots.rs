@@ -1,10 +1,13 @@
 //! How many consultants run at the same time, and who waits.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::progress::Progress;
 use crate::error::Error;
@@ -15,82 +18,146 @@ const MOST_WAITING: usize = 1_000;
 /// How often a waiting call says where it stands.
 const RHYTHM: Duration = Duration::from_secs(1);
 
+type Permit = Result<OwnedSemaphorePermit, AcquireError>;
+
 /// The slots of a server, handed out in the order of arrival.
 #[derive(Clone, Debug)]
 pub struct Slots {
     semaphore: Arc<Semaphore>,
-    waiting: Arc<Mutex<Waiting>>,
+    line: Arc<Mutex<Line>>,
     size: usize,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Line {
     next: u64,
     tickets: BTreeSet<u64>,
 }
 
-/// A place in the line, given up when dropped.
-struct Ticket<'a> {
+/// A place in the line, taken on arrival and kept while a call is still being prepared. Dropping it
+/// gives it up.
+pub struct Place {
+    permit: Turn,
+    size: usize,
+}
+
+enum Turn {
+    Now(Permit),
+    Later(Pin<Box<dyn Future<Output = Permit> + Send>>, Ticket),
+}
+
+struct Ticket {
     number: u64,
-    line: &'a Mutex<Waiting>,
+    line: Arc<Mutex<Line>>,
 }
 
 impl Slots {
     /// As many slots as `size`.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self { semaphore: Arc::new(Semaphore::new(size)), waiting: Arc::default(), size }
+        Self { semaphore: Arc::new(Semaphore::new(size)), line: Arc::default(), size }
     }
 
-    /// Waits for a slot, which is free again when the permit is dropped.
+    /// Takes a place in the line.
     ///
     /// # Errors
     ///
     /// Too many wait already.
-    pub async fn take(&self, progress: &Progress) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(&self.semaphore).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let ticket = Ticket::draw(&self.waiting)?;
-        let acquired = Arc::clone(&self.semaphore).acquire_owned();
-        tokio::pin!(acquired);
+    pub fn place(&self) -> Result<Place, Error> {
+        let mut permit = Box::pin(Arc::clone(&self.semaphore).acquire_owned());
+        // The first poll is what puts the call into the semaphore's line.
+        let permit = match permit.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(permit) => Turn::Now(permit),
+            Poll::Pending => Turn::Later(permit, Ticket::draw(&self.line)?),
+        };
+        Ok(Place { permit, size: self.size })
+    }
+}
+
+impl Place {
+    /// Waits for the slot, which is free again when the permit is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The server is going down.
+    pub async fn wait(self, progress: &Progress) -> Result<OwnedSemaphorePermit, Error> {
+        let (mut permit, ticket) = match self.permit {
+            Turn::Now(permit) => return permit.map_err(|_| Error::ShuttingDown),
+            Turn::Later(permit, ticket) => (permit, ticket),
+        };
         loop {
-            progress.say(&format!(
-                "waiting for a slot: {} of {} in use, {} ahead",
-                self.size,
-                self.size,
-                ticket.ahead()
-            ));
             tokio::select! {
-                permit = &mut acquired => return permit.map_err(|_| Error::ShuttingDown),
-                () = tokio::time::sleep(RHYTHM) => {}
+                biased;
+                permit = &mut permit => return permit.map_err(|_| Error::ShuttingDown),
+                () = said(progress, self.size, &ticket) => {}
             }
         }
     }
 }
 
-impl<'a> Ticket<'a> {
-    fn draw(line: &'a Mutex<Waiting>) -> Result<Self, Error> {
-        let mut waiting = line.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.tickets.len() >= MOST_WAITING {
-            return Err(Error::Busy(waiting.tickets.len()));
-        }
-        let number = waiting.next;
-        waiting.next += 1;
-        waiting.tickets.insert(number);
-        drop(waiting);
-        Ok(Self { number, line })
-    }
+/// Says where the call stands, and pauses.
+async fn said(progress: &Progress, size: usize, ticket: &Ticket) {
+    progress.say(&format!("waiting for a slot: {size} of {size} in use, {} ahead", ticket.ahead()));
+    tokio::time::sleep(RHYTHM).await;
+}
 
-    fn ahead(&self) -> usize {
-        let waiting = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.tickets.range(..self.number).count()
+impl fmt::Debug for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Place").finish_non_exhaustive()
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Ticket {
+    fn draw(line: &Arc<Mutex<Line>>) -> Result<Self, Error> {
+        let mut open = line.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.tickets.len() >= MOST_WAITING {
+            return Err(Error::Busy(open.tickets.len()));
+        }
+        let number = open.next;
+        open.next += 1;
+        open.tickets.insert(number);
+        Ok(Self { number, line: Arc::clone(line) })
+    }
+
+    fn ahead(&self) -> usize {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.tickets.range(..self.number).count()
+    }
+}
+
+impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut waiting = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.tickets.remove(&self.number);
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.tickets.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn places_are_served_in_the_order_in_which_they_were_taken() {
+        let slots = Slots::new(1);
+        let first = slots.place().unwrap().wait(&Progress::silent()).await.unwrap();
+        let (second, given_up, third) =
+            (slots.place().unwrap(), slots.place().unwrap(), slots.place().unwrap());
+        drop(given_up);
+        let (progress, silent) = (Progress::silent(), Progress::silent());
+        let late = third.wait(&progress);
+        tokio::pin!(late);
+        drop(first);
+        // The third asks first, and still comes after the second.
+        assert!(futures_util::poll!(&mut late).is_pending());
+        drop(second.wait(&silent).await.unwrap());
+        assert!(late.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_line_is_bounded() {
+        let slots = Slots::new(1);
+        let _running = slots.place().unwrap();
+        let _waiting: Vec<Place> = (0..MOST_WAITING).map(|_| slots.place().unwrap()).collect();
+        assert_eq!(slots.place().unwrap_err().code(), "busy");
     }
 }

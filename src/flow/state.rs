@@ -86,11 +86,7 @@ async fn login_state(session: &Session, provider: &Provider, program: &std::path
         Adapter::Template(_) | Adapter::Understudy => return LoginState::Unknown,
     };
     // A key in the environment logs in without the CLI's own login knowing of it.
-    let key = match provider.adapter {
-        Adapter::Codex => session.environment().get("CODEX_API_KEY"),
-        _ => session.environment().get("ANTHROPIC_API_KEY"),
-    };
-    if key.is_some() {
+    if login::has_key(&provider.adapter, session.environment()) {
         return LoginState::LoggedIn;
     }
     match print(session, provider, program, question, Home::Own).await {

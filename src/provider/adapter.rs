@@ -78,7 +78,7 @@ impl Adapter {
         &self,
         leading: &[String],
         extra_env: &IndexMap<String, String>,
-        ask: &Ask,
+        ask: &Ask<'_>,
         places: &Places,
         version: Option<Version>,
     ) -> Invocation {

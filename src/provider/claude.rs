@@ -8,10 +8,10 @@ use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
 
 /// How to ask: no tools, no MCP servers, no settings, no memory files, one turn.
 #[must_use]
-pub fn invocation(ask: &Ask, places: &Places) -> Invocation {
+pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     let system = places.files.join("system.md");
-    let mut call = Invocation { stdin: never_a_command(&ask.prompt).into_bytes(), ..Invocation::default() };
-    call.args(["-p", "--model", &ask.model, "--output-format", "json", "--tools", "", "--strict-mcp-config"])
+    let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
+    call.args(["-p", "--model", ask.model, "--output-format", "json", "--tools", "", "--strict-mcp-config"])
         .args(["--setting-sources", "", "--disable-slash-commands", "--no-session-persistence"])
         // A structured answer is a tool call of its own, with a turn to correct it.
         .args(["--max-turns", if ask.schema.is_some() { "3" } else { "1" }, "--system-prompt-file"])
@@ -25,11 +25,11 @@ pub fn invocation(ask: &Ask, places: &Places) -> Invocation {
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
         // What fits the model is for the service to say: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
-    if let Some(schema) = &ask.schema {
+    if let Some(schema) = ask.schema {
         call.arg("--json-schema").arg(inline(schema).to_string());
     }
-    call.args(&ask.extra_args);
-    call.files.push((system, ask.system.clone()));
+    call.args(ask.extra_args);
+    call.files.push((system, ask.system.to_owned()));
     call
 }
 

@@ -60,14 +60,14 @@ const SETTINGS: [&str; 16] = [
 
 /// How to ask: a read-only sandbox without any tool that reads, in an empty directory.
 #[must_use]
-pub fn invocation(ask: &Ask, places: &Places, version: Option<Version>) -> Invocation {
+pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
-    let mut call = Invocation { stdin: ask.prompt.clone().into_bytes(), ..Invocation::default() };
+    let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
     call.args(["exec", "--json", "--skip-git-repo-check", "--ephemeral"]);
     if version.is_none_or(|version| version >= IGNORES_USER_CONFIG) {
         call.args(["--ignore-user-config", "--ignore-rules"]);
     }
-    call.args(["-s", "read-only", "-C"]).arg(&places.work).args(["-m", &ask.model]);
+    call.args(["-s", "read-only", "-C"]).arg(&places.work).args(["-m", ask.model]);
     call.arg("-c").arg(format!("model_instructions_file={}", toml_string(&system.to_string_lossy())));
     for feature in FEATURES_OFF {
         call.arg("-c").arg(format!("features.{feature}=false"));
@@ -75,13 +75,13 @@ pub fn invocation(ask: &Ask, places: &Places, version: Option<Version>) -> Invoc
     for setting in SETTINGS {
         call.args(["-c", setting]);
     }
-    if let Some(schema) = &ask.schema {
+    if let Some(schema) = ask.schema {
         let file = places.files.join("schema.json");
         call.arg("--output-schema").arg(&file);
         call.files.push((file, strict(schema).to_string()));
     }
-    call.args(&ask.extra_args).arg("-");
-    call.files.push((system, ask.system.clone()));
+    call.args(ask.extra_args).arg("-");
+    call.files.push((system, ask.system.to_owned()));
     call
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 pub struct CliFailure {
     /// The class of the failure.
     pub kind: FailureKind,
-    /// The CLI's own words, masked and shortened by whoever shows them.
+    /// The end of the CLI's own words, masked by whoever shows them.
     pub detail: String,
 }
 
@@ -121,13 +121,13 @@ impl CliFailure {
     /// A failure of a known class.
     #[must_use]
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: shortened(detail.into()) }
     }
 
     /// The failure that an HTTP status and the service's words stand for.
     #[must_use]
     pub fn from_status(status: u16, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let detail = shortened(detail.into());
         let by_words = classify(&detail);
         let kind = match (status, by_words) {
             (_, Some(kind @ (FailureKind::ClientRefused | FailureKind::QuotaExceeded))) => kind,
@@ -145,11 +145,20 @@ impl CliFailure {
     /// The failure that words alone stand for.
     #[must_use]
     pub fn from_words(detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+        let detail = shortened(detail.into());
         match status_in(&detail) {
             Some(status) => Self::from_status(status, detail),
             None => Self { kind: classify(&detail).unwrap_or(FailureKind::CliFailed), detail },
         }
+    }
+}
+
+/// The end of a CLI's words: where they are long, what went wrong stands last.
+fn shortened(detail: String) -> String {
+    const MOST_CHARS: usize = 2_000;
+    match detail.char_indices().rev().nth(MOST_CHARS) {
+        None => detail,
+        Some((at, _)) => format!("... {}", detail.get(at..).unwrap_or_default()),
     }
 }
 

@@ -29,26 +29,26 @@ priority = 999
 /// How to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
 #[must_use]
-pub fn invocation(ask: &Ask, places: &Places, version: Option<Version>) -> Invocation {
+pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
     let policy = places.files.join("policy.toml");
-    let prompt = match &ask.schema {
+    let prompt = match ask.schema {
         Some(schema) => format!("{}\n\n{}", ask.prompt, in_words(schema)),
-        None => ask.prompt.clone(),
+        None => ask.prompt.to_owned(),
     };
     let mut call = Invocation { stdin: never_a_command(&prompt).into_bytes(), ..Invocation::default() };
     let policy_flag =
         if version.is_none_or(|version| version >= ADMIN_POLICY) { "--admin-policy" } else { "--policy" };
-    call.args(["-m", &ask.model, "-o", "stream-json", policy_flag])
+    call.args(["-m", ask.model, "-o", "stream-json", policy_flag])
         .arg(&policy)
         .args(["--allowed-mcp-server-names", "__none__", "-e", "none"])
-        .args(&ask.extra_args)
+        .args(ask.extra_args)
         .env("GEMINI_CLI_TRUST_WORKSPACE", "true")
         .env("GEMINI_CLI_NO_RELAUNCH", "true")
         .env("GEMINI_SYSTEM_MD", &system)
         .env("TERM", "xterm-256color")
         .env("COLORTERM", "truecolor");
-    call.files.push((system, ask.system.clone()));
+    call.files.push((system, ask.system.to_owned()));
     call.files.push((policy, POLICY.to_owned()));
     call.files.push((places.work.join(".gemini/settings.json"), workspace_settings().to_string()));
     call

@@ -4,7 +4,9 @@
 //! that holds only links to the login's files leaves them behind. Claude needs none: its flags
 //! already leave its memory files out.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -23,17 +25,68 @@ const GEMINI_KEYS: [(&str, &str); 4] = [
     ("GOOGLE_GENAI_USE_GCA", "oauth-personal"),
 ];
 
+/// The key that logs Codex in without its own login; `OPENAI_API_KEY` is for `codex login` alone.
+const CODEX_KEY: &str = "CODEX_API_KEY";
+
+/// The variables that log Claude in without its own login.
+const CLAUDE_KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+
 /// How a provider's login is carried over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
-    /// Variables to set; the home is already in them.
+    /// The variable that names the private home, where there is one.
+    pub home: Option<(String, String)>,
+    /// Further variables to set.
     pub env: Vec<(String, String)>,
-    /// Links to make, from the private place to the user's file.
-    pub links: Vec<(PathBuf, PathBuf)>,
+    /// The user's files that are linked into the private home.
+    pub links: Vec<Link>,
     /// Files to write.
     pub files: Vec<(PathBuf, String)>,
     /// Why the CLI's own home is used instead, and what of it reaches the model.
     pub exemption: Option<String>,
+}
+
+/// A login's file and its link in the private home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The link to make.
+    pub private: PathBuf,
+    /// The user's own file, whatever links lead to it.
+    pub own: PathBuf,
+    /// When the user's file was last written, as the call found it.
+    modified: Option<SystemTime>,
+}
+
+impl Link {
+    /// A link to a file, if it is there.
+    fn to(own: &Path, private: PathBuf) -> Option<Self> {
+        let own = own.canonicalize().ok().filter(|own| own.is_file())?;
+        Some(Self { private, modified: modified(&own), own })
+    }
+
+    /// Brings a login that the CLI replaced instead of writing through its link (a renewed token,
+    /// say) to where the user's own file lies; unless that was written meanwhile.
+    fn give_back(&self) -> std::io::Result<()> {
+        let was_replaced = std::fs::symlink_metadata(&self.private).is_ok_and(|found| found.is_file());
+        if !was_replaced || modified(&self.own) != self.modified {
+            return Ok(());
+        }
+        let text = std::fs::read(&self.private)?;
+        // A file cut short by a kill must not replace a login that works.
+        let is_json = self.own.extension().is_some_and(|kind| kind == "json");
+        if is_json && serde_json::from_slice::<Value>(&text).is_err() {
+            return Ok(());
+        }
+        let directory = self.own.parent().unwrap_or(Path::new("/"));
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(&text)?;
+        file.persist(&self.own).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|found| found.modified()).ok()
 }
 
 /// How to carry the login of a provider into a private home.
@@ -46,12 +99,34 @@ pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Lo
     }
 }
 
+/// Whether the environment alone logs a provider in.
+#[must_use]
+pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
+    match adapter {
+        Adapter::Codex => environment.get(CODEX_KEY).is_some(),
+        Adapter::Claude => CLAUDE_KEYS.iter().any(|key| environment.get(key).is_some()),
+        Adapter::Gemini => GEMINI_KEYS.iter().any(|(key, _)| environment.get(key).is_some()),
+        Adapter::Template(_) | Adapter::Understudy => false,
+    }
+}
+
+/// Brings back what the CLI renewed. Called once its processes are gone, however the call ended.
+pub fn give_back(login: &Login) {
+    for link in &login.links {
+        if let Err(error) = link.give_back() {
+            tracing::warn!(file = %link.own.display(), %error, "a renewed login could not be kept");
+        }
+    }
+}
+
 fn codex(environment: &Environment, private: &Path) -> Login {
     let own = codex_home(environment);
-    let file = own.as_ref().map(|own| own.join("auth.json")).filter(|file| file.is_file());
-    let has_key = environment.get("CODEX_API_KEY").is_some() || environment.get("OPENAI_API_KEY").is_some();
+    let link = own.as_ref().and_then(|own| Link::to(&own.join("auth.json"), private.join("auth.json")));
     let memory = own.as_ref().is_some_and(|own| own.join("AGENTS.md").exists());
-    if file.is_none() && !has_key && own.as_ref().is_some_and(|own| own.is_dir()) {
+    if link.is_none()
+        && !has_key(&Adapter::Codex, environment)
+        && own.as_ref().is_some_and(|own| own.is_dir())
+    {
         // The login may be in the system's keyring, under a name made of the home's path.
         return Login {
             exemption: memory.then(|| {
@@ -61,8 +136,8 @@ fn codex(environment: &Environment, private: &Path) -> Login {
         };
     }
     Login {
-        env: vec![("CODEX_HOME".into(), private.display().to_string())],
-        links: file.map(|file| (private.join("auth.json"), file)).into_iter().collect(),
+        home: Some(("CODEX_HOME".into(), private.display().to_string())),
+        links: link.into_iter().collect(),
         ..Login::default()
     }
 }
@@ -76,14 +151,14 @@ fn gemini(environment: &Environment, private: &Path) -> Login {
     let ours = private.join(".gemini");
     let links = own
         .iter()
-        .flat_map(|own| GEMINI_LOGIN.map(|name| (ours.join(name), own.join(name))))
-        .filter(|(_, file)| file.is_file())
+        .flat_map(|own| GEMINI_LOGIN.map(|name| Link::to(&own.join(name), ours.join(name))))
+        .flatten()
         .collect();
-    let mut env = vec![("GEMINI_CLI_HOME".into(), private.display().to_string())];
-    env.extend(own.as_ref().map(|own| keys_in(&own.join(".env"), environment)).unwrap_or_default());
+    let env = own.as_ref().map(|own| keys_in(&own.join(".env"), environment)).unwrap_or_default();
     let settings = login_kind(own.as_deref(), environment, &env)
         .map(|kind| json!({ "security": { "auth": { "selectedType": kind } } }).to_string());
     Login {
+        home: Some(("GEMINI_CLI_HOME".into(), private.display().to_string())),
         env,
         links,
         files: settings.map(|settings| (ours.join("settings.json"), settings)).into_iter().collect(),
@@ -135,32 +210,6 @@ fn login_kind(own: Option<&Path>, environment: &Environment, carried: &[(String,
     })
 }
 
-/// What a private home gave back: a login file that the CLI replaced instead of writing through
-/// its link (a renewed token, say) goes to where the user's own file lies.
-///
-/// # Errors
-///
-/// The user's file cannot be replaced.
-pub fn give_back(login: &Login) -> std::io::Result<()> {
-    for (private, own) in &login.links {
-        let replaced = std::fs::symlink_metadata(private).is_ok_and(|found| found.is_file());
-        if !replaced {
-            continue;
-        }
-        let text = std::fs::read(private)?;
-        // A file cut short by a kill must not replace a login that works.
-        let whole = own.extension().is_none_or(|kind| kind != "json")
-            || serde_json::from_slice::<Value>(&text).is_ok();
-        let Some(directory) = own.parent().filter(|_| whole) else {
-            continue;
-        };
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        std::io::Write::write_all(&mut file, &text)?;
-        file.persist(own).map_err(|error| error.error)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,11 +234,10 @@ mod tests {
         let home =
             home(&[(".codex/auth.json", "{}"), (".codex/AGENTS.md", "x"), (".codex/config.toml", "x")]);
         let login = carry(&Adapter::Codex, &environment(&home, &[]), Path::new("/private"));
-        assert_eq!(login.env, [("CODEX_HOME".to_owned(), "/private".to_owned())]);
-        assert_eq!(
-            login.links,
-            [(PathBuf::from("/private/auth.json"), home.path().join(".codex/auth.json"))]
-        );
+        assert_eq!(login.home, Some(("CODEX_HOME".to_owned(), "/private".to_owned())));
+        let link = &login.links[0];
+        assert_eq!(link.private, Path::new("/private/auth.json"));
+        assert_eq!(link.own, home.path().join(".codex/auth.json").canonicalize().unwrap());
         assert_eq!(login.exemption, None);
     }
 
@@ -197,13 +245,19 @@ mod tests {
     fn codex_with_a_login_that_is_no_file_keeps_its_home_and_says_so() {
         let with_notes = home(&[(".codex/AGENTS.md", "x")]);
         let login = carry(&Adapter::Codex, &environment(&with_notes, &[]), Path::new("/private"));
-        assert!(login.env.is_empty() && login.exemption.is_some());
+        assert!(login.home.is_none() && login.exemption.is_some());
+        let other_key = carry(
+            &Adapter::Codex,
+            &environment(&with_notes, &[("OPENAI_API_KEY", "k")]),
+            Path::new("/private"),
+        );
+        assert!(other_key.exemption.is_some(), "that key does not log codex in");
         let with_key = carry(
             &Adapter::Codex,
             &environment(&with_notes, &[("CODEX_API_KEY", "k")]),
             Path::new("/private"),
         );
-        assert!(with_key.exemption.is_none() && !with_key.env.is_empty());
+        assert!(with_key.exemption.is_none() && with_key.home.is_some());
     }
 
     #[test]
@@ -218,8 +272,7 @@ mod tests {
             ),
         ]);
         let login = carry(&Adapter::Gemini, &environment(&home, &[]), Path::new("/private"));
-        assert_eq!(login.env[1], ("GEMINI_API_KEY".to_owned(), "from-the-file".to_owned()));
-        assert_eq!(login.env.len(), 2);
+        assert_eq!(login.env, [("GEMINI_API_KEY".to_owned(), "from-the-file".to_owned())]);
         assert_eq!(login.links.len(), 1);
         assert_eq!(login.files[0].1, "{\"security\":{\"auth\":{\"selectedType\":\"oauth-personal\"}}}");
         let by_key = carry(
@@ -231,19 +284,30 @@ mod tests {
     }
 
     #[test]
-    fn a_renewed_login_goes_back_and_a_broken_one_does_not() {
-        let home = home(&[("auth.json", "{\"old\":1}")]);
-        let (private, own) = (home.path().join("private.json"), home.path().join("auth.json"));
-        let login = Login { links: vec![(private.clone(), own.clone())], ..Login::default() };
-        std::os::unix::fs::symlink(&own, &private).unwrap();
-        give_back(&login).unwrap();
-        assert_eq!(std::fs::read_to_string(&own).unwrap(), "{\"old\":1}");
+    fn a_renewed_login_goes_back_and_a_broken_or_an_older_one_does_not() {
+        let home = home(&[("real/auth.json", "{\"old\":1}")]);
+        let (private, real) = (home.path().join("private.json"), home.path().join("real/auth.json"));
+        let linked = home.path().join("auth.json");
+        std::os::unix::fs::symlink(&real, &linked).unwrap();
+        let carried =
+            || Login { links: Link::to(&linked, private.clone()).into_iter().collect(), ..Login::default() };
+        let now = |text: &str| assert_eq!(std::fs::read_to_string(&real).unwrap(), text);
+
+        let login = carried();
+        std::os::unix::fs::symlink(&login.links[0].own, &private).unwrap();
+        give_back(&login);
+        now("{\"old\":1}");
         std::fs::remove_file(&private).unwrap();
         std::fs::write(&private, "{\"new\":").unwrap();
-        give_back(&login).unwrap();
-        assert_eq!(std::fs::read_to_string(&own).unwrap(), "{\"old\":1}");
+        give_back(&login);
+        now("{\"old\":1}");
         std::fs::write(&private, "{\"new\":1}").unwrap();
-        give_back(&login).unwrap();
-        assert_eq!(std::fs::read_to_string(&own).unwrap(), "{\"new\":1}");
+        give_back(&login);
+        now("{\"new\":1}");
+        assert!(std::fs::symlink_metadata(&linked).unwrap().is_symlink(), "the user's link stays");
+        // Another call renewed it meanwhile: what this one brings is older.
+        std::fs::write(&private, "{\"older\":1}").unwrap();
+        give_back(&login);
+        now("{\"new\":1}");
     }
 }

@@ -15,27 +15,27 @@ pub fn invocation(
     template: &TemplateSettings,
     leading: &[String],
     environment: &IndexMap<String, String>,
-    ask: &Ask,
+    ask: &Ask<'_>,
     places: &Places,
 ) -> Invocation {
     let system_file = places.files.join("system.md");
     let schema_file = places.files.join("schema.json");
     let written = || leading.iter().chain(&template.args);
     let takes = |placeholder: &str| written().any(|argument| argument.contains(placeholder));
-    let mut prompt = never_a_command(&ask.prompt);
+    let mut prompt = never_a_command(ask.prompt);
     if !takes("{system}") && !takes("{system_file}") && !ask.system.is_empty() {
         prompt = format!("{}\n\n{prompt}", ask.system);
     }
-    if let Some(schema) = &ask.schema
+    if let Some(schema) = ask.schema
         && !takes("{schema}")
         && !takes("{schema_file}")
     {
         prompt = format!("{prompt}\n\n{}", in_words(schema));
     }
-    let schema = ask.schema.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+    let schema = ask.schema.map_or_else(|| "{}".to_owned(), Value::to_string);
     let values = [
-        ("{model}", ask.model.clone()),
-        ("{system}", ask.system.clone()),
+        ("{model}", ask.model.to_owned()),
+        ("{system}", ask.system.to_owned()),
         ("{system_file}", system_file.display().to_string()),
         ("{schema}", schema.clone()),
         ("{schema_file}", schema_file.display().to_string()),
@@ -43,11 +43,11 @@ pub fn invocation(
         ("{prompt}", prompt.clone()),
     ];
     let mut call = Invocation::default();
-    call.args(written().map(|argument| filled(argument, &values))).args(&ask.extra_args);
+    call.args(written().map(|argument| filled(argument, &values))).args(ask.extra_args);
     for (name, value) in environment {
         call.env(name, filled(value, &values));
     }
-    call.files.push((system_file, ask.system.clone()));
+    call.files.push((system_file, ask.system.to_owned()));
     call.files.push((schema_file, schema));
     for (name, text) in &template.files {
         call.files.push((places.work.join(name), text.clone()));

@@ -3,14 +3,16 @@
 //! - End of input is made known at once, so that calls under way end in milliseconds.
 //! - A notification before the first request is passed over; rmcp would end the server.
 //! - A line over the limit is answered; rmcp would drop it, and the client would wait for ever.
-//! - A client that does not read its replies is not read from either, so that memory stays bounded.
+//! - Requests of a client that does not read its replies wait, so that memory stays bounded; that it
+//!   cancels, or leaves, is heard all the same.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ErrorData, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use serde_json::Value;
@@ -32,7 +34,16 @@ pub(super) struct Wire<R: AsyncRead + Unpin, W: AsyncWrite> {
     noticed: Noticed,
     end_of_input: CancellationToken,
     unread: Arc<Unread>,
+    /// Requests that were read while the client did not read.
+    waiting: VecDeque<ClientJsonRpcMessage>,
     greeted: bool,
+}
+
+/// What a look at the wire gave.
+enum Received {
+    Message(Option<ClientJsonRpcMessage>),
+    LongLine,
+    Room,
 }
 
 #[derive(Default)]
@@ -42,9 +53,13 @@ struct Unread {
 }
 
 impl Unread {
+    fn has_room(&self) -> bool {
+        self.count.load(Ordering::Relaxed) < MOST_UNREAD
+    }
+
     /// Waits until the client has read enough.
     async fn room(&self) {
-        while self.count.load(Ordering::Relaxed) >= MOST_UNREAD {
+        while !self.has_room() {
             self.fewer.notified().await;
         }
     }
@@ -62,7 +77,7 @@ impl Drop for OnItsWay {
 
 impl<R, W> Wire<R, W>
 where
-    R: AsyncRead + Send + Unpin,
+    R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     pub(super) fn new(reader: R, writer: W, max_line: usize, end_of_input: CancellationToken) -> Self {
@@ -72,11 +87,25 @@ where
             inner: AsyncRwTransport::new_server(reader, writer).with_max_line_length(max_line),
             end_of_input,
             unread: Arc::default(),
+            waiting: VecDeque::new(),
             greeted: false,
         }
     }
 
-    async fn answer_long_lines(&mut self) {
+    /// A request that is cancelled before it was passed on is never passed on.
+    fn forget_cancelled(&mut self, message: &ClientJsonRpcMessage) {
+        if let ClientJsonRpcMessage::Notification(note) = message
+            && let ClientNotification::CancelledNotification(cancelled) = &note.notification
+            && let Some(id) = &cancelled.params.request_id
+        {
+            self.waiting.retain(
+                |waiting| !matches!(waiting, ClientJsonRpcMessage::Request(request) if request.id == *id),
+            );
+        }
+    }
+
+    /// The replies go their own way: this future may be dropped at any await, and they may not.
+    fn answer_long_lines(&mut self) {
         for id in self.noticed.take() {
             let id = match id {
                 Value::Number(number) => number.as_i64().map(RequestId::Number),
@@ -84,9 +113,7 @@ where
                 _ => None,
             };
             let error = ErrorData::invalid_request("the message is longer than this server reads", None);
-            if self.inner.send(ServerJsonRpcMessage::error(error, id)).await.is_err() {
-                tracing::debug!("a reply to a message that is too long could not be written");
-            }
+            tokio::spawn(self.send(ServerJsonRpcMessage::error(error, id)));
         }
     }
 }
@@ -118,32 +145,48 @@ where
         }
     }
 
-    /// Safe to drop at any await: what was read stays in the inner transport.
+    /// Safe to drop at any await: what was read stays in the inner transport or in `waiting`.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             // The calls that were read so far get their turn first: otherwise a burst is read whole
             // before its first reply counts as unread.
             tokio::task::yield_now().await;
-            self.unread.room().await;
-            // A line that is too long makes rmcp wait for the next one; its answer must not.
+            if self.unread.has_room()
+                && let Some(request) = self.waiting.pop_front()
+            {
+                return Some(request);
+            }
+            if self.waiting.len() >= MOST_UNREAD {
+                self.unread.room().await;
+                continue;
+            }
             let received = tokio::select! {
                 biased;
-                message = self.inner.receive() => Some(message),
-                () = something_noticed(&self.noticed) => None,
+                message = self.inner.receive() => Received::Message(message),
+                // A line that is too long makes rmcp wait for the next one; its answer must not.
+                () = something_noticed(&self.noticed) => Received::LongLine,
+                () = self.unread.room(), if !self.waiting.is_empty() => Received::Room,
             };
+            self.answer_long_lines();
             match received {
-                None => self.answer_long_lines().await,
-                Some(None) => {
-                    self.answer_long_lines().await;
+                Received::LongLine | Received::Room => {}
+                Received::Message(None) => {
                     self.end_of_input.cancel();
                     return None;
                 }
-                Some(Some(message))
-                    if !self.greeted && !matches!(message, ClientJsonRpcMessage::Request(_)) => {}
-                Some(Some(message)) => {
+                Received::Message(Some(message @ ClientJsonRpcMessage::Request(_))) => {
                     self.greeted = true;
+                    if self.unread.has_room() {
+                        return Some(message);
+                    }
+                    self.waiting.push_back(message);
+                }
+                // Cancelling must get through, however little the client reads.
+                Received::Message(Some(message)) if self.greeted => {
+                    self.forget_cancelled(&message);
                     return Some(message);
                 }
+                Received::Message(Some(_)) => {}
             }
         }
     }

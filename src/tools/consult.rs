@@ -1,5 +1,6 @@
 //! Asking consultants.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use rmcp::model::CallToolResult;
@@ -9,17 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
-use crate::flow::consult::{Consulted, MOST_CHARS, Question, ask, prepare};
+use crate::flow::consult::{Consulted, Question, consult};
 use crate::flow::ensemble::generate;
 use crate::flow::pack::ContextRequest;
-use crate::flow::progress::Progress;
 use crate::flow::providers::overview;
-use crate::flow::session::Session;
 use crate::server::Maestro;
 
 /// How often one provider may be asked in an ensemble.
@@ -46,9 +45,9 @@ struct ConsultInput {
     /// The stage whose packing limits apply.
     stage: Option<Stage>,
     /// Seconds, if not the provider's own timeout.
-    #[schemars(with = "u64", range(min = 1))]
+    #[schemars(with = "NonZeroU64")]
     #[serde(default)]
-    timeout_sec: Option<u64>,
+    timeout_sec: Option<NonZeroU64>,
     /// Ask for JSON of this schema, validated.
     schema: Option<SchemaName>,
 }
@@ -72,9 +71,9 @@ struct RoleInput {
     /// The stage whose packing limits apply.
     stage: Option<Stage>,
     /// Seconds, if not the provider's own timeout.
-    #[schemars(with = "u64", range(min = 1))]
+    #[schemars(with = "NonZeroU64")]
     #[serde(default)]
-    timeout_sec: Option<u64>,
+    timeout_sec: Option<NonZeroU64>,
     /// Ask for JSON of this schema, validated.
     schema: Option<SchemaName>,
 }
@@ -97,14 +96,10 @@ struct EnsembleInput {
     #[serde(default = "once")]
     n_per_provider: u32,
     /// Seconds for each, if not the provider's own timeout.
-    #[schemars(with = "u64", range(min = 1))]
+    #[schemars(with = "NonZeroU64")]
     #[serde(default)]
-    timeout_sec: Option<u64>,
+    timeout_sec: Option<NonZeroU64>,
 }
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NoInput {}
 
 fn codex() -> String {
     "codex".to_owned()
@@ -134,10 +129,10 @@ impl Maestro {
         Parameters(input): Parameters<ConsultInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
+        let (session, provider) = (self.session(), input.provider.clone());
         let question = input.question();
-        let session = self.session();
         reporting(&context, |progress| async move {
-            reply(consulted(session, &input.provider, question, &progress).await)
+            reply(consult(session, &provider, question, &progress).await)
         })
         .await
     }
@@ -153,10 +148,10 @@ impl Maestro {
         Parameters(input): Parameters<RoleInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (role, question) = (input.role, input.question());
-        let session = self.session();
+        let (session, role, provider) = (self.session(), input.role, input.provider.clone());
+        let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = consulted(session, &input.provider, question, &progress).await;
+            let answered = consult(session, &provider, question, &progress).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await
@@ -180,12 +175,10 @@ impl Maestro {
             )));
         }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
-        let (session, question, providers) = (self.session(), input.question(), input.providers);
+        let (session, providers) = (self.session(), input.providers.clone());
+        let question = input.question();
         reporting(&context, |progress| async move {
-            reply(match question_ready(session, question).await {
-                Ok(prepared) => generate(session, providers, times, &prepared, &progress).await,
-                Err(error) => Err(error),
-            })
+            reply(generate(session, providers, times, question, &progress).await)
         })
         .await
     }
@@ -201,87 +194,63 @@ impl Maestro {
     }
 }
 
-async fn consulted(
-    session: &Session,
-    provider: &str,
-    question: Result<Question, Error>,
-    progress: &Progress,
-) -> Result<Consulted, Error> {
-    session.check_config()?;
-    // A provider that does not exist is a mistake in the arguments: it is said before any work.
-    session.catalogue().get(provider)?;
-    let prepared = question_ready(session, question).await?;
-    let reply = ask(session, provider, &prepared, progress).await;
-    Ok(reply.cut_to(session, MOST_CHARS))
-}
-
-async fn question_ready(
-    session: &Session,
-    question: Result<Question, Error>,
-) -> Result<crate::flow::consult::Prepared, Error> {
-    prepare(session, question?).await
-}
-
-fn timeout(seconds: Option<u64>) -> Result<Option<Duration>, Error> {
-    match seconds {
-        Some(0) => Err(Error::InvalidArguments("timeout_sec is 0, and takes seconds from 1 on".to_owned())),
-        other => Ok(other.map(Duration::from_secs)),
-    }
+fn timeout(seconds: Option<NonZeroU64>) -> Option<Duration> {
+    seconds.map(|seconds| Duration::from_secs(seconds.get()))
 }
 
 impl ConsultInput {
-    fn question(&self) -> Result<Question, Error> {
-        Ok(Question {
-            prompt: self.prompt.clone(),
+    fn question(self) -> Question {
+        Question {
+            prompt: self.prompt,
             role: None,
             context: ContextRequest {
-                files: self.context_files.clone().unwrap_or_default(),
-                facts: self.context_facts.clone().unwrap_or_default(),
-                errors: self.context_errors.clone().unwrap_or_default(),
-                constraints: self.context_constraints.clone().unwrap_or_default(),
+                files: self.context_files.unwrap_or_default(),
+                facts: self.context_facts.unwrap_or_default(),
+                errors: self.context_errors.unwrap_or_default(),
+                constraints: self.context_constraints.unwrap_or_default(),
                 stage: self.stage,
                 max_chars: None,
             },
             schema: self.schema,
-            model: self.model.clone(),
-            timeout: timeout(self.timeout_sec)?,
-        })
+            model: self.model,
+            timeout: timeout(self.timeout_sec),
+        }
     }
 }
 
 impl RoleInput {
-    fn question(&self) -> Result<Question, Error> {
-        Ok(Question {
-            prompt: self.prompt.clone(),
+    fn question(self) -> Question {
+        Question {
+            prompt: self.prompt,
             role: Some(self.role),
             context: ContextRequest {
-                files: self.context_files.clone().unwrap_or_default(),
-                facts: self.context_facts.clone().unwrap_or_default(),
-                errors: self.context_errors.clone().unwrap_or_default(),
+                files: self.context_files.unwrap_or_default(),
+                facts: self.context_facts.unwrap_or_default(),
+                errors: self.context_errors.unwrap_or_default(),
                 stage: self.stage,
                 ..ContextRequest::default()
             },
             schema: self.schema,
             model: None,
-            timeout: timeout(self.timeout_sec)?,
-        })
+            timeout: timeout(self.timeout_sec),
+        }
     }
 }
 
 impl EnsembleInput {
-    fn question(&self) -> Result<Question, Error> {
-        Ok(Question {
-            prompt: self.task.clone(),
+    fn question(self) -> Question {
+        Question {
+            prompt: self.task,
             role: None,
             context: ContextRequest {
-                files: self.context_files.clone().unwrap_or_default(),
-                facts: self.context_facts.clone().unwrap_or_default(),
-                errors: self.context_errors.clone().unwrap_or_default(),
+                files: self.context_files.unwrap_or_default(),
+                facts: self.context_facts.unwrap_or_default(),
+                errors: self.context_errors.unwrap_or_default(),
                 ..ContextRequest::default()
             },
             schema: None,
             model: None,
-            timeout: timeout(self.timeout_sec)?,
-        })
+            timeout: timeout(self.timeout_sec),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Packing a context without asking anybody.
 
+use std::num::NonZeroUsize;
+
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -7,9 +9,8 @@ use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
-use super::reply::{failure, reply};
+use super::reply::reply;
 use crate::domain::stage::Stage;
-use crate::error::Error;
 use crate::flow::pack::{ContextRequest, pack_context};
 use crate::server::Maestro;
 
@@ -27,9 +28,9 @@ struct PackInput {
     /// The stage whose limits apply.
     stage: Option<Stage>,
     /// Characters in all; default: the stage's limit, else 40000.
-    #[schemars(with = "u32", range(min = 1))]
+    #[schemars(with = "NonZeroUsize")]
     #[serde(default)]
-    max_chars: Option<usize>,
+    max_chars: Option<NonZeroUsize>,
 }
 
 #[tool_router(router = context_tools, vis = "pub(crate)")]
@@ -47,14 +48,9 @@ impl Maestro {
             errors: input.errors.unwrap_or_default(),
             constraints: input.constraints.unwrap_or_default(),
             stage: input.stage,
-            max_chars: input.max_chars,
+            max_chars: input.max_chars.map(NonZeroUsize::get),
         };
         let session = self.session();
-        if request.max_chars == Some(0) {
-            return failure(&Error::InvalidArguments(
-                "max_chars is 0, and takes a whole number from 1 on".to_owned(),
-            ));
-        }
         reply(match session.check_config() {
             Ok(()) => pack_context(session, request).await,
             Err(error) => Err(error),

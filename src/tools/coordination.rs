@@ -2,20 +2,14 @@
 
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::server::Maestro;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NoInput {}
 
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
 impl Maestro {

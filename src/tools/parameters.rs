@@ -6,6 +6,7 @@ use rmcp::ErrorData;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// The prefix by which the choke point tells wrong arguments from other refusals.
@@ -13,6 +14,11 @@ pub(crate) const WRONG_ARGUMENTS: &str = "wrong arguments: ";
 
 /// The arguments of a tool. The macros look for a type of this name.
 pub(crate) struct Parameters<T>(pub(crate) T);
+
+/// The arguments of a tool that takes none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoInput {}
 
 impl<T: JsonSchema> JsonSchema for Parameters<T> {
     fn schema_name() -> Cow<'static, str> {

@@ -18,10 +18,14 @@ pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
 
 /// The result of an error.
 pub(crate) fn failure(error: &Error) -> CallToolResult {
-    let mut object =
-        json!({ "ok": false, "error": error.to_string(), "code": error.code(), "hint": error.hint() });
-    if let (Error::Unknown { kind: "topic", available, .. }, Some(fields)) = (error, object.as_object_mut()) {
-        fields.insert("available_topics".into(), json!(available));
+    let mut object = json!({ "ok": false });
+    if let (Some(fields), Ok(Value::Object(note))) =
+        (object.as_object_mut(), serde_json::to_value(error.note()))
+    {
+        fields.extend(note);
+        if let Error::Unknown { kind: "topic", available, .. } = error {
+            fields.insert("available_topics".into(), json!(available));
+        }
     }
     structured(object)
 }

@@ -4,10 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::recording::Recording;
 use super::{process_error, version_for};
 use crate::error::Error;
+use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+use crate::flow::slots::Place;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
@@ -63,32 +68,39 @@ impl Attempted {
 pub(super) async fn until_answered(
     session: &Session,
     provider: &Provider,
-    ask: Ask,
+    ask: Ask<'_>,
     timeout: Duration,
+    place: Place,
     progress: &Progress,
 ) -> Attempted {
     let program = match session.catalogue().program(provider, session.environment(), session.root()) {
         Ok(program) => program,
         Err(error) => return Attempted::failed(error),
     };
-    let permit = match session.slots().take(progress).await {
+    let permit = match place.wait(progress).await {
         Ok(permit) => Arc::new(permit),
         Err(error) => return Attempted::failed(error),
     };
-    let version = match version_for(session, provider, &program).await {
+    let recording = Recording::begin(session, &provider.name, ask.model);
+    let attempted = with_slot(session, provider, &program, &ask, timeout, progress, permit).await;
+    recording.end(&attempted);
+    attempted
+}
+
+async fn with_slot(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+    ask: &Ask<'_>,
+    timeout: Duration,
+    progress: &Progress,
+    permit: Arc<OwnedSemaphorePermit>,
+) -> Attempted {
+    let version = match version_for(session, provider, program).await {
         Ok(version) => version,
         Err(error) => return Attempted::failed(error),
     };
-    let call = Call {
-        session,
-        provider,
-        program: &program,
-        ask: &ask,
-        version,
-        progress,
-        started: Instant::now(),
-        timeout,
-    };
+    let call = Call { session, provider, program, ask, version, progress, started: Instant::now(), timeout };
     let mut attempted = call.once(1, Arc::clone(&permit)).await;
     for (number, pause) in (2..).zip(BACKOFF) {
         let Err(error) = &attempted.result else { break };
@@ -107,7 +119,7 @@ struct Call<'a> {
     session: &'a Session,
     provider: &'a Provider,
     program: &'a Path,
-    ask: &'a Ask,
+    ask: &'a Ask<'a>,
     version: Option<crate::provider::version::Version>,
     progress: &'a Progress,
     started: Instant,
@@ -119,34 +131,24 @@ impl Call<'_> {
         self.timeout.saturating_sub(self.started.elapsed())
     }
 
-    async fn once(&self, number: u32, permit: Arc<tokio::sync::OwnedSemaphorePermit>) -> Attempted {
+    async fn once(&self, number: u32, permit: Arc<OwnedSemaphorePermit>) -> Attempted {
         let id = uuid::Uuid::now_v7().to_string();
         let mut attempted =
             Attempted { id: id.clone(), attempts: number, ..Attempted::failed(Error::Cancelled) };
         match self.run(id, permit).await {
             Ok(outcome) => {
-                let output = Output {
-                    exit_code: outcome.exit.code(),
-                    stdout: text(outcome.stdout),
-                    stderr: text(outcome.stderr),
-                };
-                attempted.result = self.judge(outcome.ended, &output);
-                attempted.exit_code = output.exit_code;
-                attempted.stderr = output.stderr;
+                attempted.exit_code = outcome.exit.code();
+                (attempted.result, attempted.stderr) = self.judge(outcome).await;
             }
             Err(error) => attempted.result = Err(error),
         }
         attempted
     }
 
-    async fn run(
-        &self,
-        id: String,
-        permit: Arc<tokio::sync::OwnedSemaphorePermit>,
-    ) -> Result<Outcome, Error> {
+    async fn run(&self, id: String, permit: Arc<OwnedSemaphorePermit>) -> Result<Outcome, Error> {
         let internal =
             |error: std::io::Error| Error::Internal(format!("the call's private directory: {error}"));
-        let directory = Arc::new(CallDir::create().map_err(internal)?);
+        let directory = CallDir::create().map_err(internal)?;
         let places = Places::of(&directory);
         let settings = &self.provider.settings;
         let login = login::carry(&self.provider.adapter, self.session.environment(), &places.home);
@@ -159,7 +161,8 @@ impl Call<'_> {
         );
         lay_out(&places, &invocation, &login).map_err(internal)?;
         let mut env = allowed(self.session.environment(), &settings.allow_env);
-        env.extend(login.env.iter().map(|(name, value)| (name.into(), value.into())));
+        let carried = login.home.iter().chain(&login.env);
+        env.extend(carried.map(|(name, value)| (name.into(), value.into())));
         env.extend(invocation.env);
         // What a CLI leaves behind (an error report with the whole prompt, say) goes with the call.
         env.push(("TMPDIR".into(), places.temporary.clone().into()));
@@ -180,16 +183,12 @@ impl Call<'_> {
             marker: id,
         };
         self.progress.say(&format!("{}: started", self.provider.name));
-        let outcome = self
-            .session
+        let held = Held { _permit: permit, login, _directory: directory };
+        self.session
             .supervisor()
-            .run(launch, (permit, Arc::clone(&directory)), |activity| self.tell(activity))
+            .run(launch, held, |activity| self.tell(activity))
             .await
-            .map_err(|error| process_error(self.provider, self.session, &error));
-        if let Err(error) = login::give_back(&login) {
-            tracing::warn!(provider = self.provider.name, %error, "a renewed login could not be kept");
-        }
-        outcome
+            .map_err(|error| process_error(self.provider, self.session, &error))
     }
 
     fn tell(&self, activity: &Activity) {
@@ -204,21 +203,43 @@ impl Call<'_> {
         self.progress.say(&message);
     }
 
-    fn judge(&self, ended: Ended, output: &Output) -> Result<Answer, Error> {
+    /// What came of a run, and what it wrote to stderr. Long answers take their time to read.
+    async fn judge(&self, outcome: Outcome) -> (Result<Answer, Error>, String) {
         let provider = self.provider.name.clone();
-        match ended {
-            Ended::Exited => self
-                .provider
-                .adapter
-                .parse(output, self.ask.schema.as_ref())
-                .map_err(|failure| Error::Cli { provider, failure }),
-            Ended::TimedOut => Err(Error::Timeout { provider, after: self.timeout }),
-            Ended::Stalled => Err(Error::Stalled {
-                provider,
-                after: Duration::from_secs(self.provider.settings.stall_timeout_sec),
-            }),
-            Ended::OutputTooLarge => Err(Error::OutputTooLarge { provider, limit: OUTPUT_BYTES }),
-        }
+        let adapter = self.provider.adapter.clone();
+        let schema = self.ask.schema.cloned();
+        let (timeout, stall) = (self.timeout, Duration::from_secs(self.provider.settings.stall_timeout_sec));
+        let judged = off_thread(move || {
+            let output = Output {
+                exit_code: outcome.exit.code(),
+                stdout: text(outcome.stdout),
+                stderr: text(outcome.stderr),
+            };
+            let result = match outcome.ended {
+                Ended::Exited => adapter
+                    .parse(&output, schema.as_ref())
+                    .map_err(|failure| Error::Cli { provider, failure }),
+                Ended::TimedOut => Err(Error::Timeout { provider, after: timeout }),
+                Ended::Stalled => Err(Error::Stalled { provider, after: stall }),
+                Ended::OutputTooLarge => Err(Error::OutputTooLarge { provider, limit: OUTPUT_BYTES }),
+            };
+            (result, output.stderr)
+        });
+        judged.await.unwrap_or_else(|error| (Err(error), String::new()))
+    }
+}
+
+/// What a call holds until its last process is gone: then its renewed login goes back, its private
+/// directory goes, and its slot is free.
+struct Held {
+    login: Login,
+    _directory: CallDir,
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        login::give_back(&self.login);
     }
 }
 
@@ -232,9 +253,9 @@ fn lay_out(places: &Places, invocation: &Invocation, login: &Login) -> std::io::
         create_parent(file)?;
         std::fs::write(file, text)?;
     }
-    for (private, own) in &login.links {
-        create_parent(private)?;
-        std::os::unix::fs::symlink(own, private)?;
+    for link in &login.links {
+        create_parent(&link.private)?;
+        std::os::unix::fs::symlink(&link.own, &link.private)?;
     }
     Ok(())
 }

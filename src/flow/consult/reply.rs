@@ -1,16 +1,14 @@
 //! What a caller gets to see of a call.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Attempted, Prepared, milliseconds};
+use super::{Attempted, Prepared};
+use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
-use crate::error::Error;
+use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
-use crate::provider::Usage;
-use crate::provider::catalogue::Provider;
+use crate::provider::{Answer, Usage};
 
 /// Characters of an answer that a result shows.
 pub const MOST_CHARS: usize = 40_000;
@@ -63,17 +61,11 @@ pub struct Consulted {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Its code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The error itself, for callers in this process.
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
+    /// The same, for callers in this process.
     #[serde(skip)]
-    pub failure: Option<Error>,
+    pub cause: Option<Error>,
 }
 
 /// What went with a question.
@@ -104,13 +96,13 @@ fn is_none_masked(masked: &usize) -> bool {
 }
 
 impl Consulted {
-    /// The reply of a provider that could not be asked.
+    /// The reply of a provider that was not asked.
     #[must_use]
-    pub fn refused(name: &str, prepared: &Prepared, error: &Error) -> Self {
+    pub fn refused(name: &str, model: String, error: Error) -> Self {
         Self {
             ok: false,
             provider: name.to_owned(),
-            model: prepared.question.model.clone().unwrap_or_default(),
+            model,
             content: String::new(),
             truncated: false,
             content_file: None,
@@ -124,55 +116,49 @@ impl Consulted {
             context: None,
             masked: 0,
             note: None,
-            error: Some(error.to_string()),
-            code: Some(error.code()),
-            hint: Some(error.hint()),
-            failure: Some(error.clone()),
+            failure: Some(error.note()),
+            cause: Some(error),
         }
     }
 
-    pub(super) fn new(
-        session: &Session,
-        provider: &Provider,
-        model: String,
-        prepared: &Prepared,
-        attempted: Attempted,
-        elapsed: Duration,
-    ) -> Self {
-        let mut reply = Self {
+    /// The reply of a provider that was asked, whatever came of it.
+    pub(super) fn new(name: &str, model: String, prepared: &Prepared, attempted: Attempted) -> Self {
+        let masker = &prepared.masker;
+        let (answer, cause) = match attempted.result {
+            Ok(answer) => (answer, None),
+            Err(error) => (Answer::default(), Some(error)),
+        };
+        let schema_errors = match (&prepared.schema, &cause) {
+            (Some((_, schema)), None) => schema_errors(schema, answer.structured.as_ref()),
+            (Some(_), Some(_)) | (None, _) => Vec::new(),
+        };
+        Self {
+            ok: cause.is_none(),
+            provider: name.to_owned(),
             model,
-            usage: attempted.usage(),
-            elapsed_ms: milliseconds(elapsed),
+            content: answer.text,
+            truncated: false,
+            content_file: None,
+            structured: answer.structured.filter(|_| prepared.schema.is_some()),
+            schema_errors,
+            usage: answer.usage,
+            elapsed_ms: 0,
             attempts: attempted.attempts,
-            stderr: shown_stderr(session, &attempted.stderr),
+            exit_code: attempted.exit_code.filter(|_| cause.is_some()),
+            stderr: shown_stderr(masker, &attempted.stderr),
             context: prepared.context.as_ref().map(|context| ContextNote {
                 files: context.files.clone(),
                 omitted: context.omitted.clone(),
                 total_chars: context.stats.total_chars,
             }),
             masked: prepared.masked,
-            note: provider.is_understudy().then_some("understudy: rules over the packed context, no model"),
-            ..Self::refused(&provider.name, prepared, &Error::Cancelled)
-        };
-        match attempted.result {
-            Ok(answer) => {
-                reply.ok = true;
-                (reply.error, reply.code, reply.hint, reply.failure) = (None, None, None, None);
-                if let Some((_, schema)) = &prepared.schema {
-                    reply.schema_errors = schema_errors(schema, answer.structured.as_ref());
-                    reply.structured = answer.structured;
-                }
-                reply.content = answer.text;
-            }
-            Err(error) => {
-                reply.exit_code = attempted.exit_code;
-                reply.error = Some(masked_text(session, &error.to_string()));
-                reply.code = Some(error.code());
-                reply.hint = Some(error.hint());
-                reply.failure = Some(error);
-            }
+            note: None,
+            failure: cause.as_ref().map(|error| {
+                let note = error.note();
+                ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }
+            }),
+            cause,
         }
-        reply
     }
 
     /// Cuts the answer to `room` characters, and keeps it whole in a file that is then named.
@@ -181,8 +167,11 @@ impl Consulted {
         let Some(cut) = cut_at(&self.content, room) else {
             return self;
         };
-        let whole = masked_text(session, &self.content);
-        match session.answers().keep(&self.provider, &whole) {
+        let kept = session.masker().and_then(|masker| {
+            let whole = masker.mask(&self.content).text;
+            session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
+        });
+        match kept {
             Ok(path) => self.content_file = Some(path.display().to_string()),
             Err(error) => tracing::warn!(%error, "a long answer could not be kept whole"),
         }
@@ -198,7 +187,9 @@ impl Consulted {
 fn cut_at(text: &str, room: usize) -> Option<usize> {
     let (end, _) = text.char_indices().nth(room)?;
     let shown = text.get(..end).unwrap_or_default();
-    Some(shown.rfind('\n').filter(|line_end| *line_end > 0).unwrap_or(end))
+    // A last line that is most of the text is better shown in part than not at all.
+    let least = shown.len() - shown.len() / 8;
+    Some(shown.rfind('\n').filter(|line_end| *line_end >= least).unwrap_or(end))
 }
 
 /// How many characters each of several answers may show, so that all fit into [`MOST_CHARS`]: what
@@ -235,15 +226,7 @@ fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     }
 }
 
-fn shown_stderr(session: &Session, stderr: &str) -> String {
-    let characters = stderr.chars().count();
-    let end: String = stderr.chars().skip(characters.saturating_sub(MOST_STDERR)).collect();
-    masked_text(session, end.trim())
-}
-
-fn masked_text(session: &Session, text: &str) -> String {
-    match session.masker() {
-        Ok(masker) => masker.mask(text).text.into_owned(),
-        Err(_) => String::new(),
-    }
+fn shown_stderr(masker: &Masker, stderr: &str) -> String {
+    let start = stderr.char_indices().rev().nth(MOST_STDERR - 1).map_or(0, |(at, _)| at);
+    masker.mask(stderr.get(start..).unwrap_or_default().trim()).text.into_owned()
 }
