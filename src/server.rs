@@ -1,6 +1,7 @@
 //! The MCP server: a cloneable handle, and the one place through which every call goes.
 
-mod long_line;
+mod lines;
+mod message;
 pub mod stdio;
 mod wire;
 

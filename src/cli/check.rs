@@ -16,8 +16,19 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
     session.supervisor().shutdown().await;
     let text = if options.json { as_json(&session, &states) } else { as_text(&session, &states) };
     // What a user configured may hold a key of theirs.
-    let text = session.masker().map_or(text.clone(), |masker| masker.mask(&text).text.into_owned());
-    print(&text)?;
+    match session.masker() {
+        Ok(masker) => print(&masker.mask(&text).text)?,
+        // Without the rules nothing is known to be harmless but what is wrong with them.
+        Err(error) => {
+            let version = env!("CARGO_PKG_VERSION");
+            print(&if options.json {
+                format!("{:#}\n", json!({ "version": version, "problems": [error.to_string()] }))
+            } else {
+                format!("maestro-mcp {version}\n\nProblems\n  - {error}\n")
+            })?;
+            return Ok(error.exit_code());
+        }
+    }
     let usable = session.config().general_problems().is_empty();
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -1,5 +1,6 @@
 //! Packing a context: finding and reading the files, masking secrets, and fitting all of it.
 
+use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::off_thread::off_thread;
@@ -152,17 +153,11 @@ impl Packing<'_> {
     }
 
     /// The files of all paths and patterns, each once.
-    fn find(&mut self, project: &Project, given: &[String]) -> Vec<Found> {
-        let mut found: Vec<Found> = Vec::new();
+    fn find(&mut self, project: &Project, given: &[String]) -> IndexSet<Found> {
+        let mut found: IndexSet<Found> = IndexSet::new();
         for name in given {
             match project.find(name) {
-                Ok(files) => {
-                    for file in files {
-                        if !found.contains(&file) {
-                            found.push(file);
-                        }
-                    }
-                }
+                Ok(files) => found.extend(files),
                 Err(refusal) => self.omit(name, &refusal),
             }
         }

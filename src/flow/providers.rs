@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,8 +27,12 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Versions by program, each asked for once.
 #[derive(Default)]
 pub struct Versions {
-    known: Mutex<HashMap<PathBuf, Arc<OnceCell<Option<Version>>>>>,
+    known: Mutex<HashMap<Asked, Arc<OnceCell<Version>>>>,
 }
+
+/// What a version belongs to: a program as it was written to disk, with its leading arguments (which
+/// may be all that tells two CLIs apart, as with `npx`).
+type Asked = (PathBuf, Option<SystemTime>, Vec<String>);
 
 /// The last overview and when it was made.
 #[derive(Default)]
@@ -67,19 +71,20 @@ pub fn overview(session: &Session) -> Arc<Value> {
 
 fn look(session: &Session) -> Value {
     let catalogue = session.catalogue();
-    let by_default: Vec<&str> = catalogue
-        .asked_by_default(session.environment(), session.root())
-        .iter()
-        .map(|provider| provider.name.as_str())
-        .collect();
+    // Looking through PATH is most of the work, so it is done once for each.
+    let found: HashMap<&str, bool> =
+        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(session, provider))).collect();
+    let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
+    let by_default: Vec<&str> =
+        catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
     let totals = session.log().totals();
     let is_relevant =
-        |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(session, provider);
+        |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(provider);
     let entries: Vec<Entry<'_>> = catalogue
         .iter()
         .filter(is_relevant)
         .map(|provider| {
-            let installed = is_installed(session, provider);
+            let installed = is_installed(provider);
             let problems = session.config().problems_for(&provider.name);
             let enabled = match provider.settings.enabled {
                 Enabled::Yes => true,
@@ -122,7 +127,8 @@ pub fn is_installed(session: &Session, provider: &Provider) -> bool {
         || session.environment().find_program(provider.command(), session.root()).is_some()
 }
 
-/// The version of a provider's CLI, asked for on first use and remembered for this program.
+/// The version of a provider's CLI, asked for on first use and remembered for this program. One that
+/// could not be had is asked for again the next time.
 ///
 /// # Errors
 ///
@@ -132,20 +138,21 @@ pub async fn version(
     provider: &Provider,
     program: &Path,
 ) -> Result<Option<Version>, Error> {
+    let written = std::fs::metadata(program).and_then(|found| found.modified()).ok();
+    let asked = (program.to_owned(), written, provider.leading_arguments().to_vec());
     let cell = {
         let mut known = session.versions().known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(program.to_owned()).or_default())
+        Arc::clone(known.entry(asked).or_default())
     };
-    cell.get_or_try_init(|| async { ask_version(session, provider, program).await }).await.copied()
-}
-
-async fn ask_version(
-    session: &Session,
-    provider: &Provider,
-    program: &Path,
-) -> Result<Option<Version>, Error> {
-    let printed = print(session, provider, program, &["--version"], Home::Private).await?;
-    Ok(Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)))
+    let version = cell.get_or_try_init(|| async {
+        let printed = print(session, provider, program, &["--version"], Home::Private).await.map_err(Some)?;
+        Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)).ok_or(None)
+    });
+    match version.await {
+        Ok(version) => Ok(Some(*version)),
+        Err(None) => Ok(None),
+        Err(Some(error)) => Err(error),
+    }
 }
 
 /// What a CLI printed for a question about itself.

@@ -19,9 +19,11 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::host::environment::Environment;
 use crate::host::library::{Base, Library};
+use expand::Reading;
 use layer::Layers;
 
 /// Everything that can be configured, with defaults filled in.
@@ -46,7 +48,8 @@ struct Clients {
 
 impl Config {
     /// Reads the files and the environment. Never fails: what cannot be used is left out and
-    /// listed in [`Config::problems`], so that a typo costs the calls it concerns and no more.
+    /// listed in [`Config::problems`]. A variable that is wrong costs the calls it concerns; a file
+    /// with a mistake is left out whole, and costs every call until it is corrected.
     #[must_use]
     pub fn load(environment: &Environment, library: &Library) -> Self {
         let mut layers = Layers::new();
@@ -117,6 +120,17 @@ impl Config {
             )));
         }
         for (name, provider) in &self.providers {
+            if name.is_empty()
+                || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+            {
+                found.push(Problem::provider(
+                    name,
+                    format!(
+                        "{}: providers.{name}: a name takes letters, digits, - and _",
+                        origin(&format!("providers.{name}.command"))
+                    ),
+                ));
+            }
             let said = |key: &str| origin(&format!("providers.{name}.{key}"));
             found.extend(provider.faults().into_iter().map(|(key, fault)| {
                 Problem::provider(name, format!("{}: providers.{name}.{key} {fault}", said(key)))
@@ -145,40 +159,62 @@ fn add_file<T: serde::de::DeserializeOwned>(
         }
     };
     let origin = document.origin.as_str();
-    let text = match base {
-        // The shipped file explains the syntax in its comments and uses none of it.
-        Base::Embedded => document.text.clone(),
-        Base::User | Base::Project => {
-            let (text, problems) = expand::expand(&document.text, origin, environment);
-            if !problems.is_empty() {
-                for problem in problems {
-                    layers.problem(problem);
-                }
-                return;
-            }
-            text
-        }
+    let read = match base {
+        Base::Embedded => parsed(origin, &document.text),
+        Base::User | Base::Project => checked::<T>(origin, &document.text, environment),
     };
-    let parsed = match base {
-        Base::Embedded => serde_yaml::from_str(&text),
-        Base::User | Base::Project => {
-            serde_yaml::from_str::<T>(&text).and_then(|_| serde_yaml::from_str(&text))
-        }
-    };
-    match parsed {
+    match read {
         Ok(value) => layers.add(origin, value),
-        Err(error) => layers.problem(Problem::everything(format!("{origin}: {error}"))),
+        Err(problems) => {
+            for problem in problems {
+                layers.problem(problem);
+            }
+        }
     }
 }
 
+fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<Problem>> {
+    serde_yaml::from_str(text).map_err(|error| vec![Problem::everything(format!("{origin}: {error}"))])
+}
+
+/// A file of the user's: every key must be known and every value of its type.
+fn checked<T: serde::de::DeserializeOwned>(
+    origin: &str,
+    text: &str,
+    environment: &Environment,
+) -> Result<Value, Vec<Problem>> {
+    if !expand::is_needed(text) {
+        // Read into its type straight from the text, so that a message tells the line.
+        parsed::<T>(origin, text)?;
+        return parsed(origin, text);
+    }
+    let document: Value = parsed(origin, text)?;
+    let source = expand::Source { origin, text };
+    let mut last = Vec::new();
+    for reading in [Reading::Text, Reading::Scalar] {
+        let mut filled = document.clone();
+        let problems = expand::expand(&mut filled, reading, &source, environment);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        match serde_path_to_error::deserialize::<_, T>(&filled) {
+            Ok(_) => return Ok(filled),
+            Err(error) => {
+                last = vec![Problem::everything(format!("{origin}: {}: {}", error.path(), error.inner()))];
+            }
+        }
+    }
+    Err(last)
+}
+
 fn typed<T: serde::de::DeserializeOwned>(
-    merged: &serde_json::Value,
+    merged: &Value,
     keys: &[&str],
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
     let chosen: serde_json::Map<_, _> =
         keys.iter().filter_map(|key| Some(((*key).to_owned(), merged.get(*key)?.clone()))).collect();
-    match serde_path_to_error::deserialize(serde_json::Value::Object(chosen)) {
+    match serde_path_to_error::deserialize(Value::Object(chosen)) {
         Ok(value) => Some(value),
         Err(error) => {
             problems.push(Problem::everything(format!("configuration: {}: {}", error.path(), error.inner())));

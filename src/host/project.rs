@@ -42,6 +42,9 @@ pub enum Refusal {
     /// A pattern that nothing fits.
     #[error("no file matches")]
     NoMatch,
+    /// A pattern over more than can be looked through.
+    #[error("more than {0} files and directories to look through; name a narrower pattern")]
+    TooBroad(usize),
     /// A pattern that is none.
     #[error("not a pattern: {0}")]
     BadPattern(String),
@@ -61,7 +64,7 @@ pub struct Project {
 }
 
 /// A file that may be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Found {
     /// The path as shown: relative to the project root where it lies below it.
     pub shown: String,
@@ -80,7 +83,7 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
         return working_directory.join(named);
     }
-    let home = environment.home();
+    let home = environment.home().map(|home| home.canonicalize().unwrap_or(home));
     working_directory
         .ancestors()
         .take_while(|directory| home.as_deref() != Some(*directory))
@@ -159,7 +162,7 @@ impl Project {
             }
         }
         // What lies outside is said to be so whether it exists or not: a probe learns nothing.
-        if refusal == Refusal::NotFound && self.leads_out(given) {
+        if self.leads_out(given) {
             return Err(Refusal::Outside);
         }
         Err(refusal)

@@ -105,7 +105,16 @@ impl Catalogue {
     /// Who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
     #[must_use]
     pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
-        let installed: Vec<&Provider> = self.installed(environment, base).collect();
+        self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
+    }
+
+    /// The same, for a caller that knows already what is installed.
+    #[must_use]
+    pub fn asked_among(&self, is_installed: impl Fn(&Provider) -> bool) -> Vec<&Provider> {
+        let is_cli = |provider: &&Provider| {
+            provider.settings.enabled == Enabled::Yes && !provider.is_understudy() && is_installed(provider)
+        };
+        let installed: Vec<&Provider> = self.iter().filter(is_cli).collect();
         if installed.is_empty() {
             return self.enabled().filter(|provider| provider.is_understudy()).collect();
         }

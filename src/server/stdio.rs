@@ -1,15 +1,19 @@
 //! Serving on standard input and output until the client goes away or a signal comes.
 
+use std::time::Duration;
+
 use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::io::stdio_pipes;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::Maestro;
-use super::wire::{MAX_LINE, Wire};
+use super::wire::{Ends, MAX_LINE, Wire};
 use crate::error::Error;
 use crate::flow::session::Session;
+
+/// How long a client that closed its end may take to read the last replies.
+const LAST_REPLIES: Duration = Duration::from_millis(20);
 
 /// Serves until the end of input, SIGINT or SIGTERM. Every child is gone when this returns, within
 /// 100 milliseconds of the end.
@@ -21,22 +25,35 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
-    let stop = CancellationToken::new();
+    let ends = Ends::default();
     let supervisor = session.supervisor().clone();
-    let server = Maestro::new(session, stop.clone());
+    let server = Maestro::new(session, ends.input.clone());
     let served = tokio::select! {
-        served = until_end_of_input(server, stop.clone()) => served,
+        served = until_end_of_input(server, ends.clone()) => served,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
+        () = nobody_listens(&ends) => Ok(()),
     };
-    stop.cancel();
+    ends.input.cancel();
     supervisor.shutdown().await;
     served
 }
 
-async fn until_end_of_input(server: Maestro, stop: CancellationToken) -> Result<(), Error> {
+/// The client takes no more replies, or has left without taking the last ones.
+async fn nobody_listens(ends: &Ends) {
+    let left = async {
+        ends.input.cancelled().await;
+        tokio::time::sleep(LAST_REPLIES).await;
+    };
+    tokio::select! {
+        () = ends.output.cancelled() => {}
+        () = left => {}
+    }
+}
+
+async fn until_end_of_input(server: Maestro, ends: Ends) -> Result<(), Error> {
     let (reader, writer) = stdio_pipes();
-    match server.serve(Wire::new(reader, writer, MAX_LINE, stop)).await {
+    match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
         Ok(running) => running.waiting().await.map(drop).map_err(|error| Error::Internal(error.to_string())),
         // A client that only asks what there is (a health check) leaves before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),

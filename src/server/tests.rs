@@ -11,7 +11,7 @@ use tokio::io::{
 use super::*;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
-use crate::server::wire::Wire;
+use crate::server::wire::{Ends, Wire};
 
 /// A server with two more tools: one that panics, one that never ends.
 fn server(stop: &CancellationToken) -> Maestro {
@@ -36,7 +36,8 @@ impl Client {
         let stop = CancellationToken::new();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
-        let wire = Wire::new(reader, writer, max_line, stop.clone());
+        let ends = Ends { input: stop.clone(), ..Ends::default() };
+        let wire = Wire::new(reader, writer, max_line, ends);
         let server = server(&stop);
         tokio::spawn(async move {
             if let Ok(running) = server.serve(wire).await {

@@ -1,49 +1,51 @@
-//! The transport: rmcp's own, with what stdio needs beside it.
+//! The transport: rmcp's writer behind a reader of our own.
 //!
-//! - End of input is made known at once, so that calls under way end in milliseconds.
-//! - A notification before the first request is passed over; rmcp would end the server.
-//! - A line over the limit is answered; rmcp would drop it, and the client would wait for ever.
+//! - Every request gets an answer, also one that is too long, no JSON, or malformed: rmcp drops
+//!   such lines, and the client would wait for ever.
+//! - What is no request before the first one is passed over; rmcp would end the server.
+//! - The end of input is made known at once, so that calls under way end in milliseconds.
 //! - Requests of a client that does not read its replies wait, so that memory stays bounded; that it
 //!   cancels, or leaves, is heard all the same.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Empty, empty};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::long_line::{Noticed, Noticing};
+use super::lines::{Lines, Next};
+use super::message::{Read, read, request_id};
 
 /// Bytes of one incoming message: an 8 MiB prompt still fits when every character is escaped.
 pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
 
-/// Replies that may wait for the client to read.
+/// Replies that may wait for the client to read, and requests that may wait behind them.
 const MOST_UNREAD: usize = 256;
 
+/// What the wire makes known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ends {
+    /// The client closed its end, or sends nothing that can be read.
+    pub(super) input: CancellationToken,
+    /// The client takes no more replies.
+    pub(super) output: CancellationToken,
+}
+
 /// The server's end of the wire.
-pub(super) struct Wire<R: AsyncRead + Unpin, W: AsyncWrite> {
-    inner: AsyncRwTransport<RoleServer, Noticing<R>, W>,
-    noticed: Noticed,
-    end_of_input: CancellationToken,
+pub(super) struct Wire<R: AsyncRead, W: AsyncWrite> {
+    lines: Lines<R>,
+    replies: AsyncRwTransport<RoleServer, Empty, W>,
+    ends: Ends,
     unread: Arc<Unread>,
     /// Requests that were read while the client did not read.
     waiting: VecDeque<ClientJsonRpcMessage>,
     greeted: bool,
-}
-
-/// What a look at the wire gave.
-enum Received {
-    Message(Option<ClientJsonRpcMessage>),
-    LongLine,
-    Room,
 }
 
 #[derive(Default)]
@@ -80,15 +82,38 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    pub(super) fn new(reader: R, writer: W, max_line: usize, end_of_input: CancellationToken) -> Self {
-        let reader = Noticing::new(reader, max_line);
+    pub(super) fn new(reader: R, writer: W, max_line: usize, ends: Ends) -> Self {
         Self {
-            noticed: reader.noticed(),
-            inner: AsyncRwTransport::new_server(reader, writer).with_max_line_length(max_line),
-            end_of_input,
+            lines: Lines::new(reader, max_line),
+            replies: AsyncRwTransport::new_server(empty(), writer),
+            ends,
             unread: Arc::default(),
             waiting: VecDeque::new(),
             greeted: false,
+        }
+    }
+
+    /// What a line is to the server, if it is anything.
+    fn take(&mut self, line: &[u8]) -> Option<ClientJsonRpcMessage> {
+        match read(line) {
+            Read::Nothing => None,
+            Read::Refused(id, error) => {
+                self.refuse(id, error);
+                None
+            }
+            Read::Message(message) if matches!(*message, ClientJsonRpcMessage::Request(_)) => {
+                self.greeted = true;
+                if self.unread.has_room() {
+                    return Some(*message);
+                }
+                self.waiting.push_back(*message);
+                None
+            }
+            // Cancelling must get through, however little the client reads.
+            Read::Message(message) => {
+                self.forget_cancelled(&message);
+                self.greeted.then_some(*message)
+            }
         }
     }
 
@@ -104,24 +129,10 @@ where
         }
     }
 
-    /// The replies go their own way: this future may be dropped at any await, and they may not.
-    fn answer_long_lines(&mut self) {
-        for id in self.noticed.take() {
-            let id = match id {
-                Value::Number(number) => number.as_i64().map(RequestId::Number),
-                Value::String(text) => Some(RequestId::String(text.into())),
-                _ => None,
-            };
-            let error = ErrorData::invalid_request("the message is longer than this server reads", None);
-            tokio::spawn(self.send(ServerJsonRpcMessage::error(error, id)));
-        }
+    /// The reply goes its own way: the reading future may be dropped at any await, and it may not.
+    fn refuse(&mut self, id: Option<RequestId>, error: ErrorData) {
+        tokio::spawn(self.send(ServerJsonRpcMessage::error(error, id)));
     }
-}
-
-/// Ready once a line was noticed. It needs no waker of its own: it is polled right after the reader
-/// that does the noticing.
-async fn something_noticed(noticed: &Noticed) {
-    std::future::poll_fn(|_| if noticed.is_empty() { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
 impl<R, W> Transport<RoleServer> for Wire<R, W>
@@ -137,15 +148,19 @@ where
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         self.unread.count.fetch_add(1, Ordering::Relaxed);
         let on_its_way = OnItsWay(Arc::clone(&self.unread));
-        let sent = self.inner.send(message);
+        let sent = self.replies.send(message);
+        let output = self.ends.output.clone();
         async move {
             let outcome = sent.await;
             drop(on_its_way);
+            if outcome.is_err() {
+                output.cancel();
+            }
             outcome
         }
     }
 
-    /// Safe to drop at any await: what was read stays in the inner transport or in `waiting`.
+    /// Safe to drop at any await: what was read stays in the lines or in `waiting`.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             // The calls that were read so far get their turn first: otherwise a burst is read whole
@@ -160,38 +175,31 @@ where
                 self.unread.room().await;
                 continue;
             }
-            let received = tokio::select! {
+            let next = tokio::select! {
                 biased;
-                message = self.inner.receive() => Received::Message(message),
-                // A line that is too long makes rmcp wait for the next one; its answer must not.
-                () = something_noticed(&self.noticed) => Received::LongLine,
-                () = self.unread.room(), if !self.waiting.is_empty() => Received::Room,
+                next = self.lines.next() => next,
+                () = self.unread.room(), if !self.waiting.is_empty() => continue,
             };
-            self.answer_long_lines();
-            match received {
-                Received::LongLine | Received::Room => {}
-                Received::Message(None) => {
-                    self.end_of_input.cancel();
+            match next {
+                Next::End => {
+                    self.ends.input.cancel();
                     return None;
                 }
-                Received::Message(Some(message @ ClientJsonRpcMessage::Request(_))) => {
-                    self.greeted = true;
-                    if self.unread.has_room() {
+                Next::TooLong(id) => {
+                    let error =
+                        ErrorData::invalid_request("the message is longer than this server reads", None);
+                    self.refuse(request_id(id), error);
+                }
+                Next::Line(line) => {
+                    if let Some(message) = self.take(&line) {
                         return Some(message);
                     }
-                    self.waiting.push_back(message);
                 }
-                // Cancelling must get through, however little the client reads.
-                Received::Message(Some(message)) if self.greeted => {
-                    self.forget_cancelled(&message);
-                    return Some(message);
-                }
-                Received::Message(Some(_)) => {}
             }
         }
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
-        self.inner.close().await
+        self.replies.close().await
     }
 }

@@ -334,3 +334,37 @@ fn the_project_is_the_nearest_marked_parent_that_is_ours() {
     let project = home.project().display().to_string();
     assert_eq!(root_of(&home.env("HOME", &project), "a"), std::path::Path::new(&project).join("a"));
 }
+
+#[test]
+fn a_variable_is_a_value_and_never_more() {
+    let config =
+        "providers: { codex: { model: \"${M}\", timeout_sec: \"${T:-7}\" }, claude: { model: \"${M}\" } }\n";
+    let hostile = "x, command: /bin/evil } #";
+    let server = Server::new().file(".maestro/cli_clients.yaml", config).env("M", hostile);
+    let report = check(&server);
+    assert_eq!(report["problems"], json!([]));
+    assert_eq!(setting(&report, "providers.codex.model").0, hostile);
+    assert_eq!(setting(&report, "providers.codex.timeout_sec").0, "7");
+    assert_eq!(setting(&report, "providers.claude.command"), ("claude", "built in"));
+    for value in ["4.5", "true", "a: b", "a\\b"] {
+        let server = Server::new()
+            .file(".maestro/cli_clients.yaml", "providers: { codex: { model: '${M}' } }\n")
+            .env("M", value);
+        assert_eq!(setting(&check(&server), "providers.codex.model").0, value);
+    }
+}
+
+#[test]
+fn a_template_stays_in_its_directory_and_a_name_is_a_name() {
+    for (text, said) in [
+        (
+            "providers: { x: { command: cat, template: { files: { '../../y': z } } } }\n",
+            "names inside the working directory",
+        ),
+        ("providers: { 'x/y': { command: cat } }\n", "a name takes letters, digits, - and _"),
+        ("providers: { x: { model: m } }\n", "cli_clients.yaml: providers.x.command is empty"),
+    ] {
+        let report = check(&Server::new().file(".maestro/cli_clients.yaml", text));
+        assert!(report["problems"].to_string().contains(said), "{text}: {}", report["problems"]);
+    }
+}

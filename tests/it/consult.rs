@@ -394,3 +394,81 @@ fn the_understudy_answers_only_in_its_own_name() {
     let said = result["structured"].to_string();
     assert!(said.contains("KeyError") && said.contains("app/main.py"), "{said}");
 }
+
+#[test]
+fn a_short_first_line_does_not_cut_all_the_rest_away() {
+    let mut client = Server::new().codex().start();
+    let text = format!("short\n{}", "x".repeat(60_000));
+    let result = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": text })) }));
+    assert_eq!(result["content"].as_str().unwrap().chars().count(), 40_000);
+}
+
+#[test]
+fn an_error_is_as_long_as_a_person_reads() {
+    let mut client = Server::new().codex().start();
+    let result = client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "exit": 3, "stderr": format!("{}the end", "x".repeat(300_000)) })) }),
+    );
+    let error = result["error"].as_str().unwrap();
+    assert!(error.len() < 3_000 && error.ends_with("the end"), "{}", error.len());
+}
+
+#[test]
+fn a_model_is_a_name_and_nothing_else() {
+    let mut client = Server::new().codex().start();
+    for model in ["--help", "", "a b", "x\ny"] {
+        let result = client.call("maestro_consult", json!({ "prompt": "x", "model": model }));
+        assert_eq!(result["code"], "invalid_arguments", "{model:?}: {result}");
+    }
+    assert!(client.log("codex").is_empty());
+}
+
+#[test]
+fn a_version_belongs_to_a_program_with_its_arguments() {
+    let fake = crate::harness::fake_cli();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let command = |style: &str, version: &str| {
+        format!("{} --as {style} --print-version {version} --log {}", fake.display(), log.path().display())
+    };
+    let mut client = Server::new()
+        .env("MAESTRO_CODEX_CMD", &command("codex", "0.169.0"))
+        .env("MAESTRO_GEMINI_CMD", &command("gemini", "0.30.0"))
+        .start();
+    for provider in ["codex", "gemini"] {
+        assert_eq!(
+            client.call("maestro_consult", json!({ "prompt": "x", "provider": provider }))["ok"],
+            true
+        );
+    }
+    let written = std::fs::read_to_string(log.path()).unwrap();
+    assert!(written.contains("\"--policy\"") && !written.contains("--admin-policy"), "{written}");
+}
+
+#[test]
+fn a_renewed_login_comes_home_also_from_a_cancelled_call() {
+    let renews = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\nrm \"$CODEX_HOME/auth.json\"\necho '{\"token\":\"new\"}' > \"$CODEX_HOME/auth.json\"\ntouch \"$HOME/renewed\"\nsleep 60\n";
+    let server =
+        Server::new().home_file(".codex/auth.json", "{\"token\":\"old\"}").home_file("codex", renews);
+    let home = server.project().parent().unwrap().join("home");
+    std::fs::set_permissions(home.join("codex"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let mut client = server.env("MAESTRO_CODEX_CMD", home.join("codex").to_str().unwrap()).start();
+    let call = client.begin_call("maestro_consult", json!({ "prompt": "x" }));
+    crate::harness::eventually("it is renewed", Duration::from_secs(5), || home.join("renewed").exists());
+    client.cancel(call);
+    let login = || std::fs::read_to_string(home.join(".codex/auth.json")).unwrap();
+    crate::harness::eventually("it is home", Duration::from_secs(5), || login().contains("new"));
+}
+
+#[test]
+fn a_cancelled_call_is_recorded_as_one() {
+    let mut client = Server::new().codex().start();
+    let call = client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 60 })) }));
+    client.wait_for_calls("codex", 1);
+    client.cancel(call);
+    crate::harness::eventually("it is recorded", Duration::from_secs(5), || {
+        let providers = client.call("maestro_list_providers", json!({}))["providers"].clone();
+        providers[0]["calls"]["failed"] == json!(1)
+    });
+}

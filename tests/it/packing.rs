@@ -263,3 +263,21 @@ fn nothing_to_pack_is_an_empty_context() {
         json!({ "errors_count": 0, "facts_count": 0, "files_requested": 0, "total_chars": 0, "truncated": false })
     );
 }
+
+#[test]
+fn a_pattern_over_thousands_of_files_is_no_work() {
+    let server = Server::new();
+    let directory = server.project().join("many");
+    std::fs::create_dir(&directory).unwrap();
+    for number in 0..20_000 {
+        std::fs::write(directory.join(format!("{number}.txt")), "x").unwrap();
+    }
+    let mut client = server.start();
+    let started = std::time::Instant::now();
+    let result = client.call("maestro_pack_context", json!({ "files": ["**/*.txt"] }));
+    assert_eq!(result["files"].as_array().unwrap().len(), 7);
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        result["omitted"].as_array().unwrap().last().unwrap()["path"].as_str().unwrap().ends_with(" more")
+    );
+}

@@ -259,6 +259,10 @@ fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
     client.wait_for_calls("codex", 1);
     client.signal("KILL");
     assert_eq!(left(), 1);
+    // It must not be taken for one in the making.
+    let directory = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap().path();
+    let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    std::fs::File::open(&directory).unwrap().set_modified(an_hour_ago).unwrap();
     let mut next = with_tmp(Server::new()).start();
     assert_eq!(next.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
     eventually("nothing is left", Duration::from_secs(3), || left() == 0);

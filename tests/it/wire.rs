@@ -185,6 +185,41 @@ fn wrong_arguments_are_a_result_that_names_the_argument() {
 }
 
 #[test]
+fn every_request_gets_an_answer_however_broken_it_is() {
+    let mut client = Server::new().start();
+    let call = |params: &str, id: u64| {
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{params}}}\n")
+    };
+    // Half of a pair, as `JSON.stringify` writes it for a cut emoji, is a character like any other.
+    client.send_raw(&call(r#"{"name":"maestro_help","arguments":{"topic":"limits\ud83d"}}"#, 901));
+    assert_eq!(client.reply(901)["result"]["structuredContent"]["code"], "unknown_topic");
+    for (id, params, code) in [
+        (902, "[1]", -32602),
+        (903, "{\"name\":\"maestro_help\",\"_meta\":\"x\"}", -32602),
+        (904, "{\"name\":NaN}", -32700),
+        (905, "{\"name\":\"a\u{0}\"}", -32700),
+    ] {
+        client.send_raw(&call(params, id));
+        assert_eq!(client.reply(id)["error"]["code"], code, "{params}");
+    }
+    client.send_raw(&call(&format!("{}{}", "[".repeat(400), "]".repeat(400)), 906));
+    assert!(client.reply(906)["error"]["code"].is_i64());
+}
+
+#[test]
+fn a_client_that_takes_no_more_replies_ends_the_server() {
+    let server = Server::new().codex();
+    let mut child = server.command().spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let first = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello() });
+    writeln!(input, "{first}").unwrap();
+    drop(child.stdout.take());
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} });
+    writeln!(input, "{list}").unwrap();
+    eventually("the server is gone", Duration::from_secs(3), || child.try_wait().unwrap().is_some());
+}
+
+#[test]
 fn what_is_no_message_is_survived() {
     let mut client = Server::new().start();
     for noise in [
@@ -308,4 +343,29 @@ fn other_calls_answer_at_once_while_a_consult_runs() {
     assert!(started.elapsed() < Duration::from_millis(700), "it waited for the consult");
     let result: Value = client.result(consult);
     assert_eq!(result["ok"], true);
+}
+
+#[test]
+fn a_client_that_does_not_read_can_still_cancel_and_leave() {
+    let server = Server::new().codex();
+    let log = server.project().parent().unwrap().join("codex.log");
+    let mut child = server.command().spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut say = |message: Value| writeln!(input, "{message}").unwrap();
+    say(json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello() }));
+    let call =
+        json!({ "name": "maestro_consult", "arguments": { "prompt": scripted(json!({ "sleep": 60 })) } });
+    say(json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call }));
+    let calls = || std::fs::read_to_string(&log).unwrap_or_default();
+    eventually("it runs", PATIENCE, || calls().contains("\"pid\""));
+    let line = calls().lines().last().unwrap().to_owned();
+    let pid = serde_json::from_str::<Value>(&line).unwrap()["pid"].as_u64().unwrap();
+    for id in 2..400 {
+        say(json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {} }));
+    }
+    say(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } }));
+    eventually("the consult is gone", Duration::from_secs(5), || !is_alive(pid));
+    drop(input);
+    // Its output is never read; it must leave all the same.
+    eventually("the server is gone", Duration::from_secs(10), || child.try_wait().unwrap().is_some());
 }

@@ -1,5 +1,7 @@
 //! The settings of one provider in `conf/cli_clients.yaml`.
 
+use std::path::{Component, Path};
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer};
 
@@ -77,6 +79,14 @@ impl ProviderSettings {
             faults.push((
                 "template",
                 "must hold {prompt} in args where prompt is `argument`, and only there".to_owned(),
+            ));
+        }
+        let leads_out =
+            |name: &String| Path::new(name).components().any(|part| !matches!(part, Component::Normal(_)));
+        if let Some(name) = self.template.files.keys().find(|name| leads_out(name)) {
+            faults.push((
+                "template.files",
+                format!("names {name:?}, and takes names inside the working directory"),
             ));
         }
         faults

@@ -1,6 +1,6 @@
 //! The private directory of one call.
 
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub struct CallDir {
     root: Option<TempDir>,
     work: PathBuf,
     capture: PathBuf,
+    /// Held as long as the directory is in use.
+    _lock: File,
 }
 
 impl CallDir {
@@ -33,18 +35,18 @@ impl CallDir {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             if let Ok(runtime) = Handle::try_current() {
-                drop(runtime.spawn_blocking(|| leftover::remove(&std::env::temp_dir())));
+                drop(runtime.spawn_blocking(leftover::remove_old));
             }
         });
         let mut builder = tempfile::Builder::new();
-        let prefix = leftover::own_prefix();
-        builder.prefix(&prefix).permissions(Permissions::from_mode(PRIVATE));
+        builder.prefix(leftover::PREFIX).permissions(Permissions::from_mode(PRIVATE));
         let root = builder.tempdir_in(std::env::temp_dir())?;
+        let lock = leftover::lock(root.path())?;
         let (work, capture) = (root.path().join("work"), root.path().join("capture"));
         for path in [&work, &capture] {
             DirBuilder::new().mode(PRIVATE).create(path)?;
         }
-        Ok(Self { root: Some(root), work, capture })
+        Ok(Self { root: Some(root), work, capture, _lock: lock })
     }
 
     /// An empty directory for the program to work in.

@@ -1,28 +1,39 @@
 //! Directories of calls whose server was killed before it could remove them.
+//!
+//! A directory is alive as long as its server holds the lock on a file in it. A process id would
+//! prove nothing: another container may share the temporary directory, and ids come back.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::process::{Pid, getuid, test_kill_process};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::getuid;
 
-/// What the name of a call's directory begins with; the server's process id follows.
-const PREFIX: &str = "maestro-call-";
+/// What the name of a call's directory begins with.
+pub(super) const PREFIX: &str = "maestro-call-";
 
-/// The beginning of the names of this process's directories.
-pub(super) fn own_prefix() -> String {
-    format!("{PREFIX}{}-", std::process::id())
+/// The file whose lock keeps a directory.
+const LOCK: &str = "lock";
+
+/// Younger ones may just be in the making.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// Takes the lock of a new directory. It is free again when the file is closed, by whatever.
+pub(super) fn lock(directory: &Path) -> io::Result<File> {
+    let file = File::create_new(directory.join(LOCK))?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
 }
 
-/// Removes the directories in `base` that are ours and whose server is gone. What cannot be
-/// removed stays for the next time.
-pub(super) fn remove(base: &Path) {
+/// Removes the directories in `base` that are ours and that nobody holds. What cannot be removed
+/// stays for the next time.
+pub(super) fn remove(base: &Path, young: Duration) {
     for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {
-        let is_ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == getuid().as_raw());
-        let server = entry.file_name().to_str().and_then(server_of);
-        if let (true, Some(server)) = (is_ours, server)
-            && test_kill_process(server).is_err()
-        {
+        let is_named_so = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_named_so && is_ours_and_old(&entry, young) && is_free(&entry.path()) {
             tracing::debug!(directory = %entry.path().display(), "left behind by a killed server");
             // Another server may be at it too.
             let _ = fs::remove_dir_all(entry.path());
@@ -30,9 +41,23 @@ pub(super) fn remove(base: &Path) {
     }
 }
 
-fn server_of(name: &str) -> Option<Pid> {
-    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    Pid::from_raw(pid.parse().ok()?)
+/// Removes what servers left in the system's temporary directory.
+pub(super) fn remove_old() {
+    remove(&std::env::temp_dir(), YOUNG);
+}
+
+fn is_ours_and_old(entry: &fs::DirEntry, young: Duration) -> bool {
+    entry.metadata().is_ok_and(|found| {
+        let age = found.modified().ok().and_then(|written| written.elapsed().ok());
+        found.is_dir() && found.uid() == getuid().as_raw() && age.is_some_and(|age| age >= young)
+    })
+}
+
+fn is_free(directory: &Path) -> bool {
+    match File::open(directory.join(LOCK)) {
+        Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]
@@ -40,22 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_dead_server_left_is_removed() {
+    fn only_what_nobody_holds_is_removed() {
         let base = tempfile::tempdir().unwrap();
-        let mut gone = std::process::Command::new("true").spawn().unwrap();
-        let dead = gone.id();
-        gone.wait().unwrap();
-        let names = [
-            format!("{PREFIX}{dead}-abc"),
-            format!("{}abc", own_prefix()),
-            "maestro-call-none-abc".to_owned(),
-            "maestro-demo-abc".to_owned(),
-        ];
-        for name in &names {
+        let names = ["maestro-call-free", "maestro-call-held", "maestro-call-bare", "maestro-demo-abc"];
+        for name in names {
             fs::create_dir_all(base.path().join(name).join("work")).unwrap();
         }
-        remove(base.path());
-        let left: Vec<bool> = names.iter().map(|name| base.path().join(name).exists()).collect();
-        assert_eq!(left, [false, true, true, true]);
+        drop(lock(&base.path().join("maestro-call-free")).unwrap());
+        let _held = lock(&base.path().join("maestro-call-held")).unwrap();
+        let left = || names.map(|name| base.path().join(name).exists());
+        remove(base.path(), YOUNG);
+        assert_eq!(left(), [true; 4]);
+        remove(base.path(), Duration::ZERO);
+        assert_eq!(left(), [false, true, false, true]);
     }
 }

@@ -1,5 +1,6 @@
 //! Patterns such as `src/**/*.py`.
 
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -25,29 +26,33 @@ pub(super) fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Ref
     if project.leads_out(Path::new(pattern)) {
         return Err(Refusal::Outside);
     }
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: HashSet<Found> = HashSet::new();
+    let mut looked_at = 0;
     for root in &project.roots {
         for entry in WalkBuilder::new(root.join(literal_start(pattern)))
             .follow_links(false)
             .require_git(false)
             .build()
             .filter_map(Result::ok)
-            .take(MOST_ENTRIES)
         {
+            looked_at += 1;
+            if looked_at > MOST_ENTRIES {
+                return Err(Refusal::TooBroad(MOST_ENTRIES));
+            }
             let path = entry.path();
             let name = path.strip_prefix(root).unwrap_or(path);
             if (matcher.is_match(name) || matcher.is_match(path))
                 && let Ok(file) = project.resolve(path)
-                && !found.contains(&file)
             {
-                found.push(file);
+                found.insert(file);
             }
         }
     }
-    found.sort_by(|left, right| left.shown.cmp(&right.shown));
     if found.is_empty() {
         return Err(Refusal::NoMatch);
     }
+    let mut found: Vec<Found> = found.into_iter().collect();
+    found.sort_by(|left, right| left.shown.cmp(&right.shown));
     Ok(found)
 }
 
