@@ -38,6 +38,24 @@ pub enum Error {
         /// Providers that are there.
         installed: Vec<String>,
     },
+    /// A command that is there and cannot be started.
+    #[error("{program} of the provider `{provider}` cannot be started: {reason}")]
+    CliNotExecutable {
+        /// The provider.
+        provider: String,
+        /// Its program.
+        program: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Something on this machine that a sub-command needs.
+    #[error("{reason}")]
+    Setup {
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Nobody is there to be asked.
     #[error("no provider can be asked")]
     NoProvider,
@@ -129,12 +147,21 @@ pub struct ErrorNote {
     pub retryable: bool,
 }
 
+/// What a caller gave may be long, and an error repeats it.
+fn shortened(text: &str) -> String {
+    const MOST_CHARS: usize = 4_000;
+    match text.char_indices().nth(MOST_CHARS) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{} ...", text.get(..at).unwrap_or_default()),
+    }
+}
+
 impl Error {
     /// The error as a result tells it.
     #[must_use]
     pub fn note(&self) -> ErrorNote {
         ErrorNote {
-            error: self.to_string(),
+            error: shortened(&self.to_string()),
             code: self.code(),
             hint: self.hint(),
             retryable: self.retryable(),
@@ -153,6 +180,8 @@ impl Error {
             },
             Self::ProviderDisabled(_) => "provider_disabled",
             Self::CliNotFound { .. } => "cli_not_found",
+            Self::CliNotExecutable { .. } => "cli_not_executable",
+            Self::Setup { .. } => "setup_failed",
             Self::NoProvider => "no_provider",
             Self::ConfigInvalid(_) => "config_invalid",
             Self::PromptTooLong { .. } => "prompt_too_long",
@@ -194,6 +223,10 @@ impl Error {
                 };
                 format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
             }
+            Self::CliNotExecutable { .. } => {
+                "Make the file executable, or install the CLI again; `maestro-mcp check` shows which file is meant.".into()
+            }
+            Self::Setup { hint, .. } => hint.clone(),
             Self::NoProvider => {
                 "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
             }
@@ -240,6 +273,8 @@ impl Error {
             | Self::Unknown { .. }
             | Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
+            | Self::CliNotExecutable { .. }
+            | Self::Setup { .. }
             | Self::NoProvider
             | Self::ConfigInvalid(_)
             | Self::PromptTooLong { .. }
@@ -262,7 +297,11 @@ impl Error {
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
             | Self::Document { .. } => 2,
-            Self::ProviderDisabled(_) | Self::CliNotFound { .. } | Self::NoProvider => 3,
+            Self::ProviderDisabled(_)
+            | Self::CliNotFound { .. }
+            | Self::CliNotExecutable { .. }
+            | Self::Setup { .. }
+            | Self::NoProvider => 3,
             Self::Timeout { .. }
             | Self::Stalled { .. }
             | Self::OutputTooLarge { .. }

@@ -24,6 +24,8 @@ use serde_json::Value;
 
 use crate::host::process::CallDir;
 
+use failure::{CliFailure, FailureKind};
+
 pub use adapter::Adapter;
 
 /// One question to one consultant.
@@ -113,15 +115,33 @@ impl Output {
         self.exit_code == Some(0)
     }
 
+    /// What it means that the CLI did not answer in its own form.
+    fn failure(&self) -> CliFailure {
+        const SHOWN: usize = 300;
+        let said = CliFailure::from_words(self.last_words());
+        if !self.ended_well() || said.kind != FailureKind::CliFailed {
+            return said;
+        }
+        if self.stdout.trim().is_empty() && self.stderr.trim().is_empty() {
+            return CliFailure::new(FailureKind::AnswerEmpty, "it ended well and printed nothing");
+        }
+        let printed: String = self.stdout.trim().chars().take(SHOWN).collect();
+        CliFailure::new(
+            FailureKind::AnswerUnreadable,
+            format!("its output does not have the form that this CLI promises; it begins: {printed}"),
+        )
+    }
+
     /// The last lines of stderr that say something.
     fn last_words(&self) -> String {
         const LOOKED_AT: usize = 16 * 1024;
-        let start = self.stderr.ceil_char_boundary(self.stderr.len().saturating_sub(LOOKED_AT));
-        let end = self.stderr.get(start..).unwrap_or_default();
+        let start = self.stderr.len().saturating_sub(LOOKED_AT);
+        let end = (start..).take(4).find_map(|at| self.stderr.get(at..)).unwrap_or_default();
         let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
         let words = lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n");
         match (words.is_empty(), self.exit_code) {
-            (false, _) => words,
+            (false, Some(_)) => words,
+            (false, None) => format!("{words}\na signal ended it"),
             (true, Some(code)) => format!("it ended with exit code {code} and no message"),
             (true, None) => "a signal ended it".to_owned(),
         }

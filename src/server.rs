@@ -71,6 +71,18 @@ impl Maestro {
         self.inner.tools.get_or_init(|| Tools::new(&self.inner.session))
     }
 
+    fn unknown_tool(&self, name: &str) -> ErrorData {
+        const MOST_CHARS: usize = 80;
+        let switched_off = &self.session().config().settings.disabled_tools;
+        if switched_off.iter().any(|tool| tool == name) {
+            let message = format!("{name} is switched off (disabled_tools, MAESTRO_DISABLED_TOOLS)");
+            return ErrorData::invalid_params(message, None);
+        }
+        let shown: String = name.chars().take(MOST_CHARS).collect();
+        let nearest = self.tools().nearest(&shown).join(", ");
+        ErrorData::invalid_params(format!("unknown tool: {shown}; nearest: {nearest}"), None)
+    }
+
     fn count_call(&self) -> Option<Counted<'_>> {
         let counted = Counted(&self.inner.calls);
         (self.inner.calls.fetch_add(1, Ordering::Relaxed) < MOST_CALLS).then_some(counted)
@@ -124,14 +136,7 @@ impl ServerHandler for Maestro {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if !self.tools().router.has_route(&request.name) {
-            return Err(ErrorData::invalid_params(
-                format!(
-                    "unknown tool: {}; nearest: {}",
-                    request.name,
-                    self.tools().nearest(&request.name).join(", ")
-                ),
-                None,
-            ));
+            return Err(self.unknown_tool(&request.name));
         }
         let Some(_counted) = self.count_call() else {
             return Ok(failure(&Error::Busy(MOST_CALLS)).into());

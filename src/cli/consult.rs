@@ -13,20 +13,12 @@ use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 
 pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<ExitCode, Error> {
-    let provider = match &options.provider {
-        Some(name) => name.clone(),
-        None => session
-            .catalogue()
-            .asked_by_default(session.environment(), session.root())
-            .first()
-            .map(|provider| provider.name.clone())
-            .ok_or(Error::NoProvider)?,
-    };
+    let provider = options.provider.clone();
     let json = options.json;
     let question = question(options)?;
     let work = async {
         let (progress, mut said) = Progress::channel();
-        let asked = consult(&session, &provider, question, &progress);
+        let asked = consult(&session, provider.as_deref(), question, &progress);
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reply = loop {

@@ -51,7 +51,20 @@ async fn consult_on(
         return Err(Error::NoProvider);
     };
     let context = json!({ "context_errors": [failure], "context_files": program.files() });
+    if analyze(client, &context, &asked, &first).await? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if first == UNDERSTUDY || !named.is_empty() {
+        return Ok(ExitCode::from(4));
+    }
+    print("\n--> nobody answered, so the built-in understudy does, in its own name: rules, no model\n")?;
+    let understudy = [UNDERSTUDY.to_owned()];
+    let answered = analyze(client, &context, &understudy, UNDERSTUDY).await?;
+    Ok(if answered { ExitCode::SUCCESS } else { ExitCode::from(4) })
+}
 
+/// A consult and an ensemble on the failure; true where both were answered.
+async fn analyze(client: &mut Client, context: &Value, asked: &[String], first: &str) -> Result<bool, Error> {
     print(&format!("\n--> maestro_consult, stage analyze, {first}\n"))?;
     let mut question = context.clone();
     merge(
@@ -67,7 +80,7 @@ async fn consult_on(
     show_reply(&consulted)?;
 
     print(&format!("\n--> maestro_ensemble_generate, {}\n", asked.join(", ")))?;
-    let mut question = context;
+    let mut question = context.clone();
     merge(
         &mut question,
         json!({
@@ -80,8 +93,7 @@ async fn consult_on(
     for candidate in ensemble.get("candidates").and_then(Value::as_array).into_iter().flatten() {
         show_reply(candidate)?;
     }
-    let ok = [&consulted, &ensemble].iter().all(|result| result.get("ok") == Some(&Value::Bool(true)));
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(4) })
+    Ok([&consulted, &ensemble].iter().all(|result| result.get("ok") == Some(&Value::Bool(true))))
 }
 
 /// Who is asked, and why.

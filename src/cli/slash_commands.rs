@@ -37,9 +37,10 @@ fn targets(session: &Session, options: &InstallOptions) -> Result<Targets, Error
         return Ok(Targets::project(session.root()));
     }
     let environment = session.environment();
-    let home = environment
-        .home()
-        .ok_or_else(|| Error::InvalidArguments("HOME is not set; use --project, or set it".to_owned()))?;
+    let home = environment.home().ok_or_else(|| Error::Setup {
+        reason: "HOME is not set".to_owned(),
+        hint: "Set it, or use --project.".to_owned(),
+    })?;
     Ok(Targets::user(&home, environment.get("CLAUDE_CONFIG_DIR").map(PathBuf::from).as_deref()))
 }
 
@@ -52,5 +53,5 @@ fn this_binary() -> Result<PathBuf, Error> {
 fn done(outcome: Result<(), InstallError>) -> Result<ExitCode, Error> {
     outcome
         .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| Error::InvalidArguments(format!("{error}\n  {}", error.hint())))
+        .map_err(|error| Error::Setup { reason: error.to_string(), hint: error.hint().to_owned() })
 }

@@ -5,6 +5,7 @@ mod block;
 mod mention;
 mod select;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde::Serialize;
 pub use mention::{Mention, mentions};
 pub use select::file_lines;
 
-use block::{Block, Line};
+use block::Block;
 
 /// Characters of one line of a file or an error; what is longer is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
@@ -137,6 +138,10 @@ impl Packer {
         self.packed.total_chars = used + fitted.text.chars().count();
         self.packed.text.push_str(&heading);
         self.packed.text.push_str(&fitted.text);
+        if fitted.cut_lines > 0 {
+            let reason = format!("{} lines cut to {MAX_LINE_CHARS} characters", fitted.cut_lines);
+            self.omit(block.label.clone(), reason);
+        }
         let left_out = block.total - fitted.shown;
         if left_out > 0 {
             let reason = if fitted.short_of_room {
@@ -159,19 +164,19 @@ impl Packer {
     }
 }
 
-/// A line as it is shown: cut where it is longer than [`MAX_LINE_CHARS`].
-fn shown_line(text: &str) -> String {
-    match text.char_indices().nth(MAX_LINE_CHARS) {
-        None => text.to_owned(),
-        Some((at, _)) => {
-            let (kept, rest) = text.split_at(at);
-            format!("{kept} ... {} characters omitted ...", rest.chars().count())
-        }
+/// A line as it is shown: where it is longer than [`MAX_LINE_CHARS`], its middle is left out, for a
+/// message begins and ends with what matters.
+fn shown_line(text: &str) -> Cow<'_, str> {
+    const HEAD: usize = MAX_LINE_CHARS * 3 / 5;
+    const TAIL: usize = MAX_LINE_CHARS - HEAD;
+    if text.char_indices().nth(MAX_LINE_CHARS).is_none() {
+        return Cow::Borrowed(text);
     }
-}
-
-fn numbered(lines: impl Iterator<Item = (usize, String)>) -> Vec<Line> {
-    lines.map(|(number, text)| Line { number, text }).collect()
+    let head: String = text.chars().take(HEAD).collect();
+    let start = text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at);
+    let tail = text.get(start..).unwrap_or_default();
+    let omitted = text.chars().count() - HEAD - TAIL;
+    Cow::Owned(format!("{head} ... {omitted} characters omitted ... {tail}"))
 }
 
 #[cfg(test)]

@@ -134,6 +134,23 @@ fn check_model(model: &str) -> Result<(), Error> {
     )))
 }
 
+/// Who is asked where nobody is named: codex, else the first CLI that is installed, else the
+/// understudy.
+///
+/// # Errors
+///
+/// Nobody can be asked.
+pub fn asked_by_default(session: &Session) -> Result<String, Error> {
+    const FIRST: &str = "codex";
+    let there = session.catalogue().asked_by_default(session.environment(), session.root());
+    there
+        .iter()
+        .find(|provider| provider.name == FIRST)
+        .or_else(|| there.first())
+        .map(|provider| provider.name.clone())
+        .ok_or(Error::NoProvider)
+}
+
 /// Asks one provider one question.
 ///
 /// # Errors
@@ -142,11 +159,15 @@ fn check_model(model: &str) -> Result<(), Error> {
 /// error: its reply says so.
 pub async fn consult(
     session: &Session,
-    provider: &str,
+    provider: Option<&str>,
     question: Question,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     session.check_config()?;
+    let provider = &match provider {
+        Some(named) => named.to_owned(),
+        None => asked_by_default(session)?,
+    };
     // A provider that does not exist is a mistake in the arguments: it is said before any work.
     session.catalogue().get(provider)?;
     let place = session.slots().place()?;
@@ -212,6 +233,7 @@ async fn attempt(
     if provider.is_understudy() {
         // It is no process, so it takes no slot.
         drop(place);
+        progress.say("understudy: reading the packed context by rules, no model");
         let recording = Recording::begin(session, &provider.name, model);
         let prepared = Arc::clone(prepared);
         let attempted =
@@ -241,8 +263,23 @@ fn understudy_answers(prepared: &Prepared) -> Attempted {
 /// What a process that could not be run means to a caller.
 #[must_use]
 pub fn process_error(provider: &Provider, session: &Session, error: &ProcessError) -> Error {
+    let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
+        provider: provider.name.clone(),
+        program: program.display().to_string(),
+        reason,
+    };
     match error {
         ProcessError::ShuttingDown => Error::ShuttingDown,
+        ProcessError::NotFound { program } if program.exists() => {
+            cannot_run(program, "the interpreter that its first line names is not there".to_owned())
+        }
+        ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
+        ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
+            Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())
+        }
+        ProcessError::Spawn(reason) => {
+            cannot_run(std::path::Path::new(provider.command()), reason.to_string())
+        }
         ProcessError::NotFound { .. } => Error::CliNotFound {
             provider: provider.name.clone(),
             command: provider.command().to_owned(),
@@ -252,7 +289,7 @@ pub fn process_error(provider: &Provider, session: &Session, error: &ProcessErro
                 .map(|provider| provider.name.clone())
                 .collect(),
         },
-        other => Error::Internal(format!("{}: {other}", provider.name)),
+        other @ ProcessError::Capture(_) => Error::Internal(format!("{}: {other}", provider.name)),
     }
 }
 
@@ -260,14 +297,15 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The version of a provider's CLI, where its flags depend on it.
+/// The version of a provider's CLI, where its flags depend on it, within the time of the call.
 async fn version_for(
     session: &Session,
     provider: &Provider,
     program: &std::path::Path,
+    left: Duration,
 ) -> Result<Option<crate::provider::version::Version>, Error> {
     if provider.adapter.needs_version() {
-        providers::version(session, provider, program).await
+        providers::version(session, provider, program, left.min(providers::PATIENCE)).await
     } else {
         Ok(None)
     }

@@ -18,8 +18,8 @@ use crate::provider::environment::allowed;
 use crate::provider::login;
 use crate::provider::version::Version;
 
-/// How long a version may take to print.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a CLI may take to tell about itself.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a look at the machine is believed.
 const FRESH: Duration = Duration::from_secs(1);
@@ -137,6 +137,7 @@ pub async fn version(
     session: &Session,
     provider: &Provider,
     program: &Path,
+    limit: Duration,
 ) -> Result<Option<Version>, Error> {
     let written = std::fs::metadata(program).and_then(|found| found.modified()).ok();
     let asked = (program.to_owned(), written, provider.leading_arguments().to_vec());
@@ -145,7 +146,8 @@ pub async fn version(
         Arc::clone(known.entry(asked).or_default())
     };
     let version = cell.get_or_try_init(|| async {
-        let printed = print(session, provider, program, &["--version"], Home::Private).await.map_err(Some)?;
+        let printed =
+            print(session, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;
         Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)).ok_or(None)
     });
     match version.await {
@@ -186,6 +188,7 @@ pub async fn print(
     program: &Path,
     args: &[&str],
     home: Home,
+    limit: Duration,
 ) -> Result<Printed, Error> {
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let directory = CallDir::create().map_err(internal)?;
@@ -206,7 +209,7 @@ pub async fn print(
         env,
         cwd: directory.work().to_owned(),
         stdin: Vec::new(),
-        limits: Limits { timeout: Some(VERSION_TIMEOUT), ..Limits::default() },
+        limits: Limits { timeout: Some(limit), ..Limits::default() },
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };

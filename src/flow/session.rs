@@ -54,7 +54,7 @@ impl Session {
     #[must_use]
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
         let root = project::root(&environment, working_directory);
-        let library = Library::new(environment.maestro_home(), Some(root.join(".maestro")));
+        let library = Library::new(environment.maestro_home(), project::overrides(&root));
         let inner = Inner {
             answers: Answers::new(&root),
             environment,

@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::providers::{Home, is_installed, print, version};
+use super::providers::{Home, PATIENCE, is_installed, print, version};
 use super::session::Session;
 use crate::host::config::Enabled;
 use crate::provider::Adapter;
@@ -66,8 +66,11 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
         notes: session.config().problems_for(&provider.name),
     };
     if let Some(program) = program {
-        match version(session, provider, &program).await {
-            Ok(version) => state.version = version.map(|version| version.to_string()),
+        match version(session, provider, &program, PATIENCE).await {
+            Ok(Some(version)) => state.version = Some(version.to_string()),
+            Ok(None) => {
+                state.notes.push(format!("it told no version for --version within {} s", PATIENCE.as_secs()));
+            }
             Err(error) => state.notes.push(error.to_string()),
         }
         state.login = login_state(session, provider, &program).await;
@@ -89,7 +92,7 @@ async fn login_state(session: &Session, provider: &Provider, program: &std::path
     if login::has_key(&provider.adapter, session.environment()) {
         return LoginState::LoggedIn;
     }
-    match print(session, provider, program, question, Home::Own).await {
+    match print(session, provider, program, question, Home::Own, PATIENCE).await {
         Ok(printed) => from_flag(printed.exit_code == Some(0)),
         Err(_) => LoginState::Unknown,
     }

@@ -21,6 +21,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::words::in_plain_words;
 use crate::host::environment::Environment;
 use crate::host::library::{Base, Library};
 use expand::Reading;
@@ -43,7 +44,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct Clients {
     #[serde(default)]
-    providers: IndexMap<String, ProviderSettings>,
+    providers: Option<IndexMap<String, ProviderSettings>>,
 }
 
 impl Config {
@@ -61,7 +62,7 @@ impl Config {
         let origins = layers.origins();
         let (merged, mut problems) = layers.finish();
         let providers = typed::<Clients>(&merged, &["providers"], &mut problems)
-            .map(|clients| clients.providers)
+            .and_then(|clients| clients.providers)
             .unwrap_or_default();
         let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
         let mut config = Self { providers, settings, problems, origins };
@@ -154,7 +155,7 @@ fn add_file<T: serde::de::DeserializeOwned>(
     let document = match document {
         Ok(document) => document,
         Err(error) => {
-            layers.problem(Problem::everything(format!("{}: {error}", path.display())));
+            layers.problem(Problem::everything(error.to_string()));
             return;
         }
     };
@@ -174,7 +175,9 @@ fn add_file<T: serde::de::DeserializeOwned>(
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<Problem>> {
-    serde_yaml::from_str(text).map_err(|error| vec![Problem::everything(format!("{origin}: {error}"))])
+    serde_yaml::from_str(text).map_err(|error| {
+        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&error.to_string())))]
+    })
 }
 
 /// A file of the user's: every key must be known and every value of its type.
@@ -183,12 +186,18 @@ fn checked<T: serde::de::DeserializeOwned>(
     text: &str,
     environment: &Environment,
 ) -> Result<Value, Vec<Problem>> {
-    if !expand::is_needed(text) {
-        // Read into its type straight from the text, so that a message tells the line.
-        parsed::<T>(origin, text)?;
-        return parsed(origin, text);
-    }
     let document: Value = parsed(origin, text)?;
+    if document.is_null() {
+        return Ok(document);
+    }
+    if !expand::is_needed(text) {
+        // Read into its type straight from the text first, so that a message tells the column too.
+        parsed::<T>(origin, text)?;
+        return match serde_path_to_error::deserialize::<_, T>(&document) {
+            Ok(_) => Ok(document),
+            Err(error) => Err(vec![misfit(origin, text, &error, &error.inner().to_string())]),
+        };
+    }
     let source = expand::Source { origin, text };
     let mut last = Vec::new();
     for reading in [Reading::Text, Reading::Scalar] {
@@ -199,12 +208,27 @@ fn checked<T: serde::de::DeserializeOwned>(
         }
         match serde_path_to_error::deserialize::<_, T>(&filled) {
             Ok(_) => return Ok(filled),
+            // The value came from the environment, where secrets live: it is not repeated.
             Err(error) => {
-                last = vec![Problem::everything(format!("{origin}: {}: {}", error.path(), error.inner()))];
+                let said = expand::without_values(&error.inner().to_string());
+                last = vec![misfit(origin, text, &error, &said)];
             }
         }
     }
     Err(last)
+}
+
+/// A value that does not fit, by its file, its line as far as it can be told, and its path.
+fn misfit(
+    origin: &str,
+    text: &str,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    said: &str,
+) -> Problem {
+    let path = error.path().to_string();
+    let key = format!("{}:", path.rsplit('.').next().unwrap_or_default());
+    let line = text.lines().position(|line| line.contains(&key)).map_or(1, |index| index + 1);
+    Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(said)))
 }
 
 fn typed<T: serde::de::DeserializeOwned>(

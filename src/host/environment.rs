@@ -64,9 +64,12 @@ impl Environment {
     /// executable of that name on `PATH`.
     #[must_use]
     pub fn find_program(&self, command: &str, base: &Path) -> Option<PathBuf> {
+        if let Some(below_home) = command.strip_prefix("~/") {
+            return Some(self.home()?.join(below_home)).filter(|path| path.is_file());
+        }
         if command.contains('/') {
-            let path = base.join(command);
-            return is_executable(&path).then_some(path);
+            // Whether it can be run is for the start to say, in the system's words.
+            return Some(base.join(command)).filter(|path| path.is_file());
         }
         let path = self.variables.get(OsStr::new("PATH"))?;
         std::env::split_paths(path)

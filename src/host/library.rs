@@ -106,7 +106,10 @@ impl Library {
             match std::fs::read_to_string(&file) {
                 Ok(text) => Some(Ok(Document { text, origin: file.display().to_string() })),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                Err(error) => Some(Err(error)),
+                Err(error) => {
+                    let named = format!("{}: {error}", file.display());
+                    Some(Err(std::io::Error::new(error.kind(), named)))
+                }
             }
         })
     }

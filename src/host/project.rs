@@ -75,9 +75,7 @@ pub struct Found {
 /// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that holds `.maestro` or
 /// `.git`, else the working directory.
 ///
-/// A parent counts only where nobody else could have made it one: the marker is the user's own and
-/// the directory is not open to everybody, as `/tmp` is. The home directory is no project either,
-/// whatever lies in it.
+/// The home directory is no project, whatever lies in it.
 #[must_use]
 pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
@@ -87,18 +85,20 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     working_directory
         .ancestors()
         .take_while(|directory| home.as_deref() != Some(*directory))
-        .find(|directory| is_marked(directory))
+        .find(|directory| overrides(directory).is_some() || directory.join(".git").exists())
         .unwrap_or(working_directory)
         .to_owned()
 }
 
-fn is_marked(directory: &Path) -> bool {
+/// Where a project's own configuration lies, where nobody but its user can have put it there: the
+/// directory is the user's own, and what holds it is not open to everybody, as `/tmp` is.
+#[must_use]
+pub fn overrides(root: &Path) -> Option<PathBuf> {
     const OPEN_TO_EVERYBODY: u32 = 0o002;
-    let is_own = |marker: &str| {
-        std::fs::symlink_metadata(directory.join(marker)).is_ok_and(|found| found.uid() == getuid().as_raw())
-    };
-    let is_shared = std::fs::metadata(directory).is_ok_and(|found| found.mode() & OPEN_TO_EVERYBODY != 0);
-    !is_shared && (is_own(".maestro") || is_own(".git"))
+    let directory = root.join(".maestro");
+    let found = std::fs::symlink_metadata(&directory).ok()?;
+    let is_shared = std::fs::metadata(root).is_ok_and(|root| root.mode() & OPEN_TO_EVERYBODY != 0);
+    (found.uid() == getuid().as_raw() && !is_shared).then_some(directory)
 }
 
 impl Project {

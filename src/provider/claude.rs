@@ -40,7 +40,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let Some(result) = result_document(&output.stdout) else {
-        return Err(CliFailure::from_words(output.last_words()));
+        return Err(output.failure());
     };
     let text = result.get("result").and_then(Value::as_str).unwrap_or_default().to_owned();
     let turns = result.get("num_turns").and_then(Value::as_u64).unwrap_or(0);

@@ -123,7 +123,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         return Err(CliFailure::from_words(message));
     }
     if !completed || !output.ended_well() {
-        return Err(CliFailure::from_words(output.last_words()));
+        return Err(output.failure());
     }
     if answer.text.trim().is_empty() {
         return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));

@@ -169,11 +169,11 @@ const WORDS: [(&str, FailureKind); 12] = [
         FailureKind::ClientRefused,
     ),
     (
-        r"(?i)insufficient_quota|quota exceeded|(?:exceeded|exhausted) your (?:current |daily )?quota|check your plan and billing|credit balance is too low|usage limit|out of (?:extra )?usage",
+        r"(?i)insufficient_quota|quota exceeded|(?:exceeded|exhausted) your (?:current |daily )?quota|check your plan and billing|credit balance is too low|usage limit|limit reached|out of (?:extra )?usage",
         FailureKind::QuotaExceeded,
     ),
     (
-        r"(?i)not logged in|please (?:run )?/?login|invalid api key|invalid authentication|unauthori[sz]ed|authentication[_ ]error|failed to authenticate|missing environment variable|set an auth method|api key not valid|missing bearer",
+        r"(?i)not logged in|please (?:run )?/?login|invalid api key|invalid authentication|unauthori[sz]ed|authentication[_ ]error|failed to authenticate|missing environment variable|set an auth method|api key not valid|missing bearer|token (?:has )?expired|obtain a new token|(?:sign|log) in again|could not be refreshed",
         FailureKind::LoginMissing,
     ),
     (
@@ -182,7 +182,7 @@ const WORDS: [(&str, FailureKind); 12] = [
     ),
     (r"(?i)max_output_tokens|output token maximum|maximum output", FailureKind::AnswerTruncated),
     (
-        r"(?i)issue with the selected model|model[^.\n]{0,60}(?:not found|does not exist|is not supported|not available)|unknown model|model_not_found|ModelNotFound",
+        r"(?i)issue with the selected model|model[^.\n]{0,60}(?:not found|does not exist|is not supported|not available)|unknown model|model_not_found|ModelNotFound|invalid model",
         FailureKind::ModelUnavailable,
     ),
     (

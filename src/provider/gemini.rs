@@ -110,22 +110,30 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
 }
 
 fn failure(output: &Output, reported: Option<String>) -> CliFailure {
-    let words = reported.unwrap_or_else(|| output.last_words());
-    let by_words = CliFailure::from_words(words.clone());
+    let Some(words) = reported else {
+        return by_exit_code(output, output.failure());
+    };
+    let by_words = CliFailure::from_words(words);
+    by_exit_code(output, by_words)
+}
+
+/// Where the words tell nothing, the exit code may: it is the low byte of the HTTP status, or one of
+/// the CLI's own.
+fn by_exit_code(output: &Output, by_words: CliFailure) -> CliFailure {
     if by_words.kind != FailureKind::CliFailed {
         return by_words;
     }
-    // The exit code is the low byte of the HTTP status, or one of the CLI's own.
-    match output.exit_code {
-        Some(41) => CliFailure::new(FailureKind::LoginMissing, words),
-        Some(144) => CliFailure::from_status(400, words),
-        Some(145) => CliFailure::from_status(401, words),
-        Some(147) => CliFailure::from_status(403, words),
-        Some(173) => CliFailure::from_status(429, words),
-        Some(244) => CliFailure::from_status(500, words),
-        Some(247) => CliFailure::from_status(503, words),
-        _ => by_words,
-    }
+    let status = match output.exit_code {
+        Some(41) => return CliFailure::new(FailureKind::LoginMissing, by_words.detail),
+        Some(144) => 400,
+        Some(145) => 401,
+        Some(147) => 403,
+        Some(173) => 429,
+        Some(244) => 500,
+        Some(247) => 503,
+        _ => return by_words,
+    };
+    CliFailure::from_status(status, by_words.detail)
 }
 
 fn usage(event: &Value) -> Usage {

@@ -93,7 +93,7 @@ pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, Cli
     if !output.ended_well() {
         let words = output.last_words();
         let words = if output.stderr.trim().is_empty() && !output.stdout.trim().is_empty() {
-            tail(&output.stdout)
+            format!("{words}: {}", tail(&output.stdout))
         } else {
             words
         };
@@ -115,6 +115,9 @@ pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, Cli
             }
         }
     };
+    if documents.is_empty() && template.answer != AnswerRule::Text {
+        return Err(output.failure());
+    }
     if text.trim().is_empty() {
         return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
     }

@@ -132,7 +132,7 @@ impl Maestro {
         let (session, provider) = (self.session(), input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(consult(session, &provider, question, &progress).await)
+            reply(consult(session, Some(&provider), question, &progress).await)
         })
         .await
     }
@@ -151,7 +151,7 @@ impl Maestro {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = consult(session, &provider, question, &progress).await;
+            let answered = consult(session, Some(&provider), question, &progress).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await

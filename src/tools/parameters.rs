@@ -9,6 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::words::in_plain_words;
+
 /// The prefix by which the choke point tells wrong arguments from other refusals.
 pub(crate) const WRONG_ARGUMENTS: &str = "wrong arguments: ";
 
@@ -36,7 +38,10 @@ impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Paramet
         serde_path_to_error::deserialize(serde_json::Value::Object(arguments)).map(Self).map_err(|error| {
             let path = error.path().to_string();
             let place = if path == "." { String::new() } else { format!("{path}: ") };
-            ErrorData::invalid_params(format!("{WRONG_ARGUMENTS}{place}{}", error.inner()), None)
+            ErrorData::invalid_params(
+                format!("{WRONG_ARGUMENTS}{place}{}", in_plain_words(&error.inner().to_string())),
+                None,
+            )
         })
     }
 }

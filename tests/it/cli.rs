@@ -178,3 +178,15 @@ fn the_demo_uses_the_clis_that_are_there() {
     let said = text(&output.stdout);
     assert!(said.contains("asked: codex, claude"), "{said}");
 }
+
+#[test]
+fn the_demo_goes_on_with_the_understudy_where_nobody_answers() {
+    let logged_out = "#!/bin/sh\necho 'Not logged in. Please run /login' >&2\nexit 1\n";
+    let server = Server::new().home_file("claude", logged_out);
+    let program = server.project().parent().unwrap().join("home/claude");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let output = server.env("MAESTRO_CLAUDE_CMD", program.to_str().unwrap()).run(&["demo"], "");
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("login_missing") && said.contains("in its own name: rules, no model"), "{said}");
+}

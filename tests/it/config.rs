@@ -368,3 +368,32 @@ fn a_template_stays_in_its_directory_and_a_name_is_a_name() {
         assert!(report["problems"].to_string().contains(said), "{text}: {}", report["problems"]);
     }
 }
+
+#[test]
+fn a_section_of_comments_is_none_and_a_wrong_type_is_located() {
+    for text in ["providers:\n  # all of it is commented out\n", "# nothing\n"] {
+        let mut client = Server::new().codex().file(".maestro/cli_clients.yaml", text).start();
+        assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true, "{text}");
+    }
+    for (text, parts) in [
+        ("providers:\n  codex:\n    model: 4.1\n", vec!["cli_clients.yaml", "line 3", "model"]),
+        ("providers:\n  mine:\n", vec!["cli_clients.yaml", "mine"]),
+        (
+            "providers: { x: { command: cat, template: { answer: { json: hello } } } }\n",
+            vec!["begin with a slash"],
+        ),
+        ("providers: { codex: { model: 'x ${} y' } }\n", vec!["cli_clients.yaml", "${NAME:-default}"]),
+        (
+            "providers: { codex: { timeout_sec: '${SECRET}' } }\n",
+            vec!["cli_clients.yaml", "timeout_sec", "a text"],
+        ),
+    ] {
+        let report =
+            check(&Server::new().file(".maestro/cli_clients.yaml", text).env("SECRET", "sesame-open"));
+        let problems = report["problems"].to_string();
+        for part in parts {
+            assert!(problems.contains(part), "{text}: {part} is not in {problems}");
+        }
+        assert!(!problems.contains("sesame-open") && !problems.contains("u64"), "{problems}");
+    }
+}

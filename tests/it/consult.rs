@@ -472,3 +472,52 @@ fn a_cancelled_call_is_recorded_as_one() {
         providers[0]["calls"]["failed"] == json!(1)
     });
 }
+
+#[test]
+fn silence_and_another_form_are_told_apart() {
+    for (provider, style) in [("codex", "codex"), ("gemini", "gemini"), ("claude", "claude")] {
+        let mut client = Server::new().fake(provider, style).start();
+        let mut code = |script: Value| {
+            client.call("maestro_consult", json!({ "prompt": scripted(script), "provider": provider }))
+        };
+        assert_eq!(code(json!({ "bytes": [] }))["code"], "answer_empty", "{provider}");
+        let other = code(json!({ "bytes": [104, 101, 108, 108, 111] }));
+        assert_eq!(other["code"], "answer_unreadable", "{provider}");
+        assert!(other["error"].as_str().unwrap().contains("hello"), "{other}");
+    }
+}
+
+#[test]
+fn a_version_is_asked_for_within_the_time_of_the_call() {
+    let slow = "#!/bin/sh\n[ \"$1\" = --version ] && sleep 30\necho\n";
+    let server = Server::new().home_file("codex", slow);
+    let program = server.project().parent().unwrap().join("home/codex");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut client = server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap()).start();
+    let started = Instant::now();
+    let result = client.call("maestro_consult", json!({ "prompt": "x", "timeout_sec": 1 }));
+    assert_eq!(result["code"], "timeout", "{result}");
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_cli_that_cannot_be_started_is_said_to_be_so() {
+    let server =
+        Server::new().home_file("bare", "no program\n").home_file("orphan", "#!/no/such/interpreter\n");
+    let home = server.project().parent().unwrap().join("home");
+    std::fs::set_permissions(home.join("orphan"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let mut client = server.env("MAESTRO_CLAUDE_CMD", "~/bare").env("MAESTRO_CODEX_CMD", "~/orphan").start();
+    for (provider, word) in [("claude", "permission"), ("codex", "interpreter")] {
+        let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": provider }));
+        assert_eq!(result["code"], "cli_not_executable", "{result}");
+        assert!(result["error"].as_str().unwrap().contains(word), "{result}");
+    }
+}
+
+#[test]
+fn the_understudy_tells_what_it_does() {
+    let mut client = Server::new().start();
+    client.call("maestro_consult", json!({ "prompt": "why?", "provider": "understudy" }));
+    assert!(client.progress().iter().any(|message| message.contains("rules, no model")));
+}

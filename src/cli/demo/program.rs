@@ -101,8 +101,11 @@ impl Program {
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(|error| {
-                Error::InvalidArguments(format!("{program}: {error}; the demo needs it on PATH"))
+            .map_err(|error| Error::Setup {
+                reason: format!("{program}: {error}"),
+                hint: format!(
+                    "The demo runs a failing program with it: install {program}, or name a failing program of your own with --dir and --command."
+                ),
             })?;
         let printed = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&printed).into_owned();

@@ -1,8 +1,9 @@
 //! One item of a packed context, which can be shown whole, with lines left out, or not at all.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{FileText, numbered, shown_line};
+use super::{FileText, shown_line};
 
 /// An item to be shown.
 pub(super) struct Block {
@@ -16,9 +17,10 @@ pub(super) struct Block {
 }
 
 /// A line with its true number, from 1.
-pub(super) struct Line {
-    pub(super) number: usize,
-    pub(super) text: String,
+struct Line {
+    number: usize,
+    text: String,
+    is_cut: bool,
 }
 
 enum Style {
@@ -33,18 +35,30 @@ pub(super) struct Fitted {
     pub(super) text: String,
     pub(super) shown: usize,
     pub(super) short_of_room: bool,
+    /// Lines of which the middle is left out.
+    pub(super) cut_lines: usize,
+}
+
+impl Line {
+    fn shown((number, text): (usize, &str)) -> Self {
+        let shown = shown_line(text);
+        Self { number, is_cut: matches!(shown, Cow::Owned(_)), text: shown.into_owned() }
+    }
 }
 
 impl Block {
     /// A list item: its first lines matter most.
     pub(super) fn bullet(label: String, text: &str) -> Self {
-        let lines = numbered((1..).zip(text.lines().map(ToOwned::to_owned)));
+        let lines: Vec<Line> = (1..)
+            .zip(text.lines())
+            .map(|(number, text)| Line { number, text: text.to_owned(), is_cut: false })
+            .collect();
         Self { label, total: lines.len(), style: Style::Bullet, ranking: (1..=lines.len()).collect(), lines }
     }
 
     /// An error, of which the ranked lines matter most.
     pub(super) fn error(number: usize, text: &str, ranking: &[usize]) -> Self {
-        let lines = numbered((1..).zip(text.lines().map(shown_line)));
+        let lines: Vec<Line> = (1..).zip(text.lines()).map(Line::shown).collect();
         Self {
             label: format!("error {number}"),
             total: lines.len(),
@@ -60,7 +74,7 @@ impl Block {
             label: file.path.clone(),
             total: file.total_lines,
             style: Style::Fenced { heading: format!("### {}", file.path), numbers: true },
-            lines: numbered(file.lines.iter().map(|(number, text)| (*number, shown_line(text)))),
+            lines: file.lines.iter().map(|(number, text)| Line::shown((*number, text))).collect(),
             ranking: file.ranking.clone(),
         }
     }
@@ -69,7 +83,7 @@ impl Block {
     pub(super) fn fit(&self, room: usize) -> Option<Fitted> {
         let whole = self.render(self.ranking.len());
         if whole.chars().count() <= room {
-            return Some(Fitted { text: whole, shown: self.ranking.len(), short_of_room: false });
+            return Some(self.fitted(whole, self.ranking.len(), false));
         }
         // The rendering grows with the number of lines, so the largest that fits can be bisected.
         let (mut fits, mut exceeds) = (0, self.ranking.len());
@@ -85,7 +99,13 @@ impl Block {
             return self.first_line_cut(room);
         }
         let text = self.render(fits);
-        (text.chars().count() <= room).then_some(Fitted { text, shown: fits, short_of_room: true })
+        (text.chars().count() <= room).then(|| self.fitted(text, fits, true))
+    }
+
+    fn fitted(&self, text: String, shown: usize, short_of_room: bool) -> Fitted {
+        let kept: BTreeSet<usize> = self.ranking.iter().take(shown).copied().collect();
+        let cut_lines = self.lines.iter().filter(|line| line.is_cut && kept.contains(&line.number)).count();
+        Fitted { text, shown, short_of_room, cut_lines }
     }
 
     /// A single line that is too long for the room is cut between characters.
@@ -95,11 +115,10 @@ impl Block {
         let first = self.lines.first()?;
         let kept = room.checked_sub(NOTE.len() + 2)?;
         match self.style {
-            Style::Bullet if kept >= WORTHWHILE => Some(Fitted {
-                text: format!("- {}{NOTE}", first.text.chars().take(kept).collect::<String>()),
-                shown: 1,
-                short_of_room: true,
-            }),
+            Style::Bullet if kept >= WORTHWHILE => {
+                let text = format!("- {}{NOTE}", first.text.chars().take(kept).collect::<String>());
+                Some(self.fitted(text, 1, true))
+            }
             Style::Bullet | Style::Fenced { .. } => None,
         }
     }

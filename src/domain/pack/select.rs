@@ -21,45 +21,80 @@ pub fn file_lines(total: usize, named: &[usize], limit: usize) -> Vec<usize> {
     distinct(around.chain(head_and_tail), total, limit)
 }
 
-/// The most important lines of an error, best first: its end, its first line, its frames with the
-/// source below them (from the end, where the innermost usually stand), then the rest backwards.
+/// The most important lines of an error, best first: its last and its first line, the lines that
+/// name an error, the frames nearest to them with the source below, its end, then the rest backwards.
+///
+/// Java, .NET and JavaScript print the innermost frame first (`at ...`), Python and others last.
 pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     const END: usize = 5;
     let lines: Vec<&str> = text.lines().collect();
     let total = lines.len();
-    let end = (1..=total).rev().take(END);
-    let telling = (1..=total)
+    let line =
+        |number: usize| number.checked_sub(1).and_then(|index| lines.get(index)).copied().unwrap_or_default();
+    let ends = [total, 1];
+    let named = (1..=total).rev().filter(|number| names_an_error(line(*number)));
+    let downwards = (1..=total).filter(|number| is_frame_below_its_error(line(*number)));
+    let upwards = (1..=total)
         .rev()
-        .filter(|number| {
-            number.checked_sub(1).and_then(|index| lines.get(index)).is_some_and(|line| is_telling(line))
-        })
-        .flat_map(|number| [number, number + 1]);
+        .filter(|number| is_frame(line(*number)) && !is_frame_below_its_error(line(*number)))
+        .flat_map(|number| [number, number + 1, number + 2]);
+    let end = (1..=total).rev().take(END);
     let rest = (1..=total).rev();
-    distinct(end.chain(std::iter::once(1)).chain(telling).chain(rest), total, limit)
+    let order = ends.into_iter().chain(named).chain(interleaved(upwards, downwards)).chain(end).chain(rest);
+    distinct(order, total, limit)
 }
 
-/// A stack frame, or a line that names an error.
-fn is_telling(line: &str) -> bool {
-    static TELLING: OnceLock<Option<Regex>> = OnceLock::new();
-    TELLING
-        .get_or_init(|| {
-            Regex::new(
-                r#"(?x)
-                  ^\s*File\s"            # Python
-                | ^\s*at\s.*[:(]\d+      # JavaScript, Java, .NET
-                | ^\s*-->\s              # rustc
-                | \w\.\w+:\d+            # path:line
-                | (?:Error|Exception)\b
-                | \bpanic(?:ked)?\b
-                | ^E\s\s                 # pytest
-                | \bFAIL(?:ED)?\b
-                | \bCaused\sby\b
-                "#,
-            )
-            .ok()
-        })
-        .as_ref()
-        .is_some_and(|pattern| pattern.is_match(line))
+/// One of each in turn, as long as either has any.
+fn interleaved(
+    mut one: impl Iterator<Item = usize>,
+    mut other: impl Iterator<Item = usize>,
+) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || match (one.next(), other.next()) {
+        (None, None) => None,
+        pair => Some(pair),
+    })
+    .flat_map(|(left, right)| [left, right].into_iter().flatten())
+}
+
+/// A line that says what went wrong.
+fn names_an_error(line: &str) -> bool {
+    static NAMED: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &NAMED,
+        r"(?x)
+          (?:Error|Exception)\b
+        | \berror(?:\[\w+\])?:
+        | \bpanic(?:ked)?\b
+        | ^E\s\s                 # pytest
+        | \bFAIL(?:ED)?\b
+        | \bCaused\sby\b
+        ",
+        line,
+    )
+}
+
+/// A frame of a stack that is printed outermost first, or a place in a file.
+fn is_frame(line: &str) -> bool {
+    static FRAME: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &FRAME,
+        r#"(?x)
+          ^\s*File\s"            # Python
+        | ^\s*-->\s              # rustc
+        | \w\.\w+:\d+            # path:line
+        "#,
+        line,
+    )
+}
+
+/// A frame of a stack that is printed innermost first.
+fn is_frame_below_its_error(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
+}
+
+fn matches(pattern: &OnceLock<Option<Regex>>, source: &str, line: &str) -> bool {
+    pattern.get_or_init(|| Regex::new(source).ok()).as_ref().is_some_and(|pattern| pattern.is_match(line))
 }
 
 fn distinct(order: impl Iterator<Item = usize>, total: usize, limit: usize) -> Vec<usize> {

@@ -79,6 +79,30 @@ fn a_long_error_keeps_its_frames_and_its_end() {
 }
 
 #[test]
+fn a_java_trace_keeps_its_head_and_the_frames_nearest_to_the_throw() {
+    let mut error = vec!["Exception in thread \"main\" java.lang.IllegalStateException: outer".to_owned()];
+    error.extend((0..80).map(|frame| format!("\tat a.A{frame}.run(A{frame}.java:{})", frame + 1)));
+    error.push("Caused by: java.io.IOException: inner".to_owned());
+    error.extend((0..80).map(|frame| format!("\tat b.B{frame}.run(B{frame}.java:{})", frame + 1)));
+    error.extend((0..5).map(|line| format!("INFO {line}")));
+    let packed = pack(
+        &Material { errors: vec![error.join("\n")], ..Material::default() },
+        PackLimits { error_lines: 30, total_chars: 10_000 },
+    );
+    for kept in ["outer", "Caused by", "A0.java", "A9.java"] {
+        assert!(packed.text.contains(kept), "{kept} is missing from {}", packed.text);
+    }
+}
+
+#[test]
+fn a_long_line_keeps_both_ends_and_is_said_to_be_cut() {
+    let error = format!("begin{}Error: the end", "A".repeat(30_000));
+    let packed = pack(&Material { errors: vec![error], ..Material::default() }, limits(10_000));
+    assert!(packed.text.contains("begin") && packed.text.contains("Error: the end"));
+    assert_eq!(packed.omitted[0].reason, "1 lines cut to 1000 characters");
+}
+
+#[test]
 fn even_constraints_never_exceed_the_total() {
     let packed = pack(
         &Material { constraints: vec!["x".repeat(5_000), "y".repeat(5_000)], ..Material::default() },

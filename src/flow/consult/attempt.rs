@@ -96,11 +96,15 @@ async fn with_slot(
     progress: &Progress,
     permit: Arc<OwnedSemaphorePermit>,
 ) -> Attempted {
-    let version = match version_for(session, provider, program).await {
+    let started = Instant::now();
+    if provider.adapter.needs_version() {
+        progress.say(&format!("{}: asking for its version", provider.name));
+    }
+    let version = match version_for(session, provider, program, timeout).await {
         Ok(version) => version,
         Err(error) => return Attempted::failed(error),
     };
-    let call = Call { session, provider, program, ask, version, progress, started: Instant::now(), timeout };
+    let call = Call { session, provider, program, ask, version, progress, started, timeout };
     let mut attempted = call.once(1, Arc::clone(&permit)).await;
     for (number, pause) in (2..).zip(BACKOFF) {
         let Err(error) = &attempted.result else { break };
@@ -146,8 +150,15 @@ impl Call<'_> {
     }
 
     async fn run(&self, id: String, permit: Arc<OwnedSemaphorePermit>) -> Result<Outcome, Error> {
-        let internal =
-            |error: std::io::Error| Error::Internal(format!("the call's private directory: {error}"));
+        if self.left().is_zero() {
+            return Err(Error::Timeout { provider: self.provider.name.clone(), after: self.timeout });
+        }
+        let internal = |error: std::io::Error| {
+            Error::Internal(format!(
+                "no private directory in {} (TMPDIR): {error}",
+                std::env::temp_dir().display()
+            ))
+        };
         let directory = CallDir::create().map_err(internal)?;
         let places = Places::of(&directory);
         let settings = &self.provider.settings;

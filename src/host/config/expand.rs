@@ -54,6 +54,12 @@ fn walk(
         Value::String(text) => {
             if let Some(filled) = filled(text, source, environment, problems) {
                 *value = read(&filled, text, reading);
+            } else if text.contains("${") {
+                problems.push(Problem::everything(format!(
+                    "{}: line {}: {text:?} holds a ${{...}} that is none; write ${{NAME}} or ${{NAME:-default}}",
+                    source.origin,
+                    line_of(source.text, "")
+                )));
             }
         }
         Value::Array(items) => {
@@ -92,6 +98,15 @@ fn filled(
         String::new()
     });
     Some(replaced.into_owned())
+}
+
+/// A parser's message without the values that it quotes.
+pub(super) fn without_values(message: &str) -> String {
+    static QUOTED: OnceLock<Option<Regex>> = OnceLock::new();
+    QUOTED
+        .get_or_init(|| Regex::new(r#"(?:string )?["`].*["`]"#).ok())
+        .as_ref()
+        .map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
 }
 
 fn read(filled: &str, written: &str, reading: Reading) -> Value {

@@ -73,8 +73,9 @@ fn merge(base: &mut Value, over: Value, path: &mut Vec<String>, leaf: &mut impl 
                 path.pop();
             }
         }
-        // An empty document is a file of comments: it says nothing.
+        // An empty document or section is one of comments: it says nothing.
         (_, Value::Null) if path.is_empty() => {}
+        (Value::Object(_), Value::Null) => {}
         (base, Value::Object(over)) if !over.is_empty() => {
             *base = Value::Object(Map::new());
             merge(base, Value::Object(over), path, leaf);

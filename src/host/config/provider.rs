@@ -81,6 +81,13 @@ impl ProviderSettings {
                 "must hold {prompt} in args where prompt is `argument`, and only there".to_owned(),
             ));
         }
+        let pointers = self.template.pointers();
+        if let Some(bad) = pointers.iter().find(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+            faults.push((
+                "template",
+                format!("holds {bad:?}, and takes JSON pointers, which begin with a slash: \"/{bad}\""),
+            ));
+        }
         let leads_out =
             |name: &String| Path::new(name).components().any(|part| !matches!(part, Component::Normal(_)));
         if let Some(name) = self.template.files.keys().find(|name| leads_out(name)) {
@@ -157,6 +164,19 @@ pub struct TemplateSettings {
     pub files: IndexMap<String, String>,
     /// Characters that the CLI takes at most.
     pub max_prompt_chars: Option<usize>,
+}
+
+impl TemplateSettings {
+    /// Every JSON pointer of its rules.
+    fn pointers(&self) -> Vec<&str> {
+        let answer = match &self.answer {
+            AnswerRule::Text => None,
+            AnswerRule::Json(pointer) | AnswerRule::JsonLines { pointer, .. } => Some(pointer),
+        };
+        let usage = self.usage.iter().flat_map(|rule| [&rule.input, &rule.output, &rule.cost]).flatten();
+        let error = self.error.iter().map(|rule| &rule.pointer);
+        answer.into_iter().chain(usage).chain(error).map(String::as_str).collect()
+    }
 }
 
 /// How the prompt reaches a CLI.
