@@ -83,10 +83,10 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn the_users_files_are_in_the_home_or_where_claude_config_dir_says() {
-    let home = Path::new("/home/u");
+    let home = Path::new("/srv/u");
     let default = Targets::user(home, None);
-    assert_eq!(default.settings, Path::new("/home/u/.claude.json"));
-    assert_eq!(default.commands, Path::new("/home/u/.claude/commands"));
+    assert_eq!(default.settings, Path::new("/srv/u/.claude.json"));
+    assert_eq!(default.commands, Path::new("/srv/u/.claude/commands"));
     assert_eq!(Targets::user(home, Some(Path::new(""))), default);
 
     let moved = Targets::user(home, Some(Path::new("/etc/cc")));

@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn an_absolute_path_finds_its_packed_file() {
         let files = [PackedFile::new("a/x.py", 1), PackedFile::new("b/x.py", 1)];
-        assert_eq!(packed(&files, "/home/me/b/x.py").map(|file| file.path), Some("b/x.py"));
+        assert_eq!(packed(&files, "/srv/me/b/x.py").map(|file| file.path), Some("b/x.py"));
         assert_eq!(packed(&files, "./a/x.py").map(|file| file.path), Some("a/x.py"));
-        assert!(packed(&files, "/home/ab/ax.py").is_none());
+        assert!(packed(&files, "/srv/ab/ax.py").is_none());
     }
 
     #[test]

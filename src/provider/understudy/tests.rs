@@ -240,13 +240,13 @@ fn go_dotnet_ruby_and_build_tools_are_read() {
         let tests: Vec<String> = case.evidence.tests.iter().map(|test| test.name.clone()).collect();
         (faults, tests)
     };
-    let go = "=== RUN   TestTotal\n    cart_test.go:12: got 3, want 4\n--- FAIL: TestTotal (0.00s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\npanic: runtime error: index out of range [3] with length 3\n\ngoroutine 7 [running]:\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:88 +0x1\nexample.com/shop.Total(...)\n\t/home/me/shop/cart.go:9 +0x1d\nmain.main()\n\t/home/me/shop/main.go:4 +0x2\n\n";
+    let go = "=== RUN   TestTotal\n    cart_test.go:12: got 3, want 4\n--- FAIL: TestTotal (0.00s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\npanic: runtime error: index out of range [3] with length 3\n\ngoroutine 7 [running]:\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:88 +0x1\nexample.com/shop.Total(...)\n\t/srv/me/shop/cart.go:9 +0x1d\nmain.main()\n\t/srv/me/shop/main.go:4 +0x2\n\n";
     assert_eq!(
         faults(go),
         (
             vec![
                 "test failure: got 3, want 4 @ cart_test.go:12".into(),
-                "panic: runtime error: index out of range [3] with length 3 @ /home/me/shop/cart.go:9 in example.com/shop.Total".into()
+                "panic: runtime error: index out of range [3] with length 3 @ /srv/me/shop/cart.go:9 in example.com/shop.Total".into()
             ],
             vec!["TestTotal".into()]
         )
