@@ -1,7 +1,7 @@
 //! The consultants: how each is called, and how its answer is read.
 //!
 //! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
-//! [`Output`] to an [`Answer`] or the [`CliFailure`](failure::CliFailure) that the CLI reported.
+//! [`Output`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
 pub mod adapter;
 pub mod catalogue;
