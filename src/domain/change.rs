@@ -107,7 +107,9 @@ impl Mark {
     #[must_use]
     pub fn of(content: &[u8]) -> Self {
         use sha2::Digest as _;
-        let sha256 = sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digit = |byte: u8| char::from_digit(u32::from(byte), 16).unwrap_or_default();
+        let digest = sha2::Sha256::digest(content);
+        let sha256 = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         Self { sha256, bytes: u64::try_from(content.len()).unwrap_or(u64::MAX) }
     }
 }

@@ -120,9 +120,10 @@ impl Work<'_> {
                 }
                 _ => Reason::WriteFailed,
             };
-            let notes: String = stopped.notes.iter().map(|note| format!("; {note}")).collect();
+            let what: Vec<String> =
+                std::iter::once(stopped.obstacle.to_string()).chain(stopped.notes).collect();
             let path = if stopped.path.is_empty() { String::new() } else { format!("{}: ", stopped.path) };
-            Refusal::new(reason, format!("{path}{}; everything was undone{notes}", stopped.obstacle))
+            Refusal::new(reason, format!("{path}{}; everything was undone", what.join("; ")))
         })
     }
 }

@@ -26,7 +26,7 @@ struct PatchInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RestoreInput {
-    /// The backup_session of the patch to undo.
+    /// The backup session of the patch to undo.
     backup_session: String,
     /// The directory names are relative to; default: the project root.
     workspace_root: Option<String>,

@@ -35,7 +35,7 @@ pub struct Offset {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HunkFailure {
     /// Its lines are not in the file.
-    #[error("hunk {hunk} (patch line {line}): the file does not hold its context and removed lines{}", near(.found))]
+    #[error("hunk {hunk} (patch line {line}): the file does not hold its context and removed lines{}", near(.found.as_ref()))]
     Mismatch {
         /// Which hunk, from 1.
         hunk: usize,
@@ -72,8 +72,8 @@ pub enum HunkFailure {
     },
 }
 
-fn near(found: &Option<(usize, String, String)>) -> String {
-    found.as_ref().map_or_else(String::new, |(line, expected, found)| {
+fn near(found: Option<&(usize, String, String)>) -> String {
+    found.map_or_else(String::new, |(line, expected, found)| {
         format!("; line {line} should be `{expected}` and is `{found}`")
     })
 }
@@ -124,7 +124,7 @@ fn other_ends(content: &[u8], hunks: &[Hunk]) -> Option<Ends> {
     lines.peek()?;
     let with_cr = lines.clone().filter(|line| line.text.ends_with('\r')).count();
     let all = lines.count();
-    let in_file = content.iter().filter(|byte| **byte == b'\n').count();
+    let in_file = memchr::memchr_iter(b'\n', content).count();
     let crlf_in_file = memmem::find_iter(content, b"\r\n").count();
     match (with_cr, crlf_in_file) {
         (0, crlf) if crlf > 0 && crlf == in_file => Some(Ends::ToCrlf),
@@ -146,10 +146,10 @@ fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, Hun
     match bend.ends {
         Ends::AsIs => {}
         Ends::ToCrlf => {
-            applied.normalised.push("LF lines of the patch were taken for the file's CRLF".to_owned())
+            applied.normalised.push("LF lines of the patch were taken for the file's CRLF".to_owned());
         }
         Ends::ToLf => {
-            applied.normalised.push("CRLF lines of the patch were taken for the file's LF".to_owned())
+            applied.normalised.push("CRLF lines of the patch were taken for the file's LF".to_owned());
         }
     }
     if bend.open_end {

@@ -22,6 +22,8 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
 }
 
 /// A file as far as it was read.
+// What the headers say is told apart by as many flags as there are headers.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 struct Draft {
     line: usize,

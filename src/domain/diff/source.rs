@@ -34,7 +34,10 @@ pub(super) fn segments<'a>(
     if lines.last().is_some_and(|line| line.text.is_empty()) {
         lines.pop();
     }
-    let crlf = lines.iter().any(|line| is_mark(line.text) && line.text.ends_with('\r'));
+    // Only these lines are never a hunk's: a removed `-- x` looks like a name's.
+    let is_header = |line: &&Line| line.text.starts_with("@@") || line.text.starts_with("diff --git ");
+    let mut headers = lines.iter().filter(is_header).peekable();
+    let crlf = headers.peek().is_some() && headers.all(|line| line.text.ends_with('\r'));
     if crlf {
         normalised.push("the patch's own CRLF line ends were taken for LF".to_owned());
         for line in &mut lines {

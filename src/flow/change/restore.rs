@@ -113,7 +113,7 @@ fn wanted<'m>(
             Some(entry) if entries.contains(&entry) => {}
             Some(entry) => entries.push(entry),
             None => {
-                outcome.failed.push(Failed { path: name, error: "the backup does not hold it".to_owned() })
+                outcome.failed.push(Failed { path: name, error: "the backup does not hold it".to_owned() });
             }
         }
     }

@@ -121,10 +121,14 @@ impl Store {
 
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), Obstacle> {
         let text = serde_json::to_vec_pretty(manifest).map_err(|error| Obstacle::Io(error.to_string()))?;
-        let path = self.session(&manifest.session).join(MANIFEST);
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+        let directory = self.session(&manifest.session);
+        let path = directory.join(MANIFEST);
+        // Half of a manifest would be no manifest, and whatever it was to undo would stay.
+        let unfinished = path.with_extension("new");
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(&text)?;
-        Ok(file.sync_data()?)
+        file.sync_data()?;
+        Ok(std::fs::rename(unfinished, path)?)
     }
 
     /// What a session holds; none where there is no such session.
