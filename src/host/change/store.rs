@@ -86,6 +86,7 @@ impl Store {
         const PAUSE: Duration = Duration::from_millis(10);
         let mut options = File::options();
         options.create(true).truncate(false).write(true).mode(0o600);
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         let file = options.open(self.directory().join(".lock"))?;
         let started = Instant::now();
         loop {
