@@ -1,4 +1,4 @@
-.PHONY: demo test check mcp-config install bench lint test-clis build tools fmt
+.PHONY: demo test soak check mcp-config install bench lint test-clis build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -12,6 +12,10 @@ test:
 	@command -v python3 >/dev/null || { echo "make test needs python3 for the failing program of the demo"; exit 1; }
 	$(CARGO) build --locked --bins --examples
 	$(CARGO) test --locked
+
+## The long tests: 2,000 random patches against git apply.
+soak:
+	$(CARGO) test --locked --test it -- --ignored change::random
 
 build:
 	$(CARGO) build --locked --release

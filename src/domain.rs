@@ -1,5 +1,7 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod change;
+pub mod diff;
 pub mod mask;
 pub mod pack;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! Sequences of effects: a consult from its question to its recorded answer, an ensemble, a packed
 //! context.
 
+pub mod change;
 pub mod consult;
 pub mod document;
 pub mod ensemble;

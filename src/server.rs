@@ -20,9 +20,10 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::flow::change::recover;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
-use crate::tools::{WRONG_ARGUMENTS, failure};
+use crate::tools::{WRONG_ARGUMENTS, failure, with_recovery};
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
 const MOST_CALLS: usize = 2_000;
@@ -96,8 +97,12 @@ impl Maestro {
     ) -> Result<CallToolResponse, ErrorData> {
         let cancelled = context.ct.clone();
         let name = request.name.clone();
-        let call = AssertUnwindSafe(self.tools().router.call(ToolCallContext::new(self, request, context)))
-            .catch_unwind();
+        let call = AssertUnwindSafe(async {
+            let undone = recover(self.session()).await;
+            let response = self.tools().router.call(ToolCallContext::new(self, request, context)).await?;
+            Ok(with_recovery(response, &undone))
+        })
+        .catch_unwind();
         tokio::select! {
             biased;
             () = cancelled.cancelled() => Ok(failure(&Error::Cancelled).into()),

@@ -4,6 +4,7 @@
 //! (unknown names, panics, cancelling, the end of input) is in [`crate::server`].
 
 pub mod catalogue;
+mod change;
 mod consult;
 mod context;
 mod coordination;
@@ -14,4 +15,4 @@ mod reply;
 mod report;
 
 pub(crate) use parameters::WRONG_ARGUMENTS;
-pub(crate) use reply::failure;
+pub(crate) use reply::{failure, with_recovery};

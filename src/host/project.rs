@@ -3,6 +3,7 @@
 //! Every path is resolved (symlinks included) before it is judged, and opened through a capability
 //! of its root, so that a link swapped in between leads nowhere.
 
+mod base;
 mod globs;
 mod reader;
 
@@ -16,6 +17,7 @@ use rustix::process::getuid;
 use crate::domain::secret_path::SecretPaths;
 use crate::host::environment::Environment;
 
+pub use base::Base;
 pub use reader::FileLines;
 
 /// Why a file is not read.

@@ -24,6 +24,7 @@ impl Tools {
     #[must_use]
     pub fn new(session: &Session) -> Self {
         let mut router = Maestro::consult_tools()
+            + Maestro::change_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools();

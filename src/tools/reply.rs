@@ -1,11 +1,12 @@
 //! The form of every result: the object as structured content and as text, and an error as an
 //! object with a code and a hint.
 
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResponse, CallToolResult};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::host::change::Recovery;
 
 /// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
@@ -35,6 +36,20 @@ fn structured(value: Value) -> CallToolResult {
         CallToolResult::structured_error(value)
     } else {
         CallToolResult::structured(value)
+    }
+}
+
+/// The response with what was undone before the call: changes of servers that were killed.
+pub(crate) fn with_recovery(response: CallToolResponse, undone: &[Recovery]) -> CallToolResponse {
+    match response {
+        CallToolResponse::Complete(CallToolResult {
+            structured_content: Some(Value::Object(mut object)),
+            ..
+        }) if !undone.is_empty() => {
+            object.entry("restored_after_crash").or_insert_with(|| json!(undone));
+            structured(Value::Object(object)).into()
+        }
+        other => other,
     }
 }
 

@@ -127,6 +127,9 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_get_role", json!({ "role": "judge" })),
         ("maestro_get_schema", json!({ "schema": "tools" })),
         ("maestro_get_coordination_policy", json!({})),
+        ("maestro_apply_patch", json!({ "patch": "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x\n" })),
+        ("maestro_apply_patch", json!({ "patch": "" })),
+        ("maestro_restore_from_backup", json!({ "backup_session": "" })),
     ] {
         let result = client.call(tool, arguments);
         let side = if result["ok"] == json!(true) { "ok" } else { "fail" };

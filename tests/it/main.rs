@@ -14,6 +14,7 @@
 
 mod harness;
 
+mod change;
 mod cli;
 mod config;
 mod consult;

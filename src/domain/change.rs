@@ -1,0 +1,115 @@
+//! Why a change is refused: stable codes, and what to do next.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The class of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The text is no patch that can be understood.
+    PatchInvalid,
+    /// The file does not hold what the patch expects.
+    ContextMismatch,
+    /// The lines of a hunk stand in several places.
+    ContextNotUnique,
+    /// The name may not be written.
+    PathRefused,
+    /// There is no such file.
+    FileMissing,
+    /// There is such a file already.
+    FileExists,
+    /// The file is over the limit.
+    FileTooLarge,
+    /// The file changed since it was checked.
+    FileChanged,
+    /// Another server is changing the project.
+    ChangeLocked,
+    /// The system refused.
+    WriteFailed,
+    /// The backup is not there or is not whole.
+    BackupUnknown,
+}
+
+impl Reason {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PatchInvalid => "patch_invalid",
+            Self::ContextMismatch => "context_mismatch",
+            Self::ContextNotUnique => "context_not_unique",
+            Self::PathRefused => "path_refused",
+            Self::FileMissing => "file_missing",
+            Self::FileExists => "file_exists",
+            Self::FileTooLarge => "file_too_large",
+            Self::FileChanged => "file_changed",
+            Self::ChangeLocked => "change_locked",
+            Self::WriteFailed => "write_failed",
+            Self::BackupUnknown => "backup_unknown",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::PatchInvalid => {
+                "Send one unified diff (--- a/x, +++ b/x, @@ hunks), best in a ```diff fence."
+            }
+            Self::ContextMismatch => "Read the file again and make the diff from what it holds now.",
+            Self::ContextNotUnique => "Give the right line numbers, or more lines of context.",
+            Self::PathRefused => {
+                "Name regular files inside the project; secrets, .git, .maestro and links are not patched."
+            }
+            Self::FileMissing => "Correct the name, or create the file with `--- /dev/null`.",
+            Self::FileExists => "Send a diff against the file that is there, or choose another name.",
+            Self::FileTooLarge => {
+                "Edit the file with your own tools; patches take files of up to 1,000,000 bytes."
+            }
+            Self::FileChanged => "Nothing was written; read the file again and send a new diff.",
+            Self::ChangeLocked => "Wait for the other server's change to end, then call again.",
+            Self::WriteFailed => "Nothing was kept; make room or correct the permissions, then call again.",
+            Self::BackupUnknown => {
+                "Give the backup_session of a maestro_apply_patch result, and files that it changed."
+            }
+        }
+    }
+}
+
+/// A refusal, of one file or of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its class.
+    pub reason: Reason,
+    /// What exactly.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(reason: Reason, message: impl fmt::Display) -> Self {
+        Self { reason, message: message.to_string() }
+    }
+}
+
+/// The hash and size of a content, by which it is known again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Mark {
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Mark {
+    /// The mark of a content.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Self {
+        use sha2::Digest as _;
+        let digit = |byte: u8| char::from_digit(u32::from(byte), 16).unwrap_or_default();
+        let digest = sha2::Sha256::digest(content);
+        let sha256 = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        Self { sha256, bytes: u64::try_from(content.len()).unwrap_or(u64::MAX) }
+    }
+}

@@ -1,0 +1,171 @@
+//! Unified diffs as language models write them: read, understood, and applied to bytes.
+//!
+//! What is harmless is normalised and reported: fences, prose, wrong counts, missing line numbers,
+//! line ends. What could mean two things is refused. Context must match, always.
+
+mod apply;
+mod hunk;
+mod name;
+mod parse;
+mod source;
+
+pub use apply::{Applied, HunkFailure, Offset, apply};
+pub use name::checked;
+pub use parse::parse;
+
+use thiserror::Error;
+
+/// A patch, understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// Its files, in order.
+    pub files: Vec<FilePatch>,
+    /// What was put right on the way.
+    pub normalised: Vec<String>,
+}
+
+/// What a patch does to one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePatch {
+    /// The line of the patch at which it begins.
+    pub line: usize,
+    /// What is done.
+    pub action: Action,
+    /// The file that is read; the one that is made where there is none to read.
+    pub old: String,
+    /// The file that is written; the one that is removed where none is written.
+    pub new: String,
+    /// Whether the file is executable afterwards, where the patch says so.
+    pub executable: Option<bool>,
+    /// The changes.
+    pub hunks: Vec<Hunk>,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Modify,
+    /// It is removed.
+    Delete,
+    /// It gets another name.
+    Rename,
+    /// Another file is made from it.
+    Copy,
+}
+
+/// One place of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hunk {
+    /// The line of the patch at which it begins.
+    pub line: usize,
+    /// The first line of the file, from 1; none where the patch does not say.
+    pub old_start: Option<usize>,
+    /// Its lines.
+    pub lines: Vec<HunkLine>,
+}
+
+/// One line of a hunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HunkLine {
+    /// Where it belongs.
+    pub side: Side,
+    /// Its text without the line end.
+    pub text: String,
+    /// Whether a line end follows.
+    pub ends: bool,
+}
+
+/// Which file a line belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Both.
+    Context,
+    /// The one before.
+    Removed,
+    /// The one after.
+    Added,
+}
+
+/// Why a text is no patch that can be understood. Lines are lines of the patch.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DiffError {
+    /// Nothing in it is a diff.
+    #[error("the text holds no unified diff")]
+    NoDiff,
+    /// Some of it is fenced and some is not.
+    #[error("line {0}: a diff outside the code fences, and others inside")]
+    MixedFences(usize),
+    /// A format of its own.
+    #[error("line {0}: the `*** Begin Patch` format is not a unified diff")]
+    OtherFormat(usize),
+    /// Contents that are no text.
+    #[error("line {0}: a binary change")]
+    Binary(usize),
+    /// A merge's diff.
+    #[error("line {0}: a combined diff of a merge")]
+    Combined(usize),
+    /// A hunk of nobody's.
+    #[error("line {0}: a hunk without a file name before it")]
+    NoName(usize),
+    /// A name that cannot be used.
+    #[error("line {line}: the name `{name}` is refused: {reason}")]
+    Name {
+        /// Where.
+        line: usize,
+        /// The name.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Two names that do not belong together.
+    #[error(
+        "line {line}: `{old}` and `{new}` are two files, and no `rename from` says that one becomes the other"
+    )]
+    TwoNames {
+        /// Where.
+        line: usize,
+        /// The one.
+        old: String,
+        /// The other.
+        new: String,
+    },
+    /// A line that is nothing.
+    #[error("line {0}: neither context nor change, in the middle of a hunk")]
+    Stray(usize),
+    /// A hunk that is over by its counts and seems to go on.
+    #[error("line {0}: the hunk is over by its counts, and what follows looks like more of it")]
+    Ambiguous(usize),
+    /// A hunk without a line.
+    #[error("line {0}: a hunk without a line")]
+    EmptyHunk(usize),
+    /// Links and submodules.
+    #[error("line {line}: mode {mode} is neither 100644 nor 100755 (links and submodules are not patched)")]
+    Mode {
+        /// Where.
+        line: usize,
+        /// The mode.
+        mode: String,
+    },
+    /// Headers that contradict one another or the hunks.
+    #[error("line {line}: {reason}")]
+    Contradiction {
+        /// Where.
+        line: usize,
+        /// What.
+        reason: &'static str,
+    },
+    /// A file about which nothing is said.
+    #[error("line {line}: nothing changes in `{name}`")]
+    NoChange {
+        /// Where.
+        line: usize,
+        /// The file.
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! File names in the headers of a diff.
+
+/// What `git diff` and its settings put before the two names of a file.
+const PREFIXES: [(&str, &str); 8] = [
+    ("a/", "b/"),
+    ("i/", "w/"),
+    ("c/", "w/"),
+    ("c/", "i/"),
+    ("o/", "w/"),
+    ("w/", "i/"),
+    ("1/", "2/"),
+    ("b/", "a/"),
+];
+/// What people append to the name of a file's older version.
+const OLDER: [&str; 4] = [".orig", ".old", ".bak", "~"];
+
+/// A name as a header gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Header {
+    /// No file.
+    Nothing,
+    /// A file; whether its time is the beginning of time, by which `diff -N` means no file.
+    File {
+        /// The name, with its prefix.
+        name: String,
+        /// Whether `diff -N` means no file by it.
+        epoch: bool,
+    },
+}
+
+/// Reads what follows `--- ` or `+++ `.
+pub(super) fn header(rest: &str) -> Option<Header> {
+    if let Some((name, _)) = unquote(rest) {
+        return Some(Header::File { name, epoch: false });
+    }
+    let (name, time) = split_time(rest);
+    let name = name.trim_end();
+    if name == "/dev/null" {
+        return Some(Header::Nothing);
+    }
+    let epoch = time.starts_with("1970-01-01") || time.starts_with("1969-12-31");
+    (!name.is_empty()).then(|| Header::File { name: name.to_owned(), epoch })
+}
+
+/// A name and the time after it: behind a tab, or behind a blank where it looks like one.
+fn split_time(text: &str) -> (&str, &str) {
+    if let Some((name, time)) = text.split_once('\t') {
+        return (name, time.trim());
+    }
+    text.match_indices(' ')
+        .filter_map(|(at, _)| text.split_at_checked(at))
+        .map(|(name, time)| (name, time.trim_start()))
+        .find(|(_, time)| is_time(time))
+        .unwrap_or((text, ""))
+}
+
+fn is_time(text: &str) -> bool {
+    const SHAPE: &str = "0000-00-00 00:00:00";
+    text.len() >= SHAPE.len()
+        && text
+            .bytes()
+            .zip(SHAPE.bytes())
+            .all(|(byte, shape)| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape })
+}
+
+/// A name in git's quotes, and what follows it.
+pub(super) fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut bytes = Vec::new();
+    let mut rest = text.strip_prefix('"')?;
+    loop {
+        let mut letters = rest.chars();
+        match letters.next()? {
+            '"' => return Some((String::from_utf8(bytes).ok()?, letters.as_str())),
+            '\\' => {
+                let (byte, after) = escape(letters.as_str())?;
+                bytes.push(byte);
+                rest = after;
+            }
+            letter => {
+                bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = letters.as_str();
+            }
+        }
+    }
+}
+
+fn escape(text: &str) -> Option<(u8, &str)> {
+    if let Some((digits, after)) = text.split_at_checked(3)
+        && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+    {
+        return Some((u8::from_str_radix(digits, 8).ok()?, after));
+    }
+    let mut letters = text.chars();
+    let byte = match letters.next()? {
+        'a' => 7,
+        'b' => 8,
+        't' => b'\t',
+        'n' => b'\n',
+        'v' => 11,
+        'f' => 12,
+        'r' => b'\r',
+        '"' => b'"',
+        '\\' => b'\\',
+        _ => return None,
+    };
+    Some((byte, letters.as_str()))
+}
+
+/// The two names of a `diff --git` line, without their prefixes. Names with blanks are found by
+/// their being equal; where they are not, other lines name the file.
+pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
+    if let Some((old, after)) = unquote(rest) {
+        let after = after.strip_prefix(' ')?;
+        let new = unquote(after).map_or_else(|| after.to_owned(), |(name, _)| name);
+        return Some(without_prefixes(&old, &new));
+    }
+    if let Some((old, after)) = rest.split_once(" \"") {
+        let (new, _) = unquote(&format!("\"{after}"))?;
+        return Some(without_prefixes(old, &new));
+    }
+    let pairs = rest.match_indices(' ').filter_map(|(at, _)| {
+        let (old, new) = rest.split_at_checked(at)?;
+        Some(without_prefixes(old, new.strip_prefix(' ')?))
+    });
+    let all: Vec<(String, String)> = pairs.collect();
+    let same = all.iter().find(|(old, new)| old == new);
+    same.or_else(|| all.first().filter(|_| all.len() == 1)).cloned()
+}
+
+/// Two names without what their tool put before them.
+pub(super) fn without_prefixes(old: &str, new: &str) -> (String, String) {
+    for (left, right) in PREFIXES {
+        if let (Some(old), Some(new)) = (old.strip_prefix(left), new.strip_prefix(right)) {
+            return (old.to_owned(), new.to_owned());
+        }
+    }
+    (old.to_owned(), new.to_owned())
+}
+
+/// One name whose other side is no file: without its prefix.
+pub(super) fn without_prefix(name: &str, is_old: bool) -> String {
+    let prefix = if is_old { "a/" } else { "b/" };
+    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}
+
+/// The one file that two names mean, where no `rename from` says otherwise.
+pub(super) fn common(old: &str, new: &str) -> Option<String> {
+    let is_older = |old: &str, new: &str| OLDER.iter().any(|ending| old.strip_suffix(ending) == Some(new));
+    if old == new || is_older(old, new) {
+        return Some(new.to_owned());
+    }
+    if new.strip_suffix(".new") == Some(old) {
+        return Some(old.to_owned());
+    }
+    // `diff -u before/x.py after/x.py`
+    let below = |name: &str| name.split_once('/').map(|(_, below)| below.to_owned());
+    below(old).filter(|name| below(new).as_ref() == Some(name))
+}
+
+/// A name relative to the root of a project, or why it is none.
+///
+/// # Errors
+///
+/// It is empty, absolute, leads out, or is no name of a file.
+pub fn checked(name: &str) -> Result<String, &'static str> {
+    let mut rest = name;
+    while let Some(below) = rest.strip_prefix("./") {
+        rest = below;
+    }
+    let is_drive = |name: &str| {
+        name.as_bytes().get(1) == Some(&b':') && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    };
+    if rest.is_empty() {
+        return Err("it is empty");
+    }
+    if rest.starts_with(['/', '\\']) || is_drive(rest) {
+        return Err("it is absolute");
+    }
+    if rest.contains('\0') {
+        return Err("it holds a zero byte");
+    }
+    if rest.split(['/', '\\']).any(|part| part == "..") {
+        return Err("`..` leads out");
+    }
+    if rest.split('/').any(|part| part.is_empty() || part == ".") {
+        return Err("it has an empty or a `.` part");
+    }
+    Ok(rest.to_owned())
+}

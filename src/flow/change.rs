@@ -1,0 +1,210 @@
+//! Changing the project: a patch, whole or not at all, and its undoing.
+
+mod outcome;
+mod plan;
+mod restore;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
+pub use restore::{RestoreRequest, restore};
+
+use super::session::Session;
+use crate::domain::change::{Mark, Reason, Refusal};
+use crate::domain::diff::{self, Patch};
+use crate::error::Error;
+use crate::host::change::{
+    Lock, Manifest, Obstacle, Plan, Recovery, Store, Tree, carry_out, open_journals, roll_back,
+};
+use crate::host::project::{Base, Project};
+
+/// How long a change waits for another server's.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A patch to apply.
+#[derive(Clone, Debug)]
+pub struct PatchRequest {
+    /// The text, as a model wrote it.
+    pub patch: String,
+    /// The directory that its names are relative to; none for the project root.
+    pub workspace_root: Option<String>,
+    /// Whether everything is checked and nothing written.
+    pub dry_run: bool,
+}
+
+/// Applies a patch.
+///
+/// # Errors
+///
+/// The call cannot be begun. A patch that does not apply is an outcome.
+pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<PatchOutcome, Error> {
+    refuse_nested(session)?;
+    blocking(session, move |session, cancelled| {
+        let project = session.project()?;
+        let dry_run = request.dry_run;
+        let mut outcome = PatchOutcome::new(dry_run);
+        let patch = match diff::parse(&request.patch) {
+            Ok(patch) => patch,
+            Err(error) => return Ok(outcome.refused(&Refusal::new(Reason::PatchInvalid, error))),
+        };
+        let base = match project.base(request.workspace_root.as_deref()) {
+            Ok(base) => base,
+            Err(refusal) => {
+                let message = format!("workspace_root: {refusal}");
+                return Ok(outcome.refused(&Refusal::new(Reason::PathRefused, message)));
+            }
+        };
+        outcome.normalised.clone_from(&patch.normalised);
+        let work = Work { session, project: &project, base: &base, cancelled };
+        Ok(match work.apply(&request, &patch, &mut outcome) {
+            Ok(()) => outcome,
+            Err(refusal) => outcome.refused(&refusal),
+        })
+    })
+    .await
+}
+
+/// A consultant gives text, and nothing else.
+fn refuse_nested(session: &Session) -> Result<(), Error> {
+    if session.environment().depth() > 0 { Err(Error::NestedConsult) } else { session.check_config() }
+}
+
+/// What a change works with.
+struct Work<'a> {
+    session: &'a Session,
+    project: &'a Project,
+    base: &'a Base,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Work<'_> {
+    fn apply(
+        &self,
+        request: &PatchRequest,
+        patch: &Patch,
+        outcome: &mut PatchOutcome,
+    ) -> Result<(), Refusal> {
+        // A dry run writes nothing, not even a lock; it sees what a change under way leaves.
+        let held = if request.dry_run { None } else { Some(self.lock()?) };
+        if let Some((store, _)) = &held {
+            outcome.restored_after_crash = undo_open(store, self.project);
+        }
+        let tree = self.tree()?;
+        let planned = plan::plan(self.project, self.base, &tree, patch);
+        outcome.planned(&planned);
+        let mut plan = planned.plan()?;
+        plan.patch = Some(Mark::of(request.patch.as_bytes()));
+        if let Some((store, _lock)) = held {
+            let manifest = self.carry_out(&store, &tree, &plan)?;
+            outcome.applied(&manifest.session);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> Result<(Store, Lock), Refusal> {
+        lock(self.session.root())
+    }
+
+    fn tree(&self) -> Result<Tree, Refusal> {
+        Tree::open(&self.base.root).map_err(|error| Refusal::new(Reason::WriteFailed, error))
+    }
+
+    fn carry_out(&self, store: &Store, tree: &Tree, plan: &Plan) -> Result<Manifest, Refusal> {
+        carry_out(store, tree, plan, self.cancelled).map_err(|stopped| {
+            let reason = match stopped.obstacle {
+                Obstacle::Changed | Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory => {
+                    Reason::FileChanged
+                }
+                _ => Reason::WriteFailed,
+            };
+            let what: Vec<String> =
+                std::iter::once(stopped.obstacle.to_string()).chain(stopped.notes).collect();
+            let path = if stopped.path.is_empty() { String::new() } else { format!("{}: ", stopped.path) };
+            Refusal::new(reason, format!("{path}{}; everything was undone", what.join("; ")))
+        })
+    }
+}
+
+fn lock(root: &Path) -> Result<(Store, Lock), Refusal> {
+    let failed =
+        |obstacle: Obstacle| Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"));
+    let store = Store::open(root).map_err(failed)?;
+    match store.lock(PATIENCE).map_err(failed)? {
+        Some(lock) => Ok((store, lock)),
+        None => Err(Refusal::new(
+            Reason::ChangeLocked,
+            format!("another server has been changing the project for {} s", PATIENCE.as_secs()),
+        )),
+    }
+}
+
+/// Undoes what servers that were killed had begun; none where there is nothing to undo, or where
+/// the change is under way right now.
+pub async fn recover(session: &Session) -> Vec<Recovery> {
+    if !open_journals(session.root()) {
+        return Vec::new();
+    }
+    let recovered = blocking(session, |session, _| Ok(recover_now(session)));
+    recovered.await.unwrap_or_default()
+}
+
+fn recover_now(session: &Session) -> Vec<Recovery> {
+    let (Ok(project), Ok(store)) = (session.project(), Store::open(session.root())) else {
+        return Vec::new();
+    };
+    let Ok(Some(_lock)) = store.lock(Duration::ZERO) else {
+        return Vec::new();
+    };
+    undo_open(&store, &project)
+}
+
+/// Undoes every journal that is open. Whoever holds the lock knows that nobody works on them.
+fn undo_open(store: &Store, project: &Project) -> Vec<Recovery> {
+    let sessions = store.open_sessions().unwrap_or_default();
+    sessions.iter().map(|session| undo(store, project, session)).collect()
+}
+
+fn undo(store: &Store, project: &Project, session: &str) -> Recovery {
+    let nothing = |notes| Recovery { session: session.to_owned(), notes, ..Recovery::default() };
+    match store.manifest(session) {
+        // It was killed before it wrote anything.
+        Ok(None) => {
+            let _ = store.forget(session);
+            nothing(Vec::new())
+        }
+        Ok(Some(manifest)) => match project.known_root(&manifest.root).map(Tree::open) {
+            Some(Ok(tree)) if restore::names_are_allowed(project, &manifest) => {
+                roll_back(store, &tree, &manifest, None)
+            }
+            _ => nothing(vec![format!("{} cannot be changed by this server", manifest.root)]),
+        },
+        Err(obstacle) => nothing(vec![obstacle.to_string()]),
+    }
+}
+
+/// Runs on a blocking thread. If the call is cancelled, the work learns of it before it is final.
+async fn blocking<T: Send + 'static>(
+    session: &Session,
+    work: impl FnOnce(&Session, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    struct CancelOnDrop(Arc<AtomicBool>);
+    impl Drop for CancelOnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let guard = CancelOnDrop(Arc::new(AtomicBool::new(false)));
+    let flag = guard.0.clone();
+    let session = session.clone();
+    let done = tokio::task::spawn_blocking(move || work(&session, &|| flag.load(Ordering::Relaxed))).await;
+    done.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// The path of a file of a base, relative to the base's root.
+fn below(prefix: &Path, name: &str) -> String {
+    let path: PathBuf = prefix.join(name);
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,214 @@
+//! What a caller learns of a change.
+
+use serde::Serialize;
+
+use super::plan::Planned;
+use crate::domain::change::Refusal;
+use crate::domain::diff::{Action, Offset};
+use crate::host::change::{Recovery, Store};
+
+/// What came of a patch.
+#[derive(Clone, Debug, Serialize)]
+pub struct PatchOutcome {
+    /// Whether it applies, all of it.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+    /// The error's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// Files that were changed; those of a rename by their new names.
+    pub files_changed: Vec<String>,
+    /// Files that were made.
+    pub files_created: Vec<String>,
+    /// Files that were removed.
+    pub files_deleted: Vec<String>,
+    /// Files that stood in the way; because of them nothing was written.
+    pub files_failed: Vec<String>,
+    /// Every file of the patch.
+    pub details: Vec<Detail>,
+    /// Where the files are as they were before.
+    pub backup_dir: Option<String>,
+    /// The name by which `maestro_restore_from_backup` undoes it.
+    pub backup_session: Option<String>,
+    /// What of the patch was put right.
+    pub normalised: Vec<String>,
+    /// Hunks that were found elsewhere than they said.
+    pub offsets: Vec<FileOffset>,
+    /// Changes of killed servers that were undone first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restored_after_crash: Vec<Recovery>,
+}
+
+/// One file of a patch.
+#[derive(Clone, Debug, Serialize)]
+pub struct Detail {
+    /// Its name.
+    pub path: String,
+    /// What was to be done.
+    pub action: &'static str,
+    /// Its name before, where it has another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Whether that can be done.
+    pub ok: bool,
+    /// Lines that are new.
+    pub added: usize,
+    /// Lines that are gone.
+    pub removed: usize,
+    /// Why it cannot be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The error's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+}
+
+/// A hunk that was found elsewhere than it said.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileOffset {
+    /// The file.
+    pub path: String,
+    /// Which hunk, and where.
+    #[serde(flatten)]
+    pub offset: Offset,
+}
+
+impl PatchOutcome {
+    pub(super) fn new(dry_run: bool) -> Self {
+        Self {
+            ok: true,
+            error: None,
+            code: None,
+            hint: None,
+            dry_run,
+            files_changed: Vec::new(),
+            files_created: Vec::new(),
+            files_deleted: Vec::new(),
+            files_failed: Vec::new(),
+            details: Vec::new(),
+            backup_dir: None,
+            backup_session: None,
+            normalised: Vec::new(),
+            offsets: Vec::new(),
+            restored_after_crash: Vec::new(),
+        }
+    }
+
+    pub(super) fn refused(mut self, refusal: &Refusal) -> Self {
+        self.ok = false;
+        self.error = Some(refusal.message.clone());
+        self.code = Some(refusal.reason.code());
+        self.hint = Some(refusal.reason.hint());
+        // Nothing was written, so nothing was changed.
+        self.files_changed.clear();
+        self.files_created.clear();
+        self.files_deleted.clear();
+        self
+    }
+
+    pub(super) fn planned(&mut self, planned: &Planned) {
+        self.details.clone_from(&planned.details);
+        self.offsets.clone_from(&planned.offsets);
+        self.normalised.extend(planned.normalised.iter().cloned());
+        for detail in &planned.details {
+            let list = if !detail.ok {
+                &mut self.files_failed
+            } else if detail.action == word(Action::Create) || detail.action == word(Action::Copy) {
+                &mut self.files_created
+            } else if detail.action == word(Action::Delete) {
+                &mut self.files_deleted
+            } else {
+                &mut self.files_changed
+            };
+            if !list.contains(&detail.path) {
+                list.push(detail.path.clone());
+            }
+        }
+    }
+
+    pub(super) fn applied(&mut self, session: &str) {
+        self.backup_dir = Some(Store::shown(session));
+        self.backup_session = Some(session.to_owned());
+    }
+}
+
+pub(super) fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Modify => "modify",
+        Action::Delete => "delete",
+        Action::Rename => "rename",
+        Action::Copy => "copy",
+    }
+}
+
+/// What came of a restore.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestoreOutcome {
+    /// Whether everything asked for is as it was.
+    pub ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The error's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
+    /// The session that was restored.
+    pub backup_session: String,
+    /// The files that are as they were, those that were removed among them.
+    pub restored_files: Vec<String>,
+    /// The restored files that the patch had made, and that are gone again.
+    pub removed_files: Vec<String>,
+    /// What could not be restored, and why; then nothing was.
+    pub failed: Vec<Failed>,
+    /// Restored files that somebody had changed after the patch.
+    pub changed_since: Vec<String>,
+    /// The session that undoes this restore.
+    pub undo_session: Option<String>,
+}
+
+/// A file that was not restored.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failed {
+    /// Its name.
+    pub path: String,
+    /// Why.
+    pub error: String,
+}
+
+impl RestoreOutcome {
+    pub(super) fn new(session: &str) -> Self {
+        Self {
+            ok: true,
+            error: None,
+            code: None,
+            hint: None,
+            backup_session: session.to_owned(),
+            restored_files: Vec::new(),
+            removed_files: Vec::new(),
+            failed: Vec::new(),
+            changed_since: Vec::new(),
+            undo_session: None,
+        }
+    }
+
+    pub(super) fn refused(mut self, refusal: &Refusal) -> Self {
+        self.ok = false;
+        self.error = Some(refusal.message.clone());
+        self.code = Some(refusal.reason.code());
+        self.hint = Some(refusal.reason.hint());
+        self.restored_files.clear();
+        self.removed_files.clear();
+        self.changed_since.clear();
+        self
+    }
+}

@@ -1,0 +1,304 @@
+//! What a patch would do, decided before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::below;
+use super::outcome::{Detail, FileOffset, word};
+use crate::domain::change::{Reason, Refusal};
+use crate::domain::diff::{self, Action, Applied, FilePatch, HunkFailure, Patch, Side};
+use crate::host::change::{After, Change, FileState, Obstacle, Permission, Plan, Tree};
+use crate::host::project::{Base, Project};
+
+/// Bytes that a file may have, before and after.
+const MOST_BYTES: u64 = 1_000_000;
+
+/// A patch, tried on the files.
+pub(super) struct Planned {
+    root: String,
+    pub(super) details: Vec<Detail>,
+    pub(super) offsets: Vec<FileOffset>,
+    pub(super) normalised: Vec<String>,
+    failures: Vec<Refusal>,
+    changes: Vec<Change>,
+    make: Vec<(String, Option<u32>)>,
+    prune: Vec<(String, u32)>,
+}
+
+impl Planned {
+    /// What is to be done, if everything can be.
+    pub(super) fn plan(self) -> Result<Plan, Refusal> {
+        if let Some(first) = self.failures.first() {
+            let messages: Vec<&str> = self.failures.iter().map(|failure| failure.message.as_str()).collect();
+            return Err(Refusal::new(first.reason, format!("nothing was written: {}", messages.join("; "))));
+        }
+        if self.changes.is_empty() {
+            return Err(Refusal::new(Reason::PatchInvalid, "nothing would change"));
+        }
+        Ok(Plan {
+            kind: "patch",
+            root: self.root,
+            changes: self.changes,
+            make: self.make,
+            prune: self.prune,
+            ..Plan::default()
+        })
+    }
+}
+
+/// Tries a patch on the files.
+pub(super) fn plan(project: &Project, base: &Base, tree: &Tree, patch: &Patch) -> Planned {
+    let mut trial =
+        Trial { project, tree, files: BTreeMap::new(), offsets: Vec::new(), normalised: Vec::new() };
+    let mut failures = Vec::new();
+    let mut details = Vec::new();
+    for file in &patch.files {
+        let (old, new) = (below(&base.prefix, &file.old), below(&base.prefix, &file.new));
+        let tried = trial.try_file(file, &old, &new);
+        let (action, refusal) = match tried {
+            Ok(action) => (action, None),
+            Err(refusal) => (file.action, Some(refusal)),
+        };
+        details.push(detail(file, action, old, new, refusal.as_ref()));
+        failures.extend(refusal);
+    }
+    failures.extend(trial.conflicts());
+    let changes = trial.changes();
+    let (make, prune) = directories(tree, &changes);
+    failures.extend(unwritable(tree, &changes));
+    Planned {
+        root: base.root.to_string_lossy().into_owned(),
+        details,
+        offsets: trial.offsets,
+        normalised: trial.normalised,
+        failures,
+        changes,
+        make,
+        prune,
+    }
+}
+
+fn detail(file: &FilePatch, action: Action, old: String, new: String, refusal: Option<&Refusal>) -> Detail {
+    let count =
+        |side: Side| file.hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.side == side).count();
+    Detail {
+        action: word(action),
+        from: (old != new).then_some(old),
+        path: new,
+        ok: refusal.is_none(),
+        added: count(Side::Added),
+        removed: count(Side::Removed),
+        error: refusal.map(|refusal| refusal.message.clone()),
+        code: refusal.map(|refusal| refusal.reason.code()),
+    }
+}
+
+/// The files as they would be after the part of the patch that was tried.
+struct Trial<'a> {
+    project: &'a Project,
+    tree: &'a Tree,
+    files: BTreeMap<String, Tried>,
+    offsets: Vec<FileOffset>,
+    normalised: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Tried {
+    before: Option<FileState>,
+    after: Option<After>,
+}
+
+impl Trial<'_> {
+    fn try_file(&mut self, file: &FilePatch, old: &str, new: &str) -> Result<Action, Refusal> {
+        self.judge(old)?;
+        self.judge(new)?;
+        let source = self.state(old)?;
+        let creates_unsaid = file.action == Action::Modify && source.is_none() && only_adds(file);
+        if file.action == Action::Create || creates_unsaid {
+            self.create(file, new)?;
+            if creates_unsaid {
+                self.normalised.push(format!("{new}: a new file, which its header did not say"));
+            }
+            return Ok(Action::Create);
+        }
+        let Some(source) = source else {
+            return Err(Refusal::new(Reason::FileMissing, format!("{old}: there is no such file")));
+        };
+        let applied = self.applied(file, old, &source.content)?;
+        match file.action {
+            Action::Delete if !applied.content.is_empty() => {
+                let message = format!("{old}: it holds more than the patch removes");
+                return Err(Refusal::new(Reason::ContextMismatch, message));
+            }
+            Action::Delete => self.set(old, None),
+            Action::Modify => self.set(new, Some(changed(&source, applied.content, file))),
+            Action::Rename | Action::Copy | Action::Create => {
+                self.must_be_free(new)?;
+                self.set(new, Some(changed(&source, applied.content, file)));
+                if file.action == Action::Rename {
+                    self.set(old, None);
+                }
+            }
+        }
+        Ok(file.action)
+    }
+
+    fn create(&mut self, file: &FilePatch, new: &str) -> Result<(), Refusal> {
+        self.must_be_free(new)?;
+        let applied = self.applied(file, new, b"")?;
+        let permission = Permission::New { executable: file.executable == Some(true) };
+        self.set(new, Some(After { content: applied.content, permission }));
+        Ok(())
+    }
+
+    fn judge(&self, path: &str) -> Result<(), Refusal> {
+        match self.project.refuses_change(path) {
+            Some(why) => Err(Refusal::new(Reason::PathRefused, format!("{path}: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn must_be_free(&mut self, path: &str) -> Result<(), Refusal> {
+        match self.state(path)? {
+            Some(_) => Err(Refusal::new(Reason::FileExists, format!("{path}: there is such a file already"))),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&mut self, path: &str) -> Result<Option<After>, Refusal> {
+        if let Some(tried) = self.files.get(path) {
+            return Ok(tried.after.clone());
+        }
+        let before = self.tree.look(path, MOST_BYTES).map_err(|obstacle| refusal(path, &obstacle))?;
+        let after = before
+            .as_ref()
+            .map(|file| After { content: file.content.clone(), permission: Permission::Exact(file.mode) });
+        self.files.insert(path.to_owned(), Tried { before, after: after.clone() });
+        Ok(after)
+    }
+
+    fn set(&mut self, path: &str, after: Option<After>) {
+        if let Some(tried) = self.files.get_mut(path) {
+            tried.after = after;
+        }
+    }
+
+    fn applied(&mut self, file: &FilePatch, path: &str, content: &[u8]) -> Result<Applied, Refusal> {
+        let applied = diff::apply(content, &file.hunks).map_err(|failure| {
+            let reason = match failure {
+                HunkFailure::NotUnique { .. } => Reason::ContextNotUnique,
+                HunkFailure::Mismatch { .. }
+                | HunkFailure::NoContext { .. }
+                | HunkFailure::OutOfOrder { .. } => Reason::ContextMismatch,
+            };
+            Refusal::new(reason, format!("{path}: {failure}"))
+        })?;
+        if u64::try_from(applied.content.len()).unwrap_or(u64::MAX) > MOST_BYTES {
+            return Err(refusal(path, &Obstacle::TooLarge(MOST_BYTES)));
+        }
+        self.normalised.extend(applied.normalised.iter().map(|note| format!("{path}: {note}")));
+        self.offsets.extend(
+            applied.offsets.iter().map(|offset| FileOffset { path: path.to_owned(), offset: offset.clone() }),
+        );
+        Ok(applied)
+    }
+
+    /// Files that would have to be directories of others.
+    fn conflicts(&self) -> Vec<Refusal> {
+        let written: BTreeSet<&str> = self
+            .files
+            .iter()
+            .filter(|(_, tried)| tried.after.is_some())
+            .map(|(path, _)| path.as_str())
+            .collect();
+        let is_both = |path: &&&str| ancestors(path).any(|above| written.contains(above));
+        let refusal = |path: &&str| {
+            Refusal::new(
+                Reason::PathRefused,
+                format!("{path}: the patch makes a file of a directory above it"),
+            )
+        };
+        written.iter().filter(is_both).map(refusal).collect()
+    }
+
+    /// What is different afterwards.
+    fn changes(&self) -> Vec<Change> {
+        let is_same = |tried: &Tried| match (&tried.before, &tried.after) {
+            (None, None) => true,
+            (Some(before), Some(after)) => {
+                before.content == after.content && after.permission == Permission::Exact(before.mode)
+            }
+            _ => false,
+        };
+        let change = |(path, tried): (&String, &Tried)| Change {
+            path: path.clone(),
+            before: tried.before.clone(),
+            after: tried.after.clone(),
+        };
+        self.files.iter().filter(|(_, tried)| !is_same(tried)).map(change).collect()
+    }
+}
+
+fn only_adds(file: &FilePatch) -> bool {
+    match file.hunks.as_slice() {
+        [hunk] => {
+            hunk.lines.iter().all(|line| line.side == Side::Added)
+                && hunk.old_start.is_none_or(|start| start <= 1)
+        }
+        _ => false,
+    }
+}
+
+fn changed(source: &After, content: Vec<u8>, file: &FilePatch) -> After {
+    let permission = match (source.permission, file.executable) {
+        (permission, None) => permission,
+        (Permission::Exact(mode), Some(true)) => Permission::Exact(mode | ((mode & 0o444) >> 2)),
+        (Permission::Exact(mode), Some(false)) => Permission::Exact(mode & !0o111),
+        (Permission::New { .. }, Some(executable)) => Permission::New { executable },
+    };
+    After { content, permission }
+}
+
+/// Why a file cannot be changed, by what is there.
+pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
+    let reason = match obstacle {
+        Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory | Obstacle::Special => {
+            Reason::PathRefused
+        }
+        Obstacle::TooLarge(_) => Reason::FileTooLarge,
+        Obstacle::Changed => Reason::FileChanged,
+        Obstacle::Io(_) => Reason::WriteFailed,
+    };
+    Refusal::new(reason, format!("{path}: {obstacle}"))
+}
+
+/// The directories above a path, nearest first.
+pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(path.rsplit_once('/'), |(above, _)| above.rsplit_once('/')).map(|(above, _)| above)
+}
+
+/// Directories to make, those above first, and to remove if they are left empty, those below first.
+type Directories = (Vec<(String, Option<u32>)>, Vec<(String, u32)>);
+
+fn directories(tree: &Tree, changes: &[Change]) -> Directories {
+    let of = |written: bool| -> BTreeSet<&str> {
+        let paths = changes.iter().filter(|change| change.after.is_some() == written);
+        paths.flat_map(|change| ancestors(&change.path)).collect()
+    };
+    let make = of(true).into_iter().filter(|path| matches!(tree.directory_mode(path), Ok(None)));
+    let prune = of(false)
+        .into_iter()
+        .rev()
+        .filter_map(|path| Some((path.to_owned(), tree.directory_mode(path).ok()??)));
+    (make.map(|path| (path.to_owned(), None)).collect(), prune.collect())
+}
+
+/// Directories that may not be written to.
+fn unwritable(tree: &Tree, changes: &[Change]) -> Vec<Refusal> {
+    let above = |change: &Change| {
+        let nearest = ancestors(&change.path).find(|path| matches!(tree.directory_mode(path), Ok(Some(_))));
+        nearest.unwrap_or_default().to_owned()
+    };
+    let directories: BTreeSet<String> = changes.iter().map(above).collect();
+    let closed = directories.iter().filter(|path| !tree.is_writable(path));
+    closed.map(|path| Refusal::new(Reason::WriteFailed, format!("`{path}` may not be written to"))).collect()
+}

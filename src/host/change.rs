@@ -1,0 +1,12 @@
+//! Changing files: a tree in which no link is followed, and a journal that makes a change whole or
+//! undone, whatever ends the process.
+
+mod journal;
+mod rollback;
+mod store;
+mod tree;
+
+pub use journal::{After, Change, Entry, Manifest, Permission, Plan, State, Stopped, before, carry_out};
+pub use rollback::{Recovery, roll_back};
+pub use store::{Listed, Lock, Store, is_session, open_journals};
+pub use tree::{FileState, Obstacle, Tree};

@@ -1,0 +1,264 @@
+//! One change of many files: written down first, then done, and undone from what was written down
+//! if it does not come to its end.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::rollback::roll_back;
+use super::store::Store;
+use super::tree::{FileState, Obstacle, Tree, split};
+use crate::domain::change::Mark;
+
+/// Backups that are kept of a project; older ones go.
+const MOST_BACKUPS: usize = 200;
+
+/// What becomes of a file's permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// These.
+    Exact(u32),
+    /// Those of a new file.
+    New {
+        /// Whether it is a program.
+        executable: bool,
+    },
+}
+
+impl Permission {
+    pub(super) fn at_creation(self) -> u32 {
+        match self {
+            Self::Exact(_) => 0o600,
+            Self::New { executable: true } => 0o777,
+            Self::New { executable: false } => 0o666,
+        }
+    }
+}
+
+/// A file as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// Its permissions.
+    pub permission: Permission,
+}
+
+/// What happens to one path.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The path, relative to the tree.
+    pub path: String,
+    /// The file as it was checked.
+    pub before: Option<FileState>,
+    /// The file as it is to be.
+    pub after: Option<After>,
+}
+
+/// A change of many files.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// `patch` or `restore`.
+    pub kind: &'static str,
+    /// The directory that the paths are relative to.
+    pub root: String,
+    /// The mark of the patch.
+    pub patch: Option<Mark>,
+    /// The session that is undone.
+    pub undoes: Option<String>,
+    /// The files.
+    pub changes: Vec<Change>,
+    /// Directories to make, those above first, with their permissions.
+    pub make: Vec<(String, Option<u32>)>,
+    /// Directories to remove if they are left empty, those below first, with their permissions.
+    pub prune: Vec<(String, u32)>,
+}
+
+/// What was kept of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Its name.
+    pub session: String,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// `patch` or `restore`.
+    pub kind: String,
+    /// The directory that the paths are relative to.
+    pub root: String,
+    /// The mark of the patch.
+    pub patch: Option<Mark>,
+    /// The session that was undone.
+    pub undoes: Option<String>,
+    /// The files.
+    pub files: Vec<Entry>,
+    /// Directories that were made.
+    pub made: Vec<String>,
+    /// Directories that may have been removed, with their permissions.
+    pub directories: Vec<(String, u32)>,
+}
+
+/// What was kept of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The path.
+    pub path: String,
+    /// What it was; none where it was not.
+    pub before: Option<State>,
+    /// What it became; none where it was removed.
+    pub after: Option<Mark>,
+}
+
+/// A file's content and permissions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Its permissions.
+    pub mode: u32,
+    /// Its content.
+    pub mark: Mark,
+}
+
+/// What stopped a change, after all that was done of it was undone.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The file.
+    pub path: String,
+    /// What was in the way.
+    pub obstacle: Obstacle,
+    /// What could not be undone.
+    pub notes: Vec<String>,
+}
+
+/// Does all of a change or nothing, and keeps what was there before.
+///
+/// # Errors
+///
+/// What stopped it; nothing of it is left then.
+pub fn carry_out(
+    store: &Store,
+    tree: &Tree,
+    plan: &Plan,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Manifest, Stopped> {
+    let stopped = |obstacle| Stopped { path: String::new(), obstacle, notes: Vec::new() };
+    let session = store.begin().map_err(stopped)?;
+    let manifest = manifest(&session, plan);
+    if let Err(obstacle) = keep(store, plan, &manifest) {
+        let _ = store.forget(&session);
+        return Err(stopped(obstacle));
+    }
+    let mut touched = BTreeSet::new();
+    let done = perform(tree, plan, &manifest, cancelled, &mut touched)
+        .and_then(|()| store.settle(&session).map_err(|obstacle| (String::new(), obstacle)));
+    match done {
+        Ok(()) => {
+            store.prune(MOST_BACKUPS);
+            Ok(manifest)
+        }
+        Err((path, obstacle)) => {
+            let recovery = roll_back(store, tree, &manifest, Some(&touched));
+            Err(Stopped { path, obstacle, notes: recovery.notes })
+        }
+    }
+}
+
+fn manifest(session: &str, plan: &Plan) -> Manifest {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let entry = |change: &Change| Entry {
+        path: change.path.clone(),
+        before: change.before.as_ref().map(|file| State { mode: file.mode, mark: Mark::of(&file.content) }),
+        after: change.after.as_ref().map(|after| Mark::of(&after.content)),
+    };
+    Manifest {
+        session: session.to_owned(),
+        at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        kind: plan.kind.to_owned(),
+        root: plan.root.clone(),
+        patch: plan.patch.clone(),
+        undoes: plan.undoes.clone(),
+        files: plan.changes.iter().map(entry).collect(),
+        made: plan.make.iter().map(|(path, _)| path.clone()).collect(),
+        directories: plan.prune.clone(),
+    }
+}
+
+fn keep(store: &Store, plan: &Plan, manifest: &Manifest) -> Result<(), Obstacle> {
+    for (index, change) in plan.changes.iter().enumerate() {
+        if let Some(before) = &change.before {
+            store.keep(&manifest.session, &original(index), &before.content)?;
+        }
+    }
+    store.write_manifest(manifest)
+}
+
+/// The name of a file's content in its backup.
+pub(super) fn original(index: usize) -> String {
+    format!("{index}.original")
+}
+
+/// The name under which a file is written before it is put in its place.
+pub(super) fn staged(session: &str, index: usize, path: &str) -> String {
+    match split(path) {
+        ("", _) => format!(".maestro-{session}-{index}.tmp"),
+        (above, _) => format!("{above}/.maestro-{session}-{index}.tmp"),
+    }
+}
+
+fn perform(
+    tree: &Tree,
+    plan: &Plan,
+    manifest: &Manifest,
+    cancelled: &dyn Fn() -> bool,
+    touched: &mut BTreeSet<String>,
+) -> Result<(), (String, Obstacle)> {
+    let at = |path: &str| {
+        let path = path.to_owned();
+        move |obstacle| (path, obstacle)
+    };
+    for (path, mode) in &plan.make {
+        tree.make_directory(path, *mode).map_err(at(path))?;
+    }
+    let numbered = || plan.changes.iter().enumerate();
+    for (index, change) in numbered() {
+        if let Some(after) = &change.after {
+            let name = staged(&manifest.session, index, &change.path);
+            tree.write_new(&name, &after.content, after.permission).map_err(at(&change.path))?;
+        }
+    }
+    for (_, change) in numbered() {
+        let now = tree.look(&change.path, u64::MAX).map_err(at(&change.path))?;
+        if now != change.before || cancelled() {
+            return Err((change.path.clone(), Obstacle::Changed));
+        }
+    }
+    for (_, change) in numbered().filter(|(_, change)| change.after.is_none()) {
+        if let Some(before) = &change.before {
+            tree.remove(&change.path, before.stamp).map_err(at(&change.path))?;
+            touched.insert(change.path.clone());
+        }
+    }
+    for (index, change) in numbered().filter(|(_, change)| change.after.is_some()) {
+        let name = staged(&manifest.session, index, &change.path);
+        let expected = change.before.as_ref().map(|before| before.stamp);
+        tree.put(&name, &change.path, expected).map_err(at(&change.path))?;
+        touched.insert(change.path.clone());
+    }
+    for (path, _) in &plan.prune {
+        tree.remove_empty(path);
+    }
+    Ok(())
+}
+
+/// What an entry's file was, as something to put back.
+///
+/// # Errors
+///
+/// The backup is not whole.
+pub fn before(store: &Store, manifest: &Manifest, path: &str) -> Result<Option<After>, Obstacle> {
+    let found = manifest.files.iter().enumerate().find(|(_, entry)| entry.path == path);
+    let Some((index, before)) = found.and_then(|(index, entry)| Some((index, entry.before.as_ref()?))) else {
+        return Ok(None);
+    };
+    let content = store.kept(&manifest.session, &original(index), &before.mark)?;
+    Ok(Some(After { content, permission: Permission::Exact(before.mode) }))
+}

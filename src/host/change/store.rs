@@ -1,0 +1,225 @@
+//! `.maestro/backups`: who may change the project just now, which changes are under way, and what
+//! was there before each.
+
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::journal::Manifest;
+use super::tree::{Obstacle, Tree};
+use crate::domain::change::Mark;
+
+/// Where backups are, relative to the project root.
+pub(super) const BACKUPS: &str = ".maestro/backups";
+const OPEN: &str = ".open";
+const MANIFEST: &str = "manifest.json";
+
+/// The backups of a project.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// The right to change the project, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// A backup, as it is listed.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    /// Its session.
+    pub session: String,
+    /// What it holds.
+    pub manifest: Manifest,
+}
+
+/// Whether a change of a project is under way, or was when its server was killed.
+#[must_use]
+pub fn open_journals(root: &Path) -> bool {
+    std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+impl Store {
+    /// The backups of a project, made on first need.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be made, or a link stands in their place.
+    pub fn open(root: &Path) -> Result<Self, Obstacle> {
+        Tree::open(root)?.make_directory(".maestro", None)?;
+        Tree::open(root)?.make_directory(BACKUPS, Some(0o700))?;
+        let store = Self { root: root.to_owned() };
+        let ignore = store.directory().join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(ignore, "*\n")?;
+        }
+        make_private(&store.directory().join(OPEN))?;
+        Ok(store)
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.root.join(BACKUPS)
+    }
+
+    fn session(&self, session: &str) -> PathBuf {
+        self.directory().join(session)
+    }
+
+    /// A session's directory as results show it.
+    #[must_use]
+    pub fn shown(session: &str) -> String {
+        format!("{BACKUPS}/{session}")
+    }
+
+    /// Waits for the right to change the project; none where the patience ends first.
+    ///
+    /// # Errors
+    ///
+    /// The lock's file cannot be used.
+    pub fn lock(&self, patience: Duration) -> Result<Option<Lock>, Obstacle> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(self.directory().join(".lock"))?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Lock { _file: file })),
+                Err(TryLockError::WouldBlock) if started.elapsed() < patience => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Begins a session: from here until it is settled, whoever comes next undoes what it did.
+    pub(super) fn begin(&self) -> Result<String, Obstacle> {
+        let session = Uuid::now_v7().to_string();
+        write_private(&self.directory().join(OPEN).join(&session), b"")?;
+        make_private(&self.session(&session))?;
+        Ok(session)
+    }
+
+    pub(super) fn keep(&self, session: &str, name: &str, content: &[u8]) -> Result<(), Obstacle> {
+        Ok(write_private(&self.session(session).join(name), content)?)
+    }
+
+    /// What was kept of a file, if it still is what the manifest says.
+    pub(super) fn kept(&self, session: &str, name: &str, mark: &Mark) -> Result<Vec<u8>, Obstacle> {
+        let content = std::fs::read(self.session(session).join(name))?;
+        if Mark::of(&content) == *mark {
+            return Ok(content);
+        }
+        Err(Obstacle::Io(format!("the backup's {name} is not what was kept")))
+    }
+
+    pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), Obstacle> {
+        let text = serde_json::to_vec_pretty(manifest).map_err(|error| Obstacle::Io(error.to_string()))?;
+        let directory = self.session(&manifest.session);
+        let path = directory.join(MANIFEST);
+        // Half of a manifest would be no manifest, and whatever it was to undo would stay.
+        let unfinished = path.with_extension("new");
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&text)?;
+        file.sync_data()?;
+        Ok(std::fs::rename(unfinished, path)?)
+    }
+
+    /// What a session holds; none where there is no such session.
+    ///
+    /// # Errors
+    ///
+    /// Its manifest cannot be read.
+    pub fn manifest(&self, session: &str) -> Result<Option<Manifest>, Obstacle> {
+        let is_directory =
+            || std::fs::symlink_metadata(self.session(session)).is_ok_and(|found| found.is_dir());
+        if !is_session(session) || !is_directory() {
+            return Ok(None);
+        }
+        let text = match std::fs::read(self.session(session).join(MANIFEST)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let manifest =
+            serde_json::from_slice::<Manifest>(&text).map_err(|error| Obstacle::Io(error.to_string()))?;
+        Ok(Some(manifest).filter(|manifest| manifest.session == session))
+    }
+
+    /// Ends a session that stays as a backup.
+    pub(super) fn settle(&self, session: &str) -> Result<(), Obstacle> {
+        Ok(std::fs::remove_file(self.directory().join(OPEN).join(session))?)
+    }
+
+    /// Ends a session of which nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be closed.
+    pub fn forget(&self, session: &str) -> Result<(), Obstacle> {
+        let _ = std::fs::remove_dir_all(self.session(session));
+        self.settle(session)
+    }
+
+    /// The sessions under way.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be listed.
+    pub fn open_sessions(&self) -> Result<Vec<String>, Obstacle> {
+        let entries = std::fs::read_dir(self.directory().join(OPEN))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();
+        sessions.sort();
+        Ok(sessions)
+    }
+
+    /// Every backup that can be restored, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be listed.
+    pub fn list(&self) -> Result<Vec<Listed>, Obstacle> {
+        let entries = std::fs::read_dir(self.directory())?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut listed: Vec<Listed> = names
+            .filter(|name| is_session(name))
+            .filter_map(|session| Some(Listed { manifest: self.manifest(&session).ok()??, session }))
+            .collect();
+        listed.sort_by(|left, right| left.session.cmp(&right.session));
+        Ok(listed)
+    }
+
+    /// Removes the oldest backups beyond a number, never one that is under way.
+    pub(super) fn prune(&self, most: usize) {
+        let (Ok(listed), Ok(open)) = (self.list(), self.open_sessions()) else {
+            return;
+        };
+        let beyond = listed.len().saturating_sub(most);
+        for old in listed.iter().take(beyond).filter(|old| !open.contains(&old.session)) {
+            let _ = std::fs::remove_dir_all(self.session(&old.session));
+        }
+    }
+}
+
+/// Whether a name is one of ours, and so no path to anywhere else.
+#[must_use]
+pub fn is_session(name: &str) -> bool {
+    name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
+}
+
+fn make_private(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(content)
+}

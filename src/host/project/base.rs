@@ -1,0 +1,56 @@
+//! Where a change is made: a root, and the directory below it that names are relative to.
+
+use std::path::{Path, PathBuf};
+
+use super::{Project, Refusal};
+
+/// A directory of the project whose files may be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The root that it belongs to.
+    pub root: PathBuf,
+    /// Itself, relative to the root.
+    pub prefix: PathBuf,
+}
+
+impl Project {
+    /// A directory inside the roots; the project root where none is given.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, no directory, or outside.
+    pub fn base(&self, given: Option<&str>) -> Result<Base, Refusal> {
+        let first = self.roots.first().ok_or(Refusal::NotFound)?;
+        let Some(given) = given else {
+            return Ok(Base { root: first.clone(), prefix: PathBuf::new() });
+        };
+        let real = first.join(given).canonicalize().map_err(|_| {
+            if self.leads_out(Path::new(given)) { Refusal::Outside } else { Refusal::NotFound }
+        })?;
+        let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
+        if !real.is_dir() {
+            return Err(Refusal::Unreadable("not a directory".to_owned()));
+        }
+        let prefix = real.strip_prefix(root).map_err(|_| Refusal::Outside)?.to_owned();
+        Ok(Base { root: root.clone(), prefix })
+    }
+
+    /// A root by its name.
+    #[must_use]
+    pub fn known_root(&self, name: &str) -> Option<&Path> {
+        self.roots.iter().map(PathBuf::as_path).find(|root| root.to_str() == Some(name))
+    }
+
+    /// Why a file of a root is not changed, whatever it holds; none where it may be.
+    #[must_use]
+    pub fn refuses_change(&self, relative: &str) -> Option<String> {
+        let parts = || relative.split(['/', '\\']).map(str::to_lowercase);
+        if parts().any(|part| part == ".maestro") {
+            return Some("it belongs to Maestro's own store".to_owned());
+        }
+        if parts().any(|part| part == ".git" || part == "git~1") {
+            return Some("it belongs to the repository's internals".to_owned());
+        }
+        self.secrets.refuse(Path::new(relative)).map(|rule| format!("refused as a secret by rule {rule}"))
+    }
+}

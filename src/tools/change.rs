@@ -1,0 +1,63 @@
+//! Changing files: a patch, and its undoing.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::reply;
+use crate::flow::change::{PatchRequest, RestoreRequest, apply_patch, restore};
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PatchInput {
+    /// A unified diff over any number of files.
+    patch: String,
+    /// The directory its names are relative to; default: the project root.
+    workspace_root: Option<String>,
+    /// Whether to check everything and write nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RestoreInput {
+    /// The backup session of the patch to undo.
+    backup_session: String,
+    /// The directory names are relative to; default: the project root.
+    workspace_root: Option<String>,
+    /// The only files to restore; default: all of the patch.
+    files: Option<Vec<String>>,
+}
+
+#[tool_router(router = change_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Applies a unified diff inside the project, whole or not at all, after checking its context, and keeps a backup.
+    #[tool(
+        title = "Apply a patch",
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = false),
+        meta = found_by("apply unified diff patch edit create delete rename files atomic backup dry run", Load::OnSearch)
+    )]
+    async fn maestro_apply_patch(&self, Parameters(input): Parameters<PatchInput>) -> CallToolResult {
+        let PatchInput { patch, workspace_root, dry_run } = input;
+        reply(apply_patch(self.session(), PatchRequest { patch, workspace_root, dry_run }).await)
+    }
+
+    /// Undoes a patch exactly: content, file modes, deleted and created files.
+    #[tool(
+        title = "Restore from a backup",
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("undo revert roll back patch restore backup files", Load::OnSearch)
+    )]
+    async fn maestro_restore_from_backup(
+        &self,
+        Parameters(input): Parameters<RestoreInput>,
+    ) -> CallToolResult {
+        let RestoreInput { backup_session, workspace_root, files } = input;
+        reply(restore(self.session(), RestoreRequest { backup_session, workspace_root, files }).await)
+    }
+}

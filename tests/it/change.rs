@@ -1,0 +1,73 @@
+//! Patches and their undoing, through the real server.
+
+mod crash;
+mod random;
+mod refusals;
+mod scenarios;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::Client;
+
+/// What a tree holds: directories, links, and files with their modes and bytes.
+pub(crate) type Snapshot = BTreeMap<String, (u32, Vec<u8>)>;
+
+/// Everything below a directory but `.git` and `.maestro`.
+pub(crate) fn snapshot(root: &Path) -> Snapshot {
+    let mut found = Snapshot::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if [".git", ".maestro"].contains(&name.as_str()) {
+                continue;
+            }
+            let metadata = std::fs::symlink_metadata(&path).unwrap();
+            let content = if metadata.is_dir() {
+                left.push(path);
+                Vec::new()
+            } else if metadata.is_symlink() {
+                std::fs::read_link(&path).unwrap().to_str().unwrap().into()
+            } else {
+                std::fs::read(&path).unwrap()
+            };
+            found.insert(name, (metadata.mode(), content));
+        }
+    }
+    found
+}
+
+/// Whether two trees are the same, and if not, in what.
+pub(crate) fn assert_same(left: &Snapshot, right: &Snapshot, what: &str) {
+    for name in left.keys().chain(right.keys()) {
+        let shown = |side: Option<&(u32, Vec<u8>)>| {
+            side.map(|(mode, content)| format!("{mode:o} {:?}", String::from_utf8_lossy(content)))
+        };
+        assert_eq!(shown(left.get(name)), shown(right.get(name)), "{what}: {name}");
+    }
+}
+
+pub(crate) fn apply(client: &mut Client, patch: &str) -> Value {
+    client.call("maestro_apply_patch", json!({ "patch": patch }))
+}
+
+pub(crate) fn restore(client: &mut Client, session: &Value) -> Value {
+    client.call("maestro_restore_from_backup", json!({ "backup_session": session }))
+}
+
+/// Numbers that are the same in every run.
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl Seeded {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,3 @@
+++ y
+select 1;
+end

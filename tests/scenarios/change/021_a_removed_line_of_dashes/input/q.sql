@@ -1,0 +1,4 @@
+-- old
+++ x
+select 1;
+end
