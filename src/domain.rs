@@ -8,3 +8,4 @@ pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
+pub mod verification;

@@ -4,6 +4,7 @@
 //! of its root, so that a link swapped in between leads nowhere.
 
 mod globs;
+mod place;
 mod reader;
 
 use std::os::unix::fs::MetadataExt as _;

@@ -26,7 +26,8 @@ impl Tools {
         let mut router = Maestro::consult_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
-            + Maestro::library_tools();
+            + Maestro::library_tools()
+            + Maestro::verify_tools();
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {
                 router.remove_route(name);
