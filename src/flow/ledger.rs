@@ -132,3 +132,28 @@ impl CallLog for MemoryLog {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_recorded_and_the_oldest_make_room() {
+        let log = MemoryLog::default();
+        for number in 0..MOST_VERIFICATIONS + 2 {
+            log.record_verification(&VerificationRecord {
+                id: number.to_string(),
+                command: "pytest".to_owned(),
+                cwd: ".".to_owned(),
+                kind: Kind::UnitTest,
+                status: Status::Passed,
+                exit_code: Some(0),
+                failing: Vec::new(),
+                elapsed_ms: 1,
+            });
+        }
+        let known = log.verifications();
+        assert_eq!(known.len(), MOST_VERIFICATIONS);
+        assert_eq!(known[0].id, "2");
+    }
+}

@@ -316,3 +316,20 @@ fn a_server_inside_a_check_or_a_consultant_verifies_nothing() {
     let mut client = Server::new().env("MAESTRO_DEPTH", "1").file("test_a.py", GOOD).start();
     assert_eq!(client.call("maestro_verify", json!({ "commands": [] }))["code"], "nested_consult");
 }
+
+#[test]
+fn a_rust_project_is_built_and_tested_by_its_own_tools() {
+    let cargo = std::path::PathBuf::from(std::env::var_os("CARGO").expect("the tests run under cargo"));
+    let path = format!("{}:/usr/bin:/bin", cargo.parent().unwrap().display());
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let source = "#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {}\n    #[test]\n    fn low_items() { assert_eq!(1, 2); }\n}\n";
+    let mut client =
+        Server::new().env("PATH", &path).file("Cargo.toml", manifest).file("src/lib.rs", source).start();
+    let result = client.call("maestro_verify", json!({ "commands": [] }));
+    let check = one(&result);
+    assert_eq!((&check["command"], &check["status"]), (&json!("cargo test"), &json!("failed")), "{check}");
+    assert_eq!(check["metadata"]["failing"], json!(["tests::low_items"]));
+    std::fs::write(client.project().join("src/lib.rs"), "pub fn f() -> i32 { \"x\" }\n").unwrap();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "cargo test" }] }));
+    assert_eq!(one(&result)["status"], "compile_error", "{result}");
+}
