@@ -8,6 +8,7 @@ pub mod install;
 mod logging;
 mod slash_commands;
 mod terminal;
+mod trust;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ fn run(command: Command) -> ExitCode {
             Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
             Command::Consult(options) => consult::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
+            Command::Trust => trust::run(&session),
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -10,4 +10,5 @@ pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
+pub mod verification;
 pub mod words;

@@ -13,3 +13,4 @@ pub mod providers;
 pub mod session;
 pub mod slots;
 pub mod state;
+pub mod verify;

@@ -7,5 +7,7 @@ pub mod environment;
 pub mod front_matter;
 pub mod guardian;
 pub mod library;
+pub mod manifests;
 pub mod process;
 pub mod project;
+pub mod trust;

@@ -45,6 +45,9 @@ pub(super) enum Command {
     /// Consult on a broken program, through the real server
     #[command(after_help = "Example:\n  maestro-mcp demo --provider understudy")]
     Demo(DemoOptions),
+    /// Read and confirm the rules that this project adds to what may be run as a check
+    #[command(after_help = "Example:\n  maestro-mcp trust     # in a terminal of your own")]
+    Trust,
 }
 
 #[derive(Args)]

@@ -52,6 +52,7 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "conf/maestro.yaml",
     "conf/redflags.yaml",
     "conf/secrets.yaml",
+    "conf/verification.yaml",
     "roles/debugger.md",
     "roles/example_analyst.md",
     "roles/hypothesis_scientist.md",

@@ -5,6 +5,7 @@
 
 mod base;
 mod globs;
+mod place;
 mod reader;
 
 use std::os::unix::fs::MetadataExt as _;

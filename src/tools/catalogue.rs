@@ -27,7 +27,8 @@ impl Tools {
             + Maestro::change_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
-            + Maestro::library_tools();
+            + Maestro::library_tools()
+            + Maestro::verify_tools();
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {
                 router.remove_route(name);

@@ -26,4 +26,5 @@ mod library;
 mod packing;
 mod rings;
 mod supervision;
+mod verify;
 mod wire;

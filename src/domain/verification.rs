@@ -1,0 +1,59 @@
+//! What may be run to verify a project, how its own checks are found, and what their output says.
+
+pub mod command;
+pub mod detect;
+pub mod excerpt;
+pub mod option;
+pub mod policy;
+pub mod read;
+pub mod rules;
+pub mod status;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Kind {
+    /// Tests of parts.
+    UnitTest,
+    /// Tests of the whole.
+    Integration,
+    /// Style and likely mistakes.
+    Lint,
+    /// Types, or that it compiles.
+    TypeCheck,
+    /// Layout of the source.
+    Format,
+    /// Anything else.
+    Custom,
+    /// Building it.
+    Build,
+}
+
+impl Kind {
+    /// The name in requests and results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnitTest => "unit_test",
+            Self::Integration => "integration",
+            Self::Lint => "lint",
+            Self::TypeCheck => "type_check",
+            Self::Format => "format",
+            Self::Custom => "custom",
+            Self::Build => "build",
+        }
+    }
+
+    /// Whether a failure means that the program does not do what it should.
+    #[must_use]
+    pub fn is_critical(self) -> bool {
+        matches!(self, Self::UnitTest | Self::Integration | Self::TypeCheck | Self::Build)
+    }
+}
+
+#[cfg(test)]
+mod tests;

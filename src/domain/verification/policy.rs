@@ -1,0 +1,265 @@
+//! Judges commands: what may be run, and which rule refuses the rest.
+
+mod allow;
+
+use regex::Regex;
+use serde::Serialize;
+
+use self::allow::{Allow, Fit, Programs};
+use super::Kind;
+use super::command::{NoCommand, stays_inside, words};
+use super::option::{Inside, Unfit};
+use super::rules::{AllowRule, ProjectRules, RefuseRule, VerificationRules, compile};
+use crate::domain::rule::RuleError;
+
+/// A command that may be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permitted {
+    /// The rule that permits it.
+    pub rule: String,
+    /// What it is for, by the rule.
+    pub kind: Kind,
+    /// Whose output it has, by the rule.
+    pub runner: Option<String>,
+    /// Program and arguments.
+    pub words: Vec<String>,
+    /// Whether a rule of the project permits it.
+    pub by_project: bool,
+}
+
+/// A command that is not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The rule.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a project's own rules are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectState {
+    /// A person has confirmed them.
+    Confirmed,
+    /// Nobody has.
+    Unconfirmed,
+    /// Somebody has, and they were changed since.
+    Changed,
+}
+
+/// The rules, ready to judge.
+#[derive(Debug)]
+pub struct Policy {
+    refuse: Vec<Refuse>,
+    allow: Vec<Allow>,
+    project: Option<(ProjectState, Vec<Allow>)>,
+    programs: Programs,
+}
+
+#[derive(Debug)]
+struct Refuse {
+    rule: RefuseRule,
+    pattern: Regex,
+    unless: Option<Regex>,
+}
+
+impl Refuse {
+    fn new(rule: &RefuseRule) -> Result<Self, RuleError> {
+        let unless = rule.unless.as_deref().map(|pattern| compile(&rule.name, pattern)).transpose()?;
+        Ok(Self { pattern: compile(&rule.name, &rule.pattern)?, unless, rule: rule.clone() })
+    }
+
+    fn refuses(&self, joined: &str) -> bool {
+        self.pattern.is_match(joined) && !self.unless.as_ref().is_some_and(|unless| unless.is_match(joined))
+    }
+}
+
+impl Policy {
+    /// Compiles the rules. The examples are not tried; see [`Policy::check`].
+    ///
+    /// # Errors
+    /// At the first rule that cannot be used.
+    pub fn new(rules: &VerificationRules) -> Result<Self, RuleError> {
+        let programs = Programs::new(rules)?;
+        let allow = rules.rules.iter().map(Allow::new).collect::<Result<Vec<_>, _>>()?;
+        for rule in &rules.rules {
+            check_references(rule, &rules.rules)?;
+        }
+        let refuse = rules.refuse.iter().map(Refuse::new).collect::<Result<_, _>>()?;
+        Ok(Self { refuse, allow, project: None, programs })
+    }
+
+    /// Adds what a project says.
+    ///
+    /// # Errors
+    /// A rule that cannot be used, or does not do what its examples say.
+    pub fn with_project(mut self, rules: &ProjectRules, state: ProjectState) -> Result<Self, RuleError> {
+        let allow = rules.rules.iter().map(Allow::new).collect::<Result<Vec<_>, _>>()?;
+        for (rule, compiled) in rules.rules.iter().zip(&allow) {
+            Self::check_rule(rule, |words| self.fits(compiled, words, &stays_inside) == Fit::Yes)?;
+        }
+        self.project = Some((state, allow));
+        Ok(self)
+    }
+
+    /// Tries every example of the rules that this was made of.
+    ///
+    /// # Errors
+    /// At the first rule that does not do what its examples say.
+    pub fn check(&self, rules: &VerificationRules) -> Result<(), RuleError> {
+        for refuse in &self.refuse {
+            let refuses = |text: &String| refuse.refuses(text);
+            examples(&refuse.rule.name, &refuse.rule.matching, &refuse.rule.not_match, refuses)?;
+        }
+        for rule in &rules.rules {
+            let permits = |words: &[String]| matches!(self.judge_words(words, &stays_inside), Ok(permitted) if permitted.rule == rule.name);
+            Self::check_rule(rule, permits)?;
+        }
+        Ok(())
+    }
+
+    fn check_rule(rule: &AllowRule, permits: impl Fn(&[String]) -> bool) -> Result<(), RuleError> {
+        examples(&rule.name, &rule.matching, &rule.not_match, |text| {
+            words(text).is_ok_and(|words| !is_assignment(&words) && permits(&words))
+        })
+    }
+
+    /// Judges a command.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
+    pub fn judge(&self, command: &str, inside: Inside) -> Result<Permitted, Refused> {
+        match words(command) {
+            Ok(words) => self.judge_words(&words, inside),
+            Err(NoCommand::Empty) => Err(refused("empty_command", "there is no command")),
+            Err(NoCommand::Unreadable) => Err(refused(
+                "unreadable_command",
+                "a quote is left open, or there is a control character in it",
+            )),
+            Err(NoCommand::Operator(operator)) => Err(refused(
+                "shell_operator",
+                &format!(
+                    "no shell is run, so `{operator}` means nothing; give one command an entry, and quote what is meant literally"
+                ),
+            )),
+        }
+    }
+
+    /// Judges a command by its words.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
+    pub fn judge_words(&self, words: &[String], inside: Inside) -> Result<Permitted, Refused> {
+        if let Some(permitted) = self.by_project(words, inside)? {
+            return Ok(permitted);
+        }
+        let joined = words.join(" ");
+        if let Some(refuse) = self.refuse.iter().find(|refuse| refuse.refuses(&joined)) {
+            return Err(refused(&refuse.rule.name, &refuse.rule.reason));
+        }
+        let mut reason = None;
+        for allow in &self.allow {
+            match self.fits(allow, words, inside) {
+                Fit::Yes => return Ok(allow.permitted(words, false)),
+                Fit::No => {}
+                // That a path leads out says more than that another rule has no such option.
+                Fit::Unfit(_) if matches!(reason, Some((_, Unfit::Outside(_)))) => {}
+                Fit::Unfit(unfit) => reason = Some((allow.name(), unfit)),
+            }
+        }
+        Err(reason.map_or_else(|| unknown(words), |(rule, unfit)| explain(rule, unfit)))
+    }
+
+    fn by_project(&self, words: &[String], inside: Inside) -> Result<Option<Permitted>, Refused> {
+        let Some((state, rules)) = &self.project else { return Ok(None) };
+        if is_assignment(words) {
+            return Ok(None);
+        }
+        let Some(rule) = rules.iter().find(|rule| self.fits(rule, words, inside) == Fit::Yes) else {
+            return Ok(None);
+        };
+        let why = match state {
+            ProjectState::Confirmed => return Ok(Some(rule.permitted(words, true))),
+            ProjectState::Unconfirmed => "which nobody has confirmed",
+            ProjectState::Changed => "which was changed after it was confirmed",
+        };
+        // What our own rules permit does not hang on the project's.
+        if self.allow.iter().any(|allow| self.fits(allow, words, inside) == Fit::Yes) {
+            return Ok(None);
+        }
+        Err(refused(
+            "project_rules_unconfirmed",
+            &format!(
+                "rule `{}` of .maestro/verification.yaml would permit it, {why}; the user can read and confirm the file with `maestro-mcp trust` in a terminal",
+                rule.name()
+            ),
+        ))
+    }
+
+    fn fits(&self, rule: &Allow, words: &[String], inside: Inside) -> Fit {
+        rule.fits(words, &self.programs, &self.allow, inside)
+    }
+}
+
+fn is_assignment(words: &[String]) -> bool {
+    words.first().is_some_and(|word| word.contains('='))
+}
+
+fn check_references(rule: &AllowRule, all: &[AllowRule]) -> Result<(), RuleError> {
+    let missing =
+        rule.wraps.iter().chain(&rule.passes_to).find(|name| !all.iter().any(|other| other.name == **name));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(RuleError::Incomplete {
+            rule: rule.name.clone(),
+            problem: format!("there is no rule `{name}`"),
+        }),
+    }
+}
+
+/// Tries examples on a rule.
+fn examples(
+    rule: &str,
+    matching: &[String],
+    not_match: &[String],
+    fits: impl Fn(&String) -> bool,
+) -> Result<(), RuleError> {
+    let rule = || rule.to_owned();
+    if matching.is_empty() {
+        return Err(RuleError::Incomplete { rule: rule(), problem: "it has no `match` example".to_owned() });
+    }
+    if let Some(example) = matching.iter().find(|example| !fits(example)) {
+        return Err(RuleError::Missed { rule: rule(), example: example.clone(), detail: String::new() });
+    }
+    match not_match.iter().find(|example| fits(example)) {
+        Some(example) => Err(RuleError::Overreached { rule: rule(), example: example.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn refused(rule: &str, reason: &str) -> Refused {
+    Refused { rule: rule.to_owned(), reason: reason.to_owned() }
+}
+
+fn explain(rule: &str, unfit: Unfit) -> Refused {
+    match unfit {
+        Unfit::Outside(path) => refused(
+            "outside_project",
+            &format!("`{path}` leads out of the project root and MAESTRO_REPO_ROOTS"),
+        ),
+        Unfit::Option(option) => {
+            refused(rule, &format!("`{option}` is no option that this rule permits, or not with this value"))
+        }
+        Unfit::Argument(word) => refused(rule, &format!("`{word}` is no argument that this rule permits")),
+        Unfit::Missing(words) => refused(rule, &format!("it needs one of {words}")),
+        Unfit::Count => refused(rule, "it has too few or too many arguments"),
+    }
+}
+
+fn unknown(words: &[String]) -> Refused {
+    let program = words.first().map_or("", String::as_str);
+    if program.contains('/') {
+        return refused("program_by_path", &format!("no rule names the path `{program}`"));
+    }
+    refused("not_a_check", &format!("no rule of conf/verification.yaml permits this use of `{program}`"))
+}

@@ -1,0 +1,210 @@
+//! The project's own checks: found or named, judged by the policy, run, read and recorded.
+
+mod plan;
+mod policy;
+mod run;
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::ledger::VerificationRecord;
+use super::progress::Progress;
+use super::session::Session;
+use crate::domain::verification::Kind;
+use crate::domain::verification::detect::Detected;
+use crate::domain::verification::status::Status;
+use crate::error::Error;
+
+use plan::Plan;
+pub use policy::{PolicyNote, ProjectNote, project_note};
+pub use run::CheckResult;
+
+/// Checks that run at the same time.
+const MOST_PARALLEL: usize = 4;
+/// Checks of one call.
+const MOST_CHECKS: usize = 40;
+
+/// One entry of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    /// The command, as shell words.
+    pub command: Option<String>,
+    /// What it is for.
+    pub kind: Option<Kind>,
+    /// Further arguments, as shell words.
+    pub args: Option<String>,
+    /// A language whose default command is meant.
+    pub language: Option<String>,
+    /// Seconds.
+    pub timeout_sec: Option<u64>,
+    /// Where it runs.
+    pub cwd: Option<String>,
+}
+
+/// What is to be verified.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyRequest {
+    /// The entries; none stands for the project's own checks.
+    pub entries: Vec<Entry>,
+    /// Where they run, if they do not say.
+    pub cwd: Option<String>,
+    /// Whether a failure keeps the rest from being run.
+    pub stop_on_failure: bool,
+    /// Whether they run side by side.
+    pub parallel: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether there was something to run and all of it passed.
+    pub ok: bool,
+    /// The same.
+    pub all_passed: bool,
+    /// In a line.
+    pub summary: String,
+    /// Why it is not ok.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// A stable word for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
+    /// Tests, types and builds that did not pass.
+    pub critical_failures: Vec<String>,
+    /// Every check, in the order of the request.
+    pub results: Vec<CheckResult>,
+    /// Milliseconds in all.
+    pub total_duration_ms: u64,
+    /// The id under which the results are recorded.
+    pub verification_id: String,
+    /// What was found of the project, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detected: Option<Vec<Detected>>,
+    /// The rules that were in force.
+    pub policy: PolicyNote,
+}
+
+/// Runs checks and records their results.
+///
+/// # Errors
+///
+/// The rules or the configuration cannot be used, or arguments that make no sense. That a check
+/// fails or is refused is no error.
+pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
+    if session.environment().depth() > 0 {
+        return Err(Error::NestedConsult);
+    }
+    session.check_config()?;
+    let started = Instant::now();
+    let (parallel, stop) = (request.parallel, request.stop_on_failure);
+    let planning = session.clone();
+    let plan = tokio::task::spawn_blocking(move || plan::plan(&planning, &request))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))??;
+    if plan.checks.len() > MOST_CHECKS {
+        let problem = format!("{} checks, and a call takes at most {MOST_CHECKS}", plan.checks.len());
+        return Err(Error::InvalidArguments(problem));
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    let room = run::room(plan.checks.len());
+    let results = if parallel {
+        side_by_side(session, &plan, room, progress).await
+    } else {
+        in_order(session, &plan, room, stop, progress).await
+    };
+    for result in &results {
+        record(session, &id, result);
+    }
+    let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report(id, plan, results, elapsed))
+}
+
+async fn side_by_side(session: &Session, plan: &Plan, room: usize, progress: &Progress) -> Vec<CheckResult> {
+    let slots = Semaphore::new(MOST_PARALLEL);
+    join_all(plan.checks.iter().map(|check| {
+        let slots = &slots;
+        async move {
+            // Never closed, so a slot always comes.
+            let _slot = slots.acquire().await;
+            run::run(session, plan, check, room, progress).await
+        }
+    }))
+    .await
+}
+
+async fn in_order(
+    session: &Session,
+    plan: &Plan,
+    room: usize,
+    stop: bool,
+    progress: &Progress,
+) -> Vec<CheckResult> {
+    let mut results: Vec<CheckResult> = Vec::new();
+    for check in &plan.checks {
+        let failed = results.iter().any(|result| !result.passed);
+        results.push(if stop && failed {
+            CheckResult::not_run(check, Status::Skipped, "an earlier check did not pass".to_owned())
+        } else {
+            run::run(session, plan, check, room, progress).await
+        });
+    }
+    results
+}
+
+fn record(session: &Session, id: &str, result: &CheckResult) {
+    session.log().record_verification(&VerificationRecord {
+        id: id.to_owned(),
+        command: result.command.clone(),
+        cwd: result.metadata.cwd.clone(),
+        kind: result.kind,
+        status: result.status,
+        exit_code: result.exit_code,
+        failing: result.metadata.failing.clone(),
+        elapsed_ms: result.duration_ms,
+    });
+}
+
+fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_duration_ms: u64) -> Report {
+    let passed = results.iter().filter(|result| result.passed).count();
+    let all_passed = !results.is_empty() && passed == results.len();
+    let critical = results.iter().filter(|result| result.kind.is_critical() && result.is_failure());
+    let critical_failures = critical.map(CheckResult::in_a_line).collect();
+    let summary = match results.len() {
+        0 => "there was nothing to run".to_owned(),
+        all => format!("{passed} of {all} checks passed"),
+    };
+    let nothing_ran = results.iter().all(|result| result.status == Status::NothingToRun);
+    let (code, hint) = match (all_passed, nothing_ran) {
+        (true, _) => (None, None),
+        (false, true) => (
+            Some("nothing_to_verify"),
+            Some(
+                "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
+            ),
+        ),
+        (false, false) => (
+            Some("checks_failed"),
+            Some("Read each result's status, metadata.failing and, where it was refused, metadata.refused."),
+        ),
+    };
+    Report {
+        ok: all_passed,
+        all_passed,
+        error: (!all_passed).then(|| summary.clone()),
+        summary,
+        code,
+        hint,
+        critical_failures,
+        results,
+        total_duration_ms,
+        verification_id,
+        detected: plan.detected,
+        policy: plan.policy_note,
+    }
+}

@@ -1,0 +1,164 @@
+//! From a request to commands that are judged: named ones, defaults by language, or detected ones.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::policy::{PolicyNote, load};
+use super::{Entry, VerifyRequest};
+use crate::domain::verification::Kind;
+use crate::domain::verification::detect::Detected;
+use crate::domain::verification::policy::{Permitted, Policy, Refused};
+use crate::domain::verification::rules::{EnvironmentRules, VerificationRules};
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::manifests::detect_all;
+use crate::host::project::Project;
+
+/// The time of a check that names none.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What is to be run.
+pub(super) struct Plan {
+    pub(super) checks: Vec<Planned>,
+    pub(super) detected: Option<Vec<Detected>>,
+    pub(super) policy_note: PolicyNote,
+    pub(super) environment: EnvironmentRules,
+}
+
+/// One check.
+pub(super) struct Planned {
+    pub(super) command: String,
+    pub(super) kind: Kind,
+    pub(super) cwd: PathBuf,
+    pub(super) cwd_shown: String,
+    pub(super) timeout: Duration,
+    /// What the policy says; nothing where there is no command to judge.
+    pub(super) verdict: Option<Result<Permitted, Refused>>,
+}
+
+/// Finds the commands and judges them. Blocks.
+pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
+    let (rules, policy, policy_note) = load(session)?;
+    let project = session.project()?;
+    let mut planning =
+        Planning { project: &project, rules: &rules, policy: &policy, checks: Vec::new(), detected: None };
+    let all = [Entry::default()];
+    let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
+    for (number, entry) in entries.iter().enumerate() {
+        planning
+            .add(entry, request.cwd.as_deref())
+            .map_err(|problem| Error::InvalidArguments(format!("commands[{number}]: {problem}")))?;
+    }
+    let Planning { mut checks, detected, .. } = planning;
+    if request.entries.is_empty() {
+        checks.retain(|check| check.verdict.is_some());
+    }
+    Ok(Plan { checks, detected, policy_note, environment: rules.environment })
+}
+
+struct Planning<'a> {
+    project: &'a Project,
+    rules: &'a VerificationRules,
+    policy: &'a Policy,
+    checks: Vec<Planned>,
+    detected: Option<Vec<Detected>>,
+}
+
+impl Planning<'_> {
+    fn add(&mut self, entry: &Entry, cwd: Option<&str>) -> Result<(), String> {
+        let named = entry.cwd.as_deref().or(cwd);
+        let directory = self
+            .project
+            .directory(named)
+            .map_err(|refusal| format!("cwd `{}`: {refusal}", named.unwrap_or(".")))?;
+        if let Some(command) = &entry.command {
+            let command = joined(command, entry.args.as_deref());
+            self.push(entry, command, entry.kind, directory);
+            return Ok(());
+        }
+        match (&entry.language, entry.kind) {
+            (Some(language), Some(kind)) => {
+                if !self.rules.defaults.contains_key(language) {
+                    let known: Vec<&str> = self.rules.defaults.keys().map(String::as_str).collect();
+                    return Err(format!("there is no language `{language}`; known: {}", known.join(", ")));
+                }
+                match self.default_command(language, kind, entry) {
+                    Some(command) => self.push(entry, command, Some(kind), directory),
+                    None => self.push_nothing(entry, kind, directory),
+                }
+            }
+            _ => self.add_detected(entry, directory),
+        }
+        Ok(())
+    }
+
+    fn default_command(&self, language: &str, kind: Kind, entry: &Entry) -> Option<String> {
+        let command = self.rules.default_command(language, kind)?;
+        let command = command.replace("{args}", entry.args.as_deref().unwrap_or_default());
+        // Where there are no arguments, nothing stands behind `--`.
+        Some(command.trim().trim_end_matches(" --").split("  ").collect::<Vec<_>>().join(" "))
+    }
+
+    /// The project's own checks: those of a type, or those that run by default.
+    fn add_detected(&mut self, entry: &Entry, directory: PathBuf) {
+        let found: Vec<Detected> = detect_all(&directory)
+            .into_iter()
+            .filter(|project| entry.language.as_deref().is_none_or(|language| language == project.language))
+            .collect();
+        let before = self.checks.len();
+        for project in &found {
+            for check in &project.checks {
+                if entry.kind.map_or(check.by_default, |kind| kind == check.kind) {
+                    let separator = if project.language.ends_with("script") { "-- " } else { "" };
+                    let args = entry.args.as_deref().filter(|args| !args.trim().is_empty());
+                    let args = args.map(|args| format!("{separator}{args}"));
+                    let command = joined(&check.command, args.as_deref());
+                    self.push(entry, command, Some(check.kind), directory.join(&project.directory));
+                }
+            }
+        }
+        if let Some(kind) = entry.kind.filter(|_| self.checks.len() == before) {
+            for project in &found {
+                if let Some(command) = self.default_command(project.language, kind, entry) {
+                    self.push(entry, command, Some(kind), directory.join(&project.directory));
+                }
+            }
+        }
+        if self.checks.len() == before {
+            self.push_nothing(entry, entry.kind.unwrap_or(Kind::Custom), directory);
+        }
+        self.detected.get_or_insert_default().extend(found);
+    }
+
+    fn push(&mut self, entry: &Entry, command: String, kind: Option<Kind>, cwd: PathBuf) {
+        let cwd = cwd.canonicalize().unwrap_or(cwd);
+        let verdict = self.judge(&command, &cwd);
+        let kind = kind.or_else(|| Some(verdict.as_ref().ok()?.kind)).unwrap_or(Kind::Custom);
+        self.checks.push(Planned {
+            command,
+            kind,
+            cwd_shown: self.project.shown_directory(&cwd),
+            cwd,
+            timeout: entry.timeout_sec.map_or(TIMEOUT, Duration::from_secs),
+            verdict: Some(verdict),
+        });
+    }
+
+    fn push_nothing(&mut self, entry: &Entry, kind: Kind, cwd: PathBuf) {
+        self.push(entry, String::new(), Some(kind), cwd);
+        if let Some(last) = self.checks.last_mut() {
+            last.verdict = None;
+        }
+    }
+
+    fn judge(&self, command: &str, cwd: &Path) -> Result<Permitted, Refused> {
+        self.policy.judge(command, &|path| self.project.holds(cwd, path))
+    }
+}
+
+fn joined(command: &str, args: Option<&str>) -> String {
+    match args {
+        Some(args) if !args.trim().is_empty() => format!("{command} {args}"),
+        _ => command.to_owned(),
+    }
+}

@@ -1,0 +1,323 @@
+//! Runs one check and reads what it printed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::plan::{Plan, Planned};
+use crate::domain::verification::Kind;
+use crate::domain::verification::excerpt::excerpt;
+use crate::domain::verification::policy::{Permitted, Refused};
+use crate::domain::verification::read::{Reading, Totals, read};
+use crate::domain::verification::rules::EnvironmentRules;
+use crate::domain::verification::status::{End, Status, judge};
+use crate::error::Error;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+use crate::host::environment::{DEPTH_VARIABLE, Environment};
+use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, Outcome, ProcessError};
+
+/// Characters of output that a result may hold.
+const MOST_CHARS: usize = 36_000;
+/// The least that a stream of a check has.
+const LEAST_CHARS: usize = 1_200;
+/// Whole output that is kept in a file, in bytes.
+const MOST_KEPT: usize = 8 * 1024 * 1024;
+
+/// The result of one check.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckResult {
+    /// The command.
+    pub command: String,
+    /// What it is for.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Whether it passed.
+    pub passed: bool,
+    /// What became of it.
+    pub status: Status,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// Milliseconds.
+    pub duration_ms: u64,
+    /// Its standard output, head, failures and tail.
+    pub stdout: String,
+    /// Its standard error, likewise.
+    pub stderr: String,
+    /// What is known beside.
+    pub metadata: Metadata,
+}
+
+/// What is known of a check beside its result.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Metadata {
+    /// Where it ran, relative to the project root.
+    pub cwd: String,
+    /// The rule that permits it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whether that rule is the project's own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rule_of_project: bool,
+    /// The rule that refuses it, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+    /// Why it was not run, or ended as it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whose output was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner: Option<&'static str>,
+    /// Totals of the tests or findings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
+    /// The tests that failed, or the places that were found wrong.
+    pub failing: Vec<String>,
+    /// Whether output was left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// The file with the whole output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_file: Option<PathBuf>,
+    /// Processes that outlived the check and were ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leftovers: Option<usize>,
+}
+
+impl CheckResult {
+    /// A check that was not run.
+    pub(super) fn not_run(check: &Planned, status: Status, note: String) -> Self {
+        let metadata = Metadata { cwd: check.cwd_shown.clone(), note: Some(note), ..Metadata::default() };
+        Self {
+            command: check.command.clone(),
+            kind: check.kind,
+            passed: false,
+            status,
+            exit_code: None,
+            duration_ms: 0,
+            stdout: String::new(),
+            stderr: String::new(),
+            metadata,
+        }
+    }
+
+    /// Whether it speaks against the project: it was run, or was to be run.
+    pub(super) fn is_failure(&self) -> bool {
+        !self.passed && self.status != Status::Skipped
+    }
+
+    /// The result in a line.
+    pub(super) fn in_a_line(&self) -> String {
+        const NAMED: usize = 5;
+        let status = serde_json::to_value(self.status).unwrap_or_default();
+        let names =
+            self.metadata.failing.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { names } else { format!(": {names}") };
+        format!("{} `{}` {}{names}", self.kind.name(), self.command, status.as_str().unwrap_or_default())
+    }
+}
+
+/// The characters that each of so many checks may show.
+pub(super) fn room(checks: usize) -> usize {
+    MOST_CHARS / checks.max(1)
+}
+
+/// Runs a check, if it may be run.
+pub(super) async fn run(
+    session: &Session,
+    plan: &Plan,
+    check: &Planned,
+    room: usize,
+    progress: &Progress,
+) -> CheckResult {
+    let permitted = match &check.verdict {
+        Some(Ok(permitted)) => permitted,
+        Some(Err(refused)) => {
+            let note = format!("refused by rule `{}`: {}", refused.rule, refused.reason);
+            let mut result = CheckResult::not_run(check, Status::Refused, note);
+            result.metadata.refused = Some(refused.clone());
+            return result;
+        }
+        None => {
+            let note = "the project has no such check that could be found".to_owned();
+            return CheckResult::not_run(check, Status::NothingToRun, note);
+        }
+    };
+    let progress = progress.labelled(&check.command);
+    progress.say("started");
+    match start(session, plan, check, permitted, &progress).await {
+        Ok(outcome) => {
+            let result = finished(session, check, permitted, outcome, room).await;
+            progress.say(if result.passed { "passed" } else { "did not pass" });
+            result
+        }
+        Err((status, note)) => CheckResult::not_run(check, status, note),
+    }
+}
+
+async fn start(
+    session: &Session,
+    plan: &Plan,
+    check: &Planned,
+    permitted: &Permitted,
+    progress: &Progress,
+) -> Result<Outcome, (Status, String)> {
+    let (name, args) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
+    let program = program(session.environment(), name, &check.cwd)
+        .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
+    let directory = CallDir::create().map_err(|error| (Status::Error, error.to_string()))?;
+    let launch = Launch {
+        program,
+        args: args.iter().map(OsString::from).collect(),
+        env: environment(session.environment(), &plan.environment),
+        cwd: check.cwd.clone(),
+        stdin: Vec::new(),
+        limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
+        capture_dir: directory.capture().to_owned(),
+        marker: uuid::Uuid::now_v7().to_string(),
+    };
+    let outcome = session.supervisor().run(launch, directory, |activity| {
+        let seconds = activity.elapsed.as_secs();
+        let line = activity.last_line.as_deref().unwrap_or("no output yet");
+        progress.say(&format!("{seconds} s: {line}"));
+    });
+    outcome.await.map_err(|error| match error {
+        ProcessError::NotFound { .. } => (Status::NotFound, error.to_string()),
+        _ => (Status::Error, error.to_string()),
+    })
+}
+
+/// The program of a name; `python` is `python3` where only that is there.
+fn program(environment: &Environment, name: &str, cwd: &std::path::Path) -> Option<PathBuf> {
+    environment.find_program(name, cwd).or_else(|| match name {
+        "python" => environment.find_program("python3", cwd),
+        _ => None,
+    })
+}
+
+/// What a build needs of the server's environment, by the rules.
+fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsString, OsString)> {
+    let passes = |name: &str| {
+        rules
+            .pass
+            .iter()
+            .any(|rule| rule.strip_suffix('*').map_or(name == rule, |start| name.starts_with(start)))
+    };
+    let passed = environment.iter().filter(|(name, _)| name.to_str().is_some_and(passes));
+    passed
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(rules.set.iter().map(|(name, value)| (name.into(), value.into())))
+        .chain([(DEPTH_VARIABLE.into(), (environment.depth() + 1).to_string().into())])
+        .collect()
+}
+
+async fn finished(
+    session: &Session,
+    check: &Planned,
+    permitted: &Permitted,
+    outcome: Outcome,
+    room: usize,
+) -> CheckResult {
+    let session = session.clone();
+    let (runner, command) = (permitted.runner.clone(), check.command.clone());
+    let (end, leftovers) = (ending(&outcome), outcome.leftovers);
+    let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
+    let exit_code = outcome.exit.code();
+    // A long output takes a while to read and to mask; other calls go on meanwhile.
+    let reading = move || said(&session, runner.as_deref(), &command, &outcome, room);
+    let said = tokio::task::spawn_blocking(reading)
+        .await
+        .unwrap_or_else(|error| Err(Error::Internal(error.to_string())));
+    let said = match said {
+        Ok(said) => said,
+        Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
+    };
+    let status = judge(end, said.reading.as_ref());
+    let reading = said.reading.unwrap_or_default();
+    let metadata = Metadata {
+        cwd: check.cwd_shown.clone(),
+        rule: Some(permitted.rule.clone()),
+        rule_of_project: permitted.by_project,
+        note: note(end, check.timeout),
+        runner: (!reading.runner.is_empty()).then_some(reading.runner),
+        totals: (!reading.runner.is_empty()).then_some(reading.totals),
+        failing: reading.failing,
+        truncated: said.cut,
+        output_file: said.file,
+        leftovers: (leftovers > 0).then_some(leftovers),
+        ..Metadata::default()
+    };
+    CheckResult {
+        command: check.command.clone(),
+        kind: check.kind,
+        passed: status == Status::Passed,
+        status,
+        exit_code,
+        duration_ms: elapsed,
+        stdout: said.stdout,
+        stderr: said.stderr,
+        metadata,
+    }
+}
+
+/// What a check printed, fit to be shown.
+struct Said {
+    stdout: String,
+    stderr: String,
+    reading: Option<Reading>,
+    cut: bool,
+    file: Option<PathBuf>,
+}
+
+fn said(
+    session: &Session,
+    runner: Option<&str>,
+    command: &str,
+    outcome: &Outcome,
+    room: usize,
+) -> Result<Said, Error> {
+    let masker = session.masker()?;
+    let clean = |bytes: &[u8]| masker.mask(&String::from_utf8_lossy(bytes)).text.into_owned();
+    let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
+    let reading = read(runner, &stdout, &stderr);
+    let names = reading.as_ref().map_or(&[][..], |reading| reading.failing.as_slice());
+    let (for_stdout, for_stderr) = share(room, stdout.len(), stderr.len());
+    let (out, err) = (excerpt(&stdout, for_stdout, names), excerpt(&stderr, for_stderr, names));
+    let cut = out.cut || err.cut;
+    let file = if cut && stdout.len() + stderr.len() <= MOST_KEPT {
+        let whole = format!("$ {command}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n");
+        session.answers().keep("verify", &whole).ok()
+    } else {
+        None
+    };
+    Ok(Said { stdout: out.text, stderr: err.text, reading, cut, file })
+}
+
+/// Half each; what one stream leaves goes to the other.
+fn share(room: usize, stdout: usize, stderr: usize) -> (usize, usize) {
+    let half = room / 2;
+    let for_stdout = room.saturating_sub(stderr.min(half)).max(LEAST_CHARS);
+    let for_stderr = room.saturating_sub(stdout.min(half)).max(LEAST_CHARS);
+    (for_stdout.min(stdout.max(half)), for_stderr.min(stderr.max(half)))
+}
+
+fn ending(outcome: &Outcome) -> End {
+    match (outcome.ended, outcome.exit) {
+        (Ended::TimedOut | Ended::Stalled, _) => End::TimedOut,
+        (Ended::OutputTooLarge, _) => End::TooLarge,
+        (Ended::Exited, Exit::Code(code)) => End::Code(code),
+        (Ended::Exited, Exit::Signal(signal)) => End::Signal(signal),
+        (Ended::Exited, Exit::Unknown) => End::Signal(0),
+    }
+}
+
+fn note(end: End, timeout: Duration) -> Option<String> {
+    match end {
+        End::TimedOut => Some(format!("ended after {} s with all that it had started", timeout.as_secs())),
+        End::Signal(signal) => Some(format!("killed by signal {signal}")),
+        End::TooLarge => Some("ended because it wrote more than 64 MiB".to_owned()),
+        End::Code(_) => None,
+    }
+}

@@ -1,0 +1,101 @@
+//! Running the project's own checks.
+
+use rmcp::model::CallToolResult;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::domain::verification::Kind;
+use crate::error::Error;
+use crate::flow::verify::{Entry, VerifyRequest, verify};
+use crate::server::Maestro;
+
+/// The longest that a check may take, in seconds.
+const LONGEST: u64 = 7_200;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifyInput {
+    /// What to run; empty: the project's own checks, detected.
+    commands: Vec<EntryInput>,
+    /// Where to run, below the project root.
+    cwd: Option<String>,
+    /// Skip the rest after a failure.
+    #[serde(default)]
+    stop_on_failure: bool,
+    /// Run side by side.
+    #[serde(default)]
+    parallel: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+struct EntryInput {
+    /// The command, without a shell; omitted: by type.
+    command: Option<String>,
+    /// What it checks.
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
+    /// Arguments to append.
+    args: Option<String>,
+    /// Use this language's default command.
+    language: Option<String>,
+    /// Seconds; default 600.
+    #[schemars(with = "Option<u64>", range(min = 1, max = 7200))]
+    timeout_sec: Option<u64>,
+    /// Where to run it.
+    cwd: Option<String>,
+}
+
+#[tool_router(router = verify_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Runs the project's own checks (tests, linters, type checks, builds) by fixed rules and without a shell. Returns a status each, totals and the names of failing tests.
+    #[tool(
+        title = "Verify the project",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
+        meta = found_by("run tests pytest jest cargo go lint type check build verify failing", Load::OnSearch)
+    )]
+    async fn maestro_verify(
+        &self,
+        Parameters(input): Parameters<VerifyInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let request = match request(input) {
+            Ok(request) => request,
+            Err(error) => return failure(&error),
+        };
+        reply(
+            reporting(&context, |progress| async move { verify(self.session(), request, &progress).await })
+                .await,
+        )
+    }
+}
+
+fn request(input: VerifyInput) -> Result<VerifyRequest, Error> {
+    let outside = |seconds: u64| !(1..=LONGEST).contains(&seconds);
+    if let Some(wrong) = input.commands.iter().position(|entry| entry.timeout_sec.is_some_and(outside)) {
+        return Err(Error::InvalidArguments(format!(
+            "commands[{wrong}].timeout_sec takes a whole number from 1 to {LONGEST}"
+        )));
+    }
+    let entries = input.commands.into_iter().map(|entry| Entry {
+        command: entry.command,
+        kind: entry.kind,
+        args: entry.args,
+        language: entry.language,
+        timeout_sec: entry.timeout_sec,
+        cwd: entry.cwd,
+    });
+    Ok(VerifyRequest {
+        entries: entries.collect(),
+        cwd: input.cwd,
+        stop_on_failure: input.stop_on_failure,
+        parallel: input.parallel,
+    })
+}

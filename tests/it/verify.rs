@@ -1,0 +1,335 @@
+//! `maestro_verify` with real programs.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, eventually, is_alive};
+
+const GOOD: &str =
+    "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n";
+const BAD: &str = "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n    def test_low_items(self): self.assertEqual(1, 2)\n";
+
+/// A test file that does something on import.
+fn script(body: &str) -> String {
+    format!("import os, subprocess, sys, time\n{body}\n")
+}
+
+fn one(result: &Value) -> &Value {
+    assert_eq!(result["results"].as_array().unwrap().len(), 1, "{result}");
+    &result["results"][0]
+}
+
+fn run(file: &str, text: &str, command: &str) -> Value {
+    let mut client = Server::new().file(file, text).start();
+    client.call("maestro_verify", json!({ "commands": [{ "command": command, "timeout_sec": 20 }] }))
+}
+
+#[test]
+fn a_failing_test_is_named_and_a_passing_one_counts() {
+    let result = run("test_a.py", BAD, "python3 -m unittest");
+    assert_eq!(result["ok"], false);
+    assert_eq!(result["code"], "checks_failed");
+    let check = one(&result);
+    assert_eq!(check["status"], "failed", "{check}");
+    assert_eq!(check["exit_code"], 1);
+    assert_eq!(check["type"], "unit_test");
+    assert_eq!(check["metadata"]["failing"], json!(["test_a.A.test_low_items"]));
+    assert_eq!(check["metadata"]["totals"], json!({ "passed": 1, "failed": 1 }));
+    assert!(result["critical_failures"][0].as_str().unwrap().contains("test_low_items"));
+
+    let result = run("test_a.py", GOOD, "python3 -m unittest");
+    assert_eq!((&result["ok"], &result["all_passed"]), (&json!(true), &json!(true)), "{result}");
+    assert_eq!(one(&result)["metadata"]["rule"], "unittest");
+    assert_eq!(result["policy"]["origin"], "built in");
+}
+
+#[test]
+fn code_that_does_not_load_and_no_tests_are_told_apart() {
+    let broken = run("test_a.py", "import nothing_like_this\n", "python3 -m unittest");
+    assert_eq!(one(&broken)["status"], "compile_error");
+    let none = run("a.py", "x = 1\n", "python3 -m unittest");
+    assert_eq!(one(&none)["status"], "no_tests");
+    assert_eq!(none["ok"], false);
+    let crashed = run("test_a.py", &script("os.kill(os.getpid(), 11)"), "python3 test_a.py");
+    assert_eq!(one(&crashed)["status"], "crashed");
+    assert_eq!(one(&crashed)["exit_code"], Value::Null);
+    let error = run("test_a.py", &script("sys.exit(3)"), "python3 test_a.py");
+    assert_eq!((&one(&error)["status"], &one(&error)["exit_code"]), (&json!("error"), &json!(3)));
+}
+
+#[test]
+fn a_timeout_keeps_what_was_printed_and_ends_the_tree() {
+    let body = "child = subprocess.Popen(['sleep', '60'], start_new_session=True)\nopen('pid', 'w').write(str(child.pid))\nprint('half way', flush=True)\ntime.sleep(60)";
+    let mut client = Server::new().file("test_a.py", script(body)).start();
+    let started = Instant::now();
+    let result = client.call(
+        "maestro_verify",
+        json!({ "commands": [{ "command": "python3 test_a.py", "timeout_sec": 2 }] }),
+    );
+    assert!(started.elapsed() < Duration::from_secs(8));
+    let check = one(&result);
+    assert_eq!(check["status"], "timed_out", "{check}");
+    assert!(check["stdout"].as_str().unwrap().contains("half way"));
+    let pid = std::fs::read_to_string(client.project().join("pid")).unwrap().parse().unwrap();
+    eventually("the grandchild ends", Duration::from_secs(5), || !is_alive(pid));
+    assert!(client.progress().iter().any(|message| message.contains("half way")), "{:?}", client.progress());
+}
+
+#[test]
+fn a_background_child_that_holds_the_output_delays_nothing() {
+    let body = "subprocess.Popen(['sleep', '60'])\nprint('done')";
+    let started = Instant::now();
+    let result = run("test_a.py", &script(body), "python3 test_a.py");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(one(&result)["status"], "passed", "{result}");
+}
+
+#[test]
+fn bytes_that_are_no_text_spoil_nothing() {
+    let result =
+        run("test_a.py", &script("sys.stdout.buffer.write(b'a\\xff\\xfeb\\n')"), "python3 test_a.py");
+    assert_eq!(one(&result)["status"], "passed");
+    assert_eq!(one(&result)["stdout"], "a\u{fffd}\u{fffd}b\n");
+}
+
+#[test]
+fn the_input_is_at_its_end_and_not_the_servers() {
+    let result = run("test_a.py", &script("print(repr(sys.stdin.read()))"), "python3 test_a.py");
+    assert_eq!(one(&result)["stdout"], "''\n", "{result}");
+}
+
+#[test]
+fn the_environment_is_given_by_rule() {
+    let mut client = Server::new()
+        .env("SECRET_TOKEN", "abc")
+        .env("LD_PRELOAD", "")
+        .env("CARGO_HOME", "/somewhere")
+        .file("test_a.py", script("print(sorted(os.environ))"))
+        .start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 test_a.py" }] }));
+    let names = one(&result)["stdout"].as_str().unwrap();
+    for name in ["PATH", "HOME", "CARGO_HOME", "CI", "NO_COLOR"] {
+        assert!(names.contains(&format!("'{name}'")), "{name}: {names}");
+    }
+    for name in ["SECRET_TOKEN", "LD_PRELOAD"] {
+        assert!(!names.contains(name), "{name}: {names}");
+    }
+}
+
+#[test]
+fn what_is_no_check_is_refused_by_the_rule_that_refuses_it() {
+    let mut client = Server::new().file("test_a.py", GOOD).start();
+    for (command, rule) in [
+        ("python3 -c 'open(\"made\", \"w\")'", "inline_code"),
+        ("bash -c 'touch made'", "shell"),
+        ("touch made", "not_a_check"),
+        ("pytest; touch made", "shell_operator"),
+        ("git push", "git_writes"),
+        ("pip install x", "installer"),
+        ("", "empty_command"),
+        ("python3 -m unittest discover -s ..", "outside_project"),
+    ] {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        let check = one(&result);
+        assert_eq!(check["status"], "refused", "{command}: {check}");
+        assert_eq!(check["metadata"]["refused"]["rule"], rule, "{command}: {check}");
+    }
+    assert!(!client.project().join("made").exists());
+}
+
+#[test]
+fn a_link_that_leads_out_is_refused() {
+    let server = Server::new();
+    std::os::unix::fs::symlink("/etc", server.project().join("etc")).unwrap();
+    let mut client = server.start();
+    let call = |client: &mut crate::harness::Client, arguments| client.call("maestro_verify", arguments);
+    let result = call(&mut client, json!({ "commands": [{ "command": "python3 -m json.tool etc/hosts" }] }));
+    assert_eq!(one(&result)["metadata"]["refused"]["rule"], "outside_project");
+    for cwd in ["/etc", "..", "etc", "nothing"] {
+        let result =
+            call(&mut client, json!({ "commands": [{ "command": "python3 -m unittest" }], "cwd": cwd }));
+        assert_eq!(result["code"], "invalid_arguments", "{cwd}: {result}");
+    }
+    let inside = json!({ "commands": [{ "command": "python3 -m unittest", "cwd": "/" }] });
+    assert_eq!(call(&mut client, inside)["code"], "invalid_arguments");
+}
+
+#[test]
+fn checks_run_in_order_and_stop_or_side_by_side() {
+    let slow = script("time.sleep(1)\nopen('order', 'a').write('slow ')");
+    let server = Server::new()
+        .file("test_slow.py", slow)
+        .file("test_bad.py", script("open('order', 'a').write('bad ')\nsys.exit(1)"))
+        .file("test_last.py", script("open('order', 'a').write('last ')"));
+    let mut client = server.start();
+    let commands = json!([
+        { "command": "python3 test_slow.py" }, { "command": "python3 test_bad.py" }, { "command": "python3 test_last.py" }
+    ]);
+    let statuses = |result: &Value| -> Vec<String> {
+        result["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| check["status"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let result = client.call("maestro_verify", json!({ "commands": commands, "stop_on_failure": true }));
+    assert_eq!(statuses(&result), ["passed", "error", "skipped"]);
+    let order = client.project().join("order");
+    assert_eq!(std::fs::read_to_string(&order).unwrap(), "slow bad ");
+    std::fs::remove_file(&order).unwrap();
+    let result = client.call("maestro_verify", json!({ "commands": commands, "parallel": true }));
+    assert_eq!(statuses(&result), ["passed", "error", "passed"]);
+    assert!(std::fs::read_to_string(&order).unwrap().ends_with("slow "));
+}
+
+#[test]
+fn a_projects_own_checks_are_found_shown_and_run() {
+    let server = Server::new()
+        .file("test_a.py", GOOD)
+        .file("web/package.json", r#"{"scripts":{"test":"jest","lint":"eslint ."}}"#)
+        .file("web/pnpm-lock.yaml", "");
+    let mut client = server.start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "type": "unit_test" }] }));
+    let detected = &result["detected"];
+    assert_eq!(detected[0]["language"], "python", "{detected}");
+    assert_eq!((&detected[1]["directory"], &detected[1]["manager"]), (&json!("web"), &json!("pnpm")));
+    let commands: Vec<&Value> =
+        result["results"].as_array().unwrap().iter().map(|check| &check["command"]).collect();
+    assert_eq!(commands, ["python3 -m unittest discover", "pnpm test"]);
+    assert_eq!(result["results"][0]["status"], "passed", "{result}");
+
+    let mut client = Server::new().file("test_a.py", GOOD).start();
+    let result = client.call("maestro_verify", json!({ "commands": [] }));
+    assert_eq!((&result["ok"], &one(&result)["type"]), (&json!(true), &json!("unit_test")), "{result}");
+}
+
+#[test]
+fn nothing_to_run_is_not_ok() {
+    let mut client = Server::new().file("README.md", "x").start();
+    for commands in [json!([]), json!([{ "type": "lint" }])] {
+        let result = client.call("maestro_verify", json!({ "commands": commands }));
+        assert_eq!(
+            (&result["ok"], &result["code"]),
+            (&json!(false), &json!("nothing_to_verify")),
+            "{result}"
+        );
+        assert_eq!(result["all_passed"], false);
+    }
+}
+
+#[test]
+fn an_unknown_type_or_language_is_a_clear_error() {
+    let mut client = Server::new().start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "type": "smoke" }] }));
+    assert_eq!(result["code"], "invalid_arguments");
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("commands[0].type") && error.contains("unit_test"), "{error}");
+    let result =
+        client.call("maestro_verify", json!({ "commands": [{ "type": "lint", "language": "cobol" }] }));
+    assert!(result["error"].as_str().unwrap().contains("rust"), "{result}");
+}
+
+#[test]
+fn defaults_follow_language_and_type() {
+    let mut client = Server::new().file("test_a.py", GOOD).start();
+    for (language, kind, command) in [
+        ("python", "unit_test", "python -m pytest -q -v --tb=short"),
+        ("typescript", "type_check", "npx --no-install tsc --noEmit -q"),
+        ("go", "format", "gofmt -l -q"),
+    ] {
+        let entry = json!({ "language": language, "type": kind, "args": "-q" });
+        let result = client.call("maestro_verify", json!({ "commands": [entry] }));
+        assert_eq!(one(&result)["command"], command);
+    }
+}
+
+#[test]
+fn failures_in_the_middle_of_long_output_stay() {
+    let body = "for n in range(30000): print('line', n)\nprint('AssertionError: the needle')\nfor n in range(30000): print('line', n)\nprint('the end')\nsys.exit(1)";
+    let mut client = Server::new().file("test_a.py", script(body)).start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 test_a.py" }] }));
+    let check = one(&result);
+    let text = check["stdout"].as_str().unwrap();
+    assert!(
+        text.len() < 45_000
+            && text.contains("line 0\n")
+            && text.contains("the needle")
+            && text.contains("the end")
+    );
+    assert_eq!(check["metadata"]["truncated"], true);
+    let whole = std::fs::read_to_string(check["metadata"]["output_file"].as_str().unwrap()).unwrap();
+    assert!(whole.contains("line 29999"));
+}
+
+#[test]
+fn a_projects_rules_count_only_once_a_person_confirmed_them() {
+    let rules = "rules:\n- name: own\n  type: custom\n  commands: [./check.sh]\n  match: [./check.sh]\n  not_match: [./other.sh]\n";
+    let server =
+        Server::new().file(".maestro/verification.yaml", rules).file("check.sh", "#!/bin/sh\necho checked\n");
+    let script = server.project().join("check.sh");
+    std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let refused = server.run(&["trust"], "trust\n");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("terminal"));
+
+    let mut client = server.start();
+    let arguments = json!({ "commands": [{ "command": "./check.sh" }] });
+    let result = client.call("maestro_verify", arguments.clone());
+    assert_eq!(one(&result)["metadata"]["refused"]["rule"], "project_rules_unconfirmed");
+    assert_eq!(
+        result["policy"]["project"],
+        json!({ "file": ".maestro/verification.yaml", "state": "unconfirmed", "adds": ["own: ./check.sh"] })
+    );
+
+    // A terminal, and a person who types the word.
+    let typed = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nos.write(fd, b'trust\\n')\nout = b''\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\nprint(out.decode())\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let confirm = |variable: Option<&str>| {
+        let mut command = client.server.command();
+        let mut python = std::process::Command::new("python3");
+        python.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        python.envs(variable.map(|name| (name, "1")));
+        python.current_dir(client.project()).args(["-c", typed]).arg(command.get_program()).arg("trust");
+        command.stdin(Stdio::null());
+        python.output().unwrap()
+    };
+    assert_eq!(confirm(Some("CLAUDECODE")).status.code(), Some(2));
+    let confirmed = confirm(None);
+    assert!(confirmed.status.success(), "{}", String::from_utf8_lossy(&confirmed.stdout));
+    assert!(String::from_utf8_lossy(&confirmed.stdout).contains("own: ./check.sh"));
+
+    let result = client.call("maestro_verify", arguments.clone());
+    assert_eq!(
+        (&one(&result)["stdout"], &one(&result)["metadata"]["rule_of_project"]),
+        (&json!("checked\n"), &json!(true))
+    );
+    std::fs::write(client.project().join(".maestro/verification.yaml"), format!("{rules}# more\n")).unwrap();
+    let result = client.call("maestro_verify", arguments);
+    assert_eq!(result["policy"]["project"]["state"], "changed");
+    assert_eq!(one(&result)["status"], "refused");
+}
+
+#[test]
+fn a_server_inside_a_check_or_a_consultant_verifies_nothing() {
+    let mut client = Server::new().env("MAESTRO_DEPTH", "1").file("test_a.py", GOOD).start();
+    assert_eq!(client.call("maestro_verify", json!({ "commands": [] }))["code"], "nested_consult");
+}
+
+#[test]
+fn a_rust_project_is_built_and_tested_by_its_own_tools() {
+    let cargo = std::path::PathBuf::from(std::env::var_os("CARGO").expect("the tests run under cargo"));
+    let path = format!("{}:/usr/bin:/bin", cargo.parent().unwrap().display());
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let source = "#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {}\n    #[test]\n    fn low_items() { assert_eq!(1, 2); }\n}\n";
+    let mut client =
+        Server::new().env("PATH", &path).file("Cargo.toml", manifest).file("src/lib.rs", source).start();
+    let result = client.call("maestro_verify", json!({ "commands": [] }));
+    let check = one(&result);
+    assert_eq!((&check["command"], &check["status"]), (&json!("cargo test"), &json!("failed")), "{check}");
+    assert_eq!(check["metadata"]["failing"], json!(["tests::low_items"]));
+    std::fs::write(client.project().join("src/lib.rs"), "pub fn f() -> i32 { \"x\" }\n").unwrap();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "cargo test" }] }));
+    assert_eq!(one(&result)["status"], "compile_error", "{result}");
+}
