@@ -1,20 +1,24 @@
 //! Passing a flow's progress on to the client that asked for it.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 
 use rmcp::RoleServer;
-use rmcp::model::ProgressNotificationParam;
+use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
 
 use crate::flow::progress::Progress;
 
 type Sending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Messages that wait for a client that reads slowly; of more, the oldest go.
+const MOST_WAITING: usize = 64;
+
 /// Runs a flow and sends what it says as progress notifications.
 ///
-/// A client that does not read never holds the flow up: while one notification is under way, only
-/// the newest message is kept. The last one is on the wire before the result is.
+/// A client that does not read never holds the flow up. The last message is on the wire before the
+/// result is.
 pub(crate) async fn reporting<T, F: Future<Output = T>>(
     context: &RequestContext<RoleServer>,
     work: impl FnOnce(Progress) -> F,
@@ -25,30 +29,61 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
     let (progress, mut said) = Progress::channel();
     let work = work(progress);
     tokio::pin!(work);
-    let mut count = 0.0;
-    let mut newest: Option<String> = None;
-    let mut sending: Option<Sending> = None;
+    let mut report = Report { context, token, count: 0.0, waiting: VecDeque::new(), sending: None };
     loop {
-        if sending.is_none()
-            && let Some(message) = newest.take()
+        report.send_next();
+        tokio::select! {
+            biased;
+            Some(message) = said.recv() => report.add(message),
+            () = sent(&mut report.sending) => report.sending = None,
+            outcome = &mut work => {
+                while let Ok(message) = said.try_recv() {
+                    report.add(message);
+                }
+                report.finish().await;
+                return outcome;
+            }
+        }
+    }
+}
+
+/// What is still to be said to one client about one call.
+struct Report<'a> {
+    context: &'a RequestContext<RoleServer>,
+    token: ProgressToken,
+    count: f64,
+    waiting: VecDeque<String>,
+    sending: Option<Sending>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, message: String) {
+        if self.waiting.len() >= MOST_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(message);
+    }
+
+    fn send_next(&mut self) {
+        if self.sending.is_none()
+            && let Some(message) = self.waiting.pop_front()
         {
-            count += 1.0;
-            let note = ProgressNotificationParam::new(token.clone(), count).with_message(message);
-            let peer = context.peer.clone();
-            sending = Some(Box::pin(async move {
+            self.count += 1.0;
+            let note = ProgressNotificationParam::new(self.token.clone(), self.count).with_message(message);
+            let peer = self.context.peer.clone();
+            self.sending = Some(Box::pin(async move {
                 // A client that has gone away is noticed at the end of input.
                 let _ = peer.notify_progress(note).await;
             }));
         }
-        tokio::select! {
-            biased;
-            Some(message) = said.recv() => newest = Some(message),
-            () = sent(&mut sending) => sending = None,
-            outcome = &mut work => {
-                if let Some(last) = sending {
-                    last.await;
-                }
-                return outcome;
+    }
+
+    async fn finish(&mut self) {
+        loop {
+            self.send_next();
+            match self.sending.take() {
+                Some(last) => last.await,
+                None => return,
             }
         }
     }
