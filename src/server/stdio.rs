@@ -53,10 +53,12 @@ async fn nobody_listens(ends: &Ends) {
 
 async fn until_end_of_input(server: Maestro, ends: Ends) -> Result<(), Error> {
     let (reader, writer) = stdio_pipes();
+    let nobody_listens = ends.output.clone();
     match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
         Ok(running) => running.waiting().await.map(drop).map_err(|error| Error::Internal(error.to_string())),
         // A client that only asks what there is (a health check) leaves before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
+        Err(_) if nobody_listens.is_cancelled() => Ok(()),
         Err(error) => Err(Error::Internal(error.to_string())),
     }
 }

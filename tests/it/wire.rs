@@ -217,6 +217,7 @@ fn a_client_that_takes_no_more_replies_ends_the_server() {
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} });
     writeln!(input, "{list}").unwrap();
     eventually("the server is gone", Duration::from_secs(3), || child.try_wait().unwrap().is_some());
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
