@@ -15,7 +15,7 @@ test:
 
 ## The long tests: 2,000 random patches against git apply.
 soak:
-	$(CARGO) test --locked --test it -- --ignored change::random
+	MAESTRO_SOAK_EDITS=2000 $(CARGO) test --locked --test it -- change::random
 
 build:
 	$(CARGO) build --locked --release

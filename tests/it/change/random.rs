@@ -206,12 +206,8 @@ fn rounds(count: u64) {
 }
 
 #[test]
-fn two_hundred_random_edits_are_what_git_makes_of_them() {
-    rounds(200);
-}
-
-#[test]
-#[ignore = "make soak"]
-fn two_thousand_random_edits_are_what_git_makes_of_them() {
-    rounds(2_000);
+fn random_edits_are_what_git_makes_of_them() {
+    // `make soak` asks for more of them.
+    let asked = std::env::var("MAESTRO_SOAK_EDITS").ok();
+    rounds(asked.map_or(200, |count| count.parse().unwrap()));
 }
