@@ -2,6 +2,8 @@
 
 pub mod change;
 pub mod diff;
+pub mod event;
+pub mod history;
 pub mod mask;
 pub mod pack;
 pub mod policy;
@@ -12,3 +14,4 @@ pub mod secret_rules;
 pub mod stage;
 pub mod verification;
 pub mod words;
+pub mod workflow;

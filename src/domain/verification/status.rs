@@ -1,11 +1,11 @@
 //! What became of a check.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::read::Reading;
 
 /// What became of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It ran, and what it checks holds.

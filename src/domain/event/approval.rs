@@ -1,0 +1,97 @@
+//! Events of approvals.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::stage::Stage;
+
+/// A decision is asked for. Its event's id names the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The stage.
+    pub stage: Stage,
+    /// Which round of it.
+    pub iteration: u32,
+    /// What is to be reviewed.
+    pub report: Value,
+    /// The same as text.
+    pub display: String,
+    /// The digest of the report, which every decision repeats.
+    pub digest: String,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Go on.
+    Approve,
+    /// Do the stage again, differently.
+    Revise,
+    /// Stop.
+    Reject,
+}
+
+impl Decision {
+    /// The status of a request that was decided so.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Revise => "revision_requested",
+            Self::Reject => "rejected",
+        }
+    }
+}
+
+/// Whose word a decision is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A human, in a form that this server asked for.
+    Elicitation,
+    /// A human, in the permission dialog of a client that always asks.
+    ClientDialog,
+    /// A human, in a terminal.
+    Terminal,
+    /// Nobody: the rule for stages of low risk.
+    Policy,
+    /// The model says that a human said so.
+    Relayed,
+}
+
+/// Somebody decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The request.
+    pub request: String,
+    /// The stage.
+    pub stage: Stage,
+    /// What was decided.
+    pub decision: Decision,
+    /// Whose word it is.
+    pub decided_by: DecidedBy,
+    /// The digest of what was reviewed.
+    pub digest: String,
+    /// What the reviewer said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<String>,
+    /// What is to be done differently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision_instructions: Option<String>,
+    /// Answers by question.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub responses: BTreeMap<String, String>,
+    /// Critical questions without an answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered_critical: Vec<String>,
+}
+
+/// A sealed state of a dialog was used; it counts once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateUsed {
+    /// What makes the state unlike every other.
+    pub nonce: String,
+}

@@ -1,0 +1,95 @@
+//! Events of consults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::stage::Stage;
+
+/// What a consult is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A question of the orchestrator's.
+    Plain,
+    /// A candidate of a stage or an ensemble.
+    Candidate,
+    /// In the place of an answer that was discarded.
+    Resample,
+    /// Judging candidates.
+    Judge,
+    /// A vote.
+    Vote,
+    /// A sample of a calibration.
+    Calibration,
+}
+
+/// A consult is about to start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsultReserved {
+    /// The stage that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Who is asked.
+    pub provider: String,
+}
+
+/// A text of a consult, as far as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Characters.
+    pub chars: u64,
+    /// SHA-256, by which it is known again.
+    pub sha256: String,
+    /// The text, masked; none where it is not to be saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A consult ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsultSettled {
+    /// The reservation, where there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reservation: String,
+    /// The stage that it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// What it was for.
+    pub purpose: Purpose,
+    /// Who was asked.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// The error's code; none where it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// Starts of the CLI.
+    pub attempts: u32,
+    /// Tokens sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// What was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Kept>,
+    /// What was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Kept>,
+}
+
+/// A reserved consult never started, and counts nowhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsultReleased {
+    /// The reservation.
+    pub reservation: String,
+    /// Why it did not start.
+    pub why: String,
+}

@@ -1,0 +1,144 @@
+//! Events that record what was seen and done.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::stage::Stage;
+use crate::domain::verification::Kind;
+use crate::domain::verification::status::Status;
+
+/// What a piece of evidence is, where somebody records it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum EvidenceType {
+    /// Something seen.
+    Observation,
+    /// Something supposed.
+    Hypothesis,
+    /// Something chosen.
+    Decision,
+    /// Something tried.
+    Verification,
+}
+
+/// Somebody recorded something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceLogged {
+    /// What it is.
+    pub evidence_type: EvidenceType,
+    /// The stage that it was said to belong to.
+    pub stage: String,
+    /// What it says.
+    pub content: Value,
+    /// Who says so.
+    pub source: String,
+    /// How sure they are, 0 to 1.
+    pub confidence: f64,
+}
+
+/// One check of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The command.
+    pub command: String,
+    /// Where it ran, relative to the project root.
+    pub cwd: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// What became of it.
+    pub status: Status,
+    /// Its exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The tests that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<String>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// The project's checks ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Whether there was something to run and all of it passed.
+    pub passed: bool,
+    /// In a line.
+    pub summary: String,
+    /// Every check.
+    pub checks: Vec<Check>,
+}
+
+/// What was done to the project's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A patch was applied.
+    Applied,
+    /// A patch was undone.
+    RolledBack,
+    /// What a killed server had begun was undone.
+    Recovered,
+}
+
+/// A patch was applied, or undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// What was done.
+    pub kind: ChangeKind,
+    /// The session of the backup.
+    pub backup_session: String,
+    /// Every file, with what was done to it.
+    pub files: Vec<ChangedFile>,
+    /// SHA-256 of the patch's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_sha256: Option<String>,
+}
+
+/// A file of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedFile {
+    /// Its name.
+    pub path: String,
+    /// What was done: create, modify, delete, rename, copy, restore.
+    pub action: String,
+}
+
+/// An answer was flagged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedFlagged {
+    /// Whose answer.
+    pub provider: String,
+    /// The stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+/// What a noted result is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// A vote.
+    Vote,
+    /// A selection among candidates.
+    Selection,
+    /// A calibration.
+    Calibration,
+    /// A recorded result of a topology.
+    Coordination,
+    /// A change of the loaded tools.
+    Tools,
+    /// The answers of an ensemble.
+    Ensemble,
+}
+
+/// A result of a topic that folds its own events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// What it is about.
+    pub topic: Topic,
+    /// The result.
+    pub content: Value,
+}

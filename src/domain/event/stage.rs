@@ -1,0 +1,193 @@
+//! Events of a run and of its stages.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::stage::Stage;
+
+/// A run began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// What is to be achieved.
+    pub task: String,
+    /// Where it begins.
+    pub start_stage: Stage,
+    /// Who approves stages in which nothing was found to worry about.
+    pub low_risk: LowRisk,
+}
+
+/// Who approves a stage in which nothing was found to worry about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LowRisk {
+    /// A human, as of every stage.
+    Ask,
+    /// The policy; implement excepted.
+    Approve,
+}
+
+/// A run was ended before its last stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStopped {
+    /// Why.
+    pub why: String,
+}
+
+/// How a stage is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One consultant.
+    Consult,
+    /// Several side by side.
+    Ensemble,
+    /// The orchestrator itself.
+    Solo,
+}
+
+/// A stage began. Its event's id names the attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageStarted {
+    /// The stage.
+    pub stage: Stage,
+    /// Which round of it; more than 1 in debug and after a request for revision.
+    pub iteration: u32,
+    /// How it is worked on.
+    pub mode: Mode,
+    /// Why in that way.
+    pub why: String,
+    /// The digest of what was asked, by which the same question is known again.
+    pub request: String,
+    /// The server that works on it.
+    pub server: String,
+    /// Who is to be asked, in order; one per candidate.
+    pub providers: Vec<String>,
+}
+
+/// A stage that was interrupted goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageResumed {
+    /// The attempt.
+    pub attempt: String,
+    /// The server that goes on with it.
+    pub server: String,
+}
+
+/// A candidate of a stage answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The attempt.
+    pub attempt: String,
+    /// The stage.
+    pub stage: Stage,
+    /// The candidate as a caller sees it.
+    pub candidate: Candidate,
+}
+
+/// One candidate of a stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its id within the stage, for example `codex-1`.
+    pub id: String,
+    /// Whether it counts: it answered, fits the schema and carries no flag.
+    pub ok: bool,
+    /// Who answered.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// The answer, as far as it is shown.
+    pub content: String,
+    /// Where the whole answer is, if more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_file: Option<String>,
+    /// The answer as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Value>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// Why it was discarded by the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub red_flags: Vec<String>,
+    /// Where it does not fit the schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_errors: Vec<String>,
+    /// Whether it stands for one that was discarded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resample: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// A stable word for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What the answer is, where it is not a model's, or who stands in for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A stage has its outputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageFinished {
+    /// The attempt; empty where the orchestrator handed the stage in without asking first.
+    pub attempt: String,
+    /// The stage.
+    pub stage: Stage,
+    /// Which round of it.
+    pub iteration: u32,
+    /// How it was worked on.
+    pub mode: Mode,
+    /// Why in that way.
+    pub why: String,
+    /// What is handed on: the answer of the first candidate that counts, or the orchestrator's.
+    pub output: Value,
+    /// Who it is from; `orchestrator` where it did the stage itself.
+    pub provider: String,
+    /// Every candidate.
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+    /// Consults that it took, resamples among them.
+    pub consults_used: u32,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// A stage ended without outputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageFailed {
+    /// The attempt.
+    pub attempt: String,
+    /// The stage.
+    pub stage: Stage,
+    /// What went wrong.
+    pub error: String,
+    /// A stable word for that.
+    pub code: String,
+    /// Every candidate.
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+    /// Consults that it took.
+    pub consults_used: u32,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// A stage was cut short by the end of its server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageInterrupted {
+    /// The attempt.
+    pub attempt: String,
+    /// The stage.
+    pub stage: Stage,
+    /// What ended it.
+    pub why: String,
+}
+
+/// The caller has a stage's result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageDelivered {
+    /// The attempt.
+    pub attempt: String,
+}

@@ -1,0 +1,224 @@
+//! The state of a project: a fold over every event of its log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::stage::{Candidate, Mode};
+use super::event::{Body, Event};
+use super::stage::Stage;
+use super::workflow::{Attempt, Outcome, Request, Run};
+
+/// Everything that decisions look at.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The place in the log of the last event folded.
+    pub last_seq: u64,
+    /// Runs by id.
+    runs: BTreeMap<String, Run>,
+    /// Run ids, oldest first.
+    order: Vec<String>,
+    /// The run of each request.
+    requests: BTreeMap<String, String>,
+    /// Stages outside any run, by attempt; of each the latest only.
+    loose: BTreeMap<String, Loose>,
+    /// States of dialogs that were used.
+    used_states: BTreeSet<String>,
+}
+
+/// A stage outside any run.
+#[derive(Clone, Debug)]
+pub struct Loose {
+    /// How it went.
+    pub attempt: Attempt,
+    /// Its result, once it has one.
+    pub result: Option<LooseResult>,
+}
+
+/// What came of a stage outside any run.
+#[derive(Clone, Debug)]
+pub enum LooseResult {
+    /// Outputs.
+    Finished(super::event::stage::StageFinished),
+    /// None.
+    Failed(super::event::stage::StageFailed),
+}
+
+impl History {
+    /// Folds an event in. Events come in the order of the log; one that was folded before changes
+    /// nothing.
+    pub fn apply(&mut self, event: &Event) {
+        if event.seq <= self.last_seq {
+            return;
+        }
+        self.last_seq = event.seq;
+        match &event.body {
+            Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
+                self.order.push(event.run.clone());
+                self.runs.insert(event.run.clone(), Run::begin(event, started));
+                return;
+            }
+            Body::StateUsed(used) => {
+                self.used_states.insert(used.nonce.clone());
+            }
+            Body::ApprovalRequested(_) => {
+                self.requests.insert(event.id.clone(), event.run.clone());
+            }
+            _ => {}
+        }
+        match self.runs.get_mut(&event.run) {
+            Some(run) => run.apply(event),
+            None => self.apply_loose(event),
+        }
+    }
+
+    fn apply_loose(&mut self, event: &Event) {
+        match &event.body {
+            Body::StageStarted(started) => {
+                self.loose.retain(|_, loose| loose.attempt.request != started.request);
+                let attempt = Attempt {
+                    id: event.id.clone(),
+                    stage: started.stage,
+                    iteration: started.iteration,
+                    mode: started.mode,
+                    why: started.why.clone(),
+                    request: started.request.clone(),
+                    server: started.server.clone(),
+                    providers: started.providers.clone(),
+                    answers: Vec::new(),
+                    started_at: event.at,
+                    outcome: Outcome::Open,
+                    delivered: false,
+                };
+                self.loose.insert(event.id.clone(), Loose { attempt, result: None });
+            }
+            Body::StageResumed(resumed) => {
+                if let Some(loose) = self.loose.get_mut(&resumed.attempt) {
+                    loose.attempt.server.clone_from(&resumed.server);
+                    loose.attempt.outcome = Outcome::Open;
+                }
+            }
+            Body::Answered(answered) => {
+                if let Some(loose) = self.loose.get_mut(&answered.attempt) {
+                    loose.attempt.answers.push(answered.candidate.clone());
+                }
+            }
+            Body::StageFinished(finished) => {
+                if let Some(loose) = self.loose.get_mut(&finished.attempt) {
+                    loose.attempt.outcome = Outcome::Finished;
+                    loose.result = Some(LooseResult::Finished(finished.clone()));
+                }
+            }
+            Body::StageFailed(failed) => {
+                if let Some(loose) = self.loose.get_mut(&failed.attempt) {
+                    loose.attempt.outcome = Outcome::Failed;
+                    loose.result = Some(LooseResult::Failed(failed.clone()));
+                }
+            }
+            Body::StageInterrupted(cut) => {
+                if let Some(loose) = self.loose.get_mut(&cut.attempt) {
+                    loose.attempt.outcome = Outcome::Interrupted;
+                }
+            }
+            // A result that its caller has is not needed any more.
+            Body::StageDelivered(delivered) => {
+                self.loose.remove(&delivered.attempt);
+            }
+            _ => {}
+        }
+    }
+
+    /// A run.
+    #[must_use]
+    pub fn run(&self, id: &str) -> Option<&Run> {
+        self.runs.get(id)
+    }
+
+    /// Every run, oldest first.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
+        self.order.iter().filter_map(|id| self.runs.get(id))
+    }
+
+    /// The run that began last of those that go on.
+    #[must_use]
+    pub fn latest_open(&self) -> Option<&Run> {
+        self.runs().rev().find(|run| run.phase.is_open())
+    }
+
+    /// A request for a decision, and its run.
+    #[must_use]
+    pub fn request(&self, id: &str) -> Option<(&Run, &Request)> {
+        let run = self.runs.get(self.requests.get(id)?)?;
+        Some((run, run.request(id)?))
+    }
+
+    /// Every request that waits for a decision, oldest first.
+    pub fn pending(&self) -> impl Iterator<Item = (&Run, &Request)> {
+        self.runs().filter_map(|run| Some((run, run.pending()?)))
+    }
+
+    /// Every request, newest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(&Run, &Request)> {
+        let mut all: Vec<(&Run, &Request)> =
+            self.runs().flat_map(|run| run.requests.iter().map(move |request| (run, request))).collect();
+        all.sort_by_key(|(_, request)| std::cmp::Reverse(request.at));
+        all
+    }
+
+    /// A stage outside any run, by what was asked.
+    #[must_use]
+    pub fn loose(&self, request: &str) -> Option<&Loose> {
+        self.loose.values().find(|loose| loose.attempt.request == request)
+    }
+
+    /// Whether the sealed state of a dialog was used before.
+    #[must_use]
+    pub fn is_used(&self, nonce: &str) -> bool {
+        self.used_states.contains(nonce)
+    }
+}
+
+impl Attempt {
+    /// The candidates that are still to be asked: those without a counted or failed answer.
+    #[must_use]
+    pub fn left(&self) -> Vec<(String, String)> {
+        self.planned()
+            .into_iter()
+            .filter(|(id, _)| !self.answers.iter().any(|answer| answer.id == *id))
+            .collect()
+    }
+
+    /// Every candidate that is to be asked, as its id and its provider.
+    #[must_use]
+    pub fn planned(&self) -> Vec<(String, String)> {
+        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+        self.providers
+            .iter()
+            .map(|provider| {
+                let number = numbers.entry(provider).or_default();
+                *number += 1;
+                (format!("{provider}-{number}"), provider.clone())
+            })
+            .collect()
+    }
+
+    /// The first answer that counts, in the order of the candidates.
+    #[must_use]
+    pub fn best(&self) -> Option<&Candidate> {
+        self.answers.iter().filter(|answer| answer.ok).min_by_key(|answer| {
+            let place = self.planned().iter().position(|(id, _)| answer.id.starts_with(id.as_str()));
+            place.unwrap_or(usize::MAX)
+        })
+    }
+
+    /// Whether the orchestrator does the stage itself.
+    #[must_use]
+    pub fn is_solo(&self) -> bool {
+        self.mode == Mode::Solo
+    }
+
+    /// The stage that it is about.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+}

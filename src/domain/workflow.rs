@@ -1,0 +1,294 @@
+//! The workflow of a gated run: a state machine that is folded from events.
+//!
+//! ```text
+//!                        stage_started              stage_finished + approval_requested
+//!   ready(n) ───────────────────────────▶ running(n) ────────────────▶ awaiting_approval(n)
+//!     ▲  ▲                                   │  ▲                         │     │      │
+//!     │  └─ stage_failed, stage_interrupted ─┘  │ stage_started    revise │     │      │ reject
+//!     │                                         │                         ▼     │      ▼
+//!     │                                         └──────────────── revising(n)   │   stopped
+//!     │                                                                         │
+//!     └───────────────── n+1 ◀──────────────── approve ◀───────────────────────┘
+//!                                                 └── after improve: complete
+//!
+//!   after implement and debug: improve where the checks passed after the last change, else debug
+//! ```
+//!
+//! Every way into `running` leads through `ready` or `revising` of the same stage, and every way
+//! from one stage to the next through an approval. An event that does not fit the state changes
+//! nothing, in whatever list of events it stands; an event seen twice counts once.
+
+mod apply;
+mod decide;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{AfterApproval, Start};
+pub use refusal::Refusal;
+
+use serde_json::Value;
+
+use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
+use super::event::record::ChangeKind;
+use super::event::stage::{Candidate, LowRisk, Mode};
+use super::stage::Stage;
+
+/// Where a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The stage may begin.
+    Ready(Stage),
+    /// The stage is worked on.
+    Running(Stage),
+    /// The stage's outputs wait for a decision.
+    AwaitingApproval {
+        /// The stage.
+        stage: Stage,
+        /// The request that is open.
+        request: String,
+    },
+    /// The stage is to be done again, differently.
+    Revising(Stage),
+    /// The run ended before its last stage.
+    Stopped(String),
+    /// The run went through.
+    Complete,
+}
+
+impl Phase {
+    /// The stage that it is about.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Ready(stage)
+            | Self::Running(stage)
+            | Self::AwaitingApproval { stage, .. }
+            | Self::Revising(stage) => Some(*stage),
+            Self::Stopped(_) | Self::Complete => None,
+        }
+    }
+
+    /// Whether the run goes on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.stage().is_some()
+    }
+
+    /// The state in a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ready(_) => "ready",
+            Self::Running(_) => "running",
+            Self::AwaitingApproval { .. } => "awaiting_approval",
+            Self::Revising(_) => "revising",
+            Self::Stopped(_) => "stopped",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.stage() {
+            Some(stage) => write!(formatter, "{}({})", self.name(), stage.name()),
+            None => formatter.write_str(self.name()),
+        }
+    }
+}
+
+/// One try at a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Its id.
+    pub id: String,
+    /// The stage.
+    pub stage: Stage,
+    /// Which round of it.
+    pub iteration: u32,
+    /// How it is worked on.
+    pub mode: Mode,
+    /// Why in that way.
+    pub why: String,
+    /// The digest of what was asked.
+    pub request: String,
+    /// The server that works on it.
+    pub server: String,
+    /// Who is to be asked.
+    pub providers: Vec<String>,
+    /// The answers so far.
+    pub answers: Vec<Candidate>,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether the caller has its result.
+    pub delivered: bool,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is worked on, or its server was killed.
+    Open,
+    /// It has outputs.
+    Finished,
+    /// It has none.
+    Failed,
+    /// Its server ended first.
+    Interrupted,
+}
+
+/// The outputs of a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The attempt; empty where the orchestrator did not ask first.
+    pub attempt: String,
+    /// The stage.
+    pub stage: Stage,
+    /// Which round of it.
+    pub iteration: u32,
+    /// How it was worked on.
+    pub mode: Mode,
+    /// Why in that way.
+    pub why: String,
+    /// What is handed on.
+    pub output: Value,
+    /// Who it is from.
+    pub provider: String,
+    /// Every candidate.
+    pub candidates: Vec<Candidate>,
+    /// Consults that it took.
+    pub consults_used: u32,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// The id of its event, on which the approval rests.
+    pub event: String,
+}
+
+/// A request for a decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Its id.
+    pub id: String,
+    /// When it was made, in milliseconds since 1970.
+    pub at: u64,
+    /// What is asked.
+    pub asked: ApprovalRequested,
+    /// What was decided, and when.
+    pub decided: Option<(u64, ApprovalDecided)>,
+}
+
+impl Request {
+    /// The status in a word, as results show it.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        self.decided.as_ref().map_or("pending", |(_, decided)| decided.decision.status())
+    }
+}
+
+/// The last change of the project's files within a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastChange {
+    /// Its event's place in the log.
+    pub seq: u64,
+    /// Its event's id.
+    pub id: String,
+    /// What was done.
+    pub kind: ChangeKind,
+    /// The session of the backup.
+    pub backup_session: String,
+}
+
+/// The last checks of the project within a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastVerification {
+    /// Its event's place in the log.
+    pub seq: u64,
+    /// Its event's id.
+    pub id: String,
+    /// Whether all of them passed.
+    pub passed: bool,
+    /// In a line.
+    pub summary: String,
+    /// The tests that failed.
+    pub failing: Vec<String>,
+}
+
+/// A gated run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its id, the `workflow_id`.
+    pub id: String,
+    /// What is to be achieved.
+    pub task: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: u64,
+    /// Where it began.
+    pub start_stage: Stage,
+    /// Who approves stages of low risk.
+    pub low_risk: LowRisk,
+    /// Where it is.
+    pub phase: Phase,
+    /// Rounds of debug that were begun.
+    pub debug_iteration: u32,
+    /// The latest try at a stage.
+    pub attempt: Option<Attempt>,
+    /// Outputs, oldest first.
+    pub finished: Vec<Finished>,
+    /// The stage and the round whose outputs no decision was asked for yet.
+    pub unreviewed: Option<(Stage, u32)>,
+    /// Requests for decisions, oldest first.
+    pub requests: Vec<Request>,
+    /// The last change of files.
+    pub change: Option<LastChange>,
+    /// The last checks.
+    pub verification: Option<LastVerification>,
+    /// The place in the log of its last event.
+    pub last_seq: u64,
+    /// The id of its first event.
+    pub event: String,
+}
+
+impl Run {
+    /// Whether the checks passed after the last change of files.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verification.as_ref().is_some_and(|last| {
+            last.passed && self.change.as_ref().is_none_or(|change| change.seq < last.seq)
+        })
+    }
+
+    /// The request that waits for a decision.
+    #[must_use]
+    pub fn pending(&self) -> Option<&Request> {
+        match &self.phase {
+            Phase::AwaitingApproval { request, .. } => self.request(request),
+            Phase::Ready(_)
+            | Phase::Running(_)
+            | Phase::Revising(_)
+            | Phase::Stopped(_)
+            | Phase::Complete => None,
+        }
+    }
+
+    /// A request by its id.
+    #[must_use]
+    pub fn request(&self, id: &str) -> Option<&Request> {
+        self.requests.iter().find(|request| request.id == id)
+    }
+
+    /// The outputs of a stage that were approved last.
+    #[must_use]
+    pub fn approved(&self, stage: Stage) -> Option<&Finished> {
+        let approved = self.requests.iter().rev().find(|request| {
+            request.asked.stage == stage
+                && request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)
+        })?;
+        self.finished
+            .iter()
+            .rev()
+            .find(|finished| finished.stage == stage && finished.iteration == approved.asked.iteration)
+    }
+}

@@ -1,0 +1,250 @@
+//! What each event makes of a run.
+
+use super::{Attempt, Finished, LastChange, LastVerification, Outcome, Phase, Request, Run};
+use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
+use crate::domain::event::stage::{RunStarted, StageFinished, StageResumed, StageStarted};
+use crate::domain::event::{Body, Event};
+use crate::domain::stage::Stage;
+
+impl Run {
+    /// The run that an event begins.
+    #[must_use]
+    pub fn begin(event: &Event, started: &RunStarted) -> Self {
+        Self {
+            id: event.run.clone(),
+            task: started.task.clone(),
+            started_at: event.at,
+            start_stage: started.start_stage,
+            low_risk: started.low_risk,
+            phase: Phase::Ready(started.start_stage),
+            debug_iteration: 0,
+            attempt: None,
+            finished: Vec::new(),
+            unreviewed: None,
+            requests: Vec::new(),
+            change: None,
+            verification: None,
+            last_seq: event.seq,
+            event: event.id.clone(),
+        }
+    }
+
+    /// Folds an event into the run. One that was folded before, or does not fit the state, changes
+    /// nothing.
+    pub fn apply(&mut self, event: &Event) {
+        if event.seq <= self.last_seq || event.run != self.id {
+            return;
+        }
+        self.last_seq = event.seq;
+        match &event.body {
+            Body::RunStopped(stopped) if self.phase.is_open() => {
+                self.phase = Phase::Stopped(stopped.why.clone());
+            }
+            Body::StageStarted(started) => self.stage_started(event, started),
+            Body::StageResumed(resumed) => self.stage_resumed(resumed),
+            Body::Answered(answered) => {
+                if let Some(attempt) = self.open_attempt(&answered.attempt) {
+                    attempt.answers.push(answered.candidate.clone());
+                }
+            }
+            Body::StageFinished(finished) => self.stage_finished(event, finished),
+            Body::StageFailed(failed) => self.stage_ended(&failed.attempt, Outcome::Failed),
+            Body::StageInterrupted(cut) => self.stage_ended(&cut.attempt, Outcome::Interrupted),
+            Body::StageDelivered(delivered) => {
+                if let Some(attempt) = self.attempt.as_mut().filter(|it| it.id == delivered.attempt) {
+                    attempt.delivered = true;
+                }
+            }
+            Body::ApprovalRequested(asked) => self.approval_requested(event, asked),
+            Body::ApprovalDecided(decided) => self.approval_decided(event, decided),
+            Body::Verified(verified) => {
+                let failing = verified.checks.iter().flat_map(|check| check.failing.iter().cloned());
+                self.verified(LastVerification {
+                    seq: event.seq,
+                    id: event.id.clone(),
+                    passed: verified.passed,
+                    summary: verified.summary.clone(),
+                    failing: failing.collect(),
+                });
+            }
+            Body::EvidenceLogged(logged) => {
+                if let Some(verification) = LastVerification::logged(event, logged) {
+                    self.verified(verification);
+                }
+            }
+            Body::Changed(changed) => {
+                self.change = Some(LastChange {
+                    seq: event.seq,
+                    id: event.id.clone(),
+                    kind: changed.kind,
+                    backup_session: changed.backup_session.clone(),
+                });
+                self.turn_to_debug_or_improve();
+            }
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::StateUsed(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::RedFlagged(_)
+            | Body::Noted(_) => {}
+        }
+    }
+
+    fn stage_started(&mut self, event: &Event, started: &StageStarted) {
+        if !self.is_open_for(started.stage) {
+            return;
+        }
+        if started.stage == Stage::Debug {
+            self.debug_iteration = self.debug_iteration.max(started.iteration);
+        }
+        self.phase = Phase::Running(started.stage);
+        self.attempt = Some(Attempt {
+            id: event.id.clone(),
+            stage: started.stage,
+            iteration: started.iteration,
+            mode: started.mode,
+            why: started.why.clone(),
+            request: started.request.clone(),
+            server: started.server.clone(),
+            providers: started.providers.clone(),
+            answers: Vec::new(),
+            started_at: event.at,
+            outcome: Outcome::Open,
+            delivered: false,
+        });
+    }
+
+    /// Whether the stage may begin: nothing else leads to `running`.
+    fn is_open_for(&self, stage: Stage) -> bool {
+        matches!(&self.phase, Phase::Ready(next) | Phase::Revising(next) if *next == stage)
+    }
+
+    fn stage_resumed(&mut self, resumed: &StageResumed) {
+        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.id == resumed.attempt) else {
+            return;
+        };
+        let goes_on = match (&self.phase, &attempt.outcome) {
+            (Phase::Ready(stage) | Phase::Revising(stage), Outcome::Interrupted)
+            | (Phase::Running(stage), Outcome::Open) => *stage == attempt.stage,
+            _ => false,
+        };
+        if goes_on {
+            attempt.server.clone_from(&resumed.server);
+            attempt.outcome = Outcome::Open;
+            self.phase = Phase::Running(attempt.stage);
+        }
+    }
+
+    fn open_attempt(&mut self, id: &str) -> Option<&mut Attempt> {
+        self.attempt.as_mut().filter(|attempt| attempt.id == id && attempt.outcome == Outcome::Open)
+    }
+
+    fn stage_finished(&mut self, event: &Event, finished: &StageFinished) {
+        let by_orchestrator = finished.attempt.is_empty() && self.is_open_for(finished.stage);
+        let by_attempt = self.phase == Phase::Running(finished.stage)
+            && self.open_attempt(&finished.attempt).is_some_and(|attempt| attempt.stage == finished.stage);
+        if !by_orchestrator && !by_attempt {
+            return;
+        }
+        if let Some(attempt) = self.open_attempt(&finished.attempt) {
+            attempt.outcome = Outcome::Finished;
+        }
+        if finished.stage == Stage::Debug {
+            self.debug_iteration = self.debug_iteration.max(finished.iteration);
+        }
+        self.phase = Phase::Running(finished.stage);
+        self.unreviewed = Some((finished.stage, finished.iteration));
+        self.finished.push(Finished {
+            attempt: finished.attempt.clone(),
+            stage: finished.stage,
+            iteration: finished.iteration,
+            mode: finished.mode,
+            why: finished.why.clone(),
+            output: finished.output.clone(),
+            provider: finished.provider.clone(),
+            candidates: finished.candidates.clone(),
+            consults_used: finished.consults_used,
+            elapsed_ms: finished.elapsed_ms,
+            event: event.id.clone(),
+        });
+    }
+
+    fn stage_ended(&mut self, id: &str, outcome: Outcome) {
+        let Some(attempt) = self.open_attempt(id) else { return };
+        attempt.outcome = outcome;
+        let stage = attempt.stage;
+        if self.phase == Phase::Running(stage) {
+            let was_revised = self.requests.last().is_some_and(|request| {
+                request.asked.stage == stage
+                    && request
+                        .decided
+                        .as_ref()
+                        .is_some_and(|(_, decided)| decided.decision == Decision::Revise)
+            });
+            self.phase = if was_revised { Phase::Revising(stage) } else { Phase::Ready(stage) };
+        }
+    }
+
+    fn approval_requested(&mut self, event: &Event, asked: &ApprovalRequested) {
+        let is_due = self.phase == Phase::Running(asked.stage)
+            && self.unreviewed == Some((asked.stage, asked.iteration));
+        if is_due {
+            self.unreviewed = None;
+            self.phase = Phase::AwaitingApproval { stage: asked.stage, request: event.id.clone() };
+            self.requests.push(Request {
+                id: event.id.clone(),
+                at: event.at,
+                asked: asked.clone(),
+                decided: None,
+            });
+        }
+    }
+
+    fn approval_decided(&mut self, event: &Event, decided: &ApprovalDecided) {
+        let Phase::AwaitingApproval { stage, request } = &self.phase else { return };
+        if *request != decided.request || *stage != decided.stage {
+            return;
+        }
+        let stage = *stage;
+        if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
+            request.decided = Some((event.at, decided.clone()));
+        }
+        self.phase = match decided.decision {
+            Decision::Approve => self.after(stage),
+            Decision::Revise => Phase::Revising(stage),
+            Decision::Reject => Phase::Stopped(format!("{} was rejected", stage.name())),
+        };
+    }
+
+    /// Where an approved stage leads.
+    fn after(&self, stage: Stage) -> Phase {
+        match stage {
+            Stage::Analyze => Phase::Ready(Stage::Hypothesize),
+            Stage::Hypothesize => Phase::Ready(Stage::Implement),
+            Stage::Implement | Stage::Debug if self.is_verified() => Phase::Ready(Stage::Improve),
+            Stage::Implement | Stage::Debug => Phase::Ready(Stage::Debug),
+            Stage::Improve => Phase::Complete,
+        }
+    }
+
+    fn verified(&mut self, verification: LastVerification) {
+        self.verification = Some(verification);
+        self.turn_to_debug_or_improve();
+    }
+
+    /// Checks and changes after an approved implement or debug open and shut the gate to improve.
+    fn turn_to_debug_or_improve(&mut self) {
+        let last_approved = self.requests.iter().rev().find(|request| {
+            request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)
+        });
+        let is_between = matches!(self.phase, Phase::Ready(Stage::Debug | Stage::Improve));
+        if let Some(stage) = last_approved.map(|request| request.asked.stage)
+            && is_between
+            && matches!(stage, Stage::Implement | Stage::Debug)
+        {
+            self.phase = self.after(stage);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What a run may do next, and why not what it may not.
+
+use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
+use crate::domain::event::Event;
+use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType};
+use crate::domain::stage::Stage;
+
+/// That a stage may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Which round of the stage it is.
+    pub iteration: u32,
+}
+
+/// What follows where a stage is approved as things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterApproval {
+    /// A stage.
+    Stage(Stage),
+    /// Improve or debug, as the checks will say.
+    ByVerification,
+    /// Nothing: the run is complete.
+    Complete,
+}
+
+impl LastVerification {
+    /// The checks that somebody else ran and recorded, where it says whether they passed.
+    #[must_use]
+    pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
+        if logged.evidence_type != EvidenceType::Verification {
+            return None;
+        }
+        let field = |name: &str| logged.content.get(name);
+        let passed = ["passed", "all_passed", "success"]
+            .iter()
+            .find_map(|name| field(name)?.as_bool())
+            .or_else(|| Some(field("exit_code")?.as_i64()? == 0))?;
+        let summary = ["summary", "command"].iter().find_map(|name| field(name)?.as_str());
+        let failing = field("failing").and_then(|names| names.as_array()).into_iter().flatten();
+        Some(Self {
+            seq: event.seq,
+            id: event.id.clone(),
+            passed,
+            summary: summary.unwrap_or("recorded by the orchestrator").to_owned(),
+            failing: failing.filter_map(|name| name.as_str()).map(str::to_owned).collect(),
+        })
+    }
+}
+
+impl Run {
+    /// Whether a stage may begin, and as which round.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn may_start(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+        match &self.phase {
+            Phase::Ready(next) | Phase::Revising(next) if *next == stage => {
+                self.may_enter(stage, most_debug_rounds)
+            }
+            Phase::Ready(next) | Phase::Revising(next) => Err(self.out_of_order(stage, *next)),
+            Phase::Running(running) => Err(self.refusal(
+                "stage_running",
+                format!("{} is being worked on", running.name()),
+                self.next_while_running(*running),
+            )),
+            Phase::AwaitingApproval { stage: open, request } => Err(self.refusal(
+                "approval_pending",
+                format!("{} waits for a decision on request {request}", open.name()),
+                format!(
+                    "Show the report to the human, then call maestro_submit_approval with request_id {request}; or `maestro-mcp approvals show {request}` in a terminal."
+                ),
+            )),
+            Phase::Stopped(why) => Err(self.refusal(
+                "run_stopped",
+                why.clone(),
+                "Tell the human; a new run begins with maestro_workflow_with_hitl.".to_owned(),
+            )),
+            Phase::Complete => Err(self.refusal(
+                "run_complete",
+                "the run went through all its stages".to_owned(),
+                "A new task begins with maestro_workflow_with_hitl.".to_owned(),
+            )),
+        }
+    }
+
+    fn may_enter(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+        match stage {
+            Stage::Improve if !self.is_verified() => Err(self.refusal(
+                "verification_missing",
+                self.why_not_verified(),
+                "Run maestro_verify (or record a check with maestro_log_evidence, type verification); improve opens when it passes.".to_owned(),
+            )),
+            Stage::Debug if self.is_revising() => Ok(Start { iteration: self.debug_iteration.max(1) }),
+            Stage::Debug if self.debug_iteration >= most_debug_rounds => Err(self.refusal(
+                "debug_escalated",
+                format!("{most_debug_rounds} rounds of debug did not make the checks pass"),
+                "Stop changing things: tell the human what was tried and learnt, roll back with maestro_restore_from_backup if needed, and begin again with another hypothesis.".to_owned(),
+            )),
+            Stage::Debug => Ok(Start { iteration: self.next_debug_round() }),
+            Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => {
+                Ok(Start { iteration: self.round_of(stage) })
+            }
+        }
+    }
+
+    /// A round of debug that failed or was cut short is done again; only an approved one counts on.
+    fn next_debug_round(&self) -> u32 {
+        match self.attempt.as_ref().filter(|attempt| attempt.stage == Stage::Debug) {
+            Some(Attempt { outcome: Outcome::Failed | Outcome::Interrupted, iteration, .. }) => *iteration,
+            Some(_) | None => self.debug_iteration + 1,
+        }
+    }
+
+    /// Every request for revision is another round.
+    fn round_of(&self, stage: Stage) -> u32 {
+        let asked = self.requests.iter().filter(|request| request.asked.stage == stage).count();
+        u32::try_from(asked).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    fn is_revising(&self) -> bool {
+        matches!(self.phase, Phase::Revising(_))
+    }
+
+    fn why_not_verified(&self) -> String {
+        match (&self.verification, &self.change) {
+            (None, _) => "nothing was verified in this run yet".to_owned(),
+            (Some(last), _) if !last.passed => format!("the last verification failed: {}", last.summary),
+            (Some(_), _) => "nothing was verified since the last change of files".to_owned(),
+        }
+    }
+
+    fn out_of_order(&self, wanted: Stage, next: Stage) -> Refusal {
+        let reason = format!("{} is not the next stage: {} is", wanted.name(), next.name());
+        let step = match &self.phase {
+            Phase::Revising(_) => format!("Do {} again with the instructions for its revision.", next.name()),
+            _ => format!("Run {} next (maestro_run_stage_with_approval).", next.name()),
+        };
+        self.refusal("stage_out_of_order", reason, step)
+    }
+
+    fn next_while_running(&self, running: Stage) -> String {
+        if self.unreviewed.is_some() {
+            return "Wait a moment and look at maestro_workflow_state.".to_owned();
+        }
+        format!(
+            "Wait for it (maestro_workflow_state shows when it is done); the same call of {} again returns its result.",
+            running.name()
+        )
+    }
+
+    /// Whether the orchestrator may hand in a stage that it did itself, and as which round.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn may_submit(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+        use crate::domain::event::stage::Mode;
+        match (&self.phase, &self.attempt) {
+            (Phase::Running(running), Some(attempt))
+                if *running == stage && attempt.mode == Mode::Solo && attempt.outcome == Outcome::Open =>
+            {
+                Ok(Start { iteration: attempt.iteration })
+            }
+            _ => self.may_start(stage, most_debug_rounds),
+        }
+    }
+
+    /// Whether a request may be decided.
+    ///
+    /// # Errors
+    ///
+    /// It was decided before: the first decision is final.
+    pub fn may_decide(&self, request: &Request) -> Result<(), Refusal> {
+        match &request.decided {
+            None => Ok(()),
+            Some((_, decided)) => Err(self.refusal(
+                "already_decided",
+                format!(
+                    "request {} was {} before; the first decision is final",
+                    request.id,
+                    decided.decision.status()
+                ),
+                "Look at maestro_workflow_state for what comes next.".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether another patch may be applied: one change at a time.
+    ///
+    /// # Errors
+    ///
+    /// The last one was not verified.
+    pub fn may_patch(&self) -> Result<(), Refusal> {
+        let Some(change) = self.change.as_ref().filter(|change| change.kind == ChangeKind::Applied) else {
+            return Ok(());
+        };
+        if !self.phase.is_open() || self.verification.as_ref().is_some_and(|last| last.seq > change.seq) {
+            return Ok(());
+        }
+        Err(self.refusal(
+            "change_unverified",
+            format!("the last patch ({}) was not verified", change.backup_session),
+            format!(
+                "Run maestro_verify first, or undo it: maestro_restore_from_backup with backup_session {}.",
+                change.backup_session
+            ),
+        ))
+    }
+
+    /// What follows where a stage is approved as things stand.
+    #[must_use]
+    pub fn after_approval(&self, stage: Stage) -> AfterApproval {
+        match stage {
+            Stage::Analyze => AfterApproval::Stage(Stage::Hypothesize),
+            Stage::Hypothesize => AfterApproval::Stage(Stage::Implement),
+            Stage::Implement | Stage::Debug => AfterApproval::ByVerification,
+            Stage::Improve => AfterApproval::Complete,
+        }
+    }
+
+    /// A refusal in the run's state.
+    #[must_use]
+    pub fn refusal(&self, code: &'static str, reason: String, next: String) -> Refusal {
+        Refusal { code, state: self.phase.to_string(), reason, next }
+    }
+}
