@@ -29,6 +29,7 @@ pub use refusal::Refusal;
 
 use serde_json::Value;
 
+use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
 use super::event::stage::{Candidate, LowRisk, Mode};
@@ -235,6 +236,8 @@ pub struct Run {
     pub debug_iteration: u32,
     /// The latest try at a stage.
     pub attempt: Option<Attempt>,
+    /// What it has spent.
+    pub budget: Budget,
     /// Outputs, oldest first.
     pub finished: Vec<Finished>,
     /// The stage and the round whose outputs no decision was asked for yet.

@@ -1,6 +1,7 @@
 //! What each event makes of a run.
 
 use super::{Attempt, Finished, LastChange, LastVerification, Outcome, Phase, Request, Run};
+use crate::domain::budget::Budget;
 use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use crate::domain::event::stage::{RunStarted, StageFinished, StageResumed, StageStarted};
 use crate::domain::event::{Body, Event};
@@ -19,6 +20,7 @@ impl Run {
             phase: Phase::Ready(started.start_stage),
             debug_iteration: 0,
             attempt: None,
+            budget: Budget::default(),
             finished: Vec::new(),
             unreviewed: None,
             requests: Vec::new(),
@@ -81,12 +83,17 @@ impl Run {
                 });
                 self.turn_to_debug_or_improve();
             }
+            Body::ConsultReserved(reserved) => {
+                let item = self.item(reserved.stage, reserved.purpose);
+                self.budget.reserve(&event.id, item);
+            }
+            Body::ConsultSettled(settled) => {
+                self.budget.settle(&settled.reservation, settled.code.is_none());
+            }
+            Body::ConsultReleased(released) => self.budget.release(&released.reservation),
             Body::RunStarted(_)
             | Body::RunStopped(_)
             | Body::StateUsed(_)
-            | Body::ConsultReserved(_)
-            | Body::ConsultSettled(_)
-            | Body::ConsultReleased(_)
             | Body::RedFlagged(_)
             | Body::Noted(_) => {}
         }

@@ -1,7 +1,9 @@
 //! What a run may do next, and why not what it may not.
 
 use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
+use crate::domain::budget::Item;
 use crate::domain::event::Event;
+use crate::domain::event::consult::Purpose;
 use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType};
 use crate::domain::stage::Stage;
 
@@ -206,6 +208,14 @@ impl Run {
                 change.backup_session
             ),
         ))
+    }
+
+    /// What a consult counts as in this run: one without a stage belongs to the current one.
+    #[must_use]
+    pub fn item(&self, stage: Option<Stage>, purpose: Purpose) -> Item {
+        let stage = stage.or_else(|| self.phase.stage());
+        let round = if stage == Some(Stage::Debug) { self.debug_iteration.max(1) } else { 0 };
+        Item { stage, round, purpose }
     }
 
     /// What follows where a stage is approved as things stand.
