@@ -1,14 +1,19 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub mod budget;
+pub mod chain;
 pub mod change;
 pub mod diff;
 pub mod event;
+pub mod handover;
 pub mod history;
 pub mod mask;
+pub mod outline;
 pub mod pack;
 pub mod policy;
+pub mod question;
 pub mod redflag;
+pub mod report;
 pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;

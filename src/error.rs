@@ -7,6 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::domain::budget::Short;
+use crate::domain::workflow::Refusal;
+use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.
@@ -129,9 +132,43 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A run does not do what it is asked to.
+    #[error("{0}")]
+    Workflow(Refusal),
+    /// The consults of a run or a stage are used up.
+    #[error("the consults of {} are used up: {} of {}, and {} more wanted", .0.of, .0.used, .0.limit, .0.wanted)]
+    BudgetExhausted(Short),
+    /// The log of the project cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The sealed state of a dialog, or a decision, does not belong to what is asked.
+    #[error("{0}")]
+    Approval(#[from] ApprovalProblem),
     /// A defect of Maestro itself.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// What is wrong with a decision.
+#[derive(Clone, Debug, Error)]
+pub enum ApprovalProblem {
+    /// A human must decide, and the model's word is not one's.
+    #[error("request {0} is for a human to decide, and nobody can be asked through this client")]
+    HumanWanted(String),
+    /// The human did not decide.
+    #[error("request {request} was not decided: {why}")]
+    Undecided {
+        /// The request.
+        request: String,
+        /// What they did instead.
+        why: &'static str,
+    },
+    /// A sealed state that is not this server's, is too old, or is about something else.
+    #[error("the state of the dialog cannot be used: {0}")]
+    State(String),
+    /// What is reviewed has changed since.
+    #[error("request {0} was made for another report than the one that was reviewed")]
+    OtherReport(String),
 }
 
 /// An error as a result tells it.
@@ -176,6 +213,8 @@ impl Error {
             Self::Unknown { kind, .. } => match *kind {
                 "provider" => "unknown_provider",
                 "topic" => "unknown_topic",
+                "workflow" => "unknown_workflow",
+                "request" => "unknown_request",
                 _ => "unknown_name",
             },
             Self::ProviderDisabled(_) => "provider_disabled",
@@ -195,6 +234,15 @@ impl Error {
             Self::Busy(_) => "busy",
             Self::EveryCandidateFailed(_) => "every_candidate_failed",
             Self::Document { .. } => "document_invalid",
+            Self::Workflow(refusal) => refusal.code,
+            Self::BudgetExhausted(_) => "budget_exhausted",
+            Self::Store(error) => error.code(),
+            Self::Approval(problem) => match problem {
+                ApprovalProblem::HumanWanted(_) => "human_wanted",
+                ApprovalProblem::Undecided { .. } => "undecided",
+                ApprovalProblem::State(_) => "state_refused",
+                ApprovalProblem::OtherReport(_) => "other_report",
+            },
             Self::Internal(_) => "internal",
         }
     }
@@ -257,6 +305,20 @@ impl Error {
             Self::Document { .. } => {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
+            Self::Workflow(refusal) => refusal.next.clone(),
+            Self::BudgetExhausted(_) => {
+                "Do the stage yourself and hand it in with maestro_request_approval; a human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.".into()
+            }
+            Self::Store(error) => error.hint().into(),
+            Self::Approval(problem) => match problem {
+                ApprovalProblem::HumanWanted(request) | ApprovalProblem::OtherReport(request) => format!(
+                    "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
+                ),
+                ApprovalProblem::Undecided { request, .. } => format!(
+                    "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
+                ),
+                ApprovalProblem::State(_) => "Call the tool again without the state: the human is asked anew.".into(),
+            },
             Self::Internal(_) => {
                 "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
             }
@@ -268,6 +330,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.is_transient(),
+            Self::Store(error) => error.retryable(),
             Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
@@ -283,12 +346,16 @@ impl Error {
             | Self::Cancelled
             | Self::EveryCandidateFailed(_)
             | Self::Document { .. }
+            | Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::Approval(_)
             | Self::Internal(_) => false,
         }
     }
 
     /// What a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
-    /// is missing on this machine, 4 for what the CLI answered, 1 for the rest.
+    /// is missing on this machine, 4 for what the CLI answered,
+    /// 5 for what the workflow refuses, 1 for the rest.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
@@ -307,8 +374,10 @@ impl Error {
             | Self::OutputTooLarge { .. }
             | Self::EveryCandidateFailed(_)
             | Self::Cli { .. } => 4,
+            Self::Workflow(_) | Self::BudgetExhausted(_) | Self::Approval(_) => 5,
             Self::NestedConsult
             | Self::Cancelled
+            | Self::Store(_)
             | Self::ShuttingDown
             | Self::Busy(_)
             | Self::Internal(_) => 1,

@@ -1,16 +1,21 @@
 //! Sequences of effects: a consult from its question to its recorded answer, an ensemble, a packed
 //! context.
 
+pub mod account;
+pub mod approval;
 pub mod change;
 pub mod consult;
 pub mod document;
 pub mod ensemble;
+pub mod journal;
 pub mod ledger;
+pub mod note;
 mod off_thread;
 pub mod pack;
 pub mod progress;
 pub mod providers;
 pub mod session;
 pub mod slots;
+pub mod stage;
 pub mod state;
 pub mod verify;

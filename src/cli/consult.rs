@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::arguments::ConsultOptions;
 use super::terminal::{StatusLine, complain, fail, print};
+use crate::domain::event::consult::Purpose;
 use crate::error::Error;
+use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, ContextNote, Question, consult};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
@@ -69,6 +71,8 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
         schema: options.schema,
         model: options.model,
         timeout: options.timeout.map(Duration::from_secs),
+        // A question of the human's own is no part of a run.
+        account: Account::outside(Purpose::Plain),
     })
 }
 

@@ -12,6 +12,8 @@ use super::workflow::{Attempt, Outcome, Request, Run};
 pub struct History {
     /// The place in the log of the last event folded.
     pub last_seq: u64,
+    /// The place of the last event of each run; the project's own under the empty name.
+    last: BTreeMap<String, u64>,
     /// Runs by id.
     runs: BTreeMap<String, Run>,
     /// Run ids, oldest first.
@@ -50,6 +52,7 @@ impl History {
             return;
         }
         self.last_seq = event.seq;
+        self.last.insert(event.run.clone(), event.seq);
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
@@ -74,20 +77,7 @@ impl History {
         match &event.body {
             Body::StageStarted(started) => {
                 self.loose.retain(|_, loose| loose.attempt.request != started.request);
-                let attempt = Attempt {
-                    id: event.id.clone(),
-                    stage: started.stage,
-                    iteration: started.iteration,
-                    mode: started.mode,
-                    why: started.why.clone(),
-                    request: started.request.clone(),
-                    server: started.server.clone(),
-                    providers: started.providers.clone(),
-                    answers: Vec::new(),
-                    started_at: event.at,
-                    outcome: Outcome::Open,
-                    delivered: false,
-                };
+                let attempt = Attempt::begun(&event.id, event.at, started);
                 self.loose.insert(event.id.clone(), Loose { attempt, result: None });
             }
             Body::StageResumed(resumed) => {
@@ -124,6 +114,12 @@ impl History {
             }
             _ => {}
         }
+    }
+
+    /// The place of a run's last event; 0 where it has none.
+    #[must_use]
+    pub fn last_of(&self, run: &str) -> u64 {
+        self.last.get(run).copied().unwrap_or(0)
     }
 
     /// A run.
@@ -168,6 +164,12 @@ impl History {
     #[must_use]
     pub fn loose(&self, request: &str) -> Option<&Loose> {
         self.loose.values().find(|loose| loose.attempt.request == request)
+    }
+
+    /// A stage outside any run, by its attempt.
+    #[must_use]
+    pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
+        self.loose.get(attempt)
     }
 
     /// Whether the sealed state of a dialog was used before.

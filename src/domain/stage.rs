@@ -37,6 +37,18 @@ impl Stage {
         }
     }
 
+    /// What people call the stage.
+    #[must_use]
+    pub fn display_name(self) -> &'static str {
+        match self {
+            Self::Analyze => "Example Analysis",
+            Self::Hypothesize => "Hypothesis Formulation",
+            Self::Implement => "Code Implementation",
+            Self::Debug => "Iterative Debugging",
+            Self::Improve => "Recursive Improvement",
+        }
+    }
+
     /// The schema that the stage's output follows.
     #[must_use]
     pub fn schema(self) -> SchemaName {

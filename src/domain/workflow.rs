@@ -32,7 +32,7 @@ use serde_json::Value;
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
-use super::event::stage::{Candidate, LowRisk, Mode};
+use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -128,6 +128,27 @@ pub struct Attempt {
     pub delivered: bool,
 }
 
+impl Attempt {
+    /// An attempt that has just begun.
+    #[must_use]
+    pub fn begun(id: &str, at: u64, started: &StageStarted) -> Self {
+        Self {
+            id: id.to_owned(),
+            stage: started.stage,
+            iteration: started.iteration,
+            mode: started.mode,
+            why: started.why.clone(),
+            request: started.request.clone(),
+            server: started.server.clone(),
+            providers: started.providers.clone(),
+            answers: Vec::new(),
+            started_at: at,
+            outcome: Outcome::Open,
+            delivered: false,
+        }
+    }
+}
+
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -166,6 +187,26 @@ pub struct Finished {
     pub elapsed_ms: u64,
     /// The id of its event, on which the approval rests.
     pub event: String,
+}
+
+impl Finished {
+    /// The outputs that an event holds.
+    #[must_use]
+    pub fn of(event: &str, finished: &StageFinished) -> Self {
+        Self {
+            attempt: finished.attempt.clone(),
+            stage: finished.stage,
+            iteration: finished.iteration,
+            mode: finished.mode,
+            why: finished.why.clone(),
+            output: finished.output.clone(),
+            provider: finished.provider.clone(),
+            candidates: finished.candidates.clone(),
+            consults_used: finished.consults_used,
+            elapsed_ms: finished.elapsed_ms,
+            event: event.to_owned(),
+        }
+    }
 }
 
 /// A request for a decision.
@@ -240,6 +281,8 @@ pub struct Run {
     pub budget: Budget,
     /// Outputs, oldest first.
     pub finished: Vec<Finished>,
+    /// The last stage that ended without outputs, while nothing came after it.
+    pub failure: Option<StageFailed>,
     /// The stage and the round whose outputs no decision was asked for yet.
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::consult::{Consulted, Question, ask, prepare, share};
+use super::account::reserve;
+use super::consult::{Consulted, Question, Turn, ask, prepare, share};
 use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
@@ -97,9 +98,13 @@ pub async fn generate(
             providers.iter().map(move |provider| (provider.clone(), format!("{provider}-{number}")))
         })
         .collect();
-    let replies = join_all(asked.iter().zip(places).map(|((provider, id), place)| async move {
+    let wanted: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
+    let reservations = reserve(session, prepared.account(), &wanted).await?;
+    let turns = places.into_iter().zip(reservations);
+    let turns = turns.map(|(place, reservation)| Turn { place, reservation });
+    let replies = join_all(asked.iter().zip(turns).map(|((provider, id), turn)| async move {
         let progress = progress.labelled(id);
-        let reply = ask(session, provider, prepared, place, &progress).await;
+        let reply = ask(session, provider, prepared, turn, &progress).await;
         progress.say(if reply.ok { "answered" } else { "failed" });
         reply
     }))

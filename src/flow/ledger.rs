@@ -1,64 +1,16 @@
-//! The record of every call to a consultant, and of every check of the project.
+//! What this server asked of whom, added up for as long as it runs. What lasts is in the journal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::domain::verification::Kind;
-use crate::domain::verification::status::Status;
-use crate::provider::Usage;
+use crate::domain::event::consult::ConsultSettled;
 
-/// One call to one consultant, however it ended.
-#[derive(Clone, Debug)]
-pub struct CallRecord {
-    /// Its id, which the processes of the call carry too.
-    pub id: String,
-    /// The provider.
-    pub provider: String,
-    /// The model asked for.
-    pub model: String,
-    /// The error's code; none where the call succeeded.
-    pub code: Option<&'static str>,
-    /// Milliseconds from the first start to the end.
-    pub elapsed_ms: u64,
-    /// Starts of the CLI, retries included.
-    pub attempts: u32,
-    /// What it cost.
-    pub usage: Usage,
-}
-
-/// One check of the project, however it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerificationRecord {
-    /// The id of the call that it belongs to.
-    pub id: String,
-    /// The command.
-    pub command: String,
-    /// Where it ran, relative to the project root.
-    pub cwd: String,
-    /// What it is for.
-    pub kind: Kind,
-    /// What became of it.
-    pub status: Status,
-    /// Its exit code.
-    pub exit_code: Option<i32>,
-    /// The tests that failed.
-    pub failing: Vec<String>,
-    /// Milliseconds.
-    pub elapsed_ms: u64,
-}
-
-/// Where calls are recorded.
-pub trait CallLog: Send + Sync {
-    /// Records a call.
-    fn record(&self, call: &CallRecord);
-    /// Records a check.
-    fn record_verification(&self, verification: &VerificationRecord);
-    /// The checks so far, oldest first, as far back as the log goes.
-    fn verifications(&self) -> Vec<VerificationRecord>;
-    /// What was recorded of each provider.
-    fn totals(&self) -> BTreeMap<String, Totals>;
+/// The calls of this server, by provider.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    totals: Mutex<BTreeMap<String, Totals>>,
 }
 
 /// The calls to one provider, added up.
@@ -78,23 +30,13 @@ pub struct Totals {
     pub cost_usd: f64,
 }
 
-/// A log that lives as long as the server.
-#[derive(Debug, Default)]
-pub struct MemoryLog {
-    totals: Mutex<BTreeMap<String, Totals>>,
-    verifications: Mutex<VecDeque<VerificationRecord>>,
-}
-
-/// How many checks a log in memory holds.
-const MOST_VERIFICATIONS: usize = 200;
-
-impl CallLog for MemoryLog {
-    fn record(&self, call: &CallRecord) {
+impl Ledger {
+    /// Adds a call.
+    pub fn add(&self, call: &ConsultSettled) {
         tracing::info!(
-            call = call.id,
             provider = call.provider,
             model = call.model,
-            code = call.code.unwrap_or("ok"),
+            code = call.code.as_deref().unwrap_or("ok"),
             elapsed_ms = call.elapsed_ms,
             attempts = call.attempts,
             "consult"
@@ -104,56 +46,14 @@ impl CallLog for MemoryLog {
         total.calls += 1;
         total.failed += u64::from(call.code.is_some());
         total.elapsed_ms += call.elapsed_ms;
-        total.input_tokens += call.usage.input_tokens.unwrap_or(0);
-        total.output_tokens += call.usage.output_tokens.unwrap_or(0);
-        total.cost_usd += call.usage.cost_usd.unwrap_or(0.0);
+        total.input_tokens += call.input_tokens.unwrap_or(0);
+        total.output_tokens += call.output_tokens.unwrap_or(0);
+        total.cost_usd += call.cost_usd.unwrap_or(0.0);
     }
 
-    fn record_verification(&self, verification: &VerificationRecord) {
-        tracing::info!(
-            verification = verification.id,
-            command = verification.command,
-            status = ?verification.status,
-            elapsed_ms = verification.elapsed_ms,
-            "verify"
-        );
-        let mut known = self.verifications.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push_back(verification.clone());
-        if known.len() > MOST_VERIFICATIONS {
-            known.pop_front();
-        }
-    }
-
-    fn verifications(&self) -> Vec<VerificationRecord> {
-        self.verifications.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-
-    fn totals(&self) -> BTreeMap<String, Totals> {
+    /// The sums so far.
+    #[must_use]
+    pub fn totals(&self) -> BTreeMap<String, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checks_are_recorded_and_the_oldest_make_room() {
-        let log = MemoryLog::default();
-        for number in 0..MOST_VERIFICATIONS + 2 {
-            log.record_verification(&VerificationRecord {
-                id: number.to_string(),
-                command: "pytest".to_owned(),
-                cwd: ".".to_owned(),
-                kind: Kind::UnitTest,
-                status: Status::Passed,
-                exit_code: Some(0),
-                failing: Vec::new(),
-                elapsed_ms: 1,
-            });
-        }
-        let known = log.verifications();
-        assert_eq!(known.len(), MOST_VERIFICATIONS);
-        assert_eq!(known[0].id, "2");
     }
 }

@@ -77,7 +77,7 @@ fn look(session: &Session) -> Value {
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
     let by_default: Vec<&str> =
         catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
-    let totals = session.log().totals();
+    let totals = session.ledger().totals();
     let is_relevant =
         |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(provider);
     let entries: Vec<Entry<'_>> = catalogue

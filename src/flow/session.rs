@@ -2,7 +2,9 @@
 //! made on first need and shared from then on.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio_util::task::TaskTracker;
 
 use crate::domain::mask::Masker;
 use crate::domain::redflag::{RedFlagRules, RedFlags};
@@ -15,10 +17,14 @@ use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Library};
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
+use crate::host::store::SqliteStore;
+use crate::host::store::lease::{self, Lease};
 use crate::provider::catalogue::Catalogue;
 
-use super::ledger::{CallLog, MemoryLog};
+use super::journal::{Journal, new_id};
+use super::ledger::Ledger;
 use super::slots::Slots;
+use super::stage::Working;
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -31,7 +37,13 @@ struct Inner {
     root: PathBuf,
     library: Library,
     supervisor: Supervisor,
-    log: Box<dyn CallLog>,
+    ledger: Ledger,
+    journal: OnceLock<Journal>,
+    server: String,
+    current_run: Mutex<Option<String>>,
+    background: TaskTracker,
+    working: Working,
+    lease: Mutex<Option<Lease>>,
     answers: Answers,
     settings: OnceLock<Settled>,
     masker: OnceLock<Result<Arc<Masker>, Error>>,
@@ -61,7 +73,13 @@ impl Session {
             root,
             library,
             supervisor,
-            log: Box::new(MemoryLog::default()),
+            ledger: Ledger::default(),
+            journal: OnceLock::new(),
+            server: new_id(),
+            current_run: Mutex::default(),
+            background: TaskTracker::new(),
+            working: Working::default(),
+            lease: Mutex::default(),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
@@ -97,10 +115,71 @@ impl Session {
         &self.inner.supervisor
     }
 
-    /// The record of calls.
+    /// What this server asked of whom.
     #[must_use]
-    pub fn log(&self) -> &dyn CallLog {
-        self.inner.log.as_ref()
+    pub fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
+    }
+
+    /// The project's log.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        self.inner.journal.get_or_init(|| Journal::new(Box::new(SqliteStore::new(self.log_directory()))))
+    }
+
+    /// Where the project's log is.
+    #[must_use]
+    pub fn log_directory(&self) -> PathBuf {
+        let own = Path::new(".maestro");
+        self.root().join(self.config().settings.tracing.directory.as_deref().unwrap_or(own))
+    }
+
+    /// The id of this server among those that work on the project.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.inner.server
+    }
+
+    /// Lets other servers see that this one is alive, from now on.
+    ///
+    /// # Errors
+    ///
+    /// The directory of the log cannot be written.
+    pub fn show_alive(&self) -> Result<(), Error> {
+        let mut held = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            *held = Some(Lease::hold(&self.log_directory(), self.server())?);
+        }
+        Ok(())
+    }
+
+    /// Whether another server, or this one, is alive.
+    #[must_use]
+    pub fn is_alive(&self, server: &str) -> bool {
+        server == self.server() || lease::is_alive(&self.log_directory(), server)
+    }
+
+    /// The run that this server began or worked on last.
+    #[must_use]
+    pub fn current_run(&self) -> Option<String> {
+        self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// This server works on a run.
+    pub fn set_current_run(&self, run: &str) {
+        *self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
+    }
+
+    /// The attempts at stages that this server works on.
+    #[must_use]
+    pub fn working(&self) -> &Working {
+        &self.inner.working
+    }
+
+    /// Work that outlives the call that began it.
+    #[must_use]
+    pub fn background(&self) -> &TaskTracker {
+        &self.inner.background
     }
 
     /// Where whole answers are kept.

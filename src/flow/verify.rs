@@ -10,9 +10,11 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use super::ledger::VerificationRecord;
+use super::note::note;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::event::Draft;
+use crate::domain::event::record::{Check, Verified};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
@@ -88,6 +90,9 @@ pub struct Report {
     pub detected: Option<Vec<Detected>>,
     /// The rules that were in force.
     pub policy: PolicyNote,
+    /// What to keep in mind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Runs checks and records their results.
@@ -118,11 +123,12 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
     } else {
         in_order(session, &plan, room, stop, progress).await
     };
-    for result in &results {
-        record(session, &id, result);
-    }
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(report(id, plan, results, elapsed))
+    let mut report = report(id, plan, results, elapsed);
+    if let Err(error) = record(session, &report).await {
+        report.warning = Some(format!("the result is not in the log: {error}"));
+    }
+    Ok(report)
 }
 
 async fn side_by_side(session: &Session, plan: &Plan, room: usize, progress: &Progress) -> Vec<CheckResult> {
@@ -157,9 +163,9 @@ async fn in_order(
     results
 }
 
-fn record(session: &Session, id: &str, result: &CheckResult) {
-    session.log().record_verification(&VerificationRecord {
-        id: id.to_owned(),
+/// The results as the log keeps them.
+async fn record(session: &Session, report: &Report) -> Result<(), Error> {
+    let check = |result: &CheckResult| Check {
         command: result.command.clone(),
         cwd: result.metadata.cwd.clone(),
         kind: result.kind,
@@ -167,7 +173,13 @@ fn record(session: &Session, id: &str, result: &CheckResult) {
         exit_code: result.exit_code,
         failing: result.metadata.failing.clone(),
         elapsed_ms: result.duration_ms,
-    });
+    };
+    let verified = Verified {
+        passed: report.all_passed,
+        summary: report.summary.clone(),
+        checks: report.results.iter().map(check).collect(),
+    };
+    note(session, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
 }
 
 fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_duration_ms: u64) -> Report {
@@ -206,5 +218,6 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
         verification_id,
         detected: plan.detected,
         policy: plan.policy_note,
+        warning: None,
     }
 }

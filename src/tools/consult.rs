@@ -13,8 +13,10 @@ use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
+use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
+use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, Question, consult};
 use crate::flow::ensemble::generate;
 use crate::flow::pack::ContextRequest;
@@ -130,7 +132,11 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, provider) = (self.session(), input.provider.clone());
-        let question = input.question();
+        let account = match Account::of(session, None, input.stage, Purpose::Plain).await {
+            Ok(account) => account,
+            Err(error) => return failure(&error),
+        };
+        let question = input.question(account);
         reporting(&context, |progress| async move {
             reply(consult(session, Some(&provider), question, &progress).await)
         })
@@ -149,7 +155,11 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
-        let question = input.question();
+        let account = match Account::of(session, None, input.stage, Purpose::Plain).await {
+            Ok(account) => account,
+            Err(error) => return failure(&error),
+        };
+        let question = input.question(account);
         reporting(&context, |progress| async move {
             let answered = consult(session, Some(&provider), question, &progress).await;
             reply(answered.map(|reply| WithRole { reply, role }))
@@ -176,7 +186,11 @@ impl Maestro {
         }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
         let (session, providers) = (self.session(), input.providers.clone());
-        let question = input.question();
+        let account = match Account::of(session, None, None, Purpose::Candidate).await {
+            Ok(account) => account,
+            Err(error) => return failure(&error),
+        };
+        let question = input.question(account);
         reporting(&context, |progress| async move {
             reply(generate(session, providers, times, question, &progress).await)
         })
@@ -199,7 +213,7 @@ fn timeout(seconds: Option<NonZeroU64>) -> Option<Duration> {
 }
 
 impl ConsultInput {
-    fn question(self) -> Question {
+    fn question(self, account: Account) -> Question {
         Question {
             prompt: self.prompt,
             role: None,
@@ -214,12 +228,13 @@ impl ConsultInput {
             schema: self.schema,
             model: self.model,
             timeout: timeout(self.timeout_sec),
+            account,
         }
     }
 }
 
 impl RoleInput {
-    fn question(self) -> Question {
+    fn question(self, account: Account) -> Question {
         Question {
             prompt: self.prompt,
             role: Some(self.role),
@@ -233,12 +248,13 @@ impl RoleInput {
             schema: self.schema,
             model: None,
             timeout: timeout(self.timeout_sec),
+            account,
         }
     }
 }
 
 impl EnsembleInput {
-    fn question(self) -> Question {
+    fn question(self, account: Account) -> Question {
         Question {
             prompt: self.task,
             role: None,
@@ -251,6 +267,7 @@ impl EnsembleInput {
             schema: None,
             model: None,
             timeout: timeout(self.timeout_sec),
+            account,
         }
     }
 }

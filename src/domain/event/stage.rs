@@ -111,6 +111,9 @@ pub struct Candidate {
     /// Where it does not fit the schema.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
+    /// Consults that it took: more than one where another provider had to stand in.
+    #[serde(default)]
+    pub consults: u32,
     /// Whether it stands for one that was discarded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,

@@ -11,10 +11,16 @@ impl Run {
     /// The run that an event begins.
     #[must_use]
     pub fn begin(event: &Event, started: &RunStarted) -> Self {
+        Self { last_seq: event.seq, ..Self::new(&event.run, &event.id, event.at, started) }
+    }
+
+    /// A run that is about to begin.
+    #[must_use]
+    pub fn new(id: &str, event: &str, at: u64, started: &RunStarted) -> Self {
         Self {
-            id: event.run.clone(),
+            id: id.to_owned(),
             task: started.task.clone(),
-            started_at: event.at,
+            started_at: at,
             start_stage: started.start_stage,
             low_risk: started.low_risk,
             phase: Phase::Ready(started.start_stage),
@@ -22,12 +28,13 @@ impl Run {
             attempt: None,
             budget: Budget::default(),
             finished: Vec::new(),
+            failure: None,
             unreviewed: None,
             requests: Vec::new(),
             change: None,
             verification: None,
-            last_seq: event.seq,
-            event: event.id.clone(),
+            last_seq: 0,
+            event: event.to_owned(),
         }
     }
 
@@ -50,8 +57,14 @@ impl Run {
                 }
             }
             Body::StageFinished(finished) => self.stage_finished(event, finished),
-            Body::StageFailed(failed) => self.stage_ended(&failed.attempt, Outcome::Failed),
-            Body::StageInterrupted(cut) => self.stage_ended(&cut.attempt, Outcome::Interrupted),
+            Body::StageFailed(failed) => {
+                if self.stage_ended(&failed.attempt, Outcome::Failed) {
+                    self.failure = Some(failed.clone());
+                }
+            }
+            Body::StageInterrupted(cut) => {
+                self.stage_ended(&cut.attempt, Outcome::Interrupted);
+            }
             Body::StageDelivered(delivered) => {
                 if let Some(attempt) = self.attempt.as_mut().filter(|it| it.id == delivered.attempt) {
                     attempt.delivered = true;
@@ -107,20 +120,7 @@ impl Run {
             self.debug_iteration = self.debug_iteration.max(started.iteration);
         }
         self.phase = Phase::Running(started.stage);
-        self.attempt = Some(Attempt {
-            id: event.id.clone(),
-            stage: started.stage,
-            iteration: started.iteration,
-            mode: started.mode,
-            why: started.why.clone(),
-            request: started.request.clone(),
-            server: started.server.clone(),
-            providers: started.providers.clone(),
-            answers: Vec::new(),
-            started_at: event.at,
-            outcome: Outcome::Open,
-            delivered: false,
-        });
+        self.attempt = Some(Attempt::begun(&event.id, event.at, started));
     }
 
     /// Whether the stage may begin: nothing else leads to `running`.
@@ -163,23 +163,11 @@ impl Run {
         }
         self.phase = Phase::Running(finished.stage);
         self.unreviewed = Some((finished.stage, finished.iteration));
-        self.finished.push(Finished {
-            attempt: finished.attempt.clone(),
-            stage: finished.stage,
-            iteration: finished.iteration,
-            mode: finished.mode,
-            why: finished.why.clone(),
-            output: finished.output.clone(),
-            provider: finished.provider.clone(),
-            candidates: finished.candidates.clone(),
-            consults_used: finished.consults_used,
-            elapsed_ms: finished.elapsed_ms,
-            event: event.id.clone(),
-        });
+        self.finished.push(Finished::of(&event.id, finished));
     }
 
-    fn stage_ended(&mut self, id: &str, outcome: Outcome) {
-        let Some(attempt) = self.open_attempt(id) else { return };
+    fn stage_ended(&mut self, id: &str, outcome: Outcome) -> bool {
+        let Some(attempt) = self.open_attempt(id) else { return false };
         attempt.outcome = outcome;
         let stage = attempt.stage;
         if self.phase == Phase::Running(stage) {
@@ -192,6 +180,7 @@ impl Run {
             });
             self.phase = if was_revised { Phase::Revising(stage) } else { Phase::Ready(stage) };
         }
+        true
     }
 
     fn approval_requested(&mut self, event: &Event, asked: &ApprovalRequested) {

@@ -6,13 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::recording::Recording;
 use super::{process_error, version_for};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
-use crate::flow::slots::Place;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
@@ -63,39 +61,23 @@ impl Attempted {
     }
 }
 
-/// Waits for a slot, then runs the CLI; a failure that may pass is tried again twice, as long as
-/// the time of the call allows.
-pub(super) async fn until_answered(
-    session: &Session,
-    provider: &Provider,
-    ask: Ask<'_>,
-    timeout: Duration,
-    place: Place,
-    progress: &Progress,
-) -> Attempted {
-    let program = match session.catalogue().program(provider, session.environment(), session.root()) {
-        Ok(program) => program,
-        Err(error) => return Attempted::failed(error),
-    };
-    let permit = match place.wait(progress).await {
-        Ok(permit) => Arc::new(permit),
-        Err(error) => return Attempted::failed(error),
-    };
-    let recording = Recording::begin(session, &provider.name, ask.model);
-    let attempted = with_slot(session, provider, &program, &ask, timeout, progress, permit).await;
-    recording.end(&attempted);
-    attempted
+/// What a call to a CLI starts with.
+pub(super) struct Start<'a> {
+    pub(super) session: &'a Session,
+    pub(super) provider: &'a Provider,
+    pub(super) program: &'a Path,
+    pub(super) timeout: Duration,
+    pub(super) progress: &'a Progress,
 }
 
-async fn with_slot(
-    session: &Session,
-    provider: &Provider,
-    program: &Path,
+/// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
+/// allows.
+pub(super) async fn until_answered(
+    start: Start<'_>,
     ask: &Ask<'_>,
-    timeout: Duration,
-    progress: &Progress,
     permit: Arc<OwnedSemaphorePermit>,
 ) -> Attempted {
+    let Start { session, provider, program, timeout, progress } = start;
     let started = Instant::now();
     if provider.adapter.needs_version() {
         progress.say(&format!("{}: asking for its version", provider.name));

@@ -1,50 +1,84 @@
 //! Recording a call however it ends, also by nobody waiting for it any more.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Attempted, milliseconds};
+use super::{Attempted, Prepared, milliseconds};
+use crate::domain::event::consult::ConsultSettled;
 use crate::error::Error;
-use crate::flow::ledger::CallRecord;
+use crate::flow::account::{Reservation, kept};
+use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
-use crate::provider::Usage;
 
 /// A call that has begun. Dropped before its end, it is recorded as cancelled.
-pub(super) struct Recording<'a> {
-    session: &'a Session,
-    provider: &'a str,
-    model: &'a str,
+pub(super) struct Recording {
+    provider: String,
+    model: String,
     begun: Instant,
-    is_over: bool,
+    reservation: Option<Reservation>,
 }
 
-impl<'a> Recording<'a> {
-    pub(super) fn begin(session: &'a Session, provider: &'a str, model: &'a str) -> Self {
-        Self { session, provider, model, begun: Instant::now(), is_over: false }
+impl Recording {
+    pub(super) fn begin(provider: &str, model: &str, reservation: Reservation) -> Self {
+        let (provider, model) = (provider.to_owned(), model.to_owned());
+        Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    pub(super) fn end(mut self, attempted: &Attempted) {
-        self.is_over = true;
-        let code = attempted.result.as_ref().err().map(Error::code);
-        self.write(attempted.id.clone(), code, attempted.attempts, attempted.usage());
+    /// Records the end. A log that cannot be written does not take the answer from the caller.
+    pub(super) async fn end(mut self, session: &Session, prepared: &Arc<Prepared>, attempted: &Attempted) {
+        let Some(reservation) = self.reservation.take() else { return };
+        let settled = self.settled(&reservation, Some(attempted));
+        let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
+        let answer = attempted.result.as_ref().ok().map(|answer| answer.text.clone());
+        let settled = off_thread(move || {
+            let masked = answer.map(|answer| shared.masker.mask(&answer).text.into_owned());
+            ConsultSettled {
+                prompt: Some(kept(&shared.prompt, saving.save_prompts)),
+                response: masked.map(|answer| kept(&answer, saving.save_responses)),
+                ..settled
+            }
+        })
+        .await;
+        let recorded = match settled {
+            Ok(settled) => reservation.settle(attempted.id.clone(), settled).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "a consult is not in the log");
+        }
     }
 
-    fn write(&self, id: String, code: Option<&'static str>, attempts: u32, usage: Usage) {
-        self.session.log().record(&CallRecord {
-            id,
-            provider: self.provider.to_owned(),
-            model: self.model.to_owned(),
-            code,
+    fn settled(&self, reservation: &Reservation, attempted: Option<&Attempted>) -> ConsultSettled {
+        let usage = attempted.map(Attempted::usage).unwrap_or_default();
+        let code = match attempted {
+            Some(attempted) => attempted.result.as_ref().err().map(Error::code),
+            None => Some(Error::Cancelled.code()),
+        };
+        ConsultSettled {
+            reservation: String::new(),
+            stage: reservation.account().stage,
+            purpose: reservation.account().purpose,
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            code: code.map(str::to_owned),
             elapsed_ms: milliseconds(self.begun.elapsed()),
-            attempts,
-            usage,
-        });
+            attempts: attempted.map_or(1, |attempted| attempted.attempts),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cost_usd: usage.cost_usd,
+            prompt: None,
+            response: None,
+        }
     }
 }
 
-impl Drop for Recording<'_> {
+impl Drop for Recording {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.write(String::new(), Some(Error::Cancelled.code()), 1, Usage::default());
+        if let Some(mut reservation) = self.reservation.take() {
+            let settled = self.settled(&reservation, None);
+            if let Err(error) = reservation.settle_now(String::new(), settled) {
+                tracing::warn!(%error, "a cancelled consult is not in the log");
+            }
         }
     }
 }

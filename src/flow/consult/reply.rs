@@ -211,7 +211,9 @@ pub fn share(lengths: &[usize]) -> Vec<usize> {
     rooms
 }
 
-fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
+/// Where an answer does not fit a schema.
+#[must_use]
+pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     const MOST: usize = 10;
     let Some(answer) = answer else {
         return vec!["the answer is not a JSON document".to_owned()];

@@ -24,11 +24,34 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// The record of calls.
     pub tracing: TracingSettings,
+    /// Who decides on a stage where nobody can be shown a dialog.
+    pub approvals: Approvals,
+}
+
+/// Who decides on a stage where nobody can be shown a dialog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approvals {
+    /// The human in a dialog where there is one, else the model relays their word.
+    #[default]
+    Ask,
+    /// A human, always.
+    Human,
+    /// The model relays their word; no dialog is shown.
+    Relay,
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 7] =
-        ["max_parallel", "disabled_tools", "repo_roots", "context", "masking", "policy", "tracing"];
+    pub(super) const KEYS: [&'static str; 8] = [
+        "max_parallel",
+        "disabled_tools",
+        "repo_roots",
+        "context",
+        "masking",
+        "policy",
+        "tracing",
+        "approvals",
+    ];
 }
 
 /// What a packed context may hold.
@@ -107,6 +130,10 @@ pub use crate::domain::policy::PolicySettings;
 pub struct TracingSettings {
     /// Whether calls are recorded.
     pub enabled: bool,
-    /// Where; the project's own store where nothing is said.
+    /// Where; `.maestro` of the project where nothing is said.
     pub directory: Option<PathBuf>,
+    /// Whether what was asked is kept, masked; else its digest and length only.
+    pub save_prompts: bool,
+    /// Whether what was answered is kept, masked; else its digest and length only.
+    pub save_responses: bool,
 }

@@ -21,10 +21,11 @@ enum Form {
     Names,
     Directories,
     Patterns,
+    Approvals,
 }
 
 /// Variables of the whole server.
-const GENERAL: [(&str, &[&str], Form); 23] = [
+const GENERAL: [(&str, &[&str], Form); 26] = [
     ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
     ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
     ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
@@ -47,6 +48,9 @@ const GENERAL: [(&str, &[&str], Form); 23] = [
     ("MAESTRO_MAX_TOOLS", &["policy", "max_tools"], Form::Count),
     ("MAESTRO_TRACING_ENABLED", &["tracing", "enabled"], Form::Flag),
     ("MAESTRO_TRACE_DIR", &["tracing", "directory"], Form::Text),
+    ("MAESTRO_SAVE_PROMPTS", &["tracing", "save_prompts"], Form::Flag),
+    ("MAESTRO_SAVE_RESPONSES", &["tracing", "save_responses"], Form::Flag),
+    ("MAESTRO_APPROVALS", &["approvals"], Form::Approvals),
     ("MAESTRO_MAX_DEBUG_ITERATIONS", &["policy", "max_debug_iterations"], Form::Count),
 ];
 
@@ -146,6 +150,10 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))
             .map(|level| json!(level))
             .ok_or_else(|| "takes error, warn, info, debug or trace".to_owned()),
+        Form::Approvals => Some(text.to_ascii_lowercase())
+            .filter(|who| ["ask", "human", "relay"].contains(&who.as_str()))
+            .map(|who| json!(who))
+            .ok_or_else(|| "takes ask, human or relay".to_owned()),
         Form::Names => Ok(list(text, &[',', ' '])),
         Form::Directories => Ok(list(text, &[':'])),
         Form::Patterns => {

@@ -1,0 +1,202 @@
+//! What approved stages hand on to the next one, so that nobody copies it by hand.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::event::approval::Decision;
+use super::stage::Stage;
+use super::workflow::{Finished, Run};
+
+/// What the next stage starts from. Every list may be empty; the templates say what they do then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Handover {
+    /// What analyze established.
+    pub facts: Vec<String>,
+    /// How to reproduce it.
+    pub reproduction: Vec<String>,
+    /// What must stay true.
+    pub invariants: Vec<String>,
+    /// The hypotheses, each in a line.
+    pub hypotheses: Vec<String>,
+    /// The one that was selected.
+    pub selected: Option<String>,
+    /// How it is tested.
+    pub test: Option<String>,
+    /// What implement planned.
+    pub plan: Option<String>,
+    /// Its diff.
+    pub diff: Option<String>,
+    /// What debug tried, oldest first.
+    pub attempts: Vec<String>,
+    /// What reviewers said, oldest first.
+    pub feedback: Vec<String>,
+    /// What is to be done differently in this round.
+    pub revision: Option<String>,
+    /// What came of the last checks.
+    pub verification: Option<String>,
+}
+
+impl Handover {
+    /// What a run hands on to a stage.
+    #[must_use]
+    pub fn of(run: &Run, stage: Stage) -> Self {
+        let mut handover = Self {
+            feedback: feedback(run),
+            revision: revision(run, stage),
+            verification: run.verification.as_ref().map(|last| {
+                let word = if last.passed { "passed" } else { "failed" };
+                let failing = match last.failing.as_slice() {
+                    [] => String::new(),
+                    names => format!("; failing: {}", names.join(", ")),
+                };
+                format!("{word}: {}{failing}", last.summary)
+            }),
+            ..Self::default()
+        };
+        if let Some(analysis) = run.approved(Stage::Analyze) {
+            handover.take_analysis(&analysis.output);
+        }
+        if let Some(hypotheses) = run.approved(Stage::Hypothesize) {
+            handover.take_hypotheses(hypotheses);
+        }
+        if let Some(change) = run.approved(Stage::Implement) {
+            handover.plan = text(&change.output, "patch_plan");
+            handover.diff = text(&change.output, "diff");
+        }
+        let rounds = run.finished.iter().filter(|finished| finished.stage == Stage::Debug);
+        handover.attempts = rounds.map(round_of_debug).collect();
+        handover
+    }
+
+    fn take_analysis(&mut self, output: &Value) {
+        self.facts = items(output, "observations").map(observation).collect();
+        self.reproduction = items(output, "repro_steps").map(in_words).collect();
+        self.invariants =
+            items(output, "invariants").chain(items(output, "constraints")).map(in_words).collect();
+    }
+
+    /// Of an ensemble, the hypotheses of every candidate that counts: competing ones are the point.
+    fn take_hypotheses(&mut self, finished: &Finished) {
+        let output = &finished.output;
+        self.hypotheses = items(output, "hypotheses").map(hypothesis).collect();
+        for candidate in finished.candidates.iter().filter(|candidate| candidate.ok) {
+            let Some(other) = candidate.structured.as_ref().filter(|other| *other != output) else {
+                continue;
+            };
+            let from = |value| format!("({}) {}", candidate.provider, hypothesis(value));
+            self.hypotheses.extend(items(other, "hypotheses").map(from));
+        }
+        let selected = text(output, "selected");
+        let chosen = items(output, "hypotheses")
+            .find(|value| value.get("id").and_then(Value::as_str) == selected.as_deref());
+        self.test = chosen
+            .and_then(|chosen| text(chosen, "verification_test"))
+            .or_else(|| text(output, "test_command"));
+        self.selected = chosen.map(hypothesis).or(selected);
+    }
+}
+
+fn items<'a>(output: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    output.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text(output: &Value, name: &str) -> Option<String> {
+    output.get(name).map(in_words).filter(|text| !text.is_empty())
+}
+
+/// A value as a reader takes it: a text as it is, the rest as JSON.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn observation(value: &Value) -> String {
+    let Some(fact) = text(value, "fact") else { return in_words(value) };
+    let place = match (text(value, "source"), text(value, "line_number")) {
+        (Some(source), Some(line)) => format!(" ({source}:{line})"),
+        (Some(source), None) => format!(" ({source})"),
+        (None, _) => String::new(),
+    };
+    format!("{fact}{place}")
+}
+
+fn hypothesis(value: &Value) -> String {
+    let Some(claim) = text(value, "claim") else { return in_words(value) };
+    let id = text(value, "id").map(|id| format!("{id}: ")).unwrap_or_default();
+    let test = text(value, "verification_test").map(|test| format!("; test: {test}")).unwrap_or_default();
+    format!("{id}{claim}{test}")
+}
+
+fn round_of_debug(finished: &Finished) -> String {
+    let analysis = finished.output.get("error_analysis").map(|analysis| {
+        text(analysis, "root_cause_theory")
+            .or_else(|| text(analysis, "error_type"))
+            .unwrap_or_else(|| in_words(analysis))
+    });
+    let action = finished
+        .output
+        .get("next_action")
+        .map(|action| text(action, "details").map_or_else(|| in_words(action), |details| details));
+    let said = [analysis, action].into_iter().flatten().collect::<Vec<_>>().join(" -> ");
+    format!("round {}: {said}", finished.iteration)
+}
+
+fn feedback(run: &Run) -> Vec<String> {
+    let decided = run.requests.iter().filter_map(|request| Some((request, &request.decided.as_ref()?.1)));
+    decided
+        .flat_map(|(request, decided)| {
+            let stage = request.asked.stage.name();
+            let said = decided.feedback.iter().map(move |said| format!("on {stage}: {said}"));
+            let answers =
+                decided.responses.iter().map(move |(id, answer)| format!("on {stage}, {id}: {answer}"));
+            said.chain(answers)
+        })
+        .collect()
+}
+
+/// The instructions of the last request for revision of this stage, with what it was about.
+fn revision(run: &Run, stage: Stage) -> Option<String> {
+    let last = run.requests.last().filter(|request| request.asked.stage == stage)?;
+    let (_, decided) = last.decided.as_ref()?;
+    (decided.decision == Decision::Revise).then(|| {
+        let told = [&decided.revision_instructions, &decided.feedback];
+        let told: Vec<&str> = told.into_iter().flatten().map(String::as_str).collect();
+        if told.is_empty() {
+            "The reviewer asks for another version and gave no details.".to_owned()
+        } else {
+            told.join("\n")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_analysis_becomes_facts_with_their_places() {
+        let mut handover = Handover::default();
+        handover.take_analysis(&json!({
+            "observations": ["it fails", { "fact": "x is 3", "source": "a.py", "line_number": 7 }],
+            "repro_steps": ["run it"],
+            "invariants": ["sorted"],
+            "constraints": ["no new dependency"],
+        }));
+        assert_eq!(handover.facts, ["it fails", "x is 3 (a.py:7)"]);
+        assert_eq!(handover.invariants, ["sorted", "no new dependency"]);
+    }
+
+    #[test]
+    fn outputs_of_another_form_do_no_harm() {
+        for odd in [json!(null), json!("text"), json!({ "observations": 3 }), json!([1])] {
+            let mut handover = Handover::default();
+            handover.take_analysis(&odd);
+            assert!(handover.facts.is_empty());
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
+
+use sha2::{Digest as _, Sha256};
+
+use super::journal::{Decided, new_id};
+use super::session::Session;
+use crate::domain::budget::Limits;
+use crate::domain::event::Draft;
+use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
+use crate::domain::history::History;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::Run;
+use crate::error::Error;
+
+/// On whose account a consult goes.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The run; none where it belongs to none, and then nothing limits it.
+    pub run: Option<String>,
+    /// The stage.
+    pub stage: Option<Stage>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The ids of what it rests on.
+    pub rests_on: Vec<String>,
+}
+
+impl Account {
+    /// A consult outside any run.
+    #[must_use]
+    pub fn outside(purpose: Purpose) -> Self {
+        Self { run: None, stage: None, purpose, rests_on: Vec::new() }
+    }
+
+    /// The account of a consult that the orchestrator asks for: of the run that it names, else of
+    /// this server's latest, else of the project's latest that goes on.
+    ///
+    /// # Errors
+    ///
+    /// There is no run of that name, or the log that knows cannot be read.
+    pub async fn of(
+        session: &Session,
+        workflow_id: Option<String>,
+        stage: Option<Stage>,
+        purpose: Purpose,
+    ) -> Result<Self, Error> {
+        let current = session.current_run();
+        let is_named = workflow_id.is_some() || current.is_some();
+        let found = session
+            .journal()
+            .read(move |history| {
+                Ok::<_, Error>(
+                    find_run(history, workflow_id.as_deref(), current.as_deref())?
+                        .filter(|run| run.phase.is_open())
+                        .map(|run| run.id.clone()),
+                )
+            })
+            .await;
+        let run = match found {
+            Ok(found) => found?,
+            // Whoever is in no run is not held up by a log that cannot be read.
+            Err(error) if !is_named => {
+                tracing::warn!(%error, "the log cannot be read: the consult belongs to no run");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { run, stage, purpose, rests_on: Vec::new() })
+    }
+}
+
+/// The run that is meant: the named one, else this server's latest, else the project's latest that
+/// goes on.
+///
+/// # Errors
+///
+/// There is no run of that name.
+pub fn find_run<'a>(
+    history: &'a History,
+    named: Option<&str>,
+    current: Option<&str>,
+) -> Result<Option<&'a Run>, Error> {
+    match named {
+        Some(id) => history.run(id).map(Some).ok_or_else(|| Error::Unknown {
+            kind: "workflow",
+            name: id.to_owned(),
+            available: history.runs().rev().map(|run| run.id.clone()).collect(),
+        }),
+        None => Ok(current.and_then(|id| history.run(id)).or_else(|| history.latest_open())),
+    }
+}
+
+impl Session {
+    /// The limits of a run, as they are set now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let policy = &self.config().settings.policy;
+        Limits {
+            per_stage: policy.max_consults_per_stage,
+            per_debug_round: policy.stage(Stage::Debug).max_consults,
+            total: policy.max_consults_total,
+        }
+    }
+}
+
+/// A consult that may start. Dropped before it has started, it counts nowhere.
+pub struct Reservation {
+    session: Session,
+    account: Account,
+    /// Its event in the log; empty where it belongs to no run.
+    id: String,
+    is_over: bool,
+}
+
+/// Reserves a consult with each of several providers: all of them or none.
+///
+/// # Errors
+///
+/// The budget does not reach, or the log cannot be written.
+pub async fn reserve(
+    session: &Session,
+    account: &Account,
+    providers: &[String],
+) -> Result<Vec<Reservation>, Error> {
+    let ids = match &account.run {
+        None => providers.iter().map(|_| String::new()).collect(),
+        Some(run) => reserve_in(session, run.clone(), account, providers).await?,
+    };
+    let made = |id| Reservation { session: session.clone(), account: account.clone(), id, is_over: false };
+    Ok(ids.into_iter().map(made).collect())
+}
+
+async fn reserve_in(
+    session: &Session,
+    run: String,
+    account: &Account,
+    providers: &[String],
+) -> Result<Vec<String>, Error> {
+    let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
+    let (providers, rests_on) = (providers.to_vec(), account.rests_on.clone());
+    let id = run.clone();
+    session
+        .journal()
+        .decide(&run, move |history| {
+            let run = history.run(&id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
+            let item = run.item(stage, purpose);
+            let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
+            run.budget.may(item, wanted, limits).map_err(Error::BudgetExhausted)?;
+            let drafts: Vec<Draft> = providers
+                .iter()
+                .map(|provider| {
+                    let body = ConsultReserved { stage: item.stage, purpose, provider: provider.clone() };
+                    Draft::new(new_id(), body).on(rests_on.clone())
+                })
+                .collect();
+            let ids = drafts.iter().map(|draft| draft.id.clone()).collect();
+            Ok(Decided::append(drafts, ids))
+        })
+        .await
+}
+
+impl Reservation {
+    /// The account that it goes on.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Its id in the log; empty where it belongs to no run.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The consult ended.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn settle(mut self, id: String, settled: ConsultSettled) -> Result<(), Error> {
+        self.is_over = true;
+        match self.drafts(id, settled) {
+            Some((run, drafts)) => self.session.journal().record(&run, drafts).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The consult ended, and nobody can wait for the log.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub fn settle_now(&mut self, id: String, settled: ConsultSettled) -> Result<(), Error> {
+        self.is_over = true;
+        match self.drafts(id, settled) {
+            Some((run, drafts)) => self.session.journal().record_now(&run, &drafts),
+            None => Ok(()),
+        }
+    }
+
+    fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
+        self.session.ledger().add(&settled);
+        let is_recorded = self.account.run.is_some() || self.session.config().settings.tracing.enabled;
+        settled.reservation.clone_from(&self.id);
+        let rests_on = self.account.rests_on.iter().cloned().chain([self.id.clone()]);
+        let draft = Draft::new(if id.is_empty() { new_id() } else { id }, settled).on(rests_on);
+        is_recorded.then(|| (self.account.run.clone().unwrap_or_default(), vec![draft]))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(run) = self.account.run.as_ref().filter(|_| !self.is_over) {
+            let body = ConsultReleased { reservation: self.id.clone(), why: "it never started".to_owned() };
+            let released = self.session.journal().record_now(run, &[Draft::new(new_id(), body)]);
+            if let Err(error) = released {
+                tracing::warn!(%error, "a consult that never started still counts");
+            }
+        }
+    }
+}
+
+/// A text as the log keeps it: whole where it is to be saved, else its digest and length.
+#[must_use]
+pub fn kept(text: &str, is_saved: bool) -> Kept {
+    const MOST_CHARS: usize = 200_000;
+    let digest = Sha256::digest(text.as_bytes());
+    Kept {
+        chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        text: is_saved.then(|| text.chars().take(MOST_CHARS).collect()),
+    }
+}

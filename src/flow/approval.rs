@@ -1,0 +1,7 @@
+//! Decisions on stages: asked for with a report, made once, by whoever the record says.
+
+pub mod decide;
+pub mod list;
+mod review;
+
+pub use review::{Review, ReviewLimits, critical_questions, digest, review, rfc3339};

@@ -1,0 +1,136 @@
+//! Deciding on a request: once, with the record of whose word it is.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::domain::event::Draft;
+use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
+use crate::domain::history::History;
+use crate::domain::question;
+use crate::domain::workflow::{Request, Run};
+use crate::error::Error;
+use crate::flow::journal::{Decided, new_id};
+use crate::flow::session::Session;
+
+/// What somebody decided.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The request.
+    pub request: String,
+    /// What was decided.
+    pub decision: Decision,
+    /// Whose word it is.
+    pub decided_by: DecidedBy,
+    /// What they said.
+    pub feedback: Option<String>,
+    /// What is to be done differently.
+    pub revision_instructions: Option<String>,
+    /// Their answers by question.
+    pub responses: Map<String, Value>,
+    /// The digest of the report that they saw, where it is known.
+    pub seen: Option<String>,
+    /// What makes the sealed state unlike every other, where one was used.
+    pub nonce: Option<String>,
+}
+
+/// A decision in the log: the run after it, and the request with it.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The run.
+    pub run: Run,
+    /// The request.
+    pub request: Request,
+}
+
+/// Records a decision.
+///
+/// # Errors
+///
+/// There is no such request, it was decided before, answers that no question allows, or the log
+/// cannot be used.
+pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Error> {
+    let verdict = masked(session, verdict).await?;
+    let request = verdict.request.clone();
+    let id = new_id();
+    session.journal().decide_on(move |history| draft(history, &verdict, &id)).await?;
+    find(session, &request).await
+}
+
+/// A request and its run as they are now.
+///
+/// # Errors
+///
+/// There is no such request, or the log cannot be read.
+pub async fn find(session: &Session, request: &str) -> Result<Settled, Error> {
+    let request = request.to_owned();
+    let found = session.journal().read(move |history| {
+        let (run, found) = known(history, &request)?;
+        Ok(Settled { run: run.clone(), request: found.clone() })
+    });
+    found.await?
+}
+
+fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
+    history.request(request).ok_or_else(|| Error::Unknown {
+        kind: "request",
+        name: request.to_owned(),
+        available: history.pending().map(|(_, request)| request.id.clone()).collect(),
+    })
+}
+
+fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Decided<()>), Error> {
+    let (run, request) = known(history, &verdict.request)?;
+    run.may_decide(request).map_err(Error::Workflow)?;
+    if verdict.nonce.as_ref().is_some_and(|nonce| history.is_used(nonce)) {
+        return Err(crate::error::ApprovalProblem::State("it was used before".to_owned()).into());
+    }
+    if verdict.seen.as_ref().is_some_and(|seen| *seen != request.asked.digest) {
+        return Err(crate::error::ApprovalProblem::OtherReport(request.id.clone()).into());
+    }
+    let stage = request.asked.stage;
+    let responses = question::read(stage, &verdict.responses).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
+    })?;
+    let unanswered = responses.unanswered_critical(stage);
+    let decided = ApprovalDecided {
+        request: request.id.clone(),
+        stage,
+        decision: verdict.decision,
+        decided_by: verdict.decided_by,
+        digest: request.asked.digest.clone(),
+        feedback: verdict.feedback.clone(),
+        revision_instructions: verdict.revision_instructions.clone(),
+        responses: responses
+            .iter()
+            .map(|(id, said)| (id.to_owned(), said.to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+        unanswered_critical: unanswered.into_iter().map(|question| question.id).collect(),
+    };
+    let mut drafts = vec![Draft::new(id, decided).on([request.id.clone()])];
+    if let Some(nonce) = &verdict.nonce {
+        drafts.push(Draft::new(new_id(), StateUsed { nonce: nonce.clone() }).on([request.id.clone()]));
+    }
+    Ok((run.id.clone(), Decided::append(drafts, ())))
+}
+
+/// What a reviewer says is masked as everything that is stored.
+async fn masked(session: &Session, verdict: Verdict) -> Result<Verdict, Error> {
+    let session = session.clone();
+    crate::flow::off_thread::off_thread(move || {
+        let masker = session.masker()?;
+        let mask = |text: String| masker.mask(&text).text.into_owned();
+        let responses = match masker.mask_value(Value::Object(verdict.responses)) {
+            Value::Object(responses) => responses,
+            _ => Map::new(),
+        };
+        Ok(Verdict {
+            feedback: verdict.feedback.map(mask),
+            revision_instructions: verdict.revision_instructions.map(mask),
+            responses,
+            ..verdict
+        })
+    })
+    .await?
+}

@@ -1,0 +1,85 @@
+//! Requests for decisions as results list them.
+
+use serde_json::{Value, json};
+
+use super::review::rfc3339;
+use crate::domain::event::approval::Decision;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Request, Run};
+use crate::error::Error;
+use crate::flow::session::Session;
+
+/// Every request that waits for a decision, in every run of the project, oldest first.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn pending(session: &Session) -> Result<Vec<Value>, Error> {
+    let read = session
+        .journal()
+        .read(|history| history.pending().map(|(run, request)| entry(run, request)).collect());
+    read.await
+}
+
+/// What was decided so far.
+#[derive(Clone, Debug)]
+pub struct Decisions {
+    /// The requests, newest first, as many as were asked for.
+    pub history: Vec<Value>,
+    /// How many there are in all.
+    pub total: usize,
+    /// How many were approved.
+    pub approved: usize,
+    /// How many were rejected.
+    pub rejected: usize,
+    /// Of how many another version was asked for.
+    pub revision_requested: usize,
+}
+
+/// Requests of a stage or of all, newest first; pending ones among them.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn decisions(session: &Session, stage: Option<Stage>, limit: usize) -> Result<Decisions, Error> {
+    let read = session.journal().read(move |history| {
+        let wanted = |request: &Request| stage.is_none_or(|stage| request.asked.stage == stage);
+        let all: Vec<(&Run, &Request)> =
+            history.requests().into_iter().filter(|(_, request)| wanted(request)).collect();
+        let count = |decision: Decision| {
+            let decided = all.iter().filter_map(|(_, request)| request.decided.as_ref());
+            decided.filter(|(_, decided)| decided.decision == decision).count()
+        };
+        Decisions {
+            total: all.len(),
+            approved: count(Decision::Approve),
+            rejected: count(Decision::Reject),
+            revision_requested: count(Decision::Revise),
+            history: all.iter().take(limit).map(|(run, request)| entry(run, request)).collect(),
+        }
+    });
+    read.await
+}
+
+/// A request with all that is known of it.
+#[must_use]
+pub fn entry(run: &Run, request: &Request) -> Value {
+    let decided = request.decided.as_ref();
+    json!({
+        "request_id": request.id,
+        "workflow_id": run.id,
+        "stage": request.asked.stage,
+        "iteration": request.asked.iteration,
+        "status": request.status(),
+        "created_at": rfc3339(request.at),
+        "responded_at": decided.map(|(at, _)| rfc3339(*at)),
+        "approval_decision": decided.map(|(_, it)| it.decision),
+        "decided_by": decided.map(|(_, it)| it.decided_by),
+        "feedback": decided.and_then(|(_, it)| it.feedback.clone()),
+        "revision_instructions": decided.and_then(|(_, it)| it.revision_instructions.clone()),
+        "question_responses": decided.map(|(_, it)| it.responses.clone()),
+        "unanswered_critical": decided.map(|(_, it)| it.unanswered_critical.clone()),
+        "digest": request.asked.digest,
+        "report": request.asked.report,
+    })
+}

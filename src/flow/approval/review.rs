@@ -1,0 +1,214 @@
+//! What a reviewer is shown of a stage.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::event::approval::ApprovalRequested;
+use crate::domain::event::stage::{LowRisk, Mode, StageFinished};
+use crate::domain::report::{
+    self, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report, Said,
+    SchemaErrors, VerificationNote,
+};
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{AfterApproval, Run};
+use crate::error::Error;
+
+/// Columns of the text that results carry.
+const WIDTH: usize = 100;
+
+/// A stage ready for review.
+pub struct Review {
+    /// What is asked.
+    pub asked: ApprovalRequested,
+    /// Whether the rule for stages of low risk approves it.
+    pub is_approved_by_policy: bool,
+}
+
+/// Makes the report of a stage's outputs within its run.
+///
+/// # Errors
+///
+/// The report is no JSON.
+pub fn review(
+    run: &Run,
+    finished: &StageFinished,
+    limits: &ReviewLimits,
+    metrics: Option<&Map<String, Value>>,
+    at: u64,
+) -> Result<Review, Error> {
+    let text = rfc3339(at);
+    let outputs = outputs(finished);
+    let material = Material {
+        stage: finished.stage,
+        outputs: &outputs,
+        flags: flags(finished),
+        schema_errors: schema_errors(finished),
+        failures: failures(finished),
+        verification: verification(run, finished.stage),
+        cost: Cost {
+            consults_stage: finished.consults_used,
+            consults_total: run.budget.used(),
+            max_total: Some(limits.max_total),
+            input_tokens: limits.input_tokens,
+            output_tokens: limits.output_tokens,
+            cost_usd: limits.cost_usd,
+            duration_ms: finished.elapsed_ms,
+        },
+        metrics,
+        open_questions: open_questions(run),
+        mode: mode(finished.mode),
+        why: Some(&finished.why),
+        iteration: iteration(finished, limits.max_debug_rounds),
+        next: next(run, finished, limits.max_debug_rounds),
+        at: &text,
+    };
+    let report: Report = report::report(&material);
+    let is_low_risk = report::is_low_risk(&material).is_ok();
+    let value = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Review {
+        is_approved_by_policy: run.low_risk == LowRisk::Approve && is_low_risk,
+        asked: ApprovalRequested {
+            stage: finished.stage,
+            iteration: finished.iteration,
+            display: report::display(&report, WIDTH),
+            digest: digest(&value),
+            report: value,
+        },
+    })
+}
+
+/// Figures that a report shows and a run does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReviewLimits {
+    /// Consults that the run may have.
+    pub max_total: u32,
+    /// Rounds of debug.
+    pub max_debug_rounds: u32,
+    /// Tokens that went in.
+    pub input_tokens: Option<u64>,
+    /// Tokens that came out.
+    pub output_tokens: Option<u64>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+}
+
+/// The digest by which a report is known again.
+#[must_use]
+pub fn digest(report: &Value) -> String {
+    Sha256::digest(report.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A time as text.
+#[must_use]
+pub fn rfc3339(at: u64) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
+}
+
+/// The candidates that count, the one that is handed on first; or what the orchestrator handed in.
+fn outputs(finished: &StageFinished) -> Vec<Output<'_>> {
+    let handed_on = Output { source: &finished.provider, said: said(&finished.output) };
+    let others = finished.candidates.iter().filter(|candidate| candidate.ok).filter_map(|candidate| {
+        let value = candidate.structured.as_ref()?;
+        (*value != finished.output)
+            .then_some(Output { source: &candidate.provider, said: Said::Structured(value) })
+    });
+    std::iter::once(handed_on).chain(others).collect()
+}
+
+fn said(output: &Value) -> Said<'_> {
+    match output {
+        Value::String(text) => Said::Text(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Said::Structured(output)
+        }
+    }
+}
+
+fn flags(finished: &StageFinished) -> Vec<Flagged> {
+    let flagged = finished.candidates.iter().filter(|candidate| !candidate.red_flags.is_empty());
+    flagged
+        .map(|candidate| Flagged {
+            provider: candidate.provider.clone(),
+            reasons: candidate.red_flags.clone(),
+        })
+        .collect()
+}
+
+fn schema_errors(finished: &StageFinished) -> Vec<SchemaErrors> {
+    let odd = finished.candidates.iter().filter(|candidate| !candidate.schema_errors.is_empty());
+    odd.map(|candidate| SchemaErrors {
+        provider: candidate.provider.clone(),
+        errors: candidate.schema_errors.clone(),
+    })
+    .collect()
+}
+
+fn failures(finished: &StageFinished) -> Vec<Failure> {
+    let failed = finished.candidates.iter().filter_map(|candidate| {
+        let message = candidate.error.clone()?;
+        Some(Failure { provider: candidate.provider.clone(), message })
+    });
+    failed.collect()
+}
+
+fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
+    let last = run.verification.as_ref().filter(|_| match stage {
+        Stage::Analyze | Stage::Hypothesize => false,
+        Stage::Implement | Stage::Debug | Stage::Improve => true,
+    })?;
+    Some(VerificationNote {
+        passed: last.passed,
+        summary: last.summary.clone(),
+        failing: last.failing.clone(),
+    })
+}
+
+/// Critical questions that earlier decisions of this run left open, each once.
+fn open_questions(run: &Run) -> Vec<OpenQuestion> {
+    let mut open: Vec<OpenQuestion> = Vec::new();
+    for request in &run.requests {
+        let Some((_, decided)) = &request.decided else { continue };
+        open.retain(|question| question.stage != decided.stage);
+        let left = decided.unanswered_critical.iter();
+        open.extend(left.map(|id| OpenQuestion { stage: decided.stage, id: id.clone() }));
+    }
+    open
+}
+
+fn mode(mode: Mode) -> report::Mode {
+    match mode {
+        Mode::Consult => report::Mode::Consult,
+        Mode::Ensemble => report::Mode::Ensemble,
+        Mode::Solo => report::Mode::Solo,
+    }
+}
+
+fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {
+    match finished.stage {
+        Stage::Debug => Some(Iteration { number: finished.iteration, of: most }),
+        Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => None,
+    }
+}
+
+fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
+    match run.after_approval(finished.stage) {
+        AfterApproval::Stage(stage) => Next::Stage(stage),
+        AfterApproval::Complete => Next::Complete,
+        AfterApproval::ByVerification if run.is_verified() => Next::Stage(Stage::Improve),
+        AfterApproval::ByVerification if finished.stage == Stage::Implement => Next::Stage(Stage::Debug),
+        AfterApproval::ByVerification if finished.iteration >= most => Next::Escalate,
+        AfterApproval::ByVerification => {
+            Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+        }
+    }
+}
+
+/// The questions of a report that are critical, as results show them.
+#[must_use]
+pub fn critical_questions(report: &Value) -> Value {
+    let questions = report.get("questions").and_then(Value::as_array).into_iter().flatten();
+    let critical = questions.filter(|question| question.get("priority") == Some(&json!("critical")));
+    critical.cloned().collect()
+}

@@ -1,0 +1,264 @@
+//! The project's log as flows use it: load, fold, decide, append if nobody else did.
+//!
+//! The fold is kept in memory and only what is new is read, so looking at the state costs one
+//! question to SQLite. Whoever changes something gives a decision that is asked again when somebody
+//! else was faster.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Notify;
+
+use super::off_thread::off_thread;
+use crate::domain::chain::Record;
+use crate::domain::event::{Draft, Event};
+use crate::domain::history::History;
+use crate::error::Error;
+use crate::host::store::{EventStore, Expected, StoreError};
+
+/// Events read at a time.
+const PAGE: usize = 4_096;
+
+/// How often a decision is tried where others are always faster.
+const MOST_TRIES: usize = 200;
+
+/// How soon somebody who waits sees what another process appended.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A cloneable handle on the log.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Box<dyn EventStore>,
+    folded: Mutex<Folded>,
+    appended: Notify,
+}
+
+#[derive(Default)]
+struct Folded {
+    history: History,
+    generation: u64,
+}
+
+/// What is to be appended, and what the caller gets.
+pub struct Decided<T> {
+    /// The events, of the run that was named; none where there is nothing to do.
+    pub drafts: Vec<Draft>,
+    /// The answer.
+    pub answer: T,
+}
+
+impl<T> Decided<T> {
+    /// Events, and the answer.
+    #[must_use]
+    pub fn append(drafts: Vec<Draft>, answer: T) -> Self {
+        Self { drafts, answer }
+    }
+
+    /// Nothing to append.
+    #[must_use]
+    pub fn nothing(answer: T) -> Self {
+        Self { drafts: Vec::new(), answer }
+    }
+}
+
+/// A new id, which also tells when it was made.
+#[must_use]
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Journal {
+    /// A journal over a store. Nothing is opened yet.
+    #[must_use]
+    pub fn new(store: Box<dyn EventStore>) -> Self {
+        let inner = Inner { store, folded: Mutex::default(), appended: Notify::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Looks at the state as it is now.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&History) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let inner = Arc::clone(&self.inner);
+        off_thread(move || {
+            let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.refresh(&mut folded)?;
+            Ok(look(&folded.history))
+        })
+        .await?
+    }
+
+    /// Decides on the state as it is, and appends to a run if nobody else went on with it; else
+    /// decides again.
+    ///
+    /// # Errors
+    ///
+    /// What the decision says, or the log cannot be used. Nothing is appended then.
+    pub async fn decide<T: Send + 'static>(
+        &self,
+        run: &str,
+        mut decision: impl FnMut(&History) -> Result<Decided<T>, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let run = run.to_owned();
+        self.decide_on(move |history| Ok((run.clone(), decision(history)?))).await
+    }
+
+    /// The same, where the state says which run it is.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::decide`].
+    pub async fn decide_on<T: Send + 'static>(
+        &self,
+        mut decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let journal = self.clone();
+        off_thread(move || {
+            let inner = &journal.inner;
+            let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
+            for _ in 0..MOST_TRIES {
+                inner.refresh(&mut folded)?;
+                let (run, Decided { drafts, answer }) = decision(&folded.history)?;
+                if drafts.is_empty() {
+                    return Ok(answer);
+                }
+                let expected = Expected::At(folded.history.last_of(&run));
+                match inner.append(&mut folded, expected, &run, &drafts) {
+                    Ok(()) => return Ok(answer),
+                    Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(StoreError::Busy.into())
+        })
+        .await?
+    }
+
+    /// Appends what depends on nothing.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn record(&self, run: &str, drafts: Vec<Draft>) -> Result<(), Error> {
+        let (inner, run) = (Arc::clone(&self.inner), run.to_owned());
+        off_thread(move || inner.record(&run, &drafts)).await?
+    }
+
+    /// The same at once, for a place that cannot wait: the thread is held for one write.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub fn record_now(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
+        self.inner.record(run, drafts)
+    }
+
+    /// Reads events themselves, oldest first; of one run or of all.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn events(&self, run: Option<String>) -> Result<Vec<Event>, Error> {
+        let inner = Arc::clone(&self.inner);
+        off_thread(move || inner.events(run.as_deref())).await?
+    }
+
+    /// Waits until something was appended here, or long enough that another process may have.
+    pub async fn changed(&self) {
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.inner.appended.notified()).await;
+    }
+}
+
+impl Inner {
+    fn record(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
+        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.append(&mut folded, Expected::Any, run, drafts) {
+            // What depends on nothing belongs into the new log as well.
+            Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, drafts)?),
+            other => Ok(other?),
+        }
+    }
+
+    fn append(
+        &self,
+        folded: &mut Folded,
+        expected: Expected,
+        run: &str,
+        drafts: &[Draft],
+    ) -> Result<(), StoreError> {
+        let records: Vec<Record> = drafts
+            .iter()
+            .map(|draft| {
+                let body = draft.text().map_err(|_| StoreError::Unfit { reason: "a body is no JSON" })?;
+                Ok(Record { run: run.to_owned(), kind: draft.body.kind().to_owned(), body })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        self.store.append(expected, run, now(), &records)?;
+        // What another process appended in between is folded before, in the order of the log.
+        if let Err(error) = self.refresh(folded) {
+            tracing::warn!(%error, "the log was written and could not be read again");
+        }
+        self.appended.notify_waiters();
+        Ok(())
+    }
+
+    /// Folds what is new.
+    fn refresh(&self, folded: &mut Folded) -> Result<(), Error> {
+        loop {
+            let generation = self.store.generation();
+            if generation != folded.generation {
+                *folded = Folded { history: History::default(), generation };
+            }
+            let page = match self.store.read_since(folded.history.last_seq, None, PAGE) {
+                Err(StoreError::Replaced) => continue,
+                page => page?,
+            };
+            if self.store.generation() != folded.generation {
+                continue;
+            }
+            let is_last = page.len() < PAGE;
+            for stored in page {
+                folded.history.apply(&read(stored)?);
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn events(&self, run: Option<&str>) -> Result<Vec<Event>, Error> {
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |event| event.seq);
+            let page = self.store.read_since(after, run, PAGE)?;
+            let is_last = page.len() < PAGE;
+            for stored in page {
+                events.push(read(stored)?);
+            }
+            if is_last {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+fn read(stored: crate::domain::chain::Stored) -> Result<Event, Error> {
+    Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
+        .map_err(|error| StoreError::Corrupt { reason: error.to_string() }.into())
+}

@@ -1,0 +1,210 @@
+//! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
+//! in the log. Whoever asks for the same again gets what is there, and pays once.
+
+mod begin;
+mod candidate;
+mod choose;
+mod finish;
+mod prompt;
+mod reply;
+mod work;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::journal::{Journal, new_id};
+use super::pack::ContextRequest;
+use super::progress::Progress;
+use super::session::Session;
+use crate::domain::event::Draft;
+use crate::domain::event::stage::StageDelivered;
+use crate::domain::history::History;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::Outcome;
+use crate::error::Error;
+
+use begin::{Begun, begin};
+pub use finish::{Submission, submit};
+pub use reply::{ApprovalNote, StageReply};
+
+/// Whether the stage ends with a request for approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Where it belongs to a run.
+    InRun,
+    /// Always: outside a run, one is begun.
+    Always,
+}
+
+/// A stage to be done.
+#[derive(Clone, Debug)]
+pub struct StageRequest {
+    /// The stage.
+    pub stage: Stage,
+    /// What is to be achieved.
+    pub task: String,
+    /// What goes with the prompt.
+    pub context: ContextRequest,
+    /// Who is asked, where the orchestrator says so.
+    pub providers: Option<Vec<String>>,
+    /// How likely a single agent is to succeed, 0 to 1.
+    pub baseline_confidence: f64,
+    /// The time for each consult and its retries.
+    pub timeout: Duration,
+    /// The run.
+    pub workflow_id: Option<String>,
+    /// Whether it ends with a request for approval.
+    pub gate: Gate,
+}
+
+impl StageRequest {
+    fn check(&self, session: &Session) -> Result<(), Error> {
+        if session.environment().depth() > 0 {
+            return Err(Error::NestedConsult);
+        }
+        session.check_config()?;
+        if self.task.trim().is_empty() {
+            return Err(Error::InvalidArguments("task is empty".to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.baseline_confidence) {
+            return Err(Error::InvalidArguments(format!(
+                "baseline_confidence is {}, and takes a number from 0 to 1",
+                self.baseline_confidence
+            )));
+        }
+        for name in self.providers.iter().flatten() {
+            session.catalogue().get(name)?;
+        }
+        Ok(())
+    }
+
+    /// By what the same question is known again; the time that it may take is no part of it.
+    fn digest(&self) -> String {
+        let context = &self.context;
+        let asked = serde_json::json!([
+            self.stage,
+            self.task,
+            context.files,
+            context.facts,
+            context.errors,
+            context.constraints,
+            self.providers,
+        ]);
+        Sha256::digest(asked.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Attempts that this server works on right now.
+#[derive(Clone, Debug, Default)]
+pub struct Working {
+    attempts: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// An attempt that is worked on, until this is dropped.
+struct Worked(Working, String);
+
+impl Working {
+    fn begin(&self, attempt: &str) -> Worked {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.to_owned());
+        Worked(self.clone(), attempt.to_owned())
+    }
+
+    fn holds(&self, attempt: &str) -> bool {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).contains(attempt)
+    }
+}
+
+impl Drop for Worked {
+    fn drop(&mut self) {
+        self.0.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+/// Does a stage, or returns what came of the same request before. The work goes on where the caller
+/// goes away.
+///
+/// # Errors
+///
+/// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
+/// consultants fail is a reply.
+pub async fn run_stage(
+    session: &Session,
+    request: StageRequest,
+    progress: &Progress,
+) -> Result<StageReply, Error> {
+    request.check(session)?;
+    let request = Arc::new(request);
+    loop {
+        let begun = begin(session, &request).await?;
+        if let Some(run) = begun.run() {
+            session.set_current_run(run);
+        }
+        match begun {
+            Begun::Solo { run, attempt } => return reply::solo(session, &request, &run, &attempt).await,
+            Begun::Logged { run, attempt } => return reply::logged(session, &run, &attempt, true).await,
+            Begun::Attached { run, attempt } => {
+                progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
+                if wait(session, &run, &attempt).await? {
+                    return answer(session, &run, &attempt).await;
+                }
+            }
+            Begun::Work(task) => {
+                let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
+                let working = session.working().begin(&attempt);
+                let ended = work::spawn(session, Arc::clone(&request), *task, progress.clone(), working);
+                ended.await.map_err(|error| Error::Internal(error.to_string()))??;
+                return answer(session, &run, &attempt).await;
+            }
+        }
+    }
+}
+
+/// Waits until an attempt that somebody else works on has ended. False where they are gone.
+async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error> {
+    loop {
+        let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
+        let state = session
+            .journal()
+            .read(move |history| {
+                let attempt = find(history, &run_id, &attempt_id)?;
+                Some((attempt.outcome.clone(), attempt.server.clone()))
+            })
+            .await?;
+        match state {
+            // The result was taken by whoever asked first.
+            None => return Ok(false),
+            Some((Outcome::Open, server)) if !is_worked_on(session, &server, attempt) => return Ok(false),
+            Some((Outcome::Open, _)) => session.journal().changed().await,
+            Some((Outcome::Finished | Outcome::Failed, _)) => return Ok(true),
+            Some((Outcome::Interrupted, _)) => return Ok(false),
+        }
+    }
+}
+
+fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a crate::domain::workflow::Attempt> {
+    match history.run(run) {
+        Some(run) => run.attempt.as_ref().filter(|it| it.id == attempt),
+        None => history.loose_attempt(attempt).map(|loose| &loose.attempt),
+    }
+}
+
+fn is_worked_on(session: &Session, server: &str, attempt: &str) -> bool {
+    if server == session.server() { session.working().holds(attempt) } else { session.is_alive(server) }
+}
+
+/// The result of an attempt that has ended; from now on the caller has it.
+async fn answer(session: &Session, run: &str, attempt: &str) -> Result<StageReply, Error> {
+    let reply = reply::logged(session, run, attempt, false).await?;
+    if run.is_empty() {
+        delivered(session.journal(), attempt).await?;
+    }
+    Ok(reply)
+}
+
+async fn delivered(journal: &Journal, attempt: &str) -> Result<(), Error> {
+    let body = StageDelivered { attempt: attempt.to_owned() };
+    journal.record("", vec![Draft::new(new_id(), body).on([attempt.to_owned()])]).await
+}

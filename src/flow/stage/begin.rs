@@ -1,0 +1,242 @@
+//! Whether a stage begins, goes on, or is there already.
+
+use std::sync::Arc;
+
+use super::choose::{Choice, choose};
+use super::{Gate, StageRequest, is_worked_on};
+use crate::domain::event::Draft;
+use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
+use crate::domain::history::History;
+use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
+use crate::error::Error;
+use crate::flow::account::find_run;
+use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::session::Session;
+
+/// How a request for a stage goes on. Outside a run, its name is empty.
+pub(super) enum Begun {
+    /// The orchestrator does it itself.
+    Solo { run: String, attempt: String },
+    /// Its outputs are there and wait for a decision.
+    Logged { run: String, attempt: String },
+    /// Somebody works on it.
+    Attached { run: String, attempt: String },
+    /// It is to be worked on, here and now.
+    Work(Box<Task>),
+}
+
+/// An attempt to work on.
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) run: String,
+    pub(super) attempt: Attempt,
+    /// Who answers in the place of a provider that refuses.
+    pub(super) fallbacks: Vec<String>,
+}
+
+impl Begun {
+    /// The run that it belongs to.
+    pub(super) fn run(&self) -> Option<&str> {
+        let run = match self {
+            Self::Solo { run, .. } | Self::Logged { run, .. } | Self::Attached { run, .. } => run,
+            Self::Work(task) => &task.run,
+        };
+        (!run.is_empty()).then_some(run)
+    }
+}
+
+pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Result<Begun, Error> {
+    let (session, request) = (session.clone(), Arc::clone(request));
+    let journal = session.journal().clone();
+    let this = Beginning {
+        digest: request.digest(),
+        current: session.current_run(),
+        new_run: new_id(),
+        attempt: new_id(),
+        session,
+        request,
+    };
+    journal.decide_on(move |history| this.decide(history)).await
+}
+
+struct Beginning {
+    session: Session,
+    request: Arc<StageRequest>,
+    digest: String,
+    current: Option<String>,
+    new_run: String,
+    attempt: String,
+}
+
+type Decision = (String, Decided<Begun>);
+
+impl Beginning {
+    fn decide(&self, history: &History) -> Result<Decision, Error> {
+        let run = find_run(history, self.request.workflow_id.as_deref(), self.current.as_deref())?;
+        match (run, self.request.gate) {
+            (Some(run), _) => self.in_run(run),
+            (None, Gate::Always) => self.in_new_run(),
+            (None, Gate::InRun) => self.outside(history),
+        }
+    }
+
+    fn in_run(&self, run: &Run) -> Result<Decision, Error> {
+        let stage = self.request.stage;
+        let same = run.attempt.as_ref().filter(|it| it.stage == stage && it.request == self.digest);
+        let id = run.id.clone();
+        match (&run.phase, same) {
+            (Phase::AwaitingApproval { stage: open, .. }, Some(attempt))
+                if *open == stage && attempt.outcome == Outcome::Finished =>
+            {
+                let logged = Begun::Logged { run: id.clone(), attempt: attempt.id.clone() };
+                Ok((id, Decided::nothing(logged)))
+            }
+            (Phase::Running(running), _) if *running == stage => self.while_running(run, same),
+            (Phase::Ready(_) | Phase::Revising(_), Some(attempt))
+                if attempt.outcome == Outcome::Interrupted && run.phase.stage() == Some(stage) =>
+            {
+                Ok((id.clone(), self.resume(id, attempt, Vec::new())?))
+            }
+            _ => Ok((id, self.start(run, Vec::new(), run.clone())?)),
+        }
+    }
+
+    fn while_running(&self, run: &Run, same: Option<&Attempt>) -> Result<Decision, Error> {
+        let (id, stage) = (run.id.clone(), self.request.stage);
+        let Some(attempt) = run.attempt.as_ref().filter(|it| it.outcome == Outcome::Open) else {
+            return Err(self.refused(run));
+        };
+        if attempt.mode == Mode::Solo {
+            let solo = Begun::Solo { run: id.clone(), attempt: attempt.id.clone() };
+            return Ok((id, Decided::nothing(solo)));
+        }
+        if is_worked_on(&self.session, &attempt.server, &attempt.id) {
+            return match same {
+                Some(attempt) => {
+                    let attached = Begun::Attached { run: id.clone(), attempt: attempt.id.clone() };
+                    Ok((id, Decided::nothing(attached)))
+                }
+                None => Err(self.refused(run)),
+            };
+        }
+        // Its server was killed: what it asked for goes on, or gives way to another question.
+        let why = "its server was killed".to_owned();
+        let cut = Draft::new(new_id(), StageInterrupted { attempt: attempt.id.clone(), stage, why })
+            .on([attempt.id.clone()]);
+        match same {
+            Some(attempt) => Ok((id.clone(), self.resume(id, attempt, vec![cut])?)),
+            None => {
+                let mut after = run.clone();
+                after.phase = Phase::Ready(stage);
+                Ok((id, self.start(run, vec![cut], after)?))
+            }
+        }
+    }
+
+    fn refused(&self, run: &Run) -> Error {
+        let most = self.session.config().settings.policy.max_debug_iterations;
+        match run.may_start(self.request.stage, most) {
+            Err(refusal) => Error::Workflow(refusal),
+            Ok(_) => Error::Internal("a stage that may start was refused".to_owned()),
+        }
+    }
+
+    /// Begins the stage in a run, which is in the state `after` once `before` is in the log.
+    fn start(&self, run: &Run, before: Vec<Draft>, after: Run) -> Result<Decided<Begun>, Error> {
+        let most = self.session.config().settings.policy.max_debug_iterations;
+        let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
+        let choice = choose(&self.session, &self.request, Some(run), start.iteration)?;
+        let rests_on = rests_on(run);
+        Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
+    }
+
+    fn in_new_run(&self) -> Result<Decision, Error> {
+        let body = RunStarted {
+            task: self.request.task.clone(),
+            start_stage: self.request.stage,
+            low_risk: LowRisk::Ask,
+        };
+        let id = self.new_run.clone();
+        let began = Draft::new(new_id(), body.clone());
+        let run = Run::new(&id, &began.id, now(), &body);
+        let decided = self.start(&run, vec![began], run.clone())?;
+        Ok((id, decided))
+    }
+
+    fn outside(&self, history: &History) -> Result<Decision, Error> {
+        let same = history.loose(&self.digest).map(|loose| &loose.attempt);
+        let name = String::new();
+        match same {
+            Some(attempt) => match attempt.outcome {
+                Outcome::Finished => {
+                    let logged = Begun::Logged { run: name.clone(), attempt: attempt.id.clone() };
+                    Ok((name, Decided::nothing(logged)))
+                }
+                Outcome::Open if is_worked_on(&self.session, &attempt.server, &attempt.id) => {
+                    let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
+                    Ok((name, Decided::nothing(attached)))
+                }
+                Outcome::Open | Outcome::Interrupted => {
+                    Ok((name.clone(), self.resume(name, attempt, Vec::new())?))
+                }
+                Outcome::Failed => self.begin_outside(),
+            },
+            None => self.begin_outside(),
+        }
+    }
+
+    fn begin_outside(&self) -> Result<Decision, Error> {
+        let choice = choose(&self.session, &self.request, None, 1)?;
+        Ok((String::new(), self.started("", Vec::new(), 1, choice, Vec::new())))
+    }
+
+    fn resume(&self, run: String, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
+        self.session.show_alive()?;
+        let server = self.session.server().to_owned();
+        let body = StageResumed { attempt: attempt.id.clone(), server };
+        let mut drafts = before;
+        drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
+        let task = Task { run, attempt: attempt.clone(), fallbacks: Vec::new() };
+        Ok(Decided::append(drafts, Begun::Work(Box::new(task))))
+    }
+
+    fn started(
+        &self,
+        run: &str,
+        before: Vec<Draft>,
+        iteration: u32,
+        choice: Choice,
+        rests_on: Vec<String>,
+    ) -> Decided<Begun> {
+        let body = StageStarted {
+            stage: self.request.stage,
+            iteration,
+            mode: choice.mode,
+            why: choice.why,
+            request: self.digest.clone(),
+            server: self.session.server().to_owned(),
+            providers: choice.providers,
+        };
+        let attempt = Attempt::begun(&self.attempt, now(), &body);
+        let mut drafts = before;
+        drafts.push(Draft::new(self.attempt.clone(), body).on(rests_on));
+        let begun = match choice.mode {
+            Mode::Solo => Begun::Solo { run: run.to_owned(), attempt: self.attempt.clone() },
+            Mode::Consult | Mode::Ensemble => {
+                if let Err(error) = self.session.show_alive() {
+                    tracing::warn!(%error, "other servers cannot see that this one is alive");
+                }
+                Begun::Work(Box::new(Task { run: run.to_owned(), attempt, fallbacks: choice.fallbacks }))
+            }
+        };
+        Decided::append(drafts, begun)
+    }
+}
+
+/// What a stage rests on: the last decision, and the last checks and change.
+fn rests_on(run: &Run) -> Vec<String> {
+    let decided = run.requests.iter().rev().find(|request| request.decided.is_some());
+    let start = decided.map_or_else(|| run.event.clone(), |request| request.id.clone());
+    let rest = run.verification.iter().map(|last| last.id.clone());
+    std::iter::once(start).chain(rest).chain(run.change.iter().map(|last| last.id.clone())).collect()
+}

@@ -1,0 +1,201 @@
+//! One candidate of a stage: asked, judged, sampled again once where it was discarded, recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::begin::Task;
+use crate::domain::event::Draft;
+use crate::domain::event::consult::Purpose;
+use crate::domain::event::stage::{Answered, Candidate};
+use crate::domain::redflag::Reason;
+use crate::error::Error;
+use crate::flow::account::Account;
+use crate::flow::consult::{Consulted, MOST_CHARS, Prepared, Turn, ask, reserve_one};
+use crate::flow::journal::new_id;
+use crate::flow::off_thread::off_thread;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+use crate::provider::failure::FailureKind;
+
+/// A candidate to be asked.
+pub(super) struct Seat<'a> {
+    pub(super) id: String,
+    pub(super) provider: String,
+    pub(super) task: &'a Task,
+    pub(super) prepared: &'a Arc<Prepared>,
+    pub(super) timeout: Duration,
+}
+
+/// How a candidate ended.
+pub(super) enum Ended {
+    /// Its answer, or its failure, is in the log.
+    Answered,
+    /// The server ends.
+    CutShort,
+}
+
+pub(super) async fn candidate(
+    session: &Session,
+    seat: Seat<'_>,
+    progress: &Progress,
+) -> Result<Ended, Error> {
+    let (reply, notes) = match first_that_answers(session, &seat, progress).await? {
+        Some(reply) => reply,
+        None => return Ok(Ended::CutShort),
+    };
+    let provider = reply.provider.clone();
+    let mut first = judged(session, reply, &seat.id).await?;
+    let asked_before = notes.len();
+    first.note = first.note.take().into_iter().chain(notes).reduce(|all, note| format!("{all}; {note}"));
+    first.consults = u32::try_from(asked_before).unwrap_or(u32::MAX).saturating_add(first.consults);
+    let was_discarded = first.error.is_none() && !first.ok;
+    record(session, &seat, first).await?;
+    if !was_discarded {
+        return Ok(Ended::Answered);
+    }
+    progress.say("discarded by the rules; asking once more");
+    resample(session, &seat, &provider, progress).await
+}
+
+/// The reply of the candidate's provider; where that is missing or refuses, of the next that the
+/// stage prefers. None where the server ends.
+async fn first_that_answers(
+    session: &Session,
+    seat: &Seat<'_>,
+    progress: &Progress,
+) -> Result<Option<(Consulted, Vec<String>)>, Error> {
+    let mut notes = Vec::new();
+    let mut others = seat.task.fallbacks.iter();
+    let mut provider = seat.provider.clone();
+    loop {
+        let account = seat.prepared.account();
+        let reply = asked(session, seat, &provider, account, progress).await?;
+        let Some(cause) = &reply.cause else { return Ok(Some((reply, notes))) };
+        if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
+            return Ok(None);
+        }
+        match others.next().filter(|_| refuses(cause)) {
+            Some(next) => {
+                notes.push(format!(
+                    "{provider} could not be asked ({}); {next} answers instead",
+                    cause.code()
+                ));
+                progress.say(&format!("{provider}: {}; asking {next} instead", cause.code()));
+                provider.clone_from(next);
+            }
+            None => return Ok(Some((reply, notes))),
+        }
+    }
+}
+
+/// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
+/// that fails at its work is a failed candidate.
+fn refuses(cause: &Error) -> bool {
+    match cause {
+        Error::ProviderDisabled(_) | Error::CliNotFound { .. } | Error::CliNotExecutable { .. } => true,
+        Error::Cli { failure, .. } => matches!(
+            failure.kind,
+            FailureKind::LoginMissing
+                | FailureKind::ClientRefused
+                | FailureKind::QuotaExceeded
+                | FailureKind::ModelUnavailable
+                | FailureKind::RateLimited
+                | FailureKind::Overloaded
+                | FailureKind::NetworkUnreachable
+        ),
+        _ => false,
+    }
+}
+
+async fn asked(
+    session: &Session,
+    seat: &Seat<'_>,
+    provider: &str,
+    account: &Account,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    debug_assert!(!seat.timeout.is_zero(), "a consult without time cannot answer");
+    let place = session.slots().place()?;
+    let reservation = reserve_one(session, account, provider).await?;
+    Ok(ask(session, provider, seat.prepared, Turn { place, reservation }, progress).await)
+}
+
+/// Once more, where the budget of the run allows it.
+async fn resample(
+    session: &Session,
+    seat: &Seat<'_>,
+    provider: &str,
+    progress: &Progress,
+) -> Result<Ended, Error> {
+    let account = Account { purpose: Purpose::Resample, ..seat.prepared.account().clone() };
+    let reply = match asked(session, seat, provider, &account, progress).await {
+        Ok(reply) => reply,
+        Err(Error::BudgetExhausted(short)) => {
+            progress.say(&format!("not asked again: {}", Error::BudgetExhausted(short)));
+            return Ok(Ended::Answered);
+        }
+        Err(error) => return Err(error),
+    };
+    if matches!(reply.cause, Some(Error::ShuttingDown | Error::Cancelled)) {
+        // The discarded answer is in the log; the stage ends with it.
+        return Ok(Ended::Answered);
+    }
+    let again = judged(session, reply, &format!("{}-again", seat.id)).await?;
+    record(session, seat, Candidate { resample: true, ..again }).await?;
+    Ok(Ended::Answered)
+}
+
+/// What an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
+async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candidate, Error> {
+    let red_flags = session.red_flags()?;
+    let (session, id) = (session.clone(), id.to_owned());
+    off_thread(move || {
+        let masker = session.masker()?;
+        let answered = reply.cause.is_none();
+        let reasons: Vec<String> = if answered {
+            red_flags.verdict(&reply.content).reasons().iter().map(in_words).collect()
+        } else {
+            Vec::new()
+        };
+        let structured = reply.structured.clone().map(|value| masker.mask_value(value));
+        let fits = answered && reply.schema_errors.is_empty() && reasons.is_empty();
+        let reply = reply.cut_to(&session, MOST_CHARS);
+        let failure = reply.failure;
+        Ok(Candidate {
+            id,
+            ok: fits,
+            provider: reply.provider,
+            model: reply.model,
+            content: masker.mask(&reply.content).text.into_owned(),
+            content_file: reply.content_file,
+            structured,
+            elapsed_ms: reply.elapsed_ms,
+            red_flags: reasons,
+            schema_errors: reply.schema_errors,
+            // A provider that was never started was not consulted.
+            consults: u32::from(reply.attempts > 0),
+            resample: false,
+            error: failure.as_ref().map(|failure| failure.error.clone()),
+            code: failure.as_ref().map(|failure| failure.code.to_owned()),
+            hint: failure.map(|failure| failure.hint),
+            note: reply.note.map(str::to_owned),
+        })
+    })
+    .await?
+}
+
+fn in_words(reason: &Reason) -> String {
+    let value = serde_json::to_value(reason).unwrap_or_default();
+    let name = value.get("reason").and_then(serde_json::Value::as_str).unwrap_or("flagged").to_owned();
+    match value.get("rule").and_then(serde_json::Value::as_str) {
+        Some(rule) => format!("{name}: {rule}"),
+        None => name,
+    }
+}
+
+async fn record(session: &Session, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
+    let attempt = &seat.task.attempt;
+    let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
+    let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
+    session.journal().record(&seat.task.run, vec![draft]).await
+}

@@ -1,0 +1,155 @@
+//! How a stage is worked on, and by whom.
+
+use super::StageRequest;
+use crate::domain::budget::Short;
+use crate::domain::event::consult::Purpose;
+use crate::domain::event::stage::Mode;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::Run;
+use crate::error::Error;
+use crate::flow::session::Session;
+
+/// Rounds of debug in which no consultant is asked.
+const SOLO_ROUNDS: u32 = 2;
+
+/// Candidates of a stage's ensemble, where nobody names them.
+const CANDIDATES: usize = 2;
+
+/// How a stage is worked on, and by whom.
+pub(super) struct Choice {
+    pub(super) mode: Mode,
+    pub(super) why: String,
+    pub(super) providers: Vec<String>,
+    pub(super) fallbacks: Vec<String>,
+}
+
+pub(super) fn choose(
+    session: &Session,
+    request: &StageRequest,
+    run: Option<&Run>,
+    iteration: u32,
+) -> Result<Choice, Error> {
+    if run.is_some() && request.stage == Stage::Debug && iteration <= SOLO_ROUNDS {
+        return Ok(solo(format!(
+            "rounds 1 and {SOLO_ROUNDS} of debug are the orchestrator's own; a consultant is asked from round {} on",
+            SOLO_ROUNDS + 1
+        )));
+    }
+    let left = left(session, request, run, iteration);
+    if left == 0 {
+        return Ok(solo("the budget of consults is used up".to_owned()));
+    }
+    match named(request) {
+        Some(providers) => by_name(session, request, run, providers, left),
+        None => by_policy(session, request, left),
+    }
+}
+
+fn left(session: &Session, request: &StageRequest, run: Option<&Run>, iteration: u32) -> u32 {
+    run.map_or(u32::MAX, |run| {
+        let mut item = run.item(Some(request.stage), Purpose::Candidate);
+        if request.stage == Stage::Debug {
+            item.round = iteration;
+        }
+        run.budget.left(item, session.limits())
+    })
+}
+
+fn solo(why: String) -> Choice {
+    Choice { mode: Mode::Solo, why, providers: Vec::new(), fallbacks: Vec::new() }
+}
+
+/// The providers that the orchestrator names, each once.
+fn named(request: &StageRequest) -> Option<Vec<String>> {
+    let mut named: Vec<String> = Vec::new();
+    for name in request.providers.iter().flatten() {
+        if !named.contains(name) {
+            named.push(name.clone());
+        }
+    }
+    (!named.is_empty()).then_some(named)
+}
+
+/// Whoever is named is asked, and nobody else.
+fn by_name(
+    session: &Session,
+    request: &StageRequest,
+    run: Option<&Run>,
+    providers: Vec<String>,
+    left: u32,
+) -> Result<Choice, Error> {
+    let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
+    let is_single = request.stage == Stage::Debug && session.config().settings.policy.debug_single_agent;
+    if is_single && wanted > 1 {
+        return Err(Error::InvalidArguments("debug is single-agent: name one provider, or none".to_owned()));
+    }
+    if wanted > left {
+        let used = run.map_or(0, |run| run.budget.used());
+        let short = Short {
+            of: format!("{} (or of the run)", request.stage.name()),
+            limit: used.saturating_add(left),
+            used,
+            wanted,
+        };
+        return Err(Error::BudgetExhausted(short));
+    }
+    let mode = if wanted > 1 { Mode::Ensemble } else { Mode::Consult };
+    Ok(Choice { mode, why: "providers were named".to_owned(), providers, fallbacks: Vec::new() })
+}
+
+fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Choice, Error> {
+    let settings = &session.config().settings.policy;
+    let policy = settings.stage(request.stage);
+    let (there, note) = available(session, policy.preferred_clients)?;
+    let single = |why: String| {
+        let why = note.clone().map_or(why.clone(), |note| format!("{why}; {note}"));
+        let mut there = there.iter().cloned();
+        let first = there.next().into_iter().collect();
+        Choice { mode: Mode::Consult, why, providers: first, fallbacks: there.collect() }
+    };
+    if !policy.ensemble_allowed {
+        return Ok(single(format!("{} asks one consultant", request.stage.name())));
+    }
+    if request.baseline_confidence >= settings.capability_threshold {
+        return Ok(single(format!(
+            "baseline_confidence {} reaches {}: several consultants would add little",
+            request.baseline_confidence, settings.capability_threshold
+        )));
+    }
+    if left < 2 {
+        return Ok(single("the budget leaves one consult".to_owned()));
+    }
+    if there.len() < 2 {
+        return Ok(single("one provider is at hand, and its own copies say little more".to_owned()));
+    }
+    let most = CANDIDATES.min(usize::try_from(left).unwrap_or(CANDIDATES));
+    let why = format!("{} compares candidates of several providers", request.stage.name());
+    Ok(Choice {
+        mode: Mode::Ensemble,
+        why: note.clone().map_or(why.clone(), |note| format!("{why}; {note}")),
+        providers: there.iter().take(most).cloned().collect(),
+        fallbacks: there.into_iter().skip(most).collect(),
+    })
+}
+
+/// The stage's preferred providers that are on this machine, in order, and what there is to say of
+/// those that are not; where none is, whoever is asked by default.
+fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Option<String>), Error> {
+    let default = session.catalogue().asked_by_default(session.environment(), session.root());
+    let is_there = |name: &&&str| default.iter().any(|provider| provider.name == **name);
+    let there: Vec<String> = preferred.iter().filter(is_there).map(|name| (*name).to_owned()).collect();
+    let missing: Vec<&str> = preferred.iter().filter(|name| !is_there(name)).copied().collect();
+    if !there.is_empty() {
+        let note = missing
+            .first()
+            .filter(|first| preferred.first() == Some(*first))
+            .map(|_| format!("not at hand: {}", missing.join(", ")));
+        return Ok((there, note));
+    }
+    let others: Vec<String> = default.iter().map(|provider| provider.name.clone()).collect();
+    if others.is_empty() {
+        return Err(Error::NoProvider);
+    }
+    let note = format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", "));
+    Ok((others, Some(note)))
+}

@@ -1,0 +1,53 @@
+//! The prompt of a stage: a template on disk, filled with what approved stages handed on.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::StageRequest;
+use crate::domain::handover::Handover;
+use crate::domain::outline::outline;
+use crate::error::Error;
+use crate::flow::document;
+use crate::flow::session::Session;
+
+/// The prompt of a stage. A template that names a value that there is not is an error.
+///
+/// # Errors
+///
+/// A template or a schema that cannot be used.
+pub(super) fn prompt(
+    session: &Session,
+    request: &StageRequest,
+    handover: &Handover,
+    iteration: u32,
+) -> Result<String, Error> {
+    let own = session.document(&format!("skills/prompts/{}.md", request.stage.name()))?;
+    let common = session.document("skills/prompts/common.md")?;
+    let schema = document::schema(session, request.stage.schema())?;
+    let invalid = |origin: &str, error: &minijinja::Error| Error::Document {
+        name: origin.to_owned(),
+        reason: format!("{error:#}"),
+    };
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).build();
+    templates.set_syntax(syntax.map_err(|error| invalid("the syntax of templates", &error))?);
+    templates.add_template_owned("common", common.text).map_err(|error| invalid(&common.origin, &error))?;
+    let given = Given { task: &request.task, iteration, format: outline(&schema), handover };
+    let text = templates
+        .render_str(&own.text, minijinja::Value::from(Serde(given)))
+        .map_err(|error| invalid(&own.origin, &error))?;
+    Ok(text.trim().to_owned())
+}
+
+/// What a template may name.
+#[derive(Serialize)]
+struct Given<'a> {
+    task: &'a str,
+    iteration: u32,
+    format: String,
+    #[serde(flatten)]
+    handover: &'a Handover,
+}

@@ -1,0 +1,328 @@
+//! What a caller learns of a stage, always from the log, so that asking again gives the same.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::StageRequest;
+use crate::domain::budget::Balance;
+use crate::domain::event::approval::DecidedBy;
+use crate::domain::event::stage::{Candidate, Mode, StageFailed};
+use crate::domain::handover::Handover;
+use crate::domain::history::{History, LooseResult};
+use crate::domain::outline::outline;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Finished, Phase, Request, Run};
+use crate::error::Error;
+use crate::flow::consult::MOST_CHARS;
+use crate::flow::document;
+use crate::flow::off_thread::off_thread;
+use crate::flow::pack::pack_context;
+use crate::flow::session::Session;
+
+/// What came of a stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageReply {
+    /// Whether it has outputs, or is the orchestrator's to do.
+    pub ok: bool,
+    /// The stage.
+    pub stage: Stage,
+    /// What people call it.
+    pub stage_display: &'static str,
+    /// How it was worked on.
+    pub mode: Mode,
+    /// Why in that way.
+    pub why: String,
+    /// Which round of it.
+    pub iteration: u32,
+    /// What it brought; none in solo.
+    pub output: Option<Value>,
+    /// Consults that it took.
+    pub consults_used: u32,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// A stable word for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The stage that follows; none at the end.
+    pub next_stage: Option<Stage>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    /// Where the run is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// What the run may still spend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Balance>,
+    /// What the orchestrator works from, in solo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solo: Option<Value>,
+    /// The request for approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNote>,
+    /// Whether the same request was answered before, at no further consult.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_log: bool,
+}
+
+/// A request for approval, in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApprovalNote {
+    /// Its id.
+    pub request_id: String,
+    /// `pending`, or what was decided.
+    pub status: &'static str,
+    /// Whose word that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
+    /// How many questions the report asks.
+    pub questions_count: usize,
+    /// The report as text.
+    pub display: String,
+}
+
+impl ApprovalNote {
+    /// A request as results show it.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let questions = request.asked.report.get("questions").and_then(Value::as_array).map_or(0, Vec::len);
+        Self {
+            request_id: request.id.clone(),
+            status: request.status(),
+            decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
+            questions_count: questions,
+            display: request.asked.display.clone(),
+        }
+    }
+}
+
+/// What came of an attempt that has ended.
+pub(super) async fn logged(
+    session: &Session,
+    run: &str,
+    attempt: &str,
+    from_log: bool,
+) -> Result<StageReply, Error> {
+    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), session.limits());
+    let journal = session.journal();
+    let reply = journal
+        .read(move |history| match history.run(&run) {
+            Some(run) => in_run(run, &attempt, limits),
+            None => outside(history, &attempt),
+        })
+        .await?;
+    let mut reply = reply.ok_or_else(|| Error::Internal("the stage has no end".to_owned()))?;
+    reply.from_log = from_log;
+    Ok(reply)
+}
+
+fn in_run(run: &Run, attempt: &str, limits: crate::domain::budget::Limits) -> Option<StageReply> {
+    if let Some(failed) = run.failure.as_ref().filter(|failed| failed.attempt == attempt) {
+        let iteration = run.attempt.as_ref().map_or(1, |attempt| attempt.iteration);
+        return Some(StageReply {
+            workflow_id: Some(run.id.clone()),
+            state: Some(run.phase.to_string()),
+            budget: Some(run.budget.balance(Some(failed.stage), iteration, limits)),
+            ..of_failed(failed, iteration)
+        });
+    }
+    let finished = run.finished.iter().rev().find(|finished| finished.attempt == attempt)?;
+    let request = run
+        .requests
+        .iter()
+        .rev()
+        .find(|it| it.asked.stage == finished.stage && it.asked.iteration == finished.iteration);
+    Some(StageReply {
+        workflow_id: Some(run.id.clone()),
+        state: Some(run.phase.to_string()),
+        next_stage: next_stage(run, finished.stage),
+        budget: Some(run.budget.balance(run.phase.stage(), run.debug_iteration.max(1), limits)),
+        approval: request.map(ApprovalNote::of),
+        ..of_finished(finished)
+    })
+}
+
+fn next_stage(run: &Run, stage: Stage) -> Option<Stage> {
+    use crate::domain::workflow::AfterApproval;
+    match (&run.phase, run.after_approval(stage)) {
+        (Phase::Ready(next) | Phase::Revising(next), _) => Some(*next),
+        (Phase::Complete | Phase::Stopped(_), _) | (_, AfterApproval::Complete) => None,
+        (_, AfterApproval::Stage(next)) => Some(next),
+        (_, AfterApproval::ByVerification) if run.is_verified() => Some(Stage::Improve),
+        (_, AfterApproval::ByVerification) => Some(Stage::Debug),
+    }
+}
+
+fn outside(history: &History, attempt: &str) -> Option<StageReply> {
+    match history.loose_attempt(attempt)?.result.as_ref()? {
+        LooseResult::Finished(finished) => Some(StageReply {
+            next_stage: plain_next(finished.stage),
+            ..of_finished(&Finished::of("", finished))
+        }),
+        LooseResult::Failed(failed) => {
+            Some(of_failed(failed, history.loose_attempt(attempt)?.attempt.iteration))
+        }
+    }
+}
+
+/// The stage that follows where no run says otherwise.
+fn plain_next(stage: Stage) -> Option<Stage> {
+    match stage {
+        Stage::Analyze => Some(Stage::Hypothesize),
+        Stage::Hypothesize => Some(Stage::Implement),
+        Stage::Implement => Some(Stage::Debug),
+        Stage::Debug => Some(Stage::Improve),
+        Stage::Improve => None,
+    }
+}
+
+fn of_finished(finished: &Finished) -> StageReply {
+    let candidate = finished.candidates.iter().find(|it| it.ok && it.provider == finished.provider);
+    let content = candidate.map(|it| it.content.clone()).filter(|text| !text.is_empty());
+    let structured = match &finished.output {
+        Value::String(_) => Value::Null,
+        other => other.clone(),
+    };
+    let output = json!({
+        "ok": true,
+        "provider": finished.provider,
+        "content": content.unwrap_or_else(|| finished.output.to_string()),
+        "structured": structured,
+        "elapsed_ms": candidate.map_or(finished.elapsed_ms, |it| it.elapsed_ms),
+        "candidates": others(&finished.candidates, &finished.provider),
+        "note": candidate.and_then(|it| it.note.clone()),
+    });
+    StageReply {
+        ok: true,
+        stage: finished.stage,
+        stage_display: finished.stage.display_name(),
+        mode: finished.mode,
+        why: finished.why.clone(),
+        iteration: finished.iteration,
+        output: Some(output),
+        consults_used: finished.consults_used,
+        elapsed_ms: finished.elapsed_ms,
+        error: None,
+        code: None,
+        hint: None,
+        next_stage: None,
+        workflow_id: None,
+        state: None,
+        budget: None,
+        solo: None,
+        approval: None,
+        from_log: false,
+    }
+}
+
+/// Every candidate. The one that is handed on is shown above, so its answer is not repeated.
+fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
+    let mut is_first = true;
+    let room = MOST_CHARS / candidates.len().max(1);
+    let shown = candidates.iter().map(|candidate| {
+        let is_handed_on = candidate.ok && candidate.provider == handed_on && std::mem::take(&mut is_first);
+        let mut candidate = candidate.clone();
+        candidate.structured = None;
+        if is_handed_on {
+            candidate.content.clear();
+        } else if let Some((cut, _)) = candidate.content.char_indices().nth(room) {
+            candidate.content.truncate(cut);
+        }
+        let mut value = serde_json::to_value(candidate).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
+            fields.remove("content");
+            fields.insert("handed_on".to_owned(), Value::Bool(true));
+        }
+        value
+    });
+    shown.collect()
+}
+
+fn of_failed(failed: &StageFailed, iteration: u32) -> StageReply {
+    let own = failed.candidates.iter().find_map(|candidate| candidate.hint.clone());
+    let solo = "Or do the stage yourself and hand it in with maestro_request_approval.";
+    let output = json!({
+        "ok": false,
+        "provider": failed.candidates.first().map(|candidate| candidate.provider.clone()),
+        "content": "",
+        "structured": null,
+        "elapsed_ms": failed.elapsed_ms,
+        "candidates": others(&failed.candidates, ""),
+    });
+    StageReply {
+        ok: false,
+        stage: failed.stage,
+        stage_display: failed.stage.display_name(),
+        mode: if failed.candidates.len() > 1 { Mode::Ensemble } else { Mode::Consult },
+        why: String::new(),
+        iteration,
+        output: Some(output),
+        consults_used: failed.consults_used,
+        elapsed_ms: failed.elapsed_ms,
+        error: Some(failed.error.clone()),
+        code: Some(failed.code.clone()),
+        hint: Some(own.map_or_else(|| solo.to_owned(), |own| format!("{own} {solo}"))),
+        next_stage: Some(failed.stage),
+        workflow_id: None,
+        state: None,
+        budget: None,
+        solo: None,
+        approval: None,
+        from_log: false,
+    }
+}
+
+/// A stage that is the orchestrator's own: what it works from, and what it is to hand in.
+pub(super) async fn solo(
+    session: &Session,
+    request: &Arc<StageRequest>,
+    run: &str,
+    attempt: &str,
+) -> Result<StageReply, Error> {
+    let (id, name, stage, limits) = (run.to_owned(), attempt.to_owned(), request.stage, session.limits());
+    let read = session.journal().read(move |history| {
+        let run = history.run(&id)?;
+        let attempt = run.attempt.as_ref().filter(|it| it.id == name)?.clone();
+        let balance = run.budget.balance(Some(stage), attempt.iteration, limits);
+        Some((attempt, Handover::of(run, stage), run.phase.to_string(), balance))
+    });
+    let (attempt, handover, state, balance) =
+        read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
+    let packed = pack_context(session, request.context.clone()).await?;
+    let (shared, name) = (session.clone(), stage.schema());
+    let schema = off_thread(move || document::schema(&shared, name)).await??;
+    Ok(StageReply {
+        ok: true,
+        stage,
+        stage_display: stage.display_name(),
+        mode: Mode::Solo,
+        why: attempt.why.clone(),
+        iteration: attempt.iteration,
+        output: None,
+        consults_used: 0,
+        elapsed_ms: 0,
+        error: None,
+        code: None,
+        hint: Some(
+            "Do the stage yourself, then hand in its outputs with maestro_request_approval.".to_owned(),
+        ),
+        next_stage: Some(stage),
+        workflow_id: Some(run.to_owned()),
+        state: Some(state),
+        budget: Some(balance),
+        solo: Some(json!({
+            "handed_on": handover,
+            "packed_context": packed.packed_context,
+            "hand_in": { "schema": name, "fields": outline(&schema) },
+        })),
+        approval: None,
+        from_log: false,
+    })
+}
