@@ -181,7 +181,7 @@ impl Asked {
     }
 }
 
-fn answered(state: &Value, content: Value) -> Value {
+fn answered(state: &Value, content: &Value) -> Value {
     json!({ "requestState": state, "inputResponses": { "approval": { "action": "accept", "content": content } } })
 }
 
@@ -318,7 +318,7 @@ async fn a_human_approves_between_two_calls() {
     assert_eq!(question["method"], "elicitation/create");
     assert_eq!(question["params"]["message"], "The report\nof two lines");
     let content = json!({ "decision": "approve", "comment": "go" });
-    let answer = answered(&first["requestState"], content);
+    let answer = answered(&first["requestState"], &content);
     // In another order, the arguments are the same.
     let second = asked.modern(2, json!({ "digest": "d", "patience_ms": 5 }), answer.clone()).await;
     assert_eq!(
@@ -360,12 +360,12 @@ async fn a_state_that_is_not_this_call_s_is_refused_with_what_to_do() {
     let changed = state.as_str().unwrap().replacen("rs1.A", "rs1.B", 1);
     assert_ne!(json!(changed), state);
     let stranger = RequestStateCodec::try_new([7; 32]).unwrap().seal(b"{}");
-    let without_state = json!({ "inputResponses": answered(&state, approve())["inputResponses"] });
+    let without_state = json!({ "inputResponses": answered(&state, &approve())["inputResponses"] });
     let cases = [
-        ("changed", arguments(), answered(&json!(changed), approve())),
-        ("another key", arguments(), answered(&json!(stranger), approve())),
-        ("nonsense", arguments(), answered(&json!("approve"), approve())),
-        ("other arguments", json!({ "digest": "e" }), answered(&state, approve())),
+        ("changed", arguments(), answered(&json!(changed), &approve())),
+        ("another key", arguments(), answered(&json!(stranger), &approve())),
+        ("nonsense", arguments(), answered(&json!("approve"), &approve())),
+        ("other arguments", json!({ "digest": "e" }), answered(&state, &approve())),
         ("no state", arguments(), without_state),
     ];
     for (id, (what, arguments, more)) in (2..).zip(cases) {
@@ -380,10 +380,10 @@ async fn a_state_that_is_not_this_call_s_is_refused_with_what_to_do() {
     }
     // Without the key that it was sealed with, nothing opens: as in another project.
     std::fs::remove_file(asked.project.path().join(crate::host::seal_key::KEY_FILE)).unwrap();
-    let result = asked.modern(20, arguments(), answered(&state, approve())).await;
+    let result = asked.modern(20, arguments(), answered(&state, &approve())).await;
     assert_eq!(result["structuredContent"]["code"], "request_state_invalid");
     // And a call without the state asks anew.
     let again = asked.modern(21, arguments(), json!({})).await;
-    let result = asked.modern(22, arguments(), answered(&again["requestState"], approve())).await;
+    let result = asked.modern(22, arguments(), answered(&again["requestState"], &approve())).await;
     assert!(result["structuredContent"]["word"].as_str().unwrap().contains("Approve"));
 }

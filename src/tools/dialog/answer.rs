@@ -105,7 +105,7 @@ mod tests {
         read_value(&form(), answer)
     }
 
-    fn accepted(content: Value) -> Word {
+    fn accepted(content: &Value) -> Word {
         said(&json!({ "action": "accept", "content": content }))
     }
 
@@ -113,7 +113,7 @@ mod tests {
     fn a_decision_is_read_with_all_that_was_said() {
         let comment = "  다시:\n\tuse `a`  ";
         let word = accepted(
-            json!({ "decision": "revise", "comment": comment, "risk": "high\u{fffd}", "why": "because" }),
+            &json!({ "decision": "revise", "comment": comment, "risk": "high\u{fffd}", "why": "because" }),
         );
         let responses = [("risk", "high\x1b"), ("why", "because")];
         assert_eq!(
@@ -133,7 +133,7 @@ mod tests {
             let mut content = empty;
             content["decision"] = json!("approve");
             let expected = Decided { decision: Decision::Approve, comment: None, responses: BTreeMap::new() };
-            assert_eq!(accepted(content), Word::Decided(expected));
+            assert_eq!(accepted(&content), Word::Decided(expected));
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
             json!({ "decision": "approve", "risk": ["low"] }),
             json!({ "decision": "approve", "why": {} }),
         ] {
-            let word = accepted(content.clone());
+            let word = accepted(&content);
             assert!(matches!(word, Word::Unreadable(_)), "{content}: {word:?}");
         }
         for answer in [json!({}), json!(null), json!({ "action": "ok" }), json!({ "action": "accept" })] {

@@ -109,8 +109,40 @@ fn digest(arguments: Option<&JsonObject>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::host::seal_key::SealKey;
     use serde_json::json;
+
+    #[test]
+    fn an_answer_counts_for_its_own_question_and_for_its_time() {
+        let root = tempfile::tempdir().unwrap();
+        let seal = Seal::new(&SealKey::of(root.path()).unwrap());
+        let subject = |digest: &str| Subject {
+            workflow_id: "w".to_owned(),
+            request_id: "r".to_owned(),
+            stage: "analyze".to_owned(),
+            digest: digest.to_owned(),
+        };
+        let form = Form { message: String::new(), title: String::new(), critical: Vec::new() };
+        let answered = |lifetime| {
+            let call = Call { tool: "t".to_owned(), arguments: digest(None) };
+            let state = seal.seal(&subject("d"), &call, lifetime).unwrap();
+            let approval = json!({ "action": "accept", "content": { "decision": "approve" } });
+            let responses = [(QUESTION.to_owned(), approval)].into();
+            Retry { call, state: Some(state), responses: Some(responses) }
+        };
+        let read = |retry: &Retry, about: &str| read_modern(&seal, retry, &subject(about), &form);
+        let retry = answered(LIFETIME);
+        let answer = read(&retry, "d").unwrap().unwrap();
+        assert!(matches!(answer.word, Word::Decided(_)));
+        assert_eq!(read(&retry, "d").unwrap().unwrap().nonce, answer.nonce);
+        assert_eq!(read(&retry, "e"), Err(StateError::Unfit(Unfit::OtherSubject)));
+        let retry = answered(Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(read(&retry, "d"), Err(StateError::Unfit(Unfit::Expired)));
+    }
 
     #[test]
     fn the_digest_does_not_depend_on_the_order_of_keys() {
