@@ -112,6 +112,9 @@ pub enum Error {
     /// A server that a consultant started was asked to consult.
     #[error("this server runs inside a consultant, and a consultant does not consult")]
     NestedConsult,
+    /// An answer of a human that does not count.
+    #[error("{0}")]
+    RequestState(String),
     /// The caller took the call back.
     #[error("the call was cancelled")]
     Cancelled,
@@ -229,6 +232,7 @@ impl Error {
             Self::OutputTooLarge { .. } => "output_too_large",
             Self::Cli { failure, .. } => failure.kind.code(),
             Self::NestedConsult => "nested_consult",
+            Self::RequestState(_) => "request_state_invalid",
             Self::Cancelled => "cancelled",
             Self::ShuttingDown => "shutting_down",
             Self::Busy(_) => "busy",
@@ -296,6 +300,9 @@ impl Error {
             Self::NestedConsult => {
                 "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
             }
+            Self::RequestState(_) => {
+                "Call again with the same arguments, without requestState and inputResponses: the human is asked anew.".into()
+            }
             Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
             Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
             Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
@@ -343,6 +350,7 @@ impl Error {
             | Self::PromptTooLong { .. }
             | Self::OutputTooLarge { .. }
             | Self::NestedConsult
+            | Self::RequestState(_)
             | Self::Cancelled
             | Self::EveryCandidateFailed(_)
             | Self::Document { .. }
@@ -363,6 +371,7 @@ impl Error {
             | Self::Unknown { .. }
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
+            | Self::RequestState(_)
             | Self::Document { .. } => 2,
             Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }

@@ -8,12 +8,19 @@ mod change;
 mod consult;
 mod context;
 mod coordination;
+// The tools of the workflow ask through it.
+#[allow(dead_code, unused_imports)]
+pub(crate) mod dialog;
 mod library;
 mod parameters;
 mod polish;
 mod reply;
 mod report;
 mod verify;
+#[allow(dead_code)]
+mod waiting;
 
 pub(crate) use parameters::WRONG_ARGUMENTS;
 pub(crate) use reply::{failure, with_recovery};
+#[cfg(test)]
+pub(crate) use {parameters::Parameters, report::reporting};

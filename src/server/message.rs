@@ -46,6 +46,9 @@ pub(super) fn read(line: &[u8]) -> Read {
 /// JSON that is no message: a known method with parameters of a wrong form, or anything else.
 fn not_a_message(value: &Value) -> Read {
     let id = value.get("id").cloned().and_then(request_id);
+    if value.get("method").is_none() && (value.get("result").is_some() || value.get("error").is_some()) {
+        return malformed_answer(id);
+    }
     let refusal = match (&id, value.get("method").and_then(Value::as_str)) {
         (Some(_), Some(method)) => {
             let method: String = method.chars().take(80).collect();
@@ -54,6 +57,18 @@ fn not_a_message(value: &Value) -> Read {
         _ => ErrorData::invalid_request("Invalid request", None),
     };
     Read::Refused(id, refusal)
+}
+
+/// Something that was meant as an answer to a question of ours. It is never answered itself; whoever
+/// waits for it learns that it will not come.
+fn malformed_answer(id: Option<RequestId>) -> Read {
+    match id {
+        Some(id) => {
+            let error = ErrorData::invalid_request("the client's answer is malformed", None);
+            Read::Message(Box::new(ClientJsonRpcMessage::error(error, Some(id))))
+        }
+        None => Read::Nothing,
+    }
 }
 
 /// An id that can be answered.

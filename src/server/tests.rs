@@ -13,6 +13,8 @@ use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 use crate::server::wire::{Ends, Wire};
 
+mod dialog;
+
 /// A server with two more tools: one that panics, one that never ends.
 fn server(stop: &CancellationToken) -> Maestro {
     let session = Session::new(Environment::default(), std::path::Path::new("/"), Supervisor::new(None));
@@ -34,26 +36,37 @@ impl Client {
     /// Connects over the real transport.
     async fn connect(max_line: usize) -> (Self, CancellationToken) {
         let stop = CancellationToken::new();
+        let mut client = Self::of(server(&stop), max_line, &stop);
+        client.hello("2025-11-25", &json!({})).await;
+        (client, stop)
+    }
+
+    /// The client's end of a server's wire.
+    fn of(server: Maestro, max_line: usize, stop: &CancellationToken) -> Self {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
         let ends = Ends { input: stop.clone(), ..Ends::default() };
         let wire = Wire::new(reader, writer, max_line, ends);
-        let server = server(&stop);
         tokio::spawn(async move {
             if let Ok(running) = server.serve(wire).await {
                 let _ = running.waiting().await;
             }
         });
         let (output, input) = tokio::io::split(near);
-        let mut client = Self { input, output: BufReader::new(output).lines() };
-        let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
-        client.send(0, "initialize", &hello).await;
-        assert_eq!(client.read().await["id"], 0);
-        (client, stop)
+        Self { input, output: BufReader::new(output).lines() }
+    }
+
+    async fn hello(&mut self, version: &str, capabilities: &Value) {
+        let hello = json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": { "name": "t", "version": "1" } });
+        self.send(0, "initialize", &hello).await;
+        assert_eq!(self.read().await["id"], 0);
     }
 
     async fn send(&mut self, id: u64, method: &str, params: &Value) {
-        let line = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.say(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
+    }
+
+    async fn say(&mut self, line: &Value) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 

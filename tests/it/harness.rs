@@ -15,6 +15,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod human;
+
+pub(crate) use human::Answer;
+use human::Human;
+
 /// The longest that a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,6 +44,10 @@ pub(crate) struct Server {
     directory: TempDir,
     environment: BTreeMap<String, String>,
     modern: bool,
+    /// Who can be asked; none: the client cannot show a form.
+    human: Option<Human>,
+    /// A shell script in place of the server, for tests of this client.
+    script: Option<String>,
 }
 
 impl Server {
@@ -50,7 +59,7 @@ impl Server {
         let mut environment = BTreeMap::new();
         environment.insert("PATH".into(), "/usr/bin:/bin".into());
         environment.insert("HOME".into(), directory.path().join("home").display().to_string());
-        Self { directory, environment, modern: false }
+        Self { directory, environment, modern: false, human: None, script: None }
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
@@ -96,6 +105,33 @@ impl Server {
         self
     }
 
+    /// A human who can be asked, and answers this once.
+    pub(crate) fn human(mut self, answer: Answer) -> Self {
+        self.human.get_or_insert_default().answers.push_back(answer);
+        self
+    }
+
+    /// The same in the stateless era, where the call is made again with the answer.
+    pub(crate) fn human_modern(self, answer: Answer) -> Self {
+        self.modern().human(answer)
+    }
+
+    /// A human who looks at each question; none is no answer at all.
+    pub(crate) fn human_by(mut self, by: impl FnMut(&Value) -> Option<Answer> + Send + 'static) -> Self {
+        self.human.get_or_insert_default().by = Some(Box::new(by));
+        self
+    }
+
+    /// A shell script in place of the server.
+    pub(crate) fn script(mut self, script: &str) -> Self {
+        self.script = Some(script.to_owned());
+        self
+    }
+
+    fn capabilities(&self) -> Value {
+        if self.human.is_some() { json!({ "elicitation": { "form": {} } }) } else { json!({}) }
+    }
+
     pub(crate) fn project(&self) -> PathBuf {
         self.directory.path().join("project")
     }
@@ -109,7 +145,14 @@ impl Server {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = match &self.script {
+            None => Command::new(binary()),
+            Some(script) => {
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", script]);
+                command
+            }
+        };
         command
             .env_clear()
             .envs(&self.environment)
@@ -140,6 +183,7 @@ impl Server {
             next_id: 1,
             notifications: Vec::new(),
             replies: BTreeMap::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -150,7 +194,9 @@ impl Server {
         if modern {
             client.request("server/discover", json!({}));
         } else {
-            client.request("initialize", hello());
+            let mut hello = hello();
+            hello["capabilities"] = client.server.capabilities();
+            client.request("initialize", hello);
             client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         }
         client
@@ -170,6 +216,8 @@ pub(crate) struct Client {
     next_id: u64,
     pub(crate) notifications: Vec<Value>,
     replies: BTreeMap<u64, Value>,
+    /// Calls that may have to be made again, by id.
+    sent: BTreeMap<u64, (String, Value)>,
 }
 
 impl Client {
@@ -220,7 +268,10 @@ impl Client {
         if self.server.modern {
             let meta = params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| json!({}));
             meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientCapabilities"] = self.server.capabilities();
+            if self.server.human.is_some() {
+                self.sent.insert(id, (method.to_owned(), params.clone()));
+            }
         }
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
         id
@@ -247,15 +298,28 @@ impl Client {
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// The reply to a request; what else comes meanwhile is kept.
+    /// The reply to a request; what else comes meanwhile is kept. Questions are shown to the human,
+    /// if there is one, and a call that ends with a question is made again with the answer.
     pub(crate) fn reply(&mut self, id: u64) -> Value {
+        let reply = self.next_reply(id);
+        match self.again(id, &reply) {
+            Some(id) => self.reply(id),
+            None => reply,
+        }
+    }
+
+    /// The reply to this very request.
+    pub(crate) fn next_reply(&mut self, id: u64) -> Value {
         let started = Instant::now();
         loop {
             if let Some(reply) = self.replies.remove(&id) {
                 return reply;
             }
             let left = PATIENCE.saturating_sub(started.elapsed());
-            let message = self.line(left).unwrap_or_else(|| panic!("no reply to request {id}"));
+            let Some(message) = self.line_or_answer(left) else {
+                assert!(started.elapsed() < PATIENCE, "no reply to request {id}");
+                continue;
+            };
             match message.get("id").and_then(Value::as_u64) {
                 Some(other) if message.get("method").is_none() => {
                     self.replies.insert(other, message);
@@ -263,6 +327,40 @@ impl Client {
                 _ => self.notifications.push(message),
             }
         }
+    }
+
+    /// The next line; none where the human answered first, or nothing came.
+    fn line_or_answer(&mut self, patience: Duration) -> Option<Value> {
+        let pause = self.server.human.as_ref().and_then(Human::pause);
+        let message = self.line(pause.map_or(patience, |pause| pause.min(patience)));
+        if let (Some(human), Some(message)) = (&mut self.server.human, &message) {
+            match message["method"].as_str() {
+                Some("elicitation/create") => human.show(message),
+                Some("notifications/cancelled") => human.close(&message["params"]["requestId"]),
+                _ => {}
+            }
+        }
+        let due = self.server.human.as_mut().map(Human::due).unwrap_or_default();
+        for answer in due {
+            self.send(&answer);
+        }
+        message
+    }
+
+    /// Makes a call again whose reply is a question that the human answers.
+    fn again(&mut self, id: u64, reply: &Value) -> Option<u64> {
+        let (method, mut params) = self.sent.remove(&id)?;
+        if reply["result"]["resultType"] != "input_required" {
+            return None;
+        }
+        let more = self.server.human.as_mut()?.retry(&reply["result"])?;
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(self.begin(&method, params))
+    }
+
+    /// What the human was shown so far: message and schema of each form.
+    pub(crate) fn asked(&self) -> &[Value] {
+        self.server.human.as_ref().map_or(&[], |human| &human.asked)
     }
 
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {

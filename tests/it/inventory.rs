@@ -1,6 +1,7 @@
 //! The tools as a client sees them: one snapshot each, and rules that hold for all.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -28,13 +29,22 @@ fn names_are_ours_and_distinct() {
     assert_eq!(names.len(), tools.len());
     assert!(names.iter().all(|name| name.starts_with("maestro_")));
     // Two routers that define the same name would leave one of them out.
-    let source: usize = std::fs::read_dir("src/tools")
-        .unwrap()
-        .map(|file| {
-            std::fs::read_to_string(file.unwrap().path()).unwrap().matches("async fn maestro_").count()
-        })
-        .sum();
+    let source = definitions(Path::new("src/tools"));
     assert_eq!(source, tools.len());
+}
+
+/// How many tools the files below a directory define.
+fn definitions(directory: &Path) -> usize {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            if path.is_dir() {
+                definitions(&path)
+            } else {
+                std::fs::read_to_string(path).unwrap().matches("async fn maestro_").count()
+            }
+        })
+        .sum()
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod consult;
 mod differences;
 mod docs;
 mod ensemble;
+mod human;
 mod inventory;
 mod library;
 mod packing;

@@ -1,0 +1,213 @@
+//! Whether a person sits at the terminal, and what that person types.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use thiserror::Error;
+
+use super::environment::{DEPTH_VARIABLE, Environment};
+
+/// Variables that a shell has when a program types into it, and no person. Only what the programs
+/// set themselves counts: `CODEX_HOME` and the like are a person's own settings.
+const NOT_A_PERSON: [&str; 16] = [
+    DEPTH_VARIABLE,
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SESSION_ID",
+    "CODEX_CI",
+    "CODEX_SANDBOX",
+    "CODEX_SANDBOX_NETWORK_DISABLED",
+    "CODEX_THREAD_ID",
+    "GEMINI_CLI",
+    "QWEN_CODE",
+    "CURSOR_AGENT",
+    "OPENCODE",
+    "AMP_CURRENT_THREAD_ID",
+    "GOOSE_TERMINAL",
+    "AI_AGENT",
+    "AGENT",
+];
+
+/// The longest line that is read, in bytes.
+const MOST_BYTES: u64 = 4_096;
+
+/// Why nobody can be asked here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NoPerson {
+    /// A variable that says that a program uses this shell.
+    #[error("{0} is set, so this is a program's shell; use a terminal of your own")]
+    Program(&'static str),
+    /// Input or output goes elsewhere.
+    #[error("standard input and output must be a terminal")]
+    NoTerminal,
+}
+
+/// What came of asking for a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// The very word.
+    TheWord,
+    /// Anything else, or nothing.
+    SomethingElse,
+}
+
+/// Where a person reads and types.
+pub trait Terminal {
+    /// Whether what is read is typed here, and what is said is shown here.
+    fn is_interactive(&self) -> bool;
+
+    /// Shows a text.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    fn say(&mut self, text: &str) -> io::Result<()>;
+
+    /// Reads a line of bounded length; empty at the end of input.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is no text.
+    fn line(&mut self) -> io::Result<String>;
+}
+
+/// Standard input and output.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standard;
+
+impl Terminal for Standard {
+    fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+        Ok(line)
+    }
+}
+
+/// Whether a person sits at the terminal, as far as the environment tells.
+///
+/// # Errors
+///
+/// Why it is nobody's terminal.
+pub fn check_person(environment: &Environment, terminal: &impl Terminal) -> Result<(), NoPerson> {
+    if let Some(name) = NOT_A_PERSON.into_iter().find(|name| environment.get(name).is_some()) {
+        return Err(NoPerson::Program(name));
+    }
+    if !terminal.is_interactive() {
+        return Err(NoPerson::NoTerminal);
+    }
+    Ok(())
+}
+
+/// Asks for a word that stands for a decision. Letter case counts, blanks around it do not.
+///
+/// # Errors
+///
+/// The terminal cannot be written or read.
+pub fn confirm(terminal: &mut impl Terminal, purpose: &str, word: &str) -> io::Result<Typed> {
+    terminal.say(&format!("Type `{word}` {purpose}: "))?;
+    let typed = terminal.line()?;
+    Ok(if typed.trim() == word { Typed::TheWord } else { Typed::SomethingElse })
+}
+
+/// A text without what could move a terminal's cursor, or turn the direction of its letters, and so
+/// show something other than what is there. Line ends and tabs stay.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let turns = |letter| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|letter| match letter {
+            '\n' | '\t' => letter,
+            _ if letter.is_control() || turns(letter) => '\u{fffd}',
+            _ => letter,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A terminal in memory.
+    struct Scripted {
+        interactive: bool,
+        typed: &'static str,
+        said: String,
+    }
+
+    impl Terminal for Scripted {
+        fn is_interactive(&self) -> bool {
+            self.interactive
+        }
+
+        fn say(&mut self, text: &str) -> io::Result<()> {
+            self.said.push_str(text);
+            Ok(())
+        }
+
+        fn line(&mut self) -> io::Result<String> {
+            Ok(self.typed.to_owned())
+        }
+    }
+
+    fn terminal(interactive: bool, typed: &'static str) -> Scripted {
+        Scripted { interactive, typed, said: String::new() }
+    }
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables.iter().map(|(name, value)| (*name, *value)).collect()
+    }
+
+    #[test]
+    fn a_program_s_shell_is_nobody_s_terminal() {
+        let own = environment(&[("CODEX_HOME", "/c"), ("GEMINI_CLI_HOME", "/g"), ("CLAUDECODE", "")]);
+        assert_eq!(check_person(&own, &terminal(true, "")), Ok(()));
+        for name in NOT_A_PERSON {
+            let found = check_person(&environment(&[(name, "1")]), &terminal(true, ""));
+            assert_eq!(found, Err(NoPerson::Program(name)));
+        }
+        assert_eq!(check_person(&own, &terminal(false, "")), Err(NoPerson::NoTerminal));
+    }
+
+    #[test]
+    fn only_the_very_word_confirms() {
+        for (typed, expected) in [
+            ("approve\n", Typed::TheWord),
+            ("  approve \r\n", Typed::TheWord),
+            ("Approve\n", Typed::SomethingElse),
+            ("approve it\n", Typed::SomethingElse),
+            ("y\n", Typed::SomethingElse),
+            ("\n", Typed::SomethingElse),
+            ("", Typed::SomethingElse),
+        ] {
+            let mut terminal = terminal(true, typed);
+            assert_eq!(confirm(&mut terminal, "to go on", "approve").unwrap(), expected, "{typed:?}");
+            assert_eq!(terminal.said, "Type `approve` to go on: ");
+        }
+    }
+
+    #[test]
+    fn a_text_cannot_move_the_cursor_or_turn_its_letters() {
+        assert_eq!(
+            harmless("a\x1b[2Kb\r\nc\rd\t\u{202e}e\u{7}"),
+            "a\u{fffd}[2Kb\nc\u{fffd}d\t\u{fffd}e\u{fffd}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn ordinary_text_stays_what_it_is(text in "[a-zA-Z0-9 가-힣\n\t.,!-]{0,80}") {
+            prop_assert_eq!(harmless(&text), text);
+        }
+    }
+}

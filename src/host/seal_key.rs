@@ -1,0 +1,214 @@
+//! The key with which a project's servers seal what comes back to them through a client.
+//!
+//! It lies in the project, so that it outlives a server and all servers of the project share it; in
+//! a directory of its own with a `.gitignore`, because what else is in `.maestro` may be committed.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, unlinkat};
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// Where the key is, relative to the project root.
+pub const KEY_FILE: &str = ".maestro/private/key";
+
+/// Bytes of a key.
+const LENGTH: usize = 32;
+
+/// A key. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealKey([u8; LENGTH]);
+
+/// Why there is no key.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// Something is there that is not what this writes.
+    #[error("{KEY_FILE} cannot be used: {0}; remove it, and a new one is made")]
+    Unusable(&'static str),
+    /// The system refused.
+    #[error("{KEY_FILE}: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for KeyError {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl SealKey {
+    /// The key of a project, made on first need. Of several servers that make it at once, one wins,
+    /// and all have the same.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, or what is there is a link, somebody else's, readable by others, or torn.
+    pub fn of(root: &Path) -> Result<Self, KeyError> {
+        let directory = private_directory(root)?;
+        match read(&directory) {
+            Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        make(&directory)?;
+        read(&directory)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; LENGTH] {
+        self.0
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SealKey(..)")
+    }
+}
+
+fn private_directory(root: &Path) -> Result<OwnedFd, KeyError> {
+    let mut directory = OwnedFd::from(File::open(root)?);
+    for (name, mode) in [(".maestro", 0o755), ("private", 0o700)] {
+        match mkdirat(&directory, name, Mode::from_raw_mode(mode)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        directory = match openat(&directory, name, flags, Mode::empty()) {
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(KeyError::Unusable("a link or a file stands where a directory belongs"));
+            }
+            opened => opened?,
+        };
+    }
+    match write_new(&directory, ".gitignore", b"*\n") {
+        Ok(()) | Err(Errno::EXIST) => Ok(directory),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
+    // Not blocking: a pipe would never be opened otherwise.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(directory, "key", flags, Mode::empty()) {
+        Err(Errno::LOOP) => return Err(KeyError::Unusable("it is a symbolic link")),
+        opened => opened?,
+    };
+    let found = fstat(&file)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Err(KeyError::Unusable("it is no regular file"));
+    }
+    if found.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(KeyError::Unusable("it belongs to somebody else"));
+    }
+    if Mode::from_raw_mode(found.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
+        return Err(KeyError::Unusable("others may read it"));
+    }
+    let mut bytes = Vec::with_capacity(LENGTH + 1);
+    File::from(file).take(LENGTH as u64 + 1).read_to_end(&mut bytes)?;
+    bytes.try_into().map(SealKey).map_err(|_| KeyError::Unusable("it is not 32 bytes long"))
+}
+
+/// Writes a key aside and gives it its name, which fails where one has that name already: nobody
+/// ever reads half of a key, and none is replaced.
+fn make(directory: &OwnedFd) -> Result<(), KeyError> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let aside = format!("key.{}.new", uuid::Uuid::now_v7());
+    let made = write_new(directory, &aside, &bytes)
+        .and_then(|()| linkat(directory, &aside, directory, "key", AtFlags::empty()));
+    // Where this fails, a file of no use is left that nobody reads.
+    let _ = unlinkat(directory, &aside, AtFlags::empty());
+    match made {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write_new(directory: &OwnedFd, name: &str, content: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn key_path(root: &Path) -> std::path::PathBuf {
+        root.join(KEY_FILE)
+    }
+
+    fn unusable(root: &Path) -> bool {
+        matches!(SealKey::of(root), Err(KeyError::Unusable(_)))
+    }
+
+    #[test]
+    fn the_key_stays_and_is_the_owner_s_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let first = SealKey::of(root.path()).unwrap();
+        assert_eq!(SealKey::of(root.path()).unwrap(), first);
+        assert_ne!(first.bytes(), [0; LENGTH]);
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&key_path(root.path())), 0o600);
+        assert_eq!(mode(&root.path().join(".maestro/private")), 0o700);
+        let names = std::fs::read_dir(root.path().join(".maestro/private")).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".gitignore", "key"]);
+        assert_eq!(format!("{first:?}"), "SealKey(..)");
+    }
+
+    #[test]
+    fn every_project_has_a_key_of_its_own() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert_ne!(SealKey::of(one.path()).unwrap(), SealKey::of(other.path()).unwrap());
+    }
+
+    #[test]
+    fn servers_that_start_together_have_the_same_key() {
+        let root = tempfile::tempdir().unwrap();
+        let keys: Vec<SealKey> = std::thread::scope(|scope| {
+            let made: Vec<_> = (0..16).map(|_| scope.spawn(|| SealKey::of(root.path()).unwrap())).collect();
+            made.into_iter().map(|made| made.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| key == &keys[0]));
+    }
+
+    #[test]
+    fn what_is_no_key_of_ours_is_refused_and_stays() {
+        let root = tempfile::tempdir().unwrap();
+        SealKey::of(root.path()).unwrap();
+        let path = key_path(root.path());
+        for (content, mode) in
+            [(vec![7; 32], 0o644), (vec![7; 31], 0o600), (vec![7; 33], 0o600), (vec![], 0o600)]
+        {
+            std::fs::write(&path, &content).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(unusable(root.path()), "{} bytes, {mode:o}", content.len());
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(unusable(root.path()));
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        SealKey::of(elsewhere.path()).unwrap();
+        symlink(elsewhere.path().join(".maestro"), root.path().join(".maestro")).unwrap();
+        assert!(unusable(root.path()));
+        std::fs::remove_file(root.path().join(".maestro")).unwrap();
+        std::fs::create_dir_all(root.path().join(".maestro/private")).unwrap();
+        symlink(key_path(elsewhere.path()), key_path(root.path())).unwrap();
+        assert!(unusable(root.path()));
+    }
+}

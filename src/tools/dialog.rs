@@ -1,0 +1,124 @@
+//! Asking a human through the client: a form with a decision, and what was said to it.
+//!
+//! In the older protocols the server asks during the call ([`ask_legacy`]); in the stateless one the
+//! call returns with the question, and the client calls again with the answer ([`ask_modern`],
+//! [`read_modern`]). Whatever is not a clear decision is none: nothing here ever becomes an approval
+//! by itself.
+
+mod answer;
+mod form;
+mod legacy;
+mod modern;
+mod state;
+
+use std::collections::BTreeMap;
+
+use rmcp::RoleServer;
+use rmcp::model::ProtocolVersion;
+use rmcp::service::RequestContext;
+
+pub(crate) use legacy::ask_legacy;
+pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
+pub(crate) use state::{Seal, StateError, Subject};
+
+/// A question to a human, as a form.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    /// The report to decide on. Line ends are kept; markdown is not rendered.
+    pub(crate) message: String,
+    /// The title of the form.
+    pub(crate) title: String,
+    /// What else a human should answer, each in a field that may stay empty.
+    pub(crate) critical: Vec<CriticalQuestion>,
+}
+
+/// A question whose answer matters for the decision.
+#[derive(Clone, Debug)]
+pub(crate) struct CriticalQuestion {
+    /// The name of its field, and of its answer.
+    pub(crate) id: String,
+    /// The question.
+    pub(crate) title: String,
+    /// What helps to answer it; empty: nothing.
+    pub(crate) description: String,
+    /// What can be answered; empty: a text.
+    pub(crate) options: Vec<String>,
+}
+
+/// What a human decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Go on.
+    Approve,
+    /// Do it again with the comment in mind.
+    Revise,
+    /// Stop.
+    Reject,
+}
+
+impl Decision {
+    /// Every decision, as the form lists them.
+    pub(crate) const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
+
+    /// How it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Revise => "revise",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// A decision and what was said with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// The decision.
+    pub(crate) decision: Decision,
+    /// The comment, word for word.
+    pub(crate) comment: Option<String>,
+    /// The answers to critical questions, by [`Form::fields`].
+    pub(crate) responses: BTreeMap<String, String>,
+}
+
+/// What became of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The human decided.
+    Decided(Decided),
+    /// The human does not want to answer.
+    Declined,
+    /// The dialog was closed, or never shown: a client without a screen answers so by itself.
+    Cancelled,
+    /// Something came back that is no answer, with the reason.
+    Unreadable(String),
+    /// Nobody answered in time.
+    TimedOut,
+}
+
+/// How this call's client can ask its human.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// It cannot.
+    CannotAsk,
+    /// By a request during the call.
+    Legacy,
+    /// By a result, after which it calls again.
+    Modern,
+}
+
+/// How the client of a call can ask its human. A client that names only URLs cannot show a form.
+pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Asking {
+    let elicitation = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
+    match elicitation {
+        // An empty capability is that of the first version, which knew forms only.
+        Some(modes) if modes.form.is_some() || modes.url.is_none() => {
+            if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+                Asking::Modern
+            } else {
+                Asking::Legacy
+            }
+        }
+        Some(_) | None => Asking::CannotAsk,
+    }
+}

@@ -1,0 +1,233 @@
+//! The form as a client shows it.
+
+use std::collections::BTreeSet;
+
+use rmcp::model::{
+    ConstTitle, ElicitRequestParams, ElicitationSchema, EnumSchema, LegacyEnumSchema,
+    PrimitiveSchemaDefinition, ProtocolVersion, SingleSelectEnumSchema, StringSchema,
+    TitledSingleSelectEnumSchema,
+};
+
+use super::{CriticalQuestion, Decision, Form};
+use crate::host::human::harmless;
+
+/// The field of the decision, the only one that must be filled in.
+pub(super) const DECISION: &str = "decision";
+/// The field of the comment.
+pub(super) const COMMENT: &str = "comment";
+/// The longest text that a field takes, in characters.
+pub(super) const MOST_CHARS: u32 = 10_000;
+
+/// How a choice is written in a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choices {
+    /// `enum` and `enumNames`, before 2025-11-25.
+    Names,
+    /// `oneOf` with titles, since then.
+    Titles,
+}
+
+impl Choices {
+    pub(super) fn of(version: Option<&ProtocolVersion>) -> Self {
+        match version {
+            Some(version) if *version < ProtocolVersion::V_2025_11_25 => Self::Names,
+            Some(_) | None => Self::Titles,
+        }
+    }
+
+    /// A choice of which nothing is chosen beforehand.
+    fn schema(self, title: String, description: Option<String>, options: Vec<ConstTitle>) -> EnumSchema {
+        match self {
+            Self::Titles => {
+                let mut schema = TitledSingleSelectEnumSchema::new(options);
+                schema.title = Some(title.into());
+                schema.description = description.map(Into::into);
+                EnumSchema::Single(SingleSelectEnumSchema::Titled(schema))
+            }
+            Self::Names => {
+                let (values, names) = options.into_iter().map(|option| (option.const_, option.title)).unzip();
+                let mut schema = LegacyEnumSchema::new(values);
+                schema.enum_names = Some(names);
+                schema.title = Some(title.into());
+                schema.description = description.map(Into::into);
+                EnumSchema::Legacy(schema)
+            }
+        }
+    }
+}
+
+impl Form {
+    /// The critical questions with the names of their fields: the id where that is a plain name and
+    /// free, else `question_N` by position.
+    pub(crate) fn fields(&self) -> Vec<(String, &CriticalQuestion)> {
+        let mut taken: BTreeSet<String> = [DECISION.to_owned(), COMMENT.to_owned()].into();
+        // A name by position must not take another question's id away.
+        let ids: Vec<&str> = self.critical.iter().map(|question| question.id.as_str()).collect();
+        let named = self.critical.iter().zip(1..).map(|(question, place)| {
+            let mut name = question.id.clone();
+            if !is_plain(&name) || taken.contains(&name) {
+                name = format!("question_{place}");
+                while taken.contains(&name) || ids.contains(&name.as_str()) {
+                    name.push('_');
+                }
+            }
+            taken.insert(name.clone());
+            (name, question)
+        });
+        named.collect()
+    }
+
+    /// What the client is asked to show.
+    pub(super) fn params(&self, choices: Choices) -> ElicitRequestParams {
+        ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: harmless(&self.message),
+            requested_schema: self.schema(choices),
+        }
+    }
+
+    fn schema(&self, choices: Choices) -> ElicitationSchema {
+        let mut properties = vec![(DECISION.to_owned(), decision(choices))];
+        properties
+            .extend(self.fields().into_iter().map(|(name, question)| (name, question.property(choices))));
+        properties.push((COMMENT.to_owned(), comment()));
+        let order = properties.iter().map(|(name, _)| name.clone()).collect();
+        let mut schema = ElicitationSchema::new(properties.into_iter().collect())
+            .with_title(harmless(&self.title))
+            .with_required(vec![DECISION.to_owned()]);
+        schema.property_order = Some(order);
+        schema
+    }
+}
+
+impl CriticalQuestion {
+    fn property(&self, choices: Choices) -> PrimitiveSchemaDefinition {
+        let title = harmless(&self.title);
+        let description = Some(harmless(&self.description)).filter(|text| !text.is_empty());
+        if self.options.is_empty() {
+            return text(title, description);
+        }
+        let mut seen = BTreeSet::new();
+        let options = self.options.iter().map(|option| harmless(option));
+        let options = options
+            .filter(|option| seen.insert(option.clone()))
+            .map(|option| ConstTitle::new(option.clone(), option));
+        PrimitiveSchemaDefinition::Enum(choices.schema(title, description, options.collect()))
+    }
+
+    /// The option that a value of the form stands for.
+    pub(super) fn option(&self, value: &str) -> Option<&str> {
+        self.options.iter().find(|option| harmless(option) == value).map(String::as_str)
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    !name.is_empty() && name.len() <= 64 && name.chars().all(letter)
+}
+
+fn decision(choices: Choices) -> PrimitiveSchemaDefinition {
+    let options = Decision::ALL.map(|decision| ConstTitle::new(decision.name(), shown(decision)));
+    let description = "Approve goes on, revise repeats the stage with your comment, reject stops the workflow. / \
+         승인: 계속 진행, 수정: 의견을 반영해 단계를 다시 수행, 거부: 워크플로 중단";
+    let title = "Your decision / 결정".to_owned();
+    PrimitiveSchemaDefinition::Enum(choices.schema(title, Some(description.to_owned()), options.into()))
+}
+
+fn shown(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approve => "Approve / 승인",
+        Decision::Revise => "Revise / 수정 요청",
+        Decision::Reject => "Reject / 거부",
+    }
+}
+
+fn comment() -> PrimitiveSchemaDefinition {
+    let description = "What to change, or why. / 수정할 내용이나 이유";
+    text("Comment / 의견".to_owned(), Some(description.to_owned()))
+}
+
+fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition {
+    let mut schema = StringSchema::new().title(title).max_length(MOST_CHARS);
+    schema.description = description.map(Into::into);
+    PrimitiveSchemaDefinition::String(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn question(id: &str, options: &[&str]) -> CriticalQuestion {
+        CriticalQuestion {
+            id: id.to_owned(),
+            title: format!("{id}?"),
+            description: String::new(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+        }
+    }
+
+    fn form(critical: Vec<CriticalQuestion>) -> Form {
+        Form { message: "line 1\nline 2\x1b[1A".to_owned(), title: "Analyze".to_owned(), critical }
+    }
+
+    fn shown(form: &Form, choices: Choices) -> Value {
+        serde_json::to_value(form.params(choices)).unwrap()
+    }
+
+    #[test]
+    fn the_form_is_in_order_and_nothing_is_chosen_beforehand() {
+        let form = form(vec![question("risk", &["low", "high"]), question("anything", &[])]);
+        let params = shown(&form, Choices::Titles);
+        assert_eq!(params["mode"], "form");
+        assert_eq!(params["message"], "line 1\nline 2\u{fffd}[1A");
+        let schema = &params["requestedSchema"];
+        let names: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["decision", "risk", "anything", "comment"]);
+        assert_eq!(schema["required"], json!(["decision"]));
+        assert_eq!(
+            schema["properties"]["decision"]["oneOf"],
+            json!([
+                { "const": "approve", "title": "Approve / 승인" },
+                { "const": "revise", "title": "Revise / 수정 요청" },
+                { "const": "reject", "title": "Reject / 거부" },
+            ])
+        );
+        assert!(!schema.to_string().contains("\"default\""));
+    }
+
+    #[test]
+    fn clients_of_the_first_version_get_names_beside_the_values() {
+        let params = shown(&form(vec![question("risk", &["low", "high", "low"])]), Choices::Names);
+        let properties = &params["requestedSchema"]["properties"];
+        assert_eq!(properties["decision"]["enum"], json!(["approve", "revise", "reject"]));
+        assert_eq!(properties["decision"]["enumNames"][0], "Approve / 승인");
+        assert_eq!(properties["risk"]["enum"], json!(["low", "high"]));
+        assert!(!params.to_string().contains("oneOf"));
+        assert_eq!(Choices::of(Some(&ProtocolVersion::V_2025_06_18)), Choices::Names);
+        assert_eq!(Choices::of(Some(&ProtocolVersion::V_2025_11_25)), Choices::Titles);
+        assert_eq!(Choices::of(Some(&ProtocolVersion::V_2026_07_28)), Choices::Titles);
+    }
+
+    #[test]
+    fn no_question_takes_another_field_s_place() {
+        let ids = ["decision", "a b", "question_2", "x", "x", "comment", ""];
+        let form = form(ids.map(|id| question(id, &[])).into());
+        let names: Vec<String> = form.fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["question_1", "question_2_", "question_2", "x", "question_5", "question_6", "question_7"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_question_has_a_field_of_its_own(ids in proptest::collection::vec("[a-d_]{0,2}|question_[1-4]_?|decision|comment", 0..8)) {
+            let form = form(ids.iter().map(|id| question(id, &[])).collect());
+            let schema = form.schema(Choices::Titles);
+            prop_assert_eq!(schema.properties.len(), ids.len() + 2);
+            prop_assert_eq!(schema.property_order.unwrap().len(), ids.len() + 2);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Asking during the call: `elicitation/create`, and a dialog that never outlives what it is for.
+
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::{CancelledNotificationParam, ClientResult, ElicitRequest, RequestId, ServerRequest};
+use rmcp::service::{Peer, PeerRequestOptions, RequestContext, ServiceError};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::task::JoinHandle;
+
+use super::form::Choices;
+use super::{Form, Word, answer};
+use crate::flow::progress::Progress;
+use crate::tools::waiting::{EVERY, waiting};
+
+/// What a waiting call says that it waits for.
+const WHAT: &str = "your decision";
+
+/// Shows a form to the human and waits for the answer; none where `other` came first, which means
+/// that it was decided elsewhere.
+///
+/// The dialog is closed by `notifications/cancelled` when it is no longer wanted: when the patience
+/// ends, when `other` comes first, and when this future is dropped because the call has ended.
+pub(crate) async fn ask_legacy(
+    context: &RequestContext<RoleServer>,
+    form: &Form,
+    progress: &Progress,
+    patience: Duration,
+    other: impl Future<Output = ()>,
+) -> Option<Word> {
+    let choices = Choices::of(context.protocol_version().as_ref());
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form.params(choices)));
+    let options = PeerRequestOptions::no_options();
+    let mut asked = match context.peer.send_cancellable_request(request, options).await {
+        Ok(asked) => asked,
+        Err(error) => return Some(not_asked(&error)),
+    };
+    let dialog = OpenDialog { peer: context.peer.clone(), id: Some(asked.id.clone()) };
+    let ending = async {
+        tokio::select! {
+            biased;
+            answer = &mut asked.rx => Ending::Answered(Box::new(answer)),
+            () = other => Ending::DecidedElsewhere,
+            () = tokio::time::sleep(patience) => Ending::NobodyAnswered,
+        }
+    };
+    match waiting(progress, WHAT, EVERY, ending).await {
+        Ending::Answered(answer) => {
+            dialog.has_closed();
+            Some(read(form, *answer))
+        }
+        Ending::DecidedElsewhere => {
+            dialog.close("it was decided elsewhere").await;
+            None
+        }
+        Ending::NobodyAnswered => {
+            dialog.close("nobody answered in time").await;
+            Some(Word::TimedOut)
+        }
+    }
+}
+
+type Received = Result<Result<ClientResult, ServiceError>, RecvError>;
+
+/// How the wait ended.
+enum Ending {
+    Answered(Box<Received>),
+    DecidedElsewhere,
+    NobodyAnswered,
+}
+
+fn read(form: &Form, received: Received) -> Word {
+    match received {
+        Ok(Ok(ClientResult::ElicitResult(result))) => answer::read(form, &result),
+        Ok(Ok(_)) => Word::Unreadable("the client's answer is none to a form".to_owned()),
+        Ok(Err(error)) => not_asked(&error),
+        Err(_) => Word::Unreadable("the client has gone away".to_owned()),
+    }
+}
+
+fn not_asked(error: &ServiceError) -> Word {
+    Word::Unreadable(format!("the client did not ask: {error}"))
+}
+
+/// A dialog on the client's screen, closed when this is dropped.
+struct OpenDialog {
+    peer: Peer<RoleServer>,
+    /// The request that opened it; none once it is closed.
+    id: Option<RequestId>,
+}
+
+impl OpenDialog {
+    /// The client closed it itself, by answering.
+    fn has_closed(mut self) {
+        self.id = None;
+    }
+
+    /// Closes it, and waits until the client was told.
+    async fn close(mut self, reason: &str) {
+        if let Some(told) = self.tell(reason) {
+            // A client that has gone away shows no dialog.
+            let _ = told.await;
+        }
+    }
+
+    /// Tells the client in a task of its own, so that it is told even if nobody waits for it.
+    fn tell(&mut self, reason: &str) -> Option<JoinHandle<()>> {
+        let id = self.id.take()?;
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let peer = self.peer.clone();
+        let note = CancelledNotificationParam::new(Some(id), Some(reason.to_owned()));
+        Some(runtime.spawn(async move {
+            let _ = peer.notify_cancelled(note).await;
+        }))
+    }
+}
+
+impl Drop for OpenDialog {
+    fn drop(&mut self) {
+        self.tell("the call has ended");
+    }
+}
