@@ -166,9 +166,6 @@ pub enum ApprovalProblem {
         /// What they did instead.
         why: &'static str,
     },
-    /// A sealed state that is not this server's, is too old, or is about something else.
-    #[error("the state of the dialog cannot be used: {0}")]
-    State(String),
     /// What is reviewed has changed since.
     #[error("request {0} was made for another report than the one that was reviewed")]
     OtherReport(String),
@@ -244,7 +241,6 @@ impl Error {
             Self::Approval(problem) => match problem {
                 ApprovalProblem::HumanWanted(_) => "human_wanted",
                 ApprovalProblem::Undecided { .. } => "undecided",
-                ApprovalProblem::State(_) => "state_refused",
                 ApprovalProblem::OtherReport(_) => "other_report",
             },
             Self::Internal(_) => "internal",
@@ -324,7 +320,6 @@ impl Error {
                 ApprovalProblem::Undecided { request, .. } => format!(
                     "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
                 ),
-                ApprovalProblem::State(_) => "Call the tool again without the state: the human is asked anew.".into(),
             },
             Self::Internal(_) => {
                 "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()

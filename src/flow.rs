@@ -19,3 +19,4 @@ pub mod slots;
 pub mod stage;
 pub mod state;
 pub mod verify;
+pub mod workflow;

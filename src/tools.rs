@@ -3,22 +3,23 @@
 //! A tool is a method with its name, in the router of its family. Everything that all tools share
 //! (unknown names, panics, cancelling, the end of input) is in [`crate::server`].
 
+mod approval;
 pub mod catalogue;
 mod change;
 mod consult;
 mod context;
 mod coordination;
-// The tools of the workflow ask through it.
-#[allow(dead_code, unused_imports)]
+mod decision;
 pub(crate) mod dialog;
 mod library;
 mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod stage;
 mod verify;
-#[allow(dead_code)]
 mod waiting;
+mod workflow;
 
 pub(crate) use parameters::WRONG_ARGUMENTS;
 pub(crate) use reply::{failure, with_recovery};

@@ -28,7 +28,7 @@ use crate::error::Error;
 
 use begin::{Begun, begin};
 pub use finish::{Submission, submit};
-pub use reply::{ApprovalNote, StageReply};
+pub use reply::{ApprovalNote, StageReply, again};
 
 /// Whether the stage ends with a request for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

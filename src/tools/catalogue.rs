@@ -23,12 +23,15 @@ impl Tools {
     /// the providers that there are.
     #[must_use]
     pub fn new(session: &Session) -> Self {
-        let mut router = Maestro::consult_tools()
+        let mut router = Maestro::approval_tools()
+            + Maestro::consult_tools()
             + Maestro::change_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()
-            + Maestro::verify_tools();
+            + Maestro::stage_tools()
+            + Maestro::verify_tools()
+            + Maestro::workflow_tools();
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {
                 router.remove_route(name);

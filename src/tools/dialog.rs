@@ -17,6 +17,7 @@ use rmcp::RoleServer;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::RequestContext;
 
+pub(crate) use crate::domain::event::approval::Decision;
 pub(crate) use legacy::ask_legacy;
 pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
 pub(crate) use state::{Seal, StateError, Subject};
@@ -43,31 +44,6 @@ pub(crate) struct CriticalQuestion {
     pub(crate) description: String,
     /// What can be answered; empty: a text.
     pub(crate) options: Vec<String>,
-}
-
-/// What a human decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Go on.
-    Approve,
-    /// Do it again with the comment in mind.
-    Revise,
-    /// Stop.
-    Reject,
-}
-
-impl Decision {
-    /// Every decision, as the form lists them.
-    pub(crate) const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
-
-    /// How it is written.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Revise => "revise",
-            Self::Reject => "reject",
-        }
-    }
 }
 
 /// A decision and what was said with it.

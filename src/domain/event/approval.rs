@@ -35,6 +35,19 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every decision, as a form lists them.
+    pub const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
+
+    /// How it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Revise => "revise",
+            Self::Reject => "reject",
+        }
+    }
+
     /// The status of a request that was decided so.
     #[must_use]
     pub fn status(self) -> &'static str {

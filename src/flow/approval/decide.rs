@@ -9,7 +9,7 @@ use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, State
 use crate::domain::history::History;
 use crate::domain::question;
 use crate::domain::workflow::{Request, Run};
-use crate::error::Error;
+use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
 
@@ -83,10 +83,10 @@ fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Deci
     let (run, request) = known(history, &verdict.request)?;
     run.may_decide(request).map_err(Error::Workflow)?;
     if verdict.nonce.as_ref().is_some_and(|nonce| history.is_used(nonce)) {
-        return Err(crate::error::ApprovalProblem::State("it was used before".to_owned()).into());
+        return Err(Error::RequestState("this answer was used before, and an answer counts once".to_owned()));
     }
     if verdict.seen.as_ref().is_some_and(|seen| *seen != request.asked.digest) {
-        return Err(crate::error::ApprovalProblem::OtherReport(request.id.clone()).into());
+        return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
     let responses = question::read(stage, &verdict.responses).map_err(|errors| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::StageRequest;
-use crate::domain::budget::Balance;
+use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed};
 use crate::domain::handover::Handover;
@@ -103,6 +103,30 @@ impl ApprovalNote {
     }
 }
 
+/// The stage that a request for approval is about, from the log.
+///
+/// # Errors
+///
+/// There is no such request, or the log cannot be read.
+pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error> {
+    let (request, limits) = (request.to_owned(), session.limits());
+    let found = session.journal().read(move |history| {
+        let (run, request) = history.request(&request)?;
+        let finished = run
+            .finished
+            .iter()
+            .rev()
+            .find(|it| it.stage == request.asked.stage && it.iteration == request.asked.iteration)?;
+        Some(within(run, finished, limits))
+    });
+    let found = found.await?.ok_or_else(|| Error::Unknown {
+        kind: "request",
+        name: "of the answer".to_owned(),
+        available: Vec::new(),
+    })?;
+    Ok(StageReply { from_log: true, ..found })
+}
+
 /// What came of an attempt that has ended.
 pub(super) async fn logged(
     session: &Session,
@@ -123,7 +147,7 @@ pub(super) async fn logged(
     Ok(reply)
 }
 
-fn in_run(run: &Run, attempt: &str, limits: crate::domain::budget::Limits) -> Option<StageReply> {
+fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
     if let Some(failed) = run.failure.as_ref().filter(|failed| failed.attempt == attempt) {
         let iteration = run.attempt.as_ref().map_or(1, |attempt| attempt.iteration);
         return Some(StageReply {
@@ -134,19 +158,24 @@ fn in_run(run: &Run, attempt: &str, limits: crate::domain::budget::Limits) -> Op
         });
     }
     let finished = run.finished.iter().rev().find(|finished| finished.attempt == attempt)?;
+    Some(within(run, finished, limits))
+}
+
+/// The outputs of a stage, with the run that they belong to.
+fn within(run: &Run, finished: &Finished, limits: Limits) -> StageReply {
     let request = run
         .requests
         .iter()
         .rev()
         .find(|it| it.asked.stage == finished.stage && it.asked.iteration == finished.iteration);
-    Some(StageReply {
+    StageReply {
         workflow_id: Some(run.id.clone()),
         state: Some(run.phase.to_string()),
         next_stage: next_stage(run, finished.stage),
         budget: Some(run.budget.balance(run.phase.stage(), run.debug_iteration.max(1), limits)),
         approval: request.map(ApprovalNote::of),
         ..of_finished(finished)
-    })
+    }
 }
 
 fn next_stage(run: &Run, stage: Stage) -> Option<Stage> {

@@ -45,6 +45,11 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Retry {
 }
 
 impl Retry {
+    /// Whether the call brings anything of an earlier one along.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.state.is_some() || self.responses.as_ref().is_some_and(|responses| !responses.is_empty())
+    }
+
     /// What the question was about that this call answers; none for a call that answers none.
     pub(crate) fn subject(&self, seal: &Seal) -> Result<Option<Subject>, StateError> {
         Ok(self.opened(seal)?.map(|opened| opened.subject))

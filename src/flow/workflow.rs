@@ -1,0 +1,179 @@
+//! Beginning a gated run, and looking at where it is.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::account::find_run;
+use super::approval::rfc3339;
+use super::journal::{Decided, new_id};
+use super::session::Session;
+use crate::domain::budget::{Balance, Limits};
+use crate::domain::event::Draft;
+use crate::domain::event::stage::{LowRisk, RunStarted};
+use crate::domain::handover::Handover;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Run};
+use crate::error::Error;
+
+/// A run that was begun, or that goes on.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The run.
+    pub run: Run,
+    /// Whether it was there before: the same task from the same stage.
+    pub was_open: bool,
+    /// What it may spend.
+    pub budget: Balance,
+}
+
+/// Begins a gated run. The same task from the same stage, while its run is open, goes on with that
+/// run: its budget does not begin anew.
+///
+/// # Errors
+///
+/// The task is empty, or the log cannot be used.
+pub async fn start(
+    session: &Session,
+    task: String,
+    start_stage: Stage,
+    low_risk: LowRisk,
+) -> Result<Started, Error> {
+    if session.environment().depth() > 0 {
+        return Err(Error::NestedConsult);
+    }
+    session.check_config()?;
+    if task.trim().is_empty() {
+        return Err(Error::InvalidArguments("task is empty".to_owned()));
+    }
+    let shared = session.clone();
+    let task = super::off_thread::off_thread(move || {
+        shared.masker().map(|masker| masker.mask(&task).text.into_owned())
+    })
+    .await??;
+    let (id, event) = (new_id(), new_id());
+    let (run, was_open) = session
+        .journal()
+        .decide_on(move |history| {
+            let same = history.runs().rev().find(|run| {
+                run.phase.is_open()
+                    && run.task == task
+                    && run.start_stage == start_stage
+                    && run.low_risk == low_risk
+            });
+            if let Some(run) = same {
+                return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
+            }
+            let body = RunStarted { task: task.clone(), start_stage, low_risk };
+            let draft = Draft::new(event.clone(), body);
+            Ok((id.clone(), Decided::append(vec![draft], (id.clone(), false))))
+        })
+        .await?;
+    session.set_current_run(&run);
+    let found = session.journal().read(move |history| history.run(&run).cloned()).await?;
+    let run = found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))?;
+    let budget = balance(&run, session.limits());
+    Ok(Started { run, was_open, budget })
+}
+
+fn balance(run: &Run, limits: Limits) -> Balance {
+    run.budget.balance(run.phase.stage(), run.debug_iteration.max(1), limits)
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunState {
+    /// The run.
+    pub workflow_id: String,
+    /// What is to be achieved.
+    pub task: String,
+    /// When it began.
+    pub started_at: String,
+    /// Where it is, for example `ready(analyze)`.
+    pub state: String,
+    /// The stage that it is about; none once it has ended.
+    pub current_stage: Option<Stage>,
+    /// What is next to do.
+    pub next_step: String,
+    /// Rounds of debug that were begun.
+    pub debug_iteration: u32,
+    /// The request that waits for a decision.
+    pub pending_request: Option<String>,
+    /// What it may still spend.
+    pub budget: Balance,
+    /// The last checks.
+    pub verification: Option<Value>,
+    /// What was done, oldest first.
+    pub history: Vec<Value>,
+    /// What approved stages hand on.
+    pub context_summary: Handover,
+}
+
+/// Where a run is; none where there is no run.
+///
+/// # Errors
+///
+/// There is no run of that name, or the log cannot be read.
+pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Option<RunState>, Error> {
+    let (current, limits) = (session.current_run(), session.limits());
+    let most = session.config().settings.policy.max_debug_iterations;
+    let read = session.journal().read(move |history| {
+        let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
+        Ok(run.map(|run| state_of(run, limits, most)))
+    });
+    read.await?
+}
+
+fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
+    RunState {
+        workflow_id: run.id.clone(),
+        task: run.task.clone(),
+        started_at: rfc3339(run.started_at),
+        state: run.phase.to_string(),
+        current_stage: run.phase.stage(),
+        next_step: next_step(run, most_rounds),
+        debug_iteration: run.debug_iteration,
+        pending_request: run.pending().map(|request| request.id.clone()),
+        budget: balance(run, limits),
+        verification: run.verification.as_ref().map(|last| {
+            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_verified() || run.change.as_ref().is_none_or(|change| change.seq < last.seq) })
+        }),
+        history: history(run),
+        context_summary: Handover::of(run, run.phase.stage().unwrap_or(Stage::Improve)),
+    }
+}
+
+/// Every stage with outputs, and what was decided on it.
+fn history(run: &Run) -> Vec<Value> {
+    let entries = run.finished.iter().map(|finished| {
+        let request = run.requests.iter().find(|request| {
+            request.asked.stage == finished.stage && request.asked.iteration == finished.iteration
+        });
+        json!({
+            "stage": finished.stage,
+            "iteration": finished.iteration,
+            "mode": finished.mode,
+            "provider": finished.provider,
+            "consults_used": finished.consults_used,
+            "elapsed_ms": finished.elapsed_ms,
+            "request_id": request.map(|request| request.id.clone()),
+            "status": request.map(|request| request.status()),
+            "decided_by": request.and_then(|request| Some(request.decided.as_ref()?.1.decided_by)),
+        })
+    });
+    entries.collect()
+}
+
+fn next_step(run: &Run, most_rounds: u32) -> String {
+    match &run.phase {
+        Phase::Ready(stage) | Phase::Revising(stage) => match run.may_start(*stage, most_rounds) {
+            Ok(_) => format!("Run {} with maestro_run_stage_with_approval.", stage.name()),
+            Err(refusal) => refusal.next,
+        },
+        Phase::Running(stage) => format!("{} is being worked on.", stage.name()),
+        Phase::AwaitingApproval { request, .. } => {
+            format!("Show the human the report, then call maestro_submit_approval with request_id {request}.")
+        }
+        Phase::Stopped(why) => format!("The run has stopped: {why}."),
+        Phase::Complete => "The run is complete.".to_owned(),
+    }
+}

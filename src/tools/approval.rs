@@ -1,0 +1,376 @@
+//! Reviews of stages: asking for a decision, submitting it, and looking at those that were made.
+
+use rmcp::model::{CallToolResponse, CallToolResult, MetaObject};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::catalogue::{Load, found_by};
+use super::decision::{Channel, Question, Told, channel, client_has_asked, undecided};
+use super::dialog::Retry;
+use super::parameters::{NoInput, Parameters};
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::question;
+use crate::domain::report::Report;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::Phase;
+use crate::error::{ApprovalProblem, Error};
+use crate::flow::approval::critical_questions;
+use crate::flow::approval::decide::{Settled, Verdict, decide, find};
+use crate::flow::approval::list::{decisions, pending};
+use crate::flow::progress::Progress;
+use crate::flow::stage::{Submission, submit};
+use crate::host::config::Approvals;
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RequestInput {
+    /// The stage you did.
+    stage: Stage,
+    /// Its outputs, as its schema has them.
+    outputs: Map<String, Value>,
+    /// Milliseconds it took.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    duration_ms: f64,
+    /// Figures to show with it.
+    metrics: Option<Map<String, Value>>,
+    /// The run; default: the current one.
+    workflow_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SubmitInput {
+    /// The request to decide.
+    request_id: String,
+    /// What the human said: true goes on; false with revision_instructions repeats the stage, else stops.
+    approved: bool,
+    /// Their comment.
+    feedback: Option<String>,
+    /// Their answers by question id.
+    question_responses: Option<Map<String, Value>>,
+    /// What to do differently.
+    revision_instructions: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HistoryInput {
+    /// Only this stage.
+    stage: Option<Stage>,
+    /// The most to return.
+    #[serde(default = "twenty")]
+    limit: u32,
+}
+
+fn twenty() -> u32 {
+    20
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct QuestionsInput {
+    /// The stage.
+    stage: Stage,
+}
+
+#[tool_router(router = approval_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Hands in a stage that you did yourself for the human's review, and returns its report.
+    #[tool(
+        title = "Request approval",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("hand in stage outputs human review report approval", Load::OnSearch)
+    )]
+    async fn maestro_request_approval(&self, Parameters(input): Parameters<RequestInput>) -> CallToolResult {
+        reply(self.request(input).await)
+    }
+
+    /// Records the human's decision on a stage. Where the human can be asked, their answer counts and not these arguments.
+    #[tool(
+        title = "Submit approval",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
+        meta = asks_the_human("approve reject revise decision human review submit")
+    )]
+    async fn maestro_submit_approval(
+        &self,
+        retry: Retry,
+        Parameters(input): Parameters<SubmitInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResponse {
+        let work = |progress: Progress| {
+            let (context, retry) = (&context, &retry);
+            async move { self.submit(input, retry, context, &progress).await }
+        };
+        match reporting(&context, work).await {
+            Ok(response) => response,
+            Err(error) => failure(&error).into(),
+        }
+    }
+
+    /// Lists the stages that wait for a decision, with their reports.
+    #[tool(
+        title = "Get pending approvals",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("open approvals waiting for decision", Load::OnSearch)
+    )]
+    async fn maestro_get_pending_approvals(
+        &self,
+        Parameters(NoInput {}): Parameters<NoInput>,
+    ) -> CallToolResult {
+        let pending = pending(self.session()).await.map(|requests| {
+            let count = requests.len();
+            let (message, message_ko) = match count {
+                0 => ("Nothing waits for a decision.".to_owned(), "결정을 기다리는 요청이 없습니다.".to_owned()),
+                _ => (
+                    format!("{count} waiting: show the human each report, then call maestro_submit_approval."),
+                    format!("결정 대기 {count}건: 보고서를 사용자에게 보여 준 뒤 maestro_submit_approval을 호출하십시오."),
+                ),
+            };
+            json!({ "count": count, "pending_requests": requests, "message": message, "message_ko": message_ko })
+        });
+        reply(pending)
+    }
+
+    /// Lists past and open requests for approval, newest first: what was decided, by whom, with which comment.
+    #[tool(
+        title = "Get approval history",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("past decisions approvals who approved", Load::OnSearch)
+    )]
+    async fn maestro_get_approval_history(
+        &self,
+        Parameters(input): Parameters<HistoryInput>,
+    ) -> CallToolResult {
+        let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
+        let decisions = decisions(self.session(), input.stage, limit).await.map(|decisions| {
+            json!({
+                "count": decisions.history.len(),
+                "total": decisions.total,
+                "history": decisions.history,
+                "summary": {
+                    "approved": decisions.approved,
+                    "rejected": decisions.rejected,
+                    "revision_requested": decisions.revision_requested,
+                },
+            })
+        });
+        reply(decisions)
+    }
+
+    /// Returns the questions that a reviewer of a stage is asked, in English and Korean.
+    #[tool(
+        title = "Get stage questions",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("review questions of a stage", Load::OnSearch)
+    )]
+    async fn maestro_get_stage_questions(
+        &self,
+        Parameters(input): Parameters<QuestionsInput>,
+    ) -> CallToolResult {
+        reply(Ok(question::list(input.stage)))
+    }
+}
+
+/// A tool of which Claude Code asks its human at every call, in every mode.
+fn asks_the_human(words: &str) -> MetaObject {
+    let mut meta = found_by(words, Load::OnSearch);
+    meta.insert("anthropic/requiresUserInteraction".into(), Value::Bool(true));
+    meta
+}
+
+impl Maestro {
+    async fn request(&self, input: RequestInput) -> Result<Value, Error> {
+        if !input.duration_ms.is_finite() || input.duration_ms < 0.0 {
+            return Err(Error::InvalidArguments(format!(
+                "duration_ms is {}, and takes a number of milliseconds from 0 on",
+                input.duration_ms
+            )));
+        }
+        self.session().check_config()?;
+        let submission = Submission {
+            stage: input.stage,
+            outputs: Value::Object(input.outputs),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 on")]
+            duration_ms: input.duration_ms as u64,
+            metrics: input.metrics,
+            workflow_id: input.workflow_id,
+        };
+        let (_, request) = submit(self.session(), submission).await?;
+        requested(&find(self.session(), &request).await?)
+    }
+
+    async fn submit(
+        &self,
+        input: SubmitInput,
+        retry: &Retry,
+        context: &RequestContext<RoleServer>,
+        progress: &Progress,
+    ) -> Result<CallToolResponse, Error> {
+        let session = self.session();
+        session.check_config()?;
+        let open = find(session, &input.request_id).await?;
+        open.run.may_decide(&open.request).map_err(Error::Workflow)?;
+        let responses = input.question_responses.clone().unwrap_or_default();
+        question::read(open.request.asked.stage, &responses).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
+        })?;
+        let decided_by = if client_has_asked(context) {
+            DecidedBy::ClientDialog
+        } else if let Channel::Form(asking) = channel(session, context) {
+            let question = Question { session, context, retry, progress };
+            return match question.ask(asking, &open, &claim(&input)).await? {
+                Told::AskAgain(response) => Ok(*response),
+                Told::Undecided(why) => Err(undecided(&open.request.id, why)),
+                Told::Settled(settled) => Ok(reply(Ok(decided(&settled))).into()),
+            };
+        } else if session.config().settings.approvals == Approvals::Human {
+            return Err(ApprovalProblem::HumanWanted(open.request.id).into());
+        } else {
+            DecidedBy::Relayed
+        };
+        let settled = decide(session, verdict(input, responses, decided_by)).await?;
+        Ok(reply(Ok(decided(&settled))).into())
+    }
+}
+
+/// What the model says that the human said, in two words.
+fn decision(input: &SubmitInput) -> Decision {
+    match (input.approved, &input.revision_instructions) {
+        (true, _) => Decision::Approve,
+        (false, Some(instructions)) if !instructions.trim().is_empty() => Decision::Revise,
+        (false, _) => Decision::Reject,
+    }
+}
+
+/// What the model claims, shown above the report: the human's own answer is what counts.
+fn claim(input: &SubmitInput) -> String {
+    let said =
+        input.revision_instructions.iter().chain(&input.feedback).cloned().collect::<Vec<_>>().join("; ");
+    let said = if said.is_empty() { said } else { format!(" ({said})") };
+    let word = decision(input).name();
+    format!(
+        "The model says that your decision is: {word}{said}. Only what you choose here counts.\n모델이 전한 결정: {word}. 여기에서 선택한 것만 기록됩니다."
+    )
+}
+
+fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: DecidedBy) -> Verdict {
+    Verdict {
+        decision: decision(&input),
+        request: input.request_id,
+        decided_by,
+        feedback: input.feedback,
+        revision_instructions: input.revision_instructions,
+        responses,
+        seen: None,
+        nonce: None,
+    }
+}
+
+/// The result of `maestro_request_approval`.
+fn requested(open: &Settled) -> Result<Value, Error> {
+    let asked = &open.request.asked;
+    let report: Report = serde_json::from_value(asked.report.clone())
+        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
+    Ok(json!({
+        "request_id": open.request.id,
+        "workflow_id": open.run.id,
+        "stage": asked.stage,
+        "status": open.request.status(),
+        "state": open.run.phase.to_string(),
+        "action_required": report.action_required,
+        "action_required_ko": report.action_required_ko,
+        "critical_questions": critical_questions(&asked.report),
+        "questions_count": report.questions.len(),
+        "display": asked.display,
+        "report": asked.report,
+    }))
+}
+
+#[derive(Serialize)]
+struct DecisionReply {
+    request_id: String,
+    workflow_id: String,
+    status: &'static str,
+    decided_by: DecidedBy,
+    message: String,
+    message_ko: String,
+    next_action: String,
+    next_stage: Option<Stage>,
+    state: String,
+    feedback_summary: Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unanswered_critical: Vec<String>,
+}
+
+/// The result of `maestro_submit_approval`.
+fn decided(settled: &Settled) -> DecisionReply {
+    let (run, request) = (&settled.run, &settled.request);
+    let said = request.decided.as_ref().map(|(_, decided)| decided.clone());
+    let stage = request.asked.stage;
+    let decision = said.as_ref().map_or(Decision::Reject, |said| said.decision);
+    let next_stage = match &run.phase {
+        Phase::Complete | Phase::Stopped(_) => None,
+        open => open.stage(),
+    };
+    let next = next_stage.map_or("", Stage::name);
+    let (message, message_ko, next_action) = match (decision, next_stage) {
+        (Decision::Approve, Some(_)) => (
+            format!("{} is approved. Next: {next}.", stage.display_name()),
+            format!("{} 단계가 승인되었습니다. 다음: {next}.", stage.name()),
+            format!("run_stage:{next}"),
+        ),
+        (Decision::Approve, None) => (
+            format!("{} is approved, and the run is complete.", stage.display_name()),
+            format!("{} 단계가 승인되어 워크플로가 완료되었습니다.", stage.name()),
+            "complete".to_owned(),
+        ),
+        (Decision::Revise, _) => (
+            format!("{} is to be done again as the reviewer says.", stage.display_name()),
+            format!("{} 단계를 검토자의 지시에 따라 다시 수행합니다.", stage.name()),
+            format!("revise:{}", stage.name()),
+        ),
+        (Decision::Reject, _) => (
+            format!("{} is rejected, and the run has stopped.", stage.display_name()),
+            format!("{} 단계가 거부되어 워크플로가 중단되었습니다.", stage.name()),
+            "stop".to_owned(),
+        ),
+    };
+    let responses: Map<String, Value> = said
+        .iter()
+        .flat_map(|said| said.responses.iter())
+        .map(|(id, answer)| (id.clone(), Value::String(answer.clone())))
+        .collect();
+    let concerns: Vec<Value> = question::read(stage, &responses).map_or_else(
+        |_| Vec::new(),
+        |read| {
+            let critical = read.critical_concerns().into_iter();
+            critical.map(|concern| json!({ "id": concern.id, "response": concern.response })).collect()
+        },
+    );
+    DecisionReply {
+        request_id: request.id.clone(),
+        workflow_id: run.id.clone(),
+        status: request.status(),
+        decided_by: said.as_ref().map_or(DecidedBy::Relayed, |said| said.decided_by),
+        message,
+        message_ko,
+        next_action,
+        next_stage,
+        state: run.phase.to_string(),
+        feedback_summary: json!({
+            "general_feedback": said.as_ref().and_then(|said| said.feedback.clone()),
+            "revision_instructions": said.as_ref().and_then(|said| said.revision_instructions.clone()),
+            "question_responses": responses,
+            "critical_concerns": concerns,
+        }),
+        unanswered_critical: said.map(|said| said.unanswered_critical).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,217 @@
+//! Whose word a decision is: the human's where they can be asked, and what the record says
+//! otherwise.
+
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::CallToolResponse;
+use rmcp::service::RequestContext;
+use serde_json::{Map, Value};
+
+use super::dialog::{
+    Answer, Asking, CriticalQuestion, Decided, Form, Retry, Seal, Subject, Word, ask_legacy, ask_modern,
+    asking, read_modern,
+};
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::question::Priority;
+use crate::domain::report::{self, Report};
+use crate::error::{ApprovalProblem, Error};
+use crate::flow::approval::decide::{Settled, Verdict, decide, find};
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+use crate::host::config::Approvals;
+use crate::host::seal_key::SealKey;
+
+/// How long a dialog stays open.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Characters of a report in a dialog.
+const MOST_CHARS: usize = 6_000;
+
+/// The first version of Claude Code that asks its human at every call of a tool that wants it.
+const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
+
+/// How a call can have a request decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// By a form.
+    Form(Asking),
+    /// Not at all.
+    Nobody,
+}
+
+/// How the human can be asked during a call.
+pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Channel {
+    match (session.config().settings.approvals, asking(context)) {
+        (Approvals::Relay, _) | (_, Asking::CannotAsk) => Channel::Nobody,
+        (Approvals::Ask | Approvals::Human, asking) => Channel::Form(asking),
+    }
+}
+
+/// Whether the client has shown its own dialog for this call, in every mode and without exception:
+/// then the call's arguments are the human's word.
+pub(crate) fn client_has_asked(context: &RequestContext<RoleServer>) -> bool {
+    let Some(client) = context.client_info() else { return false };
+    let mut parts = client.version.split(['.', '-', '+']).map_while(|part| part.parse::<u64>().ok());
+    let version = [(); 3].map(|()| parts.next().unwrap_or(0));
+    client.name == "claude-code" && version >= CLAUDE_CODE_ASKS
+}
+
+/// What came of asking.
+pub(crate) enum Told {
+    /// The human decided, here or elsewhere.
+    Settled(Box<Settled>),
+    /// The human was asked and did not decide.
+    Undecided(&'static str),
+    /// The call ends with the question, and is made again with the answer.
+    AskAgain(Box<CallToolResponse>),
+}
+
+/// A question to the human about a request.
+pub(crate) struct Question<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) context: &'a RequestContext<RoleServer>,
+    pub(crate) retry: &'a Retry,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Question<'_> {
+    /// Asks the human to decide on a request.
+    pub(crate) async fn ask(&self, asking: Asking, open: &Settled, aside: &str) -> Result<Told, Error> {
+        let form = form(open, aside)?;
+        match asking {
+            Asking::CannotAsk => Ok(Told::Undecided("nobody can be asked through this client")),
+            Asking::Legacy => {
+                self.progress.say("waiting for the human's decision");
+                let elsewhere = decided_elsewhere(self.session, &open.request.id);
+                let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere).await;
+                self.settle(open, &form, word, None).await
+            }
+            Asking::Modern => self.modern(open, &form).await,
+        }
+    }
+
+    async fn modern(&self, open: &Settled, form: &Form) -> Result<Told, Error> {
+        let seal = seal(self.session)?;
+        let subject = subject(open);
+        match read_modern(&seal, self.retry, &subject, form)? {
+            None => {
+                let state = self.retry.sealed(&seal, &subject)?;
+                Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
+            }
+            Some(Answer { word, nonce }) => self.settle(open, form, Some(word), Some(nonce)).await,
+        }
+    }
+
+    /// Records what the human said. The first decision is final: one that came from elsewhere in
+    /// the meantime stays.
+    async fn settle(
+        &self,
+        open: &Settled,
+        form: &Form,
+        word: Option<Word>,
+        nonce: Option<String>,
+    ) -> Result<Told, Error> {
+        let decided = match word {
+            Some(Word::Decided(decided)) => decided,
+            Some(Word::Declined) => return Ok(Told::Undecided("the human declined to answer")),
+            Some(Word::Cancelled) => return Ok(Told::Undecided("the dialog was closed without a decision")),
+            Some(Word::Unreadable(why)) => {
+                tracing::warn!(why, "an answer that cannot be read is no approval");
+                return Ok(Told::Undecided("the answer could not be read, and that is no approval"));
+            }
+            Some(Word::TimedOut) => return Ok(Told::Undecided("nobody answered")),
+            None => return Ok(Told::Settled(Box::new(find(self.session, &open.request.id).await?))),
+        };
+        let verdict = verdict(open, form, decided, nonce);
+        Ok(Told::Settled(Box::new(decide(self.session, verdict).await?)))
+    }
+}
+
+fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
+    let is_revision = decided.decision == Decision::Revise;
+    let ids: Vec<(String, String)> =
+        form.fields().into_iter().map(|(field, question)| (field, question.id.clone())).collect();
+    let responses: Map<String, Value> = decided
+        .responses
+        .into_iter()
+        .map(|(field, said)| {
+            let id = ids.iter().find(|(known, _)| *known == field).map(|(_, id)| id.clone());
+            (id.unwrap_or(field), Value::String(said))
+        })
+        .collect();
+    Verdict {
+        request: open.request.id.clone(),
+        decision: decided.decision,
+        decided_by: DecidedBy::Elicitation,
+        revision_instructions: decided.comment.clone().filter(|_| is_revision),
+        feedback: decided.comment.filter(|_| !is_revision),
+        responses,
+        seen: Some(open.request.asked.digest.clone()),
+        nonce,
+    }
+}
+
+/// Waits until a request is decided by somebody else, for example from a terminal.
+async fn decided_elsewhere(session: &Session, request: &str) {
+    loop {
+        match find(session, request).await {
+            Ok(settled) if settled.request.decided.is_some() => return,
+            Ok(_) => session.journal().changed().await,
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be watched while a dialog is open");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
+/// The request that a call is about which brings an answer along.
+pub(crate) fn answers(session: &Session, retry: &Retry) -> Result<Option<String>, Error> {
+    if !retry.has_answer() {
+        return Ok(None);
+    }
+    Ok(retry.subject(&seal(session)?)?.map(|subject| subject.request_id))
+}
+
+fn seal(session: &Session) -> Result<Seal, Error> {
+    let key = SealKey::of(session.root()).map_err(|error| Error::Setup {
+        reason: error.to_string(),
+        hint: "Make the directory writable, or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
+    })?;
+    Ok(Seal::new(&key))
+}
+
+fn subject(open: &Settled) -> Subject {
+    Subject {
+        workflow_id: open.run.id.clone(),
+        request_id: open.request.id.clone(),
+        stage: open.request.asked.stage.name().to_owned(),
+        digest: open.request.asked.digest.clone(),
+    }
+}
+
+/// The form of a request: the report, what else there is to say, and the critical questions.
+fn form(open: &Settled, aside: &str) -> Result<Form, Error> {
+    let report: Report = serde_json::from_value(open.request.asked.report.clone())
+        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
+    let shown = report::dialog(&report, MOST_CHARS);
+    let critical = report.questions.into_iter().filter(|question| question.priority == Priority::Critical);
+    Ok(Form {
+        message: if aside.is_empty() { shown } else { format!("{aside}\n\n{shown}") },
+        title: format!("Maestro: {} / {}", report.stage_display_name, report.stage_display_name_ko),
+        critical: critical
+            .map(|question| CriticalQuestion {
+                title: format!("{} / {}", question.question, question.question_ko),
+                description: question.context.unwrap_or_default(),
+                id: question.id,
+                options: question.options,
+            })
+            .collect(),
+    })
+}
+
+/// The refusal of a request that nobody decided.
+pub(crate) fn undecided(request: &str, why: &'static str) -> Error {
+    ApprovalProblem::Undecided { request: request.to_owned(), why }.into()
+}

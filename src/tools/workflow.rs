@@ -1,0 +1,136 @@
+//! Beginning a gated run, and looking at where it is.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::reply;
+use crate::domain::event::stage::LowRisk;
+use crate::domain::question;
+use crate::domain::stage::Stage;
+use crate::flow::workflow::{Started, start, state};
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WorkflowInput {
+    /// What is to be achieved.
+    task: String,
+    /// Where it begins.
+    #[serde(default = "analyze")]
+    start_stage: Stage,
+    /// Let the policy approve stages without flags, risks or a patch; never implement.
+    #[serde(default)]
+    auto_approve_low_risk: bool,
+}
+
+fn analyze() -> Stage {
+    Stage::Analyze
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StateInput {
+    /// The run; default: the current one.
+    workflow_id: Option<String>,
+}
+
+#[tool_router(router = workflow_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Begins a durable five-stage run (analyze, hypothesize, implement, debug, improve) in which a human approves every stage.
+    #[tool(
+        title = "Start a workflow with human approval",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::OnSearch)
+    )]
+    async fn maestro_workflow_with_hitl(
+        &self,
+        Parameters(input): Parameters<WorkflowInput>,
+    ) -> CallToolResult {
+        let low_risk = if input.auto_approve_low_risk { LowRisk::Approve } else { LowRisk::Ask };
+        reply(start(self.session(), input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
+    }
+
+    /// Shows where the run is: stage, next step, pending decision, remaining budget, history, and figures.
+    #[tool(
+        title = "Workflow state",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("where is the run status progress budget left next step", Load::OnSearch)
+    )]
+    async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
+        let session = self.session();
+        let policy = &session.config().settings.policy;
+        let shown = state(session, input.workflow_id).await.map(|state| {
+            let summary = match &state {
+                Some(state) => format!("{}: {}", state.state, state.next_step),
+                None => "There is no run; maestro_workflow_with_hitl begins one.".to_owned(),
+            };
+            let mut workflow = json!({
+                "current_stage": null, "history": [], "context_summary": null,
+                "total_consults": 0, "max_consults": policy.max_consults_total,
+            });
+            if let (Some(fields), Some(Ok(Value::Object(known)))) =
+                (workflow.as_object_mut(), state.as_ref().map(serde_json::to_value))
+            {
+                fields.extend(known);
+                fields.insert("total_consults".into(), json!(state.as_ref().map(|state| state.budget.used)));
+            }
+            json!({ "workflow": workflow, "summary": summary })
+        });
+        reply(shown)
+    }
+}
+
+fn started(started: &Started) -> Value {
+    let run = &started.run;
+    let at = Stage::ALL.iter().position(|stage| *stage == run.start_stage).unwrap_or(0);
+    let remaining: Vec<&str> = Stage::ALL.iter().skip(at).map(|stage| stage.name()).collect();
+    let first = run.start_stage.name();
+    let (message, message_ko) = if started.was_open {
+        (
+            format!("This run is open already and goes on: {}.", run.phase),
+            format!("이미 열려 있는 워크플로를 이어서 진행합니다: {}.", run.phase),
+        )
+    } else {
+        (format!("The run has begun. First: {first}."), format!("워크플로를 시작했습니다. 첫 단계: {first}."))
+    };
+    json!({
+        "workflow_started": true,
+        "workflow_id": run.id,
+        "continued": started.was_open,
+        "task": run.task,
+        "start_stage": run.start_stage,
+        "auto_approve_low_risk": run.low_risk == LowRisk::Approve,
+        "remaining_stages": remaining,
+        "state": run.phase.to_string(),
+        "budget": started.budget,
+        "message": message,
+        "message_ko": message_ko,
+        "instructions": {
+            "en": [
+                format!("Call maestro_run_stage_with_approval with stage {first}."),
+                "Show the human the report, word for word, and wait for their decision.",
+                "If it stays pending, record what they say with maestro_submit_approval. Never decide for them.",
+                "Apply an approved diff with maestro_apply_patch, then run maestro_verify: improve opens when it passes.",
+            ],
+            "ko": [
+                format!("{first} 단계로 maestro_run_stage_with_approval을 호출하십시오."),
+                "보고서를 그대로 사용자에게 보여 주고 결정을 기다리십시오.",
+                "결정이 보류 중이면 사용자의 말을 maestro_submit_approval로 기록하십시오. 대신 결정하지 마십시오.",
+                "승인된 diff는 maestro_apply_patch로 적용한 뒤 maestro_verify를 실행하십시오. 검증을 통과해야 improve가 열립니다.",
+            ],
+        },
+        "stage_questions_preview": question::for_stage(run.start_stage)
+            .into_iter()
+            .map(|question| json!({ "id": question.id, "priority": question.priority, "question": question.question, "question_ko": question.question_ko }))
+            .collect::<Vec<_>>(),
+        "tips": {
+            "en": ["Two rounds of debug are yours alone; a consultant is asked from the third on.", "When you are confident, skip the ensemble: pass baseline_confidence."],
+            "ko": ["디버그 1~2회차는 직접 수행하며, 3회차부터 컨설턴트에게 묻습니다.", "확신이 있으면 baseline_confidence를 주어 앙상블을 건너뛰십시오."],
+        },
+    })
+}
