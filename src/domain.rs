@@ -1,5 +1,6 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod chain;
 pub mod change;
 pub mod diff;
 pub mod mask;

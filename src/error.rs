@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.
@@ -129,6 +130,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The event log could not be read or appended to.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A defect of Maestro itself.
     #[error("internal error: {0}")]
     Internal(String),
@@ -195,6 +199,7 @@ impl Error {
             Self::Busy(_) => "busy",
             Self::EveryCandidateFailed(_) => "every_candidate_failed",
             Self::Document { .. } => "document_invalid",
+            Self::Store(error) => error.code(),
             Self::Internal(_) => "internal",
         }
     }
@@ -257,6 +262,7 @@ impl Error {
             Self::Document { .. } => {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
+            Self::Store(error) => error.hint().into(),
             Self::Internal(_) => {
                 "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
             }
@@ -268,6 +274,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.is_transient(),
+            Self::Store(error) => error.retryable(),
             Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
@@ -311,6 +318,7 @@ impl Error {
             | Self::Cancelled
             | Self::ShuttingDown
             | Self::Busy(_)
+            | Self::Store(_)
             | Self::Internal(_) => 1,
         })
     }

@@ -10,4 +10,5 @@ pub mod library;
 pub mod manifests;
 pub mod process;
 pub mod project;
+pub mod store;
 pub mod trust;

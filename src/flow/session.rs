@@ -15,6 +15,7 @@ use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Library};
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
+use crate::host::store::SqliteStore;
 use crate::provider::catalogue::Catalogue;
 
 use super::ledger::{CallLog, MemoryLog};
@@ -33,6 +34,7 @@ struct Inner {
     supervisor: Supervisor,
     log: Box<dyn CallLog>,
     answers: Answers,
+    store: OnceLock<SqliteStore>,
     settings: OnceLock<Settled>,
     masker: OnceLock<Result<Arc<Masker>, Error>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
@@ -62,6 +64,7 @@ impl Session {
             library,
             supervisor,
             log: Box::new(MemoryLog::default()),
+            store: OnceLock::new(),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
@@ -101,6 +104,19 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> &dyn CallLog {
         self.inner.log.as_ref()
+    }
+
+    /// Where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
+    #[must_use]
+    pub fn store_directory(&self) -> PathBuf {
+        let directory = self.config().settings.tracing.directory.as_deref();
+        self.root().join(directory.unwrap_or(Path::new(".maestro")))
+    }
+
+    /// The project's events. Nothing is made or opened before the first of them.
+    #[must_use]
+    pub fn store(&self) -> &SqliteStore {
+        self.inner.store.get_or_init(|| SqliteStore::new(self.store_directory()))
     }
 
     /// Where whole answers are kept.

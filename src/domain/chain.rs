@@ -1,0 +1,338 @@
+//! The chain of hashes over the event log: every event holds the hash of the one before it.
+//!
+//! What the chain shows: an event that was changed, moved, put in or taken out, anywhere but at the
+//! end. What it cannot show by itself: that the last events were cut off, or that somebody wrote
+//! the rest of the log anew with hashes of their own. For both, a copy of the last hash must be
+//! kept elsewhere; `maestro-mcp evidence verify --expect HASH` compares the log with it.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// What stands before the first event in place of a hash.
+pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What is hashed first: another encoding gets another name, so that no text fits both.
+const ENCODING: &str = "maestro event 1";
+
+/// An event to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The run that it belongs to; empty for the project itself.
+    pub run: String,
+    /// What happened, by name.
+    pub kind: String,
+    /// JSON text.
+    pub body: String,
+}
+
+/// An event of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// Its place in the project's log: 1, 2, 3 and so on, without a gap.
+    pub seq: u64,
+    /// The run that it belongs to; empty for the project itself.
+    pub run: String,
+    /// When it was appended, in milliseconds since 1970 (UTC). Never less than the one before it.
+    pub at: u64,
+    /// What happened, by name.
+    pub kind: String,
+    /// JSON text, as it was given.
+    pub body: String,
+    /// The hash of the event before it, [`START`] for the first.
+    pub prev_hash: String,
+    /// The hash of all of the above.
+    pub hash: String,
+}
+
+impl Stored {
+    /// The event that follows one with the hash `prev_hash`.
+    #[must_use]
+    pub fn following(prev_hash: &str, seq: u64, at: u64, record: &Record) -> Self {
+        Self {
+            seq,
+            run: record.run.clone(),
+            at,
+            kind: record.kind.clone(),
+            body: record.body.clone(),
+            prev_hash: prev_hash.to_owned(),
+            hash: hash(prev_hash, seq, &record.run, at, &record.kind, &record.body),
+        }
+    }
+}
+
+/// The hash of an event: SHA-256 in hexadecimal over the name of the encoding and all fields. Texts
+/// are preceded by their length in bytes, numbers are 64 bits; so no two events are encoded alike.
+#[must_use]
+pub fn hash(prev_hash: &str, seq: u64, run: &str, at: u64, kind: &str, body: &str) -> String {
+    let mut digest = Sha256::new();
+    add_text(&mut digest, ENCODING);
+    add_text(&mut digest, prev_hash);
+    digest.update(seq.to_le_bytes());
+    add_text(&mut digest, run);
+    digest.update(at.to_le_bytes());
+    add_text(&mut digest, kind);
+    add_text(&mut digest, body);
+    let mut text = String::with_capacity(START.len());
+    for byte in digest.finalize() {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+        }
+    }
+    text
+}
+
+fn add_text(digest: &mut Sha256, text: &str) {
+    digest.update((text.len() as u64).to_le_bytes());
+    digest.update(text.as_bytes());
+}
+
+/// A chain in which no break was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// How many events it has.
+    pub events: u64,
+    /// The hash of the last one; [`START`] where there is none.
+    pub last_hash: String,
+}
+
+/// The first place at which a chain is broken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("event {seq}: {why}")]
+pub struct Broken {
+    /// The event, by its place; where events are missing, the first of them.
+    pub seq: u64,
+    /// In which way.
+    pub why: Flaw,
+}
+
+/// How a chain can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// The log goes on with a later event.
+    Missing,
+    /// It comes after an event that it should come before, or twice.
+    OutOfOrder,
+    /// It does not follow the event before it.
+    Link,
+    /// It is not what its own hash was made of.
+    Content,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Missing => "it is missing, and the log goes on after it",
+            Self::OutOfOrder => "it stands behind an event that it should come before",
+            Self::Link => "it does not follow the event before it: one of the two was changed or exchanged",
+            Self::Content => "its content is not what its hash was made of",
+        })
+    }
+}
+
+/// A check that takes the events one after another, so that a long log need not be in memory.
+#[derive(Clone, Debug)]
+pub struct Check {
+    state: Checked,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self { state: Checked { events: 0, last_hash: START.to_owned() } }
+    }
+}
+
+impl Check {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    ///
+    /// The chain is broken here. What comes after says nothing any more.
+    pub fn add(&mut self, event: &Stored) -> Result<(), Broken> {
+        let expected = self.state.events + 1;
+        let broken = |seq, why| Err(Broken { seq, why });
+        if event.seq > expected {
+            return broken(expected, Flaw::Missing);
+        }
+        if event.seq < expected {
+            return broken(event.seq, Flaw::OutOfOrder);
+        }
+        if event.prev_hash != self.state.last_hash {
+            return broken(event.seq, Flaw::Link);
+        }
+        let made = hash(&event.prev_hash, event.seq, &event.run, event.at, &event.kind, &event.body);
+        if made != event.hash {
+            return broken(event.seq, Flaw::Content);
+        }
+        self.state = Checked { events: expected, last_hash: made };
+        Ok(())
+    }
+
+    /// What has been checked so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Checked {
+        &self.state
+    }
+}
+
+/// Checks a whole log, from its first event on.
+///
+/// # Errors
+///
+/// The first place at which it is broken.
+pub fn verify<Event: Borrow<Stored>>(events: impl IntoIterator<Item = Event>) -> Result<Checked, Broken> {
+    let mut check = Check::default();
+    for event in events {
+        check.add(event.borrow())?;
+    }
+    Ok(check.state)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chain(records: &[(String, u64, String, String)]) -> Vec<Stored> {
+        let mut events: Vec<Stored> = Vec::new();
+        for (place, (run, at, kind, body)) in records.iter().enumerate() {
+            let previous = events.last().map_or(START, |event| event.hash.as_str()).to_owned();
+            let record = Record { run: run.clone(), kind: kind.clone(), body: body.clone() };
+            events.push(Stored::following(&previous, place as u64 + 1, *at, &record));
+        }
+        events
+    }
+
+    fn any_chain(least: usize) -> impl Strategy<Value = Vec<Stored>> {
+        let text = || ".{0,8}";
+        proptest::collection::vec((text(), any::<u64>(), text(), text()), least..12)
+            .prop_map(|records| chain(&records))
+    }
+
+    #[test]
+    fn the_encoding_stays_as_it_is() {
+        // Computed by another program, from the description alone.
+        assert_eq!(
+            hash(START, 1, "run", 2, "kind", "{}"),
+            "e8b4ce35d207c0974295b2bdad1dfacd38e4e30dbe8506080535fc907e50972f"
+        );
+    }
+
+    #[test]
+    fn nothing_is_a_chain_too() {
+        let none: [Stored; 0] = [];
+        assert_eq!(verify(none), Ok(Checked { events: 0, last_hash: START.to_owned() }));
+    }
+
+    #[test]
+    fn a_break_has_a_name() {
+        let events = chain(&vec![("r".into(), 1, "k".into(), "{}".into()); 4]);
+        let found = |events: &[Stored]| verify(events).unwrap_err();
+        let mut changed = events.clone();
+        changed[1].body = "{ }".into();
+        assert_eq!(found(&changed), Broken { seq: 2, why: Flaw::Content });
+        let mut relinked = events.clone();
+        relinked[1].hash = hash(START, 9, "", 0, "", "");
+        assert_eq!(found(&relinked), Broken { seq: 2, why: Flaw::Content });
+        let without = [&events[..1], &events[2..]].concat();
+        assert_eq!(found(&without), Broken { seq: 2, why: Flaw::Missing });
+        let doubled = [&events[..2], &events[1..]].concat();
+        assert_eq!(found(&doubled), Broken { seq: 2, why: Flaw::OutOfOrder });
+        let mut rewritten = events.clone();
+        rewritten[1] = Stored::following(
+            &events[0].hash,
+            2,
+            1,
+            &Record { run: "r".into(), kind: "other".into(), body: "{}".into() },
+        );
+        assert_eq!(found(&rewritten), Broken { seq: 3, why: Flaw::Link });
+        // The honest limit: a log without its end is a log.
+        assert_eq!(verify(&events[..2]).unwrap().last_hash, events[1].hash);
+    }
+
+    proptest! {
+        #[test]
+        fn a_chain_is_whole(events in any_chain(0)) {
+            let checked = verify(&events).unwrap();
+            prop_assert_eq!(checked.events, events.len() as u64);
+            let last = events.last().map_or(START, |event| event.hash.as_str());
+            prop_assert_eq!(checked.last_hash.as_str(), last);
+        }
+
+        #[test]
+        fn any_change_of_any_field_is_found(
+            mut events in any_chain(1),
+            place in any::<prop::sample::Index>(),
+            field in 0_usize..7,
+            text in ".{0,9}",
+            number in any::<u64>(),
+        ) {
+            let event = place.get_mut(&mut events);
+            let before = event.clone();
+            match field {
+                0 => event.seq = number,
+                1 => event.run = text,
+                2 => event.at = number,
+                3 => event.kind = text,
+                4 => event.body = text,
+                5 => event.prev_hash = text,
+                _ => event.hash = text,
+            }
+            prop_assume!(*event != before);
+            prop_assert!(verify(&events).is_err());
+        }
+
+        #[test]
+        fn letters_that_move_from_field_to_field_are_found(
+            run in ".{1,6}", kind in ".{1,6}", body in ".{1,6}",
+        ) {
+            let whole = hash(START, 1, &run, 1, &kind, &body);
+            let mut moved = kind.clone();
+            let last = moved.pop().unwrap();
+            prop_assert_ne!(&hash(START, 1, &run, 1, &moved, &format!("{last}{body}")), &whole);
+            prop_assert_ne!(&hash(START, 1, &format!("{run}{kind}"), 1, "", &body), &whole);
+        }
+
+        #[test]
+        fn any_removal_but_of_the_tail_is_found(
+            events in any_chain(2), from in any::<prop::sample::Index>(), count in 1_usize..4,
+        ) {
+            let from = from.index(events.len() - 1);
+            let to = (from + count).min(events.len() - 1);
+            let left = [&events[..from], &events[to..]].concat();
+            let first = from as u64 + 1;
+            prop_assert_eq!(verify(&left), Err(Broken { seq: first, why: Flaw::Missing }));
+        }
+
+        #[test]
+        fn any_swap_is_found(
+            mut events in any_chain(2), one in any::<prop::sample::Index>(), other in any::<prop::sample::Index>(),
+        ) {
+            let (one, other) = (one.index(events.len()), other.index(events.len()));
+            prop_assume!(one != other);
+            events.swap(one, other);
+            prop_assert!(verify(&events).is_err());
+            // Nor does it help to give each the number of its new place.
+            for (place, event) in events.iter_mut().enumerate() {
+                event.seq = place as u64 + 1;
+            }
+            prop_assert!(verify(&events).is_err());
+        }
+
+        #[test]
+        fn anything_put_in_is_found(
+            mut events in any_chain(1), place in any::<prop::sample::Index>(), body in ".{0,9}",
+        ) {
+            let place = place.index(events.len());
+            let previous = place.checked_sub(1).map_or(START, |before| events[before].hash.as_str()).to_owned();
+            let record = Record { run: String::new(), kind: "new".into(), body };
+            events.insert(place, Stored::following(&previous, place as u64 + 1, 0, &record));
+            prop_assert!(verify(&events).is_err());
+        }
+    }
+}

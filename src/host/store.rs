@@ -1,0 +1,83 @@
+//! The event log of a project: append-only, durable, shared by every server and terminal on it.
+//!
+//! A caller folds events into what it needs, decides, and appends only if nobody else did
+//! ([`Expected::At`]); after [`StoreError::Conflict`] it reads what is new, and decides again.
+//!
+//! A fold in memory belongs to one [`EventStore::generation`]: where that has changed, the log is
+//! another one (somebody deleted or replaced the file), and the fold begins at its first event.
+
+mod connection;
+mod error;
+pub mod lease;
+mod place;
+mod schema;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use sqlite::SqliteStore;
+
+use crate::domain::chain::{Record, Stored};
+
+/// Where a run must be for an append to take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Anywhere: the records depend on nothing.
+    Any,
+    /// At this event, by its seq: its last one is no other. 0: it has none yet.
+    At(u64),
+}
+
+/// A run of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSpan {
+    /// Its name; empty for the project itself.
+    pub run: String,
+    /// The seq of its first event.
+    pub first: u64,
+    /// The seq of its last event.
+    pub last: u64,
+}
+
+/// A log of events. Every method blocks, for as long as another writer does at worst.
+pub trait EventStore: Send + Sync {
+    /// Appends all records or none, and returns them as they are stored. All belong to `run`. `at`
+    /// is in milliseconds since 1970; an event is never given a time before the last one's. No
+    /// record at all is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where the run is elsewhere, [`StoreError::Replaced`] where the
+    /// expectation is about a log that is gone. Nothing is appended then. After
+    /// [`StoreError::Io`] the records may turn up all the same, whole and in their place, when the
+    /// machine fails at that very moment.
+    fn append(
+        &self,
+        expected: Expected,
+        run: &str,
+        at: u64,
+        records: &[Record],
+    ) -> Result<Vec<Stored>, StoreError>;
+
+    /// Events with a seq above `after`, of one run or of all, oldest first, `limit` at most. Where
+    /// there is no log yet there are none, and none is made.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read; [`StoreError::Replaced`], once, where `after` is about a log that
+    /// is gone.
+    fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
+    /// The runs that there are, by their first event.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    fn runs(&self) -> Result<Vec<RunSpan>, StoreError>;
+
+    /// Which log it is: another number when the one before was deleted or replaced. Whoever
+    /// shares a store with others reads it before and after a read, for only one of them gets the
+    /// [`StoreError::Replaced`].
+    fn generation(&self) -> u64;
+}
