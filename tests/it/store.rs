@@ -59,6 +59,7 @@ fn one_process() {
             std::io::stdin().read_line(&mut line).unwrap();
             transaction.rollback().unwrap();
         }
+        ["fill"] => fill(&directory),
         ["refused"] => {
             let store = SqliteStore::new(directory);
             let error = store.append(Expected::Any, "", 1, &[record("", "1".into())]).unwrap_err();
@@ -92,6 +93,35 @@ fn append_many(directory: &Path, name: &str, count: u32) {
             }
         }
     }
+}
+
+/// Appends until the disk is full, makes room, and goes on.
+fn fill(directory: &Path) {
+    let ballast = directory.with_file_name("ballast");
+    std::fs::write(&ballast, vec![0; 100_000]).unwrap();
+    let mut known = Vec::new();
+    let append = |store: &SqliteStore| {
+        Ok::<_, StoreError>(store.append(Expected::Any, "", 1, &[record("", "x".repeat(1_000))])?.remove(0))
+    };
+    let store = SqliteStore::new(directory.to_owned());
+    let error = loop {
+        match append(&store) {
+            Ok(stored) => known.push(stored),
+            Err(error) => break error,
+        }
+        acknowledge(&known.len().to_string());
+    };
+    assert_eq!(append(&store), Err(StoreError::Full), "and stays full");
+    // Closing it merges what there is room for.
+    drop(store);
+    let _ = append(&SqliteStore::new(directory.to_owned()));
+    std::fs::remove_file(ballast).unwrap();
+    let store = SqliteStore::new(directory.to_owned());
+    let events = store.read_since(0, None, usize::MAX).unwrap();
+    assert!(events.starts_with(&known), "{} of {}", events.len(), known.len());
+    append(&store).unwrap();
+    verify(store.read_since(0, None, usize::MAX).unwrap()).unwrap();
+    acknowledge(&format!("{}, and all is there after room was made", error.code()));
 }
 
 fn acknowledged(child: &mut Child) -> Vec<String> {
@@ -177,6 +207,57 @@ fn what_was_acknowledged_outlives_any_kill() {
         }
     }
     assert!(known.len() > 50, "{} acknowledged", known.len());
+}
+
+#[test]
+fn a_kill_while_the_log_is_made_spoils_nothing() {
+    let mut made = 0;
+    for round in 0..40_u64 {
+        let project = tempfile::tempdir().unwrap();
+        let directory = project.path().join(".maestro");
+        let mut child = start(&directory, "append p 100000");
+        // From the moment on when the directory is there, a little later each time.
+        eventually("it begins", PATIENCE, || directory.exists());
+        std::thread::sleep(Duration::from_micros(round * 150));
+        child.kill().unwrap();
+        let known = acknowledged(&mut child);
+        child.wait().unwrap();
+        made += usize::from(!known.is_empty());
+        assert!(verify(&events(&directory)).unwrap().events as usize >= known.len(), "round {round}");
+        let store = SqliteStore::new(directory);
+        store.append(Expected::Any, "", 1, &[record("", "1".into())]).unwrap();
+    }
+    assert!(made < 40, "every kill came too late");
+}
+
+/// A real full disk, where this user may mount one.
+#[test]
+fn a_disk_that_is_full_is_said_so_and_loses_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let disk = base.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    // The mount is seen by this process alone and goes with it.
+    let script = "mount -t tmpfs -o size=500k none \"$1\" || exit 77; shift; \"$@\"";
+    let own = std::env::current_exe().unwrap();
+    let child = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(&disk)
+        .arg(own)
+        .args(["--exact", "store::one_process", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(TASK, "fill")
+        .env("STORE_DIRECTORY", disk.join("log"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let skipped = "SKIPPED: this user may not mount a small disk, so a full one was not tried";
+    let Ok(mut child) = child else { return eprintln!("{skipped}") };
+    let said = acknowledged(&mut child);
+    let status = child.wait().unwrap();
+    if !status.success() && said.is_empty() {
+        return eprintln!("{skipped} ({status})");
+    }
+    assert!(said.len() > 20, "{said:?}");
+    assert_eq!(said.last().unwrap(), "store_full, and all is there after room was made");
 }
 
 #[test]
@@ -361,10 +442,12 @@ fn a_noted_hash_shows_what_a_chain_cannot() {
     drop(store);
     let file = rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap();
     file.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq = 3").unwrap();
+    file.close().unwrap();
     assert!(server.run(&["evidence", "verify"], "").status.success(), "the chain alone is whole");
     let cut = expect(&events[2].hash);
     assert_eq!(cut.status.code(), Some(1));
     assert!(text(&cut.stderr).contains("cut off"), "{}", text(&cut.stderr));
+    let file = rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap();
     file.execute_batch("DELETE FROM event WHERE seq = 1").unwrap();
     let broken = server.run(&["evidence", "verify"], "");
     assert_eq!(broken.status.code(), Some(1));

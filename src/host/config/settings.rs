@@ -107,6 +107,6 @@ pub use crate::domain::policy::PolicySettings;
 pub struct TracingSettings {
     /// Whether calls are recorded.
     pub enabled: bool,
-    /// Where; the project's own store where nothing is said.
+    /// The directory of the event log, relative to the project root; `.maestro` where nothing is said.
     pub directory: Option<PathBuf>,
 }
