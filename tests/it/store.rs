@@ -168,7 +168,7 @@ fn eight_processes_append_and_none_is_lost_or_doubled() {
     }
     let took = began.elapsed();
     let events = events(&directory);
-    assert_eq!(verify(&events).unwrap().events as usize, PROCESSES * EACH);
+    assert_eq!(verify(&events).unwrap().events, (PROCESSES * EACH) as u64);
     let mut bodies: Vec<&str> = events.iter().map(|event| event.body.as_str()).collect();
     bodies.sort_unstable();
     bodies.dedup();
@@ -223,7 +223,7 @@ fn a_kill_while_the_log_is_made_spoils_nothing() {
         let known = acknowledged(&mut child);
         child.wait().unwrap();
         made += usize::from(!known.is_empty());
-        assert!(verify(&events(&directory)).unwrap().events as usize >= known.len(), "round {round}");
+        assert!(verify(events(&directory)).unwrap().events >= known.len() as u64, "round {round}");
         let store = SqliteStore::new(directory);
         store.append(Expected::Any, "", 1, &[record("", "1".into())]).unwrap();
     }
