@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod consult;
 mod demo;
+mod evidence;
 pub mod install;
 mod logging;
 mod slash_commands;
@@ -65,6 +66,7 @@ fn run(command: Command) -> ExitCode {
             Command::Consult(options) => consult::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust => trust::run(&session),
+            Command::Evidence(command) => evidence::run(&session, &command),
         }
     });
     // A thread that still reads a file must not hold up the end.

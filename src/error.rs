@@ -381,9 +381,9 @@ impl Error {
             Self::Workflow(_) | Self::BudgetExhausted(_) | Self::Approval(_) => 5,
             Self::NestedConsult
             | Self::Cancelled
-            | Self::Store(_)
             | Self::ShuttingDown
             | Self::Busy(_)
+            | Self::Store(_)
             | Self::Internal(_) => 1,
         })
     }

@@ -48,6 +48,38 @@ pub(super) enum Command {
     /// Read and confirm the rules that this project adds to what may be run as a check
     #[command(after_help = "Example:\n  maestro-mcp trust     # in a terminal of your own")]
     Trust,
+    /// Check or export the log of what happened in this project
+    #[command(
+        subcommand,
+        after_help = "Example:\n  maestro-mcp evidence verify --expect HASH     # the last hash as you noted it\n  maestro-mcp evidence export > events.jsonl"
+    )]
+    Evidence(EvidenceCommand),
+}
+
+#[derive(Subcommand)]
+pub(super) enum EvidenceCommand {
+    /// Check the chain of hashes over all events
+    #[command(
+        after_help = "Example:\n  maestro-mcp evidence verify\n\nA log whose end was cut off looks whole; compare it with a hash that you noted somewhere else."
+    )]
+    Verify(VerifyOptions),
+    /// Print the events, one JSON object a line
+    #[command(after_help = "Example:\n  maestro-mcp evidence export --run ID | jq -r '.kind'")]
+    Export(ExportOptions),
+}
+
+#[derive(Args)]
+pub(super) struct VerifyOptions {
+    /// A last hash that was noted before; the log must still hold it
+    #[arg(long, value_name = "HASH")]
+    pub(super) expect: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ExportOptions {
+    /// The events of this run alone
+    #[arg(long, value_name = "ID")]
+    pub(super) run: Option<String>,
 }
 
 #[derive(Args)]

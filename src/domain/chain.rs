@@ -63,6 +63,12 @@ impl Stored {
             hash: hash(prev_hash, seq, &record.run, at, &record.kind, &record.body),
         }
     }
+
+    /// Whether its hash is the one of its content.
+    #[must_use]
+    pub fn fits_its_hash(&self) -> bool {
+        self.hash == hash(&self.prev_hash, self.seq, &self.run, self.at, &self.kind, &self.body)
+    }
 }
 
 /// The hash of an event: SHA-256 in hexadecimal over the name of the encoding and all fields. Texts
@@ -164,11 +170,10 @@ impl Check {
         if event.prev_hash != self.state.last_hash {
             return broken(event.seq, Flaw::Link);
         }
-        let made = hash(&event.prev_hash, event.seq, &event.run, event.at, &event.kind, &event.body);
-        if made != event.hash {
+        if !event.fits_its_hash() {
             return broken(event.seq, Flaw::Content);
         }
-        self.state = Checked { events: expected, last_hash: made };
+        self.state = Checked { events: expected, last_hash: event.hash.clone() };
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub struct Journal {
 }
 
 struct Inner {
-    store: Box<dyn EventStore>,
+    store: Arc<dyn EventStore>,
     folded: Mutex<Folded>,
     appended: Notify,
 }
@@ -81,7 +81,7 @@ pub fn now() -> u64 {
 impl Journal {
     /// A journal over a store. Nothing is opened yet.
     #[must_use]
-    pub fn new(store: Box<dyn EventStore>) -> Self {
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
         let inner = Inner { store, folded: Mutex::default(), appended: Notify::new() };
         Self { inner: Arc::new(inner) }
     }

@@ -45,6 +45,7 @@ struct Inner {
     working: Working,
     lease: Mutex<Option<Lease>>,
     answers: Answers,
+    store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
     masker: OnceLock<Result<Arc<Masker>, Error>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
@@ -79,6 +80,7 @@ impl Session {
             current_run: Mutex::default(),
             background: TaskTracker::new(),
             working: Working::default(),
+            store: OnceLock::new(),
             lease: Mutex::default(),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
@@ -124,14 +126,7 @@ impl Session {
     /// The project's log.
     #[must_use]
     pub fn journal(&self) -> &Journal {
-        self.inner.journal.get_or_init(|| Journal::new(Box::new(SqliteStore::new(self.log_directory()))))
-    }
-
-    /// Where the project's log is.
-    #[must_use]
-    pub fn log_directory(&self) -> PathBuf {
-        let own = Path::new(".maestro");
-        self.root().join(self.config().settings.tracing.directory.as_deref().unwrap_or(own))
+        self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
     }
 
     /// The id of this server among those that work on the project.
@@ -148,7 +143,7 @@ impl Session {
     pub fn show_alive(&self) -> Result<(), Error> {
         let mut held = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
-            *held = Some(Lease::hold(&self.log_directory(), self.server())?);
+            *held = Some(Lease::hold(&self.store_directory(), self.server())?);
         }
         Ok(())
     }
@@ -156,7 +151,7 @@ impl Session {
     /// Whether another server, or this one, is alive.
     #[must_use]
     pub fn is_alive(&self, server: &str) -> bool {
-        server == self.server() || lease::is_alive(&self.log_directory(), server)
+        server == self.server() || lease::is_alive(&self.store_directory(), server)
     }
 
     /// The run that this server began or worked on last.
@@ -180,6 +175,19 @@ impl Session {
     #[must_use]
     pub fn background(&self) -> &TaskTracker {
         &self.inner.background
+    }
+
+    /// Where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
+    #[must_use]
+    pub fn store_directory(&self) -> PathBuf {
+        let directory = self.config().settings.tracing.directory.as_deref();
+        self.root().join(directory.unwrap_or(Path::new(".maestro")))
+    }
+
+    /// The project's events. Nothing is made or opened before the first of them.
+    #[must_use]
+    pub fn store(&self) -> &Arc<SqliteStore> {
+        self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory())))
     }
 
     /// Where whole answers are kept.

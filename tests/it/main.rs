@@ -26,6 +26,7 @@ mod inventory;
 mod library;
 mod packing;
 mod rings;
+mod store;
 mod supervision;
 mod verify;
 mod wire;

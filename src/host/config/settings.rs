@@ -130,7 +130,7 @@ pub use crate::domain::policy::PolicySettings;
 pub struct TracingSettings {
     /// Whether calls are recorded.
     pub enabled: bool,
-    /// Where; `.maestro` of the project where nothing is said.
+    /// The directory of the event log, relative to the project root; `.maestro` where nothing is said.
     pub directory: Option<PathBuf>,
     /// Whether what was asked is kept, masked; else its digest and length only.
     pub save_prompts: bool,

@@ -1,4 +1,4 @@
-//! Opening the log's file: looked at without a trace first, then as SQLite should treat it.
+//! Opening the log's file: looked at without a trace first, then as `SQLite` should treat it.
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,12 +11,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::StoreError;
 use super::place::Place;
 use super::schema::{self, MIGRATIONS, Owner};
+use super::sqlite::last_event;
+use crate::domain::chain::Stored;
 
 /// How long one looks away from a lock that somebody else holds.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// How often a file is looked at again that somebody is merging events into.
-const MERGING_TRIES: u32 = 50;
 
 /// Opens a file that exists and makes a log of it where it is empty. Waits for others that do the
 /// same, at most for twice the patience.
@@ -33,8 +32,13 @@ pub(super) fn open(place: &Place, patience: Duration) -> Result<Connection, Stor
 }
 
 fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connection, StoreError> {
-    check_owner(path)?;
-    let has_unmerged_events = place.has_unmerged_events();
+    let unfinished = place.is_unfinished();
+    match check_owner(path) {
+        // Killed while it was made or merged, the file alone is not whole; with what lies beside it,
+        // it is. SQLite puts the two together, and what comes out is checked once more.
+        Err(StoreError::Corrupt { .. }) if unfinished => {}
+        result => result?,
+    }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -46,8 +50,8 @@ fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connectio
     connection.pragma_update(None, "trusted_schema", false)?;
     schema::migrate(&mut connection, &MIGRATIONS)?;
     use_write_ahead_log(&connection)?;
-    if has_unmerged_events {
-        check_unmerged_events(path, &connection)?;
+    if unfinished {
+        check_latest_events(path, &connection)?;
     }
     leave_as_it_is(&connection, false)?;
     Ok(connection)
@@ -69,7 +73,7 @@ pub(super) fn leave_as_it_is(connection: &Connection, yes: bool) -> Result<(), S
 }
 
 /// Refuses a file that is not ours, or newer than we know, before anything could change it. The
-/// marks are in the file from its first moment on, never only in what SQLite keeps beside it.
+/// marks are in the file from its first moment on, never only in what `SQLite` keeps beside it.
 pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     match schema::owner(&open_frozen(path)?)? {
         Owner::Nobody => Ok(()),
@@ -80,36 +84,23 @@ pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses latest events that belong to another file, one that stood here before: with them, the
-/// last event of the file alone is not where it should be. SQLite itself would not notice.
-fn check_unmerged_events(path: &Path, connection: &Connection) -> Result<(), StoreError> {
-    let mut result = Ok(());
-    for _ in 0..MERGING_TRIES {
-        result = match last_merged_event_is_in(path, connection) {
-            Ok(true) => return Ok(()),
-            Ok(false) => Err(StoreError::Corrupt {
-                reason: "its latest events (maestro.db-wal) are those of another file".to_owned(),
-            }),
-            Err(error) => Err(error),
-        };
-        // Somebody may be merging events into the file just now.
-        std::thread::sleep(PAUSE);
-    }
-    result
-}
-
-fn last_merged_event_is_in(path: &Path, connection: &Connection) -> Result<bool, StoreError> {
-    let merged = open_frozen(path)?
-        .query_row("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let Some((seq, hash)): Option<(i64, String)> = merged else {
-        return Ok(true);
+/// Refuses latest events that belong to another file, one that stood here before: with them, an
+/// event that is in the file is gone. `SQLite` itself would not notice.
+fn check_latest_events(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let merged = open_frozen(path).and_then(|frozen| last_event(&frozen));
+    // A file that somebody is merging events into may be in any state; one that has an event which
+    // fits its hash had it before, though.
+    let Some(merged) = merged.ok().flatten().filter(Stored::fits_its_hash) else {
+        return Ok(());
     };
+    let seq = i64::try_from(merged.seq).unwrap_or(i64::MAX);
     let now: Option<String> =
         connection.query_row("SELECT hash FROM event WHERE seq = ?1", [seq], |row| row.get(0)).optional()?;
-    Ok(now == Some(hash))
+    if now == Some(merged.hash) {
+        return Ok(());
+    }
+    let reason = "maestro.db-wal, with its latest events, does not continue it: it belongs to another file";
+    Err(StoreError::Corrupt { reason: reason.to_owned() })
 }
 
 fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
@@ -119,6 +110,8 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode == "wal" {
+        // The first read makes the files beside the log's own, by which it is known again.
+        schema::owner(connection)?;
         return Ok(());
     }
     Err(StoreError::Io {
@@ -126,7 +119,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     })
 }
 
-/// SQLite's own waiting grows to a tenth of a second; an append takes a hundredth of that.
+/// `SQLite`'s own waiting grows to a tenth of a second; an append takes a hundredth of that.
 fn wait(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
     move |tries| {

@@ -29,7 +29,7 @@ impl FileId {
     }
 }
 
-/// The files that SQLite keeps beside the log's own as long as it is open: the latest events, and
+/// The files that `SQLite` keeps beside the log's own as long as it is open: the latest events, and
 /// an index of them.
 pub(super) type Beside = [Option<FileId>; 2];
 
@@ -64,10 +64,12 @@ impl Place {
         Ok(real.map_err(|error| StoreError::of_file(&self.directory, &error))?.join(FILE))
     }
 
-    /// What the log has beside its file where it was not closed in good order: its latest events.
-    pub(super) fn has_unmerged_events(&self) -> bool {
-        let [latest, _] = BESIDE;
-        fs::metadata(self.directory.join(latest)).is_ok_and(|found| found.len() > 0)
+    /// Whether something lies beside the file without which it may not be whole: its latest events,
+    /// or what its making needs to be undone.
+    pub(super) fn is_unfinished(&self) -> bool {
+        ["maestro.db-wal", "maestro.db-journal"]
+            .iter()
+            .any(|name| fs::metadata(self.directory.join(name)).is_ok_and(|found| found.len() > 0))
     }
 
     /// The files beside the log's own.
@@ -76,7 +78,7 @@ impl Place {
     }
 
     /// Gives those of these files that are still there another name, for they belong to a log that
-    /// is gone: SQLite would take them for those of whatever is in its place.
+    /// is gone: `SQLite` would take them for those of whatever is in its place.
     pub(super) fn set_aside(&self, files: &Beside) {
         let mark = uuid::Uuid::now_v7();
         for ((name, before), now) in BESIDE.iter().zip(files).zip(&self.beside()) {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::StoreError;
 
-/// The mark of our files, `Mstr` in ASCII (SQLite's `application_id`).
+/// The mark of our files, `Mstr` in ASCII (`SQLite`'s `application_id`).
 const APPLICATION: i32 = 0x4d73_7472;
 
 /// One step for each version, the first from an empty file. A step that was released is never
@@ -72,7 +72,9 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Resul
     let version = match owner(&transaction)? {
         Owner::Nobody => 0,
         Owner::Us(version) => version,
-        Owner::Other => return Err(StoreError::Corrupt { reason: "its marks have changed".to_owned() }),
+        Owner::Other => {
+            return Err(StoreError::Corrupt { reason: "its marks are those of another program".to_owned() });
+        }
     };
     check_version(version, migrations)?;
     for step in migrations.iter().skip(version as usize) {

@@ -1,4 +1,4 @@
-//! The log in one SQLite file, opened on first need.
+//! The log in one `SQLite` file, opened on first need.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::domain::chain::{Record, START, Stored};
 /// How long an append waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const LAST: &str = "SELECT seq, at, hash FROM event ORDER BY seq DESC LIMIT 1";
+const LAST: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event ORDER BY seq DESC LIMIT 1";
 const LAST_OF_RUN: &str = "SELECT max(seq) FROM event WHERE run = ?1";
 const INSERT: &str =
     "INSERT INTO event (seq, run, at, kind, body, prev_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -115,7 +115,7 @@ impl SqliteStore {
         }
         match self.open(&mut file) {
             Ok(()) => {}
-            Err(StoreError::ReadOnly { .. } | StoreError::Io { .. }) if !self.place.has_unmerged_events() => {
+            Err(StoreError::ReadOnly { .. } | StoreError::Io { .. }) if !self.place.is_unfinished() => {
                 return self.read_frozen(query);
             }
             Err(error) => return Err(error),
@@ -230,11 +230,8 @@ fn check_expected(transaction: &Transaction<'_>, expected: Expected, run: &str) 
 }
 
 fn insert(transaction: &Transaction<'_>, at: u64, records: &[Record]) -> Result<Vec<Stored>, StoreError> {
-    let last = transaction
-        .prepare_cached(LAST)?
-        .query_row([], |row| Ok((number(row, 0)?, number(row, 1)?, row.get::<_, String>(2)?)))
-        .optional()?;
-    let (mut seq, last_at, mut hash) = last.unwrap_or_else(|| (0, 0, START.to_owned()));
+    let (mut seq, last_at, mut hash) = last_event(transaction)?
+        .map_or_else(|| (0, 0, START.to_owned()), |last| (last.seq, last.at, last.hash));
     // A clock that was set back must not turn the order of events around.
     let at = at.max(last_at);
     let mut statement = transaction.prepare_cached(INSERT)?;
@@ -255,6 +252,11 @@ fn insert(transaction: &Transaction<'_>, at: u64, records: &[Record]) -> Result<
         stored.push(event);
     }
     Ok(stored)
+}
+
+/// The last event of the log.
+pub(super) fn last_event(connection: &Connection) -> Result<Option<Stored>, StoreError> {
+    Ok(connection.prepare_cached(LAST)?.query_row([], event).optional()?)
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<Stored> {

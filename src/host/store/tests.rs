@@ -390,6 +390,32 @@ fn the_latest_events_of_a_killed_server_are_there() {
     assert_eq!(all(&copied), all(&store));
 }
 
+/// Killed, or out of room, while events were merged into the file: the file has some of its pages.
+#[test]
+fn a_merge_that_ended_at_any_page_loses_nothing() {
+    const PAGE: usize = 4096;
+    let (project, store) = project(60);
+    let events = all(&store);
+    let unmerged = std::fs::read(project.path().join(".maestro/maestro.db-wal")).unwrap();
+    let before = std::fs::read(database(&project)).unwrap();
+    drop(store);
+    let merged = std::fs::read(database(&project)).unwrap();
+    assert!(merged.len() > before.len() + 3 * PAGE);
+    for done in 0..=merged.len() / PAGE {
+        let mut file = merged[..done * PAGE].to_vec();
+        file.extend_from_slice(before.get(done * PAGE..).unwrap_or_default());
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("maestro.db"), &file).unwrap();
+        std::fs::write(directory.path().join("maestro.db-wal"), &unmerged).unwrap();
+        let store = SqliteStore::new(directory.path().to_owned());
+        assert_eq!(all(&store), events, "{done} pages");
+        store.append(Expected::At(60), "run", 1, &[record("run", "x")]).unwrap();
+        drop(store);
+        let store = SqliteStore::new(directory.path().to_owned());
+        assert_eq!(verify(all(&store)).unwrap().events, 61, "{done} pages");
+    }
+}
+
 #[test]
 fn whoever_holds_the_file_too_long_is_reported() {
     let (project, store) = project(3);

@@ -1,0 +1,108 @@
+//! `maestro-mcp evidence`: the event log, checked or printed.
+
+use std::process::ExitCode;
+
+use super::arguments::{EvidenceCommand, ExportOptions, VerifyOptions};
+use super::terminal::{complain, print};
+use crate::domain::chain::{Check, START, Stored};
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::store::EventStore;
+
+/// Events that are in memory at the same time.
+const PAGE: usize = 1_000;
+
+pub(super) fn run(session: &Session, command: &EvidenceCommand) -> Result<ExitCode, Error> {
+    // Configuration that cannot be used may be what says where the log is.
+    session.check_config()?;
+    match command {
+        EvidenceCommand::Verify(options) => verify(session.store().as_ref(), options),
+        EvidenceCommand::Export(options) => export(session.store().as_ref(), options),
+    }
+}
+
+fn verify(store: &dyn EventStore, options: &VerifyOptions) -> Result<ExitCode, Error> {
+    let mut check = Check::default();
+    let mut broken = None;
+    let expected = options.expect.as_deref().map(|hash| hash.trim().to_ascii_lowercase());
+    // Before the first event every log is the same.
+    let mut expected_at = expected.as_deref().filter(|hash| *hash == START).map(|_| 0);
+    each_page(store, None, |events| {
+        for event in events {
+            if let Err(found) = check.add(event) {
+                broken = Some(found);
+                return Ok(Next::Stop);
+            }
+            if expected.as_ref() == Some(&event.hash) {
+                expected_at = Some(event.seq);
+            }
+        }
+        Ok(Next::Page)
+    })?;
+    if let Some(broken) = broken {
+        complain(&format!(
+            "the chain is broken: {broken}\n  {} before it fit together",
+            events(check.so_far().events)
+        ));
+        return Ok(ExitCode::from(1));
+    }
+    let checked = check.so_far();
+    print(&format!("{}, no break found\nlast hash: {}\n", events(checked.events), checked.last_hash))?;
+    match (expected, expected_at) {
+        (None, _) => {}
+        (Some(_), Some(at)) => {
+            print(&format!(
+                "the expected hash is that of event {at}; {} since\n",
+                events(checked.events - at)
+            ))?;
+        }
+        (Some(_), None) => {
+            complain("no event has the expected hash: the end was cut off, or the log was written anew");
+            return Ok(ExitCode::from(1));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints each event as it is stored, its body as the text that was hashed.
+fn export(store: &dyn EventStore, options: &ExportOptions) -> Result<ExitCode, Error> {
+    each_page(store, options.run.as_deref(), |events| {
+        let mut text = String::new();
+        for event in events {
+            text.push_str(&serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?);
+            text.push('\n');
+        }
+        print(&text)?;
+        Ok(Next::Page)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether more is wanted.
+enum Next {
+    Page,
+    Stop,
+}
+
+fn each_page(
+    store: &dyn EventStore,
+    run: Option<&str>,
+    mut take: impl FnMut(&[Stored]) -> Result<Next, Error>,
+) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let events = store.read_since(after, run, PAGE)?;
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
+        after = last.seq;
+        match take(&events)? {
+            Next::Page => {}
+            Next::Stop => return Ok(()),
+        }
+    }
+}
+
+fn events(count: u64) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
+}
