@@ -1,0 +1,176 @@
+//! The questions that a person answers when a stage is reviewed, and how answers are judged.
+//!
+//! They are code and no rule file on purpose: a project's files can be edited by the model whose
+//! work is reviewed, and a review must not be made easier by such an edit.
+
+mod response;
+mod table;
+
+pub use response::{Concern, ResponseError, Responses, read};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::stage::Stage;
+
+/// How much depends on a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// An approval without an answer is not an informed one.
+    Critical,
+    /// It should be answered.
+    High,
+    /// An answer helps.
+    Medium,
+    /// For those who have the time.
+    Low,
+}
+
+impl Priority {
+    /// Every priority, the gravest first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+
+    /// The name used in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// A question as a report or a result carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// By which it is answered.
+    pub id: String,
+    /// How much depends on it.
+    pub priority: Priority,
+    /// In English.
+    pub question: String,
+    /// In Korean.
+    pub question_ko: String,
+    /// The answers offered; none where the answer is in one's own words.
+    pub options: Vec<String>,
+    /// The same answers in Korean, in the same order.
+    pub options_ko: Vec<String>,
+    /// Whether the answer is in one's own words.
+    pub requires_text_response: bool,
+    /// What in this report it is about.
+    pub context: Option<String>,
+    /// The same in Korean.
+    pub context_ko: Option<String>,
+    /// The answer, once there is one.
+    pub response: Option<String>,
+}
+
+/// The questions of a stage, in the order in which they are asked.
+#[must_use]
+pub fn for_stage(stage: Stage) -> Vec<Question> {
+    table::rows(stage).iter().map(table::Row::question).collect()
+}
+
+/// How many questions there are of each priority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Of priority critical.
+    #[serde(rename = "critical_count")]
+    pub critical: usize,
+    /// Of priority high.
+    #[serde(rename = "high_count")]
+    pub high: usize,
+    /// Of priority medium.
+    #[serde(rename = "medium_count")]
+    pub medium: usize,
+    /// Of priority low.
+    #[serde(rename = "low_count")]
+    pub low: usize,
+}
+
+impl Counts {
+    /// Counts questions by their priority.
+    #[must_use]
+    pub fn of(questions: &[Question]) -> Self {
+        let count = |priority| questions.iter().filter(|question| question.priority == priority).count();
+        Self {
+            critical: count(Priority::Critical),
+            high: count(Priority::High),
+            medium: count(Priority::Medium),
+            low: count(Priority::Low),
+        }
+    }
+
+    /// How many there are of one priority.
+    #[must_use]
+    pub fn get(self, priority: Priority) -> usize {
+        match priority {
+            Priority::Critical => self.critical,
+            Priority::High => self.high,
+            Priority::Medium => self.medium,
+            Priority::Low => self.low,
+        }
+    }
+}
+
+/// A question without what only a report has.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    id: String,
+    question: String,
+    question_ko: String,
+    priority: Priority,
+    options: Vec<String>,
+    options_ko: Vec<String>,
+    requires_text_response: bool,
+}
+
+/// The questions of a stage, as they are listed for whoever asks.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageQuestions {
+    ok: bool,
+    stage: Stage,
+    total_questions: usize,
+    questions: Vec<Listed>,
+    /// Ids, in the order of the questions.
+    by_priority: IndexMap<&'static str, Vec<String>>,
+    summary: Counts,
+}
+
+/// Lists the questions of a stage.
+#[must_use]
+pub fn list(stage: Stage) -> StageQuestions {
+    let questions = for_stage(stage);
+    let ids = |priority| {
+        let those = questions.iter().filter(move |question| question.priority == priority);
+        those.map(|question| question.id.clone()).collect::<Vec<_>>()
+    };
+    StageQuestions {
+        ok: true,
+        stage,
+        total_questions: questions.len(),
+        by_priority: Priority::ALL.into_iter().map(|priority| (priority.name(), ids(priority))).collect(),
+        summary: Counts::of(&questions),
+        questions: questions.into_iter().map(Listed::from).collect(),
+    }
+}
+
+impl From<Question> for Listed {
+    fn from(question: Question) -> Self {
+        Self {
+            id: question.id,
+            question: question.question,
+            question_ko: question.question_ko,
+            priority: question.priority,
+            options: question.options,
+            options_ko: question.options_ko,
+            requires_text_response: question.requires_text_response,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

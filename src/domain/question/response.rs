@@ -1,0 +1,199 @@
+//! Answers to the questions: refused where nobody asked or nothing of the kind was offered, and
+//! a concern only where the chosen answer says so.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::table::{self, Bearing, Row};
+use super::{Priority, Question, for_stage};
+use crate::domain::stage::Stage;
+
+/// Why an answer is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ResponseError {
+    /// There is no such question in the stage.
+    #[error("`{id}` is no question of {stage}; its questions are {}", known.join(", "))]
+    Unknown {
+        /// As given.
+        id: String,
+        /// The stage.
+        stage: &'static str,
+        /// The questions that there are.
+        known: Vec<&'static str>,
+    },
+    /// The answer is none of those offered.
+    #[error("`{given}` is no answer to `{id}`; it is one of: {}", offered.join(" | "))]
+    NotOffered {
+        /// The question.
+        id: &'static str,
+        /// As given.
+        given: String,
+        /// What is offered.
+        offered: Vec<&'static str>,
+    },
+    /// The answer is no text.
+    #[error("the answer to `{id}` must be a text")]
+    NotText {
+        /// The question.
+        id: &'static str,
+    },
+    /// One question is answered twice, by ids that differ in blanks or case only.
+    #[error("`{id}` is answered twice")]
+    Twice {
+        /// The question.
+        id: &'static str,
+    },
+}
+
+/// The accepted answers of a review, each under the id of its question. An answer that was chosen
+/// is in the words of its English option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Responses {
+    #[serde(skip)]
+    stage: Option<Stage>,
+    given: IndexMap<&'static str, String>,
+}
+
+/// An answer that says that something is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Concern {
+    /// The question.
+    pub id: &'static str,
+    /// How much depends on it.
+    pub priority: Priority,
+    /// The question, in English.
+    pub question: &'static str,
+    /// The question, in Korean.
+    pub question_ko: &'static str,
+    /// The answer that was chosen.
+    pub response: &'static str,
+    /// The answer in Korean.
+    pub response_ko: &'static str,
+}
+
+/// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
+/// letters do not matter, and an option may be given in either language. A blank answer is none.
+///
+/// # Errors
+///
+/// Every answer that is not accepted.
+pub fn read(stage: Stage, given: &Map<String, Value>) -> Result<Responses, Vec<ResponseError>> {
+    let mut accepted = IndexMap::new();
+    let mut refused = Vec::new();
+    for (id, value) in given {
+        match one(stage, id, value) {
+            Ok(None) => {}
+            Ok(Some((row, _))) if accepted.contains_key(row.id) => {
+                refused.push(ResponseError::Twice { id: row.id });
+            }
+            Ok(Some((row, answer))) => {
+                accepted.insert(row.id, answer);
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    if refused.is_empty() { Ok(Responses { stage: Some(stage), given: accepted }) } else { Err(refused) }
+}
+
+fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, String)>, ResponseError> {
+    let row =
+        table::rows(stage).iter().find(|row| same(row.id, id)).ok_or_else(|| ResponseError::Unknown {
+            id: id.to_owned(),
+            stage: stage.name(),
+            known: table::rows(stage).iter().map(|row| row.id).collect(),
+        })?;
+    let answer = match value {
+        Value::Null => "",
+        Value::String(text) => text.trim(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            return Err(ResponseError::NotText { id: row.id });
+        }
+    };
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    if row.choices.is_empty() {
+        return Ok(Some((row, answer.to_owned())));
+    }
+    match row.choices.iter().find(|choice| same(choice.en, answer) || same(choice.ko, answer)) {
+        Some(choice) => Ok(Some((row, choice.en.to_owned()))),
+        None => Err(ResponseError::NotOffered {
+            id: row.id,
+            given: answer.to_owned(),
+            offered: row.choices.iter().map(|choice| choice.en).collect(),
+        }),
+    }
+}
+
+fn same(left: &str, right: &str) -> bool {
+    left.trim().to_lowercase() == right.trim().to_lowercase()
+}
+
+impl Responses {
+    /// No answer at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { stage: None, given: IndexMap::new() }
+    }
+
+    /// The answer to a question.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&str> {
+        self.given.get(id).map(String::as_str)
+    }
+
+    /// Every answer with its question, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.given.iter().map(|(id, answer)| (*id, answer.as_str()))
+    }
+
+    /// The critical questions of a stage that have no answer here.
+    #[must_use]
+    pub fn unanswered_critical(&self, stage: Stage) -> Vec<Question> {
+        let mut questions = for_stage(stage);
+        questions
+            .retain(|question| question.priority == Priority::Critical && self.get(&question.id).is_none());
+        questions
+    }
+
+    /// The answers by which the reviewer says that something is not as it should be. Only choices
+    /// that are marked so count: a text is never searched for words.
+    #[must_use]
+    pub fn concerns(&self) -> Vec<Concern> {
+        let rows = self.stage.map_or(&[][..], table::rows);
+        rows.iter()
+            .filter_map(|row| {
+                let answer = self.get(row.id)?;
+                let choice = row.choices.iter().find(|choice| choice.en == answer)?;
+                (choice.bearing == Bearing::Concern).then_some(Concern {
+                    id: row.id,
+                    priority: row.priority,
+                    question: row.en,
+                    question_ko: row.ko,
+                    response: choice.en,
+                    response_ko: choice.ko,
+                })
+            })
+            .collect()
+    }
+
+    /// The concerns that answer critical questions.
+    #[must_use]
+    pub fn critical_concerns(&self) -> Vec<Concern> {
+        let mut concerns = self.concerns();
+        concerns.retain(|concern| concern.priority == Priority::Critical);
+        concerns
+    }
+
+    /// The same questions, each with its answer.
+    #[must_use]
+    pub fn fill(&self, mut questions: Vec<Question>) -> Vec<Question> {
+        for question in &mut questions {
+            question.response = self.get(&question.id).map(str::to_owned);
+        }
+        questions
+    }
+}

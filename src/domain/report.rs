@@ -1,0 +1,222 @@
+//! The report of a stage, as a person reads it before deciding: in English and in Korean, made of
+//! what the outputs say and of what is known about them.
+
+mod change;
+mod content;
+mod dialog;
+mod display;
+mod material;
+mod names;
+mod next;
+mod page;
+mod read;
+mod risk;
+mod text;
+mod wrap;
+
+pub use change::{ChangedFile, FileAction, ProposedChange};
+pub use dialog::dialog;
+pub use display::{display, display_en, display_ko, lines};
+pub use material::{
+    Cost, Failure, Flagged, Iteration, Material, Mode, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
+    SchemaErrors, VerificationNote,
+};
+pub use page::{Line, LineKind, MIN_WIDTH};
+pub use risk::is_low_risk;
+pub use text::Language;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::question::{self, Question};
+use super::stage::Stage;
+use content::Content;
+use text::Text;
+
+/// What is shown for review. It can be stored and shown again by another process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The stage.
+    pub stage: Stage,
+    /// What people call it.
+    pub stage_display_name: String,
+    /// The same in Korean.
+    pub stage_display_name_ko: String,
+    /// Who brought how much of what.
+    pub summary: String,
+    /// The same in Korean.
+    pub summary_ko: String,
+    /// What the outputs say, each as `label: text`.
+    pub key_findings: Vec<String>,
+    /// The same in Korean; what a model wrote is quoted as it is.
+    pub key_findings_ko: Vec<String>,
+    /// What may go wrong.
+    pub risks: Vec<String>,
+    /// The same in Korean.
+    pub risks_ko: Vec<String>,
+    /// What the reviewer is asked.
+    pub questions: Vec<Question>,
+    /// The stage that an approval leads to; none at the end.
+    pub next_stage: Option<Stage>,
+    /// What will happen there.
+    pub next_stage_preview: String,
+    /// The same in Korean.
+    pub next_stage_preview_ko: String,
+    /// What was handed in: the object itself where there is one output, else by source.
+    pub outputs: Value,
+    /// Figures: what was spent, and the caller's own.
+    pub metrics: Map<String, Value>,
+    /// Milliseconds that the stage took.
+    pub duration_ms: u64,
+    /// The time of the report.
+    pub timestamp: String,
+    /// How the stage was done.
+    pub mode: Mode,
+    /// Why it was done so.
+    pub mode_reason: Option<String>,
+    /// Which iteration this is.
+    pub iteration: Option<Iteration>,
+    /// Who handed something in, in order.
+    pub sources: Vec<String>,
+    /// How many there are of everything that the report speaks of.
+    pub counts: IndexMap<String, usize>,
+    /// Discarded answers.
+    pub red_flags: Vec<Flagged>,
+    /// Answers that do not fit the schema.
+    pub schema: Vec<SchemaErrors>,
+    /// Consultants without an answer.
+    pub failures: Vec<Failure>,
+    /// The latest recorded verification.
+    pub tests: Option<VerificationNote>,
+    /// Proposed changes.
+    pub diff: Vec<ProposedChange>,
+    /// What was spent.
+    pub cost: Cost,
+    /// Critical questions of earlier stages without an answer.
+    pub open_questions: Vec<OpenQuestion>,
+    /// What the reviewer is asked to do.
+    pub action_required: String,
+    /// The same in Korean.
+    pub action_required_ko: String,
+}
+
+/// Makes the report of a stage.
+#[must_use]
+pub fn report(material: &Material<'_>) -> Report {
+    let content = content::read(material);
+    let risks = risk::all(material, &content);
+    let questions = questions(material, &content);
+    let summary = summary(material, &content);
+    let preview = next::preview(material.next);
+    let action = next::action(material, &questions, risks.len());
+    let name = names::stage(material.stage);
+    Report {
+        stage: material.stage,
+        stage_display_name: name.en.to_owned(),
+        stage_display_name_ko: name.ko.to_owned(),
+        summary: summary.en,
+        summary_ko: summary.ko,
+        counts: counts(material, &content, risks.len()),
+        key_findings: content.findings.iter().map(|finding| finding.en.clone()).collect(),
+        key_findings_ko: content.findings.into_iter().map(|finding| finding.ko).collect(),
+        risks: risks.iter().map(|risk| risk.en.clone()).collect(),
+        risks_ko: risks.into_iter().map(|risk| risk.ko).collect(),
+        questions,
+        next_stage: next::stage(material.next),
+        next_stage_preview: preview.en,
+        next_stage_preview_ko: preview.ko,
+        outputs: outputs(material.outputs),
+        metrics: metrics(material),
+        duration_ms: material.cost.duration_ms,
+        timestamp: material.at.to_owned(),
+        mode: material.mode,
+        mode_reason: material.why.map(str::to_owned),
+        iteration: material.iteration,
+        sources: material.outputs.iter().map(|output| output.source.to_owned()).collect(),
+        red_flags: material.flags.clone(),
+        schema: material.schema_errors.clone(),
+        failures: material.failures.clone(),
+        tests: material.verification.clone(),
+        diff: content.changes,
+        cost: material.cost,
+        open_questions: material.open_questions.clone(),
+        action_required: action.en,
+        action_required_ko: action.ko,
+    }
+}
+
+/// The questions of the stage, each with what it is about here.
+fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
+    let mut questions = question::for_stage(material.stage);
+    let iteration = material.iteration.map(|round| ("debug_iteration", next::round(round)));
+    for (id, context) in content.contexts.iter().cloned().chain(iteration) {
+        if let Some(question) = questions.iter_mut().find(|question| question.id == id) {
+            question.context = Some(read::shortened(&context.en));
+            question.context_ko = Some(read::shortened(&context.ko));
+        }
+    }
+    questions
+}
+
+fn summary(material: &Material<'_>, content: &Content) -> Text {
+    let called: Vec<Text> = material.outputs.iter().map(|output| content::called(output.source)).collect();
+    let phrase = content.phrase();
+    if called.is_empty() || phrase.en.is_empty() {
+        return Text::new(
+            "Nothing that could be read was handed in.",
+            "읽을 수 있는 내용이 제출되지 않았습니다.",
+        );
+    }
+    let en = text::listed(&called.iter().map(|name| name.en.clone()).collect::<Vec<_>>());
+    let ko = called.into_iter().map(|name| name.ko).collect::<Vec<_>>().join(", ");
+    Text::new(format!("From {en}: {}.", phrase.en), format!("{ko} 제출: {}.", phrase.ko))
+}
+
+fn counts(material: &Material<'_>, content: &Content, risks: usize) -> IndexMap<String, usize> {
+    let structured = |output: &&Output<'_>| matches!(output.said, Said::Structured(_));
+    let ours = [
+        ("outputs", material.outputs.len()),
+        ("structured_outputs", material.outputs.iter().filter(structured).count()),
+        ("key_findings", content.findings.len()),
+        ("risks", risks),
+        ("red_flagged", material.flags.len()),
+        ("schema_errors", material.schema_errors.len()),
+        ("failures", material.failures.len()),
+        ("open_questions", material.open_questions.len()),
+    ];
+    let stage = content.counts.iter().map(|(noun, number)| (noun.key, *number));
+    stage.chain(ours).map(|(key, number)| (key.to_owned(), number)).collect()
+}
+
+fn outputs(outputs: &[Output<'_>]) -> Value {
+    let value = |output: &Output<'_>| match output.said {
+        Said::Structured(value) => value.clone(),
+        Said::Text(text) => Value::String(text.to_owned()),
+    };
+    if let [Output { said: Said::Structured(value @ Value::Object(_)), .. }] = outputs {
+        return (*value).clone();
+    }
+    let mut by_source = Map::new();
+    for output in outputs {
+        let mut key = output.source.to_owned();
+        let mut number = 1;
+        while by_source.contains_key(&key) {
+            number += 1;
+            key = format!("{}#{number}", output.source);
+        }
+        by_source.insert(key, value(output));
+    }
+    Value::Object(by_source)
+}
+
+fn metrics(material: &Material<'_>) -> Map<String, Value> {
+    let mut metrics = material.metrics.cloned().unwrap_or_default();
+    if let Ok(Value::Object(cost)) = serde_json::to_value(material.cost) {
+        metrics.extend(cost);
+    }
+    metrics
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! What the outputs of a stage say: findings, risks, counts, changes. One reader per stage.
+
+mod analyze;
+mod debug;
+mod hypothesize;
+mod implement;
+mod improve;
+
+use serde_json::Value;
+
+use super::change::ProposedChange;
+use super::material::{Material, ORCHESTRATOR, Output, Said};
+use super::read;
+use super::text::{Noun, Text, Words, listed};
+use crate::domain::stage::Stage;
+
+/// How many items of a kind a report lists for each output.
+const MAX_LISTED: usize = 8;
+
+const TEXT_OUTPUT: Noun =
+    Noun::new("text_outputs", ["output in plain text", "outputs in plain text"], ["일반 텍스트 출력", "개"]);
+
+/// Everything that a stage's outputs say.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// Numbers of what the stage is about, in order.
+    pub(super) counts: Vec<(Noun, usize)>,
+    /// Each with its label.
+    pub(super) findings: Vec<Text>,
+    /// What may go wrong, as far as the outputs show it.
+    pub(super) risks: Vec<Text>,
+    /// Changes proposed.
+    pub(super) changes: Vec<ProposedChange>,
+    /// What questions refer to, by their ids.
+    pub(super) contexts: Vec<(&'static str, Text)>,
+    /// Whether outputs name a way to check the change.
+    pub(super) names_a_check: bool,
+    /// What outputs say of tests: whether all passed.
+    pub(super) claims: Vec<bool>,
+}
+
+/// One output under a reader's eyes.
+struct Source<'o> {
+    value: &'o Value,
+    name: &'o str,
+    /// Whether others stand beside it, so that findings must name it.
+    among_others: bool,
+}
+
+/// Reads the outputs of a stage.
+pub(super) fn read(material: &Material<'_>) -> Content {
+    let mut content = Content::default();
+    for output in material.outputs {
+        match output.said {
+            Said::Structured(value) if value.is_object() => {
+                let value = read::unwrapped(value, known_keys(material.stage));
+                let source = Source { value, name: output.source, among_others: material.outputs.len() > 1 };
+                content.structured(material.stage, &source);
+            }
+            Said::Structured(value) => content.unstructured(output, &read::phrase(value)),
+            Said::Text(text) => content.unstructured(output, text),
+        }
+    }
+    if content.findings.is_empty() {
+        content.risk("Nothing that could be read was handed in.", "읽을 수 있는 내용이 제출되지 않았습니다.");
+    }
+    content
+}
+
+fn known_keys(stage: Stage) -> &'static [&'static str] {
+    match stage {
+        Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],
+        Stage::Hypothesize => &["hypotheses", "selected"],
+        Stage::Implement => &["patch_plan", "files_to_change", "diff", "changes", "verification_command"],
+        Stage::Debug => &["error_analysis", "next_action", "change", "hypothesis_update"],
+        Stage::Improve => &["improvements", "ready_for_merge", "final_checklist", "regression_tests"],
+    }
+}
+
+/// How a source is called in both languages.
+pub(super) fn called(source: &str) -> Text {
+    if source == ORCHESTRATOR {
+        Text::new("the orchestrator", "오케스트레이터")
+    } else {
+        Text::quoted(source)
+    }
+}
+
+impl Content {
+    fn structured(&mut self, stage: Stage, source: &Source<'_>) {
+        let before = self.findings.len();
+        match stage {
+            Stage::Analyze => analyze::read(self, source),
+            Stage::Hypothesize => hypothesize::read(self, source),
+            Stage::Implement => implement::read(self, source),
+            Stage::Debug => debug::read(self, source),
+            Stage::Improve => improve::read(self, source),
+        }
+        let said = read::phrase(source.value);
+        if self.findings.len() == before && !said.is_empty() {
+            self.finding(source, OTHER, Text::quoted(said));
+        }
+    }
+
+    fn unstructured(&mut self, output: &Output<'_>, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        self.count(TEXT_OUTPUT, 1);
+        let called = called(output.source);
+        let said = read::shortened(text);
+        self.findings.push(Text::new(
+            format!("{}: [{}] {said}", OTHER.en, called.en),
+            format!("{}: [{}] {said}", OTHER.ko, called.ko),
+        ));
+    }
+
+    fn count(&mut self, noun: Noun, number: usize) {
+        match self.counts.iter_mut().find(|(known, _)| known.key == noun.key) {
+            Some((_, total)) => *total += number,
+            None => self.counts.push((noun, number)),
+        }
+    }
+
+    fn finding(&mut self, source: &Source<'_>, label: Words, mut text: Text) {
+        let mark = |name: &str| if source.among_others { format!("[{name}] ") } else { String::new() };
+        let called = called(source.name);
+        text.en.insert_str(0, &format!("{}: {}", label.en, mark(&called.en)));
+        text.ko.insert_str(0, &format!("{}: {}", label.ko, mark(&called.ko)));
+        self.findings.push(text);
+    }
+
+    /// Lists items, counts all of them, and says how many are not listed.
+    fn list(&mut self, source: &Source<'_>, label: Words, noun: Noun, items: Vec<Text>) {
+        self.count(noun, items.len());
+        let left = items.len().saturating_sub(MAX_LISTED);
+        for item in items.into_iter().take(MAX_LISTED) {
+            self.finding(source, label, item);
+        }
+        if left > 0 {
+            let count = noun.count(left);
+            let text = Text::new(
+                format!("and {} more in the output", count.en),
+                format!("그 밖에 {} 더 있음 (전체 출력 참조)", count.ko),
+            );
+            self.finding(source, label, text);
+        }
+    }
+
+    fn quotes(&mut self, source: &Source<'_>, label: Words, noun: Noun, key: &str) {
+        let items = read::texts(source.value, key).into_iter().map(Text::quoted).collect();
+        self.list(source, label, noun, items);
+    }
+
+    /// A text under a key as a finding, if there is one.
+    fn quote(&mut self, source: &Source<'_>, label: Words, key: &str) {
+        if let Some(text) = read::text(source.value, key) {
+            self.finding(source, label, Text::quoted(text));
+        }
+    }
+
+    fn risk(&mut self, en: impl Into<String>, ko: impl Into<String>) {
+        let risk = Text::new(en, ko);
+        if !self.risks.contains(&risk) {
+            self.risks.push(risk);
+        }
+    }
+
+    /// A risk of one output's.
+    fn risk_of(&mut self, source: &Source<'_>, en: &str, ko: &str) {
+        let called = called(source.name);
+        self.risk(format!("{}: {en}", called.en), format!("{}: {ko}", called.ko));
+    }
+
+    fn context(&mut self, source: &Source<'_>, question: &'static str, text: Text) {
+        let text = if source.among_others {
+            let called = called(source.name);
+            Text::new(format!("[{}] {}", called.en, text.en), format!("[{}] {}", called.ko, text.ko))
+        } else {
+            text
+        };
+        match self.contexts.iter_mut().find(|(known, _)| *known == question) {
+            Some((_, known)) => *known = Text::join(&[std::mem::take(known), text], "; "),
+            None => self.contexts.push((question, text)),
+        }
+    }
+
+    fn change(&mut self, source: &Source<'_>, diff: &str) -> Option<&ProposedChange> {
+        if diff.trim().is_empty() {
+            return None;
+        }
+        let change = ProposedChange::read(source.name, diff);
+        if let Some(problem) = &change.problem {
+            let (en, ko) = (
+                format!("the diff cannot be understood: {problem}"),
+                format!("diff를 해석할 수 없습니다: {problem}"),
+            );
+            self.risk_of(source, &en, &ko);
+        }
+        self.changes.push(change);
+        self.changes.last()
+    }
+
+    /// What an output says of its tests. It is a claim until a verification is recorded.
+    fn claim(&mut self, source: &Source<'_>) {
+        let Some(result) = source.value.get("test_result").filter(|result| result.is_object()) else {
+            return;
+        };
+        let Some(passed) = read::truth(result, "passed") else { return };
+        self.claims.push(passed);
+        let command =
+            read::text(result, "command").map(|command| format!(" ({command})")).unwrap_or_default();
+        let words = if passed { Words::new("passed", "통과") } else { Words::new("failed", "실패") };
+        let text = Text::new(
+            format!("reported as {}{command}", words.en),
+            format!("{}했다고 보고됨{command}", words.ko),
+        );
+        self.finding(source, Words::new("Test result", "테스트 결과"), text);
+    }
+
+    /// The counts as one phrase, without what there is none of.
+    pub(super) fn phrase(&self) -> Text {
+        let some: Vec<Text> = self
+            .counts
+            .iter()
+            .filter(|(_, number)| *number > 0)
+            .map(|(noun, number)| noun.count(*number))
+            .collect();
+        let en: Vec<String> = some.iter().map(|text| text.en.clone()).collect();
+        let ko: Vec<String> = some.into_iter().map(|text| text.ko).collect();
+        Text::new(listed(&en), ko.join(", "))
+    }
+}
+
+const OTHER: Words = Words::new("Answer", "답변");
+
+/// A probability as people write it.
+fn percent(value: f64) -> String {
+    format!("{:.0}%", (value * 100.0).clamp(0.0, 100.0))
+}

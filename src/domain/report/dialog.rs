@@ -1,0 +1,236 @@
+//! The report in few words, for a dialog that asks for the decision: newlines count there, and
+//! nothing else does. What is judged as risky comes first and is the last to be left out.
+
+use super::text::{Language, Words};
+use super::{Report, content, names};
+use crate::domain::question::Priority;
+use crate::domain::stage::Stage;
+
+/// How much of everything is shown.
+#[derive(Clone, Copy)]
+struct Extent {
+    findings: usize,
+    diff_lines: usize,
+    risks: usize,
+    questions: Questions,
+    /// Whether it says that there is more.
+    shortened: bool,
+    /// The longest line, in characters.
+    line: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Questions {
+    Asked,
+    Counted,
+}
+
+/// From the most to the least.
+const EXTENTS: [Extent; 5] = [
+    Extent {
+        findings: 12,
+        diff_lines: 40,
+        risks: 12,
+        questions: Questions::Asked,
+        shortened: false,
+        line: 300,
+    },
+    Extent {
+        findings: 8,
+        diff_lines: 16,
+        risks: 10,
+        questions: Questions::Asked,
+        shortened: true,
+        line: 200,
+    },
+    Extent { findings: 5, diff_lines: 0, risks: 8, questions: Questions::Asked, shortened: true, line: 160 },
+    Extent {
+        findings: 3,
+        diff_lines: 0,
+        risks: 5,
+        questions: Questions::Counted,
+        shortened: true,
+        line: 120,
+    },
+    Extent {
+        findings: 0,
+        diff_lines: 0,
+        risks: 3,
+        questions: Questions::Counted,
+        shortened: true,
+        line: 100,
+    },
+];
+
+/// The report in at most so many characters, as much of it as fits: English first, then Korean.
+/// Whatever is left out is said to be.
+#[must_use]
+pub fn dialog(report: &Report, max_chars: usize) -> String {
+    let mut last = String::new();
+    for extent in EXTENTS {
+        last = format!(
+            "{}\n\n{}",
+            part(report, extent, Language::English),
+            part(report, extent, Language::Korean)
+        );
+        if last.chars().count() <= max_chars {
+            return last;
+        }
+    }
+    cut(&last, max_chars)
+}
+
+fn part(report: &Report, extent: Extent, language: Language) -> String {
+    let mut lines = Lines { language, extent, lines: Vec::new() };
+    let (number, all) = (names::number(report.stage), Stage::ALL.len());
+    lines.say(
+        &format!("STAGE {number} OF {all}: {}", report.stage_display_name),
+        &format!("{all}단계 중 {number}단계: {}", report.stage_display_name_ko),
+    );
+    lines.say(&report.summary, &report.summary_ko);
+    lines.risks(report);
+    lines.tests(report);
+    lines.findings(report);
+    lines.changes(report);
+    lines.open_questions(report);
+    lines.questions(report);
+    let next = report.next_stage.map_or(Words::new("the end of the run", "종료"), names::stage);
+    lines.say(&format!("NEXT: {}", next.en), &format!("다음 단계: {}", next.ko));
+    if extent.shortened {
+        lines.say(
+            "(Shortened: the whole report is in the result of the tool.)",
+            "(줄인 내용입니다. 전체 보고서는 도구의 결과에 있습니다.)",
+        );
+    }
+    lines.lines.join("\n")
+}
+
+struct Lines {
+    language: Language,
+    extent: Extent,
+    lines: Vec<String>,
+}
+
+impl Lines {
+    fn say(&mut self, en: &str, ko: &str) {
+        let text = match self.language {
+            Language::English => en,
+            Language::Korean => ko,
+        };
+        self.lines.push(cut(&super::wrap::visible(text), self.extent.line));
+    }
+
+    /// At most so many items of a list, and how many more there are.
+    fn list(&mut self, en: &[String], ko: &[String], most: usize) {
+        for (en, ko) in en.iter().zip(ko).take(most) {
+            self.say(&format!("- {en}"), &format!("- {ko}"));
+        }
+        let left = en.len().saturating_sub(most);
+        if left > 0 {
+            self.say(&format!("- and {left} more"), &format!("- 그 밖에 {left}건"));
+        }
+    }
+
+    fn risks(&mut self, report: &Report) {
+        if report.risks.is_empty() {
+            return self.say("RISKS: none found", "위험 요소: 없음");
+        }
+        let count = report.risks.len();
+        self.say(&format!("RISKS ({count})"), &format!("위험 요소 ({count}건)"));
+        self.list(&report.risks, &report.risks_ko, self.extent.risks);
+    }
+
+    fn tests(&mut self, report: &Report) {
+        match &report.tests {
+            None => self.say("TESTS: none recorded yet", "테스트: 아직 기록된 결과 없음"),
+            Some(note) => {
+                let (en, ko) = if note.passed { ("passed", "통과") } else { ("failed", "실패") };
+                let summary =
+                    if note.summary.is_empty() { String::new() } else { format!(" ({})", note.summary) };
+                self.say(&format!("TESTS: {en}{summary}"), &format!("테스트: {ko}{summary}"));
+            }
+        }
+    }
+
+    fn findings(&mut self, report: &Report) {
+        if self.extent.findings == 0 || report.key_findings.is_empty() {
+            return;
+        }
+        let count = report.key_findings.len();
+        self.say(&format!("FOUND ({count})"), &format!("확인된 내용 ({count}건)"));
+        self.list(&report.key_findings, &report.key_findings_ko, self.extent.findings);
+    }
+
+    fn changes(&mut self, report: &Report) {
+        for change in &report.diff {
+            let (files, added, removed) = (change.files.len(), change.added, change.removed);
+            let who = content::called(&change.source);
+            let noun = if files == 1 { "file" } else { "files" };
+            match &change.problem {
+                Some(_) => self.say(
+                    &format!("CHANGE by {}: not understood", who.en),
+                    &format!("변경 내용 ({}): 해석할 수 없음", who.ko),
+                ),
+                None => self.say(
+                    &format!("CHANGE by {}: {files} {noun}, +{added} -{removed}", who.en),
+                    &format!("변경 내용 ({}): 파일 {files}개, +{added} -{removed}", who.ko),
+                ),
+            }
+            if self.language == Language::English && self.extent.diff_lines > 0 {
+                self.diff(&change.text, change.lines_left_out);
+            }
+        }
+    }
+
+    fn diff(&mut self, text: &str, left_out: usize) {
+        let all = text.lines().count() + left_out;
+        for line in text.lines().take(self.extent.diff_lines) {
+            let line = format!("  | {}", super::wrap::visible(line));
+            self.lines.push(cut(&line, self.extent.line));
+        }
+        let left = all.saturating_sub(self.extent.diff_lines.min(text.lines().count()));
+        if left > 0 {
+            self.lines.push(format!("  ... {left} more lines"));
+        }
+    }
+
+    fn open_questions(&mut self, report: &Report) {
+        if !report.open_questions.is_empty() {
+            let ids: Vec<_> = report.open_questions.iter().map(|open| open.id.as_str()).collect();
+            let ids = ids.join(", ");
+            self.say(
+                &format!("CRITICAL AND STILL OPEN FROM BEFORE: {ids}"),
+                &format!("이전 단계에서 답하지 않은 필수 질문: {ids}"),
+            );
+        }
+    }
+
+    fn questions(&mut self, report: &Report) {
+        let critical: Vec<_> =
+            report.questions.iter().filter(|question| question.priority == Priority::Critical).collect();
+        let count = critical.len();
+        self.say(&format!("CRITICAL QUESTIONS ({count})"), &format!("필수 질문 ({count}개)"));
+        if self.extent.questions == Questions::Counted {
+            return;
+        }
+        for question in critical {
+            let options = |options: &[String]| {
+                if options.is_empty() { String::new() } else { format!(" ({})", options.join(" / ")) }
+            };
+            self.say(
+                &format!("- {}{}", question.question, options(&question.options)),
+                &format!("- {}{}", question.question_ko, options(&question.options_ko)),
+            );
+        }
+    }
+}
+
+/// A text in at most so many characters; one that was longer ends in dots.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(3)).collect();
+    let dots: String = "...".chars().take(most).collect();
+    format!("{kept}{dots}")
+}

@@ -1,0 +1,160 @@
+//! What a report is made of: all that is known of a stage when it comes to review.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::stage::Stage;
+
+/// The source of an output that no consultant gave.
+pub const ORCHESTRATOR: &str = "orchestrator";
+
+/// Everything about one stage.
+#[derive(Clone, Debug)]
+pub struct Material<'a> {
+    /// The stage.
+    pub stage: Stage,
+    /// What it brought.
+    pub outputs: &'a [Output<'a>],
+    /// Answers that were discarded for red flags.
+    pub flags: Vec<Flagged>,
+    /// Answers that do not fit the schema of the stage.
+    pub schema_errors: Vec<SchemaErrors>,
+    /// Consultants that gave no answer.
+    pub failures: Vec<Failure>,
+    /// The latest recorded verification that concerns this stage.
+    pub verification: Option<VerificationNote>,
+    /// What was spent.
+    pub cost: Cost,
+    /// Figures of the caller's own, shown beside ours.
+    pub metrics: Option<&'a Map<String, Value>>,
+    /// Critical questions of earlier stages that nobody answered.
+    pub open_questions: Vec<OpenQuestion>,
+    /// How the stage was done.
+    pub mode: Mode,
+    /// Why it was done so.
+    pub why: Option<&'a str>,
+    /// Which iteration this is, where the stage has several.
+    pub iteration: Option<Iteration>,
+    /// What an approval leads to.
+    pub next: Next,
+    /// The time of the report, as text.
+    pub at: &'a str,
+}
+
+/// What somebody handed in for a stage.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// The consultant, or [`ORCHESTRATOR`].
+    pub source: &'a str,
+    /// What was handed in.
+    pub said: Said<'a>,
+}
+
+/// The form of an output.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// JSON, in the form of the stage's schema or nearly so.
+    Structured(&'a Value),
+    /// Anything else.
+    Text(&'a str),
+}
+
+/// An answer that shows red flags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flagged {
+    /// Who gave it.
+    pub provider: String,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+}
+
+/// An answer that does not fit the schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaErrors {
+    /// Who gave it.
+    pub provider: String,
+    /// Where it does not fit.
+    pub errors: Vec<String>,
+}
+
+/// A consultant that gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who.
+    pub provider: String,
+    /// What happened.
+    pub message: String,
+}
+
+/// A verification that was run and recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerificationNote {
+    /// Whether everything succeeded.
+    pub passed: bool,
+    /// Totals in words.
+    pub summary: String,
+    /// Names of what failed.
+    pub failing: Vec<String>,
+}
+
+/// What was spent so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Consults of this stage.
+    pub consults_stage: u32,
+    /// Consults of the run.
+    pub consults_total: u32,
+    /// How many the run may have; none outside a run.
+    pub max_total: Option<u32>,
+    /// Tokens that went in, where the consultants say so.
+    pub input_tokens: Option<u64>,
+    /// Tokens that came out, where the consultants say so.
+    pub output_tokens: Option<u64>,
+    /// US dollars, where the consultants say so.
+    pub cost_usd: Option<f64>,
+    /// Milliseconds that the stage took.
+    pub duration_ms: u64,
+}
+
+/// A critical question that an earlier review left unanswered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// The stage that was reviewed.
+    pub stage: Stage,
+    /// The question.
+    pub id: String,
+}
+
+/// How a stage was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One consultant was asked.
+    Consult,
+    /// Several were.
+    Ensemble,
+    /// None was.
+    Solo,
+}
+
+/// One round of a stage that has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Iteration {
+    /// Which, from 1.
+    pub number: u32,
+    /// How many there may be.
+    pub of: u32,
+}
+
+/// What an approval leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another stage.
+    Stage(Stage),
+    /// A further iteration of debug.
+    DebugAgain(Iteration),
+    /// A person: debug has used its iterations.
+    Escalate,
+    /// The end of the run.
+    Complete,
+}

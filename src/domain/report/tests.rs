@@ -1,0 +1,297 @@
+mod fixtures;
+mod properties;
+
+use serde_json::json;
+
+use super::wrap::columns;
+use super::*;
+use fixtures::{DIFF, analysis, debugging, hypotheses, implementation, improvement, material, structured};
+
+const WIDTH: usize = 92;
+
+fn shown(name: &str, material: &Material<'_>) {
+    let text = display(&report(material), WIDTH);
+    insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+fn risks(material: &Material<'_>) -> Vec<String> {
+    report(material).risks
+}
+
+#[test]
+fn analyze_reads_well() {
+    let value = analysis();
+    shown("analyze", &material(Stage::Analyze, &[structured("gemini", &value)]));
+}
+
+#[test]
+fn hypothesize_reads_well() {
+    let (codex, gemini) = (hypotheses(), fixtures::other_hypotheses());
+    let outputs = [structured("codex", &codex), structured("gemini", &gemini)];
+    let failures = vec![Failure { provider: "claude".into(), message: "timed out after 120 s".into() }];
+    shown(
+        "hypothesize",
+        &Material { mode: Mode::Ensemble, failures, ..material(Stage::Hypothesize, &outputs) },
+    );
+}
+
+#[test]
+fn implement_reads_well() {
+    let value = implementation();
+    let open = OpenQuestion { stage: Stage::Analyze, id: "analyze_completeness".into() };
+    shown(
+        "implement",
+        &Material {
+            open_questions: vec![open],
+            next: Next::Stage(Stage::Debug),
+            verification: Some(VerificationNote {
+                passed: false,
+                summary: "11 passed, 1 failed".into(),
+                failing: vec!["tests/test_cart.py::test_total_of_nothing".into()],
+            }),
+            ..material(Stage::Implement, &[structured("codex", &value)])
+        },
+    );
+}
+
+#[test]
+fn debug_reads_well() {
+    let value = debugging();
+    shown(
+        "debug",
+        &Material {
+            mode: Mode::Solo,
+            why: Some("the first two iterations are done without a consultant"),
+            iteration: Some(Iteration { number: 2, of: 5 }),
+            next: Next::DebugAgain(Iteration { number: 3, of: 5 }),
+            cost: Cost { consults_total: 4, max_total: Some(6), duration_ms: 95_000, ..Cost::default() },
+            ..material(Stage::Debug, &[structured(ORCHESTRATOR, &value)])
+        },
+    );
+}
+
+#[test]
+fn improve_reads_well() {
+    let value = improvement();
+    shown(
+        "improve",
+        &Material {
+            verification: Some(VerificationNote {
+                passed: true,
+                summary: "13 passed".into(),
+                failing: vec![],
+            }),
+            next: Next::Complete,
+            ..material(Stage::Improve, &[structured("claude", &value)])
+        },
+    );
+}
+
+#[test]
+fn a_dialog_reads_well() {
+    let value = implementation();
+    let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+    let text = dialog(&report, 3_000);
+    insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("implement_dialog", text);
+    });
+}
+
+#[test]
+fn good_runs_have_no_risk() {
+    let (first, second, fourth, fifth) = (analysis(), hypotheses(), debugging(), improvement());
+    let passed = Some(VerificationNote { passed: true, summary: "13 passed".into(), failing: vec![] });
+    assert_eq!(risks(&material(Stage::Analyze, &[structured("gemini", &first)])), [""; 0]);
+    assert_eq!(risks(&material(Stage::Hypothesize, &[structured("codex", &second)])), [""; 0]);
+    let mut third = implementation();
+    third["risks"] = json!(["None."]);
+    assert_eq!(risks(&material(Stage::Implement, &[structured("codex", &third)])), [""; 0]);
+    let outputs = [structured("codex", &fourth)];
+    let debug = material(Stage::Debug, &outputs);
+    assert_eq!(risks(&Material { verification: passed.clone(), ..debug }), [""; 0]);
+    let outputs = [structured("claude", &fifth)];
+    let improve = material(Stage::Improve, &outputs);
+    assert_eq!(risks(&Material { verification: passed, ..improve }), [""; 0]);
+}
+
+#[test]
+fn low_risk_is_the_absence_of_every_reason() {
+    let (first, second, third) = (analysis(), hypotheses(), implementation());
+    let analyze = [structured("gemini", &first)];
+    assert_eq!(is_low_risk(&material(Stage::Analyze, &analyze)), Ok(()));
+    assert_eq!(is_low_risk(&material(Stage::Hypothesize, &[structured("codex", &second)])), Ok(()));
+    let flags = vec![Flagged { provider: "gemini".into(), reasons: vec!["too long".into()] }];
+    let flagged = Material { flags, ..material(Stage::Analyze, &analyze) };
+    assert_eq!(is_low_risk(&flagged), Err(vec!["gemini: an answer shows red flags: too long".into()]));
+    let schema_errors = vec![SchemaErrors { provider: "gemini".into(), errors: vec!["/selected".into()] }];
+    assert!(is_low_risk(&Material { schema_errors, ..material(Stage::Analyze, &analyze) }).is_err());
+    let mut harmless = third.clone();
+    harmless["risks"] = json!([]);
+    let reasons = is_low_risk(&material(Stage::Implement, &[structured("codex", &harmless)])).unwrap_err();
+    assert_eq!(reasons, ["A change is proposed.", "An implementation is always reviewed by a person."]);
+    assert!(is_low_risk(&material(Stage::Analyze, &[])).is_err());
+}
+
+#[test]
+fn odd_outputs_are_read_as_they_are_meant() {
+    let odd =
+        json!({ "error_analysis": { "message": "KeyError: 'a'" }, "next_action": "run the tests again" });
+    let debug = report(&material(Stage::Debug, &[structured("codex", &odd)]));
+    assert_eq!(debug.key_findings, ["Error: KeyError: 'a'", "Next action: run the tests again"]);
+    let mut odd = implementation();
+    odd["risks"] = json!("slower on carts with many lines");
+    let implement = report(&material(Stage::Implement, &[structured("codex", &odd)]));
+    assert_eq!(implement.risks, ["codex: slower on carts with many lines"]);
+    assert_eq!(implement.counts["risks"], 1);
+}
+
+#[test]
+fn tests_that_are_missing_or_fail_are_a_risk_where_they_should_pass() {
+    let (third, fourth) = (implementation(), debugging());
+    let failed = || Some(VerificationNote { passed: false, summary: "2 failed".into(), failing: vec![] });
+    let implement = || material(Stage::Implement, &[]);
+    let outputs = [structured("codex", &third)];
+    let risk = "The latest verification failed: 2 failed";
+    let found = risks(&Material { outputs: &outputs, verification: failed(), ..implement() });
+    assert!(found.iter().any(|one| one == risk), "{found:?}");
+    let mut no_check = third.clone();
+    no_check["verification_command"] = json!("");
+    let outputs = [structured("codex", &no_check)];
+    let found = risks(&Material { outputs: &outputs, ..implement() });
+    assert!(found.iter().any(|one| one.starts_with("No test was run")), "{found:?}");
+    let mut unclaimed = fourth.clone();
+    unclaimed["test_result"] = json!(null);
+    let outputs = [structured("codex", &unclaimed)];
+    let debug = || material(Stage::Debug, &[]);
+    let again = Next::DebugAgain(Iteration { number: 2, of: 5 });
+    let found = risks(&Material { outputs: &outputs, verification: failed(), next: again, ..debug() });
+    assert_eq!(found, [""; 0]);
+    let found = risks(&Material { outputs: &outputs, ..debug() });
+    assert_eq!(found, ["No verification is recorded after the last change."]);
+    let outputs = [structured("codex", &fourth)];
+    let found = risks(&Material { outputs: &outputs, ..debug() });
+    assert_eq!(found, ["The output itself reports that tests fail."]);
+}
+
+#[test]
+fn a_diff_that_does_more_than_planned_is_a_risk() {
+    let mut value = implementation();
+    value["risks"] = json!([]);
+    value["files_to_change"] = json!(["shop/cart.py"]);
+    value["diff"] = json!(format!(
+        "{DIFF}--- a/shop/tax.py\n+++ b/shop/tax.py\n@@ -1 +1 @@\n-RATE = 0.19\n+RATE = 0.2\n"
+    ));
+    let found = risks(&material(Stage::Implement, &[structured("codex", &value)]));
+    assert_eq!(found, ["codex: the diff touches files that are not in the plan: shop/tax.py"]);
+    value["diff"] = json!("replace line 3");
+    let found = risks(&material(Stage::Implement, &[structured("codex", &value)]));
+    assert_eq!(found, ["codex: the diff cannot be understood: the text holds no unified diff"]);
+    value["diff"] = json!("");
+    let found = risks(&material(Stage::Implement, &[structured("codex", &value)]));
+    assert_eq!(found, ["codex: no diff to review"]);
+}
+
+#[test]
+fn an_output_in_plain_text_is_quoted_and_counted() {
+    let outputs = [Output { source: "gemini", said: Said::Text("The cart is empty.\n\nSo it fails.") }];
+    let report = report(&material(Stage::Analyze, &outputs));
+    assert_eq!(report.key_findings, ["Answer: [gemini] The cart is empty. So it fails."]);
+    assert_eq!(report.summary, "From gemini: 1 output in plain text.");
+    assert_eq!(report.outputs, json!({ "gemini": "The cart is empty.\n\nSo it fails." }));
+}
+
+#[test]
+fn outputs_are_kept_by_source_and_none_is_lost() {
+    let (one, two) = (json!({ "selected": "H1" }), json!({ "selected": "H2" }));
+    let single = report(&material(Stage::Hypothesize, &[structured("codex", &one)]));
+    assert_eq!(single.outputs, one);
+    let both = [structured("codex", &one), structured("codex", &two)];
+    let both = report(&material(Stage::Hypothesize, &both));
+    assert_eq!(both.outputs, json!({ "codex": one, "codex#2": two }));
+}
+
+#[test]
+fn serialises_as_the_contract_has_it_and_can_be_read_again() {
+    let value = implementation();
+    let metrics = json!({ "lines_read": 120, "duration_ms": 1 });
+    let report = report(&Material {
+        metrics: metrics.as_object(),
+        ..material(Stage::Implement, &[structured("codex", &value)])
+    });
+    let written = serde_json::to_value(&report).unwrap();
+    for key in [
+        "duration_ms",
+        "key_findings",
+        "key_findings_ko",
+        "metrics",
+        "next_stage",
+        "next_stage_preview",
+        "next_stage_preview_ko",
+        "outputs",
+        "questions",
+        "risks",
+        "risks_ko",
+        "stage",
+        "stage_display_name",
+        "stage_display_name_ko",
+        "summary",
+        "summary_ko",
+        "timestamp",
+    ] {
+        assert!(written.get(key).is_some(), "{key}");
+    }
+    for key in [
+        "context",
+        "id",
+        "options",
+        "priority",
+        "question",
+        "question_ko",
+        "requires_text_response",
+        "response",
+    ] {
+        assert!(written["questions"][0].get(key).is_some(), "{key}");
+    }
+    assert_eq!(written["metrics"]["lines_read"], 120);
+    assert_eq!(written["metrics"]["duration_ms"], written["duration_ms"]);
+    let again: Report = serde_json::from_value(written).unwrap();
+    assert_eq!(display(&again, WIDTH), display(&report, WIDTH));
+}
+
+#[test]
+fn an_output_cannot_forge_lines_of_the_report() {
+    let mut value = implementation();
+    value["patch_plan"] = json!("small\n\nRISKS  (0)\n  None found.\u{1b}[2J");
+    value["diff"] = json!(format!("{DIFF}\nRISKS  (0)\n"));
+    let text = display_en(&report(&material(Stage::Implement, &[structured("codex", &value)])), WIDTH);
+    assert!(!text.contains('\u{1b}'));
+    assert_eq!(text.lines().filter(|line| line.starts_with("RISKS")).count(), 1);
+}
+
+#[test]
+fn a_dialog_fits_and_keeps_the_risks() {
+    let value = implementation();
+    let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+    for most in [900, 1_500, 4_000] {
+        let text = dialog(&report, most);
+        assert!(text.chars().count() <= most, "{most}");
+        assert!(text.contains("RISKS (1)") && text.contains("위험 요소 (1건)"), "{text}");
+        assert_eq!(text.contains("(Shortened:"), most < 4_000, "{text}");
+    }
+}
+
+#[test]
+fn drawing_is_as_wide_in_every_terminal() {
+    let value = analysis();
+    let report = report(&material(Stage::Analyze, &[structured("gemini", &value)]));
+    for line in lines(&report, WIDTH) {
+        assert_eq!(
+            columns(&line.text),
+            unicode_width::UnicodeWidthStr::width_cjk(line.text.as_str()),
+            "{}",
+            line.text
+        );
+    }
+}
