@@ -116,7 +116,7 @@ const HYPOTHESIZE: &[Row] = &[
         id: "hypo_plausibility",
         priority: Priority::Critical,
         en: "Which hypothesis do you find the most convincing, and why?",
-        ko: "어느 가설이 가장 설득력 있습니까? 이유는 무엇입니까?",
+        ko: "어느 가설이 가장 설득력이 있습니까? 그 이유는 무엇입니까?",
         choices: &[],
     },
     Row {

@@ -6,8 +6,11 @@ use serde_json::{Map, Value, json};
 use super::table::{Bearing, rows};
 use super::*;
 
-/// Id, priority and number of choices (0: in one's own words), stage by stage.
-const CONTRACT: [(Stage, &[(&str, Priority, usize)]); 5] = [
+/// Id, priority and number of choices (0: in one's own words).
+type Asked = (&'static str, Priority, usize);
+
+/// What is asked in every stage.
+const CONTRACT: [(Stage, &[Asked]); 5] = [
     (
         Stage::Analyze,
         &[

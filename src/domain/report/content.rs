@@ -122,13 +122,12 @@ impl Content {
         }
     }
 
-    fn finding(&mut self, source: &Source<'_>, label: Words, text: Text) {
+    fn finding(&mut self, source: &Source<'_>, label: Words, mut text: Text) {
         let mark = |name: &str| if source.among_others { format!("[{name}] ") } else { String::new() };
         let called = called(source.name);
-        self.findings.push(Text::new(
-            format!("{}: {}{}", label.en, mark(&called.en), text.en),
-            format!("{}: {}{}", label.ko, mark(&called.ko), text.ko),
-        ));
+        text.en.insert_str(0, &format!("{}: {}", label.en, mark(&called.en)));
+        text.ko.insert_str(0, &format!("{}: {}", label.ko, mark(&called.ko)));
+        self.findings.push(text);
     }
 
     /// Lists items, counts all of them, and says how many are not listed.
@@ -173,7 +172,13 @@ impl Content {
         self.risk(format!("{}: {en}", called.en), format!("{}: {ko}", called.ko));
     }
 
-    fn context(&mut self, question: &'static str, text: Text) {
+    fn context(&mut self, source: &Source<'_>, question: &'static str, text: Text) {
+        let text = if source.among_others {
+            let called = called(source.name);
+            Text::new(format!("[{}] {}", called.en, text.en), format!("[{}] {}", called.ko, text.ko))
+        } else {
+            text
+        };
         match self.contexts.iter_mut().find(|(known, _)| *known == question) {
             Some((_, known)) => *known = Text::join(&[std::mem::take(known), text], "; "),
             None => self.contexts.push((question, text)),

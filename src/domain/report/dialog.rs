@@ -13,6 +13,8 @@ struct Extent {
     diff_lines: usize,
     risks: usize,
     questions: Questions,
+    /// Whether it says that there is more.
+    shortened: bool,
     /// The longest line, in characters.
     line: usize,
 }
@@ -25,11 +27,39 @@ enum Questions {
 
 /// From the most to the least.
 const EXTENTS: [Extent; 5] = [
-    Extent { findings: 12, diff_lines: 40, risks: 12, questions: Questions::Asked, line: 300 },
-    Extent { findings: 8, diff_lines: 16, risks: 10, questions: Questions::Asked, line: 200 },
-    Extent { findings: 5, diff_lines: 0, risks: 8, questions: Questions::Asked, line: 160 },
-    Extent { findings: 3, diff_lines: 0, risks: 5, questions: Questions::Counted, line: 120 },
-    Extent { findings: 0, diff_lines: 0, risks: 3, questions: Questions::Counted, line: 100 },
+    Extent {
+        findings: 12,
+        diff_lines: 40,
+        risks: 12,
+        questions: Questions::Asked,
+        shortened: false,
+        line: 300,
+    },
+    Extent {
+        findings: 8,
+        diff_lines: 16,
+        risks: 10,
+        questions: Questions::Asked,
+        shortened: true,
+        line: 200,
+    },
+    Extent { findings: 5, diff_lines: 0, risks: 8, questions: Questions::Asked, shortened: true, line: 160 },
+    Extent {
+        findings: 3,
+        diff_lines: 0,
+        risks: 5,
+        questions: Questions::Counted,
+        shortened: true,
+        line: 120,
+    },
+    Extent {
+        findings: 0,
+        diff_lines: 0,
+        risks: 3,
+        questions: Questions::Counted,
+        shortened: true,
+        line: 100,
+    },
 ];
 
 /// The report in at most so many characters, as much of it as fits: English first, then Korean.
@@ -62,9 +92,16 @@ fn part(report: &Report, extent: Extent, language: Language) -> String {
     lines.tests(report);
     lines.findings(report);
     lines.changes(report);
+    lines.open_questions(report);
     lines.questions(report);
     let next = report.next_stage.map_or(Words::new("the end of the run", "종료"), names::stage);
     lines.say(&format!("NEXT: {}", next.en), &format!("다음 단계: {}", next.ko));
+    if extent.shortened {
+        lines.say(
+            "(Shortened: the whole report is in the result of the tool.)",
+            "(줄인 내용입니다. 전체 보고서는 도구의 결과에 있습니다.)",
+        );
+    }
     lines.lines.join("\n")
 }
 
@@ -154,6 +191,17 @@ impl Lines {
         let left = all.saturating_sub(self.extent.diff_lines.min(text.lines().count()));
         if left > 0 {
             self.lines.push(format!("  ... {left} more lines"));
+        }
+    }
+
+    fn open_questions(&mut self, report: &Report) {
+        if !report.open_questions.is_empty() {
+            let ids: Vec<_> = report.open_questions.iter().map(|open| open.id.as_str()).collect();
+            let ids = ids.join(", ");
+            self.say(
+                &format!("CRITICAL AND STILL OPEN FROM BEFORE: {ids}"),
+                &format!("이전 단계에서 답하지 않은 필수 질문: {ids}"),
+            );
         }
     }
 

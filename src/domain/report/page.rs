@@ -89,8 +89,9 @@ impl Page {
         self.lines
     }
 
-    fn push(&mut self, kind: LineKind, text: String) {
-        self.lines.push(Line { kind, text: text.trim_end().to_owned() });
+    fn push(&mut self, kind: LineKind, mut text: String) {
+        text.truncate(text.trim_end().len());
+        self.lines.push(Line { kind, text });
     }
 
     pub(super) fn blank(&mut self) {
@@ -104,7 +105,7 @@ impl Page {
     /// A heading after a blank line.
     pub(super) fn heading(&mut self, words: Words, detail: &str) {
         self.blank();
-        let space = if detail.is_empty() { "" } else { "  " };
+        let space = if detail.is_empty() { "" } else { " " };
         let text = format!("{}{space}{detail}", words.of(self.language));
         self.text(LineKind::Heading, 0, &text);
     }
@@ -128,19 +129,18 @@ impl Page {
     pub(super) fn table(&mut self, rows: &[(LineKind, String, String)]) {
         let widest = rows.iter().map(|(_, label, _)| columns(label)).max().unwrap_or_default();
         let column = widest.min(self.width / 3);
+        let below = " ".repeat(column + 4);
         let mut last: Option<&str> = None;
         for (kind, label, text) in rows {
-            if last != Some(label) {
-                last = Some(label);
-                if columns(label) > column {
-                    self.text(*kind, 2, label);
-                    self.item(*kind, &" ".repeat(column + 4), text);
-                    continue;
-                }
+            let is_new = last.replace(label) != Some(label);
+            if is_new && columns(label) <= column {
                 self.item(*kind, &format!("  {}  ", padded(label, column)), text);
-            } else {
-                self.item(*kind, &" ".repeat(column + 4), text);
+                continue;
             }
+            if is_new {
+                self.text(*kind, 2, label);
+            }
+            self.item(*kind, &below, text);
         }
     }
 

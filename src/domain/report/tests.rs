@@ -161,13 +161,18 @@ fn tests_that_are_missing_or_fail_are_a_risk_where_they_should_pass() {
     let outputs = [structured("codex", &no_check)];
     let found = risks(&Material { outputs: &outputs, ..implement() });
     assert!(found.iter().any(|one| one.starts_with("No test was run")), "{found:?}");
-    let outputs = [structured("codex", &fourth)];
+    let mut unclaimed = fourth.clone();
+    unclaimed["test_result"] = json!(null);
+    let outputs = [structured("codex", &unclaimed)];
     let debug = || material(Stage::Debug, &[]);
     let again = Next::DebugAgain(Iteration { number: 2, of: 5 });
     let found = risks(&Material { outputs: &outputs, verification: failed(), next: again, ..debug() });
     assert_eq!(found, [""; 0]);
     let found = risks(&Material { outputs: &outputs, ..debug() });
     assert_eq!(found, ["No verification is recorded after the last change."]);
+    let outputs = [structured("codex", &fourth)];
+    let found = risks(&Material { outputs: &outputs, ..debug() });
+    assert_eq!(found, ["The output itself reports that tests fail."]);
 }
 
 #[test]
@@ -273,6 +278,7 @@ fn a_dialog_fits_and_keeps_the_risks() {
         let text = dialog(&report, most);
         assert!(text.chars().count() <= most, "{most}");
         assert!(text.contains("RISKS (1)") && text.contains("위험 요소 (1건)"), "{text}");
+        assert_eq!(text.contains("(Shortened:"), most < 4_000, "{text}");
     }
 }
 

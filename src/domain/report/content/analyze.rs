@@ -30,7 +30,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     if steps.is_empty() {
         content.risk_of(source, "the problem was not reproduced", "문제가 재현되지 않았습니다");
     } else {
-        content.context("analyze_repro", Text::quoted(steps.join("; ")));
+        content.context(source, "analyze_repro", Text::quoted(steps.join("; ")));
     }
     let numbered = steps.iter().enumerate().map(|(index, step)| Text::quoted(step_of(index, step))).collect();
     content.list(source, Words::new("To reproduce", "재현 단계"), STEPS, numbered);
@@ -39,7 +39,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     content.count(MODULES, modules.len());
     if !modules.is_empty() {
         let joined = modules.join(", ");
-        content.context("analyze_files", Text::quoted(joined.clone()));
+        content.context(source, "analyze_files", Text::quoted(joined.clone()));
         content.finding(source, Words::new("Modules", "관련 모듈"), Text::quoted(joined));
     }
     content.quotes(source, Words::new("Invariant", "불변 조건"), INVARIANTS, "invariants");
@@ -51,8 +51,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
 fn confidence(content: &mut Content, source: &Source<'_>) {
     let Some(confidence) = number(source.value, "confidence") else { return };
     let shown = percent(confidence);
-    let text =
-        Text::new(format!("{shown} complete, by its own estimate"), format!("스스로 추정한 완성도 {shown}"));
+    let text = Text::new(format!("{shown}, by its own estimate"), format!("{shown} (자체 추정)"));
     content.finding(source, Words::new("Completeness", "완성도"), text);
     if confidence < LOW_CONFIDENCE {
         content.risk_of(

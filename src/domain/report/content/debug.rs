@@ -11,8 +11,8 @@ const CHANGED: Noun = Noun::new(
     ["file in the proposed change", "files in the proposed change"],
     ["변경 제안 파일", "개"],
 );
-const ADDED: Noun = Noun::new("lines_added", ["line added", "lines added"], ["추가된 줄", "개"]);
-const REMOVED: Noun = Noun::new("lines_removed", ["line removed", "lines removed"], ["삭제된 줄", "개"]);
+const ADDED: Noun = Noun::new("lines_added", ["line added", "lines added"], ["추가", "줄"]);
+const REMOVED: Noun = Noun::new("lines_removed", ["line removed", "lines removed"], ["삭제", "줄"]);
 const ANALYSES: Noun = Noun::new("error_analyses", ["error analysis", "error analyses"], ["오류 분석", "건"]);
 const ACTIONS: Noun = Noun::new("next_actions", ["next action", "next actions"], ["다음 조치", "건"]);
 
@@ -50,7 +50,7 @@ fn analysis(content: &mut Content, source: &Source<'_>) {
             return content.risk_of(source, "the error is not analysed", "오류 분석이 없습니다");
         }
         content.count(ANALYSES, 1);
-        content.context("debug_analysis", Text::quoted(said.clone()));
+        content.context(source, "debug_analysis", Text::quoted(said.clone()));
         return content.finding(source, label, Text::quoted(said));
     };
     content.count(ANALYSES, 1);
@@ -75,7 +75,7 @@ fn analysis(content: &mut Content, source: &Source<'_>) {
     } else {
         Text::new(format!("{kind} ({})", notes.en), format!("{kind} ({})", notes.ko))
     };
-    content.context("debug_analysis", shown.clone());
+    content.context(source, "debug_analysis", shown.clone());
     content.finding(source, label, shown);
     if let Some(theory) = text(analysis, "root_cause_theory") {
         content.finding(source, Words::new("Cause", "추정 원인"), Text::quoted(theory));
@@ -95,7 +95,7 @@ fn update(content: &mut Content, source: &Source<'_>) {
     let reason = text(update, "reason").map(|reason| format!(": {reason}")).unwrap_or_default();
     let shown =
         Text::new(format!("{id} is now at {now}{reason}"), format!("{id}의 확신도는 이제 {now}{reason}"));
-    content.context("debug_hypothesis", shown.clone());
+    content.context(source, "debug_hypothesis", shown.clone());
     content.finding(source, Words::new("Hypothesis", "가설"), shown);
 }
 
@@ -126,7 +126,7 @@ fn action(content: &mut Content, source: &Source<'_>) {
         content.risk_of(source, &format!("advises to {}", shown.en), &format!("권고 사항: {}", shown.ko));
     }
     let shown = Text::new(format!("{}{details}", shown.en), format!("{}{details}", shown.ko));
-    content.context("debug_action", shown.clone());
+    content.context(source, "debug_action", shown.clone());
     content.finding(source, label, shown);
 }
 

@@ -7,8 +7,7 @@ use crate::domain::report::read::{items, number, phrase, text, texts};
 use crate::domain::report::text::{Noun, Text, Words};
 
 const HYPOTHESES: Noun = Noun::new("hypotheses", ["hypothesis", "hypotheses"], ["가설", "개"]);
-const TESTED: Noun =
-    Noun::new("with_a_test", ["of them with a test", "of them with a test"], ["검증 방법이 있는 가설", "개"]);
+const TESTED: Noun = Noun::new("with_a_test", ["way to test them", "ways to test them"], ["검증 방법", "개"]);
 
 pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
@@ -66,15 +65,15 @@ fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Val
         return content.risk_of(source, &en, &ko);
     };
     let claim = text(found, "claim").map_or_else(|| id.to_owned(), |claim| format!("{id} - {claim}"));
-    content.context("hypo_plausibility", Text::quoted(claim.clone()));
-    content.context("hypo_priority", Text::quoted(id));
+    content.context(source, "hypo_plausibility", Text::quoted(claim.clone()));
+    content.context(source, "hypo_priority", Text::quoted(id));
     content.finding(source, Words::new("Selected", "선택된 가설"), Text::quoted(claim));
     if let Some(prediction) = text(found, "prediction") {
         content.finding(source, Words::new("It predicts", "예측"), Text::quoted(prediction));
     }
     if let Some(test) = text(found, "verification_test") {
         content.names_a_check = true;
-        content.context("hypo_testability", Text::quoted(test.clone()));
+        content.context(source, "hypo_testability", Text::quoted(test.clone()));
         content.finding(source, Words::new("Its test", "검증 방법"), Text::quoted(test));
     }
     for evidence in texts(found, "evidence_for") {

@@ -9,8 +9,8 @@ use crate::domain::report::text::{Noun, Text, Words};
 const PLANNED: Noun = Noun::new("files_planned", ["file planned", "files planned"], ["계획된 파일", "개"]);
 const CHANGED: Noun =
     Noun::new("files_changed", ["file in the diff", "files in the diff"], ["diff에 포함된 파일", "개"]);
-const ADDED: Noun = Noun::new("lines_added", ["line added", "lines added"], ["추가된 줄", "개"]);
-const REMOVED: Noun = Noun::new("lines_removed", ["line removed", "lines removed"], ["삭제된 줄", "개"]);
+const ADDED: Noun = Noun::new("lines_added", ["line added", "lines added"], ["추가", "줄"]);
+const REMOVED: Noun = Noun::new("lines_removed", ["line removed", "lines removed"], ["삭제", "줄"]);
 
 pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
@@ -23,13 +23,13 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     change(content, source, &planned);
     if let Some(command) = text(value, "verification_command") {
         content.names_a_check = true;
-        content.context("impl_tests", Text::quoted(command.clone()));
+        content.context(source, "impl_tests", Text::quoted(command.clone()));
         content.finding(source, Words::new("To verify", "검증 명령"), Text::quoted(command));
     }
     content.claim(source);
     lint(content, source);
     if let Some(command) = text(value, "rollback_command") {
-        content.context("impl_rollback", Text::quoted(command.clone()));
+        content.context(source, "impl_rollback", Text::quoted(command.clone()));
         content.finding(source, Words::new("To undo", "되돌리는 방법"), Text::quoted(command));
     }
     for risk in texts(value, "risks").into_iter().filter(|risk| !says_none(risk)) {
@@ -50,8 +50,8 @@ fn change(content: &mut Content, source: &Source<'_>, planned: &[String]) {
     content.count(ADDED, added);
     content.count(REMOVED, removed);
     if files > 0 {
-        content.context("impl_scope", Text::quoted(format!("{paths} (+{added} -{removed})")));
-        content.context("impl_review", Text::quoted(paths.clone()));
+        content.context(source, "impl_scope", Text::quoted(format!("{paths} (+{added} -{removed})")));
+        content.context(source, "impl_review", Text::quoted(paths.clone()));
         let size =
             Text::new(format!("{paths}: +{added} -{removed}"), format!("{paths}: +{added} -{removed}"));
         content.finding(source, Words::new("Diff", "변경 크기"), size);
@@ -73,7 +73,7 @@ fn diff_of(value: &Value) -> String {
         return whole.to_owned();
     }
     let parts = items(value, "changes").into_iter().filter_map(|change| change.get("diff")?.as_str());
-    parts.map(|part| format!("{}\n", part.trim_end_matches('\n'))).collect()
+    parts.flat_map(|part| [part.trim_end_matches('\n'), "\n"]).collect()
 }
 
 fn lint(content: &mut Content, source: &Source<'_>) {

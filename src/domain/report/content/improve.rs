@@ -51,12 +51,19 @@ fn readiness(content: &mut Content, source: &Source<'_>) {
     let label = Words::new("Ready to merge", "병합 준비");
     match truth(source.value, "ready_for_merge") {
         Some(true) => {
-            content.context("improve_merge", Text::new("reported as ready", "병합 가능하다고 보고됨"));
+            content.context(
+                source,
+                "improve_merge",
+                Text::new("reported as ready", "병합 가능하다고 보고됨"),
+            );
             content.finding(source, label, Text::new("yes", "완료"));
         }
         Some(false) => {
-            content
-                .context("improve_merge", Text::new("reported as not ready", "아직 병합할 수 없다고 보고됨"));
+            content.context(
+                source,
+                "improve_merge",
+                Text::new("reported as not ready", "아직 병합할 수 없다고 보고됨"),
+            );
             content.finding(source, label, Text::new("no", "미완료"));
             content.risk_of(source, "the change is not ready to merge", "변경을 아직 병합할 수 없습니다");
         }
@@ -71,7 +78,7 @@ fn readiness(content: &mut Content, source: &Source<'_>) {
             content.risk_of(source, "asks for a review by a person", "사람의 검토를 요청합니다");
         }
         Some("escalate") => {
-            content.risk_of(source, "asks to hand it to a person", "사람에게 넘길 것을 요청합니다")
+            content.risk_of(source, "asks to hand it to a person", "사람에게 넘길 것을 요청합니다");
         }
         Some(_) | None => {}
     }

@@ -10,8 +10,8 @@ pub(super) fn title(page: &mut Page, report: &Report) {
     page.rule();
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
     let title = page.say(
-        format!("MAESTRO  Stage {number} of {all}: {}", report.stage_display_name),
-        format!("MAESTRO  {all}단계 중 {number}단계: {}", report.stage_display_name_ko),
+        format!("MAESTRO | Stage {number} of {all}: {}", report.stage_display_name),
+        format!("MAESTRO | {all}단계 중 {number}단계: {}", report.stage_display_name_ko),
     );
     page.text(LineKind::Title, 0, &title);
     let about = about(page, report);
@@ -24,8 +24,8 @@ pub(super) fn title(page: &mut Page, report: &Report) {
 /// When and how, in one line.
 fn about(page: &Page, report: &Report) -> String {
     let mode = match report.mode {
-        Mode::Consult => page.say("one consultant", "컨설턴트 1명"),
-        Mode::Ensemble => page.say("several consultants", "컨설턴트 여러 명"),
+        Mode::Consult => page.say("one consultant", "컨설턴트 하나에 질의"),
+        Mode::Ensemble => page.say("several consultants", "여러 컨설턴트에 질의"),
         Mode::Solo => page.say("without a consultant", "컨설턴트 없이 수행"),
     };
     let why = report.mode_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -253,7 +253,12 @@ fn one_question(page: &mut Page, question: &Question) {
 
 pub(super) fn next(page: &mut Page, report: &Report) {
     let name = report.next_stage.map(|stage| names::stage(stage).of(page.language)).unwrap_or_default();
-    page.heading(Words::new("NEXT", "다음 단계"), name);
+    let heading = if name.is_empty() {
+        Words::new("NEXT", "다음 단계")
+    } else {
+        Words::new("NEXT:", "다음 단계:")
+    };
+    page.heading(heading, name);
     let preview = page.say(&report.next_stage_preview, &report.next_stage_preview_ko);
     page.text(LineKind::Body, 2, &preview);
     page.heading(Words::new("WHAT YOU ARE ASKED TO DO", "검토자가 할 일"), "");

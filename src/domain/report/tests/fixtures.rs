@@ -90,7 +90,7 @@ pub(super) fn other_hypotheses() -> Value {
     json!({
         "hypotheses": [
             { "id": "H1", "claim": "an empty cart is passed to `total` although the view should not ask for it", "verification_test": "call the view with an empty cart and a stubbed `total`", "confidence": 0.55 },
-            { "id": "H2", "claim": "`total` cannot handle an empty list", "verification_test": "python -c is not needed: pytest -k nothing", "confidence": 0.8 },
+            { "id": "H2", "claim": "`total` cannot handle an empty list", "verification_test": "call `total([])` in a unit test", "confidence": 0.8 },
         ],
         "selected": "H2",
     })
