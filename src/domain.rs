@@ -1,8 +1,10 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod budget;
 pub mod change;
 pub mod diff;
 pub mod mask;
+pub mod measure;
 pub mod pack;
 pub mod policy;
 pub mod redflag;
