@@ -6,6 +6,7 @@ mod consult;
 mod demo;
 pub mod install;
 mod logging;
+pub mod metrics;
 mod slash_commands;
 mod terminal;
 mod trust;

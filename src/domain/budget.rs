@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use left::{Left, Remaining};
 use limits::Limits;
 use place::Place;
-use reservation::{Purpose, Refused, Request, Reservation, Why};
+use reservation::{Refused, Request, Reservation, Why};
 
 use super::stage::Stage;
 
@@ -79,10 +79,10 @@ impl Budget {
         if asked > total.left {
             return Err(refused(Why::Total, total));
         }
-        if request.purpose.counts_towards_its_place() {
-            if let Some(left) = self.left_at(request.place).filter(|left| asked > left.left) {
-                return Err(refused(Why::Place(request.place), left));
-            }
+        if request.purpose.counts_towards_its_place()
+            && let Some(left) = self.left_at(request.place).filter(|left| asked > left.left)
+        {
+            return Err(refused(Why::Place(request.place), left));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::reservation::Purpose;
 use super::*;
 use crate::domain::policy::PolicySettings;
 
@@ -192,19 +193,17 @@ proptest! {
                 }
                 Step::Settle(id, consults) => {
                     budget.settle(&id.to_string(), consults);
-                    if let Some((_, count)) = granted.get_mut(&id) {
-                        if ended.insert(id) {
+                    if let Some((_, count)) = granted.get_mut(&id)
+                        && ended.insert(id) {
                             *count = consults.min(*count);
                         }
-                    }
                 }
                 Step::Release(id) => {
                     budget.release(&id.to_string());
-                    if let Some((_, count)) = granted.get_mut(&id) {
-                        if ended.insert(id) {
+                    if let Some((_, count)) = granted.get_mut(&id)
+                        && ended.insert(id) {
                             *count = 0;
                         }
-                    }
                 }
             }
             let (total, places) = counted(&granted);

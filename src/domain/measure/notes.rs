@@ -39,8 +39,8 @@ fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) ->
         Figure::SuccessRate | Figure::AvgLatencyMs => {
             missing(metrics.success_rate, "no call to a consultant is recorded")
         }
-        Figure::CostUsd => reported(metrics.spent.calls_with_cost, metrics.total_calls, "its cost"),
-        Figure::Tokens => reported(metrics.spent.calls_with_tokens, metrics.total_calls, "its tokens"),
+        Figure::CostUsd => reported(metrics.spent.calls_with_cost, metrics.total_calls, "what they cost"),
+        Figure::Tokens => reported(metrics.spent.calls_with_tokens, metrics.total_calls, "their tokens"),
     }
 }
 

@@ -129,7 +129,7 @@ impl Report {
     #[must_use]
     pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
         let metrics = Metrics::of(tally, baseline);
-        let summary = Summary::of(&metrics, baseline);
+        let summary = Summary::of(&metrics, tally, baseline);
         Self { scope, metrics, summary }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::baseline::Baseline;
 use super::definition::Figure;
 use super::report::Metrics;
+use super::tally::Tally;
 use super::target::{Reached, Target};
 
 /// What the figures come to.
@@ -39,14 +40,14 @@ pub struct Explained {
 impl Summary {
     /// What these figures come to.
     #[must_use]
-    pub(super) fn of(metrics: &Metrics, baseline: Baseline) -> Self {
+    pub(super) fn of(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Self {
         let targets = vec![
             Target::overhead(metrics.coordination_overhead_percent),
             Target::efficiency(metrics.efficiency_score),
             Target::test_coverage(metrics.test_coverage_rate),
         ];
         Self {
-            headline: headline(metrics, &targets),
+            headline: headline(metrics, tally, &targets),
             figures: Figure::ALL
                 .into_iter()
                 .map(|figure| (figure.key(), explained(figure, metrics, baseline)))
@@ -81,10 +82,13 @@ fn uses_baseline(figure: Figure) -> bool {
     }
 }
 
-fn headline(metrics: &Metrics, targets: &[Target]) -> String {
+fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> String {
+    if *tally == Tally::default() {
+        return "Nothing is recorded yet.".to_owned();
+    }
     let count = |wanted| targets.iter().filter(|target| target.reached == wanted).count();
     let calls = match (metrics.total_calls, metrics.failed_calls) {
-        (0, _) => return "Nothing is recorded yet.".to_owned(),
+        (0, _) => "no call to a consultant".to_owned(),
         (1, 0) => "1 call".to_owned(),
         (1, _) => "1 call, failed".to_owned(),
         (calls, 0) => format!("{calls} calls"),

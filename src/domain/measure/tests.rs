@@ -82,6 +82,14 @@ fn nothing_recorded_is_unknown_and_not_zero() {
 }
 
 #[test]
+fn a_record_without_calls_is_not_called_empty() {
+    let mut tally = Tally::default();
+    tally.add_stage_run(&StageRun { end: StageEnd::Solo, ..stage_run("r") });
+    let headline = report(&tally).summary.headline;
+    assert_eq!(headline, "no call to a consultant; targets: 1 met, 0 missed, 2 unknown.");
+}
+
+#[test]
 fn every_purpose_is_counted_and_all_but_calibration_are_turns() {
     let mut tally = Tally::default();
     for purpose in Purpose::ALL {
@@ -177,7 +185,7 @@ fn costs_are_unknown_where_no_cli_tells_them() {
     });
     let metrics = report(&tally).metrics;
     assert_eq!(metrics.spent.cost_usd, Some(0.25));
-    assert_eq!(metrics.notes["cost_usd"], "1 of 2 calls tell its cost");
+    assert_eq!(metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
     assert_eq!(metrics.provider_stats["codex"].spent.input_tokens, Some(10));
 }
 
