@@ -7,6 +7,7 @@ mod demo;
 mod evidence;
 pub mod install;
 mod logging;
+pub mod metrics;
 pub mod report;
 mod slash_commands;
 mod terminal;

@@ -8,6 +8,7 @@ pub mod event;
 pub mod handover;
 pub mod history;
 pub mod mask;
+pub mod measure;
 pub mod outline;
 pub mod pack;
 pub mod policy;

@@ -14,6 +14,16 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
     }
 }
 
+/// Letters in a line of the terminal that standard output is; none where it is no terminal.
+pub(super) fn width() -> Option<usize> {
+    const USUAL: usize = 80;
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    Some(if columns == 0 { USUAL } else { columns })
+}
+
 /// Says something on standard error.
 pub(super) fn complain(text: &str) {
     let mut out = io::stderr().lock();

@@ -31,6 +31,9 @@ pub struct PolicySettings {
     pub debug_single_agent: bool,
     /// Tools loaded at a time.
     pub max_tools: u32,
+    /// Reasoning turns that a single agent takes for a task, above 0; the paper's mean (7.2, Kim et
+    /// al., table 5) where nothing is said. Overhead and efficiency are measured against it.
+    pub single_agent_turns: Option<f64>,
 }
 
 /// How the agents of a stage are arranged.

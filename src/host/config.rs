@@ -120,6 +120,12 @@ impl Config {
                 origin("policy.capability_threshold")
             )));
         }
+        if let Some(turns) = self.settings.policy.single_agent_turns.filter(|turns| *turns <= 0.0) {
+            found.push(Problem::everything(format!(
+                "{}: policy.single_agent_turns is {turns}, and takes a number above 0",
+                origin("policy.single_agent_turns")
+            )));
+        }
         for (name, provider) in &self.providers {
             if name.is_empty()
                 || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))

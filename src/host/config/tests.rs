@@ -32,6 +32,35 @@ fn every_limit_of_every_stage_is_the_documented_one() {
 }
 
 #[test]
+fn the_turns_of_a_single_agent_are_the_users_or_the_papers() {
+    let turns = |said: &str| {
+        let config = load(&[("MAESTRO_SINGLE_AGENT_TURNS", said)]);
+        (config.settings.policy.single_agent_turns, config.problems.len())
+    };
+    assert_eq!(turns(""), (None, 0));
+    assert_eq!(turns("9.5"), (Some(9.5), 0));
+    for bad in ["0", "-1", "inf", "nan", "many"] {
+        assert_eq!(turns(bad), (None, 1), "{bad}");
+    }
+}
+
+#[test]
+fn a_file_takes_only_turns_above_none() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("conf")).unwrap();
+    let file = home.path().join("conf/maestro.yaml");
+    let load = |turns: &str| {
+        std::fs::write(&file, format!("policy:\n  single_agent_turns: {turns}\n")).unwrap();
+        Config::load(&Environment::default(), &Library::new(Some(home.path().to_owned()), None))
+    };
+    assert_eq!(load("5").settings.policy.single_agent_turns, Some(5.0));
+    assert_eq!(load("null").problems, []);
+    let problems = load("0").problems;
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.contains("above 0"), "{}", problems[0].message);
+}
+
+#[test]
 fn a_problem_concerns_no_more_than_it_must() {
     let config = load(&[("MAESTRO_CODEX_TIMEOUT", "x"), ("MAESTRO_UNHEARD_OF", "1")]);
     assert_eq!(config.problems.len(), 2);

@@ -15,6 +15,7 @@ enum Form {
     Seconds,
     Count,
     Fraction,
+    Positive,
     Flag,
     Enabled,
     Level,
@@ -25,7 +26,7 @@ enum Form {
 }
 
 /// Variables of the whole server.
-const GENERAL: [(&str, &[&str], Form); 26] = [
+const GENERAL: [(&str, &[&str], Form); 27] = [
     ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
     ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
     ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
@@ -46,6 +47,7 @@ const GENERAL: [(&str, &[&str], Form); 26] = [
     ("MAESTRO_ENSEMBLE_IMPL", &["policy", "ensemble_implementation"], Form::Flag),
     ("MAESTRO_DEBUG_SINGLE_AGENT", &["policy", "debug_single_agent"], Form::Flag),
     ("MAESTRO_MAX_TOOLS", &["policy", "max_tools"], Form::Count),
+    ("MAESTRO_SINGLE_AGENT_TURNS", &["policy", "single_agent_turns"], Form::Positive),
     ("MAESTRO_TRACING_ENABLED", &["tracing", "enabled"], Form::Flag),
     ("MAESTRO_TRACE_DIR", &["tracing", "directory"], Form::Text),
     ("MAESTRO_SAVE_PROMPTS", &["tracing", "save_prompts"], Form::Flag),
@@ -138,6 +140,12 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .filter(|fraction| (0.0..=1.0).contains(fraction))
             .map(|fraction| json!(fraction))
             .ok_or_else(|| "takes a number from 0 to 1, for example 0.45".to_owned()),
+        Form::Positive => text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite() && *number > 0.0)
+            .map(|number| json!(number))
+            .ok_or_else(|| "takes a number above 0, for example 7.2".to_owned()),
         Form::Flag => flag(text)
             .map(|flag| json!(flag))
             .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off)".to_owned()),

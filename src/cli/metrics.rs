@@ -1,0 +1,114 @@
+//! `maestro-mcp metrics`: what the work cost and what it yielded.
+
+mod amount;
+mod layout;
+pub mod render;
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::terminal::{self, print};
+use crate::domain::measure::baseline::Baseline;
+use crate::domain::measure::report::Report;
+use crate::domain::measure::scope::Scope;
+use crate::domain::measure::tally::Tally;
+use crate::error::Error;
+use crate::host::environment::Environment;
+use render::{Look, render};
+
+/// What `metrics` takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MetricsOptions {
+    /// One run of a workflow, by its id; everything in this project where none is given
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    pub run: Option<String>,
+    /// Everything that was ever recorded
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl MetricsOptions {
+    /// What the report speaks of.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match (&self.run, self.all) {
+            (Some(id), _) => Scope::Run(id.clone()),
+            (None, true) => Scope::AllTime,
+            (None, false) => Scope::Project,
+        }
+    }
+}
+
+/// Prints the figures of what `read` finds in the record for a scope.
+///
+/// # Errors
+/// Those of `read`, and of standard output.
+pub fn run(
+    read: impl FnOnce(&Scope) -> Result<Tally, Error>,
+    baseline: Baseline,
+    environment: &Environment,
+    options: &MetricsOptions,
+) -> Result<ExitCode, Error> {
+    let scope = options.scope();
+    let tally = read(&scope)?;
+    print(&text(&Report::of(scope, &tally, baseline), environment, options)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(report: &Report, environment: &Environment, options: &MetricsOptions) -> Result<String, Error> {
+    if options.json {
+        let text =
+            serde_json::to_string_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
+        return Ok(format!("{text}\n"));
+    }
+    Ok(render(report, look(environment)))
+}
+
+/// Colours and blocks for a person at a terminal that shows them, plain text for everything else.
+fn look(environment: &Environment) -> Look {
+    let Some(width) = terminal::width() else {
+        return Look::PLAIN;
+    };
+    Look::of_terminal(
+        width,
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| environment.get(name)),
+        environment.get("TERM"),
+        environment.get("NO_COLOR").is_some(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_choose_the_scope() {
+        let options = MetricsOptions::default();
+        assert_eq!(options.scope(), Scope::Project);
+        assert_eq!(MetricsOptions { all: true, ..options.clone() }.scope(), Scope::AllTime);
+        let run = MetricsOptions { run: Some("w1".to_owned()), ..options };
+        assert_eq!(run.scope(), Scope::Run("w1".to_owned()));
+    }
+
+    #[test]
+    fn json_is_the_report() {
+        let report = Report::of(Scope::Run("w1".to_owned()), &Tally::default(), Baseline::default());
+        let options = MetricsOptions { json: true, ..MetricsOptions::default() };
+        let text = text(&report, &Environment::default(), &options).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json, serde_json::to_value(&report).unwrap());
+        assert_eq!(json["scope"], serde_json::json!({ "kind": "run", "id": "w1" }));
+    }
+
+    #[test]
+    fn what_the_record_refuses_is_the_error() {
+        let unknown = || Error::Unknown { kind: "run", name: "w2".to_owned(), available: Vec::new() };
+        let refused =
+            run(|_| Err(unknown()), Baseline::default(), &Environment::default(), &MetricsOptions::default());
+        assert_eq!(refused.unwrap_err().code(), unknown().code());
+    }
+}

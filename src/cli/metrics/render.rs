@@ -1,0 +1,285 @@
+//! Figures as a person at a terminal reads them.
+
+use super::amount::{count, dollars, duration, number, percent, share, things};
+use super::layout::{Row, Tone, paint, paragraph, section, value};
+use crate::domain::measure::definition::Figure;
+use crate::domain::measure::number::{ratio, real};
+use crate::domain::measure::provider::{ProviderStats, Spent};
+use crate::domain::measure::report::{Metrics, Report};
+use crate::domain::measure::target::{Reached, Target};
+
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// What bars are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Block elements of Unicode.
+    Blocks,
+    /// Letters that every terminal and every file can hold.
+    Ascii,
+}
+
+/// How figures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Letters in a line, 40 at least.
+    pub width: usize,
+    /// Whether there are colours.
+    pub colour: Colour,
+    /// What bars are drawn with.
+    pub marks: Marks,
+}
+
+impl Look {
+    /// For a file or another program.
+    pub const PLAIN: Self = Self { width: 80, colour: Colour::Off, marks: Marks::Ascii };
+
+    /// Below it, lines would be torn to pieces.
+    const NARROWEST: usize = 40;
+
+    /// For a terminal of this width, by what its environment says of it: the locale in force, the
+    /// kind of terminal, and whether the user wants no colours.
+    #[must_use]
+    pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let simple = term.is_none_or(|term| term == "dumb");
+        Self {
+            width: width.max(Self::NARROWEST),
+            colour: if simple || no_colour { Colour::Off } else { Colour::On },
+            marks: if locale.contains("utf-8") || locale.contains("utf8") {
+                Marks::Blocks
+            } else {
+                Marks::Ascii
+            },
+        }
+    }
+}
+
+/// The figures of a report as text.
+#[must_use]
+pub fn render(report: &Report, look: Look) -> String {
+    let look = Look { width: look.width.max(Look::NARROWEST), ..look };
+    let Report { scope, metrics, summary } = report;
+    let mut out = String::new();
+    paragraph(&mut out, look, "", &format!("Metrics of {}", scope.title()));
+    paragraph(&mut out, look, "", &summary.headline);
+    let targets: Vec<Row> = summary.targets.iter().map(target).collect();
+    section(&mut out, look, "Targets", &targets);
+    section(&mut out, look, "Coordination", &coordination(report));
+    section(&mut out, look, "Calls by consultant", &providers(metrics));
+    section(&mut out, look, "Calls by purpose", &purposes(metrics));
+    section(&mut out, look, "Consults by stage", &stages(metrics));
+    section(&mut out, look, "Evidence", &evidence(metrics));
+    notes(&mut out, look, metrics);
+    out
+}
+
+fn target(target: &Target) -> Row {
+    let (label, shown, share) = match target.figure {
+        Figure::CoordinationOverheadPercent => (
+            format!("overhead below {}", percent(target.bound)),
+            target.value.map(percent),
+            target.value.map(|value| value / target.bound),
+        ),
+        Figure::TestCoverageRate => {
+            (format!("tests decide above {}", share(target.bound)), target.value.map(share), target.value)
+        }
+        Figure::EfficiencyScore
+        | Figure::ConsultsPerStageRun
+        | Figure::Redundancy
+        | Figure::ErrorAmplification
+        | Figure::SuccessRate
+        | Figure::AvgLatencyMs
+        | Figure::CostUsd
+        | Figure::Tokens => {
+            (format!("efficiency above {}", number(target.bound)), target.value.map(number), target.value)
+        }
+    };
+    let (word, tone) = match target.reached {
+        Reached::Met => ("met", Tone::Good),
+        Reached::Missed => ("missed", Tone::Bad),
+        Reached::Unknown => ("unknown", Tone::Faint),
+    };
+    Row {
+        label,
+        value: value(shown.unwrap_or_else(|| "-".to_owned())),
+        share,
+        details: vec![word.to_owned()],
+        tone,
+    }
+}
+
+fn coordination(report: &Report) -> Vec<Row> {
+    let metrics = &report.metrics;
+    let baseline = report.summary.baseline;
+    let origin = if baseline.is_default() { "the paper's default" } else { "as set" };
+    let runs = &metrics.runs;
+    vec![
+        plain(
+            "turns of a run",
+            known(runs.mean_turns, number),
+            vec![
+                things(runs.total, "run", "runs"),
+                format!("{} ended", count(runs.judged)),
+                format!("{} succeeded", count(runs.succeeded)),
+            ],
+        ),
+        plain("turns of a single agent", number(baseline.turns()), vec![origin.to_owned()]),
+        plain("consults of a stage run", known(metrics.consults_per_stage_run, number), Vec::new()),
+        plain("redundancy of answers", known(metrics.redundancy, number), Vec::new()),
+        plain("error amplification", known(metrics.error_amplification, number), Vec::new()),
+    ]
+}
+
+fn providers(metrics: &Metrics) -> Vec<Row> {
+    metrics
+        .provider_stats
+        .iter()
+        .map(|(name, stats)| Row {
+            label: name.clone(),
+            value: value(count(stats.total_calls)),
+            share: ratio(stats.total_calls, metrics.total_calls),
+            details: provider(stats),
+            tone: Tone::Neutral,
+        })
+        .collect()
+}
+
+fn provider(stats: &ProviderStats) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(rate) = stats.success_rate {
+        details.push(format!("{} ok", share(rate)));
+    }
+    if let Some(latency) = &stats.latency {
+        details.extend([
+            format!("p50 {}", duration(latency.p50_ms)),
+            format!("p90 {}", duration(latency.p90_ms)),
+            format!("p99 {}", duration(latency.p99_ms)),
+        ]);
+    }
+    details.extend(spent(&stats.spent));
+    details.extend(stats.failures.iter().map(|(code, failed)| format!("{code} {}", count(*failed))));
+    details
+}
+
+fn spent(spent: &Spent) -> Vec<String> {
+    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
+    [tokens(spent.input_tokens, "in"), tokens(spent.output_tokens, "out"), spent.cost_usd.map(dollars)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn purposes(metrics: &Metrics) -> Vec<Row> {
+    metrics
+        .calls_by_purpose
+        .iter()
+        .map(|(purpose, calls)| Row {
+            label: (*purpose).to_owned(),
+            value: value(count(*calls)),
+            share: ratio(*calls, metrics.total_calls),
+            details: Vec::new(),
+            tone: Tone::Neutral,
+        })
+        .collect()
+}
+
+fn stages(metrics: &Metrics) -> Vec<Row> {
+    let most = metrics.stage_stats.values().map(|stats| stats.consults).max().unwrap_or(0);
+    crate::domain::stage::Stage::ALL
+        .into_iter()
+        .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
+        .map(|(name, stats)| {
+            let mut details = vec![things(stats.runs, "run", "runs")];
+            for (number, word) in [(stats.solo, "solo"), (stats.failed, "failed")] {
+                if number > 0 {
+                    details.push(format!("{} {word}", count(number)));
+                }
+            }
+            if let Some(each) = stats.total_elapsed_ms.checked_div(stats.runs) {
+                details.push(format!("{} each", duration(each)));
+            }
+            Row {
+                label: name.to_owned(),
+                value: value(count(stats.consults)),
+                share: (most > 0).then(|| real(stats.consults) / real(most)),
+                details,
+                tone: Tone::Neutral,
+            }
+        })
+        .collect()
+}
+
+fn evidence(metrics: &Metrics) -> Vec<Row> {
+    let Metrics { verifications, patches, .. } = metrics;
+    let checks = verifications.passed + verifications.failed + verifications.undecided;
+    let mut rows = Vec::new();
+    let mut add = |label: &str, total: u64, parts: &[(u64, &str)]| {
+        if total > 0 {
+            let parts = parts.iter().filter(|(number, _)| *number > 0);
+            let details = parts.map(|(number, word)| format!("{} {word}", count(*number))).collect();
+            rows.push(plain(label, count(total), details));
+        }
+    };
+    add(
+        "selections",
+        metrics.selections_total,
+        &[
+            (metrics.selections_with_tests, "by tests"),
+            (metrics.selections_without_winner, "without a winner"),
+        ],
+    );
+    add(
+        "verifications",
+        checks,
+        &[
+            (verifications.passed, "passed"),
+            (verifications.failed, "failed"),
+            (verifications.undecided, "undecided"),
+        ],
+    );
+    add(
+        "changes",
+        patches.applied + patches.refused + patches.restored,
+        &[(patches.applied, "applied"), (patches.refused, "refused"), (patches.restored, "undone")],
+    );
+    rows
+}
+
+fn notes(out: &mut String, look: Look, metrics: &Metrics) {
+    if metrics.notes.is_empty() {
+        return;
+    }
+    out.push('\n');
+    out.push_str(&paint(look, Tone::Heading, "Notes"));
+    out.push('\n');
+    // Several figures can lack the same thing: it is said once.
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (figure, note) in &metrics.notes {
+        match said.iter_mut().find(|(known, _)| known == note) {
+            Some((_, figures)) => figures.push(figure),
+            None => said.push((note, vec![figure])),
+        }
+    }
+    for (note, figures) in said {
+        paragraph(out, look, "  - ", &format!("{}: {note}", figures.join(", ")));
+    }
+}
+
+fn plain(label: &str, shown: String, details: Vec<String>) -> Row {
+    Row { label: label.to_owned(), value: value(shown), share: None, details, tone: Tone::Neutral }
+}
+
+fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), shown)
+}
+
+#[cfg(test)]
+mod tests;

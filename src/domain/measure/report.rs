@@ -1,0 +1,272 @@
+//! From a tally to figures.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::baseline::Baseline;
+use super::definition::Figure;
+use super::entry::{Purpose, Verdict};
+use super::latency::Percentiles;
+use super::notes;
+use super::number::{ratio, shown};
+use super::outcome::Solved;
+use super::provider::{ProviderStats, Spent};
+use super::run::RunTally;
+use super::scope::Scope;
+use super::stage::StageStats;
+use super::summary::Summary;
+use super::tally::{Patches, Selections, Tally};
+use crate::domain::stage::Stage;
+
+/// The figures of a scope, and what they come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// What they speak of.
+    pub scope: Scope,
+    /// The figures.
+    pub metrics: Metrics,
+    /// What they come to, with definitions and targets.
+    pub summary: Summary,
+}
+
+/// The figures. What is none is not known; `notes` says why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Calls to consultants, for whatever purpose.
+    pub total_calls: u64,
+    /// Calls that succeeded.
+    pub successful_calls: u64,
+    /// Calls that failed.
+    pub failed_calls: u64,
+    /// The share of calls that succeeded, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// Mean milliseconds of a call.
+    pub avg_latency_ms: Option<f64>,
+    /// Milliseconds of all calls added up.
+    pub total_elapsed_ms: u64,
+    /// Calls that served each stage.
+    pub consults_per_stage: BTreeMap<&'static str, u64>,
+    /// Coordination overhead in percent.
+    pub coordination_overhead_percent: Option<f64>,
+    /// Efficiency.
+    pub efficiency_score: Option<f64>,
+    /// Selections among candidates.
+    pub selections_total: u64,
+    /// Those that tests decided.
+    pub selections_with_tests: u64,
+    /// The share of selections that tests decided, 0 to 1.
+    pub test_coverage_rate: Option<f64>,
+    /// Calls by provider.
+    pub provider_stats: BTreeMap<String, ProviderStats>,
+    /// Work by stage, where there was any.
+    pub stage_stats: BTreeMap<&'static str, StageStats>,
+    /// Selections that nobody won.
+    pub selections_without_winner: u64,
+    /// Calls by purpose.
+    pub calls_by_purpose: BTreeMap<&'static str, u64>,
+    /// Runs, their ends and their turns.
+    pub runs: Runs,
+    /// Calls to consultants for each run of a stage.
+    pub consults_per_stage_run: Option<f64>,
+    /// How much answers to the same question repeat one another, 0 to 1.
+    pub redundancy: Option<f64>,
+    /// By how much errors of tasks grow with several agents.
+    pub error_amplification: Option<f64>,
+    /// Percentiles of the milliseconds of a call.
+    pub latency: Option<Percentiles>,
+    /// Tokens and money.
+    pub spent: Spent,
+    /// Verifications by what they say.
+    pub verifications: Verifications,
+    /// Patches and restores.
+    pub patches: PatchCounts,
+    /// Why a figure is none, or what it rests on, by the figure's key.
+    pub notes: BTreeMap<&'static str, String>,
+}
+
+/// Runs, their ends and their turns.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Runs {
+    /// Runs in which a turn was taken.
+    pub total: u64,
+    /// Those whose end is known.
+    pub judged: u64,
+    /// Those that succeeded.
+    pub succeeded: u64,
+    /// Reasoning turns inside of runs.
+    pub turns: u64,
+    /// Reasoning turns outside of any run; they belong to no task and enter no overhead.
+    pub turns_outside: u64,
+    /// Mean turns of a run.
+    pub mean_turns: Option<f64>,
+}
+
+/// Verifications by what they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Verifications {
+    /// Everything held.
+    pub passed: u64,
+    /// Something did not.
+    pub failed: u64,
+    /// Nothing was learnt.
+    pub undecided: u64,
+}
+
+/// Patches and restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PatchCounts {
+    /// Patches that were applied.
+    pub applied: u64,
+    /// Patches that were refused.
+    pub refused: u64,
+    /// Changes that were undone.
+    pub restored: u64,
+}
+
+impl Report {
+    /// The figures of a tally.
+    #[must_use]
+    pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
+        let metrics = Metrics::of(tally, baseline);
+        let summary = Summary::of(&metrics, tally, baseline);
+        Self { scope, metrics, summary }
+    }
+}
+
+impl Metrics {
+    /// The figures of a tally.
+    #[must_use]
+    pub fn of(tally: &Tally, baseline: Baseline) -> Self {
+        let all = ProviderStats::from(&tally.calls);
+        let Selections { total, with_tests, without_winner } = tally.selections;
+        let runs = Runs::of(tally);
+        let mut metrics = Self {
+            total_calls: all.total_calls,
+            successful_calls: all.successful_calls,
+            failed_calls: all.failed_calls,
+            success_rate: all.success_rate,
+            avg_latency_ms: all.avg_latency_ms,
+            total_elapsed_ms: all.total_elapsed_ms,
+            consults_per_stage: Stage::ALL
+                .into_iter()
+                .map(|stage| (stage.name(), tally.stages.get(&stage).map_or(0, |stage| stage.consults)))
+                .collect(),
+            coordination_overhead_percent: Baseline::mean_turns(runs.turns, runs.total)
+                .and_then(|turns| shown(baseline.overhead_percent(turns))),
+            efficiency_score: efficiency(tally, baseline).and_then(shown),
+            selections_total: total,
+            selections_with_tests: with_tests,
+            test_coverage_rate: ratio(with_tests, total).and_then(shown),
+            provider_stats: tally
+                .providers
+                .iter()
+                .map(|(name, calls)| (name.clone(), ProviderStats::from(calls)))
+                .collect(),
+            stage_stats: tally
+                .stages
+                .iter()
+                .map(|(stage, tally)| (stage.name(), StageStats::from(tally)))
+                .collect(),
+            selections_without_winner: without_winner,
+            calls_by_purpose: Purpose::ALL
+                .into_iter()
+                .filter_map(|purpose| Some((purpose.name(), *tally.purposes.get(&purpose)?)))
+                .collect(),
+            runs,
+            consults_per_stage_run: ratio(
+                tally.stages.values().map(|stage| stage.consults).sum(),
+                tally.stage_runs(),
+            )
+            .and_then(shown),
+            redundancy: ratio(1, tally.groups.compared)
+                .and_then(|share| shown(tally.groups.similarity.value() * share)),
+            error_amplification: tally.outcomes().error_amplification().and_then(shown),
+            latency: all.latency,
+            spent: all.spent,
+            verifications: Verifications::of(tally),
+            patches: tally.patches.into(),
+            notes: BTreeMap::new(),
+        };
+        metrics.notes = notes::notes(&metrics, tally, baseline);
+        metrics
+    }
+
+    /// The value of a figure.
+    #[must_use]
+    pub fn value(&self, figure: Figure) -> Option<f64> {
+        match figure {
+            Figure::CoordinationOverheadPercent => self.coordination_overhead_percent,
+            Figure::EfficiencyScore => self.efficiency_score,
+            Figure::TestCoverageRate => self.test_coverage_rate,
+            Figure::ConsultsPerStageRun => self.consults_per_stage_run,
+            Figure::Redundancy => self.redundancy,
+            Figure::ErrorAmplification => self.error_amplification,
+            Figure::SuccessRate => self.success_rate,
+            Figure::AvgLatencyMs => self.avg_latency_ms,
+            Figure::CostUsd => self.spent.cost_usd,
+            Figure::Tokens => match (self.spent.input_tokens, self.spent.output_tokens) {
+                (None, None) => None,
+                (sent, answered) => {
+                    let both = sent.unwrap_or(0).saturating_add(answered.unwrap_or(0));
+                    Some(super::number::real(both))
+                }
+            },
+        }
+    }
+}
+
+/// Efficiency over runs whose end is known and in which a turn was taken.
+fn efficiency(tally: &Tally, baseline: Baseline) -> Option<f64> {
+    let mut solved = Solved::default();
+    let mut turns: u64 = 0;
+    for (run, success) in judged(tally) {
+        solved.add(success);
+        turns += run.turns;
+    }
+    baseline.efficiency(solved.rate()?, Baseline::mean_turns(turns, solved.tasks)?)
+}
+
+fn judged(tally: &Tally) -> impl Iterator<Item = (&RunTally, bool)> {
+    tally.runs.values().filter(|run| run.turns > 0).filter_map(|run| Some((run, run.success()?)))
+}
+
+impl Runs {
+    fn of(tally: &Tally) -> Self {
+        let mut runs = Self {
+            total: 0,
+            judged: 0,
+            succeeded: 0,
+            turns: 0,
+            turns_outside: tally.turns_outside,
+            mean_turns: None,
+        };
+        for run in tally.runs.values().filter(|run| run.turns > 0) {
+            runs.total += 1;
+            runs.turns += run.turns;
+        }
+        for (_, success) in judged(tally) {
+            runs.judged += 1;
+            runs.succeeded += u64::from(success);
+        }
+        runs.mean_turns = Baseline::mean_turns(runs.turns, runs.total).and_then(shown);
+        runs
+    }
+}
+
+impl Verifications {
+    fn of(tally: &Tally) -> Self {
+        let count = |verdict| tally.verifications.get(&verdict).copied().unwrap_or(0);
+        Self {
+            passed: count(Verdict::Passed),
+            failed: count(Verdict::Failed),
+            undecided: count(Verdict::Undecided),
+        }
+    }
+}
+
+impl From<Patches> for PatchCounts {
+    fn from(patches: Patches) -> Self {
+        Self { applied: patches.applied, refused: patches.refused, restored: patches.restored }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a report speaks of.
+
+use serde::Serialize;
+
+use super::entry::Entry;
+
+/// What a report speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Scope {
+    /// One run of a workflow.
+    Run(String),
+    /// Everything recorded in this project, inside runs and outside of them.
+    Project,
+    /// Everything recorded in every project whose record was read.
+    AllTime,
+}
+
+impl Scope {
+    /// Whether an entry is spoken of. Whoever reads the record decides which projects are read.
+    #[must_use]
+    pub fn covers(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Run(id) => entry.run() == Some(id),
+            Self::Project | Self::AllTime => true,
+        }
+    }
+
+    /// In words, for a heading.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self {
+            Self::Run(id) => format!("run {id}"),
+            Self::Project => "this project".to_owned(),
+            Self::AllTime => "all time".to_owned(),
+        }
+    }
+}

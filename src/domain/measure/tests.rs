@@ -1,0 +1,340 @@
+//! Tests: one record in every order and grouping, and what its figures say.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::baseline::Baseline;
+use super::entry::{
+    Basis, Candidates, Change, Consult, Entry, Outcome, Patch, Purpose, Redundancy, Selection, StageEnd,
+    StageRun, Verdict, Verification,
+};
+use super::outcome::Agents;
+use super::report::{Metrics, Report};
+use super::scope::Scope;
+use super::tally::Tally;
+use super::target::Reached;
+use crate::domain::stage::Stage;
+
+/// The keys of `metrics` in the contract.
+const CONTRACT: [&str; 14] = [
+    "avg_latency_ms",
+    "consults_per_stage",
+    "coordination_overhead_percent",
+    "efficiency_score",
+    "failed_calls",
+    "provider_stats",
+    "selections_total",
+    "selections_with_tests",
+    "stage_stats",
+    "success_rate",
+    "successful_calls",
+    "test_coverage_rate",
+    "total_calls",
+    "total_elapsed_ms",
+];
+
+fn consult(run: Option<&str>, purpose: Purpose) -> Consult {
+    Consult {
+        run: run.map(str::to_owned),
+        stage: None,
+        provider: "codex".to_owned(),
+        purpose,
+        code: None,
+        elapsed_ms: 100,
+        input_tokens: None,
+        output_tokens: None,
+        cost_usd: None,
+    }
+}
+
+fn report(tally: &Tally) -> Report {
+    Report::of(Scope::Project, tally, Baseline::default())
+}
+
+fn stage_run(run: &str) -> StageRun {
+    StageRun { run: Some(run.to_owned()), stage: Stage::Analyze, end: StageEnd::Answered, elapsed_ms: 10 }
+}
+
+#[test]
+fn nothing_recorded_is_unknown_and_not_zero() {
+    let report = report(&Tally::default());
+    let json = serde_json::to_value(&report).unwrap();
+    let metrics = json["metrics"].as_object().unwrap();
+    for key in CONTRACT {
+        assert!(metrics.contains_key(key), "{key}");
+    }
+    for unknown in [
+        "avg_latency_ms",
+        "coordination_overhead_percent",
+        "efficiency_score",
+        "success_rate",
+        "test_coverage_rate",
+        "redundancy",
+        "error_amplification",
+    ] {
+        assert_eq!(metrics[unknown], Value::Null, "{unknown}");
+        assert!(metrics["notes"][unknown].is_string(), "{unknown}");
+    }
+    assert_eq!(metrics["total_calls"], 0);
+    assert_eq!(metrics["consults_per_stage"]["debug"], 0);
+    assert!(report.summary.targets.iter().all(|target| target.reached == Reached::Unknown));
+    assert_eq!(report.summary.headline, "Nothing is recorded yet.");
+}
+
+#[test]
+fn a_record_without_calls_is_not_called_empty() {
+    let mut tally = Tally::default();
+    tally.add_stage_run(&StageRun { end: StageEnd::Solo, ..stage_run("r") });
+    let headline = report(&tally).summary.headline;
+    assert_eq!(headline, "no call to a consultant; targets: 1 met, 0 missed, 2 unknown.");
+}
+
+#[test]
+fn every_purpose_is_counted_and_all_but_calibration_are_turns() {
+    let mut tally = Tally::default();
+    for purpose in Purpose::ALL {
+        tally.add_consult(&consult(Some("r"), purpose));
+    }
+    tally.add_stage_run(&stage_run("r"));
+    let metrics = report(&tally).metrics;
+    assert_eq!(metrics.total_calls, 6);
+    assert_eq!(metrics.calls_by_purpose.len(), 6);
+    assert_eq!(metrics.runs.turns, 6, "five turns of consultants and one of the orchestrator");
+}
+
+#[test]
+fn overhead_is_the_mean_of_runs_and_knows_its_default() {
+    let mut tally = Tally::default();
+    for _ in 0..10 {
+        tally.add_consult(&consult(Some("long"), Purpose::Vote));
+    }
+    for _ in 0..4 {
+        tally.add_consult(&consult(Some("short"), Purpose::Plain));
+    }
+    let with = |turns| Report::of(Scope::Project, &tally, Baseline::configured(turns));
+    assert_eq!(with(Some(7.0)).metrics.coordination_overhead_percent, Some(0.0));
+    let of_paper = with(None);
+    assert_eq!(of_paper.metrics.coordination_overhead_percent, Some(-2.7778));
+    let key = "coordination_overhead_percent";
+    assert!(of_paper.summary.figures[key].rests_on_default);
+    assert!(of_paper.metrics.notes[key].contains("7.2"));
+    assert!(!with(Some(7.0)).summary.figures[key].rests_on_default);
+    assert!(!with(Some(7.0)).metrics.notes.contains_key(key));
+}
+
+#[test]
+fn turns_outside_of_runs_belong_to_no_task() {
+    let mut tally = Tally::default();
+    tally.add_consult(&consult(None, Purpose::Plain));
+    let metrics = report(&tally).metrics;
+    assert_eq!((metrics.coordination_overhead_percent, metrics.runs.turns_outside), (None, 1));
+    assert!(metrics.notes["coordination_overhead_percent"].starts_with("1 turn is"));
+    assert_eq!(metrics.success_rate, Some(1.0));
+}
+
+#[test]
+fn efficiency_waits_for_the_end_of_a_run() {
+    let mut tally = Tally::default();
+    let run = Some("r".to_owned());
+    for _ in 0..9 {
+        tally.add_consult(&consult(Some("r"), Purpose::Plain));
+    }
+    assert_eq!(report(&tally).metrics.efficiency_score, None);
+    tally.add_patch(&Patch { run: run.clone(), sequence: 1, change: Change::Applied });
+    tally.add_verification(&Verification { run, sequence: 2, stage: None, verdict: Verdict::Passed });
+    let report = report(&tally);
+    assert_eq!(report.metrics.efficiency_score, Some(0.8));
+    assert_eq!(report.summary.targets[1].reached, Reached::Met);
+    // A second run, open still, adds turns to the overhead and none to the efficiency.
+    tally.add_consult(&consult(Some("open"), Purpose::Plain));
+    let metrics = Metrics::of(&tally, Baseline::default());
+    assert_eq!((metrics.efficiency_score, metrics.runs.total, metrics.runs.judged), (Some(0.8), 2, 1));
+}
+
+#[test]
+fn selections_and_groups_tell_shares() {
+    let mut tally = Tally::default();
+    for (basis, won) in
+        [(Basis::Tests, true), (Basis::Tests, false), (Basis::Judge, true), (Basis::Rubric, true)]
+    {
+        tally.add_selection(&Selection { run: None, basis, won });
+    }
+    let answers = |texts: &[&str]| Candidates {
+        run: None,
+        answers: texts.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    tally.add_candidates(&answers(&["one two", "one two"]));
+    tally.add_candidates(&answers(&["one two", "one three"]));
+    tally.add_candidates(&answers(&["alone"]));
+    let metrics = report(&tally).metrics;
+    assert_eq!((metrics.test_coverage_rate, metrics.selections_without_winner), (Some(0.5), 1));
+    assert_eq!(metrics.redundancy, Some(0.75));
+    assert_eq!(tally.groups.total, 3);
+}
+
+#[test]
+fn costs_are_unknown_where_no_cli_tells_them() {
+    let mut tally = Tally::default();
+    tally.add_consult(&consult(None, Purpose::Plain));
+    assert_eq!(report(&tally).metrics.spent.cost_usd, None);
+    tally.add_consult(&Consult {
+        cost_usd: Some(0.25),
+        input_tokens: Some(10),
+        output_tokens: Some(5),
+        ..consult(None, Purpose::Plain)
+    });
+    let metrics = report(&tally).metrics;
+    assert_eq!(metrics.spent.cost_usd, Some(0.25));
+    assert_eq!(metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
+    assert_eq!(metrics.provider_stats["codex"].spent.input_tokens, Some(10));
+}
+
+#[test]
+fn a_scope_of_one_run_sees_no_other() {
+    let entries = [
+        Entry::Consult(consult(Some("a"), Purpose::Plain)),
+        Entry::Consult(consult(Some("b"), Purpose::Plain)),
+        Entry::Consult(consult(None, Purpose::Plain)),
+    ];
+    let calls = |scope| Tally::of(&scope, &entries).calls.total;
+    assert_eq!(calls(Scope::Run("a".to_owned())), 1);
+    assert_eq!(calls(Scope::Project), 3);
+    assert_eq!(calls(Scope::AllTime), 3);
+}
+
+#[test]
+fn a_hundred_thousand_entries_stay_small() {
+    let mut tally = Tally::default();
+    for number in 0..100_000_u64 {
+        let run = format!("run {}", number % 50);
+        let provider = ["codex", "gemini", "claude"][usize::try_from(number % 3).unwrap()].to_owned();
+        tally.add_consult(&Consult {
+            elapsed_ms: number * 37 % 600_000,
+            provider,
+            ..consult(Some(&run), Purpose::Plain)
+        });
+    }
+    assert_eq!((tally.runs.len(), tally.providers.len()), (50, 3));
+    // The longest part of what is kept, as text; the bound is that of its buckets.
+    assert!(format!("{:?}", tally.calls.latency).len() < 20_000);
+    assert_eq!(report(&tally).metrics.total_calls, 100_000);
+}
+
+fn stages() -> impl Strategy<Value = Option<Stage>> {
+    proptest::option::of(proptest::sample::select(Stage::ALL.to_vec()))
+}
+
+fn runs() -> impl Strategy<Value = Option<String>> {
+    proptest::option::of("[ab]")
+}
+
+fn costs() -> impl Strategy<Value = Option<f64>> {
+    proptest::option::of(prop_oneof![0.0_f64..10.0, Just(f64::NAN), Just(f64::INFINITY), Just(-1.0)])
+}
+
+fn consults() -> impl Strategy<Value = Consult> {
+    let spent = (proptest::option::of(0_u64..9_000), proptest::option::of(any::<u64>()), costs());
+    let what = (
+        stages(),
+        "[cg]",
+        proptest::sample::select(Purpose::ALL.to_vec()),
+        proptest::option::of("(timeout|quota)"),
+        prop_oneof![0_u64..100_000, any::<u64>()],
+    );
+    (runs(), what, spent).prop_map(|(run, (stage, provider, purpose, code, elapsed_ms), spent)| Consult {
+        run,
+        stage,
+        provider,
+        purpose,
+        code,
+        elapsed_ms,
+        input_tokens: spent.0,
+        output_tokens: spent.1,
+        cost_usd: spent.2,
+    })
+}
+
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let ends = prop_oneof![Just(StageEnd::Answered), Just(StageEnd::Solo), Just(StageEnd::Failed)];
+    let verdicts = prop_oneof![Just(Verdict::Passed), Just(Verdict::Failed), Just(Verdict::Undecided)];
+    let changes = prop_oneof![Just(Change::Applied), Just(Change::Refused), Just(Change::Restored)];
+    let bases =
+        prop_oneof![Just(Basis::Tests), Just(Basis::StaticChecks), Just(Basis::Judge), Just(Basis::Rubric)];
+    let agents = prop_oneof![Just(Agents::Single), Just(Agents::Several)];
+    let one = prop_oneof![
+        4 => consults().prop_map(Entry::Consult),
+        1 => (runs(), proptest::sample::select(Stage::ALL.to_vec()), ends, any::<u64>())
+            .prop_map(|(run, stage, end, elapsed_ms)| Entry::StageRun(StageRun { run, stage, end, elapsed_ms })),
+        1 => (runs(), 0_u64..9, stages(), verdicts).prop_map(|(run, sequence, stage, verdict)| {
+            Entry::Verification(Verification { run, sequence, stage, verdict })
+        }),
+        1 => (runs(), bases, any::<bool>())
+            .prop_map(|(run, basis, won)| Entry::Selection(Selection { run, basis, won })),
+        1 => (runs(), 0_u64..9, changes)
+            .prop_map(|(run, sequence, change)| Entry::Patch(Patch { run, sequence, change })),
+        1 => (runs(), proptest::collection::vec("[xy ]{0,5}", 0..4))
+            .prop_map(|(run, answers)| Entry::Candidates(Candidates { run, answers })),
+        1 => (runs(), costs())
+            .prop_map(|(run, similarity)| Entry::Redundancy(Redundancy { run, similarity })),
+        1 => (runs(), 0_u64..9, agents, any::<bool>()).prop_map(|(run, sequence, agents, success)| {
+            Entry::Outcome(Outcome { run, sequence, agents, success })
+        }),
+    ];
+    proptest::collection::vec(one, 0..40)
+}
+
+fn whole(entries: &[Entry]) -> Tally {
+    Tally::of(&Scope::Project, entries)
+}
+
+fn every_number_is_finite(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(f64::is_finite),
+        Value::Array(items) => items.iter().all(every_number_is_finite),
+        Value::Object(items) => items.values().all(every_number_is_finite),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn neither_order_nor_grouping_matters(
+        (entries, shuffled) in entries()
+            .prop_flat_map(|entries| (Just(entries.clone()), Just(entries).prop_shuffle())),
+        parts in 1_usize..6,
+    ) {
+        let expected = whole(&entries);
+        prop_assert_eq!(&whole(&shuffled), &expected);
+        let mut merged = Tally::default();
+        for part in shuffled.chunks(parts) {
+            merged.merge(&whole(part));
+        }
+        prop_assert_eq!(&merged, &expected);
+        // The other way round: all that follows into what came first.
+        let merged = shuffled.chunks(parts).rev().fold(Tally::default(), |after, part| {
+            let mut before = whole(part);
+            before.merge(&after);
+            before
+        });
+        prop_assert_eq!(&merged, &expected);
+    }
+
+    #[test]
+    fn figures_are_finite_and_shares_are_shares(entries in entries()) {
+        let report = report(&whole(&entries));
+        let metrics = &report.metrics;
+        for figure in super::definition::Figure::ALL {
+            prop_assert!(metrics.value(figure).is_none_or(f64::is_finite), "{:?}", figure);
+            // What is unknown says why.
+            prop_assert!(metrics.value(figure).is_some() || metrics.notes.contains_key(figure.key()), "{:?}", figure);
+        }
+        for share in [metrics.success_rate, metrics.test_coverage_rate, metrics.redundancy] {
+            prop_assert!(share.is_none_or(|share| (0.0..=1.0).contains(&share)));
+        }
+        prop_assert_eq!(metrics.total_calls, metrics.successful_calls + metrics.failed_calls);
+        let by_provider: u64 = metrics.provider_stats.values().map(|stats| stats.total_calls).sum();
+        prop_assert_eq!(by_provider, metrics.total_calls);
+        prop_assert_eq!(metrics.calls_by_purpose.values().sum::<u64>(), metrics.total_calls);
+        prop_assert!(every_number_is_finite(&serde_json::to_value(&report).unwrap()));
+    }
+}
