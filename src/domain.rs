@@ -1,6 +1,7 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub mod change;
+pub mod coordination;
 pub mod diff;
 pub mod mask;
 pub mod pack;
@@ -10,5 +11,7 @@ pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
+pub mod toolbox;
+pub mod topology;
 pub mod verification;
 pub mod words;

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod consult;
+pub mod coordination;
 pub mod document;
 pub mod ensemble;
 pub mod ledger;
@@ -13,4 +14,5 @@ pub mod providers;
 pub mod session;
 pub mod slots;
 pub mod state;
+pub mod toolbox;
 pub mod verify;

@@ -8,11 +8,13 @@ mod change;
 mod consult;
 mod context;
 mod coordination;
+mod coordination_record;
 mod library;
 mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod toolbox;
 mod verify;
 
 pub(crate) use parameters::WRONG_ARGUMENTS;

@@ -17,8 +17,10 @@ use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
 use crate::provider::catalogue::Catalogue;
 
+use super::coordination::{CoordinationLog, MemoryCoordinationLog};
 use super::ledger::{CallLog, MemoryLog};
 use super::slots::Slots;
+use super::toolbox::{MemoryToolbox, ToolboxStore};
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ struct Inner {
     library: Library,
     supervisor: Supervisor,
     log: Box<dyn CallLog>,
+    coordination: Box<dyn CoordinationLog>,
+    toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
     settings: OnceLock<Settled>,
     masker: OnceLock<Result<Arc<Masker>, Error>>,
@@ -62,6 +66,8 @@ impl Session {
             library,
             supervisor,
             log: Box::new(MemoryLog::default()),
+            coordination: Box::new(MemoryCoordinationLog::default()),
+            toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
@@ -101,6 +107,18 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> &dyn CallLog {
         self.inner.log.as_ref()
+    }
+
+    /// The record of coordination results.
+    #[must_use]
+    pub fn coordination(&self) -> &dyn CoordinationLog {
+        self.inner.coordination.as_ref()
+    }
+
+    /// Where the work stands, and which tools were used.
+    #[must_use]
+    pub fn toolbox(&self) -> &dyn ToolboxStore {
+        self.inner.toolbox.as_ref()
     }
 
     /// Where whole answers are kept.
