@@ -9,11 +9,7 @@ fn manifest() -> Manifest {
     Manifest::from_yaml(SHIPPED).unwrap()
 }
 
-fn all(tool: &str) -> Option<usize> {
-    Some(tool.len())
-}
-
-const LIMITS: Limits<'static> = Limits { max_tools: 10, cost: &all };
+const LIMITS: Limits<'static> = Limits { max_tools: 10, cost: &|tool| Some(tool.len()) };
 
 fn entered(stage: Stage) -> Toolbox {
     let mut toolbox = Toolbox::default();
@@ -116,7 +112,7 @@ fn what_is_not_served_takes_no_place() {
 
 #[test]
 fn the_core_stays_whatever_the_limit() {
-    let loading = entered(Stage::Improve).loading(&manifest(), &Limits { max_tools: 1, cost: &all });
+    let loading = entered(Stage::Improve).loading(&manifest(), &Limits { max_tools: 1, ..LIMITS });
     assert_eq!(loading.loaded, manifest().core_tools);
     assert!(loading.left_out.iter().all(|left| left.reason == Reason::MaxTools));
 }
@@ -158,7 +154,7 @@ proptest! {
     #[test]
     fn limits_hold_and_required_comes_first(at in 0_usize..5, max_tools in 0_usize..14) {
         let (manifest, stage) = (manifest(), Stage::ALL[at]);
-        let loading = entered(stage).loading(&manifest, &Limits { max_tools, cost: &all });
+        let loading = entered(stage).loading(&manifest, &Limits { max_tools, ..LIMITS });
         let core = manifest.core_tools.len();
         prop_assert!(loading.loaded.len() <= max_tools.max(core));
         prop_assert!(loading.loaded.len() - core <= manifest.budget(stage));
@@ -171,6 +167,6 @@ proptest! {
         if optional_at < loaded.len() {
             prop_assert!(loading.left_out.iter().all(|left| !is_required(&left.tool)));
         }
-        prop_assert_eq!(&entered(stage).loading(&manifest, &Limits { max_tools, cost: &all }), &loading);
+        prop_assert_eq!(&entered(stage).loading(&manifest, &Limits { max_tools, ..LIMITS }), &loading);
     }
 }

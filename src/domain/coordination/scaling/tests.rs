@@ -68,6 +68,7 @@ fn version_3_vectors() {
 }
 
 struct Configuration {
+    benchmark: &'static str,
     topology: Topology,
     at: Inputs,
     performance: f64,
@@ -91,6 +92,7 @@ fn configurations() -> Vec<Configuration> {
                 other => panic!("{other}"),
             };
             Configuration {
+                benchmark: cells[0],
                 topology,
                 at: inputs(number(3), number(4), number(6)),
                 performance: number(7),
@@ -124,6 +126,24 @@ fn the_mean_prediction_of_each_architecture_is_its_mean_outcome() {
     assert_eq!(sums.len(), 5);
     for (topology, (fitted, outcome)) in sums {
         assert!((fitted - outcome).abs() < 1e-5, "{topology:?}: {fitted} is not {outcome}");
+    }
+}
+
+/// The four benchmarks of version 2.
+#[test]
+fn the_fit_of_version_2_has_its_mean_outcomes() {
+    let means = [0.465_816, 0.369_913, 0.488_215, 0.463_078, 0.476_856];
+    for (topology, mean) in ORDER.into_iter().zip(means) {
+        let cells: Vec<Configuration> = configurations()
+            .into_iter()
+            .filter(|one| {
+                one.topology == topology
+                    && !["swe", "terminal"].iter().any(|new| one.benchmark.starts_with(new))
+            })
+            .collect();
+        assert_eq!(cells.len(), 36, "{topology:?}");
+        let fitted = cells.iter().map(|one| VERSION_2.predict(topology, &one.at)).sum::<f64>() / 36.0;
+        assert!((fitted - mean).abs() < 1e-5, "{topology:?}: {fitted} is not {mean}");
     }
 }
 
