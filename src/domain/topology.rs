@@ -1,9 +1,9 @@
 //! How the agents of a piece of work are arranged.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the agents of a stage are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Topology {
     /// One agent.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::topology::Topology;
 
 /// One piece of work that came to its end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// How its agents were arranged.
     pub topology: Topology,
@@ -27,7 +27,7 @@ pub struct RunRecord {
 }
 
 /// One provider's answer to the question of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The provider.
     pub provider: String,
@@ -76,6 +76,23 @@ mod tests {
         assert_eq!(Mark::of("line  41\n"), Mark::of("line 41"));
         assert_ne!(Mark::of("Line 41"), Mark::of("line 41"));
         assert_ne!(Mark::of("[1,2]"), Mark::of("[2,1]"));
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let answer = Answer { provider: "codex".into(), mark: Mark::of("41"), correct: Some(true) };
+        let run = RunRecord {
+            topology: Topology::Independent,
+            success: true,
+            tokens: u64::MAX,
+            messages: 2,
+            rounds: 3,
+            format_errors: 1,
+            redundancy: Some(1.0 / 3.0),
+            answers: vec![answer],
+        };
+        let written = serde_json::to_string(&run).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&written).unwrap(), run);
     }
 
     proptest! {
