@@ -143,6 +143,11 @@ fn the_regression_stands_beside_the_rules() {
 
     let high = select(&mut client, 0.60, 7, 60.0);
     assert_eq!((&high["advice"], &high["agrees_with_topology"]), (&json!("single_agent"), &json!(false)));
+    // A hybrid would reach the margin, but nothing that is arranged here does.
+    let elsewhere = select(&mut client, 0.35, 5, 57.4615);
+    assert!(elsewhere["best_multi_agent"]["gap"].as_f64().unwrap() >= 0.10);
+    assert!(elsewhere["best_multi_agent_here"]["gap"].as_f64().unwrap() < 0.10);
+    assert_eq!(elsewhere["advice"], "single_agent");
     let outside = select(&mut client, 0.9, 40, 75.0);
     assert_eq!(outside["valid"], false);
     assert_eq!(outside["outside_the_data"], json!(["baseline_success", "tool_count", "capability_index"]));

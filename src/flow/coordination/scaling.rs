@@ -88,7 +88,10 @@ pub(super) fn scaling(asked: &Asked, history: &History, chosen: Topology) -> Res
 fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: Topology) -> Known {
     let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
     let best_multi_agent = best_of(&Topology::ALL, &inputs).map(best);
-    let advice = best_multi_agent.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
+    let best_multi_agent_here = best_of(&HERE, &inputs).map(best);
+    // What nobody can arrange is no advice, however well it would do.
+    let advice =
+        best_multi_agent_here.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
     let outside = outside_the_data(&inputs);
     let agrees = (advice == Advice::SingleAgent) == (chosen == Topology::Sas);
     let mut assumed = Vec::new();
@@ -107,7 +110,7 @@ fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: T
             .map(|topology| (topology.id(), prediction(topology, &inputs)))
             .collect(),
         best_multi_agent,
-        best_multi_agent_here: best_of(&HERE, &inputs).map(best),
+        best_multi_agent_here,
         advice,
         advised_gap: ADVISED_GAP,
         agrees_with_topology: agrees,
@@ -124,7 +127,7 @@ fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: T
 
 fn note(agrees: bool) -> String {
     let mut note = format!(
-        "A gap is the predicted success less baseline_success; several agents are advised from {ADVISED_GAP:.2} on. \
+        "A gap is the predicted success less baseline_success; several agents are advised where the best that is arranged here has {ADVISED_GAP:.2} or more. \
          It is off by {GAP_ERROR} (standard deviation), and the fit does not carry over to kinds of tasks that it has not seen."
     );
     if !agrees {
