@@ -1,11 +1,13 @@
 //! The command line: `maestro-mcp` serves, its sub-commands help a person.
 
 mod arguments;
+mod backups;
 mod check;
 mod consult;
 mod demo;
 pub mod install;
 mod logging;
+mod quantity;
 mod slash_commands;
 mod terminal;
 mod trust;
@@ -65,6 +67,7 @@ fn run(command: Command) -> ExitCode {
             Command::Consult(options) => consult::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust => trust::run(&session),
+            Command::Backups(options) => backups::run(&session, &options),
         }
     });
     // A thread that still reads a file must not hold up the end.

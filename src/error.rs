@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::domain::change::Refusal;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.
@@ -145,6 +146,17 @@ pub struct ErrorNote {
     pub hint: String,
     /// Whether the same call may succeed a little later.
     pub retryable: bool,
+}
+
+impl From<&Refusal> for ErrorNote {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            error: refusal.message.clone(),
+            code: refusal.reason.code(),
+            hint: refusal.reason.hint().to_owned(),
+            retryable: refusal.reason.retryable(),
+        }
+    }
 }
 
 /// What a caller gave may be long, and an error repeats it.

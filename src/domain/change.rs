@@ -50,6 +50,24 @@ impl Reason {
         }
     }
 
+    /// Whether the same change may succeed a little later.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::ChangeLocked => true,
+            Self::PatchInvalid
+            | Self::ContextMismatch
+            | Self::ContextNotUnique
+            | Self::PathRefused
+            | Self::FileMissing
+            | Self::FileExists
+            | Self::FileTooLarge
+            | Self::FileChanged
+            | Self::WriteFailed
+            | Self::BackupUnknown => false,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(self) -> &'static str {

@@ -1,10 +1,11 @@
-//! The record of every call to a consultant, and of every check of the project.
+//! The record of every call to a consultant, of every check of the project, and of every change.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::domain::change::Mark;
 use crate::domain::verification::Kind;
 use crate::domain::verification::status::Status;
 use crate::provider::Usage;
@@ -49,12 +50,85 @@ pub struct VerificationRecord {
     pub elapsed_ms: u64,
 }
 
+/// What a change was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A patch.
+    Applied,
+    /// The undoing of a change, asked for.
+    RolledBack,
+    /// The undoing of a change whose server was killed before its end.
+    RecoveredAfterCrash,
+}
+
+/// One change of the project that took place. What was refused or only tried is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeRecord {
+    /// Its id.
+    pub id: String,
+    /// What it was.
+    pub kind: ChangeKind,
+    /// The session that holds what was there before it; after a crash, the one that was open.
+    pub backup_session: String,
+    /// The session that it undid.
+    pub undoes: Option<String>,
+    /// The directory that the paths are relative to.
+    pub root: String,
+    /// The files, each once.
+    pub files: Vec<ChangedFile>,
+    /// The mark of the patch, as it was given.
+    pub patch: Option<Mark>,
+    /// What could not be undone after a crash.
+    pub notes: Vec<String>,
+}
+
+/// A file of a change. It was made where there is no `before`, and removed where there is no
+/// `after`; after a crash, `before` is what the change had made of it or was about to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangedFile {
+    /// Its path.
+    pub path: String,
+    /// What it held.
+    pub before: Option<Mark>,
+    /// What it holds.
+    pub after: Option<Mark>,
+}
+
+impl ChangedFile {
+    /// What happened to it; a rename is one file removed and another made.
+    #[must_use]
+    pub fn action(&self) -> FileAction {
+        match (&self.before, &self.after) {
+            (None, _) => FileAction::Created,
+            (Some(_), Some(_)) => FileAction::Changed,
+            (Some(_), None) => FileAction::Removed,
+        }
+    }
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAction {
+    /// It was made.
+    Created,
+    /// Its content or its permissions were changed.
+    Changed,
+    /// It was removed.
+    Removed,
+}
+
 /// Where calls are recorded.
 pub trait CallLog: Send + Sync {
     /// Records a call.
     fn record(&self, call: &CallRecord);
     /// Records a check.
     fn record_verification(&self, verification: &VerificationRecord);
+    /// Records a change.
+    fn record_change(&self, change: &ChangeRecord);
+    /// The changes so far, oldest first, as far back as the log goes.
+    fn changes(&self) -> Vec<ChangeRecord>;
     /// The checks so far, oldest first, as far back as the log goes.
     fn verifications(&self) -> Vec<VerificationRecord>;
     /// What was recorded of each provider.
@@ -83,10 +157,26 @@ pub struct Totals {
 pub struct MemoryLog {
     totals: Mutex<BTreeMap<String, Totals>>,
     verifications: Mutex<VecDeque<VerificationRecord>>,
+    changes: Mutex<VecDeque<ChangeRecord>>,
 }
 
 /// How many checks a log in memory holds.
 const MOST_VERIFICATIONS: usize = 200;
+/// How many changes it holds.
+const MOST_CHANGES: usize = 200;
+
+/// Adds to a list whose oldest entry makes room.
+fn remember<T>(list: &Mutex<VecDeque<T>>, entry: T, most: usize) {
+    let mut known = list.lock().unwrap_or_else(PoisonError::into_inner);
+    known.push_back(entry);
+    if known.len() > most {
+        known.pop_front();
+    }
+}
+
+fn all<T: Clone>(list: &Mutex<VecDeque<T>>) -> Vec<T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
 
 impl CallLog for MemoryLog {
     fn record(&self, call: &CallRecord) {
@@ -117,15 +207,26 @@ impl CallLog for MemoryLog {
             elapsed_ms = verification.elapsed_ms,
             "verify"
         );
-        let mut known = self.verifications.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push_back(verification.clone());
-        if known.len() > MOST_VERIFICATIONS {
-            known.pop_front();
-        }
+        remember(&self.verifications, verification.clone(), MOST_VERIFICATIONS);
+    }
+
+    fn record_change(&self, change: &ChangeRecord) {
+        tracing::info!(
+            change = change.id,
+            kind = ?change.kind,
+            backup_session = change.backup_session,
+            files = change.files.len(),
+            "change"
+        );
+        remember(&self.changes, change.clone(), MOST_CHANGES);
+    }
+
+    fn changes(&self) -> Vec<ChangeRecord> {
+        all(&self.changes)
     }
 
     fn verifications(&self) -> Vec<VerificationRecord> {
-        self.verifications.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        all(&self.verifications)
     }
 
     fn totals(&self) -> BTreeMap<String, Totals> {

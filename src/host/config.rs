@@ -13,7 +13,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule,
 };
-pub use settings::{ContextLimits, PolicySettings, Settings};
+pub use settings::{BackupSettings, ContextLimits, PolicySettings, Settings};
 
 use std::path::Path;
 

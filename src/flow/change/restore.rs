@@ -55,7 +55,7 @@ fn restore_now(
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
     let (store, _lock) = lock(session.root())?;
-    undo_open(&store, project);
+    undo_open(&store, project, session.log());
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?

@@ -24,11 +24,21 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// The record of calls.
     pub tracing: TracingSettings,
+    /// How long backups of patches are kept.
+    pub backups: BackupSettings,
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 7] =
-        ["max_parallel", "disabled_tools", "repo_roots", "context", "masking", "policy", "tracing"];
+    pub(super) const KEYS: [&'static str; 8] = [
+        "max_parallel",
+        "disabled_tools",
+        "repo_roots",
+        "context",
+        "masking",
+        "policy",
+        "tracing",
+        "backups",
+    ];
 }
 
 /// What a packed context may hold.
@@ -109,4 +119,16 @@ pub struct TracingSettings {
     pub enabled: bool,
     /// Where; the project's own store where nothing is said.
     pub directory: Option<PathBuf>,
+}
+
+/// How long backups of patches are kept. 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupSettings {
+    /// Days.
+    pub max_age_days: u64,
+    /// Bytes of all together.
+    pub max_bytes: u64,
+    /// Patches and restores.
+    pub max_sessions: usize,
 }
