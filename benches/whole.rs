@@ -210,7 +210,8 @@ fn tree_and_patch(directory: &Path) -> String {
             let name = directory.join(format!("d{}/f{file}.txt", file % 7));
             std::fs::create_dir_all(name.parent().unwrap()).unwrap();
             let line = |number: usize| {
-                let word = if changed && number % (1_000 / PATCH_LINES) == 0 { "changed" } else { "line" };
+                let word =
+                    if changed && number.is_multiple_of(1_000 / PATCH_LINES) { "changed" } else { "line" };
                 format!("{word} {number} of file {file}\n")
             };
             std::fs::write(name, (0..1_000).map(line).collect::<String>()).unwrap();

@@ -66,7 +66,10 @@ fn remove(session: &Session, limits: &PruneOptions, json: bool) -> Result<String
         return pretty(&pruned);
     }
     let Pruned { sessions, bytes: freed } = pruned;
-    let mut text: String = sessions.iter().map(|name| format!("{name}  removed\n")).collect();
+    let mut text = String::new();
+    for name in &sessions {
+        let _ = writeln!(text, "{name}  removed");
+    }
     let _ = writeln!(text, "{} removed, {} freed.", sessions.len(), bytes(freed));
     Ok(text)
 }

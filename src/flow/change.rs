@@ -142,24 +142,24 @@ impl Work<'_> {
     }
 }
 
-fn failed(obstacle: Obstacle) -> Refusal {
+fn failed(obstacle: &Obstacle) -> Refusal {
     Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"))
 }
 
 fn lock(root: &Path) -> Result<(Store, Lock), Refusal> {
-    locked(Store::open(root).map_err(failed)?)
+    locked(Store::open(root).map_err(|obstacle| failed(&obstacle))?)
 }
 
 /// The lock, where the project has backups already; it is not made.
 fn lock_existing(root: &Path) -> Result<Option<(Store, Lock)>, Refusal> {
-    match Store::existing(root).map_err(failed)? {
+    match Store::existing(root).map_err(|obstacle| failed(&obstacle))? {
         Some(store) if store.has_lock() => locked(store).map(Some),
         Some(_) | None => Ok(None),
     }
 }
 
 fn locked(store: Store) -> Result<(Store, Lock), Refusal> {
-    match store.lock(PATIENCE).map_err(failed)? {
+    match store.lock(PATIENCE).map_err(|obstacle| failed(&obstacle))? {
         Some(lock) => Ok((store, lock)),
         None => Err(Refusal::new(
             Reason::ChangeLocked,

@@ -56,7 +56,7 @@ pub fn backups(session: &Session) -> Result<Vec<Backup>, Error> {
     let Some(store) = existing(session)? else {
         return Ok(Vec::new());
     };
-    let listed = store.list().map_err(|obstacle| setup(&failed(obstacle)))?;
+    let listed = store.list().map_err(|obstacle| setup(&failed(&obstacle)))?;
     let open = store.open_sessions().unwrap_or_default();
     let states = states(&listed, &open);
     let backup = |(listed, state): (Listed, BackupState)| Backup {
@@ -103,7 +103,7 @@ pub(super) fn now_ms() -> u64 {
 }
 
 fn existing(session: &Session) -> Result<Option<Store>, Error> {
-    Store::existing(session.root()).map_err(|obstacle| setup(&failed(obstacle)))
+    Store::existing(session.root()).map_err(|obstacle| setup(&failed(&obstacle)))
 }
 
 fn setup(refusal: &Refusal) -> Error {

@@ -76,6 +76,7 @@ pub struct FileOffset {
 }
 
 /// The result of a patch has an `error` even where there is none.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 fn named_in_any_case<S: Serializer>(note: &Option<ErrorNote>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Nothing {

@@ -109,7 +109,7 @@ impl InForce {
                 };
             }
         }
-        Ok(Self { rules, policy, note, sources })
+        Ok(Self { sources, rules, policy, note })
     }
 }
 

@@ -22,6 +22,9 @@ fn checked(tree: &Tree) -> Plan {
     Plan { kind: "patch", changes, ..Plan::default() }
 }
 
+/// What somebody else does.
+type Write = fn(&Path);
+
 fn project() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("d")).unwrap();
@@ -48,7 +51,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
 
 #[test]
 fn a_file_that_changed_since_it_was_checked_is_refused_and_nothing_is_written() {
-    let meanwhile: [(&str, fn(&Path)); 9] = [
+    let meanwhile: [(&str, Write); 9] = [
         ("another content", |root| fs::write(root.join("f"), "mine, and longer\n").unwrap()),
         ("another content of the same size", |root| fs::write(root.join("f"), "f BEFORE\n").unwrap()),
         ("other permissions", |root| {

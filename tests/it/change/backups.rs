@@ -116,7 +116,7 @@ fn after_a_patch_what_is_too_old_or_too_much_goes() {
     let mut client = started(&[("MAESTRO_BACKUPS_MAX_BYTES", "1")]);
     change(&mut client, 0);
     let last = change(&mut client, 1);
-    assert_eq!(sessions(&client), [last.clone()]);
+    assert_eq!(sessions(&client), std::slice::from_ref(&last));
     let undone = restore(&mut client, &json!(last));
     assert_eq!(sessions(&client), [undone["undo_session"].as_str().unwrap()], "{undone}");
 

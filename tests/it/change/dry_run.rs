@@ -68,6 +68,7 @@ fn a_dry_run_answers_what_the_real_run_does() {
         assert_eq!(result["code"].as_str().unwrap_or_default(), code, "{result}");
         assert_eq!(result["ok"] == true, code.is_empty(), "{result}");
         assert_eq!(result.get("retryable").is_none(), code.is_empty(), "{result}");
+        assert_eq!(result.get("error").unwrap().is_null(), code.is_empty(), "there in any case: {result}");
     }
 }
 
