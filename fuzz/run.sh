@@ -15,5 +15,8 @@ mkdir -p "$target/fuzz/corpus" "$target/fuzz/seeds"
 for scenario in ../tests/scenarios/change/*/; do
   cp "$scenario/patch.diff" "$target/fuzz/seeds/$(basename "$scenario").diff"
 done
-exec "$target/$host/release/patch" "$target/fuzz/corpus" "$target/fuzz/seeds" -dict=patch.dict \
+# In memory where there is such a place: every patch is written to a project there.
+scratch="$(mktemp -d /dev/shm/maestro-fuzz-XXXXXX 2>/dev/null || mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+TMPDIR="$scratch" "$target/$host/release/patch" "$target/fuzz/corpus" "$target/fuzz/seeds" -dict=patch.dict \
   -artifact_prefix="$target/fuzz/" -timeout=20 -max_len=6000 -max_total_time="${FUZZ_SECONDS:-60}" "$@"

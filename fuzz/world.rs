@@ -29,9 +29,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let around = base.join(format!("maestro-fuzz-{}", std::process::id()));
+        let around = std::env::temp_dir().join(format!("maestro-fuzz-{}", std::process::id()));
         let project = around.join("project");
         fs::create_dir_all(&project).unwrap();
         fs::create_dir_all(around.join("beside/deep")).unwrap();
