@@ -27,13 +27,15 @@ mod tests;
 pub use decide::{AfterApproval, Start};
 pub use refusal::Refusal;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::budget::Budget;
-use super::event::{Draft, Event};
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
 use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
+use super::event::{Draft, Event};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -291,6 +293,8 @@ pub struct Run {
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.
     pub requests: Vec<Request>,
+    /// Every backup that changes within the run left.
+    pub backups: BTreeSet<String>,
     /// The last change of files.
     pub change: Option<LastChange>,
     /// The last checks.
