@@ -138,13 +138,20 @@ pub(super) async fn logged(
     let journal = session.journal();
     let reply = journal
         .read(move |history| match history.run(&run) {
-            Some(run) => in_run(run, &attempt, limits),
-            None => outside(history, &attempt),
+            Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
+            None => outside(history, &attempt).ok_or_else(|| Error::Internal(NO_END.to_owned())),
         })
         .await?;
-    let mut reply = reply.ok_or_else(|| Error::Internal("the stage has no end".to_owned()))?;
+    let mut reply = reply?;
     reply.from_log = from_log;
     Ok(reply)
+}
+
+const NO_END: &str = "the stage has no end";
+
+/// Why a stage has no outcome: its run was stopped while it was worked on.
+fn no_end(run: &Run) -> Error {
+    run.may_go_on().map_or_else(Error::Workflow, |()| Error::Internal(NO_END.to_owned()))
 }
 
 fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
