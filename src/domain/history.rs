@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize as _;
+
+use super::coordination::record::RunRecord;
+use super::event::record::{Noted, Topic};
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
 use super::stage::Stage;
@@ -22,6 +26,8 @@ pub struct History {
     requests: BTreeMap<String, String>,
     /// Stages outside any run, by attempt; of each the latest only.
     loose: BTreeMap<String, Loose>,
+    /// Recorded results of topologies, oldest first.
+    coordination: Vec<RunRecord>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
 }
@@ -61,6 +67,10 @@ impl History {
             }
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
+            }
+            Body::Noted(Noted { topic: Topic::Coordination, content }) => {
+                // What a later version wrote in another form weighs in nothing here.
+                self.coordination.extend(RunRecord::deserialize(content));
             }
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
@@ -170,6 +180,12 @@ impl History {
     #[must_use]
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
+    }
+
+    /// Recorded results of topologies, oldest first.
+    #[must_use]
+    pub fn coordination(&self) -> &[RunRecord] {
+        &self.coordination
     }
 
     /// Whether the sealed state of a dialog was used before.
