@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use super::terminal::complain;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::session::Session;
@@ -13,8 +15,10 @@ pub(super) fn only_a_person(session: &Session) -> Result<(), Error> {
     check_person(session.environment(), &Standard).map_err(|why| ApprovalProblem::NoPerson(why).into())
 }
 
-/// Asks for the word that stands for a decision.
+/// Asks for the word that stands for a decision. What was typed or pasted before the question stood
+/// there is no answer to it.
 pub(super) fn confirmed(purpose: &str, word: &str) -> Result<Typed, Error> {
+    tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
     confirm(&mut Standard, purpose, word).map_err(failed)
 }
 

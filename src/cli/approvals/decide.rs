@@ -59,7 +59,8 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     ask(&report, &mut responses)?;
     let word = decision.name();
     let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
-    match confirmed(&format!("\n{purpose}"), word)? {
+    print("\n")?;
+    match confirmed(&purpose, word)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return Ok(nothing_was_done("nothing was decided; the request stays open")),
     }
