@@ -3,6 +3,11 @@
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use maestro::domain::event::approval::{DecidedBy, Decision};
+use maestro::flow::approval::decide::{Verdict, decide};
+use maestro::flow::session::Session;
+use maestro::host::environment::Environment;
+use maestro::host::process::Supervisor;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server, eventually, scripted};
@@ -255,6 +260,30 @@ fn of_two_terminals_the_first_decides() {
     assert_eq!(state(&client), "stopped");
 }
 
+#[test]
+fn a_decision_on_another_report_does_not_count() {
+    let mut client = Server::new().start();
+    let (_, request) = asked(&mut client);
+    let verdict = Verdict {
+        request,
+        decision: Decision::Approve,
+        decided_by: DecidedBy::Terminal,
+        feedback: None,
+        revision_instructions: None,
+        responses: serde_json::Map::new(),
+        seen: Some("the digest of what was shown".to_owned()),
+        nonce: None,
+    };
+    let session = Session::new(Environment::default(), &client.project(), Supervisor::new(None));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(decide(&session, verdict.clone())).unwrap_err();
+    assert_eq!(refused.code(), "other_report");
+    assert_eq!(requests(&client)[0]["status"], "pending");
+    let seen = Some(text(&requests(&client)[0]["digest"]));
+    runtime.block_on(decide(&session, Verdict { seen, ..verdict })).unwrap();
+    assert_eq!(requests(&client)[0]["decided_by"], "terminal");
+}
+
 /// A call that waits in a dialog that nobody answers, and a terminal that is about to decide.
 fn waiting() -> (Client, String, u64) {
     let mut client = Server::new().human_by(|_| None).start();
@@ -272,10 +301,9 @@ fn closed(client: &Client) -> bool {
 }
 
 #[test]
-fn a_waiting_call_learns_of_a_decision_at_once() {
+fn a_waiting_call_returns_what_a_terminal_says() {
     let (mut client, request, id) = waiting();
     let (code, screen) = decides(&client, &["approvals", "revise", &request, "-m", "shorter"], "revise");
-    // The reply has come meanwhile or comes now; what counts is when the server sent it.
     assert_eq!(code, 0, "{screen}");
     let result = client.result(id);
     assert_eq!(
