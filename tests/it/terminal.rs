@@ -354,6 +354,9 @@ fn a_stopped_run_holds_nobody() {
     assert_eq!(code, 5, "{screen}");
     assert!(screen.contains("run_stopped"), "{screen}");
     assert!(said(&client.server.run(&["approvals"], "")).contains("Nothing waits"));
+    assert_eq!(requests(&client)[0]["status"], "stopped");
+    let shown = said(&client.server.run(&["approvals", "show", &request], ""));
+    assert!(shown.contains("not decided: the run was stopped (given up)"), "{shown}");
     let next = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
     assert_eq!((&next["continued"], &next["ok"]), (&json!(false), &json!(true)));
 }

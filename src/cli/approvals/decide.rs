@@ -45,7 +45,7 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     }
     let Settled { run, request } = super::request(session, &said.id).await?;
     if request.decided.is_some() {
-        print(&standing(&request))?;
+        print(&standing(&run, &request))?;
     }
     run.may_decide(&request).map_err(Error::Workflow)?;
     let mut responses = given(request.asked.stage, &said.answers)?;
@@ -79,6 +79,6 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         nonce: None,
     };
     let settled = decide(session, verdict).await?;
-    print(&format!("{}The run is {}.\n", standing(&settled.request), settled.run.phase))?;
+    print(&format!("{}The run is {}.\n", standing(&settled.run, &settled.request), settled.run.phase))?;
     Ok(ExitCode::SUCCESS)
 }

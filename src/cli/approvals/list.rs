@@ -11,7 +11,7 @@ use crate::cli::terminal::{self, print};
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::Error;
-use crate::flow::approval::list::entry;
+use crate::flow::approval::list::{entry, status};
 use crate::flow::journal::now;
 use crate::flow::session::Session;
 
@@ -50,7 +50,7 @@ impl Row {
             run: run.id.clone(),
             stage: request.asked.stage,
             at: request.at,
-            status: request.status(),
+            status: status(run, request),
             by: request.decided.as_ref().map_or("", |(_, decided)| decided.decided_by.words()),
             task: one_line(&run.task),
         }

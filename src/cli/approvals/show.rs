@@ -8,7 +8,7 @@ use crate::cli::line::one_line;
 use crate::cli::report::{Colour, render};
 use crate::cli::terminal::{self, print};
 use crate::domain::report::Report;
-use crate::domain::workflow::Request;
+use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::Settled;
 use crate::flow::approval::list::entry;
@@ -30,7 +30,7 @@ pub(super) async fn run(session: &Session, options: &ShowOptions) -> Result<Exit
     let colour = Colour::choose(width.is_some(), environment.get("NO_COLOR"), environment.get("TERM"));
     let mut text = render(&report, width.unwrap_or(PLAIN_WIDTH), colour);
     let _ = writeln!(text, "request {}, run {} ({})", request.id, run.id, run.phase);
-    text.push_str(&standing(&request));
+    text.push_str(&standing(&run, &request));
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -42,8 +42,11 @@ pub(super) fn report(request: &Request) -> Result<Report, Error> {
 }
 
 /// What was decided, by whom and in which words; or how to decide.
-pub(super) fn standing(request: &Request) -> String {
+pub(super) fn standing(run: &Run, request: &Request) -> String {
     let Some((at, decided)) = &request.decided else {
+        if let Phase::Stopped(why) = &run.phase {
+            return format!("not decided: the run was stopped ({})\n", one_line(why));
+        }
         return format!(
             "pending: maestro-mcp approvals approve|revise|reject {} in a terminal of your own\n",
             request.id
