@@ -181,7 +181,7 @@ fn a_rejection_stops_and_a_revision_repeats() {
 #[test]
 fn a_stopped_run_waits_for_nobody() {
     let mut run = begun();
-    for body in [started(Stage::Analyze, 1), finished("2", Stage::Analyze, 1), asked(Stage::Analyze, 1)] {
+    for body in [started(Stage::Analyze, 1), finished("e2", Stage::Analyze, 1), asked(Stage::Analyze, 1)] {
         then(&mut run, body);
     }
     let request = run.pending().unwrap().clone();
