@@ -2,6 +2,7 @@
 
 mod approvals;
 mod arguments;
+mod backups;
 mod check;
 mod consult;
 mod demo;
@@ -12,6 +13,7 @@ mod logging;
 pub mod metrics;
 mod person;
 mod pick;
+mod quantity;
 pub mod report;
 mod runs;
 mod slash_commands;
@@ -78,6 +80,7 @@ fn run(command: Command) -> ExitCode {
             Command::Runs(options) => runs::run(&session, options).await,
             Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
+            Command::Backups(options) => backups::run(&session, &options),
         }
     });
     // A thread that still reads a file must not hold up the end.
