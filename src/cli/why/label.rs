@@ -129,8 +129,9 @@ fn changed(it: &Changed) -> String {
         ChangeKind::RolledBack => "patch undone",
         ChangeKind::Recovered => "what a killed server had begun was undone",
     };
-    let files: Vec<String> = it.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();
-    format!("{what} ({}): {}", it.backup_session, files.join(", "))
+    let files: Vec<String> = it.files.iter().map(|file| format!("{} {}", file.action(), file.path)).collect();
+    let undoes = it.undoes.as_ref().map_or(String::new(), |session| format!(", undoes {session}"));
+    format!("{what} ({}{undoes}): {}", it.backup_session, files.join(", "))
 }
 
 fn topic(topic: Topic) -> &'static str {

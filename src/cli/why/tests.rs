@@ -23,7 +23,15 @@ fn began(task: &str) -> RunStarted {
 
 fn patched() -> Changed {
     let backup_session = "20260101T000000-ab".to_owned();
-    Changed { kind: ChangeKind::Applied, backup_session, files: Vec::new(), patch_sha256: None }
+    Changed {
+        kind: ChangeKind::Applied,
+        backup_session,
+        undoes: None,
+        root: String::new(),
+        files: Vec::new(),
+        patch_sha256: None,
+        notes: Vec::new(),
+    }
 }
 
 fn text(facts: &[Fact], start: &str, width: Option<usize>) -> String {
