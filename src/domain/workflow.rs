@@ -226,6 +226,8 @@ pub struct Request {
     pub asked: ApprovalRequested,
     /// What was decided, and when.
     pub decided: Option<(u64, ApprovalDecided)>,
+    /// The id of the event that says so, on which the next stage rests.
+    pub decision: Option<String>,
 }
 
 impl Request {

@@ -262,9 +262,9 @@ fn by_policy(run: &Run, attempt: &Attempt) -> bool {
 }
 
 /// What a stage rests on: the last decision, and the last checks and change.
-fn rests_on(run: &Run) -> Vec<String> {
-    let decided = run.requests.iter().rev().find(|request| request.decided.is_some());
-    let start = decided.map_or_else(|| run.event.clone(), |request| request.id.clone());
+pub(super) fn rests_on(run: &Run) -> Vec<String> {
+    let decided = run.requests.iter().rev().find_map(|request| request.decision.clone());
+    let start = decided.unwrap_or_else(|| run.event.clone());
     let rest = run.verification.iter().map(|last| last.id.clone());
     std::iter::once(start).chain(rest).chain(run.change.iter().map(|last| last.id.clone())).collect()
 }
