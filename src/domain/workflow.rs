@@ -345,6 +345,16 @@ impl Run {
         after
     }
 
+    /// What the next step rests on: the last decision (or the beginning), the last checks and the
+    /// last change.
+    #[must_use]
+    pub fn grounds(&self) -> Vec<String> {
+        let decided = self.requests.iter().rev().find_map(|request| request.decision.clone());
+        let start = decided.unwrap_or_else(|| self.event.clone());
+        let rest = self.verification.iter().map(|last| last.id.clone());
+        std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
+    }
+
     /// The request that waits for a decision.
     #[must_use]
     pub fn pending(&self) -> Option<&Request> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::StageRequest;
-use super::begin::{Task, rests_on};
+use super::begin::Task;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
 use crate::domain::event::stage::{
@@ -83,7 +83,7 @@ fn with_review(
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
         // It was handed in without being begun.
-        Some(run) if finished.attempt.is_empty() => rests_on(run),
+        Some(run) if finished.attempt.is_empty() => run.grounds(),
         Some(_) | None => vec![finished.attempt.clone()],
     };
     let Some(run) = run else {
