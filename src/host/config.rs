@@ -13,7 +13,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule,
 };
-pub use settings::{Approvals, ContextLimits, PolicySettings, Settings};
+pub use settings::{Approvals, BackupSettings, ContextLimits, PolicySettings, Settings};
 
 use std::path::Path;
 

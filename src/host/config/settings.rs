@@ -26,6 +26,8 @@ pub struct Settings {
     pub tracing: TracingSettings,
     /// Who decides on a stage where nobody can be shown a dialog.
     pub approvals: Approvals,
+    /// How long backups of patches are kept.
+    pub backups: BackupSettings,
 }
 
 /// Who decides on a stage where nobody can be shown a dialog.
@@ -42,7 +44,7 @@ pub enum Approvals {
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 8] = [
+    pub(super) const KEYS: [&'static str; 9] = [
         "max_parallel",
         "disabled_tools",
         "repo_roots",
@@ -51,6 +53,7 @@ impl Settings {
         "policy",
         "tracing",
         "approvals",
+        "backups",
     ];
 }
 
@@ -136,4 +139,16 @@ pub struct TracingSettings {
     pub save_prompts: bool,
     /// Whether what was answered is kept, masked; else its digest and length only.
     pub save_responses: bool,
+}
+
+/// How long backups of patches are kept. 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupSettings {
+    /// Days.
+    pub max_age_days: u64,
+    /// Bytes of all together.
+    pub max_bytes: u64,
+    /// Patches and restores.
+    pub max_sessions: usize,
 }
