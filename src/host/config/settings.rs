@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Tools that are not offered.
     pub disabled_tools: Vec<String>,
+    /// The sets of tools that are offered; none named are all.
+    pub toolsets: Vec<String>,
     /// Directories beside the project whose files may be packed.
     pub repo_roots: Vec<PathBuf>,
     /// Limits of packed contexts.
@@ -44,9 +46,10 @@ pub enum Approvals {
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 9] = [
+    pub(super) const KEYS: [&'static str; 10] = [
         "max_parallel",
         "disabled_tools",
+        "toolsets",
         "repo_roots",
         "context",
         "masking",

@@ -28,10 +28,11 @@ enum Form {
 }
 
 /// Variables of the whole server.
-const GENERAL: [(&str, &[&str], Form); 30] = [
+const GENERAL: [(&str, &[&str], Form); 31] = [
     ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
     ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
     ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
+    ("MAESTRO_TOOLSETS", &["toolsets"], Form::Names),
     ("MAESTRO_REPO_ROOTS", &["repo_roots"], Form::Directories),
     ("MAESTRO_CONTEXT_MAX_FILES", &["context", "everywhere", "max_files"], Form::Count),
     ("MAESTRO_CONTEXT_MAX_LINES", &["context", "everywhere", "max_lines_per_file"], Form::Count),
