@@ -5,8 +5,8 @@ use super::session::Session;
 use crate::domain::event::Draft;
 use crate::error::Error;
 
-/// Records something in the run that is meant (the named one, else this server's latest, else the
-/// project's latest that goes on), or beside all runs where there is none. Returns the run.
+/// Records something in the run that is meant (the named one, over or not, else this server's latest,
+/// else the project's latest, while they go on), or beside all runs where there is none. Returns the run.
 ///
 /// # Errors
 ///
@@ -17,11 +17,12 @@ pub async fn note(
     draft: Draft,
 ) -> Result<Option<String>, Error> {
     let current = session.current_run();
+    let is_named = workflow_id.is_some();
     let run = session
         .journal()
         .read(move |history| {
             let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
-            Ok::<_, Error>(run.filter(|run| run.phase.is_open()).map(|run| run.id.clone()))
+            Ok::<_, Error>(run.filter(|run| is_named || run.phase.is_open()).map(|run| run.id.clone()))
         })
         .await??;
     if run.is_some() || session.config().settings.tracing.enabled {

@@ -13,6 +13,7 @@ use super::dialog::Retry;
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
+use crate::domain::address::Address;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question;
 use crate::domain::report::Report;
@@ -289,6 +290,7 @@ fn requested(open: &Settled) -> Result<Value, Error> {
         "action_required_ko": report.action_required_ko,
         "critical_questions": critical_questions(&asked.report),
         "questions_count": report.questions.len(),
+        "resource": Address::Approval(open.request.id.clone()).to_string(),
         "display": asked.display,
         "report": asked.report,
     }))

@@ -28,6 +28,7 @@ impl Tools {
             + Maestro::change_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
+            + Maestro::evidence_tools()
             + Maestro::library_tools()
             + Maestro::stage_tools()
             + Maestro::verify_tools()

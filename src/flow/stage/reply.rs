@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::StageRequest;
+use crate::domain::address::Address;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed};
@@ -20,6 +21,7 @@ use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
+use crate::host::answers::Answers;
 
 /// What came of a stage.
 #[derive(Clone, Debug, Serialize)]
@@ -86,6 +88,8 @@ pub struct ApprovalNote {
     pub questions_count: usize,
     /// The report as text.
     pub display: String,
+    /// Where the report can be read again.
+    pub resource: String,
 }
 
 impl ApprovalNote {
@@ -99,6 +103,7 @@ impl ApprovalNote {
             decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
             questions_count: questions,
             display: request.asked.display.clone(),
+            resource: Address::Approval(request.id.clone()).to_string(),
         }
     }
 }
@@ -264,7 +269,11 @@ fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
         } else if let Some((cut, _)) = candidate.content.char_indices().nth(room) {
             candidate.content.truncate(cut);
         }
+        let resource = candidate.content_file.as_deref().and_then(Answers::address);
         let mut value = serde_json::to_value(candidate).unwrap_or_default();
+        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
+            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
+        }
         if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
             fields.remove("content");
             fields.insert("handed_on".to_owned(), Value::Bool(true));
