@@ -2,10 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize as _;
+
+use super::coordination::record::RunRecord;
+use super::event::record::{Noted, Topic};
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
 use super::stage::Stage;
 use super::workflow::{Attempt, Outcome, Request, Run};
+
+/// Results outside any run that are kept after their callers have them.
+const MOST_DELIVERED: usize = 16;
 
 /// Everything that decisions look at.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +29,8 @@ pub struct History {
     requests: BTreeMap<String, String>,
     /// Stages outside any run, by attempt; of each the latest only.
     loose: BTreeMap<String, Loose>,
+    /// Recorded results of topologies, oldest first.
+    coordination: Vec<RunRecord>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
 }
@@ -61,6 +70,10 @@ impl History {
             }
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
+            }
+            Body::Noted(Noted { topic: Topic::Coordination, content }) => {
+                // What a later version wrote in another form weighs in nothing here.
+                self.coordination.extend(RunRecord::deserialize(content));
             }
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
@@ -108,11 +121,24 @@ impl History {
                     loose.attempt.outcome = Outcome::Interrupted;
                 }
             }
-            // A result that its caller has is not needed any more.
             Body::StageDelivered(delivered) => {
-                self.loose.remove(&delivered.attempt);
+                if let Some(loose) = self.loose.get_mut(&delivered.attempt) {
+                    loose.attempt.delivered = true;
+                }
+                self.forget_delivered();
             }
             _ => {}
+        }
+    }
+
+    /// A result that its caller has is kept for a while, for others that wait for the same.
+    fn forget_delivered(&mut self) {
+        let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
+        let mut old: Vec<(u64, String)> =
+            delivered.map(|(id, loose)| (loose.attempt.started_at, id.clone())).collect();
+        old.sort();
+        for (_, id) in old.iter().take(old.len().saturating_sub(MOST_DELIVERED)) {
+            self.loose.remove(id);
         }
     }
 
@@ -170,6 +196,12 @@ impl History {
     #[must_use]
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
+    }
+
+    /// Recorded results of topologies, oldest first.
+    #[must_use]
+    pub fn coordination(&self) -> &[RunRecord] {
+        &self.coordination
     }
 
     /// Whether the sealed state of a dialog was used before.

@@ -12,9 +12,11 @@ use std::time::Duration;
 pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
 pub use restore::{RestoreRequest, restore};
 
+use super::note::{note_change, run_to_patch};
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Patch};
+use crate::domain::event::record::{ChangeKind, Changed, ChangedFile};
 use crate::error::Error;
 use crate::host::change::{
     Lock, Manifest, Obstacle, Plan, Recovery, Store, Tree, carry_out, open_journals, roll_back,
@@ -42,6 +44,7 @@ pub struct PatchRequest {
 /// The call cannot be begun. A patch that does not apply is an outcome.
 pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<PatchOutcome, Error> {
     refuse_nested(session)?;
+    let run = if request.dry_run { None } else { run_to_patch(session).await? };
     blocking(session, move |session, cancelled| {
         let project = session.project()?;
         let dry_run = request.dry_run;
@@ -60,11 +63,27 @@ pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<Pat
         outcome.normalised.clone_from(&patch.normalised);
         let work = Work { session, project: &project, base: &base, cancelled };
         Ok(match work.apply(&request, &patch, &mut outcome) {
-            Ok(()) => outcome,
+            Ok(()) => {
+                if let Some(changed) = applied(&outcome, &request.patch) {
+                    note_change(session, run.as_deref(), changed);
+                }
+                outcome
+            }
             Err(refusal) => outcome.refused(&refusal),
         })
     })
     .await
+}
+
+/// What the log holds of a patch that was applied; none of one that was only checked.
+fn applied(outcome: &PatchOutcome, patch: &str) -> Option<Changed> {
+    let file = |detail: &Detail| ChangedFile { path: detail.path.clone(), action: detail.action.to_owned() };
+    Some(Changed {
+        kind: ChangeKind::Applied,
+        backup_session: outcome.backup_session.clone()?,
+        files: outcome.details.iter().map(file).collect(),
+        patch_sha256: Some(Mark::of(patch.as_bytes()).sha256),
+    })
 }
 
 /// A consultant gives text, and nothing else.

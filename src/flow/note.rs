@@ -1,8 +1,11 @@
 //! Recording what was done, in the run that it belongs to.
 
 use super::account::find_run;
+use super::journal::new_id;
 use super::session::Session;
 use crate::domain::event::Draft;
+use crate::domain::event::record::Changed;
+use crate::domain::workflow::{Refusal, Run};
 use crate::error::Error;
 
 /// Records something in the run that is meant (the named one, over or not, else this server's latest,
@@ -29,4 +32,54 @@ pub async fn note(
         session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await?;
     }
     Ok(run)
+}
+
+/// The run that a change of files belongs to.
+///
+/// # Errors
+///
+/// The run refuses another patch, or the log cannot be read by a server that works on a run.
+pub async fn run_to_patch(session: &Session) -> Result<Option<String>, Error> {
+    run_to_change(session, Run::may_patch).await
+}
+
+/// The run that the undoing of a change belongs to: that is never refused.
+///
+/// # Errors
+///
+/// The log cannot be read by a server that works on a run.
+pub async fn run_to_restore(session: &Session) -> Result<Option<String>, Error> {
+    run_to_change(session, |_| Ok(())).await
+}
+
+async fn run_to_change(
+    session: &Session,
+    may: impl FnOnce(&Run) -> Result<(), Refusal> + Send + 'static,
+) -> Result<Option<String>, Error> {
+    let current = session.current_run();
+    let is_in_run = current.is_some();
+    let found = session.journal().read(move |history| {
+        let run = find_run(history, None, current.as_deref())?.filter(|run| run.phase.is_open());
+        run.map(|run| may(run).map(|()| run.id.clone()).map_err(Error::Workflow)).transpose()
+    });
+    match found.await {
+        Ok(found) => found,
+        Err(error) if !is_in_run => {
+            tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Records a change of files from the thread that made it, so that no end of the call comes between.
+/// A log that cannot be written does not undo the change.
+pub fn note_change(session: &Session, run: Option<&str>, changed: Changed) {
+    if run.is_none() && !session.config().settings.tracing.enabled {
+        return;
+    }
+    let draft = Draft::new(new_id(), changed);
+    if let Err(error) = session.journal().record_now(run.unwrap_or_default(), &[draft]) {
+        tracing::warn!(%error, "a change of files is not in the log");
+    }
 }

@@ -25,6 +25,7 @@ use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
 use super::slots::Slots;
 use super::stage::Working;
+use super::toolbox::{MemoryToolbox, ToolboxStore};
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ struct Inner {
     background: TaskTracker,
     working: Working,
     lease: Mutex<Option<Lease>>,
+    toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
@@ -82,6 +84,7 @@ impl Session {
             working: Working::default(),
             store: OnceLock::new(),
             lease: Mutex::default(),
+            toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
@@ -188,6 +191,12 @@ impl Session {
     #[must_use]
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory())))
+    }
+
+    /// Where the work stands, and which tools were used.
+    #[must_use]
+    pub fn toolbox(&self) -> &dyn ToolboxStore {
+        self.inner.toolbox.as_ref()
     }
 
     /// Where whole answers are kept.

@@ -27,10 +27,12 @@ impl Tools {
             + Maestro::consult_tools()
             + Maestro::change_tools()
             + Maestro::context_tools()
+            + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()
             + Maestro::evidence_tools()
             + Maestro::library_tools()
             + Maestro::stage_tools()
+            + Maestro::toolbox_tools()
             + Maestro::verify_tools()
             + Maestro::workflow_tools();
         for name in &session.config().settings.disabled_tools {
@@ -46,6 +48,15 @@ impl Tools {
             route.attr.input_schema = Arc::new(polished(&route.attr.input_schema, &providers));
         }
         Self { list: router.list_all(), router }
+    }
+
+    /// What a tool costs a model's context, in tokens: a quarter of the bytes in which it is
+    /// served. None for one that is not served.
+    #[must_use]
+    pub fn context_cost(&self, name: &str) -> Option<usize> {
+        const BYTES_PER_TOKEN: usize = 4;
+        let tool = self.list.iter().find(|tool| tool.name == name)?;
+        Some(serde_json::to_string(tool).ok()?.len() / BYTES_PER_TOKEN)
     }
 
     /// The names nearest to one that is none of ours.

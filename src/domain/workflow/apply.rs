@@ -63,7 +63,9 @@ impl Run {
                 }
             }
             Body::StageInterrupted(cut) => {
-                self.stage_ended(&cut.attempt, Outcome::Interrupted);
+                if self.stage_ended(&cut.attempt, Outcome::Interrupted) {
+                    self.leave_stage();
+                }
             }
             Body::StageDelivered(delivered) => {
                 if let Some(attempt) = self.attempt.as_mut().filter(|it| it.id == delivered.attempt) {
@@ -99,6 +101,9 @@ impl Run {
             Body::ConsultReserved(reserved) => {
                 let item = self.item(reserved.stage, reserved.purpose);
                 self.budget.reserve(&event.id, item);
+                if let Some(attempt) = self.attempt.as_mut().filter(|it| event.rests_on.contains(&it.id)) {
+                    attempt.reservations.push(event.id.clone());
+                }
             }
             Body::ConsultSettled(settled) => {
                 self.budget.settle(&settled.reservation, settled.code.is_none());
@@ -181,6 +186,15 @@ impl Run {
             self.phase = if was_revised { Phase::Revising(stage) } else { Phase::Ready(stage) };
         }
         true
+    }
+
+    /// What a stage had asked when its server was killed is settled by nobody: it leaves its place in
+    /// the stage to whoever takes the stage up, and counts in the run.
+    fn leave_stage(&mut self) {
+        let asked = self.attempt.as_ref().map(|attempt| attempt.reservations.clone()).unwrap_or_default();
+        for reservation in asked {
+            self.budget.settle(&reservation, false);
+        }
     }
 
     fn approval_requested(&mut self, event: &Event, asked: &ApprovalRequested) {
