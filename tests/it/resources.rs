@@ -90,7 +90,7 @@ fn a_report_is_linked_and_read_as_text() {
         let request = result["request_id"].as_str().unwrap_or_else(|| panic!("{reply}"));
         let uri = format!("maestro://approvals/{request}");
         assert_eq!(result["resource"], json!(uri));
-        assert_eq!(links(&reply), [uri.clone()]);
+        assert_eq!(links(&reply), [uri.as_str()]);
         let report = text(&mut client, &uri);
         assert!(report.starts_with(result["display"].as_str().unwrap().trim_end()), "{report}");
         assert!(report.ends_with("Status: pending\n"), "{report}");
@@ -126,7 +126,7 @@ fn runs_and_evidence_are_read_as_data() {
     );
     let logged = client.reply(id);
     let uri = logged["result"]["structuredContent"]["resource"].as_str().unwrap().to_owned();
-    assert_eq!(links(&logged), [uri.clone()]);
+    assert_eq!(links(&logged), [uri.as_str()]);
     let piece = data(&mut client, &uri);
     assert_eq!(piece["content"]["long"].as_str().unwrap().len(), 100_000, "whole");
     let newest = data(&mut client, "maestro://evidence");
@@ -146,7 +146,7 @@ fn a_long_answer_is_read_whole() {
         assert_eq!(result["truncated"], true, "{result}");
         let uri = result["resource"].as_str().unwrap_or_else(|| panic!("no resource: {result}")).to_owned();
         let file = std::fs::read_to_string(result["content_file"].as_str().unwrap()).unwrap();
-        assert_eq!(links(&reply), [uri.clone()]);
+        assert_eq!(links(&reply), [uri.as_str()]);
         assert_eq!(text(&mut client, &uri), file);
         assert!(list(&mut client).iter().any(|it| it["uri"] == json!(uri)));
     }

@@ -72,7 +72,9 @@ fn all() -> Filter {
 
 fn listed(filter: Filter, events: &[Event]) -> Listing {
     let mut listing = Listing::new(filter);
-    events.iter().for_each(|event| listing.add(event));
+    for event in events {
+        listing.add(event);
+    }
     listing
 }
 
@@ -93,7 +95,9 @@ fn links_lead_past_bookkeeping() {
     assert_eq!(links, [("seen", &[][..]), ("consult", &seen[..]), ("then", &consult[..])]);
 
     let mut behind = Behind::default();
-    events.iter().for_each(|event| behind.add(event));
+    for event in &events {
+        behind.add(event);
+    }
     assert_eq!(behind.of("consult").unwrap().len(), 2);
     assert_eq!(behind.of("then").unwrap().len(), 3);
     assert_eq!(behind.of("reservation"), None, "bookkeeping is no evidence");
