@@ -6,15 +6,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::StageRequest;
-use crate::domain::address::Address;
+use super::approval_note::ApprovalNote;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Finished, Phase, Request, Run};
+use crate::domain::workflow::{Finished, Phase, Run};
 use crate::error::Error;
 use crate::flow::consult::MOST_CHARS;
 use crate::flow::document;
@@ -72,40 +71,6 @@ pub struct StageReply {
     /// Whether the same request was answered before, at no further consult.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub from_log: bool,
-}
-
-/// A request for approval, in short.
-#[derive(Clone, Debug, Serialize)]
-pub struct ApprovalNote {
-    /// Its id.
-    pub request_id: String,
-    /// `pending`, or what was decided.
-    pub status: &'static str,
-    /// Whose word that is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<DecidedBy>,
-    /// How many questions the report asks.
-    pub questions_count: usize,
-    /// The report as text.
-    pub display: String,
-    /// Where the report can be read again.
-    pub resource: String,
-}
-
-impl ApprovalNote {
-    /// A request as results show it.
-    #[must_use]
-    pub fn of(request: &Request) -> Self {
-        let questions = request.asked.report.get("questions").and_then(Value::as_array).map_or(0, Vec::len);
-        Self {
-            request_id: request.id.clone(),
-            status: request.status(),
-            decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
-            questions_count: questions,
-            display: request.asked.display.clone(),
-            resource: Address::Approval(request.id.clone()).to_string(),
-        }
-    }
 }
 
 /// The stage that a request for approval is about, from the log.
