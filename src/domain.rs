@@ -23,6 +23,7 @@ pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
 pub mod toolbox;
+pub mod toolset;
 pub mod topology;
 pub mod verification;
 pub mod words;

@@ -165,6 +165,13 @@ impl History {
         self.runs().rev().find(|run| run.phase.is_open())
     }
 
+    /// The backups that a run which goes on may still want to go back to.
+    #[must_use]
+    pub fn backups_in_use(&self) -> BTreeSet<String> {
+        let open = self.runs().filter(|run| run.phase.is_open());
+        open.flat_map(|run| run.backups.iter().cloned()).collect()
+    }
+
     /// A request for a decision, and its run.
     #[must_use]
     pub fn request(&self, id: &str) -> Option<(&Run, &Request)> {

@@ -27,6 +27,8 @@ mod tests;
 pub use decide::{AfterApproval, Start};
 pub use refusal::Refusal;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::budget::Budget;
@@ -291,6 +293,8 @@ pub struct Run {
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.
     pub requests: Vec<Request>,
+    /// Every backup that changes within the run left.
+    pub backups: BTreeSet<String>,
     /// The last change of files.
     pub change: Option<LastChange>,
     /// The last checks.

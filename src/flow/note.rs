@@ -3,9 +3,10 @@
 use super::account::find_run;
 use super::journal::new_id;
 use super::session::Session;
+use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::Draft;
 use crate::domain::event::record::Changed;
-use crate::domain::workflow::{Refusal, Run};
+use crate::domain::workflow::{self, Run};
 use crate::error::Error;
 
 /// Records something in the run that is meant (the named one, over or not, else this server's latest,
@@ -34,41 +35,42 @@ pub async fn note(
     Ok(run)
 }
 
-/// The run that a change of files belongs to.
+/// The run that another patch belongs to. For a thread that may block.
 ///
 /// # Errors
 ///
 /// The run refuses another patch, or the log cannot be read by a server that works on a run.
-pub async fn run_to_patch(session: &Session) -> Result<Option<String>, Error> {
-    run_to_change(session, Run::may_patch).await
+pub fn run_to_patch(session: &Session) -> Result<Option<String>, Refusal> {
+    run_to_change(session, Run::may_patch)
 }
 
-/// The run that the undoing of a change belongs to: that is never refused.
+/// The run that the undoing of a change belongs to: that is never refused by the run.
 ///
 /// # Errors
 ///
 /// The log cannot be read by a server that works on a run.
-pub async fn run_to_restore(session: &Session) -> Result<Option<String>, Error> {
-    run_to_change(session, |_| Ok(())).await
+pub fn run_to_restore(session: &Session) -> Result<Option<String>, Refusal> {
+    run_to_change(session, |_| Ok(()))
 }
 
-async fn run_to_change(
+fn run_to_change(
     session: &Session,
-    may: impl FnOnce(&Run) -> Result<(), Refusal> + Send + 'static,
-) -> Result<Option<String>, Error> {
+    may: impl FnOnce(&Run) -> Result<(), workflow::Refusal>,
+) -> Result<Option<String>, Refusal> {
     let current = session.current_run();
-    let is_in_run = current.is_some();
-    let found = session.journal().read(move |history| {
+    let found = session.journal().read_now(|history| {
         let run = find_run(history, None, current.as_deref())?.filter(|run| run.phase.is_open());
-        run.map(|run| may(run).map(|()| run.id.clone()).map_err(Error::Workflow)).transpose()
+        Ok::<_, Error>(run.map(|run| may(run).map(|()| run.id.clone())))
     });
-    match found.await {
-        Ok(found) => found,
-        Err(error) if !is_in_run => {
+    match found.and_then(|found| found) {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(run))) => Ok(Some(run)),
+        Ok(Some(Err(refusal))) => Err(Refusal::new(Reason::ChangeUnverified, refusal)),
+        Err(error) if current.is_none() => {
             tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
             Ok(None)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
 }
 

@@ -53,6 +53,7 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    policy: super::verify::PolicyCache,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -90,6 +91,7 @@ impl Session {
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
+            policy: super::verify::PolicyCache::default(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -229,6 +231,10 @@ impl Session {
 
     pub(super) fn overview(&self) -> &super::providers::OverviewCache {
         &self.inner.overview
+    }
+
+    pub(super) fn policy_cache(&self) -> &super::verify::PolicyCache {
+        &self.inner.policy
     }
 
     /// Refuses a call that the configuration's problems stand in the way of.

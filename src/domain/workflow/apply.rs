@@ -31,6 +31,7 @@ impl Run {
             failure: None,
             unreviewed: None,
             requests: Vec::new(),
+            backups: std::collections::BTreeSet::new(),
             change: None,
             verification: None,
             last_seq: 0,
@@ -90,6 +91,7 @@ impl Run {
                 }
             }
             Body::Changed(changed) => {
+                self.backups.insert(changed.backup_session.clone());
                 self.change = Some(LastChange {
                     seq: event.seq,
                     id: event.id.clone(),

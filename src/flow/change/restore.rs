@@ -8,9 +8,8 @@ use super::plan::{ancestors, refusal};
 use super::{Work, below, blocking, lock, refuse_nested, undo_open};
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
-use crate::domain::event::record::{ChangeKind, Changed, ChangedFile};
 use crate::error::Error;
-use crate::flow::note::{note_change, run_to_restore};
+use crate::flow::note::run_to_restore;
 use crate::flow::session::Session;
 use crate::host::change::{Change, Entry, Manifest, Plan, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
@@ -33,30 +32,15 @@ pub struct RestoreRequest {
 /// The call cannot be begun. What cannot be undone is an outcome.
 pub async fn restore(session: &Session, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
     refuse_nested(session)?;
-    let run = run_to_restore(session).await?;
     blocking(session, move |session, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
         let project = session.project()?;
         Ok(match restore_now(session, &project, &request, cancelled, &mut outcome) {
-            Ok(()) => {
-                note_change(session, run.as_deref(), undone(&outcome, &request.backup_session));
-                outcome
-            }
+            Ok(()) => outcome,
             Err(refusal) => outcome.refused(&refusal),
         })
     })
     .await
-}
-
-/// What the log holds of it.
-fn undone(outcome: &RestoreOutcome, backup_session: &str) -> Changed {
-    let file = |path: &String| ChangedFile { path: path.clone(), action: "restore".to_owned() };
-    Changed {
-        kind: ChangeKind::RolledBack,
-        backup_session: backup_session.to_owned(),
-        files: outcome.restored_files.iter().map(file).collect(),
-        patch_sha256: None,
-    }
 }
 
 fn restore_now(
@@ -72,7 +56,8 @@ fn restore_now(
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
     let (store, _lock) = lock(session.root())?;
-    undo_open(&store, project);
+    undo_open(&store, project, session);
+    let run = run_to_restore(session)?;
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?
@@ -92,7 +77,7 @@ fn restore_now(
     }
     if !changes.is_empty() {
         let plan = restoring.plan(changes);
-        outcome.undo_session = Some(work.carry_out(&store, &tree, &plan)?.session);
+        outcome.undo_session = Some(work.carry_out(&store, &tree, &plan, run.as_deref())?.session);
     }
     Ok(())
 }
