@@ -8,6 +8,7 @@ pub mod diff;
 pub mod event;
 pub mod handover;
 pub mod history;
+pub mod lineage;
 pub mod mask;
 pub mod measure;
 pub mod outline;

@@ -29,5 +29,6 @@ mod packing;
 mod rings;
 mod store;
 mod supervision;
+mod terminal;
 mod verify;
 mod wire;

@@ -210,6 +210,7 @@ impl Run {
                 at: event.at,
                 asked: asked.clone(),
                 decided: None,
+                decision: None,
             });
         }
     }
@@ -222,6 +223,7 @@ impl Run {
         let stage = *stage;
         if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
             request.decided = Some((event.at, decided.clone()));
+            request.decision = Some(event.id.clone());
         }
         self.phase = match decided.decision {
             Decision::Approve => self.after(stage),
