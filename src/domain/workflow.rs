@@ -30,10 +30,10 @@ pub use refusal::Refusal;
 use serde_json::Value;
 
 use super::budget::Budget;
-use super::event::{Draft, Event};
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
 use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
+use super::event::{Draft, Event};
 use super::stage::Stage;
 
 /// Where a run is.

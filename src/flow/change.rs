@@ -77,8 +77,7 @@ pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<Pat
 
 /// What the log holds of a patch that was applied; none of one that was only checked.
 fn applied(outcome: &PatchOutcome, patch: &str) -> Option<Changed> {
-    let file =
-        |detail: &Detail| ChangedFile { path: detail.path.clone(), action: detail.action.to_owned() };
+    let file = |detail: &Detail| ChangedFile { path: detail.path.clone(), action: detail.action.to_owned() };
     Some(Changed {
         kind: ChangeKind::Applied,
         backup_session: outcome.backup_session.clone()?,

@@ -1,8 +1,8 @@
 //! Recording what was done, in the run that it belongs to.
 
 use super::account::find_run;
-use super::session::Session;
 use super::journal::new_id;
+use super::session::Session;
 use crate::domain::event::Draft;
 use crate::domain::event::record::Changed;
 use crate::domain::workflow::{Refusal, Run};

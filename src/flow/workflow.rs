@@ -166,10 +166,9 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
             Ok(_) => format!("Run {} with maestro_run_stage_with_approval.", stage.name()),
             Err(refusal) => refusal.next,
         },
-        Phase::Running(stage) if run.is_solo() => format!(
-            "Do {} yourself, then hand in its outputs with maestro_request_approval.",
-            stage.name()
-        ),
+        Phase::Running(stage) if run.is_solo() => {
+            format!("Do {} yourself, then hand in its outputs with maestro_request_approval.", stage.name())
+        }
         Phase::Running(stage) => format!(
             "{} is being worked on; the same call again waits for its result, and takes it up where its server was killed.",
             stage.name()

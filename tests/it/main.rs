@@ -30,3 +30,4 @@ mod store;
 mod supervision;
 mod verify;
 mod wire;
+mod workflow;
