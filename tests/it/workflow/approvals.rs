@@ -129,7 +129,13 @@ fn the_policy_approves_what_is_harmless_and_never_a_change() {
         "{again}"
     );
     assert_eq!(client.log("gemini").len(), 1);
-    let reply = stage(&mut client, "hypothesize");
+    let mut two = super::hypotheses("the divisor is a constant");
+    let mut other = super::hypotheses("the sum is wrong")["hypotheses"][0].clone();
+    other["id"] = json!("H2");
+    two["hypotheses"].as_array_mut().unwrap().push(other);
+    let mut call = arguments("hypothesize");
+    call["task"] = json!(super::answered(&two));
+    let reply = client.call("maestro_run_stage_with_approval", call);
     assert_eq!(reply["approval"]["decided_by"], "policy", "{reply}");
     let reply = stage(&mut client, "implement");
     assert_eq!(reply["approval"]["status"], "pending", "{reply}");

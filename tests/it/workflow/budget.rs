@@ -64,12 +64,23 @@ fn more_providers_than_the_stage_has_left_are_refused() {
 fn six_of_a_run_and_then_solo() {
     let mut client = project().start();
     begin(&mut client);
-    for name in ["analyze", "hypothesize"] {
-        pass(&mut client, name);
-        while plain(&mut client)["ok"] == true {}
+    for name in ["analyze", "hypothesize", "implement"] {
+        let request = request_of(&stage(&mut client, name));
+        if name != "hypothesize" {
+            assert_eq!(plain(&mut client)["ok"], true);
+        }
+        assert_exhausted(&plain(&mut client));
+        approve(&mut client, &request);
     }
-    let state_now = state(&mut client);
-    assert!(state_now["total_consults"].as_u64().unwrap() <= 6, "{state_now}");
+    assert_eq!((calls(&client), &state(&mut client)["budget"]["left"]), (6, &json!(0)));
+    assert_exhausted(&plain(&mut client));
+    for round in 1..=3 {
+        let reply = stage(&mut client, "debug");
+        assert_eq!((&reply["mode"], &reply["iteration"]), (&json!("solo"), &json!(round)), "{reply}");
+        let request = hand_in(&mut client, "debug")["request_id"].as_str().unwrap().to_owned();
+        approve(&mut client, &request);
+    }
+    assert_eq!(calls(&client), 6);
     let mut client = project().env("MAESTRO_MAX_CONSULT_TOTAL", "1").start();
     begin(&mut client);
     pass(&mut client, "analyze");

@@ -156,7 +156,7 @@ fn answers_to_questions_reach_the_next_stage() {
         "maestro_submit_approval",
         json!({ "request_id": request, "approved": true, "question_responses": { id.clone(): said } }),
     );
-    assert_eq!(reply["ok"], Value::Null, "{reply}");
+    assert_eq!(reply["status"], "approved", "{reply}");
     stage(&mut client, "hypothesize");
     assert_holds(&prompt(&client.log("codex")), &[&id]);
 }
