@@ -176,13 +176,42 @@ pub async fn consult(
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     session.check_config()?;
+    let place = session.slots().place()?;
+    consult_from(session, provider, question, place, progress).await
+}
+
+/// The same on the account of the run that is under way, if there is one. The place in the line is
+/// taken before the log is looked at, so that calls wait in the order in which they came.
+///
+/// # Errors
+///
+/// As of [`consult`], or the log of a run that this server works on cannot be read.
+pub async fn consult_in_run(
+    session: &Session,
+    provider: Option<&str>,
+    question: Question,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    session.check_config()?;
+    let place = session.slots().place()?;
+    let Account { stage, purpose, .. } = question.account;
+    let account = Account::of(session, None, stage, purpose).await?;
+    consult_from(session, provider, Question { account, ..question }, place, progress).await
+}
+
+async fn consult_from(
+    session: &Session,
+    provider: Option<&str>,
+    question: Question,
+    place: Place,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
     let provider = &match provider {
         Some(named) => named.to_owned(),
         None => asked_by_default(session)?,
     };
     // A provider that does not exist is a mistake in the arguments: it is said before any work.
     session.catalogue().get(provider)?;
-    let place = session.slots().place()?;
     let prepared = prepare(session, question).await?;
     let reservation = reserve_one(session, prepared.account(), provider).await?;
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;

@@ -201,6 +201,22 @@ fn a_killed_stage_outside_any_run_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_killed_stage_that_nobody_can_be_asked_for_again_is_the_orchestrators() {
+    let mut client = project().env("MAESTRO_MAX_CONSULT_TOTAL", "1").start();
+    begin(&mut client);
+    client.begin_call(STAGE, slow(60.0));
+    client.wait_for_calls("gemini", 1);
+    client.signal("KILL");
+    let mut next = client.server.beside().start();
+    let reply = next.call(STAGE, slow(60.0));
+    assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("solo")), "{reply}");
+    assert_eq!(next.log("gemini").len(), 1);
+    let request = super::hand_in(&mut next, "analyze")["request_id"].as_str().unwrap().to_owned();
+    assert_eq!(approve(&mut next, &request)["status"], "approved");
+    assert_whole(&next.server);
+}
+
+#[test]
 fn an_end_while_a_failed_cli_is_tried_again() {
     let mut client = project().start();
     begin(&mut client);
