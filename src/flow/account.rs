@@ -52,7 +52,7 @@ impl Account {
                 Ok::<_, Error>(
                     find_run(history, workflow_id.as_deref(), current.as_deref())?
                         .filter(|run| run.phase.is_open())
-                        .map(|run| run.id.clone()),
+                        .map(|run| (run.id.clone(), run.phase.stage())),
                 )
             })
             .await;
@@ -65,7 +65,12 @@ impl Account {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { run, stage, purpose, rests_on: Vec::new() })
+        // In a run it belongs to the stage that the run is in, whichever was named: no stage lends its
+        // consults to another.
+        Ok(match run {
+            Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
+            None => Self { run: None, stage, purpose, rests_on: Vec::new() },
+        })
     }
 }
 

@@ -373,6 +373,17 @@ impl Client {
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
+    /// The next line of a method.
+    pub(crate) fn line_with(&mut self, method: &str) -> Value {
+        loop {
+            let message = self.line(PATIENCE).unwrap_or_else(|| panic!("no {method}"));
+            if message["method"] == method {
+                return message;
+            }
+            self.notifications.push(message);
+        }
+    }
+
     /// The reply to a request; what else comes meanwhile is kept. Questions are shown to the human,
     /// if there is one, and a call that ends with a question is made again with the answer.
     pub(crate) fn reply(&mut self, id: u64) -> Value {

@@ -217,6 +217,51 @@ fn a_killed_stage_that_nobody_can_be_asked_for_again_is_the_orchestrators() {
 }
 
 #[test]
+fn a_plain_consult_of_a_run_is_settled_at_the_end_of_input() {
+    let mut client = project().start();
+    begin(&mut client);
+    let script = crate::harness::scripted(json!({ "sleep": 60 }));
+    client.begin_call("maestro_consult", json!({ "prompt": script }));
+    client.wait_for_calls("codex", 1);
+    let (status, took) = client.close();
+    assert!(status.success() && took < Duration::from_secs(1), "{status} {took:?}");
+    assert_eq!((count(&client.server, "consult_reserved"), count(&client.server, "consult_settled")), (1, 1));
+}
+
+#[test]
+fn a_call_that_is_cancelled_closes_its_dialog() {
+    let mut client = project().human_by(|_| None).start();
+    begin(&mut client);
+    let id = client.begin_call(STAGE, arguments("analyze"));
+    let asked = client.line_with("elicitation/create");
+    client.cancel(id);
+    let closed = client.line_with("notifications/cancelled");
+    assert_eq!(closed["params"]["requestId"], asked["id"]);
+    assert_eq!(state(&mut client)["state"], "awaiting_approval(analyze)");
+    // Answered too late: nothing comes of it.
+    client.send(&json!({
+        "jsonrpc": "2.0", "id": asked["id"],
+        "result": { "action": "accept", "content": { "decision": "approve" } },
+    }));
+    assert_eq!(state(&mut client)["state"], "awaiting_approval(analyze)");
+    assert_eq!(client.log("gemini").len(), 1);
+}
+
+#[test]
+fn the_end_of_input_while_a_dialog_is_open_leaves_it_pending() {
+    let mut client = project().human_by(|_| None).start();
+    begin(&mut client);
+    client.begin_call(STAGE, arguments("analyze"));
+    client.line_with("elicitation/create");
+    let (status, took) = client.close();
+    assert!(status.success() && took < Duration::from_millis(500), "{status} {took:?}");
+    let mut next = client.server.beside().start();
+    let again = next.call(STAGE, arguments("analyze"));
+    assert_eq!((&again["from_log"], &again["approval"]["status"]), (&json!(true), &json!("pending")));
+    assert_eq!(next.log("gemini").len(), 1);
+}
+
+#[test]
 fn an_end_while_a_failed_cli_is_tried_again() {
     let mut client = project().start();
     begin(&mut client);
