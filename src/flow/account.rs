@@ -1,10 +1,9 @@
 //! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
 
-use sha2::{Digest as _, Sha256};
-
 use super::journal::{Decided, new_id};
 use super::session::Session;
 use crate::domain::budget::Limits;
+use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
 use crate::domain::history::History;
@@ -229,10 +228,9 @@ impl Drop for Reservation {
 #[must_use]
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
-    let digest = Sha256::digest(text.as_bytes());
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: Mark::of(text.as_bytes()).sha256,
         text: is_saved.then(|| text.chars().take(MOST_CHARS).collect()),
     }
 }

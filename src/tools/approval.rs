@@ -49,7 +49,7 @@ struct RequestInput {
 struct SubmitInput {
     /// The request to decide.
     request_id: String,
-    /// What the human said: true goes on; false with revision_instructions repeats the stage, else stops.
+    /// What the human said: true goes on; false with `revision_instructions` repeats the stage, else stops.
     approved: bool,
     /// Their comment.
     feedback: Option<String>,
@@ -108,7 +108,7 @@ impl Maestro {
             let (context, retry) = (&context, &retry);
             async move { self.submit(input, retry, context, &progress).await }
         };
-        match reporting(&context, work).await {
+        match Box::pin(reporting(&context, work)).await {
             Ok(response) => response,
             Err(error) => failure(&error).into(),
         }

@@ -114,7 +114,7 @@ impl Maestro {
             let (context, retry) = (&context, &retry);
             async move { self.with_approval(request, retry, context, &progress).await }
         };
-        match reporting(&context, work).await {
+        match Box::pin(reporting(&context, work)).await {
             Ok(response) => response,
             Err(error) => failure(&error).into(),
         }

@@ -96,7 +96,7 @@ impl Server {
 
     /// Nothing is forbidden to root: where this user is, the server runs as nobody, who may write
     /// beside the project and in the home, and not in the project.
-    pub(crate) fn as_nobody(mut self) -> Self {
+    pub(crate) fn run_as_nobody(mut self) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         self.as_nobody = rustix::process::geteuid().is_root();
         for (path, mode) in [("", 0o777), ("home", 0o777), ("project", 0o555)] {
@@ -233,9 +233,10 @@ impl Server {
 
     /// Starts the server without a word.
     pub(crate) fn start_silent(self) -> Client {
-        let errors = match self.keeps_log {
-            true => std::fs::File::create(self.directory.path().join("server.log")).unwrap().into(),
-            false => Stdio::inherit(),
+        let errors = if self.keeps_log {
+            std::fs::File::create(self.directory.path().join("server.log")).unwrap().into()
+        } else {
+            Stdio::inherit()
         };
         let mut child = self.command().stderr(errors).spawn().unwrap();
         let input = child.stdin.take();

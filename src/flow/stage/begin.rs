@@ -118,7 +118,7 @@ impl Beginning {
             {
                 Ok((id, self.go_on(run.clone(), attempt, Vec::new())?))
             }
-            _ => Ok((id, self.start(run, Vec::new(), run.clone())?)),
+            _ => Ok((id, self.start(run, Vec::new(), run)?)),
         }
     }
 
@@ -147,7 +147,7 @@ impl Beginning {
         let after = run.with(&cut, now());
         match same {
             Some(attempt) => Ok((id, self.go_on(after, attempt, vec![cut])?)),
-            None => Ok((id, self.start(run, vec![cut], after)?)),
+            None => Ok((id, self.start(run, vec![cut], &after)?)),
         }
     }
 
@@ -160,10 +160,10 @@ impl Beginning {
     }
 
     /// Begins the stage in a run, which is in the state `after` once `before` is in the log.
-    fn start(&self, run: &Run, before: Vec<Draft>, after: Run) -> Result<Decided<Begun>, Error> {
+    fn start(&self, run: &Run, before: Vec<Draft>, after: &Run) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(&after), start.iteration)?;
+        let choice = choose(&self.session, &self.request, Some(after), start.iteration)?;
         let rests_on = rests_on(run);
         Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
     }
@@ -173,8 +173,7 @@ impl Beginning {
     fn go_on(&self, after: Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let left = left(&self.session, self.request.stage, &after, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
-            let run = after.clone();
-            return self.start(&run, before, after);
+            return self.start(&after, before, &after);
         }
         self.resume(after.id, attempt, before)
     }
@@ -185,7 +184,7 @@ impl Beginning {
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
         let run = Run::new(&id, &began.id, now(), &body);
-        let decided = self.start(&run, vec![began], run.clone())?;
+        let decided = self.start(&run, vec![began], &run)?;
         Ok((id, decided))
     }
 

@@ -217,6 +217,18 @@ fn a_killed_stage_that_nobody_can_be_asked_for_again_is_the_orchestrators() {
 }
 
 #[test]
+fn a_killed_candidate_that_cannot_be_asked_again_does_not_spoil_the_other() {
+    let mut client = begun(project().env("MAESTRO_MAX_CONSULT_TOTAL", "2"));
+    client.signal("KILL");
+    let mut next = client.server.beside().start();
+    let reply = next.call(STAGE, one_slow());
+    assert_eq!((&reply["ok"], &reply["stage_result"]["output"]["provider"]), (&json!(true), &json!("codex")));
+    let other = &reply["stage_result"]["output"]["candidates"][1];
+    assert_eq!((&other["id"], &other["code"]), (&json!("gemini-1"), &json!("budget_exhausted")), "{reply}");
+    assert_eq!((next.log("codex").len(), next.log("gemini").len()), (1, 1));
+}
+
+#[test]
 fn a_plain_consult_of_a_run_is_settled_at_the_end_of_input() {
     let mut client = project().start();
     begin(&mut client);

@@ -40,7 +40,7 @@ fn plain_consults_work(client: &mut Client) {
 
 #[test]
 fn a_project_that_cannot_be_written_to() {
-    let server = project().keeps_log().as_nobody();
+    let server = project().keeps_log().run_as_nobody();
     if server.command().arg("--version").output().is_err() {
         eprintln!("SKIPPED: nobody may not run the server, so a read-only project was not tried");
         return;
