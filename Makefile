@@ -13,9 +13,10 @@ test:
 	$(CARGO) build --locked --bins --examples
 	$(CARGO) test --locked
 
-## The long tests: 2,000 random patches against git apply.
+## The long tests: 2,000 random patches against git apply, 200 kills in the middle of runs.
 soak:
 	MAESTRO_SOAK_EDITS=2000 $(CARGO) test --locked --test it -- change::random
+	MAESTRO_SOAK_KILLS=200 $(CARGO) test --locked --test it -- workflow::crash
 
 ## Any bytes as a patch, for FUZZ_SECONDS: nothing panics, and nothing outside the project changes.
 fuzz:

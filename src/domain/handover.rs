@@ -139,7 +139,7 @@ fn round_of_debug(finished: &Finished) -> String {
     let action = finished
         .output
         .get("next_action")
-        .map(|action| text(action, "details").map_or_else(|| in_words(action), |details| details));
+        .map(|action| text(action, "details").unwrap_or_else(|| in_words(action)));
     let said = [analysis, action].into_iter().flatten().collect::<Vec<_>>().join(" -> ");
     format!("round {}: {said}", finished.iteration)
 }

@@ -20,6 +20,7 @@
 
 mod apply;
 mod decide;
+mod look;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,6 @@ use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
 use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
-use super::event::{Draft, Event};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -314,45 +314,6 @@ impl Run {
         self.verification.as_ref().is_some_and(|last| {
             last.passed && self.change.as_ref().is_none_or(|change| change.seq < last.seq)
         })
-    }
-
-    /// Whether the orchestrator works on the stage itself.
-    #[must_use]
-    pub fn is_solo(&self) -> bool {
-        let open = self.attempt.as_ref().filter(|attempt| attempt.outcome == Outcome::Open);
-        matches!(self.phase, Phase::Running(_)) && open.is_some_and(Attempt::is_solo)
-    }
-
-    /// Whether an attempt of this run has its result in the log.
-    #[must_use]
-    pub fn has_ended(&self, attempt: &str) -> bool {
-        self.finished.iter().any(|finished| finished.attempt == attempt)
-            || self.failure.as_ref().is_some_and(|failed| failed.attempt == attempt)
-    }
-
-    /// The run as an event of its own would leave it.
-    #[must_use]
-    pub fn with(&self, draft: &Draft, at: u64) -> Self {
-        let mut after = self.clone();
-        after.apply(&Event {
-            seq: self.last_seq.saturating_add(1),
-            run: self.id.clone(),
-            at,
-            id: draft.id.clone(),
-            rests_on: draft.rests_on.clone(),
-            body: draft.body.clone(),
-        });
-        after
-    }
-
-    /// What the next step rests on: the last decision (or the beginning), the last checks and the
-    /// last change.
-    #[must_use]
-    pub fn grounds(&self) -> Vec<String> {
-        let decided = self.requests.iter().rev().find_map(|request| request.decision.clone());
-        let start = decided.unwrap_or_else(|| self.event.clone());
-        let rest = self.verification.iter().map(|last| last.id.clone());
-        std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
     }
 
     /// The request that waits for a decision.

@@ -1,10 +1,9 @@
 //! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
 
-use sha2::{Digest as _, Sha256};
-
 use super::journal::{Decided, new_id};
 use super::session::Session;
 use crate::domain::budget::Limits;
+use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
 use crate::domain::history::History;
@@ -52,7 +51,7 @@ impl Account {
                 Ok::<_, Error>(
                     find_run(history, workflow_id.as_deref(), current.as_deref())?
                         .filter(|run| run.phase.is_open())
-                        .map(|run| run.id.clone()),
+                        .map(|run| (run.id.clone(), run.phase.stage())),
                 )
             })
             .await;
@@ -65,7 +64,12 @@ impl Account {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { run, stage, purpose, rests_on: Vec::new() })
+        // In a run it belongs to the stage that the run is in, whichever was named: no stage lends its
+        // consults to another.
+        Ok(match run {
+            Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
+            None => Self { run: None, stage, purpose, rests_on: Vec::new() },
+        })
     }
 }
 
@@ -224,10 +228,9 @@ impl Drop for Reservation {
 #[must_use]
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
-    let digest = Sha256::digest(text.as_bytes());
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: Mark::of(text.as_bytes()).sha256,
         text: is_saved.then(|| text.chars().take(MOST_CHARS).collect()),
     }
 }

@@ -1,6 +1,7 @@
 //! One question to one consultant, from its prompt to its recorded answer.
 
 mod attempt;
+mod obstacle;
 mod recording;
 mod reply;
 
@@ -20,7 +21,6 @@ use super::{document, providers};
 use crate::domain::mask::Masker;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
-use crate::host::process::ProcessError;
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::understudy;
@@ -29,6 +29,7 @@ use crate::provider::{Answer, Ask};
 use recording::Recording;
 
 pub use attempt::Attempted;
+pub use obstacle::process_error;
 pub use reply::{Consulted, ContextNote, MOST_CHARS, schema_errors, share};
 
 /// What every consultant is told about itself.
@@ -176,13 +177,42 @@ pub async fn consult(
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     session.check_config()?;
+    let place = session.slots().place()?;
+    consult_from(session, provider, question, place, progress).await
+}
+
+/// The same on the account of the run that is under way, if there is one. The place in the line is
+/// taken before the log is looked at, so that calls wait in the order in which they came.
+///
+/// # Errors
+///
+/// As of [`consult`], or the log of a run that this server works on cannot be read.
+pub async fn consult_in_run(
+    session: &Session,
+    provider: Option<&str>,
+    question: Question,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    session.check_config()?;
+    let place = session.slots().place()?;
+    let Account { stage, purpose, .. } = question.account;
+    let account = Account::of(session, None, stage, purpose).await?;
+    consult_from(session, provider, Question { account, ..question }, place, progress).await
+}
+
+async fn consult_from(
+    session: &Session,
+    provider: Option<&str>,
+    question: Question,
+    place: Place,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
     let provider = &match provider {
         Some(named) => named.to_owned(),
         None => asked_by_default(session)?,
     };
     // A provider that does not exist is a mistake in the arguments: it is said before any work.
     session.catalogue().get(provider)?;
-    let place = session.slots().place()?;
     let prepared = prepare(session, question).await?;
     let reservation = reserve_one(session, prepared.account(), provider).await?;
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;
@@ -308,39 +338,6 @@ fn understudy_answers(prepared: &Prepared) -> Attempted {
     let text = understudy::answer(&prepared.prompt, form);
     let structured = serde_json::from_str(&text).ok();
     Attempted::answered(Answer { text, structured, ..Answer::default() })
-}
-
-/// What a process that could not be run means to a caller.
-#[must_use]
-pub fn process_error(provider: &Provider, session: &Session, error: &ProcessError) -> Error {
-    let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
-        provider: provider.name.clone(),
-        program: program.display().to_string(),
-        reason,
-    };
-    match error {
-        ProcessError::ShuttingDown => Error::ShuttingDown,
-        ProcessError::NotFound { program } if program.exists() => {
-            cannot_run(program, "the interpreter that its first line names is not there".to_owned())
-        }
-        ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
-        ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
-            Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())
-        }
-        ProcessError::Spawn(reason) => {
-            cannot_run(std::path::Path::new(provider.command()), reason.to_string())
-        }
-        ProcessError::NotFound { .. } => Error::CliNotFound {
-            provider: provider.name.clone(),
-            command: provider.command().to_owned(),
-            installed: session
-                .catalogue()
-                .installed(session.environment(), session.root())
-                .map(|provider| provider.name.clone())
-                .collect(),
-        },
-        other @ ProcessError::Capture(_) => Error::Internal(format!("{}: {other}", provider.name)),
-    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -77,11 +77,13 @@ pub struct Candidate {
     pub failure: Option<ErrorNote>,
 }
 
-/// Asks each provider `times` times, all side by side as far as there are slots.
+/// Asks each provider `times` times, all side by side as far as there are slots, on the account of the
+/// run that is under way.
 ///
 /// # Errors
 ///
-/// Nobody can be asked, an unknown provider, too many candidates, or rules that cannot be used.
+/// Nobody can be asked, an unknown provider, too many candidates, rules that cannot be used, or a
+/// log that cannot be read by a server that works on a run.
 pub async fn generate(
     session: &Session,
     named: Option<Vec<String>>,
@@ -99,7 +101,9 @@ pub async fn generate(
         )));
     }
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let prepared = &prepare(session, question).await?;
+    let Account { stage, purpose, .. } = question.account;
+    let account = Account::of(session, None, stage, purpose).await?;
+    let prepared = &prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
     let asked: Vec<(String, String)> = (1..=times)
         .flat_map(|number| {

@@ -1,7 +1,7 @@
 //! The project's log as flows use it: load, fold, decide, append if nobody else did.
 //!
 //! The fold is kept in memory and only what is new is read, so looking at the state costs one
-//! question to SQLite. Whoever changes something gives a decision that is asked again when somebody
+//! question to `SQLite`. Whoever changes something gives a decision that is asked again when somebody
 //! else was faster.
 
 use std::sync::{Arc, Mutex, PoisonError};

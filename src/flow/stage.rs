@@ -14,12 +14,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::journal::{Journal, new_id};
 use super::pack::ContextRequest;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::stage::StageDelivered;
 use crate::domain::history::History;
@@ -95,7 +94,7 @@ impl StageRequest {
             context.constraints,
             self.providers,
         ]);
-        Sha256::digest(asked.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Mark::of(asked.to_string().as_bytes()).sha256
     }
 }
 
@@ -180,12 +179,11 @@ async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error
             })
             .await?;
         match state {
-            // Somebody began anew.
-            None => return Ok(false),
             Some((Outcome::Open, server)) if !is_worked_on(session, &server, attempt) => return Ok(false),
             Some((Outcome::Open, _)) => session.journal().changed().await,
             Some((Outcome::Finished | Outcome::Failed, _)) => return Ok(true),
-            Some((Outcome::Interrupted, _)) => return Ok(false),
+            // It was cut short, or somebody began anew.
+            Some((Outcome::Interrupted, _)) | None => return Ok(false),
         }
     }
 }

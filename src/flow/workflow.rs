@@ -14,7 +14,7 @@ use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, RunStarted};
 use crate::domain::handover::Handover;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Phase, Run};
+use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 
 /// A run that was begun, or that goes on.
@@ -155,7 +155,7 @@ fn history(run: &Run) -> Vec<Value> {
             "consults_used": finished.consults_used,
             "elapsed_ms": finished.elapsed_ms,
             "request_id": request.map(|request| request.id.clone()),
-            "status": request.map(|request| request.status()),
+            "status": request.map(Request::status),
             "decided_by": request.and_then(|request| Some(request.decided.as_ref()?.1.decided_by)),
         })
     });

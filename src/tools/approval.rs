@@ -108,7 +108,7 @@ impl Maestro {
             let (context, retry) = (&context, &retry);
             async move { self.submit(input, retry, context, &progress).await }
         };
-        match reporting(&context, work).await {
+        match Box::pin(reporting(&context, work)).await {
             Ok(response) => response,
             Err(error) => failure(&error).into(),
         }

@@ -17,7 +17,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, Question, consult};
+use crate::flow::consult::{Consulted, Question, consult_in_run};
 use crate::flow::ensemble::generate;
 use crate::flow::pack::ContextRequest;
 use crate::flow::providers::overview;
@@ -132,13 +132,9 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, provider) = (self.session(), input.provider.clone());
-        let account = match Account::of(session, None, input.stage, Purpose::Plain).await {
-            Ok(account) => account,
-            Err(error) => return failure(&error),
-        };
-        let question = input.question(account);
+        let question = input.question();
         reporting(&context, |progress| async move {
-            reply(consult(session, Some(&provider), question, &progress).await)
+            reply(consult_in_run(session, Some(&provider), question, &progress).await)
         })
         .await
     }
@@ -155,13 +151,9 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
-        let account = match Account::of(session, None, input.stage, Purpose::Plain).await {
-            Ok(account) => account,
-            Err(error) => return failure(&error),
-        };
-        let question = input.question(account);
+        let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = consult(session, Some(&provider), question, &progress).await;
+            let answered = consult_in_run(session, Some(&provider), question, &progress).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await
@@ -186,11 +178,7 @@ impl Maestro {
         }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
         let (session, providers) = (self.session(), input.providers.clone());
-        let account = match Account::of(session, None, None, Purpose::Candidate).await {
-            Ok(account) => account,
-            Err(error) => return failure(&error),
-        };
-        let question = input.question(account);
+        let question = input.question();
         reporting(&context, |progress| async move {
             reply(generate(session, providers, times, question, &progress).await)
         })
@@ -213,7 +201,7 @@ fn timeout(seconds: Option<NonZeroU64>) -> Option<Duration> {
 }
 
 impl ConsultInput {
-    fn question(self, account: Account) -> Question {
+    fn question(self) -> Question {
         Question {
             prompt: self.prompt,
             role: None,
@@ -228,13 +216,13 @@ impl ConsultInput {
             schema: self.schema,
             model: self.model,
             timeout: timeout(self.timeout_sec),
-            account,
+            account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
     }
 }
 
 impl RoleInput {
-    fn question(self, account: Account) -> Question {
+    fn question(self) -> Question {
         Question {
             prompt: self.prompt,
             role: Some(self.role),
@@ -248,13 +236,13 @@ impl RoleInput {
             schema: self.schema,
             model: None,
             timeout: timeout(self.timeout_sec),
-            account,
+            account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
     }
 }
 
 impl EnsembleInput {
-    fn question(self, account: Account) -> Question {
+    fn question(self) -> Question {
         Question {
             prompt: self.task,
             role: None,
@@ -267,7 +255,7 @@ impl EnsembleInput {
             schema: None,
             model: None,
             timeout: timeout(self.timeout_sec),
-            account,
+            account: Account::outside(Purpose::Candidate),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Maestro {
             let (context, retry) = (&context, &retry);
             async move { self.with_approval(request, retry, context, &progress).await }
         };
-        match reporting(&context, work).await {
+        match Box::pin(reporting(&context, work)).await {
             Ok(response) => response,
             Err(error) => failure(&error).into(),
         }
@@ -136,9 +136,14 @@ impl Maestro {
             Some(request) => again(session, request).await?,
             None => run_stage(session, request, progress).await?,
         };
-        let Some(open) = pending(self, &stage, answered.as_deref()).await? else {
+        let Some(note) = &stage.approval else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
+        // The request that the stage ended with, or the one that an answer is about.
+        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
+        if answered.is_none() && open.request.decided.is_some() {
+            return Ok(reply(Ok(shown(after(stage, &open), None))).into());
+        }
         let Channel::Form(asking) = channel(session, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
@@ -149,19 +154,6 @@ impl Maestro {
             Told::Settled(settled) => reply(Ok(shown(after(stage, &settled), None))).into(),
         })
     }
-}
-
-/// The request that a stage ended with, if it waits for a decision; or the one that an answer is
-/// about, decided or not.
-async fn pending(
-    server: &Maestro,
-    stage: &StageReply,
-    answered: Option<&str>,
-) -> Result<Option<Settled>, Error> {
-    let Some(note) = &stage.approval else { return Ok(None) };
-    let id = answered.unwrap_or(&note.request_id);
-    let found = find(server.session(), id).await?;
-    Ok(Some(found).filter(|found| answered.is_some() || found.request.decided.is_none()))
 }
 
 /// The reply once the decision is there.

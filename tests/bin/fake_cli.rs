@@ -12,6 +12,10 @@
 //! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
 //! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
 //! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread).
+//!
+//! One prompt may go to several: what stands under `codex`, `gemini`, `claude` or `text-cli` is for that
+//! one alone, and what stands under `later` is for every call but its first (by `--state`). Both are
+//! laid over the rest.
 
 #![allow(
     clippy::print_stdout,
@@ -57,13 +61,26 @@ fn main() {
     let script =
         script(&prompt).or_else(|| words.iter().find_map(|word| script(word))).unwrap_or_else(|| json!({}));
     record(log.as_deref(), &words, &prompt);
-    act(&style, &script, state.as_deref());
+    let calls = count_call(state.as_deref());
+    let mut script = laid_over(script, if style == "text" { "text-cli" } else { &style });
+    if calls > 1.0 {
+        script = laid_over(script, "later");
+    }
+    act(&style, &script, calls);
 }
 
 fn script(text: &str) -> Option<Value> {
     let (_, after) = text.split_once("@@fake ")?;
     let (inside, _) = after.split_once("@@")?;
     Some(serde_json::from_str(inside).expect("a script that is JSON"))
+}
+
+/// The script with what it holds under a name laid over it.
+fn laid_over(mut script: Value, name: &str) -> Value {
+    if let Some(Value::Object(more)) = script.get(name).cloned() {
+        script.as_object_mut().unwrap().extend(more);
+    }
+    script
 }
 
 fn record(log: Option<&str>, words: &[String], prompt: &str) {
@@ -101,7 +118,7 @@ fn note(log: Option<&str>, line: &Value) {
     }
 }
 
-fn act(style: &str, script: &Value, state: Option<&str>) {
+fn act(style: &str, script: &Value, calls: f64) {
     let text = |key: &str| script.get(key).and_then(Value::as_str);
     let number = |key: &str| script.get(key).and_then(Value::as_f64);
     if let Some(kind) = text("child") {
@@ -123,7 +140,6 @@ fn act(style: &str, script: &Value, state: Option<&str>) {
     if let Some(bytes) = number("flood") {
         flood(bytes);
     }
-    let calls = count_call(state);
     let fails = number("fail_n").is_none_or(|most| calls <= most);
     if let (Some(status), true) = (number("status"), fails) {
         fail(style, status, text("message").unwrap_or("it failed"));

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -42,9 +43,15 @@ pub(crate) fn scripted(script: Value) -> String {
 
 /// A server about to be started.
 pub(crate) struct Server {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     environment: BTreeMap<String, String>,
     modern: bool,
+    /// What the client says of itself: name and version.
+    client: (String, String),
+    /// Whether it runs as a user who owns nothing, where this one may do everything.
+    as_nobody: bool,
+    /// Whether its log goes to a file beside the project.
+    keeps_log: bool,
     /// Who can be asked; none: the client cannot show a form.
     human: Option<Human>,
     /// A shell script in place of the server, for tests of this client.
@@ -60,7 +67,61 @@ impl Server {
         let mut environment = BTreeMap::new();
         environment.insert("PATH".into(), "/usr/bin:/bin".into());
         environment.insert("HOME".into(), directory.path().join("home").display().to_string());
-        Self { directory, environment, modern: false, human: None, script: None }
+        let client = ("test".to_owned(), "1".to_owned());
+        let directory = Arc::new(directory);
+        Self {
+            directory,
+            environment,
+            modern: false,
+            client,
+            as_nobody: false,
+            keeps_log: false,
+            human: None,
+            script: None,
+        }
+    }
+
+    /// Another server in the same project, with the same environment and nobody to ask.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            directory: Arc::clone(&self.directory),
+            environment: self.environment.clone(),
+            modern: self.modern,
+            client: self.client.clone(),
+            as_nobody: self.as_nobody,
+            keeps_log: self.keeps_log,
+            human: None,
+            script: None,
+        }
+    }
+
+    /// Nothing is forbidden to root: where this user is, the server runs as nobody, who may write
+    /// beside the project and in the home, and not in the project.
+    pub(crate) fn run_as_nobody(mut self) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.as_nobody = rustix::process::geteuid().is_root();
+        for (path, mode) in [("", 0o777), ("home", 0o777), ("project", 0o555)] {
+            let path = self.directory.path().join(path);
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        self
+    }
+
+    /// Keeps the server's log.
+    pub(crate) fn keeps_log(mut self) -> Self {
+        self.keeps_log = true;
+        self
+    }
+
+    /// What the server logged.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// A client that says who it is.
+    pub(crate) fn client(mut self, name: &str, version: &str) -> Self {
+        self.client = (name.to_owned(), version.to_owned());
+        self
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
@@ -129,6 +190,10 @@ impl Server {
         self
     }
 
+    fn client_info(&self) -> Value {
+        json!({ "name": self.client.0, "version": self.client.1 })
+    }
+
     fn capabilities(&self) -> Value {
         if self.human.is_some() { json!({ "elicitation": { "form": {} } }) } else { json!({}) }
     }
@@ -160,12 +225,21 @@ impl Server {
             .current_dir(self.project())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+        if self.as_nobody {
+            std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+            std::os::unix::process::CommandExt::gid(&mut command, 65_534);
+        }
         command
     }
 
     /// Starts the server without a word.
     pub(crate) fn start_silent(self) -> Client {
-        let mut child = self.command().stderr(Stdio::inherit()).spawn().unwrap();
+        let errors = if self.keeps_log {
+            std::fs::File::create(self.directory.path().join("server.log")).unwrap().into()
+        } else {
+            Stdio::inherit()
+        };
+        let mut child = self.command().stderr(errors).spawn().unwrap();
         let input = child.stdin.take();
         let output = child.stdout.take().unwrap();
         let (sender, lines) = channel();
@@ -197,6 +271,7 @@ impl Server {
         } else {
             let mut hello = hello();
             hello["capabilities"] = client.server.capabilities();
+            hello["clientInfo"] = client.server.client_info();
             client.request("initialize", hello);
             client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         }
@@ -270,6 +345,7 @@ impl Client {
             let meta = params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| json!({}));
             meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
             meta["io.modelcontextprotocol/clientCapabilities"] = self.server.capabilities();
+            meta["io.modelcontextprotocol/clientInfo"] = self.server.client_info();
             if self.server.human.is_some() {
                 self.sent.insert(id, (method.to_owned(), params.clone()));
             }
@@ -297,6 +373,17 @@ impl Client {
     pub(crate) fn line(&mut self, patience: Duration) -> Option<Value> {
         let line = self.lines.recv_timeout(patience).ok()?;
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+    }
+
+    /// The next line of a method.
+    pub(crate) fn line_with(&mut self, method: &str) -> Value {
+        loop {
+            let message = self.line(PATIENCE).unwrap_or_else(|| panic!("no {method}"));
+            if message["method"] == method {
+                return message;
+            }
+            self.notifications.push(message);
+        }
     }
 
     /// The reply to a request; what else comes meanwhile is kept. Questions are shown to the human,
@@ -373,6 +460,27 @@ impl Client {
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let id = self.begin_call(tool, arguments);
         self.result(id)
+    }
+
+    /// The structured result of a call; none where the server is gone before it answers.
+    pub(crate) fn call_unless_gone(&mut self, tool: &str, arguments: Value) -> Option<Value> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let params = json!({ "name": tool, "arguments": arguments });
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        self.input.as_mut()?.write_all(format!("{call}\n").as_bytes()).ok()?;
+        loop {
+            let line = match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => panic!("no reply to {tool}"),
+            };
+            // A killed server may leave half a line.
+            let message: Value = serde_json::from_str(&line).ok()?;
+            if message["id"] == json!(id) {
+                return Some(message["result"]["structuredContent"].clone());
+            }
+        }
     }
 
     /// The structured result of a call that has begun. Text and structure must say the same.

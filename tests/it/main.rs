@@ -34,3 +34,4 @@ mod supervision;
 mod terminal;
 mod verify;
 mod wire;
+mod workflow;

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
+use crate::domain::change::Mark;
 use crate::domain::event::approval::ApprovalRequested;
 use crate::domain::event::stage::{LowRisk, Mode, StageFinished};
 use crate::domain::report::{
@@ -97,7 +97,7 @@ pub struct ReviewLimits {
 /// The digest by which a report is known again.
 #[must_use]
 pub fn digest(report: &Value) -> String {
-    Sha256::digest(report.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Mark::of(report.to_string().as_bytes()).sha256
 }
 
 /// A time as text.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::choose::{Choice, choose};
+use super::choose::{Choice, choose, left};
 use super::{Gate, StageRequest, is_worked_on};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::DecidedBy;
@@ -116,9 +116,9 @@ impl Beginning {
             (Phase::Ready(_) | Phase::Revising(_), Some(attempt))
                 if attempt.outcome == Outcome::Interrupted && run.phase.stage() == Some(stage) =>
             {
-                Ok((id.clone(), self.resume(id, attempt, Vec::new())?))
+                Ok((id, self.go_on(run.clone(), attempt, Vec::new())?))
             }
-            _ => Ok((id, self.start(run, Vec::new(), run.clone())?)),
+            _ => Ok((id, self.start(run, Vec::new(), run)?)),
         }
     }
 
@@ -144,12 +144,10 @@ impl Beginning {
         let why = "its server was killed".to_owned();
         let cut = Draft::new(new_id(), StageInterrupted { attempt: attempt.id.clone(), stage, why })
             .on([attempt.id.clone()]);
+        let after = run.with(&cut, now());
         match same {
-            Some(attempt) => Ok((id.clone(), self.resume(id, attempt, vec![cut])?)),
-            None => {
-                let after = run.with(&cut, now());
-                Ok((id, self.start(run, vec![cut], after)?))
-            }
+            Some(attempt) => Ok((id, self.go_on(after, attempt, vec![cut])?)),
+            None => Ok((id, self.start(run, vec![cut], &after)?)),
         }
     }
 
@@ -162,12 +160,22 @@ impl Beginning {
     }
 
     /// Begins the stage in a run, which is in the state `after` once `before` is in the log.
-    fn start(&self, run: &Run, before: Vec<Draft>, after: Run) -> Result<Decided<Begun>, Error> {
+    fn start(&self, run: &Run, before: Vec<Draft>, after: &Run) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(&after), start.iteration)?;
+        let choice = choose(&self.session, &self.request, Some(after), start.iteration)?;
         let rests_on = run.grounds();
         Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
+    }
+
+    /// Goes on with a stage of a run that was cut short, the run being in the state `after`. Where
+    /// nobody has answered and nobody can be asked any more, the stage begins anew, in solo.
+    fn go_on(&self, after: Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
+        let left = left(&self.session, self.request.stage, &after, attempt.iteration);
+        if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
+            return self.start(&after, before, &after);
+        }
+        self.resume(after.id, attempt, before)
     }
 
     fn in_new_run(&self) -> Result<Decision, Error> {
@@ -176,7 +184,7 @@ impl Beginning {
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
         let run = Run::new(&id, &began.id, now(), &body);
-        let decided = self.start(&run, vec![began], run.clone())?;
+        let decided = self.start(&run, vec![began], &run)?;
         Ok((id, decided))
     }
 

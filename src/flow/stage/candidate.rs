@@ -39,9 +39,8 @@ pub(super) async fn candidate(
     seat: Seat<'_>,
     progress: &Progress,
 ) -> Result<Ended, Error> {
-    let (reply, notes) = match first_that_answers(session, &seat, progress).await? {
-        Some(reply) => reply,
-        None => return Ok(Ended::CutShort),
+    let Some((reply, notes)) = first_that_answers(session, &seat, progress).await? else {
+        return Ok(Ended::CutShort);
     };
     let provider = reply.provider.clone();
     let mut first = judged(session, reply, &seat.id).await?;

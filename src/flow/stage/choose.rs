@@ -40,7 +40,7 @@ pub(super) fn choose(
             SOLO_ROUNDS + 1
         )));
     }
-    let left = left(session, request, run, iteration);
+    let left = run.map_or(u32::MAX, |run| left(session, request.stage, run, iteration));
     if left == 0 {
         return Ok(solo("the budget of consults is used up".to_owned()));
     }
@@ -50,14 +50,13 @@ pub(super) fn choose(
     }
 }
 
-fn left(session: &Session, request: &StageRequest, run: Option<&Run>, iteration: u32) -> u32 {
-    run.map_or(u32::MAX, |run| {
-        let mut item = run.item(Some(request.stage), Purpose::Candidate);
-        if request.stage == Stage::Debug {
-            item.round = iteration;
-        }
-        run.budget.left(item, session.limits())
-    })
+/// How many candidates a stage of a run may still have.
+pub(super) fn left(session: &Session, stage: Stage, run: &Run, iteration: u32) -> u32 {
+    let mut item = run.item(Some(stage), Purpose::Candidate);
+    if stage == Stage::Debug {
+        item.round = iteration;
+    }
+    run.budget.left(item, session.limits())
 }
 
 fn solo(why: String) -> Choice {

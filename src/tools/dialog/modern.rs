@@ -33,7 +33,7 @@ pub(crate) struct Retry {
 pub(crate) struct Answer {
     /// What the human said.
     pub(crate) word: Word,
-    /// By which the caller sees that an answer was used before again.
+    /// By which the caller sees that an answer was used before.
     pub(crate) nonce: String,
 }
 

@@ -1,0 +1,39 @@
+//! Why a CLI could not be run, as a caller learns of it.
+
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::process::ProcessError;
+use crate::provider::catalogue::Provider;
+
+/// What a process that could not be run means to a caller.
+#[must_use]
+pub fn process_error(provider: &Provider, session: &Session, error: &ProcessError) -> Error {
+    let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
+        provider: provider.name.clone(),
+        program: program.display().to_string(),
+        reason,
+    };
+    match error {
+        ProcessError::ShuttingDown => Error::ShuttingDown,
+        ProcessError::NotFound { program } if program.exists() => {
+            cannot_run(program, "the interpreter that its first line names is not there".to_owned())
+        }
+        ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
+        ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
+            Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())
+        }
+        ProcessError::Spawn(reason) => {
+            cannot_run(std::path::Path::new(provider.command()), reason.to_string())
+        }
+        ProcessError::NotFound { .. } => Error::CliNotFound {
+            provider: provider.name.clone(),
+            command: provider.command().to_owned(),
+            installed: session
+                .catalogue()
+                .installed(session.environment(), session.root())
+                .map(|provider| provider.name.clone())
+                .collect(),
+        },
+        other @ ProcessError::Capture(_) => Error::Internal(format!("{}: {other}", provider.name)),
+    }
+}

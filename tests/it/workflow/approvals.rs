@@ -1,0 +1,280 @@
+//! Whose word a decision is, and what is none.
+
+use serde_json::{Value, json};
+
+use super::{approve, arguments, begin, pass, project, request_of, stage, state};
+use crate::harness::{Answer, Client, Server};
+
+fn pending(client: &mut Client) -> bool {
+    state(client)["state"] == "awaiting_approval(analyze)"
+}
+
+fn decided_by(client: &mut Client) -> Value {
+    client.call("maestro_get_approval_history", json!({}))["history"][0]["decided_by"].clone()
+}
+
+#[test]
+fn what_is_no_clear_decision_leaves_it_pending() {
+    let answers = [
+        Answer::decline(),
+        Answer::cancel(),
+        Answer::accept(json!({})),
+        Answer::accept(json!({ "decision": "yes" })),
+        Answer::accept(json!({ "decision": "approve", "other": "x" })),
+        Answer::raw(json!({ "action": "accept" })),
+        Answer::raw(json!({ "action": "maybe" })),
+    ];
+    for modern in [false, true] {
+        for answer in answers.clone() {
+            let server = project().human(answer.clone());
+            let mut client = if modern { server.modern() } else { server }.start();
+            begin(&mut client);
+            let reply = stage(&mut client, "analyze");
+            assert_eq!(reply["approval"]["status"], "pending", "{modern} {answer:?}: {reply}");
+            assert_eq!(client.asked().len(), 1);
+            assert!(pending(&mut client), "{modern} {answer:?}");
+            assert_eq!(client.log("gemini").len(), 1);
+        }
+    }
+}
+
+#[test]
+fn submitting_does_not_take_the_word_of_the_model_where_a_human_can_be_asked() {
+    for modern in [false, true] {
+        let server =
+            project().human(Answer::decline()).human(Answer::decline()).human(Answer::revise("shorter"));
+        let mut client = if modern { server.modern() } else { server }.start();
+        begin(&mut client);
+        let request = request_of(&stage(&mut client, "analyze"));
+        let reply = approve(&mut client, &request);
+        assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("undecided")), "{reply}");
+        assert!(pending(&mut client));
+        let reply = approve(&mut client, &request);
+        assert_eq!(reply["status"], "revision_requested", "the human said so, not the model: {reply}");
+        assert_eq!(reply["decided_by"], "elicitation");
+        assert_eq!(reply["feedback_summary"]["revision_instructions"], "shorter");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_ask_at_every_call_is_not_taken_for_a_human() {
+    for (name, version, expected) in [
+        ("claude-code", "2.1.199", "client_dialog"),
+        ("claude-code", "2.2.0", "client_dialog"),
+        ("claude-code", "10.0", "client_dialog"),
+        ("claude-code", "2.1.198", "relayed"),
+        ("claude-code", "", "relayed"),
+        ("claude-code-next", "2.1.199", "relayed"),
+    ] {
+        let mut client = project().client(name, version).start();
+        begin(&mut client);
+        pass(&mut client, "analyze");
+        assert_eq!(decided_by(&mut client), expected, "{name} {version}");
+    }
+}
+
+#[test]
+fn a_client_with_its_own_dialog_asks_once() {
+    let mut client = project().client("claude-code", "2.1.199").human(Answer::cancel()).start();
+    begin(&mut client);
+    let request = request_of(&stage(&mut client, "analyze"));
+    assert_eq!(client.asked().len(), 1);
+    assert_eq!(approve(&mut client, &request)["decided_by"], "client_dialog");
+    assert_eq!(client.asked().len(), 1);
+}
+
+#[test]
+fn only_a_human_decides_where_that_is_set() {
+    let mut client = project().env("MAESTRO_APPROVALS", "human").start();
+    begin(&mut client);
+    let request = request_of(&stage(&mut client, "analyze"));
+    let reply = approve(&mut client, &request);
+    assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("human_wanted")), "{reply}");
+    let hint = reply["hint"].as_str().unwrap();
+    assert!(hint.contains(&format!("maestro-mcp approvals show {request}")), "{hint}");
+    assert!(pending(&mut client));
+    let mut client = project().env("MAESTRO_APPROVALS", "human").human(Answer::approve()).start();
+    begin(&mut client);
+    let reply = stage(&mut client, "analyze");
+    assert_eq!(reply["approval"]["decided_by"], "elicitation", "{reply}");
+}
+
+#[test]
+fn nobody_is_asked_where_that_is_set() {
+    for modern in [false, true] {
+        let server = project().env("MAESTRO_APPROVALS", "relay").human_by(|_| Some(Answer::reject()));
+        let mut client = if modern { server.modern() } else { server }.start();
+        begin(&mut client);
+        let request = request_of(&stage(&mut client, "analyze"));
+        assert_eq!(approve(&mut client, &request)["decided_by"], "relayed");
+        assert!(client.asked().is_empty());
+    }
+}
+
+#[test]
+fn the_policy_approves_what_is_harmless_and_never_a_change() {
+    let mut client = project().start();
+    client.call(
+        "maestro_workflow_with_hitl",
+        json!({ "task": "mend the mean", "auto_approve_low_risk": true }),
+    );
+    let reply = stage(&mut client, "analyze");
+    assert_eq!(reply["approval"]["decided_by"], "policy", "{reply}");
+    assert_eq!(reply["state"], "ready(hypothesize)");
+    // Whoever lost that result gets it again.
+    let again = stage(&mut client, "analyze");
+    assert_eq!(
+        (&again["from_log"], &again["stage_result"]["success"]),
+        (&json!(true), &json!(true)),
+        "{again}"
+    );
+    assert_eq!(client.log("gemini").len(), 1);
+    let mut two = super::hypotheses("the divisor is a constant");
+    let mut other = super::hypotheses("the sum is wrong")["hypotheses"][0].clone();
+    other["id"] = json!("H2");
+    two["hypotheses"].as_array_mut().unwrap().push(other);
+    let mut call = arguments("hypothesize");
+    call["task"] = json!(super::answered(&two));
+    let reply = client.call("maestro_run_stage_with_approval", call);
+    assert_eq!(reply["approval"]["decided_by"], "policy", "{reply}");
+    let reply = stage(&mut client, "implement");
+    assert_eq!(reply["approval"]["status"], "pending", "{reply}");
+    assert_eq!(state(&mut client)["state"], "awaiting_approval(implement)");
+}
+
+#[test]
+fn the_policy_does_not_approve_what_was_flagged() {
+    let mut client = project().start();
+    client.call(
+        "maestro_workflow_with_hitl",
+        json!({ "task": "mend the mean", "auto_approve_low_risk": true }),
+    );
+    let mut call = arguments("analyze");
+    call["task"] = json!(super::task(&json!({
+        "text": "I am not sure which one it is.",
+        "later": { "text": super::analysis().to_string() },
+    })));
+    let reply = client.call("maestro_run_stage_with_approval", call);
+    assert_eq!((&reply["ok"], &reply["approval"]["status"]), (&json!(true), &json!("pending")), "{reply}");
+}
+
+#[test]
+fn the_first_decision_is_final() {
+    let mut client = project().start();
+    begin(&mut client);
+    let request = request_of(&stage(&mut client, "analyze"));
+    approve(&mut client, &request);
+    let reply = client.call("maestro_submit_approval", json!({ "request_id": request, "approved": false }));
+    super::assert_refused(&reply, "already_decided", "ready(hypothesize)", "maestro_workflow_state");
+    assert!(reply["error"].as_str().unwrap().contains("was approved before"), "{reply}");
+}
+
+#[test]
+fn an_answer_to_no_question_of_the_stage_is_refused() {
+    let mut client = project().start();
+    begin(&mut client);
+    let request = request_of(&stage(&mut client, "analyze"));
+    let reply = client.call(
+        "maestro_submit_approval",
+        json!({ "request_id": request, "approved": true, "question_responses": { "no_such": "x" } }),
+    );
+    assert_eq!(reply["code"], "invalid_arguments", "{reply}");
+    assert!(pending(&mut client));
+    let reply = client.call("maestro_submit_approval", json!({ "request_id": "none", "approved": true }));
+    assert_eq!(reply["code"], "unknown_request");
+    assert!(reply["hint"].as_str().unwrap().contains(&request), "{reply}");
+}
+
+/// The stateless era: what the call that asks returns, and the same call with an answer.
+fn asked(server: Server) -> (Client, Value, Value) {
+    let mut client = server.modern().human_by(|_| None).start();
+    begin(&mut client);
+    let call = json!({ "name": "maestro_run_stage_with_approval", "arguments": arguments("analyze") });
+    let reply = client.request("tools/call", call.clone())["result"].clone();
+    assert_eq!(reply["resultType"], "input_required", "{reply}");
+    let name = reply["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    let mut again = call;
+    again["requestState"] = reply["requestState"].clone();
+    again["inputResponses"] = json!({ name: { "action": "accept", "content": { "decision": "approve" } } });
+    (client, again, reply)
+}
+
+fn structured(client: &mut Client, call: &Value) -> Value {
+    client.request("tools/call", call.clone())["result"]["structuredContent"].clone()
+}
+
+#[test]
+fn the_call_with_the_answer_does_not_do_the_stage_again() {
+    let (mut client, again, _) = asked(project());
+    let reply = structured(&mut client, &again);
+    assert_eq!(
+        (&reply["from_log"], &reply["approval"]["status"]),
+        (&json!(true), &json!("approved")),
+        "{reply}"
+    );
+    assert_eq!(client.log("gemini").len(), 1);
+    // The same answer again is refused, and changes nothing.
+    let replayed = structured(&mut client, &again);
+    assert_eq!(replayed["ok"], false, "{replayed}");
+    assert_eq!(replayed["code"], "already_decided");
+    assert_eq!(client.log("gemini").len(), 1);
+}
+
+#[test]
+fn a_state_that_was_changed_or_belongs_elsewhere_is_refused() {
+    let (mut client, again, reply) = asked(project());
+    let sealed = reply["requestState"].as_str().unwrap();
+    let mut changed = again.clone();
+    let mut letters: Vec<char> = sealed.chars().collect();
+    let middle = letters.len() / 2;
+    letters[middle] = if letters[middle] == 'A' { 'B' } else { 'A' };
+    changed["requestState"] = json!(letters.into_iter().collect::<String>());
+    let mut other = again.clone();
+    other["arguments"]["context_facts"] = json!(["something else"]);
+    let mut stateless = again.clone();
+    stateless.as_object_mut().unwrap().remove("requestState");
+    for (what, call) in [("changed", changed), ("other arguments", other), ("no state", stateless)] {
+        let reply = structured(&mut client, &call);
+        assert_eq!(reply["code"], "request_state_invalid", "{what}: {reply}");
+        assert!(pending(&mut client), "{what}");
+    }
+    // Another project's state.
+    let (_elsewhere, _, foreign) = asked(project());
+    let mut call = again.clone();
+    call["requestState"] = foreign["requestState"].clone();
+    assert_eq!(structured(&mut client, &call)["code"], "request_state_invalid");
+    assert_eq!(client.log("gemini").len(), 1);
+    assert_eq!(structured(&mut client, &again)["approval"]["status"], "approved");
+}
+
+#[test]
+fn a_state_outlives_its_server() {
+    let (mut client, again, _) = asked(project());
+    assert!(client.close().0.success());
+    let mut next = client.server.beside().human_by(|_| None).start();
+    let reply = structured(&mut next, &again);
+    assert_eq!(reply["approval"]["decided_by"], "elicitation", "{reply}");
+    assert_eq!(next.log("gemini").len(), 1);
+}
+
+#[test]
+fn a_dialog_closes_when_the_decision_comes_from_elsewhere() {
+    let mut client = project().human_by(|_| None).start();
+    begin(&mut client);
+    let id = client.begin_call("maestro_run_stage_with_approval", arguments("analyze"));
+    let mut other = client.server.beside().start();
+    crate::harness::eventually("it waits", crate::harness::PATIENCE, || {
+        !other.call("maestro_get_pending_approvals", json!({}))["pending_requests"]
+            .as_array()
+            .unwrap_or(&Vec::new())
+            .is_empty()
+    });
+    let open = other.call("maestro_get_pending_approvals", json!({}));
+    let request = open["pending_requests"][0]["request_id"].as_str().unwrap().to_owned();
+    approve(&mut other, &request);
+    let reply = client.result(id);
+    assert_eq!(
+        (&reply["approval"]["status"], &reply["approval"]["decided_by"]),
+        (&json!("approved"), &json!("relayed"))
+    );
+}

@@ -1,0 +1,116 @@
+//! A whole run, from analyze to complete, in every way in which a human can be asked.
+
+use serde_json::{Value, json};
+
+use super::{
+    FIRST_DIFF, SECOND_DIFF, approve, arguments, assert_whole, begin, hand_in, hypotheses, patch, project,
+    request_of, stage, state, task, verify,
+};
+use crate::harness::{Answer, Client};
+
+/// How a stage's approval comes about.
+type Approve = fn(&mut Client, &Value) -> Value;
+
+/// Every step of a run; `approve` sees what the stage returned and gives what was decided.
+fn whole_run(client: &mut Client, approve: Approve) {
+    begin(client);
+    let reply = stage(client, "analyze");
+    assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("consult")), "{reply}");
+    assert_eq!(approve(client, &reply)["status"], "approved");
+
+    let mut two = arguments("hypothesize");
+    two["task"] = json!(task(&json!({
+        "codex": { "text": hypotheses("the divisor is a constant").to_string() },
+        "gemini": { "text": hypotheses("the sum is wrong").to_string() },
+    })));
+    let reply = client.call("maestro_run_stage_with_approval", two);
+    assert_eq!(reply["mode"], "ensemble", "{reply}");
+    assert_eq!(reply["stage_result"]["consults_used"], 2);
+    assert_eq!(approve(client, &reply)["status"], "approved");
+
+    let reply = stage(client, "implement");
+    assert_eq!(reply["stage_result"]["output"]["structured"]["diff"], FIRST_DIFF, "{reply}");
+    assert_eq!(approve(client, &reply)["status"], "approved");
+    assert_eq!(state(client)["state"], "ready(debug)");
+
+    let diff = reply["stage_result"]["output"]["structured"]["diff"].as_str().unwrap().to_owned();
+    assert_eq!(patch(client, &diff)["ok"], true);
+    assert_eq!(verify(client)["ok"], false);
+
+    let reply = stage(client, "debug");
+    assert_eq!((&reply["mode"], &reply["iteration"]), (&json!("solo"), &json!(1)), "{reply}");
+    let told = reply["solo"]["handed_on"].to_string();
+    assert!(told.contains("the divisor is a constant") && told.contains("failed"), "{told}");
+    assert_eq!(patch(client, SECOND_DIFF)["ok"], true);
+    assert_eq!(verify(client)["ok"], true);
+    let handed_in = hand_in(client, "debug");
+    assert_eq!(handed_in["state"], "awaiting_approval(debug)", "{handed_in}");
+    let decided = client
+        .call("maestro_submit_approval", json!({ "request_id": handed_in["request_id"], "approved": true }));
+    assert_eq!(decided["status"], "approved", "{decided}");
+    assert_eq!(decided["next_stage"], "improve", "{decided}");
+
+    let reply = stage(client, "improve");
+    assert_eq!(approve(client, &reply)["status"], "approved");
+    let state = state(client);
+    assert_eq!((&state["state"], &state["current_stage"]), (&json!("complete"), &Value::Null), "{state}");
+    assert_eq!(state["total_consults"], 5);
+    assert_eq!(state["history"].as_array().unwrap().len(), 5);
+    let calls = client.log("codex").len() + client.log("gemini").len();
+    assert_eq!(calls, 5, "every consult is one call of a CLI");
+    assert_whole(&client.server);
+}
+
+fn decided_by(client: &mut Client) -> Vec<String> {
+    let history = client.call("maestro_get_approval_history", json!({}))["history"].clone();
+    history.as_array().unwrap().iter().map(|entry| entry["decided_by"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn relayed() {
+    let mut client = project().start();
+    whole_run(&mut client, |client, reply| {
+        assert_eq!(reply["approval"]["status"], "pending", "{reply}");
+        approve(client, &request_of(reply))
+    });
+    assert_eq!(decided_by(&mut client), ["relayed"; 5]);
+}
+
+#[test]
+fn by_a_form_during_the_call() {
+    let mut client = project().human_by(|_| Some(Answer::approve())).start();
+    whole_run(&mut client, |_, reply| reply["approval"].clone());
+    assert_eq!(decided_by(&mut client), ["elicitation"; 5]);
+    assert_eq!(client.asked().len(), 5);
+}
+
+#[test]
+fn by_a_form_between_two_calls() {
+    let mut client = project().modern().human_by(|_| Some(Answer::approve())).start();
+    whole_run(&mut client, |_, reply| reply["approval"].clone());
+    assert_eq!(decided_by(&mut client), ["elicitation"; 5]);
+    assert_eq!(client.asked().len(), 5);
+}
+
+#[test]
+fn by_the_dialog_of_the_client() {
+    let mut client = project().client("claude-code", "2.1.199").start();
+    whole_run(&mut client, |client, reply| approve(client, &request_of(reply)));
+    assert_eq!(decided_by(&mut client), ["client_dialog"; 5]);
+}
+
+#[test]
+fn begins_where_it_is_told_to() {
+    let mut client = project().start();
+    let run = client
+        .call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": "implement" }));
+    assert_eq!(run["remaining_stages"], json!(["implement", "debug", "improve"]), "{run}");
+    assert_eq!(run["state"], "ready(implement)");
+    super::assert_refused(
+        &stage(&mut client, "analyze"),
+        "stage_out_of_order",
+        "ready(implement)",
+        "implement",
+    );
+    assert_eq!(stage(&mut client, "implement")["ok"], true);
+}
