@@ -1,11 +1,13 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod address;
 pub mod budget;
 pub mod chain;
 pub mod change;
 pub mod coordination;
 pub mod diff;
 pub mod event;
+pub mod evidence;
 pub mod handover;
 pub mod history;
 pub mod lineage;

@@ -241,6 +241,7 @@ impl Error {
                 "topic" => "unknown_topic",
                 "workflow" => "unknown_workflow",
                 "request" => "unknown_request",
+                "evidence" => "unknown_evidence",
                 _ => "unknown_name",
             },
             Self::Ambiguous { .. } => "ambiguous_name",
@@ -280,6 +281,9 @@ impl Error {
         match self {
             Self::InvalidArguments(_) => {
                 "Correct the arguments; maestro_help with the tool's name shows them all.".into()
+            }
+            Self::Unknown { kind: "evidence", .. } => {
+                "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
             }
             Self::Unknown { available, .. } => {
                 const NEAREST: usize = 8;

@@ -4,11 +4,16 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::reserve;
+use super::account::{Account, reserve};
 use super::consult::{Consulted, Question, Turn, ask, prepare, share};
+use super::journal::new_id;
 use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::event::Draft;
+use crate::domain::event::record::RedFlagged;
+use crate::domain::redflag::{Reason, Verdict};
+use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
@@ -53,6 +58,9 @@ pub struct Candidate {
     /// Where the whole answer is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
+    /// The same as a resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
     /// What the call cost.
@@ -109,21 +117,45 @@ pub async fn generate(
         reply
     }))
     .await;
-    let session = session.clone();
-    let candidates = off_thread(move || {
+    let (owned, stage) = (session.clone(), prepared.account().stage);
+    let judged: Vec<(Candidate, Option<Draft>)> = off_thread(move || {
         let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
+        let shares = share(&lengths);
         asked
             .into_iter()
             .zip(replies)
-            .zip(share(&lengths))
+            .zip(shares)
             .map(|(((_, id), reply), room)| {
-                let red_flag = reply.ok.then(|| serde_json::json!(red_flags.verdict(&reply.content)));
-                Candidate::new(id, reply.cut_to(&session, room), red_flag)
+                let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
+                let flagged = verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage));
+                let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
+                (Candidate::new(id, reply.cut_to(&owned, room), red_flag), flagged)
             })
             .collect()
     })
     .await?;
+    let (candidates, flagged): (Vec<Candidate>, Vec<Option<Draft>>) = judged.into_iter().unzip();
+    record(session, prepared.account(), flagged.into_iter().flatten().collect()).await;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
+}
+
+/// A flagged answer as the log keeps it, resting on the consult that it came from.
+fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Draft> {
+    let reasons: Vec<String> = verdict.reasons().iter().map(Reason::in_words).collect();
+    let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };
+    verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
+}
+
+/// A log that cannot be written does not take the candidates from the caller.
+async fn record(session: &Session, account: &Account, flagged: Vec<Draft>) {
+    let is_recorded = account.run.is_some() || session.config().settings.tracing.enabled;
+    if flagged.is_empty() || !is_recorded {
+        return;
+    }
+    let run = account.run.as_deref().unwrap_or_default();
+    if let Err(error) = session.journal().record(run, flagged).await {
+        tracing::warn!(%error, "red flags are not in the log");
+    }
 }
 
 /// The providers to ask: those named, each once, else whoever is there.
@@ -160,6 +192,7 @@ impl Candidate {
             content: reply.content,
             truncated: reply.truncated,
             content_file: reply.content_file,
+            resource: reply.resource,
             elapsed_ms: reply.elapsed_ms,
             usage: reply.usage,
             red_flag,

@@ -9,8 +9,8 @@ use crate::domain::event::record::Changed;
 use crate::domain::workflow::{self, Run};
 use crate::error::Error;
 
-/// Records something in the run that is meant (the named one, else this server's latest, else the
-/// project's latest that goes on), or beside all runs where there is none. Returns the run.
+/// Records something in the run that is meant (the named one, over or not, else this server's latest,
+/// else the project's latest, while they go on), or beside all runs where there is none. Returns the run.
 ///
 /// # Errors
 ///
@@ -21,11 +21,12 @@ pub async fn note(
     draft: Draft,
 ) -> Result<Option<String>, Error> {
     let current = session.current_run();
+    let is_named = workflow_id.is_some();
     let run = session
         .journal()
         .read(move |history| {
             let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
-            let open = run.filter(|run| run.phase.is_open());
+            let open = run.filter(|run| is_named || run.phase.is_open());
             Ok::<_, Error>(open.map(|run| (run.id.clone(), run.grounds())))
         })
         .await??;

@@ -150,6 +150,11 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_enter_skill", json!({ "skill_name": "x" })),
         ("maestro_get_loaded_tools", json!({})),
         ("maestro_exit_stage", json!({})),
+        (
+            "maestro_log_evidence",
+            json!({ "evidence_type": "decision", "stage": "debug", "content": { "chosen": "x" }, "source": "me" }),
+        ),
+        ("maestro_get_evidence_chain", json!({})),
         ("maestro_apply_patch", json!({ "patch": "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x\n" })),
         ("maestro_apply_patch", json!({ "patch": "" })),
         ("maestro_restore_from_backup", json!({ "backup_session": "" })),

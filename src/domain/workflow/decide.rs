@@ -29,6 +29,12 @@ impl LastVerification {
     /// The checks that somebody else ran and recorded, where it says whether they passed.
     #[must_use]
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
+        Some(Self { seq: event.seq, id: event.id.clone(), ..Self::of(logged)? })
+    }
+
+    /// The same before it is in the log.
+    #[must_use]
+    pub fn of(logged: &EvidenceLogged) -> Option<Self> {
         if logged.evidence_type != EvidenceType::Verification {
             return None;
         }
@@ -40,8 +46,8 @@ impl LastVerification {
         let summary = ["summary", "command"].iter().find_map(|name| field(name)?.as_str());
         let failing = field("failing").and_then(|names| names.as_array()).into_iter().flatten();
         Some(Self {
-            seq: event.seq,
-            id: event.id.clone(),
+            seq: 0,
+            id: String::new(),
             passed,
             summary: summary.unwrap_or("recorded by the orchestrator").to_owned(),
             failing: failing.filter_map(|name| name.as_str()).map(str::to_owned).collect(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::review::rfc3339;
+use crate::domain::address::Address;
 use crate::domain::event::approval::Decision;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
@@ -86,6 +87,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "question_responses": decided.map(|(_, it)| it.responses.clone()),
         "unanswered_critical": decided.map(|(_, it)| it.unanswered_critical.clone()),
         "digest": request.asked.digest,
+        "resource": Address::Approval(request.id.clone()).to_string(),
         "report": request.asked.report,
     })
 }

@@ -1,8 +1,9 @@
-//! A stage's request for approval, as results show it.
+//! A request for approval as the result of its stage shows it.
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::address::Address;
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::workflow::Request;
 
@@ -20,6 +21,8 @@ pub struct ApprovalNote {
     pub questions_count: usize,
     /// The report as text.
     pub display: String,
+    /// Where the report can be read again.
+    pub resource: String,
 }
 
 impl ApprovalNote {
@@ -33,6 +36,7 @@ impl ApprovalNote {
             decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
             questions_count: questions,
             display: request.asked.display.clone(),
+            resource: Address::Approval(request.id.clone()).to_string(),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
+use crate::host::answers::Answers;
 
 /// What came of a stage.
 #[derive(Clone, Debug, Serialize)]
@@ -240,7 +241,11 @@ fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
         } else if let Some((cut, _)) = candidate.content.char_indices().nth(room) {
             candidate.content.truncate(cut);
         }
+        let resource = candidate.content_file.as_deref().and_then(Answers::address);
         let mut value = serde_json::to_value(candidate).unwrap_or_default();
+        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
+            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
+        }
         if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
             fields.remove("content");
             fields.insert("handed_on".to_owned(), Value::Bool(true));
