@@ -1,8 +1,10 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod calibrate;
 pub mod change;
 pub mod diff;
 pub mod mask;
+pub mod microstep;
 pub mod pack;
 pub mod policy;
 pub mod redflag;
@@ -11,4 +13,5 @@ pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
 pub mod verification;
+pub mod vote;
 pub mod words;
