@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::domain::calibrate::failure::OracleUnusable;
+use crate::domain::vote::failure::NoWinner;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.
@@ -121,6 +123,12 @@ pub enum Error {
     /// Every candidate of an ensemble failed.
     #[error("every candidate failed: {}", .0.join("; "))]
     EveryCandidateFailed(Vec<String>),
+    /// A vote that nobody won.
+    #[error("{0}")]
+    Vote(NoWinner),
+    /// A command that cannot tell right answers from wrong ones.
+    #[error("{0}")]
+    Oracle(OracleUnusable),
     /// A shipped or replaced document that could not be used.
     #[error("{name}: {reason}")]
     Document {
@@ -194,6 +202,8 @@ impl Error {
             Self::ShuttingDown => "shutting_down",
             Self::Busy(_) => "busy",
             Self::EveryCandidateFailed(_) => "every_candidate_failed",
+            Self::Vote(no_winner) => no_winner.code(),
+            Self::Oracle(_) => "oracle_unusable",
             Self::Document { .. } => "document_invalid",
             Self::Internal(_) => "internal",
         }
@@ -254,6 +264,8 @@ impl Error {
             Self::EveryCandidateFailed(_) => {
                 "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
             }
+            Self::Vote(no_winner) => no_winner.hint().into(),
+            Self::Oracle(oracle) => oracle.hint().into(),
             Self::Document { .. } => {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
@@ -282,6 +294,8 @@ impl Error {
             | Self::NestedConsult
             | Self::Cancelled
             | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
+            | Self::Oracle(_)
             | Self::Document { .. }
             | Self::Internal(_) => false,
         }
@@ -296,6 +310,7 @@ impl Error {
             | Self::Unknown { .. }
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
+            | Self::Oracle(_)
             | Self::Document { .. } => 2,
             Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
@@ -306,6 +321,7 @@ impl Error {
             | Self::Stalled { .. }
             | Self::OutputTooLarge { .. }
             | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
             | Self::Cli { .. } => 4,
             Self::NestedConsult
             | Self::Cancelled

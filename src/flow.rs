@@ -1,6 +1,7 @@
 //! Sequences of effects: a consult from its question to its recorded answer, an ensemble, a packed
 //! context.
 
+pub mod calibrate;
 pub mod change;
 pub mod consult;
 pub mod document;
@@ -14,3 +15,4 @@ pub mod session;
 pub mod slots;
 pub mod state;
 pub mod verify;
+pub mod vote;

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod change;
+mod consensus;
 mod consult;
 mod context;
 mod coordination;

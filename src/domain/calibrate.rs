@@ -7,6 +7,7 @@
 //! refused: a lead is then no sign of being right, however large it is.
 
 pub mod cost;
+pub mod failure;
 pub mod interval;
 pub mod lead;
 pub mod summary;

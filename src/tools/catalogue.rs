@@ -25,6 +25,7 @@ impl Tools {
     pub fn new(session: &Session) -> Self {
         let mut router = Maestro::consult_tools()
             + Maestro::change_tools()
+            + Maestro::consensus_tools()
             + Maestro::context_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()

@@ -17,6 +17,7 @@ mod harness;
 mod change;
 mod cli;
 mod config;
+mod consensus;
 mod consult;
 mod differences;
 mod docs;

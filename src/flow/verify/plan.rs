@@ -32,6 +32,8 @@ pub(super) struct Planned {
     pub(super) cwd: PathBuf,
     pub(super) cwd_shown: String,
     pub(super) timeout: Duration,
+    /// What it reads on its standard input; a check of the project reads nothing.
+    pub(super) stdin: Vec<u8>,
     /// What the policy says; nothing where there is no command to judge.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
@@ -140,6 +142,7 @@ impl Planning<'_> {
             cwd_shown: self.project.shown_directory(&cwd),
             cwd,
             timeout: entry.timeout_sec.map_or(TIMEOUT, Duration::from_secs),
+            stdin: Vec::new(),
             verdict: Some(verdict),
         });
     }
