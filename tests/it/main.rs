@@ -24,6 +24,7 @@ mod docs;
 mod ensemble;
 mod inventory;
 mod library;
+mod million;
 mod packing;
 mod rings;
 mod supervision;

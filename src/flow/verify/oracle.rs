@@ -1,6 +1,9 @@
 //! A check that tells whether an answer is right, run under the rules of every check.
 
-use super::plan::{Plan, plan};
+use std::sync::Arc;
+
+use super::plan::{Plan, plan_by};
+use super::policy::{Loaded, load};
 use super::run::{self, CheckResult};
 use super::{Entry, VerifyRequest};
 use crate::domain::calibrate::failure::OracleUnusable;
@@ -18,9 +21,9 @@ const PLACEHOLDER: &str = "{answer}";
 const ROOM: usize = 2_400;
 
 /// A command that is permitted and gets answers to judge.
-#[derive(Clone, Debug)]
 pub struct Oracle {
     command: String,
+    rules: Arc<Loaded>,
 }
 
 /// What an oracle says of an answer.
@@ -39,7 +42,9 @@ impl Oracle {
     ///
     /// No rule permits the command, or the rules cannot be used.
     pub async fn new(session: &Session, command: &str) -> Result<Self, Error> {
-        let oracle = Self { command: command.to_owned() };
+        let loading = session.clone();
+        let rules = off_thread(move || load(&loading)).await??;
+        let oracle = Self { command: command.to_owned(), rules: Arc::new(rules) };
         let plan = oracle.plan(session, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {
             Some(Ok(_)) => None,
@@ -98,8 +103,8 @@ impl Oracle {
     async fn plan(&self, session: &Session, path: &str, answer: &str) -> Result<Plan, Error> {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
-        let planning = session.clone();
-        let mut plan = off_thread(move || plan(&planning, &request)).await??;
+        let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
+        let mut plan = off_thread(move || plan_by(&planning, &rules, &request)).await??;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);
         }
