@@ -219,3 +219,6 @@ pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
     total.output_tokens = add(total.output_tokens, usage.output_tokens);
     total.cost_usd = add(total.cost_usd, usage.cost_usd);
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ struct CalibrateInput {
     /// A check that gets each answer on stdin and as the file {answer}.
     oracle_command: Option<String>,
     /// How surely the whole task is to be right.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     #[serde(default = "almost_sure")]
     target_success_rate: f64,
     /// Such steps in the whole task.

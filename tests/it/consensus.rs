@@ -453,3 +453,21 @@ fn a_cancelled_vote_ends_its_samples() {
         });
     }
 }
+
+#[test]
+fn a_vote_whose_providers_all_fail_for_good_stops_there() {
+    let script =
+        in_turn(&["A"]).replace("*) echo 'A'", "*) echo 'HTTP 401 Unauthorized: not logged in' >&2; exit 1");
+    let mut client = shells(&[("one", &script)]).start();
+    let result = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": "x", "providers": ["one"], "k": 2, "max_rounds": 9 }),
+    );
+    assert_eq!(
+        (&result["ok"], &result["stop_reason"]),
+        (&json!(false), &json!("providers_failed")),
+        "{result}"
+    );
+    assert_eq!((&result["samples"], &result["leader"]["votes"]), (&json!(2), &json!(1)), "{result}");
+    assert_eq!(result["failures"][0]["code"], "login_missing");
+}
