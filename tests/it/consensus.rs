@@ -385,7 +385,7 @@ fn the_oracle_gets_the_answer_as_a_file_too() {
     // Four of four promise little more than one half: no small k follows from them.
     assert!(result["recommended_k"].as_u64().unwrap() > 100, "{result}");
     assert!(result["insight"].as_str().unwrap().contains("beyond"), "{result}");
-    assert_eq!(result["whole_task"]["output_tokens"].is_f64(), true, "{result}");
+    assert!(result["whole_task"]["output_tokens"].is_f64(), "{result}");
 }
 
 #[test]

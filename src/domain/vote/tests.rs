@@ -99,7 +99,9 @@ proptest! {
         let votes = |samples: &[Sample]| {
             let mut ballot = Ballot::new(rule);
             ballot.next_round();
-            samples.iter().for_each(|sample| take(&mut ballot, *sample));
+            for sample in samples {
+                take(&mut ballot, *sample);
+            }
             let mut votes: Vec<(u8, u32)> =
                 ballot.options().iter().map(|option| (option.answer, option.votes)).collect();
             votes.sort_unstable();
