@@ -157,8 +157,8 @@ This file is written by `cargo bench --bench million_step -- --write`; nothing i
 Towers of Hanoi with {DISKS} disks takes {} moves, and one wrong move spoils the rest (\"Solving a Million-Step LLM
 Task with Zero Errors\"). Here every move is decided by the voting code of the server: rounds of samples, red flags
 discarded, answers compared as JSON by value, first to be k ahead. The model is simulated: a seeded generator that
-errs with probability {ERROR} and whose answers are valid with probability {VALID}, as measured in the paper for its
-best model. So this shows that the voting works and costs what the formulas say; it shows nothing about a real model,
+errs with probability {ERROR} (the paper's estimate for gpt-4.1-mini) and whose answers are valid with probability
+{VALID} (what its figures of the run imply). So this shows that the voting works and costs what the formulas say; it shows nothing about a real model,
 whose errors may repeat.
 
 | k | steps made | wrong step | votes a step | by the formula | samples a step | by the formula | most rounds of a step | success of the whole (Eq 13) |
