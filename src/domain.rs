@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod chain;
+pub mod calibrate;
 pub mod change;
 pub mod coordination;
 pub mod diff;
@@ -11,6 +12,7 @@ pub mod history;
 pub mod mask;
 pub mod measure;
 pub mod outline;
+pub mod microstep;
 pub mod pack;
 pub mod policy;
 pub mod question;
@@ -23,5 +25,6 @@ pub mod stage;
 pub mod toolbox;
 pub mod topology;
 pub mod verification;
+pub mod vote;
 pub mod words;
 pub mod workflow;

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod approval;
+pub mod calibrate;
 pub mod change;
 pub mod consult;
 pub mod coordination;
@@ -22,3 +23,4 @@ pub mod state;
 pub mod toolbox;
 pub mod verify;
 pub mod workflow;
+pub mod vote;

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod change;
 pub mod config;
 pub mod environment;
+pub mod exhibit;
 pub mod front_matter;
 pub mod guardian;
 pub mod human;

@@ -6,6 +6,7 @@
 mod approval;
 pub mod catalogue;
 mod change;
+mod consensus;
 mod consult;
 mod context;
 mod coordination;

@@ -71,7 +71,8 @@ impl RedFlagRules {
 }
 
 impl ForbiddenRule {
-    fn check(&self) -> Result<(), RuleError> {
+    /// Tries the examples.
+    pub(crate) fn check(&self) -> Result<(), RuleError> {
         let regex = compile(&self.name, &self.pattern)?;
         let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
         if let Some(example) = self.matching.iter().find(|written| !matches(written)) {
@@ -181,7 +182,8 @@ pub enum Reason {
     },
 }
 
-fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
+/// Compiles a pattern; `^` and `$` are line boundaries.
+pub(crate) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
     let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
     built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })
 }

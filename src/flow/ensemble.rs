@@ -127,7 +127,7 @@ pub async fn generate(
 }
 
 /// The providers to ask: those named, each once, else whoever is there.
-fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+pub(super) fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
     let catalogue = session.catalogue();
     let mut chosen: Vec<String> = Vec::new();
     match named.filter(|named| !named.is_empty()) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::mask::Masker;
+use crate::domain::microstep::MicroStepRules;
 use crate::domain::redflag::{RedFlagRules, RedFlags};
 use crate::domain::secret_path::SecretPaths;
 use crate::domain::secret_rules::SecretRules;
@@ -26,6 +27,10 @@ use super::ledger::Ledger;
 use super::slots::Slots;
 use super::stage::Working;
 use super::toolbox::{MemoryToolbox, ToolboxStore};
+use super::calibrate::log::{CalibrationLog, MemoryCalibrations};
+use super::ledger::{CallLog, MemoryLog};
+use super::slots::Slots;
+use super::vote::rules::VoteRules;
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -46,6 +51,8 @@ struct Inner {
     working: Working,
     lease: Mutex<Option<Lease>>,
     toolbox: Box<dyn ToolboxStore>,
+    log: Box<dyn CallLog>,
+    calibrations: Box<dyn CalibrationLog>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
@@ -53,6 +60,7 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    vote_rules: OnceLock<Result<Arc<VoteRules>, Error>>,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -85,11 +93,14 @@ impl Session {
             store: OnceLock::new(),
             lease: Mutex::default(),
             toolbox: Box::new(MemoryToolbox::default()),
+            log: Box::new(MemoryLog::default()),
+            calibrations: Box::new(MemoryCalibrations::default()),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
+            vote_rules: OnceLock::new(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -197,6 +208,12 @@ impl Session {
     #[must_use]
     pub fn toolbox(&self) -> &dyn ToolboxStore {
         self.inner.toolbox.as_ref()
+    }
+
+    /// What was measured of steps and providers.
+    #[must_use]
+    pub fn calibrations(&self) -> &dyn CalibrationLog {
+        self.inner.calibrations.as_ref()
     }
 
     /// Where whole answers are kept.
@@ -309,6 +326,26 @@ impl Session {
                     rules.check().map_err(|error| invalid(&document.origin, error))?;
                 }
                 RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&document.origin, error))
+            })
+            .clone()
+    }
+
+    /// The micro-steps, and the rules by which the answers of votes are flagged.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn vote_rules(&self) -> Result<Arc<VoteRules>, Error> {
+        self.inner
+            .vote_rules
+            .get_or_init(|| {
+                let document = self.document("conf/micro_steps.yaml")?;
+                let unusable = |error| invalid(&document.origin, error);
+                let steps = MicroStepRules::from_yaml(&document.text).map_err(unusable)?;
+                if document.origin != BUILT_IN {
+                    steps.check().map_err(unusable)?;
+                }
+                VoteRules::new(steps).map(Arc::new).map_err(unusable)
             })
             .clone()
     }

@@ -1,5 +1,6 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
+pub mod oracle;
 mod plan;
 mod policy;
 mod run;

@@ -26,6 +26,7 @@ impl Tools {
         let mut router = Maestro::approval_tools()
             + Maestro::consult_tools()
             + Maestro::change_tools()
+            + Maestro::consensus_tools()
             + Maestro::context_tools()
             + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()

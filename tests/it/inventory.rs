@@ -153,6 +153,16 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_apply_patch", json!({ "patch": "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x\n" })),
         ("maestro_apply_patch", json!({ "patch": "" })),
         ("maestro_restore_from_backup", json!({ "backup_session": "" })),
+        ("maestro_consensus_vote", json!({ "question": "x" })),
+        ("maestro_consensus_vote", json!({ "question": "x", "k": 3, "max_rounds": 2 })),
+        (
+            "maestro_vote_micro_step",
+            json!({ "step_type": "s2_edge_case", "prompt": crate::harness::scripted(json!({ "text": "{\"edge_case_input\":\"\",\"expected_behavior\":\"x\",\"rationale\":\"y\"}" })) }),
+        ),
+        ("maestro_vote_micro_step", json!({ "step_type": "s2_edge_case", "prompt": "x" })),
+        ("maestro_get_micro_steps", json!({})),
+        ("maestro_calibrate", json!({ "step_type": "s2_edge_case", "test_prompt": "x" })),
+        ("maestro_calibrate", json!({ "step_type": "s2_edge_case", "test_prompt": "" })),
         ("maestro_verify", json!({ "commands": [] })),
         ("maestro_verify", json!({ "commands": [{ "command": "git log --oneline" }] })),
     ] {

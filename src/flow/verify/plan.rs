@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::policy::{PolicyNote, load};
+use super::policy::{Loaded, PolicyNote, load};
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
@@ -32,16 +32,22 @@ pub(super) struct Planned {
     pub(super) cwd: PathBuf,
     pub(super) cwd_shown: String,
     pub(super) timeout: Duration,
+    /// What it reads on its standard input; a check of the project reads nothing.
+    pub(super) stdin: Vec<u8>,
     /// What the policy says; nothing where there is no command to judge.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (rules, policy, policy_note) = load(session)?;
+    plan_by(session, &load(session)?, request)
+}
+
+/// The same by rules that are loaded. Blocks.
+pub(super) fn plan_by(session: &Session, loaded: &Loaded, request: &VerifyRequest) -> Result<Plan, Error> {
+    let (rules, policy, policy_note) = loaded;
     let project = session.project()?;
-    let mut planning =
-        Planning { project: &project, rules: &rules, policy: &policy, checks: Vec::new(), detected: None };
+    let mut planning = Planning { project: &project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -53,7 +59,8 @@ pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, E
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan { checks, detected, policy_note, environment: rules.environment })
+    let (policy_note, environment) = (policy_note.clone(), rules.environment.clone());
+    Ok(Plan { checks, detected, policy_note, environment })
 }
 
 struct Planning<'a> {
@@ -140,6 +147,7 @@ impl Planning<'_> {
             cwd_shown: self.project.shown_directory(&cwd),
             cwd,
             timeout: entry.timeout_sec.map_or(TIMEOUT, Duration::from_secs),
+            stdin: Vec::new(),
             verdict: Some(verdict),
         });
     }

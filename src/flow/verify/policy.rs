@@ -37,7 +37,10 @@ pub struct ProjectNote {
 }
 
 /// The rules, ready to judge, and what a result says of them.
-pub(super) fn load(session: &Session) -> Result<(VerificationRules, Policy, PolicyNote), Error> {
+pub(super) type Loaded = (VerificationRules, Policy, PolicyNote);
+
+/// Reads and compiles the rules. Blocks.
+pub(super) fn load(session: &Session) -> Result<Loaded, Error> {
     let document = document(session)?;
     let invalid =
         |error: RuleError| Error::Document { name: document.origin.clone(), reason: error.to_string() };

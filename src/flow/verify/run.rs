@@ -173,7 +173,7 @@ async fn start(
         args: args.iter().map(OsString::from).collect(),
         env: environment(session.environment(), &plan.environment),
         cwd: check.cwd.clone(),
-        stdin: Vec::new(),
+        stdin: check.stdin.clone(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),

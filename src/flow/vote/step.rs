@@ -1,0 +1,186 @@
+//! A vote on a micro-step.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::budget::SampleBudget;
+use super::report::Details;
+use super::sample::Check;
+use super::{Vote, VoteRequest, hold};
+use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::vote::{MOST_K, Rule, Stop};
+use crate::error::{Error, ErrorNote};
+use crate::flow::consult::Question;
+use crate::flow::ensemble::chosen;
+use crate::flow::pack::ContextRequest;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+
+/// A micro-step that is put to the vote.
+#[derive(Clone, Debug)]
+pub struct StepRequest {
+    /// The step.
+    pub kind: StepType,
+    /// The question.
+    pub prompt: String,
+    /// Material for it.
+    pub context: String,
+    /// The lead that decides; measured or the step's own where none is named.
+    pub k: Option<u32>,
+    /// The most samples.
+    pub max_samples: u32,
+    /// Who is asked; everybody who is there where nobody is named.
+    pub providers: Option<Vec<String>>,
+}
+
+/// Where a k comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KSource {
+    /// The caller named it.
+    Caller,
+    /// It was measured with everybody who is asked; the largest of their values counts.
+    Calibration,
+    /// It is the step's own.
+    Default,
+}
+
+/// The result of a vote on a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepVote {
+    /// Whether an answer won.
+    pub ok: bool,
+    /// The same.
+    pub converged: bool,
+    /// The step.
+    pub step_type: StepType,
+    /// The answer that won, verbatim as it first came; none where nobody is k ahead.
+    pub winner: Option<String>,
+    /// Who gave it first.
+    pub winner_provider: Option<String>,
+    /// The lead at the end.
+    pub final_margin: u32,
+    /// The lead that was needed.
+    pub k_used: u32,
+    /// Where that k comes from.
+    pub k_source: KSource,
+    /// Rounds; the samples of one run side by side.
+    pub total_rounds: u32,
+    /// Samples launched.
+    pub total_samples: u32,
+    /// Answers discarded.
+    pub red_flagged_count: u32,
+    /// Whether a command can tell a right answer from a wrong one: then run it on the winner.
+    pub has_oracle: bool,
+    /// Why it ended.
+    pub stop_reason: Stop,
+    /// Votes by answer.
+    pub vote_distribution: IndexMap<String, u32>,
+    /// What else is known.
+    #[serde(flatten)]
+    pub details: Details,
+    /// Why nobody won.
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
+}
+
+/// Puts a micro-step to the vote. A vote that nobody wins is `ok: false`, with everything that it
+/// found.
+///
+/// # Errors
+///
+/// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
+/// used.
+pub async fn vote_step(
+    session: &Session,
+    request: StepRequest,
+    budget: &dyn SampleBudget,
+    progress: &Progress,
+) -> Result<StepVote, Error> {
+    session.check_config()?;
+    let rules = session.vote_rules()?;
+    let step = rules.step(request.kind)?.clone();
+    let providers = chosen(session, request.providers.clone())?;
+    let (k, source) = request.k(session, &step, &providers);
+    let rule =
+        Rule::new(k, request.max_samples).map_err(|error| Error::InvalidArguments(error.to_string()))?;
+    let question = question(&step, &request.prompt, &request.context);
+    let check = step_check(session, &step)?;
+    let vote = hold(session, VoteRequest { question, providers, rule, check }, budget, progress).await?;
+    Ok(StepVote::of(&vote, &step, source))
+}
+
+/// The red flags of a step.
+///
+/// # Errors
+///
+/// The rules cannot be used.
+pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result<Check, Error> {
+    let (rules, step) = (session.vote_rules()?, step.clone());
+    Ok(Arc::new(move |answer| rules.flags.of_step(&step, answer)))
+}
+
+/// The question of a step, with the form that its answer has.
+pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str) -> Question {
+    let mut parts = vec![prompt.to_owned()];
+    // An empty question stays empty, so that it is refused.
+    if !prompt.trim().is_empty() {
+        if !context.trim().is_empty() {
+            parts.push(format!("# Material\n\n{context}"));
+        }
+        parts.push(step.instructions());
+    }
+    Question {
+        prompt: parts.join("\n\n"),
+        role: None,
+        context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
+        schema: None,
+        model: None,
+        timeout: None,
+    }
+}
+
+impl StepRequest {
+    fn k(&self, session: &Session, step: &MicroStep, providers: &[String]) -> (u32, KSource) {
+        if let Some(k) = self.k {
+            return (k, KSource::Caller);
+        }
+        let measured: Option<Vec<u32>> = providers
+            .iter()
+            .map(|provider| session.calibrations().latest(self.kind, provider)?.recommended_k)
+            .collect();
+        let most = MOST_K.min(self.max_samples);
+        match measured.and_then(|measured| measured.into_iter().max()) {
+            // A lead that this vote cannot reach helps nobody.
+            Some(k) if k <= most => (k, KSource::Calibration),
+            Some(_) | None => (step.default_k, KSource::Default),
+        }
+    }
+}
+
+impl StepVote {
+    fn of(vote: &Vote, step: &MicroStep, k_source: KSource) -> Self {
+        let details = Details::of(vote);
+        let (ballot, winner) = (&vote.ballot, vote.winner());
+        Self {
+            ok: winner.is_some(),
+            converged: winner.is_some(),
+            step_type: step.kind,
+            winner: winner.map(|(candidate, _)| candidate.text.clone()),
+            winner_provider: winner.map(|(candidate, _)| candidate.provider.clone()),
+            final_margin: ballot.lead(),
+            k_used: ballot.rule().k(),
+            k_source,
+            total_rounds: ballot.rounds(),
+            total_samples: ballot.samples(),
+            red_flagged_count: ballot.flagged(),
+            has_oracle: step.has_oracle,
+            stop_reason: vote.stop,
+            vote_distribution: details.distribution(),
+            failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),
+            details,
+        }
+    }
+}
