@@ -11,3 +11,4 @@ pub mod manifests;
 pub mod process;
 pub mod project;
 pub mod trust;
+pub mod worktree;

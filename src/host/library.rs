@@ -50,6 +50,7 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "SKILLS.md",
     "conf/cli_clients.yaml",
     "conf/maestro.yaml",
+    "conf/micro_steps.json",
     "conf/redflags.yaml",
     "conf/secrets.yaml",
     "conf/verification.yaml",
