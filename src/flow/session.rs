@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::mask::Masker;
-use crate::domain::redflag::{RedFlagRules, RedFlags};
+use crate::domain::microstep::MicroSteps;
+use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags};
 use crate::domain::secret_path::SecretPaths;
 use crate::domain::secret_rules::SecretRules;
 use crate::error::Error;
@@ -38,6 +39,8 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    inspector: OnceLock<Result<Arc<Inspector>, Error>>,
+    micro_steps: OnceLock<Result<Arc<MicroSteps>, Error>>,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -67,6 +70,8 @@ impl Session {
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
+            inspector: OnceLock::new(),
+            micro_steps: OnceLock::new(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -206,13 +211,51 @@ impl Session {
         self.inner
             .red_flags
             .get_or_init(|| {
-                let document = self.document("conf/redflags.yaml")?;
-                let rules = RedFlagRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&document.origin, error))
+                let (rules, origin) = self.red_flag_rules()?;
+                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The rules that answers to a step are held against.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn inspector(&self) -> Result<Arc<Inspector>, Error> {
+        self.inner
+            .inspector
+            .get_or_init(|| {
+                let (rules, origin) = self.red_flag_rules()?;
+                Inspector::new(&rules.step).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The rule file and where it comes from; one that replaces ours has its examples tried.
+    fn red_flag_rules(&self) -> Result<(RedFlagRules, String), Error> {
+        let document = self.document("conf/redflags.yaml")?;
+        let rules = RedFlagRules::from_yaml(&document.text);
+        let rules = rules.map_err(|error| invalid(&document.origin, error))?;
+        if document.origin != BUILT_IN {
+            rules.check().map_err(|error| invalid(&document.origin, error))?;
+        }
+        Ok((rules, document.origin))
+    }
+
+    /// The micro steps.
+    ///
+    /// # Errors
+    ///
+    /// A list that replaces ours and cannot be used.
+    pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
+        self.inner
+            .micro_steps
+            .get_or_init(|| {
+                let document = self.document("conf/micro_steps.json")?;
+                MicroSteps::from_json(&document.text)
+                    .map(Arc::new)
+                    .map_err(|error| invalid(&document.origin, error))
             })
             .clone()
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::elsewhere::Hold;
 use super::policy::{PolicyNote, load};
+use super::run::Kept;
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
@@ -23,6 +25,8 @@ pub(super) struct Plan {
     pub(super) detected: Option<Vec<Detected>>,
     pub(super) policy_note: PolicyNote,
     pub(super) environment: EnvironmentRules,
+    pub(super) kept: Kept,
+    pub(super) hold: Option<Hold>,
 }
 
 /// One check.
@@ -38,10 +42,15 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (rules, policy, policy_note) = load(session)?;
     let project = session.project()?;
+    plan_in(session, &project, request)
+}
+
+/// The same in a copy of the project, by the rules of the project itself. Blocks.
+pub(super) fn plan_in(session: &Session, project: &Project, request: &VerifyRequest) -> Result<Plan, Error> {
+    let (rules, policy, policy_note) = load(session)?;
     let mut planning =
-        Planning { project: &project, rules: &rules, policy: &policy, checks: Vec::new(), detected: None };
+        Planning { project, rules: &rules, policy: &policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -53,7 +62,14 @@ pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, E
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan { checks, detected, policy_note, environment: rules.environment })
+    Ok(Plan {
+        checks,
+        detected,
+        policy_note,
+        environment: rules.environment,
+        kept: Kept::LongOutput,
+        hold: None,
+    })
 }
 
 struct Planning<'a> {
