@@ -13,6 +13,7 @@ mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod selection;
 mod verify;
 
 pub(crate) use parameters::WRONG_ARGUMENTS;

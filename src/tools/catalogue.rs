@@ -28,6 +28,7 @@ impl Tools {
             + Maestro::context_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()
+            + Maestro::selection_tools()
             + Maestro::verify_tools();
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {

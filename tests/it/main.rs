@@ -25,6 +25,7 @@ mod inventory;
 mod library;
 mod packing;
 mod rings;
+mod selection;
 mod supervision;
 mod verify;
 mod wire;
