@@ -135,7 +135,7 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
             Verdict::Winner { winner: one, scores, rationale: first.rationale }
         }
         (None, None) => Verdict::Nobody { rationale: first.rationale },
-        (Some(_), Some(_)) | (Some(_), None) | (None, Some(_)) => Verdict::Tie,
+        (Some(_), Some(_) | None) | (None, Some(_)) => Verdict::Tie,
     }
 }
 

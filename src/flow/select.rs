@@ -61,7 +61,7 @@ pub async fn select(
     let candidates = intake::take(session, &request).await?;
     let trial = match request.verify {
         None => None,
-        Some(entries) => Some(trial::run(session, &candidates, entries, progress).await?),
+        Some(entries) => Some(Box::pin(trial::run(session, &candidates, entries, progress)).await?),
     };
     let mut evidence: Vec<Evidence> =
         candidates.iter().enumerate().map(|(index, one)| known_of(one, index, trial.as_ref())).collect();
@@ -76,7 +76,7 @@ pub async fn select(
                 wanted: &request.judge_provider,
                 criteria: &request.criteria,
             };
-            Some(judging.judge(&candidates, &level).await?)
+            Some(Box::pin(judging.judge(&candidates, &level)).await?)
         }
     };
     let mut chosen = None;

@@ -172,7 +172,7 @@ fn a_forbidden_file_in_the_middle_of_a_diff_is_found() {
     let result =
         client.call("maestro_red_flag_check", json!({ "content": diff, "rules": ["forbidden_file"] }));
     assert_eq!(result["reasons"], json!(["forbidden_file"]));
-    assert_eq!(result["details"]["findings"][0]["detail"], "/.env");
+    assert_eq!(result["details"]["findings"][0]["detail"], "conf/.env");
     let result = client.call("maestro_red_flag_check", json!({ "content": diff }));
     assert_eq!(result["reasons"], json!(["multi_file", "forbidden_file"]));
 }

@@ -131,7 +131,9 @@ impl Inspector {
             Flag::ExcessiveChanges => more(reading.changed_lines(), self.max_diff_lines, "lines are changed"),
             Flag::Hedging => self.matched(flag, &reading.prose),
             Flag::DangerousCode | Flag::DangerousCommand => self.matched(flag, &reading.proposed),
-            Flag::ForbiddenFile => reading.files.iter().find_map(|file| self.matched(flag, file)),
+            Flag::ForbiddenFile => {
+                reading.files.iter().find(|file| self.matched(flag, file).is_some()).cloned()
+            }
             Flag::Contradiction => self.contradiction(&reading.prose),
             Flag::FormatError => form(text).or_else(|| self.matched(flag, &reading.prose)),
         }

@@ -108,7 +108,7 @@ pub(super) async fn run(
     let trees = Trees::create(session.supervisor(), session.environment(), &root, count + 1).await;
     let bench = Bench {
         session,
-        trees: Arc::new(trees.map_err(cannot_copy)?),
+        trees: Arc::new(trees.map_err(|error| cannot_copy(&error))?),
         entries,
         slots: Semaphore::new(MOST_PARALLEL),
         progress,
@@ -129,8 +129,8 @@ pub(super) async fn run(
     Ok(Trial { base, not_diffs: not_diffs.map(|(one, _)| one.id.clone()).collect(), tested })
 }
 
-fn cannot_copy(error: TreeError) -> Error {
-    let hint = match &error {
+fn cannot_copy(error: &TreeError) -> Error {
+    let hint = match error {
         TreeError::NoGit => "Install git, or test the candidates yourself and give test_results.",
         TreeError::NoCommit(_) => {
             "Commit the project first, or test the candidates yourself and give test_results."

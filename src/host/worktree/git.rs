@@ -12,7 +12,7 @@ use crate::host::process::{CallDir, Ended, Launch, Limits, Supervisor};
 /// The longest that one command may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Options of every command: nothing of the repository's own is run.
+/// Options of every command: no hook of the repository's is run, and no monitor started.
 const QUIET: [&str; 6] =
     ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false"];
 
