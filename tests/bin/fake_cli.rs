@@ -80,7 +80,9 @@ fn with_judgement(mut script: Value, prompt: &str) -> Value {
     let scores: serde_json::Map<String, Value> =
         candidates.iter().map(|(label, _)| ((*label).to_owned(), score(label).into())).collect();
     let text = json!({ "winner_id": winner, "scores": scores, "rationale": "as it prefers" }).to_string();
-    script["text"] = text.into();
+    if let Some(script) = script.as_object_mut() {
+        script.insert("text".into(), text.into());
+    }
     script
 }
 
