@@ -164,3 +164,6 @@ fn stands_apart(first: &Evidence, second: &Evidence) -> bool {
         || lint(first) > lint(second)
         || first.changed_lines != second.changed_lines
 }
+
+#[cfg(test)]
+mod tests;

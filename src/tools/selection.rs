@@ -36,7 +36,9 @@ struct SelectInput {
     judge_provider: String,
     /// What the judge looks at.
     criteria: Option<Vec<String>>,
-    /// Checks to run on candidates that are diffs; empty: the project's own.
+    /// Checks (as maestro_verify takes) to try diffs with; empty: the project's own.
+    #[schemars(with = "Option<Vec<serde_json::Map<String, serde_json::Value>>>")]
+    #[serde(default)]
     verify: Option<Vec<EntryInput>>,
 }
 
@@ -112,7 +114,7 @@ impl Maestro {
     /// Chooses one candidate as it is, tests first, or none: by given results, by a neutral judge, or by trying each diff in a copy of the project. One that failed its tests never wins.
     #[tool(
         title = "Select the best candidate",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("choose pick best candidate patch judge compare tests ranking winner", Load::OnSearch)
     )]
     async fn maestro_select_best(

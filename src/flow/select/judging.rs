@@ -94,6 +94,11 @@ impl Judging<'_> {
             Ok(found) => found,
             Err(reason) => return Ok(JudgeNote::none(None, 0, reason)),
         };
+        // A consult that cannot be made is not taken from the budget.
+        if let Err(error) = self.check_there(&judge) {
+            let reason = format!("{error} ({})", error.code());
+            return Ok(JudgeNote::none(Some(judge), 0, reason));
+        }
         let contents: Vec<&str> = candidates.iter().map(|one| one.content.as_str()).collect();
         let opinions = self.both_orders(&judge, &contents, level).await?;
         Ok(match opinions {
@@ -105,6 +110,15 @@ impl Judging<'_> {
                 JudgeNote::none(Some(judge.clone()), 2, format!("{judge} gave no judgement: {reason}"))
             }
         })
+    }
+
+    fn check_there(&self, judge: &str) -> Result<(), Error> {
+        let catalogue = self.session.catalogue();
+        let provider = catalogue.get(judge)?;
+        if provider.is_understudy() {
+            return Ok(());
+        }
+        catalogue.program(provider, self.session.environment(), self.session.root()).map(drop)
     }
 
     /// The wanted judge if it wrote none of them, else another CLI that is there and did not; with
