@@ -36,7 +36,7 @@ struct SelectInput {
     judge_provider: String,
     /// What the judge looks at.
     criteria: Option<Vec<String>>,
-    /// Checks (as maestro_verify takes) to try diffs with; empty: the project's own.
+    /// Checks to try diffs with, as for the verify tool; empty: the project's own.
     #[schemars(with = "Option<Vec<serde_json::Map<String, serde_json::Value>>>")]
     #[serde(default)]
     verify: Option<Vec<EntryInput>>,

@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn what_fails_without_the_change_too_speaks_against_nobody() {
         let error = check(Kind::UnitTest, Status::Error);
-        assert_eq!(tested(vec![error.clone()], &[error.clone()]).tests, Tests::Unknown);
+        assert_eq!(tested(vec![error.clone()], std::slice::from_ref(&error)).tests, Tests::Unknown);
         assert_eq!(tested(vec![error], &[check(Kind::UnitTest, Status::Failed)]).tests, Tests::Failed);
         let failed = check(Kind::UnitTest, Status::Failed);
         assert_eq!(tested(vec![failed.clone()], &[failed]).tests, Tests::Failed);
