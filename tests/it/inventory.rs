@@ -130,6 +130,13 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_apply_patch", json!({ "patch": "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x\n" })),
         ("maestro_apply_patch", json!({ "patch": "" })),
         ("maestro_restore_from_backup", json!({ "backup_session": "" })),
+        ("maestro_select_best", json!({ "candidates": [{ "content": "one candidate here" }] })),
+        ("maestro_select_best", json!({ "candidates": [] })),
+        ("maestro_select_best", json!({ "candidates": [{ "content": "" }] })),
+        ("maestro_red_flag_check", json!({ "content": "some text here" })),
+        ("maestro_validate_content", json!({ "content": "some text here" })),
+        ("maestro_validate_content", json!({ "content": "short" })),
+        ("maestro_validate_content", json!({ "content": "some text", "forbidden_patterns": ["("] })),
         ("maestro_verify", json!({ "commands": [] })),
         ("maestro_verify", json!({ "commands": [{ "command": "git log --oneline" }] })),
     ] {
