@@ -1,18 +1,19 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub mod budget;
-pub mod chain;
 pub mod calibrate;
+pub mod chain;
 pub mod change;
 pub mod coordination;
 pub mod diff;
 pub mod event;
 pub mod handover;
 pub mod history;
+pub mod judge;
 pub mod mask;
 pub mod measure;
-pub mod outline;
 pub mod microstep;
+pub mod outline;
 pub mod pack;
 pub mod policy;
 pub mod question;
@@ -21,9 +22,11 @@ pub mod report;
 pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
+pub mod select;
 pub mod stage;
 pub mod toolbox;
 pub mod topology;
+pub mod validate;
 pub mod verification;
 pub mod vote;
 pub mod words;

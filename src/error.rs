@@ -8,10 +8,10 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::budget::Short;
-use crate::domain::workflow::Refusal;
-use crate::host::store::StoreError;
 use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::vote::failure::NoWinner;
+use crate::domain::workflow::Refusal;
+use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.

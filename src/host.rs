@@ -15,3 +15,4 @@ pub mod project;
 pub mod seal_key;
 pub mod store;
 pub mod trust;
+pub mod worktree;

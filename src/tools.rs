@@ -18,6 +18,7 @@ mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod selection;
 mod stage;
 mod toolbox;
 mod verify;

@@ -10,6 +10,7 @@ pub mod cost;
 pub mod failure;
 pub mod interval;
 pub mod lead;
+pub mod record;
 pub mod summary;
 
 use thiserror::Error;

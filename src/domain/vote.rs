@@ -9,8 +9,9 @@
 pub mod canonical;
 pub mod discards;
 pub mod failure;
+pub mod record;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The greatest lead that a vote may ask for.
@@ -68,7 +69,7 @@ impl Rule {
 }
 
 /// Why a vote ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// One answer is k ahead of every other, and another one has votes too.

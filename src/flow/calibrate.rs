@@ -1,27 +1,30 @@
 //! Measuring how often the answers to a step are right, and what that means for its vote.
 
-pub mod log;
 pub mod report;
 
 use futures_util::future::join_all;
 
+use super::account::Account;
 use super::ensemble::chosen;
+use super::journal::new_id;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::oracle::{Oracle, Verdict};
 use super::vote::add_usage;
-use super::vote::budget::SampleBudget;
 use super::vote::sample::{Sample, Sampler};
-use super::vote::step::{question, step_check};
+use super::vote::step::{question, step_check, step_of};
 use crate::domain::calibrate::Task;
 use crate::domain::calibrate::interval::Rate;
+use crate::domain::calibrate::record::{CalibrationRecord, Measurement};
 use crate::domain::calibrate::summary::{Basis, plan};
+use crate::domain::event::Draft;
+use crate::domain::event::record::{Noted, Topic};
 use crate::domain::microstep::StepType;
+use crate::domain::redflag::document::document;
 use crate::domain::vote::canonical::Canonical;
 use crate::error::Error;
 use crate::provider::Usage;
 
-use log::CalibrationRecord;
 use report::Calibration;
 
 /// Samples of one calibration.
@@ -45,6 +48,8 @@ pub struct CalibrationRequest {
     pub samples: u32,
     /// Who is asked in turn; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
+    /// On whose account it goes.
+    pub account: Account,
 }
 
 /// What came of the samples.
@@ -80,37 +85,37 @@ pub(super) enum TakenAs {
 ///
 /// # Errors
 ///
-/// Nobody can be asked, an unknown provider, an oracle that cannot be run, a budget that refuses, no
-/// answer at all, or rules that cannot be used.
+/// Nobody can be asked, an unknown provider, an oracle that cannot be run, no answer at all, or
+/// rules that cannot be used.
 pub async fn calibrate(
     session: &Session,
     request: CalibrationRequest,
-    budget: &dyn SampleBudget,
     progress: &Progress,
 ) -> Result<Calibration, Error> {
     session.check_config()?;
-    let rules = session.vote_rules()?;
-    let step = rules.step(request.kind)?;
+    let step = step_of(session, request.kind)?;
     let providers = chosen(session, request.providers.clone())?;
     // An oracle that cannot be used is said before anybody is asked.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(session, command).await?),
         None => None,
     };
-    let check = step_check(session, step)?;
-    let mut sampler = Sampler::new(session, question(step, &request.prompt, ""), providers, check).await?;
-    budget.reserve(request.samples).await?;
+    let check = step_check(session, &step)?;
+    let question = question(&step, &request.prompt, "", request.account.clone());
+    let mut sampler = Sampler::new(session, question, providers, check).await?;
+    let seats = sampler.seats(session, request.samples).await?;
     progress.say(&format!("{} samples side by side", request.samples));
-    let samples = sampler.round(session, request.samples, progress).await?;
+    let samples = sampler.round(session, seats, progress).await?;
     let measured = judge(session, samples, oracle.as_ref(), &sampler, progress).await?;
     if measured.taken.is_empty() {
         let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));
         return Err(Error::EveryCandidateFailed(failures.collect()));
     }
-    if oracle.is_some() {
-        record(session, &request, &measured);
-    }
-    Ok(Calibration::of(&request, &measured))
+    let kept = match oracle {
+        Some(_) => record(session, &request, &measured).await,
+        None => Ok(()),
+    };
+    Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
 }
 
 /// Has every valid answer judged, a few at a time.
@@ -152,7 +157,7 @@ async fn judge(
             };
             // Never closed, so a slot always comes.
             let _slot = slots.acquire().await;
-            let verdict = oracle.judge(session, &text, &progress).await?;
+            let verdict = oracle.judge(session, &to_judge(text), &progress).await?;
             Ok(Taken { provider, outcome: TakenAs::Judged(canonical, verdict) })
         }
     }))
@@ -161,22 +166,29 @@ async fn judge(
     Ok(measured)
 }
 
-/// Keeps what was measured of each provider, for votes to come.
-fn record(session: &Session, request: &CalibrationRequest, measured: &Measured) {
-    for provider in &measured.providers {
-        let count = measured.count(|taken| taken.provider == *provider);
-        let Some(rate) = Rate::of(count.right, count.valid) else { continue };
-        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
-        let found = plan(Basis::IntervalLow, rate.low, valid_rate, request.task);
-        session.calibrations().record(&CalibrationRecord {
-            step_type: request.kind,
-            provider: provider.clone(),
-            valid: count.valid,
-            right: count.right,
-            answered: count.answered,
-            recommended_k: found.ok().map(|plan| plan.k),
-        });
+/// What an oracle gets to read: the document of an answer, where something stands around it.
+fn to_judge(answer: String) -> String {
+    if serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok() {
+        return answer;
     }
+    document(&answer).map_or(answer, |document| document.to_string())
+}
+
+/// Keeps what was measured of each provider, for votes to come.
+async fn record(session: &Session, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
+    let record = CalibrationRecord {
+        step_type: request.kind,
+        target_success_rate: request.task.target(),
+        estimated_total_steps: request.task.steps(),
+        providers: measured.providers.iter().filter_map(|one| measured.of(one, request.task)).collect(),
+    };
+    if record.providers.is_empty() {
+        return Ok(());
+    }
+    let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Draft::new(new_id(), Noted { topic: Topic::Calibration, content });
+    let run = request.account.run.as_deref().unwrap_or_default();
+    session.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
 }
 
 /// Answers, counted.
@@ -188,6 +200,21 @@ pub(super) struct Count {
 }
 
 impl Measured {
+    /// What was measured of one provider; none where no answer of its counted.
+    fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
+        let count = self.count(|taken| taken.provider == provider);
+        let rate = Rate::of(count.right, count.valid)?;
+        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
+        let found = plan(Basis::IntervalLow, rate.low, valid_rate, task);
+        Some(Measurement {
+            provider: provider.to_owned(),
+            answered: count.answered,
+            valid: count.valid,
+            right: count.right,
+            recommended_k: found.ok().map(|plan| plan.k),
+        })
+    }
+
     /// Counts the answers that fit.
     pub(super) fn count(&self, fits: impl Fn(&Taken) -> bool) -> Count {
         let mut count = Count::default();

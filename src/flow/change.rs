@@ -1,5 +1,6 @@
 //! Changing the project: a patch, whole or not at all, and its undoing.
 
+mod elsewhere;
 mod outcome;
 mod plan;
 mod restore;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub(in crate::flow) use elsewhere::apply_to_copy;
 pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
 pub use restore::{RestoreRequest, restore};
 

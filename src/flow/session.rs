@@ -1,21 +1,22 @@
 //! What every flow works with: the configuration, the project, the processes and the record, each
 //! made on first need and shared from then on.
 
+mod rules;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
 use crate::domain::mask::Masker;
-use crate::domain::microstep::MicroStepRules;
-use crate::domain::redflag::{RedFlagRules, RedFlags};
-use crate::domain::secret_path::SecretPaths;
+use crate::domain::microstep::MicroSteps;
+use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
 use crate::domain::secret_rules::SecretRules;
 use crate::error::Error;
 use crate::host::answers::Answers;
 use crate::host::config::{Config, Problem, Scope};
 use crate::host::environment::Environment;
-use crate::host::library::{BUILT_IN, Library};
+use crate::host::library::Library;
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
 use crate::host::store::SqliteStore;
@@ -27,10 +28,6 @@ use super::ledger::Ledger;
 use super::slots::Slots;
 use super::stage::Working;
 use super::toolbox::{MemoryToolbox, ToolboxStore};
-use super::calibrate::log::{CalibrationLog, MemoryCalibrations};
-use super::ledger::{CallLog, MemoryLog};
-use super::slots::Slots;
-use super::vote::rules::VoteRules;
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -51,8 +48,6 @@ struct Inner {
     working: Working,
     lease: Mutex<Option<Lease>>,
     toolbox: Box<dyn ToolboxStore>,
-    log: Box<dyn CallLog>,
-    calibrations: Box<dyn CalibrationLog>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
@@ -60,7 +55,9 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
-    vote_rules: OnceLock<Result<Arc<VoteRules>, Error>>,
+    vote_flags: OnceLock<Result<Arc<VoteFlags>, Error>>,
+    inspector: OnceLock<Result<Arc<Inspector>, Error>>,
+    micro_steps: OnceLock<Result<Arc<MicroSteps>, Error>>,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -93,14 +90,14 @@ impl Session {
             store: OnceLock::new(),
             lease: Mutex::default(),
             toolbox: Box::new(MemoryToolbox::default()),
-            log: Box::new(MemoryLog::default()),
-            calibrations: Box::new(MemoryCalibrations::default()),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
-            vote_rules: OnceLock::new(),
+            vote_flags: OnceLock::new(),
+            inspector: OnceLock::new(),
+            micro_steps: OnceLock::new(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -210,12 +207,6 @@ impl Session {
         self.inner.toolbox.as_ref()
     }
 
-    /// What was measured of steps and providers.
-    #[must_use]
-    pub fn calibrations(&self) -> &dyn CalibrationLog {
-        self.inner.calibrations.as_ref()
-    }
-
     /// Where whole answers are kept.
     #[must_use]
     pub fn answers(&self) -> &Answers {
@@ -258,105 +249,6 @@ impl Session {
             problems if problems.is_empty() => Ok(()),
             problems => Err(Error::ConfigInvalid(problems)),
         }
-    }
-
-    /// The masker of secrets.
-    ///
-    /// # Errors
-    ///
-    /// A rule or a pattern of the user's that cannot be used.
-    pub fn masker(&self) -> Result<Arc<Masker>, Error> {
-        self.inner.masker.get_or_init(|| self.make_masker()).clone()
-    }
-
-    fn make_masker(&self) -> Result<Arc<Masker>, Error> {
-        let rules = self.secret_rules()?;
-        let masking = &self.config().settings.masking;
-        let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map(Arc::new).map_err(
-            |error| Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")]),
-        )
-    }
-
-    /// The rules on secrets, read once; a file that replaces them has its examples tried.
-    fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
-        self.inner
-            .secrets
-            .get_or_init(|| {
-                let document = self.document("conf/secrets.yaml")?;
-                let rules = SecretRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                Ok(Arc::new(rules))
-            })
-            .clone()
-    }
-
-    /// The project's files.
-    ///
-    /// # Errors
-    ///
-    /// The rules on secret names cannot be used.
-    pub fn project(&self) -> Result<Arc<Project>, Error> {
-        self.inner
-            .project
-            .get_or_init(|| {
-                let secrets = SecretPaths::from_rules(&self.secret_rules()?.files)
-                    .map_err(|error| invalid("conf/secrets.yaml", error))?;
-                Ok(Arc::new(Project::new(self.root(), &self.config().settings.repo_roots, secrets)))
-            })
-            .clone()
-    }
-
-    /// The rules by which candidates are flagged.
-    ///
-    /// # Errors
-    ///
-    /// A rule that cannot be used.
-    pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
-        self.inner
-            .red_flags
-            .get_or_init(|| {
-                let document = self.document("conf/redflags.yaml")?;
-                let rules = RedFlagRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&document.origin, error))
-            })
-            .clone()
-    }
-
-    /// The micro-steps, and the rules by which the answers of votes are flagged.
-    ///
-    /// # Errors
-    ///
-    /// A rule that cannot be used.
-    pub fn vote_rules(&self) -> Result<Arc<VoteRules>, Error> {
-        self.inner
-            .vote_rules
-            .get_or_init(|| {
-                let document = self.document("conf/micro_steps.yaml")?;
-                let unusable = |error| invalid(&document.origin, error);
-                let steps = MicroStepRules::from_yaml(&document.text).map_err(unusable)?;
-                if document.origin != BUILT_IN {
-                    steps.check().map_err(unusable)?;
-                }
-                VoteRules::new(steps).map(Arc::new).map_err(unusable)
-            })
-            .clone()
-    }
-
-    /// A document of the library.
-    ///
-    /// # Errors
-    ///
-    /// A replacing file that cannot be read.
-    pub fn document(&self, path: &str) -> Result<crate::host::library::Document, Error> {
-        self.library().read(path).map_err(|error| invalid(path, error))
     }
 
     fn settled(&self) -> &Settled {

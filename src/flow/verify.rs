@@ -1,5 +1,6 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
+mod elsewhere;
 pub mod oracle;
 mod plan;
 mod policy;
@@ -21,6 +22,7 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
 use crate::error::Error;
 
+pub(in crate::flow) use elsewhere::{Hold, settled, verify_copy};
 use plan::Plan;
 pub use policy::{PolicyNote, ProjectNote, project_note};
 pub use run::CheckResult;

@@ -1,9 +1,8 @@
 //! A vote: samples in rounds, side by side, until one answer is k ahead.
 
-pub mod budget;
 pub mod consensus;
+mod record;
 pub mod report;
-pub mod rules;
 pub mod sample;
 pub mod step;
 
@@ -13,6 +12,8 @@ use std::time::Instant;
 use super::consult::Question;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::coordination::record::{Answer, Mark};
+use crate::domain::microstep::StepType;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::discards::Discards;
 use crate::domain::vote::failure::NoWinner;
@@ -20,13 +21,14 @@ use crate::domain::vote::{Ballot, NotAsked, Rule, Stop};
 use crate::error::Error;
 use crate::provider::Usage;
 
-use budget::SampleBudget;
 use sample::{Check, Sample, Sampler};
 
 /// What is put to the vote.
 pub struct VoteRequest {
-    /// The question of every sample.
+    /// The question of every sample, and on whose account it goes.
     pub question: Question,
+    /// The micro-step that it is about; none where it is any question.
+    pub step_type: Option<StepType>,
     /// Who is asked in turn, each at least once.
     pub providers: Vec<String>,
     /// What decides.
@@ -42,6 +44,10 @@ pub struct Vote {
     stop: Stop,
     candidates: Vec<Candidate>,
     discards: Discards,
+    /// Answers that were discarded, each with its reasons.
+    flagged: Vec<(String, Vec<String>)>,
+    /// The first valid answer of each provider.
+    voices: Vec<Answer>,
     failures: Vec<Failure>,
     refused: Option<Error>,
     providers: Vec<String>,
@@ -69,20 +75,16 @@ struct Failure {
     count: u32,
 }
 
-/// Holds a vote.
+/// Holds a vote and records it. The samples of a round are reserved together: fewer than the round
+/// needs could not decide it.
 ///
 /// # Errors
 ///
-/// The question cannot be prepared, a provider does not exist, or too many calls wait already. That
-/// nobody wins is no error: the vote says so.
-pub async fn hold(
-    session: &Session,
-    request: VoteRequest,
-    budget: &dyn SampleBudget,
-    progress: &Progress,
-) -> Result<Vote, Error> {
+/// The question cannot be prepared, a provider does not exist, too many calls wait already, or the
+/// log of the run cannot be written. That nobody wins is no error: the vote says so.
+pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
     let started = Instant::now();
-    let rule = request.rule;
+    let (rule, account) = (request.rule, request.question.account.clone());
     let mut sampler = Sampler::new(session, request.question, request.providers, request.check).await?;
     let mut vote = Vote::new(rule, &sampler);
     vote.stop = loop {
@@ -92,13 +94,17 @@ pub async fn hold(
         if sampler.is_deserted() {
             break if vote.ballot.valid() == 0 { Stop::NoValid } else { Stop::ProvidersFailed };
         }
-        if let Err(refused) = budget.reserve(vote.ballot.wanted()).await {
-            vote.refused = Some(refused);
-            break Stop::Budget;
-        }
+        let seats = match sampler.seats(session, vote.ballot.wanted()).await {
+            Ok(seats) => seats,
+            Err(refused @ Error::BudgetExhausted(_)) => {
+                vote.refused = Some(refused);
+                break Stop::Budget;
+            }
+            Err(error) => return Err(error),
+        };
         let round = vote.ballot.next_round();
         progress.say(&vote.in_a_line(round));
-        for sample in sampler.round(session, round, progress).await? {
+        for sample in sampler.round(session, seats, progress).await? {
             vote.take(sample).map_err(|error| Error::Internal(error.to_string()))?;
         }
         if vote.is_cancelled() {
@@ -106,6 +112,7 @@ pub async fn hold(
         }
     };
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    record::record(session, &account, request.step_type, &vote).await;
     Ok(vote)
 }
 
@@ -116,6 +123,8 @@ impl Vote {
             stop: Stop::NoValid,
             candidates: Vec::new(),
             discards: Discards::default(),
+            flagged: Vec::new(),
+            voices: Vec::new(),
             failures: Vec::new(),
             refused: None,
             providers: sampler.providers().to_vec(),
@@ -129,6 +138,7 @@ impl Vote {
         match sample {
             Sample::Valid { provider, text, canonical, usage } => {
                 add_usage(&mut self.usage, usage);
+                self.hear(&provider, &canonical);
                 let number = self.ballot.count(canonical)?;
                 if self.candidates.get(number).is_none() {
                     let votes = BTreeMap::new();
@@ -142,6 +152,8 @@ impl Vote {
                 add_usage(&mut self.usage, usage);
                 self.ballot.discard()?;
                 self.discards.add(&provider, flags.iter().map(|flag| flag.reason));
+                let reasons = flags.iter().map(|flag| flag.reason.to_owned()).collect();
+                self.flagged.push((provider, reasons));
             }
             Sample::Failed { provider, error } => {
                 self.ballot.lose()?;
@@ -149,6 +161,14 @@ impl Vote {
             }
         }
         Ok(())
+    }
+
+    /// Whoever is asked often has still one voice on the question.
+    fn hear(&mut self, provider: &str, answer: &Canonical) {
+        if self.voices.iter().all(|voice| voice.provider != provider) {
+            let mark = Some(Mark::of_canonical(answer));
+            self.voices.push(Answer { provider: provider.to_owned(), mark, correct: None });
+        }
     }
 
     fn note_failure(&mut self, provider: String, error: Error) {

@@ -31,6 +31,7 @@ impl Tools {
             + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()
+            + Maestro::selection_tools()
             + Maestro::stage_tools()
             + Maestro::toolbox_tools()
             + Maestro::verify_tools()

@@ -12,13 +12,14 @@ use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::calibrate::Task;
+use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
-use crate::domain::microstep::flags::AnswerForm;
+use crate::domain::redflag::AnswerForm;
 use crate::domain::stage::Stage;
 use crate::domain::vote::Rule;
 use crate::error::Error;
+use crate::flow::account::Account;
 use crate::flow::calibrate::{CalibrationRequest, MOST_SAMPLES, calibrate};
-use crate::flow::vote::budget::Unlimited;
 use crate::flow::vote::consensus::{ConsensusRequest, consensus};
 use crate::flow::vote::step::{StepRequest, vote_step};
 use crate::server::Maestro;
@@ -144,14 +145,14 @@ impl Maestro {
         Parameters(input): Parameters<VoteInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (session, request) = match input.request() {
-            Ok(request) => (self.session(), request),
+        let session = self.session();
+        let account = Account::of(session, None, None, Purpose::Vote).await;
+        let request = match account.and_then(|account| input.request(account)) {
+            Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        reporting(&context, |progress| async move {
-            reply(consensus(session, request, &Unlimited, &progress).await)
-        })
-        .await
+        reporting(&context, |progress| async move { reply(consensus(session, request, &progress).await) })
+            .await
     }
 
     /// Votes on one micro-step: its answers are JSON of a fixed schema, judged by its red flags, and k may come from a calibration.
@@ -165,11 +166,13 @@ impl Maestro {
         Parameters(input): Parameters<StepInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (session, request) = (self.session(), input.request());
-        reporting(&context, |progress| async move {
-            reply(vote_step(session, request, &Unlimited, &progress).await)
-        })
-        .await
+        let session = self.session();
+        let request = match Account::of(session, None, None, Purpose::Vote).await {
+            Ok(account) => input.request(account),
+            Err(error) => return failure(&error),
+        };
+        reporting(&context, |progress| async move { reply(vote_step(session, request, &progress).await) })
+            .await
     }
 
     /// Lists the micro-steps of a stage or of all: schema, default k, red flags, tools, and whether a command can check the answer.
@@ -179,8 +182,8 @@ impl Maestro {
         meta = found_by("micro steps list types stage decompose schema", Load::OnSearch)
     )]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
-        reply(self.session().vote_rules().map(|rules| {
-            let steps: Vec<_> = rules.steps.of_stage(input.stage).collect();
+        reply(self.session().micro_steps().map(|steps| {
+            let steps: Vec<_> = steps.of_stage(input.stage).collect();
             json!({ "micro_steps": steps, "count": steps.len() })
         }))
     }
@@ -196,14 +199,14 @@ impl Maestro {
         Parameters(input): Parameters<CalibrateInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (session, request) = match input.request() {
-            Ok(request) => (self.session(), request),
+        let session = self.session();
+        let account = Account::of(session, None, None, Purpose::Calibration).await;
+        let request = match account.and_then(|account| input.request(account)) {
+            Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        reporting(&context, |progress| async move {
-            reply(calibrate(session, request, &Unlimited, &progress).await)
-        })
-        .await
+        reporting(&context, |progress| async move { reply(calibrate(session, request, &progress).await) })
+            .await
     }
 }
 
@@ -215,7 +218,7 @@ fn within(name: &str, value: u32, most: u32) -> Result<u32, Error> {
 }
 
 impl VoteInput {
-    fn request(self) -> Result<ConsensusRequest, Error> {
+    fn request(self, account: Account) -> Result<ConsensusRequest, Error> {
         let rule = Rule::new(self.k, self.max_rounds);
         let max_chars = within("max_response_chars", self.max_response_chars, MOST_CHARS)?;
         Ok(ConsensusRequest {
@@ -224,12 +227,13 @@ impl VoteInput {
             providers: self.providers,
             form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
             max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),
+            account,
         })
     }
 }
 
 impl StepInput {
-    fn request(self) -> StepRequest {
+    fn request(self, account: Account) -> StepRequest {
         StepRequest {
             kind: self.step_type,
             prompt: self.prompt,
@@ -237,12 +241,13 @@ impl StepInput {
             k: self.k,
             max_samples: self.max_rounds,
             providers: self.providers,
+            account,
         }
     }
 }
 
 impl CalibrateInput {
-    fn request(self) -> Result<CalibrationRequest, Error> {
+    fn request(self, account: Account) -> Result<CalibrationRequest, Error> {
         let task = Task::new(self.estimated_total_steps, 1, self.target_success_rate);
         Ok(CalibrationRequest {
             kind: self.step_type,
@@ -251,6 +256,7 @@ impl CalibrateInput {
             task: task.map_err(|error| Error::InvalidArguments(error.to_string()))?,
             samples: within("num_samples", self.num_samples, MOST_SAMPLES)?,
             providers: self.providers,
+            account,
         })
     }
 }

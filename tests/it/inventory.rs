@@ -163,6 +163,13 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_get_micro_steps", json!({})),
         ("maestro_calibrate", json!({ "step_type": "s2_edge_case", "test_prompt": "x" })),
         ("maestro_calibrate", json!({ "step_type": "s2_edge_case", "test_prompt": "" })),
+        ("maestro_select_best", json!({ "candidates": [{ "content": "one candidate here" }] })),
+        ("maestro_select_best", json!({ "candidates": [] })),
+        ("maestro_select_best", json!({ "candidates": [{ "content": "" }] })),
+        ("maestro_red_flag_check", json!({ "content": "some text here" })),
+        ("maestro_validate_content", json!({ "content": "some text here" })),
+        ("maestro_validate_content", json!({ "content": "short" })),
+        ("maestro_validate_content", json!({ "content": "some text", "forbidden_patterns": ["("] })),
         ("maestro_verify", json!({ "commands": [] })),
         ("maestro_verify", json!({ "commands": [{ "command": "git log --oneline" }] })),
     ] {

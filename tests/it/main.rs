@@ -29,6 +29,7 @@ mod library;
 mod million;
 mod packing;
 mod rings;
+mod selection;
 mod store;
 mod supervision;
 mod verify;

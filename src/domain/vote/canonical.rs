@@ -8,6 +8,7 @@ mod json;
 mod patch;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// The form by which an answer is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,6 +47,18 @@ impl Canonical {
             return Self { form: Form::Lines, key: lines(bare) };
         }
         Self { form: Form::Text, key: one_line(bare) }
+    }
+
+    /// The canonical form of a JSON document, wherever in an answer it stood.
+    #[must_use]
+    pub fn of_document(document: &Value) -> Self {
+        Self { form: Form::Json, key: json::key_of(document.clone()) }
+    }
+
+    /// What is compared, for an answer of its form.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// How it is compared.

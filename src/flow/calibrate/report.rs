@@ -11,6 +11,7 @@ use crate::domain::microstep::StepType;
 use crate::domain::vote::MOST_K;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::discards::{Discarded, Discards};
+use crate::error::Error;
 use crate::flow::verify::oracle::Verdict;
 use crate::provider::Usage;
 
@@ -62,6 +63,9 @@ pub struct Calibration {
     pub usage: Usage,
     /// Secrets that were masked on the way out.
     pub masked: usize,
+    /// Why later votes do not know of it, where the log could not be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
     /// In a few sentences.
     pub insight: String,
 }
@@ -96,7 +100,7 @@ pub struct ByProvider {
 }
 
 impl Calibration {
-    pub(super) fn of(request: &CalibrationRequest, measured: &Measured) -> Self {
+    pub(super) fn of(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Self {
         let count = measured.count(|_| true);
         let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
         let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
@@ -137,6 +141,7 @@ impl Calibration {
                 .collect(),
             usage: measured.usage,
             masked: measured.masked,
+            not_kept: not_kept.map(ToString::to_string),
         }
     }
 }

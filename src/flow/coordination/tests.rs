@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn run(tokens: u64) -> RunRecord {

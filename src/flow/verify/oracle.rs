@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::plan::{Plan, plan_by};
+use super::plan::{Plan, plan_in};
 use super::policy::{Loaded, load};
-use super::run::{self, CheckResult};
+use super::run::{self, CheckResult, Kept};
 use super::{Entry, VerifyRequest};
 use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::verification::status::Status;
@@ -104,7 +104,8 @@ impl Oracle {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
         let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
-        let mut plan = off_thread(move || plan_by(&planning, &rules, &request)).await??;
+        let mut plan = off_thread(move || plan_in(&*planning.project()?, &rules, &request)).await??;
+        plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);
         }

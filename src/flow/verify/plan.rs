@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::elsewhere::Hold;
 use super::policy::{Loaded, PolicyNote, load};
+use super::run::Kept;
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
@@ -23,6 +25,8 @@ pub(super) struct Plan {
     pub(super) detected: Option<Vec<Detected>>,
     pub(super) policy_note: PolicyNote,
     pub(super) environment: EnvironmentRules,
+    pub(super) kept: Kept,
+    pub(super) hold: Option<Hold>,
 }
 
 /// One check.
@@ -40,14 +44,14 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    plan_by(session, &load(session)?, request)
+    let project = session.project()?;
+    plan_in(&project, &load(session)?, request)
 }
 
-/// The same by rules that are loaded. Blocks.
-pub(super) fn plan_by(session: &Session, loaded: &Loaded, request: &VerifyRequest) -> Result<Plan, Error> {
+/// The same in a copy of the project, by the rules of the project itself. Blocks.
+pub(super) fn plan_in(project: &Project, loaded: &Loaded, request: &VerifyRequest) -> Result<Plan, Error> {
     let (rules, policy, policy_note) = loaded;
-    let project = session.project()?;
-    let mut planning = Planning { project: &project, rules, policy, checks: Vec::new(), detected: None };
+    let mut planning = Planning { project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -59,8 +63,14 @@ pub(super) fn plan_by(session: &Session, loaded: &Loaded, request: &VerifyReques
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    let (policy_note, environment) = (policy_note.clone(), rules.environment.clone());
-    Ok(Plan { checks, detected, policy_note, environment })
+    Ok(Plan {
+        checks,
+        detected,
+        policy_note: policy_note.clone(),
+        environment: rules.environment.clone(),
+        kept: Kept::LongOutput,
+        hold: None,
+    })
 }
 
 struct Planning<'a> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::budget::SampleBudget;
 use super::report::Details;
-use super::sample::Check;
+use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold};
-use crate::domain::microstep::flags::AnswerForm;
+use crate::domain::redflag::AnswerForm;
+use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Rule, Stop};
 use crate::error::{Error, ErrorNote};
+use crate::flow::account::Account;
 use crate::flow::consult::Question;
 use crate::flow::ensemble::chosen;
 use crate::flow::pack::ContextRequest;
@@ -31,6 +32,8 @@ pub struct ConsensusRequest {
     pub form: AnswerForm,
     /// The greatest length of an answer in characters.
     pub max_chars: usize,
+    /// On whose account it goes.
+    pub account: Account,
 }
 
 /// The result of a vote.
@@ -72,18 +75,18 @@ pub struct Consensus {
 pub async fn consensus(
     session: &Session,
     request: ConsensusRequest,
-    budget: &dyn SampleBudget,
     progress: &Progress,
 ) -> Result<Consensus, Error> {
     session.check_config()?;
     let providers = chosen(session, request.providers.clone())?;
-    let rules = session.vote_rules()?;
+    let flags = session.vote_flags()?;
     let (max_chars, form) = (request.max_chars, request.form);
-    let check: Check = Arc::new(move |answer| rules.flags.of_answer(answer, max_chars, form));
+    let check: Check = Arc::new(move |answer| {
+        Checked::new(flags.of_answer(answer, max_chars, form), || Canonical::of(answer))
+    });
     let question = request.prompt();
-    let vote =
-        hold(session, VoteRequest { question, providers, rule: request.rule, check }, budget, progress);
-    Ok(Consensus::of(&vote.await?))
+    let request = VoteRequest { question, step_type: None, providers, rule: request.rule, check };
+    Ok(Consensus::of(&hold(session, request, progress).await?))
 }
 
 impl ConsensusRequest {
@@ -108,6 +111,7 @@ impl ConsensusRequest {
             schema: None,
             model: None,
             timeout: None,
+            account: self.account.clone(),
         }
     }
 }

@@ -4,18 +4,36 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::domain::microstep::flags::Flag;
+use crate::domain::redflag::RedFlag;
 use crate::domain::vote::canonical::Canonical;
 use crate::error::Error;
-use crate::flow::consult::{Consulted, Prepared, Question, ask, prepare};
+use crate::flow::account::reserve;
+use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
 
-/// What discards an answer: its red flags, none for a valid one.
-pub type Check = Arc<dyn Fn(&str) -> Vec<Flag> + Send + Sync>;
+/// Judges an answer.
+pub type Check = Arc<dyn Fn(&str) -> Checked + Send + Sync>;
+
+/// What an answer is worth.
+#[derive(Debug)]
+pub enum Checked {
+    /// It counts, and is compared by this.
+    Valid(Canonical),
+    /// It does not count.
+    Flagged(Vec<RedFlag>),
+}
+
+impl Checked {
+    /// An answer that counts where it shows no red flag.
+    #[must_use]
+    pub fn new(flags: Vec<RedFlag>, canonical: impl FnOnce() -> Canonical) -> Self {
+        if flags.is_empty() { Self::Valid(canonical()) } else { Self::Flagged(flags) }
+    }
+}
 
 /// What came of one sample.
 #[derive(Debug)]
@@ -36,7 +54,7 @@ pub enum Sample {
         /// Who gave it.
         provider: String,
         /// Why.
-        flags: Vec<Flag>,
+        flags: Vec<RedFlag>,
         /// What it cost.
         usage: Usage,
     },
@@ -47,6 +65,14 @@ pub enum Sample {
         /// What went wrong.
         error: Error,
     },
+}
+
+/// A sample that may begin.
+pub struct Seat {
+    provider: String,
+    /// Its name in reports of progress.
+    id: String,
+    turn: Turn,
 }
 
 /// Takes samples.
@@ -93,24 +119,37 @@ impl Sampler {
         self.left.is_empty()
     }
 
-    /// Takes so many samples side by side, as far as there are slots. A provider whose failure is
-    /// final is not asked again.
+    /// Reserves so many samples, all or none.
     ///
     /// # Errors
     ///
-    /// Too many calls wait already.
+    /// Too many calls wait already, the budget does not reach, or the log cannot be written.
+    pub async fn seats(&mut self, session: &Session, count: u32) -> Result<Vec<Seat>, Error> {
+        let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
+        let places = asked.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
+        let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
+        let reservations = reserve(session, self.prepared.account(), &providers).await?;
+        let turns = places.into_iter().zip(reservations);
+        let turns = turns.map(|(place, reservation)| Turn { place, reservation });
+        Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())
+    }
+
+    /// Takes samples side by side, as far as there are slots. A provider whose failure is final is
+    /// not asked again.
+    ///
+    /// # Errors
+    ///
+    /// The server is in trouble of its own.
     pub async fn round(
         &mut self,
         session: &Session,
-        count: u32,
+        seats: Vec<Seat>,
         progress: &Progress,
     ) -> Result<Vec<Sample>, Error> {
-        let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
-        let places = asked.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let prepared = &self.prepared;
-        let replies = join_all(asked.iter().zip(places).map(|((provider, id), place)| async move {
-            let progress = progress.labelled(id);
-            let reply = ask(session, provider, prepared, place, &progress).await;
+        let replies = join_all(seats.into_iter().map(|Seat { provider, id, turn }| async move {
+            let progress = progress.labelled(&id);
+            let reply = ask(session, &provider, prepared, turn, &progress).await;
             progress.say(if reply.ok { "answered" } else { "failed" });
             reply
         }))
@@ -144,12 +183,9 @@ fn judged(reply: Consulted, check: &Check) -> Sample {
     if let Some(error) = cause {
         return Sample::Failed { provider, error };
     }
-    let flags = check(&text);
-    if flags.is_empty() {
-        let canonical = Canonical::of(&text);
-        Sample::Valid { provider, text, canonical, usage }
-    } else {
-        Sample::Flagged { provider, flags, usage }
+    match check(&text) {
+        Checked::Valid(canonical) => Sample::Valid { provider, text, canonical, usage },
+        Checked::Flagged(flags) => Sample::Flagged { provider, flags, usage },
     }
 }
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::budget::SampleBudget;
 use super::report::Details;
-use super::sample::Check;
+use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold};
 use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::redflag::RedFlag;
+use crate::domain::redflag::document::document;
+use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{MOST_K, Rule, Stop};
 use crate::error::{Error, ErrorNote};
+use crate::flow::account::Account;
 use crate::flow::consult::Question;
 use crate::flow::ensemble::chosen;
 use crate::flow::pack::ContextRequest;
@@ -33,6 +36,8 @@ pub struct StepRequest {
     pub max_samples: u32,
     /// Who is asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
+    /// On whose account it goes.
+    pub account: Account,
 }
 
 /// Where a k comes from.
@@ -96,34 +101,49 @@ pub struct StepVote {
 pub async fn vote_step(
     session: &Session,
     request: StepRequest,
-    budget: &dyn SampleBudget,
     progress: &Progress,
 ) -> Result<StepVote, Error> {
     session.check_config()?;
-    let rules = session.vote_rules()?;
-    let step = rules.step(request.kind)?.clone();
+    let step = step_of(session, request.kind)?;
     let providers = chosen(session, request.providers.clone())?;
-    let (k, source) = request.k(session, &step, &providers);
+    let (k, source) = request.k(session, &step, &providers).await;
     let rule =
         Rule::new(k, request.max_samples).map_err(|error| Error::InvalidArguments(error.to_string()))?;
-    let question = question(&step, &request.prompt, &request.context);
+    let question = question(&step, &request.prompt, &request.context, request.account);
     let check = step_check(session, &step)?;
-    let vote = hold(session, VoteRequest { question, providers, rule, check }, budget, progress).await?;
-    Ok(StepVote::of(&vote, &step, source))
+    let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
+    Ok(StepVote::of(&hold(session, request, progress).await?, &step, source))
 }
 
-/// The red flags of a step.
+/// A step by its name.
+///
+/// # Errors
+///
+/// The list of steps cannot be used.
+pub(in crate::flow) fn step_of(session: &Session, kind: StepType) -> Result<MicroStep, Error> {
+    let found = session.micro_steps()?.get(kind).cloned();
+    // The reader of the list makes sure that every step is there.
+    found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
+}
+
+/// How the answers to a step are judged and compared: by the document in them.
 ///
 /// # Errors
 ///
 /// The rules cannot be used.
 pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result<Check, Error> {
-    let (rules, step) = (session.vote_rules()?, step.clone());
-    Ok(Arc::new(move |answer| rules.flags.of_step(&step, answer)))
+    let (inspector, step) = (session.inspector()?, step.clone());
+    Ok(Arc::new(move |answer| {
+        let found = step.inspect(&inspector, answer).findings;
+        Checked::new(found.into_iter().map(RedFlag::from).collect(), || match document(answer) {
+            Some(document) => Canonical::of_document(&document),
+            None => Canonical::of(answer),
+        })
+    }))
 }
 
 /// The question of a step, with the form that its answer has.
-pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str) -> Question {
+pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str, account: Account) -> Question {
     let mut parts = vec![prompt.to_owned()];
     // An empty question stays empty, so that it is refused.
     if !prompt.trim().is_empty() {
@@ -139,18 +159,16 @@ pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str) -
         schema: None,
         model: None,
         timeout: None,
+        account: Account { stage: Some(step.stage), ..account },
     }
 }
 
 impl StepRequest {
-    fn k(&self, session: &Session, step: &MicroStep, providers: &[String]) -> (u32, KSource) {
+    async fn k(&self, session: &Session, step: &MicroStep, providers: &[String]) -> (u32, KSource) {
         if let Some(k) = self.k {
             return (k, KSource::Caller);
         }
-        let measured: Option<Vec<u32>> = providers
-            .iter()
-            .map(|provider| session.calibrations().latest(self.kind, provider)?.recommended_k)
-            .collect();
+        let measured = measured(session, self.kind, providers.to_vec()).await;
         let most = MOST_K.min(self.max_samples);
         match measured.and_then(|measured| measured.into_iter().max()) {
             // A lead that this vote cannot reach helps nobody.
@@ -158,6 +176,19 @@ impl StepRequest {
             Some(_) | None => (step.default_k, KSource::Default),
         }
     }
+}
+
+/// What was measured of a step with each of the providers; none where one was not measured, or where
+/// its measurement recommends nothing.
+async fn measured(session: &Session, kind: StepType, providers: Vec<String>) -> Option<Vec<u32>> {
+    let measured = session.journal().read(move |history| {
+        let recommended = |provider: &String| history.calibration(kind, provider)?.recommended_k;
+        providers.iter().map(recommended).collect()
+    });
+    measured.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "calibrations cannot be read: the step's own k is used");
+        None
+    })
 }
 
 impl StepVote {

@@ -16,8 +16,12 @@ pub(super) fn key(text: &str) -> Option<String> {
     if !text.starts_with(['{', '[']) {
         return None;
     }
-    let value: Value = serde_json::from_str(text).ok()?;
-    Some(normal(value).to_string())
+    serde_json::from_str(text).ok().map(key_of)
+}
+
+/// The same of a value that is read already.
+pub(super) fn key_of(value: Value) -> String {
+    normal(value).to_string()
 }
 
 fn normal(value: Value) -> Value {
