@@ -374,6 +374,111 @@ fn the_oracle_gets_every_answer_and_its_verdicts_make_p() {
 }
 
 #[test]
+fn a_calibration_survives_the_server_and_the_latest_counts() {
+    let mut client = with_oracle(shells(&[("one", &format!("echo '{}'", label("timeout")))])).start();
+    let measured = |client: &mut Client, samples: u32| {
+        calibrate(
+            client,
+            json!({ "providers": ["one"], "oracle_command": "python3 tests/check_answer.py", "num_samples": samples }),
+        )["recommended_k"]
+            .clone()
+    };
+    let vote = |client: &mut Client| {
+        let vote = client.call(
+            "maestro_vote_micro_step",
+            json!({ "step_type": "d1_failure_label", "prompt": "x", "providers": ["one"], "max_rounds": 50 }),
+        );
+        (vote["k_used"].clone(), vote["k_source"].clone())
+    };
+    let first = measured(&mut client, 20);
+    client.restart();
+    assert_eq!(vote(&mut client), (first.clone(), json!("calibration")));
+    let second = measured(&mut client, 40);
+    assert!(second.as_u64() < first.as_u64(), "{second} after {first}");
+    client.restart();
+    assert_eq!(vote(&mut client), (second, json!("calibration")));
+}
+
+#[test]
+fn consults_of_votes_and_judges_are_in_the_log_of_the_run_by_their_purpose() {
+    let mut client = three().start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend it" }));
+    let run = run["workflow_id"].as_str().unwrap_or_else(|| panic!("{run}")).to_owned();
+    let prompt = scripted(json!({ "text": label("crash") }));
+    let vote = client.call(
+        "maestro_vote_micro_step",
+        json!({ "step_type": "d1_failure_label", "prompt": prompt, "k": 3 }),
+    );
+    assert_eq!((&vote["ok"], &vote["samples"]), (&json!(true), &json!(3)), "{vote}");
+    let flagged = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": scripted(json!({ "text": "I do not know." })), "providers": ["codex"], "max_rounds": 2 }),
+    );
+    assert_eq!(flagged["red_flagged_count"], 2, "{flagged}");
+    calibrate(&mut client, json!({ "test_prompt": prompt, "providers": ["gemini"], "num_samples": 1 }));
+    let candidate =
+        |id: &str| json!({ "id": id, "provider": id, "content": format!("the candidate of {id}") });
+    let selection = json!({
+        "candidates": [candidate("codex"), candidate("gemini")],
+        "mode": "llm_judge",
+        "criteria": [scripted(json!({ "judge": "candidate of gemini" }))],
+    });
+    let selected = client.call("maestro_select_best", selection.clone());
+    assert_eq!(selected["winner_id"], "gemini", "{selected}");
+    // The stage has had its two consults: a third is not made, and nobody pretends to have judged.
+    let again = client.call("maestro_select_best", selection);
+    assert_eq!(
+        (&again["judge"]["asked"], &again["mode_used"], &again["code"]),
+        (&json!(0), &json!("tests_first"), &json!("no_judgement")),
+        "{again}"
+    );
+
+    let events = client.events();
+    let data = |kind: &str| -> Vec<Value> {
+        let those = events.iter().filter(|event| event["kind"] == kind && event["run"] == run.as_str());
+        those.map(|event| event["data"].clone()).collect()
+    };
+    let purposes = |kind: &str| {
+        let mut counts = std::collections::BTreeMap::new();
+        for consult in data(kind) {
+            *counts.entry(consult["purpose"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        }
+        counts
+    };
+    let expected =
+        [("calibration", 1), ("judge", 2), ("vote", 5)].map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(purposes("consult_reserved"), expected.clone().into());
+    assert_eq!(purposes("consult_settled"), expected.into());
+    assert_eq!(data("red_flagged").len(), 2);
+    assert_eq!(data("red_flagged")[0]["provider"], "codex");
+    let noted = data("noted");
+    let topics: Vec<&Value> = noted.iter().map(|noted| &noted["topic"]).collect();
+    assert_eq!(topics, ["vote", "vote", "selection", "selection"]);
+    let content = &noted[0]["content"];
+    assert_eq!((&content["step_type"], &content["valid"]), (&json!("d1_failure_label"), &json!(3)));
+    assert_eq!(content["answers"].as_array().unwrap().len(), 3, "one voice of each provider");
+    assert!(!content.to_string().contains("boom"), "no answer itself is kept: {content}");
+    assert_eq!(
+        (&noted[2]["content"]["winner_id"], &noted[2]["content"]["with_tests"]),
+        (&json!("gemini"), &json!(false))
+    );
+}
+
+#[test]
+fn votes_over_several_providers_tell_how_many_voices_they_are() {
+    let mut client = shells(&[("one", "echo A"), ("two", "echo A")]).start();
+    let vote = json!({ "question": "x", "k": 2, "providers": ["one", "two"] });
+    for _ in 0..30 {
+        assert_eq!(client.call("maestro_consensus_vote", vote.clone())["ok"], true);
+    }
+    let statistics = client.call("maestro_get_coordination_stats", json!({}));
+    let diversity = &statistics["diversity"];
+    assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("agreement")), "{statistics}");
+    assert_eq!((&diversity["effective_voices"], &diversity["rho"]), (&json!(1.0), &json!(1.0)));
+    assert_eq!(statistics["total_samples"], 0, "a vote is no result of a topology");
+}
+
+#[test]
 fn the_oracle_gets_the_answer_as_a_file_too() {
     let mut client = Server::new().codex().start();
     let prompt = scripted(json!({ "text": label("timeout") }));
