@@ -9,8 +9,10 @@ use thiserror::Error;
 
 use crate::domain::budget::Short;
 use crate::domain::calibrate::failure::OracleUnusable;
+use crate::domain::change;
 use crate::domain::vote::failure::NoWinner;
 use crate::domain::workflow::Refusal;
+use crate::host::human::NoPerson;
 use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
@@ -29,6 +31,16 @@ pub enum Error {
         name: String,
         /// What there is, nearest first.
         available: Vec<String>,
+    },
+    /// A part of a name that several go by.
+    #[error("several {kind}s have `{part}` in their ids")]
+    Ambiguous {
+        /// What was looked for, for example `request`.
+        kind: &'static str,
+        /// The part as given.
+        part: String,
+        /// Whose ids hold it.
+        matches: Vec<String>,
     },
     /// A provider that is switched off.
     #[error("the provider `{0}` is switched off")]
@@ -166,6 +178,9 @@ pub enum ApprovalProblem {
     /// A human must decide, and the model's word is not one's.
     #[error("request {0} is for a human to decide, and nobody can be asked through this client")]
     HumanWanted(String),
+    /// Nobody is known to sit at the terminal.
+    #[error("only a person can decide: {0}")]
+    NoPerson(NoPerson),
     /// The human did not decide.
     #[error("request {request} was not decided: {why}")]
     Undecided {
@@ -190,6 +205,17 @@ pub struct ErrorNote {
     pub hint: String,
     /// Whether the same call may succeed a little later.
     pub retryable: bool,
+}
+
+impl From<&change::Refusal> for ErrorNote {
+    fn from(refusal: &change::Refusal) -> Self {
+        Self {
+            error: refusal.message.clone(),
+            code: refusal.reason.code(),
+            hint: refusal.reason.hint().to_owned(),
+            retryable: refusal.reason.retryable(),
+        }
+    }
 }
 
 /// What a caller gave may be long, and an error repeats it.
@@ -225,6 +251,7 @@ impl Error {
                 "request" => "unknown_request",
                 _ => "unknown_name",
             },
+            Self::Ambiguous { .. } => "ambiguous_name",
             Self::ProviderDisabled(_) => "provider_disabled",
             Self::CliNotFound { .. } => "cli_not_found",
             Self::CliNotExecutable { .. } => "cli_not_executable",
@@ -249,7 +276,7 @@ impl Error {
             Self::BudgetExhausted(_) => "budget_exhausted",
             Self::Store(error) => error.code(),
             Self::Approval(problem) => match problem {
-                ApprovalProblem::HumanWanted(_) => "human_wanted",
+                ApprovalProblem::HumanWanted(_) | ApprovalProblem::NoPerson(_) => "human_wanted",
                 ApprovalProblem::Undecided { .. } => "undecided",
                 ApprovalProblem::OtherReport(_) => "other_report",
             },
@@ -268,7 +295,16 @@ impl Error {
                 const NEAREST: usize = 8;
                 let names: Vec<&str> = available.iter().take(NEAREST).map(String::as_str).collect();
                 let more = if available.len() > NEAREST { " and more" } else { "" };
-                format!("There is: {}{more}.", names.join(", "))
+                match names.as_slice() {
+                    [] => "There is none.".to_owned(),
+                    names => format!("There is: {}{more}.", names.join(", ")),
+                }
+            }
+            Self::Ambiguous { matches, .. } => {
+                const SHOWN: usize = 4;
+                let ids: Vec<&str> = matches.iter().take(SHOWN).map(String::as_str).collect();
+                let more = if matches.len() > SHOWN { " and more" } else { "" };
+                format!("Give more of the id: {}{more}.", ids.join(", "))
             }
             Self::ProviderDisabled(name) => format!(
                 "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
@@ -329,6 +365,9 @@ impl Error {
                 ApprovalProblem::HumanWanted(request) | ApprovalProblem::OtherReport(request) => format!(
                     "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
                 ),
+                ApprovalProblem::NoPerson(_) => {
+                    "Ask the human to run this command in a terminal of their own.".to_owned()
+                }
                 ApprovalProblem::Undecided { request, .. } => format!(
                     "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
                 ),
@@ -348,6 +387,7 @@ impl Error {
             Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
             | Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
             | Self::CliNotExecutable { .. }
@@ -378,6 +418,7 @@ impl Error {
         ExitCode::from(match self {
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
             | Self::RequestState(_)

@@ -16,6 +16,9 @@ use super::stage::Stage;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
 
+/// Results outside any run that are kept after their callers have them.
+const MOST_DELIVERED: usize = 16;
+
 /// Everything that decisions look at.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -160,11 +163,24 @@ impl History {
                     loose.attempt.outcome = Outcome::Interrupted;
                 }
             }
-            // A result that its caller has is not needed any more.
             Body::StageDelivered(delivered) => {
-                self.loose.remove(&delivered.attempt);
+                if let Some(loose) = self.loose.get_mut(&delivered.attempt) {
+                    loose.attempt.delivered = true;
+                }
+                self.forget_delivered();
             }
             _ => {}
+        }
+    }
+
+    /// A result that its caller has is kept for a while, for others that wait for the same.
+    fn forget_delivered(&mut self) {
+        let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
+        let mut old: Vec<(u64, String)> =
+            delivered.map(|(id, loose)| (loose.attempt.started_at, id.clone())).collect();
+        old.sort();
+        for (_, id) in old.iter().take(old.len().saturating_sub(MOST_DELIVERED)) {
+            self.loose.remove(id);
         }
     }
 
@@ -189,6 +205,13 @@ impl History {
     #[must_use]
     pub fn latest_open(&self) -> Option<&Run> {
         self.runs().rev().find(|run| run.phase.is_open())
+    }
+
+    /// The backups that a run which goes on may still want to go back to.
+    #[must_use]
+    pub fn backups_in_use(&self) -> BTreeSet<String> {
+        let open = self.runs().filter(|run| run.phase.is_open());
+        open.flat_map(|run| run.backups.iter().cloned()).collect()
     }
 
     /// A request for a decision, and its run.

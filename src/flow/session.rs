@@ -58,6 +58,7 @@ struct Inner {
     vote_flags: OnceLock<Result<Arc<VoteFlags>, Error>>,
     inspector: OnceLock<Result<Arc<Inspector>, Error>>,
     micro_steps: OnceLock<Result<Arc<MicroSteps>, Error>>,
+    policy: super::verify::PolicyCache,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -98,6 +99,7 @@ impl Session {
             vote_flags: OnceLock::new(),
             inspector: OnceLock::new(),
             micro_steps: OnceLock::new(),
+            policy: super::verify::PolicyCache::default(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -237,6 +239,10 @@ impl Session {
 
     pub(super) fn overview(&self) -> &super::providers::OverviewCache {
         &self.inner.overview
+    }
+
+    pub(super) fn policy_cache(&self) -> &super::verify::PolicyCache {
+        &self.inner.policy
     }
 
     /// Refuses a call that the configuration's problems stand in the way of.

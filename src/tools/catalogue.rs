@@ -7,6 +7,7 @@ use rmcp::model::{MetaObject, Tool};
 use serde_json::Value;
 
 use super::polish::polished;
+use crate::domain::toolset::is_wanted;
 use crate::flow::session::Session;
 use crate::server::Maestro;
 
@@ -36,6 +37,16 @@ impl Tools {
             + Maestro::toolbox_tools()
             + Maestro::verify_tools()
             + Maestro::workflow_tools();
+        let wanted = &session.config().settings.toolsets;
+        let unwanted: Vec<String> = router
+            .map
+            .keys()
+            .filter(|name| !is_wanted(name, wanted))
+            .map(std::string::ToString::to_string)
+            .collect();
+        for name in unwanted {
+            router.remove_route(&name);
+        }
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {
                 router.remove_route(name);

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod human;
+mod person;
 
 pub(crate) use human::Answer;
 use human::Human;

@@ -32,5 +32,6 @@ mod rings;
 mod selection;
 mod store;
 mod supervision;
+mod terminal;
 mod verify;
 mod wire;

@@ -31,6 +31,7 @@ impl Run {
             failure: None,
             unreviewed: None,
             requests: Vec::new(),
+            backups: std::collections::BTreeSet::new(),
             change: None,
             verification: None,
             last_seq: 0,
@@ -63,7 +64,9 @@ impl Run {
                 }
             }
             Body::StageInterrupted(cut) => {
-                self.stage_ended(&cut.attempt, Outcome::Interrupted);
+                if self.stage_ended(&cut.attempt, Outcome::Interrupted) {
+                    self.leave_stage();
+                }
             }
             Body::StageDelivered(delivered) => {
                 if let Some(attempt) = self.attempt.as_mut().filter(|it| it.id == delivered.attempt) {
@@ -88,6 +91,7 @@ impl Run {
                 }
             }
             Body::Changed(changed) => {
+                self.backups.insert(changed.backup_session.clone());
                 self.change = Some(LastChange {
                     seq: event.seq,
                     id: event.id.clone(),
@@ -99,6 +103,9 @@ impl Run {
             Body::ConsultReserved(reserved) => {
                 let item = self.item(reserved.stage, reserved.purpose);
                 self.budget.reserve(&event.id, item);
+                if let Some(attempt) = self.attempt.as_mut().filter(|it| event.rests_on.contains(&it.id)) {
+                    attempt.reservations.push(event.id.clone());
+                }
             }
             Body::ConsultSettled(settled) => {
                 self.budget.settle(&settled.reservation, settled.code.is_none());
@@ -183,6 +190,15 @@ impl Run {
         true
     }
 
+    /// What a stage had asked when its server was killed is settled by nobody: it leaves its place in
+    /// the stage to whoever takes the stage up, and counts in the run.
+    fn leave_stage(&mut self) {
+        let asked = self.attempt.as_ref().map(|attempt| attempt.reservations.clone()).unwrap_or_default();
+        for reservation in asked {
+            self.budget.settle(&reservation, false);
+        }
+    }
+
     fn approval_requested(&mut self, event: &Event, asked: &ApprovalRequested) {
         let is_due = self.phase == Phase::Running(asked.stage)
             && self.unreviewed == Some((asked.stage, asked.iteration));
@@ -194,6 +210,7 @@ impl Run {
                 at: event.at,
                 asked: asked.clone(),
                 decided: None,
+                decision: None,
             });
         }
     }
@@ -206,6 +223,7 @@ impl Run {
         let stage = *stage;
         if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
             request.decided = Some((event.at, decided.clone()));
+            request.decision = Some(event.id.clone());
         }
         self.phase = match decided.decision {
             Decision::Approve => self.after(stage),

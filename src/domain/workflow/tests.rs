@@ -76,7 +76,16 @@ fn verified(passed: bool) -> Body {
 }
 
 fn changed(kind: ChangeKind) -> Body {
-    Changed { kind, backup_session: "b".into(), files: Vec::new(), patch_sha256: None }.into()
+    Changed {
+        kind,
+        backup_session: "b".into(),
+        undoes: None,
+        root: String::new(),
+        files: Vec::new(),
+        patch_sha256: None,
+        notes: Vec::new(),
+    }
+    .into()
 }
 
 /// Takes the run through a stage, approval included.
@@ -176,6 +185,22 @@ fn a_rejection_stops_and_a_revision_repeats() {
     assert_eq!(run.may_start(Stage::Analyze, ROUNDS), Ok(Start { iteration: 2 }));
     then(&mut rejected, decided("e4", Stage::Analyze, Decision::Reject));
     assert_eq!(rejected.may_start(Stage::Hypothesize, ROUNDS).unwrap_err().code, "run_stopped");
+}
+
+#[test]
+fn a_stopped_run_waits_for_nobody() {
+    let mut run = begun();
+    for body in [started(Stage::Analyze, 1), finished("e2", Stage::Analyze, 1), asked(Stage::Analyze, 1)] {
+        then(&mut run, body);
+    }
+    let request = run.pending().unwrap().clone();
+    assert_eq!(run.may_decide(&request), Ok(()));
+    assert_eq!(run.may_go_on(), Ok(()));
+    then(&mut run, RunStopped { why: "enough".into() });
+    assert_eq!((run.pending(), run.may_decide(&request).unwrap_err().code), (None, "run_stopped"));
+    assert_eq!(run.may_go_on().unwrap_err().reason, "enough");
+    then(&mut run, decided(&request.id, Stage::Analyze, Decision::Approve));
+    assert_eq!(run.phase, Phase::Stopped("enough".into()), "and a decision comes too late");
 }
 
 #[test]

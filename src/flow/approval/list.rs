@@ -61,6 +61,12 @@ pub async fn decisions(session: &Session, stage: Option<Stage>, limit: usize) ->
     read.await
 }
 
+/// The status in a word; nobody decides on the request of a run that was stopped.
+#[must_use]
+pub fn status(run: &Run, request: &Request) -> &'static str {
+    if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
+}
+
 /// A request with all that is known of it.
 #[must_use]
 pub fn entry(run: &Run, request: &Request) -> Value {
@@ -70,7 +76,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "workflow_id": run.id,
         "stage": request.asked.stage,
         "iteration": request.asked.iteration,
-        "status": request.status(),
+        "status": status(run, request),
         "created_at": rfc3339(request.at),
         "responded_at": decided.map(|(at, _)| rfc3339(*at)),
         "approval_decision": decided.map(|(_, it)| it.decision),

@@ -31,6 +31,10 @@ pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task:
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
+            // Nobody is to decide on the outputs of a run that was stopped meanwhile.
+            if history.run(&task.run).is_some_and(|run| run.may_go_on().is_err()) {
+                return Ok(Decided::nothing(()));
+            }
             let elapsed_ms = now().saturating_sub(attempt.started_at);
             let Some(best) = attempt.best() else {
                 let failed = failed_body(attempt, elapsed_ms);
@@ -77,7 +81,11 @@ fn with_review(
     limits: &ReviewLimits,
     metrics: Option<&Map<String, Value>>,
 ) -> Result<Vec<Draft>, Error> {
-    let rests_on = [finished.attempt.clone()];
+    let rests_on = match run {
+        // It was handed in without being begun.
+        Some(run) if finished.attempt.is_empty() => run.grounds(),
+        Some(_) | None => vec![finished.attempt.clone()],
+    };
     let Some(run) = run else {
         return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
     };
@@ -197,6 +205,8 @@ pub struct Submission {
 ///
 /// The run refuses it, or the log cannot be used.
 pub async fn submit(session: &Session, submission: Submission) -> Result<(String, String), Error> {
+    let metrics = masked_metrics(session, submission.metrics.clone()).await?;
+    let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: session.current_run(),
         limits: review_limits(session),
@@ -229,6 +239,19 @@ async fn checked(session: &Session, submission: &Submission) -> Result<Candidate
         })
     })
     .await?
+}
+
+/// Figures are shown and stored as well, so they are masked as outputs are.
+async fn masked_metrics(
+    session: &Session,
+    metrics: Option<Map<String, Value>>,
+) -> Result<Option<Map<String, Value>>, Error> {
+    let Some(metrics) = metrics else { return Ok(None) };
+    let session = session.clone();
+    let masked = crate::flow::off_thread::off_thread(move || {
+        session.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
+    });
+    Ok(masked.await??.as_object().cloned())
 }
 
 struct Submitting {

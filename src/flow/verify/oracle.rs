@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::{Plan, plan_in};
-use super::policy::{Loaded, load};
+use super::policy::{InForce, load};
 use super::run::{self, CheckResult, Kept};
 use super::{Entry, VerifyRequest};
 use crate::domain::calibrate::failure::OracleUnusable;
@@ -23,7 +23,7 @@ const ROOM: usize = 2_400;
 /// A command that is permitted and gets answers to judge.
 pub struct Oracle {
     command: String,
-    rules: Arc<Loaded>,
+    rules: Arc<InForce>,
 }
 
 /// What an oracle says of an answer.
@@ -44,7 +44,7 @@ impl Oracle {
     pub async fn new(session: &Session, command: &str) -> Result<Self, Error> {
         let loading = session.clone();
         let rules = off_thread(move || load(&loading)).await??;
-        let oracle = Self { command: command.to_owned(), rules: Arc::new(rules) };
+        let oracle = Self { command: command.to_owned(), rules };
         let plan = oracle.plan(session, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {
             Some(Ok(_)) => None,
@@ -104,7 +104,7 @@ impl Oracle {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
         let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
-        let mut plan = off_thread(move || plan_in(&*planning.project()?, &rules, &request)).await??;
+        let mut plan = off_thread(move || plan_in(&*planning.project()?, rules, &request)).await??;
         plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);

@@ -1,16 +1,17 @@
 //! From a request to commands that are judged: named ones, defaults by language, or detected ones.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::elsewhere::Hold;
-use super::policy::{Loaded, PolicyNote, load};
+use super::policy::{InForce, load};
 use super::run::Kept;
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::{Permitted, Policy, Refused};
-use crate::domain::verification::rules::{EnvironmentRules, VerificationRules};
+use crate::domain::verification::rules::VerificationRules;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::manifests::detect_all;
@@ -23,8 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub(super) struct Plan {
     pub(super) checks: Vec<Planned>,
     pub(super) detected: Option<Vec<Detected>>,
-    pub(super) policy_note: PolicyNote,
-    pub(super) environment: EnvironmentRules,
+    pub(super) in_force: Arc<InForce>,
     pub(super) kept: Kept,
     pub(super) hold: Option<Hold>,
 }
@@ -44,13 +44,16 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let project = session.project()?;
-    plan_in(&project, &load(session)?, request)
+    plan_in(&*session.project()?, load(session)?, request)
 }
 
 /// The same in a copy of the project, by the rules of the project itself. Blocks.
-pub(super) fn plan_in(project: &Project, loaded: &Loaded, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (rules, policy, policy_note) = loaded;
+pub(super) fn plan_in(
+    project: &Project,
+    in_force: Arc<InForce>,
+    request: &VerifyRequest,
+) -> Result<Plan, Error> {
+    let (rules, policy) = (&in_force.rules, &in_force.policy);
     let mut planning = Planning { project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
@@ -63,14 +66,7 @@ pub(super) fn plan_in(project: &Project, loaded: &Loaded, request: &VerifyReques
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan {
-        checks,
-        detected,
-        policy_note: policy_note.clone(),
-        environment: rules.environment.clone(),
-        kept: Kept::LongOutput,
-        hold: None,
-    })
+    Ok(Plan { checks, detected, in_force, kept: Kept::LongOutput, hold: None })
 }
 
 struct Planning<'a> {

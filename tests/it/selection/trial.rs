@@ -41,13 +41,16 @@ fn diff(body: &str) -> String {
     )
 }
 
-/// Every file below a directory with its bytes.
+/// Every file below a directory with its bytes, the project's own log apart.
 fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
     while let Some(directory) = left.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let entry = entry.unwrap();
+            if entry.file_name() == ".maestro" {
+                continue;
+            }
             if entry.file_type().unwrap().is_dir() {
                 left.push(entry.path());
             } else {
