@@ -41,6 +41,7 @@ install:
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
 bench:
 	$(CARGO) build --locked --release --bins --examples
+	$(CARGO) bench --locked --bench million_step
 	$(CARGO) bench --locked --bench parts
 	$(CARGO) bench --locked --bench whole
 

@@ -8,7 +8,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::budget::Short;
+use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::change;
+use crate::domain::vote::failure::NoWinner;
 use crate::domain::workflow::Refusal;
 use crate::host::human::NoPerson;
 use crate::host::store::StoreError;
@@ -139,6 +141,12 @@ pub enum Error {
     /// Every candidate of an ensemble failed.
     #[error("every candidate failed: {}", .0.join("; "))]
     EveryCandidateFailed(Vec<String>),
+    /// A vote that nobody won.
+    #[error("{0}")]
+    Vote(NoWinner),
+    /// A command that cannot tell right answers from wrong ones.
+    #[error("{0}")]
+    Oracle(OracleUnusable),
     /// A shipped or replaced document that could not be used.
     #[error("{name}: {reason}")]
     Document {
@@ -262,6 +270,8 @@ impl Error {
             Self::ShuttingDown => "shutting_down",
             Self::Busy(_) => "busy",
             Self::EveryCandidateFailed(_) => "every_candidate_failed",
+            Self::Vote(no_winner) => no_winner.code(),
+            Self::Oracle(_) => "oracle_unusable",
             Self::Document { .. } => "document_invalid",
             Self::Workflow(refusal) => refusal.code,
             Self::BudgetExhausted(_) => "budget_exhausted",
@@ -345,6 +355,8 @@ impl Error {
             Self::EveryCandidateFailed(_) => {
                 "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
             }
+            Self::Vote(no_winner) => no_winner.hint().into(),
+            Self::Oracle(oracle) => oracle.hint().into(),
             Self::Document { .. } => {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
@@ -392,6 +404,8 @@ impl Error {
             | Self::RequestState(_)
             | Self::Cancelled
             | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
+            | Self::Oracle(_)
             | Self::Document { .. }
             | Self::Workflow(_)
             | Self::BudgetExhausted(_)
@@ -412,6 +426,7 @@ impl Error {
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
             | Self::RequestState(_)
+            | Self::Oracle(_)
             | Self::Document { .. } => 2,
             Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
@@ -422,6 +437,7 @@ impl Error {
             | Self::Stalled { .. }
             | Self::OutputTooLarge { .. }
             | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
             | Self::Cli { .. } => 4,
             Self::Workflow(_) | Self::BudgetExhausted(_) | Self::Approval(_) => 5,
             Self::NestedConsult

@@ -3,12 +3,14 @@
 
 pub mod account;
 pub mod approval;
+pub mod calibrate;
 pub mod change;
 pub mod consult;
 pub mod coordination;
 pub mod document;
 pub mod ensemble;
 pub mod evidence;
+pub mod inspect;
 pub mod journal;
 pub mod ledger;
 pub mod note;
@@ -17,10 +19,12 @@ pub mod pack;
 pub mod progress;
 pub mod providers;
 pub mod resource;
+pub mod select;
 pub mod session;
 pub mod slots;
 pub mod stage;
 pub mod state;
 pub mod toolbox;
 pub mod verify;
+pub mod vote;
 pub mod workflow;

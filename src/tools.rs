@@ -6,6 +6,7 @@
 mod approval;
 pub mod catalogue;
 mod change;
+mod consensus;
 mod consult;
 mod context;
 mod coordination;
@@ -19,6 +20,7 @@ mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod selection;
 mod stage;
 mod toolbox;
 mod verify;

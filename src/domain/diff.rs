@@ -24,6 +24,15 @@ pub struct Patch {
     pub normalised: Vec<String>,
 }
 
+impl Patch {
+    /// How many lines it adds or removes.
+    #[must_use]
+    pub fn changed_lines(&self) -> usize {
+        let lines = self.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
+        lines.filter(|line| line.side != Side::Context).count()
+    }
+}
+
 /// What a patch does to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePatch {

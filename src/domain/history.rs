@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize as _;
 
+use super::calibrate::record::{CalibrationRecord, Measurement};
+use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
+use super::microstep::StepType;
+use super::select::record::SelectionRecord;
 use super::stage::Stage;
+use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
 
 /// Results outside any run that are kept after their callers have them.
@@ -31,6 +36,10 @@ pub struct History {
     loose: BTreeMap<String, Loose>,
     /// Recorded results of topologies, oldest first.
     coordination: Vec<RunRecord>,
+    /// Questions that several providers answered, oldest first.
+    questions: Vec<Question>,
+    /// What was measured of a step with a provider, the latest only.
+    calibrations: BTreeMap<(StepType, String), Measurement>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
 }
@@ -71,10 +80,7 @@ impl History {
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
             }
-            Body::Noted(Noted { topic: Topic::Coordination, content }) => {
-                // What a later version wrote in another form weighs in nothing here.
-                self.coordination.extend(RunRecord::deserialize(content));
-            }
+            Body::Noted(noted) => self.apply_noted(noted),
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
             }
@@ -83,6 +89,42 @@ impl History {
         match self.runs.get_mut(&event.run) {
             Some(run) => run.apply(event),
             None => self.apply_loose(event),
+        }
+    }
+
+    /// What a later version wrote in another form weighs in nothing here.
+    fn apply_noted(&mut self, noted: &Noted) {
+        let content = &noted.content;
+        match noted.topic {
+            Topic::Coordination => {
+                if let Ok(record) = RunRecord::deserialize(content) {
+                    self.ask(record.answers.clone());
+                    self.coordination.push(record);
+                }
+            }
+            Topic::Vote => {
+                self.ask(VoteRecord::deserialize(content).map_or_else(|_| Vec::new(), |vote| vote.answers))
+            }
+            Topic::Selection => {
+                let record = SelectionRecord::deserialize(content);
+                self.ask(record.map_or_else(|_| Vec::new(), |selection| selection.answers));
+            }
+            Topic::Calibration => {
+                if let Ok(CalibrationRecord { step_type, providers, .. }) =
+                    CalibrationRecord::deserialize(content)
+                {
+                    let measured = providers.into_iter();
+                    self.calibrations.extend(measured.map(|one| ((step_type, one.provider.clone()), one)));
+                }
+            }
+            Topic::Tools | Topic::Ensemble => {}
+        }
+    }
+
+    /// A question that one provider answered compares nobody.
+    fn ask(&mut self, answers: Question) {
+        if answers.len() > 1 {
+            self.questions.push(answers);
         }
     }
 
@@ -210,6 +252,18 @@ impl History {
     #[must_use]
     pub fn coordination(&self) -> &[RunRecord] {
         &self.coordination
+    }
+
+    /// Questions that several providers answered, in recorded results, votes and selections.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// What was measured last of a step with a provider.
+    #[must_use]
+    pub fn calibration(&self, step: StepType, provider: &str) -> Option<&Measurement> {
+        self.calibrations.get(&(step, provider.to_owned()))
     }
 
     /// Whether the sealed state of a dialog was used before.

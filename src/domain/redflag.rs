@@ -1,10 +1,23 @@
 //! Red flags: signs in an answer that it is not worth counting. A flagged answer is discarded
 //! and sampled again, never repaired.
 
+mod change;
+pub mod document;
+mod flag;
+mod inspect;
+mod reading;
+mod rules;
+mod vote;
+
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
+
+pub use flag::Flag;
+pub use inspect::{Finding, Findings, Inspector};
+pub use rules::{FlagRule, Sample, StepRules};
+pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 
 /// How much text around a forbidden phrase a reason shows, in characters.
 const EXCERPT: usize = 120;
@@ -15,6 +28,10 @@ const EXCERPT: usize = 120;
 pub struct RedFlagRules {
     /// For answers that compete with others.
     pub candidate: CandidateRules,
+    /// For answers to a question that is put to a vote.
+    pub vote: VoteRules,
+    /// For answers to a step.
+    pub step: StepRules,
 }
 
 /// When a competing answer is flagged.
@@ -66,12 +83,15 @@ impl RedFlagRules {
         for marker in &self.candidate.diff_markers {
             compile("diff_markers", marker)?;
         }
-        self.candidate.forbidden.iter().try_for_each(ForbiddenRule::check)
+        let mut forbidden = self.candidate.forbidden.iter().chain(&self.vote.forbidden);
+        forbidden.try_for_each(ForbiddenRule::check)?;
+        self.step.check()
     }
 }
 
 impl ForbiddenRule {
-    fn check(&self) -> Result<(), RuleError> {
+    /// Tries the examples.
+    pub(crate) fn check(&self) -> Result<(), RuleError> {
         let regex = compile(&self.name, &self.pattern)?;
         let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
         if let Some(example) = self.matching.iter().find(|written| !matches(written)) {
@@ -123,12 +143,28 @@ impl RedFlags {
     #[must_use]
     pub fn verdict(&self, text: &str) -> Verdict {
         let text = text.trim();
-        let forbidden = self.forbidden.iter().filter_map(|(rule, regex)| {
+        let reasons: Vec<Reason> = self.length(text).into_iter().chain(self.forbidden(text)).collect();
+        Verdict { flagged: !reasons.is_empty(), reasons }
+    }
+
+    /// The phrases in an answer that flag it.
+    pub fn forbidden(&self, text: &str) -> impl Iterator<Item = Reason> {
+        self.forbidden.iter().filter_map(move |(rule, regex)| {
             let excerpt = excerpt(text, regex.find(text)?.start());
             Some(Reason::ForbiddenPattern { rule: rule.clone(), excerpt })
-        });
-        let reasons: Vec<Reason> = self.length(text).into_iter().chain(forbidden).collect();
-        Verdict { flagged: !reasons.is_empty(), reasons }
+        })
+    }
+
+    /// The least length of an answer in characters.
+    #[must_use]
+    pub fn min_chars(&self) -> usize {
+        self.min_chars
+    }
+
+    /// The greatest length in characters, of an answer and of one that holds a diff.
+    #[must_use]
+    pub fn max_chars(&self) -> (usize, usize) {
+        (self.max_chars, self.max_diff_chars)
     }
 
     fn length(&self, text: &str) -> Option<Reason> {
@@ -191,11 +227,27 @@ impl Reason {
             Self::ForbiddenPattern { rule, .. } => format!("forbidden_pattern: {rule}"),
         }
     }
+
+    /// Its stable word; a phrase's is the name of its rule.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::TooShort => "too_short",
+            Self::ForbiddenPattern { rule, .. } => rule,
+        }
+    }
 }
 
-fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
+/// Compiles a pattern; `^` and `$` are line boundaries.
+pub(crate) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
     let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
     built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })
+}
+
+/// The same for the rules of a step, which ignore case.
+fn compile_ignoring_case(name: &str, pattern: &str) -> Result<Regex, RuleError> {
+    compile(name, &format!("(?i){pattern}"))
 }
 
 /// The line of a position from there on, cut to a readable length.

@@ -1,6 +1,7 @@
 //! Changing the project: a patch, whole or not at all, and its undoing.
 
 mod backups;
+mod elsewhere;
 mod outcome;
 mod plan;
 mod record;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use backups::{Backup, BackupState, backups, keep, prune};
+pub(in crate::flow) use elsewhere::apply_to_copy;
 pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
 pub use restore::{RestoreRequest, restore};
 

@@ -171,7 +171,7 @@ fn distinct(answers: &[GivenAnswer]) -> Result<(), Error> {
 fn event(outcome: &Outcome) -> RunRecord {
     let answers = outcome.answers.iter().map(|given| Answer {
         provider: given.provider.clone(),
-        mark: Mark::of(&given.answer),
+        mark: Some(Mark::of(&given.answer)),
         correct: given.correct,
     });
     RunRecord {
@@ -219,15 +219,18 @@ pub struct Summary {
 ///
 /// The log cannot be read.
 pub async fn summary(session: &Session) -> Result<Summary, Error> {
-    let runs = recorded(session).await?;
+    let (runs, questions) = session
+        .journal()
+        .read(|history| (history.coordination().to_vec(), history.questions().to_vec()))
+        .await?;
     let history = History::of(&runs);
     let best = history.best();
-    let diversity = diversity(&runs);
+    let diversity = diversity(&questions);
     let diversity_note = match diversity {
         Some(_) => format!("Over pairs of providers with at least {ENOUGH_QUESTIONS} questions in common."),
         None => format!(
             "Reported once two providers have answered the same {ENOUGH_QUESTIONS} questions (so far {}): with fewer the number of voices would be noise.",
-            most_shared_questions(&runs)
+            most_shared_questions(&questions)
         ),
     };
     Ok(Summary {

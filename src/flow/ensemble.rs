@@ -163,7 +163,7 @@ async fn record(session: &Session, account: &Account, flagged: Vec<Draft>) {
 }
 
 /// The providers to ask: those named, each once, else whoever is there.
-fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+pub(super) fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
     let catalogue = session.catalogue();
     let mut chosen: Vec<String> = Vec::new();
     match named.filter(|named| !named.is_empty()) {

@@ -1,6 +1,6 @@
 //! Recording what was done, in the run that it belongs to.
 
-use super::account::find_run;
+use super::account::{Account, find_run};
 use super::journal::new_id;
 use super::session::Session;
 use crate::domain::change::{Reason, Refusal};
@@ -36,6 +36,19 @@ pub async fn note(
         session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await?;
     }
     Ok(run)
+}
+
+/// Records what came of consults, on their account: in its run, else beside all runs. A log that
+/// cannot be written does not take the result from the caller.
+pub(super) async fn note_on(session: &Session, account: &Account, drafts: Vec<Draft>) {
+    if account.run.is_none() && !session.config().settings.tracing.enabled {
+        return;
+    }
+    let run = account.run.as_deref().unwrap_or_default();
+    let drafts = drafts.into_iter().map(|draft| draft.on(account.rests_on.clone())).collect();
+    if let Err(error) = session.journal().record(run, drafts).await {
+        tracing::warn!(%error, "a result is not in the log");
+    }
 }
 
 /// The run that another patch belongs to. For a thread that may block.

@@ -1,20 +1,22 @@
 //! What every flow works with: the configuration, the project, the processes and the record, each
 //! made on first need and shared from then on.
 
+mod rules;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
 use crate::domain::mask::Masker;
-use crate::domain::redflag::{RedFlagRules, RedFlags};
-use crate::domain::secret_path::SecretPaths;
+use crate::domain::microstep::MicroSteps;
+use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
 use crate::domain::secret_rules::SecretRules;
 use crate::error::Error;
 use crate::host::answers::Answers;
 use crate::host::config::{Config, Problem, Scope};
 use crate::host::environment::Environment;
-use crate::host::library::{BUILT_IN, Library};
+use crate::host::library::Library;
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
 use crate::host::store::SqliteStore;
@@ -53,6 +55,9 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    vote_flags: OnceLock<Result<Arc<VoteFlags>, Error>>,
+    inspector: OnceLock<Result<Arc<Inspector>, Error>>,
+    micro_steps: OnceLock<Result<Arc<MicroSteps>, Error>>,
     policy: super::verify::PolicyCache,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
@@ -91,6 +96,9 @@ impl Session {
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
+            vote_flags: OnceLock::new(),
+            inspector: OnceLock::new(),
+            micro_steps: OnceLock::new(),
             policy: super::verify::PolicyCache::default(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
@@ -247,85 +255,6 @@ impl Session {
             problems if problems.is_empty() => Ok(()),
             problems => Err(Error::ConfigInvalid(problems)),
         }
-    }
-
-    /// The masker of secrets.
-    ///
-    /// # Errors
-    ///
-    /// A rule or a pattern of the user's that cannot be used.
-    pub fn masker(&self) -> Result<Arc<Masker>, Error> {
-        self.inner.masker.get_or_init(|| self.make_masker()).clone()
-    }
-
-    fn make_masker(&self) -> Result<Arc<Masker>, Error> {
-        let rules = self.secret_rules()?;
-        let masking = &self.config().settings.masking;
-        let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map(Arc::new).map_err(
-            |error| Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")]),
-        )
-    }
-
-    /// The rules on secrets, read once; a file that replaces them has its examples tried.
-    fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
-        self.inner
-            .secrets
-            .get_or_init(|| {
-                let document = self.document("conf/secrets.yaml")?;
-                let rules = SecretRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                Ok(Arc::new(rules))
-            })
-            .clone()
-    }
-
-    /// The project's files.
-    ///
-    /// # Errors
-    ///
-    /// The rules on secret names cannot be used.
-    pub fn project(&self) -> Result<Arc<Project>, Error> {
-        self.inner
-            .project
-            .get_or_init(|| {
-                let secrets = SecretPaths::from_rules(&self.secret_rules()?.files)
-                    .map_err(|error| invalid("conf/secrets.yaml", error))?;
-                Ok(Arc::new(Project::new(self.root(), &self.config().settings.repo_roots, secrets)))
-            })
-            .clone()
-    }
-
-    /// The rules by which candidates are flagged.
-    ///
-    /// # Errors
-    ///
-    /// A rule that cannot be used.
-    pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
-        self.inner
-            .red_flags
-            .get_or_init(|| {
-                let document = self.document("conf/redflags.yaml")?;
-                let rules = RedFlagRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&document.origin, error))
-            })
-            .clone()
-    }
-
-    /// A document of the library.
-    ///
-    /// # Errors
-    ///
-    /// A replacing file that cannot be read.
-    pub fn document(&self, path: &str) -> Result<crate::host::library::Document, Error> {
-        self.library().read(path).map_err(|error| invalid(path, error))
     }
 
     fn settled(&self) -> &Settled {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::session::Session;
 use crate::domain::coordination::recommend::recommend;
 use crate::domain::coordination::wording::Wording;
+use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::stage::Stage;
 use crate::domain::toolbox::{LeftOut, Limits, Loading, Manifest, Toolbox, recommended_tools};
 use crate::error::{Error, ErrorNote};
@@ -55,7 +56,7 @@ pub struct EnteredStage {
 struct SkillNote {
     name: String,
     description: String,
-    micro_steps: Vec<String>,
+    micro_steps: Vec<StepType>,
     required_tools: Vec<String>,
 }
 
@@ -91,11 +92,10 @@ pub struct UnknownSkill {
 }
 
 /// What a caller learns of a micro step.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct MicroStepNote {
     #[serde(rename = "type")]
-    name: String,
-    #[serde(default)]
+    kind: StepType,
     description: String,
     default_k: u32,
     has_oracle: bool,
@@ -195,7 +195,7 @@ pub fn enter_skill(session: &Session, name: &str, cost: Cost<'_>) -> Result<Skil
     let Some(skill) = bench.manifest.skill(name) else {
         return Ok(SkillEntry::Unknown(unknown(session, &bench, name)));
     };
-    let micro_steps = micro_steps(session, &bench.manifest, &skill.micro_steps)?;
+    let micro_steps = micro_steps(session, &skill.micro_steps)?;
     let loaded = bench.step(session, |toolbox| toolbox.enter_skill(skill));
     Ok(SkillEntry::Entered(EnteredSkill {
         skill: skill.name.clone(),
@@ -227,19 +227,16 @@ fn nearest(names: &[String], wanted: &str) -> Vec<String> {
     names
 }
 
-fn micro_steps(
-    session: &Session,
-    manifest: &Manifest,
-    wanted: &[String],
-) -> Result<Vec<MicroStepNote>, Error> {
-    let document = session.document("conf/micro_steps.json")?;
-    let known: Vec<MicroStepNote> = serde_json::from_str(&document.text)
-        .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
-    let describe = |step: MicroStepNote| MicroStepNote {
-        description: manifest.micro_steps.get(&step.name).cloned().unwrap_or_default(),
-        ..step
+fn micro_steps(session: &Session, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
+    let steps = session.micro_steps()?;
+    let note = |step: &MicroStep| MicroStepNote {
+        kind: step.kind,
+        description: step.description.clone(),
+        default_k: step.default_k,
+        has_oracle: step.has_oracle,
+        required_tools: step.required_tools.clone(),
     };
-    Ok(known.into_iter().filter(|step| wanted.contains(&step.name)).map(describe).collect())
+    Ok(steps.of_stage(None).filter(|step| wanted.contains(&step.kind)).map(note).collect())
 }
 
 /// Leaves stage and skill.

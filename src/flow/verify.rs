@@ -1,5 +1,7 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
+mod elsewhere;
+pub mod oracle;
 mod plan;
 mod policy;
 mod run;
@@ -20,6 +22,7 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote};
 
+pub(in crate::flow) use elsewhere::{Hold, settled, verify_copy};
 use plan::Plan;
 pub use policy::{PolicyCache, PolicyNote, ProjectNote, project_note};
 pub use run::CheckResult;

@@ -50,7 +50,7 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "SKILLS.md",
     "conf/cli_clients.yaml",
     "conf/maestro.yaml",
-    "conf/micro_steps.json",
+    "conf/micro_steps.yaml",
     "conf/redflags.yaml",
     "conf/secrets.yaml",
     "conf/skill_manifest.yaml",

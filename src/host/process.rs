@@ -29,7 +29,7 @@ mod call_dir;
 mod capture;
 pub(crate) mod group;
 mod launch;
-mod leftover;
+pub(crate) mod leftover;
 mod meter;
 mod outcome;
 mod registry;

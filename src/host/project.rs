@@ -115,6 +115,12 @@ impl Project {
         Self { roots, secrets }
     }
 
+    /// The same rules over another root, such as a copy of the project; nothing else is open there.
+    #[must_use]
+    pub fn at(&self, root: &Path) -> Self {
+        Self::new(root, &[], self.secrets.clone())
+    }
+
     /// The files that a path or a pattern stands for.
     ///
     /// # Errors

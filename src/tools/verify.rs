@@ -36,7 +36,7 @@ struct VerifyInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
-struct EntryInput {
+pub(super) struct EntryInput {
     /// The command, without a shell; omitted: by type.
     command: Option<String>,
     /// What it checks.
@@ -78,24 +78,29 @@ impl Maestro {
 }
 
 fn request(input: VerifyInput) -> Result<VerifyRequest, Error> {
+    Ok(VerifyRequest {
+        entries: entries("commands", input.commands)?,
+        cwd: input.cwd,
+        stop_on_failure: input.stop_on_failure,
+        parallel: input.parallel,
+    })
+}
+
+/// Checks as they were given under a parameter of that name.
+pub(super) fn entries(parameter: &str, given: Vec<EntryInput>) -> Result<Vec<Entry>, Error> {
     let outside = |seconds: u64| !(1..=LONGEST).contains(&seconds);
-    if let Some(wrong) = input.commands.iter().position(|entry| entry.timeout_sec.is_some_and(outside)) {
+    if let Some(wrong) = given.iter().position(|entry| entry.timeout_sec.is_some_and(outside)) {
         return Err(Error::InvalidArguments(format!(
-            "commands[{wrong}].timeout_sec takes a whole number from 1 to {LONGEST}"
+            "{parameter}[{wrong}].timeout_sec takes a whole number from 1 to {LONGEST}"
         )));
     }
-    let entries = input.commands.into_iter().map(|entry| Entry {
+    let entry = |entry: EntryInput| Entry {
         command: entry.command,
         kind: entry.kind,
         args: entry.args,
         language: entry.language,
         timeout_sec: entry.timeout_sec,
         cwd: entry.cwd,
-    });
-    Ok(VerifyRequest {
-        entries: entries.collect(),
-        cwd: input.cwd,
-        stop_on_failure: input.stop_on_failure,
-        parallel: input.parallel,
-    })
+    };
+    Ok(given.into_iter().map(entry).collect())
 }

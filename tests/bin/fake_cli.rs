@@ -11,7 +11,8 @@
 //! answering), `first` (something said before the sleep), `exit`, `stderr`, `status` (an HTTP status to
 //! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
 //! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
-//! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread).
+//! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread), `judge`
+//! (as a judge prefers the candidate that is `first`, `longest`, or holds this text).
 //!
 //! One prompt may go to several: what stands under `codex`, `gemini`, `claude` or `text-cli` is for that
 //! one alone, and what stands under `later` is for every call but its first (by `--state`). Both are
@@ -66,7 +67,32 @@ fn main() {
     if calls > 1.0 {
         script = laid_over(script, "later");
     }
-    act(&style, &script, calls);
+    act(&style, &with_judgement(script, &prompt), calls);
+}
+
+/// The script with the judgement as its text, where it says what the judge prefers.
+fn with_judgement(mut script: Value, prompt: &str) -> Value {
+    let Some(preference) = script.get("judge").and_then(Value::as_str) else { return script };
+    let candidates: Vec<(&str, &str)> = prompt
+        .split(" begin ")
+        .skip(1)
+        .filter_map(|piece| piece.split_once('\n'))
+        .map(|(label, rest)| (label, rest.split("\n==== ").next().unwrap()))
+        .collect();
+    let winner = match preference {
+        "first" => candidates.first(),
+        "longest" => candidates.iter().max_by_key(|(_, content)| content.len()),
+        own => candidates.iter().find(|(_, content)| content.contains(own)),
+    };
+    let winner = winner.map(|(label, _)| *label);
+    let score = |label: &str| if Some(label) == winner { 0.9 } else { 0.4 };
+    let scores: serde_json::Map<String, Value> =
+        candidates.iter().map(|(label, _)| ((*label).to_owned(), score(label).into())).collect();
+    let text = json!({ "winner_id": winner, "scores": scores, "rationale": "as it prefers" }).to_string();
+    if let Some(script) = script.as_object_mut() {
+        script.insert("text".into(), text.into());
+    }
+    script
 }
 
 fn script(text: &str) -> Option<Value> {

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use maestro::domain::chain::Stored;
+use maestro::host::store::{EventStore as _, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -232,8 +234,8 @@ impl Server {
         command
     }
 
-    /// Starts the server without a word.
-    pub(crate) fn start_silent(self) -> Client {
+    /// Starts the process; what it prints comes line by line.
+    fn spawn(&self) -> (Child, Option<ChildStdin>, Receiver<String>) {
         let errors = if self.keeps_log {
             std::fs::File::create(self.directory.path().join("server.log")).unwrap().into()
         } else {
@@ -250,6 +252,12 @@ impl Server {
                 }
             }
         });
+        (child, input, lines)
+    }
+
+    /// Starts the server without a word.
+    pub(crate) fn start_silent(self) -> Client {
+        let (child, input, lines) = self.spawn();
         Client {
             server: self,
             child,
@@ -264,17 +272,8 @@ impl Server {
 
     /// Starts the server and says hello in its era.
     pub(crate) fn start(self) -> Client {
-        let modern = self.modern;
         let mut client = self.start_silent();
-        if modern {
-            client.request("server/discover", json!({}));
-        } else {
-            let mut hello = hello();
-            hello["capabilities"] = client.server.capabilities();
-            hello["clientInfo"] = client.server.client_info();
-            client.request("initialize", hello);
-            client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        }
+        client.greet();
         client
     }
 }
@@ -303,6 +302,36 @@ impl Client {
 
     pub(crate) fn project(&self) -> PathBuf {
         self.server.project()
+    }
+
+    /// Says hello in the server's era.
+    fn greet(&mut self) {
+        if self.server.modern {
+            self.request("server/discover", json!({}));
+            return;
+        }
+        let mut hello = hello();
+        hello["capabilities"] = self.server.capabilities();
+        hello["clientInfo"] = self.server.client_info();
+        self.request("initialize", hello);
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+    }
+
+    /// Ends the server and starts it again in the same project.
+    pub(crate) fn restart(&mut self) {
+        self.close();
+        (self.child, self.input, self.lines) = self.server.spawn();
+        self.greet();
+    }
+
+    /// What the project's log holds, each event with its run, kind and data.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let store = SqliteStore::new(self.project().join(".maestro"));
+        let event = |stored: Stored| {
+            let body: Value = serde_json::from_str(&stored.body).unwrap();
+            json!({ "run": stored.run, "kind": stored.kind, "data": body["data"] })
+        };
+        store.read_since(0, None, 100_000).unwrap().into_iter().map(event).collect()
     }
 
     /// What the stand-in for a provider's CLI wrote down, a document a call.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::record::{Answer, RunRecord};
+use super::record::Answer;
 use super::{number, ratio};
 
 /// Questions that two providers must both have answered before their agreement is reported. With
@@ -29,14 +29,15 @@ pub struct Pair {
     pub providers: [String; 2],
     /// Questions that both answered.
     pub questions: u64,
-    /// How many of these they answered alike, 0 to 1.
-    pub agreement: f64,
+    /// How many of those whose answers were compared they answered alike, 0 to 1; none while too few
+    /// were compared.
+    pub agreement: Option<f64>,
     /// Questions of these in which it is known of both whether they were right.
     pub judged: u64,
     /// The correlation (phi) of being right, -1 to 1; none while too few questions are judged, and
     /// where one of them was always right or always wrong.
     pub correlation: Option<f64>,
-    /// How many of the questions that both got wrong they answered alike, 0 to 1.
+    /// How many of the compared answers that were both wrong were alike, 0 to 1.
     pub same_error: Option<f64>,
 }
 
@@ -69,19 +70,22 @@ pub struct Diversity {
     pub all_wrong: Option<f64>,
 }
 
-/// How independent the providers of recorded runs are; none while no pair has answered
+/// What several providers answered to one question.
+pub type Question = Vec<Answer>;
+
+/// How independent the providers of recorded questions are; none while no pair has answered
 /// [`ENOUGH_QUESTIONS`] together.
 #[must_use]
-pub fn diversity(runs: &[RunRecord]) -> Option<Diversity> {
+pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =
-        pairs(runs).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
+        pairs(questions).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
     let names: BTreeSet<&String> = pairs.iter().flat_map(|pair| &pair.providers).collect();
     let voices = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let correlations: Vec<f64> = pairs.iter().filter_map(|pair| pair.correlation).collect();
     let (rho, basis) = match mean(&correlations) {
         Some(rho) => (rho, Basis::Correctness),
         None => {
-            let agreements: Vec<f64> = pairs.iter().map(|pair| pair.agreement).collect();
+            let agreements: Vec<f64> = pairs.iter().filter_map(|pair| pair.agreement).collect();
             (mean(&agreements)?, Basis::Agreement)
         }
     };
@@ -90,23 +94,23 @@ pub fn diversity(runs: &[RunRecord]) -> Option<Diversity> {
         effective_voices: effective_voices(voices, rho),
         rho,
         basis,
-        all_wrong: all_wrong(runs),
+        all_wrong: all_wrong(questions),
         pairs,
     })
 }
 
 /// The most questions that any two providers have both answered.
 #[must_use]
-pub fn most_shared_questions(runs: &[RunRecord]) -> u64 {
-    pairs(runs).iter().map(|pair| pair.questions).max().unwrap_or_default()
+pub fn most_shared_questions(questions: &[Question]) -> u64 {
+    pairs(questions).iter().map(|pair| pair.questions).max().unwrap_or_default()
 }
 
 /// Every pair of providers that answered a question together, in alphabetical order.
 #[must_use]
-pub fn pairs(runs: &[RunRecord]) -> Vec<Pair> {
+pub fn pairs(questions: &[Question]) -> Vec<Pair> {
     let mut tallies: BTreeMap<[&str; 2], Tally> = BTreeMap::new();
-    for run in runs {
-        let voices = voices(run);
+    for question in questions {
+        let voices = voices(question);
         for (at, (left, first)) in voices.iter().enumerate() {
             for (right, second) in voices.iter().skip(at + 1) {
                 tallies.entry([*left, *right]).or_default().add(first, second);
@@ -117,9 +121,9 @@ pub fn pairs(runs: &[RunRecord]) -> Vec<Pair> {
 }
 
 /// One answer of each provider: the first. Whoever is asked twice has still one voice.
-fn voices(run: &RunRecord) -> Vec<(&str, &Answer)> {
+fn voices(question: &Question) -> Vec<(&str, &Answer)> {
     let mut voices: BTreeMap<&str, &Answer> = BTreeMap::new();
-    for answer in &run.answers {
+    for answer in question {
         voices.entry(&answer.provider).or_insert(answer);
     }
     voices.into_iter().collect()
@@ -129,8 +133,8 @@ fn mean(values: &[f64]) -> Option<f64> {
     ratio(values.iter().sum(), number(u64::try_from(values.len()).ok()?))
 }
 
-fn all_wrong(runs: &[RunRecord]) -> Option<f64> {
-    let judged: Vec<Vec<bool>> = runs
+fn all_wrong(questions: &[Question]) -> Option<f64> {
+    let judged: Vec<Vec<bool>> = questions
         .iter()
         .map(voices)
         .filter(|voices| voices.len() > 1)
@@ -144,18 +148,22 @@ fn all_wrong(runs: &[RunRecord]) -> Option<f64> {
 #[derive(Default)]
 struct Tally {
     questions: u64,
+    compared: u64,
     alike: u64,
     both_right: u64,
     only_first: u64,
     only_second: u64,
     both_wrong: u64,
+    compared_errors: u64,
     same_error: u64,
 }
 
 impl Tally {
     fn add(&mut self, first: &Answer, second: &Answer) {
-        let alike = first.mark == second.mark;
+        let compared = first.mark.is_some() && second.mark.is_some();
+        let alike = compared && first.mark == second.mark;
         self.questions += 1;
+        self.compared += u64::from(compared);
         self.alike += u64::from(alike);
         match (first.correct, second.correct) {
             (Some(true), Some(true)) => self.both_right += 1,
@@ -163,6 +171,7 @@ impl Tally {
             (Some(false), Some(true)) => self.only_second += 1,
             (Some(false), Some(false)) => {
                 self.both_wrong += 1;
+                self.compared_errors += u64::from(compared);
                 self.same_error += u64::from(alike);
             }
             (None, _) | (_, None) => {}
@@ -173,10 +182,12 @@ impl Tally {
         Pair {
             providers: [left.to_owned(), right.to_owned()],
             questions: self.questions,
-            agreement: ratio(number(self.alike), number(self.questions)).unwrap_or_default(),
+            agreement: (self.compared >= ENOUGH_QUESTIONS)
+                .then(|| ratio(number(self.alike), number(self.compared)))
+                .flatten(),
             judged: self.judged(),
             correlation: (self.judged() >= ENOUGH_QUESTIONS).then(|| self.phi()).flatten(),
-            same_error: ratio(number(self.same_error), number(self.both_wrong)),
+            same_error: ratio(number(self.same_error), number(self.compared_errors)),
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::topology::Topology;
+use crate::domain::vote::canonical::{Canonical, Form};
 
 /// One piece of work that came to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,8 +32,10 @@ pub struct RunRecord {
 pub struct Answer {
     /// The provider.
     pub provider: String,
-    /// The mark of its answer: equal answers have equal marks.
-    pub mark: Mark,
+    /// The mark of its answer: equal answers have equal marks. None where answers are not compared,
+    /// but only whether they were right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// Whether it was right, where that is known.
     pub correct: Option<bool>,
 }
@@ -42,23 +45,24 @@ pub struct Answer {
 pub struct Mark(String);
 
 impl Mark {
-    /// The mark of an answer. JSON counts by its value, whatever its layout and the order of its
-    /// keys; other text by its words, whatever blanks and line ends are between them.
+    /// The mark of an answer. Answers that would vote together have the same mark.
     #[must_use]
     pub fn of(answer: &str) -> Self {
-        let digest = Sha256::digest(canonical(answer).as_bytes());
+        Self::of_canonical(&Canonical::of(answer))
+    }
+
+    /// The mark of an answer in the form by which it is compared.
+    #[must_use]
+    pub fn of_canonical(answer: &Canonical) -> Self {
+        let form = match answer.form() {
+            Form::Json => "json",
+            Form::Diff => "diff",
+            Form::Lines => "lines",
+            Form::Text => "text",
+        };
+        let digest = Sha256::digest(format!("{form}\n{}", answer.key()).as_bytes());
         let half = digest.first_chunk::<16>().copied().unwrap_or_default();
         Self(format!("{:032x}", u128::from_be_bytes(half)))
-    }
-}
-
-fn canonical(answer: &str) -> String {
-    match serde_json::from_str::<serde_json::Value>(answer) {
-        Ok(mut value) => {
-            value.sort_all_objects();
-            value.to_string()
-        }
-        Err(_) => answer.split_whitespace().collect::<Vec<&str>>().join(" "),
     }
 }
 
@@ -80,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_written() {
-        let answer = Answer { provider: "codex".into(), mark: Mark::of("41"), correct: Some(true) };
+        let answer = Answer { provider: "codex".into(), mark: Some(Mark::of("41")), correct: Some(true) };
         let run = RunRecord {
             topology: Topology::Independent,
             success: true,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::microstep::StepType;
 use crate::domain::rule::{self, RuleError};
 use crate::domain::stage::Stage;
 
@@ -16,8 +17,6 @@ pub struct Manifest {
     pub core_tools: Vec<String>,
     /// Tools that each stage may load besides the core, by the stage's name.
     stage_budgets: BTreeMap<String, usize>,
-    /// What each micro step is for, by its name.
-    pub micro_steps: BTreeMap<String, String>,
     skills: Vec<Skill>,
 }
 
@@ -34,7 +33,7 @@ pub struct Skill {
     /// Its place among the skills of its stage, 1 first.
     pub priority: u32,
     /// The micro steps that it consists of.
-    pub micro_steps: Vec<String>,
+    pub micro_steps: Vec<StepType>,
     /// Tools without which it cannot be done.
     pub required_tools: Vec<String>,
     /// Tools that help.
@@ -47,7 +46,7 @@ impl Manifest {
     /// # Errors
     ///
     /// If the text is not YAML of this form, or a stage has no budget, a name stands for two
-    /// skills, or a micro step is not described.
+    /// skills, or there is no such micro step.
     pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
         let mut manifest: Self = rule::from_yaml(text)?;
         let incomplete = |rule: &str, problem: &str| {
@@ -62,11 +61,6 @@ impl Manifest {
         for skill in &manifest.skills {
             if !names.insert(&skill.name) {
                 return incomplete(&skill.name, "two skills have this name");
-            }
-            if let Some(step) =
-                skill.micro_steps.iter().find(|step| !manifest.micro_steps.contains_key(*step))
-            {
-                return incomplete(&skill.name, &format!("its micro step `{step}` is not described"));
             }
         }
         // A stable sort: skills of equal priority stay in the order of the file.

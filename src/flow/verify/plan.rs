@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::elsewhere::Hold;
 use super::policy::{InForce, load};
+use super::run::Kept;
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
@@ -23,6 +25,8 @@ pub(super) struct Plan {
     pub(super) checks: Vec<Planned>,
     pub(super) detected: Option<Vec<Detected>>,
     pub(super) in_force: Arc<InForce>,
+    pub(super) kept: Kept,
+    pub(super) hold: Option<Hold>,
 }
 
 /// One check.
@@ -32,16 +36,25 @@ pub(super) struct Planned {
     pub(super) cwd: PathBuf,
     pub(super) cwd_shown: String,
     pub(super) timeout: Duration,
+    /// What it reads on its standard input; a check of the project reads nothing.
+    pub(super) stdin: Vec<u8>,
     /// What the policy says; nothing where there is no command to judge.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let in_force = load(session)?;
-    let project = session.project()?;
+    plan_in(&*session.project()?, load(session)?, request)
+}
+
+/// The same in a copy of the project, by the rules of the project itself. Blocks.
+pub(super) fn plan_in(
+    project: &Project,
+    in_force: Arc<InForce>,
+    request: &VerifyRequest,
+) -> Result<Plan, Error> {
     let (rules, policy) = (&in_force.rules, &in_force.policy);
-    let mut planning = Planning { project: &project, rules, policy, checks: Vec::new(), detected: None };
+    let mut planning = Planning { project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -53,7 +66,7 @@ pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, E
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan { checks, detected, in_force })
+    Ok(Plan { checks, detected, in_force, kept: Kept::LongOutput, hold: None })
 }
 
 struct Planning<'a> {
@@ -140,6 +153,7 @@ impl Planning<'_> {
             cwd_shown: self.project.shown_directory(&cwd),
             cwd,
             timeout: entry.timeout_sec.map_or(TIMEOUT, Duration::from_secs),
+            stdin: Vec::new(),
             verdict: Some(verdict),
         });
     }

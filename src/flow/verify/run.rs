@@ -26,6 +26,15 @@ const LEAST_CHARS: usize = 1_200;
 /// Whole output that is kept in a file, in bytes.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
 
+/// What of a check stays in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Output of which a result shows only a part.
+    LongOutput,
+    /// Nothing.
+    Nothing,
+}
+
 /// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckResult {
@@ -159,7 +168,7 @@ pub(super) async fn run(
     progress.say("started");
     match start(session, plan, check, permitted, &progress).await {
         Ok(outcome) => {
-            let result = finished(session, check, permitted, outcome, room).await;
+            let result = finished(session, plan.kept, check, permitted, outcome, room).await;
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result
         }
@@ -183,12 +192,12 @@ async fn start(
         args: args.iter().map(OsString::from).collect(),
         env: environment(session.environment(), &plan.in_force.rules.environment),
         cwd: check.cwd.clone(),
-        stdin: Vec::new(),
+        stdin: check.stdin.clone(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = session.supervisor().run(launch, directory, |activity| {
+    let outcome = session.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
         let seconds = activity.elapsed.as_secs();
         let line = activity.last_line.as_deref().unwrap_or("no output yet");
         progress.say(&format!("{seconds} s: {line}"));
@@ -225,6 +234,7 @@ fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsSt
 
 async fn finished(
     session: &Session,
+    kept: Kept,
     check: &Planned,
     permitted: &Permitted,
     outcome: Outcome,
@@ -236,7 +246,7 @@ async fn finished(
     let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
     let exit_code = outcome.exit.code();
     // A long output takes a while to read and to mask; other calls go on meanwhile.
-    let reading = move || said(&session, runner.as_deref(), &command, &outcome, room);
+    let reading = move || said(&session, kept, runner.as_deref(), &command, &outcome, room);
     let said = tokio::task::spawn_blocking(reading)
         .await
         .unwrap_or_else(|error| Err(Error::Internal(error.to_string())));
@@ -284,6 +294,7 @@ struct Said {
 
 fn said(
     session: &Session,
+    kept: Kept,
     runner: Option<&str>,
     command: &str,
     outcome: &Outcome,
@@ -297,7 +308,7 @@ fn said(
     let (for_stdout, for_stderr) = share(room, stdout.len(), stderr.len());
     let (out, err) = (excerpt(&stdout, for_stdout, names), excerpt(&stderr, for_stderr, names));
     let cut = out.cut || err.cut;
-    let file = if cut && stdout.len() + stderr.len() <= MOST_KEPT {
+    let file = if kept == Kept::LongOutput && cut && stdout.len() + stderr.len() <= MOST_KEPT {
         let whole = format!("$ {command}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n");
         session.answers().keep("verify", &whole).ok()
     } else {

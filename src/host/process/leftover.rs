@@ -12,6 +12,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::getuid;
 
+use crate::host::worktree;
+
 /// What the name of a call's directory begins with.
 pub(super) const PREFIX: &str = "maestro-call-";
 
@@ -22,10 +24,34 @@ const LOCK: &str = "lock";
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// Takes the lock of a new directory. It is free again when the file is closed, by whatever.
-pub(super) fn lock(directory: &Path) -> io::Result<File> {
-    let file = File::create_new(directory.join(LOCK))?;
+///
+/// # Errors
+///
+/// The file cannot be made.
+pub(crate) fn lock(directory: &Path) -> io::Result<File> {
+    // Locked before it has its name, so that whoever sees the name finds it held.
+    let unfinished = directory.join("lock.new");
+    let file = File::create_new(&unfinished)?;
     flock(&file, FlockOperation::LockExclusive)?;
+    fs::rename(unfinished, directory.join(LOCK))?;
     Ok(file)
+}
+
+/// Whether a directory is ours and its server is gone: its lock is free, or it is old and has none.
+#[must_use]
+pub(crate) fn is_abandoned(directory: &Path) -> bool {
+    let Ok(found) = fs::symlink_metadata(directory) else { return false };
+    if !found.is_dir() || found.uid() != getuid().as_raw() {
+        return false;
+    }
+    match File::open(directory.join(LOCK)) {
+        Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let age = found.modified().ok().and_then(|written| written.elapsed().ok());
+            age.is_some_and(|age| age >= YOUNG)
+        }
+        Err(_) => false,
+    }
 }
 
 /// Removes the directories in `base` that are ours and that nobody holds. What cannot be removed
@@ -44,6 +70,7 @@ pub(super) fn remove(base: &Path, young: Duration) {
 /// Removes what servers left in the system's temporary directory.
 pub(super) fn remove_old() {
     remove(&std::env::temp_dir(), YOUNG);
+    worktree::remove_abandoned(&std::env::temp_dir());
 }
 
 fn is_ours_and_old(entry: &fs::DirEntry, young: Duration) -> bool {

@@ -2,26 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::coordination::record::Mark;
-use crate::domain::topology::Topology;
 
-fn question(answers: &[(&str, &str, Option<bool>)]) -> RunRecord {
-    RunRecord {
-        topology: Topology::Independent,
-        success: true,
-        tokens: 0,
-        messages: 0,
-        rounds: 1,
-        format_errors: 0,
-        redundancy: None,
-        answers: answers
-            .iter()
-            .map(|(provider, text, correct)| Answer {
-                provider: (*provider).to_owned(),
-                mark: Mark::of(text),
-                correct: *correct,
-            })
-            .collect(),
-    }
+fn question(answers: &[(&str, &str, Option<bool>)]) -> Question {
+    answers
+        .iter()
+        .map(|(provider, text, correct)| Answer {
+            provider: (*provider).to_owned(),
+            mark: Some(Mark::of(text)),
+            correct: *correct,
+        })
+        .collect()
 }
 
 fn close(left: f64, right: f64) -> bool {
@@ -29,7 +19,7 @@ fn close(left: f64, right: f64) -> bool {
 }
 
 /// Questions to two providers: both right, only the first, only the second, both wrong.
-fn table(counts: [usize; 4]) -> Vec<RunRecord> {
+fn table(counts: [usize; 4]) -> Vec<Question> {
     let kinds = [(true, true), (true, false), (false, true), (false, false)];
     kinds
         .into_iter()
@@ -68,14 +58,14 @@ fn the_correlation_is_that_of_being_right() {
     assert_eq!((found.voices, found.basis), (2, Basis::Correctness));
     assert!(close(found.rho, 1.0 / 3.0));
     assert!(close(found.effective_voices, 1.5));
-    assert!(close(found.pairs[0].agreement, 40.0 / 60.0));
+    assert!(close(found.pairs[0].agreement.unwrap(), 40.0 / 60.0));
     assert_eq!(found.pairs[0].same_error, Some(1.0));
     assert!(close(found.all_wrong.unwrap(), 1.0 / 3.0));
 }
 
 #[test]
 fn without_verdicts_agreement_stands_in() {
-    let runs: Vec<RunRecord> = (0..40)
+    let runs: Vec<Question> = (0..40)
         .map(|at| {
             question(&[("a", "x", None), ("b", if at < 10 { "x" } else { "y" }, None), ("c", "x", None)])
         })
@@ -98,7 +88,27 @@ fn two_answers_of_one_provider_are_one_voice() {
     let runs = vec![question(&[("a", "x", None), ("a", "y", None), ("b", "x", None)]); 30];
     let found = pairs(&runs);
     assert_eq!(found.len(), 1);
-    assert!(close(found[0].agreement, 1.0));
+    assert!(close(found[0].agreement.unwrap(), 1.0));
+}
+
+#[test]
+fn answers_that_are_not_compared_say_nothing_of_agreement() {
+    let uncompared = |counts| -> Vec<Question> {
+        let without = |mut question: Question| {
+            question.iter_mut().for_each(|answer| answer.mark = None);
+            question
+        };
+        table(counts).into_iter().map(without).collect()
+    };
+    let mut questions = uncompared([20, 10, 10, 20]);
+    let found = diversity(&questions).unwrap();
+    assert_eq!((found.basis, found.pairs[0].agreement), (Basis::Correctness, None));
+    assert_eq!(found.pairs[0].same_error, None);
+    // Thirty votes in which both said the same are all of the agreement that there is.
+    questions.extend(vec![question(&[("codex", "x", None), ("gemini", "x", None)]); 30]);
+    assert!(close(diversity(&questions).unwrap().pairs[0].agreement.unwrap(), 1.0));
+    // Without agreement and without a correlation there is nothing to report.
+    assert_eq!(diversity(&uncompared([40, 0, 0, 0])), None);
 }
 
 proptest! {

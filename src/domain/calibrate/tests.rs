@@ -1,0 +1,238 @@
+//! Tests: every row of the paper's table, vectors recomputed from its formulas, and properties.
+
+use proptest::prelude::*;
+
+use super::cost::*;
+use super::interval::{Rate, samples_above_half};
+use super::lead::*;
+use super::summary::{Basis, plan, why_not};
+use super::*;
+
+fn p(probability: f64) -> Accuracy {
+    Accuracy::new(probability).unwrap()
+}
+
+fn task(steps: u32, target: f64) -> Task {
+    Task::new(steps, 1, target).unwrap()
+}
+
+fn near(value: f64, expected: f64, within: f64) -> bool {
+    (value - expected).abs() <= within
+}
+
+/// Twenty disks: 2^20 - 1 steps.
+const HANOI: u32 = 1_048_575;
+
+/// Fig 6b of the paper: the error rate of a step and the k for a success of 95%, and the votes of a
+/// step by the gambler's ruin.
+const MODELS: [(&str, f64, u32, f64); 9] = [
+    ("gpt-4.1-nano", 0.3571, 29, 101.47),
+    ("gpt-4.1-mini, temperature 1", 0.0040, 4, 4.032),
+    ("gpt-4.1-mini, temperature 0.1", 0.0022, 3, 3.013),
+    ("o3-mini low", 0.0018, 3, 3.011),
+    ("haiku-4.5", 0.1839, 12, 18.98),
+    ("gpt-oss-20B", 0.0358, 6, 6.463),
+    ("qwen-3 235B", 0.2342, 15, 28.22),
+    ("deepseek-v3.1", 0.0569, 6, 6.770),
+    ("kimi-k2", 0.0393, 6, 6.512),
+];
+
+#[test]
+fn every_model_of_the_paper_gets_its_k_and_its_votes() {
+    for (model, error, k, votes) in MODELS {
+        let accuracy = p(1.0 - error);
+        assert_eq!(smallest_k(accuracy, task(HANOI, 0.95)), k, "{model}");
+        let expected = expected_votes(accuracy, k);
+        assert!(near(expected, votes, votes * 2e-4), "{model}: {expected}");
+        assert!(whole_task(accuracy, k, task(HANOI, 0.95)) >= 0.95, "{model}");
+    }
+}
+
+#[test]
+fn the_model_that_is_always_wrong_is_refused() {
+    // llama-3.2-3B in the same table: an error rate of 1.
+    let refused = Accuracy::new(0.0).unwrap_err();
+    assert_eq!(refused, CalibrationError::TooWeak(0.0));
+    assert!(refused.to_string().contains("no k helps"));
+}
+
+#[test]
+fn further_values_of_k() {
+    for (probability, steps, target, k) in [
+        (0.85, HANOI, 0.95, 10),
+        (0.9, HANOI, 0.95, 8),
+        (0.99, HANOI, 0.95, 4),
+        (0.9, 1_000_000, 0.9, 8),
+        (0.95, 1_000_000, 0.9, 6),
+        (0.975, 1_000_000, 0.9, 5),
+        (0.99, 1_000_000, 0.9, 4),
+        (0.995, 1_000_000, 0.9, 4),
+        (0.9975, 1_000_000, 0.9, 3),
+        (0.999, 1_000_000, 0.9, 3),
+        (0.85, 1, 0.95, 2),
+        (0.7, 1, 0.95, 4),
+        (0.7, 10, 0.9, 6),
+        (0.6, 1, 0.9, 6),
+        (0.9, 20, 0.95, 3),
+        (0.95, 100, 0.99, 4),
+    ] {
+        assert_eq!(
+            smallest_k(p(probability), task(steps, target)),
+            k,
+            "p={probability} s={steps} t={target}"
+        );
+    }
+}
+
+#[test]
+fn selection_and_votes() {
+    for (probability, k, selected, votes) in [
+        (0.6, 3, 0.77143, 8.143),
+        (0.7, 2, 0.84483, 3.448),
+        (0.8, 3, 0.98462, 4.846),
+        (0.9, 3, 0.99863, 3.740),
+    ] {
+        assert!(near(selection(p(probability), k), selected, 5e-6), "p={probability} k={k}");
+        assert!(near(expected_votes(p(probability), k), votes, 5e-4), "p={probability} k={k}");
+    }
+}
+
+#[test]
+fn the_lead_of_a_single_decision() {
+    for (error, expected) in [(0.05, [8, 4, 3, 2]), (0.01, [12, 6, 4, 3])] {
+        let found = [0.6, 0.7, 0.8, 0.9].map(|probability| k_of_one_decision(p(probability), error));
+        assert_eq!(found, expected, "error {error}");
+    }
+}
+
+#[test]
+fn costs_by_their_equations() {
+    // Eq 18 for gpt-4.1-mini of the table, with output tokens alone: 2.7K dollars. (The 3.5K that the
+    // paper projects include input tokens.)
+    let price = sample_price(0.0, 0.0, 1.6e-6, 538.0);
+    let cost = whole_task_cost(p(0.9978), 3, task(HANOI, 0.95), price);
+    assert!(near(cost, 2_720.0, 10.0), "{cost}");
+    // Eq 19: with a valid rate of v everything costs 1/v.
+    let flagged = with_red_flags(p(0.9978), 3, HANOI, 0.973, price);
+    assert!(near(flagged * 0.973, cost, 1e-6));
+    // Eq 17: m steps a sample divide by p^(m-1).
+    let ten = whole_task_cost(p(0.9), 3, Task::new(100, 10, 0.95).unwrap(), 1.0);
+    assert!(near(ten, 100.0 * 3.0 / (0.9_f64.powi(9) * 0.8), 1e-9));
+    assert!(near(sample_price(2.0, 10.0, 8.0, 5.0), 60.0, 1e-12));
+    assert!(near(whole_task_samples(p(0.9), 3, 100, 0.5), 2.0 * 374.0, 0.1));
+}
+
+#[test]
+fn a_longer_subtask_changes_its_chances_and_not_the_vote() {
+    let accuracy = p(0.9);
+    for steps in [1, 2, 5, 40] {
+        assert!(near(subtask_right(accuracy, steps), 0.9_f64.powf(f64::from(steps)), 1e-12));
+        assert!(near(subtask_selection(accuracy, 3, steps), selection(accuracy, 3), 1e-9), "{steps}");
+    }
+    assert!(near(subtask_rival(accuracy, 3), 0.1 * 0.81, 1e-12));
+}
+
+#[test]
+fn extremes_do_not_overflow() {
+    let long = task(u32::MAX, 0.999_999_999);
+    assert_eq!(smallest_k(p(1.0), long), 1);
+    assert!(near(selection(p(1.0), 1), 1.0, 0.0) && near(whole_task(p(1.0), 1, long), 1.0, 0.0));
+    assert!(near(expected_votes(p(1.0), 7), 7.0, 0.0));
+    let barely = p(0.5 + 1e-12);
+    assert!(smallest_k(barely, long) > 1_000_000_000);
+    assert!(near(expected_votes(barely, 10), 100.0, 1e-3), "a fair walk takes k squared");
+    assert_eq!(smallest_k(p(0.9), task(1, 1e-300)), 1);
+    assert!(whole_task(p(0.51), 1, long) >= 0.0);
+    for bad in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
+        assert!(Accuracy::new(bad).is_err(), "{bad}");
+        assert!(Task::new(1, 1, bad).is_err(), "{bad}");
+    }
+    assert!(Task::new(1, 1, 0.0).is_err() && Task::new(1, 1, 1.0).is_err());
+    assert!(Task::new(0, 1, 0.9).is_err() && Task::new(1, 0, 0.9).is_err());
+}
+
+#[test]
+fn wilson_intervals() {
+    for (hits, of, low, high) in [
+        (10, 10, 0.7225, 1.0),
+        (8, 10, 0.4902, 0.9433),
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (81, 263, 0.2553, 0.3662),
+    ] {
+        let rate = Rate::of(hits, of).unwrap();
+        assert!(near(rate.low, low, 5e-5) && near(rate.high, high, 5e-5), "{rate:?}");
+    }
+    assert_eq!(Rate::of(0, 0), None);
+    assert_eq!(Rate::of(2, 1), None);
+}
+
+#[test]
+fn how_many_samples_settle_it() {
+    let all_right = samples_above_half(1.0).unwrap();
+    assert_eq!(all_right, 4, "4 of 4: 0.51");
+    assert!(samples_above_half(0.8).unwrap() > 8);
+    assert_eq!(samples_above_half(0.5), None);
+    assert_eq!(samples_above_half(0.2), None);
+}
+
+#[test]
+fn a_plan_stands_on_an_accuracy_or_says_why_not() {
+    let found = plan(Basis::Estimate, 0.95, 0.5, task(100, 0.99)).unwrap();
+    assert_eq!(found.k, 4);
+    assert!(found.task_success >= 0.99 && near(found.samples_per_step, found.votes_per_step * 2.0, 1e-9));
+    assert!(plan(Basis::IntervalLow, 0.49, 1.0, task(100, 0.99)).unwrap_err().contains("no k helps"));
+    assert!(plan(Basis::Estimate, 0.9, 0.0, task(100, 0.99)).is_err());
+    assert!(why_not(&Rate::of(8, 10).unwrap()).contains("valid samples would settle it"));
+    assert!(why_not(&Rate::of(0, 10).unwrap()).contains("no k helps"));
+}
+
+proptest! {
+    #[test]
+    fn the_smallest_k_reaches_the_target_and_none_smaller_does(
+        probability in 0.501_f64..0.9999,
+        steps in 1_u32..2_000_000,
+        target in 0.01_f64..0.9999,
+    ) {
+        let (accuracy, task) = (p(probability), task(steps, target));
+        let k = smallest_k(accuracy, task);
+        prop_assert!(whole_task(accuracy, k, task) >= target - 1e-6);
+        prop_assert!(k == 1 || whole_task(accuracy, k - 1, task) < target + 1e-6);
+    }
+
+    #[test]
+    fn a_larger_lead_is_more_reliable_and_takes_more_votes(
+        probability in 0.501_f64..1.0,
+        k in 1_u32..40,
+    ) {
+        let accuracy = p(probability);
+        prop_assert!(selection(accuracy, k + 1) >= selection(accuracy, k));
+        prop_assert!(expected_votes(accuracy, k + 1) > expected_votes(accuracy, k));
+        prop_assert!(expected_votes(accuracy, k) >= f64::from(k) - 1e-9);
+    }
+
+    #[test]
+    fn an_interval_holds_its_estimate_and_narrows(hits in 0_u32..200, misses in 0_u32..200) {
+        prop_assume!(hits + misses > 0);
+        let rate = Rate::of(hits, hits + misses).unwrap();
+        prop_assert!(0.0 <= rate.low && rate.low <= rate.estimate && rate.estimate <= rate.high && rate.high <= 1.0);
+        let more = Rate::of(4 * hits, 4 * (hits + misses)).unwrap();
+        prop_assert!(more.high - more.low <= rate.high - rate.low);
+    }
+
+    #[test]
+    fn nothing_is_not_a_number(
+        probability in 0.5_f64..=1.0,
+        k in 0_u32..100_000,
+        steps in 1_u32..=u32::MAX,
+        target in 1e-300_f64..1.0,
+    ) {
+        let (Ok(accuracy), Ok(task)) = (Accuracy::new(probability), Task::new(steps, 1, target)) else {
+            return Ok(());
+        };
+        for value in [selection(accuracy, k), whole_task(accuracy, k, task), expected_votes(accuracy, k)] {
+            prop_assert!(value.is_finite() && value >= 0.0, "{value}");
+        }
+        prop_assert!(smallest_k(accuracy, task) >= 1);
+    }
+}

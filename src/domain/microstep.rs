@@ -1,0 +1,295 @@
+//! Micro-steps: the smallest questions of each stage, with the form of their answers.
+//!
+//! They are data (`conf/micro_steps.yaml`): what a step asks for, by which schema its answer is read,
+//! which red flags discard one (`conf/redflags.yaml` says what they are), and the lead k of its vote where
+//! nothing better is known.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::redflag::{Findings, Flag, Inspector};
+use super::rule::{self, RuleError};
+use super::stage::Stage;
+
+/// A micro-step by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum StepType {
+    /// Analyze: one rule of input and output.
+    S1SpecExtract,
+    /// Analyze: one edge case.
+    S2EdgeCase,
+    /// Analyze: a minimal program that shows the failure.
+    S3Mre,
+    /// Hypothesize: one root cause.
+    H1RootCause,
+    /// Hypothesize: one experiment.
+    H2Verification,
+    /// Implement: a minimal patch.
+    C1MinimalPatch,
+    /// Implement: whether a patch compiles.
+    C2CompileCheck,
+    /// Debug: the class of a failure.
+    D1FailureLabel,
+    /// Debug: the next experiment.
+    D2NextExperiment,
+    /// Improve: a refactoring.
+    R1Refactor,
+    /// Improve: a gain of speed or memory.
+    R2Perf,
+}
+
+impl StepType {
+    /// Every step, in the order of the stages.
+    pub const ALL: [Self; 11] = [
+        Self::S1SpecExtract,
+        Self::S2EdgeCase,
+        Self::S3Mre,
+        Self::H1RootCause,
+        Self::H2Verification,
+        Self::C1MinimalPatch,
+        Self::C2CompileCheck,
+        Self::D1FailureLabel,
+        Self::D2NextExperiment,
+        Self::R1Refactor,
+        Self::R2Perf,
+    ];
+
+    /// The name used in parameters and results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S1SpecExtract => "s1_spec_extract",
+            Self::S2EdgeCase => "s2_edge_case",
+            Self::S3Mre => "s3_mre",
+            Self::H1RootCause => "h1_root_cause",
+            Self::H2Verification => "h2_verification",
+            Self::C1MinimalPatch => "c1_minimal_patch",
+            Self::C2CompileCheck => "c2_compile_check",
+            Self::D1FailureLabel => "d1_failure_label",
+            Self::D2NextExperiment => "d2_next_experiment",
+            Self::R1Refactor => "r1_refactor",
+            Self::R2Perf => "r2_perf",
+        }
+    }
+}
+
+/// One micro-step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MicroStep {
+    /// Its name.
+    #[serde(rename = "type")]
+    pub kind: StepType,
+    /// Its stage.
+    pub stage: Stage,
+    /// What it asks for.
+    pub description: String,
+    /// The lead of its vote where nothing was measured and the caller says nothing.
+    pub default_k: u32,
+    /// Whether a command can tell a right answer from a wrong one.
+    pub has_oracle: bool,
+    /// The red flags that discard an answer.
+    pub red_flag_rules: Vec<Flag>,
+    /// The tools that its work needs.
+    pub required_tools: Vec<String>,
+    /// The form of the answer.
+    pub output_schema: Value,
+}
+
+impl MicroStep {
+    /// What is added to the question, so that the answer has the form of the step.
+    #[must_use]
+    pub fn instructions(&self) -> String {
+        format!(
+            "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite: it is compared with other answers by value.\n{}",
+            self.kind.name(),
+            self.description,
+            self.output_schema
+        )
+    }
+
+    /// What is wrong with an answer, by the rules and the schema of the step.
+    #[must_use]
+    pub fn inspect(&self, inspector: &Inspector, answer: &str) -> Findings {
+        inspector.inspect(answer, &self.red_flag_rules, Some(&self.output_schema))
+    }
+}
+
+/// Every micro-step, as `conf/micro_steps.yaml` has them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MicroSteps {
+    steps: Vec<MicroStep>,
+}
+
+impl MicroSteps {
+    /// Reads the list.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not YAML of this form, a step is missing or there twice, or a schema is none.
+    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
+        let rules: Self = rule::from_yaml(text)?;
+        let incomplete =
+            |kind: StepType, problem| Err(RuleError::Incomplete { rule: kind.name().to_owned(), problem });
+        for kind in StepType::ALL {
+            let count = rules.steps.iter().filter(|step| step.kind == kind).count();
+            if count != 1 {
+                return incomplete(kind, format!("the step is there {count} times, and must be there once"));
+            }
+        }
+        for step in &rules.steps {
+            if let Err(error) = jsonschema::validator_for(&step.output_schema) {
+                return incomplete(step.kind, format!("its output_schema is none: {error}"));
+            }
+        }
+        Ok(rules)
+    }
+
+    /// A step by its name.
+    #[must_use]
+    pub fn get(&self, kind: StepType) -> Option<&MicroStep> {
+        self.steps.iter().find(|step| step.kind == kind)
+    }
+
+    /// The steps of a stage, or all of them.
+    pub fn of_stage(&self, stage: Option<Stage>) -> impl Iterator<Item = &MicroStep> {
+        self.steps.iter().filter(move |step| stage.is_none_or(|stage| stage == step.stage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::redflag::RedFlagRules;
+
+    const SHIPPED: &str = include_str!("../../conf/micro_steps.yaml");
+
+    fn shipped() -> MicroSteps {
+        MicroSteps::from_yaml(SHIPPED).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_list_has_every_step_once() {
+        let steps = shipped();
+        for step in &steps.steps {
+            assert!((1..=5).contains(&step.default_k));
+            assert!(step.instructions().contains("required"));
+        }
+        let patch = steps.get(StepType::C1MinimalPatch).unwrap();
+        assert_eq!(patch.stage, Stage::Implement);
+        assert_eq!(
+            patch.red_flag_rules,
+            [Flag::TooLong, Flag::MissingFields, Flag::MultiFile, Flag::InvalidDiff]
+        );
+        assert_eq!((patch.default_k, patch.has_oracle, patch.required_tools.len()), (3, true, 3));
+    }
+
+    #[test]
+    fn steps_are_counted_as_the_recorded_decisions_say() {
+        let steps = shipped();
+        let lines = include_str!("../../tests/data/golden_vote.jsonl").lines();
+        let mut checked = 0;
+        for line in lines {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["tool"], "maestro_get_micro_steps");
+            let stage =
+                line["arguments"].get("stage").map(|stage| serde_json::from_value(stage.clone()).unwrap());
+            assert_eq!(serde_json::json!(steps.of_stage(stage).count()), line["expect"]["count"], "{line}");
+            checked += 1;
+        }
+        assert_eq!(checked, 3);
+    }
+
+    #[test]
+    fn a_step_that_is_missing_or_there_twice_is_named() {
+        let twice = SHIPPED.replace("type: r2_perf", "type: r1_refactor");
+        let error = MicroSteps::from_yaml(&twice).unwrap_err().to_string();
+        assert!(error.contains("r1_refactor") && error.contains("2 times"), "{error}");
+        assert!(MicroSteps::from_yaml(&SHIPPED.replace("default_k", "k")).is_err());
+    }
+
+    #[test]
+    fn a_schema_that_is_none_is_named() {
+        let text = SHIPPED.replace("type: number", "type: 7");
+        let error = MicroSteps::from_yaml(&text).unwrap_err().to_string();
+        assert!(error.contains("h1_root_cause"), "{error}");
+    }
+
+    fn reasons(kind: StepType, answer: &str) -> Vec<Flag> {
+        let rules = RedFlagRules::from_yaml(include_str!("../../conf/redflags.yaml")).unwrap();
+        let found = shipped().get(kind).unwrap().inspect(&Inspector::new(&rules.step).unwrap(), answer);
+        found.findings.into_iter().map(|finding| finding.reason).collect()
+    }
+
+    fn label(kind: &str) -> String {
+        json!({ "failure_type": kind, "error_message": "x", "stack_trace_summary": "" }).to_string()
+    }
+
+    #[test]
+    fn short_right_and_nested_answers_are_valid() {
+        for answer in [
+            label("timeout"),
+            format!("```json\n{}\n```", label("crash")),
+            format!("Here it is: {}", label("crash")),
+        ] {
+            assert!(reasons(StepType::D1FailureLabel, &answer).is_empty(), "{answer}");
+        }
+        let nested = json!({ "input_spec": "{\"a\": {\"b\": 1}}", "output_spec": "x", "source_file": "a.py", "more": { "deep": [{}] } });
+        assert!(reasons(StepType::S1SpecExtract, &nested.to_string()).is_empty());
+    }
+
+    #[test]
+    fn an_answer_has_the_form_of_its_step() {
+        for answer in ["timeout", "Sure: {}", "{}", "[]", &label("sloth")] {
+            assert_eq!(reasons(StepType::D1FailureLabel, answer), [Flag::MissingFields], "{answer}");
+        }
+    }
+
+    #[test]
+    fn words_and_commands_are_found_where_they_stand() {
+        let cause = |text: &str, confidence: f64| {
+            json!({ "hypothesis": text, "suspected_file": "a", "suspected_location": "1", "confidence": confidence })
+                .to_string()
+        };
+        assert!(reasons(StepType::H1RootCause, &cause("the key is missing", 0.8)).is_empty());
+        assert_eq!(reasons(StepType::H1RootCause, &cause("Maybe the key", 0.8)), [Flag::Hedging]);
+        assert_eq!(reasons(StepType::H1RootCause, &cause("the key is missing", 1.8)), [Flag::MissingFields]);
+        let next = |command: &str| {
+            json!({ "experiment_command": command, "expected_insight": "x", "abort_condition": "y" })
+                .to_string()
+        };
+        assert!(reasons(StepType::D2NextExperiment, &next("pytest -x")).is_empty());
+        assert_eq!(reasons(StepType::D2NextExperiment, &next("rm -rf /")), [Flag::DangerousCommand]);
+        let code = |code: &str| {
+            json!({ "mre_code": code, "steps_to_reproduce": ["run"], "expected_vs_actual": "x" }).to_string()
+        };
+        assert!(reasons(StepType::S3Mre, &code("retrieval(x)\nmodel.eval()")).is_empty());
+        assert_eq!(reasons(StepType::S3Mre, &code("x = 1\neval(input())")), [Flag::DangerousCode]);
+    }
+
+    #[test]
+    fn patches_are_of_one_file_and_are_diffs() {
+        let one = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        let patch =
+            |diff: &str| json!({ "target_file": "x", "patch_diff": diff, "change_summary": "c" }).to_string();
+        assert!(reasons(StepType::C1MinimalPatch, &patch(one)).is_empty());
+        let two = format!("{one}{}", one.replace("/x", "/y"));
+        assert_eq!(reasons(StepType::C1MinimalPatch, &patch(&two)), [Flag::MultiFile]);
+        assert_eq!(reasons(StepType::C1MinimalPatch, &patch("change a to b")), [Flag::InvalidDiff]);
+        let long = patch(&format!("{one}{}", " ".repeat(10_000)));
+        assert_eq!(reasons(StepType::C1MinimalPatch, &long), [Flag::TooLong]);
+    }
+
+    #[test]
+    fn names_are_the_names_in_json() {
+        for kind in StepType::ALL {
+            assert_eq!(serde_json::json!(kind), kind.name());
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The red flags by name.
+
+use serde::{Deserialize, Serialize};
+
+/// A sign that an answer is not worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// It is longer than an answer may be.
+    TooLong,
+    /// It is too short to be one.
+    TooShort,
+    /// It is not what the step's schema asks for.
+    MissingFields,
+    /// It holds no JSON document.
+    InvalidJson,
+    /// It holds no diff that can be understood.
+    InvalidDiff,
+    /// It does not commit itself.
+    Hedging,
+    /// Its patch changes more files than one step may.
+    MultiFile,
+    /// It brings in code that runs whatever it is given.
+    DangerousCode,
+    /// It proposes a command that destroys or that runs what a network sends.
+    DangerousCommand,
+    /// It changes a file that no patch should.
+    ForbiddenFile,
+    /// Its patch changes more lines than one step may.
+    ExcessiveChanges,
+    /// It says a thing and its contrary.
+    Contradiction,
+    /// Its form is broken.
+    FormatError,
+}
+
+impl Flag {
+    /// Every flag, in the order in which they are reported.
+    pub const ALL: [Self; 13] = [
+        Self::TooLong,
+        Self::TooShort,
+        Self::MissingFields,
+        Self::InvalidJson,
+        Self::InvalidDiff,
+        Self::Hedging,
+        Self::MultiFile,
+        Self::DangerousCode,
+        Self::DangerousCommand,
+        Self::ForbiddenFile,
+        Self::ExcessiveChanges,
+        Self::Contradiction,
+        Self::FormatError,
+    ];
+
+    /// The name used in parameters, results and the rule file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::TooShort => "too_short",
+            Self::MissingFields => "missing_fields",
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidDiff => "invalid_diff",
+            Self::Hedging => "hedging",
+            Self::MultiFile => "multi_file",
+            Self::DangerousCode => "dangerous_code",
+            Self::DangerousCommand => "dangerous_command",
+            Self::ForbiddenFile => "forbidden_file",
+            Self::ExcessiveChanges => "excessive_changes",
+            Self::Contradiction => "contradiction",
+            Self::FormatError => "format_error",
+        }
+    }
+
+    /// The flag of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.name() == name)
+    }
+
+    /// Whether its rule is a list of patterns.
+    pub(super) fn has_patterns(self) -> bool {
+        match self {
+            Self::Hedging
+            | Self::DangerousCode
+            | Self::DangerousCommand
+            | Self::ForbiddenFile
+            | Self::FormatError => true,
+            Self::TooLong
+            | Self::TooShort
+            | Self::MissingFields
+            | Self::InvalidJson
+            | Self::InvalidDiff
+            | Self::MultiFile
+            | Self::ExcessiveChanges
+            | Self::Contradiction => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_data() {
+        for flag in Flag::ALL {
+            assert_eq!(serde_json::to_value(flag).unwrap(), flag.name());
+            assert_eq!(Flag::named(flag.name()), Some(flag));
+        }
+        assert_eq!(Flag::named("unfalsifiable"), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! The rules of the red flags as data, each with examples of what it flags and what it does not.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::flag::Flag;
+use super::inspect::Inspector;
+use crate::domain::rule::RuleError;
+
+/// The section `step` of `conf/redflags.yaml`: when an answer to a step is flagged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRules {
+    /// The least length in characters.
+    pub min_chars: usize,
+    /// The greatest length in characters.
+    pub max_chars: usize,
+    /// Lines that a patch may add and remove.
+    pub max_diff_lines: usize,
+    /// Files that a patch may change.
+    pub max_files: usize,
+    /// One rule a flag.
+    pub rules: BTreeMap<Flag, FlagRule>,
+}
+
+/// What flags an answer, and what does not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagRule {
+    /// Regexes, case ignored, where the flag is found by patterns.
+    #[serde(default)]
+    pub patterns: Vec<String>,
+    /// What stands before a match that is none, for example the `def` of a definition.
+    pub not_after: Option<String>,
+    /// Pairs of regexes that no answer holds both of.
+    #[serde(default)]
+    pub both: Vec<[String; 2]>,
+    /// Answers that it flags.
+    #[serde(rename = "match")]
+    pub matching: Vec<Sample>,
+    /// Answers that it does not.
+    pub not_match: Vec<Sample>,
+}
+
+/// An answer as an example.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Sample {
+    /// As it is.
+    Text(String),
+    /// With what it is held against.
+    Detailed(DetailedSample),
+}
+
+/// An answer as an example, with what it is held against.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetailedSample {
+    text: String,
+    #[serde(default = "once")]
+    times: usize,
+    schema: Option<Value>,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// Characters of an example that an error repeats.
+const SHOWN: usize = 80;
+
+impl Sample {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Detailed(sample) => sample.text.repeat(sample.times),
+        }
+    }
+
+    fn schema(&self) -> Option<&Value> {
+        match self {
+            Self::Text(_) => None,
+            Self::Detailed(sample) => sample.schema.as_ref(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.text().chars().take(SHOWN).collect()
+    }
+}
+
+impl StepRules {
+    /// Tries every example of every rule, and that every flag has a rule with both kinds.
+    ///
+    /// # Errors
+    ///
+    /// At the first rule that is missing or does not do what its examples say.
+    pub fn check(&self) -> Result<(), RuleError> {
+        let inspector = Inspector::new(self)?;
+        Flag::ALL.into_iter().try_for_each(|flag| self.check_flag(flag, &inspector))
+    }
+
+    fn check_flag(&self, flag: Flag, inspector: &Inspector) -> Result<(), RuleError> {
+        let incomplete = |problem: &str| {
+            Err(RuleError::Incomplete { rule: flag.name().to_owned(), problem: problem.to_owned() })
+        };
+        let Some(rule) = self.rules.get(&flag) else {
+            return incomplete("there is no such rule");
+        };
+        if rule.matching.is_empty() || rule.not_match.is_empty() {
+            return incomplete("it needs examples under `match` and under `not_match`");
+        }
+        if flag.has_patterns() == rule.patterns.is_empty() {
+            return incomplete(if flag.has_patterns() {
+                "it needs `patterns`"
+            } else {
+                "it is found by no pattern; leave `patterns` out"
+            });
+        }
+        if (flag == Flag::Contradiction) == rule.both.is_empty() {
+            return incomplete("`both` belongs to contradiction, and to nothing else");
+        }
+        let flags = |sample: &&Sample| {
+            let found = inspector.inspect(&sample.text(), &[flag], sample.schema());
+            !found.findings.is_empty()
+        };
+        if let Some(missed) = rule.matching.iter().find(|sample| !flags(sample)) {
+            return Err(RuleError::Missed {
+                rule: flag.name().to_owned(),
+                example: missed.shown(),
+                detail: String::new(),
+            });
+        }
+        match rule.not_match.iter().find(flags) {
+            Some(sample) => {
+                Err(RuleError::Overreached { rule: flag.name().to_owned(), example: sample.shown() })
+            }
+            None => Ok(()),
+        }
+    }
+}

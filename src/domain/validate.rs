@@ -1,0 +1,242 @@
+//! Whether a content is fit to be used: its length, its form, and phrases that it must not hold.
+
+use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::diff;
+use super::redflag::{Reason, RedFlags, document};
+use super::rule;
+
+/// Patterns of one call.
+pub const MOST_PATTERNS: usize = 20;
+/// Characters of one pattern.
+pub const MOST_PATTERN_CHARS: usize = 1_000;
+/// Bytes that a pattern may compile to. Together with the limit on the content this bounds the work,
+/// since matching takes time in proportion to their product and never more.
+const MOST_PATTERN_BYTES: usize = 256 * 1024;
+
+/// What a content is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum ContentType {
+    /// Any text.
+    #[default]
+    General,
+    /// A unified diff.
+    Diff,
+    /// A JSON document.
+    Json,
+}
+
+/// What a content is held against, beside the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Demands {
+    /// What it is to be.
+    pub content_type: ContentType,
+    /// The most characters; the rule's where none is given.
+    pub max_chars: Option<usize>,
+    /// Fields that its document must have; `a.b` is a field of a field.
+    pub fields: Vec<String>,
+    /// Patterns that must not match.
+    pub forbidden: Vec<ForbiddenPattern>,
+}
+
+/// A pattern of the caller's.
+#[derive(Clone, Debug)]
+pub struct ForbiddenPattern {
+    text: String,
+    regex: Regex,
+}
+
+/// What became of the validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing speaks against it.
+    Valid,
+    /// It is too long.
+    TooLong,
+    /// It is too short.
+    TooShort,
+    /// It holds a phrase that it must not hold.
+    ForbiddenPattern,
+    /// It is no JSON document.
+    InvalidJson,
+    /// A field is missing.
+    MissingJsonField,
+    /// It is no diff that can be understood.
+    InvalidDiff,
+    /// What it was to be held against cannot be used.
+    CustomFailure,
+}
+
+/// An outcome and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validation {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Why, in a line.
+    pub reason: String,
+}
+
+impl ForbiddenPattern {
+    /// Compiles the patterns of a call. `^` and `$` are line boundaries.
+    ///
+    /// # Errors
+    ///
+    /// Which pattern cannot be used, and why: too many, too long, too large, or no regex.
+    pub fn compile(patterns: &[String]) -> Result<Vec<Self>, String> {
+        if patterns.len() > MOST_PATTERNS {
+            let all = patterns.len();
+            return Err(format!("forbidden_patterns has {all} patterns, and takes at most {MOST_PATTERNS}"));
+        }
+        let one = |(number, text): (usize, &String)| {
+            let place = format!("forbidden_patterns[{number}]");
+            if text.chars().count() > MOST_PATTERN_CHARS {
+                return Err(format!("{place} has more than {MOST_PATTERN_CHARS} characters"));
+            }
+            let built = RegexBuilder::new(text).multi_line(true).size_limit(MOST_PATTERN_BYTES).build();
+            let regex = built.map_err(|error| format!("{place} `{text}`: {}", rule::problem(&error)))?;
+            Ok(Self { text: text.clone(), regex })
+        };
+        patterns.iter().enumerate().map(one).collect()
+    }
+}
+
+/// Holds a content against the rules and the caller's demands. The first thing that is wrong decides:
+/// its length, its form, its phrases.
+#[must_use]
+pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validation {
+    let fail = length(rules, content, demands).or_else(|| form(content, demands));
+    fail.or_else(|| phrases(rules, content, demands)).unwrap_or_else(|| Validation {
+        outcome: Outcome::Valid,
+        reason: "nothing speaks against it".to_owned(),
+    })
+}
+
+fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
+    let (usual, of_a_diff) = rules.max_chars();
+    let own = match demands.content_type {
+        ContentType::Diff => of_a_diff,
+        ContentType::General | ContentType::Json => usual,
+    };
+    let (least, most) = (rules.min_chars(), demands.max_chars.unwrap_or(own));
+    let (written, all) = (content.trim().chars().count(), content.chars().count());
+    if written < least {
+        let reason = format!("{written} characters, and {least} are the least");
+        return Some(Validation { outcome: Outcome::TooShort, reason });
+    }
+    let reason = format!("{all} characters, and {most} are the most");
+    (all > most).then_some(Validation { outcome: Outcome::TooLong, reason })
+}
+
+fn form(content: &str, demands: &Demands) -> Option<Validation> {
+    if demands.content_type == ContentType::Diff {
+        let error = diff::parse(content).err()?;
+        return Some(Validation { outcome: Outcome::InvalidDiff, reason: error.to_string() });
+    }
+    if demands.content_type == ContentType::General && demands.fields.is_empty() {
+        return None;
+    }
+    let Some(document) = document::alone(content) else {
+        let reason = match serde_json::from_str::<Value>(content.trim()) {
+            Err(error) => format!("not a JSON document: {error}"),
+            Ok(_) => "not a JSON document".to_owned(),
+        };
+        return Some(Validation { outcome: Outcome::InvalidJson, reason });
+    };
+    let missing: Vec<&str> =
+        demands.fields.iter().map(String::as_str).filter(|field| !has(&document, field)).collect();
+    let reason = || format!("missing: {}", missing.join(", "));
+    (!missing.is_empty()).then(|| Validation { outcome: Outcome::MissingJsonField, reason: reason() })
+}
+
+/// Whether a document has a field of that name, or a field of a field.
+fn has(document: &Value, field: &str) -> bool {
+    let nested = || field.split('.').try_fold(document, |value, part| value.get(part)).is_some();
+    document.get(field).is_some() || nested()
+}
+
+fn phrases(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
+    let own = demands.forbidden.iter().find_map(|pattern| {
+        let found = pattern.regex.find(content)?.as_str();
+        let shown: String = found.chars().take(120).collect();
+        Some(format!("`{}` matches `{shown}`", pattern.text))
+    });
+    let shipped = || match rules.forbidden(content).next()? {
+        Reason::ForbiddenPattern { rule, excerpt } => Some(format!("rule {rule}: `{excerpt}`")),
+        Reason::TooLong | Reason::TooShort => None,
+    };
+    let reason = own.or_else(shipped)?;
+    Some(Validation { outcome: Outcome::ForbiddenPattern, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::redflag::RedFlagRules;
+
+    fn judged(content: &str, demands: &Demands) -> (Outcome, String) {
+        let rules = RedFlagRules::from_yaml(include_str!("../../conf/redflags.yaml")).unwrap();
+        let validation = validate(&RedFlags::candidate(&rules).unwrap(), content, demands);
+        (validation.outcome, validation.reason)
+    }
+
+    fn of(content_type: ContentType, fields: &[&str]) -> Demands {
+        Demands {
+            content_type,
+            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+            ..Demands::default()
+        }
+    }
+
+    #[test]
+    fn fields_are_looked_for_by_name_and_by_path() {
+        let content = r#"{"a": {"b": null}, "c.d": 1}"#;
+        for (fields, outcome) in [
+            (&["a", "a.b", "c.d"][..], Outcome::Valid),
+            (&["a", "x"], Outcome::MissingJsonField),
+            (&["a.c"], Outcome::MissingJsonField),
+            (&["b"], Outcome::MissingJsonField),
+        ] {
+            assert_eq!(judged(content, &of(ContentType::Json, fields)).0, outcome, "{fields:?}");
+        }
+        assert!(judged(content, &of(ContentType::Json, &["x", "y"])).1.contains("x, y"));
+        let prose = of(ContentType::General, &["a"]);
+        assert_eq!(judged("a is the field here", &prose).0, Outcome::InvalidJson);
+    }
+
+    #[test]
+    fn a_diff_is_read_and_may_be_longer() {
+        let demands = of(ContentType::Diff, &[]);
+        let diff = |lines: usize| {
+            format!("--- a/x\n+++ b/x\n@@ -1 +1,{lines} @@\n-a\n{}", "+ a line\n".repeat(lines))
+        };
+        assert_eq!(judged(&diff(3_000), &demands).0, Outcome::Valid);
+        assert_eq!(judged(&diff(6_000), &demands).0, Outcome::TooLong);
+        assert_eq!(judged("--- a/x\n+++ b/x\nno hunk", &demands).0, Outcome::InvalidDiff);
+        assert_eq!(judged("+++ x and @@ 1 @@ in words", &demands).0, Outcome::InvalidDiff);
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_used_are_named() {
+        let compile = |patterns: &[String]| ForbiddenPattern::compile(patterns).unwrap_err();
+        assert!(compile(&["ok".into(), "(".into()]).starts_with("forbidden_patterns[1] `(`: "));
+        assert!(compile(&["(?=x)".into()]).contains("look-around"));
+        assert!(compile(&vec!["x".into(); 21]).contains("at most 20"));
+        assert!(compile(&["x".repeat(1_001)]).contains("1000 characters"));
+        assert!(compile(&["(a{1000}){1000}".into()]).contains("exceeds size limit"));
+    }
+
+    #[test]
+    fn own_patterns_come_beside_the_shipped_ones() {
+        let forbidden = ForbiddenPattern::compile(&["TODO".into()]).unwrap();
+        let demands = Demands { forbidden, ..Demands::default() };
+        assert_eq!(judged("there is a TODO here", &demands).1, "`TODO` matches `TODO`");
+        assert_eq!(judged("I don't know about it", &demands).0, Outcome::ForbiddenPattern);
+        assert_eq!(judged("there is a todo here", &demands).0, Outcome::Valid);
+    }
+}

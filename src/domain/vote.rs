@@ -1,0 +1,276 @@
+//! Voting: the first answer that is ahead of every other by k wins ("Solving a Million-Step LLM
+//! Task with Zero Errors", Algorithm 2).
+//!
+//! A [`Ballot`] says how many samples to launch side by side and counts what came of them. It never
+//! asks for a sample that could not be needed: while the leader is `lead` ahead, no answer can be k
+//! ahead before `k - lead` further votes are in, so that is what a round launches. A round is
+//! therefore never cut short by a decision, and a vote over answers that agree takes one round.
+
+pub mod canonical;
+pub mod discards;
+pub mod failure;
+pub mod record;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The greatest lead that a vote may ask for.
+pub const MOST_K: u32 = 50;
+
+/// The most samples that one vote may take.
+pub const MOST_SAMPLES: u32 = 500;
+
+/// What decides a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    k: u32,
+    max_samples: u32,
+}
+
+/// A rule that no vote can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RuleError {
+    /// A lead of nothing would let the first answer win unopposed, and more than that is a mistake.
+    #[error("k is {0}, and takes a whole number from 1 to {MOST_K}")]
+    Lead(u32),
+    /// A vote without a sample decides nothing.
+    #[error("max_rounds is {0}, and takes a whole number from 1 to {MOST_SAMPLES}")]
+    Samples(u32),
+}
+
+impl Rule {
+    /// Whoever is `k` ahead wins, within `max_samples` samples. A rule that cannot be met because
+    /// `max_samples` is below `k` is allowed: such a vote shows how answers spread.
+    ///
+    /// # Errors
+    ///
+    /// Either is zero or beyond what a vote may take.
+    pub fn new(k: u32, max_samples: u32) -> Result<Self, RuleError> {
+        if !(1..=MOST_K).contains(&k) {
+            return Err(RuleError::Lead(k));
+        }
+        if !(1..=MOST_SAMPLES).contains(&max_samples) {
+            return Err(RuleError::Samples(max_samples));
+        }
+        Ok(Self { k, max_samples })
+    }
+
+    /// The lead that decides.
+    #[must_use]
+    pub fn k(self) -> u32 {
+        self.k
+    }
+
+    /// The most samples.
+    #[must_use]
+    pub fn max_samples(self) -> u32 {
+        self.max_samples
+    }
+}
+
+/// Why a vote ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// One answer is k ahead of every other, and another one has votes too.
+    AheadByK,
+    /// One answer is k ahead, and no valid vote went elsewhere.
+    Unanimous,
+    /// The samples are used up, there are valid votes, and nobody is k ahead.
+    MaxRounds,
+    /// The samples are used up, or nobody is left to ask, and there is no valid vote.
+    NoValid,
+    /// Every provider failed for good before anybody was k ahead; some valid votes are in.
+    ProvidersFailed,
+    /// The budget refused the next round.
+    Budget,
+    /// The server went down while samples were under way.
+    Cancelled,
+}
+
+impl Stop {
+    /// Whether there is a winner.
+    #[must_use]
+    pub fn is_decision(self) -> bool {
+        match self {
+            Self::AheadByK | Self::Unanimous => true,
+            Self::MaxRounds | Self::NoValid | Self::ProvidersFailed | Self::Budget | Self::Cancelled => false,
+        }
+    }
+}
+
+/// One answer and its votes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally<A> {
+    /// The answer.
+    pub answer: A,
+    /// Its votes.
+    pub votes: u32,
+}
+
+/// A sample came in that no round asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a sample that no round asked for")]
+pub struct NotAsked;
+
+/// A vote under way.
+#[derive(Clone, Debug)]
+pub struct Ballot<A> {
+    rule: Rule,
+    options: Vec<Tally<A>>,
+    launched: u32,
+    outstanding: u32,
+    rounds: u32,
+    flagged: u32,
+    failed: u32,
+}
+
+impl<A: PartialEq> Ballot<A> {
+    /// A vote without a sample yet.
+    #[must_use]
+    pub fn new(rule: Rule) -> Self {
+        Self { rule, options: Vec::new(), launched: 0, outstanding: 0, rounds: 0, flagged: 0, failed: 0 }
+    }
+
+    /// How many samples a round would launch now: `k - lead`, or what is left of the samples; none
+    /// once the vote is over, and none while samples are outstanding.
+    #[must_use]
+    pub fn wanted(&self) -> u32 {
+        if self.outstanding > 0 {
+            return 0;
+        }
+        let missing = self.rule.k.saturating_sub(self.lead());
+        missing.min(self.rule.max_samples.saturating_sub(self.launched))
+    }
+
+    /// Begins a round of [`wanted`](Self::wanted) samples, each of which must then be counted,
+    /// discarded or lost.
+    pub fn next_round(&mut self) -> u32 {
+        let round = self.wanted();
+        self.launched += round;
+        self.outstanding = round.max(self.outstanding);
+        self.rounds += u32::from(round > 0);
+        round
+    }
+
+    /// Counts a valid answer, and returns its number: answers are numbered as they first came.
+    ///
+    /// # Errors
+    ///
+    /// No sample is outstanding.
+    pub fn count(&mut self, answer: A) -> Result<usize, NotAsked> {
+        self.settle()?;
+        let known = self.options.iter().position(|option| option.answer == answer);
+        let number = known.unwrap_or(self.options.len());
+        match self.options.get_mut(number) {
+            Some(option) => option.votes += 1,
+            None => self.options.push(Tally { answer, votes: 1 }),
+        }
+        Ok(number)
+    }
+
+    /// Discards a red-flagged answer: it is no vote, and is sampled again.
+    ///
+    /// # Errors
+    ///
+    /// No sample is outstanding.
+    pub fn discard(&mut self) -> Result<(), NotAsked> {
+        self.settle()?;
+        self.flagged += 1;
+        Ok(())
+    }
+
+    /// Writes off a call that failed: it is no vote either.
+    ///
+    /// # Errors
+    ///
+    /// No sample is outstanding.
+    pub fn lose(&mut self) -> Result<(), NotAsked> {
+        self.settle()?;
+        self.failed += 1;
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), NotAsked> {
+        self.outstanding = self.outstanding.checked_sub(1).ok_or(NotAsked)?;
+        Ok(())
+    }
+
+    /// By how many votes the leader is ahead of every other answer.
+    #[must_use]
+    pub fn lead(&self) -> u32 {
+        let (mut first, mut second) = (0, 0);
+        for option in &self.options {
+            if option.votes > first {
+                (first, second) = (option.votes, first);
+            } else {
+                second = second.max(option.votes);
+            }
+        }
+        first - second
+    }
+
+    /// The number of the answer that is ahead; none on a tie and before the first vote.
+    #[must_use]
+    pub fn leader(&self) -> Option<usize> {
+        let most = self.options.iter().map(|option| option.votes).max()?;
+        let mut ahead = self.options.iter().enumerate().filter(|(_, option)| option.votes == most);
+        let (number, _) = ahead.next()?;
+        ahead.next().is_none().then_some(number)
+    }
+
+    /// Why the vote is over by its own rule; nothing while it goes on.
+    #[must_use]
+    pub fn stop(&self) -> Option<Stop> {
+        if self.lead() >= self.rule.k {
+            return Some(if self.options.len() == 1 { Stop::Unanimous } else { Stop::AheadByK });
+        }
+        let is_used_up = self.outstanding == 0 && self.launched >= self.rule.max_samples;
+        is_used_up.then_some(if self.options.is_empty() { Stop::NoValid } else { Stop::MaxRounds })
+    }
+
+    /// Every answer with its votes, as they first came.
+    #[must_use]
+    pub fn options(&self) -> &[Tally<A>] {
+        &self.options
+    }
+
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// Samples launched.
+    #[must_use]
+    pub fn samples(&self) -> u32 {
+        self.launched
+    }
+
+    /// Rounds begun.
+    #[must_use]
+    pub fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// Votes that count.
+    #[must_use]
+    pub fn valid(&self) -> u32 {
+        self.options.iter().map(|option| option.votes).sum()
+    }
+
+    /// Answers discarded.
+    #[must_use]
+    pub fn flagged(&self) -> u32 {
+        self.flagged
+    }
+
+    /// Calls that failed.
+    #[must_use]
+    pub fn failed(&self) -> u32 {
+        self.failed
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Votes that chose nothing.
+
+use std::fmt;
+
+use super::Stop;
+
+/// A vote without a winner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoWinner {
+    /// Why it ended.
+    pub stop: Stop,
+    /// The lead that would have decided.
+    pub k: u32,
+    /// The lead that there was.
+    pub lead: u32,
+    /// Samples taken.
+    pub samples: u32,
+    /// Votes that counted.
+    pub valid: u32,
+    /// What came of the others, for example `codex: timeout`.
+    pub others: Vec<String>,
+}
+
+impl NoWinner {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.stop {
+            Stop::NoValid => "no_valid_vote",
+            Stop::Budget => "vote_over_budget",
+            Stop::Cancelled => "cancelled",
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::ProvidersFailed => "vote_undecided",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.stop {
+            Stop::NoValid => {
+                "Read red_flags and failures; ask for an answer of another form, or other providers."
+            }
+            Stop::Budget => {
+                "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
+            }
+            Stop::Cancelled => "Call again if it is still wanted.",
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::ProvidersFailed => {
+                "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test."
+            }
+        }
+    }
+}
+
+impl fmt::Display for NoWinner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { k, lead, samples, valid, .. } = self;
+        match self.stop {
+            Stop::NoValid => write!(out, "no valid vote among {samples} samples")?,
+            Stop::Budget => write!(out, "the budget refused a further round after {samples} samples")?,
+            Stop::Cancelled => write!(out, "the vote was cancelled after {samples} samples")?,
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
+                )?;
+            }
+            Stop::ProvidersFailed => {
+                write!(
+                    out,
+                    "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
+                )?;
+            }
+        }
+        if self.others.is_empty() { Ok(()) } else { write!(out, " ({})", self.others.join("; ")) }
+    }
+}
+
+impl std::error::Error for NoWinner {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_was_missing() {
+        let no = NoWinner {
+            stop: Stop::MaxRounds,
+            k: 3,
+            lead: 1,
+            samples: 12,
+            valid: 11,
+            others: vec!["codex: timeout".into()],
+        };
+        assert_eq!(
+            no.to_string(),
+            "undecided after 12 samples: 11 valid votes, a lead of 1, and 3 were needed (codex: timeout)"
+        );
+        assert_eq!(no.code(), "vote_undecided");
+        assert_eq!(NoWinner { stop: Stop::NoValid, ..no }.code(), "no_valid_vote");
+    }
+}

@@ -1,0 +1,169 @@
+//! Tests: the rule, and that it is Algorithm 2 of the paper.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What became of one sample.
+#[derive(Clone, Copy, Debug)]
+enum Sample {
+    Answer(u8),
+    Flagged,
+    Failed,
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    prop_oneof![6 => (0_u8..4).prop_map(Sample::Answer), 1 => Just(Sample::Flagged), 1 => Just(Sample::Failed)]
+}
+
+fn take(ballot: &mut Ballot<u8>, sample: Sample) {
+    match sample {
+        Sample::Answer(answer) => ballot.count(answer).map(drop).unwrap(),
+        Sample::Flagged => ballot.discard().unwrap(),
+        Sample::Failed => ballot.lose().unwrap(),
+    }
+}
+
+/// Algorithm 2, one sample after another: the winner, and how many samples it took.
+fn one_by_one(samples: &[Sample], rule: Rule) -> (Option<u8>, usize) {
+    let mut votes = [0_u32; 4];
+    for (number, sample) in samples.iter().enumerate() {
+        if number >= usize::try_from(rule.max_samples()).unwrap() {
+            return (None, number);
+        }
+        let Sample::Answer(answer) = *sample else { continue };
+        votes[usize::from(answer)] += 1;
+        let others = (0..4).filter(|other| *other != usize::from(answer)).map(|other| votes[other]);
+        if votes[usize::from(answer)] >= rule.k() + others.max().unwrap() {
+            return (Some(answer), number + 1);
+        }
+    }
+    (None, samples.len())
+}
+
+proptest! {
+    #[test]
+    fn a_round_is_never_cut_short_by_a_decision(
+        samples in prop::collection::vec(sample(), 400),
+        k in 1_u32..6,
+        max in 1_u32..60,
+    ) {
+        let mut ballot = Ballot::new(Rule::new(k, max).unwrap());
+        let mut coming = samples.into_iter();
+        loop {
+            let lead = ballot.lead();
+            let round = ballot.next_round();
+            if round == 0 {
+                break;
+            }
+            prop_assert!(round <= k - lead);
+            for left in (0..round).rev() {
+                prop_assert!(ballot.lead() < k, "decided with {} samples under way", left + 1);
+                prop_assert_eq!(ballot.wanted(), 0, "nothing more is launched meanwhile");
+                take(&mut ballot, coming.next().unwrap());
+            }
+        }
+        prop_assert!(ballot.samples() <= max);
+        prop_assert_eq!(ballot.samples(), ballot.valid() + ballot.flagged() + ballot.failed());
+        let stop = ballot.stop().unwrap();
+        prop_assert_eq!(stop.is_decision(), ballot.lead() == k);
+        prop_assert!(ballot.lead() <= k, "nobody gets further ahead than needed");
+    }
+
+    #[test]
+    fn rounds_side_by_side_decide_as_one_sample_after_another(
+        samples in prop::collection::vec(sample(), 400),
+        k in 1_u32..6,
+        max in 1_u32..60,
+    ) {
+        let rule = Rule::new(k, max).unwrap();
+        let mut ballot = Ballot::new(rule);
+        let mut coming = samples.iter();
+        while ballot.next_round() > 0 {
+            while ballot.outstanding > 0 {
+                take(&mut ballot, *coming.next().unwrap());
+            }
+        }
+        let (winner, taken) = one_by_one(&samples, rule);
+        let won = ballot.stop().unwrap().is_decision().then(|| ballot.leader().unwrap());
+        prop_assert_eq!(won.map(|number| ballot.options()[number].answer), winner);
+        prop_assert_eq!(usize::try_from(ballot.samples()).unwrap(), taken);
+    }
+
+    #[test]
+    fn the_order_within_a_round_changes_nothing_but_the_numbers(
+        mut samples in prop::collection::vec(sample(), 5),
+        turn in 0_usize..5,
+    ) {
+        let rule = Rule::new(5, 50).unwrap();
+        let votes = |samples: &[Sample]| {
+            let mut ballot = Ballot::new(rule);
+            ballot.next_round();
+            for sample in samples {
+                take(&mut ballot, *sample);
+            }
+            let mut votes: Vec<(u8, u32)> =
+                ballot.options().iter().map(|option| (option.answer, option.votes)).collect();
+            votes.sort_unstable();
+            (votes, ballot.lead(), ballot.wanted(), ballot.stop())
+        };
+        let before = votes(&samples);
+        samples.rotate_left(turn);
+        prop_assert_eq!(votes(&samples), before);
+    }
+}
+
+fn voted(k: u32, max: u32, answers: &[Sample]) -> Ballot<u8> {
+    let mut ballot = Ballot::new(Rule::new(k, max).unwrap());
+    let mut coming = answers.iter();
+    while ballot.next_round() > 0 {
+        while ballot.outstanding > 0 {
+            let Some(sample) = coming.next() else { return ballot };
+            take(&mut ballot, *sample);
+        }
+    }
+    ballot
+}
+
+#[test]
+fn agreement_takes_one_round_of_k() {
+    for k in 1..=7 {
+        let ballot = voted(k, 20, &[Sample::Answer(1); 20]);
+        assert_eq!((ballot.rounds(), ballot.samples()), (1, k));
+        assert_eq!((ballot.stop(), ballot.leader()), (Some(Stop::Unanimous), Some(0)));
+    }
+}
+
+#[test]
+fn a_vote_with_opposition_is_no_unanimity() {
+    use Sample::{Answer, Failed, Flagged};
+    let ballot = voted(2, 20, &[Answer(1), Answer(2), Flagged, Answer(2), Failed, Answer(2)]);
+    assert_eq!(ballot.stop(), Some(Stop::AheadByK));
+    assert_eq!(ballot.options()[ballot.leader().unwrap()], Tally { answer: 2, votes: 3 });
+    assert_eq!((ballot.samples(), ballot.flagged(), ballot.failed()), (6, 1, 1));
+}
+
+#[test]
+fn used_up_samples_decide_nothing() {
+    use Sample::{Answer, Failed, Flagged};
+    let tie = voted(3, 4, &[Answer(1), Answer(2), Answer(2), Answer(1)]);
+    assert_eq!((tie.stop(), tie.leader(), tie.lead()), (Some(Stop::MaxRounds), None, 0));
+    let plurality = voted(3, 2, &[Answer(1), Answer(1)]);
+    assert_eq!((plurality.stop(), plurality.leader()), (Some(Stop::MaxRounds), Some(0)));
+    let nothing = voted(2, 3, &[Flagged, Failed, Flagged]);
+    assert_eq!((nothing.stop(), nothing.leader()), (Some(Stop::NoValid), None));
+}
+
+#[test]
+fn a_rule_has_bounds_and_a_vote_takes_no_stray_sample() {
+    assert_eq!(Rule::new(0, 12), Err(RuleError::Lead(0)));
+    assert_eq!(Rule::new(MOST_K + 1, 12), Err(RuleError::Lead(MOST_K + 1)));
+    assert_eq!(Rule::new(3, 0), Err(RuleError::Samples(0)));
+    assert_eq!(Rule::new(3, MOST_SAMPLES + 1), Err(RuleError::Samples(MOST_SAMPLES + 1)));
+    let mut ballot = Ballot::new(Rule::new(1, 1).unwrap());
+    assert_eq!(
+        (ballot.count(1), ballot.discard(), ballot.lose()),
+        (Err(NotAsked), Err(NotAsked), Err(NotAsked))
+    );
+    assert_eq!(ballot.stop(), None);
+}

@@ -1,0 +1,234 @@
+//! Measuring how often the answers to a step are right, and what that means for its vote.
+
+pub mod report;
+
+use futures_util::future::join_all;
+
+use super::account::Account;
+use super::ensemble::chosen;
+use super::journal::new_id;
+use super::progress::Progress;
+use super::session::Session;
+use super::verify::oracle::{Oracle, Verdict};
+use super::vote::add_usage;
+use super::vote::sample::{Sample, Sampler};
+use super::vote::step::{question, step_check, step_of};
+use crate::domain::calibrate::Task;
+use crate::domain::calibrate::interval::Rate;
+use crate::domain::calibrate::record::{CalibrationRecord, Measurement};
+use crate::domain::calibrate::summary::{Basis, plan};
+use crate::domain::event::Draft;
+use crate::domain::event::record::{Noted, Topic};
+use crate::domain::microstep::StepType;
+use crate::domain::redflag::document::document;
+use crate::domain::vote::canonical::Canonical;
+use crate::error::Error;
+use crate::provider::Usage;
+
+use report::Calibration;
+
+/// Samples of one calibration.
+pub const MOST_SAMPLES: u32 = 100;
+
+/// Oracles that run at the same time.
+const MOST_ORACLES: usize = 4;
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct CalibrationRequest {
+    /// The step.
+    pub kind: StepType,
+    /// A question of it.
+    pub prompt: String,
+    /// The command that tells a right answer from a wrong one.
+    pub oracle: Option<String>,
+    /// The whole task: how many such steps, and how surely all of them are to be right.
+    pub task: Task,
+    /// How many samples.
+    pub samples: u32,
+    /// Who is asked in turn; everybody who is there where nobody is named.
+    pub providers: Option<Vec<String>>,
+    /// On whose account it goes.
+    pub account: Account,
+}
+
+/// What came of the samples.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) taken: Vec<Taken>,
+    pub(super) usage: Usage,
+    pub(super) failures: Vec<(String, Error)>,
+    pub(super) masked: usize,
+    pub(super) providers: Vec<String>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) provider: String,
+    pub(super) outcome: TakenAs,
+}
+
+/// What an answer is worth.
+#[derive(Debug)]
+pub(super) enum TakenAs {
+    /// Discarded, by these reasons.
+    Flagged(Vec<&'static str>),
+    /// Valid, and nobody can tell whether it is right.
+    Valid(Canonical),
+    /// Valid, and judged.
+    Judged(Canonical, Verdict),
+}
+
+/// Takes samples of a step side by side, has them judged, and says what a vote on it needs. Without
+/// an oracle it tells how far the answers agree, which says nothing of how often they are right.
+///
+/// # Errors
+///
+/// Nobody can be asked, an unknown provider, an oracle that cannot be run, no answer at all, or
+/// rules that cannot be used.
+pub async fn calibrate(
+    session: &Session,
+    request: CalibrationRequest,
+    progress: &Progress,
+) -> Result<Calibration, Error> {
+    session.check_config()?;
+    let step = step_of(session, request.kind)?;
+    let providers = chosen(session, request.providers.clone())?;
+    // An oracle that cannot be used is said before anybody is asked.
+    let oracle = match &request.oracle {
+        Some(command) => Some(Oracle::new(session, command).await?),
+        None => None,
+    };
+    let check = step_check(session, &step)?;
+    let question = question(&step, &request.prompt, "", request.account.clone());
+    let mut sampler = Sampler::new(session, question, providers, check).await?;
+    let seats = sampler.seats(session, request.samples).await?;
+    progress.say(&format!("{} samples side by side", request.samples));
+    let samples = sampler.round(session, seats, progress).await?;
+    let measured = judge(session, samples, oracle.as_ref(), &sampler, progress).await?;
+    if measured.taken.is_empty() {
+        let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));
+        return Err(Error::EveryCandidateFailed(failures.collect()));
+    }
+    let kept = match oracle {
+        Some(_) => record(session, &request, &measured).await,
+        None => Ok(()),
+    };
+    Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
+}
+
+/// Has every valid answer judged, a few at a time.
+async fn judge(
+    session: &Session,
+    samples: Vec<Sample>,
+    oracle: Option<&Oracle>,
+    sampler: &Sampler,
+    progress: &Progress,
+) -> Result<Measured, Error> {
+    let mut measured = Measured {
+        taken: Vec::new(),
+        usage: Usage::default(),
+        failures: Vec::new(),
+        masked: sampler.masked(),
+        providers: sampler.providers().to_vec(),
+    };
+    let mut valid = Vec::new();
+    for sample in samples {
+        match sample {
+            Sample::Valid { provider, text, canonical, usage } => {
+                add_usage(&mut measured.usage, usage);
+                valid.push((provider, text, canonical));
+            }
+            Sample::Flagged { provider, flags, usage } => {
+                add_usage(&mut measured.usage, usage);
+                let reasons = flags.iter().map(|flag| flag.reason).collect();
+                measured.taken.push(Taken { provider, outcome: TakenAs::Flagged(reasons) });
+            }
+            Sample::Failed { provider, error } => measured.failures.push((provider, error)),
+        }
+    }
+    let slots = tokio::sync::Semaphore::new(MOST_ORACLES);
+    let judged = join_all(valid.into_iter().enumerate().map(|(number, (provider, text, canonical))| {
+        let (slots, progress) = (&slots, progress.labelled(&format!("oracle {}", number + 1)));
+        async move {
+            let Some(oracle) = oracle else {
+                return Ok(Taken { provider, outcome: TakenAs::Valid(canonical) });
+            };
+            // Never closed, so a slot always comes.
+            let _slot = slots.acquire().await;
+            let verdict = oracle.judge(session, &to_judge(text), &progress).await?;
+            Ok(Taken { provider, outcome: TakenAs::Judged(canonical, verdict) })
+        }
+    }))
+    .await;
+    measured.taken.extend(judged.into_iter().collect::<Result<Vec<_>, Error>>()?);
+    Ok(measured)
+}
+
+/// What an oracle gets to read: the document of an answer, where something stands around it.
+fn to_judge(answer: String) -> String {
+    if serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok() {
+        return answer;
+    }
+    document(&answer).map_or(answer, |document| document.to_string())
+}
+
+/// Keeps what was measured of each provider, for votes to come.
+async fn record(session: &Session, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
+    let record = CalibrationRecord {
+        step_type: request.kind,
+        target_success_rate: request.task.target(),
+        estimated_total_steps: request.task.steps(),
+        providers: measured.providers.iter().filter_map(|one| measured.of(one, request.task)).collect(),
+    };
+    if record.providers.is_empty() {
+        return Ok(());
+    }
+    let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Draft::new(new_id(), Noted { topic: Topic::Calibration, content });
+    let run = request.account.run.as_deref().unwrap_or_default();
+    session.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
+}
+
+/// Answers, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) answered: u32,
+    pub(super) valid: u32,
+    pub(super) right: u32,
+}
+
+impl Measured {
+    /// What was measured of one provider; none where no answer of its counted.
+    fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
+        let count = self.count(|taken| taken.provider == provider);
+        let rate = Rate::of(count.right, count.valid)?;
+        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
+        let found = plan(Basis::IntervalLow, rate.low, valid_rate, task);
+        Some(Measurement {
+            provider: provider.to_owned(),
+            answered: count.answered,
+            valid: count.valid,
+            right: count.right,
+            recommended_k: found.ok().map(|plan| plan.k),
+        })
+    }
+
+    /// Counts the answers that fit.
+    pub(super) fn count(&self, fits: impl Fn(&Taken) -> bool) -> Count {
+        let mut count = Count::default();
+        for taken in self.taken.iter().filter(|taken| fits(taken)) {
+            count.answered += 1;
+            match &taken.outcome {
+                TakenAs::Flagged(_) => {}
+                TakenAs::Valid(_) | TakenAs::Judged(_, Verdict::Wrong(_)) => count.valid += 1,
+                TakenAs::Judged(_, Verdict::Right) => {
+                    count.valid += 1;
+                    count.right += 1;
+                }
+            }
+        }
+        count
+    }
+}

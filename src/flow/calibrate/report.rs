@@ -1,0 +1,254 @@
+//! What a caller gets to see of a calibration.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{CalibrationRequest, Measured, TakenAs};
+use crate::domain::calibrate::interval::Rate;
+use crate::domain::calibrate::summary::{Basis, Plan, plan, why_not};
+use crate::domain::microstep::StepType;
+use crate::domain::vote::MOST_K;
+use crate::domain::vote::canonical::Canonical;
+use crate::domain::vote::discards::{Discarded, Discards};
+use crate::error::Error;
+use crate::flow::verify::oracle::Verdict;
+use crate::provider::Usage;
+
+/// What was measured, and what it means.
+#[derive(Clone, Debug, Serialize)]
+pub struct Calibration {
+    /// Whether something was measured.
+    pub ok: bool,
+    /// The step.
+    pub step_type: StepType,
+    /// Answers that came in.
+    pub calibration_samples: u32,
+    /// How often a valid answer is right, by the oracle; none without one.
+    pub estimated_p: Option<f64>,
+    /// The same with its 95% interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Rate>,
+    /// How often an answer is valid.
+    pub estimated_v: f64,
+    /// The share of the most frequent answer among the valid ones. It is no accuracy.
+    pub agreement: Option<Rate>,
+    /// The success rate that is wanted for the whole task.
+    pub target_success_rate: f64,
+    /// The steps of the whole task.
+    pub estimated_total_steps: u32,
+    /// The lead that reaches the target on the lower end of the interval; none where nothing can be
+    /// promised.
+    pub recommended_k: Option<u32>,
+    /// Samples of one decision with that lead: the cost of the vote in units of one answer.
+    pub expected_cost_multiplier: Option<f64>,
+    /// Why nothing is recommended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_recommendation: Option<String>,
+    /// What follows from the lower end of the interval, and what from the estimate.
+    pub plans: Vec<Plan>,
+    /// What the whole task is expected to cost with the recommended lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whole_task: Option<WholeTask>,
+    /// The same by provider.
+    pub by_provider: BTreeMap<String, ByProvider>,
+    /// Why answers were discarded.
+    pub red_flags: Vec<Discarded>,
+    /// What the oracle said of wrong answers, the first few.
+    pub wrong: Vec<String>,
+    /// Calls that failed; they are no samples.
+    pub failures: Vec<String>,
+    /// What the samples cost.
+    #[serde(skip_serializing_if = "Usage::is_empty")]
+    pub usage: Usage,
+    /// Secrets that were masked on the way out.
+    pub masked: usize,
+    /// Why later votes do not know of it, where the log could not be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
+    /// In a few sentences.
+    pub insight: String,
+}
+
+/// The expected cost of a whole task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct WholeTask {
+    /// Votes that count.
+    pub votes: f64,
+    /// Samples, discarded ones included.
+    pub samples: f64,
+    /// Tokens sent, where the CLIs tell theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<f64>,
+    /// Tokens answered, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<f64>,
+    /// US dollars, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+}
+
+/// What was measured of one provider.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ByProvider {
+    /// Answers that came in.
+    pub answered: u32,
+    /// Those that counted.
+    pub valid: u32,
+    /// How often those were right; none without an oracle.
+    pub accuracy: Option<Rate>,
+}
+
+impl Calibration {
+    pub(super) fn of(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Self {
+        let count = measured.count(|_| true);
+        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
+        let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
+        let agreement = agreement(measured);
+        let planned = |basis, p: f64| plan(basis, p, valid_rate, request.task).ok();
+        let promised = accuracy.and_then(|rate| planned(Basis::IntervalLow, rate.low));
+        let likely = accuracy.and_then(|rate| planned(Basis::Estimate, rate.estimate));
+        let no_recommendation = no_recommendation(request, accuracy, promised.as_ref());
+        Self {
+            ok: true,
+            step_type: request.kind,
+            calibration_samples: count.answered,
+            estimated_p: accuracy.map(|rate| rate.estimate),
+            accuracy,
+            estimated_v: valid_rate,
+            agreement,
+            target_success_rate: request.task.target(),
+            estimated_total_steps: request.task.steps(),
+            recommended_k: promised.map(|plan| plan.k),
+            expected_cost_multiplier: promised.map(|plan| plan.samples_per_step),
+            insight: insight(
+                request,
+                promised.as_ref(),
+                likely.as_ref(),
+                agreement,
+                no_recommendation.as_deref(),
+            ),
+            no_recommendation,
+            plans: promised.into_iter().chain(likely).collect(),
+            whole_task: promised.map(|plan| whole_task(&plan, request, measured, count.answered)),
+            by_provider: by_provider(request, measured),
+            red_flags: red_flags(measured),
+            wrong: wrong(measured),
+            failures: measured
+                .failures
+                .iter()
+                .map(|(provider, error)| format!("{provider}: {} ({error})", error.code()))
+                .collect(),
+            usage: measured.usage,
+            masked: measured.masked,
+            not_kept: not_kept.map(ToString::to_string),
+        }
+    }
+}
+
+fn no_recommendation(
+    request: &CalibrationRequest,
+    accuracy: Option<Rate>,
+    promised: Option<&Plan>,
+) -> Option<String> {
+    match (&request.oracle, accuracy, promised) {
+        (_, _, Some(_)) => None,
+        (None, _, None) => Some("without oracle_command nobody can tell which answers are right".to_owned()),
+        (Some(_), None, None) => Some("no answer was valid, so none could be judged".to_owned()),
+        (Some(_), Some(rate), None) => Some(why_not(&rate)),
+    }
+}
+
+fn insight(
+    request: &CalibrationRequest,
+    promised: Option<&Plan>,
+    likely: Option<&Plan>,
+    agreement: Option<Rate>,
+    no_recommendation: Option<&str>,
+) -> String {
+    let task = request.task;
+    if let Some(plan) = promised {
+        let likely = likely
+            .map_or_else(String::new, |likely| format!(" (k={} if the estimate itself holds)", likely.k));
+        let beyond = if plan.k > MOST_K {
+            format!(
+                " That is beyond the {MOST_K} that a vote takes: measure with more samples, or make the step smaller."
+            )
+        } else {
+            String::new()
+        };
+        return format!(
+            "k={}{likely} makes a task of {} steps right with probability {:.4}, at about {:.1} samples a step, if a sample is right with probability {:.3} and errors do not repeat.{beyond}",
+            plan.k,
+            task.steps(),
+            plan.task_success,
+            plan.samples_per_step,
+            plan.p
+        );
+    }
+    let reason = no_recommendation.unwrap_or_default();
+    match (&request.oracle, agreement) {
+        (None, Some(rate)) => format!(
+            "{} of {} valid answers agree. That is agreement and no accuracy: answers agree on mistakes too. No k is recommended: {reason}.",
+            rate.hits, rate.of
+        ),
+        (None, None) | (Some(_), _) => {
+            format!("No k is recommended for a target of {}: {reason}.", task.target())
+        }
+    }
+}
+
+/// The share of the most frequent valid answer.
+fn agreement(measured: &Measured) -> Option<Rate> {
+    let mut counts: BTreeMap<&Canonical, u32> = BTreeMap::new();
+    for taken in &measured.taken {
+        match &taken.outcome {
+            TakenAs::Valid(answer) | TakenAs::Judged(answer, _) => *counts.entry(answer).or_default() += 1,
+            TakenAs::Flagged(_) => {}
+        }
+    }
+    Rate::of(counts.values().copied().max()?, counts.values().sum())
+}
+
+fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> WholeTask {
+    let per_sample = plan.samples_in_all / f64::from(answered.max(1));
+    // Token counts are far below 2^52, so that the nearest double is the number itself.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let tokens = |count: Option<u64>| count.map(|count| count as f64 * per_sample);
+    WholeTask {
+        votes: plan.votes_per_step * f64::from(request.task.steps()),
+        samples: plan.samples_in_all,
+        input_tokens: tokens(measured.usage.input_tokens),
+        output_tokens: tokens(measured.usage.output_tokens),
+        cost_usd: measured.usage.cost_usd.map(|cost| cost * per_sample),
+    }
+}
+
+fn by_provider(request: &CalibrationRequest, measured: &Measured) -> BTreeMap<String, ByProvider> {
+    let of = |provider: &String| {
+        let count = measured.count(|taken| taken.provider == *provider);
+        let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
+        (provider.clone(), ByProvider { answered: count.answered, valid: count.valid, accuracy })
+    };
+    measured.providers.iter().map(of).collect()
+}
+
+fn red_flags(measured: &Measured) -> Vec<Discarded> {
+    let mut discards = Discards::default();
+    for taken in &measured.taken {
+        match &taken.outcome {
+            TakenAs::Flagged(reasons) => discards.add(&taken.provider, reasons.iter().copied()),
+            TakenAs::Valid(_) | TakenAs::Judged(..) => {}
+        }
+    }
+    discards.list()
+}
+
+fn wrong(measured: &Measured) -> Vec<String> {
+    const MOST: usize = 5;
+    let wrong = measured.taken.iter().filter_map(|taken| match &taken.outcome {
+        TakenAs::Judged(_, Verdict::Wrong(why)) => Some(format!("{}: {why}", taken.provider)),
+        TakenAs::Judged(_, Verdict::Right) | TakenAs::Valid(_) | TakenAs::Flagged(_) => None,
+    });
+    wrong.take(MOST).collect()
+}

@@ -1,0 +1,195 @@
+//! Holding a text against the red flags, and a content against what it is to be.
+
+use serde::Serialize;
+
+use super::off_thread::off_thread;
+use super::session::Session;
+use crate::domain::microstep::StepType;
+use crate::domain::redflag::{Finding, Flag, Inspector};
+use crate::domain::validate::{ContentType, Demands, ForbiddenPattern, Outcome, Validation, validate};
+use crate::error::{Error, ErrorNote};
+
+/// Bytes of a text that is looked at.
+const MOST_BYTES: usize = 1_000_000;
+
+/// What the red flags say of a text.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlagReport {
+    /// Whether it shows one.
+    pub is_flagged: bool,
+    /// Which.
+    pub reasons: Vec<Flag>,
+    /// Whether it is to be discarded; the same.
+    pub should_discard: bool,
+    /// What to do.
+    pub recommendation: &'static str,
+    /// The step that it was held against.
+    pub step_type: Option<StepType>,
+    /// Its length in characters.
+    pub content_length: usize,
+    /// What was found, and what was looked for.
+    pub details: FlagDetails,
+}
+
+/// What was found, and what was looked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlagDetails {
+    /// Each flag with what raised it.
+    pub findings: Vec<Finding>,
+    /// The rules that were applied.
+    pub rules: Vec<Flag>,
+    /// Rules that could not be, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<Finding>,
+}
+
+/// Holds a text against the named rules, else the step's, else those that fit it.
+///
+/// # Errors
+///
+/// An unknown rule, a text that is too long to be looked at, or rules that cannot be used.
+pub async fn red_flag_check(
+    session: &Session,
+    content: String,
+    step_type: Option<StepType>,
+    named: Option<Vec<String>>,
+) -> Result<FlagReport, Error> {
+    check_size(&content)?;
+    let named = named.map(|names| names.iter().map(|name| flag(name)).collect::<Result<Vec<_>, _>>());
+    let named = named.transpose()?.filter(|flags| !flags.is_empty());
+    let session = session.clone();
+    off_thread(move || {
+        let inspector = session.inspector()?;
+        let steps = session.micro_steps()?;
+        let step = step_type.and_then(|kind| steps.get(kind));
+        let rules = match (named, step) {
+            (Some(named), _) => named,
+            (None, Some(step)) => step.red_flag_rules.clone(),
+            (None, None) => Inspector::usual(&content),
+        };
+        let found = inspector.inspect(&content, &rules, step.map(|step| &step.output_schema));
+        let is_flagged = !found.findings.is_empty();
+        Ok(FlagReport {
+            is_flagged,
+            reasons: found.findings.iter().map(|finding| finding.reason).collect(),
+            should_discard: is_flagged,
+            recommendation: if is_flagged {
+                "Discard it and ask again; do not repair it."
+            } else {
+                "Nothing speaks against it; tests still decide."
+            },
+            step_type,
+            content_length: content.chars().count(),
+            details: FlagDetails { findings: found.findings, rules, not_checked: found.not_checked },
+        })
+    })
+    .await?
+}
+
+fn flag(name: &str) -> Result<Flag, Error> {
+    Flag::named(name).ok_or_else(|| {
+        let known = Flag::ALL.map(Flag::name).join(", ");
+        Error::InvalidArguments(format!("rules: there is no rule `{name}`; known: {known}"))
+    })
+}
+
+fn check_size(content: &str) -> Result<(), Error> {
+    let bytes = content.len();
+    if bytes > MOST_BYTES {
+        let problem = format!("content has {bytes} bytes, and at most {MOST_BYTES} are looked at");
+        return Err(Error::InvalidArguments(problem));
+    }
+    Ok(())
+}
+
+/// What a caller demands of a content.
+#[derive(Clone, Debug, Default)]
+pub struct ValidationRequest {
+    /// The content.
+    pub content: String,
+    /// What it is to be.
+    pub content_type: ContentType,
+    /// The most characters.
+    pub max_chars: Option<usize>,
+    /// Fields of its document.
+    pub fields: Vec<String>,
+    /// Patterns that must not match.
+    pub forbidden_patterns: Vec<String>,
+}
+
+/// Whether a content is fit to be used.
+#[derive(Clone, Debug, Serialize)]
+pub struct ValidationReport {
+    /// The same as `is_valid`.
+    pub ok: bool,
+    /// Whether nothing speaks against it.
+    pub is_valid: bool,
+    /// The first thing that does.
+    pub result: Outcome,
+    /// Why.
+    pub reason: String,
+    /// Its length in characters.
+    pub content_length: usize,
+    /// What it was to be.
+    pub content_type: ContentType,
+    /// What went wrong.
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
+}
+
+/// Holds a content against the rules and the caller's demands, away from the thread that answers.
+///
+/// # Errors
+///
+/// The rules cannot be used. Demands that cannot be used are a report that says so.
+pub async fn validate_content(
+    session: &Session,
+    request: ValidationRequest,
+) -> Result<ValidationReport, Error> {
+    let session = session.clone();
+    off_thread(move || {
+        let rules = session.red_flags()?;
+        let report = |validation, failure| ValidationReport::new(&request, validation, failure);
+        let unusable = |error: &Error| {
+            let validation = Validation { outcome: Outcome::CustomFailure, reason: error.to_string() };
+            report(validation, Some(error.note()))
+        };
+        if let Err(error) = check_size(&request.content) {
+            return Ok(unusable(&error));
+        }
+        let forbidden = match ForbiddenPattern::compile(&request.forbidden_patterns) {
+            Ok(forbidden) => forbidden,
+            Err(problem) => return Ok(unusable(&Error::InvalidArguments(problem))),
+        };
+        let demands = Demands {
+            content_type: request.content_type,
+            max_chars: request.max_chars,
+            fields: request.fields.clone(),
+            forbidden,
+        };
+        let validation = validate(&rules, &request.content, &demands);
+        let failure = (validation.outcome != Outcome::Valid).then(|| ErrorNote {
+            error: validation.reason.clone(),
+            code: "content_invalid",
+            hint: "Ask for another answer; do not repair this one.".to_owned(),
+            retryable: false,
+        });
+        Ok(report(validation, failure))
+    })
+    .await?
+}
+
+impl ValidationReport {
+    fn new(request: &ValidationRequest, validation: Validation, failure: Option<ErrorNote>) -> Self {
+        let is_valid = validation.outcome == Outcome::Valid;
+        Self {
+            ok: is_valid,
+            is_valid,
+            result: validation.outcome,
+            reason: validation.reason,
+            content_length: request.content.chars().count(),
+            content_type: request.content_type,
+            failure,
+        }
+    }
+}

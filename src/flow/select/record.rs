@@ -1,0 +1,62 @@
+//! What the log keeps of a selection.
+
+use super::outcome::Parts;
+use crate::domain::event::Draft;
+use crate::domain::event::record::{Noted, Topic};
+use crate::domain::select::Tests;
+use crate::domain::select::record::{Basis, OptionRecord, SelectionRecord, voices};
+use crate::flow::account::Account;
+use crate::flow::journal::new_id;
+use crate::flow::note::note_on;
+use crate::flow::session::Session;
+
+/// Records a selection on the account of its judge.
+pub(super) async fn record(session: &Session, account: &Account, parts: &Parts) {
+    match serde_json::to_value(parts.record()) {
+        Ok(content) => {
+            let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
+            note_on(session, account, vec![noted]).await;
+        }
+        Err(error) => tracing::warn!(%error, "a selection is not in the log"),
+    }
+}
+
+impl Parts {
+    fn record(&self) -> SelectionRecord {
+        let winner = self.winner.and_then(|index| self.candidates.get(index));
+        let known = self.candidates.iter().zip(&self.evidence);
+        let options: Vec<OptionRecord> =
+            known.map(|(one, known)| OptionRecord::new(&one.id, &one.content, known, &one.flags)).collect();
+        let judge = self.judge.as_ref();
+        SelectionRecord {
+            mode: self.mode,
+            basis: self.basis(),
+            with_tests: self.has_tests(),
+            winner_id: winner.map(|one| one.id.clone()),
+            winner_provider: winner.and_then(|one| one.provider.clone()),
+            candidates: u32::try_from(self.candidates.len()).unwrap_or(u32::MAX),
+            answers: voices(&options),
+            options,
+            judge: judge.and_then(|note| note.provider.clone()),
+            judge_verdict: judge.map(|note| note.verdict.to_owned()),
+        }
+    }
+
+    fn has_tests(&self) -> bool {
+        self.evidence.iter().any(|one| one.tests != Tests::Unknown)
+    }
+
+    /// What decided: a judge only where it named a winner, and tests wherever there were any.
+    fn basis(&self) -> Basis {
+        let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
+        if self.has_tests() {
+            Basis::Tests
+        } else if judged {
+            Basis::Judge
+        } else if self.evidence.iter().any(|one| one.lint.is_some()) {
+            Basis::StaticChecks
+        } else {
+            Basis::Rubric
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The rule files of a session, each read and compiled on first need.
+
+use std::sync::Arc;
+
+use super::{Session, invalid};
+use crate::domain::mask::Masker;
+use crate::domain::microstep::MicroSteps;
+use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
+use crate::domain::secret_path::SecretPaths;
+use crate::domain::secret_rules::SecretRules;
+use crate::error::Error;
+use crate::host::library::{BUILT_IN, Document};
+use crate::host::project::Project;
+
+impl Session {
+    /// The masker of secrets.
+    ///
+    /// # Errors
+    ///
+    /// A rule or a pattern of the user's that cannot be used.
+    pub fn masker(&self) -> Result<Arc<Masker>, Error> {
+        self.inner.masker.get_or_init(|| self.make_masker()).clone()
+    }
+
+    fn make_masker(&self) -> Result<Arc<Masker>, Error> {
+        let rules = self.secret_rules()?;
+        let masking = &self.config().settings.masking;
+        let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map(Arc::new).map_err(
+            |error| Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")]),
+        )
+    }
+
+    /// The rules on secrets, read once; a file that replaces them has its examples tried.
+    fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
+        self.inner
+            .secrets
+            .get_or_init(|| {
+                let document = self.document("conf/secrets.yaml")?;
+                let rules = SecretRules::from_yaml(&document.text)
+                    .map_err(|error| invalid(&document.origin, error))?;
+                if document.origin != BUILT_IN {
+                    rules.check().map_err(|error| invalid(&document.origin, error))?;
+                }
+                Ok(Arc::new(rules))
+            })
+            .clone()
+    }
+
+    /// The project's files.
+    ///
+    /// # Errors
+    ///
+    /// The rules on secret names cannot be used.
+    pub fn project(&self) -> Result<Arc<Project>, Error> {
+        self.inner
+            .project
+            .get_or_init(|| {
+                let secrets = SecretPaths::from_rules(&self.secret_rules()?.files)
+                    .map_err(|error| invalid("conf/secrets.yaml", error))?;
+                Ok(Arc::new(Project::new(self.root(), &self.config().settings.repo_roots, secrets)))
+            })
+            .clone()
+    }
+
+    /// The rules by which candidates are flagged.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
+        self.inner
+            .red_flags
+            .get_or_init(|| {
+                let (rules, origin) = self.red_flag_rules()?;
+                RedFlags::candidate(&rules).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The rules that answers to a step are held against.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn inspector(&self) -> Result<Arc<Inspector>, Error> {
+        self.inner
+            .inspector
+            .get_or_init(|| {
+                let (rules, origin) = self.red_flag_rules()?;
+                Inspector::new(&rules.step).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The rule file and where it comes from; one that replaces ours has its examples tried.
+    fn red_flag_rules(&self) -> Result<(RedFlagRules, String), Error> {
+        let document = self.document("conf/redflags.yaml")?;
+        let rules = RedFlagRules::from_yaml(&document.text);
+        let rules = rules.map_err(|error| invalid(&document.origin, error))?;
+        if document.origin != BUILT_IN {
+            rules.check().map_err(|error| invalid(&document.origin, error))?;
+        }
+        Ok((rules, document.origin))
+    }
+
+    /// The rules by which answers that are put to a vote are flagged.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn vote_flags(&self) -> Result<Arc<VoteFlags>, Error> {
+        self.inner
+            .vote_flags
+            .get_or_init(|| {
+                let (rules, origin) = self.red_flag_rules()?;
+                VoteFlags::new(&rules).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The micro-steps.
+    ///
+    /// # Errors
+    ///
+    /// A list that replaces ours and cannot be used.
+    pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
+        self.inner
+            .micro_steps
+            .get_or_init(|| {
+                let document = self.document("conf/micro_steps.yaml")?;
+                let steps = MicroSteps::from_yaml(&document.text);
+                steps.map(Arc::new).map_err(|error| invalid(&document.origin, error))
+            })
+            .clone()
+    }
+
+    /// A document of the library.
+    ///
+    /// # Errors
+    ///
+    /// A replacing file that cannot be read.
+    pub fn document(&self, path: &str) -> Result<Document, Error> {
+        self.library().read(path).map_err(|error| invalid(path, error))
+    }
+}

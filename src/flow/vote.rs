@@ -1,0 +1,244 @@
+//! A vote: samples in rounds, side by side, until one answer is k ahead.
+
+pub mod consensus;
+mod record;
+pub mod report;
+pub mod sample;
+pub mod step;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::consult::Question;
+use super::progress::Progress;
+use super::session::Session;
+use crate::domain::coordination::record::{Answer, Mark};
+use crate::domain::microstep::StepType;
+use crate::domain::vote::canonical::Canonical;
+use crate::domain::vote::discards::Discards;
+use crate::domain::vote::failure::NoWinner;
+use crate::domain::vote::{Ballot, NotAsked, Rule, Stop};
+use crate::error::Error;
+use crate::provider::Usage;
+
+use sample::{Check, Sample, Sampler};
+
+/// What is put to the vote.
+pub struct VoteRequest {
+    /// The question of every sample, and on whose account it goes.
+    pub question: Question,
+    /// The micro-step that it is about; none where it is any question.
+    pub step_type: Option<StepType>,
+    /// Who is asked in turn, each at least once.
+    pub providers: Vec<String>,
+    /// What decides.
+    pub rule: Rule,
+    /// What discards an answer.
+    pub check: Check,
+}
+
+/// A vote that has ended.
+#[derive(Debug)]
+pub struct Vote {
+    ballot: Ballot<Canonical>,
+    stop: Stop,
+    candidates: Vec<Candidate>,
+    discards: Discards,
+    /// Answers that were discarded, each with its reasons.
+    flagged: Vec<(String, Vec<String>)>,
+    /// The first valid answer of each provider.
+    voices: Vec<Answer>,
+    failures: Vec<Failure>,
+    refused: Option<Error>,
+    providers: Vec<String>,
+    usage: Usage,
+    masked: usize,
+    elapsed_ms: u64,
+}
+
+/// An answer that has votes.
+#[derive(Debug)]
+struct Candidate {
+    /// Its text as it first came.
+    text: String,
+    /// Who gave it first.
+    provider: String,
+    /// Its votes by provider.
+    votes: BTreeMap<String, u32>,
+}
+
+/// What went wrong with a provider's calls, by error.
+#[derive(Debug)]
+struct Failure {
+    provider: String,
+    error: Error,
+    count: u32,
+}
+
+/// Holds a vote and records it. The samples of a round are reserved together: fewer than the round
+/// needs could not decide it.
+///
+/// # Errors
+///
+/// The question cannot be prepared, a provider does not exist, too many calls wait already, or the
+/// log of the run cannot be written. That nobody wins is no error: the vote says so.
+pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
+    let started = Instant::now();
+    let (rule, account) = (request.rule, request.question.account.clone());
+    let mut sampler = Sampler::new(session, request.question, request.providers, request.check).await?;
+    let mut vote = Vote::new(rule, &sampler);
+    vote.stop = loop {
+        if let Some(stop) = vote.ballot.stop() {
+            break stop;
+        }
+        if sampler.is_deserted() {
+            break if vote.ballot.valid() == 0 { Stop::NoValid } else { Stop::ProvidersFailed };
+        }
+        let seats = match sampler.seats(session, vote.ballot.wanted()).await {
+            Ok(seats) => seats,
+            Err(refused @ Error::BudgetExhausted(_)) => {
+                vote.refused = Some(refused);
+                break Stop::Budget;
+            }
+            Err(error) => return Err(error),
+        };
+        let round = vote.ballot.next_round();
+        progress.say(&vote.in_a_line(round));
+        for sample in sampler.round(session, seats, progress).await? {
+            vote.take(sample).map_err(|error| Error::Internal(error.to_string()))?;
+        }
+        if vote.is_cancelled() {
+            break Stop::Cancelled;
+        }
+    };
+    vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    record::record(session, &account, request.step_type, &vote).await;
+    Ok(vote)
+}
+
+impl Vote {
+    fn new(rule: Rule, sampler: &Sampler) -> Self {
+        Self {
+            ballot: Ballot::new(rule),
+            stop: Stop::NoValid,
+            candidates: Vec::new(),
+            discards: Discards::default(),
+            flagged: Vec::new(),
+            voices: Vec::new(),
+            failures: Vec::new(),
+            refused: None,
+            providers: sampler.providers().to_vec(),
+            usage: Usage::default(),
+            masked: sampler.masked(),
+            elapsed_ms: 0,
+        }
+    }
+
+    fn take(&mut self, sample: Sample) -> Result<(), NotAsked> {
+        match sample {
+            Sample::Valid { provider, text, canonical, usage } => {
+                add_usage(&mut self.usage, usage);
+                self.hear(&provider, &canonical);
+                let number = self.ballot.count(canonical)?;
+                if self.candidates.get(number).is_none() {
+                    let votes = BTreeMap::new();
+                    self.candidates.push(Candidate { text, provider: provider.clone(), votes });
+                }
+                if let Some(candidate) = self.candidates.get_mut(number) {
+                    *candidate.votes.entry(provider).or_default() += 1;
+                }
+            }
+            Sample::Flagged { provider, flags, usage } => {
+                add_usage(&mut self.usage, usage);
+                self.ballot.discard()?;
+                self.discards.add(&provider, flags.iter().map(|flag| flag.reason));
+                let reasons = flags.iter().map(|flag| flag.reason.to_owned()).collect();
+                self.flagged.push((provider, reasons));
+            }
+            Sample::Failed { provider, error } => {
+                self.ballot.lose()?;
+                self.note_failure(provider, error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever is asked often has still one voice on the question.
+    fn hear(&mut self, provider: &str, answer: &Canonical) {
+        if self.voices.iter().all(|voice| voice.provider != provider) {
+            let mark = Some(Mark::of_canonical(answer));
+            self.voices.push(Answer { provider: provider.to_owned(), mark, correct: None });
+        }
+    }
+
+    fn note_failure(&mut self, provider: String, error: Error) {
+        let is_same = |known: &&mut Failure| known.provider == provider && known.error.code() == error.code();
+        match self.failures.iter_mut().find(is_same) {
+            Some(known) => known.count += 1,
+            None => self.failures.push(Failure { provider, error, count: 1 }),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.failures.iter().any(|failure| matches!(failure.error, Error::ShuttingDown | Error::Cancelled))
+    }
+
+    fn in_a_line(&self, round: u32) -> String {
+        format!(
+            "round {}: {round} samples side by side, lead {} of {}",
+            self.ballot.rounds(),
+            self.ballot.lead(),
+            self.ballot.rule().k()
+        )
+    }
+
+    /// Why it ended.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.stop
+    }
+
+    /// Why nobody won; nothing where somebody did.
+    #[must_use]
+    pub fn no_winner(&self) -> Option<NoWinner> {
+        let failures = self.failures.iter();
+        let failures = failures
+            .map(|failure| format!("{}: {} ({})", failure.provider, failure.error.code(), failure.count));
+        let refused = self.refused.iter().map(ToString::to_string);
+        (!self.stop.is_decision()).then(|| NoWinner {
+            stop: self.stop,
+            k: self.ballot.rule().k(),
+            lead: self.ballot.lead(),
+            samples: self.ballot.samples(),
+            valid: self.ballot.valid(),
+            others: refused.chain(failures).chain(self.discards.reasons()).collect(),
+        })
+    }
+
+    /// The answer that is ahead of every other, if one is, with its votes.
+    fn leader(&self) -> Option<(&Candidate, u32)> {
+        let number = self.ballot.leader()?;
+        Some((self.candidates.get(number)?, self.ballot.options().get(number)?.votes))
+    }
+
+    /// The answer that won, with its votes.
+    fn winner(&self) -> Option<(&Candidate, u32)> {
+        self.leader().filter(|_| self.stop.is_decision())
+    }
+}
+
+/// Adds what a call cost to what all cost.
+pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
+    fn add<T: std::ops::Add<Output = T>>(left: Option<T>, right: Option<T>) -> Option<T> {
+        match (left, right) {
+            (Some(left), Some(right)) => Some(left + right),
+            (known, None) | (None, known) => known,
+        }
+    }
+    total.input_tokens = add(total.input_tokens, usage.input_tokens);
+    total.output_tokens = add(total.output_tokens, usage.output_tokens);
+    total.cost_usd = add(total.cost_usd, usage.cost_usd);
+}
+
+#[cfg(test)]
+mod tests;

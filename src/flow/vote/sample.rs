@@ -1,0 +1,227 @@
+//! Samples: the same question again and again, to providers in turn, each answer judged.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::domain::redflag::RedFlag;
+use crate::domain::vote::canonical::Canonical;
+use crate::error::Error;
+use crate::flow::account::reserve;
+use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
+use crate::flow::off_thread::off_thread;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+use crate::provider::Usage;
+use crate::provider::failure::FailureKind;
+
+/// Judges an answer.
+pub type Check = Arc<dyn Fn(&str) -> Checked + Send + Sync>;
+
+/// What an answer is worth.
+#[derive(Debug)]
+pub enum Checked {
+    /// It counts, and is compared by this.
+    Valid(Canonical),
+    /// It does not count.
+    Flagged(Vec<RedFlag>),
+}
+
+impl Checked {
+    /// An answer that counts where it shows no red flag.
+    #[must_use]
+    pub fn new(flags: Vec<RedFlag>, canonical: impl FnOnce() -> Canonical) -> Self {
+        if flags.is_empty() { Self::Valid(canonical()) } else { Self::Flagged(flags) }
+    }
+}
+
+/// What came of one sample.
+#[derive(Debug)]
+pub enum Sample {
+    /// An answer that counts.
+    Valid {
+        /// Who gave it.
+        provider: String,
+        /// The answer, verbatim.
+        text: String,
+        /// By which it is compared.
+        canonical: Canonical,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// An answer that does not.
+    Flagged {
+        /// Who gave it.
+        provider: String,
+        /// Why.
+        flags: Vec<RedFlag>,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// A call that failed.
+    Failed {
+        /// Who was asked.
+        provider: String,
+        /// What went wrong.
+        error: Error,
+    },
+}
+
+/// A sample that may begin.
+pub struct Seat {
+    provider: String,
+    /// Its name in reports of progress.
+    id: String,
+    turn: Turn,
+}
+
+/// Takes samples.
+pub struct Sampler {
+    prepared: Arc<Prepared>,
+    providers: Vec<String>,
+    /// Those that have not failed for good.
+    left: Vec<String>,
+    check: Check,
+    taken: usize,
+}
+
+impl Sampler {
+    /// A sampler of one question, packed and masked once for all samples.
+    ///
+    /// # Errors
+    ///
+    /// The question cannot be prepared.
+    pub async fn new(
+        session: &Session,
+        question: Question,
+        providers: Vec<String>,
+        check: Check,
+    ) -> Result<Self, Error> {
+        let prepared = prepare(session, question).await?;
+        Ok(Self { prepared, left: providers.clone(), providers, check, taken: 0 })
+    }
+
+    /// Everybody who is asked.
+    #[must_use]
+    pub fn providers(&self) -> &[String] {
+        &self.providers
+    }
+
+    /// Secrets that were masked in the question.
+    #[must_use]
+    pub fn masked(&self) -> usize {
+        self.prepared.masked()
+    }
+
+    /// Whether every provider has failed for good.
+    #[must_use]
+    pub fn is_deserted(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Reserves so many samples, all or none.
+    ///
+    /// # Errors
+    ///
+    /// Too many calls wait already, the budget does not reach, or the log cannot be written.
+    pub async fn seats(&mut self, session: &Session, count: u32) -> Result<Vec<Seat>, Error> {
+        let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
+        let places = asked.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
+        let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
+        let reservations = reserve(session, self.prepared.account(), &providers).await?;
+        let turns = places.into_iter().zip(reservations);
+        let turns = turns.map(|(place, reservation)| Turn { place, reservation });
+        Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())
+    }
+
+    /// Takes samples side by side, as far as there are slots. A provider whose failure is final is
+    /// not asked again.
+    ///
+    /// # Errors
+    ///
+    /// The server is in trouble of its own.
+    pub async fn round(
+        &mut self,
+        session: &Session,
+        seats: Vec<Seat>,
+        progress: &Progress,
+    ) -> Result<Vec<Sample>, Error> {
+        let prepared = &self.prepared;
+        let replies = join_all(seats.into_iter().map(|Seat { provider, id, turn }| async move {
+            let progress = progress.labelled(&id);
+            let reply = ask(session, &provider, prepared, turn, &progress).await;
+            progress.say(if reply.ok { "answered" } else { "failed" });
+            reply
+        }))
+        .await;
+        let check = Arc::clone(&self.check);
+        // A long answer takes a while to read; other calls go on meanwhile.
+        let samples: Vec<Sample> =
+            off_thread(move || replies.into_iter().map(|reply| judged(reply, &check)).collect()).await?;
+        for sample in &samples {
+            if let Sample::Failed { provider, error } = sample
+                && is_final(error)
+            {
+                self.left.retain(|other| other != provider);
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Whose turn it is, and the name of the sample.
+    fn next(&mut self) -> Option<(String, String)> {
+        let turn = self.taken.checked_rem(self.left.len())?;
+        let provider = self.left.get(turn)?.clone();
+        self.taken += 1;
+        let id = format!("{provider} #{}", self.taken);
+        Some((provider, id))
+    }
+}
+
+fn judged(reply: Consulted, check: &Check) -> Sample {
+    let Consulted { provider, content: text, usage, cause, .. } = reply;
+    if let Some(error) = cause {
+        return Sample::Failed { provider, error };
+    }
+    match check(&text) {
+        Checked::Valid(canonical) => Sample::Valid { provider, text, canonical, usage },
+        Checked::Flagged(flags) => Sample::Flagged { provider, flags, usage },
+    }
+}
+
+/// Whether the same question would fail the same way however often it is asked.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Cli { failure, .. } => match failure.kind {
+            FailureKind::LoginMissing
+            | FailureKind::ClientRefused
+            | FailureKind::QuotaExceeded
+            | FailureKind::ModelUnavailable
+            | FailureKind::ContextTooLong
+            | FailureKind::RequestRejected => true,
+            FailureKind::RateLimited
+            | FailureKind::Overloaded
+            | FailureKind::NetworkUnreachable
+            | FailureKind::AnswerTruncated
+            | FailureKind::AnswerEmpty
+            | FailureKind::AnswerUnreadable
+            | FailureKind::CliFailed => false,
+        },
+        Error::OutputTooLarge { .. } | Error::Internal(_) => false,
+        other => !other.retryable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::failure::CliFailure;
+
+    #[test]
+    fn a_failure_that_lasts_is_told_from_one_that_may_pass() {
+        let cli = |kind| Error::Cli { provider: "codex".into(), failure: CliFailure::new(kind, "x") };
+        assert!(is_final(&cli(FailureKind::LoginMissing)) && is_final(&Error::NestedConsult));
+        assert!(is_final(&Error::ProviderDisabled("codex".into())));
+        assert!(!is_final(&cli(FailureKind::CliFailed)) && !is_final(&Error::Busy(3)));
+    }
+}

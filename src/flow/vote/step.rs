@@ -1,0 +1,217 @@
+//! A vote on a micro-step.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::report::Details;
+use super::sample::{Check, Checked};
+use super::{Vote, VoteRequest, hold};
+use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::redflag::RedFlag;
+use crate::domain::redflag::document::document;
+use crate::domain::vote::canonical::Canonical;
+use crate::domain::vote::{MOST_K, Rule, Stop};
+use crate::error::{Error, ErrorNote};
+use crate::flow::account::Account;
+use crate::flow::consult::Question;
+use crate::flow::ensemble::chosen;
+use crate::flow::pack::ContextRequest;
+use crate::flow::progress::Progress;
+use crate::flow::session::Session;
+
+/// A micro-step that is put to the vote.
+#[derive(Clone, Debug)]
+pub struct StepRequest {
+    /// The step.
+    pub kind: StepType,
+    /// The question.
+    pub prompt: String,
+    /// Material for it.
+    pub context: String,
+    /// The lead that decides; measured or the step's own where none is named.
+    pub k: Option<u32>,
+    /// The most samples.
+    pub max_samples: u32,
+    /// Who is asked; everybody who is there where nobody is named.
+    pub providers: Option<Vec<String>>,
+    /// On whose account it goes.
+    pub account: Account,
+}
+
+/// Where a k comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KSource {
+    /// The caller named it.
+    Caller,
+    /// It was measured with everybody who is asked; the largest of their values counts.
+    Calibration,
+    /// It is the step's own.
+    Default,
+}
+
+/// The result of a vote on a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepVote {
+    /// Whether an answer won.
+    pub ok: bool,
+    /// The same.
+    pub converged: bool,
+    /// The step.
+    pub step_type: StepType,
+    /// The answer that won, verbatim as it first came; none where nobody is k ahead.
+    pub winner: Option<String>,
+    /// Who gave it first.
+    pub winner_provider: Option<String>,
+    /// The lead at the end.
+    pub final_margin: u32,
+    /// The lead that was needed.
+    pub k_used: u32,
+    /// Where that k comes from.
+    pub k_source: KSource,
+    /// Rounds; the samples of one run side by side.
+    pub total_rounds: u32,
+    /// Samples launched.
+    pub total_samples: u32,
+    /// Answers discarded.
+    pub red_flagged_count: u32,
+    /// Whether a command can tell a right answer from a wrong one: then run it on the winner.
+    pub has_oracle: bool,
+    /// Why it ended.
+    pub stop_reason: Stop,
+    /// Votes by answer.
+    pub vote_distribution: IndexMap<String, u32>,
+    /// What else is known.
+    #[serde(flatten)]
+    pub details: Details,
+    /// Why nobody won.
+    #[serde(flatten)]
+    pub failure: Option<ErrorNote>,
+}
+
+/// Puts a micro-step to the vote. A vote that nobody wins is `ok: false`, with everything that it
+/// found.
+///
+/// # Errors
+///
+/// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
+/// used.
+pub async fn vote_step(
+    session: &Session,
+    request: StepRequest,
+    progress: &Progress,
+) -> Result<StepVote, Error> {
+    session.check_config()?;
+    let step = step_of(session, request.kind)?;
+    let providers = chosen(session, request.providers.clone())?;
+    let (k, source) = request.k(session, &step, &providers).await;
+    let rule =
+        Rule::new(k, request.max_samples).map_err(|error| Error::InvalidArguments(error.to_string()))?;
+    let question = question(&step, &request.prompt, &request.context, request.account);
+    let check = step_check(session, &step)?;
+    let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
+    Ok(StepVote::of(&hold(session, request, progress).await?, &step, source))
+}
+
+/// A step by its name.
+///
+/// # Errors
+///
+/// The list of steps cannot be used.
+pub(in crate::flow) fn step_of(session: &Session, kind: StepType) -> Result<MicroStep, Error> {
+    let found = session.micro_steps()?.get(kind).cloned();
+    // The reader of the list makes sure that every step is there.
+    found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
+}
+
+/// How the answers to a step are judged and compared: by the document in them.
+///
+/// # Errors
+///
+/// The rules cannot be used.
+pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result<Check, Error> {
+    let (inspector, step) = (session.inspector()?, step.clone());
+    Ok(Arc::new(move |answer| {
+        let found = step.inspect(&inspector, answer).findings;
+        Checked::new(found.into_iter().map(RedFlag::from).collect(), || match document(answer) {
+            Some(document) => Canonical::of_document(&document),
+            None => Canonical::of(answer),
+        })
+    }))
+}
+
+/// The question of a step, with the form that its answer has.
+pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str, account: Account) -> Question {
+    let mut parts = vec![prompt.to_owned()];
+    // An empty question stays empty, so that it is refused.
+    if !prompt.trim().is_empty() {
+        if !context.trim().is_empty() {
+            parts.push(format!("# Material\n\n{context}"));
+        }
+        parts.push(step.instructions());
+    }
+    Question {
+        prompt: parts.join("\n\n"),
+        role: None,
+        context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
+        schema: None,
+        model: None,
+        timeout: None,
+        account: Account { stage: Some(step.stage), ..account },
+    }
+}
+
+impl StepRequest {
+    async fn k(&self, session: &Session, step: &MicroStep, providers: &[String]) -> (u32, KSource) {
+        if let Some(k) = self.k {
+            return (k, KSource::Caller);
+        }
+        let measured = measured(session, self.kind, providers.to_vec()).await;
+        let most = MOST_K.min(self.max_samples);
+        match measured.and_then(|measured| measured.into_iter().max()) {
+            // A lead that this vote cannot reach helps nobody.
+            Some(k) if k <= most => (k, KSource::Calibration),
+            Some(_) | None => (step.default_k, KSource::Default),
+        }
+    }
+}
+
+/// What was measured of a step with each of the providers; none where one was not measured, or where
+/// its measurement recommends nothing.
+async fn measured(session: &Session, kind: StepType, providers: Vec<String>) -> Option<Vec<u32>> {
+    let measured = session.journal().read(move |history| {
+        let recommended = |provider: &String| history.calibration(kind, provider)?.recommended_k;
+        providers.iter().map(recommended).collect()
+    });
+    measured.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "calibrations cannot be read: the step's own k is used");
+        None
+    })
+}
+
+impl StepVote {
+    fn of(vote: &Vote, step: &MicroStep, k_source: KSource) -> Self {
+        let details = Details::of(vote);
+        let (ballot, winner) = (&vote.ballot, vote.winner());
+        Self {
+            ok: winner.is_some(),
+            converged: winner.is_some(),
+            step_type: step.kind,
+            winner: winner.map(|(candidate, _)| candidate.text.clone()),
+            winner_provider: winner.map(|(candidate, _)| candidate.provider.clone()),
+            final_margin: ballot.lead(),
+            k_used: ballot.rule().k(),
+            k_source,
+            total_rounds: ballot.rounds(),
+            total_samples: ballot.samples(),
+            red_flagged_count: ballot.flagged(),
+            has_oracle: step.has_oracle,
+            stop_reason: vote.stop,
+            vote_distribution: details.distribution(),
+            failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),
+            details,
+        }
+    }
+}

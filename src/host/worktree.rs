@@ -1,0 +1,200 @@
+//! Copies of the project as worktrees of git, in a private directory outside of it, so that several
+//! changes can be tried side by side and the project stays as it is.
+//!
+//! A copy holds what the project holds just now, as far as git knows of it: the last commit, the
+//! changes of tracked files on top of it, staged or not, and untracked files that are not ignored.
+//! What git ignores (dependencies, build output) and the contents of submodules are not in it, nor
+//! is Maestro's own directory.
+//!
+//! Copies go when they are dropped. Those of a killed server go with the next one's first call, told
+//! apart by a lock as the directories of calls are.
+
+mod cleanup;
+mod git;
+mod overlay;
+
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+use super::environment::Environment;
+use super::process::{Supervisor, leftover};
+use cleanup::Record;
+use git::Git;
+
+pub(crate) use cleanup::remove_abandoned;
+
+/// What the names of our directories begin with.
+const PREFIX: &str = "maestro-trees-";
+
+/// Why there are no copies.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TreeError {
+    /// There is no git.
+    #[error("there is no git on this machine")]
+    NoGit,
+    /// The project is in no repository, or in one without a commit.
+    #[error("the project is in no git repository that has a commit: {0}")]
+    NoCommit(String),
+    /// More is changed than is copied.
+    #[error("what is not committed has more than {0}")]
+    TooMuch(String),
+    /// Something of git or of the system failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<std::io::Error> for TreeError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Copies of the project, removed when dropped.
+#[derive(Debug)]
+pub struct Trees {
+    // Empty only while `self` is being dropped.
+    directory: Option<TempDir>,
+    record: Record,
+    trees: Vec<PathBuf>,
+    /// The project root, relative to the repository's.
+    prefix: PathBuf,
+    _lock: File,
+}
+
+impl Trees {
+    /// Makes so many copies of the project at `root`. The first is copied from the project, the
+    /// others from the first, so that all are equal even if somebody edits meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The project is in no repository with a commit, or a copy cannot be made.
+    pub async fn create(
+        supervisor: &Supervisor,
+        environment: &Environment,
+        root: &Path,
+        count: usize,
+    ) -> Result<Self, TreeError> {
+        let program = environment.find_program("git", root).ok_or(TreeError::NoGit)?;
+        let git = Git::new(supervisor, environment, &program, root);
+        let no_commit = |error: TreeError| TreeError::NoCommit(error.to_string());
+        let top = git.line(&["rev-parse", "--show-toplevel"]).await.map_err(no_commit)?;
+        let prefix = git.line(&["rev-parse", "--show-prefix"]).await.map_err(no_commit)?;
+        let commit = git.line(&["rev-parse", "--verify", "HEAD^{commit}"]).await.map_err(no_commit)?;
+        let top = PathBuf::from(&top);
+        let git = git.at(&top);
+        forget_vanished(&git).await?;
+        let changed = changed(&git, Path::new(&prefix)).await?;
+        let mut made = Self::empty(Record { git: program, repository: top.clone() }, prefix.into())?;
+        for number in 0..count {
+            let tree = made.directory()?.join(number.to_string());
+            let add = ["worktree", "add", "--detach", "--quiet"].map(OsStr::new);
+            let arguments = add.iter().copied().chain([tree.as_os_str(), OsStr::new(&commit)]);
+            made.trees.push(tree.clone());
+            git.run(arguments).await?;
+            let source = made.trees.first().filter(|_| number > 0).unwrap_or(&top).clone();
+            let (changed, prefix) = (changed.clone(), made.prefix.clone());
+            let laid = tokio::task::spawn_blocking(move || {
+                overlay::lay(&source, &tree, &changed)?;
+                std::fs::create_dir_all(tree.join(prefix)).map_err(TreeError::from)
+            });
+            laid.await.map_err(|error| TreeError::Failed(error.to_string()))??;
+        }
+        Ok(made)
+    }
+
+    fn empty(record: Record, prefix: PathBuf) -> Result<Self, TreeError> {
+        const PRIVATE: u32 = 0o700;
+        let base = std::env::temp_dir().canonicalize()?;
+        if base.starts_with(&record.repository) {
+            let place = base.display();
+            return Err(TreeError::Failed(format!("the temporary directory {place} is inside the project")));
+        }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).permissions(Permissions::from_mode(PRIVATE));
+        let directory = builder.tempdir_in(base)?;
+        record.write(directory.path())?;
+        let lock = leftover::lock(directory.path())?;
+        Ok(Self { directory: Some(directory), record, trees: Vec::new(), prefix, _lock: lock })
+    }
+
+    fn directory(&self) -> Result<&Path, TreeError> {
+        let directory = self.directory.as_ref().map(TempDir::path);
+        directory.ok_or_else(|| TreeError::Failed("the copies are gone".to_owned()))
+    }
+
+    /// The project root in a copy.
+    #[must_use]
+    pub fn project(&self, number: usize) -> Option<PathBuf> {
+        self.trees.get(number).map(|tree| tree.join(&self.prefix))
+    }
+
+    /// A directory beside the copies, for what belongs to one of them.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn beside(&self, number: usize) -> Result<PathBuf, TreeError> {
+        let path = self.directory()?.join(format!("{number}.beside"));
+        std::fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+}
+
+impl Drop for Trees {
+    /// A copy may hold any number of files, so they are removed off the runtime's thread.
+    fn drop(&mut self) {
+        let (directory, record) = (self.directory.take(), self.record.clone());
+        let trees = std::mem::take(&mut self.trees);
+        let remove = move || {
+            for tree in &trees {
+                record.remove_tree(tree);
+            }
+            drop(directory);
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+}
+
+/// What differs from the last commit, and what git does not know yet; paths from the repository's root.
+async fn changed(git: &Git<'_>, prefix: &Path) -> Result<Vec<PathBuf>, TreeError> {
+    let tracked =
+        ["diff", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules", "HEAD"];
+    let untracked = ["ls-files", "-z", "--others", "--exclude-standard"];
+    let mut paths = Vec::new();
+    for arguments in [tracked.as_slice(), untracked.as_slice()] {
+        let listed = git.run(arguments.iter().map(OsStr::new)).await?;
+        let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty() && !name.ends_with(b"/"));
+        paths.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name))));
+    }
+    let own = prefix.join(".maestro");
+    paths.retain(|path| !path.starts_with(&own));
+    Ok(paths)
+}
+
+/// Has the repository forget copies of ours whose directory is gone, for example with a restart of
+/// the machine. `git worktree prune` would also forget the user's own, on a disk that is away.
+async fn forget_vanished(git: &Git<'_>) -> Result<(), TreeError> {
+    let listed = git.run(["worktree", "list", "--porcelain", "-z"].map(OsStr::new)).await?;
+    let entries = listed.split(|byte| *byte == 0).filter_map(|line| line.strip_prefix(b"worktree "));
+    for tree in entries.map(|path| PathBuf::from(OsStr::from_bytes(path))) {
+        let is_ours = tree.parent().and_then(Path::file_name).is_some_and(cleanup::is_named_so);
+        if is_ours && !tree.exists() {
+            let remove = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
+            let _ = git.run(remove.into_iter().chain([tree.as_os_str()])).await;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Running git for ourselves: without hooks, without questions, and without touching the index.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::TreeError;
+use crate::host::environment::Environment;
+use crate::host::process::{CallDir, Ended, Launch, Limits, Supervisor};
+
+/// The longest that one command may take.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Options of every command: no hook of the repository's is run, and no monitor started.
+const QUIET: [&str; 6] =
+    ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false"];
+
+/// Variables of every command: it asks nobody, and leaves the user's index alone.
+const VARIABLES: [(&str, &str); 3] =
+    [("GIT_TERMINAL_PROMPT", "0"), ("GIT_OPTIONAL_LOCKS", "0"), ("LC_ALL", "C")];
+
+/// git in a directory.
+#[derive(Clone, Debug)]
+pub(super) struct Git<'a> {
+    supervisor: &'a Supervisor,
+    program: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    directory: PathBuf,
+}
+
+impl<'a> Git<'a> {
+    pub(super) fn new(
+        supervisor: &'a Supervisor,
+        environment: &Environment,
+        program: &Path,
+        directory: &Path,
+    ) -> Self {
+        let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), OsString::from(environment.get(name)?))));
+        let own = VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        Self {
+            supervisor,
+            program: program.to_owned(),
+            environment: passed.chain(own).collect(),
+            directory: directory.to_owned(),
+        }
+    }
+
+    pub(super) fn at(self, directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), ..self }
+    }
+
+    /// Runs a command and returns what it printed.
+    pub(super) async fn run(
+        &self,
+        arguments: impl IntoIterator<Item = &OsStr>,
+    ) -> Result<Vec<u8>, TreeError> {
+        let directory = CallDir::create()?;
+        let options = QUIET.iter().map(OsStr::new);
+        let launch = Launch {
+            program: self.program.clone(),
+            args: options.chain(arguments).map(OsStr::to_owned).collect(),
+            env: self.environment.clone(),
+            cwd: self.directory.clone(),
+            stdin: Vec::new(),
+            limits: Limits { timeout: Some(TIMEOUT), ..Limits::default() },
+            capture_dir: directory.capture().to_owned(),
+            marker: uuid::Uuid::now_v7().to_string(),
+        };
+        let outcome = self.supervisor.run(launch, directory, |_| {}).await;
+        let outcome = outcome.map_err(|error| TreeError::Failed(format!("git: {error}")))?;
+        match (outcome.ended, outcome.exit.success()) {
+            (Ended::Exited, true) => Ok(outcome.stdout),
+            (Ended::Exited, false) => {
+                let said = String::from_utf8_lossy(&outcome.stderr);
+                Err(TreeError::Failed(format!("git: {}", said.trim())))
+            }
+            (Ended::TimedOut | Ended::Stalled | Ended::OutputTooLarge, _) => {
+                Err(TreeError::Failed("git: it took too long or printed too much".to_owned()))
+            }
+        }
+    }
+
+    /// Runs a command that prints one line, and returns the line.
+    pub(super) async fn line(&self, arguments: &[&str]) -> Result<String, TreeError> {
+        let printed = self.run(arguments.iter().map(OsStr::new)).await?;
+        let text = String::from_utf8(printed);
+        let text = text.map_err(|_| TreeError::Failed("git: a path that is no text".to_owned()))?;
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+}
+
+/// The same for where nothing else runs any more: waits for the end, and says nothing.
+pub(super) fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) {
+    let mut command = Command::new(program);
+    command.args(QUIET).args(arguments).current_dir(directory).env_clear().envs(VARIABLES);
+    let passed = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    // What fails stays for the next time.
+    let _ = command.envs(passed).output();
+}

@@ -1,0 +1,262 @@
+//! Votes, micro-steps, and measuring what a vote needs.
+
+use rmcp::model::CallToolResult;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::domain::calibrate::Task;
+use crate::domain::event::consult::Purpose;
+use crate::domain::microstep::StepType;
+use crate::domain::redflag::AnswerForm;
+use crate::domain::stage::Stage;
+use crate::domain::vote::Rule;
+use crate::error::Error;
+use crate::flow::account::Account;
+use crate::flow::calibrate::{CalibrationRequest, MOST_SAMPLES, calibrate};
+use crate::flow::vote::consensus::{ConsensusRequest, consensus};
+use crate::flow::vote::step::{StepRequest, vote_step};
+use crate::server::Maestro;
+
+/// The greatest length of an answer that a caller may allow, in characters.
+const MOST_CHARS: u32 = 15_000;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct VoteInput {
+    /// The question, complete in itself, with one short answer.
+    question: String,
+    /// How far ahead an answer must be to win.
+    #[schemars(range(min = 1, max = 50))]
+    #[serde(default = "three")]
+    k: u32,
+    /// The most samples.
+    #[schemars(range(min = 1, max = 500))]
+    #[serde(default = "twelve")]
+    max_rounds: u32,
+    /// Who is asked in turn; default: every installed provider.
+    providers: Option<Vec<String>>,
+    /// Discard answers that are not JSON.
+    #[serde(default)]
+    require_json: bool,
+    /// Discard longer answers.
+    #[schemars(range(min = 1, max = 15000))]
+    #[serde(default = "two_thousand")]
+    max_response_chars: u32,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StepInput {
+    /// The micro-step.
+    step_type: StepType,
+    /// The question, complete in itself.
+    prompt: String,
+    /// Material for it.
+    #[serde(default)]
+    context: String,
+    /// How far ahead an answer must be; default: measured, else the step's own.
+    #[schemars(range(min = 1, max = 50))]
+    k: Option<u32>,
+    /// The most samples.
+    #[schemars(range(min = 1, max = 500))]
+    #[serde(default = "fifteen")]
+    max_rounds: u32,
+    /// Who is asked in turn; default: every installed provider.
+    providers: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StepsInput {
+    /// The stage; default: all.
+    stage: Option<Stage>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CalibrateInput {
+    /// The micro-step.
+    step_type: StepType,
+    /// A question of it whose right answers the oracle knows.
+    test_prompt: String,
+    /// A check that gets each answer on stdin and as the file {answer}.
+    oracle_command: Option<String>,
+    /// How surely the whole task is to be right.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    #[serde(default = "almost_sure")]
+    target_success_rate: f64,
+    /// Such steps in the whole task.
+    #[schemars(range(min = 1))]
+    #[serde(default = "hundred")]
+    estimated_total_steps: u32,
+    /// Samples to take.
+    #[schemars(range(min = 1, max = 100))]
+    #[serde(default = "ten")]
+    num_samples: u32,
+    /// Who is asked in turn; default: every installed provider.
+    providers: Option<Vec<String>>,
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn twelve() -> u32 {
+    12
+}
+
+fn fifteen() -> u32 {
+    15
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+fn two_thousand() -> u32 {
+    2_000
+}
+
+fn almost_sure() -> f64 {
+    0.99
+}
+
+#[tool_router(router = consensus_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Samples a question until one answer is k votes ahead of every other; red-flagged answers are discarded. Without a winner it is ok: false.
+    #[tool(
+        title = "Vote on a question",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("vote consensus majority agree sample several answers ahead by k", Load::OnSearch)
+    )]
+    async fn maestro_consensus_vote(
+        &self,
+        Parameters(input): Parameters<VoteInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let session = self.session();
+        let account = Account::of(session, None, None, Purpose::Vote).await;
+        let request = match account.and_then(|account| input.request(account)) {
+            Ok(request) => request,
+            Err(error) => return failure(&error),
+        };
+        reporting(&context, |progress| async move { reply(consensus(session, request, &progress).await) })
+            .await
+    }
+
+    /// Votes on one micro-step: its answers are JSON of a fixed schema, judged by its red flags, and k may come from a calibration.
+    #[tool(
+        title = "Vote on a micro-step",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("vote micro step root cause patch experiment label reliable small step", Load::OnSearch)
+    )]
+    async fn maestro_vote_micro_step(
+        &self,
+        Parameters(input): Parameters<StepInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let session = self.session();
+        let request = match Account::of(session, None, None, Purpose::Vote).await {
+            Ok(account) => input.request(account),
+            Err(error) => return failure(&error),
+        };
+        reporting(&context, |progress| async move { reply(vote_step(session, request, &progress).await) })
+            .await
+    }
+
+    /// Lists the micro-steps of a stage or of all: schema, default k, red flags, tools, and whether a command can check the answer.
+    #[tool(
+        title = "List the micro-steps",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("micro steps list types stage decompose schema", Load::OnSearch)
+    )]
+    async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
+        reply(self.session().micro_steps().map(|steps| {
+            let steps: Vec<_> = steps.of_stage(input.stage).collect();
+            json!({ "micro_steps": steps, "count": steps.len() })
+        }))
+    }
+
+    /// Measures how often a micro-step's answers are right, by an oracle command, and which k a vote on it needs for a target.
+    #[tool(
+        title = "Calibrate a micro-step",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("calibrate accuracy estimate p k votes needed cost oracle", Load::OnSearch)
+    )]
+    async fn maestro_calibrate(
+        &self,
+        Parameters(input): Parameters<CalibrateInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let session = self.session();
+        let account = Account::of(session, None, None, Purpose::Calibration).await;
+        let request = match account.and_then(|account| input.request(account)) {
+            Ok(request) => request,
+            Err(error) => return failure(&error),
+        };
+        reporting(&context, |progress| async move { reply(calibrate(session, request, &progress).await) })
+            .await
+    }
+}
+
+fn within(name: &str, value: u32, most: u32) -> Result<u32, Error> {
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::InvalidArguments(format!("{name} is {value}, and takes a whole number from 1 to {most}")))
+}
+
+impl VoteInput {
+    fn request(self, account: Account) -> Result<ConsensusRequest, Error> {
+        let rule = Rule::new(self.k, self.max_rounds);
+        let max_chars = within("max_response_chars", self.max_response_chars, MOST_CHARS)?;
+        Ok(ConsensusRequest {
+            question: self.question,
+            rule: rule.map_err(|error| Error::InvalidArguments(error.to_string()))?,
+            providers: self.providers,
+            form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
+            max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),
+            account,
+        })
+    }
+}
+
+impl StepInput {
+    fn request(self, account: Account) -> StepRequest {
+        StepRequest {
+            kind: self.step_type,
+            prompt: self.prompt,
+            context: self.context,
+            k: self.k,
+            max_samples: self.max_rounds,
+            providers: self.providers,
+            account,
+        }
+    }
+}
+
+impl CalibrateInput {
+    fn request(self, account: Account) -> Result<CalibrationRequest, Error> {
+        let task = Task::new(self.estimated_total_steps, 1, self.target_success_rate);
+        Ok(CalibrationRequest {
+            kind: self.step_type,
+            prompt: self.test_prompt,
+            oracle: self.oracle_command,
+            task: task.map_err(|error| Error::InvalidArguments(error.to_string()))?,
+            samples: within("num_samples", self.num_samples, MOST_SAMPLES)?,
+            providers: self.providers,
+            account,
+        })
+    }
+}
