@@ -103,7 +103,7 @@ impl History {
                 }
             }
             Topic::Vote => {
-                self.ask(VoteRecord::deserialize(content).map_or_else(|_| Vec::new(), |vote| vote.answers))
+                self.ask(VoteRecord::deserialize(content).map_or_else(|_| Vec::new(), |vote| vote.answers));
             }
             Topic::Selection => {
                 let record = SelectionRecord::deserialize(content);
