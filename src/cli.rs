@@ -69,6 +69,7 @@ fn run(command: Command) -> ExitCode {
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust => trust::run(&session),
             Command::Evidence(command) => evidence::run(&session, &command),
+            Command::Metrics(options) => metrics::run(&session, &options).await,
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -9,6 +9,7 @@ pub mod document;
 pub mod ensemble;
 pub mod journal;
 pub mod ledger;
+pub mod metrics;
 pub mod note;
 mod off_thread;
 pub mod pack;

@@ -12,6 +12,7 @@ mod coordination;
 mod decision;
 pub(crate) mod dialog;
 mod library;
+mod metrics;
 mod parameters;
 mod polish;
 mod reply;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::metrics::MetricsOptions;
 use crate::domain::stage::{Role, SchemaName, Stage};
 
 /// An MCP server that lets Claude Code consult other LLM command lines.
@@ -54,6 +55,9 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp evidence verify --expect HASH     # the last hash as you noted it\n  maestro-mcp evidence export > events.jsonl"
     )]
     Evidence(EvidenceCommand),
+    /// Show what a run or the project took and what it yielded
+    #[command(after_help = "Example:\n  maestro-mcp metrics --all --json | jq .metrics.total_calls")]
+    Metrics(MetricsOptions),
 }
 
 #[derive(Subcommand)]

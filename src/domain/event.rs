@@ -5,6 +5,7 @@
 
 pub mod approval;
 pub mod consult;
+pub mod noted;
 pub mod record;
 pub mod stage;
 

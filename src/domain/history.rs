@@ -1,11 +1,15 @@
 //! The state of a project: a fold over every event of its log.
 
+mod figures;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
+use super::measure::tally::Tally;
 use super::stage::Stage;
 use super::workflow::{Attempt, Outcome, Request, Run};
+use figures::Figures;
 
 /// Everything that decisions look at.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,8 @@ pub struct History {
     loose: BTreeMap<String, Loose>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
+    /// What is counted.
+    figures: Figures,
 }
 
 /// A stage outside any run.
@@ -53,6 +59,7 @@ impl History {
         }
         self.last_seq = event.seq;
         self.last.insert(event.run.clone(), event.seq);
+        self.figures.apply(event, self.runs.get(&event.run));
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
@@ -170,6 +177,18 @@ impl History {
     #[must_use]
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
+    }
+
+    /// What was counted in a run; none where nothing was.
+    #[must_use]
+    pub fn tally_of(&self, run: &str) -> Option<&Tally> {
+        self.figures.of(run)
+    }
+
+    /// What was counted in the project, inside runs and outside of them.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.figures.all()
     }
 
     /// Whether the sealed state of a dialog was used before.

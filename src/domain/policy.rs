@@ -37,7 +37,7 @@ pub struct PolicySettings {
 }
 
 /// How the agents of a stage are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Topology {
     /// One agent.

@@ -4,11 +4,16 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::reserve;
+use super::account::{Account, reserve};
 use super::consult::{Consulted, Question, Turn, ask, prepare, share};
+use super::journal::new_id;
 use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::event::Draft;
+use crate::domain::event::noted::EnsembleNoted;
+use crate::domain::event::record::Noted;
+use crate::domain::measure::entry::Candidates;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
@@ -109,6 +114,9 @@ pub async fn generate(
         reply
     }))
     .await;
+    let answers: Vec<String> =
+        replies.iter().filter(|reply| reply.ok).map(|reply| reply.content.clone()).collect();
+    record(session, prepared.account(), answers).await;
     let session = session.clone();
     let candidates = off_thread(move || {
         let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
@@ -124,6 +132,39 @@ pub async fn generate(
     })
     .await?;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
+}
+
+/// How alike answers to the same question are, as the log keeps it.
+///
+/// # Errors
+///
+/// It is no JSON.
+pub fn noted<'a>(answers: impl Iterator<Item = &'a str>) -> Result<Noted, Error> {
+    let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
+    let content = EnsembleNoted {
+        answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
+        redundancy: candidates.redundancy().similarity,
+    };
+    Noted::of(&content).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Records how alike the answers are. A log that cannot be written does not take them from the caller.
+async fn record(session: &Session, account: &Account, answers: Vec<String>) {
+    let run = account.run.clone();
+    if run.is_none() && !session.config().settings.tracing.enabled {
+        return;
+    }
+    let noted = off_thread(move || noted(answers.iter().map(String::as_str))).await;
+    let recorded = match noted.and_then(|noted| noted) {
+        Ok(noted) => {
+            let draft = Draft::new(new_id(), noted).on(account.rests_on.clone());
+            session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = recorded {
+        tracing::warn!(%error, "how alike the candidates are is not in the log");
+    }
 }
 
 /// The providers to ask: those named, each once, else whoever is there.

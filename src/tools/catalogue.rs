@@ -29,6 +29,7 @@ impl Tools {
             + Maestro::context_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()
+            + Maestro::metrics_tools()
             + Maestro::stage_tools()
             + Maestro::verify_tools()
             + Maestro::workflow_tools();

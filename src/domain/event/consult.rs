@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::stage::Stage;
 
 /// What a consult is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A question of the orchestrator's.
@@ -20,6 +20,34 @@ pub enum Purpose {
     Vote,
     /// A sample of a calibration.
     Calibration,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Candidate, Self::Resample, Self::Judge, Self::Vote, Self::Calibration];
+
+    /// The name used in the log and in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Candidate => "candidate",
+            Self::Resample => "resample",
+            Self::Judge => "judge",
+            Self::Vote => "vote",
+            Self::Calibration => "calibration",
+        }
+    }
+
+    /// Whether such a consult is a reasoning turn (see [`crate::domain::measure`]).
+    #[must_use]
+    pub fn is_turn(self) -> bool {
+        match self {
+            Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,
+            Self::Calibration => false,
+        }
+    }
 }
 
 /// A consult is about to start.

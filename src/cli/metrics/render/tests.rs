@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::event::consult::Purpose;
+use crate::domain::event::noted::Basis;
 use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::entry::{
-    Basis, Candidates, Change, Consult, Outcome, Patch, Purpose, Selection, StageEnd, StageRun, Verdict,
-    Verification,
+    Candidates, Change, Consult, Outcome, Patch, Selection, StageEnd, StageRun, Verdict, Verification,
 };
 use crate::domain::measure::outcome::Agents;
 use crate::domain::measure::scope::Scope;

@@ -1,0 +1,127 @@
+//! What each event of the log is counted as.
+//!
+//! Calls are counted where they were settled, by whichever tool they were made: those that votes,
+//! selections and calibrations made are among them, so a noted vote adds nothing. A consult whose
+//! server was killed has no end in the log and is no call; only the budget knows of it. That a run
+//! was completed or stopped is no outcome of its task: a human's approval is not a result, and its
+//! checks are counted already.
+
+use super::entry::{
+    Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict, Verification,
+};
+use super::outcome::Agents;
+use crate::domain::event::consult::ConsultSettled;
+use crate::domain::event::noted::{CoordinationNoted, EnsembleNoted, SelectionNoted};
+use crate::domain::event::record::{ChangeKind, EvidenceLogged, Noted, Topic, Verified};
+use crate::domain::event::stage::Mode;
+use crate::domain::event::{Body, Event};
+use crate::domain::policy::Topology;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::LastVerification;
+
+/// What an event is counted as; none where it is not. `stage` is the one whose work checks of the
+/// project see.
+#[must_use]
+pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
+    let run = || (!event.run.is_empty()).then(|| event.run.clone());
+    let sequence = event.seq;
+    match &event.body {
+        Body::ConsultSettled(settled) => Some(Entry::Consult(consult(run(), settled))),
+        Body::StageFinished(finished) => Some(Entry::StageRun(StageRun {
+            run: run(),
+            stage: finished.stage,
+            end: match finished.mode {
+                Mode::Consult | Mode::Ensemble => StageEnd::Answered,
+                Mode::Solo => StageEnd::Solo,
+            },
+            elapsed_ms: finished.elapsed_ms,
+        })),
+        Body::StageFailed(failed) => Some(Entry::StageRun(StageRun {
+            run: run(),
+            stage: failed.stage,
+            end: StageEnd::Failed,
+            elapsed_ms: failed.elapsed_ms,
+        })),
+        Body::Verified(verified) => {
+            let verdict = verdict(verified);
+            Some(Entry::Verification(Verification { run: run(), sequence, stage, verdict }))
+        }
+        Body::EvidenceLogged(logged) => {
+            let verdict = logged_verdict(event, logged)?;
+            let stage = Stage::ALL.into_iter().find(|named| named.name() == logged.stage).or(stage);
+            Some(Entry::Verification(Verification { run: run(), sequence, stage, verdict }))
+        }
+        Body::Changed(changed) => {
+            let change = match changed.kind {
+                ChangeKind::Applied => Change::Applied,
+                ChangeKind::RolledBack | ChangeKind::Recovered => Change::Restored,
+            };
+            Some(Entry::Patch(Patch { run: run(), sequence, change }))
+        }
+        Body::Noted(noted) => of_noted(run(), sequence, noted),
+        Body::RunStarted(_)
+        | Body::RunStopped(_)
+        | Body::StageStarted(_)
+        | Body::StageResumed(_)
+        | Body::Answered(_)
+        | Body::StageInterrupted(_)
+        | Body::StageDelivered(_)
+        | Body::ApprovalRequested(_)
+        | Body::ApprovalDecided(_)
+        | Body::StateUsed(_)
+        | Body::ConsultReserved(_)
+        | Body::ConsultReleased(_)
+        | Body::RedFlagged(_) => None,
+    }
+}
+
+fn consult(run: Option<String>, settled: &ConsultSettled) -> Consult {
+    Consult {
+        run,
+        stage: settled.stage,
+        provider: settled.provider.clone(),
+        purpose: settled.purpose,
+        code: settled.code.clone(),
+        elapsed_ms: settled.elapsed_ms,
+        input_tokens: settled.input_tokens,
+        output_tokens: settled.output_tokens,
+        cost_usd: settled.cost_usd,
+    }
+}
+
+fn verdict(verified: &Verified) -> Verdict {
+    let failed = verified.checks.iter().any(|check| Verdict::from(check.status) == Verdict::Failed);
+    match (verified.passed, failed) {
+        (true, _) => Verdict::Passed,
+        (false, true) => Verdict::Failed,
+        (false, false) => Verdict::Undecided,
+    }
+}
+
+/// What a verification that somebody recorded says; none where it does not say whether it passed.
+fn logged_verdict(event: &Event, logged: &EvidenceLogged) -> Option<Verdict> {
+    let verification = LastVerification::logged(event, logged)?;
+    Some(if verification.passed { Verdict::Passed } else { Verdict::Failed })
+}
+
+fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> {
+    match noted.topic {
+        Topic::Ensemble => {
+            let similarity = noted.read::<EnsembleNoted>()?.redundancy;
+            Some(Entry::Redundancy(Redundancy { run, similarity }))
+        }
+        Topic::Selection => {
+            let SelectionNoted { basis, winner, .. } = noted.read()?;
+            Some(Entry::Selection(Selection { run, basis, won: winner.is_some() }))
+        }
+        Topic::Coordination => {
+            let CoordinationNoted { topology, success } = noted.read()?;
+            let agents = match topology {
+                Topology::Sas => Agents::Single,
+                Topology::Centralized | Topology::Decentralized | Topology::Independent => Agents::Several,
+            };
+            Some(Entry::Outcome(Outcome { run: None, sequence, agents, success }))
+        }
+        Topic::Vote | Topic::Calibration | Topic::Tools => None,
+    }
+}
