@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ pub(crate) fn scripted(script: Value) -> String {
 
 /// A server about to be started.
 pub(crate) struct Server {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     environment: BTreeMap<String, String>,
     modern: bool,
     /// Who can be asked; none: the client cannot show a form.
@@ -59,7 +60,19 @@ impl Server {
         let mut environment = BTreeMap::new();
         environment.insert("PATH".into(), "/usr/bin:/bin".into());
         environment.insert("HOME".into(), directory.path().join("home").display().to_string());
+        let directory = Arc::new(directory);
         Self { directory, environment, modern: false, human: None, script: None }
+    }
+
+    /// Another server in the same project, with the same environment and nobody to ask.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            directory: Arc::clone(&self.directory),
+            environment: self.environment.clone(),
+            modern: self.modern,
+            human: None,
+            script: None,
+        }
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {

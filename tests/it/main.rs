@@ -24,6 +24,7 @@ mod ensemble;
 mod human;
 mod inventory;
 mod library;
+mod metrics;
 mod packing;
 mod rings;
 mod store;

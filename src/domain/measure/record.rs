@@ -125,3 +125,124 @@ fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> 
         Topic::Vote | Topic::Calibration | Topic::Tools => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::event::consult::Purpose;
+    use crate::domain::event::record::{Changed, Check, EvidenceType};
+    use crate::domain::verification::Kind;
+    use crate::domain::verification::status::Status;
+
+    fn event(body: impl Into<Body>) -> Event {
+        Event {
+            seq: 7,
+            run: "r".to_owned(),
+            at: 1,
+            id: "e".to_owned(),
+            rests_on: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    fn logged(content: serde_json::Value) -> EvidenceLogged {
+        EvidenceLogged {
+            evidence_type: EvidenceType::Verification,
+            stage: "debug".to_owned(),
+            content,
+            source: "me".to_owned(),
+            confidence: 1.0,
+        }
+    }
+
+    fn verified(passed: bool, statuses: &[Status]) -> Verified {
+        let check = |status: &Status| Check {
+            command: "make test".to_owned(),
+            cwd: ".".to_owned(),
+            kind: Kind::UnitTest,
+            status: *status,
+            exit_code: None,
+            failing: Vec::new(),
+            elapsed_ms: 1,
+        };
+        Verified { passed, summary: String::new(), checks: statuses.iter().map(check).collect() }
+    }
+
+    #[test]
+    fn checks_that_found_nothing_out_decide_nothing() {
+        for (verified, verdict) in [
+            (verified(true, &[Status::Passed]), Verdict::Passed),
+            (verified(false, &[Status::Passed, Status::Failed]), Verdict::Failed),
+            (verified(false, &[Status::Passed, Status::Refused]), Verdict::Undecided),
+            (verified(false, &[]), Verdict::Undecided),
+        ] {
+            let Some(Entry::Verification(found)) = entry(&event(verified), Some(Stage::Debug)) else {
+                panic!("a verification is counted");
+            };
+            assert_eq!((found.verdict, found.sequence, found.stage), (verdict, 7, Some(Stage::Debug)));
+        }
+    }
+
+    #[test]
+    fn recorded_evidence_counts_only_where_it_says_whether_it_passed() {
+        let found = |content| entry(&event(logged(content)), None);
+        let wanted = |verdict| {
+            let (run, stage) = (Some("r".to_owned()), Some(Stage::Debug));
+            Some(Entry::Verification(Verification { run, sequence: 7, stage, verdict }))
+        };
+        assert_eq!(found(json!({ "passed": true })), wanted(Verdict::Passed));
+        assert_eq!(found(json!({ "exit_code": 1 })), wanted(Verdict::Failed));
+        assert_eq!(found(json!({ "note": "looks good" })), None);
+    }
+
+    #[test]
+    fn a_consult_keeps_its_stage_its_purpose_and_what_it_took() {
+        let settled = ConsultSettled {
+            reservation: "x".to_owned(),
+            stage: Some(Stage::Analyze),
+            purpose: Purpose::Judge,
+            provider: "codex".to_owned(),
+            model: "m".to_owned(),
+            code: Some("timeout".to_owned()),
+            elapsed_ms: 5,
+            attempts: 3,
+            input_tokens: Some(1),
+            output_tokens: None,
+            cost_usd: Some(0.5),
+            prompt: None,
+            response: None,
+        };
+        let Some(Entry::Consult(found)) = entry(&event(settled), None) else { panic!("a call is counted") };
+        assert_eq!((found.purpose, found.stage, found.elapsed_ms), (Purpose::Judge, Some(Stage::Analyze), 5));
+        assert_eq!(
+            (found.code.as_deref(), found.input_tokens, found.output_tokens),
+            (Some("timeout"), Some(1), None)
+        );
+    }
+
+    #[test]
+    fn a_recorded_task_belongs_to_no_run_and_to_one_agent_or_several() {
+        for (topology, agents) in [("SAS", Agents::Single), ("CENTRALIZED", Agents::Several)] {
+            let content = json!({ "topology": topology, "success": true });
+            let noted = Noted { topic: Topic::Coordination, content };
+            let outcome = Outcome { run: None, sequence: 7, agents, success: true };
+            assert_eq!(entry(&event(noted), None), Some(Entry::Outcome(outcome)));
+        }
+    }
+
+    #[test]
+    fn what_was_undone_is_no_patch() {
+        for (kind, change) in [
+            (ChangeKind::Applied, Change::Applied),
+            (ChangeKind::RolledBack, Change::Restored),
+            (ChangeKind::Recovered, Change::Restored),
+        ] {
+            let changed =
+                Changed { kind, backup_session: String::new(), files: Vec::new(), patch_sha256: None };
+            let patch = Patch { run: Some("r".to_owned()), sequence: 7, change };
+            assert_eq!(entry(&event(changed), None), Some(Entry::Patch(patch)));
+        }
+    }
+}
