@@ -56,6 +56,54 @@ pub(crate) fn measure() -> Measured {
         })
     });
     let fold = median(folds.collect());
+    if std::env::var_os("PARTS").is_some() {
+        let store = SqliteStore::new(directory.path().to_owned());
+        for _ in 0..3 {
+            let read = timed(&mut || {
+                let mut bytes = 0;
+                let mut after = 0;
+                while store
+                    .show_since(after, 4096, &mut |seen| {
+                        bytes += seen.body.len();
+                        after = seen.seq;
+                        Ok(())
+                    })
+                    .unwrap()
+                    == 4096
+                {}
+                assert!(bytes > 0);
+            });
+            let parse = timed(&mut || {
+                let mut after = 0;
+                while store
+                    .show_since(after, 4096, &mut |seen| {
+                        after = seen.seq;
+                        std::hint::black_box(maestro::domain::event::Event::fold(seen).unwrap());
+                        Ok(())
+                    })
+                    .unwrap()
+                    == 4096
+                {}
+            });
+            let mut kinds: std::collections::BTreeMap<String, (u64, usize, f64)> = Default::default();
+            let mut after = 0;
+            while store
+                .show_since(after, 4096, &mut |seen| {
+                    after = seen.seq;
+                    let t = Instant::now();
+                    std::hint::black_box(maestro::domain::event::Event::fold(seen).unwrap());
+                    let e = kinds.entry(seen.kind.to_owned()).or_default();
+                    e.0 += 1;
+                    e.1 += seen.body.len();
+                    e.2 += milliseconds(t.elapsed());
+                    Ok(())
+                })
+                .unwrap()
+                == 4096
+            {}
+            println!("read {read:.0} ms, with parse {parse:.0} ms; {kinds:#?}");
+        }
+    }
     let journal = open();
     runtime.block_on(journal.read(|_| ())).unwrap();
     let figures = median(

@@ -2,7 +2,7 @@
 
 mod figures;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
@@ -17,9 +17,9 @@ pub struct History {
     /// The place in the log of the last event folded.
     pub last_seq: u64,
     /// The place of the last event of each run; the project's own under the empty name.
-    last: BTreeMap<String, u64>,
+    last: HashMap<String, u64>,
     /// Runs by id.
-    runs: BTreeMap<String, Run>,
+    runs: HashMap<String, Run>,
     /// Run ids, oldest first.
     order: Vec<String>,
     /// The run of each request.
@@ -58,7 +58,10 @@ impl History {
             return;
         }
         self.last_seq = event.seq;
-        self.last.insert(event.run.clone(), event.seq);
+        match self.last.get_mut(&event.run) {
+            Some(last) => *last = event.seq,
+            None => drop(self.last.insert(event.run.clone(), event.seq)),
+        }
         self.figures.apply(event, self.runs.get(&event.run));
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {

@@ -113,6 +113,48 @@ pub struct ConsultSettled {
     pub response: Option<Kept>,
 }
 
+/// A consult that ended, without its texts.
+#[derive(Deserialize)]
+pub(super) struct SettledBrief {
+    #[serde(default)]
+    reservation: String,
+    #[serde(default)]
+    stage: Option<Stage>,
+    purpose: Purpose,
+    provider: String,
+    model: String,
+    #[serde(default)]
+    code: Option<String>,
+    elapsed_ms: u64,
+    attempts: u32,
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    cost_usd: Option<f64>,
+}
+
+impl From<SettledBrief> for super::Body {
+    fn from(brief: SettledBrief) -> Self {
+        Self::ConsultSettled(ConsultSettled {
+            reservation: brief.reservation,
+            stage: brief.stage,
+            purpose: brief.purpose,
+            provider: brief.provider,
+            model: brief.model,
+            code: brief.code,
+            elapsed_ms: brief.elapsed_ms,
+            attempts: brief.attempts,
+            input_tokens: brief.input_tokens,
+            output_tokens: brief.output_tokens,
+            cost_usd: brief.cost_usd,
+            prompt: None,
+            response: None,
+        })
+    }
+}
+
 /// A reserved consult never started, and counts nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultReleased {

@@ -1,6 +1,6 @@
 //! What is counted of a project: one tally for each run, and one for what belongs to none.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::domain::event::{Body, Event};
 use crate::domain::measure::record::entry;
@@ -12,7 +12,7 @@ use crate::domain::workflow::{Phase, Run};
 /// counted, so nothing is counted twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    tallies: BTreeMap<String, Tally>,
+    tallies: HashMap<String, Tally>,
 }
 
 impl Figures {
