@@ -1,4 +1,4 @@
-.PHONY: demo test soak check mcp-config install bench lint test-clis build tools fmt
+.PHONY: demo test soak fuzz check mcp-config install bench lint test-clis build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -16,6 +16,10 @@ test:
 ## The long tests: 2,000 random patches against git apply.
 soak:
 	MAESTRO_SOAK_EDITS=2000 $(CARGO) test --locked --test it -- change::random
+
+## Any bytes as a patch, for FUZZ_SECONDS: nothing panics, and nothing outside the project changes.
+fuzz:
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} ./fuzz/run.sh
 
 build:
 	$(CARGO) build --locked --release

@@ -27,7 +27,7 @@ struct Server {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     next_id: u64,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Server {
@@ -44,7 +44,7 @@ impl Server {
             .spawn()
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, input, output: BufReader::new(output), next_id: 1, _directory: directory }
+        Self { child, input, output: BufReader::new(output), next_id: 1, directory }
     }
 
     fn begin(&mut self, method: &str, params: &Value) -> u64 {
@@ -79,6 +79,14 @@ impl Server {
 
     fn call(&mut self, tool: &str, arguments: &Value) -> Value {
         self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// Milliseconds that its threads have run, in steps of 10.
+    fn processor_time(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) * 10.0
     }
 
     fn resident_kilobytes(&self) -> f64 {
@@ -191,6 +199,74 @@ fn first_consult(maestro: &Path, fake: &Path) -> f64 {
     median(samples)
 }
 
+/// Files of the patch that is measured, and lines that it changes in each.
+const PATCH_FILES: usize = 50;
+const PATCH_LINES: usize = 100;
+
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=bench", "-c", "user.email=bench@example.invalid"])
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Fifty files of 1,000 lines in `directory`, committed, and a patch that replaces every tenth line.
+fn tree_and_patch(directory: &Path) -> String {
+    let write = |changed: bool| {
+        for file in 0..PATCH_FILES {
+            let name = directory.join(format!("d{}/f{file}.txt", file % 7));
+            std::fs::create_dir_all(name.parent().unwrap()).unwrap();
+            let line = |number: usize| {
+                let word =
+                    if changed && number.is_multiple_of(1_000 / PATCH_LINES) { "changed" } else { "line" };
+                format!("{word} {number} of file {file}\n")
+            };
+            std::fs::write(name, (0..1_000).map(line).collect::<String>()).unwrap();
+        }
+    };
+    write(false);
+    git(directory, &["init", "-q"]);
+    git(directory, &["add", "."]);
+    git(directory, &["commit", "-qm", "before"]);
+    write(true);
+    let patch = git(directory, &["diff", "--no-ext-diff"]);
+    write(false);
+    patch
+}
+
+/// Milliseconds of a patch of 50 files, by the server and by `git apply` on the same tree, in turn;
+/// and of those, how long the server's threads ran.
+fn patching(maestro: &Path) -> (f64, f64, f64) {
+    let mut server = Server::start(maestro, &[]);
+    server.hello();
+    let directory = server.directory.path().to_owned();
+    let patch = tree_and_patch(&directory);
+    let file = directory.join("change.patch");
+    std::fs::write(&file, &patch).unwrap();
+    let added = patch.lines().filter(|line| line.starts_with("+changed")).count();
+    assert_eq!(added, PATCH_FILES * PATCH_LINES);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let before = server.processor_time();
+    for _ in 0..21 {
+        let started = Instant::now();
+        let reply = server.call("maestro_apply_patch", &json!({ "patch": patch }));
+        ours.push(milliseconds(started.elapsed()));
+        let result = &reply["result"]["structuredContent"];
+        assert_eq!(result["files_changed"].as_array().unwrap().len(), PATCH_FILES, "{reply}");
+        git(&directory, &["checkout", "-q", "."]);
+        let started = Instant::now();
+        git(&directory, &["apply", "change.patch"]);
+        theirs.push(milliseconds(started.elapsed()));
+        git(&directory, &["checkout", "-q", "."]);
+    }
+    let running = (server.processor_time() - before) / 21.0;
+    (median(ours), running, median(theirs))
+}
+
 /// Seconds for 32 consults of a second each, and the 99th percentile (milliseconds) of other calls.
 fn burst(maestro: &Path, fake: &Path) -> (f64, f64) {
     let mut server = Server::start(
@@ -300,6 +376,17 @@ fn main() {
             with - without
         );
     }
+    let (ours, running, theirs) = patching(maestro);
+    rows.push([
+        "patch of 50 files, 5,000 lines".to_owned(),
+        format!("{ours:.2} ms, {running:.0} ms of them on a processor"),
+        format!("git apply {theirs:.2} ms, x{:.2}", ours / theirs),
+        "100 ms".to_owned(),
+    ]);
+    println!(
+        "patch of 50 files, 5,000 lines: {ours:.2} ms ({running:.0} ms on a processor), git apply {theirs:.2} ms, x{:.2} (aim 100 ms)",
+        ours / theirs
+    );
     let first = first_consult(maestro, &fake);
     rows.push([
         "first consult of a server, 60 KB".to_owned(),

@@ -1,6 +1,7 @@
 //! The command line: `maestro-mcp` serves, its sub-commands help a person.
 
 mod arguments;
+mod backups;
 mod check;
 mod consult;
 mod demo;
@@ -8,6 +9,7 @@ mod evidence;
 pub mod install;
 mod logging;
 pub mod metrics;
+mod quantity;
 pub mod report;
 mod slash_commands;
 mod terminal;
@@ -69,6 +71,7 @@ fn run(command: Command) -> ExitCode {
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust => trust::run(&session),
             Command::Evidence(command) => evidence::run(&session, &command),
+            Command::Backups(options) => backups::run(&session, &options),
             Command::Metrics(options) => metrics::run(&session, &options).await,
         }
     });

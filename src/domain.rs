@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod chain;
 pub mod change;
+pub mod coordination;
 pub mod diff;
 pub mod event;
 pub mod handover;
@@ -19,6 +20,9 @@ pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
 pub mod stage;
+pub mod toolbox;
+pub mod toolset;
+pub mod topology;
 pub mod verification;
 pub mod words;
 pub mod workflow;

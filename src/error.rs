@@ -8,6 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::budget::Short;
+use crate::domain::change;
 use crate::domain::workflow::Refusal;
 use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
@@ -182,6 +183,17 @@ pub struct ErrorNote {
     pub hint: String,
     /// Whether the same call may succeed a little later.
     pub retryable: bool,
+}
+
+impl From<&change::Refusal> for ErrorNote {
+    fn from(refusal: &change::Refusal) -> Self {
+        Self {
+            error: refusal.message.clone(),
+            code: refusal.reason.code(),
+            hint: refusal.reason.hint().to_owned(),
+            retryable: refusal.reason.retryable(),
+        }
+    }
 }
 
 /// What a caller gave may be long, and an error repeats it.

@@ -148,6 +148,7 @@ impl ServerHandler for Maestro {
         };
         let tool = request.name.clone();
         tracing::debug!(%tool, "call");
+        self.session().toolbox().update(&mut |toolbox| toolbox.used(&tool));
         let outcome = self.guarded(request, context).await;
         tracing::debug!(%tool, "answered");
         wrong_arguments_as_result(outcome)

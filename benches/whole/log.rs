@@ -50,60 +50,13 @@ pub(crate) fn measure() -> Measured {
         milliseconds(started.elapsed())
     };
     let folds = (0..7).map(|_| {
+        let journal = open();
         timed(&mut || {
-            let seen = runtime.block_on(open().read(|history| history.last_seq)).unwrap();
+            let seen = runtime.block_on(journal.read(|history| history.last_seq)).unwrap();
             assert!(usize::try_from(seen).unwrap() >= EVENTS);
         })
     });
     let fold = median(folds.collect());
-    if std::env::var_os("PARTS").is_some() {
-        let store = SqliteStore::new(directory.path().to_owned());
-        for _ in 0..3 {
-            let read = timed(&mut || {
-                let mut bytes = 0;
-                let mut after = 0;
-                while store
-                    .show_since(after, 4096, &mut |seen| {
-                        bytes += seen.body.len();
-                        after = seen.seq;
-                        Ok(())
-                    })
-                    .unwrap()
-                    == 4096
-                {}
-                assert!(bytes > 0);
-            });
-            let parse = timed(&mut || {
-                let mut after = 0;
-                while store
-                    .show_since(after, 4096, &mut |seen| {
-                        after = seen.seq;
-                        std::hint::black_box(maestro::domain::event::Event::fold(seen).unwrap());
-                        Ok(())
-                    })
-                    .unwrap()
-                    == 4096
-                {}
-            });
-            let mut kinds: std::collections::BTreeMap<String, (u64, usize, f64)> = Default::default();
-            let mut after = 0;
-            while store
-                .show_since(after, 4096, &mut |seen| {
-                    after = seen.seq;
-                    let t = Instant::now();
-                    std::hint::black_box(maestro::domain::event::Event::fold(seen).unwrap());
-                    let e = kinds.entry(seen.kind.to_owned()).or_default();
-                    e.0 += 1;
-                    e.1 += seen.body.len();
-                    e.2 += milliseconds(t.elapsed());
-                    Ok(())
-                })
-                .unwrap()
-                == 4096
-            {}
-            println!("read {read:.0} ms, with parse {parse:.0} ms; {kinds:#?}");
-        }
-    }
     let journal = open();
     runtime.block_on(journal.read(|_| ())).unwrap();
     let figures = median(

@@ -1,10 +1,12 @@
 //! What the command line takes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::metrics::MetricsOptions;
+use super::quantity::{read_bytes, read_time};
 use crate::domain::stage::{Role, SchemaName, Stage};
 
 /// An MCP server that lets Claude Code consult other LLM command lines.
@@ -58,6 +60,11 @@ pub(super) enum Command {
     /// Show what a run or the project took and what it yielded
     #[command(after_help = "Example:\n  maestro-mcp metrics --all --json | jq .metrics.total_calls")]
     Metrics(MetricsOptions),
+    /// List what patches can be undone, newest first, or remove the oldest
+    #[command(
+        after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"
+    )]
+    Backups(BackupsOptions),
 }
 
 #[derive(Subcommand)]
@@ -84,6 +91,35 @@ pub(super) struct ExportOptions {
     /// The events of this run alone
     #[arg(long, value_name = "ID")]
     pub(super) run: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct BackupsOptions {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) action: Option<BackupsAction>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum BackupsAction {
+    /// Remove the backups beyond the limits that are named, else beyond the configured ones
+    #[command(after_help = "Example:\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB")]
+    Prune(PruneOptions),
+}
+
+#[derive(Args)]
+pub(super) struct PruneOptions {
+    /// Remove what is of this age or older, for example 30d
+    #[arg(long, value_name = "AGE", value_parser = read_time)]
+    pub(super) older_than: Option<Duration>,
+    /// Keep the newest of no more than so much together, for example 500MB
+    #[arg(long, value_name = "SIZE", value_parser = read_bytes)]
+    pub(super) keep_bytes: Option<u64>,
+    /// Keep so many, the newest
+    #[arg(long, value_name = "COUNT")]
+    pub(super) keep_sessions: Option<usize>,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 
 mod client;
 mod program;
+mod stages;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::flow::session::Session;
 use crate::provider::understudy::NAME as UNDERSTUDY;
 use client::Client;
 use program::Program;
+use stages::Stages;
 
 /// Lines of an answer that the demo shows.
 const SHOWN_LINES: usize = 24;
@@ -33,7 +35,15 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
         return Err(Error::NestedConsult);
     }
     let mut client = Client::start(&binary, program.directory())?;
-    let outcome = consult_on(&mut client, &program, &failure, &options.provider).await;
+    let outcome = async {
+        let consulted = consult_on(&mut client, &program, &failure, &options.provider).await?;
+        // A program of the user's is consulted on and nothing else: nobody approves changes to it here.
+        if consulted != ExitCode::SUCCESS || !program.is_shipped() {
+            return Ok(consulted);
+        }
+        Stages::new(&mut client, &session, &program, &failure).run().await
+    }
+    .await;
     client.stop().await;
     outcome
 }

@@ -20,7 +20,7 @@ pub(super) fn run(session: &Session) -> Result<ExitCode, Error> {
         print(&format!("There is no {PROJECT_FILE} in {}: nothing to confirm.\n", session.root().display()))?;
         return Ok(ExitCode::SUCCESS);
     };
-    let note = project_note(session).map(|(note, _)| note).ok_or_else(|| invalid("it is gone"))?;
+    let note = project_note(session).ok_or_else(|| invalid("it is gone"))?;
     if let Some(problem) = note.problem {
         return Err(invalid(&problem));
     }

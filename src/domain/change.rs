@@ -29,6 +29,10 @@ pub enum Reason {
     WriteFailed,
     /// The backup is not there or is not whole.
     BackupUnknown,
+    /// The last patch of the run was not verified.
+    ChangeUnverified,
+    /// The log of the run cannot be used.
+    LogUnavailable,
 }
 
 impl Reason {
@@ -47,6 +51,28 @@ impl Reason {
             Self::ChangeLocked => "change_locked",
             Self::WriteFailed => "write_failed",
             Self::BackupUnknown => "backup_unknown",
+            Self::ChangeUnverified => "change_unverified",
+            Self::LogUnavailable => "log_unavailable",
+        }
+    }
+
+    /// Whether the same change may succeed a little later.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::ChangeLocked => true,
+            Self::PatchInvalid
+            | Self::ContextMismatch
+            | Self::ContextNotUnique
+            | Self::PathRefused
+            | Self::FileMissing
+            | Self::FileExists
+            | Self::FileTooLarge
+            | Self::FileChanged
+            | Self::WriteFailed
+            | Self::BackupUnknown
+            | Self::ChangeUnverified
+            | Self::LogUnavailable => false,
         }
     }
 
@@ -70,6 +96,12 @@ impl Reason {
             Self::FileChanged => "Nothing was written; read the file again and send a new diff.",
             Self::ChangeLocked => "Wait for the other server's change to end, then call again.",
             Self::WriteFailed => "Nothing was kept; make room or correct the permissions, then call again.",
+            Self::ChangeUnverified => {
+                "Run maestro_verify first, or undo the last patch with maestro_restore_from_backup."
+            }
+            Self::LogUnavailable => {
+                "Mend what the message says of the log in .maestro, then call again; nothing was written."
+            }
             Self::BackupUnknown => {
                 "Give the backup_session of a maestro_apply_patch result, and files that it changed."
             }

@@ -4,12 +4,19 @@ mod figures;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::Deserialize as _;
+
+use super::coordination::record::RunRecord;
+use super::event::record::{Noted, Topic};
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
 use super::measure::tally::Tally;
 use super::stage::Stage;
 use super::workflow::{Attempt, Outcome, Request, Run};
 use figures::Figures;
+
+/// Results outside any run that are kept after their callers have them.
+const MOST_DELIVERED: usize = 16;
 
 /// Everything that decisions look at.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +33,8 @@ pub struct History {
     requests: BTreeMap<String, String>,
     /// Stages outside any run, by attempt; of each the latest only.
     loose: BTreeMap<String, Loose>,
+    /// Recorded results of topologies, oldest first.
+    coordination: Vec<RunRecord>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
     /// What is counted.
@@ -53,7 +62,7 @@ pub enum LooseResult {
 impl History {
     /// Folds an event in. Events come in the order of the log; one that was folded before changes
     /// nothing.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: Event) {
         if event.seq <= self.last_seq {
             return;
         }
@@ -62,15 +71,19 @@ impl History {
             Some(last) => *last = event.seq,
             None => drop(self.last.insert(event.run.clone(), event.seq)),
         }
-        self.figures.apply(event, self.runs.get(&event.run));
+        self.figures.apply(&event, self.runs.get(&event.run));
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
-                self.runs.insert(event.run.clone(), Run::begin(event, started));
+                self.runs.insert(event.run.clone(), Run::begin(&event, started));
                 return;
             }
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
+            }
+            Body::Noted(Noted { topic: Topic::Coordination, content }) => {
+                // What a later version wrote in another form weighs in nothing here.
+                self.coordination.extend(RunRecord::deserialize(content));
             }
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
@@ -78,8 +91,8 @@ impl History {
             _ => {}
         }
         match self.runs.get_mut(&event.run) {
-            Some(run) => run.apply(event),
-            None => self.apply_loose(event),
+            Some(run) => run.fold(event),
+            None => self.apply_loose(&event),
         }
     }
 
@@ -118,11 +131,24 @@ impl History {
                     loose.attempt.outcome = Outcome::Interrupted;
                 }
             }
-            // A result that its caller has is not needed any more.
             Body::StageDelivered(delivered) => {
-                self.loose.remove(&delivered.attempt);
+                if let Some(loose) = self.loose.get_mut(&delivered.attempt) {
+                    loose.attempt.delivered = true;
+                }
+                self.forget_delivered();
             }
             _ => {}
+        }
+    }
+
+    /// A result that its caller has is kept for a while, for others that wait for the same.
+    fn forget_delivered(&mut self) {
+        let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
+        let mut old: Vec<(u64, String)> =
+            delivered.map(|(id, loose)| (loose.attempt.started_at, id.clone())).collect();
+        old.sort();
+        for (_, id) in old.iter().take(old.len().saturating_sub(MOST_DELIVERED)) {
+            self.loose.remove(id);
         }
     }
 
@@ -147,6 +173,13 @@ impl History {
     #[must_use]
     pub fn latest_open(&self) -> Option<&Run> {
         self.runs().rev().find(|run| run.phase.is_open())
+    }
+
+    /// The backups that a run which goes on may still want to go back to.
+    #[must_use]
+    pub fn backups_in_use(&self) -> BTreeSet<String> {
+        let open = self.runs().filter(|run| run.phase.is_open());
+        open.flat_map(|run| run.backups.iter().cloned()).collect()
     }
 
     /// A request for a decision, and its run.
@@ -180,6 +213,12 @@ impl History {
     #[must_use]
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
+    }
+
+    /// Recorded results of topologies, oldest first.
+    #[must_use]
+    pub fn coordination(&self) -> &[RunRecord] {
+        &self.coordination
     }
 
     /// What was counted in a run; none where nothing was.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stage::Stage;
+pub use super::topology::Topology;
 
 /// The part of the policy that a user can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,53 +37,14 @@ pub struct PolicySettings {
     pub single_agent_turns: Option<f64>,
 }
 
-/// How the agents of a stage are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Topology {
-    /// One agent.
-    Sas,
-    /// Several, with the orchestrator checking and choosing.
-    Centralized,
-    /// Several that talk to one another.
-    Decentralized,
-    /// Several that nobody checks.
-    Independent,
-}
-
-impl Topology {
-    /// Every topology.
-    pub const ALL: [Self; 4] = [Self::Sas, Self::Centralized, Self::Decentralized, Self::Independent];
-
-    /// The name used in results.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sas => "SAS",
-            Self::Centralized => "CENTRALIZED",
-            Self::Decentralized => "DECENTRALIZED",
-            Self::Independent => "INDEPENDENT",
-        }
-    }
-
-    /// By how much errors grow on the way to the result, relative to a single agent (trace-level
-    /// figures of "Towards a Science of Scaling Agent Systems").
-    #[must_use]
-    pub fn error_multiplier(self) -> f64 {
-        match self {
-            Self::Sas => 1.0,
-            Self::Centralized => 4.4,
-            Self::Decentralized => 7.8,
-            Self::Independent => 17.2,
-        }
-    }
-}
-
 /// What one stage may do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StagePolicy {
-    /// How its agents are arranged.
+    /// How its agents are arranged: who decides.
     pub topology: Topology,
+    /// How its candidates come about, where it asks for more than one answer. Independent ones are
+    /// asked without seeing one another, together or one by one; they never decide.
+    pub candidates: Topology,
     /// Whether it may ask several providers at once.
     pub ensemble_allowed: bool,
     /// Consults; in debug, of one iteration.
@@ -93,7 +55,38 @@ pub struct StagePolicy {
     pub preferred_clients: &'static [&'static str],
 }
 
+/// Why a stage is left to a single agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SingleAgent {
+    /// The stage's steps depend on one another, and nobody may insist.
+    Always,
+    /// Unless a caller insists.
+    UnlessForced,
+    /// The user switched its ensemble off.
+    SwitchedOff,
+}
+
 impl PolicySettings {
+    /// Whether a stage is left to a single agent, and why.
+    #[must_use]
+    pub fn single_agent(&self, stage: Stage) -> Option<SingleAgent> {
+        match stage {
+            Stage::Debug if self.debug_single_agent => Some(SingleAgent::Always),
+            Stage::Debug | Stage::Implement => Some(SingleAgent::UnlessForced),
+            Stage::Hypothesize => (!self.ensemble_hypotheses).then_some(SingleAgent::SwitchedOff),
+            Stage::Analyze | Stage::Improve => None,
+        }
+    }
+
+    /// How a stage is to go about its work, where nothing more is known than the stage.
+    #[must_use]
+    pub fn recommended(&self, stage: Stage) -> Topology {
+        match self.single_agent(stage) {
+            Some(_) => Topology::Sas,
+            None => self.stage(stage).candidates,
+        }
+    }
+
     /// What a stage may do.
     #[must_use]
     pub fn stage(&self, stage: Stage) -> StagePolicy {
@@ -106,6 +99,12 @@ impl PolicySettings {
         };
         StagePolicy {
             topology: if ensemble_allowed { Topology::Centralized } else { Topology::Sas },
+            candidates: match stage {
+                // No ensemble, but each of its consults may go to another provider.
+                Stage::Analyze => Topology::Independent,
+                _several if ensemble_allowed => Topology::Independent,
+                Stage::Hypothesize | Stage::Implement | Stage::Debug | Stage::Improve => Topology::Sas,
+            },
             ensemble_allowed,
             max_consults: match stage {
                 Stage::Debug => self.max_consults_per_stage.min(1),

@@ -245,6 +245,32 @@ mod tests {
         }
     }
 
+    /// A secret's name counts as a whole, or as an extension: never as a part of a word.
+    #[test]
+    fn a_part_of_a_name_is_no_secret() {
+        let rules = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap().files;
+        let paths = shipped();
+        let names = rules.rules.iter().flat_map(|rule| rule.names.iter());
+        let extensions: Vec<&String> = rules.rules.iter().flat_map(|rule| &rule.extensions).collect();
+        assert!(extensions.len() > 10);
+        for name in names {
+            assert!(paths.refuse(Path::new(name)).is_some(), "{name}");
+            let is_extension = |text: &str| extensions.iter().any(|end| text.ends_with(&format!(".{end}")));
+            for longer in [format!("my_{name}"), format!("{name}_santa.py"), format!("{name}s")] {
+                let refused = paths.refuse(Path::new(&longer)).is_some();
+                assert_eq!(refused, is_extension(&longer), "{longer}");
+            }
+        }
+        for end in extensions {
+            assert!(paths.refuse(Path::new(&format!("a.{end}"))).is_some(), "{end}");
+            for ordinary in
+                [format!("{end}.py"), format!("a{end}"), format!("a.{end}.rs"), format!("a.my{end}")]
+            {
+                assert_eq!(paths.refuse(Path::new(&ordinary)), None, "{ordinary}");
+            }
+        }
+    }
+
     #[test]
     fn a_broken_rule_is_named() {
         let check = |yaml: &str| {

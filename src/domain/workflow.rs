@@ -27,12 +27,15 @@ mod tests;
 pub use decide::{AfterApproval, Start};
 pub use refusal::Refusal;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
 use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
+use super::event::{Draft, Event};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -118,6 +121,8 @@ pub struct Attempt {
     pub server: String,
     /// Who is to be asked.
     pub providers: Vec<String>,
+    /// The consults that it reserved.
+    pub reservations: Vec<String>,
     /// The answers so far.
     pub answers: Vec<Candidate>,
     /// When it began, in milliseconds since 1970.
@@ -141,6 +146,7 @@ impl Attempt {
             request: started.request.clone(),
             server: started.server.clone(),
             providers: started.providers.clone(),
+            reservations: Vec::new(),
             answers: Vec::new(),
             started_at: at,
             outcome: Outcome::Open,
@@ -192,16 +198,16 @@ pub struct Finished {
 impl Finished {
     /// The outputs that an event holds.
     #[must_use]
-    pub fn of(event: &str, finished: &StageFinished) -> Self {
+    pub fn of(event: &str, finished: StageFinished) -> Self {
         Self {
-            attempt: finished.attempt.clone(),
+            attempt: finished.attempt,
             stage: finished.stage,
             iteration: finished.iteration,
             mode: finished.mode,
-            why: finished.why.clone(),
-            output: finished.output.clone(),
-            provider: finished.provider.clone(),
-            candidates: finished.candidates.clone(),
+            why: finished.why,
+            output: finished.output,
+            provider: finished.provider,
+            candidates: finished.candidates,
             consults_used: finished.consults_used,
             elapsed_ms: finished.elapsed_ms,
             event: event.to_owned(),
@@ -287,6 +293,8 @@ pub struct Run {
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.
     pub requests: Vec<Request>,
+    /// Every backup that changes within the run left.
+    pub backups: BTreeSet<String>,
     /// The last change of files.
     pub change: Option<LastChange>,
     /// The last checks.
@@ -304,6 +312,35 @@ impl Run {
         self.verification.as_ref().is_some_and(|last| {
             last.passed && self.change.as_ref().is_none_or(|change| change.seq < last.seq)
         })
+    }
+
+    /// Whether the orchestrator works on the stage itself.
+    #[must_use]
+    pub fn is_solo(&self) -> bool {
+        let open = self.attempt.as_ref().filter(|attempt| attempt.outcome == Outcome::Open);
+        matches!(self.phase, Phase::Running(_)) && open.is_some_and(Attempt::is_solo)
+    }
+
+    /// Whether an attempt of this run has its result in the log.
+    #[must_use]
+    pub fn has_ended(&self, attempt: &str) -> bool {
+        self.finished.iter().any(|finished| finished.attempt == attempt)
+            || self.failure.as_ref().is_some_and(|failed| failed.attempt == attempt)
+    }
+
+    /// The run as an event of its own would leave it.
+    #[must_use]
+    pub fn with(&self, draft: &Draft, at: u64) -> Self {
+        let mut after = self.clone();
+        after.apply(&Event {
+            seq: self.last_seq.saturating_add(1),
+            run: self.id.clone(),
+            at,
+            id: draft.id.clone(),
+            rests_on: draft.rests_on.clone(),
+            body: draft.body.clone(),
+        });
+        after
     }
 
     /// The request that waits for a decision.

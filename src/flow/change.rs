@@ -1,7 +1,9 @@
 //! Changing the project: a patch, whole or not at all, and its undoing.
 
+mod backups;
 mod outcome;
 mod plan;
+mod record;
 mod restore;
 
 use std::path::{Path, PathBuf};
@@ -9,9 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use backups::{Backup, BackupState, backups, keep, prune};
 pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
 pub use restore::{RestoreRequest, restore};
 
+use super::note::{run_to_patch, run_to_restore};
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Patch};
@@ -87,18 +91,21 @@ impl Work<'_> {
         patch: &Patch,
         outcome: &mut PatchOutcome,
     ) -> Result<(), Refusal> {
-        // A dry run writes nothing, not even a lock; it sees what a change under way leaves.
+        // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
+        let _waited = if request.dry_run { lock_existing(self.session.root())? } else { None };
         let held = if request.dry_run { None } else { Some(self.lock()?) };
         if let Some((store, _)) = &held {
-            outcome.restored_after_crash = undo_open(store, self.project);
+            outcome.restored_after_crash = undo_open(store, self.project, self.session);
         }
+        // Under the lock, so that of two patches at once the second sees the first.
+        let run = run_to_patch(self.session)?;
         let tree = self.tree()?;
         let planned = plan::plan(self.project, self.base, &tree, patch);
         outcome.planned(&planned);
         let mut plan = planned.plan()?;
         plan.patch = Some(Mark::of(request.patch.as_bytes()));
         if let Some((store, _lock)) = held {
-            let manifest = self.carry_out(&store, &tree, &plan)?;
+            let manifest = self.carry_out(&store, &tree, &plan, run.as_deref())?;
             outcome.applied(&manifest.session);
         }
         Ok(())
@@ -112,7 +119,20 @@ impl Work<'_> {
         Tree::open(&self.base.root).map_err(|error| Refusal::new(Reason::WriteFailed, error))
     }
 
-    fn carry_out(&self, store: &Store, tree: &Tree, plan: &Plan) -> Result<Manifest, Refusal> {
+    fn carry_out(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        plan: &Plan,
+        run: Option<&str>,
+    ) -> Result<Manifest, Refusal> {
+        let manifest = self.try_out(store, tree, plan)?;
+        record::carried_out(self.session, run, &manifest);
+        backups::prune_after(self.session, store, &manifest.session);
+        Ok(manifest)
+    }
+
+    fn try_out(&self, store: &Store, tree: &Tree, plan: &Plan) -> Result<Manifest, Refusal> {
         carry_out(store, tree, plan, self.cancelled).map_err(|stopped| {
             let reason = match stopped.obstacle {
                 Obstacle::Changed | Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory => {
@@ -128,11 +148,24 @@ impl Work<'_> {
     }
 }
 
+fn failed(obstacle: &Obstacle) -> Refusal {
+    Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"))
+}
+
 fn lock(root: &Path) -> Result<(Store, Lock), Refusal> {
-    let failed =
-        |obstacle: Obstacle| Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"));
-    let store = Store::open(root).map_err(failed)?;
-    match store.lock(PATIENCE).map_err(failed)? {
+    locked(Store::open(root).map_err(|obstacle| failed(&obstacle))?)
+}
+
+/// The lock, where the project has backups already; it is not made.
+fn lock_existing(root: &Path) -> Result<Option<(Store, Lock)>, Refusal> {
+    match Store::existing(root).map_err(|obstacle| failed(&obstacle))? {
+        Some(store) if store.has_lock() => locked(store).map(Some),
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn locked(store: Store) -> Result<(Store, Lock), Refusal> {
+    match store.lock(PATIENCE).map_err(|obstacle| failed(&obstacle))? {
         Some(lock) => Ok((store, lock)),
         None => Err(Refusal::new(
             Reason::ChangeLocked,
@@ -158,16 +191,21 @@ fn recover_now(session: &Session) -> Vec<Recovery> {
     let Ok(Some(_lock)) = store.lock(Duration::ZERO) else {
         return Vec::new();
     };
-    undo_open(&store, &project)
+    undo_open(&store, &project, session)
 }
 
 /// Undoes every journal that is open. Whoever holds the lock knows that nobody works on them.
-fn undo_open(store: &Store, project: &Project) -> Vec<Recovery> {
-    let sessions = store.open_sessions().unwrap_or_default();
-    sessions.iter().map(|session| undo(store, project, session)).collect()
+fn undo_open(store: &Store, project: &Project, session: &Session) -> Vec<Recovery> {
+    let open = store.open_sessions().unwrap_or_default();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    // What was begun is undone also where the log cannot say for which run.
+    let run = run_to_restore(session).unwrap_or_default();
+    open.iter().map(|backup| undo(store, project, (session, run.as_deref()), backup)).collect()
 }
 
-fn undo(store: &Store, project: &Project, session: &str) -> Recovery {
+fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session: &str) -> Recovery {
     let nothing = |notes| Recovery { session: session.to_owned(), notes, ..Recovery::default() };
     match store.manifest(session) {
         // It was killed before it wrote anything.
@@ -177,7 +215,9 @@ fn undo(store: &Store, project: &Project, session: &str) -> Recovery {
         }
         Ok(Some(manifest)) => match project.known_root(&manifest.root).map(Tree::open) {
             Some(Ok(tree)) if restore::names_are_allowed(project, &manifest) => {
-                roll_back(store, &tree, &manifest, None)
+                let recovery = roll_back(store, &tree, &manifest, None);
+                record::recovered(log.0, log.1, &manifest, &recovery);
+                recovery
             }
             _ => nothing(vec![format!("{} cannot be changed by this server", manifest.root)]),
         },
@@ -208,3 +248,6 @@ fn below(prefix: &Path, name: &str) -> String {
     let path: PathBuf = prefix.join(name);
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,13 +95,19 @@ impl Journal {
         &self,
         look: impl FnOnce(&History) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let inner = Arc::clone(&self.inner);
-        off_thread(move || {
-            let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
-            inner.refresh(&mut folded)?;
-            Ok(look(&folded.history))
-        })
-        .await?
+        let journal = self.clone();
+        off_thread(move || journal.read_now(look)).await?
+    }
+
+    /// The same, for a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn read_now<T>(&self, look: impl FnOnce(&History) -> T) -> Result<T, Error> {
+        let mut folded = self.inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.refresh(&mut folded)?;
+        Ok(look(&folded.history))
     }
 
     /// Decides on the state as it is, and appends to a run if nobody else went on with it; else
@@ -227,7 +233,7 @@ impl Inner {
             }
             let Folded { history, .. } = &mut *folded;
             let seen = self.store.show_since(history.last_seq, PAGE, &mut |shown| {
-                history.apply(&fold(shown)?);
+                history.apply(fold(shown)?);
                 Ok(())
             });
             let count = match seen {

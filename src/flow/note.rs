@@ -1,8 +1,12 @@
 //! Recording what was done, in the run that it belongs to.
 
 use super::account::find_run;
+use super::journal::new_id;
 use super::session::Session;
+use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::Draft;
+use crate::domain::event::record::Changed;
+use crate::domain::workflow::{self, Run};
 use crate::error::Error;
 
 /// Records something in the run that is meant (the named one, else this server's latest, else the
@@ -28,4 +32,55 @@ pub async fn note(
         session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await?;
     }
     Ok(run)
+}
+
+/// The run that another patch belongs to. For a thread that may block.
+///
+/// # Errors
+///
+/// The run refuses another patch, or the log cannot be read by a server that works on a run.
+pub fn run_to_patch(session: &Session) -> Result<Option<String>, Refusal> {
+    run_to_change(session, Run::may_patch)
+}
+
+/// The run that the undoing of a change belongs to: that is never refused by the run.
+///
+/// # Errors
+///
+/// The log cannot be read by a server that works on a run.
+pub fn run_to_restore(session: &Session) -> Result<Option<String>, Refusal> {
+    run_to_change(session, |_| Ok(()))
+}
+
+fn run_to_change(
+    session: &Session,
+    may: impl FnOnce(&Run) -> Result<(), workflow::Refusal>,
+) -> Result<Option<String>, Refusal> {
+    let current = session.current_run();
+    let found = session.journal().read_now(|history| {
+        let run = find_run(history, None, current.as_deref())?.filter(|run| run.phase.is_open());
+        Ok::<_, Error>(run.map(|run| may(run).map(|()| run.id.clone())))
+    });
+    match found.and_then(|found| found) {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(run))) => Ok(Some(run)),
+        Ok(Some(Err(refusal))) => Err(Refusal::new(Reason::ChangeUnverified, refusal)),
+        Err(error) if current.is_none() => {
+            tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
+            Ok(None)
+        }
+        Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
+    }
+}
+
+/// Records a change of files from the thread that made it, so that no end of the call comes between.
+/// A log that cannot be written does not undo the change.
+pub fn note_change(session: &Session, run: Option<&str>, changed: Changed) {
+    if run.is_none() && !session.config().settings.tracing.enabled {
+        return;
+    }
+    let draft = Draft::new(new_id(), changed);
+    if let Err(error) = session.journal().record_now(run.unwrap_or_default(), &[draft]) {
+        tracing::warn!(%error, "a change of files is not in the log");
+    }
 }

@@ -25,6 +25,7 @@ use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
 use super::slots::Slots;
 use super::stage::Working;
+use super::toolbox::{MemoryToolbox, ToolboxStore};
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ struct Inner {
     background: TaskTracker,
     working: Working,
     lease: Mutex<Option<Lease>>,
+    toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
@@ -51,6 +53,7 @@ struct Inner {
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
+    policy: super::verify::PolicyCache,
     pub(super) versions: super::providers::Versions,
     pub(super) overview: super::providers::OverviewCache,
 }
@@ -82,11 +85,13 @@ impl Session {
             working: Working::default(),
             store: OnceLock::new(),
             lease: Mutex::default(),
+            toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
             masker: OnceLock::new(),
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
+            policy: super::verify::PolicyCache::default(),
             versions: super::providers::Versions::default(),
             overview: super::providers::OverviewCache::default(),
         };
@@ -190,6 +195,12 @@ impl Session {
         self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory())))
     }
 
+    /// Where the work stands, and which tools were used.
+    #[must_use]
+    pub fn toolbox(&self) -> &dyn ToolboxStore {
+        self.inner.toolbox.as_ref()
+    }
+
     /// Where whole answers are kept.
     #[must_use]
     pub fn answers(&self) -> &Answers {
@@ -220,6 +231,10 @@ impl Session {
 
     pub(super) fn overview(&self) -> &super::providers::OverviewCache {
         &self.inner.overview
+    }
+
+    pub(super) fn policy_cache(&self) -> &super::verify::PolicyCache {
+        &self.inner.policy
     }
 
     /// Refuses a call that the configuration's problems stand in the way of.

@@ -144,11 +144,11 @@ pub async fn run_stage(
         }
         match begun {
             Begun::Solo { run, attempt } => return reply::solo(session, &request, &run, &attempt).await,
-            Begun::Logged { run, attempt } => return reply::logged(session, &run, &attempt, true).await,
+            Begun::Logged { run, attempt } => return answer(session, &run, &attempt, true).await,
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
                 if wait(session, &run, &attempt).await? {
-                    return answer(session, &run, &attempt).await;
+                    return answer(session, &run, &attempt, false).await;
                 }
             }
             Begun::Work(task) => {
@@ -156,7 +156,7 @@ pub async fn run_stage(
                 let working = session.working().begin(&attempt);
                 let ended = work::spawn(session, Arc::clone(&request), *task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
-                return answer(session, &run, &attempt).await;
+                return answer(session, &run, &attempt, false).await;
             }
         }
     }
@@ -169,12 +169,16 @@ async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error
         let state = session
             .journal()
             .read(move |history| {
+                // The run may be further on already.
+                if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
+                    return Some((Outcome::Finished, String::new()));
+                }
                 let attempt = find(history, &run_id, &attempt_id)?;
                 Some((attempt.outcome.clone(), attempt.server.clone()))
             })
             .await?;
         match state {
-            // The result was taken by whoever asked first.
+            // Somebody began anew.
             None => return Ok(false),
             Some((Outcome::Open, server)) if !is_worked_on(session, &server, attempt) => return Ok(false),
             Some((Outcome::Open, _)) => session.journal().changed().await,
@@ -196,8 +200,8 @@ fn is_worked_on(session: &Session, server: &str, attempt: &str) -> bool {
 }
 
 /// The result of an attempt that has ended; from now on the caller has it.
-async fn answer(session: &Session, run: &str, attempt: &str) -> Result<StageReply, Error> {
-    let reply = reply::logged(session, run, attempt, false).await?;
+async fn answer(session: &Session, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
+    let reply = reply::logged(session, run, attempt, from_log).await?;
     if run.is_empty() {
         delivered(session.journal(), attempt).await?;
     }

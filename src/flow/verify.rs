@@ -18,16 +18,27 @@ use crate::domain::event::record::{Check, Verified};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
-use crate::error::Error;
+use crate::error::{Error, ErrorNote};
 
 use plan::Plan;
-pub use policy::{PolicyNote, ProjectNote, project_note};
+pub use policy::{PolicyCache, PolicyNote, ProjectNote, project_note};
 pub use run::CheckResult;
 
 /// Checks that run at the same time.
 const MOST_PARALLEL: usize = 4;
 /// Checks of one call.
 const MOST_CHECKS: usize = 40;
+
+/// Code and hint where there is nothing that could run.
+const NOTHING_TO_VERIFY: (&str, &str) = (
+    "nothing_to_verify",
+    "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
+);
+/// Code and hint where something ran, or was to run, and did not pass.
+const CHECKS_FAILED: (&str, &str) = (
+    "checks_failed",
+    "Read each result's status, metadata.failing and, where it was refused, metadata.refused.",
+);
 
 /// One entry of a request.
 #[derive(Clone, Debug, Default)]
@@ -69,14 +80,8 @@ pub struct Report {
     /// In a line.
     pub summary: String,
     /// Why it is not ok.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// A stable word for that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'static str>,
+    #[serde(flatten)]
+    pub error: Option<ErrorNote>,
     /// Tests, types and builds that did not pass.
     pub critical_failures: Vec<String>,
     /// Every check, in the order of the request.
@@ -192,32 +197,21 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
         all => format!("{passed} of {all} checks passed"),
     };
     let nothing_ran = results.iter().all(|result| result.status == Status::NothingToRun);
-    let (code, hint) = match (all_passed, nothing_ran) {
-        (true, _) => (None, None),
-        (false, true) => (
-            Some("nothing_to_verify"),
-            Some(
-                "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
-            ),
-        ),
-        (false, false) => (
-            Some("checks_failed"),
-            Some("Read each result's status, metadata.failing and, where it was refused, metadata.refused."),
-        ),
-    };
+    let error = (!all_passed).then(|| {
+        let (code, hint) = if nothing_ran { NOTHING_TO_VERIFY } else { CHECKS_FAILED };
+        ErrorNote { error: summary.clone(), code, hint: hint.to_owned(), retryable: false }
+    });
     Report {
         ok: all_passed,
         all_passed,
-        error: (!all_passed).then(|| summary.clone()),
+        error,
         summary,
-        code,
-        hint,
         critical_failures,
         results,
         total_duration_ms,
         verification_id,
         detected: plan.detected,
-        policy: plan.policy_note,
+        policy: plan.in_force.note.clone(),
         warning: None,
     }
 }

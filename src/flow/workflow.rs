@@ -50,7 +50,7 @@ pub async fn start(
     }
     let shared = session.clone();
     let task = super::off_thread::off_thread(move || {
-        shared.masker().map(|masker| masker.mask(&task).text.into_owned())
+        shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
     })
     .await??;
     let (id, event) = (new_id(), new_id());
@@ -58,10 +58,8 @@ pub async fn start(
         .journal()
         .decide_on(move |history| {
             let same = history.runs().rev().find(|run| {
-                run.phase.is_open()
-                    && run.task == task
-                    && run.start_stage == start_stage
-                    && run.low_risk == low_risk
+                // Who approves was settled when the run began: asking anew does not change it.
+                run.phase.is_open() && run.task == task && run.start_stage == start_stage
             });
             if let Some(run) = same {
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
@@ -158,10 +156,9 @@ fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
 
 /// Every stage with outputs, and what was decided on it.
 fn history(run: &Run) -> Vec<Value> {
-    let entries = run.finished.iter().map(|finished| {
-        let request = run.requests.iter().find(|request| {
-            request.asked.stage == finished.stage && request.asked.iteration == finished.iteration
-        });
+    // Outputs and the request for their approval are in the log together, so they pair up.
+    let entries = run.finished.iter().enumerate().map(|(place, finished)| {
+        let request = run.requests.get(place).filter(|request| request.asked.stage == finished.stage);
         json!({
             "stage": finished.stage,
             "iteration": finished.iteration,
@@ -183,7 +180,13 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
             Ok(_) => format!("Run {} with maestro_run_stage_with_approval.", stage.name()),
             Err(refusal) => refusal.next,
         },
-        Phase::Running(stage) => format!("{} is being worked on.", stage.name()),
+        Phase::Running(stage) if run.is_solo() => {
+            format!("Do {} yourself, then hand in its outputs with maestro_request_approval.", stage.name())
+        }
+        Phase::Running(stage) => format!(
+            "{} is being worked on; the same call again waits for its result, and takes it up where its server was killed.",
+            stage.name()
+        ),
         Phase::AwaitingApproval { request, .. } => {
             format!("Show the human the report, then call maestro_submit_approval with request_id {request}.")
         }

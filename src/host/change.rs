@@ -2,11 +2,16 @@
 //! undone, whatever ends the process.
 
 mod journal;
+mod keep;
 mod rollback;
 mod store;
 mod tree;
 
 pub use journal::{After, Change, Entry, Manifest, Permission, Plan, State, Stopped, before, carry_out};
+pub use keep::{Keep, Pruned};
 pub use rollback::{Recovery, roll_back};
 pub use store::{Listed, Lock, Store, is_session, open_journals};
 pub use tree::{FileState, Obstacle, Tree};
+
+#[cfg(test)]
+mod tests;

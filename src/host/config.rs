@@ -13,7 +13,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule,
 };
-pub use settings::{Approvals, ContextLimits, PolicySettings, Settings};
+pub use settings::{Approvals, BackupSettings, ContextLimits, PolicySettings, Settings};
 
 use std::path::Path;
 
@@ -106,6 +106,14 @@ impl Config {
                 .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
         };
         let mut found = Vec::new();
+        let sets = crate::domain::toolset::names();
+        for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
+            found.push(Problem::everything(format!(
+                "toolsets in {} names {name}, and takes: {}",
+                origin("toolsets"),
+                sets.join(", ")
+            )));
+        }
         if !(1..=256).contains(&self.settings.max_parallel) {
             found.push(Problem::everything(format!(
                 "{}: max_parallel is {}, and takes a whole number from 1 to 256",

@@ -45,6 +45,8 @@ pub use outcome::{Activity, Ended, Exit, Outcome, ProcessError};
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
 /// The longest sweep at the end of a shutdown.
 const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
+/// How often whoever waits looks for a shutdown.
+const SHUTDOWN_LOOK: Duration = Duration::from_millis(40);
 /// The pause between two looks at what is still running.
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 
@@ -103,6 +105,19 @@ impl Supervisor {
     #[must_use]
     pub fn live(&self) -> usize {
         self.registry.live()
+    }
+
+    /// Waits for so long; false, and at once, where a shutdown comes meanwhile.
+    pub async fn goes_on_for(&self, pause: Duration) -> bool {
+        let over = Instant::now() + pause;
+        while !self.registry.is_closed() {
+            let left = over.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            sleep(left.min(SHUTDOWN_LOOK)).await;
+        }
+        false
     }
 
     /// Kills everything within 80 ms and refuses what comes later. Runs in progress return

@@ -15,6 +15,10 @@ use crate::flow::session::Session;
 /// How long a client that closed its end may take to read the last replies.
 const LAST_REPLIES: Duration = Duration::from_millis(20);
 
+/// How long stages that are cut short may take to say so in the log. Their consults fail at once, so
+/// this is milliseconds, and nothing where no stage is worked on.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
 /// Serves until the end of input, SIGINT or SIGTERM. Every child is gone when this returns, within
 /// 100 milliseconds of the end.
 ///
@@ -26,7 +30,7 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let ends = Ends::default();
-    let supervisor = session.supervisor().clone();
+    let (supervisor, background) = (session.supervisor().clone(), session.background().clone());
     let server = Maestro::new(session, ends.input.clone());
     let served = tokio::select! {
         served = until_end_of_input(server, ends.clone()) => served,
@@ -36,6 +40,10 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     };
     ends.input.cancel();
     supervisor.shutdown().await;
+    background.close();
+    if tokio::time::timeout(LAST_EVENTS, background.wait()).await.is_err() {
+        tracing::warn!("a stage is left to the next server: its end is not in the log");
+    }
     served
 }
 

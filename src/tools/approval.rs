@@ -1,10 +1,12 @@
 //! Reviews of stages: asking for a decision, submitting it, and looking at those that were made.
 
+mod outcome;
+
 use rmcp::model::{CallToolResponse, CallToolResult, MetaObject};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Load, found_by};
@@ -15,17 +17,15 @@ use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question;
-use crate::domain::report::Report;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Phase;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::critical_questions;
-use crate::flow::approval::decide::{Settled, Verdict, decide, find};
+use crate::flow::approval::decide::{Verdict, decide, find};
 use crate::flow::approval::list::{decisions, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
 use crate::host::config::Approvals;
 use crate::server::Maestro;
+use outcome::{decided, requested};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +49,7 @@ struct RequestInput {
 struct SubmitInput {
     /// The request to decide.
     request_id: String,
-    /// What the human said: true goes on; false with revision_instructions repeats the stage, else stops.
+    /// Whether they approve; false with revision_instructions: do it again.
     approved: bool,
     /// Their comment.
     feedback: Option<String>,
@@ -271,106 +271,5 @@ fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: Decide
         responses,
         seen: None,
         nonce: None,
-    }
-}
-
-/// The result of `maestro_request_approval`.
-fn requested(open: &Settled) -> Result<Value, Error> {
-    let asked = &open.request.asked;
-    let report: Report = serde_json::from_value(asked.report.clone())
-        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
-    Ok(json!({
-        "request_id": open.request.id,
-        "workflow_id": open.run.id,
-        "stage": asked.stage,
-        "status": open.request.status(),
-        "state": open.run.phase.to_string(),
-        "action_required": report.action_required,
-        "action_required_ko": report.action_required_ko,
-        "critical_questions": critical_questions(&asked.report),
-        "questions_count": report.questions.len(),
-        "display": asked.display,
-        "report": asked.report,
-    }))
-}
-
-#[derive(Serialize)]
-struct DecisionReply {
-    request_id: String,
-    workflow_id: String,
-    status: &'static str,
-    decided_by: DecidedBy,
-    message: String,
-    message_ko: String,
-    next_action: String,
-    next_stage: Option<Stage>,
-    state: String,
-    feedback_summary: Value,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unanswered_critical: Vec<String>,
-}
-
-/// The result of `maestro_submit_approval`.
-fn decided(settled: &Settled) -> DecisionReply {
-    let (run, request) = (&settled.run, &settled.request);
-    let said = request.decided.as_ref().map(|(_, decided)| decided.clone());
-    let stage = request.asked.stage;
-    let decision = said.as_ref().map_or(Decision::Reject, |said| said.decision);
-    let next_stage = match &run.phase {
-        Phase::Complete | Phase::Stopped(_) => None,
-        open => open.stage(),
-    };
-    let next = next_stage.map_or("", Stage::name);
-    let (message, message_ko, next_action) = match (decision, next_stage) {
-        (Decision::Approve, Some(_)) => (
-            format!("{} is approved. Next: {next}.", stage.display_name()),
-            format!("{} 단계가 승인되었습니다. 다음: {next}.", stage.name()),
-            format!("run_stage:{next}"),
-        ),
-        (Decision::Approve, None) => (
-            format!("{} is approved, and the run is complete.", stage.display_name()),
-            format!("{} 단계가 승인되어 워크플로가 완료되었습니다.", stage.name()),
-            "complete".to_owned(),
-        ),
-        (Decision::Revise, _) => (
-            format!("{} is to be done again as the reviewer says.", stage.display_name()),
-            format!("{} 단계를 검토자의 지시에 따라 다시 수행합니다.", stage.name()),
-            format!("revise:{}", stage.name()),
-        ),
-        (Decision::Reject, _) => (
-            format!("{} is rejected, and the run has stopped.", stage.display_name()),
-            format!("{} 단계가 거부되어 워크플로가 중단되었습니다.", stage.name()),
-            "stop".to_owned(),
-        ),
-    };
-    let responses: Map<String, Value> = said
-        .iter()
-        .flat_map(|said| said.responses.iter())
-        .map(|(id, answer)| (id.clone(), Value::String(answer.clone())))
-        .collect();
-    let concerns: Vec<Value> = question::read(stage, &responses).map_or_else(
-        |_| Vec::new(),
-        |read| {
-            let critical = read.critical_concerns().into_iter();
-            critical.map(|concern| json!({ "id": concern.id, "response": concern.response })).collect()
-        },
-    );
-    DecisionReply {
-        request_id: request.id.clone(),
-        workflow_id: run.id.clone(),
-        status: request.status(),
-        decided_by: said.as_ref().map_or(DecidedBy::Relayed, |said| said.decided_by),
-        message,
-        message_ko,
-        next_action,
-        next_stage,
-        state: run.phase.to_string(),
-        feedback_summary: json!({
-            "general_feedback": said.as_ref().and_then(|said| said.feedback.clone()),
-            "revision_instructions": said.as_ref().and_then(|said| said.revision_instructions.clone()),
-            "question_responses": responses,
-            "critical_concerns": concerns,
-        }),
-        unanswered_critical: said.map(|said| said.unanswered_critical).unwrap_or_default(),
     }
 }

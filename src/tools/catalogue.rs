@@ -7,6 +7,7 @@ use rmcp::model::{MetaObject, Tool};
 use serde_json::Value;
 
 use super::polish::polished;
+use crate::domain::toolset::is_wanted;
 use crate::flow::session::Session;
 use crate::server::Maestro;
 
@@ -27,12 +28,24 @@ impl Tools {
             + Maestro::consult_tools()
             + Maestro::change_tools()
             + Maestro::context_tools()
+            + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()
             + Maestro::library_tools()
             + Maestro::metrics_tools()
             + Maestro::stage_tools()
+            + Maestro::toolbox_tools()
             + Maestro::verify_tools()
             + Maestro::workflow_tools();
+        let wanted = &session.config().settings.toolsets;
+        let unwanted: Vec<String> = router
+            .map
+            .keys()
+            .filter(|name| !is_wanted(name, wanted))
+            .map(std::string::ToString::to_string)
+            .collect();
+        for name in unwanted {
+            router.remove_route(&name);
+        }
         for name in &session.config().settings.disabled_tools {
             if router.has_route(name) {
                 router.remove_route(name);
@@ -46,6 +59,15 @@ impl Tools {
             route.attr.input_schema = Arc::new(polished(&route.attr.input_schema, &providers));
         }
         Self { list: router.list_all(), router }
+    }
+
+    /// What a tool costs a model's context, in tokens: a quarter of the bytes in which it is
+    /// served. None for one that is not served.
+    #[must_use]
+    pub fn context_cost(&self, name: &str) -> Option<usize> {
+        const BYTES_PER_TOKEN: usize = 4;
+        let tool = self.list.iter().find(|tool| tool.name == name)?;
+        Some(serde_json::to_string(tool).ok()?.len() / BYTES_PER_TOKEN)
     }
 
     /// The names nearest to one that is none of ours.

@@ -1,7 +1,9 @@
-//! The coordination policy as a model reads it.
+//! Arranging agents: the policy, a task's class, a topology, a stage's strategy.
 
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Load, found_by};
@@ -9,7 +11,88 @@ use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
+use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
+use crate::flow::coordination::scaling::Asked;
+use crate::flow::coordination::task::classify_task;
 use crate::server::Maestro;
+
+/// The topologies that Maestro arranges.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Arranged {
+    /// One agent.
+    Sas,
+    /// Several that do not see one another.
+    MasIndependent,
+    /// Several with a checking centre.
+    MasCentralized,
+}
+
+impl From<Arranged> for Topology {
+    fn from(arranged: Arranged) -> Self {
+        match arranged {
+            Arranged::Sas => Self::Sas,
+            Arranged::MasIndependent => Self::Independent,
+            Arranged::MasCentralized => Self::Centralized,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TaskInput {
+    /// The task in words.
+    task_description: String,
+    /// Code that belongs to it.
+    code_context: Option<String>,
+    /// Error output that belongs to it.
+    error_logs: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ArchitectureInput {
+    /// The stage.
+    stage: Stage,
+    /// How far it can be taken apart.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(default = "half")]
+    decomposability_score: f64,
+    /// How far its steps depend on one another.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(default = "half")]
+    sequential_dependency_score: f64,
+    /// How much of it is work with tools.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(default = "some_tools")]
+    tool_complexity: f64,
+    /// A topology to insist on.
+    force_topology: Option<Arranged>,
+    /// How often one agent alone succeeds.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    baseline_success: Option<f64>,
+    /// Tools at hand.
+    tool_count: Option<u32>,
+    /// The models' Intelligence Index.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    capability_index: Option<f64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StrategyInput {
+    /// The stage.
+    stage: Stage,
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+fn some_tools() -> f64 {
+    0.3
+}
 
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
 impl Maestro {
@@ -25,6 +108,55 @@ impl Maestro {
     ) -> CallToolResult {
         let session = self.session();
         reply(session.check_config().map(|()| policy(&session.config().settings.policy)))
+    }
+
+    /// Classifies a task by its words: how far it can be taken apart, how sequential and tool-heavy it is, and which topology suits.
+    #[tool(
+        title = "Classify a task",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("decomposable sequential task kind one agent or several topology", Load::OnSearch)
+    )]
+    async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
+        let texts = [Some(&input.task_description), input.code_context.as_ref(), input.error_logs.as_ref()];
+        reply(classify_task(self.session(), texts.into_iter().flatten().map(String::as_str)).await)
+    }
+
+    /// Chooses the topology for a stage, with limits and reasons. With the success of a single agent also what the paper's regression predicts.
+    #[tool(
+        title = "Select an architecture",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("single agent or multi agent topology scaling prediction independent centralized", Load::OnSearch)
+    )]
+    async fn maestro_select_architecture(
+        &self,
+        Parameters(input): Parameters<ArchitectureInput>,
+    ) -> CallToolResult {
+        let request = Request {
+            stage: input.stage,
+            decomposability: input.decomposability_score,
+            sequential: input.sequential_dependency_score,
+            tools: input.tool_complexity,
+            forced: input.force_topology.map(Topology::from),
+            scaling: Asked {
+                baseline_success: input.baseline_success,
+                tool_count: input.tool_count,
+                capability_index: input.capability_index,
+            },
+        };
+        reply(select_architecture(self.session(), &request).await)
+    }
+
+    /// Returns how candidates of a stage are made, checked and chosen from.
+    #[tool(
+        title = "Get a stage's strategy",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("ensemble strategy voting mode candidates red flags of a stage", Load::OnSearch)
+    )]
+    async fn maestro_get_stage_strategy(
+        &self,
+        Parameters(input): Parameters<StrategyInput>,
+    ) -> CallToolResult {
+        reply(stage_strategy(self.session(), input.stage))
     }
 }
 
@@ -70,11 +202,9 @@ fn policy(settings: &PolicySettings) -> Value {
 }
 
 fn topology_facts(topology: Topology) -> Value {
-    let (use_for, never_for) = match topology {
-        Topology::Sas => ("steps that depend on one another: implement, debug", None),
-        Topology::Centralized => ("candidates that the orchestrator checks and chooses from", None),
-        Topology::Decentralized => ("nothing here: agents do not talk to one another", None),
-        Topology::Independent => ("generating candidates", Some("deciding")),
-    };
-    json!({ "error_multiplier": topology.error_multiplier(), "use_for": use_for, "never_for": never_for })
+    json!({
+        "error_multiplier": topology.error_multiplier(),
+        "use_for": topology.use_for(),
+        "never_for": topology.never_for(),
+    })
 }

@@ -20,7 +20,7 @@ use rmcp::service::RequestContext;
 pub(crate) use crate::domain::event::approval::Decision;
 pub(crate) use legacy::ask_legacy;
 pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
-pub(crate) use state::{Seal, StateError, Subject};
+pub(crate) use state::{Seal, Subject};
 
 /// A question to a human, as a form.
 #[derive(Clone, Debug)]

@@ -97,7 +97,7 @@ impl Maestro {
         )
     }
 
-    /// Runs one stage of the gated workflow, shows the human its report, and waits for their decision where the client can ask them; else the approval stays pending.
+    /// Runs one stage of the gated workflow and has the human decide on its report where the client can ask them; else the approval stays pending.
     #[tool(
         title = "Run a stage with approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),

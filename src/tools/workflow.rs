@@ -23,7 +23,7 @@ struct WorkflowInput {
     /// Where it begins.
     #[serde(default = "analyze")]
     start_stage: Stage,
-    /// Let the policy approve stages without flags, risks or a patch; never implement.
+    /// Let the policy approve what shows no risk; never implement.
     #[serde(default)]
     auto_approve_low_risk: bool,
 }
@@ -45,7 +45,7 @@ impl Maestro {
     #[tool(
         title = "Start a workflow with human approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::OnSearch)
+        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::Always)
     )]
     async fn maestro_workflow_with_hitl(
         &self,

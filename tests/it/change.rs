@@ -1,6 +1,8 @@
 //! Patches and their undoing, through the real server.
 
+mod backups;
 mod crash;
+mod dry_run;
 mod random;
 mod refusals;
 mod scenarios;

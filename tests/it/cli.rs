@@ -12,7 +12,9 @@ fn text(bytes: &[u8]) -> String {
 fn help_shows_an_example_of_every_sub_command() {
     let server = Server::new();
     let all = text(&server.run(&["--help"], "").stdout);
-    for command in ["serve", "check", "mcp-config", "install", "uninstall", "consult", "demo", "evidence"] {
+    for command in
+        ["serve", "check", "mcp-config", "install", "uninstall", "consult", "demo", "trust", "backups"]
+    {
         assert!(all.contains(command), "{all}");
         let help = text(&server.run(&[command, "--help"], "").stdout);
         assert!(
@@ -153,6 +155,10 @@ fn the_demo_runs_a_real_failure_through_the_real_server() {
     assert!(said.contains("connected over stdio: maestro-mcp"));
     assert!(said.contains("the built-in understudy answers: rules, no model"));
     assert!(said.contains("Traceback") && said.contains("maestro_ensemble_generate"));
+    // All five stages, a real patch that fails and one that passes, and whose word the decisions are.
+    assert_eq!(said.matches("approved, decided_by: policy (the demo)").count(), 5, "{said}");
+    assert!(said.contains("[script]") && said.contains("the run is complete"), "{said}");
+    assert!(said.contains("0 of 1 checks passed") && said.contains("1 of 1 checks passed"), "{said}");
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn an_answer_of_exactly_the_limit_is_whole() {
     let result = client
         .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "x", "repeat": 40_000 })) }));
     assert_eq!(result["truncated"], false);
-    assert!(!client.project().join(".maestro").exists());
+    assert!(!client.project().join(".maestro/answers").exists());
 }
 
 #[test]

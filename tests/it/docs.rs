@@ -17,11 +17,12 @@ const DOCUMENTS: [&str; 9] = [
 ];
 
 /// The items of `docs/differences.md`.
-const DIFFERENCES: [&str; 64] = [
+const DIFFERENCES: [&str; 76] = [
     "F1", "F2", "F3", "F5", "F6", "F7", "F8", "F9", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9",
     "G10", "G11", "G12", "G13", "G14", "G15", "E1", "E2", "A6", "A7", "A8", "A9", "A10", "W7", "X3", "X4",
     "X10", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15",
-    "P16", "P17", "R1", "R2", "R3", "R4", "R5", "R7", "V1", "V2", "V3", "V4", "V5", "V6", "V7",
+    "P16", "P17", "R1", "R2", "R3", "R4", "R5", "R7", "V1", "V2", "V3", "V4", "V5", "V6", "V7", "A4", "D1",
+    "D2", "D3", "D4", "D5", "D6", "D7", "D8", "T1", "T2", "T3",
 ];
 
 fn read(path: impl AsRef<Path>) -> String {

@@ -18,6 +18,7 @@ mod change;
 mod cli;
 mod config;
 mod consult;
+mod coordination;
 mod differences;
 mod docs;
 mod ensemble;

@@ -333,3 +333,17 @@ fn a_rust_project_is_built_and_tested_by_its_own_tools() {
     let result = client.call("maestro_verify", json!({ "commands": [{ "command": "cargo test" }] }));
     assert_eq!(one(&result)["status"], "compile_error", "{result}");
 }
+
+#[test]
+fn names_beyond_the_hundred_are_counted() {
+    let body = "for number in range(130): setattr(A, f'test_{number:03}', lambda self: self.fail())";
+    let text = format!("import unittest\nclass A(unittest.TestCase): pass\n{body}\n");
+    let result = run("test_a.py", &text, "python3 -m unittest");
+    let check = one(&result);
+    assert_eq!(check["metadata"]["failing"].as_array().unwrap().len(), 100, "{check}");
+    assert_eq!(check["metadata"]["failing_left_out"], 30);
+    assert!(result["critical_failures"][0].as_str().unwrap().ends_with(" and 125 more"), "{result}");
+    assert_eq!(result["retryable"], false);
+    let few = run("test_a.py", BAD, "python3 -m unittest");
+    assert!(one(&few)["metadata"].get("failing_left_out").is_none());
+}

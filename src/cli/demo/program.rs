@@ -28,7 +28,7 @@ pub(super) struct Program {
     directory: PathBuf,
     words: Vec<String>,
     files: Vec<String>,
-    _unpacked: Option<tempfile::TempDir>,
+    unpacked: Option<tempfile::TempDir>,
 }
 
 impl Program {
@@ -53,7 +53,7 @@ impl Program {
                 .map(|(name, _)| (*name).to_owned())
                 .filter(|name| !name.ends_with("__init__.py"))
                 .collect(),
-            _unpacked: Some(unpacked),
+            unpacked: Some(unpacked),
         })
     }
 
@@ -70,8 +70,13 @@ impl Program {
             files: ["**/*.py", "**/*.rs", "**/*.js", "**/*.ts", "**/*.go", "**/*.java", "**/*.rb"]
                 .map(ToOwned::to_owned)
                 .to_vec(),
-            _unpacked: None,
+            unpacked: None,
         })
+    }
+
+    /// Whether it is the one that ships, in a temporary directory of its own.
+    pub(super) fn is_shipped(&self) -> bool {
+        self.unpacked.is_some()
     }
 
     pub(super) fn directory(&self) -> &Path {

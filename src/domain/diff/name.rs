@@ -11,6 +11,9 @@ const PREFIXES: [(&str, &str); 8] = [
     ("1/", "2/"),
     ("b/", "a/"),
 ];
+/// Bytes of a name, and of one of its parts, that a file system takes (`PATH_MAX`, `NAME_MAX`).
+const MOST_BYTES: usize = 4_095;
+const MOST_PART_BYTES: usize = 255;
 /// What people append to the name of a file's older version.
 const OLDER: [&str; 4] = [".orig", ".old", ".bak", "~"];
 
@@ -49,7 +52,7 @@ fn split_time(text: &str) -> (&str, &str) {
     }
     text.match_indices(' ')
         .filter_map(|(at, _)| text.split_at_checked(at))
-        .map(|(name, time)| (name, time.trim_start()))
+        .filter_map(|(name, time)| Some((name, time.strip_prefix(' ')?)))
         .find(|(_, time)| is_time(time))
         .unwrap_or((text, ""))
 }
@@ -118,13 +121,15 @@ pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
         let (new, _) = unquote(&format!("\"{after}"))?;
         return Some(without_prefixes(old, &new));
     }
-    let pairs = rest.match_indices(' ').filter_map(|(at, _)| {
-        let (old, new) = rest.split_at_checked(at)?;
-        Some(without_prefixes(old, new.strip_prefix(' ')?))
+    // Equal names are equally long, as every pair of prefixes is: only the middle can part them.
+    let middle = rest.split_at_checked(rest.len() / 2).and_then(|(old, new)| {
+        let (old, new) = without_prefixes(old, new.strip_prefix(' ')?);
+        (old == new).then_some((old, new))
     });
-    let all: Vec<(String, String)> = pairs.collect();
-    let same = all.iter().find(|(old, new)| old == new);
-    same.or_else(|| all.first().filter(|_| all.len() == 1)).cloned()
+    middle.or_else(|| {
+        let (old, new) = rest.split_once(' ').filter(|(_, new)| !new.contains(' '))?;
+        Some(without_prefixes(old, new))
+    })
 }
 
 /// Two names without what their tool put before them.
@@ -185,5 +190,41 @@ pub fn checked(name: &str) -> Result<String, &'static str> {
     if rest.split('/').any(|part| part.is_empty() || part == ".") {
         return Err("it has an empty or a `.` part");
     }
+    // What cannot be made is refused now, and not in the middle of the work.
+    if rest.len() > MOST_BYTES || rest.split('/').any(|part| part.len() > MOST_PART_BYTES) {
+        return Err("it is longer than a file system takes");
+    }
     Ok(rest.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_as_long_as_a_file_system_takes() {
+        let long = "x".repeat(MOST_PART_BYTES);
+        for name in [long.clone(), format!("{long}/{long}"), "d/".repeat(MOST_BYTES / 2) + "f"] {
+            assert_eq!(checked(&name).as_ref(), Ok(&name));
+            assert_eq!(checked(&format!("./{name}")), Ok(name));
+        }
+        for name in [format!("{long}x"), format!("{long}x/f"), format!("d/{long}ä"), "d/".repeat(2_048) + "f"]
+        {
+            assert_eq!(checked(&name), Err("it is longer than a file system takes"));
+        }
+    }
+
+    #[test]
+    fn two_names_of_a_git_line_are_told_apart() {
+        let pair = |old: &str, new: &str| Some((old.to_owned(), new.to_owned()));
+        assert_eq!(git_names("a/x b/x"), pair("x", "x"));
+        assert_eq!(git_names("x x"), pair("x", "x"));
+        assert_eq!(git_names("a/x b/y"), pair("x", "y"));
+        assert_eq!(git_names("a/with blank b/with blank"), pair("with blank", "with blank"));
+        assert_eq!(git_names("a/a b/a b/a b/a"), pair("a b/a", "a b/a"));
+        assert_eq!(git_names("a/ä b/ä"), pair("ä", "ä"));
+        assert_eq!(git_names("a/one b/an other"), None);
+        assert_eq!(git_names("x"), None);
+        assert_eq!(git_names(""), None);
+    }
 }

@@ -85,3 +85,14 @@ fn a_million_equal_lines_take_no_time() {
     assert!(apply(content.as_bytes(), &patch.files[0].hunks).is_err());
     assert!(started.elapsed().as_secs() < 10);
 }
+
+#[test]
+fn a_line_of_a_million_blanks_takes_no_time() {
+    let blanks = " ".repeat(1_000_000);
+    let started = std::time::Instant::now();
+    for start in ["diff --git a/x", "--- a/x", "+++ b/x", "rename from x", "@@ -1 +1 @@"] {
+        let _ = parse(&format!("{start}{blanks}y\n@@ -1 +1 @@\n-a\n+b\n"));
+        let _ = parse(&format!("--- a/f\n{start}{blanks}\n@@ -1 +1 @@\n-a\n+b\n"));
+    }
+    assert!(started.elapsed().as_secs() < 10);
+}

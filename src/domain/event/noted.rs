@@ -5,10 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Noted, Topic};
-use crate::domain::policy::Topology;
+use crate::domain::coordination::record::RunRecord;
 
-/// The content of a noted result. Further fields of a later version, or of a longer record of the
-/// same topic, are passed over.
+/// The content of a noted result. Fields that a later version adds are passed over.
 pub trait Content: Serialize + DeserializeOwned {
     /// What it is about.
     const TOPIC: Topic;
@@ -74,16 +73,7 @@ impl Content for SelectionNoted {
     const TOPIC: Topic = Topic::Selection;
 }
 
-/// How a task ended that was worked on in a topology, as somebody recorded it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CoordinationNoted {
-    /// How its agents were arranged.
-    pub topology: Topology,
-    /// Whether it was solved.
-    pub success: bool,
-}
-
-impl Content for CoordinationNoted {
+impl Content for RunRecord {
     const TOPIC: Topic = Topic::Coordination;
 }
 
@@ -103,10 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_record_is_read_as_far_as_it_goes() {
-        let content = json!({ "topology": "SAS", "success": true, "tokens": 12 });
-        let noted = Noted { topic: Topic::Coordination, content };
-        assert_eq!(noted.read(), Some(CoordinationNoted { topology: Topology::Sas, success: true }));
+    fn what_a_later_version_adds_is_passed_over() {
+        let content = json!({ "basis": "tests", "candidates": 2, "winner": null, "mood": "good" });
+        let noted = Noted { topic: Topic::Selection, content };
+        let selection = SelectionNoted { basis: Basis::Tests, candidates: 2, winner: None };
+        assert_eq!(noted.read(), Some(selection));
     }
 
     #[test]

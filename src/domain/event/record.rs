@@ -86,22 +86,48 @@ pub enum ChangeKind {
 pub struct Changed {
     /// What was done.
     pub kind: ChangeKind,
-    /// The session of the backup.
+    /// The session that holds what was there before; after a crash, the one that was open.
     pub backup_session: String,
-    /// Every file, with what was done to it.
+    /// The session that it undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// The directory that the paths are relative to.
+    #[serde(default)]
+    pub root: String,
+    /// The files, each once.
     pub files: Vec<ChangedFile>,
     /// SHA-256 of the patch's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch_sha256: Option<String>,
+    /// What could not be undone after a crash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
-/// A file of a change.
+/// A file of a change. It was made where there is no `before`, and removed where there is no
+/// `after`; after a crash, `before` is what the change had made of it or was about to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
     /// Its name.
     pub path: String,
-    /// What was done: create, modify, delete, rename, copy, restore.
-    pub action: String,
+    /// SHA-256 of what it held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// SHA-256 of what it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl ChangedFile {
+    /// What happened to it; a rename is one file removed and another made.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "created",
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+        }
+    }
 }
 
 /// An answer was flagged.

@@ -99,7 +99,7 @@ mod tests {
         let mut history = History::default();
         for (seq, (run, body)) in (1..).zip(bodies) {
             let (run, id) = (run.to_owned(), seq.to_string());
-            history.apply(&Event { seq, run, at: seq, id, rests_on: Vec::new(), body });
+            history.apply(Event { seq, run, at: seq, id, rests_on: Vec::new(), body });
         }
         history
     }
@@ -124,7 +124,7 @@ mod tests {
         let body = finished(Stage::Implement);
         let again =
             Event { seq: 2, run: "r".to_owned(), at: 2, id: "2".to_owned(), rests_on: Vec::new(), body };
-        history.apply(&again);
+        history.apply(again);
         assert_eq!(history.tally().stage_runs(), 1);
     }
 

@@ -10,13 +10,14 @@ use super::entry::{
     Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict, Verification,
 };
 use super::outcome::Agents;
+use crate::domain::coordination::record::RunRecord;
 use crate::domain::event::consult::ConsultSettled;
-use crate::domain::event::noted::{CoordinationNoted, EnsembleNoted, SelectionNoted};
+use crate::domain::event::noted::{EnsembleNoted, SelectionNoted};
 use crate::domain::event::record::{ChangeKind, EvidenceLogged, Noted, Topic, Verified};
 use crate::domain::event::stage::Mode;
 use crate::domain::event::{Body, Event};
-use crate::domain::policy::Topology;
 use crate::domain::stage::Stage;
+use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
 
 /// What an event is counted as; none where it is not. `stage` is the one whose work checks of the
@@ -115,10 +116,13 @@ fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> 
             Some(Entry::Selection(Selection { run, basis, won: winner.is_some() }))
         }
         Topic::Coordination => {
-            let CoordinationNoted { topology, success } = noted.read()?;
+            let RunRecord { topology, success, .. } = noted.read()?;
             let agents = match topology {
                 Topology::Sas => Agents::Single,
-                Topology::Centralized | Topology::Decentralized | Topology::Independent => Agents::Several,
+                Topology::Centralized
+                | Topology::Decentralized
+                | Topology::Independent
+                | Topology::Hybrid => Agents::Several,
             };
             Some(Entry::Outcome(Outcome { run: None, sequence, agents, success }))
         }
@@ -225,7 +229,10 @@ mod tests {
     #[test]
     fn a_recorded_task_belongs_to_no_run_and_to_one_agent_or_several() {
         for (topology, agents) in [("SAS", Agents::Single), ("CENTRALIZED", Agents::Several)] {
-            let content = json!({ "topology": topology, "success": true });
+            let content = json!({
+                "topology": topology, "success": true, "tokens": 0, "messages": 0, "rounds": 1,
+                "format_errors": 0, "redundancy": null, "answers": [],
+            });
             let noted = Noted { topic: Topic::Coordination, content };
             let outcome = Outcome { run: None, sequence: 7, agents, success: true };
             assert_eq!(entry(&event(noted), None), Some(Entry::Outcome(outcome)));

@@ -22,6 +22,9 @@ pub struct Reading {
     pub totals: Totals,
     /// The tests that failed, or the places that a linter or a compiler names.
     pub failing: Vec<String>,
+    /// How many more failed than are listed.
+    #[serde(skip)]
+    pub left_out: usize,
     /// The code did not compile or load, so that nothing was tested.
     #[serde(skip)]
     pub broken: bool,
@@ -90,6 +93,7 @@ pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading>
     let others = READERS.iter().filter(|(name, _)| runner != Some(*name) && *name != "gofmt");
     own.chain(others).find_map(|(_, reader)| reader(&text)).map(|mut reading| {
         reading.failing.dedup();
+        reading.left_out = reading.failing.len().saturating_sub(MOST_NAMES);
         reading.failing.truncate(MOST_NAMES);
         reading
     })

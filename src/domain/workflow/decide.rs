@@ -142,6 +142,12 @@ impl Run {
     }
 
     fn next_while_running(&self, running: Stage) -> String {
+        if self.is_solo() {
+            return format!(
+                "It is yours: do {} and hand in its outputs with maestro_request_approval.",
+                running.name()
+            );
+        }
         if self.unreviewed.is_some() {
             return "Wait a moment and look at maestro_workflow_state.".to_owned();
         }

@@ -76,7 +76,16 @@ fn verified(passed: bool) -> Body {
 }
 
 fn changed(kind: ChangeKind) -> Body {
-    Changed { kind, backup_session: "b".into(), files: Vec::new(), patch_sha256: None }.into()
+    Changed {
+        kind,
+        backup_session: "b".into(),
+        undoes: None,
+        root: String::new(),
+        files: Vec::new(),
+        patch_sha256: None,
+        notes: Vec::new(),
+    }
+    .into()
 }
 
 /// Takes the run through a stage, approval included.

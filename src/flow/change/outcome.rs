@@ -1,10 +1,11 @@
 //! What a caller learns of a change.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::plan::Planned;
 use crate::domain::change::Refusal;
 use crate::domain::diff::{Action, Offset};
+use crate::error::ErrorNote;
 use crate::host::change::{Recovery, Store};
 
 /// What came of a patch.
@@ -13,13 +14,8 @@ pub struct PatchOutcome {
     /// Whether it applies, all of it.
     pub ok: bool,
     /// Why not.
-    pub error: Option<String>,
-    /// The error's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'static str>,
+    #[serde(flatten, serialize_with = "named_in_any_case")]
+    pub error: Option<ErrorNote>,
     /// Whether nothing was to be written.
     pub dry_run: bool,
     /// Files that were changed; those of a rename by their new names.
@@ -79,13 +75,24 @@ pub struct FileOffset {
     pub offset: Offset,
 }
 
+/// The result of a patch has an `error` even where there is none.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+fn named_in_any_case<S: Serializer>(note: &Option<ErrorNote>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Nothing {
+        error: Option<ErrorNote>,
+    }
+    match note {
+        Some(note) => note.serialize(serializer),
+        None => Nothing { error: None }.serialize(serializer),
+    }
+}
+
 impl PatchOutcome {
     pub(super) fn new(dry_run: bool) -> Self {
         Self {
             ok: true,
             error: None,
-            code: None,
-            hint: None,
             dry_run,
             files_changed: Vec::new(),
             files_created: Vec::new(),
@@ -102,9 +109,7 @@ impl PatchOutcome {
 
     pub(super) fn refused(mut self, refusal: &Refusal) -> Self {
         self.ok = false;
-        self.error = Some(refusal.message.clone());
-        self.code = Some(refusal.reason.code());
-        self.hint = Some(refusal.reason.hint());
+        self.error = Some(refusal.into());
         // Nothing was written, so nothing was changed.
         self.files_changed.clear();
         self.files_created.clear();
@@ -154,14 +159,8 @@ pub struct RestoreOutcome {
     /// Whether everything asked for is as it was.
     pub ok: bool,
     /// Why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The error's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'static str>,
+    #[serde(flatten)]
+    pub error: Option<ErrorNote>,
     /// The session that was restored.
     pub backup_session: String,
     /// The files that are as they were, those that were removed among them.
@@ -190,8 +189,6 @@ impl RestoreOutcome {
         Self {
             ok: true,
             error: None,
-            code: None,
-            hint: None,
             backup_session: session.to_owned(),
             restored_files: Vec::new(),
             removed_files: Vec::new(),
@@ -203,9 +200,7 @@ impl RestoreOutcome {
 
     pub(super) fn refused(mut self, refusal: &Refusal) -> Self {
         self.ok = false;
-        self.error = Some(refusal.message.clone());
-        self.code = Some(refusal.reason.code());
-        self.hint = Some(refusal.reason.hint());
+        self.error = Some(refusal.into());
         self.restored_files.clear();
         self.removed_files.clear();
         self.changed_since.clear();

@@ -9,6 +9,7 @@ use super::{Work, below, blocking, lock, refuse_nested, undo_open};
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
 use crate::error::Error;
+use crate::flow::note::run_to_restore;
 use crate::flow::session::Session;
 use crate::host::change::{Change, Entry, Manifest, Plan, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
@@ -55,7 +56,8 @@ fn restore_now(
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
     let (store, _lock) = lock(session.root())?;
-    undo_open(&store, project);
+    undo_open(&store, project, session);
+    let run = run_to_restore(session)?;
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?
@@ -75,7 +77,7 @@ fn restore_now(
     }
     if !changes.is_empty() {
         let plan = restoring.plan(changes);
-        outcome.undo_session = Some(work.carry_out(&store, &tree, &plan)?.session);
+        outcome.undo_session = Some(work.carry_out(&store, &tree, &plan, run.as_deref())?.session);
     }
     Ok(())
 }

@@ -95,7 +95,10 @@ pub(super) async fn until_answered(
             break;
         }
         progress.say(&format!("{}: {}; trying again in {} s", provider.name, error.code(), pause.as_secs()));
-        tokio::time::sleep(pause).await;
+        if !session.supervisor().goes_on_for(pause).await {
+            attempted.result = Err(Error::ShuttingDown);
+            break;
+        }
         attempted = call.once(number, Arc::clone(&permit)).await;
     }
     attempted

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::choose::{Choice, choose};
 use super::{Gate, StageRequest, is_worked_on};
 use crate::domain::event::Draft;
+use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
 use crate::domain::history::History;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
 use crate::flow::account::find_run;
 use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 
 /// How a request for a stage goes on. Outside a run, its name is empty.
@@ -46,6 +48,9 @@ impl Begun {
 }
 
 pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Result<Begun, Error> {
+    let (shared, text) = (session.clone(), request.task.clone());
+    let task = off_thread(move || shared.masker().map(|masker| masker.mask(&text).text.into_owned()));
+    let task = task.await??;
     let (session, request) = (session.clone(), Arc::clone(request));
     let journal = session.journal().clone();
     let this = Beginning {
@@ -53,6 +58,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
         current: session.current_run(),
         new_run: new_id(),
         attempt: new_id(),
+        task,
         session,
         request,
     };
@@ -66,6 +72,8 @@ struct Beginning {
     current: Option<String>,
     new_run: String,
     attempt: String,
+    /// What is to be achieved, as the log holds it.
+    task: String,
 }
 
 type Decision = (String, Decided<Begun>);
@@ -74,10 +82,18 @@ impl Beginning {
     fn decide(&self, history: &History) -> Result<Decision, Error> {
         let run = find_run(history, self.request.workflow_id.as_deref(), self.current.as_deref())?;
         match (run, self.request.gate) {
+            // A run that went through lies behind: the stage is one of its own.
+            (Some(run), Gate::InRun) if run.phase == Phase::Complete && self.names_no_run() => {
+                self.outside(history)
+            }
             (Some(run), _) => self.in_run(run),
             (None, Gate::Always) => self.in_new_run(),
             (None, Gate::InRun) => self.outside(history),
         }
+    }
+
+    fn names_no_run(&self) -> bool {
+        self.request.workflow_id.is_none()
     }
 
     fn in_run(&self, run: &Run) -> Result<Decision, Error> {
@@ -88,6 +104,11 @@ impl Beginning {
             (Phase::AwaitingApproval { stage: open, .. }, Some(attempt))
                 if *open == stage && attempt.outcome == Outcome::Finished =>
             {
+                let logged = Begun::Logged { run: id.clone(), attempt: attempt.id.clone() };
+                Ok((id, Decided::nothing(logged)))
+            }
+            // Nobody was asked, so nobody need have seen it: whoever lost the result gets it again.
+            (_, Some(attempt)) if run.phase.stage() != Some(stage) && by_policy(run, attempt) => {
                 let logged = Begun::Logged { run: id.clone(), attempt: attempt.id.clone() };
                 Ok((id, Decided::nothing(logged)))
             }
@@ -126,8 +147,7 @@ impl Beginning {
         match same {
             Some(attempt) => Ok((id.clone(), self.resume(id, attempt, vec![cut])?)),
             None => {
-                let mut after = run.clone();
-                after.phase = Phase::Ready(stage);
+                let after = run.with(&cut, now());
                 Ok((id, self.start(run, vec![cut], after)?))
             }
         }
@@ -145,17 +165,14 @@ impl Beginning {
     fn start(&self, run: &Run, before: Vec<Draft>, after: Run) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(run), start.iteration)?;
+        let choice = choose(&self.session, &self.request, Some(&after), start.iteration)?;
         let rests_on = rests_on(run);
         Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
     }
 
     fn in_new_run(&self) -> Result<Decision, Error> {
-        let body = RunStarted {
-            task: self.request.task.clone(),
-            start_stage: self.request.stage,
-            low_risk: LowRisk::Ask,
-        };
+        let body =
+            RunStarted { task: self.task.clone(), start_stage: self.request.stage, low_risk: LowRisk::Ask };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
         let run = Run::new(&id, &began.id, now(), &body);
@@ -168,6 +185,7 @@ impl Beginning {
         let name = String::new();
         match same {
             Some(attempt) => match attempt.outcome {
+                Outcome::Finished if attempt.delivered => self.begin_outside(),
                 Outcome::Finished => {
                     let logged = Begun::Logged { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(logged)))
@@ -231,6 +249,16 @@ impl Beginning {
         };
         Decided::append(drafts, begun)
     }
+}
+
+/// Whether the policy approved what came of an attempt.
+fn by_policy(run: &Run, attempt: &Attempt) -> bool {
+    let decided = run.requests.last().filter(|request| {
+        request.asked.stage == attempt.stage && request.asked.iteration == attempt.iteration
+    });
+    decided
+        .and_then(|request| request.decided.as_ref())
+        .is_some_and(|(_, decided)| decided.decided_by == DecidedBy::Policy)
 }
 
 /// What a stage rests on: the last decision, and the last checks and change.

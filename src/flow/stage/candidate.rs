@@ -67,9 +67,18 @@ async fn first_that_answers(
     let mut notes = Vec::new();
     let mut others = seat.task.fallbacks.iter();
     let mut provider = seat.provider.clone();
+    let mut last: Option<Consulted> = None;
     loop {
         let account = seat.prepared.account();
-        let reply = asked(session, seat, &provider, account, progress).await?;
+        let reply = match asked(session, seat, &provider, account, progress).await {
+            Ok(reply) => reply,
+            // What there is no room for is a candidate that was not asked; the others may answer.
+            Err(error @ (Error::BudgetExhausted(_) | Error::Busy(_))) => {
+                let refused = || Consulted::refused(&provider, String::new(), error);
+                return Ok(Some((last.take().unwrap_or_else(refused), notes)));
+            }
+            Err(error) => return Err(error),
+        };
         let Some(cause) = &reply.cause else { return Ok(Some((reply, notes))) };
         if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
             return Ok(None);
@@ -82,6 +91,7 @@ async fn first_that_answers(
                 ));
                 progress.say(&format!("{provider}: {}; asking {next} instead", cause.code()));
                 provider.clone_from(next);
+                last = Some(reply);
             }
             None => return Ok(Some((reply, notes))),
         }

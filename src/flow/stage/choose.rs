@@ -29,6 +29,11 @@ pub(super) fn choose(
     run: Option<&Run>,
     iteration: u32,
 ) -> Result<Choice, Error> {
+    let named = named(request);
+    let is_single = request.stage == Stage::Debug && session.config().settings.policy.debug_single_agent;
+    if is_single && named.as_ref().is_some_and(|named| named.len() > 1) {
+        return Err(Error::InvalidArguments("debug is single-agent: name one provider, or none".to_owned()));
+    }
     if run.is_some() && request.stage == Stage::Debug && iteration <= SOLO_ROUNDS {
         return Ok(solo(format!(
             "rounds 1 and {SOLO_ROUNDS} of debug are the orchestrator's own; a consultant is asked from round {} on",
@@ -39,8 +44,8 @@ pub(super) fn choose(
     if left == 0 {
         return Ok(solo("the budget of consults is used up".to_owned()));
     }
-    match named(request) {
-        Some(providers) => by_name(session, request, run, providers, left),
+    match named {
+        Some(providers) => by_name(request, run, providers, left),
         None => by_policy(session, request, left),
     }
 }
@@ -72,17 +77,12 @@ fn named(request: &StageRequest) -> Option<Vec<String>> {
 
 /// Whoever is named is asked, and nobody else.
 fn by_name(
-    session: &Session,
     request: &StageRequest,
     run: Option<&Run>,
     providers: Vec<String>,
     left: u32,
 ) -> Result<Choice, Error> {
     let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
-    let is_single = request.stage == Stage::Debug && session.config().settings.policy.debug_single_agent;
-    if is_single && wanted > 1 {
-        return Err(Error::InvalidArguments("debug is single-agent: name one provider, or none".to_owned()));
-    }
     if wanted > left {
         let used = run.map_or(0, |run| run.budget.used());
         let short = Short {

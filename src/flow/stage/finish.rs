@@ -217,6 +217,8 @@ pub struct Submission {
 ///
 /// The run refuses it, or the log cannot be used.
 pub async fn submit(session: &Session, submission: Submission) -> Result<(String, String), Error> {
+    let metrics = masked_metrics(session, submission.metrics.clone()).await?;
+    let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: session.current_run(),
         limits: review_limits(session),
@@ -249,6 +251,19 @@ async fn checked(session: &Session, submission: &Submission) -> Result<Candidate
         })
     })
     .await?
+}
+
+/// Figures are shown and stored as well, so they are masked as outputs are.
+async fn masked_metrics(
+    session: &Session,
+    metrics: Option<Map<String, Value>>,
+) -> Result<Option<Map<String, Value>>, Error> {
+    let Some(metrics) = metrics else { return Ok(None) };
+    let session = session.clone();
+    let masked = crate::flow::off_thread::off_thread(move || {
+        session.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
+    });
+    Ok(masked.await??.as_object().cloned())
 }
 
 struct Submitting {

@@ -1,14 +1,15 @@
 //! From a request to commands that are judged: named ones, defaults by language, or detected ones.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::policy::{PolicyNote, load};
+use super::policy::{InForce, load};
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::{Permitted, Policy, Refused};
-use crate::domain::verification::rules::{EnvironmentRules, VerificationRules};
+use crate::domain::verification::rules::VerificationRules;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::manifests::detect_all;
@@ -21,8 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub(super) struct Plan {
     pub(super) checks: Vec<Planned>,
     pub(super) detected: Option<Vec<Detected>>,
-    pub(super) policy_note: PolicyNote,
-    pub(super) environment: EnvironmentRules,
+    pub(super) in_force: Arc<InForce>,
 }
 
 /// One check.
@@ -38,10 +38,10 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (rules, policy, policy_note) = load(session)?;
+    let in_force = load(session)?;
     let project = session.project()?;
-    let mut planning =
-        Planning { project: &project, rules: &rules, policy: &policy, checks: Vec::new(), detected: None };
+    let (rules, policy) = (&in_force.rules, &in_force.policy);
+    let mut planning = Planning { project: &project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -53,7 +53,7 @@ pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, E
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan { checks, detected, policy_note, environment: rules.environment })
+    Ok(Plan { checks, detected, in_force })
 }
 
 struct Planning<'a> {

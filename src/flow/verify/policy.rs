@@ -1,5 +1,7 @@
 //! The rules in force: ours or the user's, and the project's as far as a person has confirmed them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::Serialize;
 
 use crate::domain::rule::RuleError;
@@ -37,30 +39,78 @@ pub struct ProjectNote {
 }
 
 /// The rules, ready to judge, and what a result says of them.
-pub(super) fn load(session: &Session) -> Result<(VerificationRules, Policy, PolicyNote), Error> {
-    let document = document(session)?;
-    let invalid =
-        |error: RuleError| Error::Document { name: document.origin.clone(), reason: error.to_string() };
-    let rules = VerificationRules::from_yaml(&document.text).map_err(invalid)?;
-    let make = || Policy::new(&rules).map_err(invalid);
-    let policy = make()?;
-    if document.origin != BUILT_IN {
-        policy.check(&rules).map_err(invalid)?;
+pub(super) struct InForce {
+    sources: Sources,
+    pub(super) rules: VerificationRules,
+    pub(super) policy: Policy,
+    pub(super) note: PolicyNote,
+}
+
+/// All that the rules follow from.
+#[derive(PartialEq, Eq)]
+struct Sources {
+    document: Document,
+    /// The project's file, or why it cannot be read.
+    project: Result<Option<Vec<u8>>, String>,
+    state: ProjectState,
+}
+
+/// The rules that were last in force; as long as their sources are the same, they are.
+#[derive(Default)]
+pub struct PolicyCache {
+    last: Mutex<Option<Arc<InForce>>>,
+}
+
+/// The rules in force. Their sources are read at every call, and compiled when they have changed.
+pub(super) fn load(session: &Session) -> Result<Arc<InForce>, Error> {
+    let sources = Sources::read(session)?;
+    let mut last = session.policy_cache().last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = last.as_ref().filter(|known| known.sources == sources) {
+        return Ok(known.clone());
     }
-    let mut note = PolicyNote { origin: document.origin.clone(), project: None };
-    let Some((project, state)) = project_note(session) else { return Ok((rules, policy, note)) };
-    let policy = match state {
-        Some((added, state)) => match policy.with_project(&added, state) {
-            Ok(policy) => policy,
-            Err(error) => {
-                note.project = Some(unusable(&project, &error.to_string()));
-                return Ok((rules.clone(), make()?, note));
+    let in_force = Arc::new(InForce::compile(sources)?);
+    *last = Some(in_force.clone());
+    Ok(in_force)
+}
+
+impl Sources {
+    fn read(session: &Session) -> Result<Self, Error> {
+        let document = document(session)?;
+        let project = project_rules(session.root()).map_err(|error| error.to_string());
+        let state = match &project {
+            Ok(Some(bytes)) => state(session, bytes),
+            Ok(None) | Err(_) => ProjectState::Unconfirmed,
+        };
+        Ok(Self { document, project, state })
+    }
+}
+
+impl InForce {
+    fn compile(sources: Sources) -> Result<Self, Error> {
+        let document = &sources.document;
+        let invalid =
+            |error: RuleError| Error::Document { name: document.origin.clone(), reason: error.to_string() };
+        let rules = VerificationRules::from_yaml(&document.text).map_err(invalid)?;
+        let make = || Policy::new(&rules).map_err(invalid);
+        let mut policy = make()?;
+        if document.origin != BUILT_IN {
+            policy.check(&rules).map_err(invalid)?;
+        }
+        let mut note = PolicyNote { origin: document.origin.clone(), project: None };
+        if let Some((project, added)) = described(&sources.project, sources.state) {
+            note.project = Some(project);
+            if let Some(added) = added {
+                policy = match policy.with_project(&added, sources.state) {
+                    Ok(policy) => policy,
+                    Err(error) => {
+                        note.project = note.project.map(|project| unusable(&project, &error.to_string()));
+                        make()?
+                    }
+                };
             }
-        },
-        None => policy,
-    };
-    note.project = Some(project);
-    Ok((rules, policy, note))
+        }
+        Ok(Self { sources, rules, policy, note })
+    }
 }
 
 /// The rules: the user's file or ours. A project's file never replaces them.
@@ -74,29 +124,91 @@ fn document(session: &Session) -> Result<Document, Error> {
 
 /// What the project adds and what that is worth; nothing where it adds nothing.
 #[must_use]
-pub fn project_note(session: &Session) -> Option<(ProjectNote, Option<(ProjectRules, ProjectState)>)> {
+pub fn project_note(session: &Session) -> Option<ProjectNote> {
+    let project = project_rules(session.root()).map_err(|error| error.to_string());
+    let state = match &project {
+        Ok(Some(bytes)) => state(session, bytes),
+        Ok(None) | Err(_) => ProjectState::Unconfirmed,
+    };
+    described(&project, state).map(|(note, _)| note)
+}
+
+fn state(session: &Session, bytes: &[u8]) -> ProjectState {
+    let trust = Trust::of(session.environment());
+    trust.map_or(ProjectState::Unconfirmed, |trust| trust.state(session.root(), bytes))
+}
+
+fn described(
+    project: &Result<Option<Vec<u8>>, String>,
+    state: ProjectState,
+) -> Option<(ProjectNote, Option<ProjectRules>)> {
     let empty = ProjectNote { file: PROJECT_FILE, state: "unconfirmed", adds: Vec::new(), problem: None };
-    let bytes = match project_rules(session.root()) {
+    let bytes = match project {
         Ok(None) => return None,
         Ok(Some(bytes)) => bytes,
-        Err(error) => return Some((unusable(&empty, &error.to_string()), None)),
+        Err(error) => return Some((unusable(&empty, error), None)),
     };
-    let parsed = String::from_utf8(bytes.clone()).map_err(|error| error.to_string());
-    let parsed = parsed.and_then(|text| ProjectRules::from_yaml(&text).map_err(|error| error.to_string()));
+    let parsed = std::str::from_utf8(bytes).map_err(|error| error.to_string());
+    let parsed = parsed.and_then(|text| ProjectRules::from_yaml(text).map_err(|error| error.to_string()));
     let rules = match parsed {
         Ok(rules) => rules,
         Err(problem) => return Some((unusable(&empty, &problem), None)),
     };
-    let trust = Trust::of(session.environment());
-    let state = trust.map_or(ProjectState::Unconfirmed, |trust| trust.state(session.root(), &bytes));
     let name = match state {
         ProjectState::Confirmed => "confirmed",
         ProjectState::Unconfirmed => "unconfirmed",
         ProjectState::Changed => "changed",
     };
-    Some((ProjectNote { state: name, adds: rules.described(), ..empty }, Some((rules, state))))
+    Some((ProjectNote { state: name, adds: rules.described(), ..empty }, Some(rules)))
 }
 
 fn unusable(note: &ProjectNote, problem: &str) -> ProjectNote {
     ProjectNote { state: "unusable", problem: Some(problem.to_owned()), ..note.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::environment::Environment;
+    use crate::host::process::Supervisor;
+
+    const RULES: &str = "rules:\n- name: own\n  type: custom\n  commands: [./a.sh]\n  match: [./a.sh]\n  not_match: [./b.sh]\n";
+
+    #[test]
+    fn rules_are_compiled_once_and_every_change_of_their_files_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, root) = (directory.path().join("home"), directory.path().join("project"));
+        std::fs::create_dir_all(root.join(".maestro")).unwrap();
+        std::fs::create_dir_all(&home).unwrap();
+        let environment: Environment = [("MAESTRO_HOME", home.to_str().unwrap())].into_iter().collect();
+        let session = Session::new(environment, &root, Supervisor::new(None));
+        let again = || load(&session).unwrap();
+        let first = again();
+        assert!(first.note.project.is_none());
+        assert!(Arc::ptr_eq(&first, &again()));
+        let file = root.join(PROJECT_FILE);
+        let mut last = first;
+        for text in [RULES, "rules: []\n", "not: rules\n"] {
+            std::fs::write(&file, text).unwrap();
+            let next = again();
+            assert!(!Arc::ptr_eq(&last, &next), "{text}");
+            assert!(Arc::ptr_eq(&next, &again()), "{text}");
+            assert!(next.note.project.is_some(), "{text}");
+            last = next;
+        }
+        std::fs::write(&file, RULES).unwrap();
+        let before = again();
+        Trust::of(session.environment()).unwrap().confirm(session.root(), RULES.as_bytes()).unwrap();
+        let confirmed = again();
+        assert!(!Arc::ptr_eq(&before, &confirmed));
+        assert_eq!(confirmed.note.project.as_ref().unwrap().state, "confirmed");
+        std::fs::write(&file, format!("{RULES}# more\n")).unwrap();
+        assert_eq!(again().note.project.as_ref().unwrap().state, "changed");
+        std::fs::remove_file(&file).unwrap();
+        assert!(again().note.project.is_none());
+        std::fs::write(home.join("verification.yaml"), "nonsense: 1\n").unwrap();
+        assert!(load(&session).is_err());
+        std::fs::remove_file(home.join("verification.yaml")).unwrap();
+        assert!(load(&session).is_ok());
+    }
 }

@@ -75,6 +75,9 @@ pub struct Metadata {
     pub totals: Option<Totals>,
     /// The tests that failed, or the places that were found wrong.
     pub failing: Vec<String>,
+    /// Those beyond the names that are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failing_left_out: usize,
     /// Whether output was left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -84,6 +87,11 @@ pub struct Metadata {
     /// Processes that outlived the check and were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leftovers: Option<usize>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl CheckResult {
@@ -114,7 +122,9 @@ impl CheckResult {
         let status = serde_json::to_value(self.status).unwrap_or_default();
         let names =
             self.metadata.failing.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let names = if names.is_empty() { names } else { format!(": {names}") };
+        let more = (self.metadata.failing.len() + self.metadata.failing_left_out).saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let names = if names.is_empty() { names } else { format!(": {names}{more}") };
         format!("{} `{}` {}{names}", self.kind.name(), self.command, status.as_str().unwrap_or_default())
     }
 }
@@ -171,7 +181,7 @@ async fn start(
     let launch = Launch {
         program,
         args: args.iter().map(OsString::from).collect(),
-        env: environment(session.environment(), &plan.environment),
+        env: environment(session.environment(), &plan.in_force.rules.environment),
         cwd: check.cwd.clone(),
         stdin: Vec::new(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
@@ -244,6 +254,7 @@ async fn finished(
         runner: (!reading.runner.is_empty()).then_some(reading.runner),
         totals: (!reading.runner.is_empty()).then_some(reading.totals),
         failing: reading.failing,
+        failing_left_out: reading.left_out,
         truncated: said.cut,
         output_file: said.file,
         leftovers: (leftovers > 0).then_some(leftovers),

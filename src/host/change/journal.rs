@@ -11,9 +11,6 @@ use super::store::Store;
 use super::tree::{FileState, Obstacle, Tree, split};
 use crate::domain::change::Mark;
 
-/// Backups that are kept of a project; older ones go.
-const MOST_BACKUPS: usize = 200;
-
 /// What becomes of a file's permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
@@ -151,10 +148,7 @@ pub fn carry_out(
     let done = perform(tree, plan, &manifest, cancelled, &mut touched)
         .and_then(|()| store.settle(&session).map_err(|obstacle| (String::new(), obstacle)));
     match done {
-        Ok(()) => {
-            store.prune(MOST_BACKUPS);
-            Ok(manifest)
-        }
+        Ok(()) => Ok(manifest),
         Err((path, obstacle)) => {
             let recovery = roll_back(store, tree, &manifest, Some(&touched));
             Err(Stopped { path, obstacle, notes: recovery.notes })

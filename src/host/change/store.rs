@@ -1,6 +1,7 @@
 //! `.maestro/backups`: who may change the project just now, which changes are under way, and what
 //! was there before each.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -10,12 +11,14 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::journal::Manifest;
+use super::keep::{Held, Keep, Pruned};
 use super::tree::{Obstacle, Tree};
 use crate::domain::change::Mark;
 
 /// Where backups are, relative to the project root.
 pub(super) const BACKUPS: &str = ".maestro/backups";
 const OPEN: &str = ".open";
+const LOCK: &str = ".lock";
 const MANIFEST: &str = "manifest.json";
 
 /// The backups of a project.
@@ -63,6 +66,24 @@ impl Store {
         Ok(store)
     }
 
+    /// The backups of a project; none where it has none, and then none are made.
+    ///
+    /// # Errors
+    ///
+    /// Something else stands in their place, or they could not be made.
+    pub fn existing(root: &Path) -> Result<Option<Self>, Obstacle> {
+        let tree = Tree::open(root)?;
+        if tree.directory_mode(BACKUPS)?.is_some() {
+            return Ok(Some(Self { root: root.to_owned() }));
+        }
+        let above = if tree.directory_mode(".maestro")?.is_some() { ".maestro" } else { "" };
+        if tree.is_writable(above) {
+            Ok(None)
+        } else {
+            Err(Obstacle::Io(format!("`{above}` may not be written to")))
+        }
+    }
+
     fn directory(&self) -> PathBuf {
         self.root.join(BACKUPS)
     }
@@ -77,6 +98,12 @@ impl Store {
         format!("{BACKUPS}/{session}")
     }
 
+    /// Whether anybody has ever changed the project.
+    #[must_use]
+    pub fn has_lock(&self) -> bool {
+        self.directory().join(LOCK).exists()
+    }
+
     /// Waits for the right to change the project; none where the patience ends first.
     ///
     /// # Errors
@@ -87,7 +114,7 @@ impl Store {
         let mut options = File::options();
         options.create(true).truncate(false).write(true).mode(0o600);
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let file = options.open(self.directory().join(".lock"))?;
+        let file = options.open(self.directory().join(LOCK))?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
@@ -187,25 +214,52 @@ impl Store {
     ///
     /// They cannot be listed.
     pub fn list(&self) -> Result<Vec<Listed>, Obstacle> {
-        let entries = std::fs::read_dir(self.directory())?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut listed: Vec<Listed> = names
-            .filter(|name| is_session(name))
-            .filter_map(|session| Some(Listed { manifest: self.manifest(&session).ok()??, session }))
-            .collect();
-        listed.sort_by(|left, right| left.session.cmp(&right.session));
-        Ok(listed)
+        let listed = |session: String| Some(Listed { manifest: self.manifest(&session).ok()??, session });
+        Ok(self.sessions()?.into_iter().filter_map(listed).collect())
     }
 
-    /// Removes the oldest backups beyond a number, never one that is under way.
-    pub(super) fn prune(&self, most: usize) {
-        let (Ok(listed), Ok(open)) = (self.list(), self.open_sessions()) else {
-            return;
+    /// Removes the backups that are beyond the limits: never one that is under way or protected.
+    /// Whoever calls it holds the lock.
+    #[must_use]
+    pub fn prune(&self, keep: &Keep, protected: &BTreeSet<String>, now_ms: u64) -> Pruned {
+        let (Ok(held), Ok(open)) = (self.held(), self.open_sessions()) else {
+            return Pruned::default();
         };
-        let beyond = listed.len().saturating_sub(most);
-        for old in listed.iter().take(beyond).filter(|old| !open.contains(&old.session)) {
-            let _ = std::fs::remove_dir_all(self.session(&old.session));
+        let protected = protected.iter().cloned().chain(open).collect();
+        let mut pruned = Pruned::default();
+        for old in keep.expired(held, &protected, now_ms) {
+            if std::fs::remove_dir_all(self.session(&old.session)).is_ok() {
+                pruned.bytes += old.bytes;
+                pruned.sessions.push(old.session);
+            }
         }
+        pruned
+    }
+
+    /// Every directory of a session, one without a manifest among them.
+    fn held(&self) -> Result<Vec<Held>, Obstacle> {
+        let held = |session: String| Held { at_ms: at_ms(&session), bytes: self.bytes(&session), session };
+        Ok(self.sessions()?.into_iter().map(held).collect())
+    }
+
+    /// The bytes of a session's files.
+    #[must_use]
+    pub fn bytes(&self, session: &str) -> u64 {
+        let Ok(entries) = std::fs::read_dir(self.session(session)) else {
+            return 0;
+        };
+        entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+    }
+
+    /// The names of all sessions, oldest first.
+    fn sessions(&self) -> Result<Vec<String>, Obstacle> {
+        let entries = std::fs::read_dir(self.directory())?;
+        let is_directory = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let directories = entries.filter_map(Result::ok).filter(is_directory);
+        let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();
+        sessions.sort();
+        Ok(sessions)
     }
 }
 
@@ -213,6 +267,15 @@ impl Store {
 #[must_use]
 pub fn is_session(name: &str) -> bool {
     name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
+}
+
+/// When a session began, in milliseconds since 1970: its name says so.
+fn at_ms(session: &str) -> u64 {
+    let time = Uuid::try_parse(session).ok().and_then(|id| id.get_timestamp());
+    time.map_or(0, |time| {
+        let (seconds, nanoseconds) = time.to_unix();
+        seconds.saturating_mul(1_000).saturating_add(u64::from(nanoseconds / 1_000_000))
+    })
 }
 
 fn make_private(path: &Path) -> std::io::Result<()> {

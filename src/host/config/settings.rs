@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Tools that are not offered.
     pub disabled_tools: Vec<String>,
+    /// The sets of tools that are offered; none named are all.
+    pub toolsets: Vec<String>,
     /// Directories beside the project whose files may be packed.
     pub repo_roots: Vec<PathBuf>,
     /// Limits of packed contexts.
@@ -26,6 +28,8 @@ pub struct Settings {
     pub tracing: TracingSettings,
     /// Who decides on a stage where nobody can be shown a dialog.
     pub approvals: Approvals,
+    /// How long backups of patches are kept.
+    pub backups: BackupSettings,
 }
 
 /// Who decides on a stage where nobody can be shown a dialog.
@@ -42,15 +46,17 @@ pub enum Approvals {
 }
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 8] = [
+    pub(super) const KEYS: [&'static str; 10] = [
         "max_parallel",
         "disabled_tools",
+        "toolsets",
         "repo_roots",
         "context",
         "masking",
         "policy",
         "tracing",
         "approvals",
+        "backups",
     ];
 }
 
@@ -136,4 +142,16 @@ pub struct TracingSettings {
     pub save_prompts: bool,
     /// Whether what was answered is kept, masked; else its digest and length only.
     pub save_responses: bool,
+}
+
+/// How long backups of patches are kept. 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupSettings {
+    /// Days.
+    pub max_age_days: u64,
+    /// Bytes of all together.
+    pub max_bytes: u64,
+    /// Patches and restores.
+    pub max_sessions: usize,
 }

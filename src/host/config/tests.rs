@@ -68,3 +68,14 @@ fn a_problem_concerns_no_more_than_it_must() {
     assert_eq!(config.problems_for("codex").len(), 1);
     assert!(config.problems_for("claude").is_empty());
 }
+
+#[test]
+fn backups_are_kept_for_a_month_and_variables_change_that() {
+    let kept = |variables: &[(&str, &str)]| load(variables).settings.backups;
+    let shipped = BackupSettings { max_age_days: 30, max_bytes: 500_000_000, max_sessions: 200 };
+    assert_eq!(kept(&[]), shipped);
+    let large = kept(&[("MAESTRO_BACKUPS_MAX_BYTES", "50000000000"), ("MAESTRO_BACKUPS_MAX_AGE_DAYS", "0")]);
+    assert_eq!(large, BackupSettings { max_age_days: 0, max_bytes: 50_000_000_000, ..shipped });
+    let wrong = load(&[("MAESTRO_BACKUPS_MAX_AGE_DAYS", "a month")]);
+    assert!(wrong.general_problems()[0].contains("whole number of days"), "{:?}", wrong.problems);
+}

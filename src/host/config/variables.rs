@@ -14,6 +14,8 @@ enum Form {
     Words,
     Seconds,
     Count,
+    Bytes,
+    Days,
     Fraction,
     Positive,
     Flag,
@@ -26,10 +28,11 @@ enum Form {
 }
 
 /// Variables of the whole server.
-const GENERAL: [(&str, &[&str], Form); 27] = [
+const GENERAL: [(&str, &[&str], Form); 31] = [
     ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
     ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
     ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
+    ("MAESTRO_TOOLSETS", &["toolsets"], Form::Names),
     ("MAESTRO_REPO_ROOTS", &["repo_roots"], Form::Directories),
     ("MAESTRO_CONTEXT_MAX_FILES", &["context", "everywhere", "max_files"], Form::Count),
     ("MAESTRO_CONTEXT_MAX_LINES", &["context", "everywhere", "max_lines_per_file"], Form::Count),
@@ -54,6 +57,9 @@ const GENERAL: [(&str, &[&str], Form); 27] = [
     ("MAESTRO_SAVE_RESPONSES", &["tracing", "save_responses"], Form::Flag),
     ("MAESTRO_APPROVALS", &["approvals"], Form::Approvals),
     ("MAESTRO_MAX_DEBUG_ITERATIONS", &["policy", "max_debug_iterations"], Form::Count),
+    ("MAESTRO_BACKUPS_MAX_AGE_DAYS", &["backups", "max_age_days"], Form::Days),
+    ("MAESTRO_BACKUPS_MAX_BYTES", &["backups", "max_bytes"], Form::Bytes),
+    ("MAESTRO_BACKUPS_MAX_SESSIONS", &["backups", "max_sessions"], Form::Count),
 ];
 
 /// `MAESTRO_<PROVIDER>_<this>`.
@@ -126,10 +132,9 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
         Form::Words => shlex::split(text)
             .map(|words| json!(words))
             .ok_or_else(|| "takes arguments as a shell would read them; a quote is not closed".to_owned()),
-        Form::Seconds => text
-            .parse::<u64>()
-            .map(|seconds| json!(seconds))
-            .map_err(|_| "takes a whole number of seconds, for example 600".to_owned()),
+        Form::Seconds => whole(text, "seconds, for example 600"),
+        Form::Bytes => whole(text, "bytes, for example 500000000; 0 is no limit"),
+        Form::Days => whole(text, "days, for example 30; 0 is no limit"),
         Form::Count => text
             .parse::<u32>()
             .map(|count| json!(count))
@@ -168,6 +173,10 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             split_user_regexes(text).map(|patterns| json!(patterns)).map_err(|error| error.to_string())
         }
     }
+}
+
+fn whole(text: &str, of: &str) -> Result<Value, String> {
+    text.parse::<u64>().map(|number| json!(number)).map_err(|_| format!("takes a whole number of {of}"))
 }
 
 fn flag(text: &str) -> Option<bool> {

@@ -15,8 +15,7 @@ use super::*;
 use crate::flow::progress::Progress;
 use crate::host::seal_key::SealKey;
 use crate::tools::dialog::{
-    Asking, CriticalQuestion, Form, Retry, Seal, StateError, Subject, ask_legacy, ask_modern, asking,
-    read_modern,
+    Asking, CriticalQuestion, Form, Retry, Seal, Subject, ask_legacy, ask_modern, asking, read_modern,
 };
 use crate::tools::{Parameters, reporting};
 
@@ -83,7 +82,7 @@ impl Maestro {
         };
         assert_eq!(retry.subject(&seal)?.unwrap(), subject);
         if !USED.with_borrow_mut(|used| used.insert(answer.nonce.clone())) {
-            return Err(StateError::Used.into());
+            return Err(Error::RequestState("this answer was used before".to_owned()));
         }
         Ok(said(&format!("{:?}", answer.word)))
     }

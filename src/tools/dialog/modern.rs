@@ -33,7 +33,7 @@ pub(crate) struct Retry {
 pub(crate) struct Answer {
     /// What the human said.
     pub(crate) word: Word,
-    /// By which the caller sees that an answer was used before ([`StateError::Used`]).
+    /// By which the caller sees that an answer was used before again.
     pub(crate) nonce: String,
 }
 

@@ -62,9 +62,6 @@ pub(crate) enum StateError {
     /// An answer without the state that it belongs to.
     #[error("an answer came without its request state")]
     Missing,
-    /// The same answer was there before. The caller sees this by the nonce.
-    #[error("this answer was used before, and an answer counts once")]
-    Used,
 }
 
 /// What is wrong with a state.

@@ -92,7 +92,16 @@ fn secrets_and_internals_are_refused_by_name() {
         assert_eq!(result["code"], "path_refused", "{path}: {result}");
         assert!(!client.project().join(path).exists());
     }
-    for path in ["secret_santa.py", ".gitignore", ".env.example", "tokenizer.json"] {
+    for path in [
+        "secret_santa.py",
+        "my_secrets.json",
+        "credentials_test.go",
+        "pem.rs",
+        "keyboard.key.ts",
+        ".gitignore",
+        ".env.example",
+        "tokenizer.json",
+    ] {
         assert_eq!(apply(&mut client, &creating(path))["ok"], true, "{path}");
     }
 }

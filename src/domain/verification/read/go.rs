@@ -39,7 +39,14 @@ pub(super) fn go(text: &str) -> Option<Reading> {
         failing.extend(compile);
         broken = true;
     }
-    Some(Reading { runner: "go", totals, failing, broken, no_tests: packages > 0 && packages == empty })
+    Some(Reading {
+        runner: "go",
+        totals,
+        failing,
+        broken,
+        no_tests: packages > 0 && packages == empty,
+        left_out: 0,
+    })
 }
 
 /// `./shop.go:7:2: undefined: x` below a line `# example.com/shop`.

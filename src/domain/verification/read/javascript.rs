@@ -22,7 +22,7 @@ pub(super) fn jest(text: &str) -> Option<Reading> {
         last(text, |line| line.starts_with("Test Suites:")).and_then(|line| count(line, &["failed"]));
     let nothing = count(end, &["total"]) == Some(0);
     let broken = suites_failed.is_some() && totals.failed.is_none();
-    Some(Reading { runner: "jest", totals, failing, broken, no_tests: nothing && !broken })
+    Some(Reading { runner: "jest", totals, failing, broken, no_tests: nothing && !broken, left_out: 0 })
 }
 
 pub(super) fn vitest(text: &str) -> Option<Reading> {
@@ -41,6 +41,7 @@ pub(super) fn vitest(text: &str) -> Option<Reading> {
         totals,
         failing,
         broken,
+        left_out: 0,
     })
 }
 
@@ -57,7 +58,14 @@ pub(super) fn mocha(text: &str) -> Option<Reading> {
     };
     totals.passed.or(totals.failed)?;
     let no_tests = totals.passed == Some(0) && totals.failed.is_none();
-    Some(Reading { runner: "mocha", totals, failing: mocha_names(text), no_tests, broken: false })
+    Some(Reading {
+        runner: "mocha",
+        totals,
+        failing: mocha_names(text),
+        no_tests,
+        broken: false,
+        left_out: 0,
+    })
 }
 
 /// `1) suite`, and deeper on the lines below it the names down to the test, which ends with `:`.
@@ -99,7 +107,7 @@ pub(super) fn node(text: &str) -> Option<Reading> {
     totals.passed?;
     let tap = text.lines().filter_map(|line| line.trim_start().strip_prefix("not ok ")?.split_once(" - "));
     let failing: Vec<String> = tap.map(|(_, name)| name.to_owned()).collect();
-    Some(Reading { runner: "node", totals, failing, no_tests: all == 0, broken: false })
+    Some(Reading { runner: "node", totals, failing, no_tests: all == 0, broken: false, left_out: 0 })
 }
 
 fn totals(line: &str, [passed, failed, skipped]: [&str; 3]) -> Totals {

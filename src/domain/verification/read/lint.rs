@@ -5,7 +5,7 @@ use super::{Reading, Totals};
 
 fn findings(runner: &'static str, errors: usize, warnings: Option<usize>, failing: Vec<String>) -> Reading {
     let totals = Totals { errors: Some(errors), warnings, ..Totals::default() };
-    Reading { runner, totals, failing, broken: false, no_tests: false }
+    Reading { runner, totals, failing, broken: false, no_tests: false, left_out: 0 }
 }
 
 /// `a.ts(1,7): error TS2322: ...`, or with `--pretty` `a.ts:1:7 - error TS2322: ...`.

@@ -38,7 +38,7 @@ pub(super) fn pytest(text: &str) -> Option<Reading> {
     }
     let ran =
         totals.passed.or(totals.failed).or(totals.skipped).or(totals.errors).or(count(end, &["xfailed"]));
-    Some(Reading { runner: "pytest", totals, failing, broken, no_tests: ran.is_none() })
+    Some(Reading { runner: "pytest", totals, failing, broken, no_tests: ran.is_none(), left_out: 0 })
 }
 
 /// `FAILED path::test - why` of the summary.
@@ -73,7 +73,7 @@ pub(super) fn unittest(text: &str) -> Option<Reading> {
     let failing: Vec<String> = text.lines().filter_map(unittest_name).collect();
     let broken = !failing.is_empty() && failing.iter().all(|name| name.starts_with("unittest.loader."));
     let totals = Totals { passed: Some(number.saturating_sub(bad)), failed, skipped, errors, warnings: None };
-    Some(Reading { runner: "unittest", totals, failing, broken, no_tests: number == 0 })
+    Some(Reading { runner: "unittest", totals, failing, broken, no_tests: number == 0, left_out: 0 })
 }
 
 /// `FAIL: test_x (tests.test_mod.Case.test_x)`; older Pythons leave the name out behind.

@@ -16,7 +16,7 @@ pub(super) fn cargo(text: &str) -> Option<Reading> {
     let ran = totals.passed.unwrap_or(0) + totals.failed.unwrap_or(0);
     // A doc test that does not compile comes after tests that ran.
     let broken = totals.failed == Some(0) && text.contains("error: could not compile");
-    Some(Reading { runner: "cargo", totals, failing, no_tests: ran == 0 && !broken, broken })
+    Some(Reading { runner: "cargo", totals, failing, no_tests: ran == 0 && !broken, broken, left_out: 0 })
 }
 
 pub(super) fn nextest(text: &str) -> Option<Reading> {
@@ -37,7 +37,7 @@ pub(super) fn nextest(text: &str) -> Option<Reading> {
         }
     }
     let no_tests = count(end, &["test", "tests"]) == Some(0);
-    Some(Reading { runner: "nextest", totals, failing, no_tests, broken: false })
+    Some(Reading { runner: "nextest", totals, failing, no_tests, broken: false, left_out: 0 })
 }
 
 /// `FAIL [   0.067s] (2/3) shop tests::low_items`.
@@ -93,5 +93,5 @@ fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
     let lints_only = text.contains("`-D ") || text.contains("clippy::") || text.contains("#[deny(");
     let broken = failed && (text.contains("\nerror[E") || !lints_only);
     let totals = Totals { errors: Some(errors), warnings: Some(warnings), ..Totals::default() };
-    Some(Reading { runner, totals, failing, broken, no_tests: false })
+    Some(Reading { runner, totals, failing, broken, no_tests: false, left_out: 0 })
 }

@@ -1,0 +1,216 @@
+//! The second half of the demo: the five stages of a gated run, on the shipped program.
+//!
+//! Nobody sits at the demo, so it decides itself, and every decision is recorded as the policy's.
+//! Only a run that the demo has begun in its own temporary directory is decided so.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::client::Client;
+use super::program::Program;
+use super::{call, indented};
+use crate::cli::terminal::print;
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::error::Error;
+use crate::flow::approval::decide::{Verdict, decide};
+use crate::flow::session::Session;
+use crate::host::process::Supervisor;
+use crate::provider::understudy::NAME as UNDERSTUDY;
+
+/// What the run is about.
+const TASK: &str = "Two tests of the stock ledger fail. Find out why and mend it with the smallest change.";
+
+/// The diffs that the demo applies as the orchestrator where no CLI wrote one.
+const FIRST_DIFF: &str = include_str!("../../../demo/script/1-implement.diff");
+const SECOND_DIFF: &str = include_str!("../../../demo/script/2-debug.diff");
+
+/// The gated run of a demo.
+pub(super) struct Stages<'a> {
+    client: &'a mut Client,
+    /// The demo's own view of the project's log, beside the server's.
+    session: Session,
+    program: &'a Program,
+    failure: &'a str,
+    workflow: String,
+}
+
+impl<'a> Stages<'a> {
+    pub(super) fn new(
+        client: &'a mut Client,
+        outer: &Session,
+        program: &'a Program,
+        failure: &'a str,
+    ) -> Self {
+        let own = outer.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
+        let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
+        let environment = own.chain([project]).collect();
+        let session = Session::new(environment, program.directory(), Supervisor::new(None));
+        Self { client, session, program, failure, workflow: String::new() }
+    }
+
+    /// Takes the program through all stages, each with its approval.
+    pub(super) async fn run(mut self) -> Result<ExitCode, Error> {
+        print(
+            "\n==> The gated run: five stages, and a decision after each.\n    Nobody sits at this demo, so its decisions are recorded as decided_by: policy, made by the demo.\n",
+        )?;
+        let started = self.call("maestro_workflow_with_hitl", json!({ "task": TASK })).await?;
+        self.workflow = text(&started, "/workflow_id");
+        print(&indented(&text(&started, "/message")))?;
+        self.stage("analyze").await?;
+        self.stage("hypothesize").await?;
+        let implemented = self.stage("implement").await?;
+        self.verify().await?;
+        let backup = self.change(&implemented).await?;
+        if !self.verify().await? {
+            self.debug(backup).await?;
+        }
+        self.stage("improve").await?;
+        self.figures().await
+    }
+
+    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Error> {
+        print(&format!("\n--> {tool} {}\n", short(&arguments)))?;
+        let result = call(self.client, tool, arguments).await?;
+        if result.get("ok") != Some(&Value::Bool(true)) && tool != "maestro_verify" {
+            print(&indented(&format!("{}: {}", text(&result, "/code"), text(&result, "/error"))))?;
+        }
+        Ok(result)
+    }
+
+    /// Runs a stage, shows its report, and decides on it. Returns its result.
+    async fn stage(&mut self, stage: &str) -> Result<Value, Error> {
+        let arguments = json!({
+            "stage": stage,
+            "task": TASK,
+            "context_files": self.program.files(),
+            "context_errors": [self.failure],
+        });
+        let result = self.call("maestro_run_stage_with_approval", arguments).await?;
+        let request = text(&result, "/approval/request_id");
+        if request.is_empty() {
+            return Err(Error::Setup {
+                reason: format!("{stage} came to no report: {}", text(&result, "/error")),
+                hint: "Run the demo with --provider understudy to see it without a model.".to_owned(),
+            });
+        }
+        print(&text(&result, "/approval/display"))?;
+        self.approve(&request).await?;
+        Ok(result)
+    }
+
+    async fn approve(&self, request: &str) -> Result<(), Error> {
+        let verdict = Verdict {
+            request: request.to_owned(),
+            decision: Decision::Approve,
+            decided_by: DecidedBy::Policy,
+            feedback: Some("the demo approves every stage; nobody has read this".to_owned()),
+            revision_instructions: None,
+            responses: Map::new(),
+            seen: None,
+            nonce: None,
+        };
+        let settled = decide(&self.session, verdict).await?;
+        print(&format!("\n<-- approved, decided_by: policy (the demo); the run is {}\n", settled.run.phase))
+    }
+
+    /// Applies the diff of the stage; where a CLI wrote none that applies, the script's. Returns the
+    /// session of the backup.
+    async fn change(&mut self, implemented: &Value) -> Result<String, Error> {
+        let diff = text(implemented, "/stage_result/output/structured/diff");
+        let by = text(implemented, "/stage_result/output/provider");
+        if !diff.trim().is_empty() && by != UNDERSTUDY {
+            print(&format!("\n    The diff is {by}'s:\n\n{}", indented(&diff)))?;
+            let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
+            if applied.get("ok") == Some(&Value::Bool(true)) {
+                return Ok(text(&applied, "/backup_session"));
+            }
+        }
+        self.scripted(FIRST_DIFF, "the first idea: the report looks items up by a SKU as it was typed").await
+    }
+
+    async fn scripted(&mut self, diff: &str, what: &str) -> Result<String, Error> {
+        print(&format!(
+            "\n    [script] No CLI wrote a diff that applies, so the demo plays the orchestrator from a script:\n    {what}.\n\n{}",
+            indented(diff)
+        ))?;
+        let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
+        print(&indented(&format!("changed: {}", applied.get("files_changed").unwrap_or(&Value::Null))))?;
+        Ok(text(&applied, "/backup_session"))
+    }
+
+    /// Runs the program's own tests through the server; true where they pass.
+    async fn verify(&mut self) -> Result<bool, Error> {
+        let command = self.program.command();
+        let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
+        let failing = result.pointer("/results/0/metadata/failing").cloned().unwrap_or_default();
+        print(&indented(&format!("{}; failing: {failing}", text(&result, "/summary"))))?;
+        Ok(result.get("all_passed") == Some(&Value::Bool(true)))
+    }
+
+    /// The first round of debug is the orchestrator's own: back to where it was, and the cause
+    /// instead of the symptom.
+    async fn debug(&mut self, backup: String) -> Result<(), Error> {
+        let arguments = json!({ "stage": "debug", "task": TASK, "context_files": self.program.files() });
+        let solo = self.call("maestro_run_stage_with_approval", arguments).await?;
+        print(&indented(&format!("mode: {}: {}", text(&solo, "/mode"), text(&solo, "/why"))))?;
+        self.call("maestro_restore_from_backup", json!({ "backup_session": backup })).await?;
+        self.scripted(
+            SECOND_DIFF,
+            "the cause: `ship` books a SKU as it was typed, and everything else reads it normalised",
+        )
+        .await?;
+        let passed = self.verify().await?;
+        let outputs = json!({
+            "error_analysis": {
+                "error_type": "KeyError, and a wrong list",
+                "is_new_error": false,
+                "is_related_to_change": false,
+                "root_cause_theory": "`Ledger.ship` books the SKU as it was typed; the first change mended one reader of it only",
+            },
+            "next_action": { "type": "modify_code", "details": "normalise the SKU where goods leave, as `receive` does" },
+        });
+        let asked =
+            self.call("maestro_request_approval", json!({ "stage": "debug", "outputs": outputs })).await?;
+        print(&text(&asked, "/display"))?;
+        self.approve(&text(&asked, "/request_id")).await?;
+        if passed {
+            return Ok(());
+        }
+        Err(Error::Internal("the demo's script did not mend its program".to_owned()))
+    }
+
+    /// What it cost, and that the log is whole.
+    async fn figures(&mut self) -> Result<ExitCode, Error> {
+        let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
+        print(&indented(&text(&state, "/summary")))?;
+        for stage in state.pointer("/workflow/history").and_then(Value::as_array).into_iter().flatten() {
+            let line = format!(
+                "{:<12} {:<9} by {:<12} {} ({})",
+                text(stage, "/stage"),
+                text(stage, "/mode"),
+                text(stage, "/provider"),
+                text(stage, "/status"),
+                text(stage, "/decided_by"),
+            );
+            print(&indented(&line))?;
+        }
+        let metrics = self.call("maestro_get_metrics", json!({})).await?;
+        let shown = metrics.get("metrics").cloned().unwrap_or_default();
+        print(&indented(&format!("{shown:#}")))?;
+        let is_complete = text(&state, "/workflow/state") == "complete";
+        Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The arguments of a call without what is long.
+fn short(arguments: &Value) -> String {
+    let fields = arguments.as_object().into_iter().flatten();
+    let shown = fields
+        .filter(|(name, _)| ["stage", "workflow_id", "backup_session", "commands"].contains(&name.as_str()));
+    shown.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ")
+}

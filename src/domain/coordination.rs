@@ -1,0 +1,49 @@
+//! How a task is arranged among agents: classified, given a topology, watched, and learnt from.
+//!
+//! The rules are the contract's; where the paper ("Towards a Science of Scaling Agent Systems")
+//! measures the same thing in another way, both are named. What a stage may spend is not said
+//! here but in [`super::policy`].
+
+pub mod architecture;
+pub mod classify;
+pub mod degradation;
+pub mod diversity;
+pub mod insight;
+pub mod recommend;
+pub mod record;
+pub mod redundancy;
+pub mod scaling;
+pub mod statistics;
+pub mod strategy;
+pub mod wording;
+
+/// An argument that a rule cannot work with, in words for the caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// A share: 0 to 1.
+///
+/// # Errors
+///
+/// A number outside, with its name.
+pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(BadInput(format!("{name} is {value}, and takes a number from 0 to 1")))
+    }
+}
+
+/// A count as a number to calculate with; exact up to 2^53, far above any count here.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+pub fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// A quotient; none where there is nothing to divide by.
+#[must_use]
+pub fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}

@@ -1,0 +1,187 @@
+//! Chooses the topology for a stage, by the first of an ordered list of rules that applies.
+
+use serde::Serialize;
+
+use super::BadInput;
+use super::classify::Scores;
+use super::statistics::{ENOUGH_RUNS, History};
+use crate::domain::policy::{PolicySettings, SingleAgent};
+use crate::domain::stage::Stage;
+use crate::domain::topology::Topology;
+
+/// The dependency from which on work is sequential.
+pub const SEQUENTIAL: f64 = 0.7;
+/// The decomposability above which a task can be taken apart.
+pub const DECOMPOSABLE: f64 = 0.6;
+/// The complexity above which tools need a centre.
+pub const TOOL_HEAVY: f64 = 0.6;
+/// The success above which a recorded topology is chosen again.
+const PROVEN_SUCCESS: f64 = 0.7;
+/// No more confidence than this comes from recorded runs.
+const MOST_CONFIDENCE: f64 = 0.9;
+
+/// What a choice starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The stage; none for a task that is not in one yet.
+    pub stage: Option<Stage>,
+    /// What the task is like.
+    pub scores: Scores,
+    /// The topology that the caller insists on.
+    pub forced: Option<Topology>,
+    /// The recorded runs.
+    pub history: &'a History,
+    /// The policy in force.
+    pub policy: &'a PolicySettings,
+}
+
+/// The rule that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The caller insisted.
+    Forced,
+    /// The stage is one for a single agent.
+    SingleAgentStage,
+    /// The user switched the stage's ensemble off.
+    EnsembleSwitchedOff,
+    /// Recorded runs were good.
+    RecordedResults,
+    /// Its steps depend on one another.
+    SequentialDependency,
+    /// It can be taken apart, and needs tools.
+    DecomposableWithTools,
+    /// It can be taken apart.
+    Decomposable,
+    /// Nothing but the stage is known.
+    StageDefault,
+    /// Nothing is known.
+    NoSignal,
+}
+
+/// The limits that go with a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Agents.
+    pub max_agents: u32,
+    /// Rounds.
+    pub max_rounds: u32,
+    /// Messages of each agent.
+    pub max_messages_per_agent: u32,
+    /// Messages a run above which coordination costs more than it is worth.
+    pub overhead_threshold: f64,
+}
+
+const fn limits(agents: u32, rounds: u32, messages: u32, overhead: f64) -> Limits {
+    Limits {
+        max_agents: agents,
+        max_rounds: rounds,
+        max_messages_per_agent: messages,
+        overhead_threshold: overhead,
+    }
+}
+
+const ALONE: Limits = limits(1, 1, 2, 2.0);
+const CENTRALIZED: Limits = limits(3, 3, 3, 2.5);
+const INDEPENDENT: Limits = limits(3, 2, 1, 2.0);
+const BY_DEFAULT: Limits = limits(3, 3, 2, 2.0);
+
+/// A choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// The topology.
+    pub topology: Topology,
+    /// How sure the rule is, 0 to 1.
+    pub confidence: f64,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// Where to go if it does not work out.
+    pub fallback: Option<Topology>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+impl Choice {
+    fn alone(rule: Rule, confidence: f64) -> Self {
+        Self { topology: Topology::Sas, confidence, rule, fallback: None, limits: ALONE }
+    }
+
+    fn several(rule: Rule, topology: Topology, confidence: f64, limits: Limits) -> Self {
+        Self { topology, confidence, rule, fallback: Some(Topology::Sas), limits }
+    }
+}
+
+/// The limits of a topology that was chosen by name.
+fn limits_of(topology: Topology) -> Limits {
+    match topology {
+        Topology::Sas => ALONE,
+        Topology::Independent => INDEPENDENT,
+        Topology::Centralized | Topology::Decentralized | Topology::Hybrid => CENTRALIZED,
+    }
+}
+
+/// Chooses a topology.
+///
+/// # Errors
+///
+/// Several agents that are forced upon a stage which the policy holds to one.
+pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
+    let single = situation.stage.and_then(|stage| situation.policy.single_agent(stage));
+    if let Some(topology) = situation.forced {
+        return forced(topology, situation.stage, single);
+    }
+    Ok(match single {
+        Some(SingleAgent::Always | SingleAgent::UnlessForced) => Choice::alone(Rule::SingleAgentStage, 1.0),
+        Some(SingleAgent::SwitchedOff) => Choice::alone(Rule::EnsembleSwitchedOff, 1.0),
+        None => proven(situation.history).unwrap_or_else(|| by_scores(situation)),
+    })
+}
+
+fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>) -> Result<Choice, BadInput> {
+    if topology == Topology::Sas {
+        return Ok(Choice::alone(Rule::Forced, 1.0));
+    }
+    match (single, stage) {
+        (Some(SingleAgent::Always), Some(stage)) => Err(BadInput(format!(
+            "force_topology is {}, and {} takes one agent only (sas)",
+            topology.id(),
+            stage.name()
+        ))),
+        _ => Ok(Choice::several(Rule::Forced, topology, 1.0, limits_of(topology))),
+    }
+}
+
+fn proven(history: &History) -> Option<Choice> {
+    let (topology, _) = history.best().filter(|_| history.runs() >= ENOUGH_RUNS)?;
+    let rate = history.of_topology(topology)?.success_rate;
+    (rate > PROVEN_SUCCESS).then(|| Choice {
+        topology,
+        confidence: rate.min(MOST_CONFIDENCE),
+        rule: Rule::RecordedResults,
+        fallback: Some(Topology::Sas),
+        limits: limits_of(topology),
+    })
+}
+
+fn by_scores(situation: &Situation<'_>) -> Choice {
+    let Scores { decomposability, sequential, tools } = situation.scores;
+    if sequential >= SEQUENTIAL {
+        return Choice::alone(Rule::SequentialDependency, 0.85);
+    }
+    if decomposability > DECOMPOSABLE && tools > TOOL_HEAVY {
+        return Choice::several(Rule::DecomposableWithTools, Topology::Centralized, 0.75, CENTRALIZED);
+    }
+    if decomposability > DECOMPOSABLE {
+        return Choice::several(Rule::Decomposable, Topology::Independent, 0.8, INDEPENDENT);
+    }
+    match situation.stage {
+        Some(stage) => {
+            let topology = situation.policy.recommended(stage);
+            Choice::several(Rule::StageDefault, topology, 0.65, BY_DEFAULT)
+        }
+        None => Choice { limits: BY_DEFAULT, ..Choice::alone(Rule::NoSignal, 0.5) },
+    }
+}
+
+#[cfg(test)]
+mod tests;

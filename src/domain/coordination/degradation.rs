@@ -1,0 +1,212 @@
+//! Whether several agents cost more than they bring, so that one should go on alone.
+
+use serde::Serialize;
+
+use super::record::RunRecord;
+use super::{BadInput, number, ratio, share};
+use crate::domain::topology::Topology;
+
+/// The rate of failures of a single agent that amplification is measured against.
+pub const EXPECTED_FAILURE_RATE: f64 = 0.3;
+/// Messages a run above which coordination is given up.
+pub const MOST_OVERHEAD: f64 = 2.0;
+/// Amplification of errors above which it is.
+pub const MOST_AMPLIFICATION: f64 = 1.2;
+/// Redundancy above which it is.
+pub const MOST_REDUNDANCY: f64 = 0.85;
+/// Answers in a row, discarded for their form, with which it is.
+pub const MOST_FORMAT_ERRORS: u64 = 3;
+/// Success below which it is, given enough runs and some overhead.
+const LEAST_SUCCESS: f64 = 0.3;
+const ENOUGH_RUNS: u64 = 5;
+const SOME_OVERHEAD: f64 = 1.5;
+
+/// What was counted of the work so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Messages between agents.
+    pub messages: u64,
+    /// Runs that succeeded.
+    pub successes: u64,
+    /// Runs that failed.
+    pub failures: u64,
+    /// How alike the outputs were, 0 to 1.
+    pub redundancy: f64,
+    /// Answers discarded for their form, in a row up to now.
+    pub format_errors: u64,
+}
+
+/// The figures that the thresholds are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Messages a run.
+    pub coordination_overhead: f64,
+    /// The rate of failures over the expected 0.3; 1 without runs.
+    pub error_amplification: f64,
+    /// How alike the outputs were.
+    pub redundancy_rate: f64,
+    /// Successes among the runs; 0 without runs.
+    pub success_rate: f64,
+}
+
+/// Why several agents should give way to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// Too many messages a run.
+    Overhead,
+    /// Too many failures.
+    ErrorAmplification,
+    /// Outputs too much alike.
+    Redundancy,
+    /// Little success for the overhead.
+    LittleSuccess,
+    /// Too many answers in a row without the form that was asked for.
+    FormatErrors,
+}
+
+/// The figures of some counts.
+///
+/// # Errors
+///
+/// A redundancy outside 0 to 1.
+pub fn metrics(counts: &Counts) -> Result<Metrics, BadInput> {
+    let runs = runs(counts);
+    let rate = |count: u64| ratio(number(count), runs);
+    Ok(Metrics {
+        coordination_overhead: number(counts.messages) / runs.max(1.0),
+        error_amplification: rate(counts.failures).map_or(1.0, |rate| rate / EXPECTED_FAILURE_RATE),
+        redundancy_rate: share("redundancy_rate", counts.redundancy)?,
+        success_rate: rate(counts.successes).unwrap_or(0.0),
+    })
+}
+
+fn runs(counts: &Counts) -> f64 {
+    number(counts.successes) + number(counts.failures)
+}
+
+/// The signs that a topology has degraded. A single agent cannot: there is nothing to give up.
+#[must_use]
+pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign> {
+    if topology == Topology::Sas {
+        return Vec::new();
+    }
+    let little_success = runs(counts) >= number(ENOUGH_RUNS)
+        && metrics.success_rate < LEAST_SUCCESS
+        && metrics.coordination_overhead > SOME_OVERHEAD;
+    [
+        (Sign::Overhead, metrics.coordination_overhead > MOST_OVERHEAD),
+        (Sign::ErrorAmplification, metrics.error_amplification > MOST_AMPLIFICATION),
+        (Sign::Redundancy, metrics.redundancy_rate > MOST_REDUNDANCY),
+        (Sign::LittleSuccess, little_success),
+        (Sign::FormatErrors, counts.format_errors >= MOST_FORMAT_ERRORS),
+    ]
+    .into_iter()
+    .filter_map(|(sign, shown)| shown.then_some(sign))
+    .collect()
+}
+
+/// Answers of a topology discarded for their form since its last run without one. A failed run is
+/// no format error, and the first run in good form begins the count anew.
+#[must_use]
+pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
+    runs.iter()
+        .rev()
+        .filter(|run| run.topology == topology)
+        .map(|run| run.format_errors)
+        .take_while(|errors| *errors > 0)
+        .fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(topology: Topology, counts: &Counts) -> Vec<Sign> {
+        signs(topology, counts, &metrics(counts).unwrap())
+    }
+
+    fn counts(messages: u64, successes: u64, failures: u64) -> Counts {
+        Counts { messages, successes, failures, ..Counts::default() }
+    }
+
+    #[test]
+    fn nothing_run_is_nothing_degraded() {
+        let metrics = metrics(&Counts::default()).unwrap();
+        assert!((metrics.error_amplification - 1.0).abs() < 1e-12);
+        assert!(metrics.success_rate.abs() < 1e-12);
+        assert!(of(Topology::Independent, &Counts::default()).is_empty());
+    }
+
+    #[test]
+    fn overhead_counts() {
+        assert_eq!(of(Topology::Centralized, &counts(13, 6, 0)), [Sign::Overhead]);
+        assert!(of(Topology::Centralized, &counts(12, 6, 0)).is_empty());
+        // Without runs the messages are those of one.
+        assert_eq!(of(Topology::Centralized, &counts(3, 0, 0)), [Sign::Overhead]);
+    }
+
+    #[test]
+    fn little_success_needs_runs_and_overhead() {
+        assert_eq!(
+            of(Topology::Independent, &counts(8, 1, 4)),
+            [Sign::ErrorAmplification, Sign::LittleSuccess]
+        );
+        assert_eq!(of(Topology::Independent, &counts(7, 1, 4)), [Sign::ErrorAmplification]);
+        assert_eq!(of(Topology::Independent, &counts(7, 1, 3)), [Sign::ErrorAmplification]);
+    }
+
+    #[test]
+    fn a_failed_run_is_no_format_error() {
+        let run = |topology, success, format_errors| RunRecord {
+            topology,
+            success,
+            tokens: 0,
+            messages: 0,
+            rounds: 1,
+            format_errors,
+            redundancy: None,
+            answers: Vec::new(),
+        };
+        let (one, other) = (Topology::Independent, Topology::Centralized);
+        let mut runs = vec![run(one, false, 0); 9];
+        assert_eq!(format_errors_in_a_row(&runs, one), 0);
+        runs.extend([run(one, false, 1), run(other, true, 0), run(one, true, 2)]);
+        assert_eq!(format_errors_in_a_row(&runs, one), 3);
+        assert_eq!(format_errors_in_a_row(&runs, other), 0);
+        runs.push(run(one, false, 0));
+        assert_eq!(format_errors_in_a_row(&runs, one), 0);
+    }
+
+    #[test]
+    fn format_errors_in_a_row_are_a_sign() {
+        let counts = Counts { format_errors: 3, ..counts(0, 1, 0) };
+        assert_eq!(of(Topology::Independent, &counts), [Sign::FormatErrors]);
+        assert!(of(Topology::Independent, &Counts { format_errors: 2, ..counts }).is_empty());
+    }
+
+    #[test]
+    fn a_redundancy_outside_is_refused() {
+        assert!(metrics(&Counts { redundancy: 1.01, ..Counts::default() }).is_err());
+        assert!(metrics(&Counts { redundancy: -0.1, ..Counts::default() }).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn one_agent_has_nothing_to_give_up(messages: u64, successes: u32, failures: u32, redundancy in 0.0_f64..=1.0) {
+            let counts = Counts {
+                redundancy,
+                ..counts(messages, u64::from(successes), u64::from(failures))
+            };
+            prop_assert!(of(Topology::Sas, &counts).is_empty());
+        }
+
+        #[test]
+        fn more_messages_never_take_a_sign_away(messages in 0_u64..100, more in 0_u64..100, successes in 0_u64..20, failures in 0_u64..20) {
+            let less = of(Topology::Hybrid, &counts(messages, successes, failures));
+            let all = of(Topology::Hybrid, &counts(messages + more, successes, failures));
+            prop_assert!(less.iter().all(|sign| all.contains(sign)));
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! How many independent voices several providers are. Providers that err together are fewer than
+//! they count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::record::{Answer, RunRecord};
+use super::{number, ratio};
+
+/// Questions that two providers must both have answered before their agreement is reported. With
+/// 30, the standard error of a rate is at most 0.09 and that of a correlation about 0.18; with
+/// fewer, the number of voices would be noise.
+pub const ENOUGH_QUESTIONS: u64 = 30;
+
+/// The effective number of independent voices among `voices` whose errors correlate by `rho` on
+/// average: N / (1 + (N - 1) rho). A negative correlation counts as none, so that there are never
+/// more voices than heads.
+#[must_use]
+pub fn effective_voices(voices: u64, rho: f64) -> f64 {
+    let voices = number(voices);
+    if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
+}
+
+/// What two providers have in common.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pair {
+    /// The providers, in alphabetical order.
+    pub providers: [String; 2],
+    /// Questions that both answered.
+    pub questions: u64,
+    /// How many of these they answered alike, 0 to 1.
+    pub agreement: f64,
+    /// Questions of these in which it is known of both whether they were right.
+    pub judged: u64,
+    /// The correlation (phi) of being right, -1 to 1; none while too few questions are judged, and
+    /// where one of them was always right or always wrong.
+    pub correlation: Option<f64>,
+    /// How many of the questions that both got wrong they answered alike, 0 to 1.
+    pub same_error: Option<f64>,
+}
+
+/// What the mean correlation was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Whether the answers were right.
+    Correctness,
+    /// The rate of equal answers. It counts agreement for good reasons too, so the voices are a
+    /// lower bound.
+    Agreement,
+}
+
+/// How independent the providers are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Diversity {
+    /// Providers that are part of a pair with enough questions.
+    pub voices: u64,
+    /// The effective number of independent voices among them.
+    pub effective_voices: f64,
+    /// The mean correlation of the pairs.
+    pub rho: f64,
+    /// What it was taken from.
+    pub basis: Basis,
+    /// The pairs with enough questions.
+    pub pairs: Vec<Pair>,
+    /// Judged questions that everybody got wrong, 0 to 1: no way of choosing can do better than
+    /// one less this.
+    pub all_wrong: Option<f64>,
+}
+
+/// How independent the providers of recorded runs are; none while no pair has answered
+/// [`ENOUGH_QUESTIONS`] together.
+#[must_use]
+pub fn diversity(runs: &[RunRecord]) -> Option<Diversity> {
+    let pairs: Vec<Pair> =
+        pairs(runs).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
+    let names: BTreeSet<&String> = pairs.iter().flat_map(|pair| &pair.providers).collect();
+    let voices = u64::try_from(names.len()).unwrap_or(u64::MAX);
+    let correlations: Vec<f64> = pairs.iter().filter_map(|pair| pair.correlation).collect();
+    let (rho, basis) = match mean(&correlations) {
+        Some(rho) => (rho, Basis::Correctness),
+        None => {
+            let agreements: Vec<f64> = pairs.iter().map(|pair| pair.agreement).collect();
+            (mean(&agreements)?, Basis::Agreement)
+        }
+    };
+    Some(Diversity {
+        voices,
+        effective_voices: effective_voices(voices, rho),
+        rho,
+        basis,
+        all_wrong: all_wrong(runs),
+        pairs,
+    })
+}
+
+/// The most questions that any two providers have both answered.
+#[must_use]
+pub fn most_shared_questions(runs: &[RunRecord]) -> u64 {
+    pairs(runs).iter().map(|pair| pair.questions).max().unwrap_or_default()
+}
+
+/// Every pair of providers that answered a question together, in alphabetical order.
+#[must_use]
+pub fn pairs(runs: &[RunRecord]) -> Vec<Pair> {
+    let mut tallies: BTreeMap<[&str; 2], Tally> = BTreeMap::new();
+    for run in runs {
+        let voices = voices(run);
+        for (at, (left, first)) in voices.iter().enumerate() {
+            for (right, second) in voices.iter().skip(at + 1) {
+                tallies.entry([*left, *right]).or_default().add(first, second);
+            }
+        }
+    }
+    tallies.into_iter().map(|([left, right], tally)| tally.pair(left, right)).collect()
+}
+
+/// One answer of each provider: the first. Whoever is asked twice has still one voice.
+fn voices(run: &RunRecord) -> Vec<(&str, &Answer)> {
+    let mut voices: BTreeMap<&str, &Answer> = BTreeMap::new();
+    for answer in &run.answers {
+        voices.entry(&answer.provider).or_insert(answer);
+    }
+    voices.into_iter().collect()
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    ratio(values.iter().sum(), number(u64::try_from(values.len()).ok()?))
+}
+
+fn all_wrong(runs: &[RunRecord]) -> Option<f64> {
+    let judged: Vec<Vec<bool>> = runs
+        .iter()
+        .map(voices)
+        .filter(|voices| voices.len() > 1)
+        .filter_map(|voices| voices.iter().map(|(_, answer)| answer.correct).collect())
+        .collect();
+    let count = u64::try_from(judged.len()).ok().filter(|count| *count >= ENOUGH_QUESTIONS)?;
+    let wrong = judged.iter().filter(|verdicts| verdicts.iter().all(|right| !right)).count();
+    ratio(number(u64::try_from(wrong).ok()?), number(count))
+}
+
+#[derive(Default)]
+struct Tally {
+    questions: u64,
+    alike: u64,
+    both_right: u64,
+    only_first: u64,
+    only_second: u64,
+    both_wrong: u64,
+    same_error: u64,
+}
+
+impl Tally {
+    fn add(&mut self, first: &Answer, second: &Answer) {
+        let alike = first.mark == second.mark;
+        self.questions += 1;
+        self.alike += u64::from(alike);
+        match (first.correct, second.correct) {
+            (Some(true), Some(true)) => self.both_right += 1,
+            (Some(true), Some(false)) => self.only_first += 1,
+            (Some(false), Some(true)) => self.only_second += 1,
+            (Some(false), Some(false)) => {
+                self.both_wrong += 1;
+                self.same_error += u64::from(alike);
+            }
+            (None, _) | (_, None) => {}
+        }
+    }
+
+    fn pair(&self, left: &str, right: &str) -> Pair {
+        Pair {
+            providers: [left.to_owned(), right.to_owned()],
+            questions: self.questions,
+            agreement: ratio(number(self.alike), number(self.questions)).unwrap_or_default(),
+            judged: self.judged(),
+            correlation: (self.judged() >= ENOUGH_QUESTIONS).then(|| self.phi()).flatten(),
+            same_error: ratio(number(self.same_error), number(self.both_wrong)),
+        }
+    }
+
+    fn judged(&self) -> u64 {
+        self.both_right + self.only_first + self.only_second + self.both_wrong
+    }
+
+    /// The correlation of two yes-or-no series.
+    fn phi(&self) -> Option<f64> {
+        let [both, first, second, neither] =
+            [self.both_right, self.only_first, self.only_second, self.both_wrong].map(number);
+        let spread = ((both + first) * (second + neither) * (both + second) * (first + neither)).sqrt();
+        ratio(both * neither - first * second, spread)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What is kept of a piece of work: one event each, from which every figure is counted afresh.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::topology::Topology;
+
+/// One piece of work that came to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// How its agents were arranged.
+    pub topology: Topology,
+    /// Whether its result was right.
+    pub success: bool,
+    /// Tokens in all.
+    pub tokens: u64,
+    /// Messages between agents.
+    pub messages: u64,
+    /// Reasoning turns.
+    pub rounds: u64,
+    /// Answers that were discarded for their form. A failed run is none.
+    pub format_errors: u64,
+    /// How alike its outputs were, 0 to 1; none where there were fewer than two.
+    pub redundancy: Option<f64>,
+    /// Who answered what.
+    pub answers: Vec<Answer>,
+}
+
+/// One provider's answer to the question of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The provider.
+    pub provider: String,
+    /// The mark of its answer: equal answers have equal marks.
+    pub mark: Mark,
+    /// Whether it was right, where that is known.
+    pub correct: Option<bool>,
+}
+
+/// By what an answer is known again without keeping it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mark(String);
+
+impl Mark {
+    /// The mark of an answer. JSON counts by its value, whatever its layout and the order of its
+    /// keys; other text by its words, whatever blanks and line ends are between them.
+    #[must_use]
+    pub fn of(answer: &str) -> Self {
+        let digest = Sha256::digest(canonical(answer).as_bytes());
+        let half = digest.first_chunk::<16>().copied().unwrap_or_default();
+        Self(format!("{:032x}", u128::from_be_bytes(half)))
+    }
+}
+
+fn canonical(answer: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(answer) {
+        Ok(mut value) => {
+            value.sort_all_objects();
+            value.to_string()
+        }
+        Err(_) => answer.split_whitespace().collect::<Vec<&str>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn equal_answers_have_equal_marks() {
+        assert_eq!(
+            Mark::of("{\"a\":1,\"b\":{\"d\":2,\"c\":3}}"),
+            Mark::of("{ \"b\": {\"c\":3,\"d\":2}, \"a\": 1 }")
+        );
+        assert_eq!(Mark::of("line  41\n"), Mark::of("line 41"));
+        assert_ne!(Mark::of("Line 41"), Mark::of("line 41"));
+        assert_ne!(Mark::of("[1,2]"), Mark::of("[2,1]"));
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let answer = Answer { provider: "codex".into(), mark: Mark::of("41"), correct: Some(true) };
+        let run = RunRecord {
+            topology: Topology::Independent,
+            success: true,
+            tokens: u64::MAX,
+            messages: 2,
+            rounds: 3,
+            format_errors: 1,
+            redundancy: Some(1.0 / 3.0),
+            answers: vec![answer],
+        };
+        let written = serde_json::to_string(&run).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&written).unwrap(), run);
+    }
+
+    proptest! {
+        #[test]
+        fn different_words_have_different_marks(left in "[a-z ]{0,20}", right in "[a-z ]{0,20}") {
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(Mark::of(&left) == Mark::of(&right), words(&left) == words(&right));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How candidates of each stage are made, checked and chosen from.
+
+use serde::Serialize;
+
+use crate::domain::policy::PolicySettings;
+use crate::domain::stage::Stage;
+use crate::domain::topology::Topology;
+
+/// How the answers of a stage come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnsembleStrategy {
+    /// Several, none of which sees another.
+    ParallelIndependent,
+    /// One.
+    SingleAgent,
+}
+
+/// How one of several answers is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VotingMode {
+    /// By scores.
+    ScoreBased,
+    /// By tests, then by scores.
+    TestFirst,
+    /// By weighted scores, tests among them.
+    Hybrid,
+}
+
+/// The strategy of one stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Strategy {
+    /// In a sentence.
+    pub description: &'static str,
+    /// How its agents are arranged.
+    #[serde(serialize_with = "id")]
+    pub topology: Topology,
+    /// How its answers come about.
+    pub ensemble_strategy: EnsembleStrategy,
+    /// How one of them is chosen.
+    pub voting_mode: VotingMode,
+    /// Answers to choose from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_candidates: Option<u32>,
+    /// Iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_iterations: Option<u32>,
+    /// What disqualifies an answer.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub red_flag_rules: &'static [&'static str],
+    /// What is scored.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub scoring_criteria: &'static [&'static str],
+    /// What decides, in this order.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub selection_priority: &'static [&'static str],
+    /// What comes of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub outputs: &'static [&'static str],
+}
+
+/// A topology by the name that the coordination tools use.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn id<S: serde::Serializer>(topology: &Topology, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(topology.id())
+}
+
+/// The strategy of a stage under a policy.
+#[must_use]
+pub fn strategy(stage: Stage, policy: &PolicySettings) -> Strategy {
+    of_stage(stage, policy).arranged(policy.recommended(stage))
+}
+
+impl Strategy {
+    /// The same with its agents arranged in another way.
+    #[must_use]
+    pub fn arranged(self, topology: Topology) -> Self {
+        let ensemble_strategy = match topology {
+            Topology::Sas => EnsembleStrategy::SingleAgent,
+            Topology::Centralized | Topology::Decentralized | Topology::Independent | Topology::Hybrid => {
+                EnsembleStrategy::ParallelIndependent
+            }
+        };
+        Self { topology, ensemble_strategy, ..self }
+    }
+}
+
+fn of_stage(stage: Stage, policy: &PolicySettings) -> Strategy {
+    let empty = Strategy {
+        description: "",
+        topology: Topology::Sas,
+        ensemble_strategy: EnsembleStrategy::SingleAgent,
+        voting_mode: VotingMode::ScoreBased,
+        max_candidates: None,
+        max_iterations: None,
+        red_flag_rules: &[],
+        scoring_criteria: &[],
+        selection_priority: &[],
+        outputs: &[],
+    };
+    match stage {
+        Stage::Analyze => Strategy {
+            description: "What the material says; only what its sources bear out stays.",
+            max_candidates: Some(3),
+            red_flag_rules: &["too_long", "missing_fields"],
+            ..empty
+        },
+        Stage::Hypothesize => Strategy {
+            description: "Competing explanations, each with a check; the one that is easiest to test goes first.",
+            max_candidates: Some(5),
+            red_flag_rules: &["hedging", "unfalsifiable"],
+            scoring_criteria: &["falsifiable", "low_experiment_cost", "explanation_coverage"],
+            ..empty
+        },
+        Stage::Implement => Strategy {
+            description: "One small change; tests decide before anything else.",
+            voting_mode: VotingMode::TestFirst,
+            max_candidates: Some(3),
+            red_flag_rules: &["invalid_diff", "multi_file", "dangerous_code"],
+            selection_priority: &["test_pass", "lint_score", "diff_size", "risk_score"],
+            ..empty
+        },
+        Stage::Debug => Strategy {
+            description: "One change at a time and a test after each; then a person takes over.",
+            voting_mode: VotingMode::TestFirst,
+            max_iterations: Some(policy.max_debug_iterations),
+            red_flag_rules: &["too_long", "self_contradiction", "no_progress"],
+            ..empty
+        },
+        Stage::Improve => Strategy {
+            description: "Reviews of what works, taken over only where the tests still pass.",
+            voting_mode: VotingMode::Hybrid,
+            max_candidates: Some(3),
+            outputs: &["skill_template", "policy_update", "playbook_update"],
+            ..empty
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn policy() -> PolicySettings {
+        PolicySettings {
+            ensemble_hypotheses: true,
+            debug_single_agent: true,
+            max_debug_iterations: 5,
+            ..PolicySettings::default()
+        }
+    }
+
+    #[test]
+    fn strategies_are_those_of_the_contract() {
+        let contract: Value =
+            serde_json::from_str(include_str!("../../../tests/data/coordination.json")).unwrap();
+        for stage in Stage::ALL {
+            let mut ours = json!(strategy(stage, &policy()));
+            assert!(ours.as_object_mut().unwrap().remove("description").is_some());
+            assert_eq!(ours, contract["stage_strategy"][stage.name()], "{stage:?}");
+            assert_eq!(ours["topology"], contract["stage_defaults"][stage.name()], "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn they_follow_the_policy() {
+        let strategy =
+            strategy(Stage::Hypothesize, &PolicySettings { ensemble_hypotheses: false, ..policy() });
+        assert_eq!(strategy.topology, Topology::Sas);
+        assert_eq!(strategy.ensemble_strategy, EnsembleStrategy::SingleAgent);
+        for stage in Stage::ALL {
+            assert_eq!(super::strategy(stage, &policy()).topology, policy().recommended(stage));
+        }
+        let fewer = PolicySettings { max_debug_iterations: 2, ..policy() };
+        assert_eq!(super::strategy(Stage::Debug, &fewer).max_iterations, Some(2));
+    }
+}

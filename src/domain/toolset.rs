@@ -1,0 +1,110 @@
+//! Sets of tools that a user can ask for by name, so that a client loads only what it needs.
+
+/// A named set of tools.
+pub struct Toolset {
+    /// Its name.
+    pub name: &'static str,
+    /// Its tools, without what all of ours begin with.
+    pub tools: &'static [&'static str],
+}
+
+/// The tool that every server has.
+const ALWAYS: &str = "help";
+
+/// Every set, in the order in which the reference explains them.
+pub const TOOLSETS: &[Toolset] = &[
+    Toolset {
+        name: "consult",
+        tools: &[
+            "list_providers",
+            "consult",
+            "consult_with_role",
+            "ensemble_generate",
+            "pack_context",
+            "get_skill",
+            "get_role",
+            "get_schema",
+        ],
+    },
+    Toolset { name: "change", tools: &["verify", "apply_patch", "restore_from_backup"] },
+    Toolset {
+        name: "workflow",
+        tools: &[
+            "workflow_with_hitl",
+            "run_stage",
+            "run_stage_with_approval",
+            "request_approval",
+            "submit_approval",
+            "get_pending_approvals",
+            "get_approval_history",
+            "get_stage_questions",
+            "workflow_state",
+        ],
+    },
+    Toolset { name: "evidence", tools: &["log_evidence", "get_evidence_chain", "get_metrics"] },
+    Toolset {
+        name: "consensus",
+        tools: &[
+            "consensus_vote",
+            "vote_micro_step",
+            "get_micro_steps",
+            "calibrate",
+            "red_flag_check",
+            "validate_content",
+            "select_best",
+        ],
+    },
+    Toolset {
+        name: "coordination",
+        tools: &[
+            "classify_task",
+            "select_architecture",
+            "get_stage_strategy",
+            "get_coordination_policy",
+            "check_degradation",
+            "record_coordination_result",
+            "get_coordination_stats",
+        ],
+    },
+    Toolset {
+        name: "toolbox",
+        tools: &["recommend_tools", "enter_stage", "enter_skill", "exit_stage", "get_loaded_tools"],
+    },
+];
+
+/// The names of all sets.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    TOOLSETS.iter().map(|set| set.name).collect()
+}
+
+/// Whether a tool belongs to one of the sets that were asked for; none asked for are all.
+#[must_use]
+pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
+    let bare = tool.strip_prefix("maestro_").unwrap_or(tool);
+    let asked_for = |set: &&Toolset| wanted.iter().any(|name| name == set.name);
+    wanted.is_empty()
+        || bare == ALWAYS
+        || TOOLSETS.iter().filter(asked_for).any(|set| set.tools.contains(&bare))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_share_no_tool() {
+        let mut all: Vec<&str> = TOOLSETS.iter().flat_map(|set| set.tools.iter().copied()).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!((all.len(), count), (42, 42));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_there_and_help_always() {
+        let wanted = ["change".to_owned()];
+        assert!(is_wanted("maestro_verify", &wanted) && is_wanted("maestro_help", &wanted));
+        assert!(!is_wanted("maestro_consult", &wanted) && is_wanted("maestro_consult", &[]));
+    }
+}

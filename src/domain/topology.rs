@@ -1,0 +1,82 @@
+//! How the agents of a piece of work are arranged.
+
+use serde::{Deserialize, Serialize};
+
+/// How the agents of a stage are arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Topology {
+    /// One agent.
+    Sas,
+    /// Several, with the orchestrator checking and choosing.
+    Centralized,
+    /// Several that talk to one another.
+    Decentralized,
+    /// Several that nobody checks.
+    Independent,
+    /// Several that talk to one another and have a centre besides.
+    Hybrid,
+}
+
+impl Topology {
+    /// Every topology.
+    pub const ALL: [Self; 5] =
+        [Self::Sas, Self::Centralized, Self::Decentralized, Self::Independent, Self::Hybrid];
+
+    /// The name used by the policy.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sas => "SAS",
+            Self::Centralized => "CENTRALIZED",
+            Self::Decentralized => "DECENTRALIZED",
+            Self::Independent => "INDEPENDENT",
+            Self::Hybrid => "HYBRID",
+        }
+    }
+
+    /// The name used in the parameters and results of the coordination tools.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Sas => "sas",
+            Self::Centralized => "mas_centralized",
+            Self::Decentralized => "mas_decentralized",
+            Self::Independent => "mas_independent",
+            Self::Hybrid => "mas_hybrid",
+        }
+    }
+
+    /// By how much errors grow on the way to the result, relative to a single agent ("Towards a
+    /// Science of Scaling Agent Systems", table 5: overhead tokens in traces, over those of one agent).
+    #[must_use]
+    pub fn error_multiplier(self) -> f64 {
+        match self {
+            Self::Sas => 1.0,
+            Self::Centralized => 4.4,
+            Self::Decentralized => 7.8,
+            Self::Independent => 17.2,
+            Self::Hybrid => 5.1,
+        }
+    }
+
+    /// What it is for here.
+    #[must_use]
+    pub fn use_for(self) -> &'static str {
+        match self {
+            Self::Sas => "steps that depend on one another: implement, debug",
+            Self::Centralized => "candidates that the orchestrator checks and chooses from",
+            Self::Independent => "generating candidates",
+            Self::Decentralized | Self::Hybrid => "nothing here: agents do not talk to one another",
+        }
+    }
+
+    /// What it must never be used for.
+    #[must_use]
+    pub fn never_for(self) -> Option<&'static str> {
+        match self {
+            Self::Independent => Some("deciding"),
+            Self::Sas | Self::Centralized | Self::Decentralized | Self::Hybrid => None,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Coordination: what is recorded of it, and what the records say.
+
+pub mod choice;
+pub mod health;
+pub mod scaling;
+pub mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::journal::new_id;
+use super::session::Session;
+use crate::domain::coordination::BadInput;
+use crate::domain::coordination::diversity::{Diversity, ENOUGH_QUESTIONS, diversity, most_shared_questions};
+use crate::domain::coordination::record::{Answer, Mark, RunRecord};
+use crate::domain::coordination::redundancy::redundancy;
+use crate::domain::coordination::statistics::{
+    ENOUGH_RUNS, ENOUGH_RUNS_OF_ONE, History, TopologyStatistics, of_run,
+};
+use crate::domain::event::Draft;
+use crate::domain::event::record::{Noted, Topic};
+use crate::domain::topology::Topology;
+use crate::error::Error;
+
+/// Every result that is recorded, oldest first.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn recorded(session: &Session) -> Result<Vec<RunRecord>, Error> {
+    session.journal().read(|history| history.coordination().to_vec()).await
+}
+
+/// The same for advice, which a log that cannot be read does not hold up.
+pub(super) async fn recorded_or_nothing(session: &Session) -> Vec<RunRecord> {
+    recorded(session).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
+        Vec::new()
+    })
+}
+
+/// A result as a caller gives it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How the agents were arranged.
+    pub topology: Topology,
+    /// Whether the result was right.
+    pub success: bool,
+    /// Tokens in all.
+    pub tokens_used: u64,
+    /// Messages between agents.
+    pub messages_sent: u64,
+    /// Reasoning turns.
+    pub rounds: u64,
+    /// Answers discarded for their form.
+    pub format_errors: u64,
+    /// What the agents wrote; compared with one another and not kept.
+    pub outputs: Vec<String>,
+    /// Who answered what; kept as marks.
+    pub answers: Vec<GivenAnswer>,
+}
+
+/// One provider's answer as a caller gives it.
+#[derive(Clone, Debug)]
+pub struct GivenAnswer {
+    /// The provider.
+    pub provider: String,
+    /// Its answer.
+    pub answer: String,
+    /// Whether it was right, where that is known.
+    pub correct: Option<bool>,
+}
+
+/// What was recorded.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recorded {
+    recorded: Entry,
+    run_metrics: RunMetrics,
+    topology_stats: Option<TopologyStatistics>,
+    calibration_hint: String,
+    definitions: BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Entry {
+    topology: &'static str,
+    success: bool,
+    tokens_used: u64,
+    messages_sent: u64,
+    rounds: u64,
+    format_errors: u64,
+    answers: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct RunMetrics {
+    coordination_overhead: Option<f64>,
+    message_density: Option<f64>,
+    redundancy_rate: Option<f64>,
+}
+
+/// What the paper's measures mean in a result that shows them.
+fn definitions() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        (
+            "coordination_overhead",
+            "the paper's: reasoning turns beyond those of a recorded single agent, in percent of these; null while none is recorded",
+        ),
+        ("message_density", "the paper's: messages for a reasoning turn"),
+        (
+            "redundancy",
+            "the paper's mean pairwise cosine similarity, over counts of words in place of its embeddings; null below two outputs",
+        ),
+        ("efficiency", "the paper's: success rate for the turns relative to a recorded single agent"),
+        (
+            "error_amplification",
+            "the paper's: failure rate over that of a recorded single agent (maestro_check_degradation measures against an expected 0.3)",
+        ),
+        (
+            "messages_per_run",
+            "the overhead of the rules: maestro_check_degradation and best_topology_score reckon with it",
+        ),
+    ])
+}
+
+/// Records a result.
+///
+/// # Errors
+///
+/// A provider that is named twice among the answers.
+pub async fn record(session: &Session, outcome: &Outcome) -> Result<Recorded, Error> {
+    distinct(&outcome.answers)?;
+    let run = event(outcome);
+    let content = serde_json::to_value(&run).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Draft::new(new_id(), Noted { topic: Topic::Coordination, content });
+    session.journal().record("", vec![noted]).await?;
+    let history = History::of(&recorded(session).await?);
+    let metrics = of_run(&run, &history);
+    Ok(Recorded {
+        recorded: Entry {
+            topology: run.topology.id(),
+            success: run.success,
+            tokens_used: run.tokens,
+            messages_sent: run.messages,
+            rounds: run.rounds,
+            format_errors: run.format_errors,
+            answers: run.answers.len(),
+        },
+        run_metrics: RunMetrics {
+            coordination_overhead: metrics.coordination_overhead_percent,
+            message_density: metrics.message_density,
+            redundancy_rate: metrics.redundancy,
+        },
+        topology_stats: history.of_topology(run.topology).cloned(),
+        calibration_hint: hint(&history),
+        definitions: definitions(),
+    })
+}
+
+fn distinct(answers: &[GivenAnswer]) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    match answers.iter().position(|answer| !names.insert(&answer.provider)) {
+        Some(at) => Err(Error::InvalidArguments(format!(
+            "answers[{at}].provider is there twice: each provider has one voice a question"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn event(outcome: &Outcome) -> RunRecord {
+    let answers = outcome.answers.iter().map(|given| Answer {
+        provider: given.provider.clone(),
+        mark: Mark::of(&given.answer),
+        correct: given.correct,
+    });
+    RunRecord {
+        topology: outcome.topology,
+        success: outcome.success,
+        tokens: outcome.tokens_used,
+        messages: outcome.messages_sent,
+        rounds: outcome.rounds,
+        format_errors: outcome.format_errors,
+        redundancy: redundancy(&outcome.outputs),
+        answers: answers.collect(),
+    }
+}
+
+fn hint(history: &History) -> String {
+    let runs = history.runs();
+    if history.of_topology(Topology::Sas).is_none() {
+        return "Record results of a single agent (sas) as well: overhead, efficiency and error amplification are relative to them.".to_owned();
+    }
+    if runs < ENOUGH_RUNS {
+        return format!(
+            "{} more results until they weigh in maestro_select_architecture ({ENOUGH_RUNS} in all, {ENOUGH_RUNS_OF_ONE} of a topology).",
+            ENOUGH_RUNS - runs
+        );
+    }
+    "Enough is recorded to weigh in maestro_select_architecture.".to_owned()
+}
+
+/// What is recorded so far.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    total_samples: u64,
+    topology_stats: BTreeMap<&'static str, TopologyStatistics>,
+    best_topology: Option<&'static str>,
+    best_topology_score: Option<f64>,
+    recommendation: String,
+    diversity: Option<Diversity>,
+    diversity_note: String,
+    definitions: BTreeMap<&'static str, &'static str>,
+}
+
+/// Sums up what is recorded so far. A topology that never ran is not in it.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn summary(session: &Session) -> Result<Summary, Error> {
+    let runs = recorded(session).await?;
+    let history = History::of(&runs);
+    let best = history.best();
+    let diversity = diversity(&runs);
+    let diversity_note = match diversity {
+        Some(_) => format!("Over pairs of providers with at least {ENOUGH_QUESTIONS} questions in common."),
+        None => format!(
+            "Reported once two providers have answered the same {ENOUGH_QUESTIONS} questions (so far {}): with fewer the number of voices would be noise.",
+            most_shared_questions(&runs)
+        ),
+    };
+    Ok(Summary {
+        total_samples: history.runs(),
+        topology_stats: history
+            .topologies()
+            .iter()
+            .map(|(topology, statistics)| (topology.id(), statistics.clone()))
+            .collect(),
+        best_topology: best.map(|(topology, _)| topology.id()),
+        best_topology_score: best.map(|(_, score)| score),
+        recommendation: recommendation(&history),
+        diversity,
+        diversity_note,
+        definitions: definitions(),
+    })
+}
+
+fn recommendation(history: &History) -> String {
+    match history.best() {
+        Some((topology, score)) if history.runs() >= ENOUGH_RUNS => {
+            format!(
+                "{} did best so far (score {score:.2}: success rate less what messages cost).",
+                topology.id()
+            )
+        }
+        _ => hint(history),
+    }
+}
+
+fn refused(bad: BadInput) -> Error {
+    Error::InvalidArguments(bad.0)
+}
+
+#[cfg(test)]
+mod tests;

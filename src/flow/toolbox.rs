@@ -1,0 +1,305 @@
+//! Loading tools by stage and skill: which are at hand, and what they cost.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::session::Session;
+use crate::domain::coordination::recommend::recommend;
+use crate::domain::coordination::wording::Wording;
+use crate::domain::stage::Stage;
+use crate::domain::toolbox::{LeftOut, Limits, Loading, Manifest, Toolbox, recommended_tools};
+use crate::error::{Error, ErrorNote};
+
+/// What a tool costs the context, in tokens; none for one that is not served.
+pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
+
+/// Where the state of the toolbox is kept.
+pub trait ToolboxStore: Send + Sync {
+    /// Reads or changes it; nobody else does meanwhile.
+    fn update(&self, change: &mut dyn FnMut(&mut Toolbox));
+}
+
+/// A toolbox that lives as long as the server.
+#[derive(Debug, Default)]
+pub struct MemoryToolbox {
+    toolbox: Mutex<Toolbox>,
+}
+
+impl ToolboxStore for MemoryToolbox {
+    fn update(&self, change: &mut dyn FnMut(&mut Toolbox)) {
+        change(&mut self.toolbox.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What is loaded after a step.
+#[derive(Clone, Debug, Serialize)]
+struct Loaded {
+    loaded_tools: Vec<String>,
+    newly_loaded: Vec<String>,
+    left_out: Vec<LeftOut>,
+    context_cost: usize,
+}
+
+/// A stage that was entered.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnteredStage {
+    stage: Stage,
+    #[serde(flatten)]
+    loaded: Loaded,
+    available_skills: Vec<SkillNote>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SkillNote {
+    name: String,
+    description: String,
+    micro_steps: Vec<String>,
+    required_tools: Vec<String>,
+}
+
+/// A skill that was entered, or not.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum SkillEntry {
+    /// It was.
+    Entered(EnteredSkill),
+    /// There is no such skill; everything stays as it was.
+    Unknown(UnknownSkill),
+}
+
+/// A skill that was entered.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnteredSkill {
+    skill: String,
+    stage: Stage,
+    description: String,
+    #[serde(flatten)]
+    loaded: Loaded,
+    micro_steps: Vec<MicroStepNote>,
+}
+
+/// A name that no skill has.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnknownSkill {
+    ok: bool,
+    #[serde(flatten)]
+    note: ErrorNote,
+    available_skills: Vec<String>,
+    loaded_tools: Vec<String>,
+}
+
+/// What a caller learns of a micro step.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct MicroStepNote {
+    #[serde(rename = "type")]
+    name: String,
+    #[serde(default)]
+    description: String,
+    default_k: u32,
+    has_oracle: bool,
+    required_tools: Vec<String>,
+}
+
+/// A stage that was left.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exited {
+    message: String,
+    loaded_tools: Vec<String>,
+    context_cost: usize,
+}
+
+/// What is loaded now.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overview {
+    current_stage: Option<Stage>,
+    current_skill: Option<String>,
+    loaded_tools: Vec<String>,
+    left_out: Vec<LeftOut>,
+    context_cost: usize,
+    max_tools: usize,
+    usage_stats: BTreeMap<String, u64>,
+}
+
+/// The tools for a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recommended {
+    suggested_stage: Stage,
+    recommended_tools: Vec<String>,
+    tool_count: usize,
+    hint: String,
+}
+
+/// The manifest, the limits, and the state before and after a step.
+struct Bench<'a> {
+    manifest: Manifest,
+    limits: Limits<'a>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(session: &Session, cost: Cost<'a>) -> Result<Self, Error> {
+        session.check_config()?;
+        let document = session.document("conf/skill_manifest.yaml")?;
+        let manifest = Manifest::from_yaml(&document.text)
+            .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
+        let max_tools = usize::try_from(session.config().settings.policy.max_tools).unwrap_or(usize::MAX);
+        Ok(Self { manifest, limits: Limits { max_tools, cost } })
+    }
+
+    fn loading(&self, toolbox: &Toolbox) -> Loading {
+        toolbox.loading(&self.manifest, &self.limits)
+    }
+
+    /// Takes a step, and says what it loaded.
+    fn step(&self, session: &Session, take: impl Fn(&mut Toolbox)) -> Loaded {
+        let (mut before, mut after) = (Loading::default(), Loading::default());
+        session.toolbox().update(&mut |toolbox| {
+            before = self.loading(toolbox);
+            take(toolbox);
+            after = self.loading(toolbox);
+        });
+        Loaded {
+            newly_loaded: after.newly_loaded(&before),
+            loaded_tools: after.loaded,
+            left_out: after.left_out,
+            context_cost: after.context_cost,
+        }
+    }
+}
+
+/// Enters a stage.
+///
+/// # Errors
+///
+/// A manifest or a configuration that could not be used.
+pub fn enter_stage(session: &Session, stage: Stage, cost: Cost<'_>) -> Result<EnteredStage, Error> {
+    let bench = Bench::new(session, cost)?;
+    let loaded = bench.step(session, |toolbox| toolbox.enter_stage(stage));
+    let available_skills = bench.manifest.skills_of(stage).into_iter().map(|skill| SkillNote {
+        name: skill.name.clone(),
+        description: skill.description.clone(),
+        micro_steps: skill.micro_steps.clone(),
+        required_tools: skill.required_tools.clone(),
+    });
+    Ok(EnteredStage { stage, available_skills: available_skills.collect(), loaded })
+}
+
+/// Enters a skill, and with it its stage.
+///
+/// # Errors
+///
+/// A manifest, a list of micro steps or a configuration that could not be used.
+pub fn enter_skill(session: &Session, name: &str, cost: Cost<'_>) -> Result<SkillEntry, Error> {
+    let bench = Bench::new(session, cost)?;
+    let Some(skill) = bench.manifest.skill(name) else {
+        return Ok(SkillEntry::Unknown(unknown(session, &bench, name)));
+    };
+    let micro_steps = micro_steps(session, &bench.manifest, &skill.micro_steps)?;
+    let loaded = bench.step(session, |toolbox| toolbox.enter_skill(skill));
+    Ok(SkillEntry::Entered(EnteredSkill {
+        skill: skill.name.clone(),
+        stage: skill.stage,
+        description: skill.description.clone(),
+        loaded,
+        micro_steps,
+    }))
+}
+
+fn unknown(session: &Session, bench: &Bench<'_>, name: &str) -> UnknownSkill {
+    let mut available = bench.manifest.names();
+    let error = Error::Unknown { kind: "skill", name: name.to_owned(), available: nearest(&available, name) };
+    let mut loaded_tools = Vec::new();
+    session.toolbox().update(&mut |toolbox| {
+        loaded_tools = bench.loading(toolbox).loaded;
+        if let Some(stage) = toolbox.stage {
+            available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
+        }
+    });
+    UnknownSkill { ok: false, note: error.note(), available_skills: available, loaded_tools }
+}
+
+fn nearest(names: &[String], wanted: &str) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort_by(|left, right| {
+        strsim::jaro_winkler(right, wanted).total_cmp(&strsim::jaro_winkler(left, wanted))
+    });
+    names
+}
+
+fn micro_steps(
+    session: &Session,
+    manifest: &Manifest,
+    wanted: &[String],
+) -> Result<Vec<MicroStepNote>, Error> {
+    let document = session.document("conf/micro_steps.json")?;
+    let known: Vec<MicroStepNote> = serde_json::from_str(&document.text)
+        .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
+    let describe = |step: MicroStepNote| MicroStepNote {
+        description: manifest.micro_steps.get(&step.name).cloned().unwrap_or_default(),
+        ..step
+    };
+    Ok(known.into_iter().filter(|step| wanted.contains(&step.name)).map(describe).collect())
+}
+
+/// Leaves stage and skill.
+///
+/// # Errors
+///
+/// A manifest or a configuration that could not be used.
+pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
+    let bench = Bench::new(session, cost)?;
+    let mut left = None;
+    session.toolbox().update(&mut |toolbox| left = toolbox.stage);
+    let loaded = bench.step(session, Toolbox::exit);
+    let message = match left {
+        Some(stage) => format!("Left {}; the core tools stay.", stage.name()),
+        None => "No stage was entered; the core tools stay.".to_owned(),
+    };
+    Ok(Exited { message, loaded_tools: loaded.loaded_tools, context_cost: loaded.context_cost })
+}
+
+/// What is loaded now.
+///
+/// # Errors
+///
+/// A manifest or a configuration that could not be used.
+pub fn loaded_tools(session: &Session, cost: Cost<'_>) -> Result<Overview, Error> {
+    let bench = Bench::new(session, cost)?;
+    let mut toolbox = Toolbox::default();
+    session.toolbox().update(&mut |now| toolbox = now.clone());
+    let loading = bench.loading(&toolbox);
+    Ok(Overview {
+        current_stage: toolbox.stage,
+        current_skill: toolbox.skill,
+        loaded_tools: loading.loaded,
+        left_out: loading.left_out,
+        context_cost: loading.context_cost,
+        max_tools: bench.limits.max_tools,
+        usage_stats: toolbox.usage,
+    })
+}
+
+/// The stage and the tools for a task.
+///
+/// # Errors
+///
+/// A manifest or a configuration that could not be used.
+pub fn recommend_tools(session: &Session, task: &str, cost: Cost<'_>) -> Result<Recommended, Error> {
+    let bench = Bench::new(session, cost)?;
+    let found = recommend(&Wording::of([task]));
+    let tools = recommended_tools(&bench.manifest, found.stage, &found.mentioned, &bench.limits);
+    let stage = found.stage.name();
+    Ok(Recommended {
+        suggested_stage: found.stage,
+        tool_count: tools.len(),
+        recommended_tools: tools,
+        hint: if found.mentioned.is_empty() {
+            format!(
+                "No word of the task names a stage, so it begins with {stage}: maestro_enter_stage loads its tools, maestro_get_skill has its steps."
+            )
+        } else {
+            format!("maestro_enter_stage with {stage} loads its tools, maestro_get_skill has its steps.")
+        },
+    })
+}

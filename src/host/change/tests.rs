@@ -1,0 +1,113 @@
+//! A change is checked, then somebody else writes, then it is carried out.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use super::*;
+
+/// A plan that changes `f` and `d/g`, removes `gone` and makes `new`, from what is there now.
+fn checked(tree: &Tree) -> Plan {
+    let look = |path: &str| tree.look(path, 1_000).unwrap();
+    let after = |text: &str| {
+        Some(After { content: text.as_bytes().to_vec(), permission: Permission::New { executable: false } })
+    };
+    let change = |path: &str, after| Change { path: path.to_owned(), before: look(path), after };
+    let changes = vec![
+        change("d/g", after("g after\n")),
+        change("f", after("f after\n")),
+        change("gone", None),
+        change("new", after("new\n")),
+    ];
+    Plan { kind: "patch", changes, ..Plan::default() }
+}
+
+/// What somebody else does.
+type Write = fn(&Path);
+
+fn project() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("d")).unwrap();
+    for path in ["d/g", "f", "gone"] {
+        fs::write(root.path().join(path), format!("{path} before\n")).unwrap();
+    }
+    root
+}
+
+fn files(root: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for directory in ["", "d"] {
+        for entry in fs::read_dir(root.join(directory)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_checked_is_refused_and_nothing_is_written() {
+    let meanwhile: [(&str, Write); 9] = [
+        ("another content", |root| fs::write(root.join("f"), "mine, and longer\n").unwrap()),
+        ("another content of the same size", |root| fs::write(root.join("f"), "f BEFORE\n").unwrap()),
+        ("other permissions", |root| {
+            fs::set_permissions(root.join("f"), fs::Permissions::from_mode(0o600)).unwrap();
+        }),
+        ("another file of the same content", |root| {
+            fs::write(root.join("x"), "f before\n").unwrap();
+            fs::rename(root.join("x"), root.join("f")).unwrap();
+        }),
+        ("a file that is gone", |root| fs::remove_file(root.join("f")).unwrap()),
+        ("a file that was to be removed", |root| fs::write(root.join("gone"), "kept\n").unwrap()),
+        ("a file that was to be made", |root| fs::write(root.join("new"), "theirs\n").unwrap()),
+        ("a link", |root| {
+            fs::remove_file(root.join("f")).unwrap();
+            symlink("gone", root.join("f")).unwrap();
+        }),
+        ("a directory that is a link", |root| {
+            fs::rename(root.join("d"), root.join("e")).unwrap();
+            symlink("e", root.join("d")).unwrap();
+        }),
+    ];
+    for (what, write) in meanwhile {
+        let root = project();
+        let tree = Tree::open(root.path()).unwrap();
+        let store = Store::open(root.path()).unwrap();
+        let plan = checked(&tree);
+        write(root.path());
+        let before = files(root.path());
+        let stopped = carry_out(&store, &tree, &plan, &|| false).unwrap_err();
+        assert!(matches!(stopped.obstacle, Obstacle::Changed | Obstacle::Link(_)), "{what}: {stopped:?}");
+        assert_eq!(stopped.notes, Vec::<String>::new(), "{what}");
+        assert_eq!(files(root.path()), before, "{what}");
+        assert_eq!(store.open_sessions().unwrap(), Vec::<String>::new(), "{what}");
+        assert!(store.list().unwrap().is_empty(), "{what}: no backup of what was not done");
+    }
+}
+
+#[test]
+fn what_did_not_change_is_carried_out() {
+    let root = project();
+    let tree = Tree::open(root.path()).unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let manifest = carry_out(&store, &tree, &checked(&tree), &|| false).unwrap();
+    let expected = [("d/g", "g after\n"), ("f", "f after\n"), ("new", "new\n")];
+    assert_eq!(files(root.path()), expected.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    assert_eq!(store.list().unwrap().len(), 1);
+    let held = store.bytes(&manifest.session);
+    let keep = Keep { bytes: Some(0), ..Keep::default() };
+    let protected = std::collections::BTreeSet::from([manifest.session.clone()]);
+    assert_eq!(store.prune(&keep, &protected, u64::MAX), Pruned::default());
+    // An open journal is what undoes a killed server's work.
+    let open = root.path().join(".maestro/backups/.open").join(&manifest.session);
+    fs::write(&open, "").unwrap();
+    assert_eq!(store.prune(&keep, &std::collections::BTreeSet::new(), u64::MAX), Pruned::default());
+    fs::remove_file(open).unwrap();
+    let pruned = store.prune(&keep, &std::collections::BTreeSet::new(), u64::MAX);
+    assert_eq!(pruned, Pruned { sessions: vec![manifest.session], bytes: held });
+    assert!(held > 20 && store.list().unwrap().is_empty());
+}

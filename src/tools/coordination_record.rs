@@ -1,0 +1,162 @@
+//! What became of coordination: recorded results, their sums, and whether several agents still pay.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::coordination::Arranged;
+use super::parameters::{NoInput, Parameters};
+use super::reply::{failure, reply};
+use crate::error::Error;
+use crate::flow::coordination::health::{Counted, check_degradation};
+use crate::flow::coordination::{GivenAnswer, Outcome, record, summary};
+use crate::server::Maestro;
+
+/// The most outputs or answers of one result.
+const MOST_TEXTS: usize = 32;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DegradationInput {
+    /// The topology at work.
+    current_topology: Arranged,
+    /// Messages between agents so far.
+    #[serde(default)]
+    total_messages: u64,
+    /// Reasoning turns so far.
+    #[serde(default)]
+    total_rounds: u64,
+    /// Runs that succeeded.
+    #[serde(default)]
+    successes: u64,
+    /// Runs that failed.
+    #[serde(default)]
+    failures: u64,
+    /// How alike the outputs are.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(default)]
+    redundancy_rate: f64,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResultInput {
+    /// How the agents were arranged.
+    topology: Arranged,
+    /// Whether the result was right.
+    success: bool,
+    /// Tokens in all.
+    #[serde(default)]
+    tokens_used: u64,
+    /// Messages between agents.
+    #[serde(default)]
+    messages_sent: u64,
+    /// Reasoning turns.
+    #[serde(default = "once")]
+    rounds: u64,
+    /// What the agents wrote, to be compared; not kept.
+    outputs: Option<Vec<String>>,
+    /// Answers discarded for their form.
+    #[serde(default)]
+    format_errors: u64,
+    /// Who answered what; kept as digests.
+    answers: Option<Vec<AnswerInput>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+struct AnswerInput {
+    /// The provider.
+    provider: String,
+    /// Its answer.
+    answer: String,
+    /// Whether it was right, if known.
+    correct: Option<bool>,
+}
+
+fn once() -> u64 {
+    1
+}
+
+#[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Checks by counts whether several agents cost more than they bring, so that one should go on alone.
+    #[tool(
+        title = "Check for degradation",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("overhead error amplification redundancy fall back to single agent", Load::OnSearch)
+    )]
+    async fn maestro_check_degradation(
+        &self,
+        Parameters(input): Parameters<DegradationInput>,
+    ) -> CallToolResult {
+        let counted = Counted {
+            topology: input.current_topology.into(),
+            messages: input.total_messages,
+            rounds: input.total_rounds,
+            successes: input.successes,
+            failures: input.failures,
+            redundancy: input.redundancy_rate,
+        };
+        reply(check_degradation(self.session(), &counted).await)
+    }
+
+    /// Records how a piece of work went under a topology; later choices weigh it.
+    #[tool(
+        title = "Record a coordination result",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
+        meta = found_by("log outcome success tokens messages rounds of a topology", Load::OnSearch)
+    )]
+    async fn maestro_record_coordination_result(
+        &self,
+        Parameters(input): Parameters<ResultInput>,
+    ) -> CallToolResult {
+        match outcome(input) {
+            Ok(outcome) => reply(record(self.session(), &outcome).await),
+            Err(error) => failure(&error),
+        }
+    }
+
+    /// Returns what the recorded results say of each topology, and how independent the providers are.
+    #[tool(
+        title = "Get coordination statistics",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("success rate overhead by topology diversity of providers statistics", Load::OnSearch)
+    )]
+    async fn maestro_get_coordination_stats(
+        &self,
+        Parameters(NoInput {}): Parameters<NoInput>,
+    ) -> CallToolResult {
+        reply(summary(self.session()).await)
+    }
+}
+
+fn outcome(input: ResultInput) -> Result<Outcome, Error> {
+    let outputs = input.outputs.unwrap_or_default();
+    let answers = input.answers.unwrap_or_default();
+    for (name, count) in [("outputs", outputs.len()), ("answers", answers.len())] {
+        if count > MOST_TEXTS {
+            return Err(Error::InvalidArguments(format!(
+                "{name} has {count} entries, and takes {MOST_TEXTS}"
+            )));
+        }
+    }
+    let answers = answers.into_iter().map(|given| GivenAnswer {
+        provider: given.provider,
+        answer: given.answer,
+        correct: given.correct,
+    });
+    Ok(Outcome {
+        topology: input.topology.into(),
+        success: input.success,
+        tokens_used: input.tokens_used,
+        messages_sent: input.messages_sent,
+        rounds: input.rounds,
+        format_errors: input.format_errors,
+        outputs,
+        answers: answers.collect(),
+    })
+}

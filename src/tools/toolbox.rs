@@ -1,0 +1,89 @@
+//! Loading tools by stage and skill.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::{NoInput, Parameters};
+use super::reply::reply;
+use crate::domain::stage::Stage;
+use crate::flow::toolbox::{enter_skill, enter_stage, exit_stage, loaded_tools, recommend_tools};
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RecommendInput {
+    /// The task in words.
+    task_description: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StageInput {
+    /// The stage to enter.
+    stage: Stage,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SkillInput {
+    /// The skill to enter.
+    skill_name: String,
+}
+
+#[tool_router(router = toolbox_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Recommends a stage and tools for a task, by its words.
+    #[tool(
+        title = "Recommend tools",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("which tool for this task where to begin suggestion", Load::OnSearch)
+    )]
+    async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
+        reply(recommend_tools(self.session(), &input.task_description, &|name| {
+            self.tools().context_cost(name)
+        }))
+    }
+
+    /// Enters a stage: says which tools it needs, which of them are new, what they cost the context, and its skills.
+    #[tool(
+        title = "Enter a stage",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("load tools of a stage skills context cost", Load::OnSearch)
+    )]
+    async fn maestro_enter_stage(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
+        reply(enter_stage(self.session(), input.stage, &|name| self.tools().context_cost(name)))
+    }
+
+    /// Enters a skill of a stage: says which tools it needs, and its micro steps.
+    #[tool(
+        title = "Enter a skill",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("load tools of a skill micro steps", Load::OnSearch)
+    )]
+    async fn maestro_enter_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
+        reply(enter_skill(self.session(), &input.skill_name, &|name| self.tools().context_cost(name)))
+    }
+
+    /// Leaves stage and skill; the core tools stay.
+    #[tool(
+        title = "Exit the stage",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("unload tools leave stage", Load::OnSearch)
+    )]
+    async fn maestro_exit_stage(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
+        reply(exit_stage(self.session(), &|name| self.tools().context_cost(name)))
+    }
+
+    /// Returns the stage, the skill, the tools that they load, what these cost the context, and how often each tool was called.
+    #[tool(
+        title = "Get the loaded tools",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("which tools are loaded context cost usage", Load::OnSearch)
+    )]
+    async fn maestro_get_loaded_tools(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
+        reply(loaded_tools(self.session(), &|name| self.tools().context_cost(name)))
+    }
+}
