@@ -8,7 +8,7 @@ use maestro::domain::chain::Record;
 use maestro::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};
 use maestro::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
 use maestro::domain::event::noted::EnsembleNoted;
-use maestro::domain::event::record::{ChangeKind, Changed, ChangedFile, Check, Noted, Verified};
+use maestro::domain::event::record::{Changed, Check, Noted, Verified};
 use maestro::domain::event::stage::{
     Answered, Candidate, LowRisk, Mode, RunStarted, StageFinished, StageStarted,
 };
@@ -225,12 +225,11 @@ fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
 }
 
 fn changed() -> Changed {
-    Changed {
-        kind: ChangeKind::Applied,
-        backup_session: new_id(),
-        files: vec![ChangedFile { path: "src/a.py".to_owned(), action: "modify".to_owned() }],
-        patch_sha256: Some("d".repeat(64)),
-    }
+    let file = json!({ "path": "src/a.py", "before": "d".repeat(64), "after": "e".repeat(64) });
+    let changed = json!({
+        "kind": "applied", "backup_session": new_id(), "files": [file], "patch_sha256": "d".repeat(64),
+    });
+    serde_json::from_value(changed).unwrap()
 }
 
 fn verified() -> Verified {

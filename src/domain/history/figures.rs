@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::domain::event::consult::{ConsultSettled, Purpose};
-    use crate::domain::event::record::{ChangeKind, Changed, Verified};
+    use crate::domain::event::record::Verified;
     use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished};
     use crate::domain::history::History;
     use crate::domain::measure::entry::Verdict;
@@ -93,6 +93,11 @@ mod tests {
             summary: String::new(),
             checks: vec![serde_json::from_value(check).unwrap()],
         })
+    }
+
+    fn changed() -> Body {
+        let changed = serde_json::json!({ "kind": "applied", "backup_session": "b", "files": [] });
+        Body::Changed(serde_json::from_value(changed).unwrap())
     }
 
     fn fold(bodies: impl IntoIterator<Item = (&'static str, Body)>) -> History {
@@ -131,12 +136,7 @@ mod tests {
     fn bodies() -> impl Strategy<Value = Body> {
         prop_oneof![
             Just(finished(Stage::Implement)),
-            Just(Body::Changed(Changed {
-                kind: ChangeKind::Applied,
-                backup_session: String::new(),
-                files: Vec::new(),
-                patch_sha256: None,
-            })),
+            Just(changed()),
             any::<bool>().prop_map(verified),
             (any::<bool>(), 0_u64..1_000).prop_map(|(failed, elapsed_ms)| {
                 Body::ConsultSettled(ConsultSettled {

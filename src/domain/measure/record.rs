@@ -246,8 +246,8 @@ mod tests {
             (ChangeKind::RolledBack, Change::Restored),
             (ChangeKind::Recovered, Change::Restored),
         ] {
-            let changed =
-                Changed { kind, backup_session: String::new(), files: Vec::new(), patch_sha256: None };
+            let changed = json!({ "kind": kind, "backup_session": "b", "files": [] });
+            let changed: Changed = serde_json::from_value(changed).unwrap();
             let patch = Patch { run: Some("r".to_owned()), sequence: 7, change };
             assert_eq!(entry(&event(changed), None), Some(Entry::Patch(patch)));
         }
