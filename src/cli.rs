@@ -1,5 +1,6 @@
 //! The command line: `maestro-mcp` serves, its sub-commands help a person.
 
+mod approvals;
 mod arguments;
 mod backups;
 mod check;
@@ -7,13 +8,18 @@ mod consult;
 mod demo;
 mod evidence;
 pub mod install;
+mod line;
 mod logging;
 pub mod metrics;
+mod person;
+mod pick;
 mod quantity;
 pub mod report;
+mod runs;
 mod slash_commands;
 mod terminal;
 mod trust;
+mod why;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -70,6 +76,9 @@ fn run(command: Command) -> ExitCode {
             Command::Consult(options) => consult::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust => trust::run(&session),
+            Command::Approvals(options) => approvals::run(&session, options).await,
+            Command::Runs(options) => runs::run(&session, options).await,
+            Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),
             Command::Metrics(options) => metrics::run(&session, &options).await,

@@ -1,13 +1,16 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
+pub mod address;
 pub mod budget;
 pub mod chain;
 pub mod change;
 pub mod coordination;
 pub mod diff;
 pub mod event;
+pub mod evidence;
 pub mod handover;
 pub mod history;
+pub mod lineage;
 pub mod mask;
 pub mod measure;
 pub mod outline;

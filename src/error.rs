@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::domain::budget::Short;
 use crate::domain::change;
 use crate::domain::workflow::Refusal;
+use crate::host::human::NoPerson;
 use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
@@ -28,6 +29,16 @@ pub enum Error {
         name: String,
         /// What there is, nearest first.
         available: Vec<String>,
+    },
+    /// A part of a name that several go by.
+    #[error("several {kind}s have `{part}` in their ids")]
+    Ambiguous {
+        /// What was looked for, for example `request`.
+        kind: &'static str,
+        /// The part as given.
+        part: String,
+        /// Whose ids hold it.
+        matches: Vec<String>,
     },
     /// A provider that is switched off.
     #[error("the provider `{0}` is switched off")]
@@ -159,6 +170,9 @@ pub enum ApprovalProblem {
     /// A human must decide, and the model's word is not one's.
     #[error("request {0} is for a human to decide, and nobody can be asked through this client")]
     HumanWanted(String),
+    /// Nobody is known to sit at the terminal.
+    #[error("only a person can decide: {0}")]
+    NoPerson(NoPerson),
     /// The human did not decide.
     #[error("request {request} was not decided: {why}")]
     Undecided {
@@ -227,8 +241,10 @@ impl Error {
                 "topic" => "unknown_topic",
                 "workflow" => "unknown_workflow",
                 "request" => "unknown_request",
+                "evidence" => "unknown_evidence",
                 _ => "unknown_name",
             },
+            Self::Ambiguous { .. } => "ambiguous_name",
             Self::ProviderDisabled(_) => "provider_disabled",
             Self::CliNotFound { .. } => "cli_not_found",
             Self::CliNotExecutable { .. } => "cli_not_executable",
@@ -251,7 +267,7 @@ impl Error {
             Self::BudgetExhausted(_) => "budget_exhausted",
             Self::Store(error) => error.code(),
             Self::Approval(problem) => match problem {
-                ApprovalProblem::HumanWanted(_) => "human_wanted",
+                ApprovalProblem::HumanWanted(_) | ApprovalProblem::NoPerson(_) => "human_wanted",
                 ApprovalProblem::Undecided { .. } => "undecided",
                 ApprovalProblem::OtherReport(_) => "other_report",
             },
@@ -266,11 +282,23 @@ impl Error {
             Self::InvalidArguments(_) => {
                 "Correct the arguments; maestro_help with the tool's name shows them all.".into()
             }
+            Self::Unknown { kind: "evidence", .. } => {
+                "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
+            }
             Self::Unknown { available, .. } => {
                 const NEAREST: usize = 8;
                 let names: Vec<&str> = available.iter().take(NEAREST).map(String::as_str).collect();
                 let more = if available.len() > NEAREST { " and more" } else { "" };
-                format!("There is: {}{more}.", names.join(", "))
+                match names.as_slice() {
+                    [] => "There is none.".to_owned(),
+                    names => format!("There is: {}{more}.", names.join(", ")),
+                }
+            }
+            Self::Ambiguous { matches, .. } => {
+                const SHOWN: usize = 4;
+                let ids: Vec<&str> = matches.iter().take(SHOWN).map(String::as_str).collect();
+                let more = if matches.len() > SHOWN { " and more" } else { "" };
+                format!("Give more of the id: {}{more}.", ids.join(", "))
             }
             Self::ProviderDisabled(name) => format!(
                 "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
@@ -329,6 +357,9 @@ impl Error {
                 ApprovalProblem::HumanWanted(request) | ApprovalProblem::OtherReport(request) => format!(
                     "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
                 ),
+                ApprovalProblem::NoPerson(_) => {
+                    "Ask the human to run this command in a terminal of their own.".to_owned()
+                }
                 ApprovalProblem::Undecided { request, .. } => format!(
                     "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
                 ),
@@ -348,6 +379,7 @@ impl Error {
             Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
             | Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
             | Self::CliNotExecutable { .. }
@@ -376,6 +408,7 @@ impl Error {
         ExitCode::from(match self {
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
             | Self::PromptTooLong { .. }
             | Self::ConfigInvalid(_)
             | Self::RequestState(_)

@@ -2,6 +2,8 @@
 
 mod lines;
 mod message;
+mod prompts;
+mod resources;
 pub mod stdio;
 mod wire;
 
@@ -13,7 +15,9 @@ use futures_util::FutureExt as _;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
-    Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -23,7 +27,7 @@ use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
-use crate::tools::{WRONG_ARGUMENTS, failure, with_recovery};
+use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_recovery};
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
 const MOST_CALLS: usize = 2_000;
@@ -114,9 +118,34 @@ impl Maestro {
     }
 }
 
+impl Maestro {
+    /// A request other than a call, inside everything that may end it.
+    async fn read_only<T>(
+        &self,
+        context: &RequestContext<RoleServer>,
+        work: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        let ended = |error: &Error| Err(ErrorData::internal_error(error.to_string(), None));
+        let Some(_counted) = self.count_call() else { return ended(&Error::Busy(MOST_CALLS)) };
+        tokio::select! {
+            biased;
+            () = context.ct.cancelled() => ended(&Error::Cancelled),
+            () = self.inner.stop.cancelled() => ended(&Error::ShuttingDown),
+            outcome = AssertUnwindSafe(work).catch_unwind() => outcome.unwrap_or_else(|_| {
+                ended(&Error::Internal("a request panicked".to_owned()))
+            }),
+        }
+    }
+}
+
+/// Lists never change by themselves, so no client need listen for that.
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().build()
+}
+
 impl ServerHandler for Maestro {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(capabilities())
             .with_server_info(
                 Implementation::new("maestro-mcp", env!("CARGO_PKG_VERSION")).with_title("Maestro"),
             )
@@ -148,10 +177,53 @@ impl ServerHandler for Maestro {
         };
         let tool = request.name.clone();
         tracing::debug!(%tool, "call");
+        let version = context.protocol_version();
         self.session().toolbox().update(&mut |toolbox| toolbox.used(&tool));
         let outcome = self.guarded(request, context).await;
         tracing::debug!(%tool, "answered");
-        wrong_arguments_as_result(outcome)
+        wrong_arguments_as_result(outcome).map(|response| with_links(response, version.as_ref()))
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let list = async { Ok(resources::list(self.session()).await) };
+        self.read_only(&context, list).await.map(ListResourcesResult::with_all_items)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let text = resources::text(self.session(), &request.uri);
+        self.read_only(&context, text).await.map(Into::into)
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::list()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(&request.name, &request.arguments.unwrap_or_default()).map(Into::into)
     }
 
     async fn on_custom_request(

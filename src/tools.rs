@@ -12,7 +12,9 @@ mod coordination;
 mod coordination_record;
 mod decision;
 pub(crate) mod dialog;
+mod evidence;
 mod library;
+mod links;
 mod metrics;
 mod parameters;
 mod polish;
@@ -24,6 +26,7 @@ mod verify;
 mod waiting;
 mod workflow;
 
+pub(crate) use links::{resource, with_links};
 pub(crate) use parameters::WRONG_ARGUMENTS;
 pub(crate) use reply::{failure, with_recovery};
 #[cfg(test)]

@@ -51,6 +51,23 @@ pub(super) enum Command {
     /// Read and confirm the rules that this project adds to what may be run as a check
     #[command(after_help = "Example:\n  maestro-mcp trust     # in a terminal of your own")]
     Trust,
+    /// List the stages that wait for your decision, read their reports, and decide
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example:\n  maestro-mcp approvals show 4f2a\n  maestro-mcp approvals approve 4f2a -m \"good\"     # in a terminal of your own\n\nAny part of an id that no other has will do; its end tells it apart best."
+    )]
+    Approvals(ApprovalsOptions),
+    /// List the runs of the workflow, or end one
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example:\n  maestro-mcp runs --json | jq '.[] | select(.open)'\n  maestro-mcp runs stop 4f2a -m \"given up\"     # in a terminal of your own"
+    )]
+    Runs(RunsOptions),
+    /// Show what a decision, patch, check, stage or any other event rests on
+    #[command(
+        after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed from its beginning"
+    )]
+    Why(WhyOptions),
     /// Check or export the log of what happened in this project
     #[command(
         subcommand,
@@ -65,6 +82,106 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"
     )]
     Backups(BackupsOptions),
+}
+
+#[derive(Args)]
+pub(super) struct ApprovalsOptions {
+    #[command(subcommand)]
+    pub(super) command: Option<ApprovalsCommand>,
+    /// Those that were decided as well, the newest first
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ApprovalsCommand {
+    /// Print the report of a request
+    #[command(after_help = "Example:\n  maestro-mcp approvals show 4f2a | less -R")]
+    Show(ShowOptions),
+    /// Approve a stage: the run goes on
+    #[command(
+        after_help = "Example:\n  maestro-mcp approvals approve 4f2a -m \"good\" --answer QUESTION=ANSWER"
+    )]
+    Approve(CommentOptions),
+    /// Have a stage done again, differently
+    #[command(after_help = "Example:\n  maestro-mcp approvals revise 4f2a -m \"leave the parser alone\"")]
+    Revise(ReviseOptions),
+    /// Reject a stage: the run stops
+    #[command(after_help = "Example:\n  maestro-mcp approvals reject 4f2a -m \"the wrong problem\"")]
+    Reject(CommentOptions),
+}
+
+#[derive(Args)]
+pub(super) struct ShowOptions {
+    /// The request, by a part of its id
+    pub(super) id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct CommentOptions {
+    /// The request, by a part of its id
+    pub(super) id: String,
+    /// Your comment
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) message: Option<String>,
+    /// An answer to a question of the report; can be repeated. Critical ones without are asked
+    #[arg(long, short, value_name = "QUESTION=ANSWER")]
+    pub(super) answer: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ReviseOptions {
+    /// The request, by a part of its id
+    pub(super) id: String,
+    /// What is to be done differently
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) message: String,
+    /// An answer to a question of the report; can be repeated. Critical ones without are asked
+    #[arg(long, short, value_name = "QUESTION=ANSWER")]
+    pub(super) answer: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct RunsOptions {
+    #[command(subcommand)]
+    pub(super) command: Option<RunsCommand>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum RunsCommand {
+    /// End a run before its last stage
+    #[command(after_help = "Example:\n  maestro-mcp runs stop 4f2a -m \"given up\"")]
+    Stop(StopOptions),
+}
+
+#[derive(Args)]
+pub(super) struct StopOptions {
+    /// The run, by a part of its id
+    pub(super) id: String,
+    /// Why it ends
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) message: String,
+}
+
+#[derive(Args)]
+pub(super) struct WhyOptions {
+    /// An event, a run or the backup of a patch, by a part of its id
+    pub(super) id: String,
+    /// What rests on it, instead of what it rests on
+    #[arg(long)]
+    pub(super) forward: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Subcommand)]

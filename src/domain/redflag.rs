@@ -181,6 +181,18 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The reason in a word or two, by which it is counted.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::TooLong => "too_long".to_owned(),
+            Self::TooShort => "too_short".to_owned(),
+            Self::ForbiddenPattern { rule, .. } => format!("forbidden_pattern: {rule}"),
+        }
+    }
+}
+
 fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
     let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
     built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })

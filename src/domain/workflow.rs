@@ -226,6 +226,8 @@ pub struct Request {
     pub asked: ApprovalRequested,
     /// What was decided, and when.
     pub decided: Option<(u64, ApprovalDecided)>,
+    /// The id of the event that says so, on which the next stage rests.
+    pub decision: Option<String>,
 }
 
 impl Request {
@@ -341,6 +343,16 @@ impl Run {
             body: draft.body.clone(),
         });
         after
+    }
+
+    /// What the next step rests on: the last decision (or the beginning), the last checks and the
+    /// last change.
+    #[must_use]
+    pub fn grounds(&self) -> Vec<String> {
+        let decided = self.requests.iter().rev().find_map(|request| request.decision.clone());
+        let start = decided.unwrap_or_else(|| self.event.clone());
+        let rest = self.verification.iter().map(|last| last.id.clone());
+        std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
     }
 
     /// The request that waits for a decision.

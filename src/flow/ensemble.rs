@@ -12,8 +12,10 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
-use crate::domain::event::record::Noted;
+use crate::domain::event::record::{Noted, RedFlagged};
 use crate::domain::measure::entry::Candidates;
+use crate::domain::redflag::{Reason, Verdict};
+use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
@@ -58,6 +60,9 @@ pub struct Candidate {
     /// Where the whole answer is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
+    /// The same as a resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
     /// What the call cost.
@@ -114,23 +119,27 @@ pub async fn generate(
         reply
     }))
     .await;
-    let answers: Vec<String> =
-        replies.iter().filter(|reply| reply.ok).map(|reply| reply.content.clone()).collect();
-    record(session, prepared.account(), answers).await;
-    let session = session.clone();
-    let candidates = off_thread(move || {
+    let (owned, stage) = (session.clone(), prepared.account().stage);
+    let (judged, compared) = off_thread(move || {
+        let compared = compared(&replies);
         let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
-        asked
+        let shares = share(&lengths);
+        let judged: Vec<(Candidate, Option<Draft>)> = asked
             .into_iter()
             .zip(replies)
-            .zip(share(&lengths))
+            .zip(shares)
             .map(|(((_, id), reply), room)| {
-                let red_flag = reply.ok.then(|| serde_json::json!(red_flags.verdict(&reply.content)));
-                Candidate::new(id, reply.cut_to(&session, room), red_flag)
+                let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
+                let flagged = verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage));
+                let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
+                (Candidate::new(id, reply.cut_to(&owned, room), red_flag), flagged)
             })
-            .collect()
+            .collect();
+        (judged, compared)
     })
     .await?;
+    let (candidates, flagged): (Vec<Candidate>, Vec<Option<Draft>>) = judged.into_iter().unzip();
+    record(session, prepared.account(), flagged.into_iter().flatten().chain([compared?]).collect()).await;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
 }
 
@@ -148,22 +157,29 @@ pub fn noted<'a>(answers: impl Iterator<Item = &'a str>) -> Result<Noted, Error>
     Noted::of(&content).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// Records how alike the answers are. A log that cannot be written does not take them from the caller.
-async fn record(session: &Session, account: &Account, answers: Vec<String>) {
-    let run = account.run.clone();
-    if run.is_none() && !session.config().settings.tracing.enabled {
+/// The same of what was answered here, resting on the consults.
+fn compared(replies: &[Consulted]) -> Result<Draft, Error> {
+    let answered = || replies.iter().filter(|reply| reply.ok);
+    let noted = noted(answered().map(|reply| reply.content.as_str()))?;
+    Ok(Draft::new(new_id(), noted).on(answered().map(|reply| reply.consult.clone())))
+}
+
+/// A flagged answer as the log keeps it, resting on the consult that it came from.
+fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Draft> {
+    let reasons: Vec<String> = verdict.reasons().iter().map(Reason::in_words).collect();
+    let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };
+    verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
+}
+
+/// A log that cannot be written does not take the candidates from the caller.
+async fn record(session: &Session, account: &Account, drafts: Vec<Draft>) {
+    let is_recorded = account.run.is_some() || session.config().settings.tracing.enabled;
+    if !is_recorded {
         return;
     }
-    let noted = off_thread(move || noted(answers.iter().map(String::as_str))).await;
-    let recorded = match noted.and_then(|noted| noted) {
-        Ok(noted) => {
-            let draft = Draft::new(new_id(), noted).on(account.rests_on.clone());
-            session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = recorded {
-        tracing::warn!(%error, "how alike the candidates are is not in the log");
+    let run = account.run.as_deref().unwrap_or_default();
+    if let Err(error) = session.journal().record(run, drafts).await {
+        tracing::warn!(%error, "what candidates are worth is not in the log");
     }
 }
 
@@ -201,6 +217,7 @@ impl Candidate {
             content: reply.content,
             truncated: reply.truncated,
             content_file: reply.content_file,
+            resource: reply.resource,
             elapsed_ms: reply.elapsed_ms,
             usage: reply.usage,
             red_flag,

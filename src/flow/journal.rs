@@ -19,6 +19,9 @@ use crate::host::store::{EventStore, Expected, StoreError};
 /// Events read at a time.
 const PAGE: usize = 4_096;
 
+/// Events that a visitor has in memory: theirs may hold whole prompts and answers.
+const VISITED: usize = 256;
+
 /// How often a decision is tried where others are always faster.
 const MOST_TRIES: usize = 200;
 
@@ -185,6 +188,30 @@ impl Journal {
         off_thread(move || inner.events(run.as_deref())).await?
     }
 
+    /// Folds every event of the log into something else, oldest first and a few in memory at a
+    /// time. A log that is replaced meanwhile is read anew.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn visit<T: Send + 'static>(
+        &self,
+        begin: impl Fn() -> T + Send + 'static,
+        mut add: impl FnMut(&mut T, &Event) + Send + 'static,
+    ) -> Result<T, Error> {
+        let inner = Arc::clone(&self.inner);
+        off_thread(move || {
+            for _ in 0..MOST_TRIES {
+                let mut folded = begin();
+                if inner.visit(|event| add(&mut folded, event))? {
+                    return Ok(folded);
+                }
+            }
+            Err(StoreError::Busy.into())
+        })
+        .await?
+    }
+
     /// Waits until something was appended here, or long enough that another process may have.
     pub async fn changed(&self) {
         let _ = tokio::time::timeout(LOOK_AGAIN, self.inner.appended.notified()).await;
@@ -246,6 +273,27 @@ impl Inner {
             }
             if count < PAGE {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Shows every event; false where the log was replaced meanwhile.
+    fn visit(&self, mut look: impl FnMut(&Event)) -> Result<bool, Error> {
+        let generation = self.store.generation();
+        let mut after = 0;
+        loop {
+            let page = match self.store.read_since(after, None, VISITED) {
+                Err(StoreError::Replaced) => return Ok(false),
+                page => page?,
+            };
+            // The first page is of one log, whichever it is.
+            if after > 0 && self.store.generation() != generation {
+                return Ok(false);
+            }
+            let Some(last) = page.last() else { return Ok(true) };
+            after = last.seq;
+            for stored in page {
+                look(&read(stored)?);
             }
         }
     }

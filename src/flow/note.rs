@@ -9,8 +9,8 @@ use crate::domain::event::record::Changed;
 use crate::domain::workflow::{self, Run};
 use crate::error::Error;
 
-/// Records something in the run that is meant (the named one, else this server's latest, else the
-/// project's latest that goes on), or beside all runs where there is none. Returns the run.
+/// Records something in the run that is meant (the named one, over or not, else this server's latest,
+/// else the project's latest, while they go on), or beside all runs where there is none. Returns the run.
 ///
 /// # Errors
 ///
@@ -21,14 +21,18 @@ pub async fn note(
     draft: Draft,
 ) -> Result<Option<String>, Error> {
     let current = session.current_run();
+    let is_named = workflow_id.is_some();
     let run = session
         .journal()
         .read(move |history| {
             let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
-            Ok::<_, Error>(run.filter(|run| run.phase.is_open()).map(|run| run.id.clone()))
+            let open = run.filter(|run| is_named || run.phase.is_open());
+            Ok::<_, Error>(open.map(|run| (run.id.clone(), run.grounds())))
         })
         .await??;
+    let (run, grounds) = run.map_or((None, Vec::new()), |(run, grounds)| (Some(run), grounds));
     if run.is_some() || session.config().settings.tracing.enabled {
+        let draft = draft.on(grounds);
         session.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await?;
     }
     Ok(run)
@@ -79,8 +83,10 @@ pub fn note_change(session: &Session, run: Option<&str>, changed: Changed) {
     if run.is_none() && !session.config().settings.tracing.enabled {
         return;
     }
-    let draft = Draft::new(new_id(), changed);
-    if let Err(error) = session.journal().record_now(run.unwrap_or_default(), &[draft]) {
+    let name = run.unwrap_or_default();
+    let grounds = session.journal().read_now(|history| history.run(name).map(Run::grounds));
+    let draft = Draft::new(new_id(), changed).on(grounds.ok().flatten().unwrap_or_default());
+    if let Err(error) = session.journal().record_now(name, &[draft]) {
         tracing::warn!(%error, "a change of files is not in the log");
     }
 }

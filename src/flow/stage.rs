@@ -1,6 +1,7 @@
 //! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
 //! in the log. Whoever asks for the same again gets what is there, and pays once.
 
+mod approval_note;
 mod begin;
 mod candidate;
 mod choose;
@@ -26,9 +27,10 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::Outcome;
 use crate::error::Error;
 
+pub use approval_note::ApprovalNote;
 use begin::{Begun, begin};
 pub use finish::{Submission, submit};
-pub use reply::{ApprovalNote, StageReply, again};
+pub use reply::{StageReply, again};
 
 /// Whether the stage ends with a request for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Beginning a gated run, and looking at where it is.
 
+pub mod stop;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 

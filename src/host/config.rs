@@ -109,7 +109,7 @@ impl Config {
         let sets = crate::domain::toolset::names();
         for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
             found.push(Problem::everything(format!(
-                "toolsets in {} names {name}, and takes: {}",
+                "{}: toolsets names {name}, and takes {}",
                 origin("toolsets"),
                 sets.join(", ")
             )));

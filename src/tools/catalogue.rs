@@ -30,6 +30,7 @@ impl Tools {
             + Maestro::context_tools()
             + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()
+            + Maestro::evidence_tools()
             + Maestro::library_tools()
             + Maestro::metrics_tools()
             + Maestro::stage_tools()

@@ -121,10 +121,19 @@ impl Question<'_> {
                 return Ok(Told::Undecided("the answer could not be read, and that is no approval"));
             }
             Some(Word::TimedOut) => return Ok(Told::Undecided("nobody answered")),
-            None => return Ok(Told::Settled(Box::new(find(self.session, &open.request.id).await?))),
+            None => return self.elsewhere(open).await,
         };
         let verdict = verdict(open, form, decided, nonce);
         Ok(Told::Settled(Box::new(decide(self.session, verdict).await?)))
+    }
+
+    /// The decision that somebody else made, or the refusal of a run that they ended.
+    async fn elsewhere(&self, open: &Settled) -> Result<Told, Error> {
+        let settled = find(self.session, &open.request.id).await?;
+        if settled.request.decided.is_none() {
+            settled.run.may_go_on().map_err(Error::Workflow)?;
+        }
+        Ok(Told::Settled(Box::new(settled)))
     }
 }
 
@@ -152,11 +161,11 @@ fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>)
     }
 }
 
-/// Waits until a request is decided by somebody else, for example from a terminal.
+/// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
 async fn decided_elsewhere(session: &Session, request: &str) {
     loop {
         match find(session, request).await {
-            Ok(settled) if settled.request.decided.is_some() => return,
+            Ok(settled) if settled.request.decided.is_some() || !settled.run.phase.is_open() => return,
             Ok(_) => session.journal().changed().await,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be watched while a dialog is open");

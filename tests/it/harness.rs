@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod human;
+mod person;
 
 pub(crate) use human::Answer;
 use human::Human;

@@ -81,7 +81,7 @@ fn schemas_are_schemas() {
         assert!(jsonschema::validator_for(&result["schema"]).is_ok());
     }
     let tools = client.call("maestro_get_schema", json!({ "schema": "tools" }));
-    assert_eq!(tools["schema"].as_object().unwrap().len(), 24);
+    assert_eq!(tools["schema"].as_object().unwrap().len(), 43);
     assert!(tools["schema"]["maestro_consult"]["properties"]["prompt"].is_object());
 }
 
@@ -102,8 +102,6 @@ fn help_knows_every_tool_and_topic_whole() {
     for spelling in ["overview", "OVERVIEW", "Packing-Context", "consult", "/maestro-consult"] {
         assert_eq!(client.call("maestro_help", json!({ "topic": spelling }))["ok"], true, "{spelling}");
     }
-    let planned = client.call("maestro_help", json!({ "topic": "maestro_run_stage" }));
-    assert!(planned["content"].as_str().unwrap().contains("Not served by this version."));
 }
 
 #[test]

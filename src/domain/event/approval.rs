@@ -75,6 +75,20 @@ pub enum DecidedBy {
     Relayed,
 }
 
+impl DecidedBy {
+    /// Whose word it is, for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Elicitation => "a human, in a form of the client",
+            Self::ClientDialog => "a human, in the client's permission dialog",
+            Self::Terminal => "a human, in a terminal",
+            Self::Policy => "the policy for stages of low risk",
+            Self::Relayed => "the model, which says that a human said so",
+        }
+    }
+}
+
 /// Somebody decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalDecided {

@@ -79,7 +79,7 @@ impl Run {
                 }
             }
             Body::ApprovalRequested(asked) => self.approval_requested(event.id, event.at, asked),
-            Body::ApprovalDecided(decided) => self.approval_decided(event.at, decided),
+            Body::ApprovalDecided(decided) => self.approval_decided(event.id, event.at, decided),
             Body::Verified(verified) => {
                 let failing = verified.checks.into_iter().flat_map(|check| check.failing);
                 self.verified(LastVerification {
@@ -210,11 +210,11 @@ impl Run {
         if is_due {
             self.unreviewed = None;
             self.phase = Phase::AwaitingApproval { stage: asked.stage, request: id.clone() };
-            self.requests.push(Request { id, at, asked, decided: None });
+            self.requests.push(Request { id, at, asked, decided: None, decision: None });
         }
     }
 
-    fn approval_decided(&mut self, at: u64, decided: ApprovalDecided) {
+    fn approval_decided(&mut self, id: String, at: u64, decided: ApprovalDecided) {
         let Phase::AwaitingApproval { stage, request } = &self.phase else { return };
         if *request != decided.request || *stage != decided.stage {
             return;
@@ -222,6 +222,7 @@ impl Run {
         let (stage, decision) = (*stage, decided.decision);
         if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
             request.decided = Some((at, decided));
+            request.decision = Some(id);
         }
         self.phase = match decision {
             Decision::Approve => self.after(stage),

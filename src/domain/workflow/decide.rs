@@ -29,6 +29,12 @@ impl LastVerification {
     /// The checks that somebody else ran and recorded, where it says whether they passed.
     #[must_use]
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
+        Some(Self { seq: event.seq, id: event.id.clone(), ..Self::of(logged)? })
+    }
+
+    /// The same before it is in the log.
+    #[must_use]
+    pub fn of(logged: &EvidenceLogged) -> Option<Self> {
         if logged.evidence_type != EvidenceType::Verification {
             return None;
         }
@@ -40,8 +46,8 @@ impl LastVerification {
         let summary = ["summary", "command"].iter().find_map(|name| field(name)?.as_str());
         let failing = field("failing").and_then(|names| names.as_array()).into_iter().flatten();
         Some(Self {
-            seq: event.seq,
-            id: event.id.clone(),
+            seq: 0,
+            id: String::new(),
             passed,
             summary: summary.unwrap_or("recorded by the orchestrator").to_owned(),
             failing: failing.filter_map(|name| name.as_str()).map(str::to_owned).collect(),
@@ -73,16 +79,8 @@ impl Run {
                     "Show the report to the human, then call maestro_submit_approval with request_id {request}; or `maestro-mcp approvals show {request}` in a terminal."
                 ),
             )),
-            Phase::Stopped(why) => Err(self.refusal(
-                "run_stopped",
-                why.clone(),
-                "Tell the human; a new run begins with maestro_workflow_with_hitl.".to_owned(),
-            )),
-            Phase::Complete => Err(self.refusal(
-                "run_complete",
-                "the run went through all its stages".to_owned(),
-                "A new task begins with maestro_workflow_with_hitl.".to_owned(),
-            )),
+            Phase::Stopped(why) => Err(self.stopped(why)),
+            Phase::Complete => Err(self.complete()),
         }
     }
 
@@ -178,20 +176,52 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// It was decided before: the first decision is final.
+    /// It was decided before, and the first decision is final; or the run was stopped meanwhile.
     pub fn may_decide(&self, request: &Request) -> Result<(), Refusal> {
-        match &request.decided {
-            None => Ok(()),
-            Some((_, decided)) => Err(self.refusal(
+        if let Some((_, decided)) = &request.decided {
+            return Err(self.refusal(
                 "already_decided",
                 format!(
-                    "request {} was {} before; the first decision is final",
+                    "request {} was {} before by {}; the first decision is final",
                     request.id,
-                    decided.decision.status()
+                    decided.decision.status(),
+                    decided.decided_by.words()
                 ),
                 "Look at maestro_workflow_state for what comes next.".to_owned(),
-            )),
+            ));
         }
+        self.may_go_on()
+    }
+
+    /// Whether the run goes on, and so can be stopped.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn may_go_on(&self) -> Result<(), Refusal> {
+        match &self.phase {
+            Phase::Stopped(why) => Err(self.stopped(why)),
+            Phase::Complete => Err(self.complete()),
+            Phase::Ready(_) | Phase::Running(_) | Phase::AwaitingApproval { .. } | Phase::Revising(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    fn stopped(&self, why: &str) -> Refusal {
+        self.refusal(
+            "run_stopped",
+            why.to_owned(),
+            "Tell the human; a new run begins with maestro_workflow_with_hitl.".to_owned(),
+        )
+    }
+
+    fn complete(&self) -> Refusal {
+        self.refusal(
+            "run_complete",
+            "the run went through all its stages".to_owned(),
+            "A new task begins with maestro_workflow_with_hitl.".to_owned(),
+        )
     }
 
     /// Whether another patch may be applied: one change at a time.

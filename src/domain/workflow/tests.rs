@@ -188,6 +188,22 @@ fn a_rejection_stops_and_a_revision_repeats() {
 }
 
 #[test]
+fn a_stopped_run_waits_for_nobody() {
+    let mut run = begun();
+    for body in [started(Stage::Analyze, 1), finished("e2", Stage::Analyze, 1), asked(Stage::Analyze, 1)] {
+        then(&mut run, body);
+    }
+    let request = run.pending().unwrap().clone();
+    assert_eq!(run.may_decide(&request), Ok(()));
+    assert_eq!(run.may_go_on(), Ok(()));
+    then(&mut run, RunStopped { why: "enough".into() });
+    assert_eq!((run.pending(), run.may_decide(&request).unwrap_err().code), (None, "run_stopped"));
+    assert_eq!(run.may_go_on().unwrap_err().reason, "enough");
+    then(&mut run, decided(&request.id, Stage::Analyze, Decision::Approve));
+    assert_eq!(run.phase, Phase::Stopped("enough".into()), "and a decision comes too late");
+}
+
+#[test]
 fn one_change_at_a_time() {
     let mut run = begun();
     assert!(run.may_patch().is_ok());

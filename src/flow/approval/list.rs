@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::review::rfc3339;
+use crate::domain::address::Address;
 use crate::domain::event::approval::Decision;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
@@ -61,6 +62,12 @@ pub async fn decisions(session: &Session, stage: Option<Stage>, limit: usize) ->
     read.await
 }
 
+/// The status in a word; nobody decides on the request of a run that was stopped.
+#[must_use]
+pub fn status(run: &Run, request: &Request) -> &'static str {
+    if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
+}
+
 /// A request with all that is known of it.
 #[must_use]
 pub fn entry(run: &Run, request: &Request) -> Value {
@@ -70,7 +77,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "workflow_id": run.id,
         "stage": request.asked.stage,
         "iteration": request.asked.iteration,
-        "status": request.status(),
+        "status": status(run, request),
         "created_at": rfc3339(request.at),
         "responded_at": decided.map(|(at, _)| rfc3339(*at)),
         "approval_decision": decided.map(|(_, it)| it.decision),
@@ -80,6 +87,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "question_responses": decided.map(|(_, it)| it.responses.clone()),
         "unanswered_critical": decided.map(|(_, it)| it.unanswered_critical.clone()),
         "digest": request.asked.digest,
+        "resource": Address::Approval(request.id.clone()).to_string(),
         "report": request.asked.report,
     })
 }

@@ -8,6 +8,7 @@ use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
+use crate::host::answers::Answers;
 use crate::provider::{Answer, Usage};
 
 /// Characters of an answer that a result shows.
@@ -32,6 +33,9 @@ pub struct Consulted {
     /// Where the whole answer is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
+    /// The same as a resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// The answer as data, where a schema was asked for and it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub structured: Option<Value>,
@@ -66,6 +70,9 @@ pub struct Consulted {
     /// The same, for callers in this process.
     #[serde(skip)]
     pub cause: Option<Error>,
+    /// The id of the consult in the log; empty where it was never started.
+    #[serde(skip)]
+    pub consult: String,
 }
 
 /// What went with a question.
@@ -106,6 +113,7 @@ impl Consulted {
             content: String::new(),
             truncated: false,
             content_file: None,
+            resource: None,
             structured: None,
             schema_errors: Vec::new(),
             usage: Usage::default(),
@@ -118,6 +126,7 @@ impl Consulted {
             note: None,
             failure: Some(error.note()),
             cause: Some(error),
+            consult: String::new(),
         }
     }
 
@@ -139,6 +148,7 @@ impl Consulted {
             content: answer.text,
             truncated: false,
             content_file: None,
+            resource: None,
             structured: answer.structured.filter(|_| prepared.schema.is_some()),
             schema_errors,
             usage: answer.usage,
@@ -158,6 +168,7 @@ impl Consulted {
                 ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }
             }),
             cause,
+            consult: attempted.id,
         }
     }
 
@@ -172,7 +183,11 @@ impl Consulted {
             session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
         });
         match kept {
-            Ok(path) => self.content_file = Some(path.display().to_string()),
+            Ok(path) => {
+                let file = path.display().to_string();
+                self.resource = Answers::address(&file).map(|address| address.to_string());
+                self.content_file = Some(file);
+            }
             Err(error) => tracing::warn!(%error, "a long answer could not be kept whole"),
         }
         self.content.truncate(cut);

@@ -166,7 +166,7 @@ impl Beginning {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
         let choice = choose(&self.session, &self.request, Some(&after), start.iteration)?;
-        let rests_on = rests_on(run);
+        let rests_on = run.grounds();
         Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
     }
 
@@ -259,12 +259,4 @@ fn by_policy(run: &Run, attempt: &Attempt) -> bool {
     decided
         .and_then(|request| request.decided.as_ref())
         .is_some_and(|(_, decided)| decided.decided_by == DecidedBy::Policy)
-}
-
-/// What a stage rests on: the last decision, and the last checks and change.
-fn rests_on(run: &Run) -> Vec<String> {
-    let decided = run.requests.iter().rev().find(|request| request.decided.is_some());
-    let start = decided.map_or_else(|| run.event.clone(), |request| request.id.clone());
-    let rest = run.verification.iter().map(|last| last.id.clone());
-    std::iter::once(start).chain(rest).chain(run.change.iter().map(|last| last.id.clone())).collect()
 }

@@ -163,7 +163,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         let masker = session.masker()?;
         let answered = reply.cause.is_none();
         let reasons: Vec<String> = if answered {
-            red_flags.verdict(&reply.content).reasons().iter().map(in_words).collect()
+            red_flags.verdict(&reply.content).reasons().iter().map(Reason::in_words).collect()
         } else {
             Vec::new()
         };
@@ -192,15 +192,6 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         })
     })
     .await?
-}
-
-fn in_words(reason: &Reason) -> String {
-    let value = serde_json::to_value(reason).unwrap_or_default();
-    let name = value.get("reason").and_then(serde_json::Value::as_str).unwrap_or("flagged").to_owned();
-    match value.get("rule").and_then(serde_json::Value::as_str) {
-        Some(rule) => format!("{name}: {rule}"),
-        None => name,
-    }
 }
 
 async fn record(session: &Session, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {

@@ -34,6 +34,10 @@ pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task:
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
+            // Nobody is to decide on the outputs of a run that was stopped meanwhile.
+            if history.run(&task.run).is_some_and(|run| run.may_go_on().is_err()) {
+                return Ok(Decided::nothing(()));
+            }
             let elapsed_ms = now().saturating_sub(attempt.started_at);
             let Some(best) = attempt.best() else {
                 let failed = failed_body(attempt, elapsed_ms);
@@ -97,7 +101,11 @@ fn with_review(
     limits: &ReviewLimits,
     metrics: Option<&Map<String, Value>>,
 ) -> Result<Vec<Draft>, Error> {
-    let rests_on = [finished.attempt.clone()];
+    let rests_on = match run {
+        // It was handed in without being begun.
+        Some(run) if finished.attempt.is_empty() => run.grounds(),
+        Some(_) | None => vec![finished.attempt.clone()],
+    };
     let Some(run) = run else {
         return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
     };

@@ -6,20 +6,21 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::StageRequest;
+use super::approval_note::ApprovalNote;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Finished, Phase, Request, Run};
+use crate::domain::workflow::{Finished, Phase, Run};
 use crate::error::Error;
 use crate::flow::consult::MOST_CHARS;
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
+use crate::host::answers::Answers;
 
 /// What came of a stage.
 #[derive(Clone, Debug, Serialize)]
@@ -72,37 +73,6 @@ pub struct StageReply {
     pub from_log: bool,
 }
 
-/// A request for approval, in short.
-#[derive(Clone, Debug, Serialize)]
-pub struct ApprovalNote {
-    /// Its id.
-    pub request_id: String,
-    /// `pending`, or what was decided.
-    pub status: &'static str,
-    /// Whose word that is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<DecidedBy>,
-    /// How many questions the report asks.
-    pub questions_count: usize,
-    /// The report as text.
-    pub display: String,
-}
-
-impl ApprovalNote {
-    /// A request as results show it.
-    #[must_use]
-    pub fn of(request: &Request) -> Self {
-        let questions = request.asked.report.get("questions").and_then(Value::as_array).map_or(0, Vec::len);
-        Self {
-            request_id: request.id.clone(),
-            status: request.status(),
-            decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
-            questions_count: questions,
-            display: request.asked.display.clone(),
-        }
-    }
-}
-
 /// The stage that a request for approval is about, from the log.
 ///
 /// # Errors
@@ -138,13 +108,20 @@ pub(super) async fn logged(
     let journal = session.journal();
     let reply = journal
         .read(move |history| match history.run(&run) {
-            Some(run) => in_run(run, &attempt, limits),
-            None => outside(history, &attempt),
+            Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
+            None => outside(history, &attempt).ok_or_else(|| Error::Internal(NO_END.to_owned())),
         })
         .await?;
-    let mut reply = reply.ok_or_else(|| Error::Internal("the stage has no end".to_owned()))?;
+    let mut reply = reply?;
     reply.from_log = from_log;
     Ok(reply)
+}
+
+const NO_END: &str = "the stage has no end";
+
+/// Why a stage has no outcome: its run was stopped while it was worked on.
+fn no_end(run: &Run) -> Error {
+    run.may_go_on().map_or_else(Error::Workflow, |()| Error::Internal(NO_END.to_owned()))
 }
 
 fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
@@ -264,7 +241,11 @@ fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
         } else if let Some((cut, _)) = candidate.content.char_indices().nth(room) {
             candidate.content.truncate(cut);
         }
+        let resource = candidate.content_file.as_deref().and_then(Answers::address);
         let mut value = serde_json::to_value(candidate).unwrap_or_default();
+        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
+            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
+        }
         if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
             fields.remove("content");
             fields.insert("handed_on".to_owned(), Value::Bool(true));

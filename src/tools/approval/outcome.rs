@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::domain::address::Address;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question;
 use crate::domain::report::Report;
@@ -27,6 +28,7 @@ pub(super) fn requested(open: &Settled) -> Result<Value, Error> {
         "action_required_ko": report.action_required_ko,
         "critical_questions": critical_questions(&asked.report),
         "questions_count": report.questions.len(),
+        "resource": Address::Approval(open.request.id.clone()).to_string(),
         "display": asked.display,
         "report": asked.report,
     }))

@@ -1,0 +1,84 @@
+//! Deciding in a terminal: what matters is shown, what is critical is asked, and a word is typed.
+
+use std::process::ExitCode;
+
+use super::questions::{ask, given};
+use super::show::{report, standing};
+use crate::cli::arguments::{CommentOptions, ReviseOptions};
+use crate::cli::person::{confirmed, nothing_was_done, only_a_person};
+use crate::cli::terminal::print;
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::report::dialog;
+use crate::error::Error;
+use crate::flow::approval::decide::{Settled, Verdict, decide};
+use crate::flow::session::Session;
+use crate::host::human::{Typed, harmless};
+
+/// Characters of what is shown before the questions; the whole report is another command.
+const MOST_CHARS: usize = 6_000;
+
+/// What a person says on the command line.
+pub(super) struct Said {
+    id: String,
+    message: Option<String>,
+    answers: Vec<String>,
+}
+
+impl From<CommentOptions> for Said {
+    fn from(options: CommentOptions) -> Self {
+        Self { id: options.id, message: options.message, answers: options.answer }
+    }
+}
+
+impl From<ReviseOptions> for Said {
+    fn from(options: ReviseOptions) -> Self {
+        Self { id: options.id, message: Some(options.message), answers: options.answer }
+    }
+}
+
+pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Result<ExitCode, Error> {
+    only_a_person(session)?;
+    session.check_config()?;
+    let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if decision == Decision::Revise && message.is_none() {
+        return Err(Error::InvalidArguments("--message is empty: say what is to be done differently".into()));
+    }
+    let Settled { run, request } = super::request(session, &said.id).await?;
+    if request.decided.is_some() {
+        print(&standing(&run, &request))?;
+    }
+    run.may_decide(&request).map_err(Error::Workflow)?;
+    let mut responses = given(request.asked.stage, &said.answers)?;
+
+    let report = report(&request)?;
+    print(&format!(
+        "{}\n\nThe whole report: maestro-mcp approvals show {}\n",
+        harmless(&dialog(&report, MOST_CHARS)),
+        request.id
+    ))?;
+    ask(&report, &mut responses)?;
+    let word = decision.name();
+    let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
+    print("\n")?;
+    match confirmed(&purpose, word)? {
+        Typed::TheWord => {}
+        Typed::SomethingElse => return Ok(nothing_was_done("nothing was decided; the request stays open")),
+    }
+    let (feedback, revision_instructions) = match decision {
+        Decision::Revise => (None, message),
+        Decision::Approve | Decision::Reject => (message, None),
+    };
+    let verdict = Verdict {
+        request: request.id,
+        decision,
+        decided_by: DecidedBy::Terminal,
+        feedback,
+        revision_instructions,
+        responses,
+        seen: Some(request.asked.digest),
+        nonce: None,
+    };
+    let settled = decide(session, verdict).await?;
+    print(&format!("{}The run is {}.\n", standing(&settled.run, &settled.request), settled.run.phase))?;
+    Ok(ExitCode::SUCCESS)
+}

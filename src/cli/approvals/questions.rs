@@ -1,0 +1,130 @@
+//! The critical questions, asked one after the other.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::cli::line::one_line;
+use crate::cli::person::asked;
+use crate::cli::terminal::print;
+use crate::domain::question::{self, Priority, Question};
+use crate::domain::report::Report;
+use crate::domain::stage::Stage;
+use crate::error::Error;
+
+/// Answers as the command line gives them, `question_id=answer` each.
+pub(super) fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Value>, Error> {
+    let mut responses = Map::new();
+    for answer in answers {
+        let Some((id, text)) = answer.split_once('=') else {
+            return Err(Error::InvalidArguments(format!("--answer `{answer}` is not QUESTION=ANSWER")));
+        };
+        let id = id.trim().to_owned();
+        if responses.insert(id.clone(), Value::String(text.trim().to_owned())).is_some() {
+            return Err(Error::InvalidArguments(format!("--answer: `{id}` is answered twice")));
+        }
+    }
+    match question::read(stage, &responses) {
+        Ok(_) => Ok(responses),
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Err(Error::InvalidArguments(format!("--answer: {}", errors.join("; "))))
+        }
+    }
+}
+
+/// Asks the critical questions of a report that have no answer yet. Enter leaves one without.
+pub(super) fn ask(report: &Report, responses: &mut Map<String, Value>) -> Result<(), Error> {
+    let open: Vec<&Question> = report
+        .questions
+        .iter()
+        .filter(|question| question.priority == Priority::Critical && !responses.contains_key(&question.id))
+        .collect();
+    for question in open {
+        print(&shown(question))?;
+        if let Some(answer) = answer(report.stage, question)? {
+            responses.insert(question.id.clone(), Value::String(answer));
+        }
+    }
+    Ok(())
+}
+
+fn shown(question: &Question) -> String {
+    let mut text = format!("\n{}\n{}\n", one_line(&question.question), one_line(&question.question_ko));
+    if let Some(context) = &question.context {
+        let _ = writeln!(text, "  ({})", one_line(context));
+    }
+    for (number, (option, option_ko)) in question.options.iter().zip(&question.options_ko).enumerate() {
+        let _ = writeln!(text, "  {}. {} / {}", number + 1, one_line(option), one_line(option_ko));
+    }
+    text
+}
+
+/// What is typed, until it is an answer or nothing.
+fn answer(stage: Stage, question: &Question) -> Result<Option<String>, Error> {
+    let prompt = if question.options.is_empty() {
+        "Your answer (Enter: none): "
+    } else {
+        "Number or answer (Enter: none): "
+    };
+    loop {
+        let typed = asked(prompt)?;
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        let answer = chosen(question, &typed);
+        let only = Map::from_iter([(question.id.clone(), Value::String(answer.clone()))]);
+        match question::read(stage, &only) {
+            Ok(_) => return Ok(Some(answer)),
+            Err(errors) => {
+                let errors: Vec<String> = errors.iter().map(|error| one_line(&error.to_string())).collect();
+                print(&format!("{}\n", errors.join("; ")))?;
+            }
+        }
+    }
+}
+
+/// The option of a number, else what was typed.
+fn chosen(question: &Question, typed: &str) -> String {
+    let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    number.and_then(|place| question.options.get(place)).cloned().unwrap_or_else(|| typed.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice() -> Question {
+        let mut questions = question::for_stage(Stage::Analyze);
+        questions.retain(|question| !question.options.is_empty());
+        questions.remove(0)
+    }
+
+    #[test]
+    fn a_number_is_an_option_and_everything_else_is_itself() {
+        let question = choice();
+        assert_eq!(chosen(&question, "1"), question.options[0]);
+        for typed in ["0", "99", "-1", "one"] {
+            assert_eq!(chosen(&question, typed), typed);
+        }
+    }
+
+    #[test]
+    fn answers_of_the_command_line_are_held_to_the_questions() {
+        let question = choice();
+        let good = format!("{} = {}", question.id, question.options[0]);
+        let read = given(Stage::Analyze, std::slice::from_ref(&good)).unwrap();
+        assert_eq!(read[&question.id], question.options[0].as_str());
+        for bad in [vec!["no sign".to_owned()], vec!["nobody=asks".to_owned()], vec![good.clone(), good]] {
+            assert_eq!(given(Stage::Analyze, &bad).unwrap_err().code(), "invalid_arguments", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_shown_in_both_languages_with_its_options() {
+        let question = choice();
+        let text = shown(&question);
+        assert!(text.contains(&question.question) && text.contains(&question.question_ko), "{text}");
+        assert!(text.contains(&format!("  1. {} / {}", question.options[0], question.options_ko[0])));
+    }
+}

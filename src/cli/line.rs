@@ -1,0 +1,76 @@
+//! Texts as one line of a terminal, and times as people read them.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::host::human::harmless;
+
+const DOTS: &str = "...";
+
+/// A text as one line that cannot move a terminal's cursor.
+pub(super) fn one_line(text: &str) -> String {
+    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A line in at most so many columns; one that was longer ends in dots. No width is no limit.
+pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns.filter(|columns| line.width() > *columns) else {
+        return line.to_owned();
+    };
+    let dots = columns.min(DOTS.len());
+    let mut kept = String::new();
+    let mut used = 0;
+    for letter in line.chars() {
+        used += letter.width().unwrap_or(0);
+        if used > columns - dots {
+            break;
+        }
+        kept.push(letter);
+    }
+    format!("{}{}", kept.trim_end(), ".".repeat(dots))
+}
+
+/// How long something lasted or is ago, in its largest unit.
+pub(super) fn span(milliseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    UNITS
+        .iter()
+        .find(|(length, _)| milliseconds >= *length)
+        .map_or_else(|| "now".to_owned(), |(length, unit)| format!("{} {unit}", milliseconds / length))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_columns() {
+        assert_eq!(cut("mend the mean", Some(13)), "mend the mean");
+        assert_eq!(cut("mend the mean", Some(12)), "mend the...");
+        assert_eq!(cut("평균을 고치기", Some(9)), "평균을...");
+        assert_eq!(cut("mend the mean", None), "mend the mean");
+        assert_eq!(cut("mend", Some(2)), "..");
+    }
+
+    #[test]
+    fn a_text_becomes_one_line() {
+        assert_eq!(one_line("a\n  b\t\u{1b}[2Kc "), "a b \u{fffd}[2Kc");
+    }
+
+    #[test]
+    fn times_are_told_in_their_largest_unit() {
+        for (milliseconds, expected) in
+            [(999, "now"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")]
+        {
+            assert_eq!(span(milliseconds), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_it_may_be(text in "[a-z가-힣 ]{0,40}", columns in 0_usize..30) {
+            prop_assert!(cut(&text, Some(columns)).width() <= columns);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `maestro-mcp why`: what an event rests on, and what rests on it.
+
+mod label;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::arguments::WhyOptions;
+use super::line::{cut, one_line};
+use super::pick::{Kind, pick, short};
+use super::terminal::{self, print};
+use crate::domain::event::record::ChangeKind;
+use crate::domain::event::{Body, Event};
+use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
+use crate::error::Error;
+use crate::flow::approval::rfc3339;
+use crate::flow::session::Session;
+use crate::host::store::{EventStore, StoreError};
+use label::{Label, label};
+
+/// Events that are in memory at the same time.
+const PAGE: usize = 1_000;
+
+/// How an id is meant, in refusals.
+const EVENT: Kind = Kind("event");
+
+pub(super) fn run(session: &Session, options: &WhyOptions) -> Result<ExitCode, Error> {
+    session.check_config()?;
+    let facts = facts(session.store().as_ref())?;
+    let start = start(&facts, &options.id)?;
+    let direction = if options.forward { Direction::Forward } else { Direction::Back };
+    let links: Vec<Linked> = facts.iter().map(|fact| fact.linked.clone()).collect();
+    let by_id: HashMap<&str, &Fact> = facts.iter().map(|fact| (fact.linked.id.as_str(), fact)).collect();
+    let steps = walk(&links, &start, direction);
+    print(&if options.json {
+        let all: Vec<Value> =
+            steps.iter().map(|it| as_json(it, by_id.get(it.id.as_str()).copied())).collect();
+        format!("{:#}\n", Value::Array(all))
+    } else {
+        as_text(&steps, &by_id, terminal::width())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An event without what takes much room.
+struct Fact {
+    linked: Linked,
+    run: String,
+    at: u64,
+    label: Label,
+    /// By which else it is known: the run that it began, the backup of its patch.
+    alias: Option<String>,
+}
+
+impl Fact {
+    fn of(event: Event) -> Self {
+        let alias = match &event.body {
+            Body::RunStarted(_) => Some(event.run.clone()),
+            Body::Changed(changed) if changed.kind == ChangeKind::Applied => {
+                Some(changed.backup_session.clone())
+            }
+            _ => None,
+        };
+        Self {
+            label: label(&event.body),
+            linked: Linked { id: event.id, rests_on: event.rests_on },
+            run: event.run,
+            at: event.at,
+            alias,
+        }
+    }
+}
+
+fn facts(store: &dyn EventStore) -> Result<Vec<Fact>, Error> {
+    let mut facts = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = store.read_since(after, None, PAGE)?;
+        let Some(last) = page.last() else { return Ok(facts) };
+        after = last.seq;
+        for stored in page {
+            let event = Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
+                .map_err(|error| StoreError::Corrupt { reason: error.to_string() })?;
+            facts.push(Fact::of(event));
+        }
+    }
+}
+
+/// The event that is meant: by its id, by that of the run that it began, or by the backup of its
+/// patch.
+fn start(facts: &[Fact], part: &str) -> Result<String, Error> {
+    let alias = |fact: &Fact| Some((fact.alias.clone()?, fact.linked.id.clone()));
+    let aliases: Vec<(String, String)> = facts.iter().filter_map(alias).collect();
+    let ids: Vec<String> = facts
+        .iter()
+        .rev()
+        .map(|fact| fact.linked.id.clone())
+        .chain(aliases.iter().map(|(alias, _)| alias.clone()))
+        .collect();
+    let id = pick(EVENT, &ids, part)?;
+    Ok(aliases.into_iter().find(|(alias, _)| *alias == id).map_or(id, |(_, event)| event))
+}
+
+fn as_json(step: &Step, fact: Option<&Fact>) -> Value {
+    json!({
+        "depth": step.depth,
+        "id": step.id,
+        "standing": match step.standing {
+            Standing::Shown => "shown",
+            Standing::Again => "again",
+            Standing::Cycle => "cycle",
+            Standing::Missing => "missing",
+        },
+        "at": fact.map(|fact| rfc3339(fact.at)),
+        "run": fact.map(|fact| &fact.run),
+        "kind": fact.map(|fact| fact.label.kind),
+        "who": fact.map(|fact| &fact.label.who),
+        "content": fact.map(|fact| &fact.label.content),
+        "rests_on": fact.map(|fact| &fact.linked.rests_on),
+    })
+}
+
+/// Time and id in columns; then the tree. However deep it is, its texts have the larger part of a
+/// line.
+fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>) -> String {
+    const COLUMNS_OF_A_LINK: usize = 2;
+    const UNLIMITED: usize = 400;
+    let most = width.unwrap_or(UNLIMITED) / 4;
+    let mut out = String::new();
+    for step in steps {
+        let indent = (step.depth * COLUMNS_OF_A_LINK).min(most);
+        let (at, text) = match facts.get(step.id.as_str()) {
+            Some(fact) => (seconds(fact.at), fact.label.line()),
+            None => (" ".repeat(19), "is not in the log".to_owned()),
+        };
+        let standing = match step.standing {
+            Standing::Shown | Standing::Missing => "",
+            Standing::Again => "(shown above) ",
+            Standing::Cycle => "(rests on itself) ",
+        };
+        let line = format!("{at}  {:12}  {:indent$}{standing}{text}", short(&one_line(&step.id)), "");
+        let _ = writeln!(out, "{}", cut(&line, width));
+    }
+    out
+}
+
+/// A time in UTC, to the second.
+fn seconds(at: u64) -> String {
+    rfc3339(at).replace('T', " ").chars().take(19).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! An event in one line: what happened, whose word it is, and what it says.
+
+use serde_json::Value;
+
+use crate::cli::line::one_line;
+use crate::domain::event::Body;
+use crate::domain::event::approval::ApprovalDecided;
+use crate::domain::event::consult::ConsultSettled;
+use crate::domain::event::record::{ChangeKind, Changed, EvidenceLogged, EvidenceType, Topic};
+use crate::domain::event::stage::Mode;
+use crate::domain::stage::Stage;
+
+/// Letters of a text that a line quotes.
+const MOST_LETTERS: usize = 300;
+
+/// An event in one line, in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    /// What happened, as the log names it.
+    pub(super) kind: &'static str,
+    /// Whose word or work it is; empty where it is nobody's.
+    pub(super) who: String,
+    /// What it says.
+    pub(super) content: String,
+}
+
+impl Label {
+    pub(super) fn line(&self) -> String {
+        let Self { kind, who, content } = self;
+        if who.is_empty() { format!("{kind}: {content}") } else { format!("{kind} ({who}): {content}") }
+    }
+}
+
+/// The label of an event.
+pub(super) fn label(body: &Body) -> Label {
+    let (who, content) = match body {
+        Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),
+        Body::RunStopped(it) => (String::new(), it.why.clone()),
+        Body::StageStarted(it) => (
+            it.providers.join(", "),
+            format!("{}, {}: {}", round(it.stage, it.iteration), mode(it.mode), it.why),
+        ),
+        Body::StageResumed(_) => (String::new(), "the stage goes on in another server".to_owned()),
+        Body::Answered(it) => (
+            it.candidate.provider.clone(),
+            format!("{}: {}", it.stage.name(), answer(it.candidate.error.as_deref(), &it.candidate.content)),
+        ),
+        Body::StageFinished(it) => {
+            (it.provider.clone(), format!("{}: {}", round(it.stage, it.iteration), said(&it.output)))
+        }
+        Body::StageFailed(it) => (String::new(), format!("{}: {} [{}]", it.stage.name(), it.error, it.code)),
+        Body::StageInterrupted(it) => (String::new(), format!("{}: {}", it.stage.name(), it.why)),
+        Body::StageDelivered(_) => (String::new(), "the caller has the result".to_owned()),
+        Body::ApprovalRequested(it) => {
+            (String::new(), format!("{}: {}", round(it.stage, it.iteration), summary(&it.report)))
+        }
+        Body::ApprovalDecided(it) => (it.decided_by.words().to_owned(), decided(it)),
+        Body::StateUsed(_) => (String::new(), "an answer from a form was used".to_owned()),
+        Body::ConsultReserved(it) => (it.provider.clone(), at_stage(it.stage)),
+        Body::ConsultSettled(it) => (it.provider.clone(), settled(it)),
+        Body::ConsultReleased(it) => (String::new(), it.why.clone()),
+        Body::EvidenceLogged(it) => (it.source.clone(), evidence(it)),
+        Body::Verified(it) => {
+            (String::new(), format!("{}: {}", if it.passed { "passed" } else { "failed" }, it.summary))
+        }
+        Body::Changed(it) => (String::new(), changed(it)),
+        Body::RedFlagged(it) => (it.provider.clone(), it.reasons.join(", ")),
+        Body::Noted(it) => (String::new(), format!("{}: {}", topic(it.topic), said(&it.content))),
+    };
+    Label { kind: body.kind(), who: brief(&who), content: brief(&content) }
+}
+
+fn brief(text: &str) -> String {
+    one_line(&text.chars().take(MOST_LETTERS).collect::<String>())
+}
+
+fn round(stage: Stage, iteration: u32) -> String {
+    if iteration > 1 { format!("{}, round {iteration}", stage.name()) } else { stage.name().to_owned() }
+}
+
+fn at_stage(stage: Option<Stage>) -> String {
+    stage.map_or("outside any stage", Stage::name).to_owned()
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Consult => "one consultant",
+        Mode::Ensemble => "several side by side",
+        Mode::Solo => "the orchestrator itself",
+    }
+}
+
+fn answer(error: Option<&str>, content: &str) -> String {
+    error.map_or_else(|| content.to_owned(), |error| format!("failed: {error}"))
+}
+
+fn said(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn summary(report: &Value) -> String {
+    report.get("summary").map(said).unwrap_or_default()
+}
+
+fn decided(it: &ApprovalDecided) -> String {
+    let words = it.revision_instructions.as_ref().or(it.feedback.as_ref());
+    let words = words.map_or(String::new(), |words| format!(": {words}"));
+    format!("{} {}{words}", it.stage.name(), it.decision.status())
+}
+
+fn settled(it: &ConsultSettled) -> String {
+    let outcome = it.code.as_ref().map_or_else(|| "answered".to_owned(), |code| format!("failed, {code}"));
+    format!("{}: {outcome} after {} ms, {}", at_stage(it.stage), it.elapsed_ms, it.model)
+}
+
+fn evidence(it: &EvidenceLogged) -> String {
+    let kind = match it.evidence_type {
+        EvidenceType::Observation => "observation",
+        EvidenceType::Hypothesis => "hypothesis",
+        EvidenceType::Decision => "decision",
+        EvidenceType::Verification => "verification",
+    };
+    format!("{kind}, {:.0} % sure: {}", it.confidence * 100.0, said(&it.content))
+}
+
+fn changed(it: &Changed) -> String {
+    let what = match it.kind {
+        ChangeKind::Applied => "patch applied",
+        ChangeKind::RolledBack => "patch undone",
+        ChangeKind::Recovered => "what a killed server had begun was undone",
+    };
+    let files: Vec<String> = it.files.iter().map(|file| format!("{} {}", file.action(), file.path)).collect();
+    let undoes = it.undoes.as_ref().map_or(String::new(), |session| format!(", undoes {session}"));
+    format!("{what} ({}{undoes}): {}", it.backup_session, files.join(", "))
+}
+
+fn topic(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Vote => "vote",
+        Topic::Selection => "selection",
+        Topic::Calibration => "calibration",
+        Topic::Coordination => "coordination",
+        Topic::Tools => "tools",
+        Topic::Ensemble => "ensemble",
+    }
+}

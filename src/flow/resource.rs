@@ -1,0 +1,151 @@
+//! What can be read beside the tools: runs, reports, evidence and long answers, by their address.
+
+use serde_json::{Value, json};
+
+use super::approval::decide::find;
+use super::approval::rfc3339;
+use super::evidence::{ChainRequest, chain, piece};
+use super::off_thread::off_thread;
+use super::session::Session;
+use super::workflow::state;
+use crate::domain::address::Address;
+use crate::domain::workflow::Run;
+use crate::error::Error;
+
+/// Runs in the list of runs.
+const MOST_RUNS: usize = 100;
+
+/// Pieces in the newest evidence.
+const MOST_PIECES: usize = 50;
+
+/// Addresses of each family in the list of what there is.
+const MOST_LISTED: usize = 20;
+
+/// Letters of a task in a list.
+const MOST_TASK: usize = 80;
+
+/// Something that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where.
+    pub address: Address,
+    /// What it is about; empty where its title says all.
+    pub about: String,
+}
+
+/// What can be read, a bounded number of each family, newest first. Evidence is not listed piece by
+/// piece: that would read the whole log each time a client connects.
+pub async fn listed(session: &Session) -> Vec<Listed> {
+    let mut all = vec![plain(Address::Runs), plain(Address::Trail)];
+    let read = session.journal().read(|history| {
+        let runs = history.runs().rev().take(MOST_LISTED).map(|run| Listed {
+            address: Address::Run(run.id.clone()),
+            about: format!("{}: {}", run.phase, shortened(&run.task)),
+        });
+        let requests = history.requests().into_iter().take(MOST_LISTED).map(|(run, request)| Listed {
+            address: Address::Approval(request.id.clone()),
+            about: format!("{}, {}: {}", request.asked.stage.name(), request.status(), shortened(&run.task)),
+        });
+        runs.chain(requests).collect::<Vec<Listed>>()
+    });
+    match read.await {
+        Ok(logged) => all.extend(logged),
+        Err(error) => tracing::warn!(%error, "runs and reports cannot be listed"),
+    }
+    let answers = session.answers().clone();
+    let names = off_thread(move || answers.newest(MOST_LISTED)).await.unwrap_or_default();
+    all.extend(names.into_iter().map(|name| plain(Address::Answer(name))));
+    all
+}
+
+fn plain(address: Address) -> Listed {
+    Listed { address, about: String::new() }
+}
+
+fn shortened(task: &str) -> String {
+    let line: String = task.split_whitespace().collect::<Vec<&str>>().join(" ");
+    match line.char_indices().nth(MOST_TASK) {
+        Some((end, _)) => format!("{} ...", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// The text at an address; none where there is nothing.
+///
+/// # Errors
+///
+/// The log or the file cannot be read.
+pub async fn read(session: &Session, address: Address) -> Result<Option<String>, Error> {
+    let found = match address {
+        Address::Runs => runs(session).await.map(Some),
+        Address::Run(id) => match state(session, Some(id)).await {
+            Ok(overview) => Ok(overview.run.map(|state| json!(state))),
+            Err(error) => nothing_there(error),
+        },
+        Address::Trail => {
+            let request = ChainRequest { limit: MOST_PIECES, ..ChainRequest::default() };
+            chain(session, request).await.map(|chain| Some(json!(chain)))
+        }
+        Address::Evidence(id) => piece(session, &id).await.map(|piece| piece.map(|piece| json!(piece))),
+        Address::Approval(request) => return report(session, &request).await,
+        Address::Answer(name) => return answer(session, name).await,
+    };
+    Ok(found?.map(|value| format!("{value:#}")))
+}
+
+/// What is not there is no failure here.
+fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
+    if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
+}
+
+async fn runs(session: &Session) -> Result<Value, Error> {
+    session
+        .journal()
+        .read(|history| {
+            let runs: Vec<Value> = history.runs().rev().take(MOST_RUNS).map(run).collect();
+            json!({ "count": runs.len(), "total": history.runs().count(), "runs": runs })
+        })
+        .await
+}
+
+fn run(run: &Run) -> Value {
+    json!({
+        "workflow_id": run.id,
+        "task": run.task,
+        "state": run.phase.to_string(),
+        "started_at": rfc3339(run.started_at),
+        "pending_request": run.pending().map(|request| request.id.clone()),
+        "resource": Address::Run(run.id.clone()).to_string(),
+    })
+}
+
+/// The report as a reviewer reads it, and what was decided since.
+async fn report(session: &Session, request: &str) -> Result<Option<String>, Error> {
+    let found = match find(session, request).await {
+        Ok(found) => found.request,
+        Err(error) => return nothing_there(error),
+    };
+    let decided = match &found.decided {
+        None => "Status: pending".to_owned(),
+        Some((at, said)) => {
+            let by = serde_json::to_value(said.decided_by).unwrap_or_default();
+            let by = by.as_str().unwrap_or_default().to_owned();
+            format!("Status: {} ({by}, {})", found.status(), rfc3339(*at))
+        }
+    };
+    Ok(Some(format!("{}\n\n{decided}\n", found.asked.display.trim_end())))
+}
+
+/// Answers were masked when they were kept; rules that were added since hold as well.
+async fn answer(session: &Session, name: String) -> Result<Option<String>, Error> {
+    let session = session.clone();
+    off_thread(move || {
+        let text = session.answers().read(&name).map_err(|error| Error::Document {
+            name: Address::Answer(name.clone()).to_string(),
+            reason: error.to_string(),
+        })?;
+        let masker = session.masker()?;
+        Ok(text.map(|text| masker.mask(&text).text.into_owned()))
+    })
+    .await?
+}

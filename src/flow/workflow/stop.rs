@@ -1,0 +1,37 @@
+//! Ending a run before its last stage.
+
+use crate::domain::event::Draft;
+use crate::domain::event::stage::RunStopped;
+use crate::domain::workflow::Run;
+use crate::error::Error;
+use crate::flow::journal::{Decided, new_id};
+use crate::flow::off_thread::off_thread;
+use crate::flow::session::Session;
+
+/// Ends a run. Consultants that are at work for it end by themselves; what they say counts no more.
+/// Returns the run after that.
+///
+/// # Errors
+///
+/// There is no such run, it has ended before, or the log cannot be used.
+pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Error> {
+    let shared = session.clone();
+    let why = off_thread(move || shared.masker().map(|masker| masker.mask(&why).text.into_owned())).await??;
+    let (id, event) = (run.to_owned(), new_id());
+    session
+        .journal()
+        .decide(run, move |history| {
+            let run = history.run(&id).ok_or_else(|| unknown(&id))?;
+            run.may_go_on().map_err(Error::Workflow)?;
+            let draft = Draft::new(event.clone(), RunStopped { why: why.clone() }).on([run.event.clone()]);
+            Ok(Decided::append(vec![draft], ()))
+        })
+        .await?;
+    let id = run.to_owned();
+    let stopped = session.journal().read(move |history| history.run(&id).cloned()).await?;
+    stopped.ok_or_else(|| unknown(run))
+}
+
+fn unknown(run: &str) -> Error {
+    Error::Unknown { kind: "workflow", name: run.to_owned(), available: Vec::new() }
+}

@@ -1,0 +1,125 @@
+//! Prompts: what a person starts by its name, in a few words that name the tool to call and where
+//! to wait for them.
+//!
+//! Each takes one argument, and none must be given: Claude Code passes single words only.
+
+use rmcp::ErrorData;
+use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Where a text takes the argument.
+const SLOT: &str = "{{ request }}";
+
+/// Stands for an argument that was not given.
+const NOT_GIVEN: &str =
+    "(not given here: take it from the conversation; where that does not say, ask, and wait for the answer)";
+
+struct Template {
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+    argument: &'static str,
+    about: &'static str,
+    text: &'static str,
+}
+
+const TEMPLATES: [Template; 4] = [
+    Template {
+        name: "debug",
+        title: "Debug a failure",
+        description: "Finds and fixes a failure in gated stages, each approved by you",
+        argument: "failure",
+        about: "What fails: a test, a command, a file",
+        text: include_str!("prompts/debug.txt"),
+    },
+    Template {
+        name: "analyze",
+        title: "Analyze a problem",
+        description: "Gathers facts with their sources, and changes nothing",
+        argument: "subject",
+        about: "What to look at: a test, a file, a module",
+        text: include_str!("prompts/analyze.txt"),
+    },
+    Template {
+        name: "consult",
+        title: "Ask another model",
+        description: "Brings one consultant's view of what is being worked on",
+        argument: "provider",
+        about: "Who is asked: codex, gemini, claude, or one of yours",
+        text: include_str!("prompts/consult.txt"),
+    },
+    Template {
+        name: "workflow",
+        title: "Work in five stages",
+        description: "Analyze, hypothesize, implement, debug, improve, with your approval after each",
+        argument: "task",
+        about: "What to achieve",
+        text: include_str!("prompts/workflow.txt"),
+    },
+];
+
+impl Template {
+    fn prompt(&self) -> Prompt {
+        let argument = PromptArgument::new(self.argument).with_description(self.about).with_required(false);
+        Prompt::new(self.name, Some(self.description), Some(vec![argument])).with_title(self.title)
+    }
+
+    fn filled(&self, given: Option<&str>) -> String {
+        let given = given.map(str::trim).filter(|given| !given.is_empty());
+        self.text.trim_end().replace(SLOT, given.unwrap_or(NOT_GIVEN))
+    }
+}
+
+/// Every prompt, by its place in the list.
+pub(super) fn list() -> Vec<Prompt> {
+    TEMPLATES.iter().map(Template::prompt).collect()
+}
+
+/// A prompt with what was given.
+pub(super) fn get(
+    name: &str,
+    arguments: &serde_json::Map<String, Value>,
+) -> Result<GetPromptResult, ErrorData> {
+    let Some(template) = TEMPLATES.iter().find(|template| template.name == name) else {
+        let available = TEMPLATES.iter().map(|template| template.name.to_owned()).collect();
+        let error = Error::Unknown { kind: "prompt", name: name.chars().take(80).collect(), available };
+        return Err(ErrorData::invalid_params(format!("{error}. {}", error.hint()), None));
+    };
+    if let Some(other) = arguments.keys().find(|key| *key != template.argument) {
+        let message = format!("the prompt {name} takes `{}`, not `{other}`", template.argument);
+        return Err(ErrorData::invalid_params(message, None));
+    }
+    let given = match arguments.get(template.argument) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.as_str()),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            let message = format!("the argument `{}` takes a text", template.argument);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+    };
+    let message = PromptMessage::new_text(Role::User, template.filled(given));
+    Ok(GetPromptResult::new(vec![message]).with_description(template.description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_takes_its_argument_once_and_is_short() {
+        for template in &TEMPLATES {
+            assert_eq!(template.text.matches(SLOT).count(), 1, "{}", template.name);
+            assert!(template.filled(None).contains(NOT_GIVEN), "{}", template.name);
+            assert!(template.filled(Some("  ")).contains(NOT_GIVEN), "{}", template.name);
+            assert!(template.text.len() < 1_500, "{}: {}", template.name, template.text.len());
+        }
+    }
+
+    #[test]
+    fn what_a_person_gives_is_no_template() {
+        let filled = TEMPLATES[0].filled(Some("{{ request }} $1"));
+        assert!(filled.contains("{{ request }} $1"));
+    }
+}

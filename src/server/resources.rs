@@ -1,0 +1,59 @@
+//! Resources: what a client can list and read without a tool, under `maestro://`.
+
+use rmcp::ErrorData;
+use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
+use serde_json::json;
+
+use crate::domain::address::Address;
+use crate::flow::resource::{Listed, listed, read};
+use crate::flow::session::Session;
+use crate::tools::resource;
+
+/// Letters of an address that an error repeats.
+const MOST_SHOWN: usize = 200;
+
+/// What can be read right now: a bounded number of each family.
+pub(super) async fn list(session: &Session) -> Vec<Resource> {
+    let entry = |Listed { address, about }: Listed| {
+        let entry = resource(&address);
+        if about.is_empty() { entry } else { entry.with_description(about) }
+    };
+    listed(session).await.into_iter().map(entry).collect()
+}
+
+/// The forms of all addresses that name something.
+pub(super) fn templates() -> Vec<ResourceTemplate> {
+    let template = |form: &str, like: fn(String) -> Address, name: &str| {
+        let like = like("x".to_owned());
+        ResourceTemplate::new(format!("{}{form}", Address::SCHEME), name)
+            .with_title(like.title())
+            .with_mime_type(like.mime_type())
+    };
+    vec![
+        template("runs/{workflow_id}", Address::Run, "run"),
+        template("approvals/{request_id}", Address::Approval, "approval"),
+        template("evidence/{id}", Address::Evidence, "evidence"),
+        template("answers/{name}", Address::Answer, "answer"),
+    ]
+}
+
+/// The text at an address.
+pub(super) async fn text(session: &Session, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+    let Some(address) = Address::read(uri) else { return Err(not_found(uri)) };
+    let mime_type = address.mime_type();
+    let found = read(session, address).await.map_err(|error| {
+        let note = error.note();
+        let message = format!("{}. {}", note.error, note.hint);
+        ErrorData::internal_error(message, Some(json!({ "code": note.code, "uri": uri })))
+    })?;
+    let text = found.ok_or_else(|| not_found(uri))?;
+    Ok(ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime_type)]))
+}
+
+fn not_found(uri: &str) -> ErrorData {
+    let shown: String = uri.chars().take(MOST_SHOWN).collect();
+    let message = format!(
+        "there is no resource {shown}; resources/list names the newest, resources/templates/list the forms"
+    );
+    ErrorData::resource_not_found(message, Some(json!({ "uri": shown })))
+}
