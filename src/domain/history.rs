@@ -165,6 +165,7 @@ impl History {
     }
 
     /// Every run, oldest first.
+    #[must_use]
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.order.iter().filter_map(|id| self.runs.get(id))
     }
