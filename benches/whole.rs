@@ -1,6 +1,6 @@
 //! Whole processes: Maestro against a bare server, and a consult against the bare CLI, in one run.
 //!
-//! Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
+//! With `--log` alone the log of a project is measured. Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
 //! machine, ratios less so.
 
 #![allow(
@@ -10,6 +10,9 @@
     clippy::print_stdout,
     clippy::indexing_slicing
 )]
+
+#[path = "whole/log.rs"]
+mod log;
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -302,6 +305,21 @@ fn burst(maestro: &Path, fake: &Path) -> (f64, f64) {
     (finished.as_secs_f64(), others[others.len() * 99 / 100])
 }
 
+/// Rows on the log of a project.
+fn log_rows(rows: &mut Vec<[String; 4]>) {
+    let log = log::measure();
+    let size = format!("{} events, {:.0} MB", log::EVENTS, log.megabytes);
+    for (what, took, against, aim) in [
+        ("log, cold fold", log.fold, size.as_str(), "300 ms"),
+        ("log, figures of the project after it", log.figures, "", "50 ms"),
+        ("log, append and fold", log.append, "", "10 ms"),
+        ("log, append and fold, p99", log.append_p99, "", ""),
+    ] {
+        println!("{what}: {took:.2} ms {against} (aim {aim})");
+        rows.push([what.to_owned(), format!("{took:.2} ms"), against.to_owned(), aim.to_owned()]);
+    }
+}
+
 fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
@@ -313,6 +331,10 @@ fn machine() -> String {
 }
 
 fn main() {
+    if std::env::args().any(|word| word == "--log") {
+        log_rows(&mut Vec::new());
+        return;
+    }
     let directory = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
     let examples = directory.parent().unwrap().join("examples");
     let (maestro, floor, fake) = (directory.as_path(), examples.join("floor"), examples.join("fake-cli"));
@@ -387,6 +409,8 @@ fn main() {
         "5 ms".to_owned(),
     ]);
     println!("32 one-second consults: {seconds:.3} s (aim 1.5 s), p99 of other calls {p99:.2} ms (aim 5 ms)");
+
+    log_rows(&mut rows);
 
     let mut table = format!(
         "# Benchmarks\n\nMade by `make bench` on {}. The floor is `examples/floor.rs`, a bare rmcp server; the bare CLI is `tests/bin/fake_cli.rs` started by hand. Medians; nothing here is asserted by a test.\n\n| what | Maestro | against | aim |\n|--|--|--|--|\n",

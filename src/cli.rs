@@ -81,6 +81,7 @@ fn run(command: Command) -> ExitCode {
             Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),
+            Command::Metrics(options) => metrics::run(&session, &options).await,
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod inspect;
 pub mod journal;
 pub mod ledger;
+pub mod metrics;
 pub mod note;
 mod off_thread;
 pub mod pack;

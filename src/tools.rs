@@ -16,6 +16,7 @@ pub(crate) mod dialog;
 mod evidence;
 mod library;
 mod links;
+mod metrics;
 mod parameters;
 mod polish;
 mod reply;

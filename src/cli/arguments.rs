@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::metrics::MetricsOptions;
 use super::quantity::{read_bytes, read_time};
 use crate::domain::stage::{Role, SchemaName, Stage};
 
@@ -73,6 +74,9 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp evidence verify --expect HASH     # the last hash as you noted it\n  maestro-mcp evidence export > events.jsonl"
     )]
     Evidence(EvidenceCommand),
+    /// Show what a run or the project took and what it yielded
+    #[command(after_help = "Example:\n  maestro-mcp metrics --all --json | jq .metrics.total_calls")]
+    Metrics(MetricsOptions),
     /// List what patches can be undone, newest first, or remove the oldest
     #[command(
         after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"

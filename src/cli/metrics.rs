@@ -9,21 +9,20 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::terminal::{self, print};
-use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::report::Report;
-use crate::domain::measure::scope::Scope;
-use crate::domain::measure::tally::Tally;
 use crate::error::Error;
+use crate::flow::metrics::{Wanted, metrics};
+use crate::flow::session::Session;
 use crate::host::environment::Environment;
 use render::{Look, render};
 
 /// What `metrics` takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MetricsOptions {
-    /// One run of a workflow, by its id; everything in this project where none is given
+    /// One run of a workflow, by its id; the latest that goes on where none is given
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     pub run: Option<String>,
-    /// Everything that was ever recorded
+    /// Everything in this project, as where no run goes on
     #[arg(long)]
     pub all: bool,
     /// Print JSON
@@ -32,30 +31,23 @@ pub struct MetricsOptions {
 }
 
 impl MetricsOptions {
-    /// What the report speaks of.
-    #[must_use]
-    pub fn scope(&self) -> Scope {
+    /// What the report speaks of: the same as of the tool where nothing is said.
+    fn wanted(&self) -> Wanted {
         match (&self.run, self.all) {
-            (Some(id), _) => Scope::Run(id.clone()),
-            (None, true) => Scope::AllTime,
-            (None, false) => Scope::Project,
+            (Some(id), _) => Wanted::Run(Some(id.clone())),
+            (None, true) => Wanted::Project,
+            (None, false) => Wanted::Current,
         }
     }
 }
 
-/// Prints the figures of what `read` finds in the record for a scope.
+/// Prints the figures that the log gives.
 ///
 /// # Errors
-/// Those of `read`, and of standard output.
-pub fn run(
-    read: impl FnOnce(&Scope) -> Result<Tally, Error>,
-    baseline: Baseline,
-    environment: &Environment,
-    options: &MetricsOptions,
-) -> Result<ExitCode, Error> {
-    let scope = options.scope();
-    let tally = read(&scope)?;
-    print(&text(&Report::of(scope, &tally, baseline), environment, options)?)?;
+/// There is no such run, or the log cannot be read, or standard output not written.
+pub async fn run(session: &Session, options: &MetricsOptions) -> Result<ExitCode, Error> {
+    let report = metrics(session, options.wanted()).await?;
+    print(&text(&report, session.environment(), options)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,14 +76,17 @@ fn look(environment: &Environment) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::measure::baseline::Baseline;
+    use crate::domain::measure::scope::Scope;
+    use crate::domain::measure::tally::Tally;
 
     #[test]
     fn the_options_choose_the_scope() {
         let options = MetricsOptions::default();
-        assert_eq!(options.scope(), Scope::Project);
-        assert_eq!(MetricsOptions { all: true, ..options.clone() }.scope(), Scope::AllTime);
+        assert_eq!(options.wanted(), Wanted::Current);
+        assert_eq!(MetricsOptions { all: true, ..options.clone() }.wanted(), Wanted::Project);
         let run = MetricsOptions { run: Some("w1".to_owned()), ..options };
-        assert_eq!(run.scope(), Scope::Run("w1".to_owned()));
+        assert_eq!(run.wanted(), Wanted::Run(Some("w1".to_owned())));
     }
 
     #[test]
@@ -102,13 +97,5 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json, serde_json::to_value(&report).unwrap());
         assert_eq!(json["scope"], serde_json::json!({ "kind": "run", "id": "w1" }));
-    }
-
-    #[test]
-    fn what_the_record_refuses_is_the_error() {
-        let unknown = || Error::Unknown { kind: "run", name: "w2".to_owned(), available: Vec::new() };
-        let refused =
-            run(|_| Err(unknown()), Baseline::default(), &Environment::default(), &MetricsOptions::default());
-        assert_eq!(refused.unwrap_err().code(), unknown().code());
     }
 }

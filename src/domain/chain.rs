@@ -49,6 +49,21 @@ pub struct Stored {
     pub hash: String,
 }
 
+/// An event of the log as it is read, without a copy of its texts and without its hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// Its place in the project's log.
+    pub seq: u64,
+    /// The run that it belongs to; empty for the project itself.
+    pub run: &'a str,
+    /// When it was appended, in milliseconds since 1970 (UTC).
+    pub at: u64,
+    /// What happened, by name.
+    pub kind: &'a str,
+    /// JSON text, as it was given.
+    pub body: &'a str,
+}
+
 impl Stored {
     /// The event that follows one with the hash `prev_hash`.
     #[must_use]

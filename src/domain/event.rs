@@ -5,14 +5,16 @@
 
 pub mod approval;
 pub mod consult;
+pub mod noted;
 pub mod record;
 pub mod stage;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Shown;
 use approval::{ApprovalDecided, ApprovalRequested, StateUsed};
-use consult::{ConsultReleased, ConsultReserved, ConsultSettled};
+use consult::{ConsultReleased, ConsultReserved, ConsultSettled, SettledBrief};
 use record::{Changed, EvidenceLogged, Noted, RedFlagged, Verified};
 use stage::{
     Answered, RunStarted, RunStopped, StageDelivered, StageFailed, StageFinished, StageInterrupted,
@@ -82,6 +84,9 @@ pub struct Unreadable {
     /// What is wrong.
     pub reason: String,
 }
+
+/// The kind whose texts are the longest, and which no state depends on.
+const CONSULT_SETTLED: &str = "consult_settled";
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident => $kind:literal,)*) => {
@@ -186,6 +191,27 @@ bodies! {
     Noted => "noted",
 }
 
+impl Event {
+    /// Reads of an event what the state of a project is folded from: all but the texts of consults,
+    /// which are most of a log.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::read`].
+    pub fn fold(shown: Shown<'_>) -> Result<Self, Unreadable> {
+        let Shown { seq, run, at, kind, body: text } = shown;
+        if kind != CONSULT_SETTLED {
+            return Self::read(seq, run.to_owned(), at, kind, text);
+        }
+        let (id, rests_on, body) = envelope::<SettledBrief>(text).map_err(|reason| Unreadable {
+            seq,
+            kind: kind.to_owned(),
+            reason,
+        })?;
+        Ok(Self { seq, run: run.to_owned(), at, id, rests_on, body })
+    }
+}
+
 fn envelope<T: DeserializeOwned + Into<Body>>(text: &str) -> Result<(String, Vec<String>, Body), String> {
     let read: Envelope<T> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok((read.id, read.rests_on, read.data.into()))
@@ -209,6 +235,29 @@ mod tests {
     fn a_kind_of_a_later_version_is_named() {
         let error = Event::read(3, String::new(), 1, "dreamt", "{}").unwrap_err();
         assert_eq!(error.to_string(), "event 3 (dreamt): this version does not know the kind");
+    }
+
+    #[test]
+    fn a_consult_is_folded_without_its_texts_and_is_otherwise_the_same() {
+        let kept = json!({ "chars": 2, "sha256": "s", "text": "\u{1f600}\"" });
+        let data = json!({
+            "reservation": "r", "stage": "debug", "purpose": "judge", "provider": "codex", "model": "m",
+            "code": "timeout", "elapsed_ms": 5, "attempts": 2, "input_tokens": 1, "output_tokens": 2,
+            "cost_usd": 0.5, "prompt": kept, "response": kept,
+        });
+        let text = json!({ "id": "a", "rests_on": ["b"], "data": data }).to_string();
+        let kind = "consult_settled";
+        let mut whole = Event::read(3, "w".to_owned(), 9, kind, &text).unwrap();
+        let shown = Shown { seq: 3, run: "w", at: 9, kind, body: &text };
+        let folded = Event::fold(shown).unwrap();
+        assert_ne!(folded, whole);
+        if let Body::ConsultSettled(settled) = &mut whole.body {
+            settled.prompt = None;
+            settled.response = None;
+        }
+        assert_eq!(folded, whole);
+        let unknown = Event::fold(Shown { kind: "dreamt", ..shown }).unwrap_err();
+        assert_eq!(unknown.to_string(), "event 3 (dreamt): this version does not know the kind");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The state of a project: a fold over every event of its log.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod figures;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize as _;
 
@@ -10,11 +12,13 @@ use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
 use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
+use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
 use super::stage::Stage;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
+use figures::Figures;
 
 /// Results outside any run that are kept after their callers have them.
 const MOST_DELIVERED: usize = 16;
@@ -25,9 +29,9 @@ pub struct History {
     /// The place in the log of the last event folded.
     pub last_seq: u64,
     /// The place of the last event of each run; the project's own under the empty name.
-    last: BTreeMap<String, u64>,
+    last: HashMap<String, u64>,
     /// Runs by id.
-    runs: BTreeMap<String, Run>,
+    runs: HashMap<String, Run>,
     /// Run ids, oldest first.
     order: Vec<String>,
     /// The run of each request.
@@ -42,6 +46,8 @@ pub struct History {
     calibrations: BTreeMap<(StepType, String), Measurement>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
+    /// What is counted.
+    figures: Figures,
 }
 
 /// A stage outside any run.
@@ -65,16 +71,20 @@ pub enum LooseResult {
 impl History {
     /// Folds an event in. Events come in the order of the log; one that was folded before changes
     /// nothing.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: Event) {
         if event.seq <= self.last_seq {
             return;
         }
         self.last_seq = event.seq;
-        self.last.insert(event.run.clone(), event.seq);
+        match self.last.get_mut(&event.run) {
+            Some(last) => *last = event.seq,
+            None => drop(self.last.insert(event.run.clone(), event.seq)),
+        }
+        self.figures.apply(&event, self.runs.get(&event.run));
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
-                self.runs.insert(event.run.clone(), Run::begin(event, started));
+                self.runs.insert(event.run.clone(), Run::begin(&event, started));
                 return;
             }
             Body::StateUsed(used) => {
@@ -87,8 +97,8 @@ impl History {
             _ => {}
         }
         match self.runs.get_mut(&event.run) {
-            Some(run) => run.apply(event),
-            None => self.apply_loose(event),
+            Some(run) => run.fold(event),
+            None => self.apply_loose(&event),
         }
     }
 
@@ -264,6 +274,18 @@ impl History {
     #[must_use]
     pub fn calibration(&self, step: StepType, provider: &str) -> Option<&Measurement> {
         self.calibrations.get(&(step, provider.to_owned()))
+    }
+
+    /// What was counted in a run; none where nothing was.
+    #[must_use]
+    pub fn tally_of(&self, run: &str) -> Option<&Tally> {
+        self.figures.of(run)
+    }
+
+    /// What was counted in the project, inside runs and outside of them.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.figures.all()
     }
 
     /// Whether the sealed state of a dialog was used before.

@@ -24,6 +24,7 @@ pub mod notes;
 pub mod number;
 pub mod outcome;
 pub mod provider;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod scope;

@@ -198,16 +198,16 @@ pub struct Finished {
 impl Finished {
     /// The outputs that an event holds.
     #[must_use]
-    pub fn of(event: &str, finished: &StageFinished) -> Self {
+    pub fn of(event: &str, finished: StageFinished) -> Self {
         Self {
-            attempt: finished.attempt.clone(),
+            attempt: finished.attempt,
             stage: finished.stage,
             iteration: finished.iteration,
             mode: finished.mode,
-            why: finished.why.clone(),
-            output: finished.output.clone(),
-            provider: finished.provider.clone(),
-            candidates: finished.candidates.clone(),
+            why: finished.why,
+            output: finished.output,
+            provider: finished.provider,
+            candidates: finished.candidates,
             consults_used: finished.consults_used,
             elapsed_ms: finished.elapsed_ms,
             event: event.to_owned(),

@@ -126,20 +126,22 @@ pub async fn reserve(
     account: &Account,
     providers: &[String],
 ) -> Result<Vec<Reservation>, Error> {
-    let ids = match &account.run {
-        None => providers.iter().map(|_| String::new()).collect(),
+    let (ids, stage) = match &account.run {
+        None => (providers.iter().map(|_| String::new()).collect(), account.stage),
         Some(run) => reserve_in(session, run.clone(), account, providers).await?,
     };
+    let account = Account { stage, ..account.clone() };
     let made = |id| Reservation { session: session.clone(), account: account.clone(), id, is_over: false };
     Ok(ids.into_iter().map(made).collect())
 }
 
+/// The reservations, and the stage that they belong to: the current one where none was named.
 async fn reserve_in(
     session: &Session,
     run: String,
     account: &Account,
     providers: &[String],
-) -> Result<Vec<String>, Error> {
+) -> Result<(Vec<String>, Option<Stage>), Error> {
     let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
     let (providers, rests_on) = (providers.to_vec(), account.rests_on.clone());
     let id = run.clone();
@@ -158,7 +160,7 @@ async fn reserve_in(
                 })
                 .collect();
             let ids = drafts.iter().map(|draft| draft.id.clone()).collect();
-            Ok(Decided::append(drafts, ids))
+            Ok(Decided::append(drafts, (ids, item.stage)))
         })
         .await
 }

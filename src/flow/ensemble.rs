@@ -11,7 +11,9 @@ use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::event::Draft;
-use crate::domain::event::record::RedFlagged;
+use crate::domain::event::noted::EnsembleNoted;
+use crate::domain::event::record::{Noted, RedFlagged};
+use crate::domain::measure::entry::Candidates;
 use crate::domain::redflag::{Reason, Verdict};
 use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
@@ -122,10 +124,11 @@ pub async fn generate(
     }))
     .await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
-    let judged: Vec<(Candidate, Option<Draft>)> = off_thread(move || {
+    let (judged, compared) = off_thread(move || {
+        let compared = compared(&replies);
         let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
         let shares = share(&lengths);
-        asked
+        let judged: Vec<(Candidate, Option<Draft>)> = asked
             .into_iter()
             .zip(replies)
             .zip(shares)
@@ -135,12 +138,34 @@ pub async fn generate(
                 let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
                 (Candidate::new(id, reply.cut_to(&owned, room), red_flag), flagged)
             })
-            .collect()
+            .collect();
+        (judged, compared)
     })
     .await?;
     let (candidates, flagged): (Vec<Candidate>, Vec<Option<Draft>>) = judged.into_iter().unzip();
-    record(session, prepared.account(), flagged.into_iter().flatten().collect()).await;
+    record(session, prepared.account(), flagged.into_iter().flatten().chain([compared?]).collect()).await;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
+}
+
+/// How alike answers to the same question are, as the log keeps it.
+///
+/// # Errors
+///
+/// It is no JSON.
+pub fn noted<'a>(answers: impl Iterator<Item = &'a str>) -> Result<Noted, Error> {
+    let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
+    let content = EnsembleNoted {
+        answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
+        redundancy: candidates.redundancy().similarity,
+    };
+    Noted::of(&content).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// The same of what was answered here, resting on the consults.
+fn compared(replies: &[Consulted]) -> Result<Draft, Error> {
+    let answered = || replies.iter().filter(|reply| reply.ok);
+    let noted = noted(answered().map(|reply| reply.content.as_str()))?;
+    Ok(Draft::new(new_id(), noted).on(answered().map(|reply| reply.consult.clone())))
 }
 
 /// A flagged answer as the log keeps it, resting on the consult that it came from.
@@ -151,14 +176,14 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
 }
 
 /// A log that cannot be written does not take the candidates from the caller.
-async fn record(session: &Session, account: &Account, flagged: Vec<Draft>) {
+async fn record(session: &Session, account: &Account, drafts: Vec<Draft>) {
     let is_recorded = account.run.is_some() || session.config().settings.tracing.enabled;
-    if flagged.is_empty() || !is_recorded {
+    if !is_recorded {
         return;
     }
     let run = account.run.as_deref().unwrap_or_default();
-    if let Err(error) = session.journal().record(run, flagged).await {
-        tracing::warn!(%error, "red flags are not in the log");
+    if let Err(error) = session.journal().record(run, drafts).await {
+        tracing::warn!(%error, "what candidates are worth is not in the log");
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::off_thread::off_thread;
-use crate::domain::chain::Record;
+use crate::domain::chain::{Record, Shown};
 use crate::domain::event::{Draft, Event};
 use crate::domain::history::History;
 use crate::error::Error;
@@ -258,18 +258,20 @@ impl Inner {
             if generation != folded.generation {
                 *folded = Folded { history: History::default(), generation };
             }
-            let page = match self.store.read_since(folded.history.last_seq, None, PAGE) {
+            let Folded { history, .. } = &mut *folded;
+            let seen = self.store.show_since(history.last_seq, PAGE, &mut |shown| {
+                history.apply(fold(shown)?);
+                Ok(())
+            });
+            let count = match seen {
                 Err(StoreError::Replaced) => continue,
-                page => page?,
+                count => count?,
             };
+            // What was folded belongs to another log then, and is thrown away.
             if self.store.generation() != folded.generation {
                 continue;
             }
-            let is_last = page.len() < PAGE;
-            for stored in page {
-                folded.history.apply(&read(stored)?);
-            }
-            if is_last {
+            if count < PAGE {
                 return Ok(());
             }
         }
@@ -310,6 +312,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn fold(shown: Shown<'_>) -> Result<Event, StoreError> {
+    Event::fold(shown).map_err(|error| StoreError::Corrupt { reason: error.to_string() })
 }
 
 fn read(stored: crate::domain::chain::Stored) -> Result<Event, Error> {

@@ -79,7 +79,7 @@ pub async fn read(session: &Session, address: Address) -> Result<Option<String>,
     let found = match address {
         Address::Runs => runs(session).await.map(Some),
         Address::Run(id) => match state(session, Some(id)).await {
-            Ok(state) => Ok(state.map(|state| json!(state))),
+            Ok(overview) => Ok(overview.run.map(|state| json!(state))),
             Err(error) => nothing_there(error),
         },
         Address::Trail => {

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use super::account::find_run;
 use super::approval::rfc3339;
 use super::journal::{Decided, new_id};
+use super::metrics::report;
 use super::session::Session;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, RunStarted};
 use crate::domain::handover::Handover;
+use crate::domain::measure::report::Metrics;
+use crate::domain::measure::scope::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
@@ -108,17 +111,28 @@ pub struct RunState {
     pub context_summary: Handover,
 }
 
-/// Where a run is; none where there is no run.
+/// Where a run is, if there is one, and its figures, else those of the project.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Where the run is.
+    pub run: Option<RunState>,
+    /// The figures.
+    pub metrics: Metrics,
+}
+
+/// Where a run is, and what it took.
 ///
 /// # Errors
 ///
 /// There is no run of that name, or the log cannot be read.
-pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Option<RunState>, Error> {
-    let (current, limits) = (session.current_run(), session.limits());
+pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Overview, Error> {
+    let (current, limits, baseline) = (session.current_run(), session.limits(), session.baseline());
     let most = session.config().settings.policy.max_debug_iterations;
     let read = session.journal().read(move |history| {
         let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
-        Ok(run.map(|run| state_of(run, limits, most)))
+        let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
+        let metrics = report(history, scope, baseline).metrics;
+        Ok(Overview { run: run.map(|run| state_of(run, limits, most)), metrics })
     });
     read.await?
 }

@@ -18,7 +18,7 @@ mod tests;
 pub use error::StoreError;
 pub use sqlite::SqliteStore;
 
-use crate::domain::chain::{Record, Stored};
+use crate::domain::chain::{Record, Shown, Stored};
 
 /// Where a run must be for an append to take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,20 @@ pub trait EventStore: Send + Sync {
     /// The log cannot be read; [`StoreError::Replaced`], once, where `after` is about a log that
     /// is gone.
     fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
+    /// Shows every event of the log with a seq above `after`, oldest first, `limit` at most, and
+    /// returns how many there were. Nothing is copied, so this is the way to fold a long log. The
+    /// store is held meanwhile: `see` must not use it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::read_since`], or what `see` says; events before that were seen all the same.
+    fn show_since(
+        &self,
+        after: u64,
+        limit: usize,
+        see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
+    ) -> Result<usize, StoreError>;
 
     /// The runs that there are, by their first event.
     ///

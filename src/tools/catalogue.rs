@@ -34,6 +34,7 @@ impl Tools {
             + Maestro::evidence_tools()
             + Maestro::library_tools()
             + Maestro::selection_tools()
+            + Maestro::metrics_tools()
             + Maestro::stage_tools()
             + Maestro::toolbox_tools()
             + Maestro::verify_tools()

@@ -64,7 +64,8 @@ impl Maestro {
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
         let session = self.session();
         let policy = &session.config().settings.policy;
-        let shown = state(session, input.workflow_id).await.map(|state| {
+        let shown = state(session, input.workflow_id).await.map(|overview| {
+            let state = overview.run;
             let summary = match &state {
                 Some(state) => format!("{}: {}", state.state, state.next_step),
                 None => "There is no run; maestro_workflow_with_hitl begins one.".to_owned(),
@@ -79,7 +80,7 @@ impl Maestro {
                 fields.extend(known);
                 fields.insert("total_consults".into(), json!(state.as_ref().map(|state| state.budget.used)));
             }
-            json!({ "workflow": workflow, "summary": summary })
+            json!({ "workflow": workflow, "metrics": overview.metrics, "summary": summary })
         });
         reply(shown)
     }

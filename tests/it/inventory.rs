@@ -137,6 +137,8 @@ fn results_have_the_keys_of_the_contract() {
         ("maestro_get_role", json!({ "role": "judge" })),
         ("maestro_get_schema", json!({ "schema": "tools" })),
         ("maestro_get_coordination_policy", json!({})),
+        ("maestro_get_metrics", json!({})),
+        ("maestro_workflow_state", json!({})),
         ("maestro_classify_task", json!({ "task_description": "x" })),
         ("maestro_select_architecture", json!({ "stage": "analyze" })),
         ("maestro_check_degradation", json!({ "current_topology": "sas" })),

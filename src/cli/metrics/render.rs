@@ -247,8 +247,8 @@ fn evidence(metrics: &Metrics) -> Vec<Row> {
     );
     add(
         "changes",
-        patches.applied + patches.refused + patches.restored,
-        &[(patches.applied, "applied"), (patches.refused, "refused"), (patches.restored, "undone")],
+        patches.applied + patches.restored,
+        &[(patches.applied, "applied"), (patches.restored, "undone")],
     );
     rows
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::stage::Stage;
 
 /// What a consult is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A question of the orchestrator's.
@@ -20,6 +20,34 @@ pub enum Purpose {
     Vote,
     /// A sample of a calibration.
     Calibration,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Candidate, Self::Resample, Self::Judge, Self::Vote, Self::Calibration];
+
+    /// The name used in the log and in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Candidate => "candidate",
+            Self::Resample => "resample",
+            Self::Judge => "judge",
+            Self::Vote => "vote",
+            Self::Calibration => "calibration",
+        }
+    }
+
+    /// Whether such a consult is a reasoning turn (see [`crate::domain::measure`]).
+    #[must_use]
+    pub fn is_turn(self) -> bool {
+        match self {
+            Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,
+            Self::Calibration => false,
+        }
+    }
 }
 
 /// A consult is about to start.
@@ -83,6 +111,48 @@ pub struct ConsultSettled {
     /// What was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Kept>,
+}
+
+/// A consult that ended, without its texts.
+#[derive(Deserialize)]
+pub(super) struct SettledBrief {
+    #[serde(default)]
+    reservation: String,
+    #[serde(default)]
+    stage: Option<Stage>,
+    purpose: Purpose,
+    provider: String,
+    model: String,
+    #[serde(default)]
+    code: Option<String>,
+    elapsed_ms: u64,
+    attempts: u32,
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    cost_usd: Option<f64>,
+}
+
+impl From<SettledBrief> for super::Body {
+    fn from(brief: SettledBrief) -> Self {
+        Self::ConsultSettled(ConsultSettled {
+            reservation: brief.reservation,
+            stage: brief.stage,
+            purpose: brief.purpose,
+            provider: brief.provider,
+            model: brief.model,
+            code: brief.code,
+            elapsed_ms: brief.elapsed_ms,
+            attempts: brief.attempts,
+            input_tokens: brief.input_tokens,
+            output_tokens: brief.output_tokens,
+            cost_usd: brief.cost_usd,
+            prompt: None,
+            response: None,
+        })
+    }
 }
 
 /// A reserved consult never started, and counts nowhere.

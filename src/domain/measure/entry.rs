@@ -2,53 +2,10 @@
 
 use super::outcome::Agents;
 use super::similarity;
+use crate::domain::event::consult::Purpose;
+use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
 use crate::domain::verification::status::Status;
-
-/// What a call to a consultant was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Purpose {
-    /// A question of its own, with or without a stage.
-    Plain,
-    /// One of several answers to the same question.
-    Candidate,
-    /// A second try for an answer that was discarded.
-    Resample,
-    /// A judgement of candidates.
-    Judge,
-    /// One sample of a vote.
-    Vote,
-    /// A measurement of how often a consultant is right.
-    Calibration,
-}
-
-impl Purpose {
-    /// Every purpose.
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::Candidate, Self::Resample, Self::Judge, Self::Vote, Self::Calibration];
-
-    /// The name used in results.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Candidate => "candidate",
-            Self::Resample => "resample",
-            Self::Judge => "judge",
-            Self::Vote => "vote",
-            Self::Calibration => "calibration",
-        }
-    }
-
-    /// Whether such a call is a reasoning turn (see [`super`]).
-    #[must_use]
-    pub fn is_turn(self) -> bool {
-        match self {
-            Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,
-            Self::Calibration => false,
-        }
-    }
-}
 
 /// One call to one consultant that was started, however it ended and however often it was repeated.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,19 +94,6 @@ pub struct Verification {
     pub verdict: Verdict,
 }
 
-/// What decided a selection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Basis {
-    /// Results of tests of the candidates.
-    Tests,
-    /// Linters and other checks that run nothing.
-    StaticChecks,
-    /// A judge.
-    Judge,
-    /// Nothing but the rubric: size, trust, order.
-    Rubric,
-}
-
 /// One selection among candidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -161,13 +105,11 @@ pub struct Selection {
     pub won: bool,
 }
 
-/// What became of a change.
+/// What was done to files. A patch that was refused changed nothing, and is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A patch was applied.
     Applied,
-    /// A patch was refused; nothing changed.
-    Refused,
     /// An earlier change was undone.
     Restored,
 }

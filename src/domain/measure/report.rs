@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::baseline::Baseline;
 use super::definition::Figure;
-use super::entry::{Purpose, Verdict};
+use super::entry::Verdict;
 use super::latency::Percentiles;
 use super::notes;
 use super::number::{ratio, shown};
@@ -17,6 +17,7 @@ use super::scope::Scope;
 use super::stage::StageStats;
 use super::summary::Summary;
 use super::tally::{Patches, Selections, Tally};
+use crate::domain::event::consult::Purpose;
 use crate::domain::stage::Stage;
 
 /// The figures of a scope, and what they come to.
@@ -118,8 +119,6 @@ pub struct Verifications {
 pub struct PatchCounts {
     /// Patches that were applied.
     pub applied: u64,
-    /// Patches that were refused.
-    pub refused: u64,
     /// Changes that were undone.
     pub restored: u64,
 }
@@ -267,6 +266,6 @@ impl Verifications {
 
 impl From<Patches> for PatchCounts {
     fn from(patches: Patches) -> Self {
-        Self { applied: patches.applied, refused: patches.refused, restored: patches.restored }
+        Self { applied: patches.applied, restored: patches.restored }
     }
 }

@@ -17,11 +17,10 @@ pub struct RunTally {
 }
 
 impl RunTally {
-    /// Takes note of a change; one that was refused changed nothing.
+    /// Takes note of a change.
     pub fn add_patch(&mut self, patch: &Patch) {
         match patch.change {
             Change::Applied | Change::Restored => self.changed = self.changed.max(Some(patch.sequence)),
-            Change::Refused => {}
         }
     }
 
@@ -103,8 +102,6 @@ mod tests {
         assert_eq!(run.success(), None, "nothing was verified since");
         run.add_verification(&verification(3, None, Verdict::Passed));
         assert_eq!(run.success(), Some(true));
-        run.add_patch(&patch(4, Change::Refused));
-        assert_eq!(run.success(), Some(true), "a refused patch changes nothing");
         run.add_patch(&patch(5, Change::Restored));
         assert_eq!(run.success(), None);
     }

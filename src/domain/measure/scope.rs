@@ -12,17 +12,15 @@ pub enum Scope {
     Run(String),
     /// Everything recorded in this project, inside runs and outside of them.
     Project,
-    /// Everything recorded in every project whose record was read.
-    AllTime,
 }
 
 impl Scope {
-    /// Whether an entry is spoken of. Whoever reads the record decides which projects are read.
+    /// Whether an entry is spoken of.
     #[must_use]
     pub fn covers(&self, entry: &Entry) -> bool {
         match self {
             Self::Run(id) => entry.run() == Some(id),
-            Self::Project | Self::AllTime => true,
+            Self::Project => true,
         }
     }
 
@@ -32,7 +30,6 @@ impl Scope {
         match self {
             Self::Run(id) => format!("run {id}"),
             Self::Project => "this project".to_owned(),
-            Self::AllTime => "all time".to_owned(),
         }
     }
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::entry::{
-    Basis, Candidates, Change, Consult, Entry, Outcome, Patch, Purpose, Redundancy, Selection, StageRun,
-    Verdict, Verification,
+    Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageRun, Verdict,
+    Verification,
 };
 use super::number::Sum;
 use super::outcome::Outcomes;
 use super::run::RunTally;
 use super::scope::Scope;
 use super::stage::StageTally;
+use crate::domain::event::consult::Purpose;
+use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
 
 /// Everything counted. It grows with the number of providers, error codes and runs, not with that
@@ -58,8 +60,6 @@ pub struct Selections {
 pub struct Patches {
     /// Patches that were applied.
     pub applied: u64,
-    /// Patches that were refused.
-    pub refused: u64,
     /// Changes that were undone.
     pub restored: u64,
 }
@@ -141,7 +141,6 @@ impl Tally {
     pub fn add_patch(&mut self, patch: &Patch) {
         match patch.change {
             Change::Applied => self.patches.applied += 1,
-            Change::Refused => self.patches.refused += 1,
             Change::Restored => self.patches.restored += 1,
         }
         if let Some(run) = &patch.run {
@@ -195,7 +194,6 @@ impl Tally {
         self.selections.with_tests += other.selections.with_tests;
         self.selections.without_winner += other.selections.without_winner;
         self.patches.applied += other.patches.applied;
-        self.patches.refused += other.patches.refused;
         self.patches.restored += other.patches.restored;
         self.groups.total += other.groups.total;
         self.groups.compared += other.groups.compared;

@@ -42,25 +42,30 @@ impl Run {
     /// Folds an event into the run. One that was folded before, or does not fit the state, changes
     /// nothing.
     pub fn apply(&mut self, event: &Event) {
+        self.fold(event.clone());
+    }
+
+    /// The same with an event that nobody else needs: what is long in it is kept and not copied.
+    pub fn fold(&mut self, event: Event) {
         if event.seq <= self.last_seq || event.run != self.id {
             return;
         }
         self.last_seq = event.seq;
-        match &event.body {
-            Body::RunStopped(stopped) if self.phase.is_open() => {
+        match event.body {
+            Body::RunStopped(ref stopped) if self.phase.is_open() => {
                 self.phase = Phase::Stopped(stopped.why.clone());
             }
-            Body::StageStarted(started) => self.stage_started(event, started),
-            Body::StageResumed(resumed) => self.stage_resumed(resumed),
+            Body::StageStarted(ref started) => self.stage_started(&event, started),
+            Body::StageResumed(ref resumed) => self.stage_resumed(resumed),
             Body::Answered(answered) => {
                 if let Some(attempt) = self.open_attempt(&answered.attempt) {
-                    attempt.answers.push(answered.candidate.clone());
+                    attempt.answers.push(answered.candidate);
                 }
             }
-            Body::StageFinished(finished) => self.stage_finished(event, finished),
+            Body::StageFinished(finished) => self.stage_finished(&event.id, finished),
             Body::StageFailed(failed) => {
                 if self.stage_ended(&failed.attempt, Outcome::Failed) {
-                    self.failure = Some(failed.clone());
+                    self.failure = Some(failed);
                 }
             }
             Body::StageInterrupted(cut) => {
@@ -73,20 +78,20 @@ impl Run {
                     attempt.delivered = true;
                 }
             }
-            Body::ApprovalRequested(asked) => self.approval_requested(event, asked),
-            Body::ApprovalDecided(decided) => self.approval_decided(event, decided),
+            Body::ApprovalRequested(asked) => self.approval_requested(event.id, event.at, asked),
+            Body::ApprovalDecided(decided) => self.approval_decided(event.id, event.at, decided),
             Body::Verified(verified) => {
-                let failing = verified.checks.iter().flat_map(|check| check.failing.iter().cloned());
+                let failing = verified.checks.into_iter().flat_map(|check| check.failing);
                 self.verified(LastVerification {
                     seq: event.seq,
-                    id: event.id.clone(),
+                    id: event.id,
                     passed: verified.passed,
-                    summary: verified.summary.clone(),
+                    summary: verified.summary,
                     failing: failing.collect(),
                 });
             }
-            Body::EvidenceLogged(logged) => {
-                if let Some(verification) = LastVerification::logged(event, logged) {
+            Body::EvidenceLogged(ref logged) => {
+                if let Some(verification) = LastVerification::logged(&event, logged) {
                     self.verified(verification);
                 }
             }
@@ -94,9 +99,9 @@ impl Run {
                 self.backups.insert(changed.backup_session.clone());
                 self.change = Some(LastChange {
                     seq: event.seq,
-                    id: event.id.clone(),
+                    id: event.id,
                     kind: changed.kind,
-                    backup_session: changed.backup_session.clone(),
+                    backup_session: changed.backup_session,
                 });
                 self.turn_to_debug_or_improve();
             }
@@ -104,7 +109,7 @@ impl Run {
                 let item = self.item(reserved.stage, reserved.purpose);
                 self.budget.reserve(&event.id, item);
                 if let Some(attempt) = self.attempt.as_mut().filter(|it| event.rests_on.contains(&it.id)) {
-                    attempt.reservations.push(event.id.clone());
+                    attempt.reservations.push(event.id);
                 }
             }
             Body::ConsultSettled(settled) => {
@@ -155,7 +160,7 @@ impl Run {
         self.attempt.as_mut().filter(|attempt| attempt.id == id && attempt.outcome == Outcome::Open)
     }
 
-    fn stage_finished(&mut self, event: &Event, finished: &StageFinished) {
+    fn stage_finished(&mut self, event: &str, finished: StageFinished) {
         let by_orchestrator = finished.attempt.is_empty() && self.is_open_for(finished.stage);
         let by_attempt = self.phase == Phase::Running(finished.stage)
             && self.open_attempt(&finished.attempt).is_some_and(|attempt| attempt.stage == finished.stage);
@@ -170,7 +175,7 @@ impl Run {
         }
         self.phase = Phase::Running(finished.stage);
         self.unreviewed = Some((finished.stage, finished.iteration));
-        self.finished.push(Finished::of(&event.id, finished));
+        self.finished.push(Finished::of(event, finished));
     }
 
     fn stage_ended(&mut self, id: &str, outcome: Outcome) -> bool {
@@ -199,33 +204,27 @@ impl Run {
         }
     }
 
-    fn approval_requested(&mut self, event: &Event, asked: &ApprovalRequested) {
+    fn approval_requested(&mut self, id: String, at: u64, asked: ApprovalRequested) {
         let is_due = self.phase == Phase::Running(asked.stage)
             && self.unreviewed == Some((asked.stage, asked.iteration));
         if is_due {
             self.unreviewed = None;
-            self.phase = Phase::AwaitingApproval { stage: asked.stage, request: event.id.clone() };
-            self.requests.push(Request {
-                id: event.id.clone(),
-                at: event.at,
-                asked: asked.clone(),
-                decided: None,
-                decision: None,
-            });
+            self.phase = Phase::AwaitingApproval { stage: asked.stage, request: id.clone() };
+            self.requests.push(Request { id, at, asked, decided: None, decision: None });
         }
     }
 
-    fn approval_decided(&mut self, event: &Event, decided: &ApprovalDecided) {
+    fn approval_decided(&mut self, id: String, at: u64, decided: ApprovalDecided) {
         let Phase::AwaitingApproval { stage, request } = &self.phase else { return };
         if *request != decided.request || *stage != decided.stage {
             return;
         }
-        let stage = *stage;
+        let (stage, decision) = (*stage, decided.decision);
         if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
-            request.decided = Some((event.at, decided.clone()));
-            request.decision = Some(event.id.clone());
+            request.decided = Some((at, decided));
+            request.decision = Some(id);
         }
-        self.phase = match decided.decision {
+        self.phase = match decision {
             Decision::Approve => self.after(stage),
             Decision::Revise => Phase::Revising(stage),
             Decision::Reject => Phase::Stopped(format!("{} was rejected", stage.name())),

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::domain::change::Mark;
 use crate::domain::event::approval::ApprovalRequested;
 use crate::domain::event::stage::{LowRisk, Mode, StageFinished};
+use crate::domain::measure::provider::Spent;
+use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
     self, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report, Said,
     SchemaErrors, VerificationNote,
@@ -86,12 +88,25 @@ pub struct ReviewLimits {
     pub max_total: u32,
     /// Rounds of debug.
     pub max_debug_rounds: u32,
-    /// Tokens that went in.
+    /// Tokens that went into the run's calls so far.
     pub input_tokens: Option<u64>,
-    /// Tokens that came out.
+    /// Tokens that came out of them.
     pub output_tokens: Option<u64>,
-    /// US dollars.
+    /// US dollars that they cost.
     pub cost_usd: Option<f64>,
+}
+
+impl ReviewLimits {
+    /// The same with what the run has spent, as far as the CLIs told.
+    #[must_use]
+    pub fn with_spent(self, tally: Option<&Tally>) -> Self {
+        let Some(Spent { input_tokens, output_tokens, cost_usd, .. }) =
+            tally.map(|tally| Spent::from(&tally.calls))
+        else {
+            return self;
+        };
+        Self { input_tokens, output_tokens, cost_usd, ..self }
+    }
 }
 
 /// The digest by which a report is known again.

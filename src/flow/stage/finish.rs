@@ -8,16 +8,19 @@ use super::StageRequest;
 use super::begin::Task;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
+use crate::domain::event::record::Noted;
 use crate::domain::event::stage::{
     Candidate, LowRisk, Mode, RunStarted, StageFailed, StageFinished, StageInterrupted,
 };
 use crate::domain::history::History;
+use crate::domain::measure::tally::Tally;
 use crate::domain::report::ORCHESTRATOR;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::Error;
 use crate::flow::account::find_run;
 use crate::flow::approval::{Review, ReviewLimits, digest, review};
+use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id, now};
 use crate::flow::session::Session;
 
@@ -53,22 +56,39 @@ pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task:
                 consults_used: consults(attempt),
                 elapsed_ms,
             };
-            let drafts = with_review(history.run(&task.run), finished, &ids, &limits, None)?;
+            let limits = limits.with_spent(history.tally_of(&task.run));
+            let compared = compared(attempt);
+            let mut drafts = with_review(history.run(&task.run), finished, &ids, &limits, None)?;
+            drafts.extend(
+                compared
+                    .transpose()?
+                    .map(|noted| Draft::new(ids.compared.clone(), noted).on([ids.finished.clone()])),
+            );
             Ok(Decided::append(drafts, ()))
         })
         .await
 }
 
+/// How alike the answers of an ensemble are that count; a resample stands for what it replaced.
+fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
+    if attempt.mode != Mode::Ensemble {
+        return None;
+    }
+    let counted = attempt.answers.iter().filter(|answer| answer.ok);
+    Some(ensemble::noted(counted.map(|answer| answer.content.as_str())))
+}
+
 /// The ids of a stage's last events, made once, however often the decision is tried.
 struct Ids {
     finished: String,
+    compared: String,
     request: String,
     decision: String,
 }
 
 impl Ids {
     fn new() -> Self {
-        Self { finished: new_id(), request: new_id(), decision: new_id() }
+        Self { finished: new_id(), compared: new_id(), request: new_id(), decision: new_id() }
     }
 }
 
@@ -267,7 +287,7 @@ impl Submitting {
     fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
         let run = find_run(history, self.submission.workflow_id.as_deref(), self.current.as_deref())?;
         match run {
-            Some(run) => self.in_run(run, Vec::new()),
+            Some(run) => self.in_run(run, history.tally_of(&run.id), Vec::new()),
             None => {
                 let body = RunStarted {
                     task: format!("{} handed in by the orchestrator", self.submission.stage.name()),
@@ -276,12 +296,17 @@ impl Submitting {
                 };
                 let began = Draft::new(new_id(), body.clone());
                 let run = Run::new(&self.new_run, &began.id, now(), &body);
-                self.in_run(&run, vec![began])
+                self.in_run(&run, None, vec![began])
             }
         }
     }
 
-    fn in_run(&self, run: &Run, before: Vec<Draft>) -> Result<(String, Decided<(String, String)>), Error> {
+    fn in_run(
+        &self,
+        run: &Run,
+        spent: Option<&Tally>,
+        before: Vec<Draft>,
+    ) -> Result<(String, Decided<(String, String)>), Error> {
         let stage = self.submission.stage;
         if let Some(open) = self.same(run) {
             return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
@@ -304,8 +329,9 @@ impl Submitting {
             elapsed_ms: self.submission.duration_ms,
         };
         let metrics = self.submission.metrics.as_ref();
+        let limits = self.limits.with_spent(spent);
         let mut drafts = before;
-        drafts.extend(with_review(Some(run), finished, &self.ids, &self.limits, metrics)?);
+        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics)?);
         let answer = (run.id.clone(), self.ids.request.clone());
         Ok((run.id.clone(), Decided::append(drafts, answer)))
     }

@@ -170,7 +170,7 @@ fn outside(history: &History, attempt: &str) -> Option<StageReply> {
     match history.loose_attempt(attempt)?.result.as_ref()? {
         LooseResult::Finished(finished) => Some(StageReply {
             next_stage: plain_next(finished.stage),
-            ..of_finished(&Finished::of("", finished))
+            ..of_finished(&Finished::of("", finished.clone()))
         }),
         LooseResult::Failed(failed) => {
             Some(of_failed(failed, history.loose_attempt(attempt)?.attempt.iteration))

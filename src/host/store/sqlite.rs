@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
 use super::place::{Beside, FileId, Place};
 use super::{EventStore, Expected, RunSpan, StoreError};
-use crate::domain::chain::{Record, START, Stored};
+use crate::domain::chain::{Record, START, Shown, Stored};
 
 /// How long an append waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +22,7 @@ const INSERT: &str =
 const READ: &str =
     "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE run = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2";
+const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const RUNS: &str = "SELECT run, min(seq), max(seq) FROM event GROUP BY run ORDER BY min(seq)";
 
 /// The log of a project, in `maestro.db` of a directory that is made with the first event.
@@ -104,7 +105,7 @@ impl SqliteStore {
     fn read<T: Default>(
         &self,
         after: u64,
-        query: impl Fn(&Connection) -> Result<T, StoreError>,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut file = self.lock();
         if self.look(&mut file)? == Seen::Replaced && after > 0 {
@@ -129,7 +130,7 @@ impl SqliteStore {
     /// Reads a log on which nobody can write, such as one on a read-only file system.
     pub(super) fn read_frozen<T>(
         &self,
-        query: impl Fn(&Connection) -> Result<T, StoreError>,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let path = self.place.real_file()?;
         check_owner(&path)?;
@@ -199,6 +200,28 @@ impl EventStore for SqliteStore {
                 None => statement.query((from, limit))?,
             };
             Ok(rows.mapped(event).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn show_since(
+        &self,
+        after: u64,
+        limit: usize,
+        see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
+    ) -> Result<usize, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let from = i64::try_from(after).unwrap_or(i64::MAX);
+        self.read(after, |connection| {
+            let mut statement = connection.prepare_cached(SEE)?;
+            let mut rows = statement.query((from, limit))?;
+            let mut count = 0;
+            while let Some(row) = rows.next()? {
+                let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+                let (run, kind, body) = (text(1)?, text(3)?, text(4)?);
+                see(Shown { seq: number(row, 0)?, run, at: number(row, 2)?, kind, body })?;
+                count += 1;
+            }
+            Ok(count)
         })
     }
 

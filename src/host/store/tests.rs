@@ -56,6 +56,24 @@ fn what_is_appended_is_read_again() {
 }
 
 #[test]
+fn what_is_shown_is_what_is_read() {
+    let (project, store) = project(5);
+    store.append(Expected::Any, "", 7, &[record("", "한국 \"\u{0}\"")]).unwrap();
+    let mut shown = Vec::new();
+    let mut look = |event: Shown<'_>| {
+        shown.push((event.seq, event.run.to_owned(), event.at, event.kind.to_owned(), event.body.to_owned()));
+        if event.seq == 6 { Err(StoreError::Busy) } else { Ok(()) }
+    };
+    assert_eq!(store.show_since(1, 3, &mut look), Ok(3));
+    assert_eq!(store.show_since(4, 9, &mut look), Err(StoreError::Busy), "what the looker says goes on");
+    let read = all(&store).into_iter().skip(1);
+    let read: Vec<_> = read.map(|event| (event.seq, event.run, event.at, event.kind, event.body)).collect();
+    assert_eq!(shown, read);
+    let nothing = SqliteStore::new(project.path().join("elsewhere"));
+    assert_eq!(nothing.show_since(0, 9, &mut |_| Err(StoreError::Busy)), Ok(0));
+}
+
+#[test]
 fn a_run_that_moved_on_takes_nothing() {
     let (_project, store) = project(2);
     let conflict =

@@ -3,14 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::event::consult::Purpose;
 use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::entry::{
-    Basis, Candidates, Change, Consult, Outcome, Patch, Purpose, Selection, StageEnd, StageRun, Verdict,
-    Verification,
+    Candidates, Change, Consult, Outcome, Patch, Selection, StageEnd, StageRun, Verdict, Verification,
 };
 use crate::domain::measure::outcome::Agents;
 use crate::domain::measure::scope::Scope;
 use crate::domain::measure::tally::Tally;
+use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
 
 fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u64) -> Consult {

@@ -1,0 +1,264 @@
+//! A log of 100,000 events: how long it takes to know its state, and to add to it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use maestro::domain::chain::Record;
+use maestro::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};
+use maestro::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
+use maestro::domain::event::noted::EnsembleNoted;
+use maestro::domain::event::record::{Changed, Check, Noted, Verified};
+use maestro::domain::event::stage::{
+    Answered, Candidate, LowRisk, Mode, RunStarted, StageFinished, StageStarted,
+};
+use maestro::domain::event::{Body, Draft};
+use maestro::domain::stage::Stage;
+use maestro::domain::verification::Kind;
+use maestro::domain::verification::status::Status;
+use maestro::flow::journal::{Journal, new_id};
+use maestro::host::store::{EventStore, Expected, SqliteStore};
+use serde_json::{Value, json};
+
+use super::{median, milliseconds};
+
+/// Events of the log.
+pub(crate) const EVENTS: usize = 100_000;
+
+/// What was measured, in milliseconds.
+pub(crate) struct Measured {
+    /// The size of the log in megabytes.
+    pub(crate) megabytes: f64,
+    /// From nothing to the state of the project.
+    pub(crate) fold: f64,
+    /// The figures of the whole project, once the state is there.
+    pub(crate) figures: f64,
+    /// One event more, in the middle of cases.
+    pub(crate) append: f64,
+    /// The slowest but one of a hundred.
+    pub(crate) append_p99: f64,
+}
+
+pub(crate) fn measure() -> Measured {
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let open = || Journal::new(Arc::new(SqliteStore::new(directory.path().to_owned())));
+    let timed = |work: &mut dyn FnMut()| {
+        let started = Instant::now();
+        work();
+        milliseconds(started.elapsed())
+    };
+    let folds = (0..7).map(|_| {
+        let journal = open();
+        timed(&mut || {
+            let seen = runtime.block_on(journal.read(|history| history.last_seq)).unwrap();
+            assert!(usize::try_from(seen).unwrap() >= EVENTS);
+        })
+    });
+    let fold = median(folds.collect());
+    let journal = open();
+    runtime.block_on(journal.read(|_| ())).unwrap();
+    let figures = median(
+        (0..7)
+            .map(|_| {
+                timed(&mut || {
+                    assert!(runtime.block_on(journal.read(|it| it.tally())).unwrap().calls.total > 0)
+                })
+            })
+            .collect(),
+    );
+    let mut appends: Vec<f64> = (0..300)
+        .map(|_| {
+            let drafts = vec![Draft::new(new_id(), settled(None, String::new()))];
+            let append = journal.record("", drafts);
+            let started = Instant::now();
+            runtime.block_on(append).unwrap();
+            milliseconds(started.elapsed())
+        })
+        .collect();
+    appends.sort_by(f64::total_cmp);
+    let bytes = std::fs::metadata(directory.path().join("maestro.db")).unwrap().len();
+    Measured {
+        megabytes: f64::from(u32::try_from(bytes / 1_024).unwrap()) / 1_024.0,
+        fold,
+        figures,
+        append: appends[appends.len() / 2],
+        append_p99: appends[appends.len() * 99 / 100],
+    }
+}
+
+fn fill(directory: &Path) {
+    let store = SqliteStore::new(directory.to_owned());
+    let mut written = 0;
+    while written < EVENTS {
+        let run = new_id();
+        let mut events = a_run();
+        events.truncate(EVENTS - written);
+        written += append(&store, &run, &events);
+        let outside: Vec<Draft> = (0..20.min(EVENTS - written))
+            .map(|_| Draft::new(new_id(), settled(None, String::new())))
+            .collect();
+        written += append(&store, "", &outside);
+    }
+}
+
+fn append(store: &SqliteStore, run: &str, events: &[Draft]) -> usize {
+    let records: Vec<Record> = events
+        .iter()
+        .map(|draft| Record {
+            run: run.to_owned(),
+            kind: draft.body.kind().to_owned(),
+            body: draft.text().unwrap(),
+        })
+        .collect();
+    store.append(Expected::Any, run, 1, &records).unwrap();
+    records.len()
+}
+
+/// A whole run: every stage with two candidates and an approval, a patch and its checks.
+fn a_run() -> Vec<Draft> {
+    let started = RunStarted { task: sentence(120), start_stage: Stage::Analyze, low_risk: LowRisk::Ask };
+    let mut events = vec![Draft::new(new_id(), started)];
+    for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Debug) {
+        a_stage(stage, &mut events);
+        if stage == Stage::Implement {
+            events.push(Draft::new(new_id(), changed()));
+            events.push(Draft::new(new_id(), verified()));
+        }
+    }
+    events
+}
+
+fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
+    let attempt = new_id();
+    let mut add = |id: &str, body: Body| {
+        events.push(Draft::new(id, body).on([attempt.clone()]));
+    };
+    let providers = ["codex", "gemini"];
+    let started = StageStarted {
+        stage,
+        iteration: 1,
+        mode: Mode::Ensemble,
+        why: sentence(80),
+        request: "a".repeat(64),
+        server: new_id(),
+        providers: providers.map(str::to_owned).to_vec(),
+    };
+    add(&attempt, started.into());
+    let mut candidates = Vec::new();
+    for provider in providers {
+        let (reservation, provider) = (new_id(), provider.to_owned());
+        let reserved =
+            ConsultReserved { stage: Some(stage), purpose: Purpose::Candidate, provider: provider.clone() };
+        add(&reservation, reserved.into());
+        add(&new_id(), settled(Some(stage), reservation).into());
+        let candidate = Candidate {
+            id: format!("{provider}-1"),
+            ok: true,
+            provider,
+            model: "a-model".to_owned(),
+            content: output().to_string(),
+            structured: Some(output()),
+            elapsed_ms: 4_000,
+            consults: 1,
+            ..Candidate::default()
+        };
+        candidates.push(candidate.clone());
+        add(&new_id(), Answered { attempt: attempt.clone(), stage, candidate }.into());
+    }
+    let finished = StageFinished {
+        attempt: attempt.clone(),
+        stage,
+        iteration: 1,
+        mode: Mode::Ensemble,
+        why: sentence(80),
+        output: output(),
+        provider: "codex".to_owned(),
+        candidates,
+        consults_used: 2,
+        elapsed_ms: 5_000,
+    };
+    add(&new_id(), finished.into());
+    let compared = EnsembleNoted { answers: 2, redundancy: Some(0.5) };
+    add(&new_id(), Noted::of(&compared).unwrap().into());
+    let request = new_id();
+    let asked = ApprovalRequested {
+        stage,
+        iteration: 1,
+        report: json!({ "output": output(), "risks": [sentence(100)], "questions": [sentence(100), sentence(100)] }),
+        display: sentence(1_500),
+        digest: "b".repeat(64),
+    };
+    add(&request, asked.into());
+    let decided = ApprovalDecided {
+        request,
+        stage,
+        decision: Decision::Approve,
+        decided_by: DecidedBy::Elicitation,
+        digest: "b".repeat(64),
+        feedback: Some(sentence(60)),
+        revision_instructions: None,
+        responses: std::collections::BTreeMap::new(),
+        unanswered_critical: Vec::new(),
+    };
+    add(&new_id(), decided.into());
+}
+
+fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
+    let kept = |chars: usize| Kept { chars: 1, sha256: "c".repeat(64), text: Some(sentence(chars)) };
+    ConsultSettled {
+        reservation,
+        stage,
+        purpose: if stage.is_some() { Purpose::Candidate } else { Purpose::Plain },
+        provider: "codex".to_owned(),
+        model: "a-model".to_owned(),
+        code: None,
+        elapsed_ms: 4_321,
+        attempts: 1,
+        input_tokens: Some(1_200),
+        output_tokens: Some(300),
+        cost_usd: Some(0.01),
+        prompt: Some(kept(400)),
+        response: Some(kept(400)),
+    }
+}
+
+fn changed() -> Changed {
+    let file = json!({ "path": "src/a.py", "before": "d".repeat(64), "after": "e".repeat(64) });
+    let changed = json!({
+        "kind": "applied", "backup_session": new_id(), "files": [file], "patch_sha256": "d".repeat(64),
+    });
+    serde_json::from_value(changed).unwrap()
+}
+
+fn verified() -> Verified {
+    let check = Check {
+        command: "python3 -m pytest -q".to_owned(),
+        cwd: ".".to_owned(),
+        kind: Kind::UnitTest,
+        status: Status::Passed,
+        exit_code: Some(0),
+        failing: Vec::new(),
+        elapsed_ms: 900,
+    };
+    Verified { passed: true, summary: "1 of 1 checks passed".to_owned(), checks: vec![check] }
+}
+
+/// An answer of a stage, as small as they come.
+fn output() -> Value {
+    json!({
+        "summary": sentence(120),
+        "facts": [sentence(80), sentence(80), sentence(80)],
+        "files": [{ "path": "src/a.py", "line": 12 }, { "path": "src/b.py", "line": 30 }],
+        "confidence": 0.8,
+    })
+}
+
+fn sentence(chars: usize) -> String {
+    "the mean of an empty list is not a number, says the test in line 12. "
+        .chars()
+        .cycle()
+        .take(chars)
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! What a noted result says, by its topic: whoever records one and whoever counts it use the same
+//! form.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::record::{Noted, Topic};
+use crate::domain::coordination::record::RunRecord;
+use crate::domain::select::record::SelectionRecord;
+
+/// The content of a noted result. Fields that a later version adds are passed over.
+pub trait Content: Serialize + DeserializeOwned {
+    /// What it is about.
+    const TOPIC: Topic;
+}
+
+impl Noted {
+    /// A result to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// A content that is no JSON.
+    pub fn of<T: Content>(content: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self { topic: T::TOPIC, content: serde_json::to_value(content)? })
+    }
+
+    /// What it says; none where it is about something else or has another form.
+    #[must_use]
+    pub fn read<T: Content>(&self) -> Option<T> {
+        (self.topic == T::TOPIC).then(|| T::deserialize(&self.content).ok()).flatten()
+    }
+}
+
+/// Answers of several consultants to the same question, compared.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnsembleNoted {
+    /// Answers that were compared.
+    pub answers: u32,
+    /// How much they repeat one another: mean cosine similarity of their pairs, 0 to 1; none below
+    /// two answers with words.
+    pub redundancy: Option<f64>,
+}
+
+impl Content for EnsembleNoted {
+    const TOPIC: Topic = Topic::Ensemble;
+}
+
+impl Content for SelectionRecord {
+    const TOPIC: Topic = Topic::Selection;
+}
+
+impl Content for RunRecord {
+    const TOPIC: Topic = Topic::Coordination;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_read_by_its_topic_alone() {
+        let ensemble = EnsembleNoted { answers: 2, redundancy: Some(0.5) };
+        let noted = Noted::of(&ensemble).unwrap();
+        assert_eq!(noted.content, json!({ "answers": 2, "redundancy": 0.5 }));
+        assert_eq!(noted.read::<EnsembleNoted>(), Some(ensemble));
+        assert_eq!(noted.read::<SelectionRecord>(), None);
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_passed_over() {
+        let content = json!({ "answers": 2, "redundancy": null, "mood": "good" });
+        let noted = Noted { topic: Topic::Ensemble, content };
+        assert_eq!(noted.read(), Some(EnsembleNoted { answers: 2, redundancy: None }));
+    }
+
+    #[test]
+    fn another_form_says_nothing() {
+        let noted = Noted { topic: Topic::Selection, content: json!({ "basis": "stars" }) };
+        assert_eq!(noted.read::<SelectionRecord>(), None);
+    }
+}

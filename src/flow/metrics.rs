@@ -1,0 +1,70 @@
+//! The figures of a run or of the project, always from the log, so that every server and every
+//! terminal shows the same.
+
+use super::account::find_run;
+use super::session::Session;
+use crate::domain::history::History;
+use crate::domain::measure::baseline::Baseline;
+use crate::domain::measure::report::Report;
+use crate::domain::measure::scope::Scope;
+use crate::error::Error;
+
+/// What figures are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of the current run, where there is one, else those of the project.
+    Current,
+    /// Those of a run: the named one, else the current one.
+    Run(Option<String>),
+    /// Those of the project: what was done inside runs and outside of them.
+    Project,
+}
+
+/// The figures that are asked for.
+///
+/// # Errors
+///
+/// There is no such run, or the log cannot be read.
+pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error> {
+    session.check_config()?;
+    let (current, baseline) = (session.current_run(), session.baseline());
+    let read = session.journal().read(move |history| {
+        let scope = scope(history, wanted, current.as_deref())?;
+        Ok(report(history, scope, baseline))
+    });
+    read.await?
+}
+
+/// The figures of a scope.
+#[must_use]
+pub fn report(history: &History, scope: Scope, baseline: Baseline) -> Report {
+    let tally = match &scope {
+        Scope::Run(run) => history.tally_of(run).cloned().unwrap_or_default(),
+        Scope::Project => history.tally(),
+    };
+    Report::of(scope, &tally, baseline)
+}
+
+fn scope(history: &History, wanted: Wanted, current: Option<&str>) -> Result<Scope, Error> {
+    match wanted {
+        Wanted::Project => Ok(Scope::Project),
+        Wanted::Current => {
+            let run = find_run(history, None, current)?;
+            Ok(run.map_or(Scope::Project, |run| Scope::Run(run.id.clone())))
+        }
+        Wanted::Run(named) => match find_run(history, named.as_deref(), current)? {
+            Some(run) => Ok(Scope::Run(run.id.clone())),
+            None => Err(Error::InvalidArguments(
+                "no run goes on here: name one with workflow_id, or ask for the project".to_owned(),
+            )),
+        },
+    }
+}
+
+impl Session {
+    /// What a single agent would take for a task, as it is set.
+    #[must_use]
+    pub fn baseline(&self) -> Baseline {
+        Baseline::configured(self.config().settings.policy.single_agent_turns)
+    }
+}

@@ -1,0 +1,61 @@
+//! The figures of a run or of the project.
+
+use rmcp::model::CallToolResult;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::reply;
+use crate::error::Error;
+use crate::flow::metrics::{Wanted, metrics};
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MetricsInput {
+    /// What is counted; default: the current run, else the project.
+    scope: Option<ScopeName>,
+    /// The run; default: the current one.
+    workflow_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum ScopeName {
+    /// One run.
+    Run,
+    /// Everything in the project's log, inside runs and outside of them.
+    Project,
+}
+
+impl MetricsInput {
+    fn wanted(self) -> Result<Wanted, Error> {
+        match (self.scope, self.workflow_id) {
+            (None, None) => Ok(Wanted::Current),
+            (Some(ScopeName::Run) | None, named) => Ok(Wanted::Run(named)),
+            (Some(ScopeName::Project), None) => Ok(Wanted::Project),
+            (Some(ScopeName::Project), Some(_)) => Err(Error::InvalidArguments(
+                "workflow_id names one run, and scope asks for the project: give one of the two".to_owned(),
+            )),
+        }
+    }
+}
+
+#[tool_router(router = metrics_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Shows what a run or the project took and yielded: calls, failures, times, tokens, overhead, efficiency; null is not known, and the notes say why.
+    #[tool(
+        title = "Figures",
+        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
+        meta = found_by("metrics statistics cost tokens success rate latency overhead efficiency", Load::OnSearch)
+    )]
+    async fn maestro_get_metrics(&self, Parameters(input): Parameters<MetricsInput>) -> CallToolResult {
+        reply(match input.wanted() {
+            Ok(wanted) => metrics(self.session(), wanted).await,
+            Err(error) => Err(error),
+        })
+    }
+}
