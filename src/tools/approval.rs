@@ -49,7 +49,7 @@ struct RequestInput {
 struct SubmitInput {
     /// The request to decide.
     request_id: String,
-    /// Whether they approve; false with revision_instructions: do it again.
+    /// Whether they approve; if not, instructions ask for a revision.
     approved: bool,
     /// Their comment.
     feedback: Option<String>,
