@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install bench lint test-clis build tools fmt
+.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis build tools
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -33,10 +33,34 @@ check: build
 mcp-config: build
 	@$(BINARY) mcp-config
 
-## Puts the binary where cargo puts binaries, and registers it with Claude Code.
+INSTALLED := "$${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}/bin/maestro-mcp"
+
+## Puts the binary where cargo puts binaries, completions and manual page where shells and man
+## look for them, and registers it with Claude Code.
 install:
 	$(CARGO) install --locked --path .
-	"$${CARGO_HOME:-$$HOME/.cargo}/bin/maestro-mcp" install
+	./packaging/share.sh install $(INSTALLED)
+	$(INSTALLED) install
+
+## Takes all of that away again.
+uninstall:
+	$(INSTALLED) uninstall
+	./packaging/share.sh remove
+	$(CARGO) uninstall maestro-mcp
+
+## Stripped binaries and archives with SHA256SUMS in dist/, for every target whose toolchain is here.
+dist:
+	./packaging/dist.sh
+
+## Builds the commit twice, in two directories, and compares every byte.
+dist-check:
+	./packaging/reproducible.sh
+
+## docs/errors.md from the table in src/error/reference.rs.
+docs:
+	@$(CARGO) build --locked --bins
+	@"$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp" errors > docs/errors.md.new
+	@mv docs/errors.md.new docs/errors.md
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
 bench:
@@ -45,16 +69,19 @@ bench:
 	$(CARGO) bench --locked --bench parts
 	$(CARGO) bench --locked --bench whole
 
-## Formatting, lints, licences and sources. Needs no network once `make tools` has run.
-lint: 
+## Formatting, lints, licences, sources and unused dependencies. Needs no network once `make tools`
+## has run; what is not installed is said, and not checked.
+lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	./tests/lint/deny.sh
+	./tests/lint/machete.sh
 
 ## The lint tools, once per machine.
 tools:
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	@command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
 
 ## The real codex, gemini and claude against a fake model service: every check.
 ## They are installed once per machine into a cache outside the checkout (about 900 MB).

@@ -3,13 +3,16 @@
 mod approvals;
 mod arguments;
 mod backups;
+mod build;
 mod check;
 mod consult;
 mod demo;
+mod errors;
 mod evidence;
 pub mod install;
 mod line;
 mod logging;
+mod manual;
 pub mod metrics;
 mod person;
 mod pick;
@@ -82,6 +85,9 @@ fn run(command: Command) -> ExitCode {
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),
             Command::Metrics(options) => metrics::run(&session, &options).await,
+            Command::Errors(options) => errors::run(&options),
+            Command::Completions(options) => manual::completions(options.shell),
+            Command::Man => manual::man(),
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use super::build::VERSION;
 use super::metrics::MetricsOptions;
 use super::quantity::{read_bytes, read_time};
 use crate::domain::stage::{Role, SchemaName, Stage};
@@ -15,7 +17,7 @@ use crate::domain::stage::{Role, SchemaName, Stage};
 #[derive(Parser)]
 #[command(
     name = "maestro-mcp",
-    version,
+    version = VERSION,
     after_help = "Example:\n  maestro-mcp install     # register it with Claude Code, then restart Claude Code"
 )]
 pub(super) struct Arguments {
@@ -82,6 +84,27 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"
     )]
     Backups(BackupsOptions),
+    /// Explain the code of an error, or all of them
+    #[command(after_help = "Example:\n  maestro-mcp errors login_missing")]
+    Errors(ErrorsOptions),
+    /// Print the completions of a shell
+    #[command(hide = true, after_help = "Example:\n  maestro-mcp completions bash")]
+    Completions(CompletionsOptions),
+    /// Print the manual page
+    #[command(hide = true, after_help = "Example:\n  maestro-mcp man | man -l -")]
+    Man,
+}
+
+#[derive(Args)]
+pub(super) struct ErrorsOptions {
+    /// The code, as a result or a message gives it
+    pub(super) code: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct CompletionsOptions {
+    /// Whose completions
+    pub(super) shell: Shell,
 }
 
 #[derive(Args)]

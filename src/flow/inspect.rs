@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::{Finding, Flag, Inspector};
 use crate::domain::validate::{ContentType, Demands, ForbiddenPattern, Outcome, Validation, validate};
-use crate::error::{Error, ErrorNote};
+use crate::error::{Error, ErrorNote, outcome};
 
 /// Bytes of a text that is looked at.
 const MOST_BYTES: usize = 1_000_000;
@@ -170,7 +170,7 @@ pub async fn validate_content(
         let validation = validate(&rules, &request.content, &demands);
         let failure = (validation.outcome != Outcome::Valid).then(|| ErrorNote {
             error: validation.reason.clone(),
-            code: "content_invalid",
+            code: outcome::CONTENT_INVALID,
             hint: "Ask for another answer; do not repair this one.".to_owned(),
             retryable: false,
         });

@@ -20,7 +20,7 @@ use crate::domain::event::record::{Check, Verified};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
-use crate::error::{Error, ErrorNote};
+use crate::error::{Error, ErrorNote, outcome};
 
 pub(in crate::flow) use elsewhere::{Hold, settled, verify_copy};
 use plan::Plan;
@@ -34,12 +34,12 @@ const MOST_CHECKS: usize = 40;
 
 /// Code and hint where there is nothing that could run.
 const NOTHING_TO_VERIFY: (&str, &str) = (
-    "nothing_to_verify",
+    outcome::NOTHING_TO_VERIFY,
     "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
 );
 /// Code and hint where something ran, or was to run, and did not pass.
 const CHECKS_FAILED: (&str, &str) = (
-    "checks_failed",
+    outcome::CHECKS_FAILED,
     "Read each result's status, metadata.failing and, where it was refused, metadata.refused.",
 );
 

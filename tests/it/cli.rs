@@ -12,8 +12,7 @@ fn text(bytes: &[u8]) -> String {
 fn help_shows_an_example_of_every_sub_command() {
     let server = Server::new();
     let all = text(&server.run(&["--help"], "").stdout);
-    let commands =
-        "serve check mcp-config install uninstall consult demo approvals runs why trust backups evidence";
+    let commands = "serve check mcp-config install uninstall consult demo approvals runs why trust backups evidence errors";
     for command in commands.split(' ') {
         assert!(all.contains(command), "{all}");
         let help = text(&server.run(&[command, "--help"], "").stdout);
@@ -22,7 +21,54 @@ fn help_shows_an_example_of_every_sub_command() {
             "{command}: {help}"
         );
     }
-    assert!(text(&server.run(&["--version"], "").stdout).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_version_says_what_was_built() {
+    let version = text(&Server::new().run(&["--version"], "").stdout);
+    let rest = version.trim().strip_prefix(concat!("maestro-mcp ", env!("CARGO_PKG_VERSION"), " (")).unwrap();
+    let parts: Vec<&str> = rest.strip_suffix(')').unwrap().split(", ").collect();
+    let [commit, target, profile] = parts[..] else { panic!("{version}") };
+    let is_commit = |word: &str| word.len() >= 12 && word.chars().all(|letter| letter.is_ascii_hexdigit());
+    if cfg!(debug_assertions) {
+        assert_eq!((commit, profile), ("working tree", "debug"));
+    } else {
+        let commit = commit.strip_suffix("+changes").unwrap_or(commit);
+        assert!(is_commit(commit) || commit == "unknown", "{version}");
+        assert_eq!(profile, "release");
+    }
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains(std::env::consts::OS), "{version}");
+}
+
+#[test]
+fn errors_explains_one_code_or_all() {
+    let server = Server::new();
+    assert_eq!(text(&server.run(&["errors"], "").stdout), std::fs::read_to_string("docs/errors.md").unwrap());
+    let one = text(&server.run(&["errors", "login_missing"], "").stdout);
+    assert!(
+        one.starts_with("login_missing\n") && one.contains("log in") && !one.contains("rate_limited"),
+        "{one}"
+    );
+    let none = server.run(&["errors", "login_misses"], "");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("There is: login_missing,"), "{}", text(&none.stderr));
+}
+
+#[test]
+fn shells_and_man_are_told_of_every_sub_command() {
+    let server = Server::new();
+    let outputs =
+        [["completions", "bash"].as_slice(), &["completions", "zsh"], &["completions", "fish"], &["man"]];
+    for arguments in outputs {
+        let output = server.run(arguments, "");
+        let shown = text(&output.stdout).replace("\\-", "-");
+        assert!(output.status.success(), "{arguments:?}");
+        for word in ["check", "mcp-config", "approvals", "evidence", "older-than"] {
+            assert!(shown.contains(word), "{arguments:?}: {word}");
+        }
+    }
+    assert!(!text(&server.run(&["--help"], "").stdout).contains("completions"));
+    assert_eq!(server.run(&["completions", "cmd"], "").status.code(), Some(2));
 }
 
 #[test]

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every document that a reader may open.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "SKILLS.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     "docs/differences.md",
+    "docs/errors.md",
     "tests/clis/README.md",
     "skills",
     "roles",
@@ -222,21 +225,97 @@ fn every_tool_has_a_row_in_the_readme() {
     assert_eq!(described, served);
 }
 
-#[test]
-fn every_error_code_is_in_the_readme() {
-    let readme = read("README.md");
-    for file in ["src/error.rs", "src/provider/failure.rs", "src/host/store/error.rs"] {
+/// The files that hold codes, and where in them: what stands between the two marks.
+const CODES: [(&str, &str, &str); 7] = [
+    ("src/error/code.rs", "pub fn code", "\n    }\n"),
+    ("src/error/code.rs", "pub mod outcome", "\n}\n"),
+    ("src/error/approval.rs", "pub fn code", "\n    }\n"),
+    ("src/provider/failure.rs", "pub fn code", "\n    }\n"),
+    ("src/host/store/error.rs", "pub fn code", "\n    }\n"),
+    ("src/domain/change.rs", "pub fn code", "\n    }\n"),
+    ("src/domain/vote/failure.rs", "pub fn code", "\n    }\n"),
+];
+
+/// Every code that the source can give.
+fn emitted() -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (file, from, to) in CODES {
         let source = read(file);
-        let codes: Vec<&str> = between(&source, "pub fn code", "\n    }\n")
+        let found: Vec<String> = between(&source, from, to)
             .lines()
-            .filter(|line| line.contains("=> \""))
-            .filter_map(|line| quoted(line).last().copied())
+            .filter(|line| line.contains("=> \"") || line.contains(" = \""))
+            .filter_map(|line| quoted(line).last().map(|code| (*code).to_owned()))
             .collect();
-        assert!(codes.len() > 8, "{file}: {codes:?}");
-        for code in codes {
-            assert!(readme.contains(&format!("`{code}`")), "{file}: {code}");
+        assert!(found.len() > 2, "{file}: {found:?}");
+        codes.extend(found);
+    }
+    // A refusal of a run begins with its code.
+    let source = read("src/domain/workflow/decide.rs");
+    let refusals: Vec<&str> = source.split("self.refusal(").skip(1).collect();
+    assert!(refusals.len() > 8);
+    for refusal in refusals {
+        let code = refusal.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+        codes.insert(code.unwrap_or_else(|| panic!("a refusal without a code: {refusal:.60}")).to_owned());
+    }
+    codes
+}
+
+#[test]
+fn the_table_of_errors_has_every_code_and_no_other() {
+    let described: BTreeSet<String> =
+        maestro::error::reference::entries().map(|entry| entry.code.to_owned()).collect();
+    assert_eq!(described, emitted());
+}
+
+#[test]
+fn codes_come_from_nowhere_else() {
+    let known: BTreeSet<&str> = CODES.iter().map(|(file, ..)| *file).collect();
+    let makes_one = [
+        "fn code(&self) -> &'static str",
+        "fn code(self) -> &'static str",
+        "code: \"",
+        "Refusal {\n            code",
+    ];
+    let codes = emitted();
+    for path in files(Path::new("src")).iter().filter(|path| is_rust(path)) {
+        let name = path.display().to_string();
+        let text = read(path);
+        let source = text.split("#[cfg(test)]").next().unwrap();
+        if known.contains(name.as_str()) || name.ends_with("/tests.rs") || name.contains("/tests/") {
+            continue;
+        }
+        for mark in makes_one {
+            let allowed = name == "src/domain/workflow/decide.rs" && mark.starts_with("Refusal");
+            assert!(allowed || !source.contains(mark), "{name}: {mark} makes a code that no test knows of");
+        }
+        // An error that is put together by hand takes its code from `outcome`.
+        if source.contains("ErrorNote {") {
+            let by_hand: Vec<&str> =
+                quoted(source).into_iter().filter(|word| codes.contains(*word)).collect();
+            assert!(by_hand.is_empty(), "{name}: {by_hand:?} belong into src/error/code.rs");
         }
     }
+}
+
+#[test]
+fn the_document_of_errors_is_what_the_table_gives() {
+    let written = read("docs/errors.md");
+    assert!(written == maestro::error::reference::markdown(), "docs/errors.md is old: run `make docs`");
+}
+
+#[test]
+fn every_code_of_the_readme_exists_and_none_is_there_twice() {
+    let readme = read("README.md");
+    let table = between(&readme, "| symptom | code | what to do |", "\n\n");
+    let mut seen = BTreeSet::new();
+    for row in rows(table) {
+        for word in code(row[1]) {
+            assert!(maestro::error::reference::find(word).is_some(), "{word} is no code");
+            assert!(seen.insert(word), "{word} is there twice");
+        }
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+    assert!(readme.contains("(docs/errors.md)"));
 }
 
 fn is_rust(path: &Path) -> bool {

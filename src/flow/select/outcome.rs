@@ -8,7 +8,7 @@ use super::judging::JudgeNote;
 use super::trial::{CheckNote, Tested, Trial};
 use crate::domain::redflag::Reason;
 use crate::domain::select::{Evidence, Mode, Ranking, Standing, Tests};
-use crate::error::ErrorNote;
+use crate::error::{ErrorNote, outcome};
 
 /// The outcome of a selection.
 #[derive(Clone, Debug, Serialize)]
@@ -256,17 +256,17 @@ impl Parts {
         let (error, code, hint) = match (undecided, refused) {
             (true, true) => (
                 "the judge found that none of the candidates deserves to win",
-                "no_winner",
+                outcome::NO_WINNER,
                 "Read the judge's reason, and generate new candidates with it in the task.",
             ),
             (true, false) => (
                 "no judge decided, and nothing else tells the candidates apart",
-                "no_judgement",
+                outcome::NO_JUDGEMENT,
                 "Let tests decide (verify, or test_results), or name a judge_provider that is installed and wrote none of them.",
             ),
             (false, _) => (
                 "every candidate failed its tests or shows a red flag",
-                "no_winner",
+                outcome::NO_WINNER,
                 "Read what failed in `candidates`, and generate new ones with it in the task; apply none of these.",
             ),
         };

@@ -17,7 +17,7 @@ use crate::domain::measure::tally::Tally;
 use crate::domain::report::ORCHESTRATOR;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
-use crate::error::Error;
+use crate::error::{Error, outcome};
 use crate::flow::account::find_run;
 use crate::flow::approval::{Review, ReviewLimits, digest, review};
 use crate::flow::ensemble;
@@ -152,9 +152,9 @@ fn failed_body(attempt: &Attempt, elapsed_ms: u64) -> StageFailed {
     };
     let failed: Vec<&Candidate> = attempt.answers.iter().filter(|answer| answer.error.is_some()).collect();
     let code = match failed.as_slice() {
-        all if all.len() < attempt.answers.len() => "no_valid_answer".to_owned(),
-        [only] => only.code.clone().unwrap_or_else(|| "every_candidate_failed".to_owned()),
-        _ => "every_candidate_failed".to_owned(),
+        all if all.len() < attempt.answers.len() => outcome::NO_VALID_ANSWER.to_owned(),
+        [only] => only.code.clone().unwrap_or_else(|| outcome::EVERY_CANDIDATE_FAILED.to_owned()),
+        _ => outcome::EVERY_CANDIDATE_FAILED.to_owned(),
     };
     StageFailed {
         attempt: attempt.id.clone(),

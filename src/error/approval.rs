@@ -1,0 +1,53 @@
+//! Decisions that do not count.
+
+use thiserror::Error;
+
+use crate::host::human::NoPerson;
+
+/// What is wrong with a decision.
+#[derive(Clone, Debug, Error)]
+pub enum ApprovalProblem {
+    /// A human must decide, and the model's word is not one's.
+    #[error("request {0} is for a human to decide, and nobody can be asked through this client")]
+    HumanWanted(String),
+    /// Nobody is known to sit at the terminal.
+    #[error("only a person can decide: {0}")]
+    NoPerson(NoPerson),
+    /// The human did not decide.
+    #[error("request {request} was not decided: {why}")]
+    Undecided {
+        /// The request.
+        request: String,
+        /// What they did instead.
+        why: &'static str,
+    },
+    /// What is reviewed has changed since.
+    #[error("request {0} was made for another report than the one that was reviewed")]
+    OtherReport(String),
+}
+
+impl ApprovalProblem {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::HumanWanted(_) | Self::NoPerson(_) => "human_wanted",
+            Self::Undecided { .. } => "undecided",
+            Self::OtherReport(_) => "other_report",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::HumanWanted(request) | Self::OtherReport(request) => format!(
+                "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
+            ),
+            Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
+            Self::Undecided { request, .. } => format!(
+                "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
+            ),
+        }
+    }
+}

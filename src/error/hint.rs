@@ -1,0 +1,118 @@
+//! The next step after every error.
+
+use super::Error;
+
+impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InvalidArguments(_) => {
+                "Correct the arguments; maestro_help with the tool's name shows them all.".into()
+            }
+            Self::Unknown { kind: "evidence", .. } => {
+                "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
+            }
+            Self::Unknown { available, .. } => there_is(available),
+            Self::Ambiguous { matches, .. } => {
+                const SHOWN: usize = 4;
+                format!("Give more of the id: {}.", first(SHOWN, matches))
+            }
+            Self::ProviderDisabled(name) => format!(
+                "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
+            ),
+            Self::CliNotFound { provider, installed, .. } => {
+                let variable = provider.to_ascii_uppercase().replace('-', "_");
+                let others = match installed.as_slice() {
+                    [] => "No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
+                    some => format!("Installed: {}.", some.join(", ")),
+                };
+                format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
+            }
+            Self::CliNotExecutable { .. } => {
+                "Make the file executable, or install the CLI again; `maestro-mcp check` shows which file is meant.".into()
+            }
+            Self::Setup { hint, .. } => hint.clone(),
+            Self::NoProvider => {
+                "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
+            }
+            Self::ConfigInvalid(_) => {
+                "Correct the value and restart the server; `maestro-mcp check` shows what is in force and where it came from.".into()
+            }
+            Self::PromptTooLong { .. } => {
+                "Send less: fewer context_files, a stage with smaller limits, or a provider that takes more.".into()
+            }
+            Self::Timeout { .. } => {
+                "Give a larger timeout_sec, a smaller context, or another provider.".into()
+            }
+            Self::Stalled { provider, .. } => format!(
+                "Ask again or ask another provider; MAESTRO_{}_STALL_TIMEOUT (seconds, 0 = off) sets the patience.",
+                provider.to_ascii_uppercase().replace('-', "_")
+            ),
+            Self::OutputTooLarge { .. } => "Ask for a shorter answer.".into(),
+            Self::Cli { provider, failure } => failure.kind.hint(provider),
+            Self::NestedConsult => {
+                "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
+            }
+            Self::RequestState(_) => {
+                "Call again with the same arguments, without requestState and inputResponses: the human is asked anew.".into()
+            }
+            Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
+            Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
+            Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
+            Self::EveryCandidateFailed(_) => {
+                "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
+            }
+            Self::Vote(no_winner) => no_winner.hint().into(),
+            Self::Oracle(oracle) => oracle.hint().into(),
+            Self::Document { .. } => {
+                "Correct the file, or remove it: the built-in text is used then.".into()
+            }
+            Self::Workflow(refusal) => refusal.next.clone(),
+            Self::BudgetExhausted(_) => {
+                "Do the stage yourself and hand it in with maestro_request_approval; a human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.".into()
+            }
+            Self::Store(error) => error.hint().into(),
+            Self::Approval(problem) => problem.hint(),
+            Self::Internal(_) => {
+                "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
+            }
+        }
+    }
+}
+
+/// The first names of a list.
+fn first(most: usize, names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
+    let more = if names.len() > most { " and more" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn there_is(available: &[String]) -> String {
+    const NEAREST: usize = 8;
+    if available.is_empty() {
+        return "There is none.".to_owned();
+    }
+    format!("There is: {}.", first(NEAREST, available))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names_end_somewhere() {
+        let names: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+        let unknown = |available: &[String]| {
+            Error::Unknown { kind: "topic", name: "x".to_owned(), available: available.to_vec() }.hint()
+        };
+        assert_eq!(unknown(&[]), "There is none.");
+        assert_eq!(unknown(&names[..8]), "There is: 0, 1, 2, 3, 4, 5, 6, 7.");
+        assert_eq!(unknown(&names), "There is: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
+        let ambiguous = |matches: &[String]| {
+            Error::Ambiguous { kind: "run", part: "x".to_owned(), matches: matches.to_vec() }.hint()
+        };
+        assert_eq!(ambiguous(&names[..4]), "Give more of the id: 0, 1, 2, 3.");
+        assert_eq!(ambiguous(&names), "Give more of the id: 0, 1, 2, 3 and more.");
+    }
+}

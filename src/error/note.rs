@@ -1,0 +1,52 @@
+//! Errors as results tell them.
+
+use serde::Serialize;
+
+use super::Error;
+use crate::domain::change;
+
+/// An error as a result tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorNote {
+    /// What went wrong.
+    pub error: String,
+    /// Its stable code.
+    pub code: &'static str,
+    /// What to do next.
+    pub hint: String,
+    /// Whether the same call may succeed a little later.
+    pub retryable: bool,
+}
+
+impl From<&change::Refusal> for ErrorNote {
+    fn from(refusal: &change::Refusal) -> Self {
+        Self {
+            error: refusal.message.clone(),
+            code: refusal.reason.code(),
+            hint: refusal.next.clone().unwrap_or_else(|| refusal.reason.hint().to_owned()),
+            retryable: refusal.reason.retryable(),
+        }
+    }
+}
+
+/// What a caller gave may be long, and an error repeats it.
+fn shortened(text: &str) -> String {
+    const MOST_CHARS: usize = 4_000;
+    match text.char_indices().nth(MOST_CHARS) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{} ...", text.get(..at).unwrap_or_default()),
+    }
+}
+
+impl Error {
+    /// The error as a result tells it.
+    #[must_use]
+    pub fn note(&self) -> ErrorNote {
+        ErrorNote {
+            error: shortened(&self.to_string()),
+            code: self.code(),
+            hint: self.hint(),
+            retryable: self.retryable(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Whether trying again can help.
+
+use super::Error;
+
+impl Error {
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.is_transient(),
+            Self::Store(error) => error.retryable(),
+            Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::ProviderDisabled(_)
+            | Self::CliNotFound { .. }
+            | Self::CliNotExecutable { .. }
+            | Self::Setup { .. }
+            | Self::NoProvider
+            | Self::ConfigInvalid(_)
+            | Self::PromptTooLong { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::NestedConsult
+            | Self::RequestState(_)
+            | Self::Cancelled
+            | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
+            | Self::Oracle(_)
+            | Self::Document { .. }
+            | Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::Approval(_)
+            | Self::Internal(_) => false,
+        }
+    }
+}
