@@ -250,7 +250,6 @@ async fn checked(session: &Session, submission: &Submission) -> Result<Candidate
         let schema = crate::flow::document::schema(&session, submission.stage.schema())?;
         let schema_errors = crate::flow::consult::schema_errors(&schema, Some(&submission.outputs));
         let masker = session.masker()?;
-        // What does not fit is quoted there.
         let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
         let outputs = masker.mask_value(submission.outputs);
         Ok(Candidate {
