@@ -10,6 +10,7 @@ mod keyblock;
 mod redact;
 mod rules;
 mod user;
+mod value;
 mod variables;
 
 use std::borrow::Cow;
@@ -111,20 +112,6 @@ impl Masker {
     #[must_use]
     pub fn mask<'a>(&self, text: &'a str) -> Masked<'a> {
         self.settle(text, |text, found| self.keys.find(text, found))
-    }
-
-    /// Masks every text of a JSON value; names of fields stay.
-    #[must_use]
-    pub fn mask_value(&self, value: serde_json::Value) -> serde_json::Value {
-        use serde_json::Value;
-        match value {
-            Value::String(text) => Value::String(self.mask(&text).text.into_owned()),
-            Value::Array(items) => items.into_iter().map(|item| self.mask_value(item)).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(name, value)| (name, self.mask_value(value))).collect()
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => value,
-        }
     }
 
     /// Masks a text that comes line by line.

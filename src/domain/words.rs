@@ -3,13 +3,14 @@
 /// A parser's message without the names of types.
 #[must_use]
 pub fn in_plain_words(message: &str) -> String {
-    const WORDS: [(&str, &str); 7] = [
+    const WORDS: [(&str, &str); 8] = [
         ("expected a nonzero u64", "expected a whole number from 1 on"),
         ("expected a nonzero usize", "expected a whole number from 1 on"),
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number"),
         ("expected usize", "expected a whole number"),
         ("expected f64", "expected a number"),
+        ("expected struct EntryInput", "expected an object such as {\"command\": \"pytest\"}"),
         ("expected struct ProviderSettings", "expected the settings of a provider"),
     ];
     WORDS.iter().fold(message.to_owned(), |message, (jargon, plain)| message.replace(jargon, plain))

@@ -19,8 +19,8 @@ use crate::host::environment::Environment;
 use crate::host::library::Library;
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
-use crate::host::store::SqliteStore;
 use crate::host::store::lease::{self, Lease};
+use crate::host::store::{MemoryStore, SqliteStore};
 use crate::provider::catalogue::Catalogue;
 
 use super::journal::{Journal, new_id};
@@ -42,6 +42,7 @@ struct Inner {
     supervisor: Supervisor,
     ledger: Ledger,
     journal: OnceLock<Journal>,
+    aside: OnceLock<Journal>,
     server: String,
     current_run: Mutex<Option<String>>,
     background: TaskTracker,
@@ -84,6 +85,7 @@ impl Session {
             supervisor,
             ledger: Ledger::default(),
             journal: OnceLock::new(),
+            aside: OnceLock::new(),
             server: new_id(),
             current_run: Mutex::default(),
             background: TaskTracker::new(),
@@ -140,6 +142,22 @@ impl Session {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
+    }
+
+    /// Where a run is recorded. What belongs to none (an empty name) stays in memory where tracing is
+    /// off.
+    #[must_use]
+    pub fn journal_of(&self, run: &str) -> &Journal {
+        if self.is_logged(run) {
+            return self.journal();
+        }
+        self.inner.aside.get_or_init(|| Journal::new(Arc::new(MemoryStore::default())))
+    }
+
+    /// Whether what belongs to a run, or to none, goes into the project's log.
+    #[must_use]
+    pub fn is_logged(&self, run: &str) -> bool {
+        !run.is_empty() || self.config().settings.tracing.enabled
     }
 
     /// The id of this server among those that work on the project.

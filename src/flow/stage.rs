@@ -168,7 +168,7 @@ async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error
     loop {
         let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
         let state = session
-            .journal()
+            .journal_of(run)
             .read(move |history| {
                 // The run may be further on already.
                 if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
@@ -180,7 +180,7 @@ async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error
             .await?;
         match state {
             Some((Outcome::Open, server)) if !is_worked_on(session, &server, attempt) => return Ok(false),
-            Some((Outcome::Open, _)) => session.journal().changed().await,
+            Some((Outcome::Open, _)) => session.journal_of(run).changed().await,
             Some((Outcome::Finished | Outcome::Failed, _)) => return Ok(true),
             // It was cut short, or somebody began anew.
             Some((Outcome::Interrupted, _)) | None => return Ok(false),
@@ -203,7 +203,7 @@ fn is_worked_on(session: &Session, server: &str, attempt: &str) -> bool {
 async fn answer(session: &Session, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
     let reply = reply::logged(session, run, attempt, from_log).await?;
     if run.is_empty() {
-        delivered(session.journal(), attempt).await?;
+        delivered(session.journal_of(run), attempt).await?;
     }
     Ok(reply)
 }

@@ -9,6 +9,7 @@
 mod connection;
 mod error;
 pub mod lease;
+mod memory;
 mod place;
 mod schema;
 mod sqlite;
@@ -16,6 +17,7 @@ mod sqlite;
 mod tests;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use crate::domain::chain::{Record, Shown, Stored};

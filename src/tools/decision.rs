@@ -16,7 +16,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question::Priority;
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Settled, Verdict, decide, find};
+use crate::flow::approval::decide::{Settled, Verdict, decide, find, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
@@ -99,7 +99,13 @@ impl Question<'_> {
                 let state = self.retry.sealed(&seal, &subject)?;
                 Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
             }
-            Some(Answer { word, nonce }) => self.settle(open, form, Some(word), Some(nonce)).await,
+            Some(Answer { word: Word::Decided(decided), nonce }) => {
+                self.settle(open, form, Some(Word::Decided(decided)), Some(nonce)).await
+            }
+            Some(Answer { word, nonce }) => {
+                use_up(self.session, &open.request.id, nonce).await?;
+                self.settle(open, form, Some(word), None).await
+            }
         }
     }
 

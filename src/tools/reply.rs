@@ -31,6 +31,18 @@ pub(crate) fn failure(error: &Error) -> CallToolResult {
     structured(object)
 }
 
+/// The result of an error with further fields, which never take the place of the error's own.
+pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
+    let mut result = failure(error);
+    let object = result.structured_content.as_mut().and_then(Value::as_object_mut);
+    if let (Some(fields), Some(more)) = (object, more.as_object()) {
+        for (name, value) in more {
+            fields.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    structured(result.structured_content.unwrap_or_default())
+}
+
 fn structured(value: Value) -> CallToolResult {
     if value.get("ok") == Some(&Value::Bool(false)) {
         CallToolResult::structured_error(value)

@@ -14,7 +14,7 @@ use super::catalogue::{Load, found_by};
 use super::decision::{Channel, Question, Told, answers, channel};
 use super::dialog::Retry;
 use super::parameters::Parameters;
-use super::reply::{failure, reply};
+use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Phase;
@@ -91,10 +91,12 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let request = input.request(Gate::InRun);
-        let session = self.session();
-        reply(
-            reporting(&context, |progress| async move { run_stage(session, request, &progress).await }).await,
-        )
+        let (session, stage) = (self.session(), request.stage);
+        let work = |progress: Progress| async move { run_stage(session, request, &progress).await };
+        match reporting(&context, work).await {
+            Ok(done) => reply(Ok(done)),
+            Err(error) => failure_with(&error, &refused(stage)),
+        }
     }
 
     /// Runs one stage of the gated workflow and has the human decide on its report where the client can ask them; else the approval stays pending.
@@ -110,15 +112,39 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResponse {
         let request = input.request(Gate::Always);
+        let stage = request.stage;
         let work = |progress: Progress| {
             let (context, retry) = (&context, &retry);
             async move { self.with_approval(request, retry, context, &progress).await }
         };
         match Box::pin(reporting(&context, work)).await {
             Ok(response) => response,
-            Err(error) => failure(&error).into(),
+            Err(error) => failure_with(&error, &refused_with_approval(stage)).into(),
         }
     }
+}
+
+/// What the result of a refused stage says beside the error, so that its form is always the same.
+fn refused(stage: Stage) -> Value {
+    json!({
+        "stage": stage,
+        "stage_display": stage.display_name(),
+        "output": null,
+        "consults_used": 0,
+        "elapsed_ms": 0,
+        "next_stage": null,
+    })
+}
+
+/// The same in the form of `maestro_run_stage_with_approval`.
+fn refused_with_approval(stage: Stage) -> Value {
+    json!({
+        "stage": stage,
+        "stage_display": stage.display_name(),
+        "stage_result": null,
+        "approval": null,
+        "elapsed_ms": 0,
+    })
 }
 
 impl Maestro {

@@ -205,6 +205,13 @@ fn without_tracing_nothing_is_recorded_outside_a_run() {
     assert_eq!(refused["ok"], false, "{refused}");
     assert!(refused["error"].as_str().unwrap().contains("tracing is off"), "{refused}");
     assert_eq!(chain(&mut client, json!({}))["total"], 0);
+    let task = scripted(json!({ "text": "no document" }));
+    for _ in 0..2 {
+        let stage = client.call("maestro_run_stage", json!({ "stage": "analyze", "task": task }));
+        assert_eq!(stage["code"], "no_valid_answer", "{stage}");
+        assert_eq!((&stage["mode"], stage["why"] == ""), (&json!("consult"), false), "{stage}");
+    }
+    assert!(!client.project().join(".maestro").exists(), "a stage outside a run left something");
     let run = run(&mut client);
     assert_eq!(log(&mut client, json!({}))["workflow_id"], json!(run));
 }

@@ -11,7 +11,11 @@ fn rules() -> MaskRules {
     SecretRules::from_yaml(include_str!("../../../conf/secrets.yaml")).unwrap().masking
 }
 
-fn masker_with(variables: &[(&str, &str)], user: &[&str], replacement: &str) -> Result<Masker, MaskError> {
+pub(super) fn masker_with(
+    variables: &[(&str, &str)],
+    user: &[&str],
+    replacement: &str,
+) -> Result<Masker, MaskError> {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let user: Vec<String> = user.iter().map(|pattern| (*pattern).to_owned()).collect();
     Masker::new(&rules(), variables, &user, replacement)

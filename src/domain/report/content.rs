@@ -96,9 +96,34 @@ impl Content {
             Stage::Debug => debug::read(self, source),
             Stage::Improve => improve::read(self, source),
         }
+        self.risks_named(source);
+        self.stray_change(stage, source);
         let said = read::phrase(source.value);
         if self.findings.len() == before && !said.is_empty() {
             self.finding(source, OTHER, Text::quoted(said));
+        }
+    }
+
+    /// Risks that an output names itself, whether or not its stage asks for them.
+    fn risks_named(&mut self, source: &Source<'_>) {
+        for risk in read::texts(source.value, "risks").into_iter().filter(|risk| !read::says_none(risk)) {
+            self.risk_of(source, &risk, &risk);
+        }
+    }
+
+    /// A diff from a stage that is to change nothing: it is shown, and nobody approves it unseen.
+    fn stray_change(&mut self, stage: Stage, source: &Source<'_>) {
+        match stage {
+            Stage::Analyze | Stage::Hypothesize | Stage::Improve => {}
+            Stage::Implement | Stage::Debug => return,
+        }
+        let Some(diff) = source.value.get("diff").and_then(Value::as_str) else { return };
+        if self.change(source, diff).is_some() && stage != Stage::Improve {
+            self.risk_of(
+                source,
+                "proposes a change in a stage that makes none",
+                "변경하지 않는 단계에서 변경을 제안합니다",
+            );
         }
     }
 

@@ -117,6 +117,23 @@ fn good_runs_have_no_risk() {
 }
 
 #[test]
+fn a_risk_or_a_change_that_no_form_asks_for_is_seen_in_every_stage() {
+    for (stage, value) in [(Stage::Analyze, analysis()), (Stage::Hypothesize, fixtures::other_hypotheses())] {
+        let mut risky = value.clone();
+        risky["risks"] = json!(["it may drop every order", "none"]);
+        let found = is_low_risk(&material(stage, &[structured("codex", &risky)])).unwrap_err();
+        assert_eq!(found, ["codex: it may drop every order"]);
+
+        let mut changing = value;
+        changing["diff"] = json!(DIFF);
+        let outputs = [structured("codex", &changing)];
+        let changing = material(stage, &outputs);
+        assert!(is_low_risk(&changing).is_err());
+        assert!(!report(&changing).diff.is_empty());
+    }
+}
+
+#[test]
 fn low_risk_is_the_absence_of_every_reason() {
     let (first, second, third) = (analysis(), hypotheses(), implementation());
     let analyze = [structured("gemini", &first)];

@@ -71,6 +71,30 @@ pub async fn find(session: &Session, request: &str) -> Result<Settled, Error> {
     found.await?
 }
 
+/// Marks a sealed state as used where its answer decides nothing: an answer counts once, whatever it
+/// says.
+///
+/// # Errors
+///
+/// There is no such request, the state was used before, or the log cannot be used.
+pub async fn use_up(session: &Session, request: &str, nonce: String) -> Result<(), Error> {
+    let (request, id) = (request.to_owned(), new_id());
+    let decision = move |history: &History| {
+        let (run, request) = known(history, &request)?;
+        unused(history, &nonce)?;
+        let used = Draft::new(id.clone(), StateUsed { nonce: nonce.clone() }).on([request.id.clone()]);
+        Ok((run.id.clone(), Decided::append(vec![used], ())))
+    };
+    session.journal().decide_on(decision).await
+}
+
+fn unused(history: &History, nonce: &str) -> Result<(), Error> {
+    if history.is_used(nonce) {
+        return Err(Error::RequestState("this answer was used before, and an answer counts once".to_owned()));
+    }
+    Ok(())
+}
+
 fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
     history.request(request).ok_or_else(|| Error::Unknown {
         kind: "request",
@@ -82,8 +106,8 @@ fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Reques
 fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Decided<()>), Error> {
     let (run, request) = known(history, &verdict.request)?;
     run.may_decide(request).map_err(Error::Workflow)?;
-    if verdict.nonce.as_ref().is_some_and(|nonce| history.is_used(nonce)) {
-        return Err(Error::RequestState("this answer was used before, and an answer counts once".to_owned()));
+    if let Some(nonce) = &verdict.nonce {
+        unused(history, nonce)?;
     }
     if verdict.seen.as_ref().is_some_and(|seen| *seen != request.asked.digest) {
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());

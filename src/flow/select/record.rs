@@ -1,8 +1,10 @@
 //! What the log keeps of a selection.
 
 use super::outcome::Parts;
+use crate::domain::coordination::record::Answer;
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
+use crate::domain::mask::Masker;
 use crate::domain::select::Tests;
 use crate::domain::select::record::{Basis, OptionRecord, SelectionRecord, voices};
 use crate::flow::account::Account;
@@ -12,12 +14,35 @@ use crate::flow::session::Session;
 
 /// Records a selection on the account of its judge.
 pub(super) async fn record(session: &Session, account: &Account, parts: &Parts) {
-    match serde_json::to_value(parts.record()) {
+    let record = match session.masker() {
+        Ok(masker) => masked(&masker, parts.record()),
+        Err(error) => return tracing::warn!(%error, "a selection is not in the log"),
+    };
+    match serde_json::to_value(record) {
         Ok(content) => {
             let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
             note_on(session, account, vec![noted]).await;
         }
         Err(error) => tracing::warn!(%error, "a selection is not in the log"),
+    }
+}
+
+/// Ids and providers of candidates are whatever the caller calls them.
+fn masked(masker: &Masker, record: SelectionRecord) -> SelectionRecord {
+    let mask = |text: String| masker.mask(&text).text.into_owned();
+    let options = record.options.into_iter().map(|option| OptionRecord {
+        id: mask(option.id),
+        provider: option.provider.map(mask),
+        ..option
+    });
+    let answers =
+        record.answers.into_iter().map(|answer| Answer { provider: mask(answer.provider), ..answer });
+    SelectionRecord {
+        winner_id: record.winner_id.map(mask),
+        winner_provider: record.winner_provider.map(mask),
+        options: options.collect(),
+        answers: answers.collect(),
+        ..record
     }
 }
 

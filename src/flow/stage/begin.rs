@@ -53,7 +53,8 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
     let task = task.await??;
     let (session, request) = (session.clone(), Arc::clone(request));
     let journal = session.journal().clone();
-    let this = Beginning {
+    let aside = session.journal_of("").clone();
+    let this = Arc::new(Beginning {
         digest: request.digest(),
         current: session.current_run(),
         new_run: new_id(),
@@ -61,7 +62,13 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
         task,
         session,
         request,
-    };
+    });
+    if !this.session.is_logged("") {
+        let looking = Arc::clone(&this);
+        if journal.read(move |history| looking.is_outside(history)).await?? {
+            return aside.decide_on(move |history| this.outside(history)).await;
+        }
+    }
     journal.decide_on(move |history| this.decide(history)).await
 }
 
@@ -80,16 +87,27 @@ type Decision = (String, Decided<Begun>);
 
 impl Beginning {
     fn decide(&self, history: &History) -> Result<Decision, Error> {
-        let run = find_run(history, self.request.workflow_id.as_deref(), self.current.as_deref())?;
-        match (run, self.request.gate) {
-            // A run that went through lies behind: the stage is one of its own.
-            (Some(run), Gate::InRun) if run.phase == Phase::Complete && self.names_no_run() => {
-                self.outside(history)
-            }
-            (Some(run), _) => self.in_run(run),
-            (None, Gate::Always) => self.in_new_run(),
-            (None, Gate::InRun) => self.outside(history),
+        if self.is_outside(history)? {
+            return self.outside(history);
         }
+        match self.run(history)? {
+            Some(run) => self.in_run(run),
+            None => self.in_new_run(),
+        }
+    }
+
+    fn run<'h>(&self, history: &'h History) -> Result<Option<&'h Run>, Error> {
+        find_run(history, self.request.workflow_id.as_deref(), self.current.as_deref())
+    }
+
+    /// Whether the stage is one of its own, in no run.
+    fn is_outside(&self, history: &History) -> Result<bool, Error> {
+        let run = self.run(history)?;
+        Ok(match self.request.gate {
+            Gate::Always => false,
+            // A run that went through lies behind.
+            Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.names_no_run()),
+        })
     }
 
     fn names_no_run(&self) -> bool {
@@ -217,7 +235,9 @@ impl Beginning {
     }
 
     fn resume(&self, run: String, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        self.session.show_alive()?;
+        if self.session.is_logged(&run) {
+            self.session.show_alive()?;
+        }
         let server = self.session.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
@@ -249,7 +269,8 @@ impl Beginning {
         let begun = match choice.mode {
             Mode::Solo => Begun::Solo { run: run.to_owned(), attempt: self.attempt.clone() },
             Mode::Consult | Mode::Ensemble => {
-                if let Err(error) = self.session.show_alive() {
+                let shown = if self.session.is_logged(run) { self.session.show_alive() } else { Ok(()) };
+                if let Err(error) = shown {
                     tracing::warn!(%error, "other servers cannot see that this one is alive");
                 }
                 Begun::Work(Box::new(Task { run: run.to_owned(), attempt, fallbacks: choice.fallbacks }))

@@ -160,6 +160,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
     let (session, id) = (session.clone(), id.to_owned());
     off_thread(move || {
         let masker = session.masker()?;
+        let mask = |text: &str| masker.mask(text).text.into_owned();
         let answered = reply.cause.is_none();
         let reasons: Vec<String> = if answered {
             red_flags.verdict(&reply.content).reasons().iter().map(Reason::in_words).collect()
@@ -175,12 +176,12 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             ok: fits,
             provider: reply.provider,
             model: reply.model,
-            content: masker.mask(&reply.content).text.into_owned(),
+            content: mask(&reply.content),
             content_file: reply.content_file,
             structured,
             elapsed_ms: reply.elapsed_ms,
             red_flags: reasons,
-            schema_errors: reply.schema_errors,
+            schema_errors: reply.schema_errors.iter().map(|error| mask(error)).collect(),
             // A provider that was never started was not consulted.
             consults: u32::from(reply.attempts > 0),
             resample: false,
@@ -197,5 +198,5 @@ async fn record(session: &Session, seat: &Seat<'_>, candidate: Candidate) -> Res
     let attempt = &seat.task.attempt;
     let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
     let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-    session.journal().record(&seat.task.run, vec![draft]).await
+    session.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
 }

@@ -28,9 +28,10 @@ use crate::flow::session::Session;
 pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
     let (task, limits, stage) = (task.clone(), review_limits(session), request.stage);
     let ids = Ids::new();
+    let run = task.run.clone();
     session
-        .journal()
-        .decide(&task.run.clone(), move |history| {
+        .journal_of(&run)
+        .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
@@ -177,9 +178,10 @@ fn discarded(answer: &Candidate) -> String {
 pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Result<(), Error> {
     let (task, message, code) = (task.clone(), error.note().error, error.code().to_owned());
     let id = new_id();
+    let run = task.run.clone();
     session
-        .journal()
-        .decide(&task.run.clone(), move |history| {
+        .journal_of(&run)
+        .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
@@ -199,7 +201,7 @@ pub(super) async fn interrupted(session: &Session, task: &Task, why: &str) -> Re
     let body =
         StageInterrupted { attempt: task.attempt.id.clone(), stage: task.attempt.stage, why: why.to_owned() };
     let draft = Draft::new(new_id(), body).on([task.attempt.id.clone()]);
-    session.journal().record(&task.run, vec![draft]).await?;
+    session.journal_of(&task.run).record(&task.run, vec![draft]).await?;
     Err(Error::ShuttingDown)
 }
 
@@ -247,7 +249,9 @@ async fn checked(session: &Session, submission: &Submission) -> Result<Candidate
     crate::flow::off_thread::off_thread(move || {
         let schema = crate::flow::document::schema(&session, submission.stage.schema())?;
         let schema_errors = crate::flow::consult::schema_errors(&schema, Some(&submission.outputs));
-        let outputs = session.masker()?.mask_value(submission.outputs);
+        let masker = session.masker()?;
+        let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
+        let outputs = masker.mask_value(submission.outputs);
         Ok(Candidate {
             id: format!("{ORCHESTRATOR}-1"),
             ok: true,

@@ -13,7 +13,7 @@ use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Finished, Phase, Run};
+use crate::domain::workflow::{Attempt, Finished, Phase, Run};
 use crate::error::Error;
 use crate::flow::consult::MOST_CHARS;
 use crate::flow::document;
@@ -105,7 +105,7 @@ pub(super) async fn logged(
     from_log: bool,
 ) -> Result<StageReply, Error> {
     let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), session.limits());
-    let journal = session.journal();
+    let journal = session.journal_of(&run);
     let reply = journal
         .read(move |history| match history.run(&run) {
             Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
@@ -126,12 +126,13 @@ fn no_end(run: &Run) -> Error {
 
 fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
     if let Some(failed) = run.failure.as_ref().filter(|failed| failed.attempt == attempt) {
-        let iteration = run.attempt.as_ref().map_or(1, |attempt| attempt.iteration);
+        let tried = run.attempt.as_ref().filter(|tried| tried.id == attempt);
+        let iteration = tried.map_or(1, |tried| tried.iteration);
         return Some(StageReply {
             workflow_id: Some(run.id.clone()),
             state: Some(run.phase.to_string()),
             budget: Some(run.budget.balance(Some(failed.stage), iteration, limits)),
-            ..of_failed(failed, iteration)
+            ..of_failed(failed, tried)
         });
     }
     let finished = run.finished.iter().rev().find(|finished| finished.attempt == attempt)?;
@@ -173,7 +174,7 @@ fn outside(history: &History, attempt: &str) -> Option<StageReply> {
             ..of_finished(&Finished::of("", finished.clone()))
         }),
         LooseResult::Failed(failed) => {
-            Some(of_failed(failed, history.loose_attempt(attempt)?.attempt.iteration))
+            Some(of_failed(failed, history.loose_attempt(attempt).map(|loose| &loose.attempt)))
         }
     }
 }
@@ -255,7 +256,7 @@ fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
     shown.collect()
 }
 
-fn of_failed(failed: &StageFailed, iteration: u32) -> StageReply {
+fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
     let own = failed.candidates.iter().find_map(|candidate| candidate.hint.clone());
     let solo = "Or do the stage yourself and hand it in with maestro_request_approval.";
     let output = json!({
@@ -270,9 +271,9 @@ fn of_failed(failed: &StageFailed, iteration: u32) -> StageReply {
         ok: false,
         stage: failed.stage,
         stage_display: failed.stage.display_name(),
-        mode: if failed.candidates.len() > 1 { Mode::Ensemble } else { Mode::Consult },
-        why: String::new(),
-        iteration,
+        mode: tried.map_or(Mode::Consult, |tried| tried.mode),
+        why: tried.map(|tried| tried.why.clone()).unwrap_or_default(),
+        iteration: tried.map_or(1, |tried| tried.iteration),
         output: Some(output),
         consults_used: failed.consults_used,
         elapsed_ms: failed.elapsed_ms,

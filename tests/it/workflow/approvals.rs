@@ -204,6 +204,20 @@ fn structured(client: &mut Client, call: &Value) -> Value {
 }
 
 #[test]
+fn an_answer_that_decides_nothing_uses_its_state_up_as_well() {
+    let (mut client, mut again, _) = asked(project());
+    let name = again["inputResponses"].as_object().unwrap().keys().next().unwrap().clone();
+    let approval = again["inputResponses"].clone();
+    again["inputResponses"] = json!({ name: { "action": "decline" } });
+    let declined = structured(&mut client, &again);
+    assert_eq!(declined["approval"]["status"], "pending", "{declined}");
+    again["inputResponses"] = approval;
+    let late = structured(&mut client, &again);
+    assert_eq!((&late["ok"], &late["code"]), (&json!(false), &json!("request_state_invalid")), "{late}");
+    assert_eq!(client.call("maestro_get_pending_approvals", json!({}))["count"], 1);
+}
+
+#[test]
 fn the_call_with_the_answer_does_not_do_the_stage_again() {
     let (mut client, again, _) = asked(project());
     let reply = structured(&mut client, &again);

@@ -42,6 +42,23 @@ fn a_stage_out_of_order() {
 }
 
 #[test]
+fn a_refused_stage_has_the_form_of_every_result() {
+    let mut client = project().start();
+    begin(&mut client);
+    let plain = client.call("maestro_run_stage", arguments("debug"));
+    for key in
+        ["consults_used", "elapsed_ms", "error", "next_stage", "ok", "output", "stage", "stage_display"]
+    {
+        assert!(plain.get(key).is_some(), "{key}: {plain}");
+    }
+    let gated = stage(&mut client, "debug");
+    for key in ["elapsed_ms", "error", "ok", "stage"] {
+        assert!(gated.get(key).is_some(), "{key}: {gated}");
+    }
+    assert_eq!((&plain["stage"], &gated["stage"]), (&json!("debug"), &json!("debug")));
+}
+
+#[test]
 fn a_stage_past_an_open_approval() {
     let mut client = project().start();
     begin(&mut client);
