@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rmcp::service::ServerInitializeError;
-use rmcp::{ServerHandler, ServiceExt as _};
 use rmcp::transport::io::stdio_pipes;
+use rmcp::{ServerHandler, ServiceExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Maestro;

@@ -20,6 +20,7 @@ SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 MODERN = "2026-07-28"
 LISTEN = "subscriptions/listen"
 LOCAL = ("localhost", "127.0.0.1", "::1")
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}    # what the header Mcp-Name repeats
 BAD_REQUEST = (-32020, -32021, -32022, -32600)     # errors that are a status of their own in the newer era
 
 
@@ -233,8 +234,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._reply(202)
         if not said or said != meant:
             return self._refuse(400, message["id"], -32020, "the header MCP-Protocol-Version does not match")
-        if self.headers.get("mcp-method") not in (None, message.get("method")):
+        if self.headers.get("mcp-method", "").strip() != message.get("method"):
             return self._refuse(400, message["id"], -32020, "the header Mcp-Method does not match")
+        named = NAMED.get(message.get("method"))
+        name = (message.get("params") or {}).get(named)
+        if isinstance(name, str) and self.headers.get("mcp-name", "").strip() != name:
+            return self._refuse(400, message["id"], -32020, "the header Mcp-Name does not match")
         if message.get("method") == "initialize":
             return self._refuse(404, message["id"], -32601, "there is no initialize in this version")
         self._exchange(self.bridge.stateless(), message, modern=True)

@@ -12,13 +12,14 @@ use maestro::error::Error;
 use maestro::server::stdio::serve_handler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientResult, ContentBlock,
-    CreateMessageRequestParams, ElicitRequest, ElicitRequestParams, GetPromptRequestParams, GetPromptResponse,
-    GetPromptResult, Implementation, InputRequiredResult, InputResponses, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+    CreateMessageRequestParams, ElicitRequest, ElicitRequestParams, GetPromptRequestParams,
+    GetPromptResponse, GetPromptResult, Implementation, InputRequiredResult, InputResponses,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
     LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestStateCodec, SealOptions,
-    ServerCapabilities, ServerConfig, ServerRequest, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestMethod,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
+    ServerCapabilities, ServerConfig, ServerRequest, SetLevelRequestMethod, SetLevelRequestParams,
+    SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestMethod,
+    UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -239,6 +240,12 @@ fn facts(answers: &InputResponses) -> Map<String, Value> {
     facts
 }
 
+/// A result as both eras have it; a client of the older one never sees the type.
+fn complete<T: DeserializeOwned>(mut result: Value, facts: &Map<String, Value>) -> T {
+    result["resultType"] = json!("complete");
+    typed(filled(result, facts))
+}
+
 /// A value in whose texts `{name}` stands for a fact.
 fn filled(value: Value, facts: &Map<String, Value>) -> Value {
     match value {
@@ -294,10 +301,14 @@ impl ServerHandler for Fixtures {
         let name = request.name.as_ref();
         if let Some(plan) = self.entry("asks", name) {
             let answers = request.input_responses.clone().unwrap_or_default();
-            return Ok(match self.ask(name, &plan, &answers, request.request_state.as_deref(), &context)? {
-                Asked::Again(asked) => asked.into(),
-                Asked::Answered(facts) => typed::<CallToolResult>(filled(plan["result"].clone(), &facts)).into(),
-            });
+            return Ok(
+                match self.ask(name, &plan, &answers, request.request_state.as_deref(), &context)? {
+                    Asked::Again(asked) => asked.into(),
+                    Asked::Answered(facts) => {
+                        complete::<CallToolResult>(plan["result"].clone(), &facts).into()
+                    }
+                },
+            );
         }
         if let Some(plan) = self.entry("asks_directly", name) {
             let arguments = json!(request.arguments);
@@ -307,7 +318,7 @@ impl ServerHandler for Fixtures {
             return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
         };
         self.act(name, &context).await?;
-        Ok(typed::<CallToolResult>(result).into())
+        Ok(complete::<CallToolResult>(result, &Map::new()).into())
     }
 
     async fn list_prompts(
@@ -334,7 +345,7 @@ impl ServerHandler for Fixtures {
                 Asked::Answered(answered) => facts.extend(answered),
             }
         }
-        Ok(typed::<GetPromptResult>(filled(result, &facts)).into())
+        Ok(complete::<GetPromptResult>(result, &facts).into())
     }
 
     async fn list_resources(
@@ -365,7 +376,7 @@ impl ServerHandler for Fixtures {
             None => (uri, Map::new()),
         };
         match self.entry("contents", uri) {
-            Some(contents) => Ok(typed::<ReadResourceResult>(filled(contents, &facts)).into()),
+            Some(contents) => Ok(complete::<ReadResourceResult>(contents, &facts).into()),
             None => Err(ErrorData::resource_not_found("Resource not found", Some(json!({ "uri": uri })))),
         }
     }
@@ -386,7 +397,11 @@ impl ServerHandler for Fixtures {
         Ok(())
     }
 
-    async fn unsubscribe(&self, request: UnsubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: Context,
+    ) -> Result<(), ErrorData> {
         if modern(&context) {
             return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
         }

@@ -16,8 +16,14 @@ from mcp_types import ElicitResult
 
 ERAS = {"legacy": ("legacy", "2025-11-25"), "modern": ("2026-07-28", "2026-07-28")}
 CHECK = {"commands": [{"command": "python3 -B -m unittest"}]}
-DIFF = ("--- a/mean.py\n+++ b/mean.py\n@@ -1,2 +1,2 @@\n def mean(numbers):\n"
-        "-    return sum(numbers) / 2\n+    return sum(numbers) / len(numbers)\n")
+
+
+def diff(before, after):
+    return ("--- a/mean.py\n+++ b/mean.py\n@@ -1,2 +1,2 @@\n def mean(numbers):\n"
+            "-    return sum(numbers) / %s\n+    return sum(numbers) / %s\n" % (before, after))
+
+
+FIRST, SECOND = diff("2", "4"), diff("4", "len(numbers)")       # the first does not help
 OUTPUTS = {
     "analyze": {
         "observations": [{"fact": "the mean of 1, 2, 3 is 3.0", "source": "mean.py", "line_number": 2}],
@@ -27,7 +33,7 @@ OUTPUTS = {
         "hypotheses": [{"id": "H1", "claim": "the divisor is a constant",
                         "verification_test": "python3 -m unittest", "confidence": 0.7}], "selected": "H1"},
     "implement": {
-        "patch_plan": "Divide by the length.", "files_to_change": ["mean.py"], "diff": DIFF,
+        "patch_plan": "Divide by the length.", "files_to_change": ["mean.py"], "diff": FIRST,
         "verification_command": "python3 -m unittest"},
     "debug": {
         "error_analysis": "nothing is left", "next_action": {"type": "edit", "details": "none is needed"}},
@@ -95,14 +101,14 @@ class Run:
         await self.approved_stage("analyze")
         await self.approved_stage("hypothesize")
         reply = await self.approved_stage("implement")
-        diff = reply.get("stage_result", {}).get("output", {}).get("structured", {}).get("diff")
-        self.expect("the diff that was approved", diff, DIFF)
-
-        self.expect("the checks fail before the patch", (await self.call("verify", **CHECK)).get("ok"), False)
-        self.expect("the patch applies", (await self.call("apply_patch", patch=DIFF)).get("ok"), True)
-        self.expect("the checks pass", (await self.call("verify", **CHECK)).get("ok"), True)
+        approved = reply.get("stage_result", {}).get("output", {}).get("structured", {}).get("diff")
+        self.expect("the diff that was approved", approved, FIRST)
+        self.expect("the patch applies", (await self.call("apply_patch", patch=FIRST)).get("ok"), True)
+        self.expect("the checks fail", (await self.call("verify", **CHECK)).get("ok"), False)
         solo = await self.stage("debug")
         self.expect("debug is the caller's own", solo.get("mode"), "solo")
+        self.expect("the second patch applies", (await self.call("apply_patch", patch=SECOND)).get("ok"), True)
+        self.expect("the checks pass", (await self.call("verify", **CHECK)).get("ok"), True)
         handed_in = await self.call("request_approval", stage="debug", outputs=OUTPUTS["debug"])
         self.expect("debug waits", handed_in.get("state"), "awaiting_approval(debug)")
         decided = await self.call("submit_approval", request_id=handed_in.get("request_id", ""), approved=True)
