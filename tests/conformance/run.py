@@ -105,6 +105,8 @@ def lint(era):
         faults = []
         if run.returncode != 0:
             faults.append("status %d: %s" % (run.returncode, COLOUR.sub("", run.stderr or run.stdout)[-4000:]))
+        if "Warning:" in run.stderr + run.stdout:
+            faults.append("there are warnings: %s" % COLOUR.sub("", run.stderr)[-4000:])
         if not names:
             faults.append("no tool is listed")
         return faults, "%d tools\n%s" % (len(names), run.stderr)

@@ -1,6 +1,6 @@
 """The pinned programs behind `make test-conformance`, installed once per machine outside the checkout.
 
-The folder is $MAESTRO_TEST_CACHE/conformance, else ${XDG_CACHE_HOME:-~/.cache}/maestro/conformance; about 350 MB. A part
+The folder is $MAESTRO_TEST_CACHE/conformance, else ${XDG_CACHE_HOME:-~/.cache}/maestro/conformance; about 400 MB. A part
 counts as installed only when its stamp, written last, names its versions.
 """
 
@@ -75,7 +75,7 @@ def ensure(folder, fetch):
         stamp = os.path.join(folder, "installed")
         if os.path.exists(stamp):
             return None
-        print("installing into %s" % folder, flush=True)
+        print("fetching %s" % folder, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         try:
             fetch()
