@@ -180,6 +180,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:         # the client left; whoever waits for it sees that for itself
+            pass
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         if not self._is_local():
