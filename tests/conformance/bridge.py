@@ -54,6 +54,8 @@ class Child:
                 self.process.stdin.flush()
             except OSError:
                 self.faults.append("the server no longer reads")
+            except ValueError:          # closed by `stop`: the session is over
+                pass
 
     def ask(self, message):
         exchange = Exchange(message)
