@@ -118,10 +118,16 @@ impl Fixtures {
         bytes.first().copied().ok_or_else(refused)
     }
 
+    fn announce(&self, change: Change) {
+        // Nobody listening is no error.
+        self.inner.changes.send(change).ok();
+    }
+
     async fn log(&self, context: &Context, text: &str) {
-        let heard = match context.meta.log_level() {
-            Some(_) => true,
-            None => !modern(context) && *self.inner.level.lock().unwrap() as u8 <= LoggingLevel::Info as u8,
+        let heard = if modern(context) {
+            context.meta.log_level().is_some()
+        } else {
+            *self.inner.level.lock().unwrap() as u8 <= LoggingLevel::Info as u8
         };
         if heard {
             let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(text));
@@ -154,9 +160,8 @@ impl Fixtures {
                     return Err(ErrorData::missing_required_client_capability(needed));
                 }
             }
-            // Nobody listening is no error.
-            "test_trigger_tool_change" => drop(self.inner.changes.send(Change::Tools)),
-            "test_trigger_prompt_change" => drop(self.inner.changes.send(Change::Prompts)),
+            "test_trigger_tool_change" => self.announce(Change::Tools),
+            "test_trigger_prompt_change" => self.announce(Change::Prompts),
             _ => {}
         }
         Ok(())
@@ -164,7 +169,7 @@ impl Fixtures {
 }
 
 /// Asks the client with a request of the server's own, which only the era of `initialize` has.
-async fn ask_directly(name: &str, plan: Value, arguments: &Value, context: &Context) -> CallToolResult {
+async fn ask_directly(name: &str, plan: &Value, arguments: &Value, context: &Context) -> CallToolResult {
     let request = filled(plan["request"].clone(), arguments.as_object().unwrap_or(&Map::new()));
     let answer = if name == "test_sampling" {
         let request: CreateMessageRequestParams = typed(request);
@@ -312,7 +317,7 @@ impl ServerHandler for Fixtures {
         }
         if let Some(plan) = self.entry("asks_directly", name) {
             let arguments = json!(request.arguments);
-            return Ok(ask_directly(name, plan, &arguments, &context).await.into());
+            return Ok(ask_directly(name, &plan, &arguments, &context).await.into());
         }
         let Some(result) = self.entry("results", name) else {
             return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
@@ -422,10 +427,10 @@ impl ServerHandler for Fixtures {
             };
             // What was not asked for is refused by the sink itself.
             match change {
-                Ok(Change::Tools) => drop(context.sink().notify_tool_list_changed().await),
-                Ok(Change::Prompts) => drop(context.sink().notify_prompt_list_changed().await),
+                Ok(Change::Tools) => context.sink().notify_tool_list_changed().await.ok(),
+                Ok(Change::Prompts) => context.sink().notify_prompt_list_changed().await.ok(),
                 Err(_) => return Ok(()),
-            }
+            };
         }
     }
 }
