@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis build tools
+.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis test-conformance build tools
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -87,3 +87,9 @@ tools:
 ## They are installed once per machine into a cache outside the checkout (about 900 MB).
 test-clis: build
 	python3 tests/clis/run.py $(TEST_CLIS)
+
+## The official MCP conformance suite, the Inspector's lint and the Python SDK, against the built server.
+## They are installed once per machine into a cache outside the checkout; without npm or network it says what it skips.
+test-conformance:
+	$(CARGO) build --locked --bins --examples
+	python3 tests/conformance/run.py $(TEST_CONFORMANCE)

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::io::stdio_pipes;
+use rmcp::{ServerHandler, ServiceExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Maestro;
@@ -47,6 +47,20 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     served
 }
 
+/// Serves another handler on the same wire, until the end of input: what conformance tests need beside
+/// the tools of this server speaks through the code that is tested.
+///
+/// # Errors
+///
+/// The first exchange with the client fails.
+pub async fn serve_handler(handler: impl ServerHandler) -> Result<(), Error> {
+    let ends = Ends::default();
+    tokio::select! {
+        served = until_end_of_input(handler, ends.clone()) => served,
+        () = nobody_listens(&ends) => Ok(()),
+    }
+}
+
 /// The client takes no more replies, or has left without taking the last ones.
 async fn nobody_listens(ends: &Ends) {
     let left = async {
@@ -59,7 +73,7 @@ async fn nobody_listens(ends: &Ends) {
     }
 }
 
-async fn until_end_of_input(server: Maestro, ends: Ends) -> Result<(), Error> {
+async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<(), Error> {
     let (reader, writer) = stdio_pipes();
     let nobody_listens = ends.output.clone();
     match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
