@@ -1,42 +1,55 @@
-//! Schemas as a model should read them: no noise, no formats that validators do not know, and the
-//! names of the providers that there are.
+//! Schemas as a model should read them: names, types, choices, defaults and a few words each, and the
+//! names of the providers that there are. Nothing that the server checks anyway.
 
 use serde_json::{Map, Value, json};
 
 use rmcp::model::JsonObject;
 
+/// What no model needs. Bounds that matter are in a parameter's words, and what breaks a bound or a
+/// name is refused with the reason.
+const NOISE: [&str; 7] =
+    ["$schema", "title", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+
 /// The schema of a tool's arguments, polished.
 pub(super) fn polished(schema: &JsonObject, providers: &[String]) -> JsonObject {
     let mut schema = schema.clone();
-    schema.remove("$schema");
-    schema.remove("title");
     schema.remove("description");
-    schema.entry("additionalProperties").or_insert(Value::Bool(false));
+    strip(&mut schema);
     schema.entry("properties").or_insert_with(|| json!({}));
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         for (name, property) in properties {
-            polish(property);
-            name_providers(name, property, providers);
+            if let Value::Object(property) = property {
+                polish(property);
+                name_providers(name, property, providers);
+            }
         }
     }
     schema
 }
 
-fn polish(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            for noise in ["format", "title", "$schema"] {
-                object.remove(noise);
-            }
-            if object.get("default") == Some(&Value::Null) {
-                object.remove("default");
-            }
-            object.values_mut().for_each(polish);
-            merge_constants(object);
-            merge_null(object);
-        }
-        Value::Array(items) => items.iter_mut().for_each(polish),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// A parameter, or what a list of it holds.
+fn polish(schema: &mut Map<String, Value>) {
+    if let Some(Value::Object(items)) = schema.get_mut("items") {
+        polish(items);
+    }
+    merge_constants(schema);
+    merge_null(schema);
+    strip(schema);
+    leave_out_null(schema);
+    if let Some(Value::String(words)) = schema.get_mut("description") {
+        *words = words.trim_end_matches('.').replace('`', "");
+    }
+}
+
+fn strip(schema: &mut Map<String, Value>) {
+    for noise in NOISE {
+        schema.remove(noise);
+    }
+    if let Some(Value::Bool(_)) = schema.get("additionalProperties") {
+        schema.remove("additionalProperties");
+    }
+    if schema.get("default") == Some(&Value::Null) {
+        schema.remove("default");
     }
 }
 
@@ -59,7 +72,7 @@ fn merge_constants(object: &mut Map<String, Value>) {
     }
 }
 
-/// `anyOf` over a type and null as one type that may be null.
+/// `anyOf` over a type and null as the type.
 fn merge_null(object: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = object.get("anyOf") else {
         return;
@@ -71,25 +84,29 @@ fn merge_null(object: &mut Map<String, Value>) {
         return;
     }
     let mut inner = inner.clone();
-    if let Some(name @ Value::String(_)) = inner.get("type").cloned() {
-        inner.insert("type".into(), json!([name, "null"]));
-    }
-    if let Some(Value::Array(values)) = inner.get_mut("enum") {
-        values.push(Value::Null);
-    }
+    polish(&mut inner);
     object.remove("anyOf");
     for (key, value) in inner {
         object.entry(key).or_insert(value);
     }
 }
 
-fn name_providers(name: &str, property: &mut Value, providers: &[String]) {
-    let target = match name {
-        "provider" | "judge_provider" => Some(property),
-        "providers" => property.get_mut("items"),
-        _ => None,
-    };
-    if let Some(Value::Object(target)) = target {
-        target.insert("enum".into(), json!(providers));
+/// Null is taken for a parameter that may be left out, and no model needs to send it.
+fn leave_out_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = schema.get("type")
+        && let [name, Value::String(null)] = types.as_slice()
+        && null == "null"
+    {
+        let name = name.clone();
+        schema.insert("type".into(), name);
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+}
+
+fn name_providers(name: &str, property: &mut Map<String, Value>, providers: &[String]) {
+    if ["provider", "judge_provider"].contains(&name) {
+        property.insert("enum".into(), json!(providers));
     }
 }
