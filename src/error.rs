@@ -212,7 +212,7 @@ impl From<&change::Refusal> for ErrorNote {
         Self {
             error: refusal.message.clone(),
             code: refusal.reason.code(),
-            hint: refusal.reason.hint().to_owned(),
+            hint: refusal.next.clone().unwrap_or_else(|| refusal.reason.hint().to_owned()),
             retryable: refusal.reason.retryable(),
         }
     }

@@ -63,7 +63,14 @@ pub(crate) fn measure() -> Measured {
         (0..7)
             .map(|_| {
                 timed(&mut || {
-                    assert!(runtime.block_on(journal.read(|it| it.tally())).unwrap().calls.total > 0)
+                    assert!(
+                        runtime
+                            .block_on(journal.read(maestro::domain::history::History::tally))
+                            .unwrap()
+                            .calls
+                            .total
+                            > 0
+                    );
                 })
             })
             .collect(),

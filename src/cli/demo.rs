@@ -36,24 +36,28 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
     }
     let mut client = Client::start(&binary, program.directory())?;
     let outcome = async {
-        let consulted = consult_on(&mut client, &program, &failure, &options.provider).await?;
+        let Some(asked) = consult_on(&mut client, &program, &failure, &options.provider).await? else {
+            return Ok(ExitCode::from(4));
+        };
         // A program of the user's is consulted on and nothing else: nobody approves changes to it here.
-        if consulted != ExitCode::SUCCESS || !program.is_shipped() {
-            return Ok(consulted);
+        if !program.is_shipped() {
+            return Ok(ExitCode::SUCCESS);
         }
-        Stages::new(&mut client, &session, &program, &failure).run().await
+        Stages::new(&mut client, &session, &program, &failure, asked).run().await
     }
     .await;
     client.stop().await;
     outcome
 }
 
+/// Asks on the failure. Who is to be asked from then on: those who were named, or the understudy where
+/// nobody else answered; empty: whoever the policy names. None where nobody answered.
 async fn consult_on(
     client: &mut Client,
     program: &Program,
     failure: &str,
     named: &[String],
-) -> Result<ExitCode, Error> {
+) -> Result<Option<Vec<String>>, Error> {
     let server = client.initialize().await?;
     print(&format!("--> connected over stdio: {server}\n"))?;
     let asked = providers(client, named).await?;
@@ -62,15 +66,15 @@ async fn consult_on(
     };
     let context = json!({ "context_errors": [failure], "context_files": program.files() });
     if analyze(client, &context, &asked, &first).await? {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Some(named.to_vec()));
     }
     if first == UNDERSTUDY || !named.is_empty() {
-        return Ok(ExitCode::from(4));
+        return Ok(None);
     }
     print("\n--> nobody answered, so the built-in understudy does, in its own name: rules, no model\n")?;
     let understudy = [UNDERSTUDY.to_owned()];
     let answered = analyze(client, &context, &understudy, UNDERSTUDY).await?;
-    Ok(if answered { ExitCode::SUCCESS } else { ExitCode::from(4) })
+    Ok(answered.then(|| understudy.to_vec()))
 }
 
 /// A consult and an ensemble on the failure; true where both were answered.

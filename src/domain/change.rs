@@ -116,12 +116,20 @@ pub struct Refusal {
     pub reason: Reason,
     /// What exactly.
     pub message: String,
+    /// The next step, where it is not that of the class.
+    pub next: Option<String>,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(reason: Reason, message: impl fmt::Display) -> Self {
-        Self { reason, message: message.to_string() }
+        Self { reason, message: message.to_string(), next: None }
+    }
+
+    /// The same, with a next step of its own.
+    #[must_use]
+    pub fn with_next(self, next: String) -> Self {
+        Self { next: Some(next), ..self }
     }
 }
 

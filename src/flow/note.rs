@@ -81,7 +81,10 @@ fn run_to_change(
     match found.and_then(|found| found) {
         Ok(None) => Ok(None),
         Ok(Some(Ok(run))) => Ok(Some(run)),
-        Ok(Some(Err(refusal))) => Err(Refusal::new(Reason::ChangeUnverified, refusal)),
+        Ok(Some(Err(refusal))) => {
+            let next = refusal.next.clone();
+            Err(Refusal::new(Reason::ChangeUnverified, refusal).with_next(next))
+        }
         Err(error) if current.is_none() => {
             tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
             Ok(None)

@@ -31,9 +31,14 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_maestro-mcp"))
 }
 
-/// The stand-in for a CLI, which cargo builds beside the tests.
+/// The stand-in for a CLI.
 pub(crate) fn fake_cli() -> PathBuf {
-    let path = binary().parent().unwrap().join("examples/fake-cli");
+    example("fake-cli")
+}
+
+/// A program that cargo builds beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let path = binary().parent().unwrap().join("examples").join(name);
     assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
     path
 }

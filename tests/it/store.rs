@@ -1,7 +1,7 @@
 //! The event log under several processes: appending at once, killed, held up, replaced, printed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,22 +10,18 @@ use maestro::host::store::lease::{Lease, is_alive};
 use maestro::host::store::{EventStore, Expected, SqliteStore, StoreError};
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Server, eventually};
-
-/// What a process of these tests is to do; its arguments follow, with blanks between.
-const TASK: &str = "STORE_TASK";
+use crate::harness::{PATIENCE, Server, eventually, example};
 
 fn record(run: &str, body: String) -> Record {
     Record { run: run.to_owned(), kind: "noted".to_owned(), body }
 }
 
-/// This test program once more, as a process of its own that does one task.
+/// A process of its own that does one task on a log, and acknowledges on standard error.
 fn process(directory: &Path, task: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(example("store-process"));
     command
-        .args(["--exact", "store::one_process", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(TASK, task)
-        .env("STORE_DIRECTORY", directory)
+        .arg(directory)
+        .args(task.split(' '))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -34,94 +30,6 @@ fn process(directory: &Path, task: &str) -> Command {
 
 fn start(directory: &Path, task: &str) -> Child {
     process(directory, task).spawn().unwrap()
-}
-
-/// What the processes of the other tests do. It acknowledges on standard error.
-#[test]
-#[ignore = "a process of the other tests, not a test"]
-fn one_process() {
-    let Ok(task) = std::env::var(TASK) else { return };
-    let directory = PathBuf::from(std::env::var_os("STORE_DIRECTORY").unwrap());
-    let words: Vec<&str> = task.split(' ').collect();
-    match words.as_slice() {
-        ["append", name, count] => append_many(&directory, name, count.parse().unwrap()),
-        ["lease", id] => {
-            let _lease = Lease::hold(&directory, id).unwrap();
-            acknowledge("held");
-            std::thread::sleep(PATIENCE);
-        }
-        ["hold"] => {
-            let mut connection = rusqlite::Connection::open(directory.join("maestro.db")).unwrap();
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive).unwrap();
-            acknowledge("held");
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line).unwrap();
-            transaction.rollback().unwrap();
-        }
-        ["fill"] => fill(&directory),
-        ["refused"] => {
-            let store = SqliteStore::new(directory);
-            let error = store.append(Expected::Any, "", 1, &[record("", "1".into())]).unwrap_err();
-            acknowledge(&format!("{} {}", error.code(), store.read_since(0, None, 10).unwrap().len()));
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-fn acknowledge(what: &str) {
-    writeln!(std::io::stderr().lock(), "ack {what}").unwrap();
-}
-
-/// Appends `count` events: every other one after having read where the run is, again until nobody
-/// came between.
-fn append_many(directory: &Path, name: &str, count: u32) {
-    let store = SqliteStore::new(directory.to_owned()).with_patience(PATIENCE);
-    for number in 0..count {
-        let body = format!("{{\"by\":\"{name}\",\"n\":{number}}}");
-        loop {
-            let expected = if number % 2 == 0 {
-                Expected::Any
-            } else {
-                let spans = store.runs().unwrap();
-                Expected::At(spans.iter().find(|span| span.run == "shared").map_or(0, |span| span.last))
-            };
-            match store.append(expected, "shared", u64::from(number), &[record("shared", body.clone())]) {
-                Ok(stored) => break acknowledge(&format!("{} {}", stored[0].seq, stored[0].hash)),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-}
-
-/// Appends until the disk is full, makes room, and goes on.
-fn fill(directory: &Path) {
-    let ballast = directory.with_file_name("ballast");
-    std::fs::write(&ballast, vec![0; 100_000]).unwrap();
-    let mut known = Vec::new();
-    let append = |store: &SqliteStore| {
-        Ok::<_, StoreError>(store.append(Expected::Any, "", 1, &[record("", "x".repeat(1_000))])?.remove(0))
-    };
-    let store = SqliteStore::new(directory.to_owned());
-    let error = loop {
-        match append(&store) {
-            Ok(stored) => known.push(stored),
-            Err(error) => break error,
-        }
-        acknowledge(&known.len().to_string());
-    };
-    assert_eq!(append(&store), Err(StoreError::Full), "and stays full");
-    // Closing it merges what there is room for.
-    drop(store);
-    let _ = append(&SqliteStore::new(directory.to_owned()));
-    std::fs::remove_file(ballast).unwrap();
-    let store = SqliteStore::new(directory.to_owned());
-    let events = store.read_since(0, None, usize::MAX).unwrap();
-    assert!(events.starts_with(&known), "{} of {}", events.len(), known.len());
-    append(&store).unwrap();
-    verify(store.read_since(0, None, usize::MAX).unwrap()).unwrap();
-    acknowledge(&format!("{}, and all is there after room was made", error.code()));
 }
 
 fn acknowledged(child: &mut Child) -> Vec<String> {
@@ -238,14 +146,12 @@ fn a_disk_that_is_full_is_said_so_and_loses_nothing() {
     std::fs::create_dir(&disk).unwrap();
     // The mount is seen by this process alone and goes with it.
     let script = "mount -t tmpfs -o size=500k none \"$1\" || exit 77; shift; \"$@\"";
-    let own = std::env::current_exe().unwrap();
     let child = Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh"])
         .arg(&disk)
-        .arg(own)
-        .args(["--exact", "store::one_process", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(TASK, "fill")
-        .env("STORE_DIRECTORY", disk.join("log"))
+        .arg(example("store-process"))
+        .arg(disk.join("log"))
+        .arg("fill")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();

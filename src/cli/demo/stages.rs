@@ -32,6 +32,8 @@ pub(super) struct Stages<'a> {
     session: Session,
     program: &'a Program,
     failure: &'a str,
+    /// Who is asked; empty: whoever the policy names.
+    asked: Vec<String>,
     workflow: String,
 }
 
@@ -41,12 +43,13 @@ impl<'a> Stages<'a> {
         outer: &Session,
         program: &'a Program,
         failure: &'a str,
+        asked: Vec<String>,
     ) -> Self {
         let own = outer.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
         let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
         let environment = own.chain([project]).collect();
         let session = Session::new(environment, program.directory(), Supervisor::new(None));
-        Self { client, session, program, failure, workflow: String::new() }
+        Self { client, session, program, failure, asked, workflow: String::new() }
     }
 
     /// Takes the program through all stages, each with its approval.
@@ -85,6 +88,7 @@ impl<'a> Stages<'a> {
             "task": TASK,
             "context_files": self.program.files(),
             "context_errors": [self.failure],
+            "providers": self.asked.first().map(|_| &self.asked),
         });
         let result = self.call("maestro_run_stage_with_approval", arguments).await?;
         let request = text(&result, "/approval/request_id");

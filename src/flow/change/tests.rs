@@ -46,8 +46,8 @@ impl Bench {
     }
 }
 
-fn sha256(text: &[u8]) -> Option<String> {
-    Some(Mark::of(text).sha256)
+fn sha256(text: &[u8]) -> String {
+    Mark::of(text).sha256
 }
 
 fn actions(record: &Changed) -> Vec<(&str, &str)> {
@@ -61,11 +61,11 @@ fn a_patch_and_its_undoing_are_recorded() {
     let session = applied.backup_session.unwrap();
     let [record] = &bench.recorded()[..] else { panic!("{:?}", bench.recorded()) };
     assert_eq!((record.kind, &record.backup_session, &record.undoes), (ChangeKind::Applied, &session, &None));
-    assert_eq!(record.patch_sha256, sha256(PATCH.as_bytes()));
+    assert_eq!(record.patch_sha256, Some(sha256(PATCH.as_bytes())));
     assert_eq!(record.root, bench.root.path().canonicalize().unwrap().to_str().unwrap());
     assert_eq!(actions(record), [("f", "changed"), ("g", "removed"), ("n", "created")]);
-    assert_eq!(record.files[0].before, sha256(b"one\n"));
-    assert_eq!(record.files[0].after, sha256(b"two\n"));
+    assert_eq!(record.files[0].before, Some(sha256(b"one\n")));
+    assert_eq!(record.files[0].after, Some(sha256(b"two\n")));
     let undone = bench.restore(&session);
     let [first, second] = &bench.recorded()[..] else { panic!("{:?}", bench.recorded()) };
     assert_eq!((second.kind, second.undoes.as_ref()), (ChangeKind::RolledBack, Some(&session)));
@@ -105,7 +105,7 @@ fn what_a_killed_server_left_is_recorded_when_it_is_taken_back() {
     let record = bench.recorded().pop().unwrap();
     assert_eq!(record.kind, ChangeKind::Recovered);
     assert_eq!((&record.backup_session, record.undoes.as_ref()), (&session, Some(&session)));
-    assert_eq!(record.patch_sha256, sha256(PATCH.as_bytes()));
+    assert_eq!(record.patch_sha256, Some(sha256(PATCH.as_bytes())));
     assert_eq!(actions(&record), [("f", "changed"), ("g", "created"), ("n", "removed")]);
     assert_eq!(std::fs::read(bench.root.path().join("f")).unwrap(), b"one\n");
     assert!(bench.runtime.block_on(recover(&bench.session)).is_empty());

@@ -142,9 +142,9 @@ fn a_second_patch_before_the_first_was_checked() {
     let session = first["backup_session"].as_str().unwrap();
     assert_refused(&refused, "change_unverified", "ready(debug)", session);
     assert_eq!(std::fs::read_to_string(client.project().join("mean.py")).unwrap(), before);
-    // A dry run writes nothing, and another server knows of the first patch as well.
+    // A dry run says what the real one would, and another server knows of the first patch as well.
     let dry = client.call("maestro_apply_patch", json!({ "patch": SECOND_DIFF, "dry_run": true }));
-    assert_eq!(dry["ok"], true, "{dry}");
+    assert_refused(&dry, "change_unverified", "ready(debug)", session);
     let mut other = client.server.beside().start();
     assert_refused(&patch(&mut other, SECOND_DIFF), "change_unverified", "ready(debug)", session);
     // Undone, it counts no more.

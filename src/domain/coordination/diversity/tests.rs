@@ -95,7 +95,9 @@ fn two_answers_of_one_provider_are_one_voice() {
 fn answers_that_are_not_compared_say_nothing_of_agreement() {
     let uncompared = |counts| -> Vec<Question> {
         let without = |mut question: Question| {
-            question.iter_mut().for_each(|answer| answer.mark = None);
+            for answer in &mut question {
+                answer.mark = None;
+            }
             question
         };
         table(counts).into_iter().map(without).collect()
