@@ -1,6 +1,6 @@
 //! Whole processes: Maestro against a bare server, and a consult against the bare CLI, in one run.
 //!
-//! With `--log` alone the log of a project is measured. Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
+//! With `--log` alone the log of a project is measured, with `--list` the list of tools. Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
 //! machine, ratios less so.
 
 #![allow(
@@ -11,6 +11,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "whole/list.rs"]
+mod list;
 #[path = "whole/log.rs"]
 mod log;
 
@@ -320,6 +322,25 @@ fn log_rows(rows: &mut Vec<[String; 4]>) {
     }
 }
 
+/// The row on what a model reads of the list of tools; each tool is printed.
+fn list_rows(maestro: &Path, rows: &mut Vec<[String; 4]>) {
+    let mut server = Server::start(maestro, &[]);
+    server.hello();
+    let costs = list::costs(&server.request("tools/list", &json!({})));
+    let total: usize = costs.iter().map(|(_, bytes)| bytes).sum();
+    for (name, bytes) in &costs {
+        println!("  {name}: {bytes} bytes");
+    }
+    println!("tools/list, what a model reads of it: {total} bytes (aim {})", list::MOST);
+    let (name, bytes) = &costs[0];
+    rows.push([
+        "tools/list, what a model reads of it".to_owned(),
+        format!("{total} bytes"),
+        format!("{} tools; the largest is {name} with {bytes}", costs.len()),
+        format!("{} bytes", list::MOST),
+    ]);
+}
+
 fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
@@ -336,6 +357,10 @@ fn main() {
         return;
     }
     let directory = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
+    if std::env::args().any(|word| word == "--list") {
+        list_rows(&directory, &mut Vec::new());
+        return;
+    }
     let examples = directory.parent().unwrap().join("examples");
     let (maestro, floor, fake) = (directory.as_path(), examples.join("floor"), examples.join("fake-cli"));
     let mut rows: Vec<[String; 4]> = Vec::new();
@@ -411,6 +436,7 @@ fn main() {
     println!("32 one-second consults: {seconds:.3} s (aim 1.5 s), p99 of other calls {p99:.2} ms (aim 5 ms)");
 
     log_rows(&mut rows);
+    list_rows(maestro, &mut rows);
 
     let mut table = format!(
         "# Benchmarks\n\nMade by `make bench` on {}. The floor is `examples/floor.rs`, a bare rmcp server; the bare CLI is `tests/bin/fake_cli.rs` started by hand. Medians; nothing here is asserted by a test.\n\n| what | Maestro | against | aim |\n|--|--|--|--|\n",

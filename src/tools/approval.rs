@@ -30,41 +30,42 @@ use outcome::{decided, requested};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RequestInput {
-    /// The stage you did.
+    /// Stage.
     stage: Stage,
-    /// Its outputs, as its schema has them.
+    /// By the stage's schema.
     outputs: Map<String, Value>,
-    /// Milliseconds it took.
+    /// Time it took.
     #[serde(default)]
-    #[schemars(range(min = 0.0))]
     duration_ms: f64,
-    /// Figures to show with it.
+    /// Figures to show.
     metrics: Option<Map<String, Value>>,
-    /// The run; default: the current one.
+    /// Default: current run.
     workflow_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SubmitInput {
-    /// The request to decide.
+    /// Request.
     request_id: String,
-    /// Whether they approve; if not, instructions ask for a revision.
+    /// False with `revision_instructions`: do it again.
     approved: bool,
-    /// Their comment.
+    /// Comment.
     feedback: Option<String>,
-    /// Their answers by question id.
+    /// Answers by question id.
     question_responses: Option<Map<String, Value>>,
-    /// What to do differently.
+    /// What to change.
     revision_instructions: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct HistoryInput {
-    /// Only this stage.
+    /// Only this.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     stage: Option<Stage>,
-    /// The most to return.
+    /// Max entries.
     #[serde(default = "twenty")]
     limit: u32,
 }
@@ -76,13 +77,13 @@ fn twenty() -> u32 {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct QuestionsInput {
-    /// The stage.
+    /// Stage.
     stage: Stage,
 }
 
 #[tool_router(router = approval_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Hands in a stage that you did yourself for the human's review, and returns its report.
+    /// Hands in a stage you did yourself for human review.
     #[tool(
         title = "Request approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -92,7 +93,7 @@ impl Maestro {
         reply(self.request(input).await)
     }
 
-    /// Records the human's decision on a stage. Where the human can be asked, their answer counts and not these arguments.
+    /// Records the human's decision on a stage; never decide for them.
     #[tool(
         title = "Submit approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
@@ -114,7 +115,7 @@ impl Maestro {
         }
     }
 
-    /// Lists the stages that wait for a decision, with their reports.
+    /// Lists stages waiting for a decision, with reports.
     #[tool(
         title = "Get pending approvals",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -138,7 +139,7 @@ impl Maestro {
         reply(pending)
     }
 
-    /// Lists past and open requests for approval, newest first: what was decided, by whom, with which comment.
+    /// Lists approvals, newest first: decision, who, comment.
     #[tool(
         title = "Get approval history",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -164,7 +165,7 @@ impl Maestro {
         reply(decisions)
     }
 
-    /// Returns the questions that a reviewer of a stage is asked, in English and Korean.
+    /// Returns the questions for a stage's reviewer.
     #[tool(
         title = "Get stage questions",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

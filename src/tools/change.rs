@@ -14,11 +14,11 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PatchInput {
-    /// A unified diff over any number of files.
+    /// Unified diff.
     patch: String,
-    /// The directory its names are relative to; default: the project root.
+    /// Default: project root.
     workspace_root: Option<String>,
-    /// Whether to check everything and write nothing.
+    /// Only check.
     #[serde(default)]
     dry_run: bool,
 }
@@ -26,17 +26,17 @@ struct PatchInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RestoreInput {
-    /// The backup session of the patch to undo.
+    /// From the patch's reply.
     backup_session: String,
-    /// The directory names are relative to; default: the project root.
+    /// Default: project root.
     workspace_root: Option<String>,
-    /// The only files to restore; default: all of the patch.
+    /// Only these.
     files: Option<Vec<String>>,
 }
 
 #[tool_router(router = change_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Applies a unified diff inside the project, whole or not at all, after checking its context, and keeps a backup.
+    /// Applies a unified diff to the project, whole or not at all, with a backup.
     #[tool(
         title = "Apply a patch",
         annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = false),
@@ -47,7 +47,7 @@ impl Maestro {
         reply(apply_patch(self.session(), PatchRequest { patch, workspace_root, dry_run }).await)
     }
 
-    /// Undoes a patch exactly: content, file modes, deleted and created files.
+    /// Undoes an applied patch exactly.
     #[tool(
         title = "Restore from a backup",
         annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false),

@@ -30,23 +30,20 @@ const MOST_CHARS: u32 = 15_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct VoteInput {
-    /// The question, complete in itself, with one short answer.
+    /// Complete in itself.
     question: String,
-    /// How far ahead an answer must be to win.
-    #[schemars(range(min = 1, max = 50))]
+    /// Lead that wins.
     #[serde(default = "three")]
     k: u32,
-    /// The most samples.
-    #[schemars(range(min = 1, max = 500))]
+    /// Max samples.
     #[serde(default = "twelve")]
     max_rounds: u32,
-    /// Who is asked in turn; default: every installed provider.
+    /// Default: all installed.
     providers: Option<Vec<String>>,
-    /// Discard answers that are not JSON.
+    /// Discard other answers.
     #[serde(default)]
     require_json: bool,
-    /// Discard longer answers.
-    #[schemars(range(min = 1, max = 15000))]
+    /// Discard longer answers; up to 15000.
     #[serde(default = "two_thousand")]
     max_response_chars: u32,
 }
@@ -54,53 +51,48 @@ struct VoteInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StepInput {
-    /// The micro-step.
+    /// Micro-step.
     step_type: StepType,
-    /// The question, complete in itself.
+    /// Complete question.
     prompt: String,
-    /// Material for it.
+    /// Material.
     #[serde(default)]
     context: String,
-    /// How far ahead an answer must be; default: measured, else the step's own.
-    #[schemars(range(min = 1, max = 50))]
+    /// Lead that wins; default: measured, else the step's.
     k: Option<u32>,
-    /// The most samples.
-    #[schemars(range(min = 1, max = 500))]
+    /// Max samples.
     #[serde(default = "fifteen")]
     max_rounds: u32,
-    /// Who is asked in turn; default: every installed provider.
+    /// Default: all installed.
     providers: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StepsInput {
-    /// The stage; default: all.
+    /// Default: all.
     stage: Option<Stage>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CalibrateInput {
-    /// The micro-step.
+    /// Micro-step.
     step_type: StepType,
-    /// A question of it whose right answers the oracle knows.
+    /// Question that the oracle can judge.
     test_prompt: String,
-    /// A check that gets each answer on stdin and as the file {answer}.
+    /// Check; gets each answer on stdin and as file {answer}.
     oracle_command: Option<String>,
-    /// How surely the whole task is to be right.
-    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    /// Wanted for the whole task.
     #[serde(default = "almost_sure")]
     target_success_rate: f64,
-    /// Such steps in the whole task.
-    #[schemars(range(min = 1))]
+    /// Steps of the whole task.
     #[serde(default = "hundred")]
     estimated_total_steps: u32,
-    /// Samples to take.
-    #[schemars(range(min = 1, max = 100))]
+    /// Up to 100.
     #[serde(default = "ten")]
     num_samples: u32,
-    /// Who is asked in turn; default: every installed provider.
+    /// Default: all installed.
     providers: Option<Vec<String>>,
 }
 
@@ -134,7 +126,7 @@ fn almost_sure() -> f64 {
 
 #[tool_router(router = consensus_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Samples a question until one answer is k votes ahead of every other; red-flagged answers are discarded. Without a winner it is ok: false.
+    /// Samples a short question until an answer leads by k votes.
     #[tool(
         title = "Vote on a question",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -155,7 +147,7 @@ impl Maestro {
             .await
     }
 
-    /// Votes on one micro-step: its answers are JSON of a fixed schema, judged by its red flags, and k may come from a calibration.
+    /// Votes on a micro-step: schema-bound JSON answers, checked for red flags.
     #[tool(
         title = "Vote on a micro-step",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -175,7 +167,7 @@ impl Maestro {
             .await
     }
 
-    /// Lists the micro-steps of a stage or of all: schema, default k, red flags, tools, and whether a command can check the answer.
+    /// Lists micro-steps: schema, default k, red flags, tools, oracle.
     #[tool(
         title = "List the micro-steps",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -188,7 +180,7 @@ impl Maestro {
         }))
     }
 
-    /// Measures how often a micro-step's answers are right, by an oracle command, and which k a vote on it needs for a target.
+    /// Measures a micro-step's accuracy by an oracle command and recommends a k for votes.
     #[tool(
         title = "Calibrate a micro-step",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),

@@ -29,75 +29,82 @@ const MOST_PER_PROVIDER: u32 = 8;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ConsultInput {
-    /// The question, complete in itself.
+    /// Complete question.
     prompt: String,
-    /// Who is asked.
+    /// Consultant.
     #[serde(default = "codex")]
     provider: String,
-    /// A model of that provider, if not its default.
+    /// Other than its default.
     model: Option<String>,
-    /// Paths or globs to pack.
+    /// Files or globs.
     context_files: Option<Vec<String>>,
-    /// What is known.
+    /// Known facts.
     context_facts: Option<Vec<String>>,
-    /// Error texts or stack traces.
+    /// Error texts.
     context_errors: Option<Vec<String>>,
     /// What must hold.
     context_constraints: Option<Vec<String>>,
-    /// The stage whose packing limits apply.
+    /// For packing limits.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     stage: Option<Stage>,
-    /// Seconds, if not the provider's own timeout.
+    /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
-    /// Ask for JSON of this schema, validated.
+    /// Answer as this JSON, like `judge_output`.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     schema: Option<SchemaName>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RoleInput {
-    /// The question, complete in itself.
+    /// Complete question.
     prompt: String,
-    /// The persona to take.
+    /// Persona.
     role: Role,
-    /// Who is asked.
+    /// Consultant.
     #[serde(default = "codex")]
     provider: String,
-    /// Paths or globs to pack.
+    /// Files or globs.
     context_files: Option<Vec<String>>,
-    /// What is known.
+    /// Known facts.
     context_facts: Option<Vec<String>>,
-    /// Error texts or stack traces.
+    /// Error texts.
     context_errors: Option<Vec<String>>,
-    /// The stage whose packing limits apply.
+    /// For packing limits.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     stage: Option<Stage>,
-    /// Seconds, if not the provider's own timeout.
+    /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
-    /// Ask for JSON of this schema, validated.
+    /// Answer as this JSON, like `judge_output`.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     schema: Option<SchemaName>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct EnsembleInput {
-    /// The question that every candidate answers.
+    /// Complete question.
     task: String,
-    /// Who is asked; default: every installed provider.
+    /// Default: all installed.
     providers: Option<Vec<String>>,
-    /// Paths or globs to pack.
+    /// Files or globs.
     context_files: Option<Vec<String>>,
-    /// What is known.
+    /// Known facts.
     context_facts: Option<Vec<String>>,
-    /// Error texts or stack traces.
+    /// Error texts.
     context_errors: Option<Vec<String>>,
-    /// Candidates of each provider.
-    #[schemars(range(min = 1, max = 8))]
+    /// Candidates each, up to 8.
     #[serde(default = "once")]
     n_per_provider: u32,
-    /// Seconds for each, if not the provider's own timeout.
+    /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
@@ -120,7 +127,7 @@ struct WithRole {
 
 #[tool_router(router = consult_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Asks one consultant (another LLM's CLI, text only) for its view of a problem, with packed files, facts and errors.
+    /// Asks another LLM (text only) for its view, with packed files, facts and errors.
     #[tool(
         title = "Consult",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -139,7 +146,7 @@ impl Maestro {
         .await
     }
 
-    /// Asks one consultant in a persona: analyst, hypothesis scientist, implementer, debugger, refiner or judge.
+    /// Asks one consultant in the persona of a role.
     #[tool(
         title = "Consult with a role",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -159,7 +166,7 @@ impl Maestro {
         .await
     }
 
-    /// Asks several consultants the same question side by side and returns all candidates, each with a red-flag verdict.
+    /// Asks several consultants at once; returns every candidate with its red flags.
     #[tool(
         title = "Generate an ensemble",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -185,7 +192,7 @@ impl Maestro {
         .await
     }
 
-    /// Lists the consultants: which are installed, enabled and asked by default, their models and timeouts.
+    /// Lists consultants: installed, enabled, models, timeouts.
     #[tool(
         title = "List providers",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

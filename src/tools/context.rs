@@ -17,17 +17,19 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PackInput {
-    /// Paths or globs.
+    /// Files or globs.
     files: Option<Vec<String>>,
-    /// What is known.
+    /// Known facts.
     facts: Option<Vec<String>>,
-    /// Error texts or stack traces.
+    /// Error texts.
     errors: Option<Vec<String>>,
     /// What must hold.
     constraints: Option<Vec<String>>,
-    /// The stage whose limits apply.
+    /// For packing limits.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     stage: Option<Stage>,
-    /// Characters in all; default: the stage's limit, else 40000.
+    /// Default: the stage's, else 40000.
     #[schemars(with = "NonZeroUsize")]
     #[serde(default)]
     max_chars: Option<NonZeroUsize>,
@@ -35,7 +37,7 @@ struct PackInput {
 
 #[tool_router(router = context_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Packs files, facts, errors and constraints into one masked text of bounded size, exactly as a consult would send it.
+    /// Packs files, facts, errors and constraints into the masked text of a consult.
     #[tool(
         title = "Pack context",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

@@ -42,47 +42,42 @@ impl From<Arranged> for Topology {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TaskInput {
-    /// The task in words.
+    /// Task.
     task_description: String,
-    /// Code that belongs to it.
+    /// Its code.
     code_context: Option<String>,
-    /// Error output that belongs to it.
+    /// Its errors.
     error_logs: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ArchitectureInput {
-    /// The stage.
+    /// Stage.
     stage: Stage,
-    /// How far it can be taken apart.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// 0 to 1.
     #[serde(default = "half")]
     decomposability_score: f64,
-    /// How far its steps depend on one another.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// 0 to 1.
     #[serde(default = "half")]
     sequential_dependency_score: f64,
-    /// How much of it is work with tools.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// 0 to 1.
     #[serde(default = "some_tools")]
     tool_complexity: f64,
-    /// A topology to insist on.
+    /// Insist on it.
     force_topology: Option<Arranged>,
-    /// How often one agent alone succeeds.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// Success rate of one agent, 0 to 1.
     baseline_success: Option<f64>,
     /// Tools at hand.
     tool_count: Option<u32>,
-    /// The models' Intelligence Index.
-    #[schemars(range(min = 0.0, max = 100.0))]
+    /// Intelligence Index, 0 to 100.
     capability_index: Option<f64>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StrategyInput {
-    /// The stage.
+    /// Stage.
     stage: Stage,
 }
 
@@ -96,7 +91,7 @@ fn some_tools() -> f64 {
 
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Returns the coordination policy in force: budgets, topologies, what each stage may spend, and why.
+    /// Returns the coordination policy: budgets, topologies, stage limits.
     #[tool(
         title = "Get the coordination policy",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -110,7 +105,7 @@ impl Maestro {
         reply(session.check_config().map(|()| policy(&session.config().settings.policy)))
     }
 
-    /// Classifies a task by its words: how far it can be taken apart, how sequential and tool-heavy it is, and which topology suits.
+    /// Rates how decomposable, sequential and tool-heavy a task is; suggests a topology.
     #[tool(
         title = "Classify a task",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -121,7 +116,7 @@ impl Maestro {
         reply(classify_task(self.session(), texts.into_iter().flatten().map(String::as_str)).await)
     }
 
-    /// Chooses the topology for a stage, with limits and reasons. With the success of a single agent also what the paper's regression predicts.
+    /// Chooses a stage's topology, with limits and reasons.
     #[tool(
         title = "Select an architecture",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -146,7 +141,7 @@ impl Maestro {
         reply(select_architecture(self.session(), &request).await)
     }
 
-    /// Returns how candidates of a stage are made, checked and chosen from.
+    /// Returns how a stage makes, checks and chooses candidates.
     #[tool(
         title = "Get a stage's strategy",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

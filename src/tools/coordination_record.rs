@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
 use super::coordination::Arranged;
-use super::parameters::{NoInput, Parameters};
+use super::parameters::{NoInput, Objects, Parameters};
 use super::reply::{failure, reply};
 use crate::error::Error;
 use crate::flow::coordination::health::{Counted, check_degradation};
@@ -20,22 +20,21 @@ const MOST_TEXTS: usize = 32;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DegradationInput {
-    /// The topology at work.
+    /// Topology in use.
     current_topology: Arranged,
-    /// Messages between agents so far.
+    /// Between agents.
     #[serde(default)]
     total_messages: u64,
-    /// Reasoning turns so far.
+    /// Reasoning turns.
     #[serde(default)]
     total_rounds: u64,
-    /// Runs that succeeded.
+    /// Runs.
     #[serde(default)]
     successes: u64,
-    /// Runs that failed.
+    /// Runs.
     #[serde(default)]
     failures: u64,
-    /// How alike the outputs are.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    /// Likeness of outputs, 0 to 1.
     #[serde(default)]
     redundancy_rate: f64,
 }
@@ -43,31 +42,32 @@ struct DegradationInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ResultInput {
-    /// How the agents were arranged.
+    /// Topology used.
     topology: Arranged,
-    /// Whether the result was right.
+    /// Result was right.
     success: bool,
-    /// Tokens in all.
+    /// In all.
     #[serde(default)]
     tokens_used: u64,
-    /// Messages between agents.
+    /// Between agents.
     #[serde(default)]
     messages_sent: u64,
     /// Reasoning turns.
     #[serde(default = "once")]
     rounds: u64,
-    /// What the agents wrote, to be compared; not kept.
+    /// Agents' texts, to compare.
     outputs: Option<Vec<String>>,
-    /// Answers discarded for their form.
+    /// Answers of wrong form.
     #[serde(default)]
     format_errors: u64,
-    /// Who answered what; kept as digests.
+    /// Each `{provider, answer, correct?}`.
+    #[schemars(with = "Option<Objects>")]
+    #[serde(default)]
     answers: Option<Vec<AnswerInput>>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 struct AnswerInput {
     /// The provider.
     provider: String,
@@ -83,7 +83,7 @@ fn once() -> u64 {
 
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Checks by counts whether several agents cost more than they bring, so that one should go on alone.
+    /// Says by counts whether several agents cost more than they bring.
     #[tool(
         title = "Check for degradation",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -104,7 +104,7 @@ impl Maestro {
         reply(check_degradation(self.session(), &counted).await)
     }
 
-    /// Records how a piece of work went under a topology; later choices weigh it.
+    /// Records how work went under a topology; later choices weigh it.
     #[tool(
         title = "Record a coordination result",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
@@ -120,7 +120,7 @@ impl Maestro {
         }
     }
 
-    /// Returns what the recorded results say of each topology, and how independent the providers are.
+    /// Returns results by topology, and providers' independence.
     #[tool(
         title = "Get coordination statistics",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

@@ -17,21 +17,20 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LogInput {
-    /// What it is.
+    /// Kind.
     evidence_type: EvidenceType,
-    /// The stage it belongs to.
+    /// Its stage.
     stage: OfStage,
-    /// What it says; a verification says passed, or its exit code.
+    /// What it says; of a verification passed or `exit_code`.
     content: Map<String, Value>,
-    /// Who says so: a file, a command, a provider, you.
+    /// File, command, provider or you.
     source: String,
-    /// How sure, 0 to 1.
+    /// 0 to 1.
     #[serde(default = "certain")]
-    #[schemars(range(min = 0.0, max = 1.0))]
     confidence: f64,
-    /// Ids of what it rests on.
+    /// What it rests on.
     linked_evidence_ids: Option<Vec<String>>,
-    /// The run; default: the current one.
+    /// Default: current run.
     workflow_id: Option<String>,
 }
 
@@ -42,16 +41,20 @@ fn certain() -> f64 {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ChainInput {
-    /// Only this type.
+    /// Only this, like patch.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     evidence_type: Option<Kind>,
-    /// Only this stage.
+    /// Only this.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
     stage: Option<OfStage>,
-    /// The most to return, the newest; 500 at most.
+    /// Newest entries, up to 500.
     #[serde(default = "fifty")]
     limit: u32,
-    /// Only this piece and what it rests on, in full.
+    /// This and what it rests on, in full.
     evidence_id: Option<String>,
-    /// Only this run; default: the whole project.
+    /// Run; default: all.
     workflow_id: Option<String>,
 }
 
@@ -61,7 +64,7 @@ fn fifty() -> u32 {
 
 #[tool_router(router = evidence_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Records an observation, hypothesis, decision or verification in the project's log. A verification that says how it went opens or shuts the gate to improve.
+    /// Records evidence in the project's log. A passed verification opens improve, a failed one shuts it.
     #[tool(
         title = "Log evidence",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
@@ -80,7 +83,7 @@ impl Maestro {
         reply(log(self.session(), request).await)
     }
 
-    /// Returns the evidence of the project, oldest first: what was recorded, asked, flagged, changed, checked and decided, each with what it rests on. Flagged answers are summed up beside.
+    /// Returns the project's evidence, oldest first: recorded, asked, flagged, changed, decided.
     #[tool(
         title = "Get the evidence chain",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

@@ -18,28 +18,28 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct HelpInput {
-    /// A tool's name or a topic, for example overview.
+    /// Tool or topic.
     topic: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SkillInput {
-    /// The stage.
+    /// Stage.
     stage: Stage,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RoleInput {
-    /// The role.
+    /// Role.
     role: Role,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SchemaInput {
-    /// The schema; tools gives those of the served tools.
+    /// Which.
     schema: SchemaOrTools,
 }
 
@@ -70,7 +70,7 @@ struct RoleReply {
 
 #[tool_router(router = library_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Explains a tool or a topic of Maestro. Start with topic overview.
+    /// Explains a tool or topic of Maestro. Start with overview.
     #[tool(
         title = "Help",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -83,7 +83,7 @@ impl Maestro {
         )
     }
 
-    /// Returns the guide to a stage: goal, process, output shape, policy, anti-patterns, exit criteria, next stage.
+    /// Returns the guide to a stage: process, output, exit criteria.
     #[tool(
         title = "Get a stage's skill",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -93,7 +93,7 @@ impl Maestro {
         reply(skill(self.session(), input.stage))
     }
 
-    /// Returns the persona of a role as a consultant gets it.
+    /// Returns a consultant's persona.
     #[tool(
         title = "Get a role",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -104,7 +104,7 @@ impl Maestro {
         reply(document::role(self.session(), role).map(|document| RoleReply { role, document }))
     }
 
-    /// Returns the JSON schema of a stage's output, of the judge's answer, or of the served tools.
+    /// Returns the JSON schema of a stage's output, a judge's, or all tools.
     #[tool(
         title = "Get a schema",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

@@ -15,9 +15,9 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MetricsInput {
-    /// What is counted; default: the current run, else the project.
+    /// Default: run, else project.
     scope: Option<ScopeName>,
-    /// The run; default: the current one.
+    /// Default: current run.
     workflow_id: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl MetricsInput {
 
 #[tool_router(router = metrics_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Shows what a run or the project took and yielded: calls, failures, times, tokens, overhead, efficiency; null is not known, and the notes say why.
+    /// Returns calls, failures, times, tokens and efficiency of a run or the project.
     #[tool(
         title = "Figures",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

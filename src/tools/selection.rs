@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::parameters::{Objects, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use super::verify::{EntryInput, entries};
@@ -23,53 +23,53 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SelectInput {
-    /// Candidates {id, provider, content}, as an ensemble returns them.
+    /// Each `{id, provider, content}`.
+    #[schemars(with = "Objects")]
     candidates: Vec<CandidateInput>,
-    /// What decides among those that stand level by tests.
+    /// What breaks ties of tests.
     #[serde(default)]
     mode: Mode,
-    /// What their tests said.
+    /// Each `{candidate_id, passed, output?}`.
+    #[schemars(with = "Option<Objects>")]
+    #[serde(default)]
     test_results: Option<Vec<TestResultInput>>,
-    /// What a linter said.
+    /// Each `{candidate_id, score? 0 to 1, output?}`.
+    #[schemars(with = "Option<Objects>")]
+    #[serde(default)]
     lint_results: Option<Vec<LintResultInput>>,
-    /// Who judges; never a candidate's author.
+    /// Never a candidate's author.
     #[serde(default = "claude")]
     judge_provider: String,
-    /// What the judge looks at.
+    /// For the judge.
     criteria: Option<Vec<String>>,
-    /// Checks to try diffs with, as for the verify tool; empty: the project's own.
-    #[schemars(with = "Option<Vec<serde_json::Map<String, serde_json::Value>>>")]
+    /// Checks for diffs, as in `maestro_verify`; empty: detected.
+    #[schemars(with = "Option<Objects>")]
     #[serde(default)]
     verify: Option<Vec<EntryInput>>,
 }
 
 // An ensemble's candidates carry more than is needed here, and are taken as they are.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(inline)]
+#[derive(Debug, Deserialize)]
 struct CandidateInput {
     id: Option<String>,
     provider: Option<String>,
     #[serde(default)]
     content: String,
     #[serde(default)]
-    #[schemars(skip)]
     truncated: bool,
-    #[schemars(skip)]
     content_file: Option<String>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 struct TestResultInput {
     candidate_id: String,
     passed: bool,
     output: Option<String>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 struct LintResultInput {
     candidate_id: String,
     /// From 0 to 1.
@@ -80,29 +80,29 @@ struct LintResultInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RedFlagInput {
-    /// The answer.
+    /// Answer.
     content: String,
-    /// The step it answers; its rules and schema apply.
+    /// Its micro-step, for rules and schema.
     step_type: Option<StepType>,
-    /// Rules by name, instead of the step's.
+    /// Instead of the step's.
     rules: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ValidateInput {
-    /// The content.
+    /// Text.
     content: String,
-    /// What it is to be.
+    /// Wanted form.
     #[serde(default)]
     content_type: ContentType,
-    /// Most characters; default 15000, for a diff 50000.
+    /// Default: 15000, for a diff 50000.
     #[schemars(with = "usize")]
     #[serde(default)]
     max_chars: Option<usize>,
-    /// Fields that its JSON must have; a.b for nested ones.
+    /// Fields; a.b for nested.
     require_json_fields: Option<Vec<String>>,
-    /// Regexes that must not match, at most 20.
+    /// Regexes, up to 20.
     forbidden_patterns: Option<Vec<String>>,
 }
 
@@ -112,7 +112,7 @@ fn claude() -> String {
 
 #[tool_router(router = selection_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Chooses one candidate as it is, tests first, or none: by given results, by a neutral judge, or by trying each diff in a copy of the project. One that failed its tests never wins.
+    /// Chooses a candidate, tests first: by given results, a neutral judge or trying each diff in a copy.
     #[tool(
         title = "Select the best candidate",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -137,7 +137,7 @@ impl Maestro {
         .await
     }
 
-    /// Holds an answer against red flags: length, schema, diff, hedging, dangerous code and commands, files that no patch should touch.
+    /// Checks an answer for red flags: length, schema, hedging, dangerous code, forbidden files.
     #[tool(
         title = "Check for red flags",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -147,7 +147,7 @@ impl Maestro {
         reply(red_flag_check(self.session(), input.content, input.step_type, input.rules).await)
     }
 
-    /// Says whether a content is fit to be used: length, JSON with its fields or a diff, and phrases that it must not hold.
+    /// Checks a text's length, form (JSON fields or diff) and forbidden phrases.
     #[tool(
         title = "Validate content",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

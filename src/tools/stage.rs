@@ -28,27 +28,26 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StageInput {
-    /// The stage.
+    /// Stage.
     stage: Stage,
-    /// What is to be achieved.
+    /// Goal.
     task: String,
-    /// Paths or globs to pack.
+    /// Files or globs.
     context_files: Option<Vec<String>>,
-    /// What is known.
+    /// Known facts.
     context_facts: Option<Vec<String>>,
-    /// Error texts or stack traces.
+    /// Error texts.
     context_errors: Option<Vec<String>>,
-    /// Who is asked, exactly; default: by the stage's policy.
+    /// Default: by policy.
     providers: Option<Vec<String>>,
-    /// How likely one agent succeeds, 0 to 1; from 0.45 on no ensemble.
+    /// Your chance alone, 0 to 1; from 0.45 no ensemble.
     #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
     baseline_confidence: f64,
-    /// Seconds for each consult.
+    /// Seconds per consult.
     #[serde(default = "half_an_hour")]
-    #[schemars(with = "u64", range(min = 1))]
+    #[schemars(with = "u64")]
     timeout_sec: NonZeroU64,
-    /// The run; default: the current one.
+    /// Default: current run.
     workflow_id: Option<String>,
 }
 
@@ -79,7 +78,7 @@ impl StageInput {
 
 #[tool_router(router = stage_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Runs one workflow stage with the consultants its policy names and returns validated outputs. In a run it is gated, and ends with a pending approval.
+    /// Runs a stage with its policy's consultants and returns validated outputs; a run then waits for approval.
     #[tool(
         title = "Run a stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -99,7 +98,7 @@ impl Maestro {
         }
     }
 
-    /// Runs one stage of the gated workflow and has the human decide on its report where the client can ask them; else the approval stays pending.
+    /// Runs a stage of the gated workflow and asks the human to decide, else leaves it pending.
     #[tool(
         title = "Run a stage with approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),

@@ -15,27 +15,27 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RecommendInput {
-    /// The task in words.
+    /// Task.
     task_description: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StageInput {
-    /// The stage to enter.
+    /// Stage.
     stage: Stage,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SkillInput {
-    /// The skill to enter.
+    /// Skill.
     skill_name: String,
 }
 
 #[tool_router(router = toolbox_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Recommends a stage and tools for a task, by its words.
+    /// Recommends a stage and tools for a task.
     #[tool(
         title = "Recommend tools",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -47,7 +47,7 @@ impl Maestro {
         }))
     }
 
-    /// Enters a stage: says which tools it needs, which of them are new, what they cost the context, and its skills.
+    /// Enters a stage: its tools, their context cost, its skills.
     #[tool(
         title = "Enter a stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -57,7 +57,7 @@ impl Maestro {
         reply(enter_stage(self.session(), input.stage, &|name| self.tools().context_cost(name)))
     }
 
-    /// Enters a skill of a stage: says which tools it needs, and its micro steps.
+    /// Enters a skill of a stage: its tools and micro-steps.
     #[tool(
         title = "Enter a skill",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -67,7 +67,7 @@ impl Maestro {
         reply(enter_skill(self.session(), &input.skill_name, &|name| self.tools().context_cost(name)))
     }
 
-    /// Leaves stage and skill; the core tools stay.
+    /// Leaves stage and skill.
     #[tool(
         title = "Exit the stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -77,7 +77,7 @@ impl Maestro {
         reply(exit_stage(self.session(), &|name| self.tools().context_cost(name)))
     }
 
-    /// Returns the stage, the skill, the tools that they load, what these cost the context, and how often each tool was called.
+    /// Returns stage, skill, loaded tools, their context cost and calls.
     #[tool(
         title = "Get the loaded tools",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),

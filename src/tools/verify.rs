@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::parameters::{Objects, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::verification::Kind;
@@ -21,21 +21,21 @@ const LONGEST: u64 = 7_200;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct VerifyInput {
-    /// What to run; empty: the project's own checks, detected.
+    /// Each `{command?, type? as lint, args?, language?, timeout_sec?, cwd?}`; empty: detected.
+    #[schemars(with = "Objects")]
     commands: Vec<EntryInput>,
-    /// Where to run, below the project root.
+    /// Where to run.
     cwd: Option<String>,
-    /// Skip the rest after a failure.
+    /// Skip the rest.
     #[serde(default)]
     stop_on_failure: bool,
-    /// Run side by side.
+    /// Side by side.
     #[serde(default)]
     parallel: bool,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
 pub(super) struct EntryInput {
     /// The command, without a shell; omitted: by type.
     command: Option<String>,
@@ -47,7 +47,6 @@ pub(super) struct EntryInput {
     /// Use this language's default command.
     language: Option<String>,
     /// Seconds; default 600.
-    #[schemars(with = "Option<u64>", range(min = 1, max = 7200))]
     timeout_sec: Option<u64>,
     /// Where to run it.
     cwd: Option<String>,
@@ -55,7 +54,7 @@ pub(super) struct EntryInput {
 
 #[tool_router(router = verify_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Runs the project's own checks (tests, linters, type checks, builds) by fixed rules and without a shell. Returns a status each, totals and the names of failing tests.
+    /// Runs the project's checks (tests, linters, types, builds) without a shell; returns statuses and failing tests.
     #[tool(
         title = "Verify the project",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),

@@ -18,12 +18,12 @@ use crate::server::Maestro;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WorkflowInput {
-    /// What is to be achieved.
+    /// Goal.
     task: String,
-    /// Where it begins.
+    /// First stage.
     #[serde(default = "analyze")]
     start_stage: Stage,
-    /// Let the policy approve what shows no risk; never implement.
+    /// Policy approves what shows no risk; never implement.
     #[serde(default)]
     auto_approve_low_risk: bool,
 }
@@ -35,13 +35,13 @@ fn analyze() -> Stage {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StateInput {
-    /// The run; default: the current one.
+    /// Default: current run.
     workflow_id: Option<String>,
 }
 
 #[tool_router(router = workflow_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Begins a durable five-stage run (analyze, hypothesize, implement, debug, improve) in which a human approves every stage.
+    /// Begins a durable five-stage run; a human approves every stage.
     #[tool(
         title = "Start a workflow with human approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -55,7 +55,7 @@ impl Maestro {
         reply(start(self.session(), input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
     }
 
-    /// Shows where the run is: stage, next step, pending decision, remaining budget, history, and figures.
+    /// Returns a run's stage, next step, pending decision, budget and history.
     #[tool(
         title = "Workflow state",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
