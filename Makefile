@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install bench lint test-clis build tools fmt
+.PHONY: demo test soak fuzz check mcp-config install bench lint test-clis test-clients build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -60,3 +60,8 @@ tools:
 ## They are installed once per machine into a cache outside the checkout (about 900 MB).
 test-clis: build
 	python3 tests/clis/run.py $(TEST_CLIS)
+
+## Maestro in the real Claude Code, with no screen and on one, against a fake model: no login.
+## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
+test-clients: build
+	python3 tests/clients/run.py $(TEST_CLIENTS)

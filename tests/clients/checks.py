@@ -263,12 +263,29 @@ def claimed_approval_needs_the_human(world):
     leave(world, screen)
 
 
+def report_on_screen(world):
+    """A dialog that is closed decides nothing, and the model can show the whole report, unbroken on 100 columns."""
+    screen = at_the_dialog(world, {}, "SHOW THE REPORT", lines=110)
+    for _ in range(3):
+        if "requests your input" not in screen.text():
+            break
+        screen.key(ESCAPE)
+        time.sleep(0.5)
+    screen.wait("DONE", 20)
+    shown = screen.settle()
+    keep("report", shown)
+    expect(not decided(world), "decided:", decided(world))
+    for words in ("mean([1, 2]) returns 1 where 1.5 was expected", "평균 함수는 나눗셈에 // 연산자를 쓴다", "an empty list raises"):
+        expect(words in shown, "not on the screen:", words, "\n" + shown)
+    leave(world, screen)
+
+
 def narrow_screen(world):
     """On 80 columns and 24 lines, with a report of thirty facts, the decision and what it is about can be read."""
     screen = at_the_dialog(world, {}, columns=80, lines=24, task="mend the mean, MANY FACTS")
     shown = screen.settle()
     keep("approval_dialog_80x24", shown)
-    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "To read the whole report", "Your decision / 결정"):
+    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "먼저 읽으려면 취소하십시오.", "Your decision / 결정"):
         expect(words in shown, "not on the screen:", words, "\n" + shown)
     choose(screen, 0)
     screen.wait("DONE", 20)
@@ -282,10 +299,11 @@ def progress_and_escape(world, era):
     screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 60 why?"))
     shown = screen.wait(r"codex.*(started|running)", 20)
     line = re.search(r".*codex.*(started|running).*", shown)[0].strip()
+    keep("progress", shown[shown.index("Calling"):] if "Calling" in shown else shown)
     consultants = [p for p in world.processes() if "consultant.py" in p[1]]
     expect(consultants, "no consultant runs")
-    screen.key(ESCAPE)
     start = time.monotonic()
+    screen.key(ESCAPE)
     left = world.quiet("consultant.py", 8)
     took = time.monotonic() - start
     expect(not left, "alive after ESC:", left)
@@ -296,7 +314,7 @@ def progress_and_escape(world, era):
     screen.wait("DONE", 20)
     expect('"ok":true' in result(world.api.take(), "workflow_state")[0], "the server does not answer any more")
     leave(world, screen)
-    return "shown: %s; gone %.2f s after ESC" % (line, took)
+    return "shown: %s; gone within %.2f s of ESC" % (line, took)
 
 
 def escape_modern(world):
@@ -323,4 +341,4 @@ def commands_on_screen(world):
 
 HEADLESS = [headless_modern, headless_legacy, mcp_list_says_connected, commands_with_free_text, plugin_validates, plugin_works]
 ON_SCREEN = [dialog_approves_modern, dialog_approves_legacy, rejection_stands_modern, rejection_stands_legacy,
-             claimed_approval_needs_the_human, narrow_screen, escape_modern, escape_legacy, commands_on_screen]
+             claimed_approval_needs_the_human, report_on_screen, narrow_screen, escape_modern, escape_legacy, commands_on_screen]

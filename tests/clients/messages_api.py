@@ -1,7 +1,8 @@
 """A Messages API on loopback whose model does what the user's text says.
 
 A line `CALL tool {json}` in a user's text becomes that tool call; one call a turn, in order, and then the word DONE.
-`@request_id` in the arguments stands for the last request_id that a tool has told.
+`@request_id` in the arguments stands for the last request_id that a tool has told. `SHOW THE REPORT` makes it show
+the last report before that word.
 """
 
 import http.server
@@ -19,6 +20,22 @@ def text_of(content):
     return "\n".join(part.get("text", "") for part in content if part.get("type") == "text")
 
 
+def report(body):
+    """The last report that a tool gave, as a model shows it that was told to `SHOW THE REPORT`."""
+    said = "\n".join(text_of(m["content"]) for m in body.get("messages", []) if m["role"] == "user")
+    found = [value["approval"]["display"] for _, text, _ in tool_results([body])
+             for value in [readable(text)] if isinstance(value.get("approval"), dict) and "display" in value["approval"]]
+    return "```\n%s\n```\n" % found[-1] if found and "SHOW THE REPORT" in said else ""
+
+
+def readable(text):
+    """The object in a result, after the links before it; empty if there is none."""
+    try:
+        return json.loads(text[text.index("{"):])
+    except ValueError:
+        return {}
+
+
 def blocks(body, number):
     """What the model says next: a tool call, or that it is done."""
     calls, made = [], 0
@@ -30,7 +47,7 @@ def blocks(body, number):
         elif isinstance(message["content"], list):
             made += sum(part.get("type") == "tool_use" for part in message["content"])
     if made >= len(calls) or not body.get("tools"):
-        return [{"type": "text", "text": "DONE"}]
+        return [{"type": "text", "text": report(body) + "DONE"}]
     name, arguments = calls[made]
     known = REQUEST_ID.findall(json.dumps(body["messages"]))
     arguments = json.loads(arguments.replace("@request_id", known[-1] if known else "none") or "{}")

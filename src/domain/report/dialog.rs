@@ -82,7 +82,7 @@ pub fn dialog(report: &Report, max_chars: usize) -> String {
     cut(&last, max_chars)
 }
 
-/// Three lines of at most 78 columns: what is decided, in both languages, and where to read it all.
+/// Three lines of at most 74 columns, what a client cuts on a screen of 80: what is decided, in both languages, and where to read it all.
 fn glance(report: &Report) -> String {
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
     let risks = match report.risks.len() {
@@ -98,7 +98,7 @@ fn glance(report: &Report) -> String {
     [
         format!("Stage {number} of {all}, {}: {}, {}.", report.stage_display_name, risks.en, tests.en),
         format!("{all}단계 중 {number}단계 {}: {}, {}.", report.stage_display_name_ko, risks.ko, tests.ko),
-        "To read the whole report before you decide, cancel. / 먼저 보려면 취소하십시오.".to_owned(),
+        "To read it all first, cancel. / 전체를 먼저 읽으려면 취소하십시오.".to_owned(),
     ]
     .join("\n")
 }
