@@ -35,12 +35,13 @@ def decided(world):
     return [body["data"] for _, body in world.log("approval_decided")]
 
 
-def keep(name, text):
+def keep(name, text, begin="─"):
     """The screen as a file of the documentation, without what differs from run to run."""
     os.makedirs(SCREENS, exist_ok=True)
     lines = [line.rstrip() for line in text.splitlines()]
-    start = next((n for n, line in enumerate(lines) if line.startswith("─")), 0)
+    start = next((n for n, line in enumerate(lines) if line.lstrip().startswith(begin)), 0)
     text = "\n".join(lines[start:]).strip("\n")
+    text = text.replace(ROOT, ".")
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "01234567-89ab-7cde-8f01-23456789abcd", text)
     with open(os.path.join(SCREENS, name + ".txt"), "w", encoding="utf-8") as f:
         f.write(text + "\n")
@@ -264,8 +265,9 @@ def claimed_approval_needs_the_human(world):
 
 
 def report_on_screen(world):
-    """A dialog that is closed decides nothing, and the model can show the whole report, unbroken on 100 columns."""
-    screen = at_the_dialog(world, {}, "SHOW THE REPORT", lines=110)
+    """A dialog that is closed decides nothing, and the model can show the whole report, no line of it broken
+    on 80 columns."""
+    screen = at_the_dialog(world, {}, "SHOW THE REPORT", columns=80, lines=120)
     for _ in range(3):
         if "requests your input" not in screen.text():
             break
@@ -273,8 +275,9 @@ def report_on_screen(world):
         time.sleep(0.5)
     screen.wait("DONE", 20)
     shown = screen.settle()
-    keep("report", shown)
+    keep("report", shown, "❯ please")
     expect(not decided(world), "decided:", decided(world))
+    expect(not re.search(r"^ *={1,9}$", shown, re.M), "broken lines:\n" + shown)
     for words in ("mean([1, 2]) returns 1 where 1.5 was expected", "평균 함수는 나눗셈에 // 연산자를 쓴다", "an empty list raises"):
         expect(words in shown, "not on the screen:", words, "\n" + shown)
     leave(world, screen)
@@ -299,7 +302,7 @@ def progress_and_escape(world, era):
     screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 60 why?"))
     shown = screen.wait(r"codex.*(started|running)", 20)
     line = re.search(r".*codex.*(started|running).*", shown)[0].strip()
-    keep("progress", shown[shown.index("Calling"):] if "Calling" in shown else shown)
+    keep("progress", shown, "❯ please")
     consultants = [p for p in world.processes() if "consultant.py" in p[1]]
     expect(consultants, "no consultant runs")
     start = time.monotonic()
