@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis test-conformance build tools
+.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis test-clients test-conformance build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -93,3 +93,8 @@ test-clis: build
 test-conformance:
 	$(CARGO) build --locked --bins --examples
 	python3 tests/conformance/run.py $(TEST_CONFORMANCE)
+
+## Maestro in the real Claude Code, with no screen and on one, against a fake model: no login.
+## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
+test-clients: build
+	python3 tests/clients/run.py $(TEST_CLIENTS)

@@ -217,8 +217,12 @@ fn form(open: &Settled, aside: &str) -> Result<Form, Error> {
         title: format!("Maestro: {} / {}", report.stage_display_name, report.stage_display_name_ko),
         critical: critical
             .map(|question| CriticalQuestion {
-                title: format!("{} / {}", question.question, question.question_ko),
-                description: question.context.unwrap_or_default(),
+                // A client may cut either to a line of its own: so each language has one.
+                description: match question.context {
+                    Some(context) => format!("{} / {context}", question.question_ko),
+                    None => question.question_ko,
+                },
+                title: question.question,
                 id: question.id,
                 options: question.options,
             })

@@ -1,7 +1,8 @@
 //! The report in few words, for a dialog that asks for the decision: newlines count there, and
-//! nothing else does. What is judged as risky comes first and is the last to be left out.
+//! nothing else does. What is judged as risky comes first and is the last to be left out. Some
+//! clients show three lines and hide the rest, so the first three say what matters on their own.
 
-use super::text::{Language, Words};
+use super::text::{Language, Text, Words};
 use super::{Report, content, names};
 use crate::domain::question::Priority;
 use crate::domain::stage::Stage;
@@ -66,10 +67,11 @@ const EXTENTS: [Extent; 5] = [
 /// Whatever is left out is said to be.
 #[must_use]
 pub fn dialog(report: &Report, max_chars: usize) -> String {
+    let glance = glance(report);
     let mut last = String::new();
     for extent in EXTENTS {
         last = format!(
-            "{}\n\n{}",
+            "{glance}\n\n{}\n\n{}",
             part(report, extent, Language::English),
             part(report, extent, Language::Korean)
         );
@@ -78,6 +80,27 @@ pub fn dialog(report: &Report, max_chars: usize) -> String {
         }
     }
     cut(&last, max_chars)
+}
+
+/// Three lines of at most 74 columns, what a client cuts on a screen of 80: what is decided, in both languages, and where to read it all.
+fn glance(report: &Report) -> String {
+    let (number, all) = (names::number(report.stage), Stage::ALL.len());
+    let risks = match report.risks.len() {
+        0 => Text::new("no risk found", "위험 없음"),
+        1 => Text::new("1 RISK", "위험 1건"),
+        count => Text::new(format!("{count} RISKS"), format!("위험 {count}건")),
+    };
+    let tests = match report.tests.as_ref().map(|note| note.passed) {
+        None => Words::new("no test on record", "테스트 기록 없음"),
+        Some(true) => Words::new("tests passed", "테스트 통과"),
+        Some(false) => Words::new("TESTS FAILED", "테스트 실패"),
+    };
+    [
+        format!("Stage {number} of {all}, {}: {}, {}.", report.stage_display_name, risks.en, tests.en),
+        format!("{all}단계 중 {number}단계 {}: {}, {}.", report.stage_display_name_ko, risks.ko, tests.ko),
+        "To read it all first, cancel. / 전체를 먼저 읽으려면 취소하십시오.".to_owned(),
+    ]
+    .join("\n")
 }
 
 fn part(report: &Report, extent: Extent, language: Language) -> String {

@@ -300,6 +300,21 @@ fn a_dialog_fits_and_keeps_the_risks() {
 }
 
 #[test]
+fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
+    let value = implementation();
+    for stage in Stage::ALL {
+        let mut report = report(&material(stage, &[structured("codex", &value)]));
+        report.risks = vec![String::from("a"); 12];
+        report.tests = Some(VerificationNote { passed: false, summary: String::new(), failing: vec![] });
+        let text = dialog(&report, 6_000);
+        let first: Vec<&str> = text.lines().take(3).collect();
+        assert!(first.iter().all(|line| columns(line) <= 74), "{first:?}");
+        assert!(first[0].contains("12 RISKS, TESTS FAILED") && first[1].contains("위험 12건, 테스트 실패"));
+        assert_eq!(text.lines().nth(3), Some(""));
+    }
+}
+
+#[test]
 fn drawing_is_as_wide_in_every_terminal() {
     let value = analysis();
     let report = report(&material(Stage::Analyze, &[structured("gemini", &value)]));

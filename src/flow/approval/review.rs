@@ -17,8 +17,8 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{AfterApproval, Run};
 use crate::error::Error;
 
-/// Columns of the text that results carry.
-const WIDTH: usize = 100;
+/// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
+const WIDTH: usize = 76;
 
 /// A stage ready for review.
 pub struct Review {

@@ -301,7 +301,7 @@ async fn only_a_client_that_shows_forms_is_asked() {
             let question = asked.question().await;
             let decision = &question["params"]["requestedSchema"]["properties"]["decision"];
             assert_eq!(decision["enum"], json!(["approve", "revise", "reject"]));
-            assert_eq!(decision["enumNames"][1], "Revise / 수정 요청");
+            assert_eq!(decision["enumNames"][1], "Revise: again, with my comment / 의견대로 다시");
         } else {
             assert_eq!(asked.word(1).await, "cannot ask", "{capabilities}");
         }

@@ -128,17 +128,16 @@ fn is_plain(name: &str) -> bool {
 
 fn decision(choices: Choices) -> PrimitiveSchemaDefinition {
     let options = Decision::ALL.map(|decision| ConstTitle::new(decision.name(), shown(decision)));
-    let description = "Approve goes on, revise repeats the stage with your comment, reject stops the workflow. / \
-         승인: 계속 진행, 수정: 의견을 반영해 단계를 다시 수행, 거부: 워크플로 중단";
+    let description = "Nothing is decided before you accept. / 수락해야 결정됩니다.";
     let title = "Your decision / 결정".to_owned();
     PrimitiveSchemaDefinition::Enum(choices.schema(title, Some(description.to_owned()), options.into()))
 }
 
 fn shown(decision: Decision) -> &'static str {
     match decision {
-        Decision::Approve => "Approve / 승인",
-        Decision::Revise => "Revise / 수정 요청",
-        Decision::Reject => "Reject / 거부",
+        Decision::Approve => "Approve and go on / 승인하고 계속",
+        Decision::Revise => "Revise: again, with my comment / 의견대로 다시",
+        Decision::Reject => "Reject and stop / 거부하고 중단",
     }
 }
 
@@ -189,9 +188,9 @@ mod tests {
         assert_eq!(
             schema["properties"]["decision"]["oneOf"],
             json!([
-                { "const": "approve", "title": "Approve / 승인" },
-                { "const": "revise", "title": "Revise / 수정 요청" },
-                { "const": "reject", "title": "Reject / 거부" },
+                { "const": "approve", "title": "Approve and go on / 승인하고 계속" },
+                { "const": "revise", "title": "Revise: again, with my comment / 의견대로 다시" },
+                { "const": "reject", "title": "Reject and stop / 거부하고 중단" },
             ])
         );
         assert!(!schema.to_string().contains("\"default\""));
@@ -202,7 +201,7 @@ mod tests {
         let params = shown(&form(vec![question("risk", &["low", "high", "low"])]), Choices::Names);
         let properties = &params["requestedSchema"]["properties"];
         assert_eq!(properties["decision"]["enum"], json!(["approve", "revise", "reject"]));
-        assert_eq!(properties["decision"]["enumNames"][0], "Approve / 승인");
+        assert_eq!(properties["decision"]["enumNames"][0], "Approve and go on / 승인하고 계속");
         assert_eq!(properties["risk"]["enum"], json!(["low", "high"]));
         assert!(!params.to_string().contains("oneOf"));
         assert_eq!(Choices::of(Some(&ProtocolVersion::V_2025_06_18)), Choices::Names);

@@ -1,0 +1,347 @@
+"""The checks, each with a world of its own. They raise AssertionError with what they saw; what they return is a note."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import plugin
+from messages_api import text_of, tool_results
+from world import HERE, PREFIX, ROOT, World, expect
+
+LEGACY = {"MCP_PROTOCOL_NEGOTIATION": "legacy"}
+UP, DOWN, RIGHT, ESCAPE, ENTER = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b", "\r"
+SCREENS = os.path.join(ROOT, "docs", "screens")
+
+
+def call(tool, **arguments):
+    return "CALL %s%s %s" % (PREFIX, tool, json.dumps(arguments))
+
+
+BEGIN = call("workflow_with_hitl", task="mend the mean")
+STAGE = call("run_stage_with_approval", stage="analyze", task="mend the mean")
+CLAIM = call("submit_approval", request_id="@request_id", approved=True, feedback="the human agrees")
+
+
+def result(requests, tool):
+    """The last result of a tool, as the model saw it."""
+    found = [(text, bad) for name, text, bad in tool_results(requests) if name.endswith("maestro_" + tool)]
+    expect(found, "no result of", tool, "among", [name for name, _, _ in tool_results(requests)])
+    return found[-1]
+
+
+def decided(world):
+    return [body["data"] for _, body in world.log("approval_decided")]
+
+
+def keep(name, text, begin="─"):
+    """The screen as a file of the documentation, without what differs from run to run."""
+    os.makedirs(SCREENS, exist_ok=True)
+    lines = [line.rstrip() for line in text.splitlines()]
+    start = next((n for n, line in enumerate(lines) if line.lstrip().startswith(begin)), 0)
+    text = "\n".join(lines[start:]).strip("\n")
+    text = text.replace(ROOT, ".")
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "01234567-89ab-7cde-8f01-23456789abcd", text)
+    with open(os.path.join(SCREENS, name + ".txt"), "w", encoding="utf-8") as f:
+        f.write(text + "\n")
+
+
+# Without a screen.
+
+def gated_without_screen(world, era, first):
+    """Connects, is found by tool search, consults, runs a gated stage, and nothing is approved by the model alone."""
+    prompt = "\n".join(["please", 'CALL ToolSearch {"query": "consult another model", "max_results": 5}',
+                        call("consult", provider="codex", prompt="why?"), BEGIN, STAGE,
+                        call("run_stage_with_approval", stage="hypothesize", task="mend the mean"), CLAIM])
+    events, requests = world.ask(prompt, **era)
+    status = [server for event in events if event.get("subtype") == "init" for server in event["mcp_servers"]]
+    expect([s["status"] for s in status if s["name"] == "maestro"] == ["connected"], "not connected:", status)
+    wire = [m for who, m in world.wire() if who == "client"]
+    expect(wire and wire[0].get("method") == first, "the first message:", wire[:1])
+    searched = next(text for name, text, _ in tool_results(requests) if name == "ToolSearch")
+    expect(PREFIX + "consult" in searched, "tool search found:", searched)
+    expect('"ok":true' in result(requests, "consult")[0], "the consult:", result(requests, "consult"))
+    started = json.loads(result(requests, "workflow_with_hitl")[0])
+    expect(started["state"] == "ready(analyze)", "the run:", started)
+    stages = [(text, bad) for name, text, bad in tool_results(requests) if name.endswith("run_stage_with_approval")]
+    expect(len(stages) == 2 and not stages[0][1] and '"status":"pending"' in stages[0][0], "the stage:", stages[0])
+    expect(stages[1][1] and "approval_pending" in stages[1][0], "the next stage was not refused:", stages[1])
+    expect(result(requests, "submit_approval")[1] and not world.calls("submit_approval"), "an approval by the model alone got through")
+    expect(not decided(world), "decided:", decided(world))
+    noise = [m for who, m in world.wire() if who == "server" and not isinstance(m, dict)]
+    expect(not noise, "not JSON on the wire:", noise)
+    expect(not (left := world.quiet()), "still alive:", left)
+    return "first message %s, %d messages on the wire" % (first, len(world.wire()))
+
+
+def headless_modern(world):
+    return gated_without_screen(world, {}, "server/discover")
+
+
+def headless_legacy(world):
+    return gated_without_screen(world, LEGACY, "initialize")
+
+
+def mcp_list_says_connected(world):
+    """After `maestro-mcp install --project` the client lists the server as connected."""
+    install(world)
+    status, text = world.run("mcp", "list")
+    expect(status == 0 and re.search(r"maestro: .*maestro-mcp.*Connected", text), text)
+    expect(not (left := world.quiet()), "still alive:", left)
+    return [line for line in text.splitlines() if line.startswith("maestro:")][0].replace(world.root, "")
+
+
+def install(world):
+    done = subprocess.run([world.maestro, "install", "--project"], cwd=world.project, env=world.env(), capture_output=True, text=True)
+    expect(done.returncode == 0, "install --project:", done.stdout + done.stderr)
+    world.write("project/.claude/settings.json", json.dumps({"enableAllProjectMcpServers": True}))
+
+
+def commands_with_free_text(world):
+    """Each installed slash command reaches the model with the words that follow it, and with its tools."""
+    install(world)
+    for name in plugin.NAMES:
+        slash(world, "/maestro-" + name, PREFIX, [])
+    expect(not (left := world.quiet()), "still alive:", left)
+    return ", ".join("/maestro-" + name for name in plugin.NAMES)
+
+
+def slash(world, command, prefix, options):
+    """What the command's text lets the model do needs no rule beside its own: `allowed-tools` is its permission."""
+    words = 'why does "mean" of {1, 2} give $1? 평균이 왜 틀리죠'
+    events, requests = world.ask("%s %s\nCALL %sworkflow_state {}" % (command, words, prefix), options, allow="ToolSearch")
+    texts = [text_of(m["content"]) for body in requests for m in body.get("messages", []) if m["role"] == "user"]
+    whole = "\n".join(texts)
+    expect(words in whole, command, "its words did not reach the model:", whole[-1500:])
+    expect("<request>" in whole and "in the language the user writes in" in whole, command, "its text did not reach the model")
+    text, bad = result(requests, "workflow_state")
+    expect(not bad and '"ok":true' in text, command, "the tool:", text)
+    expect(text_of(requests[-1]["messages"][-1]["content"]) is not None and events[-1]["subtype"] == "success", command, events[-1])
+
+
+def plugin_validates(world):
+    """`claude plugin validate` has no fault, and the plugin's commands are those of the project."""
+    expect(not plugin.differing(), "not in step, `python3 tests/clients/plugin.py --write`:", plugin.differing())
+    with open(os.path.join(ROOT, "Cargo.toml"), encoding="utf-8") as f:
+        version = re.search(r'^version = "(.*)"$', f.read(), re.M)[1]
+    with open(os.path.join(ROOT, "plugin", ".claude-plugin", "plugin.json"), encoding="utf-8") as f:
+        expect(json.load(f)["version"] == version, "the plugin's version is not", version)
+    status, text = world.run("plugin", "validate", os.path.join(ROOT, "plugin"))
+    expect(status == 0 and "Validation passed" in text, text)
+
+
+def plugin_works(world):
+    """As a plugin: connected, its commands and its skill are there, and the tools work under its names."""
+    options = ["--plugin-dir", os.path.join(ROOT, "plugin")]
+    prefix = "mcp__plugin_maestro_maestro__maestro_"
+    events, requests = world.ask("please\nCALL %sconsult %s" % (prefix, json.dumps({"provider": "codex", "prompt": "why?"})),
+                                 options, allow="mcp__plugin_maestro_maestro")
+    init = next(event for event in events if event.get("subtype") == "init")
+    expect([s["status"] for s in init["mcp_servers"] if "maestro" in s["name"]] == ["connected"], init["mcp_servers"])
+    expect('"ok":true' in result(requests, "consult")[0], result(requests, "consult"))
+    known = set(init.get("slash_commands", []))
+    expect({"maestro:" + name for name in plugin.NAMES} <= known, "commands:", sorted(known))
+    expect("maestro:maestro" in set(init.get("skills", [])) | known, "skills:", init.get("skills"))
+    for name in plugin.NAMES:
+        slash(world, "/maestro:" + name, prefix, options)
+    expect(not (left := world.quiet()), "still alive:", left)
+
+
+# On the screen.
+
+def at_the_dialog(world, era, *after, columns=100, lines=40, task="mend the mean"):
+    """A screen with the dialog of the analyze stage open."""
+    screen = world.screen(columns=columns, lines=lines, **era)
+    stage = call("run_stage_with_approval", stage="analyze", task=task)
+    screen.say("\n".join(["please", BEGIN, stage, *after]))
+    screen.wait("requests your input", 40)
+    screen.wait("Accept +Decline", 5)
+    time.sleep(0.8)     # a key that comes at once is taken for typing that was meant for the prompt
+    return screen
+
+
+def choose(screen, down):
+    """Chooses an option of the decision, goes to the button, and accepts."""
+    screen.key(RIGHT)
+    for _ in range(down):
+        screen.key(DOWN)
+    screen.key(ENTER)
+    for _ in range(8):
+        if re.search(r"❯ Accept", screen.text()):
+            break
+        screen.key(DOWN)
+    screen.key(ENTER)
+
+
+def leave(world, screen):
+    expect(screen.close(), "Claude Code did not go at ctrl-c")
+    expect(not (left := world.quiet()), "still alive:", left)
+
+
+def approved_in_the_dialog(world, era, name):
+    screen = at_the_dialog(world, era)
+    shown = screen.text()
+    keep("approval_dialog" + name, shown)
+    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "Your decision / 결정"):
+        expect(words in shown, "not on the screen:", words, "\n" + shown)
+    screen.key(RIGHT)
+    keep("approval_dialog_choices" + name, screen.settle())
+    for words in ("Approve and go on / 승인하고 계속", "Reject and stop / 거부하고 중단"):
+        expect(words in screen.text(), "not on the screen:", words, "\n" + screen.text())
+    screen.key(ENTER)
+    for _ in range(8):
+        if re.search(r"❯ Accept", screen.text()):
+            break
+        screen.key(DOWN)
+    screen.key(ENTER)
+    screen.wait("DONE", 20)
+    verdict = decided(world)
+    expect(len(verdict) == 1 and verdict[0]["decision"] == "approve", "decided:", verdict)
+    expect(verdict[0]["decided_by"] == "elicitation", "decided by:", verdict)
+    text, bad = result(world.api.take(), "run_stage_with_approval")
+    expect(not bad and '"status":"approved"' in text, "what the model saw:", text[:600])
+    leave(world, screen)
+
+
+def dialog_approves_modern(world):
+    """The human's answer in the dialog is the decision, by keys alone, in the stateless era."""
+    approved_in_the_dialog(world, {}, "")
+
+
+def dialog_approves_legacy(world):
+    """The same with `initialize` and a request from the server."""
+    approved_in_the_dialog(world, LEGACY, "_legacy")
+
+
+def rejection_stands(world, era):
+    """The human rejects in the dialog; the model claims an approval afterwards, and is refused."""
+    screen = at_the_dialog(world, era, CLAIM)
+    choose(screen, 2)
+    screen.wait(r"Do you want to|submit_approval|Submit approval|DONE", 20)
+    screen.settle()
+    if "DONE" not in screen.text():
+        screen.key(ENTER)       # even a human who lets the call through changes nothing
+    screen.wait("DONE", 20)
+    verdict = decided(world)
+    expect([v["decision"] for v in verdict] == ["reject"], "decided:", verdict)
+    text, bad = result(world.api.take(), "submit_approval")
+    expect(bad, "the model's claim was taken:", text)
+    leave(world, screen)
+    return "refused: " + (re.search(r'"code":"(\w+)"', text) or [text[:80], text[:80]])[1]
+
+
+def rejection_stands_modern(world):
+    return rejection_stands(world, {})
+
+
+def rejection_stands_legacy(world):
+    return rejection_stands(world, LEGACY)
+
+
+def claimed_approval_needs_the_human(world):
+    """A decision left open, then claimed by the model: the client asks its human, whose no keeps the call from us, and
+    whose yes is recorded as theirs."""
+    screen = at_the_dialog(world, {}, CLAIM)
+    for _ in range(3):
+        if "requests your input" not in screen.text():
+            break
+        screen.key(ESCAPE)
+        time.sleep(0.5)
+    screen.wait(r"Do you want to proceed", 20)
+    keep("claimed_approval", screen.settle())
+    expect(not world.calls("submit_approval"), "the call went out before the human was asked")
+    screen.key(ESCAPE)
+    screen.settle()
+    expect(not world.calls("submit_approval") and not decided(world), "a refused call got through:", decided(world))
+    screen.say("and now\n" + CLAIM)
+    screen.wait(r"Do you want to proceed", 20)
+    time.sleep(0.8)
+    screen.key(ENTER)
+    screen.wait("DONE", 20)
+    verdict = decided(world)
+    expect([(v["decision"], v["decided_by"]) for v in verdict] == [("approve", "client_dialog")], "decided:", verdict)
+    leave(world, screen)
+
+
+def report_on_screen(world):
+    """A dialog that is closed decides nothing, and the model can show the whole report, no line of it broken
+    on 80 columns."""
+    screen = at_the_dialog(world, {}, "SHOW THE REPORT", columns=80, lines=120)
+    for _ in range(3):
+        if "requests your input" not in screen.text():
+            break
+        screen.key(ESCAPE)
+        time.sleep(0.5)
+    screen.wait("DONE", 20)
+    shown = screen.settle()
+    keep("report", shown, "❯ please")
+    expect(not decided(world), "decided:", decided(world))
+    expect(not re.search(r"^ *={1,9}$", shown, re.M), "broken lines:\n" + shown)
+    for words in ("mean([1, 2]) returns 1 where 1.5 was expected", "평균 함수는 나눗셈에 // 연산자를 쓴다", "an empty list raises"):
+        expect(words in shown, "not on the screen:", words, "\n" + shown)
+    leave(world, screen)
+
+
+def narrow_screen(world):
+    """On 80 columns and 24 lines, with a report of thirty facts, the decision and what it is about can be read."""
+    screen = at_the_dialog(world, {}, columns=80, lines=24, task="mend the mean, MANY FACTS")
+    shown = screen.settle()
+    keep("approval_dialog_80x24", shown)
+    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "먼저 읽으려면 취소하십시오.", "Your decision / 결정"):
+        expect(words in shown, "not on the screen:", words, "\n" + shown)
+    choose(screen, 0)
+    screen.wait("DONE", 20)
+    expect([v["decision"] for v in decided(world)] == ["approve"], "decided:", decided(world))
+    leave(world, screen)
+
+
+def progress_and_escape(world, era):
+    """A consult that takes long shows what it does; ESC ends it, and the consultant with it."""
+    screen = world.screen(**era)
+    screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 60 why?"))
+    shown = screen.wait(r"codex.*(started|running)", 20)
+    line = re.search(r".*codex.*(started|running).*", shown)[0].strip()
+    keep("progress", shown, "❯ please")
+    consultants = [p for p in world.processes() if "consultant.py" in p[1]]
+    expect(consultants, "no consultant runs")
+    start = time.monotonic()
+    screen.key(ESCAPE)
+    left = world.quiet("consultant.py", 8)
+    took = time.monotonic() - start
+    expect(not left, "alive after ESC:", left)
+    cancelled = world.sent("notifications/cancelled")
+    expect(cancelled, "the client sent no cancellation")
+    screen.settle()
+    screen.say("and now\n" + call("workflow_state"))
+    screen.wait("DONE", 20)
+    expect('"ok":true' in result(world.api.take(), "workflow_state")[0], "the server does not answer any more")
+    leave(world, screen)
+    return "shown: %s; gone within %.2f s of ESC" % (line, took)
+
+
+def escape_modern(world):
+    return progress_and_escape(world, {})
+
+
+def escape_legacy(world):
+    return progress_and_escape(world, LEGACY)
+
+
+def commands_on_screen(world):
+    """A slash command typed with free text, in the screen, with the server that `install --project` registered."""
+    install(world)
+    screen = world.screen(options=[], allow="ToolSearch")
+    words = "why is the mean of 1 and 2 wrong? 평균"
+    screen.say("/maestro-debug %s\n%s" % (words, call("workflow_state")))
+    screen.wait("DONE", 30)
+    requests = world.api.take()
+    whole = "\n".join(text_of(m["content"]) for body in requests for m in body.get("messages", []) if m["role"] == "user")
+    expect(words in whole and "<request>" in whole, "what reached the model:", whole[-1500:])
+    expect('"ok":true' in result(requests, "workflow_state")[0], result(requests, "workflow_state"))
+    leave(world, screen)
+
+
+HEADLESS = [headless_modern, headless_legacy, mcp_list_says_connected, commands_with_free_text, plugin_validates, plugin_works]
+ON_SCREEN = [dialog_approves_modern, dialog_approves_legacy, rejection_stands_modern, rejection_stands_legacy,
+             claimed_approval_needs_the_human, report_on_screen, narrow_screen, escape_modern, escape_legacy, commands_on_screen]
