@@ -90,6 +90,12 @@ pub struct Balance {
 }
 
 impl Budget {
+    /// The budget of a run that begins with what was spent before it.
+    #[must_use]
+    pub fn carrying(total: u32) -> Self {
+        Self { total, ..Self::default() }
+    }
+
     /// Whether `wanted` consults may start, all of them.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub struct Started {
 }
 
 /// Begins a gated run. The same task from the same stage, while its run is open, goes on with that
-/// run: its budget does not begin anew.
+/// run; another one, while this server's last is open, begins with what that has spent.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub async fn start(
         shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
     })
     .await??;
-    let (id, event) = (new_id(), new_id());
+    let (id, event, current) = (new_id(), new_id(), session.current_run());
     let (run, was_open) = session
         .journal()
         .decide_on(move |history| {
@@ -66,7 +66,9 @@ pub async fn start(
             if let Some(run) = same {
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
             }
-            let body = RunStarted { task: task.clone(), start_stage, low_risk };
+            let before = current.as_deref().and_then(|id| history.run(id));
+            let carried = before.filter(|run| run.phase.is_open()).map_or(0, |run| run.budget.used());
+            let body = RunStarted { task: task.clone(), start_stage, low_risk, carried };
             let draft = Draft::new(event.clone(), body);
             Ok((id.clone(), Decided::append(vec![draft], (id.clone(), false))))
         })

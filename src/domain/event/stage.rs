@@ -14,6 +14,15 @@ pub struct RunStarted {
     pub start_stage: Stage,
     /// Who approves stages in which nothing was found to worry about.
     pub low_risk: LowRisk,
+    /// Consults that the server's run before it had spent without coming to its end: another run is no
+    /// way to a fresh budget.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub carried: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Who approves a stage in which nothing was found to worry about.

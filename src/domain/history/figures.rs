@@ -82,7 +82,12 @@ mod tests {
     }
 
     fn started(stage: Stage) -> Body {
-        Body::RunStarted(RunStarted { task: "t".to_owned(), start_stage: stage, low_risk: LowRisk::Ask })
+        Body::RunStarted(RunStarted {
+            task: "t".to_owned(),
+            start_stage: stage,
+            low_risk: LowRisk::Ask,
+            carried: 0,
+        })
     }
 
     fn verified(passed: bool) -> Body {

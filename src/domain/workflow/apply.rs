@@ -26,7 +26,7 @@ impl Run {
             phase: Phase::Ready(started.start_stage),
             debug_iteration: 0,
             attempt: None,
-            budget: Budget::default(),
+            budget: Budget::carrying(started.carried),
             finished: Vec::new(),
             failure: None,
             unreviewed: None,

@@ -18,7 +18,12 @@ fn event(seq: u64, body: impl Into<Body>) -> Event {
 }
 
 fn begun() -> Run {
-    let started = RunStarted { task: "mend it".into(), start_stage: Stage::Analyze, low_risk: LowRisk::Ask };
+    let started = RunStarted {
+        task: "mend it".into(),
+        start_stage: Stage::Analyze,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+    };
     Run::begin(&event(1, started.clone()), &started)
 }
 
@@ -136,7 +141,8 @@ fn improve_shuts_again_with_another_change() {
 
 #[test]
 fn improve_as_the_first_stage_wants_a_verification() {
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Improve, low_risk: LowRisk::Ask };
+    let body =
+        RunStarted { task: "t".into(), start_stage: Stage::Improve, low_risk: LowRisk::Ask, carried: 0 };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     assert_eq!(run.may_start(Stage::Improve, ROUNDS).unwrap_err().code, "verification_missing");
     then(&mut run, verified(true));
@@ -145,7 +151,7 @@ fn improve_as_the_first_stage_wants_a_verification() {
 
 #[test]
 fn debug_escalates_after_its_rounds() {
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask };
+    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask, carried: 0 };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     for round in 1..=ROUNDS {
         assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(Start { iteration: round }));
@@ -157,7 +163,7 @@ fn debug_escalates_after_its_rounds() {
 
 #[test]
 fn a_failed_round_of_debug_is_done_again() {
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask };
+    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask, carried: 0 };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     then(&mut run, started(Stage::Debug, 1));
     let failed = StageFailed {

@@ -51,7 +51,8 @@ fn request(tests: &[(&str, bool)]) -> SelectRequest {
 async fn selected(consults: &str, tests: &[(&str, bool)]) -> (Selection, Vec<Event>, bool) {
     let directory = tempfile::tempdir().unwrap();
     let session = session(directory.path(), consults);
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Implement, low_risk: LowRisk::Ask };
+    let body =
+        RunStarted { task: "t".into(), start_stage: Stage::Implement, low_risk: LowRisk::Ask, carried: 0 };
     session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     let account = Account { run: Some("r".to_owned()), ..Account::outside(Purpose::Judge) };
     let selection = select(&session, request(tests), &account, &Progress::silent()).await.unwrap();

@@ -197,8 +197,12 @@ impl Beginning {
     }
 
     fn in_new_run(&self) -> Result<Decision, Error> {
-        let body =
-            RunStarted { task: self.task.clone(), start_stage: self.request.stage, low_risk: LowRisk::Ask };
+        let body = RunStarted {
+            task: self.task.clone(),
+            start_stage: self.request.stage,
+            low_risk: LowRisk::Ask,
+            carried: 0,
+        };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
         let run = Run::new(&id, &began.id, now(), &body);

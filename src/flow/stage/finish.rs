@@ -293,11 +293,9 @@ impl Submitting {
         match run {
             Some(run) => self.in_run(run, history.tally_of(&run.id), Vec::new()),
             None => {
-                let body = RunStarted {
-                    task: format!("{} handed in by the orchestrator", self.submission.stage.name()),
-                    start_stage: self.submission.stage,
-                    low_risk: LowRisk::Ask,
-                };
+                let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
+                let task = format!("{} handed in by the orchestrator", start_stage.name());
+                let body = RunStarted { task, start_stage, low_risk, carried: 0 };
                 let began = Draft::new(new_id(), body.clone());
                 let run = Run::new(&self.new_run, &began.id, now(), &body);
                 self.in_run(&run, None, vec![began])

@@ -194,6 +194,23 @@ fn beginning_the_same_task_again_does_not_reset_it() {
     assert_eq!(begin(&mut other)["workflow_id"], run["workflow_id"]);
 }
 
+/// Another run is no way to a fresh budget while the one before it is open.
+#[test]
+fn another_task_begins_with_what_the_open_run_has_spent() {
+    let mut client = project().start();
+    begin(&mut client);
+    pass(&mut client, "analyze");
+    let other = client.call(
+        "maestro_workflow_with_hitl",
+        json!({ "task": "mend it in other words", "start_stage": "implement" }),
+    );
+    assert_eq!((&other["continued"], &other["budget"]["used"]), (&json!(false), &json!(1)), "{other}");
+    // A server that works on no run begins afresh.
+    let mut second = client.server.beside().start();
+    let fresh = second.call("maestro_workflow_with_hitl", json!({ "task": "something else" }));
+    assert_eq!(fresh["budget"]["used"], 0, "{fresh}");
+}
+
 #[test]
 fn outside_any_run_nothing_is_limited() {
     let mut client = project().start();
