@@ -52,8 +52,9 @@ pack() {
   binary="$build/$target/release/maestro-mcp"
   bytes=$(wc -c <"$binary")
   if [ "$bytes" -ge "$most_bytes" ]; then
-    echo "dist: the binary for $target has $bytes bytes; the limit is $most_bytes" >&2
-    exit 1
+    # Said and packed all the same, so that it can be looked at; the script fails in the end.
+    echo "dist: TOO LARGE: the binary for $target has $bytes bytes; the limit is $most_bytes" >&2
+    too_large="$too_large $target"
   fi
   if grep -qaF -e "$root" -e "$cargo_home" -e "$build" "$binary"; then
     echo "dist: the binary for $target holds the name of a directory of this machine" >&2
@@ -78,6 +79,7 @@ trap 'rm -rf "$stage"' EXIT
 mkdir -p "$out"
 rm -f "$out"/maestro-mcp-* "$out/SHA256SUMS"
 skipped=""
+too_large=""
 others="x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-gnu aarch64-unknown-linux-musl"
 for target in "$host" $others; do
   [ -e "$out/maestro-mcp-$version-$target" ] && continue
@@ -101,3 +103,7 @@ case $("$out/maestro-mcp-$version-$host" --version) in
   *+changes*) echo "dist: NOT for others: the sources differ from their commit" >&2 ;;
 esac
 [ -z "$skipped" ] || echo "dist: not built:$skipped" >&2
+if [ -n "$too_large" ]; then
+  echo "dist: FAILED, too large:$too_large" >&2
+  exit 1
+fi
