@@ -223,6 +223,7 @@ impl Maestro {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
         })?;
+        let most_rounds = session.config().settings.policy.max_debug_iterations;
         let decided_by = if client_has_asked(context) {
             DecidedBy::ClientDialog
         } else if let Channel::Form(asking) = channel(session, context) {
@@ -230,7 +231,7 @@ impl Maestro {
             return match question.ask(asking, &open, &claim(&input)).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),
-                Told::Settled(settled) => Ok(reply(Ok(decided(&settled))).into()),
+                Told::Settled(settled) => Ok(reply(Ok(decided(&settled, most_rounds))).into()),
             };
         } else if session.config().settings.approvals == Approvals::Human {
             return Err(ApprovalProblem::HumanWanted(open.request.id).into());
@@ -238,7 +239,7 @@ impl Maestro {
             DecidedBy::Relayed
         };
         let settled = decide(session, verdict(input, responses, decided_by)).await?;
-        Ok(reply(Ok(decided(&settled))).into())
+        Ok(reply(Ok(decided(&settled, most_rounds))).into())
     }
 }
 

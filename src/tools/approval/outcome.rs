@@ -51,7 +51,7 @@ pub(super) struct DecisionReply {
 }
 
 /// The result of `maestro_submit_approval`.
-pub(super) fn decided(settled: &Settled) -> DecisionReply {
+pub(super) fn decided(settled: &Settled, most_rounds: u32) -> DecisionReply {
     let (run, request) = (&settled.run, &settled.request);
     let said = request.decided.as_ref().map(|(_, decided)| decided.clone());
     let stage = request.asked.stage;
@@ -61,7 +61,20 @@ pub(super) fn decided(settled: &Settled) -> DecisionReply {
         open => open.stage(),
     };
     let next = next_stage.map_or("", Stage::name);
+    let is_escalated = next_stage == Some(Stage::Debug)
+        && run.may_start(Stage::Debug, most_rounds).is_err_and(|refusal| refusal.code == "debug_escalated");
     let (message, message_ko, next_action) = match (decision, next_stage) {
+        (Decision::Approve, Some(_)) if is_escalated => (
+            format!(
+                "{} is approved, and its {most_rounds} rounds are used up: it goes back to the human.",
+                stage.display_name()
+            ),
+            format!(
+                "{} 단계가 승인되었고 {most_rounds}회차를 모두 사용했습니다. 사용자에게 넘기십시오.",
+                stage.name()
+            ),
+            "escalate".to_owned(),
+        ),
         (Decision::Approve, Some(_)) => (
             format!("{} is approved. Next: {next}.", stage.display_name()),
             format!("{} 단계가 승인되었습니다. 다음: {next}.", stage.name()),

@@ -140,7 +140,9 @@ fn a_sixth_round_of_debug() {
         } else {
             request_of(&reply)
         };
-        assert_eq!(approve(&mut client, &request)["status"], "approved");
+        let decided = approve(&mut client, &request);
+        let next = if round < 5 { "run_stage:debug" } else { "escalate" };
+        assert_eq!((&decided["status"], &decided["next_action"]), (&json!("approved"), &json!(next)));
     }
     assert_refused(&stage(&mut client, "debug"), "debug_escalated", "ready(debug)", "tell the human");
     assert_refused(&hand_in(&mut client, "debug"), "debug_escalated", "ready(debug)", "tell the human");
