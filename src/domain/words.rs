@@ -1,4 +1,4 @@
-//! What a parser says, in words that need no knowledge of its types.
+//! Messages and numbers in a form that a reader takes in at once.
 
 /// A parser's message without the names of types.
 #[must_use]
@@ -14,4 +14,18 @@ pub fn in_plain_words(message: &str) -> String {
         ("expected struct ProviderSettings", "expected the settings of a provider"),
     ];
     WORDS.iter().fold(message.to_owned(), |message, (jargon, plain)| message.replace(jargon, plain))
+}
+
+/// A whole number with its thousands set apart.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

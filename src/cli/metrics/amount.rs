@@ -1,19 +1,7 @@
 //! Amounts as people read them.
 
 use crate::domain::measure::number::real;
-
-/// A whole number with its thousands apart.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub(super) use crate::domain::words::grouped as count;
 
 /// A number of things, by the word for one and for several.
 pub(super) fn things(number: u64, one: &str, several: &str) -> String {

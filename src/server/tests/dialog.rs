@@ -1,5 +1,7 @@
 //! Asking a human over the real wire, in both eras.
 
+mod asked;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::tools::dialog::{
     Asking, CriticalQuestion, Form, Retry, Seal, Subject, ask_legacy, ask_modern, asking, read_modern,
 };
 use crate::tools::{Parameters, reporting};
+use asked::Asked;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,81 +105,6 @@ fn form() -> Form {
             description: String::new(),
             options: vec!["low".to_owned(), "high".to_owned()],
         }],
-    }
-}
-
-/// A server in a project of its own.
-struct Asked {
-    client: Client,
-    stop: CancellationToken,
-    project: TempDir,
-    /// What else came than what was waited for.
-    passed: Vec<Value>,
-}
-
-impl Asked {
-    fn start() -> Self {
-        let project = tempfile::tempdir().unwrap();
-        let stop = CancellationToken::new();
-        let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
-        let server = Maestro::new(session, stop.clone());
-        let mut tools = Tools::new(server.session());
-        tools.router += Maestro::asking_tools();
-        assert!(server.inner.tools.set(tools).is_ok());
-        Self { client: Client::of(server, 1 << 20, &stop), stop, project, passed: Vec::new() }
-    }
-
-    async fn legacy(version: &str, capabilities: Value) -> Self {
-        let mut asked = Self::start();
-        asked.client.hello(version, &capabilities).await;
-        asked
-    }
-
-    async fn form() -> Self {
-        Self::legacy("2025-11-25", json!({ "elicitation": { "form": {} } })).await
-    }
-
-    async fn call(&mut self, id: u64, arguments: Value) {
-        let params = json!({ "name": "asks", "arguments": arguments, "_meta": { "progressToken": id } });
-        self.client.send(id, "tools/call", &params).await;
-    }
-
-    async fn until(&mut self, what: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let next = timeout(PATIENCE, self.client.read()).await.expect("a message");
-            if what(&next) {
-                return next;
-            }
-            self.passed.push(next);
-        }
-    }
-
-    async fn question(&mut self) -> Value {
-        self.until(|message| message["method"] == "elicitation/create").await
-    }
-
-    async fn closed(&mut self) -> Value {
-        self.until(|message| message["method"] == "notifications/cancelled").await["params"].clone()
-    }
-
-    async fn reply(&mut self, id: u64) -> Value {
-        self.until(|message| message["id"] == id && message.get("method").is_none()).await["result"].clone()
-    }
-
-    async fn word(&mut self, id: u64) -> String {
-        let result = self.reply(id).await;
-        result["structuredContent"]["word"].as_str().unwrap_or_else(|| panic!("{result}")).to_owned()
-    }
-
-    /// A call in the stateless era.
-    async fn modern(&mut self, id: u64, arguments: Value, more: Value) -> Value {
-        let mut params = json!({ "name": "asks", "arguments": arguments, "_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": { "elicitation": { "form": {}, "url": {} } },
-        } });
-        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.client.send(id, "tools/call", &params).await;
-        self.reply(id).await
     }
 }
 

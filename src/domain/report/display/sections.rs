@@ -1,10 +1,11 @@
 //! The sections of the report, in the order in which they are read.
 
 use super::super::page::{LineKind, Page};
-use super::super::text::{Language, Words, duration, grouped, listed};
+use super::super::text::{Language, Words, duration, listed};
 use super::super::{Mode, ProposedChange, Report, content, names, next};
 use crate::domain::question::{Counts, Priority, Question};
 use crate::domain::stage::Stage;
+use crate::domain::words::grouped;
 
 pub(super) fn title(page: &mut Page, report: &Report) {
     page.rule();
