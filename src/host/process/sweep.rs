@@ -151,13 +151,7 @@ mod imp {
         /// `None` for a zombie: it is dead already, and who should reap it may never do so.
         fn group_of(&mut self, pid: Pid) -> Option<Found> {
             self.load(pid, "stat")?;
-            // pid (name, may hold anything) state parent group ...
-            let after_name = self.buffer.iter().rposition(|byte| *byte == b')')?;
-            let rest = str::from_utf8(self.buffer.get(after_name + 1..)?).ok()?;
-            let mut fields = rest.split_ascii_whitespace();
-            let state = fields.next()?;
-            let group = Pid::from_raw(fields.nth(1)?.parse().ok()?)?;
-            (!matches!(state, "Z" | "X" | "x")).then_some(Found { pid, group })
+            Some(Found { pid, group: live_group(&self.buffer)? })
         }
 
         fn is_marked(&mut self, pid: Pid) -> bool {
@@ -180,6 +174,32 @@ mod imp {
             let file = File::open(format!("/proc/{}/{name}", pid.as_raw_pid())).ok()?;
             file.take(ENVIRON_MAX).read_to_end(&mut self.buffer).ok()?;
             Some(())
+        }
+    }
+
+    /// The group in a `stat` file: pid (name, may hold anything) state parent group ...
+    fn live_group(stat: &[u8]) -> Option<Pid> {
+        let after_name = stat.iter().rposition(|byte| *byte == b')')?;
+        let rest = str::from_utf8(stat.get(after_name + 1..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?;
+        // A process in the middle of its end has the group -1, which is no `Pid`.
+        let group = fields.nth(1)?.parse().ok().filter(|raw| *raw > 0)?;
+        if matches!(state, "Z" | "X" | "x") { None } else { Pid::from_raw(group) }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::live_group;
+
+        #[test]
+        fn the_dying_have_no_group() {
+            let group = |stat: &str| live_group(stat.as_bytes()).map(|group| group.as_raw_nonzero().get());
+            assert_eq!(group("7 (a b) c) S 1 42 42 0 -1"), Some(42));
+            assert_eq!(group("7 (sh) R 0 -1 -1 0 -1"), None);
+            assert_eq!(group("7 (sh) S 0 0 0 0 -1"), None);
+            assert_eq!(group("7 (sh) Z 1 42 42 0 -1"), None);
+            assert_eq!(group("7 (sh"), None);
         }
     }
 }
