@@ -13,10 +13,13 @@ test:
 	$(CARGO) build --locked --bins --examples
 	$(CARGO) test --locked
 
-## The long tests: 2,000 random patches against git apply, 200 kills in the middle of runs.
+## The long tests: 2,000 random patches against git apply, 200 kills in the middle of runs, and for
+## SOAK_SECONDS 8 servers on one project with 64 CLIs that misbehave; prints what was survived.
 soak:
+	$(CARGO) build --locked --bins --examples
 	MAESTRO_SOAK_EDITS=2000 $(CARGO) test --locked --test it -- change::random
 	MAESTRO_SOAK_KILLS=200 $(CARGO) test --locked --test it -- workflow::crash
+	MAESTRO_SOAK_SECONDS=$${SOAK_SECONDS:-600} $(CARGO) test --locked --test it -- --nocapture load::
 
 ## Any bytes as a patch, for FUZZ_SECONDS: nothing panics, and nothing outside the project changes.
 fuzz:

@@ -5,7 +5,8 @@
 //! - `--as codex|gemini|claude|text`: whose output it imitates;
 //! - `--print-version V`: what it prints for `--version`;
 //! - `--log FILE`: appends a JSON line with its arguments, environment, directory and prompt;
-//! - `--state FILE`: counts its calls there.
+//! - `--state FILE`: counts its calls there;
+//! - `--script JSON`: what it does whatever it is asked; what the prompt says is laid over it.
 //!
 //! What to do is in the prompt: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
 //! answering), `first` (something said before the sleep), `exit`, `stderr`, `status` (an HTTP status to
@@ -44,7 +45,7 @@ fn main() {
     };
     let style = own("--as").unwrap_or_else(|| "text".into());
     let version = own("--print-version").unwrap_or_else(|| "9.9.9".into());
-    let (log, state) = (own("--log"), own("--state"));
+    let (log, state, always) = (own("--log"), own("--state"), own("--script"));
     if words.iter().any(|word| word == "--version") {
         println!("fake-cli {version}");
         note(log.as_deref(), &json!({ "args": words }));
@@ -59,8 +60,16 @@ fn main() {
         std::io::stdin().read_to_end(&mut prompt).unwrap();
     }
     let prompt = String::from_utf8_lossy(&prompt).into_owned();
-    let script =
+    let asked =
         script(&prompt).or_else(|| words.iter().find_map(|word| script(word))).unwrap_or_else(|| json!({}));
+    let script = match always {
+        None => asked,
+        Some(always) => {
+            let mut script: Value = serde_json::from_str(&always).expect("a script that is JSON");
+            script.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+            script
+        }
+    };
     record(log.as_deref(), &words, &prompt);
     let calls = count_call(state.as_deref());
     let mut script = laid_over(script, if style == "text" { "text-cli" } else { &style });

@@ -61,15 +61,3 @@ pub(crate) fn apply(client: &mut Client, patch: &str) -> Value {
 pub(crate) fn restore(client: &mut Client, session: &Value) -> Value {
     client.call("maestro_restore_from_backup", json!({ "backup_session": session }))
 }
-
-/// Numbers that are the same in every run.
-pub(crate) struct Seeded(pub(crate) u64);
-
-impl Seeded {
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
-    }
-}

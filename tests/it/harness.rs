@@ -20,9 +20,11 @@ use tempfile::TempDir;
 
 mod human;
 mod person;
+mod seeded;
 
 pub(crate) use human::Answer;
 use human::Human;
+pub(crate) use seeded::Seeded;
 
 /// The longest that a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -536,6 +538,11 @@ impl Client {
             .filter(|message| message["method"] == "notifications/progress")
             .map(|message| message["params"]["message"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// Whether the server has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Closes the pipe and returns how the server ended, and after how long.

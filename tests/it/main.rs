@@ -27,6 +27,7 @@ mod evidence;
 mod human;
 mod inventory;
 mod library;
+mod load;
 mod metrics;
 mod million;
 mod packing;

@@ -2,7 +2,7 @@
 
 mod approvals;
 mod budget;
-mod crash;
+pub(crate) mod crash;
 mod gated;
 mod handover;
 mod interrupted;
@@ -81,9 +81,12 @@ pub(crate) fn outputs(stage: &str) -> Value {
 
 /// A project with a fault, and the stand-ins of codex and gemini.
 pub(crate) fn project() -> Server {
-    Server::new()
-        .codex()
-        .fake("gemini", "gemini")
+    broken(Server::new().codex().fake("gemini", "gemini"))
+}
+
+/// The fault, in a project.
+pub(crate) fn broken(server: Server) -> Server {
+    server
         .file("mean.py", "def mean(numbers):\n    return sum(numbers) / 2\n")
         .file(
             "test_mean.py",

@@ -20,7 +20,7 @@ pub(super) const PREFIX: &str = "maestro-call-";
 /// The file whose lock keeps a directory.
 const LOCK: &str = "lock";
 
-/// Younger ones may just be in the making.
+/// One without a lock may just be in the making, if it is younger.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// Takes the lock of a new directory. It is free again when the file is closed, by whatever.
@@ -40,6 +40,10 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
 /// Whether a directory is ours and its server is gone: its lock is free, or it is old and has none.
 #[must_use]
 pub(crate) fn is_abandoned(directory: &Path) -> bool {
+    is_abandoned_after(YOUNG, directory)
+}
+
+fn is_abandoned_after(young: Duration, directory: &Path) -> bool {
     let Ok(found) = fs::symlink_metadata(directory) else { return false };
     if !found.is_dir() || found.uid() != getuid().as_raw() {
         return false;
@@ -48,7 +52,7 @@ pub(crate) fn is_abandoned(directory: &Path) -> bool {
         Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let age = found.modified().ok().and_then(|written| written.elapsed().ok());
-            age.is_some_and(|age| age >= YOUNG)
+            age.is_some_and(|age| age >= young)
         }
         Err(_) => false,
     }
@@ -59,7 +63,7 @@ pub(crate) fn is_abandoned(directory: &Path) -> bool {
 pub(super) fn remove(base: &Path, young: Duration) {
     for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {
         let is_named_so = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        if is_named_so && is_ours_and_old(&entry, young) && is_free(&entry.path()) {
+        if is_named_so && is_abandoned_after(young, &entry.path()) {
             tracing::debug!(directory = %entry.path().display(), "left behind by a killed server");
             // Another server may be at it too.
             let _ = fs::remove_dir_all(entry.path());
@@ -71,20 +75,6 @@ pub(super) fn remove(base: &Path, young: Duration) {
 pub(super) fn remove_old() {
     remove(&std::env::temp_dir(), YOUNG);
     worktree::remove_abandoned(&std::env::temp_dir());
-}
-
-fn is_ours_and_old(entry: &fs::DirEntry, young: Duration) -> bool {
-    entry.metadata().is_ok_and(|found| {
-        let age = found.modified().ok().and_then(|written| written.elapsed().ok());
-        found.is_dir() && found.uid() == getuid().as_raw() && age.is_some_and(|age| age >= young)
-    })
-}
-
-fn is_free(directory: &Path) -> bool {
-    match File::open(directory.join(LOCK)) {
-        Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
 }
 
 #[cfg(test)]
@@ -102,7 +92,7 @@ mod tests {
         let _held = lock(&base.path().join("maestro-call-held")).unwrap();
         let left = || names.map(|name| base.path().join(name).exists());
         remove(base.path(), YOUNG);
-        assert_eq!(left(), [true; 4]);
+        assert_eq!(left(), [false, true, true, true]);
         remove(base.path(), Duration::ZERO);
         assert_eq!(left(), [false, true, false, true]);
     }

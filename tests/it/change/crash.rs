@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Seeded, Snapshot, apply, assert_same, snapshot};
-use crate::harness::{Client, PATIENCE, Server, binary, eventually};
+use super::{Snapshot, apply, assert_same, snapshot};
+use crate::harness::{Client, PATIENCE, Seeded, Server, binary, eventually};
 
 const FILES: usize = 300;
 

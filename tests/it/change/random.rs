@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{Seeded, apply, assert_same, restore, snapshot};
-use crate::harness::{Client, Server};
+use super::{apply, assert_same, restore, snapshot};
+use crate::harness::{Client, Seeded, Server};
 
 type Files = BTreeMap<String, (bool, Vec<u8>)>;
 

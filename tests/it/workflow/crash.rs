@@ -2,31 +2,22 @@
 //! whole, and the run goes on to its end.
 
 use std::collections::BTreeSet;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{FIRST_DIFF, SECOND_DIFF, arguments, outputs, project};
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Seeded, Server};
 
 /// Lives of a run that may end early; the one after them is left alone.
 const LIVES: u32 = 10;
 
-/// Numbers of an LCG (Knuth, MMIX).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-}
-
 /// What the servers said was done.
 #[derive(Default)]
-struct Acknowledged {
+pub(crate) struct Acknowledged {
     /// Texts that stand in the log: ids of runs, requests, backups and checks.
-    texts: BTreeSet<String>,
+    pub(crate) texts: BTreeSet<String>,
     /// The run.
     run: Option<String>,
     /// Requests that were approved.
@@ -80,7 +71,7 @@ fn call(seen: &mut Acknowledged, client: &mut Client, tool: &str, arguments: Val
 }
 
 /// One step of the run, whatever was done before; none where the server is gone.
-fn step(client: &mut Client, seen: &mut Acknowledged) -> Option<bool> {
+pub(crate) fn step(client: &mut Client, seen: &mut Acknowledged) -> Option<bool> {
     let which = seen.run.clone().map_or_else(|| json!({}), |run| json!({ "workflow_id": run }));
     let run = call(seen, client, "maestro_workflow_state", which)?["workflow"].clone();
     let Some(state) = run["state"].as_str() else {
@@ -135,24 +126,25 @@ fn is_checked(run: &Value) -> bool {
     run["verification"]["after_last_change"] == true
 }
 
+/// Kills a process after a pause.
+pub(crate) fn kill_after(pid: u32, pause: Duration) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        std::thread::sleep(pause);
+        let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        assert!(killed.unwrap().success());
+    })
+}
+
 /// A run whose servers are killed, up to `kills` of them. Returns how many were.
 fn run(seed: u64, kills: u32) -> u32 {
-    let mut random = Random(seed);
+    let mut random = Seeded(seed);
     let first = project();
     let mut seen = Acknowledged::default();
     let most = kills.min(LIVES);
     for life in 0..=most {
         let what = format!("seed {seed}, life {life}");
         let mut client = first.beside().start();
-        let pid = client.pid();
-        let killer = (life < most).then(|| {
-            let after = Duration::from_millis(random.below(700));
-            std::thread::spawn(move || {
-                std::thread::sleep(after);
-                let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
-                assert!(killed.unwrap().success());
-            })
-        });
+        let killer = (life < most).then(|| kill_after(client.pid(), random.pause(700)));
         let mut steps = 0;
         let is_complete = loop {
             match step(&mut client, &mut seen) {

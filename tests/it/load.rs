@@ -1,0 +1,149 @@
+//! Several servers on one project, many CLIs that misbehave in every way, calls that are cancelled
+//! and servers that are killed: nothing hangs, nothing is left behind, nothing is lost.
+
+mod fault;
+mod leftovers;
+mod runs;
+mod tally;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use self::leftovers::{Holdings, below, processes_with};
+use self::tally::Tally;
+use self::worker::{Fate, Worker};
+use crate::harness::{Server, eventually, fake_cli};
+use crate::workflow::{assert_whole, broken};
+
+/// How much of it there is.
+struct Scale {
+    seconds: u64,
+    servers: usize,
+    clis: usize,
+}
+
+impl Scale {
+    /// `make soak` asks for the whole of it by `MAESTRO_SOAK_SECONDS`.
+    fn asked_for() -> Self {
+        match std::env::var("MAESTRO_SOAK_SECONDS") {
+            Ok(seconds) => Self { seconds: seconds.parse().unwrap(), servers: 8, clis: 64 },
+            Err(_) => Self { seconds: 6, servers: 3, clis: 16 },
+        }
+    }
+}
+
+#[test]
+fn many_servers_survive_every_fault() {
+    let scale = Scale::asked_for();
+    let base = tempfile::Builder::new().prefix("maestro-load-").tempdir().unwrap();
+    let temporary = base.path().join("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
+    let (configuration, providers) = fault::clis(scale.clis, &fake_cli());
+    std::fs::create_dir_all(base.path().join("user")).unwrap();
+    std::fs::write(base.path().join("user/cli_clients.yaml"), configuration).unwrap();
+    let server = Server::new()
+        .env("TMPDIR", temporary.to_str().unwrap())
+        .env("MAESTRO_HOME", base.path().join("user").to_str().unwrap())
+        // While the run is open, every consult on the project counts in it.
+        .env("MAESTRO_MAX_CONSULT_PER_STAGE", "10000000")
+        .env("MAESTRO_MAX_CONSULT_TOTAL", "10000000");
+    // The runs have CLIs of their own: which provider a stage asks is not the matter here.
+    let gated = broken(server.beside().codex().fake("gemini", "gemini"))
+        .env("MAESTRO_HOME", base.path().join("nothing").to_str().unwrap());
+
+    let tally = work(&scale, &server, &gated, &providers);
+    eprintln!("{} servers, {} CLIs, {} s:\n{}", scale.servers, scale.clis, scale.seconds, tally.report());
+    assert_nothing_is_left(&server, base.path());
+    assert_all_is_there(&server, &tally);
+}
+
+/// One server does gated runs, one lives to the end and is measured, the others are ended often.
+fn work(scale: &Scale, server: &Server, gated: &Server, providers: &[String]) -> Tally {
+    let until = Instant::now() + Duration::from_secs(scale.seconds);
+    let mut tally = Tally::default();
+    std::thread::scope(|scope| {
+        let survivor = Worker::new(server.beside(), providers.to_vec(), 1);
+        let (pid, gated) = (survivor.pid(), gated.beside());
+        let mut threads = vec![
+            scope.spawn(move || survivor.work(until, Fate::Survives)),
+            scope.spawn(move || runs::go_through(&gated, until)),
+        ];
+        for number in threads.len()..scale.servers {
+            let worker = Worker::new(server.beside(), providers.to_vec(), u64::try_from(number).unwrap());
+            threads.push(scope.spawn(move || worker.work(until, Fate::IsEnded)));
+        }
+        assert_flat(pid, until);
+        for thread in threads {
+            tally.add(thread.join().unwrap());
+        }
+    });
+    tally
+}
+
+/// Measures a server until then: it holds as much at the end as in the beginning.
+fn assert_flat(pid: u32, until: Instant) {
+    let mut samples = Vec::new();
+    while let (true, Some(holdings)) = (Instant::now() < until, Holdings::of(pid)) {
+        samples.push(holdings);
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    if Instant::now() < until {
+        // Its worker failed, and says why.
+        return;
+    }
+    let fifth = samples.len() / 5;
+    let early = Holdings::median(&samples[fifth..2 * fifth]);
+    let late = Holdings::median(&samples[4 * fifth..]);
+    eprintln!("the server that lived: {early:?} in the second fifth, {late:?} in the last");
+    assert!(late.files < early.files + 40, "files stay open");
+    assert!(late.threads < early.threads + 40, "threads stay");
+    assert!(late.resident_kb < early.resident_kb * 5 / 4 + 8_192, "memory grows");
+}
+
+/// No process, no file of a call, and nothing in the project's directory but the log.
+fn assert_nothing_is_left(server: &Server, base: &Path) {
+    let mine = format!("{} ", std::process::id());
+    let others = || -> Vec<String> {
+        processes_with(base).into_iter().filter(|process| !process.starts_with(&mine)).collect()
+    };
+    eventually("every process is gone", Duration::from_secs(20), || others().is_empty());
+    // The next server removes what killed ones could not: at once, or after a minute where one was
+    // killed between the directory and its lock.
+    let started = Instant::now();
+    loop {
+        let mut client = server.beside().start();
+        let asked = json!({ "prompt": "x", "provider": "answers0" });
+        assert_eq!(client.call("maestro_consult", asked)["ok"], true);
+        assert!(client.close().0.success());
+        let left = below(&base.join("tmp"));
+        if left.is_empty() {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(90), "{} stay: {:?}", left.len(), left.first());
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    let kept = |path: &std::path::PathBuf| {
+        ["maestro.db", ".gitignore", "backups", "servers", "private"]
+            .iter()
+            .any(|name| path.starts_with(name))
+    };
+    let odd: Vec<_> =
+        below(&server.project().join(".maestro")).into_iter().filter(|path| !kept(path)).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
+/// The chain of hashes is whole, and every acknowledged word is in the log.
+fn assert_all_is_there(server: &Server, tally: &Tally) {
+    assert_whole(server);
+    let exported = String::from_utf8(server.run(&["evidence", "export"], "").stdout).unwrap();
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let words: BTreeSet<&str> = exported.split(|letter| !is_of_word(letter)).collect();
+    let lost: Vec<&String> =
+        tally.acknowledged.iter().filter(|word| !words.contains(word.as_str())).collect();
+    assert!(!tally.acknowledged.is_empty() && lost.is_empty(), "acknowledged and lost: {lost:?}");
+    eprintln!("the log: {} events, {} bytes exported", exported.lines().count(), exported.len());
+}
