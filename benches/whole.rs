@@ -1,12 +1,14 @@
 //! Whole processes: Maestro against a bare server, and a consult against the bare CLI, in one run.
 //!
-//! With `--log` alone the log of a project is measured, with `--list` the list of tools. Prints a table and writes it to `docs/benchmarks.md`. Nothing is asserted: figures depend on the
-//! machine, ratios less so.
+//! Prints a table and writes it to `docs/benchmarks.md`. With `--log` alone the log of a project is
+//! measured, with `--list` the bytes of the tools, with `--results` those of their results, which it
+//! prints whole. Nothing is asserted: figures depend on the machine, ratios less so.
 
 #![allow(
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::indexing_slicing
 )]
@@ -15,6 +17,8 @@
 mod list;
 #[path = "whole/log.rs"]
 mod log;
+#[path = "whole/results.rs"]
+mod results;
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -341,6 +345,27 @@ fn list_rows(maestro: &Path, rows: &mut Vec<[String; 4]>) {
     ]);
 }
 
+/// What each tool costs a model's context: in the list, and by a typical result.
+fn costs(maestro: &Path, typical: &[results::Typical]) -> String {
+    let mut server = Server::start(maestro, &[]);
+    server.hello();
+    let mut table = "\n## Bytes in the model's context\n\nWhat a model reads of a tool in the list, and of a typical result of it: a session about one failing test, with an answer of about 500 characters from each consultant.\n\n| tool | in the list | a typical result |\n|--|--|--|\n".to_owned();
+    let (mut listed, mut returned) = (0, 0);
+    for (name, bytes) in list::costs(&server.request("tools/list", &json!({}))) {
+        let result = typical.iter().find(|result| result.tool == name).map(results::Typical::bytes);
+        let _ = writeln!(
+            table,
+            "| `{name}` | {bytes} | {} |",
+            result.map_or("-".to_owned(), |bytes| bytes.to_string())
+        );
+        listed += bytes;
+        returned += result.unwrap_or(0);
+    }
+    let _ = writeln!(table, "| all | {listed} | {returned} |");
+    println!("bytes of typical results, all tools together: {returned}");
+    table
+}
+
 fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
@@ -363,6 +388,13 @@ fn main() {
     }
     let examples = directory.parent().unwrap().join("examples");
     let (maestro, floor, fake) = (directory.as_path(), examples.join("floor"), examples.join("fake-cli"));
+    let typical = results::session(maestro, &fake);
+    if std::env::args().any(|word| word == "--results") {
+        for result in &typical {
+            println!("{}: {} bytes\n{}\n", result.tool, result.bytes(), result.text);
+        }
+        return;
+    }
     let mut rows: Vec<[String; 4]> = Vec::new();
     let mut ratio = |what: &str, unit: &str, ours: f64, theirs: f64, aim: &str| {
         rows.push([
@@ -445,5 +477,6 @@ fn main() {
     for [what, ours, against, aim] in rows {
         let _ = writeln!(table, "| {what} | {ours} | {against} | {aim} |");
     }
+    table.push_str(&costs(maestro, &typical));
     std::fs::write("docs/benchmarks.md", table).unwrap();
 }

@@ -10,7 +10,8 @@ if ! command -v cargo-deny >/dev/null; then
 fi
 cargo deny --offline --log-level warn check bans licenses sources
 database="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
-if [ -n "$(ls -A "$database" 2>/dev/null)" ]; then
+# A fetch that failed leaves a lock and no database.
+if compgen -G "$database/*/" >/dev/null; then
   echo "advisories: checked against the database in $database"
   cargo deny --offline --log-level warn check advisories
 else
