@@ -3,6 +3,7 @@
 //! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
 //! [`Output`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
+pub mod activity;
 pub mod adapter;
 pub mod catalogue;
 pub mod claude;

@@ -12,6 +12,7 @@ use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
+use crate::provider::activity::told;
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
 use crate::provider::login::{self, Login};
@@ -190,11 +191,11 @@ impl Call<'_> {
     fn tell(&self, activity: &Activity) {
         let seconds = self.started.elapsed().as_secs();
         let what = format!("{} {}: running for {seconds} s", self.provider.name, self.ask.model);
-        let message = match (&activity.last_line, activity.last_output) {
-            (Some(line), Some(ago)) => {
-                format!("{what}, last output {} s ago: {line}", ago.as_secs())
-            }
-            _ => format!("{what}, no output yet"),
+        let told = activity.last_line.as_deref().and_then(told);
+        let message = match (activity.last_output, told) {
+            (Some(ago), Some(told)) => format!("{what}, last output {} s ago: {told}", ago.as_secs()),
+            (Some(ago), None) => format!("{what}, last output {} s ago", ago.as_secs()),
+            (None, _) => format!("{what}, no output yet"),
         };
         self.progress.say(&message);
     }
