@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 
-/// Does the work on a thread of its own while other calls go on.
+/// Does the work on a thread of its own while other calls go on. What it logs belongs to the call that
+/// waits for it.
 ///
 /// # Errors
 ///
@@ -10,5 +11,8 @@ use crate::error::Error;
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))
+    let call = tracing::Span::current();
+    tokio::task::spawn_blocking(move || call.in_scope(work))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))
 }
