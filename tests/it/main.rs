@@ -27,6 +27,7 @@ mod evidence;
 mod human;
 mod inventory;
 mod library;
+mod log;
 mod metrics;
 mod million;
 mod packing;
