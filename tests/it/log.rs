@@ -343,7 +343,8 @@ fn the_end_says_why() {
 
 #[test]
 fn an_ordinary_session_says_nothing() {
-    let server = project().keeps_log().human(Answer::approve());
+    let passes = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n";
+    let server = project().keeps_log().human(Answer::approve()).file("test_passes.py", passes);
     let mut client = server.start();
     client.request("tools/list", json!({}));
     assert_eq!(client.call("maestro_consult", json!({ "prompt": "why?" }))["ok"], true);
@@ -354,7 +355,12 @@ fn an_ordinary_session_says_nothing() {
     assert_eq!(reply["approval"]["status"], "approved", "{reply}");
     let vote = json!({ "question": scripted(json!({ "text": "B" })), "providers": ["codex"] });
     assert_eq!(client.call("maestro_consensus_vote", vote)["ok"], true);
-    client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -B -m unittest" }] }));
+    let applied = client.call("maestro_apply_patch", json!({ "patch": FIRST_DIFF }));
+    assert_eq!(applied["ok"], true, "{applied}");
+    let backup = json!({ "backup_session": applied["backup_session"] });
+    assert_eq!(client.call("maestro_restore_from_backup", backup)["ok"], true);
+    let check = json!({ "command": "python3 -B -m unittest test_passes" });
+    assert_eq!(client.call("maestro_verify", json!({ "commands": [check] }))["ok"], true);
     assert!(client.close().0.success());
     assert_eq!(client.server.logged(), "");
 }
