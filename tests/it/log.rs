@@ -248,6 +248,9 @@ fn a_first_request_that_is_none_is_not_repeated() {
     let call = json!({ "name": "maestro_consult", "arguments": { "prompt": secret("prompt") } });
     client.begin("tools/call", call);
     client.line(Duration::from_secs(2));
+    // What comes instead of a greeting ends the server, with an error that is no copy of it.
+    client.send(&json!({ "jsonrpc": "2.0", "method": "no/such/note", "params": { "a": secret("note") } }));
+    eventually("the server ends", PATIENCE, || client.server.logged().contains("initialize"));
     client.close();
     assert_silent(&client.server.logged(), "trace");
 }
