@@ -61,7 +61,6 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> ExitCode {
     let environment = Environment::capture();
-    logging::start(&environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
@@ -70,6 +69,7 @@ fn run(command: Command) -> ExitCode {
     let outcome = runtime.block_on(async {
         let session =
             Session::new(environment, &directory, Supervisor::new(GuardianCommand::own_binary().ok()));
+        logging::start(session.environment(), session.made_masker());
         match command {
             Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
             Command::Check(options) => check::run(session, &options).await,

@@ -25,6 +25,7 @@ pub mod session;
 pub mod slots;
 pub mod stage;
 pub mod state;
+mod told;
 pub mod toolbox;
 pub mod verify;
 pub mod vote;

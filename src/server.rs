@@ -5,6 +5,7 @@ mod message;
 mod prompts;
 mod resources;
 pub mod stdio;
+mod told;
 mod wire;
 
 use std::panic::AssertUnwindSafe;
@@ -19,15 +20,17 @@ use rmcp::model::{
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
 use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_recovery};
+use told::Told;
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
 const MOST_CALLS: usize = 2_000;
@@ -45,6 +48,7 @@ struct Inner {
     session: Session,
     tools: OnceLock<Tools>,
     calls: AtomicUsize,
+    told: Told,
     stop: CancellationToken,
 }
 
@@ -61,7 +65,8 @@ impl Maestro {
     /// A server over a session. `stop` ends every call under way.
     #[must_use]
     pub fn new(session: Session, stop: CancellationToken) -> Self {
-        Self { inner: Arc::new(Inner { session, tools: OnceLock::new(), calls: AtomicUsize::new(0), stop }) }
+        let (tools, calls, told) = (OnceLock::new(), AtomicUsize::new(0), Told::default());
+        Self { inner: Arc::new(Inner { session, tools, calls, told, stop }) }
     }
 
     /// What the tools work with.
@@ -74,6 +79,11 @@ impl Maestro {
     #[must_use]
     pub fn tools(&self) -> &Tools {
         self.inner.tools.get_or_init(|| Tools::new(&self.inner.session))
+    }
+
+    /// Calls since the start.
+    fn calls_so_far(&self) -> u64 {
+        self.inner.told.calls()
     }
 
     fn unknown_tool(&self, name: &str) -> ErrorData {
@@ -119,6 +129,24 @@ impl Maestro {
 }
 
 impl Maestro {
+    /// The answer to a call, whatever it is.
+    async fn answered(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if !self.tools().router.has_route(&request.name) {
+            return Err(self.unknown_tool(&request.name));
+        }
+        let Some(_counted) = self.count_call() else {
+            return Ok(failure(&Error::Busy(MOST_CALLS)).into());
+        };
+        let version = context.protocol_version();
+        self.session().toolbox().update(&mut |toolbox| toolbox.used(&request.name));
+        let outcome = self.guarded(request, context).await;
+        wrong_arguments_as_result(outcome).map(|response| with_links(response, version.as_ref()))
+    }
+
     /// A request other than a call, inside everything that may end it.
     async fn read_only<T>(
         &self,
@@ -152,11 +180,16 @@ impl ServerHandler for Maestro {
             .with_instructions(INSTRUCTIONS.trim_end())
     }
 
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.inner.told.greeted(&context);
+    }
+
     async fn list_tools(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.inner.told.client_of(&context);
         Ok(ListToolsResult::with_all_items(self.tools().list.clone()))
     }
 
@@ -169,19 +202,12 @@ impl ServerHandler for Maestro {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if !self.tools().router.has_route(&request.name) {
-            return Err(self.unknown_tool(&request.name));
-        }
-        let Some(_counted) = self.count_call() else {
-            return Ok(failure(&Error::Busy(MOST_CALLS)).into());
-        };
-        let tool = request.name.clone();
-        tracing::debug!(%tool, "call");
-        let version = context.protocol_version();
-        self.session().toolbox().update(&mut |toolbox| toolbox.used(&tool));
-        let outcome = self.guarded(request, context).await;
-        tracing::debug!(%tool, "answered");
-        wrong_arguments_as_result(outcome).map(|response| with_links(response, version.as_ref()))
+        let told = &self.inner.told;
+        told.client_of(&context);
+        let ending = told.call(&request.name, self.tools().router.has_route(&request.name));
+        let outcome = self.answered(request, context).instrument(ending.span()).await;
+        ending.with(&outcome);
+        outcome
     }
 
     async fn list_resources(

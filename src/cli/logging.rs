@@ -1,28 +1,137 @@
-//! The log, to standard error: standard output is the protocol.
+//! The log, to standard error: standard output is the protocol. An event is one line, and no secret is
+//! in it: nothing of ours says what was asked or answered, dependencies say nothing at all, and what is
+//! left goes through the masker.
 
-use std::io::IsTerminal as _;
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
+use crate::domain::secret_rules::SecretRules;
+use crate::flow::session::MadeMasker;
 use crate::host::environment::Environment;
+use crate::host::library::{Base, Library};
 
 /// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. A level that does not parse is a problem of the
 /// configuration, which says so; the log does not stop for it.
-pub(super) fn start(environment: &Environment) {
+pub(super) fn start(environment: &Environment, masker: MadeMasker) {
     let level = match environment.get("MAESTRO_LOG_LEVEL").map(str::to_ascii_lowercase).as_deref() {
-        Some("error") => "error",
-        Some("info") => "info",
-        Some("debug") => "debug",
-        Some("trace") => "trace",
-        _ => "warn",
+        Some("error") => LevelFilter::ERROR,
+        Some("info") => LevelFilter::INFO,
+        Some("debug") => LevelFilter::DEBUG,
+        Some("trace") => LevelFilter::TRACE,
+        _ => LevelFilter::WARN,
     };
-    // rmcp logs whole requests at debug, and with them whatever secrets they hold.
-    let filter = EnvFilter::new(format!("{level},rmcp=error"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .finish();
+    // Only this crate: rmcp logs whole requests at debug, and with them whatever secrets they hold.
+    let ours = Targets::new().with_target("maestro", level);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(Log { masker, own: OnceLock::new(), environment: environment.clone() })
+        .with_target(level > LevelFilter::INFO)
+        // Colours would come between a name and its value, where the masker looks.
+        .with_ansi(false);
     // A second subscriber in one process is only possible in tests, which do not need this one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ours).with(lines)).is_ok()
+    {
+        std::panic::set_hook(Box::new(panicked));
+    }
+}
+
+/// The usual hook prints what the panic says, and that may quote any text. Where it was is enough to
+/// find the defect.
+fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a defect: something panicked");
+}
+
+/// Where lines of the log go.
+struct Log {
+    /// The session's masker, as soon as it is made: its configuration is not read for the log's sake.
+    masker: MadeMasker,
+    /// The one until then, by the built-in rules; none where it cannot be made.
+    own: OnceLock<Option<Arc<Masker>>>,
+    environment: Environment,
+}
+
+impl Log {
+    fn masker(&self) -> Option<Arc<Masker>> {
+        let own = || self.own.get_or_init(|| built_in(&self.environment).map(Arc::new)).clone();
+        self.masker.get().or_else(own)
+    }
+
+    fn print(&self, event: &str) {
+        let line = match self.masker() {
+            Some(masker) => one_line(&masker.mask(event.trim_end()).text).into_owned(),
+            None => "a line that cannot be masked is left out of the log".to_owned(),
+        };
+        // There is nowhere left to say that the log cannot be written, and no call may fail for it.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+}
+
+fn built_in(environment: &Environment) -> Option<Masker> {
+    let path = std::path::Path::new("conf/secrets.yaml");
+    let document = Library::new(None, None).read_at(Base::Embedded, path)?.ok()?;
+    let rules = SecretRules::from_yaml(&document.text).ok()?;
+    let variables = environment.text().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Masker::new(&rules.masking, variables, &[], DEFAULT_REPLACEMENT).ok()
+}
+
+/// An event is one line, whatever is in its fields: nobody can forge another.
+fn one_line(event: &str) -> Cow<'_, str> {
+    if !event.contains(char::is_control) {
+        return Cow::Borrowed(event);
+    }
+    let mut line = String::with_capacity(event.len());
+    for letter in event.chars() {
+        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+    }
+    Cow::Owned(line)
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { log: self }
+    }
+}
+
+/// A line about to be written: the subscriber gives it whole.
+struct Line<'a> {
+    log: &'a Log,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.log.print(&String::from_utf8_lossy(event));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        assert_eq!(one_line("a=1 b=\"2\""), "a=1 b=\"2\"");
+        assert_eq!(one_line("a\nINFO forged\u{1b}[2K"), "a\\nINFO forged\\u{1b}[2K");
+    }
+
+    #[test]
+    fn lines_are_masked_before_there_is_a_session() {
+        let environment: Environment = [("API_TOKEN", "sesame-open-0123")].into_iter().collect();
+        let masker = built_in(&environment).unwrap();
+        let line = masker.mask("why=\"sesame-open-0123\" key=sk-proj-abcdefghij0123456789ABCDEFGHIJ").text;
+        assert!(!line.contains("sesame") && !line.contains("abcdefghij"), "{line}");
+    }
 }

@@ -18,6 +18,7 @@ pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
 pub use restore::{RestoreRequest, restore};
 
 use super::note::{run_to_patch, run_to_restore};
+use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Patch};
@@ -221,9 +222,15 @@ fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session
                 record::recovered(log.0, log.1, &manifest, &recovery);
                 recovery
             }
-            _ => nothing(vec![format!("{} cannot be changed by this server", manifest.root)]),
+            _ => {
+                tracing::warn!(backup = session, "this server may not undo what a killed one had begun");
+                nothing(vec![format!("{} cannot be changed by this server", manifest.root)])
+            }
         },
-        Err(obstacle) => nothing(vec![obstacle.to_string()]),
+        Err(obstacle) => {
+            tracing::warn!(backup = session, %obstacle, "what a killed server had begun cannot be undone");
+            nothing(vec![obstacle.to_string()])
+        }
     }
 }
 
@@ -241,8 +248,7 @@ async fn blocking<T: Send + 'static>(
     let guard = CancelOnDrop(Arc::new(AtomicBool::new(false)));
     let flag = guard.0.clone();
     let session = session.clone();
-    let done = tokio::task::spawn_blocking(move || work(&session, &|| flag.load(Ordering::Relaxed))).await;
-    done.map_err(|error| Error::Internal(error.to_string()))?
+    off_thread(move || work(&session, &|| flag.load(Ordering::Relaxed))).await?
 }
 
 /// The path of a file of a base, relative to the base's root.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
 use super::off_thread::off_thread;
@@ -133,13 +134,14 @@ pub async fn ask(
     let named = prepared.model.clone();
     let provider = match session.catalogue().get(name) {
         Ok(provider) => provider,
-        Err(error) => return Consulted::refused(name, named.unwrap_or_default(), error),
+        Err(error) => return Consulted::refused(name, named.unwrap_or_default(), not_begun(error)),
     };
     let model = named.unwrap_or_else(|| provider.settings.model.clone());
+    let span = tracing::info_span!("consult", n = session.ledger().number(), provider = %name, model);
     if let Err(error) = preflight(session, provider, prepared) {
-        return Consulted::refused(name, model, error);
+        return Consulted::refused(name, model, span.in_scope(|| not_begun(error)));
     }
-    let attempted = attempt(session, provider, &model, prepared, turn, progress).await;
+    let attempted = attempt(session, provider, &model, prepared, turn, progress).instrument(span).await;
     let (shared, owner, asked) = (Arc::clone(prepared), name.to_owned(), model.clone());
     let reply = off_thread(move || Consulted::new(&owner, asked, &shared, attempted)).await;
     let reply = reply.unwrap_or_else(|error| Consulted::refused(name, model, error));
@@ -148,6 +150,12 @@ pub async fn ask(
         note: provider.is_understudy().then_some("understudy: rules over the packed context, no model"),
         ..reply
     }
+}
+
+/// The error of a consult that never started, which the log tells as it tells the end of one.
+fn not_begun(error: Error) -> Error {
+    tracing::info!(outcome = error.code(), "consult not started");
+    error
 }
 
 fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
@@ -188,7 +196,7 @@ async fn attempt(
     let (program, permit) = match wait_for_turn(session, provider, turn.place, progress).await {
         Ok(ready) => ready,
         // The reservation is dropped: the consult never started.
-        Err(error) => return Attempted::failed(error),
+        Err(error) => return Attempted::failed(not_begun(error)),
     };
     let ask = Ask {
         prompt: &prepared.prompt,

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::off_thread::off_thread;
+use super::told;
 use crate::domain::chain::{Record, Shown};
 use crate::domain::event::{Draft, Event};
 use crate::domain::history::History;
@@ -243,6 +244,7 @@ impl Inner {
             })
             .collect::<Result<_, StoreError>>()?;
         self.store.append(expected, run, now(), &records)?;
+        told::told(run, drafts);
         // What another process appended in between is folded before, in the order of the log.
         if let Err(error) = self.refresh(folded) {
             tracing::warn!(%error, "the log was written and could not be read again");

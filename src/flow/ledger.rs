@@ -1,6 +1,7 @@
 //! What this server asked of whom, added up for as long as it runs. What lasts is in the journal.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::domain::event::consult::ConsultSettled;
 /// The calls of this server, by provider.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    begun: AtomicU64,
     totals: Mutex<BTreeMap<String, Totals>>,
 }
 
@@ -31,16 +33,13 @@ pub struct Totals {
 }
 
 impl Ledger {
+    /// A number for a call, by which the lines of the log that tell of it are known.
+    pub fn number(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// Adds a call.
     pub fn add(&self, call: &ConsultSettled) {
-        tracing::info!(
-            provider = call.provider,
-            model = call.model,
-            code = call.code.as_deref().unwrap_or("ok"),
-            elapsed_ms = call.elapsed_ms,
-            attempts = call.attempts,
-            "consult"
-        );
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let total = totals.entry(call.provider.clone()).or_default();
         total.calls += 1;

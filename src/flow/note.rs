@@ -3,6 +3,7 @@
 use super::account::{Account, find_run};
 use super::journal::new_id;
 use super::session::Session;
+use super::told;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::Draft;
 use crate::domain::event::record::Changed;
@@ -96,6 +97,7 @@ fn run_to_change(
 /// Records a change of files from the thread that made it, so that no end of the call comes between.
 /// A log that cannot be written does not undo the change.
 pub fn note_change(session: &Session, run: Option<&str>, changed: Changed) {
+    told::changed(run, &changed);
     if run.is_none() && !session.config().settings.tracing.enabled {
         return;
     }

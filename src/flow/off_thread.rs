@@ -4,7 +4,8 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 
-/// Does the work on a thread of its own while other calls go on.
+/// Does the work on a thread of its own while other calls go on. What it logs belongs to the call that
+/// waits for it.
 ///
 /// # Errors
 ///
@@ -12,10 +13,11 @@ use crate::error::Error;
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
+    let call = tracing::Span::current();
     let (sender, receiver) = oneshot::channel();
     // The runtime's code for a task is compiled anew for every type of work: boxed, all work is of
     // one, and the binary is smaller by some hundred kilobytes.
-    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(work())));
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(call.in_scope(work))));
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
     receiver.await.map_err(|error| Error::Internal(error.to_string()))
 }

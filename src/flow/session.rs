@@ -3,6 +3,8 @@
 
 mod rules;
 
+pub use rules::MadeMasker;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -52,7 +54,7 @@ struct Inner {
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     settings: OnceLock<Settled>,
-    masker: OnceLock<Result<Arc<Masker>, Error>>,
+    masker: Arc<OnceLock<Result<Arc<Masker>, Error>>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
@@ -94,7 +96,7 @@ impl Session {
             lease: Mutex::default(),
             toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
-            masker: OnceLock::new(),
+            masker: Arc::default(),
             project: OnceLock::new(),
             secrets: OnceLock::new(),
             red_flags: OnceLock::new(),
@@ -290,10 +292,13 @@ impl Session {
     }
 }
 
-fn log_problem(problem: &Problem) {
-    match problem.scope {
-        Scope::Everything | Scope::Provider(_) => tracing::error!("{}", problem.message),
-        Scope::Nothing => tracing::warn!("{}", problem.message),
+fn log_problem(Problem { scope, message }: &Problem) {
+    match scope {
+        Scope::Everything => tracing::warn!(problem = %message, "configuration: calls are refused"),
+        Scope::Provider(provider) => {
+            tracing::warn!(provider, problem = %message, "configuration: this provider is not asked");
+        }
+        Scope::Nothing => tracing::warn!(problem = %message, "configuration"),
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::note::note;
+use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::event::Draft;
@@ -117,9 +118,7 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
     let started = Instant::now();
     let (parallel, stop) = (request.parallel, request.stop_on_failure);
     let planning = session.clone();
-    let plan = tokio::task::spawn_blocking(move || plan::plan(&planning, &request))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))??;
+    let plan = off_thread(move || plan::plan(&planning, &request)).await??;
     if plan.checks.len() > MOST_CHECKS {
         let problem = format!("{} checks, and a call takes at most {MOST_CHECKS}", plan.checks.len());
         return Err(Error::InvalidArguments(problem));
@@ -133,6 +132,14 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
     };
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(id, plan, results, elapsed);
+    tracing::info!(
+        verification = report.verification_id,
+        passed = report.results.iter().filter(|result| result.passed).count(),
+        failed = report.results.iter().filter(|result| result.is_failure()).count(),
+        skipped = report.results.iter().filter(|result| result.status == Status::Skipped).count(),
+        elapsed_ms = elapsed,
+        "checks ran"
+    );
     if let Err(error) = record(session, &report).await {
         report.warning = Some(format!("the result is not in the log: {error}"));
     }

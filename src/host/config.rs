@@ -190,7 +190,9 @@ fn add_file<T: serde::de::DeserializeOwned>(
 
 fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<Problem>> {
     serde_yaml::from_str(text).map_err(|error| {
-        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&error.to_string())))]
+        let said = error.to_string();
+        let path = said.split(": ").next().unwrap_or_default().to_owned();
+        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&fit_to_show(&path, said))))]
     })
 }
 
@@ -242,7 +244,15 @@ fn misfit(
     let path = error.path().to_string();
     let key = format!("{}:", path.rsplit('.').next().unwrap_or_default());
     let line = text.lines().position(|line| line.contains(&key)).map_or(1, |index| index + 1);
-    Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(said)))
+    let said = fit_to_show(&path, said.to_owned());
+    Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(&said)))
+}
+
+/// What a parser says of the setting at a path, without the values of those that hold secrets: what a
+/// provider's CLI is started with.
+fn fit_to_show(path: &str, said: String) -> String {
+    let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
+    if may_be_secret { expand::without_values(&said) } else { said }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(

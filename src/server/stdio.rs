@@ -1,6 +1,6 @@
 //! Serving on standard input and output until the client goes away or a signal comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::io::stdio_pipes;
@@ -31,19 +31,36 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let ends = Ends::default();
     let (supervisor, background) = (session.supervisor().clone(), session.background().clone());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        project = session.root().display().to_string(),
+        pid = std::process::id(),
+        "started"
+    );
+    let begun = Instant::now();
     let server = Maestro::new(session, ends.input.clone());
-    let served = tokio::select! {
-        served = until_end_of_input(server, ends.clone()) => served,
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        () = nobody_listens(&ends) => Ok(()),
+    let (served, why) = tokio::select! {
+        served = until_end_of_input(server.clone(), ends.clone()) => {
+            let why = if served.is_ok() { "end of input" } else { "the first exchange failed" };
+            (served, why)
+        }
+        _ = interrupt.recv() => (Ok(()), "SIGINT"),
+        _ = terminate.recv() => (Ok(()), "SIGTERM"),
+        () = nobody_listens(&ends) => {
+            let why = if ends.output.is_cancelled() { "the client takes no replies" } else { "end of input" };
+            (Ok(()), why)
+        }
     };
+    let seconds = begun.elapsed().as_secs();
+    tracing::info!(why, calls = server.calls_so_far(), seconds, "shutting down");
+    drop(server);
     ends.input.cancel();
     supervisor.shutdown().await;
     background.close();
     if tokio::time::timeout(LAST_EVENTS, background.wait()).await.is_err() {
         tracing::warn!("a stage is left to the next server: its end is not in the log");
     }
+    tracing::info!("stopped");
     served
 }
 
@@ -81,6 +98,10 @@ async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<()
         // A client that only asks what there is (a health check) leaves before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
         Err(_) if nobody_listens.is_cancelled() => Ok(()),
+        // As text this one has the whole request in it, and with that whatever secrets it holds.
+        Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
+            Err(Error::Internal("the client's first request is not `initialize`".to_owned()))
+        }
         Err(error) => Err(Error::Internal(error.to_string())),
     }
 }

@@ -123,7 +123,11 @@ impl Question<'_> {
             Some(Word::Declined) => return Ok(Told::Undecided("the human declined to answer")),
             Some(Word::Cancelled) => return Ok(Told::Undecided("the dialog was closed without a decision")),
             Some(Word::Unreadable(why)) => {
-                tracing::warn!(why, "an answer that cannot be read is no approval");
+                tracing::warn!(
+                    request = open.request.id,
+                    why,
+                    "an answer to a form cannot be read, and is no approval"
+                );
                 return Ok(Told::Undecided("the answer could not be read, and that is no approval"));
             }
             Some(Word::TimedOut) => return Ok(Told::Undecided("nobody answered")),
@@ -138,6 +142,14 @@ impl Question<'_> {
         let settled = find(self.session, &open.request.id).await?;
         if settled.request.decided.is_none() {
             settled.run.may_go_on().map_err(Error::Workflow)?;
+        }
+        if let Some((_, decided)) = &settled.request.decided {
+            tracing::info!(
+                request = settled.request.id,
+                decision = decided.decision.name(),
+                by = decided.decided_by.words(),
+                "decided elsewhere while the form was open"
+            );
         }
         Ok(Told::Settled(Box::new(settled)))
     }

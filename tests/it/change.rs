@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+pub(crate) use crash::cut_short;
 use serde_json::{Value, json};
 
 use crate::harness::Client;

@@ -28,6 +28,7 @@ mod human;
 mod inventory;
 mod library;
 mod load;
+mod log;
 mod metrics;
 mod million;
 mod packing;

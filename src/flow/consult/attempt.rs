@@ -95,6 +95,7 @@ pub(super) async fn until_answered(
         if !is_transient || call.left() <= pause {
             break;
         }
+        tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
         progress.say(&format!("{}: {}; trying again in {} s", provider.name, error.code(), pause.as_secs()));
         if !session.supervisor().goes_on_for(pause).await {
             attempted.result = Err(Error::ShuttingDown);

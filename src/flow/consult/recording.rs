@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::{Attempted, Prepared, milliseconds};
 use crate::domain::event::consult::ConsultSettled;
+use crate::domain::stage::Stage;
 use crate::error::Error;
-use crate::flow::account::{Reservation, kept};
+use crate::flow::account::{Account, Reservation, kept};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 
@@ -20,6 +21,13 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn begin(provider: &str, model: &str, reservation: Reservation) -> Self {
+        let Account { run, stage, purpose, .. } = reservation.account();
+        tracing::info!(
+            purpose = purpose.name(),
+            stage = stage.map(Stage::name),
+            run = run.as_deref(),
+            "consult started"
+        );
         let (provider, model) = (provider.to_owned(), model.to_owned());
         Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
@@ -54,6 +62,17 @@ impl Recording {
             Some(attempted) => attempted.result.as_ref().err().map(Error::code),
             None => Some(Error::Cancelled.code()),
         };
+        let elapsed_ms = milliseconds(self.begun.elapsed());
+        let attempts = attempted.map_or(1, |attempted| attempted.attempts);
+        tracing::info!(
+            outcome = code.unwrap_or("ok"),
+            elapsed_ms,
+            retries = attempts.saturating_sub(1),
+            exit_code = attempted.and_then(|attempted| attempted.exit_code).filter(|code| *code != 0),
+            input_tokens = usage.input_tokens,
+            output_tokens = usage.output_tokens,
+            "consult ended"
+        );
         ConsultSettled {
             reservation: String::new(),
             stage: reservation.account().stage,
@@ -61,8 +80,8 @@ impl Recording {
             provider: self.provider.clone(),
             model: self.model.clone(),
             code: code.map(str::to_owned),
-            elapsed_ms: milliseconds(self.begun.elapsed()),
-            attempts: attempted.map_or(1, |attempted| attempted.attempts),
+            elapsed_ms,
+            attempts,
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             cost_usd: usage.cost_usd,

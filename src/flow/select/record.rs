@@ -14,6 +14,13 @@ use crate::flow::session::Session;
 
 /// Records a selection on the account of its judge.
 pub(super) async fn record(session: &Session, account: &Account, parts: &Parts) {
+    // Ids of candidates are whatever the caller calls them, and no matter of the log.
+    tracing::info!(
+        decided = parts.winner.is_some(),
+        basis = %serde_json::json!(parts.basis()),
+        candidates = parts.candidates.len(),
+        "selection ended"
+    );
     let record = match session.masker() {
         Ok(masker) => masked(&masker, parts.record()),
         Err(error) => return tracing::warn!(%error, "a selection is not in the log"),

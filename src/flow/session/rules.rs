@@ -1,6 +1,6 @@
 //! The rule files of a session, each read and compiled on first need.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Session, invalid};
 use crate::domain::mask::Masker;
@@ -12,7 +12,26 @@ use crate::error::Error;
 use crate::host::library::{BUILT_IN, Document};
 use crate::host::project::Project;
 
+/// The masker of a session, for the log: it masks its lines as everything else is masked, and neither
+/// makes the masker, which may have something to log itself, nor keeps the session alive.
+#[derive(Clone, Debug)]
+pub struct MadeMasker(Arc<OnceLock<Result<Arc<Masker>, Error>>>);
+
+impl MadeMasker {
+    /// The masker, where it was needed already and could be made.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<Masker>> {
+        self.0.get()?.as_ref().ok().cloned()
+    }
+}
+
 impl Session {
+    /// The masker of secrets, as far as it is made.
+    #[must_use]
+    pub fn made_masker(&self) -> MadeMasker {
+        MadeMasker(Arc::clone(&self.inner.masker))
+    }
+
     /// The masker of secrets.
     ///
     /// # Errors

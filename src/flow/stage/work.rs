@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::begin::Task;
 use super::candidate::{Ended, Seat, candidate};
@@ -38,7 +39,8 @@ pub(super) fn spawn(
             }
         }
     };
-    session.background().spawn(work)
+    // What it logs belongs to the call that began it, also when that is over.
+    session.background().spawn(work.in_current_span())
 }
 
 /// Asks every candidate that has not answered yet. True where the end of the server cut it short.

@@ -19,7 +19,19 @@ pub(super) async fn record(session: &Session, account: &Account, step_type: Opti
         let (provider, reasons) = (provider.clone(), reasons.clone());
         Draft::new(new_id(), RedFlagged { provider, stage: account.stage, reasons })
     });
-    let noted = serde_json::to_value(vote.record(step_type));
+    let record = vote.record(step_type);
+    tracing::info!(
+        winner = record.winner_provider,
+        stop = %serde_json::json!(record.stop_reason),
+        k = record.k,
+        lead = record.lead,
+        rounds = record.rounds,
+        samples = record.samples,
+        flagged = record.flagged,
+        failed = record.failed,
+        "vote ended"
+    );
+    let noted = serde_json::to_value(record);
     let noted = noted.map(|content| Draft::new(new_id(), Noted { topic: Topic::Vote, content }));
     match noted {
         Ok(noted) => note_on(session, account, flagged.chain([noted]).collect()).await,

@@ -112,7 +112,11 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) {
     match read(form, text) {
         Ok(value) => layers.set(name, path, value),
         Err(accepted) => {
-            let message = format!("{name}={text}: {accepted}");
+            let message = match form {
+                // What goes onto a command line, or is to be masked, may be a secret: it is not repeated.
+                Form::Words | Form::Patterns => format!("{name}: {accepted}"),
+                _ => format!("{name}={text}: {accepted}"),
+            };
             layers.problem(match path {
                 ["providers", provider, ..] => Problem::provider(provider, message),
                 _ => Problem::everything(message),

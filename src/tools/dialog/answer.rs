@@ -1,4 +1,5 @@
-//! What a client sent back, read as a human's word. Only a clear decision is one.
+//! What a client sent back, read as a human's word. Only a clear decision is one. Why something is none
+//! goes to the log, so it names our fields and quotes nothing that was said.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
 pub(super) fn read_value(form: &Form, value: &Value) -> Word {
     match serde_json::from_value::<ElicitResult>(value.clone()) {
         Ok(result) => read(form, &result),
-        Err(error) => Word::Unreadable(format!("it is no answer to a form: {error}")),
+        Err(_) => Word::Unreadable("it is no answer to a form".to_owned()),
     }
 }
 
@@ -37,14 +38,14 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
     let known = |name: &str| {
         name == DECISION || name == COMMENT || fields.iter().any(|(field, _)| field.as_str() == name)
     };
-    if let Some(unknown) = content.keys().find(|name| !known(name)) {
-        return Err(format!("there is no field `{}`", shortened(unknown)));
+    if content.keys().any(|name| !known(name)) {
+        return Err("it has a field that the form has not".to_owned());
     }
     let Some(said) = filled(content, DECISION)? else {
         return Err(format!("`{DECISION}` is missing"));
     };
     let Some(decision) = Decision::ALL.into_iter().find(|decision| decision.name() == said) else {
-        return Err(format!("`{}` is no decision", shortened(said)));
+        return Err(format!("`{DECISION}` is none of the decisions"));
     };
     let mut responses = BTreeMap::new();
     for (name, question) in fields {
@@ -73,12 +74,7 @@ fn response(question: &CriticalQuestion, said: &str) -> Result<String, String> {
         return Ok(said.to_owned());
     }
     let known = question.option(said).map(str::to_owned);
-    known.ok_or_else(|| format!("`{}` is no option of `{}`", shortened(said), shortened(&question.id)))
-}
-
-fn shortened(text: &str) -> String {
-    const MOST: usize = 80;
-    text.chars().take(MOST).collect()
+    known.ok_or_else(|| format!("the answer to `{}` is none of its options", question.id))
 }
 
 #[cfg(test)]

@@ -79,7 +79,11 @@ fn read(form: &Form, received: Received) -> Word {
 }
 
 fn not_asked(error: &ServiceError) -> Word {
-    Word::Unreadable(format!("the client did not ask: {error}"))
+    // What a client says with an error may quote the form.
+    Word::Unreadable(match error {
+        ServiceError::McpError(data) => format!("the client did not ask: error {}", data.code.0),
+        error => format!("the client did not ask: {error}"),
+    })
 }
 
 /// A dialog on the client's screen, closed when this is dropped.

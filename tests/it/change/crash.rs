@@ -144,25 +144,29 @@ fn a_kill_in_the_middle_is_undone_by_the_next_call_of_any_tool() {
     assert!(mixed >= 3, "only {mixed} of {undone} kills came in the middle");
 }
 
-#[test]
-fn what_somebody_changed_after_the_kill_is_kept() {
-    for attempt in 0.. {
+/// A project in which a server was killed in the middle of a patch.
+pub(crate) fn cut_short() -> Client {
+    for _ in 0..20 {
         let (server, patch) = many();
         let mut client = server.start();
         killed(&mut client, &patch, true, Duration::ZERO);
-        let project = client.project();
-        if !is_open(&project) {
-            assert!(attempt < 20, "it is always too late");
-            continue;
+        if is_open(&client.project()) {
+            return client;
         }
-        std::fs::write(project.join("d0/f000.txt"), "mine\n").unwrap();
-        let result = Second::start(&project).call("maestro_pack_context", &json!({}));
-        let notes = result["restored_after_crash"][0]["notes"].to_string();
-        assert!(notes.contains("d0/f000.txt") && notes.contains("was left so"), "{result}");
-        assert_eq!(std::fs::read(project.join("d0/f000.txt")).unwrap(), b"mine\n");
-        assert_eq!(std::fs::read(project.join("d3/f003.txt")).unwrap(), b"old\n");
-        return;
     }
+    panic!("it is always too late");
+}
+
+#[test]
+fn what_somebody_changed_after_the_kill_is_kept() {
+    let client = cut_short();
+    let project = client.project();
+    std::fs::write(project.join("d0/f000.txt"), "mine\n").unwrap();
+    let result = Second::start(&project).call("maestro_pack_context", &json!({}));
+    let notes = result["restored_after_crash"][0]["notes"].to_string();
+    assert!(notes.contains("d0/f000.txt") && notes.contains("was left so"), "{result}");
+    assert_eq!(std::fs::read(project.join("d0/f000.txt")).unwrap(), b"mine\n");
+    assert_eq!(std::fs::read(project.join("d3/f003.txt")).unwrap(), b"old\n");
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! What an operator is told of events, a line each at `info`: who, where and how many, and nothing of
+//! what was asked, answered or said.
+
+use tracing::{Level, info};
+
+use crate::domain::event::record::{ChangeKind, Changed};
+use crate::domain::event::stage::Mode;
+use crate::domain::event::{Body, Draft};
+
+/// Tells of what was just appended, as far as it is about a run, its stages and their decisions. What
+/// may go into no log (consults, changes, checks) is told where it happens.
+pub(super) fn told(run: &str, drafts: &[Draft]) {
+    if tracing::enabled!(Level::INFO) {
+        for draft in drafts {
+            one(run, draft);
+        }
+    }
+}
+
+fn one(run: &str, draft: &Draft) {
+    match &draft.body {
+        Body::RunStarted(it) => info!(run, stage = it.start_stage.name(), "run started"),
+        Body::RunStopped(_) => info!(run, "run stopped"),
+        Body::StageStarted(it) => info!(
+            run,
+            stage = it.stage.name(),
+            iteration = it.iteration,
+            mode = mode(it.mode),
+            providers = it.providers.join(","),
+            attempt = draft.id,
+            "stage started"
+        ),
+        Body::StageResumed(it) => info!(run, attempt = it.attempt, "stage resumed"),
+        Body::StageFinished(it) => info!(
+            run,
+            stage = it.stage.name(),
+            iteration = it.iteration,
+            mode = mode(it.mode),
+            provider = it.provider,
+            consults = it.consults_used,
+            elapsed_ms = it.elapsed_ms,
+            "stage finished"
+        ),
+        Body::StageFailed(it) => info!(
+            run,
+            stage = it.stage.name(),
+            outcome = it.code,
+            consults = it.consults_used,
+            elapsed_ms = it.elapsed_ms,
+            "stage failed"
+        ),
+        Body::StageInterrupted(it) => {
+            info!(run, stage = it.stage.name(), attempt = it.attempt, why = it.why, "stage interrupted");
+        }
+        Body::ApprovalRequested(it) => info!(
+            run,
+            request = draft.id,
+            stage = it.stage.name(),
+            iteration = it.iteration,
+            "a decision is wanted"
+        ),
+        Body::ApprovalDecided(it) => info!(
+            run,
+            request = it.request,
+            stage = it.stage.name(),
+            decision = it.decision.name(),
+            by = it.decided_by.words(),
+            unanswered_critical = it.unanswered_critical.len(),
+            "decided"
+        ),
+        Body::EvidenceLogged(_)
+        | Body::RedFlagged(_)
+        | Body::Noted(_)
+        | Body::Answered(_)
+        | Body::StageDelivered(_)
+        | Body::StateUsed(_)
+        | Body::ConsultReserved(_)
+        | Body::ConsultSettled(_)
+        | Body::ConsultReleased(_)
+        | Body::Verified(_)
+        | Body::Changed(_) => tracing::debug!(run, kind = draft.body.kind(), id = draft.id, "recorded"),
+    }
+}
+
+/// Tells of a change of files, recorded or not.
+pub(super) fn changed(run: Option<&str>, changed: &Changed) {
+    if !tracing::enabled!(Level::INFO) {
+        return;
+    }
+    let count = |action: &str| changed.files.iter().filter(|file| file.action() == action).count();
+    let what = match changed.kind {
+        ChangeKind::Applied => "patch applied",
+        ChangeKind::RolledBack => "change undone",
+        ChangeKind::Recovered => "recovered: what a killed server had begun is undone",
+    };
+    info!(
+        run,
+        backup = changed.backup_session,
+        undoes = changed.undoes,
+        files_changed = count("changed"),
+        files_created = count("created"),
+        files_removed = count("removed"),
+        "{what}"
+    );
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Consult => "consult",
+        Mode::Ensemble => "ensemble",
+        Mode::Solo => "solo",
+    }
+}

@@ -1,0 +1,140 @@
+//! What the log says of clients and of their calls.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use rmcp::model::{CallToolResponse, Implementation, ProtocolVersion};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{ErrorData, RoleServer};
+use serde_json::Value;
+use tracing::{Level, Span, debug, error, info};
+
+/// Characters of a name that a client chose.
+const MOST_CHARS: usize = 80;
+
+/// What was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    met: AtomicBool,
+    calls: AtomicU64,
+}
+
+/// A call under way, told when it ends; dropped before, it is told as dropped.
+pub(super) struct Ending {
+    span: Span,
+    begun: Instant,
+    is_told: bool,
+}
+
+impl Told {
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The client of a request, once: in the stateless era every request says who asks.
+    pub(super) fn client_of(&self, context: &RequestContext<RoleServer>) {
+        if self.is_to_be_told() {
+            self.client(context.protocol_version().as_ref(), context.client_info());
+        }
+    }
+
+    /// The client that has just said hello.
+    pub(super) fn greeted(&self, context: &NotificationContext<RoleServer>) {
+        if let Some(info) = context.peer.peer_info().filter(|_| self.is_to_be_told()) {
+            self.client(Some(&info.protocol_version), Some(info.client_info.clone()));
+        }
+    }
+
+    fn is_to_be_told(&self) -> bool {
+        tracing::enabled!(Level::INFO) && !self.met.load(Ordering::Relaxed)
+    }
+
+    fn client(&self, protocol: Option<&ProtocolVersion>, client: Option<Implementation>) {
+        self.met.store(true, Ordering::Relaxed);
+        let era = match protocol {
+            Some(version) if *version >= ProtocolVersion::V_2026_07_28 => "stateless",
+            Some(_) | None => "session",
+        };
+        let (name, version) = client.map(|client| (client.name, client.version)).unwrap_or_default();
+        info!(
+            client = shortened(&name),
+            client_version = shortened(&version),
+            protocol = protocol.map(ProtocolVersion::as_str),
+            era,
+            "client"
+        );
+    }
+
+    /// A call begins. An unknown tool's name is whatever the client says.
+    pub(super) fn call(&self, tool: &str, is_known: bool) -> Ending {
+        let id = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let span = tracing::info_span!("call", id, tool = if is_known { tool } else { "unknown" });
+        span.in_scope(|| {
+            if is_known {
+                debug!("call");
+            } else {
+                debug!(name = shortened(tool), "call of an unknown tool");
+            }
+        });
+        Ending { span, begun: Instant::now(), is_told: false }
+    }
+}
+
+impl Ending {
+    /// The call's span, in which everything that belongs to it is logged.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// The call has ended.
+    pub(super) fn with(mut self, response: &Result<CallToolResponse, ErrorData>) {
+        self.is_told = true;
+        let elapsed_ms = self.elapsed_ms();
+        let _in_call = self.span.enter();
+        match outcome(response) {
+            // A defect of the server is to be seen at any level. What exactly failed may quote a text.
+            "internal" => {
+                error!(outcome = "internal", elapsed_ms, "call ended with a defect");
+                debug!(error = text(response, "error"), "the defect");
+            }
+            outcome => info!(outcome, elapsed_ms, "call ended"),
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.is_told {
+            let _in_call = self.span.enter();
+            info!(outcome = "dropped", elapsed_ms = self.elapsed_ms(), "call ended");
+        }
+    }
+}
+
+/// The code of an outcome; `ok` where it has none.
+fn outcome(response: &Result<CallToolResponse, ErrorData>) -> &str {
+    match response {
+        Ok(CallToolResponse::Complete(_)) => text(response, "code").unwrap_or("ok"),
+        Ok(_) => "input_required",
+        Err(_) => "protocol_error",
+    }
+}
+
+/// A text of a structured result.
+fn text<'a>(response: &'a Result<CallToolResponse, ErrorData>, field: &str) -> Option<&'a str> {
+    match response {
+        Ok(CallToolResponse::Complete(result)) => {
+            result.structured_content.as_ref()?.get(field).and_then(Value::as_str)
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(MOST_CHARS).collect()
+}
