@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the binary is made of: whether any of it differs from the commit is part of the version.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
+    ".cargo",
     ".claude/commands",
     "Cargo.lock",
     "Cargo.toml",

@@ -21,9 +21,9 @@ fi
 export SOURCE_DATE_EPOCH
 
 # No name of this machine's directories gets into the binary: neither from Rust nor from SQLite's C.
-flags="--remap-path-prefix=$build=/target --remap-path-prefix=$root=/maestro --remap-path-prefix=$cargo_home=/cargo"
+flags="-C force-frame-pointers=yes --remap-path-prefix=$build=/target --remap-path-prefix=$root=/maestro --remap-path-prefix=$cargo_home=/cargo"
 export RUSTFLAGS=$flags
-export CFLAGS="-ffile-prefix-map=$build=/target -ffile-prefix-map=$root=/maestro -ffile-prefix-map=$cargo_home=/cargo"
+export CFLAGS="-fno-asynchronous-unwind-tables -ffile-prefix-map=$build=/target -ffile-prefix-map=$root=/maestro -ffile-prefix-map=$cargo_home=/cargo"
 unset CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 export LC_ALL=C TZ=UTC CARGO_INCREMENTAL=0
 
