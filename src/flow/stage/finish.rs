@@ -162,6 +162,7 @@ fn failed_body(attempt: &Attempt, elapsed_ms: u64) -> StageFailed {
         stage: attempt.stage,
         error: attempt.answers.iter().map(said).collect::<Vec<_>>().join("; "),
         code,
+        hint: None,
         candidates: attempt.answers.clone(),
         consults_used: consults(attempt),
         elapsed_ms,
@@ -176,7 +177,7 @@ fn discarded(answer: &Candidate) -> String {
 
 /// The stage could not be worked on at all.
 pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Result<(), Error> {
-    let (task, message, code) = (task.clone(), error.note().error, error.code().to_owned());
+    let (task, note) = (task.clone(), error.note());
     let id = new_id();
     let run = task.run.clone();
     session
@@ -187,8 +188,9 @@ pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Res
             };
             let elapsed_ms = now().saturating_sub(attempt.started_at);
             let body = StageFailed {
-                error: message.clone(),
-                code: code.clone(),
+                error: note.error.clone(),
+                code: note.code.to_owned(),
+                hint: Some(note.hint.clone()),
                 ..failed_body(attempt, elapsed_ms)
             };
             Ok(Decided::append(vec![Draft::new(id.clone(), body).on([attempt.id.clone()])], ()))

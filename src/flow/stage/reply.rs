@@ -257,8 +257,11 @@ fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
 }
 
 fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
-    let own = failed.candidates.iter().find_map(|candidate| candidate.hint.clone());
-    let solo = "Or do the stage yourself and hand it in with maestro_request_approval.";
+    let of_candidates = || failed.candidates.iter().find_map(|candidate| candidate.hint.as_ref());
+    let hint = match failed.hint.as_ref().or_else(of_candidates) {
+        Some(own) => format!("{own} Or do the stage yourself and hand it in with maestro_request_approval."),
+        None => "Do the stage yourself and hand it in with maestro_request_approval.".to_owned(),
+    };
     let output = json!({
         "ok": false,
         "provider": failed.candidates.first().map(|candidate| candidate.provider.clone()),
@@ -279,7 +282,7 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
         elapsed_ms: failed.elapsed_ms,
         error: Some(failed.error.clone()),
         code: Some(failed.code.clone()),
-        hint: Some(own.map_or_else(|| solo.to_owned(), |own| format!("{own} {solo}"))),
+        hint: Some(hint),
         next_stage: Some(failed.stage),
         workflow_id: None,
         state: None,

@@ -33,6 +33,19 @@ fn a_cli_that_fails_is_a_failed_stage() {
 }
 
 #[test]
+fn a_stage_that_cannot_be_asked_for_says_what_to_do() {
+    let mut client = project().file(".maestro/skills/prompts/analyze.md", "{{ nonsense }}\n").start();
+    begin(&mut client);
+    let reply = stage(&mut client, "analyze");
+    assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("document_invalid")), "{reply}");
+    assert_eq!(
+        reply["hint"],
+        "Correct the file, or remove it: the built-in text is used then. Or do the stage yourself and hand it in with maestro_request_approval."
+    );
+    assert!(client.log("gemini").is_empty());
+}
+
+#[test]
 fn where_the_preferred_cli_is_missing_the_next_one_answers() {
     // Analyze prefers gemini, then claude.
     let bare = || {
@@ -119,6 +132,7 @@ fn an_answer_against_its_schema_is_discarded_and_asked_for_once_more() {
     let reply = client.call("maestro_run_stage_with_approval", asking("analyze", script));
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("no_valid_answer")), "{reply}");
     assert_eq!(reply["approval"], Value::Null);
+    assert_eq!(reply["hint"], "Do the stage yourself and hand it in with maestro_request_approval.");
     assert_eq!(client.log("gemini").len(), 2, "once more, and no third time");
     let candidates = reply["stage_result"]["output"]["candidates"].as_array().unwrap();
     assert!(
