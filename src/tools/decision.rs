@@ -16,7 +16,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question::Priority;
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Settled, Verdict, decide, find, use_up};
+use crate::flow::approval::decide::{Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
@@ -170,9 +170,9 @@ fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>)
 /// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
 async fn decided_elsewhere(session: &Session, request: &str) {
     loop {
-        match find(session, request).await {
-            Ok(settled) if settled.request.decided.is_some() || !settled.run.phase.is_open() => return,
-            Ok(_) => session.journal().changed().await,
+        match is_open(session, request).await {
+            Ok(false) => return,
+            Ok(true) => session.journal().changed().await,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be watched while a dialog is open");
                 tokio::time::sleep(Duration::from_secs(5)).await;

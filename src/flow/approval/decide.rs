@@ -71,6 +71,20 @@ pub async fn find(session: &Session, request: &str) -> Result<Settled, Error> {
     found.await?
 }
 
+/// Whether a request still waits for a decision: nobody made one, and its run goes on.
+///
+/// # Errors
+///
+/// There is no such request, or the log cannot be read.
+pub async fn is_open(session: &Session, request: &str) -> Result<bool, Error> {
+    let request = request.to_owned();
+    let open = session.journal().read(move |history| {
+        let (run, found) = known(history, &request)?;
+        Ok(found.decided.is_none() && run.phase.is_open())
+    });
+    open.await?
+}
+
 /// Marks a sealed state as used where its answer decides nothing: an answer counts once, whatever it
 /// says.
 ///
