@@ -16,7 +16,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question::Priority;
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Settled, Verdict, decide, find, is_open, use_up};
+use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
@@ -77,7 +77,7 @@ pub(crate) struct Question<'a> {
 
 impl Question<'_> {
     /// Asks the human to decide on a request.
-    pub(crate) async fn ask(&self, asking: Asking, open: &Settled, aside: &str) -> Result<Told, Error> {
+    pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
         let form = form(open, aside)?;
         match asking {
             Asking::CannotAsk => Ok(Told::Undecided("nobody can be asked through this client")),
@@ -91,7 +91,7 @@ impl Question<'_> {
         }
     }
 
-    async fn modern(&self, open: &Settled, form: &Form) -> Result<Told, Error> {
+    async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
         let seal = seal(self.session)?;
         let subject = subject(open);
         match read_modern(&seal, self.retry, &subject, form)? {
@@ -113,7 +113,7 @@ impl Question<'_> {
     /// the meantime stays.
     async fn settle(
         &self,
-        open: &Settled,
+        open: &Reviewed,
         form: &Form,
         word: Option<Word>,
         nonce: Option<String>,
@@ -134,16 +134,13 @@ impl Question<'_> {
     }
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
-    async fn elsewhere(&self, open: &Settled) -> Result<Told, Error> {
-        let settled = find(self.session, &open.request.id).await?;
-        if settled.request.decided.is_none() {
-            settled.run.may_go_on().map_err(Error::Workflow)?;
-        }
+    async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
+        let settled = find(self.session, &open.request.id).await?.settled()?;
         Ok(Told::Settled(Box::new(settled)))
     }
 }
 
-fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
+fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
     let is_revision = decided.decision == Decision::Revise;
     let ids: Vec<(String, String)> =
         form.fields().into_iter().map(|(field, question)| (field, question.id.clone())).collect();
@@ -197,7 +194,7 @@ fn seal(session: &Session) -> Result<Seal, Error> {
     Ok(Seal::new(&key))
 }
 
-fn subject(open: &Settled) -> Subject {
+fn subject(open: &Reviewed) -> Subject {
     Subject {
         workflow_id: open.run.id.clone(),
         request_id: open.request.id.clone(),
@@ -207,7 +204,7 @@ fn subject(open: &Settled) -> Subject {
 }
 
 /// The form of a request: the report, what else there is to say, and the critical questions.
-fn form(open: &Settled, aside: &str) -> Result<Form, Error> {
+fn form(open: &Reviewed, aside: &str) -> Result<Form, Error> {
     let report: Report = serde_json::from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
     let shown = report::dialog(&report, MOST_CHARS);

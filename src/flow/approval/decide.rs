@@ -34,13 +34,42 @@ pub struct Verdict {
     pub nonce: Option<String>,
 }
 
-/// A decision in the log: the run after it, and the request with it.
+/// A request as it is now, decided or not.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct Reviewed {
     /// The run.
     pub run: Run,
     /// The request.
     pub request: Request,
+}
+
+/// A decision in the log.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The run after it.
+    pub run: Run,
+    /// The request with it.
+    pub request: Request,
+    /// The decision.
+    pub decided: ApprovalDecided,
+}
+
+impl Reviewed {
+    /// The decision that somebody made.
+    ///
+    /// # Errors
+    ///
+    /// Nobody made one: the run ended before, or the request is still open.
+    pub fn settled(self) -> Result<Settled, Error> {
+        let Self { run, request } = self;
+        match request.decided.clone() {
+            Some((_, decided)) => Ok(Settled { run, request, decided }),
+            None => {
+                run.may_go_on().map_err(Error::Workflow)?;
+                Err(Error::Internal(format!("nobody decided request {}", request.id)))
+            }
+        }
+    }
 }
 
 /// Records a decision.
@@ -54,7 +83,7 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
     let request = verdict.request.clone();
     let id = new_id();
     session.journal().decide_on(move |history| draft(history, &verdict, &id)).await?;
-    find(session, &request).await
+    find(session, &request).await?.settled()
 }
 
 /// A request and its run as they are now.
@@ -62,11 +91,11 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn find(session: &Session, request: &str) -> Result<Settled, Error> {
+pub async fn find(session: &Session, request: &str) -> Result<Reviewed, Error> {
     let request = request.to_owned();
     let found = session.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
-        Ok(Settled { run: run.clone(), request: found.clone() })
+        Ok(Reviewed { run: run.clone(), request: found.clone() })
     });
     found.await?
 }
