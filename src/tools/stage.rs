@@ -17,9 +17,8 @@ use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
-use crate::flow::approval::decide::find;
+use crate::flow::approval::decide::{Settled, find};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
@@ -164,33 +163,29 @@ impl Maestro {
         let Some(note) = &stage.approval else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
-        // The request that the stage ended with, or the one that an answer is about.
-        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
-        if answered.is_none() && open.request.decided.is_some() {
-            return Ok(reply(Ok(shown(after(stage, &open.run, &open.request), None))).into());
+        if answered.is_none() && note.decided_by.is_some() {
+            return Ok(reply(Ok(shown(stage, None))).into());
         }
         let Channel::Form(asking) = channel(session, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
+        // The request that the stage ended with, or the one that an answer is about.
+        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
         let question = Question { session, context, retry, progress };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
             Told::Undecided(why) => reply(Ok(shown(stage, Some(why)))).into(),
-            Told::Settled(settled) => reply(Ok(shown(after(stage, &settled.run, &settled.request), None))).into(),
+            Told::Settled(settled) => reply(Ok(shown(after(stage, &settled), None))).into(),
         })
     }
 }
 
 /// The reply once the decision is there.
-fn after(stage: StageReply, run: &Run, request: &Request) -> StageReply {
-    let next_stage = match &run.phase {
-        Phase::Stopped(_) | Phase::Complete => None,
-        open => open.stage(),
-    };
+fn after(stage: StageReply, settled: &Settled) -> StageReply {
     StageReply {
-        approval: Some(ApprovalNote::of(request)),
-        state: Some(run.phase.to_string()),
-        next_stage,
+        approval: Some(ApprovalNote::of(&settled.request)),
+        state: Some(settled.run.phase.to_string()),
+        next_stage: settled.run.phase.stage(),
         ..stage
     }
 }
