@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Load, found_by};
-use super::decision::{Channel, Question, Told, channel, client_has_asked, undecided};
+use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
@@ -226,7 +226,7 @@ impl Maestro {
         let most_rounds = session.config().settings.policy.max_debug_iterations;
         let decided_by = if client_has_asked(context) {
             DecidedBy::ClientDialog
-        } else if let Channel::Form(asking) = channel(session, context) {
+        } else if let Some(asking) = channel(session, context) {
             let question = Question { session, context, retry, progress };
             return match question.ask(asking, &open, &claim(&input)).await? {
                 Told::AskAgain(response) => Ok(*response),

@@ -31,20 +31,11 @@ const MOST_CHARS: usize = 6_000;
 /// The first version of Claude Code that asks its human at every call of a tool that wants it.
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
-/// How a call can have a request decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Channel {
-    /// By a form.
-    Form(Asking),
-    /// Not at all.
-    Nobody,
-}
-
-/// How the human can be asked during a call.
-pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Channel {
-    match (session.config().settings.approvals, asking(context)) {
-        (Approvals::Relay, _) | (_, Asking::CannotAsk) => Channel::Nobody,
-        (Approvals::Ask | Approvals::Human, asking) => Channel::Form(asking),
+/// How the human can be asked by a form during a call, if they can.
+pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Option<Asking> {
+    match session.config().settings.approvals {
+        Approvals::Relay => None,
+        Approvals::Ask | Approvals::Human => asking(context),
     }
 }
 
@@ -80,7 +71,6 @@ impl Question<'_> {
     pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
         let form = form(open, aside)?;
         match asking {
-            Asking::CannotAsk => Ok(Told::Undecided("nobody can be asked through this client")),
             Asking::Legacy => {
                 self.progress.say("waiting for the human's decision");
                 let elsewhere = decided_elsewhere(self.session, &open.request.id);

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::decision::{Channel, Question, Told, answers, channel};
+use super::decision::{Question, Told, answers, channel};
 use super::dialog::Retry;
 use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
@@ -145,7 +145,7 @@ impl Maestro {
         if answered.is_none() && note.decision.is_some() {
             return Ok(reply(Ok(shown(stage, None))).into());
         }
-        let Channel::Form(asking) = channel(session, context) else {
+        let Some(asking) = channel(session, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
         // The request that the stage ended with, or the one that an answer is about.
