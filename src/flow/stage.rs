@@ -8,6 +8,8 @@ mod choose;
 mod finish;
 mod prompt;
 mod reply;
+mod review;
+mod submit;
 mod work;
 
 use std::collections::BTreeSet;
@@ -28,8 +30,8 @@ use crate::error::Error;
 
 pub use approval_note::ApprovalNote;
 use begin::{Begun, begin};
-pub use finish::{Submission, submit};
 pub use reply::{StageReply, again};
+pub use submit::{Submission, submit};
 
 /// Whether the stage ends with a request for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
