@@ -157,7 +157,7 @@ pub async fn run_stage(
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
                 let working = session.working().begin(&attempt);
-                let ended = work::spawn(session, Arc::clone(&request), *task, progress.clone(), working);
+                let ended = work::spawn(session, Arc::clone(&request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
                 return answer(session, &run, &attempt, false).await;
             }

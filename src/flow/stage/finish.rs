@@ -17,8 +17,12 @@ use crate::flow::journal::{Decided, new_id, now};
 use crate::flow::session::Session;
 
 /// The stage's end, from the answers in the log.
-pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
-    let (task, limits, stage) = (task.clone(), review_limits(session), request.stage);
+pub(super) async fn finish(
+    session: &Session,
+    request: &Arc<StageRequest>,
+    task: &Arc<Task>,
+) -> Result<(), Error> {
+    let (task, limits, stage) = (Arc::clone(task), review_limits(session), request.stage);
     let ids = Ids::new();
     let run = task.run.clone();
     session
@@ -105,8 +109,8 @@ fn discarded(answer: &Candidate) -> String {
 }
 
 /// The stage could not be worked on at all.
-pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Result<(), Error> {
-    let (task, note) = (task.clone(), error.note());
+pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
+    let (task, note) = (Arc::clone(task), error.note());
     let id = new_id();
     let run = task.run.clone();
     session

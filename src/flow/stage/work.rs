@@ -10,7 +10,6 @@ use super::candidate::{Ended, Seat, candidate};
 use super::prompt::prompt;
 use super::{StageRequest, Worked, finish};
 use crate::domain::event::consult::Purpose;
-use crate::domain::handover::Handover;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Prepared, Question, prepare};
@@ -22,7 +21,7 @@ use crate::flow::session::Session;
 pub(super) fn spawn(
     session: &Session,
     request: Arc<StageRequest>,
-    task: Task,
+    task: Arc<Task>,
     progress: Progress,
     working: Worked,
 ) -> JoinHandle<Result<(), Error>> {
@@ -45,7 +44,7 @@ pub(super) fn spawn(
 async fn work(
     session: &Session,
     request: &Arc<StageRequest>,
-    task: &Task,
+    task: &Arc<Task>,
     progress: &Progress,
 ) -> Result<bool, Error> {
     let left = task.attempt.left();
@@ -77,15 +76,12 @@ async fn work(
 async fn prepared(
     session: &Session,
     request: &Arc<StageRequest>,
-    task: &Task,
+    task: &Arc<Task>,
 ) -> Result<Arc<Prepared>, Error> {
-    let (run, stage) = (task.run.clone(), request.stage);
-    let handover = session
-        .journal()
-        .read(move |history| history.run(&run).map(|run| Handover::of(run, stage)).unwrap_or_default())
-        .await?;
-    let (shared, asked, iteration) = (session.clone(), Arc::clone(request), task.attempt.iteration);
-    let text = off_thread(move || prompt(&shared, &asked, &handover, iteration)).await??;
+    let stage = request.stage;
+    let (shared, asked, given) = (session.clone(), Arc::clone(request), Arc::clone(task));
+    let text = off_thread(move || prompt(&shared, &asked, &given.handover, given.attempt.iteration));
+    let text = text.await??;
     let account = Account {
         run: (!task.run.is_empty()).then(|| task.run.clone()),
         stage: Some(stage),
