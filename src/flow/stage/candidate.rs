@@ -26,7 +26,8 @@ pub(super) struct Seat<'a> {
     pub(super) timeout: Duration,
 }
 
-/// How a candidate ended.
+/// How a candidate ended, and with its candidates the work on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// Its answer, or its failure, is in the log.
     Answered,

@@ -132,10 +132,10 @@ pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -
 }
 
 /// The server ends before the stage does. What was answered is kept.
-pub(super) async fn interrupted(session: &Session, task: &Task, why: &str) -> Result<(), Error> {
-    let body =
-        StageInterrupted { attempt: task.attempt.id.clone(), stage: task.attempt.stage, why: why.to_owned() };
-    let draft = Draft::new(new_id(), body).on([task.attempt.id.clone()]);
-    session.journal_of(&task.run).record(&task.run, vec![draft]).await?;
-    Err(Error::ShuttingDown)
+pub(super) async fn interrupted(session: &Session, task: &Task) -> Result<(), Error> {
+    let Attempt { id, stage, .. } = &task.attempt;
+    let why = "its server ended".to_owned();
+    let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
+    let draft = Draft::new(new_id(), body).on([id.clone()]);
+    session.journal_of(&task.run).record(&task.run, vec![draft]).await
 }

@@ -30,9 +30,11 @@ pub(super) fn spawn(
         async move {
             let _working = working;
             match work(&session, &request, &task, &progress).await {
-                Ok(cut) if cut => finish::interrupted(&session, &task, "its server ended").await,
-                Ok(_) => finish::finish(&session, &request, &task).await,
-                Err(Error::ShuttingDown) => finish::interrupted(&session, &task, "its server ended").await,
+                Ok(Ended::Answered) => finish::finish(&session, &request, &task).await,
+                Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
+                    finish::interrupted(&session, &task).await?;
+                    Err(Error::ShuttingDown)
+                }
                 Err(error) => finish::failed(&session, &task, &error).await,
             }
         }
@@ -40,16 +42,16 @@ pub(super) fn spawn(
     session.background().spawn(work)
 }
 
-/// Asks every candidate that has not answered yet. True where the end of the server cut it short.
+/// Asks every candidate that has not answered yet. One that is cut short cuts the stage short.
 async fn work(
     session: &Session,
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
     progress: &Progress,
-) -> Result<bool, Error> {
+) -> Result<Ended, Error> {
     let left = task.attempt.left();
     if left.is_empty() {
-        return Ok(false);
+        return Ok(Ended::Answered);
     }
     progress.say(&format!(
         "{}: asking {} ({})",
@@ -63,14 +65,8 @@ async fn work(
         let progress = progress.labelled(&seat.id);
         async move { candidate(session, seat, &progress).await }
     });
-    let mut cut = false;
-    for ended in join_all(seats).await {
-        match ended? {
-            Ended::Answered => {}
-            Ended::CutShort => cut = true,
-        }
-    }
-    Ok(cut)
+    let ended: Vec<Ended> = join_all(seats).await.into_iter().collect::<Result<_, Error>>()?;
+    Ok(if ended.contains(&Ended::CutShort) { Ended::CutShort } else { Ended::Answered })
 }
 
 async fn prepared(
