@@ -222,9 +222,7 @@ impl Beginning {
                     let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(attached)))
                 }
-                Outcome::Open | Outcome::Interrupted => {
-                    Ok((name, self.resume(None, attempt, Vec::new())?))
-                }
+                Outcome::Open | Outcome::Interrupted => Ok((name, self.resume(None, attempt, Vec::new())?)),
                 Outcome::Failed => self.begin_outside(),
             },
             None => self.begin_outside(),

@@ -86,9 +86,7 @@ async fn masked_metrics(
 ) -> Result<Option<Map<String, Value>>, Error> {
     let Some(metrics) = metrics else { return Ok(None) };
     let session = session.clone();
-    let masked = off_thread(move || {
-        session.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
-    });
+    let masked = off_thread(move || session.masker().map(|masker| masker.mask_value(Value::Object(metrics))));
     Ok(masked.await??.as_object().cloned())
 }
 
