@@ -19,7 +19,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Verdict, decide, find};
+use crate::flow::approval::decide::{Verdict, decide, find, may};
 use crate::flow::approval::list::{decisions, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
@@ -217,12 +217,8 @@ impl Maestro {
         let session = self.session();
         session.check_config()?;
         let open = find(session, &input.request_id).await?;
-        open.run.may_decide(&open.request).map_err(Error::Workflow)?;
         let responses = input.question_responses.clone().unwrap_or_default();
-        question::read(open.request.asked.stage, &responses).map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
-        })?;
+        may(&open.run, &open.request, &responses)?;
         let most_rounds = session.config().settings.policy.max_debug_iterations;
         let decided_by = if client_has_asked(context) {
             DecidedBy::ClientDialog

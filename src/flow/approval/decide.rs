@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
 use crate::domain::history::History;
-use crate::domain::question;
+use crate::domain::question::{self, Responses};
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
@@ -146,9 +146,22 @@ fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Reques
     })
 }
 
+/// Whether a request may be decided with these answers, before anybody is asked.
+///
+/// # Errors
+///
+/// It was decided before, its run has ended, or answers that no question allows.
+pub fn may(run: &Run, request: &Request, answers: &Map<String, Value>) -> Result<Responses, Error> {
+    run.may_decide(request).map_err(Error::Workflow)?;
+    question::read(request.asked.stage, answers).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
+    })
+}
+
 fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Decided<()>), Error> {
     let (run, request) = known(history, &verdict.request)?;
-    run.may_decide(request).map_err(Error::Workflow)?;
+    let responses = may(run, request, &verdict.responses)?;
     if let Some(nonce) = &verdict.nonce {
         unused(history, nonce)?;
     }
@@ -156,10 +169,6 @@ fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Deci
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
-    let responses = question::read(stage, &verdict.responses).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
-    })?;
     let unanswered = responses.unanswered_critical(stage);
     let decided = ApprovalDecided {
         request: request.id.clone(),
