@@ -138,7 +138,12 @@ fn unused(history: &History, nonce: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
+/// A request and its run.
+///
+/// # Errors
+///
+/// There is no such request.
+pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
     history.request(request).ok_or_else(|| Error::Unknown {
         kind: "request",
         name: request.to_owned(),

@@ -15,6 +15,7 @@ use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Finished, Phase, Run};
 use crate::error::Error;
+use crate::flow::approval::decide::known;
 use crate::flow::consult::MOST_CHARS;
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
@@ -81,20 +82,16 @@ pub struct StageReply {
 pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error> {
     let (request, limits) = (request.to_owned(), session.limits());
     let found = session.journal().read(move |history| {
-        let (run, request) = history.request(&request)?;
+        let (run, request) = known(history, &request)?;
         let finished = run
             .finished
             .iter()
             .rev()
-            .find(|it| it.stage == request.asked.stage && it.iteration == request.asked.iteration)?;
-        Some(within(run, finished, limits))
+            .find(|it| it.stage == request.asked.stage && it.iteration == request.asked.iteration)
+            .ok_or_else(|| Error::Internal(NO_END.to_owned()))?;
+        Ok::<_, Error>(within(run, finished, limits))
     });
-    let found = found.await?.ok_or_else(|| Error::Unknown {
-        kind: "request",
-        name: "of the answer".to_owned(),
-        available: Vec::new(),
-    })?;
-    Ok(StageReply { from_log: true, ..found })
+    Ok(StageReply { from_log: true, ..found.await?? })
 }
 
 /// What came of an attempt that has ended.
