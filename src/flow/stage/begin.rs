@@ -1,8 +1,9 @@
 //! Whether a stage begins, goes on, or is there already.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::choose::{Choice, choose, left};
+use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest, is_worked_on};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::DecidedBy;
@@ -34,8 +35,16 @@ pub(super) struct Task {
     pub(super) attempt: Attempt,
     /// What the stage starts from.
     pub(super) handover: Handover,
-    /// Who answers in the place of a provider that refuses.
-    pub(super) fallbacks: Vec<String>,
+    /// Who answers in the place of a provider that refuses, in order. Its candidates share them: two
+    /// answers of one provider would say little more than one.
+    fallbacks: Mutex<VecDeque<String>>,
+}
+
+impl Task {
+    /// Who answers in the place of a provider that refuses; from now on nobody else has them.
+    pub(super) fn next_fallback(&self) -> Option<String> {
+        self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
 }
 
 impl Begun {
@@ -244,11 +253,12 @@ impl Beginning {
         if self.session.is_logged(id) {
             self.session.show_alive()?;
         }
+        let fallbacks = fallbacks(&self.session, &self.request, attempt);
         let server = self.session.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
         drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
-        Ok(Decided::append(drafts, self.task(run, attempt.clone(), Vec::new())))
+        Ok(Decided::append(drafts, self.task(run, attempt.clone(), fallbacks)))
     }
 
     fn started(
@@ -289,7 +299,7 @@ impl Beginning {
             run: run.map_or_else(String::new, |run| run.id.clone()),
             handover: run.map_or_else(Handover::default, |run| Handover::of(run, self.request.stage)),
             attempt,
-            fallbacks,
+            fallbacks: Mutex::new(fallbacks.into()),
         }))
     }
 }

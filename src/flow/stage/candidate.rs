@@ -65,7 +65,6 @@ async fn first_that_answers(
     progress: &Progress,
 ) -> Result<Option<(Consulted, Vec<String>)>, Error> {
     let mut notes = Vec::new();
-    let mut others = seat.task.fallbacks.iter();
     let mut provider = seat.provider.clone();
     let mut last: Option<Consulted> = None;
     loop {
@@ -83,14 +82,15 @@ async fn first_that_answers(
         if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
             return Ok(None);
         }
-        match others.next().filter(|_| refuses(cause)) {
+        let next = if refuses(cause) { seat.task.next_fallback() } else { None };
+        match next {
             Some(next) => {
                 notes.push(format!(
                     "{provider} could not be asked ({}); {next} answers instead",
                     cause.code()
                 ));
                 progress.say(&format!("{provider}: {}; asking {next} instead", cause.code()));
-                provider.clone_from(next);
+                provider = next;
                 last = Some(reply);
             }
             None => return Ok(Some((reply, notes))),

@@ -5,7 +5,7 @@ use crate::domain::budget::Item;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Run;
+use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::session::Session;
 
@@ -125,6 +125,20 @@ fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Cho
         providers: there.iter().take(most).cloned().collect(),
         fallbacks: there.into_iter().skip(most).collect(),
     })
+}
+
+/// Who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
+/// its beginning nobody where providers were named, and nobody who has a part in it already.
+pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Attempt) -> Vec<String> {
+    if named(request).is_some() {
+        return Vec::new();
+    }
+    let preferred = session.config().settings.policy.stage(request.stage).preferred_clients;
+    let there = available(session, preferred).map(|(there, _)| there).unwrap_or_default();
+    let has_part = |name: &String| {
+        attempt.providers.contains(name) || attempt.answers.iter().any(|answer| answer.provider == *name)
+    };
+    there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
 /// The stage's preferred providers that are on this machine, in order, and what there is to say of

@@ -92,6 +92,26 @@ fn where_the_preferred_cli_refuses_the_next_one_answers() {
 }
 
 #[test]
+fn two_that_refuse_are_not_replaced_by_the_same_one() {
+    let mut client = project().fake("claude", "claude").start();
+    client
+        .call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": "hypothesize" }));
+    let refuses = json!({ "status": 401, "message": "API key not valid" });
+    let script = json!({
+        "text": hypotheses("the sum is wrong").to_string(),
+        "codex": refuses,
+        "gemini": refuses,
+    });
+    let reply = client.call("maestro_run_stage_with_approval", asking("hypothesize", script));
+    assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("ensemble")), "{reply}");
+    assert_eq!(reply["stage_result"]["output"]["provider"], "claude", "{reply}");
+    assert_eq!(client.log("claude").len(), 1, "one voice is heard once");
+    let candidates = reply["stage_result"]["output"]["candidates"].as_array().unwrap();
+    let codes: Vec<&Value> = candidates.iter().filter(|it| it["ok"] == false).map(|it| &it["code"]).collect();
+    assert_eq!((candidates.len(), codes), (2, vec![&json!("login_missing")]), "{reply}");
+}
+
+#[test]
 fn every_named_provider_is_asked() {
     let mut client = project().start();
     begin(&mut client);
