@@ -15,7 +15,6 @@ use crate::flow::journal::new_id;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
-use crate::provider::failure::FailureKind;
 
 /// A candidate to be asked.
 pub(super) struct Seat<'a> {
@@ -82,7 +81,7 @@ async fn first_that_answers(
         if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
             return Ok(None);
         }
-        let next = if refuses(cause) { seat.task.next_fallback() } else { None };
+        let next = if cause.is_refusal() { seat.task.next_fallback() } else { None };
         match next {
             Some(next) => {
                 notes.push(format!(
@@ -95,25 +94,6 @@ async fn first_that_answers(
             }
             None => return Ok(Some((reply, notes))),
         }
-    }
-}
-
-/// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
-/// that fails at its work is a failed candidate.
-fn refuses(cause: &Error) -> bool {
-    match cause {
-        Error::ProviderDisabled(_) | Error::CliNotFound { .. } | Error::CliNotExecutable { .. } => true,
-        Error::Cli { failure, .. } => matches!(
-            failure.kind,
-            FailureKind::LoginMissing
-                | FailureKind::ClientRefused
-                | FailureKind::QuotaExceeded
-                | FailureKind::ModelUnavailable
-                | FailureKind::RateLimited
-                | FailureKind::Overloaded
-                | FailureKind::NetworkUnreachable
-        ),
-        _ => false,
     }
 }
 
