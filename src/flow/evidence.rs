@@ -111,9 +111,7 @@ pub async fn chain(session: &Session, request: ChainRequest) -> Result<Chain, Er
 async fn check_run(session: &Session, workflow_id: Option<String>) -> Result<(), Error> {
     match workflow_id {
         None => Ok(()),
-        Some(id) => {
-            session.journal().read(move |history| named_run(history, &id).map(drop)).await?
-        }
+        Some(id) => session.journal().read(move |history| named_run(history, &id).map(drop)).await?,
     }
 }
 

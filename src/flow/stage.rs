@@ -4,6 +4,7 @@
 mod approval_note;
 mod begin;
 mod candidate;
+mod candidate_note;
 mod choose;
 mod finish;
 mod prompt;
