@@ -11,7 +11,7 @@ use super::arguments::{ApprovalsCommand, ApprovalsOptions};
 use super::pick::{Kind, pick};
 use crate::domain::event::approval::Decision;
 use crate::error::Error;
-use crate::flow::approval::decide::{Settled, find};
+use crate::flow::approval::decide::{Reviewed, find};
 use crate::flow::session::Session;
 
 pub(super) async fn run(session: &Session, options: ApprovalsOptions) -> Result<ExitCode, Error> {
@@ -25,7 +25,7 @@ pub(super) async fn run(session: &Session, options: ApprovalsOptions) -> Result<
 }
 
 /// A request by a part of its id.
-async fn request(session: &Session, part: &str) -> Result<Settled, Error> {
+async fn request(session: &Session, part: &str) -> Result<Reviewed, Error> {
     let read = session.journal().read(|history| {
         let requests = history.requests().into_iter();
         requests.map(|(_, request)| request.id.clone()).collect::<Vec<_>>()

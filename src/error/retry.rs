@@ -1,4 +1,4 @@
-//! Whether trying again can help.
+//! Whether trying again can help, or asking another provider.
 
 use super::Error;
 
@@ -30,6 +30,40 @@ impl Error {
             | Self::Document { .. }
             | Self::Workflow(_)
             | Self::BudgetExhausted(_)
+            | Self::Approval(_)
+            | Self::Internal(_) => false,
+        }
+    }
+
+    /// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
+    /// that fails at its work has failed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.is_refusal(),
+            Self::ProviderDisabled(_) | Self::CliNotFound { .. } | Self::CliNotExecutable { .. } => true,
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::Setup { .. }
+            | Self::NoProvider
+            | Self::ConfigInvalid(_)
+            | Self::PromptTooLong { .. }
+            | Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::NestedConsult
+            | Self::RequestState(_)
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Busy(_)
+            | Self::EveryCandidateFailed(_)
+            | Self::Vote(_)
+            | Self::Oracle(_)
+            | Self::Document { .. }
+            | Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::Store(_)
             | Self::Approval(_)
             | Self::Internal(_) => false,
         }

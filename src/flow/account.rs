@@ -85,13 +85,22 @@ pub fn find_run<'a>(
     current: Option<&str>,
 ) -> Result<Option<&'a Run>, Error> {
     match named {
-        Some(id) => history.run(id).map(Some).ok_or_else(|| Error::Unknown {
-            kind: "workflow",
-            name: id.to_owned(),
-            available: history.runs().rev().map(|run| run.id.clone()).collect(),
-        }),
+        Some(id) => named_run(history, id).map(Some),
         None => Ok(current.and_then(|id| history.run(id)).or_else(|| history.latest_open())),
     }
+}
+
+/// The run of that name.
+///
+/// # Errors
+///
+/// There is none.
+pub fn named_run<'a>(history: &'a History, id: &str) -> Result<&'a Run, Error> {
+    history.run(id).ok_or_else(|| Error::Unknown {
+        kind: "workflow",
+        name: id.to_owned(),
+        available: history.runs().rev().map(|run| run.id.clone()).collect(),
+    })
 }
 
 impl Session {

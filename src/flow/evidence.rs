@@ -5,7 +5,7 @@ mod record;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::find_run;
+use super::account::named_run;
 use super::approval::rfc3339;
 use super::session::Session;
 use crate::domain::evidence::{
@@ -111,9 +111,7 @@ pub async fn chain(session: &Session, request: ChainRequest) -> Result<Chain, Er
 async fn check_run(session: &Session, workflow_id: Option<String>) -> Result<(), Error> {
     match workflow_id {
         None => Ok(()),
-        Some(id) => {
-            session.journal().read(move |history| find_run(history, Some(&id), None).map(drop)).await?
-        }
+        Some(id) => session.journal().read(move |history| named_run(history, &id).map(drop)).await?,
     }
 }
 

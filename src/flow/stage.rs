@@ -4,10 +4,13 @@
 mod approval_note;
 mod begin;
 mod candidate;
+mod candidate_note;
 mod choose;
 mod finish;
 mod prompt;
 mod reply;
+mod review;
+mod submit;
 mod work;
 
 use std::collections::BTreeSet;
@@ -23,13 +26,13 @@ use crate::domain::event::Draft;
 use crate::domain::event::stage::StageDelivered;
 use crate::domain::history::History;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Outcome;
+use crate::domain::workflow::{Attempt, Outcome};
 use crate::error::Error;
 
 pub use approval_note::ApprovalNote;
 use begin::{Begun, begin};
-pub use finish::{Submission, submit};
 pub use reply::{StageReply, again};
+pub use submit::{Submission, submit};
 
 /// Whether the stage ends with a request for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,14 +151,14 @@ pub async fn run_stage(
             Begun::Logged { run, attempt } => return answer(session, &run, &attempt, true).await,
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
-                if wait(session, &run, &attempt).await? {
-                    return answer(session, &run, &attempt, false).await;
+                if let Some(reply) = attached(session, &run, &attempt).await? {
+                    return Ok(reply);
                 }
             }
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
                 let working = session.working().begin(&attempt);
-                let ended = work::spawn(session, Arc::clone(&request), *task, progress.clone(), working);
+                let ended = work::spawn(session, Arc::clone(&request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
                 return answer(session, &run, &attempt, false).await;
             }
@@ -163,32 +166,46 @@ pub async fn run_stage(
     }
 }
 
-/// Waits until an attempt that somebody else works on has ended. False where they are gone.
-async fn wait(session: &Session, run: &str, attempt: &str) -> Result<bool, Error> {
+/// The result of an attempt that somebody else works on, once it has ended; none where they are gone.
+async fn attached(session: &Session, run: &str, attempt: &str) -> Result<Option<StageReply>, Error> {
     loop {
-        let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
-        let state = session
-            .journal_of(run)
-            .read(move |history| {
-                // The run may be further on already.
-                if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
-                    return Some((Outcome::Finished, String::new()));
-                }
-                let attempt = find(history, &run_id, &attempt_id)?;
-                Some((attempt.outcome.clone(), attempt.server.clone()))
-            })
-            .await?;
-        match state {
-            Some((Outcome::Open, server)) if !is_worked_on(session, &server, attempt) => return Ok(false),
-            Some((Outcome::Open, _)) => session.journal_of(run).changed().await,
-            Some((Outcome::Finished | Outcome::Failed, _)) => return Ok(true),
-            // It was cut short, or somebody began anew.
-            Some((Outcome::Interrupted, _)) | None => return Ok(false),
+        match standing(session, run, attempt).await? {
+            Standing::Ended => return answer(session, run, attempt, false).await.map(Some),
+            Standing::Open { server } if is_worked_on(session, &server, attempt) => {
+                session.journal_of(run).changed().await;
+            }
+            Standing::Open { .. } | Standing::Gone => return Ok(None),
         }
     }
 }
 
-fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a crate::domain::workflow::Attempt> {
+/// How an attempt stands.
+enum Standing {
+    /// Its outputs are in the log, or its failure.
+    Ended,
+    /// A server works on it, unless that was killed.
+    Open { server: String },
+    /// It was cut short, or somebody began anew.
+    Gone,
+}
+
+async fn standing(session: &Session, run: &str, attempt: &str) -> Result<Standing, Error> {
+    let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
+    let look = move |history: &History| {
+        // The run may be further on already.
+        if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
+            return Standing::Ended;
+        }
+        match find(history, &run_id, &attempt_id) {
+            Some(Attempt { outcome: Outcome::Open, server, .. }) => Standing::Open { server: server.clone() },
+            Some(Attempt { outcome: Outcome::Finished | Outcome::Failed, .. }) => Standing::Ended,
+            Some(Attempt { outcome: Outcome::Interrupted, .. }) | None => Standing::Gone,
+        }
+    };
+    session.journal_of(run).read(look).await
+}
+
+fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attempt> {
     match history.run(run) {
         Some(run) => run.attempt.as_ref().filter(|it| it.id == attempt),
         None => history.loose_attempt(attempt).map(|loose| &loose.attempt),

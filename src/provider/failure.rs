@@ -115,6 +115,27 @@ impl FailureKind {
             | Self::CliFailed => false,
         }
     }
+
+    /// Whether the service takes no questions from here, so that another provider may be asked instead.
+    /// A CLI that fails at its work is none.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Self::LoginMissing
+            | Self::ClientRefused
+            | Self::RateLimited
+            | Self::QuotaExceeded
+            | Self::ModelUnavailable
+            | Self::Overloaded
+            | Self::NetworkUnreachable => true,
+            Self::ContextTooLong
+            | Self::RequestRejected
+            | Self::AnswerTruncated
+            | Self::AnswerEmpty
+            | Self::AnswerUnreadable
+            | Self::CliFailed => false,
+        }
+    }
 }
 
 impl CliFailure {
@@ -265,7 +286,8 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_transient() {
         for status in [429, 500, 502, 503, 529] {
-            assert!(CliFailure::from_status(status, "x").kind.is_transient(), "{status}");
+            let kind = CliFailure::from_status(status, "x").kind;
+            assert!(kind.is_transient() && kind.is_refusal(), "{status}");
         }
         for status in [400, 401, 403, 404, 413] {
             assert!(!CliFailure::from_status(status, "x").kind.is_transient(), "{status}");

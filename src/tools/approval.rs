@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Load, found_by};
-use super::decision::{Channel, Question, Told, channel, client_has_asked, undecided};
+use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
@@ -19,7 +19,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Verdict, decide, find};
+use crate::flow::approval::decide::{Verdict, decide, find, may};
 use crate::flow::approval::list::{decisions, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
@@ -217,16 +217,12 @@ impl Maestro {
         let session = self.session();
         session.check_config()?;
         let open = find(session, &input.request_id).await?;
-        open.run.may_decide(&open.request).map_err(Error::Workflow)?;
         let responses = input.question_responses.clone().unwrap_or_default();
-        question::read(open.request.asked.stage, &responses).map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
-        })?;
+        may(&open.run, &open.request, &responses)?;
         let most_rounds = session.config().settings.policy.max_debug_iterations;
         let decided_by = if client_has_asked(context) {
             DecidedBy::ClientDialog
-        } else if let Channel::Form(asking) = channel(session, context) {
+        } else if let Some(asking) = channel(session, context) {
             let question = Question { session, context, retry, progress };
             return match question.ask(asking, &open, &claim(&input)).await? {
                 Told::AskAgain(response) => Ok(*response),

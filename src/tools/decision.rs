@@ -16,7 +16,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::question::Priority;
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Settled, Verdict, decide, find, use_up};
+use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
@@ -31,20 +31,11 @@ const MOST_CHARS: usize = 6_000;
 /// The first version of Claude Code that asks its human at every call of a tool that wants it.
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
-/// How a call can have a request decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Channel {
-    /// By a form.
-    Form(Asking),
-    /// Not at all.
-    Nobody,
-}
-
-/// How the human can be asked during a call.
-pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Channel {
-    match (session.config().settings.approvals, asking(context)) {
-        (Approvals::Relay, _) | (_, Asking::CannotAsk) => Channel::Nobody,
-        (Approvals::Ask | Approvals::Human, asking) => Channel::Form(asking),
+/// How the human can be asked by a form during a call, if they can.
+pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Option<Asking> {
+    match session.config().settings.approvals {
+        Approvals::Relay => None,
+        Approvals::Ask | Approvals::Human => asking(context),
     }
 }
 
@@ -77,10 +68,9 @@ pub(crate) struct Question<'a> {
 
 impl Question<'_> {
     /// Asks the human to decide on a request.
-    pub(crate) async fn ask(&self, asking: Asking, open: &Settled, aside: &str) -> Result<Told, Error> {
+    pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
         let form = form(open, aside)?;
         match asking {
-            Asking::CannotAsk => Ok(Told::Undecided("nobody can be asked through this client")),
             Asking::Legacy => {
                 self.progress.say("waiting for the human's decision");
                 let elsewhere = decided_elsewhere(self.session, &open.request.id);
@@ -91,7 +81,7 @@ impl Question<'_> {
         }
     }
 
-    async fn modern(&self, open: &Settled, form: &Form) -> Result<Told, Error> {
+    async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
         let seal = seal(self.session)?;
         let subject = subject(open);
         match read_modern(&seal, self.retry, &subject, form)? {
@@ -113,7 +103,7 @@ impl Question<'_> {
     /// the meantime stays.
     async fn settle(
         &self,
-        open: &Settled,
+        open: &Reviewed,
         form: &Form,
         word: Option<Word>,
         nonce: Option<String>,
@@ -138,24 +128,19 @@ impl Question<'_> {
     }
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
-    async fn elsewhere(&self, open: &Settled) -> Result<Told, Error> {
-        let settled = find(self.session, &open.request.id).await?;
-        if settled.request.decided.is_none() {
-            settled.run.may_go_on().map_err(Error::Workflow)?;
-        }
-        if let Some((_, decided)) = &settled.request.decided {
-            tracing::info!(
-                request = settled.request.id,
-                decision = decided.decision.name(),
-                by = decided.decided_by.words(),
-                "decided elsewhere while the form was open"
-            );
-        }
+    async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
+        let settled = find(self.session, &open.request.id).await?.settled()?;
+        tracing::info!(
+            request = settled.request.id,
+            decision = settled.decided.decision.name(),
+            by = settled.decided.decided_by.words(),
+            "decided elsewhere while the form was open"
+        );
         Ok(Told::Settled(Box::new(settled)))
     }
 }
 
-fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
+fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
     let is_revision = decided.decision == Decision::Revise;
     let ids: Vec<(String, String)> =
         form.fields().into_iter().map(|(field, question)| (field, question.id.clone())).collect();
@@ -182,9 +167,9 @@ fn verdict(open: &Settled, form: &Form, decided: Decided, nonce: Option<String>)
 /// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
 async fn decided_elsewhere(session: &Session, request: &str) {
     loop {
-        match find(session, request).await {
-            Ok(settled) if settled.request.decided.is_some() || !settled.run.phase.is_open() => return,
-            Ok(_) => session.journal().changed().await,
+        match is_open(session, request).await {
+            Ok(false) => return,
+            Ok(true) => session.journal().changed().await,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be watched while a dialog is open");
                 tokio::time::sleep(Duration::from_secs(5)).await;
@@ -209,7 +194,7 @@ fn seal(session: &Session) -> Result<Seal, Error> {
     Ok(Seal::new(&key))
 }
 
-fn subject(open: &Settled) -> Subject {
+fn subject(open: &Reviewed) -> Subject {
     Subject {
         workflow_id: open.run.id.clone(),
         request_id: open.request.id.clone(),
@@ -219,7 +204,7 @@ fn subject(open: &Settled) -> Subject {
 }
 
 /// The form of a request: the report, what else there is to say, and the critical questions.
-fn form(open: &Settled, aside: &str) -> Result<Form, Error> {
+fn form(open: &Reviewed, aside: &str) -> Result<Form, Error> {
     let report: Report = serde_json::from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
     let shown = report::dialog(&report, MOST_CHARS);

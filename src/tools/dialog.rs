@@ -75,26 +75,25 @@ pub(crate) enum Word {
 /// How this call's client can ask its human.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
-    /// It cannot.
-    CannotAsk,
     /// By a request during the call.
     Legacy,
     /// By a result, after which it calls again.
     Modern,
 }
 
-/// How the client of a call can ask its human. A client that names only URLs cannot show a form.
-pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Asking {
+/// How the client of a call can ask its human, if it can. A client that names only URLs cannot show a
+/// form.
+pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     let elicitation = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
     match elicitation {
         // An empty capability is that of the first version, which knew forms only.
         Some(modes) if modes.form.is_some() || modes.url.is_none() => {
             if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
-                Asking::Modern
+                Some(Asking::Modern)
             } else {
-                Asking::Legacy
+                Some(Asking::Legacy)
             }
         }
-        Some(_) | None => Asking::CannotAsk,
+        Some(_) | None => None,
     }
 }

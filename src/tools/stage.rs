@@ -1,5 +1,7 @@
 //! Doing one stage of the workflow.
 
+mod shown;
+
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -7,23 +9,22 @@ use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::decision::{Channel, Question, Told, answers, channel};
+use super::decision::{Question, Told, answers, channel};
 use super::dialog::Retry;
 use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Phase;
 use crate::error::Error;
 use crate::flow::approval::decide::{Settled, find};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
 use crate::server::Maestro;
+use shown::{refused, refused_with_approval, shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,29 +124,6 @@ impl Maestro {
     }
 }
 
-/// What the result of a refused stage says beside the error, so that its form is always the same.
-fn refused(stage: Stage) -> Value {
-    json!({
-        "stage": stage,
-        "stage_display": stage.display_name(),
-        "output": null,
-        "consults_used": 0,
-        "elapsed_ms": 0,
-        "next_stage": null,
-    })
-}
-
-/// The same in the form of `maestro_run_stage_with_approval`.
-fn refused_with_approval(stage: Stage) -> Value {
-    json!({
-        "stage": stage,
-        "stage_display": stage.display_name(),
-        "stage_result": null,
-        "approval": null,
-        "elapsed_ms": 0,
-    })
-}
-
 impl Maestro {
     async fn with_approval(
         &self,
@@ -164,14 +142,14 @@ impl Maestro {
         let Some(note) = &stage.approval else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
-        // The request that the stage ended with, or the one that an answer is about.
-        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
-        if answered.is_none() && open.request.decided.is_some() {
-            return Ok(reply(Ok(shown(after(stage, &open), None))).into());
+        if answered.is_none() && note.decision.is_some() {
+            return Ok(reply(Ok(shown(stage, None))).into());
         }
-        let Channel::Form(asking) = channel(session, context) else {
+        let Some(asking) = channel(session, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
+        // The request that the stage ended with, or the one that an answer is about.
+        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
         let question = Question { session, context, retry, progress };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
@@ -183,124 +161,10 @@ impl Maestro {
 
 /// The reply once the decision is there.
 fn after(stage: StageReply, settled: &Settled) -> StageReply {
-    let next_stage = match &settled.run.phase {
-        Phase::Stopped(_) | Phase::Complete => None,
-        open => open.stage(),
-    };
     StageReply {
         approval: Some(ApprovalNote::of(&settled.request)),
         state: Some(settled.run.phase.to_string()),
-        next_stage,
+        next_stage: settled.run.phase.stage(),
         ..stage
-    }
-}
-
-/// A stage with its approval, in the form of `maestro_run_stage_with_approval`.
-#[derive(Serialize)]
-struct Shown {
-    ok: bool,
-    stage: Stage,
-    stage_display: &'static str,
-    stage_result: Value,
-    approval: Option<ApprovalNote>,
-    action_required: String,
-    action_required_ko: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    elapsed_ms: u64,
-    #[serde(flatten)]
-    more: Value,
-}
-
-fn shown(stage: StageReply, undecided: Option<&str>) -> Shown {
-    let (action_required, action_required_ko) = action(&stage, undecided);
-    Shown {
-        ok: stage.ok,
-        stage: stage.stage,
-        stage_display: stage.stage_display,
-        stage_result: json!({
-            "success": stage.ok,
-            "output": stage.output,
-            "consults_used": stage.consults_used,
-            "elapsed_ms": stage.elapsed_ms,
-            "next_stage": stage.next_stage,
-        }),
-        action_required,
-        action_required_ko,
-        error: stage.error,
-        elapsed_ms: stage.elapsed_ms,
-        more: without_nulls(json!({
-            "mode": stage.mode,
-            "why": stage.why,
-            "iteration": stage.iteration,
-            "workflow_id": stage.workflow_id,
-            "state": stage.state,
-            "budget": stage.budget,
-            "solo": stage.solo,
-            "code": stage.code,
-            "hint": stage.hint,
-            "from_log": stage.from_log.then_some(true),
-            "undecided": undecided,
-        })),
-        approval: stage.approval,
-    }
-}
-
-fn without_nulls(mut value: Value) -> Value {
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    value
-}
-
-/// What is to be done next, in English and in Korean.
-fn action(stage: &StageReply, undecided: Option<&str>) -> (String, String) {
-    let next = stage.next_stage.map_or("", Stage::name);
-    let Some(approval) = &stage.approval else {
-        return match (stage.ok, stage.solo.is_some()) {
-            (true, true) => (
-                format!(
-                    "Do {} yourself, then hand in its outputs with maestro_request_approval.",
-                    stage.stage.name()
-                ),
-                format!(
-                    "{} 단계를 직접 수행한 뒤 maestro_request_approval로 결과를 제출하십시오.",
-                    stage.stage.name()
-                ),
-            ),
-            (true, false) => ("None.".to_owned(), "없음.".to_owned()),
-            (false, _) => (
-                "The stage has no outputs: read the error, then run it again or do it yourself.".to_owned(),
-                "단계 결과가 없습니다. 오류를 확인한 뒤 다시 실행하거나 직접 수행하십시오.".to_owned(),
-            ),
-        };
-    };
-    let id = &approval.request_id;
-    match (approval.status, next) {
-        ("approved", "") => {
-            ("Approved: the run is complete.".to_owned(), "승인됨: 워크플로가 완료되었습니다.".to_owned())
-        }
-        ("approved", next) => {
-            (format!("Approved: go on with {next}."), format!("승인됨: {next} 단계로 진행하십시오."))
-        }
-        ("revision_requested", next) => (
-            format!("Another version is asked for: run {next} again."),
-            format!("수정 요청됨: {next} 단계를 다시 실행하십시오."),
-        ),
-        ("rejected", _) => (
-            "Rejected: the run has stopped. Tell the human what was learnt.".to_owned(),
-            "거부됨: 워크플로가 중단되었습니다. 알게 된 내용을 사용자에게 알리십시오.".to_owned(),
-        ),
-        _ => {
-            let why = undecided.map(|why| format!(" ({why})")).unwrap_or_default();
-            (
-                format!(
-                    "Show the human the report and wait for their decision{why}; then call maestro_submit_approval with request_id {id}. Do not go on before."
-                ),
-                format!(
-                    "보고서를 사용자에게 보여 주고 결정을 기다린 뒤 request_id {id}로 maestro_submit_approval을 호출하십시오. 그 전에는 진행하지 마십시오."
-                ),
-            )
-        }
     }
 }

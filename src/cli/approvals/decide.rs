@@ -10,7 +10,7 @@ use crate::cli::terminal::print;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::report::dialog;
 use crate::error::Error;
-use crate::flow::approval::decide::{Settled, Verdict, decide};
+use crate::flow::approval::decide::{Reviewed, Verdict, decide};
 use crate::flow::session::Session;
 use crate::host::human::{Typed, harmless};
 
@@ -43,7 +43,7 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     if decision == Decision::Revise && message.is_none() {
         return Err(Error::InvalidArguments("--message is empty: say what is to be done differently".into()));
     }
-    let Settled { run, request } = super::request(session, &said.id).await?;
+    let Reviewed { run, request } = super::request(session, &said.id).await?;
     if request.decided.is_some() {
         print(&standing(&run, &request))?;
     }

@@ -10,7 +10,7 @@ use crate::cli::terminal::{self, print};
 use crate::domain::report::Report;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
-use crate::flow::approval::decide::Settled;
+use crate::flow::approval::decide::Reviewed;
 use crate::flow::approval::list::entry;
 use crate::flow::approval::rfc3339;
 use crate::flow::session::Session;
@@ -20,7 +20,7 @@ const PLAIN_WIDTH: usize = 100;
 
 pub(super) async fn run(session: &Session, options: &ShowOptions) -> Result<ExitCode, Error> {
     session.check_config()?;
-    let Settled { run, request } = super::request(session, &options.id).await?;
+    let Reviewed { run, request } = super::request(session, &options.id).await?;
     if options.json {
         print(&format!("{:#}\n", entry(&run, &request)))?;
         return Ok(ExitCode::SUCCESS);

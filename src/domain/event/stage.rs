@@ -177,6 +177,9 @@ pub struct StageFailed {
     pub error: String,
     /// A stable word for that.
     pub code: String,
+    /// What to do next, where the stage could not be worked on at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// Every candidate.
     #[serde(default)]
     pub candidates: Vec<Candidate>,

@@ -171,6 +171,7 @@ fn a_failed_round_of_debug_is_done_again() {
         stage: Stage::Debug,
         error: "no".into(),
         code: "timeout".into(),
+        hint: None,
         candidates: Vec::new(),
         consults_used: 1,
         elapsed_ms: 1,

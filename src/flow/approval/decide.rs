@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
 use crate::domain::history::History;
-use crate::domain::question;
+use crate::domain::question::{self, Responses};
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
@@ -34,13 +34,42 @@ pub struct Verdict {
     pub nonce: Option<String>,
 }
 
-/// A decision in the log: the run after it, and the request with it.
+/// A request as it is now, decided or not.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct Reviewed {
     /// The run.
     pub run: Run,
     /// The request.
     pub request: Request,
+}
+
+/// A decision in the log.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The run after it.
+    pub run: Run,
+    /// The request with it.
+    pub request: Request,
+    /// The decision.
+    pub decided: ApprovalDecided,
+}
+
+impl Reviewed {
+    /// The decision that somebody made.
+    ///
+    /// # Errors
+    ///
+    /// Nobody made one: the run ended before, or the request is still open.
+    pub fn settled(self) -> Result<Settled, Error> {
+        let Self { run, request } = self;
+        match request.decided.clone() {
+            Some((_, decided)) => Ok(Settled { run, request, decided }),
+            None => {
+                run.may_go_on().map_err(Error::Workflow)?;
+                Err(Error::Internal(format!("nobody decided request {}", request.id)))
+            }
+        }
+    }
 }
 
 /// Records a decision.
@@ -54,7 +83,7 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
     let request = verdict.request.clone();
     let id = new_id();
     session.journal().decide_on(move |history| draft(history, &verdict, &id)).await?;
-    find(session, &request).await
+    find(session, &request).await?.settled()
 }
 
 /// A request and its run as they are now.
@@ -62,13 +91,27 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn find(session: &Session, request: &str) -> Result<Settled, Error> {
+pub async fn find(session: &Session, request: &str) -> Result<Reviewed, Error> {
     let request = request.to_owned();
     let found = session.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
-        Ok(Settled { run: run.clone(), request: found.clone() })
+        Ok(Reviewed { run: run.clone(), request: found.clone() })
     });
     found.await?
+}
+
+/// Whether a request still waits for a decision: nobody made one, and its run goes on.
+///
+/// # Errors
+///
+/// There is no such request, or the log cannot be read.
+pub async fn is_open(session: &Session, request: &str) -> Result<bool, Error> {
+    let request = request.to_owned();
+    let open = session.journal().read(move |history| {
+        let (run, found) = known(history, &request)?;
+        Ok(found.decided.is_none() && run.phase.is_open())
+    });
+    open.await?
 }
 
 /// Marks a sealed state as used where its answer decides nothing: an answer counts once, whatever it
@@ -95,7 +138,12 @@ fn unused(history: &History, nonce: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
+/// A request and its run.
+///
+/// # Errors
+///
+/// There is no such request.
+pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
     history.request(request).ok_or_else(|| Error::Unknown {
         kind: "request",
         name: request.to_owned(),
@@ -103,9 +151,22 @@ fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Reques
     })
 }
 
+/// Whether a request may be decided with these answers, before anybody is asked.
+///
+/// # Errors
+///
+/// It was decided before, its run has ended, or answers that no question allows.
+pub fn may(run: &Run, request: &Request, answers: &Map<String, Value>) -> Result<Responses, Error> {
+    run.may_decide(request).map_err(Error::Workflow)?;
+    question::read(request.asked.stage, answers).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
+    })
+}
+
 fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Decided<()>), Error> {
     let (run, request) = known(history, &verdict.request)?;
-    run.may_decide(request).map_err(Error::Workflow)?;
+    let responses = may(run, request, &verdict.responses)?;
     if let Some(nonce) = &verdict.nonce {
         unused(history, nonce)?;
     }
@@ -113,10 +174,6 @@ fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Deci
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
-    let responses = question::read(stage, &verdict.responses).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Error::InvalidArguments(format!("question_responses: {}", errors.join("; ")))
-    })?;
     let unanswered = responses.unanswered_critical(stage);
     let decided = ApprovalDecided {
         request: request.id.clone(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::address::Address;
-use crate::domain::event::approval::DecidedBy;
+use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::workflow::Request;
 
 /// A request for approval, in short.
@@ -14,6 +14,9 @@ pub struct ApprovalNote {
     pub request_id: String,
     /// `pending`, or what was decided.
     pub status: &'static str,
+    /// What was decided; the same as `status`, for code.
+    #[serde(skip)]
+    pub decision: Option<Decision>,
     /// Whose word that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
@@ -33,6 +36,7 @@ impl ApprovalNote {
         Self {
             request_id: request.id.clone(),
             status: request.status(),
+            decision: request.decided.as_ref().map(|(_, decided)| decided.decision),
             decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
             questions_count: questions,
             display: request.asked.display.clone(),

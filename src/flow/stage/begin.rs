@@ -1,18 +1,20 @@
 //! Whether a stage begins, goes on, or is there already.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::choose::{Choice, choose, left};
+use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest, is_worked_on};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
+use crate::domain::handover::Handover;
 use crate::domain::history::History;
+use crate::domain::mask::Masker;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
 use crate::flow::account::find_run;
 use crate::flow::journal::{Decided, new_id, now};
-use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 
 /// How a request for a stage goes on. Outside a run, its name is empty.
@@ -24,16 +26,25 @@ pub(super) enum Begun {
     /// Somebody works on it.
     Attached { run: String, attempt: String },
     /// It is to be worked on, here and now.
-    Work(Box<Task>),
+    Work(Arc<Task>),
 }
 
 /// An attempt to work on.
-#[derive(Clone)]
 pub(super) struct Task {
     pub(super) run: String,
     pub(super) attempt: Attempt,
-    /// Who answers in the place of a provider that refuses.
-    pub(super) fallbacks: Vec<String>,
+    /// What the stage starts from.
+    pub(super) handover: Handover,
+    /// Who answers in the place of a provider that refuses, in order. Its candidates share them: two
+    /// answers of one provider would say little more than one.
+    fallbacks: Mutex<VecDeque<String>>,
+}
+
+impl Task {
+    /// Who answers in the place of a provider that refuses; from now on nobody else has them.
+    pub(super) fn next_fallback(&self) -> Option<String> {
+        self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
 }
 
 impl Begun {
@@ -48,9 +59,6 @@ impl Begun {
 }
 
 pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Result<Begun, Error> {
-    let (shared, text) = (session.clone(), request.task.clone());
-    let task = off_thread(move || shared.masker().map(|masker| masker.mask(&text).text.into_owned()));
-    let task = task.await??;
     let (session, request) = (session.clone(), Arc::clone(request));
     let journal = session.journal().clone();
     let aside = session.journal_of("").clone();
@@ -59,11 +67,10 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
         current: session.current_run(),
         new_run: new_id(),
         attempt: new_id(),
-        task,
         session,
         request,
     });
-    if !this.session.is_logged("") {
+    if this.request.gate == Gate::InRun && !this.session.is_logged("") {
         let looking = Arc::clone(&this);
         if journal.read(move |history| looking.is_outside(history)).await?? {
             return aside.decide_on(move |history| this.outside(history)).await;
@@ -79,20 +86,19 @@ struct Beginning {
     current: Option<String>,
     new_run: String,
     attempt: String,
-    /// What is to be achieved, as the log holds it.
-    task: String,
 }
 
 type Decision = (String, Decided<Begun>);
 
 impl Beginning {
     fn decide(&self, history: &History) -> Result<Decision, Error> {
+        let masker = self.session.masker()?;
         if self.is_outside(history)? {
             return self.outside(history);
         }
         match self.run(history)? {
             Some(run) => self.in_run(run),
-            None => self.in_new_run(),
+            None => self.in_new_run(&masker),
         }
     }
 
@@ -134,9 +140,9 @@ impl Beginning {
             (Phase::Ready(_) | Phase::Revising(_), Some(attempt))
                 if attempt.outcome == Outcome::Interrupted && run.phase.stage() == Some(stage) =>
             {
-                Ok((id, self.go_on(run.clone(), attempt, Vec::new())?))
+                Ok((id, self.go_on(run, attempt, Vec::new())?))
             }
-            _ => Ok((id, self.start(run, Vec::new(), run)?)),
+            _ => Ok((id, self.start(run, Vec::new())?)),
         }
     }
 
@@ -164,8 +170,8 @@ impl Beginning {
             .on([attempt.id.clone()]);
         let after = run.with(&cut, now());
         match same {
-            Some(attempt) => Ok((id, self.go_on(after, attempt, vec![cut])?)),
-            None => Ok((id, self.start(run, vec![cut], &after)?)),
+            Some(attempt) => Ok((id, self.go_on(&after, attempt, vec![cut])?)),
+            None => Ok((id, self.start(&after, vec![cut])?)),
         }
     }
 
@@ -177,28 +183,28 @@ impl Beginning {
         }
     }
 
-    /// Begins the stage in a run, which is in the state `after` once `before` is in the log.
-    fn start(&self, run: &Run, before: Vec<Draft>, after: &Run) -> Result<Decided<Begun>, Error> {
+    /// Begins the stage in a run, which is as given once `before` is in the log.
+    fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
-        let start = after.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(after), start.iteration)?;
-        let rests_on = run.grounds();
-        Ok(self.started(&run.id, before, start.iteration, choice, rests_on))
+        let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
+        let choice = choose(&self.session, &self.request, Some(run), start.iteration)?;
+        Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
-    /// Goes on with a stage of a run that was cut short, the run being in the state `after`. Where
-    /// nobody has answered and nobody can be asked any more, the stage begins anew, in solo.
-    fn go_on(&self, after: Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let left = left(&self.session, self.request.stage, &after, attempt.iteration);
+    /// Goes on with a stage of a run that was cut short, the run being as given once `before` is in
+    /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
+    /// solo.
+    fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
+        let left = left(&self.session, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
-            return self.start(&after, before, &after);
+            return self.start(run, before);
         }
-        self.resume(after.id, attempt, before)
+        self.resume(Some(run), attempt, before)
     }
 
-    fn in_new_run(&self) -> Result<Decision, Error> {
+    fn in_new_run(&self, masker: &Masker) -> Result<Decision, Error> {
         let body = RunStarted {
-            task: self.task.clone(),
+            task: masker.mask(&self.request.task).text.into_owned(),
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
             carried: 0,
@@ -206,11 +212,12 @@ impl Beginning {
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
         let run = Run::new(&id, &began.id, now(), &body);
-        let decided = self.start(&run, vec![began], &run)?;
+        let decided = self.start(&run, vec![began])?;
         Ok((id, decided))
     }
 
     fn outside(&self, history: &History) -> Result<Decision, Error> {
+        self.session.masker()?;
         let same = history.loose(&self.digest).map(|loose| &loose.attempt);
         let name = String::new();
         match same {
@@ -224,9 +231,7 @@ impl Beginning {
                     let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(attached)))
                 }
-                Outcome::Open | Outcome::Interrupted => {
-                    Ok((name.clone(), self.resume(name, attempt, Vec::new())?))
-                }
+                Outcome::Open | Outcome::Interrupted => Ok((name, self.resume(None, attempt, Vec::new())?)),
                 Outcome::Failed => self.begin_outside(),
             },
             None => self.begin_outside(),
@@ -235,29 +240,35 @@ impl Beginning {
 
     fn begin_outside(&self) -> Result<Decision, Error> {
         let choice = choose(&self.session, &self.request, None, 1)?;
-        Ok((String::new(), self.started("", Vec::new(), 1, choice, Vec::new())))
+        Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 
-    fn resume(&self, run: String, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        if self.session.is_logged(&run) {
+    fn resume(
+        &self,
+        run: Option<&Run>,
+        attempt: &Attempt,
+        before: Vec<Draft>,
+    ) -> Result<Decided<Begun>, Error> {
+        let id = run.map_or("", |run| &run.id);
+        if self.session.is_logged(id) {
             self.session.show_alive()?;
         }
+        let fallbacks = fallbacks(&self.session, &self.request, attempt);
         let server = self.session.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
         drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
-        let task = Task { run, attempt: attempt.clone(), fallbacks: Vec::new() };
-        Ok(Decided::append(drafts, Begun::Work(Box::new(task))))
+        Ok(Decided::append(drafts, self.task(run, attempt.clone(), fallbacks)))
     }
 
     fn started(
         &self,
-        run: &str,
+        run: Option<&Run>,
         before: Vec<Draft>,
         iteration: u32,
         choice: Choice,
-        rests_on: Vec<String>,
     ) -> Decided<Begun> {
+        let id = run.map_or("", |run| &run.id);
         let body = StageStarted {
             stage: self.request.stage,
             iteration,
@@ -269,18 +280,27 @@ impl Beginning {
         };
         let attempt = Attempt::begun(&self.attempt, now(), &body);
         let mut drafts = before;
-        drafts.push(Draft::new(self.attempt.clone(), body).on(rests_on));
+        drafts.push(Draft::new(self.attempt.clone(), body).on(run.map_or_else(Vec::new, Run::grounds)));
         let begun = match choice.mode {
-            Mode::Solo => Begun::Solo { run: run.to_owned(), attempt: self.attempt.clone() },
+            Mode::Solo => Begun::Solo { run: id.to_owned(), attempt: self.attempt.clone() },
             Mode::Consult | Mode::Ensemble => {
-                let shown = if self.session.is_logged(run) { self.session.show_alive() } else { Ok(()) };
+                let shown = if self.session.is_logged(id) { self.session.show_alive() } else { Ok(()) };
                 if let Err(error) = shown {
                     tracing::warn!(%error, "other servers cannot see that this one is alive");
                 }
-                Begun::Work(Box::new(Task { run: run.to_owned(), attempt, fallbacks: choice.fallbacks }))
+                self.task(run, attempt, choice.fallbacks)
             }
         };
         Decided::append(drafts, begun)
+    }
+
+    fn task(&self, run: Option<&Run>, attempt: Attempt, fallbacks: Vec<String>) -> Begun {
+        Begun::Work(Arc::new(Task {
+            run: run.map_or_else(String::new, |run| run.id.clone()),
+            handover: run.map_or_else(Handover::default, |run| Handover::of(run, self.request.stage)),
+            attempt,
+            fallbacks: Mutex::new(fallbacks.into()),
+        }))
     }
 }
 

@@ -15,7 +15,6 @@ use crate::flow::journal::new_id;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
-use crate::provider::failure::FailureKind;
 
 /// A candidate to be asked.
 pub(super) struct Seat<'a> {
@@ -26,7 +25,8 @@ pub(super) struct Seat<'a> {
     pub(super) timeout: Duration,
 }
 
-/// How a candidate ended.
+/// How a candidate ended, and with its candidates the work on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// Its answer, or its failure, is in the log.
     Answered,
@@ -64,7 +64,6 @@ async fn first_that_answers(
     progress: &Progress,
 ) -> Result<Option<(Consulted, Vec<String>)>, Error> {
     let mut notes = Vec::new();
-    let mut others = seat.task.fallbacks.iter();
     let mut provider = seat.provider.clone();
     let mut last: Option<Consulted> = None;
     loop {
@@ -82,37 +81,19 @@ async fn first_that_answers(
         if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
             return Ok(None);
         }
-        match others.next().filter(|_| refuses(cause)) {
+        let next = if cause.is_refusal() { seat.task.next_fallback() } else { None };
+        match next {
             Some(next) => {
                 notes.push(format!(
                     "{provider} could not be asked ({}); {next} answers instead",
                     cause.code()
                 ));
                 progress.say(&format!("{provider}: {}; asking {next} instead", cause.code()));
-                provider.clone_from(next);
+                provider = next;
                 last = Some(reply);
             }
             None => return Ok(Some((reply, notes))),
         }
-    }
-}
-
-/// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
-/// that fails at its work is a failed candidate.
-fn refuses(cause: &Error) -> bool {
-    match cause {
-        Error::ProviderDisabled(_) | Error::CliNotFound { .. } | Error::CliNotExecutable { .. } => true,
-        Error::Cli { failure, .. } => matches!(
-            failure.kind,
-            FailureKind::LoginMissing
-                | FailureKind::ClientRefused
-                | FailureKind::QuotaExceeded
-                | FailureKind::ModelUnavailable
-                | FailureKind::RateLimited
-                | FailureKind::Overloaded
-                | FailureKind::NetworkUnreachable
-        ),
-        _ => false,
     }
 }
 

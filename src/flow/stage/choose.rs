@@ -1,11 +1,11 @@
 //! How a stage is worked on, and by whom.
 
 use super::StageRequest;
-use crate::domain::budget::Short;
+use crate::domain::budget::Item;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Run;
+use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::session::Session;
 
@@ -45,18 +45,20 @@ pub(super) fn choose(
         return Ok(solo("the budget of consults is used up".to_owned()));
     }
     match named {
-        Some(providers) => by_name(request, run, providers, left),
+        Some(providers) => by_name(session, request.stage, run.map(|run| (run, iteration)), providers),
         None => by_policy(session, request, left),
     }
 }
 
 /// How many candidates a stage of a run may still have.
 pub(super) fn left(session: &Session, stage: Stage, run: &Run, iteration: u32) -> u32 {
-    let mut item = run.item(Some(stage), Purpose::Candidate);
-    if stage == Stage::Debug {
-        item.round = iteration;
-    }
-    run.budget.left(item, session.limits())
+    run.budget.left(item(stage, run, iteration), session.limits())
+}
+
+/// What a candidate of a stage counts as. The round of debug is the one that is about to begin.
+fn item(stage: Stage, run: &Run, iteration: u32) -> Item {
+    let item = run.item(Some(stage), Purpose::Candidate);
+    if stage == Stage::Debug { Item { round: iteration, ..item } } else { item }
 }
 
 fn solo(why: String) -> Choice {
@@ -74,23 +76,17 @@ fn named(request: &StageRequest) -> Option<Vec<String>> {
     (!named.is_empty()).then_some(named)
 }
 
-/// Whoever is named is asked, and nobody else.
+/// Whoever is named is asked, and nobody else: all of them or none, in a run and its round.
 fn by_name(
-    request: &StageRequest,
-    run: Option<&Run>,
+    session: &Session,
+    stage: Stage,
+    within: Option<(&Run, u32)>,
     providers: Vec<String>,
-    left: u32,
 ) -> Result<Choice, Error> {
     let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
-    if wanted > left {
-        let used = run.map_or(0, |run| run.budget.used());
-        let short = Short {
-            of: format!("{} (or of the run)", request.stage.name()),
-            limit: used.saturating_add(left),
-            used,
-            wanted,
-        };
-        return Err(Error::BudgetExhausted(short));
+    if let Some((run, iteration)) = within {
+        let may = run.budget.may(item(stage, run, iteration), wanted, session.limits());
+        may.map_err(Error::BudgetExhausted)?;
     }
     let mode = if wanted > 1 { Mode::Ensemble } else { Mode::Consult };
     Ok(Choice { mode, why: "providers were named".to_owned(), providers, fallbacks: Vec::new() })
@@ -129,6 +125,20 @@ fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Cho
         providers: there.iter().take(most).cloned().collect(),
         fallbacks: there.into_iter().skip(most).collect(),
     })
+}
+
+/// Who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
+/// its beginning nobody where providers were named, and nobody who has a part in it already.
+pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Attempt) -> Vec<String> {
+    if named(request).is_some() {
+        return Vec::new();
+    }
+    let preferred = session.config().settings.policy.stage(request.stage).preferred_clients;
+    let there = available(session, preferred).map(|(there, _)| there).unwrap_or_default();
+    let has_part = |name: &String| {
+        attempt.providers.contains(name) || attempt.answers.iter().any(|answer| answer.provider == *name)
+    };
+    there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
 /// The stage's preferred providers that are on this machine, in order, and what there is to say of

@@ -2,31 +2,27 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::StageRequest;
 use super::begin::Task;
+use super::review::{Ids, review_limits, with_review};
 use crate::domain::event::Draft;
-use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
 use crate::domain::event::record::Noted;
-use crate::domain::event::stage::{
-    Candidate, LowRisk, Mode, RunStarted, StageFailed, StageFinished, StageInterrupted,
-};
-use crate::domain::history::History;
-use crate::domain::measure::tally::Tally;
-use crate::domain::report::ORCHESTRATOR;
-use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Phase, Run};
+use crate::domain::event::stage::{Candidate, Mode, StageFailed, StageFinished, StageInterrupted};
+use crate::domain::workflow::Attempt;
 use crate::error::{Error, outcome};
-use crate::flow::account::find_run;
-use crate::flow::approval::{Review, ReviewLimits, digest, review};
 use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id, now};
 use crate::flow::session::Session;
 
 /// The stage's end, from the answers in the log.
-pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
-    let (task, limits, stage) = (task.clone(), review_limits(session), request.stage);
+pub(super) async fn finish(
+    session: &Session,
+    request: &Arc<StageRequest>,
+    task: &Arc<Task>,
+) -> Result<(), Error> {
+    let (task, limits, stage) = (Arc::clone(task), review_limits(session), request.stage);
     let ids = Ids::new();
     let run = task.run.clone();
     session
@@ -79,69 +75,6 @@ fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
     Some(ensemble::noted(counted.map(|answer| answer.content.as_str())))
 }
 
-/// The ids of a stage's last events, made once, however often the decision is tried.
-struct Ids {
-    finished: String,
-    compared: String,
-    request: String,
-    decision: String,
-}
-
-impl Ids {
-    fn new() -> Self {
-        Self { finished: new_id(), compared: new_id(), request: new_id(), decision: new_id() }
-    }
-}
-
-/// The outputs; within a run with the request for approval, and its approval where the policy gives
-/// it.
-fn with_review(
-    run: Option<&Run>,
-    finished: StageFinished,
-    ids: &Ids,
-    limits: &ReviewLimits,
-    metrics: Option<&Map<String, Value>>,
-) -> Result<Vec<Draft>, Error> {
-    let rests_on = match run {
-        // It was handed in without being begun.
-        Some(run) if finished.attempt.is_empty() => run.grounds(),
-        Some(_) | None => vec![finished.attempt.clone()],
-    };
-    let Some(run) = run else {
-        return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
-    };
-    let Review { asked, is_approved_by_policy } = review(run, &finished, limits, metrics, now())?;
-    let (stage, shown) = (asked.stage, asked.digest.clone());
-    let mut drafts = vec![
-        Draft::new(ids.finished.clone(), finished).on(rests_on),
-        Draft::new(ids.request.clone(), asked).on([ids.finished.clone()]),
-    ];
-    if is_approved_by_policy {
-        let decided = ApprovalDecided {
-            request: ids.request.clone(),
-            stage,
-            decision: Decision::Approve,
-            decided_by: DecidedBy::Policy,
-            digest: shown,
-            feedback: None,
-            revision_instructions: None,
-            responses: std::collections::BTreeMap::new(),
-            unanswered_critical: Vec::new(),
-        };
-        drafts.push(Draft::new(ids.decision.clone(), decided).on([ids.request.clone()]));
-    }
-    Ok(drafts)
-}
-
-fn review_limits(session: &Session) -> ReviewLimits {
-    let policy = &session.config().settings.policy;
-    ReviewLimits {
-        max_total: policy.max_consults_total,
-        max_debug_rounds: policy.max_debug_iterations,
-        ..ReviewLimits::default()
-    }
-}
-
 fn consults(attempt: &Attempt) -> u32 {
     attempt.answers.iter().map(|answer| answer.consults).sum()
 }
@@ -162,6 +95,7 @@ fn failed_body(attempt: &Attempt, elapsed_ms: u64) -> StageFailed {
         stage: attempt.stage,
         error: attempt.answers.iter().map(said).collect::<Vec<_>>().join("; "),
         code,
+        hint: None,
         candidates: attempt.answers.clone(),
         consults_used: consults(attempt),
         elapsed_ms,
@@ -175,8 +109,8 @@ fn discarded(answer: &Candidate) -> String {
 }
 
 /// The stage could not be worked on at all.
-pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Result<(), Error> {
-    let (task, message, code) = (task.clone(), error.note().error, error.code().to_owned());
+pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
+    let (task, note) = (Arc::clone(task), error.note());
     let id = new_id();
     let run = task.run.clone();
     session
@@ -187,8 +121,9 @@ pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Res
             };
             let elapsed_ms = now().saturating_sub(attempt.started_at);
             let body = StageFailed {
-                error: message.clone(),
-                code: code.clone(),
+                error: note.error.clone(),
+                code: note.code.to_owned(),
+                hint: Some(note.hint.clone()),
                 ..failed_body(attempt, elapsed_ms)
             };
             Ok(Decided::append(vec![Draft::new(id.clone(), body).on([attempt.id.clone()])], ()))
@@ -197,152 +132,10 @@ pub(super) async fn failed(session: &Session, task: &Task, error: &Error) -> Res
 }
 
 /// The server ends before the stage does. What was answered is kept.
-pub(super) async fn interrupted(session: &Session, task: &Task, why: &str) -> Result<(), Error> {
-    let body =
-        StageInterrupted { attempt: task.attempt.id.clone(), stage: task.attempt.stage, why: why.to_owned() };
-    let draft = Draft::new(new_id(), body).on([task.attempt.id.clone()]);
-    session.journal_of(&task.run).record(&task.run, vec![draft]).await?;
-    Err(Error::ShuttingDown)
-}
-
-/// A stage that the orchestrator did itself.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The stage.
-    pub stage: Stage,
-    /// Its outputs.
-    pub outputs: Value,
-    /// Milliseconds that it took.
-    pub duration_ms: u64,
-    /// Figures of the orchestrator's own.
-    pub metrics: Option<Map<String, Value>>,
-    /// The run.
-    pub workflow_id: Option<String>,
-}
-
-/// Hands in a stage for review. The same outputs again are the same request. Returns the run and
-/// the request.
-///
-/// # Errors
-///
-/// The run refuses it, or the log cannot be used.
-pub async fn submit(session: &Session, submission: Submission) -> Result<(String, String), Error> {
-    let metrics = masked_metrics(session, submission.metrics.clone()).await?;
-    let submission = Submission { metrics, ..submission };
-    let submitting = Submitting {
-        current: session.current_run(),
-        limits: review_limits(session),
-        candidate: checked(session, &submission).await?,
-        new_run: new_id(),
-        ids: Ids::new(),
-        submission,
-    };
-    let (run, request) = session.journal().decide_on(move |history| submitting.decide(history)).await?;
-    session.set_current_run(&run);
-    Ok((run, request))
-}
-
-/// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
-/// for it.
-async fn checked(session: &Session, submission: &Submission) -> Result<Candidate, Error> {
-    let (session, submission) = (session.clone(), submission.clone());
-    crate::flow::off_thread::off_thread(move || {
-        let schema = crate::flow::document::schema(&session, submission.stage.schema())?;
-        let schema_errors = crate::flow::consult::schema_errors(&schema, Some(&submission.outputs));
-        let masker = session.masker()?;
-        let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
-        let outputs = masker.mask_value(submission.outputs);
-        Ok(Candidate {
-            id: format!("{ORCHESTRATOR}-1"),
-            ok: true,
-            provider: ORCHESTRATOR.to_owned(),
-            structured: Some(outputs),
-            elapsed_ms: submission.duration_ms,
-            schema_errors,
-            ..Candidate::default()
-        })
-    })
-    .await?
-}
-
-/// Figures are shown and stored as well, so they are masked as outputs are.
-async fn masked_metrics(
-    session: &Session,
-    metrics: Option<Map<String, Value>>,
-) -> Result<Option<Map<String, Value>>, Error> {
-    let Some(metrics) = metrics else { return Ok(None) };
-    let session = session.clone();
-    let masked = crate::flow::off_thread::off_thread(move || {
-        session.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
-    });
-    Ok(masked.await??.as_object().cloned())
-}
-
-struct Submitting {
-    submission: Submission,
-    candidate: Candidate,
-    current: Option<String>,
-    limits: ReviewLimits,
-    new_run: String,
-    ids: Ids,
-}
-
-impl Submitting {
-    fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
-        let run = find_run(history, self.submission.workflow_id.as_deref(), self.current.as_deref())?;
-        match run {
-            Some(run) => self.in_run(run, history.tally_of(&run.id), Vec::new()),
-            None => {
-                let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
-                let task = format!("{} handed in by the orchestrator", start_stage.name());
-                let body = RunStarted { task, start_stage, low_risk, carried: 0 };
-                let began = Draft::new(new_id(), body.clone());
-                let run = Run::new(&self.new_run, &began.id, now(), &body);
-                self.in_run(&run, None, vec![began])
-            }
-        }
-    }
-
-    fn in_run(
-        &self,
-        run: &Run,
-        spent: Option<&Tally>,
-        before: Vec<Draft>,
-    ) -> Result<(String, Decided<(String, String)>), Error> {
-        let stage = self.submission.stage;
-        if let Some(open) = self.same(run) {
-            return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
-        }
-        let start = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
-        let attempt = match (&run.phase, &run.attempt) {
-            (Phase::Running(_), Some(attempt)) => attempt.id.clone(),
-            _ => String::new(),
-        };
-        let finished = StageFinished {
-            attempt,
-            stage,
-            iteration: start.iteration,
-            mode: Mode::Solo,
-            why: "the orchestrator did it itself".to_owned(),
-            output: self.candidate.structured.clone().unwrap_or_default(),
-            provider: ORCHESTRATOR.to_owned(),
-            candidates: vec![self.candidate.clone()],
-            consults_used: 0,
-            elapsed_ms: self.submission.duration_ms,
-        };
-        let metrics = self.submission.metrics.as_ref();
-        let limits = self.limits.with_spent(spent);
-        let mut drafts = before;
-        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics)?);
-        let answer = (run.id.clone(), self.ids.request.clone());
-        Ok((run.id.clone(), Decided::append(drafts, answer)))
-    }
-
-    /// The request that is open for the very same outputs.
-    fn same(&self, run: &Run) -> Option<String> {
-        let open = run.pending().filter(|request| request.asked.stage == self.submission.stage)?;
-        let last = run.finished.last()?;
-        let given = self.candidate.structured.as_ref()?;
-        (digest(&last.output) == digest(given)).then(|| open.id.clone())
-    }
+pub(super) async fn interrupted(session: &Session, task: &Task) -> Result<(), Error> {
+    let Attempt { id, stage, .. } = &task.attempt;
+    let why = "its server ended".to_owned();
+    let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
+    let draft = Draft::new(new_id(), body).on([id.clone()]);
+    session.journal_of(&task.run).record(&task.run, vec![draft]).await
 }

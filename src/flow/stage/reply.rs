@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use super::StageRequest;
 use super::approval_note::ApprovalNote;
+use super::candidate_note::notes;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::stage::{Candidate, Mode, StageFailed};
+use crate::domain::event::stage::{Mode, StageFailed};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Finished, Phase, Run};
 use crate::error::Error;
-use crate::flow::consult::MOST_CHARS;
+use crate::flow::approval::decide::known;
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
-use crate::host::answers::Answers;
 
 /// What came of a stage.
 #[derive(Clone, Debug, Serialize)]
@@ -73,6 +73,33 @@ pub struct StageReply {
     pub from_log: bool,
 }
 
+impl StageReply {
+    /// A stage without outputs, of which nothing more is known yet.
+    fn bare(stage: Stage, mode: Mode, why: String, iteration: u32) -> Self {
+        Self {
+            ok: false,
+            stage,
+            stage_display: stage.display_name(),
+            mode,
+            why,
+            iteration,
+            output: None,
+            consults_used: 0,
+            elapsed_ms: 0,
+            error: None,
+            code: None,
+            hint: None,
+            next_stage: None,
+            workflow_id: None,
+            state: None,
+            budget: None,
+            solo: None,
+            approval: None,
+            from_log: false,
+        }
+    }
+}
+
 /// The stage that a request for approval is about, from the log.
 ///
 /// # Errors
@@ -81,20 +108,16 @@ pub struct StageReply {
 pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error> {
     let (request, limits) = (request.to_owned(), session.limits());
     let found = session.journal().read(move |history| {
-        let (run, request) = history.request(&request)?;
+        let (run, request) = known(history, &request)?;
         let finished = run
             .finished
             .iter()
             .rev()
-            .find(|it| it.stage == request.asked.stage && it.iteration == request.asked.iteration)?;
-        Some(within(run, finished, limits))
+            .find(|it| it.stage == request.asked.stage && it.iteration == request.asked.iteration)
+            .ok_or_else(|| Error::Internal(NO_END.to_owned()))?;
+        Ok::<_, Error>(within(run, finished, limits))
     });
-    let found = found.await?.ok_or_else(|| Error::Unknown {
-        kind: "request",
-        name: "of the answer".to_owned(),
-        available: Vec::new(),
-    })?;
-    Ok(StageReply { from_log: true, ..found })
+    Ok(StageReply { from_log: true, ..found.await?? })
 }
 
 /// What came of an attempt that has ended.
@@ -203,90 +226,45 @@ fn of_finished(finished: &Finished) -> StageReply {
         "content": content.unwrap_or_else(|| finished.output.to_string()),
         "structured": structured,
         "elapsed_ms": candidate.map_or(finished.elapsed_ms, |it| it.elapsed_ms),
-        "candidates": others(&finished.candidates, &finished.provider),
+        "candidates": notes(&finished.candidates, Some(&finished.provider)),
         "note": candidate.and_then(|it| it.note.clone()),
     });
     StageReply {
         ok: true,
-        stage: finished.stage,
-        stage_display: finished.stage.display_name(),
-        mode: finished.mode,
-        why: finished.why.clone(),
-        iteration: finished.iteration,
         output: Some(output),
         consults_used: finished.consults_used,
         elapsed_ms: finished.elapsed_ms,
-        error: None,
-        code: None,
-        hint: None,
-        next_stage: None,
-        workflow_id: None,
-        state: None,
-        budget: None,
-        solo: None,
-        approval: None,
-        from_log: false,
+        ..StageReply::bare(finished.stage, finished.mode, finished.why.clone(), finished.iteration)
     }
 }
 
-/// Every candidate. The one that is handed on is shown above, so its answer is not repeated.
-fn others(candidates: &[Candidate], handed_on: &str) -> Vec<Value> {
-    let mut is_first = true;
-    let room = MOST_CHARS / candidates.len().max(1);
-    let shown = candidates.iter().map(|candidate| {
-        let is_handed_on = candidate.ok && candidate.provider == handed_on && std::mem::take(&mut is_first);
-        let mut candidate = candidate.clone();
-        candidate.structured = None;
-        if is_handed_on {
-            candidate.content.clear();
-        } else if let Some((cut, _)) = candidate.content.char_indices().nth(room) {
-            candidate.content.truncate(cut);
-        }
-        let resource = candidate.content_file.as_deref().and_then(Answers::address);
-        let mut value = serde_json::to_value(candidate).unwrap_or_default();
-        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
-            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
-        }
-        if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
-            fields.remove("content");
-            fields.insert("handed_on".to_owned(), Value::Bool(true));
-        }
-        value
-    });
-    shown.collect()
-}
-
 fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
-    let own = failed.candidates.iter().find_map(|candidate| candidate.hint.clone());
-    let solo = "Or do the stage yourself and hand it in with maestro_request_approval.";
+    let of_candidates = || failed.candidates.iter().find_map(|candidate| candidate.hint.as_ref());
+    let hint = match failed.hint.as_ref().or_else(of_candidates) {
+        Some(own) => format!("{own} Or do the stage yourself and hand it in with maestro_request_approval."),
+        None => "Do the stage yourself and hand it in with maestro_request_approval.".to_owned(),
+    };
     let output = json!({
         "ok": false,
         "provider": failed.candidates.first().map(|candidate| candidate.provider.clone()),
         "content": "",
         "structured": null,
         "elapsed_ms": failed.elapsed_ms,
-        "candidates": others(&failed.candidates, ""),
+        "candidates": notes(&failed.candidates, None),
     });
+    let bare = match tried {
+        Some(tried) => StageReply::bare(failed.stage, tried.mode, tried.why.clone(), tried.iteration),
+        None => StageReply::bare(failed.stage, Mode::Consult, String::new(), 1),
+    };
     StageReply {
-        ok: false,
-        stage: failed.stage,
-        stage_display: failed.stage.display_name(),
-        mode: tried.map_or(Mode::Consult, |tried| tried.mode),
-        why: tried.map(|tried| tried.why.clone()).unwrap_or_default(),
-        iteration: tried.map_or(1, |tried| tried.iteration),
         output: Some(output),
         consults_used: failed.consults_used,
         elapsed_ms: failed.elapsed_ms,
         error: Some(failed.error.clone()),
         code: Some(failed.code.clone()),
-        hint: Some(own.map_or_else(|| solo.to_owned(), |own| format!("{own} {solo}"))),
+        hint: Some(hint),
         next_stage: Some(failed.stage),
-        workflow_id: None,
-        state: None,
-        budget: None,
-        solo: None,
-        approval: None,
-        from_log: false,
+        ..bare
     }
 }
 
@@ -311,16 +289,6 @@ pub(super) async fn solo(
     let schema = off_thread(move || document::schema(&shared, name)).await??;
     Ok(StageReply {
         ok: true,
-        stage,
-        stage_display: stage.display_name(),
-        mode: Mode::Solo,
-        why: attempt.why.clone(),
-        iteration: attempt.iteration,
-        output: None,
-        consults_used: 0,
-        elapsed_ms: 0,
-        error: None,
-        code: None,
         hint: Some(
             "Do the stage yourself, then hand in its outputs with maestro_request_approval.".to_owned(),
         ),
@@ -333,7 +301,6 @@ pub(super) async fn solo(
             "packed_context": packed.packed_context,
             "hand_in": { "schema": name, "fields": outline(&schema) },
         })),
-        approval: None,
-        from_log: false,
+        ..StageReply::bare(stage, Mode::Solo, attempt.why, attempt.iteration)
     })
 }

@@ -11,7 +11,6 @@ use super::candidate::{Ended, Seat, candidate};
 use super::prompt::prompt;
 use super::{StageRequest, Worked, finish};
 use crate::domain::event::consult::Purpose;
-use crate::domain::handover::Handover;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Prepared, Question, prepare};
@@ -23,7 +22,7 @@ use crate::flow::session::Session;
 pub(super) fn spawn(
     session: &Session,
     request: Arc<StageRequest>,
-    task: Task,
+    task: Arc<Task>,
     progress: Progress,
     working: Worked,
 ) -> JoinHandle<Result<(), Error>> {
@@ -32,9 +31,11 @@ pub(super) fn spawn(
         async move {
             let _working = working;
             match work(&session, &request, &task, &progress).await {
-                Ok(cut) if cut => finish::interrupted(&session, &task, "its server ended").await,
-                Ok(_) => finish::finish(&session, &request, &task).await,
-                Err(Error::ShuttingDown) => finish::interrupted(&session, &task, "its server ended").await,
+                Ok(Ended::Answered) => finish::finish(&session, &request, &task).await,
+                Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
+                    finish::interrupted(&session, &task).await?;
+                    Err(Error::ShuttingDown)
+                }
                 Err(error) => finish::failed(&session, &task, &error).await,
             }
         }
@@ -43,16 +44,16 @@ pub(super) fn spawn(
     session.background().spawn(work.in_current_span())
 }
 
-/// Asks every candidate that has not answered yet. True where the end of the server cut it short.
+/// Asks every candidate that has not answered yet. One that is cut short cuts the stage short.
 async fn work(
     session: &Session,
     request: &Arc<StageRequest>,
-    task: &Task,
+    task: &Arc<Task>,
     progress: &Progress,
-) -> Result<bool, Error> {
+) -> Result<Ended, Error> {
     let left = task.attempt.left();
     if left.is_empty() {
-        return Ok(false);
+        return Ok(Ended::Answered);
     }
     progress.say(&format!(
         "{}: asking {} ({})",
@@ -66,28 +67,19 @@ async fn work(
         let progress = progress.labelled(&seat.id);
         async move { candidate(session, seat, &progress).await }
     });
-    let mut cut = false;
-    for ended in join_all(seats).await {
-        match ended? {
-            Ended::Answered => {}
-            Ended::CutShort => cut = true,
-        }
-    }
-    Ok(cut)
+    let ended: Vec<Ended> = join_all(seats).await.into_iter().collect::<Result<_, Error>>()?;
+    Ok(if ended.contains(&Ended::CutShort) { Ended::CutShort } else { Ended::Answered })
 }
 
 async fn prepared(
     session: &Session,
     request: &Arc<StageRequest>,
-    task: &Task,
+    task: &Arc<Task>,
 ) -> Result<Arc<Prepared>, Error> {
-    let (run, stage) = (task.run.clone(), request.stage);
-    let handover = session
-        .journal()
-        .read(move |history| history.run(&run).map(|run| Handover::of(run, stage)).unwrap_or_default())
-        .await?;
-    let (shared, asked, iteration) = (session.clone(), Arc::clone(request), task.attempt.iteration);
-    let text = off_thread(move || prompt(&shared, &asked, &handover, iteration)).await??;
+    let stage = request.stage;
+    let (shared, asked, given) = (session.clone(), Arc::clone(request), Arc::clone(task));
+    let text = off_thread(move || prompt(&shared, &asked, &given.handover, given.attempt.iteration));
+    let text = text.await??;
     let account = Account {
         run: (!task.run.is_empty()).then(|| task.run.clone()),
         stage: Some(stage),

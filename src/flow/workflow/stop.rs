@@ -4,6 +4,7 @@ use crate::domain::event::Draft;
 use crate::domain::event::stage::RunStopped;
 use crate::domain::workflow::Run;
 use crate::error::Error;
+use crate::flow::account::named_run;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
@@ -21,17 +22,12 @@ pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Erro
     session
         .journal()
         .decide(run, move |history| {
-            let run = history.run(&id).ok_or_else(|| unknown(&id))?;
+            let run = named_run(history, &id)?;
             run.may_go_on().map_err(Error::Workflow)?;
             let draft = Draft::new(event.clone(), RunStopped { why: why.clone() }).on([run.event.clone()]);
             Ok(Decided::append(vec![draft], ()))
         })
         .await?;
     let id = run.to_owned();
-    let stopped = session.journal().read(move |history| history.run(&id).cloned()).await?;
-    stopped.ok_or_else(|| unknown(run))
-}
-
-fn unknown(run: &str) -> Error {
-    Error::Unknown { kind: "workflow", name: run.to_owned(), available: Vec::new() }
+    session.journal().read(move |history| named_run(history, &id).cloned()).await?
 }

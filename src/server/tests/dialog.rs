@@ -52,8 +52,8 @@ impl Maestro {
     ) -> CallToolResponse {
         let milliseconds = |number: Option<u64>| Duration::from_millis(number.unwrap_or(60_000));
         let word = match asking(&context) {
-            Asking::CannotAsk => return said("cannot ask"),
-            Asking::Legacy => {
+            None => return said("cannot ask"),
+            Some(Asking::Legacy) => {
                 let elsewhere = tokio::time::sleep(milliseconds(input.elsewhere_ms));
                 let patience = milliseconds(input.patience_ms);
                 let ask = |progress: Progress| {
@@ -62,7 +62,7 @@ impl Maestro {
                 };
                 reporting(&context, ask).await
             }
-            Asking::Modern => match self.modern(&retry, input) {
+            Some(Asking::Modern) => match self.modern(&retry, input) {
                 Ok(response) => return response,
                 Err(error) => return failure(&error).into(),
             },

@@ -272,6 +272,23 @@ fn a_state_outlives_its_server() {
 }
 
 #[test]
+fn an_answer_to_a_request_that_is_gone_says_which_it_was_and_which_there_are() {
+    let (mut client, again, _) = asked(project());
+    let gone = state(&mut client)["pending_request"].as_str().unwrap().to_owned();
+    assert!(client.close().0.success());
+    for name in ["maestro.db", "maestro.db-wal", "maestro.db-shm"] {
+        let _ = std::fs::remove_file(client.project().join(".maestro").join(name));
+    }
+    let mut next = client.server.beside().human_by(|_| None).start();
+    let there = super::hand_in(&mut next, "analyze")["request_id"].as_str().unwrap().to_owned();
+    let reply = structured(&mut next, &again);
+    assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("unknown_request")), "{reply}");
+    assert_eq!(reply["error"], format!("there is no request `{gone}`"));
+    assert_eq!(reply["hint"], format!("There is: {there}."));
+    assert_eq!(next.log("gemini").len(), 1, "the stage is not done again for it");
+}
+
+#[test]
 fn a_dialog_closes_when_the_decision_comes_from_elsewhere() {
     let mut client = project().human_by(|_| None).start();
     begin(&mut client);

@@ -229,6 +229,37 @@ fn a_killed_candidate_that_cannot_be_asked_again_does_not_spoil_the_other() {
 }
 
 #[test]
+fn a_killed_stage_whose_provider_refuses_meanwhile_is_answered_by_the_next() {
+    let script = json!({
+        "text": analysis().to_string(),
+        "gemini": { "sleep": 60, "later": { "sleep": 0, "status": 401, "message": "API key not valid" } },
+    });
+    for named in [false, true] {
+        let mut call = arguments("analyze");
+        call["task"] = json!(task(&script));
+        if named {
+            call["providers"] = json!(["gemini"]);
+        }
+        let mut client = project().fake("claude", "claude").start();
+        begin(&mut client);
+        client.begin_call(STAGE, call.clone());
+        client.wait_for_calls("gemini", 1);
+        client.signal("KILL");
+        let mut next = client.server.beside().start();
+        let reply = next.call(STAGE, call);
+        assert_eq!(count(&next.server, "stage_resumed"), 1);
+        assert_eq!((&reply["ok"], next.log("gemini").len()), (&json!(!named), 2), "{reply}");
+        if named {
+            assert_eq!(reply["code"], "login_missing", "{reply}");
+            assert!(next.log("claude").is_empty(), "who is named is never replaced");
+        } else {
+            assert_eq!(reply["stage_result"]["output"]["provider"], "claude", "{reply}");
+            assert!(reply.to_string().contains("claude answers instead"), "{reply}");
+        }
+    }
+}
+
+#[test]
 fn a_plain_consult_of_a_run_is_settled_at_the_end_of_input() {
     let mut client = project().start();
     begin(&mut client);

@@ -33,6 +33,19 @@ fn a_cli_that_fails_is_a_failed_stage() {
 }
 
 #[test]
+fn a_stage_that_cannot_be_asked_for_says_what_to_do() {
+    let mut client = project().file(".maestro/skills/prompts/analyze.md", "{{ nonsense }}\n").start();
+    begin(&mut client);
+    let reply = stage(&mut client, "analyze");
+    assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("document_invalid")), "{reply}");
+    assert_eq!(
+        reply["hint"],
+        "Correct the file, or remove it: the built-in text is used then. Or do the stage yourself and hand it in with maestro_request_approval."
+    );
+    assert!(client.log("gemini").is_empty());
+}
+
+#[test]
 fn where_the_preferred_cli_is_missing_the_next_one_answers() {
     // Analyze prefers gemini, then claude.
     let bare = || {
@@ -79,6 +92,26 @@ fn where_the_preferred_cli_refuses_the_next_one_answers() {
 }
 
 #[test]
+fn two_that_refuse_are_not_replaced_by_the_same_one() {
+    let mut client = project().fake("claude", "claude").start();
+    client
+        .call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": "hypothesize" }));
+    let refuses = json!({ "status": 401, "message": "API key not valid" });
+    let script = json!({
+        "text": hypotheses("the sum is wrong").to_string(),
+        "codex": refuses,
+        "gemini": refuses,
+    });
+    let reply = client.call("maestro_run_stage_with_approval", asking("hypothesize", script));
+    assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("ensemble")), "{reply}");
+    assert_eq!(reply["stage_result"]["output"]["provider"], "claude", "{reply}");
+    assert_eq!(client.log("claude").len(), 1, "one voice is heard once");
+    let candidates = reply["stage_result"]["output"]["candidates"].as_array().unwrap();
+    let codes: Vec<&Value> = candidates.iter().filter(|it| it["ok"] == false).map(|it| &it["code"]).collect();
+    assert_eq!((candidates.len(), codes), (2, vec![&json!("login_missing")]), "{reply}");
+}
+
+#[test]
 fn every_named_provider_is_asked() {
     let mut client = project().start();
     begin(&mut client);
@@ -119,6 +152,7 @@ fn an_answer_against_its_schema_is_discarded_and_asked_for_once_more() {
     let reply = client.call("maestro_run_stage_with_approval", asking("analyze", script));
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("no_valid_answer")), "{reply}");
     assert_eq!(reply["approval"], Value::Null);
+    assert_eq!(reply["hint"], "Do the stage yourself and hand it in with maestro_request_approval.");
     assert_eq!(client.log("gemini").len(), 2, "once more, and no third time");
     let candidates = reply["stage_result"]["output"]["candidates"].as_array().unwrap();
     assert!(

@@ -1,0 +1,79 @@
+//! The outputs of a stage with the request for their approval, and the policy's approval where it
+//! gives one: in one append.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::domain::event::Draft;
+use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
+use crate::domain::event::stage::StageFinished;
+use crate::domain::workflow::Run;
+use crate::error::Error;
+use crate::flow::approval::{Review, ReviewLimits, review};
+use crate::flow::journal::{new_id, now};
+use crate::flow::session::Session;
+
+/// The ids of a stage's last events, made once, however often the decision is tried.
+pub(super) struct Ids {
+    pub(super) finished: String,
+    pub(super) compared: String,
+    pub(super) request: String,
+    decision: String,
+}
+
+impl Ids {
+    pub(super) fn new() -> Self {
+        Self { finished: new_id(), compared: new_id(), request: new_id(), decision: new_id() }
+    }
+}
+
+/// The outputs; within a run with the request for approval, and its approval where the policy gives
+/// it.
+pub(super) fn with_review(
+    run: Option<&Run>,
+    finished: StageFinished,
+    ids: &Ids,
+    limits: &ReviewLimits,
+    metrics: Option<&Map<String, Value>>,
+) -> Result<Vec<Draft>, Error> {
+    let rests_on = match run {
+        // It was handed in without being begun.
+        Some(run) if finished.attempt.is_empty() => run.grounds(),
+        Some(_) | None => vec![finished.attempt.clone()],
+    };
+    let Some(run) = run else {
+        return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
+    };
+    let Review { asked, is_approved_by_policy } = review(run, &finished, limits, metrics, now())?;
+    let (stage, shown) = (asked.stage, asked.digest.clone());
+    let mut drafts = vec![
+        Draft::new(ids.finished.clone(), finished).on(rests_on),
+        Draft::new(ids.request.clone(), asked).on([ids.finished.clone()]),
+    ];
+    if is_approved_by_policy {
+        let decided = ApprovalDecided {
+            request: ids.request.clone(),
+            stage,
+            decision: Decision::Approve,
+            decided_by: DecidedBy::Policy,
+            digest: shown,
+            feedback: None,
+            revision_instructions: None,
+            responses: BTreeMap::new(),
+            unanswered_critical: Vec::new(),
+        };
+        drafts.push(Draft::new(ids.decision.clone(), decided).on([ids.request.clone()]));
+    }
+    Ok(drafts)
+}
+
+/// What the report shows beside the run; what the run has spent is added where its log is read.
+pub(super) fn review_limits(session: &Session) -> ReviewLimits {
+    let policy = &session.config().settings.policy;
+    ReviewLimits {
+        max_total: policy.max_consults_total,
+        max_debug_rounds: policy.max_debug_iterations,
+        ..ReviewLimits::default()
+    }
+}

@@ -1,0 +1,162 @@
+//! A stage as `maestro_run_stage_with_approval` shows it, with what is to be done next.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::domain::budget::Balance;
+use crate::domain::event::approval::Decision;
+use crate::domain::event::stage::Mode;
+use crate::domain::stage::Stage;
+use crate::flow::stage::{ApprovalNote, StageReply};
+
+/// What the result of a refused stage says beside the error, so that its form is always the same.
+pub(super) fn refused(stage: Stage) -> Value {
+    json!({
+        "stage": stage,
+        "stage_display": stage.display_name(),
+        "output": null,
+        "consults_used": 0,
+        "elapsed_ms": 0,
+        "next_stage": null,
+    })
+}
+
+/// The same in the form of `maestro_run_stage_with_approval`.
+pub(super) fn refused_with_approval(stage: Stage) -> Value {
+    json!({
+        "stage": stage,
+        "stage_display": stage.display_name(),
+        "stage_result": null,
+        "approval": null,
+        "elapsed_ms": 0,
+    })
+}
+
+/// A stage with its approval, in the form of `maestro_run_stage_with_approval`.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    ok: bool,
+    stage: Stage,
+    stage_display: &'static str,
+    stage_result: Outcome,
+    approval: Option<ApprovalNote>,
+    action_required: String,
+    action_required_ko: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    elapsed_ms: u64,
+    mode: Mode,
+    why: String,
+    iteration: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Balance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solo: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    from_log: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided: Option<&'static str>,
+}
+
+/// What the stage itself brought.
+#[derive(Serialize)]
+struct Outcome {
+    success: bool,
+    output: Option<Value>,
+    consults_used: u32,
+    elapsed_ms: u64,
+    next_stage: Option<Stage>,
+}
+
+/// A stage with its approval; `undecided` says why a human who was asked did not decide.
+pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown {
+    let (action_required, action_required_ko) = action(&stage, undecided);
+    Shown {
+        ok: stage.ok,
+        stage: stage.stage,
+        stage_display: stage.stage_display,
+        stage_result: Outcome {
+            success: stage.ok,
+            output: stage.output,
+            consults_used: stage.consults_used,
+            elapsed_ms: stage.elapsed_ms,
+            next_stage: stage.next_stage,
+        },
+        approval: stage.approval,
+        action_required,
+        action_required_ko,
+        error: stage.error,
+        elapsed_ms: stage.elapsed_ms,
+        mode: stage.mode,
+        why: stage.why,
+        iteration: stage.iteration,
+        workflow_id: stage.workflow_id,
+        state: stage.state,
+        budget: stage.budget,
+        solo: stage.solo,
+        code: stage.code,
+        hint: stage.hint,
+        from_log: stage.from_log,
+        undecided,
+    }
+}
+
+/// What is to be done next, in English and in Korean.
+fn action(stage: &StageReply, undecided: Option<&str>) -> (String, String) {
+    let Some(approval) = &stage.approval else {
+        return match (stage.ok, stage.solo.is_some()) {
+            (true, true) => (
+                format!(
+                    "Do {} yourself, then hand in its outputs with maestro_request_approval.",
+                    stage.stage.name()
+                ),
+                format!(
+                    "{} 단계를 직접 수행한 뒤 maestro_request_approval로 결과를 제출하십시오.",
+                    stage.stage.name()
+                ),
+            ),
+            (true, false) => ("None.".to_owned(), "없음.".to_owned()),
+            (false, _) => (
+                "The stage has no outputs: read the error, then run it again or do it yourself.".to_owned(),
+                "단계 결과가 없습니다. 오류를 확인한 뒤 다시 실행하거나 직접 수행하십시오.".to_owned(),
+            ),
+        };
+    };
+    match (approval.decision, stage.next_stage) {
+        (Some(Decision::Approve), None) => {
+            ("Approved: the run is complete.".to_owned(), "승인됨: 워크플로가 완료되었습니다.".to_owned())
+        }
+        (Some(Decision::Approve), Some(next)) => (
+            format!("Approved: go on with {}.", next.name()),
+            format!("승인됨: {} 단계로 진행하십시오.", next.name()),
+        ),
+        (Some(Decision::Revise), _) => (
+            format!("Another version is asked for: run {} again.", stage.stage.name()),
+            format!("수정 요청됨: {} 단계를 다시 실행하십시오.", stage.stage.name()),
+        ),
+        (Some(Decision::Reject), _) => (
+            "Rejected: the run has stopped. Tell the human what was learnt.".to_owned(),
+            "거부됨: 워크플로가 중단되었습니다. 알게 된 내용을 사용자에게 알리십시오.".to_owned(),
+        ),
+        (None, _) => {
+            let id = &approval.request_id;
+            let why = undecided.map(|why| format!(" ({why})")).unwrap_or_default();
+            (
+                format!(
+                    "Show the human the report and wait for their decision{why}; then call maestro_submit_approval with request_id {id}. Do not go on before."
+                ),
+                format!(
+                    "보고서를 사용자에게 보여 주고 결정을 기다린 뒤 request_id {id}로 maestro_submit_approval을 호출하십시오. 그 전에는 진행하지 마십시오."
+                ),
+            )
+        }
+    }
+}
