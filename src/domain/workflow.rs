@@ -30,8 +30,6 @@ pub use refusal::Refusal;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
@@ -168,53 +166,6 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// The outputs of a stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
-    /// The attempt; empty where the orchestrator did not ask first.
-    pub attempt: String,
-    /// The stage.
-    pub stage: Stage,
-    /// Which round of it.
-    pub iteration: u32,
-    /// How it was worked on.
-    pub mode: Mode,
-    /// Why in that way.
-    pub why: String,
-    /// What is handed on.
-    pub output: Value,
-    /// Who it is from.
-    pub provider: String,
-    /// Every candidate.
-    pub candidates: Vec<Candidate>,
-    /// Consults that it took.
-    pub consults_used: u32,
-    /// Milliseconds.
-    pub elapsed_ms: u64,
-    /// The id of its event, on which the approval rests.
-    pub event: String,
-}
-
-impl Finished {
-    /// The outputs that an event holds.
-    #[must_use]
-    pub fn of(event: &str, finished: StageFinished) -> Self {
-        Self {
-            attempt: finished.attempt,
-            stage: finished.stage,
-            iteration: finished.iteration,
-            mode: finished.mode,
-            why: finished.why,
-            output: finished.output,
-            provider: finished.provider,
-            candidates: finished.candidates,
-            consults_used: finished.consults_used,
-            elapsed_ms: finished.elapsed_ms,
-            event: event.to_owned(),
-        }
-    }
-}
-
 /// A request for a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -288,7 +239,7 @@ pub struct Run {
     /// What it has spent.
     pub budget: Budget,
     /// Outputs, oldest first.
-    pub finished: Vec<Finished>,
+    pub finished: Vec<StageFinished>,
     /// The last stage that ended without outputs, while nothing came after it.
     pub failure: Option<StageFailed>,
     /// The stage and the round whose outputs no decision was asked for yet.
@@ -337,7 +288,7 @@ impl Run {
 
     /// The outputs of a stage that were approved last.
     #[must_use]
-    pub fn approved(&self, stage: Stage) -> Option<&Finished> {
+    pub fn approved(&self, stage: Stage) -> Option<&StageFinished> {
         let approved = self.requests.iter().rev().find(|request| {
             request.asked.stage == stage
                 && request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)

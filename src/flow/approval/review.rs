@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::change::Mark;
 use crate::domain::event::approval::ApprovalRequested;
-use crate::domain::event::stage::{LowRisk, Mode, StageFinished};
+use crate::domain::event::stage::{LowRisk, StageFinished};
 use crate::domain::measure::provider::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
@@ -60,7 +60,7 @@ pub fn review(
         },
         metrics,
         open_questions: open_questions(run),
-        mode: mode(finished.mode),
+        mode: finished.mode,
         why: Some(&finished.why),
         iteration: iteration(finished, limits.max_debug_rounds),
         next: next(run, finished, limits.max_debug_rounds),
@@ -190,14 +190,6 @@ fn open_questions(run: &Run) -> Vec<OpenQuestion> {
         open.extend(left.map(|id| OpenQuestion { stage: decided.stage, id: id.clone() }));
     }
     open
-}
-
-fn mode(mode: Mode) -> report::Mode {
-    match mode {
-        Mode::Consult => report::Mode::Consult,
-        Mode::Ensemble => report::Mode::Ensemble,
-        Mode::Solo => report::Mode::Solo,
-    }
 }
 
 fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::StageRequest;
 use super::approval_note::ApprovalNote;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::stage::{Candidate, Mode, StageFailed};
+use crate::domain::event::stage::{Candidate, Mode, StageFailed, StageFinished};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Finished, Phase, Run};
+use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::Error;
 use crate::flow::consult::MOST_CHARS;
 use crate::flow::document;
@@ -140,7 +140,7 @@ fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
 }
 
 /// The outputs of a stage, with the run that they belong to.
-fn within(run: &Run, finished: &Finished, limits: Limits) -> StageReply {
+fn within(run: &Run, finished: &StageFinished, limits: Limits) -> StageReply {
     let request = run
         .requests
         .iter()
@@ -169,10 +169,9 @@ fn next_stage(run: &Run, stage: Stage) -> Option<Stage> {
 
 fn outside(history: &History, attempt: &str) -> Option<StageReply> {
     match history.loose_attempt(attempt)?.result.as_ref()? {
-        LooseResult::Finished(finished) => Some(StageReply {
-            next_stage: plain_next(finished.stage),
-            ..of_finished(&Finished::of("", finished.clone()))
-        }),
+        LooseResult::Finished(finished) => {
+            Some(StageReply { next_stage: plain_next(finished.stage), ..of_finished(finished) })
+        }
         LooseResult::Failed(failed) => {
             Some(of_failed(failed, history.loose_attempt(attempt).map(|loose| &loose.attempt)))
         }
@@ -190,7 +189,7 @@ fn plain_next(stage: Stage) -> Option<Stage> {
     }
 }
 
-fn of_finished(finished: &Finished) -> StageReply {
+fn of_finished(finished: &StageFinished) -> StageReply {
     let candidate = finished.candidates.iter().find(|it| it.ok && it.provider == finished.provider);
     let content = candidate.map(|it| it.content.clone()).filter(|text| !text.is_empty());
     let structured = match &finished.output {
