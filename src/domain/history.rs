@@ -15,7 +15,6 @@ use super::event::{Body, Event};
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
-use super::stage::Stage;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
 use figures::Figures;
@@ -332,11 +331,5 @@ impl Attempt {
     #[must_use]
     pub fn is_solo(&self) -> bool {
         self.mode == Mode::Solo
-    }
-
-    /// The stage that it is about.
-    #[must_use]
-    pub fn stage(&self) -> Stage {
-        self.stage
     }
 }

@@ -28,9 +28,6 @@ pub use variables::VariableRules;
 
 use super::rule::RuleError;
 
-/// What a secret is replaced by where the user says nothing else.
-pub const DEFAULT_REPLACEMENT: &str = "[MASKED]";
-
 /// Values shorter than this, in characters, occur by chance.
 const SHORTEST_VALUE: usize = 8;
 /// Masking one secret can uncover another, hardly ever a third.

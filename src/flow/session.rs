@@ -179,10 +179,10 @@ impl Session {
         Ok(())
     }
 
-    /// Whether another server, or this one, is alive.
+    /// Whether another server is alive.
     #[must_use]
     pub fn is_alive(&self, server: &str) -> bool {
-        server == self.server() || lease::is_alive(&self.store_directory(), server)
+        lease::is_alive(&self.store_directory(), server)
     }
 
     /// The run that this server began or worked on last.
