@@ -25,7 +25,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{AfterApproval, Start};
+pub use decide::Start;
 pub use refusal::Refusal;
 
 use std::collections::BTreeSet;

@@ -231,15 +231,9 @@ impl Run {
         };
     }
 
-    /// Where an approved stage leads.
+    /// The state after an approved stage.
     fn after(&self, stage: Stage) -> Phase {
-        match stage {
-            Stage::Analyze => Phase::Ready(Stage::Hypothesize),
-            Stage::Hypothesize => Phase::Ready(Stage::Implement),
-            Stage::Implement | Stage::Debug if self.is_verified() => Phase::Ready(Stage::Improve),
-            Stage::Implement | Stage::Debug => Phase::Ready(Stage::Debug),
-            Stage::Improve => Phase::Complete,
-        }
+        self.leads_to(stage).map_or(Phase::Complete, Phase::Ready)
     }
 
     fn verified(&mut self, verification: LastVerification) {

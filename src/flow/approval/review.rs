@@ -14,7 +14,7 @@ use crate::domain::report::{
     SchemaErrors, VerificationNote,
 };
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{AfterApproval, Run};
+use crate::domain::workflow::Run;
 use crate::error::Error;
 
 /// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
@@ -200,15 +200,16 @@ fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {
 }
 
 fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
-    match run.after_approval(finished.stage) {
-        AfterApproval::Stage(stage) => Next::Stage(stage),
-        AfterApproval::Complete => Next::Complete,
-        AfterApproval::ByVerification if run.is_verified() => Next::Stage(Stage::Improve),
-        AfterApproval::ByVerification if finished.stage == Stage::Implement => Next::Stage(Stage::Debug),
-        AfterApproval::ByVerification if finished.iteration >= most => Next::Escalate,
-        AfterApproval::ByVerification => {
-            Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+    match run.leads_to(finished.stage) {
+        None => Next::Complete,
+        Some(Stage::Debug) if finished.stage == Stage::Debug => {
+            if finished.iteration >= most {
+                Next::Escalate
+            } else {
+                Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+            }
         }
+        Some(stage) => Next::Stage(stage),
     }
 }
 

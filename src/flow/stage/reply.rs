@@ -157,35 +157,21 @@ fn within(run: &Run, finished: &StageFinished, limits: Limits) -> StageReply {
 }
 
 fn next_stage(run: &Run, stage: Stage) -> Option<Stage> {
-    use crate::domain::workflow::AfterApproval;
-    match (&run.phase, run.after_approval(stage)) {
-        (Phase::Ready(next) | Phase::Revising(next), _) => Some(*next),
-        (Phase::Complete | Phase::Stopped(_), _) | (_, AfterApproval::Complete) => None,
-        (_, AfterApproval::Stage(next)) => Some(next),
-        (_, AfterApproval::ByVerification) if run.is_verified() => Some(Stage::Improve),
-        (_, AfterApproval::ByVerification) => Some(Stage::Debug),
+    match &run.phase {
+        Phase::Ready(next) | Phase::Revising(next) => Some(*next),
+        Phase::Complete | Phase::Stopped(_) => None,
+        Phase::Running(_) | Phase::AwaitingApproval { .. } => run.leads_to(stage),
     }
 }
 
 fn outside(history: &History, attempt: &str) -> Option<StageReply> {
     match history.loose_attempt(attempt)?.result.as_ref()? {
         LooseResult::Finished(finished) => {
-            Some(StageReply { next_stage: plain_next(finished.stage), ..of_finished(finished) })
+            Some(StageReply { next_stage: finished.stage.next(), ..of_finished(finished) })
         }
         LooseResult::Failed(failed) => {
             Some(of_failed(failed, history.loose_attempt(attempt).map(|loose| &loose.attempt)))
         }
-    }
-}
-
-/// The stage that follows where no run says otherwise.
-fn plain_next(stage: Stage) -> Option<Stage> {
-    match stage {
-        Stage::Analyze => Some(Stage::Hypothesize),
-        Stage::Hypothesize => Some(Stage::Implement),
-        Stage::Implement => Some(Stage::Debug),
-        Stage::Debug => Some(Stage::Improve),
-        Stage::Improve => None,
     }
 }
 
