@@ -10,7 +10,6 @@ use super::calibrate::record::{CalibrationRecord, Measurement};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
-use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
 use super::measure::tally::Tally;
 use super::microstep::StepType;
@@ -291,45 +290,5 @@ impl History {
     #[must_use]
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
-    }
-}
-
-impl Attempt {
-    /// The candidates that are still to be asked: those without a counted or failed answer.
-    #[must_use]
-    pub fn left(&self) -> Vec<(String, String)> {
-        self.planned()
-            .into_iter()
-            .filter(|(id, _)| !self.answers.iter().any(|answer| answer.id == *id))
-            .collect()
-    }
-
-    /// Every candidate that is to be asked, as its id and its provider.
-    #[must_use]
-    pub fn planned(&self) -> Vec<(String, String)> {
-        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
-        self.providers
-            .iter()
-            .map(|provider| {
-                let number = numbers.entry(provider).or_default();
-                *number += 1;
-                (format!("{provider}-{number}"), provider.clone())
-            })
-            .collect()
-    }
-
-    /// The first answer that counts, in the order of the candidates.
-    #[must_use]
-    pub fn best(&self) -> Option<&Candidate> {
-        self.answers.iter().filter(|answer| answer.ok).min_by_key(|answer| {
-            let place = self.planned().iter().position(|(id, _)| answer.id.starts_with(id.as_str()));
-            place.unwrap_or(usize::MAX)
-        })
-    }
-
-    /// Whether the orchestrator does the stage itself.
-    #[must_use]
-    pub fn is_solo(&self) -> bool {
-        self.mode == Mode::Solo
     }
 }

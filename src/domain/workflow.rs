@@ -19,12 +19,14 @@
 //! nothing, in whatever list of events it stands; an event seen twice counts once.
 
 mod apply;
+mod attempt;
 mod decide;
 mod look;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::{Attempt, Outcome};
 pub use decide::Start;
 pub use refusal::Refusal;
 
@@ -33,7 +35,7 @@ use std::collections::BTreeSet;
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
-use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
+use super::event::stage::{LowRisk, StageFailed, StageFinished};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -98,72 +100,6 @@ impl std::fmt::Display for Phase {
             None => formatter.write_str(self.name()),
         }
     }
-}
-
-/// One try at a stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// Its id.
-    pub id: String,
-    /// The stage.
-    pub stage: Stage,
-    /// Which round of it.
-    pub iteration: u32,
-    /// How it is worked on.
-    pub mode: Mode,
-    /// Why in that way.
-    pub why: String,
-    /// The digest of what was asked.
-    pub request: String,
-    /// The server that works on it.
-    pub server: String,
-    /// Who is to be asked.
-    pub providers: Vec<String>,
-    /// The consults that it reserved.
-    pub reservations: Vec<String>,
-    /// The answers so far.
-    pub answers: Vec<Candidate>,
-    /// When it began, in milliseconds since 1970.
-    pub started_at: u64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Whether the caller has its result.
-    pub delivered: bool,
-}
-
-impl Attempt {
-    /// An attempt that has just begun.
-    #[must_use]
-    pub fn begun(id: &str, at: u64, started: &StageStarted) -> Self {
-        Self {
-            id: id.to_owned(),
-            stage: started.stage,
-            iteration: started.iteration,
-            mode: started.mode,
-            why: started.why.clone(),
-            request: started.request.clone(),
-            server: started.server.clone(),
-            providers: started.providers.clone(),
-            reservations: Vec::new(),
-            answers: Vec::new(),
-            started_at: at,
-            outcome: Outcome::Open,
-            delivered: false,
-        }
-    }
-}
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is worked on, or its server was killed.
-    Open,
-    /// It has outputs.
-    Finished,
-    /// It has none.
-    Failed,
-    /// Its server ended first.
-    Interrupted,
 }
 
 /// A request for a decision.

@@ -146,7 +146,7 @@ async fn resample(
         // The discarded answer is in the log; the stage ends with it.
         return Ok(Ended::Answered);
     }
-    let again = judged(session, reply, &format!("{}-again", seat.id)).await?;
+    let again = judged(session, reply, &Candidate::again(&seat.id)).await?;
     record(session, seat, Candidate { resample: true, ..again }).await?;
     Ok(Ended::Answered)
 }
