@@ -92,7 +92,23 @@ impl History {
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
             }
-            _ => {}
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::StageStarted(_)
+            | Body::StageResumed(_)
+            | Body::Answered(_)
+            | Body::StageFinished(_)
+            | Body::StageFailed(_)
+            | Body::StageInterrupted(_)
+            | Body::StageDelivered(_)
+            | Body::ApprovalDecided(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::EvidenceLogged(_)
+            | Body::Verified(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_) => {}
         }
         match self.runs.get_mut(&event.run) {
             Some(run) => run.fold(event),
@@ -177,7 +193,19 @@ impl History {
                 }
                 self.forget_delivered();
             }
-            _ => {}
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::ApprovalRequested(_)
+            | Body::ApprovalDecided(_)
+            | Body::StateUsed(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::EvidenceLogged(_)
+            | Body::Verified(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_)
+            | Body::Noted(_) => {}
         }
     }
 
