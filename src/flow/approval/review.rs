@@ -36,7 +36,7 @@ pub struct Review {
 pub fn review(
     run: &Run,
     finished: &StageFinished,
-    limits: &ReviewLimits,
+    figures: &ReviewFigures,
     metrics: Option<&Map<String, Value>>,
     at: u64,
 ) -> Result<Review, Error> {
@@ -52,18 +52,18 @@ pub fn review(
         cost: Cost {
             consults_stage: finished.consults_used,
             consults_total: run.budget.used(),
-            max_total: Some(limits.max_total),
-            input_tokens: limits.input_tokens,
-            output_tokens: limits.output_tokens,
-            cost_usd: limits.cost_usd,
+            max_total: Some(figures.max_total),
+            input_tokens: figures.input_tokens,
+            output_tokens: figures.output_tokens,
+            cost_usd: figures.cost_usd,
             duration_ms: finished.elapsed_ms,
         },
         metrics,
         open_questions: open_questions(run),
         mode: finished.mode,
         why: Some(&finished.why),
-        iteration: iteration(finished, limits.max_debug_rounds),
-        next: next(run, finished, limits.max_debug_rounds),
+        iteration: iteration(finished, figures.max_debug_rounds),
+        next: next(run, finished, figures.max_debug_rounds),
         at: &text,
     };
     let report: Report = report::report(&material);
@@ -83,7 +83,7 @@ pub fn review(
 
 /// Figures that a report shows and a run does not hold.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ReviewLimits {
+pub struct ReviewFigures {
     /// Consults that the run may have.
     pub max_total: u32,
     /// Rounds of debug.
@@ -96,7 +96,7 @@ pub struct ReviewLimits {
     pub cost_usd: Option<f64>,
 }
 
-impl ReviewLimits {
+impl ReviewFigures {
     /// The same with what the run has spent, as far as the CLIs told.
     #[must_use]
     pub fn with_spent(self, tally: Option<&Tally>) -> Self {

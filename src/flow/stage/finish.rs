@@ -19,14 +19,14 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::{Error, outcome};
 use crate::flow::account::find_run;
-use crate::flow::approval::{Review, ReviewLimits, digest, review};
+use crate::flow::approval::{Review, ReviewFigures, digest, review};
 use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id, now};
 use crate::flow::session::Session;
 
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
-    let (task, limits, stage) = (task.clone(), review_limits(session), request.stage);
+    let (task, limits, stage) = (task.clone(), review_figures(session), request.stage);
     let ids = Ids::new();
     let run = task.run.clone();
     session
@@ -99,7 +99,7 @@ fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
     ids: &Ids,
-    limits: &ReviewLimits,
+    limits: &ReviewFigures,
     metrics: Option<&Map<String, Value>>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
@@ -133,12 +133,12 @@ fn with_review(
     Ok(drafts)
 }
 
-fn review_limits(session: &Session) -> ReviewLimits {
+fn review_figures(session: &Session) -> ReviewFigures {
     let policy = &session.config().settings.policy;
-    ReviewLimits {
+    ReviewFigures {
         max_total: policy.max_consults_total,
         max_debug_rounds: policy.max_debug_iterations,
-        ..ReviewLimits::default()
+        ..ReviewFigures::default()
     }
 }
 
@@ -231,7 +231,7 @@ pub async fn submit(session: &Session, submission: Submission) -> Result<(String
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: session.current_run(),
-        limits: review_limits(session),
+        limits: review_figures(session),
         candidate: checked(session, &submission).await?,
         new_run: new_id(),
         ids: Ids::new(),
@@ -282,7 +282,7 @@ struct Submitting {
     submission: Submission,
     candidate: Candidate,
     current: Option<String>,
-    limits: ReviewLimits,
+    limits: ReviewFigures,
     new_run: String,
     ids: Ids,
 }
