@@ -25,6 +25,7 @@ pub mod session;
 pub mod slots;
 pub mod stage;
 pub mod state;
+pub mod time;
 pub mod toolbox;
 pub mod verify;
 pub mod vote;

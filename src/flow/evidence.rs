@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::account::find_run;
-use super::approval::rfc3339;
 use super::session::Session;
+use super::time::rfc3339;
 use crate::domain::evidence::{
     Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage, compact,
 };

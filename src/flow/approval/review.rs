@@ -1,7 +1,5 @@
 //! What a reviewer is shown of a stage.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 
 use crate::domain::change::Mark;
@@ -16,6 +14,7 @@ use crate::domain::report::{
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Run;
 use crate::error::Error;
+use crate::flow::time::rfc3339;
 
 /// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
 const WIDTH: usize = 76;
@@ -113,12 +112,6 @@ impl ReviewFigures {
 #[must_use]
 pub fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
-}
-
-/// A time as text.
-#[must_use]
-pub fn rfc3339(at: u64) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
 }
 
 /// The candidates that count, the one that is handed on first; or what the orchestrator handed in.

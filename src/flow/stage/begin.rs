@@ -11,9 +11,10 @@ use crate::domain::history::History;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
 use crate::flow::account::find_run;
-use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::journal::{Decided, new_id};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 /// How a request for a stage goes on. Outside a run, its name is empty.
 pub(super) enum Begun {

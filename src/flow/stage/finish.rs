@@ -21,8 +21,9 @@ use crate::error::{Error, outcome};
 use crate::flow::account::find_run;
 use crate::flow::approval::{Review, ReviewFigures, digest, review};
 use crate::flow::ensemble;
-use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
