@@ -29,4 +29,5 @@ pub mod time;
 pub mod toolbox;
 pub mod verify;
 pub mod vote;
+pub mod which_run;
 pub mod workflow;

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
+use crate::domain::budget::Limits;
 use crate::domain::mask::Masker;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
 use crate::domain::secret_rules::SecretRules;
+use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::host::answers::Answers;
 use crate::host::config::{Config, Problem, Scope};
@@ -183,6 +185,17 @@ impl Session {
     #[must_use]
     pub fn is_alive(&self, server: &str) -> bool {
         lease::is_alive(&self.store_directory(), server)
+    }
+
+    /// The limits of a run's budget, as they are set now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let policy = &self.config().settings.policy;
+        Limits {
+            per_stage: policy.max_consults_per_stage,
+            per_debug_round: policy.stage(Stage::Debug).max_consults,
+            total: policy.max_consults_total,
+        }
     }
 
     /// The run that this server began or worked on last.

@@ -5,11 +5,11 @@ pub mod stop;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::account::find_run;
 use super::journal::{Decided, new_id};
 use super::metrics::report;
 use super::session::Session;
 use super::time::rfc3339;
+use super::which_run::find_run;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, RunStarted};

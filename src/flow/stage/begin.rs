@@ -10,11 +10,11 @@ use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, S
 use crate::domain::history::History;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
-use crate::flow::account::find_run;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 use crate::flow::time::now;
+use crate::flow::which_run::find_run;
 
 /// How a request for a stage goes on. Outside a run, its name is empty.
 pub(super) enum Begun {

@@ -18,12 +18,12 @@ use crate::domain::report::ORCHESTRATOR;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::{Error, outcome};
-use crate::flow::account::find_run;
 use crate::flow::approval::{Review, ReviewFigures, digest, review};
 use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
 use crate::flow::time::now;
+use crate::flow::which_run::find_run;
 
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(session: &Session, request: &Arc<StageRequest>, task: &Task) -> Result<(), Error> {
