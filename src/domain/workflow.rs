@@ -198,9 +198,15 @@ impl Run {
     /// Whether the checks passed after the last change of files.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.verification.as_ref().is_some_and(|last| {
-            last.passed && self.change.as_ref().is_none_or(|change| change.seq < last.seq)
-        })
+        self.is_checked_since_change() && self.verification.as_ref().is_some_and(|last| last.passed)
+    }
+
+    /// Whether the checks ran after the last change of files, whatever they said.
+    #[must_use]
+    pub fn is_checked_since_change(&self) -> bool {
+        self.verification
+            .as_ref()
+            .is_some_and(|last| self.change.as_ref().is_none_or(|change| change.seq < last.seq))
     }
 
     /// The request that waits for a decision.

@@ -151,7 +151,7 @@ fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
         pending_request: run.pending().map(|request| request.id.clone()),
         budget: balance(run, limits),
         verification: run.verification.as_ref().map(|last| {
-            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_verified() || run.change.as_ref().is_none_or(|change| change.seq < last.seq) })
+            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_checked_since_change() })
         }),
         history: history(run),
         context_summary: Handover::of(run, run.phase.stage().unwrap_or(Stage::Improve)),
