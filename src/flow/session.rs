@@ -21,12 +21,14 @@ use crate::host::environment::Environment;
 use crate::host::library::Library;
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
+use crate::host::seal_key::SealKey;
 use crate::host::store::lease::{self, Lease};
 use crate::host::store::{MemoryStore, SqliteStore};
 use crate::provider::catalogue::Catalogue;
 
 use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
+use super::off_thread::off_thread;
 use super::slots::Slots;
 use super::stage::Working;
 use super::toolbox::{MemoryToolbox, ToolboxStore};
@@ -196,6 +198,20 @@ impl Session {
             per_debug_round: policy.stage(Stage::Debug).max_consults,
             total: policy.max_consults_total,
         }
+    }
+
+    /// The key with which the project's servers seal what comes back to them through a client. It is
+    /// read each time: without it, nothing that was sealed with it opens.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, or what is there cannot be used.
+    pub async fn seal_key(&self) -> Result<SealKey, Error> {
+        let root = self.root().to_owned();
+        off_thread(move || SealKey::of(&root)).await?.map_err(|error| Error::Setup {
+            reason: error.to_string(),
+            hint: "Make the directory writable, or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
+        })
     }
 
     /// The run that this server began or worked on last.
