@@ -274,12 +274,14 @@ fn wrong_arguments_as_result(
     outcome: Result<CallToolResponse, ErrorData>,
 ) -> Result<CallToolResponse, ErrorData> {
     match outcome {
-        Err(error) if error.message.starts_with(WRONG_ARGUMENTS) => {
-            let message = error.message.strip_prefix(WRONG_ARGUMENTS).unwrap_or(&error.message);
-            let result: CallToolResult = failure(&Error::InvalidArguments(message.to_owned()));
-            Ok(result.into())
-        }
-        other => other,
+        Err(error) => match error.message.strip_prefix(WRONG_ARGUMENTS) {
+            Some(message) => {
+                let result: CallToolResult = failure(&Error::InvalidArguments(message.to_owned()));
+                Ok(result.into())
+            }
+            None => Err(error),
+        },
+        answered @ Ok(_) => answered,
     }
 }
 

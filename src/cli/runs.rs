@@ -12,9 +12,8 @@ use super::pick::{Kind, pick, short};
 use super::terminal::{self, print};
 use crate::domain::workflow::Run;
 use crate::error::Error;
-use crate::flow::approval::rfc3339;
-use crate::flow::journal::now;
 use crate::flow::session::Session;
+use crate::flow::time::{now, rfc3339};
 use crate::flow::workflow::stop::stop;
 use crate::host::human::Typed;
 

@@ -16,8 +16,8 @@ use crate::domain::event::record::ChangeKind;
 use crate::domain::event::{Body, Event};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
 use crate::error::Error;
-use crate::flow::approval::rfc3339;
 use crate::flow::session::Session;
+use crate::flow::time::rfc3339;
 use crate::host::store::{EventStore, StoreError};
 use label::{Label, label};
 

@@ -265,13 +265,12 @@ mod tests {
                         budget.settle(&id.to_string(), which % 2 == 0);
                     }
                     3 if !started.is_empty() => {
-                        let (id, item) = started[which % started.len()];
+                        let (id, _) = started[which % started.len()];
                         let was_open = budget.open.contains_key(&id.to_string());
                         budget.release(&id.to_string());
                         if was_open {
                             started.retain(|(other, _)| *other != id);
                         }
-                        let _ = item;
                     }
                     _ => {}
                 }

@@ -97,9 +97,6 @@ macro_rules! bodies {
         }
 
         impl Body {
-            /// Every kind, as the log names it.
-            pub const KINDS: &[&str] = &[$($kind),*];
-
             /// The kind, as the log names it.
             #[must_use]
             pub fn kind(&self) -> &'static str {

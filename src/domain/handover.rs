@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::event::approval::Decision;
+use super::event::stage::StageFinished;
 use super::stage::Stage;
-use super::workflow::{Finished, Run};
+use super::workflow::Run;
 
 /// What the next stage starts from. Every list may be empty; the templates say what they do then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -76,7 +77,7 @@ impl Handover {
     }
 
     /// Of an ensemble, the hypotheses of every candidate that counts: competing ones are the point.
-    fn take_hypotheses(&mut self, finished: &Finished) {
+    fn take_hypotheses(&mut self, finished: &StageFinished) {
         let output = &finished.output;
         self.hypotheses = items(output, "hypotheses").map(hypothesis).collect();
         for candidate in finished.candidates.iter().filter(|candidate| candidate.ok) {
@@ -130,7 +131,7 @@ fn hypothesis(value: &Value) -> String {
     format!("{id}{claim}{test}")
 }
 
-fn round_of_debug(finished: &Finished) -> String {
+fn round_of_debug(finished: &StageFinished) -> String {
     let analysis = finished.output.get("error_analysis").map(|analysis| {
         text(analysis, "root_cause_theory")
             .or_else(|| text(analysis, "error_type"))

@@ -10,12 +10,10 @@ use super::calibrate::record::{CalibrationRecord, Measurement};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
-use super::event::stage::{Candidate, Mode};
 use super::event::{Body, Event};
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
-use super::stage::Stage;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
 use figures::Figures;
@@ -94,7 +92,23 @@ impl History {
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
             }
-            _ => {}
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::StageStarted(_)
+            | Body::StageResumed(_)
+            | Body::Answered(_)
+            | Body::StageFinished(_)
+            | Body::StageFailed(_)
+            | Body::StageInterrupted(_)
+            | Body::StageDelivered(_)
+            | Body::ApprovalDecided(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::EvidenceLogged(_)
+            | Body::Verified(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_) => {}
         }
         match self.runs.get_mut(&event.run) {
             Some(run) => run.fold(event),
@@ -179,7 +193,19 @@ impl History {
                 }
                 self.forget_delivered();
             }
-            _ => {}
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::ApprovalRequested(_)
+            | Body::ApprovalDecided(_)
+            | Body::StateUsed(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::EvidenceLogged(_)
+            | Body::Verified(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_)
+            | Body::Noted(_) => {}
         }
     }
 
@@ -292,51 +318,5 @@ impl History {
     #[must_use]
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
-    }
-}
-
-impl Attempt {
-    /// The candidates that are still to be asked: those without a counted or failed answer.
-    #[must_use]
-    pub fn left(&self) -> Vec<(String, String)> {
-        self.planned()
-            .into_iter()
-            .filter(|(id, _)| !self.answers.iter().any(|answer| answer.id == *id))
-            .collect()
-    }
-
-    /// Every candidate that is to be asked, as its id and its provider.
-    #[must_use]
-    pub fn planned(&self) -> Vec<(String, String)> {
-        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
-        self.providers
-            .iter()
-            .map(|provider| {
-                let number = numbers.entry(provider).or_default();
-                *number += 1;
-                (format!("{provider}-{number}"), provider.clone())
-            })
-            .collect()
-    }
-
-    /// The first answer that counts, in the order of the candidates.
-    #[must_use]
-    pub fn best(&self) -> Option<&Candidate> {
-        self.answers.iter().filter(|answer| answer.ok).min_by_key(|answer| {
-            let place = self.planned().iter().position(|(id, _)| answer.id.starts_with(id.as_str()));
-            place.unwrap_or(usize::MAX)
-        })
-    }
-
-    /// Whether the orchestrator does the stage itself.
-    #[must_use]
-    pub fn is_solo(&self) -> bool {
-        self.mode == Mode::Solo
-    }
-
-    /// The stage that it is about.
-    #[must_use]
-    pub fn stage(&self) -> Stage {
-        self.stage
     }
 }

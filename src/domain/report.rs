@@ -14,11 +14,12 @@ mod risk;
 mod text;
 mod wrap;
 
+pub use super::event::stage::Mode;
 pub use change::{ChangedFile, FileAction, ProposedChange};
 pub use dialog::dialog;
 pub use display::{display, display_en, display_ko, lines};
 pub use material::{
-    Cost, Failure, Flagged, Iteration, Material, Mode, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
+    Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
     SchemaErrors, VerificationNote,
 };
 pub use page::{Line, LineKind, MIN_WIDTH};

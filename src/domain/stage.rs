@@ -25,6 +25,12 @@ impl Stage {
     pub const ALL: [Self; 5] =
         [Self::Analyze, Self::Hypothesize, Self::Implement, Self::Debug, Self::Improve];
 
+    /// The stage after it, in order; none after the last. A run may go another way.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|other| *other > self)
+    }
+
     /// The name used in parameters, results and file names.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -19,23 +19,23 @@
 //! nothing, in whatever list of events it stands; an event seen twice counts once.
 
 mod apply;
+mod attempt;
 mod decide;
 mod look;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{AfterApproval, Start};
+pub use attempt::{Attempt, Outcome};
+pub use decide::Start;
 pub use refusal::Refusal;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::ChangeKind;
-use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
+use super::event::stage::{LowRisk, StageFailed, StageFinished};
 use super::stage::Stage;
 
 /// Where a run is.
@@ -98,119 +98,6 @@ impl std::fmt::Display for Phase {
         match self.stage() {
             Some(stage) => write!(formatter, "{}({})", self.name(), stage.name()),
             None => formatter.write_str(self.name()),
-        }
-    }
-}
-
-/// One try at a stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// Its id.
-    pub id: String,
-    /// The stage.
-    pub stage: Stage,
-    /// Which round of it.
-    pub iteration: u32,
-    /// How it is worked on.
-    pub mode: Mode,
-    /// Why in that way.
-    pub why: String,
-    /// The digest of what was asked.
-    pub request: String,
-    /// The server that works on it.
-    pub server: String,
-    /// Who is to be asked.
-    pub providers: Vec<String>,
-    /// The consults that it reserved.
-    pub reservations: Vec<String>,
-    /// The answers so far.
-    pub answers: Vec<Candidate>,
-    /// When it began, in milliseconds since 1970.
-    pub started_at: u64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Whether the caller has its result.
-    pub delivered: bool,
-}
-
-impl Attempt {
-    /// An attempt that has just begun.
-    #[must_use]
-    pub fn begun(id: &str, at: u64, started: &StageStarted) -> Self {
-        Self {
-            id: id.to_owned(),
-            stage: started.stage,
-            iteration: started.iteration,
-            mode: started.mode,
-            why: started.why.clone(),
-            request: started.request.clone(),
-            server: started.server.clone(),
-            providers: started.providers.clone(),
-            reservations: Vec::new(),
-            answers: Vec::new(),
-            started_at: at,
-            outcome: Outcome::Open,
-            delivered: false,
-        }
-    }
-}
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is worked on, or its server was killed.
-    Open,
-    /// It has outputs.
-    Finished,
-    /// It has none.
-    Failed,
-    /// Its server ended first.
-    Interrupted,
-}
-
-/// The outputs of a stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
-    /// The attempt; empty where the orchestrator did not ask first.
-    pub attempt: String,
-    /// The stage.
-    pub stage: Stage,
-    /// Which round of it.
-    pub iteration: u32,
-    /// How it was worked on.
-    pub mode: Mode,
-    /// Why in that way.
-    pub why: String,
-    /// What is handed on.
-    pub output: Value,
-    /// Who it is from.
-    pub provider: String,
-    /// Every candidate.
-    pub candidates: Vec<Candidate>,
-    /// Consults that it took.
-    pub consults_used: u32,
-    /// Milliseconds.
-    pub elapsed_ms: u64,
-    /// The id of its event, on which the approval rests.
-    pub event: String,
-}
-
-impl Finished {
-    /// The outputs that an event holds.
-    #[must_use]
-    pub fn of(event: &str, finished: StageFinished) -> Self {
-        Self {
-            attempt: finished.attempt,
-            stage: finished.stage,
-            iteration: finished.iteration,
-            mode: finished.mode,
-            why: finished.why,
-            output: finished.output,
-            provider: finished.provider,
-            candidates: finished.candidates,
-            consults_used: finished.consults_used,
-            elapsed_ms: finished.elapsed_ms,
-            event: event.to_owned(),
         }
     }
 }
@@ -288,7 +175,7 @@ pub struct Run {
     /// What it has spent.
     pub budget: Budget,
     /// Outputs, oldest first.
-    pub finished: Vec<Finished>,
+    pub finished: Vec<StageFinished>,
     /// The last stage that ended without outputs, while nothing came after it.
     pub failure: Option<StageFailed>,
     /// The stage and the round whose outputs no decision was asked for yet.
@@ -311,9 +198,15 @@ impl Run {
     /// Whether the checks passed after the last change of files.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.verification.as_ref().is_some_and(|last| {
-            last.passed && self.change.as_ref().is_none_or(|change| change.seq < last.seq)
-        })
+        self.is_checked_since_change() && self.verification.as_ref().is_some_and(|last| last.passed)
+    }
+
+    /// Whether the checks ran after the last change of files, whatever they said.
+    #[must_use]
+    pub fn is_checked_since_change(&self) -> bool {
+        self.verification
+            .as_ref()
+            .is_some_and(|last| self.change.as_ref().is_none_or(|change| change.seq < last.seq))
     }
 
     /// The request that waits for a decision.
@@ -337,7 +230,7 @@ impl Run {
 
     /// The outputs of a stage that were approved last.
     #[must_use]
-    pub fn approved(&self, stage: Stage) -> Option<&Finished> {
+    pub fn approved(&self, stage: Stage) -> Option<&StageFinished> {
         let approved = self.requests.iter().rev().find(|request| {
             request.asked.stage == stage
                 && request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)

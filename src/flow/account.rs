@@ -2,13 +2,11 @@
 
 use super::journal::{Decided, new_id};
 use super::session::Session;
-use crate::domain::budget::Limits;
+use super::which_run::find_run;
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
-use crate::domain::history::History;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::Run;
 use crate::error::Error;
 
 /// On whose account a consult goes.
@@ -70,49 +68,6 @@ impl Account {
             Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
             None => Self { run: None, stage, purpose, rests_on: Vec::new() },
         })
-    }
-}
-
-/// The run that is meant: the named one, else this server's latest, else the project's latest that
-/// goes on.
-///
-/// # Errors
-///
-/// There is no run of that name.
-pub fn find_run<'a>(
-    history: &'a History,
-    named: Option<&str>,
-    current: Option<&str>,
-) -> Result<Option<&'a Run>, Error> {
-    match named {
-        Some(id) => named_run(history, id).map(Some),
-        None => Ok(current.and_then(|id| history.run(id)).or_else(|| history.latest_open())),
-    }
-}
-
-/// The run of that name.
-///
-/// # Errors
-///
-/// There is none.
-pub fn named_run<'a>(history: &'a History, id: &str) -> Result<&'a Run, Error> {
-    history.run(id).ok_or_else(|| Error::Unknown {
-        kind: "workflow",
-        name: id.to_owned(),
-        available: history.runs().rev().map(|run| run.id.clone()).collect(),
-    })
-}
-
-impl Session {
-    /// The limits of a run, as they are set now.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        let policy = &self.config().settings.policy;
-        Limits {
-            per_stage: policy.max_consults_per_stage,
-            per_debug_round: policy.stage(Stage::Debug).max_consults,
-            total: policy.max_consults_total,
-        }
     }
 }
 

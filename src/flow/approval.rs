@@ -4,4 +4,4 @@ pub mod decide;
 pub mod list;
 mod review;
 
-pub use review::{Review, ReviewLimits, critical_questions, digest, review, rfc3339};
+pub use review::{Review, ReviewFigures, critical_questions, digest, review};

@@ -1,20 +1,24 @@
 //! The same question to several consultants side by side.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::account::{Account, reserve};
-use super::consult::{Consulted, Question, Turn, ask, prepare, share};
+use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare, share};
 use super::journal::new_id;
+use super::note::note_on;
 use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
+use super::slots::Place;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
 use crate::domain::measure::entry::Candidates;
-use crate::domain::redflag::{Reason, Verdict};
+use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
@@ -105,46 +109,80 @@ pub async fn generate(
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { stage, purpose, .. } = question.account;
     let account = Account::of(session, None, stage, purpose).await?;
-    let prepared = &prepare(session, Question { account, ..question }).await?;
+    let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
-    let asked: Vec<(String, String)> = (1..=times)
-        .flat_map(|number| {
-            providers.iter().map(move |provider| (provider.clone(), format!("{provider}-{number}")))
-        })
-        .collect();
-    let wanted: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
-    let reservations = reserve(session, prepared.account(), &wanted).await?;
-    let turns = places.into_iter().zip(reservations);
-    let turns = turns.map(|(place, reservation)| Turn { place, reservation });
-    let replies = join_all(asked.iter().zip(turns).map(|((provider, id), turn)| async move {
-        let progress = progress.labelled(id);
-        let reply = ask(session, provider, prepared, turn, &progress).await;
-        progress.say(if reply.ok { "answered" } else { "failed" });
-        reply
-    }))
-    .await;
+    let asked = asked(session, &prepared, &providers, times, places).await?;
+    let answered = answered(session, &prepared, asked, progress).await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
-    let (judged, compared) = off_thread(move || {
-        let compared = compared(&replies);
-        let lengths: Vec<usize> = replies.iter().map(|reply| reply.content.chars().count()).collect();
-        let shares = share(&lengths);
-        let judged: Vec<(Candidate, Option<Draft>)> = asked
-            .into_iter()
-            .zip(replies)
-            .zip(shares)
-            .map(|(((_, id), reply), room)| {
-                let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
-                let flagged = verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage));
-                let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-                (Candidate::new(id, reply.cut_to(&owned, room), red_flag), flagged)
-            })
-            .collect();
-        (judged, compared)
-    })
-    .await?;
-    let (candidates, flagged): (Vec<Candidate>, Vec<Option<Draft>>) = judged.into_iter().unzip();
-    record(session, prepared.account(), flagged.into_iter().flatten().chain([compared?]).collect()).await;
+    let (candidates, drafts) = off_thread(move || judged(&owned, &red_flags, stage, answered)).await??;
+    note_on(session, prepared.account(), drafts).await;
     Ok(Ensemble::new(providers, candidates, prepared.masked()))
+}
+
+/// A candidate that is about to be asked.
+struct Seat {
+    id: String,
+    provider: String,
+    turn: Turn,
+}
+
+/// Who is asked: every provider once before any is asked again, all of them reserved or none.
+async fn asked(
+    session: &Session,
+    prepared: &Arc<Prepared>,
+    providers: &[String],
+    times: usize,
+    places: Vec<Place>,
+) -> Result<Vec<Seat>, Error> {
+    let wanted: Vec<(usize, String)> =
+        (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
+    let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
+    let reservations = reserve(session, prepared.account(), &names).await?;
+    let seats = wanted.into_iter().zip(places).zip(reservations);
+    Ok(seats
+        .map(|(((number, provider), place), reservation)| Seat {
+            id: format!("{provider}-{number}"),
+            provider,
+            turn: Turn { place, reservation },
+        })
+        .collect())
+}
+
+/// What each of them says, all side by side as far as there are slots.
+async fn answered(
+    session: &Session,
+    prepared: &Arc<Prepared>,
+    seats: Vec<Seat>,
+    progress: &Progress,
+) -> Vec<(String, Consulted)> {
+    join_all(seats.into_iter().map(|Seat { id, provider, turn }| async move {
+        let progress = progress.labelled(&id);
+        let reply = ask(session, &provider, prepared, turn, &progress).await;
+        progress.say(if reply.ok { "answered" } else { "failed" });
+        (id, reply)
+    }))
+    .await
+}
+
+/// What the answers are worth, and what the log keeps of that.
+fn judged(
+    session: &Session,
+    red_flags: &RedFlags,
+    stage: Option<Stage>,
+    answered: Vec<(String, Consulted)>,
+) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
+    let compared = compared(answered.iter().map(|(_, reply)| reply))?;
+    let lengths: Vec<usize> = answered.iter().map(|(_, reply)| reply.content.chars().count()).collect();
+    let mut drafts = Vec::new();
+    let mut candidates = Vec::new();
+    for ((id, reply), room) in answered.into_iter().zip(share(&lengths)) {
+        let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
+        drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
+        let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
+        candidates.push(Candidate::new(id, reply.cut_to(session, room), red_flag));
+    }
+    drafts.push(compared);
+    Ok((candidates, drafts))
 }
 
 /// How alike answers to the same question are, as the log keeps it.
@@ -162,10 +200,10 @@ pub fn noted<'a>(answers: impl Iterator<Item = &'a str>) -> Result<Noted, Error>
 }
 
 /// The same of what was answered here, resting on the consults.
-fn compared(replies: &[Consulted]) -> Result<Draft, Error> {
-    let answered = || replies.iter().filter(|reply| reply.ok);
-    let noted = noted(answered().map(|reply| reply.content.as_str()))?;
-    Ok(Draft::new(new_id(), noted).on(answered().map(|reply| reply.consult.clone())))
+fn compared<'a>(replies: impl Iterator<Item = &'a Consulted> + Clone) -> Result<Draft, Error> {
+    let answered = replies.filter(|reply| reply.ok);
+    let noted = noted(answered.clone().map(|reply| reply.content.as_str()))?;
+    Ok(Draft::new(new_id(), noted).on(answered.map(|reply| reply.consult.clone())))
 }
 
 /// A flagged answer as the log keeps it, resting on the consult that it came from.
@@ -173,18 +211,6 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
     let reasons: Vec<String> = verdict.reasons().iter().map(Reason::in_words).collect();
     let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };
     verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
-}
-
-/// A log that cannot be written does not take the candidates from the caller.
-async fn record(session: &Session, account: &Account, drafts: Vec<Draft>) {
-    let is_recorded = account.run.is_some() || session.config().settings.tracing.enabled;
-    if !is_recorded {
-        return;
-    }
-    let run = account.run.as_deref().unwrap_or_default();
-    if let Err(error) = session.journal().record(run, drafts).await {
-        tracing::warn!(%error, "what candidates are worth is not in the log");
-    }
 }
 
 /// The providers to ask: those named, each once, else whoever is there.

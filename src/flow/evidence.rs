@@ -5,9 +5,9 @@ mod record;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::named_run;
-use super::approval::rfc3339;
 use super::session::Session;
+use super::time::rfc3339;
+use super::which_run::named_run;
 use crate::domain::evidence::{
     Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage, compact,
 };

@@ -5,11 +5,12 @@
 //! else was faster.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::off_thread::off_thread;
+use super::time::now;
 use super::told;
 use crate::domain::chain::{Record, Shown};
 use crate::domain::event::{Draft, Event};
@@ -73,13 +74,6 @@ impl<T> Decided<T> {
 #[must_use]
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
-}
-
-/// Milliseconds since 1970.
-#[must_use]
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Journal {

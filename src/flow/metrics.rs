@@ -1,8 +1,8 @@
 //! The figures of a run or of the project, always from the log, so that every server and every
 //! terminal shows the same.
 
-use super::account::find_run;
 use super::session::Session;
+use super::which_run::find_run;
 use crate::domain::history::History;
 use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::report::Report;

@@ -1,9 +1,10 @@
 //! Recording what was done, in the run that it belongs to.
 
-use super::account::{Account, find_run};
+use super::account::Account;
 use super::journal::new_id;
 use super::session::Session;
 use super::told;
+use super::which_run::find_run;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::Draft;
 use crate::domain::event::record::Changed;

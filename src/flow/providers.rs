@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::off_thread::off_thread;
 use super::session::Session;
 use crate::error::Error;
 use crate::host::config::Enabled;
@@ -190,13 +191,16 @@ pub async fn print(
     home: Home,
     limit: Duration,
 ) -> Result<Printed, Error> {
-    let internal = |error: std::io::Error| Error::Internal(error.to_string());
-    let directory = CallDir::create().map_err(internal)?;
+    let (shared, adapter) = (session.clone(), provider.adapter.clone());
+    let made = off_thread(move || {
+        let directory = CallDir::create()?;
+        let carried = || login::carry(&adapter, shared.environment(), directory.capture()).home;
+        let home = if home == Home::Private { carried() } else { None };
+        Ok::<_, std::io::Error>((directory, home))
+    });
+    let (directory, home) = made.await?.map_err(|error| Error::Internal(error.to_string()))?;
     let mut env = allowed(session.environment(), &provider.settings.allow_env);
-    if home == Home::Private {
-        let login = login::carry(&provider.adapter, session.environment(), directory.capture());
-        env.extend(login.home.iter().map(|(name, value)| (name.into(), value.into())));
-    }
+    env.extend(home.map(|(name, value)| (name.into(), value.into())));
     let launch = Launch {
         program: program.to_owned(),
         args: provider

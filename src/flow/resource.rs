@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::approval::decide::find;
-use super::approval::rfc3339;
 use super::evidence::{ChainRequest, chain, piece};
 use super::off_thread::off_thread;
 use super::session::Session;
+use super::time::rfc3339;
 use super::workflow::state;
 use crate::domain::address::Address;
 use crate::domain::workflow::Run;

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
+use crate::domain::budget::Limits;
 use crate::domain::mask::Masker;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
 use crate::domain::secret_rules::SecretRules;
+use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::host::answers::Answers;
 use crate::host::config::{Config, Problem, Scope};
@@ -21,12 +23,14 @@ use crate::host::environment::Environment;
 use crate::host::library::Library;
 use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
+use crate::host::seal_key::SealKey;
 use crate::host::store::lease::{self, Lease};
 use crate::host::store::{MemoryStore, SqliteStore};
 use crate::provider::catalogue::Catalogue;
 
 use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
+use super::off_thread::off_thread;
 use super::slots::Slots;
 use super::stage::Working;
 use super::toolbox::{MemoryToolbox, ToolboxStore};
@@ -181,10 +185,35 @@ impl Session {
         Ok(())
     }
 
-    /// Whether another server, or this one, is alive.
+    /// Whether another server is alive.
     #[must_use]
     pub fn is_alive(&self, server: &str) -> bool {
-        server == self.server() || lease::is_alive(&self.store_directory(), server)
+        lease::is_alive(&self.store_directory(), server)
+    }
+
+    /// The limits of a run's budget, as they are set now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let policy = &self.config().settings.policy;
+        Limits {
+            per_stage: policy.max_consults_per_stage,
+            per_debug_round: policy.stage(Stage::Debug).max_consults,
+            total: policy.max_consults_total,
+        }
+    }
+
+    /// The key with which the project's servers seal what comes back to them through a client. It is
+    /// read each time: without it, nothing that was sealed with it opens.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, or what is there cannot be used.
+    pub async fn seal_key(&self) -> Result<SealKey, Error> {
+        let root = self.root().to_owned();
+        off_thread(move || SealKey::of(&root)).await?.map_err(|error| Error::Setup {
+            reason: error.to_string(),
+            hint: "Make the directory writable, or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
+        })
     }
 
     /// The run that this server began or worked on last.

@@ -5,11 +5,11 @@ pub mod stop;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::account::find_run;
-use super::approval::rfc3339;
 use super::journal::{Decided, new_id};
 use super::metrics::report;
 use super::session::Session;
+use super::time::rfc3339;
+use super::which_run::find_run;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, RunStarted};
@@ -151,7 +151,7 @@ fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
         pending_request: run.pending().map(|request| request.id.clone()),
         budget: balance(run, limits),
         verification: run.verification.as_ref().map(|last| {
-            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_verified() || run.change.as_ref().is_none_or(|change| change.seq < last.seq) })
+            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_checked_since_change() })
         }),
         history: history(run),
         context_summary: Handover::of(run, run.phase.stage().unwrap_or(Stage::Improve)),

@@ -197,17 +197,15 @@ async fn collect(
     started: Instant,
 ) -> Result<Outcome, ProcessError> {
     let Capture { stdout, stderr } = capture;
-    let (stdout, stdout_truncated) = stdout.read(cap).await.map_err(ProcessError::Capture)?;
-    let (stderr, stderr_truncated) = stderr.read(cap).await.map_err(ProcessError::Capture)?;
+    let (stdout, more_stdout) = stdout.read(cap).await.map_err(ProcessError::Capture)?;
+    let (stderr, more_stderr) = stderr.read(cap).await.map_err(ProcessError::Capture)?;
     // The verdict must not depend on whether a look came before the exit.
-    let excess = (stdout_truncated || stderr_truncated).then_some(Ended::OutputTooLarge);
+    let excess = (more_stdout || more_stderr).then_some(Ended::OutputTooLarge);
     Ok(Outcome {
         ended: stopped.or(excess).unwrap_or(Ended::Exited),
         exit: settled.exit,
         stdout,
         stderr,
-        stdout_truncated,
-        stderr_truncated,
         elapsed: started.elapsed(),
         leftovers: settled.leftovers,
     })

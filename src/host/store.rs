@@ -31,17 +31,6 @@ pub enum Expected {
     At(u64),
 }
 
-/// A run of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunSpan {
-    /// Its name; empty for the project itself.
-    pub run: String,
-    /// The seq of its first event.
-    pub first: u64,
-    /// The seq of its last event.
-    pub last: u64,
-}
-
 /// A log of events. Every method blocks, for as long as another writer does at worst.
 pub trait EventStore: Send + Sync {
     /// Appends all records or none, and returns them as they are stored. All belong to `run`. `at`
@@ -84,13 +73,6 @@ pub trait EventStore: Send + Sync {
         limit: usize,
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
-
-    /// The runs that there are, by their first event.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be read.
-    fn runs(&self) -> Result<Vec<RunSpan>, StoreError>;
 
     /// Which log it is: another number when the one before was deleted or replaced. Whoever
     /// shares a store with others reads it before and after a read, for only one of them gets the

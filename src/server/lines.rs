@@ -22,11 +22,11 @@ pub(super) struct Lines<R> {
     reader: BufReader<R>,
     limit: usize,
     line: Vec<u8>,
-    long: Option<Ends>,
+    long: Option<HeadAndTail>,
 }
 
 /// The two ends of a line that is too long.
-struct Ends {
+struct HeadAndTail {
     head: Vec<u8>,
     tail: Vec<u8>,
 }
@@ -65,11 +65,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-fn add(line: &mut Vec<u8>, long: &mut Option<Ends>, piece: &[u8], limit: usize) {
+fn add(line: &mut Vec<u8>, long: &mut Option<HeadAndTail>, piece: &[u8], limit: usize) {
     if long.is_none() && line.len() + piece.len() > limit {
         let mut head = std::mem::take(line);
         head.truncate(KEPT);
-        *long = Some(Ends { head, tail: Vec::new() });
+        *long = Some(HeadAndTail { head, tail: Vec::new() });
     }
     match long {
         Some(ends) => ends.add(piece),
@@ -77,7 +77,7 @@ fn add(line: &mut Vec<u8>, long: &mut Option<Ends>, piece: &[u8], limit: usize) 
     }
 }
 
-impl Ends {
+impl HeadAndTail {
     fn add(&mut self, piece: &[u8]) {
         let room = KEPT.saturating_sub(self.head.len());
         self.head.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
@@ -95,7 +95,7 @@ impl Ends {
 
 /// The id of a message that cannot be parsed, where it stands at the top level near one of its ends.
 pub(super) fn id_of(line: &[u8]) -> Value {
-    let mut ends = Ends { head: Vec::new(), tail: Vec::new() };
+    let mut ends = HeadAndTail { head: Vec::new(), tail: Vec::new() };
     ends.add(line);
     ends.id()
 }

@@ -20,7 +20,6 @@ use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
-use crate::host::seal_key::SealKey;
 
 /// How long a dialog stays open.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -82,7 +81,7 @@ impl Question<'_> {
     }
 
     async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
-        let seal = seal(self.session)?;
+        let seal = seal(self.session).await?;
         let subject = subject(open);
         match read_modern(&seal, self.retry, &subject, form)? {
             None => {
@@ -179,19 +178,15 @@ async fn decided_elsewhere(session: &Session, request: &str) {
 }
 
 /// The request that a call is about which brings an answer along.
-pub(crate) fn answers(session: &Session, retry: &Retry) -> Result<Option<String>, Error> {
+pub(crate) async fn answers(session: &Session, retry: &Retry) -> Result<Option<String>, Error> {
     if !retry.has_answer() {
         return Ok(None);
     }
-    Ok(retry.subject(&seal(session)?)?.map(|subject| subject.request_id))
+    Ok(retry.subject(&seal(session).await?)?.map(|subject| subject.request_id))
 }
 
-fn seal(session: &Session) -> Result<Seal, Error> {
-    let key = SealKey::of(session.root()).map_err(|error| Error::Setup {
-        reason: error.to_string(),
-        hint: "Make the directory writable, or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
-    })?;
-    Ok(Seal::new(&key))
+async fn seal(session: &Session) -> Result<Seal, Error> {
+    Ok(Seal::new(&session.seal_key().await?))
 }
 
 fn subject(open: &Reviewed) -> Subject {

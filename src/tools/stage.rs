@@ -133,7 +133,7 @@ impl Maestro {
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
         let session = self.session();
-        let answered = answers(session, retry)?;
+        let answered = answers(session, retry).await?;
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
             Some(request) => again(session, request).await?,

@@ -58,14 +58,16 @@ fn acknowledge(what: &str) {
 /// came between.
 fn append_many(directory: &Path, name: &str, count: u32) {
     let store = SqliteStore::new(directory.to_owned()).with_patience(PATIENCE);
+    let mut last = 0;
     for number in 0..count {
         let body = format!("{{\"by\":\"{name}\",\"n\":{number}}}");
         loop {
             let expected = if number % 2 == 0 {
                 Expected::Any
             } else {
-                let spans = store.runs().unwrap();
-                Expected::At(spans.iter().find(|span| span.run == "shared").map_or(0, |span| span.last))
+                let new = store.read_since(last, Some("shared"), usize::MAX).unwrap();
+                last = new.last().map_or(last, |event| event.seq);
+                Expected::At(last)
             };
             match store.append(expected, "shared", u64::from(number), &[record("shared", body.clone())]) {
                 Ok(stored) => break acknowledge(&format!("{} {}", stored[0].seq, stored[0].hash)),

@@ -27,9 +27,38 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// A file's code without its tests.
-fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap()
+/// A file's code without its tests: an inline test module goes from its brace to the one that closes
+/// it, of a test module in a file of its own only the lines that name it.
+fn code(text: &str) -> String {
+    let mut kept = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            kept.extend([line, "\n"]);
+            continue;
+        }
+        let item = lines.next().unwrap();
+        if item.ends_with('{') {
+            let indent = item.len() - item.trim_start().len();
+            let close = format!("{}}}", &item[..indent]);
+            assert!(lines.any(|line| line == close), "nothing closes {item}");
+        } else {
+            assert!(item.ends_with(';'), "{item} is neither a module nor named in a line");
+        }
+    }
+    kept
+}
+
+#[test]
+fn what_the_other_tests_read_is_all_code_but_tests() {
+    let of = |path: &str| code(&std::fs::read_to_string(path).unwrap());
+    let tests_elsewhere = of("src/domain/workflow.rs");
+    assert!(tests_elsewhere.contains("pub struct Run {"));
+    assert!(tests_elsewhere.contains("pub fn approved("));
+    assert!(!tests_elsewhere.contains("mod tests"));
+    let tests_inside_a_module = of("src/host/process/sweep.rs");
+    assert!(tests_inside_a_module.contains("#[cfg(not(target_os = \"linux\"))]"));
+    assert!(!tests_inside_a_module.contains("#[test]"));
 }
 
 fn is_test(path: &Path) -> bool {

@@ -12,8 +12,8 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::Error;
 use crate::flow::approval::list::{entry, status};
-use crate::flow::journal::now;
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 pub(super) async fn run(session: &Session, all: bool, json: bool) -> Result<ExitCode, Error> {
     session.check_config()?;

@@ -12,8 +12,8 @@ use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::Reviewed;
 use crate::flow::approval::list::entry;
-use crate::flow::approval::rfc3339;
 use crate::flow::session::Session;
+use crate::flow::time::rfc3339;
 
 /// Columns of a report that goes elsewhere than to a terminal.
 const PLAIN_WIDTH: usize = 100;

@@ -2,11 +2,10 @@
 
 use super::amount::{count, dollars, duration, number, percent, share, things};
 use super::layout::{Row, Tone, paint, paragraph, section, value};
-use crate::domain::measure::definition::Figure;
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::provider::{ProviderStats, Spent};
 use crate::domain::measure::report::{Metrics, Report};
-use crate::domain::measure::target::{Reached, Target};
+use crate::domain::measure::target::{Reached, Target, Targeted};
 
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,22 +82,15 @@ pub fn render(report: &Report, look: Look) -> String {
 
 fn target(target: &Target) -> Row {
     let (label, shown, share) = match target.figure {
-        Figure::CoordinationOverheadPercent => (
+        Targeted::CoordinationOverheadPercent => (
             format!("overhead below {}", percent(target.bound)),
             target.value.map(percent),
             target.value.map(|value| value / target.bound),
         ),
-        Figure::TestCoverageRate => {
+        Targeted::TestCoverageRate => {
             (format!("tests decide above {}", share(target.bound)), target.value.map(share), target.value)
         }
-        Figure::EfficiencyScore
-        | Figure::ConsultsPerStageRun
-        | Figure::Redundancy
-        | Figure::ErrorAmplification
-        | Figure::SuccessRate
-        | Figure::AvgLatencyMs
-        | Figure::CostUsd
-        | Figure::Tokens => {
+        Targeted::EfficiencyScore => {
             (format!("efficiency above {}", number(target.bound)), target.value.map(number), target.value)
         }
     };

@@ -140,6 +140,23 @@ pub struct Candidate {
     pub note: Option<String>,
 }
 
+impl Candidate {
+    /// What is added to the id of the candidate that a second sample stands for.
+    const AGAIN: &str = "-again";
+
+    /// The id of a second sample: it names the candidate that it stands for.
+    #[must_use]
+    pub fn again(id: &str) -> String {
+        format!("{id}{}", Self::AGAIN)
+    }
+
+    /// The candidate that was to be asked: itself, or the discarded one that it stands for.
+    #[must_use]
+    pub fn stands_for(&self) -> &str {
+        self.id.strip_suffix(Self::AGAIN).filter(|_| self.resample).unwrap_or(&self.id)
+    }
+}
+
 /// A stage has its outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageFinished {

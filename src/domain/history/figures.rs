@@ -20,7 +20,24 @@ impl Figures {
     pub(super) fn apply(&mut self, event: &Event, run: Option<&Run>) {
         let stage = match &event.body {
             Body::Verified(_) | Body::EvidenceLogged(_) => run.and_then(worked_on),
-            _ => None,
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::StageStarted(_)
+            | Body::StageResumed(_)
+            | Body::Answered(_)
+            | Body::StageFinished(_)
+            | Body::StageFailed(_)
+            | Body::StageInterrupted(_)
+            | Body::StageDelivered(_)
+            | Body::ApprovalRequested(_)
+            | Body::ApprovalDecided(_)
+            | Body::StateUsed(_)
+            | Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_)
+            | Body::Noted(_) => None,
         };
         let Some(entry) = entry(event, stage) else { return };
         match self.tallies.get_mut(&event.run) {

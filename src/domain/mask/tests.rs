@@ -4,6 +4,9 @@ use crate::domain::secret_rules::SecretRules;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
+/// That of `conf/maestro.yaml`.
+const REPLACEMENT: &str = "[MASKED]";
+
 const SECRETS: &str = include_str!("../../../tests/data/masking/secrets.txt");
 const LOOKALIKES: &str = include_str!("../../../tests/data/masking/lookalikes.txt");
 
@@ -22,7 +25,7 @@ pub(super) fn masker_with(
 }
 
 fn masker() -> Masker {
-    masker_with(&[], &[], DEFAULT_REPLACEMENT).unwrap()
+    masker_with(&[], &[], REPLACEMENT).unwrap()
 }
 
 fn cases(data: &str) -> Vec<Example> {
@@ -33,7 +36,7 @@ fn cases(data: &str) -> Vec<Example> {
 /// The text with its marked parts replaced, line by line.
 fn expected(example: &Example) -> String {
     let known = example.marked.clone();
-    Found { by_rule: Vec::new(), known }.redact(&example.text, DEFAULT_REPLACEMENT).unwrap().0
+    Found { by_rule: Vec::new(), known }.redact(&example.text, REPLACEMENT).unwrap().0
 }
 
 fn assert_no_failures(failures: &[String]) {
@@ -82,7 +85,7 @@ fn exact_values_are_masked_wherever_they_occur() {
         ("A_SECRET", "short"),
         ("B_SECRET", "plain-value-longer"),
     ];
-    let masker = masker_with(&variables, &[], DEFAULT_REPLACEMENT).unwrap();
+    let masker = masker_with(&variables, &[], REPLACEMENT).unwrap();
     let out = masker.mask("xplain-valuey other-value short plain-value-longer");
     assert_eq!(out.text, "x[MASKED]y other-value short [MASKED]");
     assert_eq!(out.count, 2);
@@ -90,7 +93,7 @@ fn exact_values_are_masked_wherever_they_occur() {
 
 #[test]
 fn values_of_several_lines_are_masked_by_line() {
-    let masker = masker_with(&[("A_SECRET", "first line\nsecond line")], &[], DEFAULT_REPLACEMENT).unwrap();
+    let masker = masker_with(&[("A_SECRET", "first line\nsecond line")], &[], REPLACEMENT).unwrap();
     assert_eq!(masker.mask("a first line\nsecond line").text, "a [MASKED]\n[MASKED]");
     assert_eq!(masker.lines().mask_line("second line").text, "[MASKED]");
 }

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::definition::Figure;
-
 /// Whether a target was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,11 +24,23 @@ pub enum Side {
     Above,
 }
 
+/// A figure that has a target, named as the figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Targeted {
+    /// Coordination overhead in percent.
+    CoordinationOverheadPercent,
+    /// Efficiency.
+    EfficiencyScore,
+    /// The share of selections that tests decided.
+    TestCoverageRate,
+}
+
 /// A target and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Target {
     /// The figure.
-    pub figure: Figure,
+    pub figure: Targeted,
     /// On which side of the bound it should be; the bound itself is a miss.
     pub wanted: Side,
     /// The bound, in the figure's unit.
@@ -45,22 +55,22 @@ impl Target {
     /// Coordination overhead below 300 percent.
     #[must_use]
     pub fn overhead(value: Option<f64>) -> Self {
-        Self::judge(Figure::CoordinationOverheadPercent, Side::Below, 300.0, value)
+        Self::judge(Targeted::CoordinationOverheadPercent, Side::Below, 300.0, value)
     }
 
     /// Efficiency above 0.4 (a single agent's is 0.466 in table 5).
     #[must_use]
     pub fn efficiency(value: Option<f64>) -> Self {
-        Self::judge(Figure::EfficiencyScore, Side::Above, 0.4, value)
+        Self::judge(Targeted::EfficiencyScore, Side::Above, 0.4, value)
     }
 
     /// More than 80 percent of selections decided by tests.
     #[must_use]
     pub fn test_coverage(value: Option<f64>) -> Self {
-        Self::judge(Figure::TestCoverageRate, Side::Above, 0.8, value)
+        Self::judge(Targeted::TestCoverageRate, Side::Above, 0.8, value)
     }
 
-    fn judge(figure: Figure, wanted: Side, bound: f64, value: Option<f64>) -> Self {
+    fn judge(figure: Targeted, wanted: Side, bound: f64, value: Option<f64>) -> Self {
         let reached = value.map_or(Reached::Unknown, |value| {
             let holds = match wanted {
                 Side::Below => value < bound,
@@ -75,6 +85,18 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::measure::definition::Figure;
+
+    #[test]
+    fn a_target_goes_by_the_key_of_its_figure() {
+        for (target, figure) in [
+            (Target::overhead(None), Figure::CoordinationOverheadPercent),
+            (Target::efficiency(None), Figure::EfficiencyScore),
+            (Target::test_coverage(None), Figure::TestCoverageRate),
+        ] {
+            assert_eq!(serde_json::json!(target.figure), figure.key());
+        }
+    }
 
     #[test]
     fn the_bound_itself_is_a_miss() {

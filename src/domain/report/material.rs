@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 
 /// The source of an output that no consultant gave.
@@ -123,18 +124,6 @@ pub struct OpenQuestion {
     pub stage: Stage,
     /// The question.
     pub id: String,
-}
-
-/// How a stage was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One consultant was asked.
-    Consult,
-    /// Several were.
-    Ensemble,
-    /// None was.
-    Solo,
 }
 
 /// One round of a stage that has several.

@@ -1,6 +1,6 @@
 //! What each event makes of a run.
 
-use super::{Attempt, Finished, LastChange, LastVerification, Outcome, Phase, Request, Run};
+use super::{Attempt, LastChange, LastVerification, Outcome, Phase, Request, Run};
 use crate::domain::budget::Budget;
 use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use crate::domain::event::stage::{RunStarted, StageFinished, StageResumed, StageStarted};
@@ -62,7 +62,7 @@ impl Run {
                     attempt.answers.push(answered.candidate);
                 }
             }
-            Body::StageFinished(finished) => self.stage_finished(&event.id, finished),
+            Body::StageFinished(finished) => self.stage_finished(finished),
             Body::StageFailed(failed) => {
                 if self.stage_ended(&failed.attempt, Outcome::Failed) {
                     self.failure = Some(failed);
@@ -160,7 +160,7 @@ impl Run {
         self.attempt.as_mut().filter(|attempt| attempt.id == id && attempt.outcome == Outcome::Open)
     }
 
-    fn stage_finished(&mut self, event: &str, finished: StageFinished) {
+    fn stage_finished(&mut self, finished: StageFinished) {
         let by_orchestrator = finished.attempt.is_empty() && self.is_open_for(finished.stage);
         let by_attempt = self.phase == Phase::Running(finished.stage)
             && self.open_attempt(&finished.attempt).is_some_and(|attempt| attempt.stage == finished.stage);
@@ -175,7 +175,7 @@ impl Run {
         }
         self.phase = Phase::Running(finished.stage);
         self.unreviewed = Some((finished.stage, finished.iteration));
-        self.finished.push(Finished::of(event, finished));
+        self.finished.push(finished);
     }
 
     fn stage_ended(&mut self, id: &str, outcome: Outcome) -> bool {
@@ -231,15 +231,9 @@ impl Run {
         };
     }
 
-    /// Where an approved stage leads.
+    /// The state after an approved stage.
     fn after(&self, stage: Stage) -> Phase {
-        match stage {
-            Stage::Analyze => Phase::Ready(Stage::Hypothesize),
-            Stage::Hypothesize => Phase::Ready(Stage::Implement),
-            Stage::Implement | Stage::Debug if self.is_verified() => Phase::Ready(Stage::Improve),
-            Stage::Implement | Stage::Debug => Phase::Ready(Stage::Debug),
-            Stage::Improve => Phase::Complete,
-        }
+        self.leads_to(stage).map_or(Phase::Complete, Phase::Ready)
     }
 
     fn verified(&mut self, verification: LastVerification) {

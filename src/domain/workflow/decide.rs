@@ -14,17 +14,6 @@ pub struct Start {
     pub iteration: u32,
 }
 
-/// What follows where a stage is approved as things stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterApproval {
-    /// A stage.
-    Stage(Stage),
-    /// Improve or debug, as the checks will say.
-    ByVerification,
-    /// Nothing: the run is complete.
-    Complete,
-}
-
 impl LastVerification {
     /// The checks that somebody else ran and recorded, where it says whether they passed.
     #[must_use]
@@ -254,14 +243,15 @@ impl Run {
         Item { stage, round, purpose }
     }
 
-    /// What follows where a stage is approved as things stand.
+    /// Where a stage leads that is approved as things stand; none: the run is complete.
     #[must_use]
-    pub fn after_approval(&self, stage: Stage) -> AfterApproval {
+    pub fn leads_to(&self, stage: Stage) -> Option<Stage> {
         match stage {
-            Stage::Analyze => AfterApproval::Stage(Stage::Hypothesize),
-            Stage::Hypothesize => AfterApproval::Stage(Stage::Implement),
-            Stage::Implement | Stage::Debug => AfterApproval::ByVerification,
-            Stage::Improve => AfterApproval::Complete,
+            Stage::Analyze => Some(Stage::Hypothesize),
+            Stage::Hypothesize => Some(Stage::Implement),
+            Stage::Implement | Stage::Debug if self.is_verified() => Some(Stage::Improve),
+            Stage::Implement | Stage::Debug => Some(Stage::Debug),
+            Stage::Improve => None,
         }
     }
 

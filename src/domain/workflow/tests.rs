@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::record::{Changed, Verified};
 use crate::domain::event::stage::{
-    RunStarted, RunStopped, StageFailed, StageFinished, StageInterrupted, StageStarted,
+    Mode, RunStarted, RunStopped, StageFailed, StageFinished, StageInterrupted, StageStarted,
 };
 use crate::domain::event::{Body, Event};
 

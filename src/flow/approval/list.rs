@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::review::rfc3339;
 use crate::domain::address::Address;
 use crate::domain::event::approval::Decision;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::flow::time::rfc3339;
 
 /// Every request that waits for a decision, in every run of the project, oldest first.
 ///

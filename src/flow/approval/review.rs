@@ -1,12 +1,10 @@
 //! What a reviewer is shown of a stage.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 
 use crate::domain::change::Mark;
 use crate::domain::event::approval::ApprovalRequested;
-use crate::domain::event::stage::{LowRisk, Mode, StageFinished};
+use crate::domain::event::stage::{LowRisk, StageFinished};
 use crate::domain::measure::provider::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
@@ -14,8 +12,9 @@ use crate::domain::report::{
     SchemaErrors, VerificationNote,
 };
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{AfterApproval, Run};
+use crate::domain::workflow::Run;
 use crate::error::Error;
+use crate::flow::time::rfc3339;
 
 /// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
 const WIDTH: usize = 76;
@@ -36,7 +35,7 @@ pub struct Review {
 pub fn review(
     run: &Run,
     finished: &StageFinished,
-    limits: &ReviewLimits,
+    figures: &ReviewFigures,
     metrics: Option<&Map<String, Value>>,
     at: u64,
 ) -> Result<Review, Error> {
@@ -52,18 +51,18 @@ pub fn review(
         cost: Cost {
             consults_stage: finished.consults_used,
             consults_total: run.budget.used(),
-            max_total: Some(limits.max_total),
-            input_tokens: limits.input_tokens,
-            output_tokens: limits.output_tokens,
-            cost_usd: limits.cost_usd,
+            max_total: Some(figures.max_total),
+            input_tokens: figures.input_tokens,
+            output_tokens: figures.output_tokens,
+            cost_usd: figures.cost_usd,
             duration_ms: finished.elapsed_ms,
         },
         metrics,
         open_questions: open_questions(run),
-        mode: mode(finished.mode),
+        mode: finished.mode,
         why: Some(&finished.why),
-        iteration: iteration(finished, limits.max_debug_rounds),
-        next: next(run, finished, limits.max_debug_rounds),
+        iteration: iteration(finished, figures.max_debug_rounds),
+        next: next(run, finished, figures.max_debug_rounds),
         at: &text,
     };
     let report: Report = report::report(&material);
@@ -83,7 +82,7 @@ pub fn review(
 
 /// Figures that a report shows and a run does not hold.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ReviewLimits {
+pub struct ReviewFigures {
     /// Consults that the run may have.
     pub max_total: u32,
     /// Rounds of debug.
@@ -96,7 +95,7 @@ pub struct ReviewLimits {
     pub cost_usd: Option<f64>,
 }
 
-impl ReviewLimits {
+impl ReviewFigures {
     /// The same with what the run has spent, as far as the CLIs told.
     #[must_use]
     pub fn with_spent(self, tally: Option<&Tally>) -> Self {
@@ -113,12 +112,6 @@ impl ReviewLimits {
 #[must_use]
 pub fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
-}
-
-/// A time as text.
-#[must_use]
-pub fn rfc3339(at: u64) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
 }
 
 /// The candidates that count, the one that is handed on first; or what the orchestrator handed in.
@@ -192,14 +185,6 @@ fn open_questions(run: &Run) -> Vec<OpenQuestion> {
     open
 }
 
-fn mode(mode: Mode) -> report::Mode {
-    match mode {
-        Mode::Consult => report::Mode::Consult,
-        Mode::Ensemble => report::Mode::Ensemble,
-        Mode::Solo => report::Mode::Solo,
-    }
-}
-
 fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {
     match finished.stage {
         Stage::Debug => Some(Iteration { number: finished.iteration, of: most }),
@@ -208,15 +193,16 @@ fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {
 }
 
 fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
-    match run.after_approval(finished.stage) {
-        AfterApproval::Stage(stage) => Next::Stage(stage),
-        AfterApproval::Complete => Next::Complete,
-        AfterApproval::ByVerification if run.is_verified() => Next::Stage(Stage::Improve),
-        AfterApproval::ByVerification if finished.stage == Stage::Implement => Next::Stage(Stage::Debug),
-        AfterApproval::ByVerification if finished.iteration >= most => Next::Escalate,
-        AfterApproval::ByVerification => {
-            Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+    match run.leads_to(finished.stage) {
+        None => Next::Complete,
+        Some(Stage::Debug) if finished.stage == Stage::Debug => {
+            if finished.iteration >= most {
+                Next::Escalate
+            } else {
+                Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+            }
         }
+        Some(stage) => Next::Stage(stage),
     }
 }
 

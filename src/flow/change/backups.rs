@@ -1,7 +1,7 @@
 //! The backups of a project: what there is, what became of each, and which have had their time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use crate::domain::change::Refusal;
 use crate::domain::history::History;
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::flow::time::now;
 use crate::host::change::{Keep, Listed, Pruned, Store};
 
 /// A backup.
@@ -84,7 +85,7 @@ pub fn prune(session: &Session, keep: &Keep) -> Result<Pruned, Error> {
         return Ok(Pruned::default());
     };
     let (store, _lock) = locked(store).map_err(|refusal| setup(&refusal))?;
-    Ok(store.prune(keep, &protected, now_ms()))
+    Ok(store.prune(keep, &protected, now()))
 }
 
 /// Removes what is beyond the configured limits after a change; where the log cannot say what open
@@ -92,7 +93,7 @@ pub fn prune(session: &Session, keep: &Keep) -> Result<Pruned, Error> {
 pub(super) fn prune_after(session: &Session, store: &Store, made: &str) {
     if let Ok(mut protected) = session.journal().read_now(History::backups_in_use) {
         protected.insert(made.to_owned());
-        let _ = store.prune(&keep(session), &protected, now_ms());
+        let _ = store.prune(&keep(session), &protected, now());
     }
 }
 
@@ -106,11 +107,6 @@ pub fn keep(session: &Session) -> Keep {
         bytes: Some(settings.max_bytes).filter(|bytes| *bytes > 0),
         sessions: Some(settings.max_sessions).filter(|sessions| *sessions > 0),
     }
-}
-
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn existing(session: &Session) -> Result<Option<Store>, Error> {

@@ -1,6 +1,6 @@
 //! Running a CLI until it has answered, its failure is final, or the time is over.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::provider::activity::told;
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
 use crate::provider::login::{self, Login};
-use crate::provider::{Answer, Ask, Invocation, Output, Places, Usage};
+use crate::provider::{Answer, Ask, Output, Places, Usage};
 
 /// Pauses before the second and the third start after a failure that may pass.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
@@ -146,18 +146,26 @@ impl Call<'_> {
                 std::env::temp_dir().display()
             ))
         };
-        let directory = CallDir::create().map_err(internal)?;
+        let directory = CallDir::create_off_thread().await.map_err(internal)?;
         let places = Places::of(&directory);
         let settings = &self.provider.settings;
-        let login = login::carry(&self.provider.adapter, self.session.environment(), &places.home);
-        let invocation = self.provider.adapter.invocation(
+        let mut invocation = self.provider.adapter.invocation(
             self.provider.leading_arguments(),
             &settings.extra_env,
             self.ask,
             &places,
             self.version,
         );
-        lay_out(&places, &invocation, &login).map_err(internal)?;
+        let files = std::mem::take(&mut invocation.files);
+        let (shared, adapter, private) =
+            (self.session.clone(), self.provider.adapter.clone(), places.clone());
+        let laid_out = off_thread(move || {
+            let login = login::carry(&adapter, shared.environment(), &private.home);
+            // The directory comes along: where nobody waits any more, it must not be removed while
+            // it is written to.
+            lay_out(&private, &files, &login).map(|()| (directory, login))
+        });
+        let (directory, login) = laid_out.await?.map_err(internal)?;
         let mut env = allowed(self.session.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
@@ -236,18 +244,20 @@ struct Held {
 }
 
 impl Drop for Held {
+    /// Here and now, be it on the runtime's thread: the answer comes after it, so that the next call
+    /// finds the login that this one renewed. Where none was renewed it is a look at each link.
     fn drop(&mut self) {
         login::give_back(&self.login);
     }
 }
 
 /// Writes the call's private files.
-fn lay_out(places: &Places, invocation: &Invocation, login: &Login) -> std::io::Result<()> {
+fn lay_out(places: &Places, files: &[(PathBuf, String)], login: &Login) -> std::io::Result<()> {
     for directory in [&places.work, &places.files, &places.home, &places.temporary] {
         std::fs::create_dir_all(directory)?;
     }
     let create_parent = |file: &Path| file.parent().map_or(Ok(()), std::fs::create_dir_all);
-    for (file, text) in invocation.files.iter().chain(&login.files) {
+    for (file, text) in files.iter().chain(&login.files) {
         create_parent(file)?;
         std::fs::write(file, text)?;
     }

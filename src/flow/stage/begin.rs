@@ -13,9 +13,10 @@ use crate::domain::history::History;
 use crate::domain::mask::Masker;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
-use crate::flow::account::find_run;
-use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
+use crate::flow::time::now;
+use crate::flow::which_run::find_run;
 
 /// How a request for a stage goes on. Outside a run, its name is empty.
 pub(super) enum Begun {

@@ -1,7 +1,6 @@
 //! One candidate of a stage: asked, judged, sampled again once where it was discarded, recorded.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::begin::Task;
 use crate::domain::event::Draft;
@@ -22,7 +21,6 @@ pub(super) struct Seat<'a> {
     pub(super) provider: String,
     pub(super) task: &'a Task,
     pub(super) prepared: &'a Arc<Prepared>,
-    pub(super) timeout: Duration,
 }
 
 /// How a candidate ended, and with its candidates the work on a stage.
@@ -104,7 +102,6 @@ async fn asked(
     account: &Account,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    debug_assert!(!seat.timeout.is_zero(), "a consult without time cannot answer");
     let place = session.slots().place()?;
     let reservation = reserve_one(session, account, provider).await?;
     Ok(ask(session, provider, seat.prepared, Turn { place, reservation }, progress).await)
@@ -130,7 +127,7 @@ async fn resample(
         // The discarded answer is in the log; the stage ends with it.
         return Ok(Ended::Answered);
     }
-    let again = judged(session, reply, &format!("{}-again", seat.id)).await?;
+    let again = judged(session, reply, &Candidate::again(&seat.id)).await?;
     record(session, seat, Candidate { resample: true, ..again }).await?;
     Ok(Ended::Answered)
 }

@@ -6,15 +6,16 @@ use serde_json::Value;
 
 use super::StageRequest;
 use super::begin::Task;
-use super::review::{Ids, review_limits, with_review};
+use super::review::{Ids, review_figures, with_review};
 use crate::domain::event::Draft;
 use crate::domain::event::record::Noted;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed, StageFinished, StageInterrupted};
 use crate::domain::workflow::Attempt;
 use crate::error::{Error, outcome};
 use crate::flow::ensemble;
-use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(
@@ -22,7 +23,7 @@ pub(super) async fn finish(
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
 ) -> Result<(), Error> {
-    let (task, limits, stage) = (Arc::clone(task), review_limits(session), request.stage);
+    let (task, limits, stage) = (Arc::clone(task), review_figures(session), request.stage);
     let ids = Ids::new();
     let run = task.run.clone();
     session

@@ -9,12 +9,12 @@ use super::StageRequest;
 use super::approval_note::ApprovalNote;
 use super::candidate_note::notes;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::stage::{Mode, StageFailed};
+use crate::domain::event::stage::{Mode, StageFailed, StageFinished};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Finished, Phase, Run};
+use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::known;
 use crate::flow::document;
@@ -163,7 +163,7 @@ fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
 }
 
 /// The outputs of a stage, with the run that they belong to.
-fn within(run: &Run, finished: &Finished, limits: Limits) -> StageReply {
+fn within(run: &Run, finished: &StageFinished, limits: Limits) -> StageReply {
     let request = run
         .requests
         .iter()
@@ -180,40 +180,25 @@ fn within(run: &Run, finished: &Finished, limits: Limits) -> StageReply {
 }
 
 fn next_stage(run: &Run, stage: Stage) -> Option<Stage> {
-    use crate::domain::workflow::AfterApproval;
-    match (&run.phase, run.after_approval(stage)) {
-        (Phase::Ready(next) | Phase::Revising(next), _) => Some(*next),
-        (Phase::Complete | Phase::Stopped(_), _) | (_, AfterApproval::Complete) => None,
-        (_, AfterApproval::Stage(next)) => Some(next),
-        (_, AfterApproval::ByVerification) if run.is_verified() => Some(Stage::Improve),
-        (_, AfterApproval::ByVerification) => Some(Stage::Debug),
+    match &run.phase {
+        Phase::Ready(next) | Phase::Revising(next) => Some(*next),
+        Phase::Complete | Phase::Stopped(_) => None,
+        Phase::Running(_) | Phase::AwaitingApproval { .. } => run.leads_to(stage),
     }
 }
 
 fn outside(history: &History, attempt: &str) -> Option<StageReply> {
     match history.loose_attempt(attempt)?.result.as_ref()? {
-        LooseResult::Finished(finished) => Some(StageReply {
-            next_stage: plain_next(finished.stage),
-            ..of_finished(&Finished::of("", finished.clone()))
-        }),
+        LooseResult::Finished(finished) => {
+            Some(StageReply { next_stage: finished.stage.next(), ..of_finished(finished) })
+        }
         LooseResult::Failed(failed) => {
             Some(of_failed(failed, history.loose_attempt(attempt).map(|loose| &loose.attempt)))
         }
     }
 }
 
-/// The stage that follows where no run says otherwise.
-fn plain_next(stage: Stage) -> Option<Stage> {
-    match stage {
-        Stage::Analyze => Some(Stage::Hypothesize),
-        Stage::Hypothesize => Some(Stage::Implement),
-        Stage::Implement => Some(Stage::Debug),
-        Stage::Debug => Some(Stage::Improve),
-        Stage::Improve => None,
-    }
-}
-
-fn of_finished(finished: &Finished) -> StageReply {
+fn of_finished(finished: &StageFinished) -> StageReply {
     let candidate = finished.candidates.iter().find(|it| it.ok && it.provider == finished.provider);
     let content = candidate.map(|it| it.content.clone()).filter(|text| !text.is_empty());
     let structured = match &finished.output {

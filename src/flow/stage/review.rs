@@ -10,9 +10,10 @@ use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
 use crate::domain::event::stage::StageFinished;
 use crate::domain::workflow::Run;
 use crate::error::Error;
-use crate::flow::approval::{Review, ReviewLimits, review};
-use crate::flow::journal::{new_id, now};
+use crate::flow::approval::{Review, ReviewFigures, review};
+use crate::flow::journal::new_id;
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 /// The ids of a stage's last events, made once, however often the decision is tried.
 pub(super) struct Ids {
@@ -34,7 +35,7 @@ pub(super) fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
     ids: &Ids,
-    limits: &ReviewLimits,
+    limits: &ReviewFigures,
     metrics: Option<&Map<String, Value>>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
@@ -69,11 +70,11 @@ pub(super) fn with_review(
 }
 
 /// What the report shows beside the run; what the run has spent is added where its log is read.
-pub(super) fn review_limits(session: &Session) -> ReviewLimits {
+pub(super) fn review_figures(session: &Session) -> ReviewFigures {
     let policy = &session.config().settings.policy;
-    ReviewLimits {
+    ReviewFigures {
         max_total: policy.max_consults_total,
         max_debug_rounds: policy.max_debug_iterations,
-        ..ReviewLimits::default()
+        ..ReviewFigures::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::review::{Ids, review_limits, with_review};
+use super::review::{Ids, review_figures, with_review};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{Candidate, LowRisk, Mode, RunStarted, StageFinished};
 use crate::domain::history::History;
@@ -11,13 +11,14 @@ use crate::domain::report::ORCHESTRATOR;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
 use crate::error::Error;
-use crate::flow::account::find_run;
-use crate::flow::approval::ReviewLimits;
+use crate::flow::approval::ReviewFigures;
 use crate::flow::consult;
 use crate::flow::document;
-use crate::flow::journal::{Decided, new_id, now};
+use crate::flow::journal::{Decided, new_id};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
+use crate::flow::time::now;
+use crate::flow::which_run::find_run;
 
 /// A stage that the orchestrator did itself.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub async fn submit(session: &Session, submission: Submission) -> Result<(String
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: session.current_run(),
-        limits: review_limits(session),
+        limits: review_figures(session),
         candidate: checked(session, &submission).await?,
         new_run: new_id(),
         ids: Ids::new(),
@@ -94,7 +95,7 @@ struct Submitting {
     submission: Submission,
     candidate: Candidate,
     current: Option<String>,
-    limits: ReviewLimits,
+    limits: ReviewFigures,
     new_run: String,
     ids: Ids,
 }

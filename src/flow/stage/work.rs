@@ -63,7 +63,7 @@ async fn work(
     ));
     let prepared = prepared(session, request, task).await?;
     let seats = left.into_iter().map(|(id, provider)| {
-        let seat = Seat { id, provider, task, prepared: &prepared, timeout: request.timeout };
+        let seat = Seat { id, provider, task, prepared: &prepared };
         let progress = progress.labelled(&seat.id);
         async move { candidate(session, seat, &progress).await }
     });

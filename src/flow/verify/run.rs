@@ -186,7 +186,8 @@ async fn start(
     let (name, args) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
     let program = program(session.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
-    let directory = CallDir::create().map_err(|error| (Status::Error, error.to_string()))?;
+    let directory = CallDir::create_off_thread();
+    let directory = directory.await.map_err(|error| (Status::Error, error.to_string()))?;
     let launch = Launch {
         program,
         args: args.iter().map(OsString::from).collect(),

@@ -4,10 +4,10 @@ use crate::domain::event::Draft;
 use crate::domain::event::stage::RunStopped;
 use crate::domain::workflow::Run;
 use crate::error::Error;
-use crate::flow::account::named_run;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
+use crate::flow::which_run::named_run;
 
 /// Ends a run. Consultants that are at work for it end by themselves; what they say counts no more.
 /// Returns the run after that.

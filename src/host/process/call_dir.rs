@@ -8,6 +8,7 @@ use std::sync::Once;
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::leftover;
 
@@ -47,6 +48,14 @@ impl CallDir {
             DirBuilder::new().mode(PRIVATE).create(path)?;
         }
         Ok(Self { root: Some(root), work, capture, _lock: lock })
+    }
+
+    /// The same off the runtime's thread.
+    ///
+    /// # Errors
+    /// If a directory cannot be made.
+    pub async fn create_off_thread() -> io::Result<Self> {
+        spawn_blocking(Self::create).await.map_err(io::Error::other)?
     }
 
     /// An empty directory for the program to work in.

@@ -106,11 +106,8 @@ impl Meter {
 
     /// The report on the last look.
     pub(super) fn activity(&self, now: Instant, last_line: Option<String>) -> Activity {
-        let [stdout_bytes, stderr_bytes] = self.sizes;
         Activity {
             elapsed: now.saturating_duration_since(self.started),
-            stdout_bytes,
-            stderr_bytes,
             last_output: self.grown.map(|(at, _)| now.saturating_duration_since(at)),
             last_line,
         }

@@ -66,10 +66,6 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The bytes of standard error as they came, at most `output_bytes`, counted from the start.
     pub stderr: Vec<u8>,
-    /// There was more standard output than `stdout` holds.
-    pub stdout_truncated: bool,
-    /// There was more standard error than `stderr` holds.
-    pub stderr_truncated: bool,
     /// From the call to the moment the output was read.
     pub elapsed: Duration,
     /// Processes that outlived the program by more than `drain` and were killed. Those that left
@@ -83,10 +79,6 @@ pub struct Outcome {
 pub struct Activity {
     /// Since the call.
     pub elapsed: Duration,
-    /// Bytes of standard output so far.
-    pub stdout_bytes: u64,
-    /// Bytes of standard error so far.
-    pub stderr_bytes: u64,
     /// How long ago output was last seen to grow (to the rhythm of the polls: 250 ms); `None`
     /// before the first byte.
     pub last_output: Option<Duration>,

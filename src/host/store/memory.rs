@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{EventStore, Expected, RunSpan, StoreError};
+use super::{EventStore, Expected, StoreError};
 use crate::domain::chain::{Record, START, Shown, Stored};
 
 /// The log of a server that does not trace.
@@ -71,17 +71,6 @@ impl EventStore for MemoryStore {
         Ok(count)
     }
 
-    fn runs(&self) -> Result<Vec<RunSpan>, StoreError> {
-        let mut spans: Vec<RunSpan> = Vec::new();
-        for event in self.events().iter() {
-            match spans.iter_mut().find(|span| span.run == event.run) {
-                Some(span) => span.last = event.seq,
-                None => spans.push(RunSpan { run: event.run.clone(), first: event.seq, last: event.seq }),
-            }
-        }
-        Ok(spans)
-    }
-
     fn generation(&self) -> u64 {
         0
     }
@@ -116,6 +105,5 @@ mod tests {
             Ok(())
         });
         assert_eq!((count.unwrap(), seen), (2, vec![2, 3]));
-        assert_eq!(log.runs().unwrap().len(), 2);
     }
 }

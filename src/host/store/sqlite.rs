@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 
 use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
 use super::place::{Beside, FileId, Place};
-use super::{EventStore, Expected, RunSpan, StoreError};
+use super::{EventStore, Expected, StoreError};
 use crate::domain::chain::{Record, START, Shown, Stored};
 
 /// How long an append waits for others.
@@ -23,7 +23,6 @@ const READ: &str =
     "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE run = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2";
 const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const RUNS: &str = "SELECT run, min(seq), max(seq) FROM event GROUP BY run ORDER BY min(seq)";
 
 /// The log of a project, in `maestro.db` of a directory that is made with the first event.
 #[derive(Debug)]
@@ -222,16 +221,6 @@ impl EventStore for SqliteStore {
                 count += 1;
             }
             Ok(count)
-        })
-    }
-
-    fn runs(&self) -> Result<Vec<RunSpan>, StoreError> {
-        self.read(0, |connection| {
-            let mut statement = connection.prepare_cached(RUNS)?;
-            let rows = statement.query_map([], |row| {
-                Ok(RunSpan { run: row.get(0)?, first: number(row, 1)?, last: number(row, 2)? })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 

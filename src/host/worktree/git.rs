@@ -57,7 +57,7 @@ impl<'a> Git<'a> {
         &self,
         arguments: impl IntoIterator<Item = &OsStr>,
     ) -> Result<Vec<u8>, TreeError> {
-        let directory = CallDir::create()?;
+        let directory = CallDir::create_off_thread().await?;
         let options = QUIET.iter().map(OsStr::new);
         let launch = Launch {
             program: self.program.clone(),
