@@ -104,6 +104,12 @@ impl Task {
         self.steps
     }
 
+    /// The steps of one subtask: `m`.
+    #[must_use]
+    pub fn per_subtask(self) -> u32 {
+        self.per_subtask
+    }
+
     /// The probability that is wanted for the whole: `t`.
     #[must_use]
     pub fn target(self) -> f64 {
