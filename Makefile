@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis test-clients test-conformance build tools fmt
+.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -56,11 +56,18 @@ dist:
 dist-check:
 	./packaging/reproducible.sh
 
+DEBUG_BINARY = "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp"
+
 ## docs/errors.md from the table in src/error/reference.rs.
 docs:
 	@$(CARGO) build --locked --bins
 	@"$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp" errors > docs/errors.md.new
 	@mv docs/errors.md.new docs/errors.md
+
+## Runs the demo in a terminal and writes docs/session.txt, docs/session.svg and the excerpt in README.md.
+record:
+	@$(CARGO) build --locked --bins
+	@python3 docs/record.py $(DEBUG_BINARY)
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
 bench:
