@@ -1,12 +1,14 @@
 //! The documents, held to the code: what they name exists, and what exists they name.
 
+mod generated;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use maestro::host::config::reference;
 
 /// Every document that a reader may open.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -15,6 +17,7 @@ const DOCUMENTS: [&str; 12] = [
     "SECURITY.md",
     "docs/differences.md",
     "docs/errors.md",
+    "docs/session.txt",
     "tests/clis/README.md",
     "skills",
     "roles",
