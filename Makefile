@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs bench lint test-clis test-clients test-conformance build tools fmt
+.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -59,13 +59,23 @@ dist:
 dist-check:
 	./packaging/reproducible.sh
 
-## docs/errors.md from the table in src/error/reference.rs.
+DEBUG_BINARY = "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp"
+
+## docs/errors.md from the table in src/error/reference.rs, and the tables of README.md from the tools, the
+## configuration and docs/benchmarks.md.
 docs:
-	@$(CARGO) build --locked --bins
-	@"$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp" errors > docs/errors.md.new
+	@$(CARGO) build --locked --bins --examples
+	@$(DEBUG_BINARY) errors > docs/errors.md.new
 	@mv docs/errors.md.new docs/errors.md
+	@WRITE_README=1 $(CARGO) test --locked --quiet --test it -- --exact docs::generated::the_readme_holds_what_the_sources_give
+
+## Runs the demo in a terminal and writes docs/session.txt, docs/session.svg and the excerpt in README.md.
+record:
+	@$(CARGO) build --locked --bins
+	@python3 docs/record.py $(DEBUG_BINARY)
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
+## `make docs` then brings README.md up to them.
 bench:
 	$(CARGO) build --locked --release --bins --examples
 	$(CARGO) bench --locked --bench million_step

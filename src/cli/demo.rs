@@ -3,6 +3,7 @@
 
 mod client;
 mod program;
+mod show;
 mod stages;
 
 use std::path::PathBuf;
@@ -11,12 +12,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::DemoOptions;
-use super::terminal::{StatusLine, print};
+use super::terminal::StatusLine;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::provider::understudy::NAME as UNDERSTUDY;
 use client::Client;
 use program::Program;
+use show::print;
 use stages::Stages;
 
 /// Lines of an answer that the demo shows.

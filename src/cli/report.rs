@@ -24,15 +24,14 @@ impl Colour {
 /// The whole report for a terminal of so many columns.
 #[must_use]
 pub fn render(report: &Report, width: usize, colour: Colour) -> String {
-    report::lines(report, width).iter().map(|line| painted(line, colour)).collect()
+    report::lines(report, width).iter().map(|Line { kind, text }| paint(*kind, text, colour)).collect()
 }
 
-fn painted(line: &Line, colour: Colour) -> String {
-    match (colour, code(line.kind)) {
-        (Colour::Ansi, Some(code)) if !line.text.is_empty() => {
-            format!("\u{1b}[{code}m{}\u{1b}[0m\n", line.text)
-        }
-        (Colour::Ansi | Colour::Plain, _) => format!("{}\n", line.text),
+/// A line of a kind, with its end.
+pub(super) fn paint(kind: LineKind, text: &str, colour: Colour) -> String {
+    match (colour, code(kind)) {
+        (Colour::Ansi, Some(code)) if !text.is_empty() => format!("\u{1b}[{code}m{text}\u{1b}[0m\n"),
+        (Colour::Ansi | Colour::Plain, _) => format!("{text}\n"),
     }
 }
 
@@ -55,10 +54,6 @@ fn code(kind: LineKind) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn line(kind: LineKind, text: &str) -> Line {
-        Line { kind, text: text.to_owned() }
-    }
-
     #[test]
     fn colours_are_for_terminals_of_people_who_want_them() {
         assert_eq!(Colour::choose(true, None, Some("xterm")), Colour::Ansi);
@@ -72,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_colour_ends_with_its_line() {
-        assert_eq!(painted(&line(LineKind::DiffAdded, "+x"), Colour::Ansi), "\u{1b}[32m+x\u{1b}[0m\n");
-        assert_eq!(painted(&line(LineKind::DiffAdded, "+x"), Colour::Plain), "+x\n");
-        assert_eq!(painted(&line(LineKind::Heading, ""), Colour::Ansi), "\n");
+        assert_eq!(paint(LineKind::DiffAdded, "+x", Colour::Ansi), "\u{1b}[32m+x\u{1b}[0m\n");
+        assert_eq!(paint(LineKind::DiffAdded, "+x", Colour::Plain), "+x\n");
+        assert_eq!(paint(LineKind::Heading, "", Colour::Ansi), "\n");
     }
 }

@@ -4,6 +4,8 @@
 pub struct Toolset {
     /// Its name.
     pub name: &'static str,
+    /// What it is for, as the heading of its tools.
+    pub heading: &'static str,
     /// Its tools, without what all of ours begin with.
     pub tools: &'static [&'static str],
 }
@@ -15,6 +17,7 @@ const ALWAYS: &str = "help";
 pub const TOOLSETS: &[Toolset] = &[
     Toolset {
         name: "consult",
+        heading: "asking",
         tools: &[
             "list_providers",
             "consult",
@@ -26,9 +29,14 @@ pub const TOOLSETS: &[Toolset] = &[
             "get_schema",
         ],
     },
-    Toolset { name: "change", tools: &["verify", "apply_patch", "restore_from_backup"] },
+    Toolset {
+        name: "change",
+        heading: "checking and changing",
+        tools: &["verify", "apply_patch", "restore_from_backup"],
+    },
     Toolset {
         name: "workflow",
+        heading: "the gated workflow",
         tools: &[
             "workflow_with_hitl",
             "run_stage",
@@ -41,9 +49,14 @@ pub const TOOLSETS: &[Toolset] = &[
             "workflow_state",
         ],
     },
-    Toolset { name: "evidence", tools: &["log_evidence", "get_evidence_chain", "get_metrics"] },
+    Toolset {
+        name: "evidence",
+        heading: "the record",
+        tools: &["log_evidence", "get_evidence_chain", "get_metrics"],
+    },
     Toolset {
         name: "consensus",
+        heading: "voting and choosing",
         tools: &[
             "consensus_vote",
             "vote_micro_step",
@@ -56,6 +69,7 @@ pub const TOOLSETS: &[Toolset] = &[
     },
     Toolset {
         name: "coordination",
+        heading: "one agent or several",
         tools: &[
             "classify_task",
             "select_architecture",
@@ -68,6 +82,7 @@ pub const TOOLSETS: &[Toolset] = &[
     },
     Toolset {
         name: "toolbox",
+        heading: "tools at hand",
         tools: &["recommend_tools", "enter_stage", "enter_skill", "exit_stage", "get_loaded_tools"],
     },
 ];

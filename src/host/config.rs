@@ -5,6 +5,7 @@ mod expand;
 mod layer;
 mod problem;
 mod provider;
+pub mod reference;
 mod settings;
 mod variables;
 

@@ -205,6 +205,22 @@ fn the_demo_runs_a_real_failure_through_the_real_server() {
     assert_eq!(said.matches("approved, decided_by: policy (the demo)").count(), 5, "{said}");
     assert!(said.contains("[script]") && said.contains("the run is complete"), "{said}");
     assert!(said.contains("0 of 1 checks passed") && said.contains("1 of 1 checks passed"), "{said}");
+    // What the demo hands in itself is what the stage asks for.
+    assert!(!said.contains("does not fit") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn the_demo_is_in_colour_for_a_terminal_only() {
+    let demo = ["demo", "--provider", "understudy"];
+    let (code, coloured) = Server::new().person_with(&demo, &[("TERM", "xterm")]).leaves();
+    assert_eq!(code, 0, "{coloured}");
+    for part in ["\u{1b}[32m<-- approved", "\u{1b}[31m    -  ", "\u{1b}[1;36mCHECKS", "\u{1b}[32m    1 of 1"]
+    {
+        assert!(coloured.contains(part), "{part:?}: {coloured}");
+    }
+    let (_, plain) = Server::new().person_with(&demo, &[("TERM", "xterm"), ("NO_COLOR", "1")]).leaves();
+    assert!(!plain.contains("\u{1b}[3") && !plain.contains("\u{1b}[1"), "{plain}");
+    assert!(plain.contains("<-- approved") && plain.contains(&"=".repeat(80)), "{plain}");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The documents, held to the code: what they name exists, and what exists they name.
 
+mod generated;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use maestro::host::config::reference;
+
 /// Every document that a reader may open.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -13,6 +17,7 @@ const DOCUMENTS: [&str; 12] = [
     "SECURITY.md",
     "docs/differences.md",
     "docs/errors.md",
+    "docs/session.txt",
     "tests/clis/README.md",
     "skills",
     "roles",
@@ -160,32 +165,16 @@ fn every_make_target_in_the_documents_exists() {
     }
 }
 
-#[test]
-fn every_variable_is_in_the_readme() {
-    let readme = read("README.md");
-    let source = read("src/host/config/variables.rs");
-    let named: BTreeSet<&str> = quoted(between(&source, "const GENERAL", "];"))
-        .into_iter()
-        .chain(quoted(between(&source, "const ELSEWHERE", "];")))
-        .filter(|word| word.starts_with("MAESTRO_"))
-        .collect();
-    assert!(named.len() > 20, "{named:?}");
-    for name in named {
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
-    }
-    let per_provider: Vec<&str> = between(&source, "const PER_PROVIDER", "];")
-        .split('(')
-        .filter_map(|entry| quoted(entry).first().copied())
-        .collect();
-    assert!(per_provider.len() > 4, "{per_provider:?}");
-    for suffix in per_provider {
-        assert!(readme.contains(&format!("`MAESTRO_<PROVIDER>_{suffix}`")), "{suffix}");
-    }
+/// The names in the first column of a table.
+fn names(table: &str) -> BTreeSet<String> {
+    rows(table).iter().skip(1).filter_map(|row| Some(code(row[0]).first()?.to_string())).collect()
 }
 
 #[test]
-fn every_variable_of_the_readme_exists() {
-    let source = read("src/host/config/variables.rs");
+fn every_variable_of_the_documents_exists() {
+    let server = names(&reference::server_variables());
+    let of_a_provider = names(&reference::provider_variables());
+    assert!(server.len() > 20 && of_a_provider.len() > 4, "{server:?} {of_a_provider:?}");
     let elsewhere = ["MAESTRO_TEST_CACHE"];
     for (path, text) in documents() {
         for name in text
@@ -194,10 +183,11 @@ fn every_variable_of_the_readme_exists() {
             let Some(suffix) = name.strip_prefix("MAESTRO_").filter(|suffix| !suffix.is_empty()) else {
                 continue;
             };
-            let of_a_provider =
-                suffix.split_once('_').is_some_and(|(_, key)| source.contains(&format!("(\"{key}\", ")));
-            let exists =
-                source.contains(&format!("\"{name}\"")) || of_a_provider || elsewhere.contains(&name);
+            let exists = server.contains(name)
+                || elsewhere.contains(&name)
+                || suffix
+                    .split_once('_')
+                    .is_some_and(|(_, key)| of_a_provider.contains(&format!("MAESTRO_<PROVIDER>_{key}")));
             assert!(exists, "{}: {name}", path.display());
         }
     }

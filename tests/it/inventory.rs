@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use maestro::domain::toolset::{TOOLSETS, Toolset};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, hello};
 
 fn tools() -> Vec<Value> {
-    let mut client = Server::new().start();
-    client.request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
+    listed(Server::new())
+}
+
+/// What a server lists.
+pub(crate) fn listed(server: Server) -> Vec<Value> {
+    server.start().request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn schemas_hold_no_noise() {
 }
 
 /// Bytes of what a model reads of a tool.
-fn read_by_a_model(tool: &Value) -> usize {
+pub(crate) fn read_by_a_model(tool: &Value) -> usize {
     let read = json!({ "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"] });
     read.to_string().len()
 }
@@ -198,37 +201,6 @@ fn the_list_is_short_enough_to_read() {
     let read: usize = tools.iter().map(read_by_a_model).sum();
     assert_eq!(tools.len(), 43);
     assert!(read <= 22_000, "{read} bytes");
-}
-
-/// The figures of the README, to the byte.
-#[test]
-fn the_readme_says_what_each_set_of_tools_costs() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let section = readme.split("### Sets of tools\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let section = section.split("\n### ").next().unwrap();
-    let all = Toolset { name: "", tools: &[] };
-    let mut rows = Vec::new();
-    for set in TOOLSETS.iter().chain([&all]) {
-        let mut server = Server::new();
-        if !set.name.is_empty() {
-            server = server.env("MAESTRO_TOOLSETS", set.name);
-        }
-        let tools = server.start().request("tools/list", json!({}))["result"]["tools"].clone();
-        let tools = tools.as_array().unwrap();
-        let read: usize = tools.iter().map(read_by_a_model).sum();
-        let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
-        let what = match set.name {
-            "" => "all, the default | all of these".to_owned(),
-            name => format!("`{name}` | {}", names.join(", ")),
-        };
-        rows.push(format!("| {what} | {} | {} |", tools.len(), with_comma(read)));
-    }
-    assert!(section.contains(&rows.join("\n")), "the rows should be:\n{}", rows.join("\n"));
-}
-
-fn with_comma(number: usize) -> String {
-    let (thousands, rest) = (number / 1_000, number % 1_000);
-    if thousands == 0 { rest.to_string() } else { format!("{thousands},{rest:03}") }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::client::Client;
 use super::program::Program;
+use super::show::{self, print};
 use super::{call, indented};
-use crate::cli::terminal::print;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::error::Error;
 use crate::flow::approval::decide::{Verdict, decide};
@@ -98,7 +98,7 @@ impl<'a> Stages<'a> {
                 hint: "Run the demo with --provider understudy to see it without a model.".to_owned(),
             });
         }
-        print(&text(&result, "/approval/display"))?;
+        show::report(&self.session, &request, &text(&result, "/approval/display")).await?;
         self.approve(&request).await?;
         Ok(result)
     }
@@ -124,7 +124,8 @@ impl<'a> Stages<'a> {
         let diff = text(implemented, "/stage_result/output/structured/diff");
         let by = text(implemented, "/stage_result/output/provider");
         if !diff.trim().is_empty() && by != UNDERSTUDY {
-            print(&format!("\n    The diff is {by}'s:\n\n{}", indented(&diff)))?;
+            print(&format!("\n    The diff is {by}'s:\n\n"))?;
+            show::diff(&indented(&diff))?;
             let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
             if applied.get("ok") == Some(&Value::Bool(true)) {
                 return Ok(text(&applied, "/backup_session"));
@@ -135,9 +136,9 @@ impl<'a> Stages<'a> {
 
     async fn scripted(&mut self, diff: &str, what: &str) -> Result<String, Error> {
         print(&format!(
-            "\n    [script] No CLI wrote a diff that applies, so the demo plays the orchestrator from a script:\n    {what}.\n\n{}",
-            indented(diff)
+            "\n    [script] No CLI wrote a diff that applies, so the demo plays the orchestrator from a script:\n    {what}.\n\n"
         ))?;
+        show::diff(&indented(diff))?;
         let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
         print(&indented(&format!("changed: {}", applied.get("files_changed").unwrap_or(&Value::Null))))?;
         Ok(text(&applied, "/backup_session"))
@@ -148,8 +149,9 @@ impl<'a> Stages<'a> {
         let command = self.program.command();
         let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
         let failing = result.pointer("/results/0/metadata/failing").cloned().unwrap_or_default();
-        print(&indented(&format!("{}; failing: {failing}", text(&result, "/summary"))))?;
-        Ok(result.get("all_passed") == Some(&Value::Bool(true)))
+        let passed = result.get("all_passed") == Some(&Value::Bool(true));
+        show::outcome(&indented(&format!("{}; failing: {failing}", text(&result, "/summary"))), passed)?;
+        Ok(passed)
     }
 
     /// The first round of debug is the orchestrator's own: back to where it was, and the cause
@@ -172,12 +174,13 @@ impl<'a> Stages<'a> {
                 "is_related_to_change": false,
                 "root_cause_theory": "`Ledger.ship` books the SKU as it was typed; the first change mended one reader of it only",
             },
-            "next_action": { "type": "modify_code", "details": "normalise the SKU where goods leave, as `receive` does" },
+            "next_action": { "type": "edit", "details": "normalise the SKU where goods leave, as `receive` does" },
         });
         let asked =
             self.call("maestro_request_approval", json!({ "stage": "debug", "outputs": outputs })).await?;
-        print(&text(&asked, "/display"))?;
-        self.approve(&text(&asked, "/request_id")).await?;
+        let request = text(&asked, "/request_id");
+        show::report(&self.session, &request, &text(&asked, "/display")).await?;
+        self.approve(&request).await?;
         if passed {
             return Ok(());
         }

@@ -1,4 +1,6 @@
-//! The `MAESTRO_*` variables: what each sets, and in which form.
+//! The `MAESTRO_*` variables, read by their table and laid over the files.
+
+pub(super) mod table;
 
 use serde_json::{Value, json};
 
@@ -6,10 +8,11 @@ use super::layer::Layers;
 use super::problem::Problem;
 use crate::domain::mask::split_user_regexes;
 use crate::host::environment::Environment;
+use table::{GENERAL, PER_PROVIDER};
 
 /// The form in which a variable is written.
-#[derive(Clone, Copy)]
-enum Form {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
     Text,
     Words,
     Seconds,
@@ -27,59 +30,11 @@ enum Form {
     Approvals,
 }
 
-/// Variables of the whole server.
-const GENERAL: [(&str, &[&str], Form); 31] = [
-    ("MAESTRO_MAX_PARALLEL", &["max_parallel"], Form::Count),
-    ("MAESTRO_LOG_LEVEL", &["log_level"], Form::Level),
-    ("MAESTRO_DISABLED_TOOLS", &["disabled_tools"], Form::Names),
-    ("MAESTRO_TOOLSETS", &["toolsets"], Form::Names),
-    ("MAESTRO_REPO_ROOTS", &["repo_roots"], Form::Directories),
-    ("MAESTRO_CONTEXT_MAX_FILES", &["context", "everywhere", "max_files"], Form::Count),
-    ("MAESTRO_CONTEXT_MAX_LINES", &["context", "everywhere", "max_lines_per_file"], Form::Count),
-    ("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", &["context", "everywhere", "max_lines_per_file"], Form::Count),
-    ("MAESTRO_CONTEXT_MAX_ERROR_LINES", &["context", "everywhere", "max_error_lines"], Form::Count),
-    ("MAESTRO_CONTEXT_MAX_CHARS", &["context", "everywhere", "max_total_chars"], Form::Count),
-    ("MAESTRO_CONTEXT_MAX_TOTAL_CHARS", &["context", "everywhere", "max_total_chars"], Form::Count),
-    ("MAESTRO_MASK_REPLACEMENT", &["masking", "replacement"], Form::Text),
-    ("MAESTRO_MASK_REGEXES", &["masking", "regexes"], Form::Patterns),
-    ("MAESTRO_CAPABILITY_THRESHOLD", &["policy", "capability_threshold"], Form::Fraction),
-    ("MAESTRO_MAX_CONSULT_PER_STAGE", &["policy", "max_consults_per_stage"], Form::Count),
-    ("MAESTRO_MAX_CONSULT_TOTAL", &["policy", "max_consults_total"], Form::Count),
-    ("MAESTRO_PREFER_TESTS_FIRST", &["policy", "prefer_tests_first"], Form::Flag),
-    ("MAESTRO_ENSEMBLE_HYPOTHESES", &["policy", "ensemble_hypotheses"], Form::Flag),
-    ("MAESTRO_ENSEMBLE_IMPL", &["policy", "ensemble_implementation"], Form::Flag),
-    ("MAESTRO_DEBUG_SINGLE_AGENT", &["policy", "debug_single_agent"], Form::Flag),
-    ("MAESTRO_MAX_TOOLS", &["policy", "max_tools"], Form::Count),
-    ("MAESTRO_SINGLE_AGENT_TURNS", &["policy", "single_agent_turns"], Form::Positive),
-    ("MAESTRO_TRACING_ENABLED", &["tracing", "enabled"], Form::Flag),
-    ("MAESTRO_TRACE_DIR", &["tracing", "directory"], Form::Text),
-    ("MAESTRO_SAVE_PROMPTS", &["tracing", "save_prompts"], Form::Flag),
-    ("MAESTRO_SAVE_RESPONSES", &["tracing", "save_responses"], Form::Flag),
-    ("MAESTRO_APPROVALS", &["approvals"], Form::Approvals),
-    ("MAESTRO_MAX_DEBUG_ITERATIONS", &["policy", "max_debug_iterations"], Form::Count),
-    ("MAESTRO_BACKUPS_MAX_AGE_DAYS", &["backups", "max_age_days"], Form::Days),
-    ("MAESTRO_BACKUPS_MAX_BYTES", &["backups", "max_bytes"], Form::Bytes),
-    ("MAESTRO_BACKUPS_MAX_SESSIONS", &["backups", "max_sessions"], Form::Count),
-];
-
-/// `MAESTRO_<PROVIDER>_<this>`.
-const PER_PROVIDER: [(&str, &str, Form); 6] = [
-    ("CMD", "command", Form::Text),
-    ("MODEL", "model", Form::Text),
-    ("TIMEOUT", "timeout_sec", Form::Seconds),
-    ("ENABLED", "enabled", Form::Enabled),
-    ("STALL_TIMEOUT", "stall_timeout_sec", Form::Seconds),
-    ("EXTRA_ARGS", "extra_args", Form::Words),
-];
-
-/// Variables that are ours but set nothing here.
-const ELSEWHERE: [&str; 2] = ["MAESTRO_HOME", "MAESTRO_DEPTH"];
-
 /// Lays the environment over the files.
 pub(super) fn add(layers: &mut Layers, environment: &Environment) {
     let providers = layers.provider_names();
     for (name, text) in environment.text() {
-        if !name.starts_with("MAESTRO_") || ELSEWHERE.contains(&name) || text.is_empty() {
+        if !name.starts_with("MAESTRO_") || is_read_elsewhere(name) || text.is_empty() {
             continue;
         }
         match target(name, &providers) {
@@ -89,14 +44,19 @@ pub(super) fn add(layers: &mut Layers, environment: &Environment) {
     }
 }
 
+/// Whether a variable is ours but sets nothing here.
+fn is_read_elsewhere(name: &str) -> bool {
+    GENERAL.iter().any(|variable| variable.name == name && variable.path.is_empty())
+}
+
 fn target<'a>(name: &str, providers: &'a [String]) -> Option<(Vec<&'a str>, Form)> {
-    if let Some((_, path, form)) = GENERAL.iter().find(|(known, _, _)| *known == name) {
-        return Some((path.to_vec(), *form));
+    if let Some(variable) = GENERAL.iter().find(|variable| variable.name == name) {
+        return Some((variable.path.to_vec(), variable.form));
     }
     providers.iter().find_map(|provider| {
         let suffix = name.strip_prefix(&prefix(provider))?;
-        let (_, key, form) = PER_PROVIDER.iter().find(|(known, _, _)| *known == suffix)?;
-        Some((vec!["providers", provider.as_str(), key], *form))
+        let variable = PER_PROVIDER.iter().find(|variable| variable.name == suffix)?;
+        Some(([&["providers", provider.as_str()], variable.path].concat(), variable.form))
     })
 }
 
@@ -196,9 +156,11 @@ fn list(text: &str, separators: &[char]) -> Value {
 }
 
 fn unknown(name: &str, providers: &[String]) -> String {
-    let known = GENERAL.iter().map(|(known, _, _)| (*known).to_owned()).chain(providers.iter().flat_map(
-        |provider| PER_PROVIDER.iter().map(|(suffix, _, _)| format!("{}{suffix}", prefix(provider))),
-    ));
+    let general = GENERAL.iter().filter(|variable| !variable.path.is_empty());
+    let known =
+        general.map(|variable| variable.name.to_owned()).chain(providers.iter().flat_map(|provider| {
+            PER_PROVIDER.iter().map(|variable| format!("{}{}", prefix(provider), variable.name))
+        }));
     let nearest = known
         .max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)))
         .unwrap_or_default();

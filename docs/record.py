@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""Records a run of the demo: docs/session.txt (whole), docs/session.svg (a picture of a part), and the
+excerpts of it in README.md.
+
+    python3 docs/record.py target/debug/maestro-mcp
+
+The binary runs on a terminal of its own with an empty home, so that nothing of this machine is in the
+record. What differs from run to run becomes a placeholder of the same length where it can be wrapped:
+two runs give the same bytes. A traceback looks as this machine's python3 prints it.
+"""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import unicodedata
+from html import escape
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = ["demo", "--provider", "understudy"]
+COLUMNS, ROWS = 100, 40
+CUT = "[...]"
+
+# ---------------------------------------------------------------------------------------------------
+# What is cut out: from the next line that begins so, through the next one after it that begins so.
+# One mark alone is one line. Blanks at the beginning do not count. Each is looked for behind the last.
+
+FAILURE = [
+    ("$ maestro-mcp", "$ cd"),
+    ('File "/tmp/maestro-demo-XXXXXX/inventory/report.py"', "KeyError"),
+    ("FAIL: test_low",),
+    ("AssertionError: Lists",),
+    ("FAILED (", '"line_number"'),
+]
+CANDIDATES = [
+    ("--> maestro_ensemble_generate", "Understudy (rules"),
+    ("Where to look", "- KeyError"),
+    ("red flags:",),
+]
+FIRST_STAGE = [
+    ("==> The gated run", "the line reads"),
+    ("CHECKS", "Time"),
+    ("WHAT YOU ARE ASKED", "to change."),
+    ("<-- approved",),
+]
+FIRST_IDEA = [
+    ("--> maestro_verify", "the first idea"),
+    ("-            name", "+            name"),
+    ("--> maestro_apply_patch", "mode: solo"),
+]
+CAUSE = [
+    ("--> maestro_restore", "the cause"),
+    ("-        self._movements", "+        self._movements"),
+    ("--> maestro_apply_patch", "Next action"),
+    ("CHECKS", "Tests"),
+    ("<-- approved",),
+    ("<-- approved, decided_by: policy (the demo); the run is complete", "improve "),
+]
+SESSION = [*FAILURE, *CANDIDATES, *FIRST_STAGE, *FIRST_IDEA, *CAUSE]
+
+REPORT = [
+    ("MAESTRO | Stage 1 of 5",),
+    ("From understudy", "the line reads"),
+    ("RISKS", "Consults"),
+    ("Critical (2)", "analyze_accuracy"),
+    ("WHAT YOU ARE ASKED", "to change."),
+]
+
+PICTURE = [
+    ("--> maestro_restore", "the cause"),
+    ("--- a/inventory/stock.py", "@@"),
+    ("-        self._movements", "+        self._movements"),
+    ("--> maestro_apply_patch", "MAESTRO |"),
+    ("From the orchestrator", "Tests  "),
+    ("Critical", "debug_hypothesis"),
+    ("WHAT YOU ARE ASKED", "to change."),
+    ("<-- approved",),
+]
+
+# ---------------------------------------------------------------------------------------------------
+# The run
+
+
+def run(binary):
+    """Everything that the demo writes to a terminal, as bytes."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    with tempfile.TemporaryDirectory() as home:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "TMPDIR": "/tmp",
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+        }
+        process = subprocess.Popen(
+            [binary, *COMMAND], stdin=theirs, stdout=theirs, stderr=theirs, cwd=home, env=environment
+        )
+        os.close(theirs)
+        said = b""
+        # Linux answers with an error where the other side of a terminal is closed, others with nothing.
+        try:
+            while piece := os.read(ours, 65536):
+                said += piece
+        except OSError:
+            pass
+        os.close(ours)
+        if process.wait() != 0:
+            sys.exit(f"the demo ended with {process.returncode}:\n{said.decode(errors='replace')}")
+    return said.decode()
+
+
+# ---------------------------------------------------------------------------------------------------
+# The terminal: lines of (letter, attributes)
+
+ESCAPE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
+
+
+def screen(said):
+    """The lines that are left on the terminal, each a list of letters with their attributes."""
+    lines, line, column, attributes = [], [], 0, ()
+    at = 0
+    while at < len(said):
+        sequence = ESCAPE.match(said, at)
+        if sequence:
+            at = sequence.end()
+            parameters, kind = sequence.groups()
+            if kind == "m":
+                codes = [code for code in parameters.split(";") if code not in ("", "0")]
+                attributes = tuple(codes) if codes else ()
+            elif kind == "K" and parameters == "2":
+                line = []
+            else:
+                sys.exit(f"the demo wrote {sequence.group()!r}, which this terminal does not know")
+            continue
+        letter = said[at]
+        at += 1
+        if letter == "\r":
+            column = 0
+        elif letter == "\n":
+            lines.append(line)
+            line, column = [], 0
+        else:
+            line += [(" ", ())] * (column - len(line))
+            line[column : column + 1] = [(letter, attributes)]
+            column += 1
+    return [*lines, line] if line else lines
+
+
+def text(line):
+    return "".join(letter for letter, _ in line).rstrip()
+
+
+def width(letter):
+    """Columns of a letter."""
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+# ---------------------------------------------------------------------------------------------------
+# What differs from run to run
+
+SAME_LENGTH = [
+    (re.compile(r"maestro-demo-\w{6}"), "maestro-demo-XXXXXX"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "YYYY-MM-DDTHH:MM:SS.mmmZ"),
+]
+DURATIONS = [
+    (re.compile(r"\(\d+ ms\)"), "(N ms)"),
+    (re.compile(r"(Ran \d+ tests in )[\d.]+s"), r"\1N s"),
+    (re.compile(r"(  Time +)[\d.]+ m?s$"), r"\1N ms"),
+    (re.compile(r"(  소요 시간 +)[\d.]+(밀리)?초$"), r"\1N밀리초"),
+    (re.compile(r'("\w+_ms": )[\d.]+'), r"\1N"),
+]
+IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def settled(lines):
+    """The lines with placeholders; an id that comes twice has the same one twice."""
+    known = {}
+
+    def place(found):
+        number = known.setdefault(found.group(), len(known) + 1)
+        return f"00000000-0000-0000-0000-{number:012}"
+
+    return [replaced(line, place) for line in lines]
+
+
+def replaced(line, place):
+    for pattern, placeholder in [*SAME_LENGTH, (IDENTIFIER, place), *DURATIONS]:
+        # From the end, so that places before stay where they are; what is put in looks as what was there.
+        for found in reversed(list(pattern.finditer("".join(letter for letter, _ in line)))):
+            new = placeholder(found) if callable(placeholder) else found.expand(placeholder)
+            look = line[found.end() - 1][1]
+            line = line[: found.start()] + [(letter, look) for letter in new] + line[found.end() :]
+    return line
+
+
+# ---------------------------------------------------------------------------------------------------
+# Excerpts
+
+
+def excerpt(lines, spans):
+    """The lines of the spans, with a mark for what is left out between them."""
+    kept, at = [], 0
+
+    def find(begins, start):
+        for index in range(start, len(lines)):
+            if text(lines[index]).lstrip().startswith(begins.lstrip()):
+                return index
+        sys.exit(f"no line of the session begins with {begins!r} behind line {start}")
+
+    for span in spans:
+        first = find(span[0], at)
+        last = find(span[-1], first + 1) if len(span) > 1 and span[0] != span[1] else first
+        left_out = any(text(line) for line in lines[at:first])
+        if kept and left_out:
+            indent = " " * (4 if text(lines[first]).startswith("    ") else 0)
+            kept.append([(letter, ("2",)) for letter in indent + CUT])
+        elif kept and first > at:
+            kept.append([])
+        kept += lines[first : last + 1]
+        at = last + 1
+    return kept
+
+
+def splice(readme, name, indent, lines):
+    """The README with an excerpt between its marks."""
+    begin, end = f"{indent}<!-- made by make record: {name} -->\n", f"{indent}<!-- end of {name} -->\n"
+    if begin not in readme or end not in readme:
+        sys.exit(f"README.md has no marks for {name}")
+    before, rest = readme.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    block = ["", "```text", *(text(line) for line in lines), "```", ""]
+    body = "".join(f"{indent}{line}".rstrip() + "\n" for line in block)
+    return before + begin + body + end + after
+
+
+# ---------------------------------------------------------------------------------------------------
+# The picture
+
+CELL, LINE, SIZE, MARGIN, BAR = 8.4, 19, 14, 20, 40
+PAPER, FRAME, INK, FAINT = "#0d1117", "#30363d", "#d6dde6", "#8b949e"
+INKS = {
+    "31": "#ff7b72",
+    "32": "#7ee787",
+    "33": "#e3b341",
+    "34": "#79c0ff",
+    "35": "#d2a8ff",
+    "36": "#76e3ea",
+}
+FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+
+
+def wrapped(line):
+    """A line as rows of the terminal."""
+    rows, used = [[]], 0
+    for letter, attributes in line:
+        if used + width(letter) > COLUMNS:
+            rows.append([])
+            used = 0
+        rows[-1].append((letter, attributes))
+        used += width(letter)
+    return rows
+
+
+def runs(row):
+    """(column, letters, columns, attributes) of what looks alike; a wide letter stands by itself."""
+    found, column = [], 0
+    for letter, attributes in row:
+        columns = width(letter)
+        joins = found and columns == 1 and found[-1][3] == attributes and found[-1][2] == len(found[-1][1])
+        if joins:
+            found[-1][1] += letter
+            found[-1][2] += 1
+        else:
+            found.append([column, letter, columns, attributes])
+        column += columns
+    return found
+
+
+def number(value):
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def styled(attributes):
+    ink = next((INKS[code] for code in attributes if code in INKS), None)
+    if ink is None and "2" in attributes:
+        ink = FAINT
+    style = f' fill="{ink}"' if ink else ""
+    return style + (' font-weight="bold"' if "1" in attributes else "")
+
+
+def picture(lines, title):
+    rows = [row for line in lines for row in wrapped(line)]
+    wide = number(COLUMNS * CELL + 2 * MARGIN)
+    high = number(len(rows) * LINE + BAR + MARGIN)
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect x="0.5" y="0.5" width="{number(float(wide) - 1)}" height="{number(float(high) - 1)}" rx="9" fill="{PAPER}" stroke="{FRAME}"/>',
+        *(f'<circle cx="{20 + 18 * place}" cy="18" r="5.5" fill="{FRAME}"/>' for place in range(3)),
+        f'<g font-family="{FONTS}" font-size="{SIZE}" fill="{INK}">',
+        f'<text x="{number(float(wide) / 2)}" y="23" text-anchor="middle" font-size="13" fill="{FAINT}">{escape(title)}</text>',
+    ]
+    for index, row in enumerate(rows):
+        y = BAR + index * LINE + SIZE
+        for column, letters, columns, attributes in runs(row):
+            # Viewers make one blank of several, so each piece has its own place. Where a viewer has another
+            # font, the letters are fitted into the columns that they have here.
+            for piece in re.finditer(r"\S+(?: \S+)*", letters):
+                x = number(MARGIN + (column + piece.start()) * CELL)
+                fit = number((columns if columns > len(letters) else len(piece.group())) * CELL)
+                out.append(
+                    f'<text x="{x}" y="{y}" textLength="{fit}" lengthAdjust="spacingAndGlyphs"{styled(attributes)}>{escape(piece.group(), quote=False)}</text>'
+                )
+    return "\n".join([*out, "</g>", "</svg>", ""])
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    typed = f"maestro-mcp {' '.join(COMMAND)}"
+    lines = settled(screen(run(str(Path(sys.argv[1]).resolve()))))
+    lines.insert(0, [(letter, ()) for letter in f"$ {typed}"])
+    (ROOT / "docs/session.txt").write_text("".join(text(line) + "\n" for line in lines))
+    (ROOT / "docs/session.svg").write_text(picture(excerpt(lines, PICTURE), typed))
+    readme = (ROOT / "README.md").read_text()
+    readme = splice(readme, "report", "   ", excerpt(lines, REPORT))
+    readme = splice(readme, "session", "", excerpt(lines, SESSION))
+    (ROOT / "README.md").write_text(readme)
+
+
+if __name__ == "__main__":
+    main()

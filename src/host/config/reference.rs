@@ -1,0 +1,183 @@
+//! The configuration as tables for `README.md`: what can be set, and what holds where nobody sets it.
+//! The defaults are those of the files that ship, as the server itself reads them.
+
+use super::variables::Form;
+use super::variables::table::{GENERAL, PER_PROVIDER, Usual, Variable};
+use super::{AdapterKind, Config, ContextLimits, Enabled, ProviderSettings};
+use crate::domain::stage::Stage;
+use crate::domain::words::grouped;
+use crate::host::environment::Environment;
+use crate::host::library::Library;
+
+/// The configuration of somebody who has configured nothing.
+#[must_use]
+pub fn defaults() -> Config {
+    Config::load(&Environment::default(), &Library::new(None, None))
+}
+
+/// The variables of the server as a table.
+#[must_use]
+pub fn server_variables() -> String {
+    let config = defaults();
+    table("", GENERAL.iter().map(|variable| (variable, of_server(&config, variable))))
+}
+
+/// The variables that every provider has, as a table.
+#[must_use]
+pub fn provider_variables() -> String {
+    let config = defaults();
+    table(
+        "MAESTRO_<PROVIDER>_",
+        PER_PROVIDER.iter().map(|variable| (variable, of_providers(&config, variable))),
+    )
+}
+
+/// The providers that ship, as a table.
+#[must_use]
+pub fn providers() -> String {
+    let rows = defaults().providers.into_iter().map(|(name, provider)| {
+        let (command, timeout) = if provider.adapter == AdapterKind::Understudy {
+            ("in the binary: rules, no model".to_owned(), String::new())
+        } else {
+            (format!("`{}`", provider.command), format!("{} s", provider.timeout_sec))
+        };
+        let enabled = match provider.enabled {
+            Enabled::Yes => "yes",
+            Enabled::No => "no",
+            Enabled::Auto => "auto",
+        };
+        format!("| {name} | {command} | {} | {timeout} | {enabled} |\n", provider.model)
+            .replace("|  |", "| |")
+    });
+    format!(
+        "| provider | command | model | timeout | enabled |\n|--|--|--|--|--|\n{}",
+        rows.collect::<String>()
+    )
+}
+
+fn table<'a>(prefix: &str, rows: impl Iterator<Item = (&'a Variable, String)>) -> String {
+    let rows = rows.map(|(variable, usual)| {
+        format!("| `{prefix}{}` | {} | {usual} |\n", variable.name, variable.meaning).replace("|  |", "| |")
+    });
+    format!("| variable | meaning | default |\n|--|--|--|\n{}", rows.collect::<String>())
+}
+
+fn of_server(config: &Config, variable: &Variable) -> String {
+    match (variable.usual, variable.path) {
+        (Usual::Words(words), _) => words.to_owned(),
+        (Usual::Shipped, ["context", _, limit]) => of_stages(config, limit),
+        (Usual::Shipped, path) => {
+            shipped(config, &path.join(".")).map(|value| readable(&value, variable.form)).unwrap_or_default()
+        }
+    }
+}
+
+/// A limit outside a stage, and then in each of them.
+fn of_stages(config: &Config, limit: &str) -> String {
+    let of: fn(ContextLimits) -> usize = match limit {
+        "max_files" => |limits| limits.max_files,
+        "max_lines_per_file" => |limits| limits.max_lines_per_file,
+        "max_error_lines" => |limits| limits.max_error_lines,
+        _ => |limits| limits.max_total_chars,
+    };
+    let shown = |stage| grouped(of(config.context_limits(stage)) as u64);
+    let stages: Vec<String> = Stage::ALL.into_iter().map(|stage| shown(Some(stage))).collect();
+    format!("{}; {}", shown(None), stages.join(", "))
+}
+
+/// What holds for a provider that says nothing, and before it those that ship with something else.
+/// The understudy is no CLI, and has its own row among the providers.
+fn of_providers(config: &Config, variable: &Variable) -> String {
+    if let Usual::Words(words) = variable.usual {
+        return words.to_owned();
+    }
+    let value = |provider: &ProviderSettings| match variable.name {
+        "TIMEOUT" => grouped(provider.timeout_sec),
+        "STALL_TIMEOUT" => grouped(provider.stall_timeout_sec),
+        "ENABLED" => (provider.enabled == Enabled::Yes).to_string(),
+        _ if provider.extra_args.is_empty() => "none".to_owned(),
+        _ => format!("`{}`", provider.extra_args.join(" ")),
+    };
+    let others = value(&ProviderSettings::default());
+    let mut parts: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, provider) in &config.providers {
+        let own = value(provider);
+        if provider.adapter == AdapterKind::Understudy || own == others {
+            continue;
+        }
+        match parts.iter_mut().find(|(value, _)| *value == own) {
+            Some((_, names)) => names.push(name),
+            None => parts.push((own, vec![name])),
+        }
+    }
+    if parts.is_empty() {
+        return others;
+    }
+    let named = parts.into_iter().map(|(value, names)| format!("{}: {value}; ", names.join(", ")));
+    format!("{}others: {others}", named.collect::<String>())
+}
+
+/// The value at a path, as the configuration keeps it for `check`.
+fn shipped(config: &Config, path: &str) -> Option<String> {
+    config.origins.iter().find(|(name, _, _)| name == path).map(|(_, value, _)| value.clone())
+}
+
+fn readable(value: &str, form: Form) -> String {
+    if value == "[]" {
+        return "none".to_owned();
+    }
+    match value.parse() {
+        Ok(number) => grouped(number),
+        Err(_) if form == Form::Text => format!("`{value}`"),
+        Err(_) => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::measure::baseline::PAPER_TURNS;
+
+    #[test]
+    fn every_default_is_there() {
+        let config = defaults();
+        for variable in &GENERAL {
+            let known = matches!(variable.usual, Usual::Words(_)) || !of_server(&config, variable).is_empty();
+            assert!(known, "{}", variable.name);
+        }
+        let table = server_variables();
+        for row in [
+            "| `MAESTRO_BACKUPS_MAX_BYTES` | bytes of all backups together; 0 is no limit | 500,000,000 |",
+            "| `MAESTRO_CONTEXT_MAX_FILES` | files of a packed context | 7; 10, 5, 3, 3, 5 |",
+            "| `MAESTRO_MASK_REPLACEMENT` | what stands where a secret stood | `[MASKED]` |",
+        ] {
+            assert!(table.contains(row), "{table}");
+        }
+    }
+
+    /// What is said in words, where code says it too.
+    #[test]
+    fn words_agree_with_the_code() {
+        let row = |name: &str| {
+            let table = server_variables();
+            table.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_default().to_owned()
+        };
+        assert!(row("MAESTRO_SINGLE_AGENT_TURNS").ends_with(&format!("| {PAPER_TURNS} |")));
+        let sets = crate::domain::toolset::names().join(", ");
+        assert!(row("MAESTRO_TOOLSETS").contains(&sets));
+        let config = defaults();
+        assert!(config.settings.toolsets.is_empty());
+        assert_eq!(config.settings.tracing.directory, None);
+        for (name, provider) in &config.providers {
+            assert!(provider.adapter == AdapterKind::Understudy || provider.command == *name, "{name}");
+        }
+    }
+
+    #[test]
+    fn providers_that_differ_are_named() {
+        let table = provider_variables();
+        assert!(table.contains("| codex: 900; others: 600 |"), "{table}");
+        assert!(table.contains("llm, ollama: false; others: true |"), "{table}");
+        assert!(table.contains("| 300 |") && table.contains("| none |"), "{table}");
+    }
+}

@@ -1,0 +1,207 @@
+//! The parts of `README.md` that are made and not written. `make docs` runs this test with
+//! `WRITE_README` set, and it writes them; without, it fails where one of them is old.
+
+use std::fmt::Write as _;
+
+use maestro::domain::toolset::{TOOLSETS, Toolset};
+use maestro::domain::words::grouped;
+use maestro::host::config::reference;
+use serde_json::Value;
+
+use super::{between, read, rows};
+use crate::harness::Server;
+use crate::inventory::{listed, read_by_a_model};
+
+/// Bytes that are about one token.
+const BYTES_OF_A_TOKEN: usize = 4;
+
+/// The rows of `docs/benchmarks.md` that the README shows, by how they begin.
+const FIGURES: [&str; 6] = [
+    "start to first reply",
+    "resident memory after tools/list",
+    "consult, 60 KB prompt",
+    "32 one-second consults at once",
+    "patch of 50 files, 5,000 lines",
+    "log, cold fold",
+];
+
+/// What is made, by its name in the marks.
+fn parts() -> Vec<(&'static str, String)> {
+    let tools = listed(Server::new());
+    let benchmarks = read("docs/benchmarks.md");
+    vec![
+        ("tools", table_of_tools(&tools)),
+        ("sets of tools", table_of_sets(&tools)),
+        ("providers", reference::providers()),
+        ("variables of the server", reference::server_variables()),
+        ("variables of a provider", reference::provider_variables()),
+        ("costs", table_of_costs(&tools, &benchmarks)),
+        ("benchmarks", table_of_benchmarks(&benchmarks)),
+    ]
+}
+
+fn marks(name: &str) -> (String, String) {
+    (format!("<!-- made by make docs: {name} -->\n"), format!("<!-- end of {name} -->"))
+}
+
+#[test]
+fn the_readme_holds_what_the_sources_give() {
+    let written = read("README.md");
+    let mut made = written.clone();
+    for (name, part) in parts() {
+        let (from, to) = marks(name);
+        let old = between(&made, &from, &to).to_owned();
+        made = made.replacen(&format!("{from}{old}{to}"), &format!("{from}\n{part}\n{to}"), 1);
+    }
+    if std::env::var_os("WRITE_README").is_some() {
+        std::fs::write("README.md", &made).unwrap();
+        return;
+    }
+    let old: Vec<&str> = made.lines().filter(|line| !written.contains(line)).collect();
+    assert!(written == made, "README.md is old: run `make docs`, which writes, among others:\n{old:#?}");
+}
+
+/// The tools in the order of their sets: what each says of itself, and what it cannot do without.
+fn table_of_tools(tools: &[Value]) -> String {
+    let mut out = "| tool | what it does | it needs |\n|--|--|--|\n".to_owned();
+    let row = |name: &str| {
+        let tool = tools.iter().find(|tool| tool["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+        let required = tool["inputSchema"]["required"].as_array().into_iter().flatten();
+        let required: Vec<String> = required.map(|key| format!("`{}`", key.as_str().unwrap())).collect();
+        let says = in_a_row(tool["description"].as_str().unwrap());
+        format!("| `{name}` | {says} | {} |\n", required.join(", ")).replace("|  |", "| |")
+    };
+    out += &row("maestro_help");
+    for set in TOOLSETS {
+        writeln!(out, "| **{}** | the set `{}` | |", set.heading, set.name).unwrap();
+        out.extend(set.tools.iter().map(|name| row(&format!("maestro_{name}"))));
+    }
+    out
+}
+
+/// A description as a cell: it begins small and ends without a full stop.
+fn in_a_row(description: &str) -> String {
+    let mut letters = description.trim_end_matches('.').chars();
+    let first = letters.next().unwrap().to_lowercase();
+    first.chain(letters).collect::<String>().replace('|', "\\|")
+}
+
+/// What each set costs alone, and all of them together.
+fn table_of_sets(all: &[Value]) -> String {
+    let mut out =
+        "| set | tools, without `maestro_` | tools with `help` | bytes | tokens, about |\n|--|--|--|--|--|\n"
+            .to_owned();
+    let mut row = |what: &str, tools: &[Value]| {
+        let bytes = bytes(tools);
+        let tokens = tokens(bytes);
+        writeln!(out, "| {what} | {} | {} | {tokens} |", tools.len(), grouped(bytes as u64)).unwrap();
+    };
+    for set in TOOLSETS {
+        let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
+        row(&format!("`{}` | {}", set.name, names.join(", ")), &alone(set));
+    }
+    row("all, the default | all of these", all);
+    out
+}
+
+fn alone(set: &Toolset) -> Vec<Value> {
+    listed(Server::new().env("MAESTRO_TOOLSETS", set.name))
+}
+
+fn bytes(tools: &[Value]) -> usize {
+    tools.iter().map(read_by_a_model).sum()
+}
+
+/// Tokens to the nearest hundred: nobody knows them better without the model's own tokenizer.
+fn tokens(bytes: usize) -> String {
+    grouped(((bytes / BYTES_OF_A_TOKEN + 50) / 100 * 100) as u64)
+}
+
+/// A row of `docs/benchmarks.md`: what, our figure, against what, aim.
+fn figure<'a>(benchmarks: &'a str, begins: &str) -> Vec<&'a str> {
+    let mut rows = rows(benchmarks).into_iter();
+    rows.find(|row| row[0].starts_with(begins)).unwrap_or_else(|| panic!("no benchmark of {begins}"))
+}
+
+fn table_of_costs(tools: &[Value], benchmarks: &str) -> String {
+    let settings = reference::defaults().settings;
+    let consult = figure(benchmarks, "consult, 60 KB prompt");
+    let (_, added) = consult[2].split_once(", +").expect("bare, +ours");
+    let log = figure(benchmarks, "log, cold fold").join(" ");
+    let [events, megabytes] = ["events", "MB"].map(|unit| before(&log, unit));
+    let whole = bytes(tools);
+    let backups = settings.backups;
+    format!(
+        "| what | how much |\n|--|--|\n\
+         | consults of a run | at most {} a stage and {} in all |\n\
+         | the list of tools in a model's context | {} bytes, about {} tokens; by set see [Sets of tools](#sets-of-tools) |\n\
+         | added to a consult with a prompt of 60 KB | {added} |\n\
+         | memory of an idle server | {} |\n\
+         | the event log | {megabytes} MB for {events} events |\n\
+         | backups of patches | at most {} MB, {} patches, {} days |\n",
+        settings.policy.max_consults_per_stage,
+        settings.policy.max_consults_total,
+        grouped(whole as u64),
+        tokens(whole),
+        figure(benchmarks, "resident memory")[1],
+        backups.max_bytes / 1_000_000,
+        backups.max_sessions,
+        backups.max_age_days,
+    )
+}
+
+/// The whole number before a unit.
+fn before(text: &str, unit: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().map(|word| word.trim_matches(['(', ')', ','])).collect();
+    let at = words.iter().position(|word| *word == unit).unwrap_or_else(|| panic!("no {unit} in {text}"));
+    grouped(words[at - 1].replace(',', "").parse().unwrap())
+}
+
+#[test]
+fn a_number_is_read_before_its_unit() {
+    for text in
+        ["log, cold fold of 100,000 events (162 MB)", "log, cold fold 288.09 ms 100000 events, 162 MB"]
+    {
+        assert_eq!((before(text, "events"), before(text, "MB")), ("100,000".to_owned(), "162".to_owned()));
+    }
+}
+
+fn table_of_benchmarks(benchmarks: &str) -> String {
+    let mut out = "| what | Maestro | against | aim |\n|--|--|--|--|\n".to_owned();
+    for begins in FIGURES {
+        let row = figure(benchmarks, begins).join(" | ");
+        writeln!(out, "| {row} |").unwrap();
+    }
+    out.replace("|  |", "| |")
+}
+
+/// The excerpts of the session are the script's: their lines are the session's, in their order.
+#[test]
+fn the_session_of_the_readme_was_recorded() {
+    let readme = read("README.md");
+    let session = read("docs/session.txt");
+    for (name, indent) in [("session", ""), ("report", "   ")] {
+        let (_, end) = marks(name);
+        let part = between(&readme, &format!("{indent}<!-- made by make record: {name} -->\n"), &end);
+        let excerpt = between(part, &format!("{indent}```text\n"), &format!("{indent}```\n"));
+        let mut recorded = session.lines();
+        let mut kept = 0;
+        for line in excerpt.lines().map(|line| line.strip_prefix(indent).unwrap_or(line)) {
+            if line.is_empty() || line.trim() == "[...]" {
+                continue;
+            }
+            assert!(recorded.any(|other| other == line), "{line:?} does not stand in docs/session.txt here");
+            kept += 1;
+        }
+        assert!(kept > 20, "{name}: {kept}");
+    }
+    let picture = read("docs/session.svg");
+    assert!(picture.contains("<svg") && picture.contains("maestro-mcp demo --provider understudy"));
+    assert!(readme.contains("](docs/session.svg)"));
+}
+
+#[test]
+fn the_readme_counts_its_tools() {
+    let count = listed(Server::new()).len();
+    assert!(read("README.md").contains(&format!("\n## The {count} tools\n")));
+}
