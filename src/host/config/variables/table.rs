@@ -60,7 +60,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 33] = [
         &["log_level"],
         Form::Level,
         "warn",
-        "error, warn, info, debug or trace, to stderr",
+        "error, warn, info, debug or trace, to stderr; info is a line for each call, consult, stage, decision, change and check, and no level prints what was asked or answered",
     ),
     worded(
         "MAESTRO_TOOLSETS",
