@@ -194,9 +194,13 @@ impl Drop for Reservation {
 #[must_use]
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
+    let shown = || match text.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+        None => text,
+    };
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
         sha256: Mark::of(text.as_bytes()).sha256,
-        text: is_saved.then(|| text.chars().take(MOST_CHARS).collect()),
+        text: is_saved.then(|| shown().to_owned()),
     }
 }

@@ -188,9 +188,9 @@ async fn attempt(
         progress.say("understudy: reading the packed context by rules, no model");
         let recording = Recording::begin(&provider.name, model, turn.reservation);
         let shared = Arc::clone(prepared);
-        let attempted =
+        let mut attempted =
             off_thread(move || understudy_answers(&shared)).await.unwrap_or_else(Attempted::failed);
-        recording.end(session, prepared, &attempted).await;
+        recording.end(session, prepared, &mut attempted).await;
         return attempted;
     }
     let (program, permit) = match wait_for_turn(session, provider, turn.place, progress).await {
@@ -208,8 +208,8 @@ async fn attempt(
     let timeout = prepared.timeout.unwrap_or(Duration::from_secs(provider.settings.timeout_sec));
     let recording = Recording::begin(&provider.name, model, turn.reservation);
     let call = attempt::Start { session, provider, program: &program, timeout, progress };
-    let attempted = attempt::until_answered(call, &ask, permit).await;
-    recording.end(session, prepared, &attempted).await;
+    let mut attempted = attempt::until_answered(call, &ask, permit).await;
+    recording.end(session, prepared, &mut attempted).await;
     attempted
 }
 

@@ -37,12 +37,21 @@ pub struct Attempted {
     pub stderr: String,
     /// The exit code of the last start.
     pub exit_code: Option<i32>,
+    /// The answer as the log keeps it, its secrets masked.
+    pub masked: Option<String>,
 }
 
 impl Attempted {
     /// A call that never started a CLI.
     pub(super) fn failed(error: Error) -> Self {
-        Self { id: String::new(), result: Err(error), attempts: 0, stderr: String::new(), exit_code: None }
+        Self {
+            id: String::new(),
+            result: Err(error),
+            attempts: 0,
+            stderr: String::new(),
+            exit_code: None,
+            masked: None,
+        }
     }
 
     /// An answer that needed no process.
@@ -53,6 +62,7 @@ impl Attempted {
             attempts: 1,
             stderr: String::new(),
             exit_code: None,
+            masked: None,
         }
     }
 

@@ -32,23 +32,33 @@ impl Recording {
         Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    /// Records the end. A log that cannot be written does not take the answer from the caller.
-    pub(super) async fn end(mut self, session: &Session, prepared: &Arc<Prepared>, attempted: &Attempted) {
+    /// Records the end, and leaves the masked answer with the call, so that it is masked once. A log
+    /// that cannot be written does not take the answer from the caller.
+    pub(super) async fn end(
+        mut self,
+        session: &Session,
+        prepared: &Arc<Prepared>,
+        attempted: &mut Attempted,
+    ) {
         let Some(reservation) = self.reservation.take() else { return };
         let settled = self.settled(&reservation, Some(attempted));
         let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
         let answer = attempted.result.as_ref().ok().map(|answer| answer.text.clone());
         let settled = off_thread(move || {
             let masked = answer.map(|answer| shared.masker.mask(&answer).text.into_owned());
-            ConsultSettled {
+            let settled = ConsultSettled {
                 prompt: Some(kept(&shared.prompt, saving.save_prompts)),
-                response: masked.map(|answer| kept(&answer, saving.save_responses)),
+                response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
                 ..settled
-            }
+            };
+            (settled, masked)
         })
         .await;
         let recorded = match settled {
-            Ok(settled) => reservation.settle(attempted.id.clone(), settled).await,
+            Ok((settled, masked)) => {
+                attempted.masked = masked;
+                reservation.settle(attempted.id.clone(), settled).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = recorded {

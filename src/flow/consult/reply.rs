@@ -73,6 +73,9 @@ pub struct Consulted {
     /// The id of the consult in the log; empty where it was never started.
     #[serde(skip)]
     pub consult: String,
+    /// The whole answer, its secrets masked, where that was done for the log.
+    #[serde(skip)]
+    pub(super) masked_answer: Option<String>,
 }
 
 /// What went with a question.
@@ -127,6 +130,7 @@ impl Consulted {
             failure: Some(error.note()),
             cause: Some(error),
             consult: String::new(),
+            masked_answer: None,
         }
     }
 
@@ -169,6 +173,7 @@ impl Consulted {
             }),
             cause,
             consult: attempted.id,
+            masked_answer: attempted.masked,
         }
     }
 
@@ -178,11 +183,7 @@ impl Consulted {
         let Some(cut) = cut_at(&self.content, room) else {
             return self;
         };
-        let kept = session.masker().and_then(|masker| {
-            let whole = masker.mask(&self.content).text;
-            session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
-        });
-        match kept {
+        match self.keep(session) {
             Ok(path) => {
                 let file = path.display().to_string();
                 self.resource = Answers::address(&file).map(|address| address.to_string());
@@ -195,6 +196,15 @@ impl Consulted {
         // The same answer as data would be as long again.
         self.structured = None;
         self
+    }
+
+    /// Keeps the whole answer in a file.
+    fn keep(&mut self, session: &Session) -> Result<std::path::PathBuf, Error> {
+        let whole = match self.masked_answer.take() {
+            Some(masked) => masked,
+            None => session.masker()?.mask(&self.content).text.into_owned(),
+        };
+        session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 
