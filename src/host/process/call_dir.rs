@@ -75,9 +75,17 @@ impl Drop for CallDir {
     /// A program may have left any number of files, so they are removed off the runtime's thread.
     fn drop(&mut self) {
         let root = self.root.take();
+        let parts = [std::mem::take(&mut self.work), std::mem::take(&mut self.capture)];
+        // The lock goes last: what a server that is killed meanwhile leaves can be told from a new one.
+        let remove = move || {
+            for part in parts {
+                let _ = std::fs::remove_dir_all(part);
+            }
+            drop(root);
+        };
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(root))),
-            Err(_) => drop(root),
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::workflow::broken;
 use crate::workflow::crash::{Acknowledged, kill_after, step};
 
 /// Between two runs, in which the consults of the other servers count in none.
-const PAUSE: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_secs(8);
 
 /// Goes through runs until then; the last one may stay open.
 pub(crate) fn go_through(server: &Server, until: Instant) -> Tally {
@@ -38,7 +38,7 @@ fn live(
     until: Instant,
 ) -> bool {
     let mut client = server.beside().start();
-    let killer = kill_after(client.pid(), Duration::from_millis(300) + random.pause(4_000));
+    let killer = kill_after(client.pid(), Duration::from_millis(500) + random.pause(8_000));
     let is_complete = loop {
         match step(&mut client, seen) {
             Some(true) => break true,
