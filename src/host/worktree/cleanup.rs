@@ -31,11 +31,20 @@ impl Record {
         serde_json::from_slice(&fs::read(directory.join(RECORD)).ok()?).ok()
     }
 
-    /// Removes a copy and has the repository forget it.
+    /// Removes a copy and has the repository forget it. One whose making was cut short is no working
+    /// tree: git refuses to remove it while it is there, and forgets it once it is gone.
     pub(super) fn remove_tree(&self, tree: &Path) {
+        if !self.forget(tree) {
+            let _ = fs::remove_dir_all(tree);
+            // What fails now stays for the next time.
+            self.forget(tree);
+        }
+    }
+
+    fn forget(&self, tree: &Path) -> bool {
         let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
         let arguments: Vec<&OsStr> = arguments.into_iter().chain([tree.as_os_str()]).collect();
-        git::run_now(&self.git, &self.repository, &arguments);
+        git::run_now(&self.git, &self.repository, &arguments)
     }
 }
 
@@ -56,7 +65,10 @@ pub(crate) fn remove_abandoned(base: &Path) {
             let entries = fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
             // The name that the repository knows has no links in it.
             let real = directory.canonicalize().unwrap_or_else(|_| directory.clone());
-            for tree in entries.filter(|entry| entry.path().join(".git").exists()) {
+            let is_copy = |entry: &fs::DirEntry| {
+                entry.file_name().to_str().is_some_and(|name| name.parse::<usize>().is_ok())
+            };
+            for tree in entries.filter(is_copy) {
                 record.remove_tree(&real.join(tree.file_name()));
             }
         }

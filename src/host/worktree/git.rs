@@ -92,11 +92,10 @@ impl<'a> Git<'a> {
     }
 }
 
-/// The same for where nothing else runs any more: waits for the end, and says nothing.
-pub(super) fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) {
+/// The same for where nothing else runs any more: waits for the end, and says only whether git did it.
+pub(super) fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) -> bool {
     let mut command = Command::new(program);
     command.args(QUIET).args(arguments).current_dir(directory).env_clear().envs(VARIABLES);
     let passed = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    // What fails stays for the next time.
-    let _ = command.envs(passed).output();
+    command.envs(passed).output().is_ok_and(|output| output.status.success())
 }

@@ -124,3 +124,16 @@ async fn what_a_killed_server_left_is_removed_and_what_is_held_is_not() {
     let listed = String::from_utf8(git(root, &["worktree", "list"]).stdout).unwrap();
     assert!(!listed.contains("running"), "{listed}");
 }
+
+#[tokio::test]
+async fn a_copy_whose_making_was_cut_short_is_forgotten_too() {
+    let directory = repository();
+    let root = directory.path();
+    let trees = trees(root, 2).await.unwrap();
+    // As `git worktree add` leaves it where it is ended in its middle.
+    std::fs::remove_file(trees.project(1).unwrap().join(".git")).unwrap();
+    let place = trees.directory().unwrap().to_owned();
+    drop(trees);
+    gone(&place).await;
+    gone(&root.join(".git/worktrees")).await;
+}
