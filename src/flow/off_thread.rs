@@ -15,8 +15,8 @@ pub(super) async fn off_thread<T: Send + 'static>(
 ) -> Result<T, Error> {
     let call = tracing::Span::current();
     let (sender, receiver) = oneshot::channel();
-    // The runtime's code for a task is compiled anew for every type of work: boxed, all work is of
-    // one, and the binary is smaller by some hundred kilobytes.
+    // The runtime's code for a task is compiled anew for every type of work, of which there are some
+    // sixty here: boxed, all work is of one type, and the binary is smaller.
     let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(call.in_scope(work))));
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
     receiver.await.map_err(|error| Error::Internal(error.to_string()))

@@ -166,6 +166,11 @@ def choose(screen, down):
     screen.key(RIGHT)
     for _ in range(down):
         screen.key(DOWN)
+    take_and_accept(screen)
+
+
+def take_and_accept(screen):
+    """Takes the option that the cursor is on, goes to the button, and accepts."""
     screen.key(ENTER)
     for _ in range(8):
         if re.search(r"❯ Accept", screen.text()):
@@ -189,12 +194,7 @@ def approved_in_the_dialog(world, era, name):
     keep("approval_dialog_choices" + name, screen.settle())
     for words in ("Approve and go on / 승인하고 계속", "Reject and stop / 거부하고 중단"):
         expect(words in screen.text(), "not on the screen:", words, "\n" + screen.text())
-    screen.key(ENTER)
-    for _ in range(8):
-        if re.search(r"❯ Accept", screen.text()):
-            break
-        screen.key(DOWN)
-    screen.key(ENTER)
+    take_and_accept(screen)
     screen.wait("DONE", 20)
     verdict = decided(world)
     expect(len(verdict) == 1 and verdict[0]["decision"] == "approve", "decided:", verdict)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::event::{Body, Event};
+use crate::domain::event::Event;
 use crate::domain::measure::record::entry;
 use crate::domain::measure::tally::Tally;
 use crate::domain::stage::Stage;
@@ -18,28 +18,7 @@ pub(super) struct Figures {
 impl Figures {
     /// Counts an event; `run` is its run as it was before.
     pub(super) fn apply(&mut self, event: &Event, run: Option<&Run>) {
-        let stage = match &event.body {
-            Body::Verified(_) | Body::EvidenceLogged(_) => run.and_then(worked_on),
-            Body::RunStarted(_)
-            | Body::RunStopped(_)
-            | Body::StageStarted(_)
-            | Body::StageResumed(_)
-            | Body::Answered(_)
-            | Body::StageFinished(_)
-            | Body::StageFailed(_)
-            | Body::StageInterrupted(_)
-            | Body::StageDelivered(_)
-            | Body::ApprovalRequested(_)
-            | Body::ApprovalDecided(_)
-            | Body::StateUsed(_)
-            | Body::ConsultReserved(_)
-            | Body::ConsultSettled(_)
-            | Body::ConsultReleased(_)
-            | Body::Changed(_)
-            | Body::RedFlagged(_)
-            | Body::Noted(_) => None,
-        };
-        let Some(entry) = entry(event, stage) else { return };
+        let Some(entry) = entry(event, run.and_then(worked_on)) else { return };
         match self.tallies.get_mut(&event.run) {
             Some(tally) => tally.add(&entry),
             None => self.tallies.entry(event.run.clone()).or_default().add(&entry),
@@ -77,6 +56,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::event::Body;
     use crate::domain::event::consult::{ConsultSettled, Purpose};
     use crate::domain::event::record::Verified;
     use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished};

@@ -14,6 +14,7 @@ use crate::domain::verification::read::{Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
 use crate::domain::verification::status::{End, Status, judge};
 use crate::error::Error;
+use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
@@ -248,10 +249,7 @@ async fn finished(
     let exit_code = outcome.exit.code();
     // A long output takes a while to read and to mask; other calls go on meanwhile.
     let reading = move || said(&session, kept, runner.as_deref(), &command, &outcome, room);
-    let said = tokio::task::spawn_blocking(reading)
-        .await
-        .unwrap_or_else(|error| Err(Error::Internal(error.to_string())));
-    let said = match said {
+    let said = match off_thread(reading).await.flatten() {
         Ok(said) => said,
         Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
     };

@@ -62,6 +62,18 @@ impl Fault {
         }
     }
 
+    /// Whether its answer is the text that the question asks for.
+    pub(crate) fn says_what_it_is_told(self) -> bool {
+        match self {
+            Self::Answers | Self::AnswersLate | Self::LeavesGrandchildren => true,
+            Self::FallsSilent
+            | Self::Crashes
+            | Self::Floods
+            | Self::IgnoresTerm
+            | Self::AnswersInvalidUtf8 => false,
+        }
+    }
+
     /// The codes that a consult of such a CLI may end with; none is an answer.
     pub(crate) fn ends_with(self) -> &'static [Option<&'static str>] {
         match self {

@@ -178,13 +178,17 @@ impl Worker {
         match kind {
             Kind::Consult { provider, word } => {
                 self.tally.consulted(provider, reply);
-                if reply["content"] == word.as_str() {
+                if Fault::of(provider).says_what_it_is_told() {
+                    assert_eq!(reply["content"], word.as_str(), "{reply}");
                     self.tally.acknowledged.insert(word.clone());
                 }
             }
             Kind::Ensemble { providers } => {
-                let candidates = reply["candidates"].as_array().map_or(0, Vec::len);
-                assert_eq!(candidates, providers.len(), "{reply}");
+                let candidates = reply["candidates"].as_array().unwrap_or_else(|| panic!("{reply}"));
+                assert_eq!(candidates.len(), providers.len(), "{reply}");
+                for candidate in candidates {
+                    self.tally.consulted(candidate["provider"].as_str().unwrap(), candidate);
+                }
                 *self.tally.calls.entry("maestro_ensemble_generate").or_default() += 1;
             }
             Kind::Evidence { word } => {
