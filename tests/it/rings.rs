@@ -110,21 +110,6 @@ fn each_ring_uses_only_those_to_its_left() {
 }
 
 #[test]
-fn no_file_holds_more_than_one_concept() {
-    let mut lengths: Vec<(usize, PathBuf)> = Vec::new();
-    for ring in ["domain", "host", "provider", "flow", "tools", "server", "cli", "error"] {
-        for (path, text) in sources(ring) {
-            if !is_test(&path) {
-                lengths.push((code(&text).lines().count(), path));
-            }
-        }
-    }
-    lengths.sort();
-    let (longest, path) = lengths.last().unwrap();
-    assert!(*longest <= 350, "{} has {longest} lines", path.display());
-}
-
-#[test]
 fn nobody_prints_to_standard_output_by_accident() {
     for ring in ["domain", "host", "provider", "flow", "tools", "server", "cli"] {
         for (path, text) in sources(ring) {
