@@ -158,6 +158,8 @@ pub struct Answer {
     pub structured: Option<Value>,
     /// What it cost.
     pub usage: Usage,
+    /// The model that answered, where the CLI tells.
+    pub model: Option<String>,
 }
 
 /// What a call cost, as far as the CLI says.

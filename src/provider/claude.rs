@@ -11,8 +11,10 @@ use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
 pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
-    call.args(["-p", "--model", ask.model, "--output-format", "json", "--tools", "", "--strict-mcp-config"])
-        .args(["--setting-sources", "", "--disable-slash-commands", "--no-session-persistence"])
+    // Only the stream tells which model answered, and when a limit ends.
+    call.args(["-p", "--model", ask.model, "--output-format", "stream-json", "--verbose"])
+        .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
+        .arg("--no-session-persistence")
         // A structured answer is a tool call of its own, with a turn to correct it.
         .args(["--max-turns", if ask.schema.is_some() { "3" } else { "1" }, "--system-prompt-file"])
         .arg(&system)
@@ -33,13 +35,14 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     call
 }
 
-/// Reads the one JSON document on stdout.
+/// Reads the events on stdout, a JSON document a line; the last result ends them.
 ///
 /// # Errors
 ///
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
-    let Some(result) = result_document(&output.stdout) else {
+    let events = events(&output.stdout);
+    let Some(result) = events.iter().rev().find(|event| is(event, "result")) else {
         return Err(output.failure());
     };
     let text = result.get("result").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -48,7 +51,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         && result.get("is_error") != Some(&Value::Bool(true))
         && output.ended_well();
     if !succeeded {
-        return Err(failure(&result, text));
+        return Err(failure(result, text));
     }
     if turns == 0 {
         return Err(CliFailure::new(
@@ -61,16 +64,28 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
     }
     let text = structured.as_ref().map_or(text, Value::to_string);
-    Ok(Answer { text, structured, usage: usage(&result) })
+    Ok(Answer { text, structured, usage: usage(result), model: served_model(&events) })
 }
 
-/// The result, alone or (with a user's `verbose: true`) as the last of a list.
-fn result_document(stdout: &str) -> Option<Value> {
-    let is_result = |value: &Value| value.get("type").and_then(Value::as_str) == Some("result");
-    match serde_json::from_str(stdout.trim()).ok()? {
-        Value::Array(events) => events.into_iter().rev().find(is_result),
-        document => is_result(&document).then_some(document),
+/// The events: one a line, or (from a wrapper that asks for `json`) one document or a list of them.
+fn events(stdout: &str) -> Vec<Value> {
+    match serde_json::from_str(stdout.trim()) {
+        Ok(Value::Array(events)) => events,
+        Ok(document) => vec![document],
+        Err(_) => stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
     }
+}
+
+fn is(event: &Value, kind: &str) -> bool {
+    event.get("type").and_then(Value::as_str) == Some(kind)
+}
+
+/// The model by the service's own word. The names in the result are the ones that were asked for.
+fn served_model(events: &[Value]) -> Option<String> {
+    let named = |event: &Value| event.pointer("/message/model").and_then(Value::as_str).map(str::to_owned);
+    // The CLI writes messages of its own under a name in angle brackets.
+    let served = |name: &String| !name.starts_with('<');
+    events.iter().rev().filter(|event| is(event, "assistant")).filter_map(named).find(served)
 }
 
 fn failure(result: &Value, text: String) -> CliFailure {

@@ -92,6 +92,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
             Some("result") => {
                 status = text("status").map(ToOwned::to_owned);
                 answer.usage = usage(&event);
+                answer.model = served_model(&event);
                 if let Some(message) = event.pointer("/error/message").and_then(Value::as_str) {
                     reported = Some(message.to_owned());
                 }
@@ -134,6 +135,13 @@ fn by_exit_code(output: &Output, by_words: CliFailure) -> CliFailure {
         _ => return by_words,
     };
     CliFailure::from_status(status, by_words.detail)
+}
+
+/// The model that wrote most of the output; a small one may have chosen it.
+fn served_model(event: &Value) -> Option<String> {
+    let models = event.pointer("/stats/models")?.as_object()?;
+    let written = |model: &Value| model.get("output_tokens").and_then(Value::as_u64).unwrap_or(0);
+    models.iter().max_by_key(|(_, model)| written(model)).map(|(name, _)| name.clone())
 }
 
 fn usage(event: &Value) -> Usage {

@@ -122,7 +122,7 @@ pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, Cli
         return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
     }
     let usage = template.usage.as_ref().map(|rule| usage(rule, &documents)).unwrap_or_default();
-    Ok(Answer { text, structured: None, usage })
+    Ok(Answer { text, usage, ..Answer::default() })
 }
 
 /// The documents of an output: the whole of it, or one a line.

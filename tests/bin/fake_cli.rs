@@ -13,7 +13,8 @@
 //! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
 //! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
 //! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread), `judge`
-//! (as a judge prefers the candidate that is `first`, `longest`, or holds this text).
+//! (as a judge prefers the candidate that is `first`, `longest`, or holds this text), `served` (the model
+//! that answers, where it is not the one asked for), `warning` (what the CLI itself notes beside its answer).
 //!
 //! One prompt may go to several: what stands under `codex`, `gemini`, `claude` or `text-cli` is for that
 //! one alone, and what stands under `later` is for every call but its first (by `--state`). Both are
@@ -76,7 +77,7 @@ fn main() {
     if calls > 1.0 {
         script = laid_over(script, "later");
     }
-    act(&style, &with_judgement(script, &prompt), calls);
+    act(&style, &with_judgement(script, &prompt), calls, &words);
 }
 
 /// The script with the judgement as its text, where it says what the judge prefers.
@@ -153,7 +154,7 @@ fn note(log: Option<&str>, line: &Value) {
     }
 }
 
-fn act(style: &str, script: &Value, calls: f64) {
+fn act(style: &str, script: &Value, calls: f64, words: &[String]) {
     let text = |key: &str| script.get(key).and_then(Value::as_str);
     let number = |key: &str| script.get(key).and_then(Value::as_f64);
     if let Some(kind) = text("child") {
@@ -188,7 +189,8 @@ fn act(style: &str, script: &Value, calls: f64) {
     } else {
         let once = text("text").unwrap_or("an answer from the fake").to_owned();
         let times = number("repeat").map_or(1, |times| times.to_string().parse().unwrap());
-        answer(style, &once.repeat(times));
+        let served = text("served").or_else(|| asked_model(words)).unwrap_or("fake-default");
+        answer(style, &once.repeat(times), served, text("warning"));
     }
     if let Some(code) = number("exit") {
         std::process::exit(code.to_string().parse().unwrap());
@@ -223,35 +225,57 @@ fn count_call(state: Option<&str>) -> f64 {
     calls
 }
 
-fn answer(style: &str, text: &str) {
-    match style {
-        "codex" => {
-            println!("{}", json!({ "type": "thread.started", "thread_id": "t" }));
-            println!(
-                "{}",
-                json!({ "type": "item.completed", "item": { "type": "agent_message", "text": text } })
-            );
-            println!(
-                "{}",
-                json!({ "type": "turn.completed", "usage": { "input_tokens": 11, "output_tokens": 7 } })
-            );
-        }
-        "gemini" => {
-            println!("{}", json!({ "type": "init" }));
-            println!("{}", json!({ "type": "message", "role": "assistant", "content": text, "delta": true }));
-            println!(
-                "{}",
-                json!({ "type": "result", "status": "success", "stats": { "input_tokens": 12, "output_tokens": 8 } })
-            );
-        }
-        "claude" => println!(
-            "{}",
-            json!({
+fn asked_model(words: &[String]) -> Option<&str> {
+    let at = words.iter().position(|word| word == "-m" || word == "--model")?;
+    words.get(at + 1).map(String::as_str)
+}
+
+/// The answer in the form of the CLI, as the service sends it through: events a line.
+fn answer(style: &str, text: &str, served: &str, warning: Option<&str>) {
+    let events = match style {
+        "codex" => [
+            Some(json!({ "type": "thread.started", "thread_id": "t" })),
+            warning.map(
+                |note| json!({ "type": "item.completed", "item": { "type": "error", "message": note } }),
+            ),
+            Some(json!({ "type": "item.completed", "item": { "type": "agent_message", "text": text } })),
+            Some(json!({ "type": "turn.completed", "usage": { "input_tokens": 11, "output_tokens": 7 } })),
+        ],
+        "gemini" => [
+            Some(json!({ "type": "init", "model": "auto" })),
+            warning.map(|note| json!({ "type": "error", "severity": "warning", "message": note })),
+            Some(json!({ "type": "message", "role": "assistant", "content": text, "delta": true })),
+            Some(json!({
+                "type": "result", "status": "success",
+                "stats": {
+                    "input_tokens": 12, "output_tokens": 8,
+                    "models": { "fake-classifier": { "output_tokens": 1 }, served: { "output_tokens": 7 } },
+                },
+            })),
+        ],
+        "claude" => [
+            Some(json!({ "type": "system", "subtype": "init", "model": "fake-resolved" })),
+            None,
+            Some(json!({
+                "type": "assistant",
+                "message": { "model": served, "content": [{ "type": "text", "text": text }] },
+            })),
+            Some(json!({
                 "type": "result", "subtype": "success", "is_error": false, "num_turns": 1, "result": text,
-                "total_cost_usd": 0.25, "usage": { "input_tokens": 3, "cache_read_input_tokens": 10, "output_tokens": 9 },
-            })
-        ),
-        _ => print!("{text}"),
+                "total_cost_usd": 0.25,
+                "usage": { "input_tokens": 3, "cache_read_input_tokens": 10, "output_tokens": 9 },
+            })),
+        ],
+        _ => {
+            print!("{text}");
+            return;
+        }
+    };
+    if let ("claude", Some(note)) = (style, warning) {
+        eprintln!("{note}");
+    }
+    for event in events.iter().flatten() {
+        println!("{event}");
     }
 }
 
