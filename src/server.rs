@@ -132,7 +132,7 @@ impl Maestro {
     /// The answer to a call, whatever it is.
     async fn answered(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if !self.tools().router.has_route(&request.name) {
@@ -143,6 +143,10 @@ impl Maestro {
         };
         let version = context.protocol_version();
         self.session().toolbox().update(&mut |toolbox| toolbox.used(&request.name));
+        match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
+            Ok(arguments) => request.arguments = Some(arguments),
+            Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
+        }
         let outcome = self.guarded(request, context).await;
         wrong_arguments_as_result(outcome).map(|response| with_links(response, version.as_ref()))
     }

@@ -4,6 +4,7 @@
 //! (unknown names, panics, cancelling, the end of input) is in [`crate::server`].
 
 mod approval;
+mod arguments;
 pub mod catalogue;
 mod change;
 mod consensus;

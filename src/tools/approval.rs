@@ -62,8 +62,6 @@ struct SubmitInput {
 #[serde(deny_unknown_fields)]
 struct HistoryInput {
     /// Only this.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     stage: Option<Stage>,
     /// Max entries.
     #[serde(default = "twenty")]

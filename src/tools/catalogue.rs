@@ -1,12 +1,14 @@
 //! Every tool that this server offers, made once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::model::{MetaObject, Tool};
+use rmcp::model::{JsonObject, MetaObject, Tool};
 use serde_json::Value;
 
-use super::polish::polished;
+use super::arguments::fitted;
+use super::polish::{plain, served};
 use crate::domain::toolset::is_wanted;
 use crate::flow::session::Session;
 use crate::server::Maestro;
@@ -17,6 +19,8 @@ pub struct Tools {
     pub router: ToolRouter<Maestro>,
     /// What `tools/list` answers, by name.
     pub list: Vec<Tool>,
+    /// What each takes, by name.
+    forms: HashMap<String, JsonObject>,
 }
 
 impl Tools {
@@ -58,10 +62,21 @@ impl Tools {
         }
         let providers: Vec<String> =
             session.catalogue().enabled().map(|provider| provider.name.clone()).collect();
+        let mut forms = HashMap::new();
         for route in router.map.values_mut() {
-            route.attr.input_schema = Arc::new(polished(&route.attr.input_schema, &providers));
+            let form = plain(&route.attr.input_schema);
+            route.attr.input_schema = Arc::new(served(&form, &providers));
+            forms.insert(route.attr.name.to_string(), form);
         }
-        Self { list: router.list_all(), router }
+        Self { list: router.list_all(), router, forms }
+    }
+
+    /// The arguments of a call as its tool wants them, or what is wrong with them.
+    pub fn fitted(&self, name: &str, arguments: JsonObject) -> Result<JsonObject, String> {
+        match self.forms.get(name) {
+            Some(form) => fitted(form, arguments),
+            None => Ok(arguments),
+        }
     }
 
     /// What a tool costs a model's context, in tokens: a quarter of the bytes in which it is

@@ -45,16 +45,12 @@ struct ConsultInput {
     /// What must hold.
     context_constraints: Option<Vec<String>>,
     /// For packing limits.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     stage: Option<Stage>,
     /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
     /// Answer as this JSON, like `judge_output`.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     schema: Option<SchemaName>,
 }
 
@@ -75,16 +71,12 @@ struct RoleInput {
     /// Error texts.
     context_errors: Option<Vec<String>>,
     /// For packing limits.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     stage: Option<Stage>,
     /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
     /// Answer as this JSON, like `judge_output`.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     schema: Option<SchemaName>,
 }
 

@@ -26,8 +26,6 @@ struct PackInput {
     /// What must hold.
     constraints: Option<Vec<String>>,
     /// For packing limits.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     stage: Option<Stage>,
     /// Default: the stage's, else 40000.
     #[schemars(with = "NonZeroUsize")]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
 use super::coordination::Arranged;
-use super::parameters::{NoInput, Objects, Parameters};
+use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use crate::error::Error;
 use crate::flow::coordination::health::{Counted, check_degradation};
@@ -61,13 +61,12 @@ struct ResultInput {
     #[serde(default)]
     format_errors: u64,
     /// Each `{provider, answer, correct?}`.
-    #[schemars(with = "Option<Objects>")]
-    #[serde(default)]
     answers: Option<Vec<AnswerInput>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct AnswerInput {
     /// The provider.
     provider: String,

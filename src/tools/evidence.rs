@@ -42,12 +42,8 @@ fn certain() -> f64 {
 #[serde(deny_unknown_fields)]
 struct ChainInput {
     /// Only this, like patch.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     evidence_type: Option<Kind>,
     /// Only this.
-    #[schemars(with = "Option<String>")]
-    #[serde(default)]
     stage: Option<OfStage>,
     /// Newest entries, up to 500.
     #[serde(default = "fifty")]

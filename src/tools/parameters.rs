@@ -8,7 +8,6 @@ use rmcp::handler::server::tool::ToolCallContext;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use crate::domain::words::in_plain_words;
 
@@ -17,10 +16,6 @@ pub(crate) const WRONG_ARGUMENTS: &str = "wrong arguments: ";
 
 /// The arguments of a tool. The macros look for a type of this name.
 pub(crate) struct Parameters<T>(pub(crate) T);
-
-/// How a list of objects is announced: what they hold stands in the parameter's description, which
-/// is a fraction of a schema of theirs.
-pub(super) type Objects = Vec<Map<String, Value>>;
 
 /// The arguments of a tool that takes none.
 #[derive(Debug, Deserialize, JsonSchema)]

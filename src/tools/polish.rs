@@ -1,25 +1,34 @@
-//! Schemas as a model should read them: names, types, choices, defaults and a few words each, and the
-//! names of the providers that there are. Nothing that the server checks anyway.
+//! A tool's schema in two forms: plain, against which arguments are read, and as a model should
+//! read it: names, types, choices, defaults and a few words each.
 
 use serde_json::{Map, Value, json};
 
 use rmcp::model::JsonObject;
 
-/// What no model needs. Bounds that matter are in a parameter's words, and what breaks a bound or a
-/// name is refused with the reason.
-const NOISE: [&str; 7] =
-    ["$schema", "title", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+/// What neither form needs.
+const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
-/// The schema of a tool's arguments, polished.
-pub(super) fn polished(schema: &JsonObject, providers: &[String]) -> JsonObject {
+/// What no model needs. Bounds that matter are in a parameter's words, and what breaks a bound is
+/// refused with the reason.
+const BOUNDS: [&str; 4] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+
+/// The schema of a tool's arguments with one type in each place, and every bound.
+pub(super) fn plain(schema: &JsonObject) -> JsonObject {
     let mut schema = schema.clone();
-    schema.remove("description");
-    strip(&mut schema);
+    schema.shift_remove("description");
+    simplify(&mut schema);
     schema.entry("properties").or_insert_with(|| json!({}));
+    schema.insert("additionalProperties".into(), Value::Bool(false));
+    schema
+}
+
+/// A plain schema as it is served.
+pub(super) fn served(plain: &JsonObject, providers: &[String]) -> JsonObject {
+    let mut schema = plain.clone();
+    leave_out(&mut schema, &BOUNDS);
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         for (name, property) in properties {
             if let Value::Object(property) = property {
-                polish(property);
                 name_providers(name, property, providers);
             }
         }
@@ -27,30 +36,46 @@ pub(super) fn polished(schema: &JsonObject, providers: &[String]) -> JsonObject 
     schema
 }
 
-/// A parameter, or what a list of it holds.
-fn polish(schema: &mut Map<String, Value>) {
-    if let Some(Value::Object(items)) = schema.get_mut("items") {
-        polish(items);
-    }
+fn simplify(schema: &mut Map<String, Value>) {
     merge_constants(schema);
     merge_null(schema);
-    strip(schema);
     leave_out_null(schema);
+    for noise in NOISE {
+        schema.shift_remove(noise);
+    }
+    if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
+        schema.shift_remove("additionalProperties");
+    }
+    if schema.get("default") == Some(&Value::Null) {
+        schema.shift_remove("default");
+    }
     if let Some(Value::String(words)) = schema.get_mut("description") {
         *words = words.trim_end_matches('.').replace('`', "");
     }
+    for inner in inner(schema) {
+        simplify(inner);
+    }
 }
 
-fn strip(schema: &mut Map<String, Value>) {
-    for noise in NOISE {
-        schema.remove(noise);
+fn leave_out(schema: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        schema.shift_remove(*name);
     }
-    if let Some(Value::Bool(_)) = schema.get("additionalProperties") {
-        schema.remove("additionalProperties");
+    for inner in inner(schema) {
+        leave_out(inner, names);
     }
-    if schema.get("default") == Some(&Value::Null) {
-        schema.remove("default");
-    }
+}
+
+/// The schemas of what a list or an object holds.
+fn inner(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
+    schema
+        .iter_mut()
+        .flat_map(|(key, value)| match (key.as_str(), value) {
+            ("items", items) => vec![items],
+            ("properties", Value::Object(properties)) => properties.values_mut().collect(),
+            _ => Vec::new(),
+        })
+        .filter_map(Value::as_object_mut)
 }
 
 /// `oneOf` over constants, which is how documented variants come, as an `enum`.
@@ -66,7 +91,7 @@ fn merge_constants(object: &mut Map<String, Value>) {
         })
         .collect();
     if let Some(values) = values {
-        object.remove("oneOf");
+        object.shift_remove("oneOf");
         object.insert("type".into(), json!("string"));
         object.insert("enum".into(), Value::Array(values));
     }
@@ -84,8 +109,10 @@ fn merge_null(object: &mut Map<String, Value>) {
         return;
     }
     let mut inner = inner.clone();
-    polish(&mut inner);
-    object.remove("anyOf");
+    // A type's own description is about the type; the parameter has its own.
+    inner.shift_remove("description");
+    merge_constants(&mut inner);
+    object.shift_remove("anyOf");
     for (key, value) in inner {
         object.entry(key).or_insert(value);
     }

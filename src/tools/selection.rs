@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::parameters::{Objects, Parameters};
+use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use super::verify::{EntryInput, entries};
@@ -24,18 +24,13 @@ use crate::server::Maestro;
 #[serde(deny_unknown_fields)]
 struct SelectInput {
     /// Each `{id, provider, content}`.
-    #[schemars(with = "Objects")]
     candidates: Vec<CandidateInput>,
     /// What breaks ties of tests.
     #[serde(default)]
     mode: Mode,
     /// Each `{candidate_id, passed, output?}`.
-    #[schemars(with = "Option<Objects>")]
-    #[serde(default)]
     test_results: Option<Vec<TestResultInput>>,
     /// Each `{candidate_id, score? 0 to 1, output?}`.
-    #[schemars(with = "Option<Objects>")]
-    #[serde(default)]
     lint_results: Option<Vec<LintResultInput>>,
     /// Never a candidate's author.
     #[serde(default = "claude")]
@@ -43,13 +38,12 @@ struct SelectInput {
     /// For the judge.
     criteria: Option<Vec<String>>,
     /// Checks for diffs, as in `maestro_verify`; empty: detected.
-    #[schemars(with = "Option<Objects>")]
-    #[serde(default)]
     verify: Option<Vec<EntryInput>>,
 }
 
 // An ensemble's candidates carry more than is needed here, and are taken as they are.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
 struct CandidateInput {
     id: Option<String>,
     provider: Option<String>,
@@ -60,16 +54,18 @@ struct CandidateInput {
     content_file: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct TestResultInput {
     candidate_id: String,
     passed: bool,
     output: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct LintResultInput {
     candidate_id: String,
     /// From 0 to 1.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::parameters::{Objects, Parameters};
+use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::verification::Kind;
@@ -22,7 +22,6 @@ const LONGEST: u64 = 7_200;
 #[serde(deny_unknown_fields)]
 struct VerifyInput {
     /// Each `{command?, type? as lint, args?, language?, timeout_sec?, cwd?}`; empty: detected.
-    #[schemars(with = "Objects")]
     commands: Vec<EntryInput>,
     /// Where to run.
     cwd: Option<String>,
@@ -34,8 +33,9 @@ struct VerifyInput {
     parallel: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct EntryInput {
     /// The command, without a shell; omitted: by type.
     command: Option<String>,

@@ -172,7 +172,7 @@ fn what_cannot_be_is_refused_by_name() {
         ),
         (
             "select_architecture",
-            json!({ "stage": "improve", "decomposability_score": "0.5" }),
+            json!({ "stage": "improve", "decomposability_score": "half" }),
             "decomposability_score",
         ),
         ("select_architecture", json!({ "stage": "improve", "baseline_success": 2 }), "baseline_success"),

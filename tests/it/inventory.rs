@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::harness::{Server, hello};
+use crate::harness::{Client, Server, hello};
 
 fn tools() -> Vec<Value> {
     listed(Server::new())
@@ -87,51 +87,202 @@ fn every_parameter_is_described_in_a_few_words() {
     }
 }
 
-/// What is not a parameter's is refused by name, though no schema spends words on that.
+/// What is not a parameter's is refused by name, and the schema says so.
 #[test]
 fn what_is_no_parameter_is_refused_by_name() {
     let mut client = Server::new().start();
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
-        let result = client.call(name, json!({ "nothing_of_the_kind": 1 }));
+        assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{name}");
+        let result = client.call(name, json!({ NOTHING: 1 }));
         assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("invalid_arguments")), "{name}");
-        assert!(result["error"].as_str().unwrap().contains("nothing_of_the_kind"), "{name}: {result}");
+        let error = result["error"].as_str().unwrap();
+        assert!(error.contains(&format!("unknown argument `{NOTHING}`")), "{name}: {error}");
+        for parameter in parameters(&tool) {
+            let (first, rest) = parameter.name.split_at(parameter.name.len().min(2));
+            let misspelt = format!("{first}x{rest}");
+            let result = client.call(name, json!({ &misspelt: 1 }));
+            let told = format!("unknown argument `{misspelt}`; did you mean `{}`?", parameter.name);
+            assert!(result["error"].as_str().unwrap().contains(&told), "{name}: {result}");
+        }
     }
 }
 
-/// Whether a parameter may be left out and has no value of its own then.
-fn may_be_null(schema: &Value, parameter: &str) -> bool {
-    let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(parameter)));
-    !required && schema["properties"][parameter].get("default").is_none()
+/// What a host adds beside the arguments is no argument.
+#[test]
+fn the_metadata_of_a_request_is_no_argument() {
+    let mut client = Server::new().start();
+    let meta = json!({ "claudecode/toolUseId": "1", "progressToken": 7, "toolCallId": "x" });
+    let reply = client.request(
+        "tools/call",
+        json!({ "name": "maestro_get_micro_steps", "arguments": { "_meta": meta }, "_meta": meta }),
+    );
+    assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
+    let reply = client.request("tools/call", json!({ "name": "maestro_get_micro_steps", "arguments": null }));
+    assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
 }
 
-/// The schemas do not say that null is taken. A name that is none comes last, so that nothing
-/// runs, and is what must be refused.
+/// A name that is no argument's: it is refused, so that nothing runs.
+const NOTHING: &str = "qqqqqq";
+
+/// A parameter of a tool as it is listed.
+struct Parameter {
+    name: String,
+    schema: Value,
+    required: bool,
+}
+
+fn parameters(tool: &Value) -> Vec<Parameter> {
+    let schema = &tool["inputSchema"];
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
+    let listed = schema["properties"].as_object().unwrap().iter();
+    listed
+        .map(|(name, schema)| Parameter {
+            name: name.clone(),
+            schema: schema.clone(),
+            required: required(name),
+        })
+        .collect()
+}
+
+/// A value that a schema takes.
+fn sample(schema: &Value) -> Value {
+    match schema["type"].as_str().unwrap() {
+        "string" => schema["enum"].get(0).cloned().unwrap_or(json!("x")),
+        "integer" => json!(2),
+        "number" => json!(0.5),
+        "boolean" => json!(false),
+        "array" => json!([sample(&schema["items"])]),
+        "object" => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            Value::Object(fields.map(|(name, schema)| (name.clone(), sample(schema))).collect())
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// The value with what can be left out as null, and everything that is no text as its text.
+fn as_hosts_write_it(schema: &Value, value: &Value) -> Value {
+    let inner = match value {
+        Value::Array(values) => {
+            values.iter().map(|value| as_hosts_write_it(&schema["items"], value)).collect()
+        }
+        Value::Object(fields) if schema.get("properties").is_some() => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| {
+                    let schema = &schema["properties"][name];
+                    (name.clone(), as_hosts_write_it(schema, value))
+                })
+                .collect(),
+        ),
+        Value::String(_) => return value.clone(),
+        other => other.clone(),
+    };
+    json!(inner.to_string())
+}
+
+/// What the error says of an argument that comes with one that is none.
+fn told_of(client: &mut Client, tool: &str, arguments: &Value) -> String {
+    let mut arguments = arguments.clone();
+    arguments[NOTHING] = json!(1);
+    let result = client.call(tool, arguments.clone());
+    let error = result["error"].as_str().unwrap_or_else(|| panic!("{tool} {arguments}: {result}"));
+    let said = error.split("; ").filter(|said| said.contains(" must be ") && !said.contains("is missing"));
+    said.map(str::to_owned).collect::<Vec<_>>().join("; ")
+}
+
+/// No host's way of writing an argument keeps a tool from being called, whichever it is.
 #[test]
-fn null_is_taken_for_what_may_be_left_out() {
-    let contract: Value = serde_json::from_str(include_str!("../data/contract.json")).unwrap();
+fn null_and_the_text_of_a_value_are_taken_for_every_parameter() {
     let mut client = Server::new().start();
-    let mut tried = 0;
+    let (mut tried, mut texts) = (0, 0);
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        for Parameter { name: parameter, schema, required } in parameters(&tool) {
+            if !required {
+                let told = told_of(&mut client, name, &json!({ &parameter: null }));
+                assert_eq!(told, "", "{name}.{parameter}");
+            }
+            let value = sample(&schema);
+            let text = as_hosts_write_it(&schema, &value);
+            for sent in [&value, &text] {
+                let told = told_of(&mut client, name, &json!({ &parameter: sent }));
+                assert_eq!(told, "", "{name}.{parameter} {sent}");
+            }
+            tried += 1;
+            texts += usize::from(text != value);
+        }
+    }
+    assert!(tried > 150 && texts > 80, "{tried}, {texts}");
+}
+
+/// And what is read so is what the tool itself takes: with all that can be left out as null, and
+/// with everything as its text.
+#[test]
+fn what_is_read_is_what_the_tools_take() {
+    let mut client = Server::new().start();
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
         let schema = &tool["inputSchema"];
-        for parameter in contract[name]["params"].as_array().unwrap() {
-            let key = parameter["name"].as_str().unwrap();
-            assert!(parameter["nullable"] != json!(true) || may_be_null(schema, key), "{name}.{key}");
-        }
-        let parameters = schema["properties"].as_object().unwrap().keys();
-        for parameter in parameters.filter(|parameter| may_be_null(schema, parameter)) {
-            let result = client.call(name, json!({ parameter: null, "nothing_of_the_kind": 1 }));
-            let error = result["error"].as_str().unwrap();
-            assert!(error.contains("nothing_of_the_kind"), "{name}.{parameter}: {error}");
-            tried += 1;
+        let sent = |with: &dyn Fn(&Parameter) -> Value| -> Value {
+            parameters(&tool).iter().map(|one| (one.name.clone(), with(one))).collect::<Map<_, _>>().into()
+        };
+        for arguments in [
+            sent(&|one| if one.required { sample(&one.schema) } else { Value::Null }),
+            sent(&|one| as_hosts_write_it(&one.schema, &sample(&one.schema))),
+        ] {
+            let result = client.call(name, arguments.clone());
+            let error = result["error"].as_str().unwrap_or_default();
+            for jargon in [
+                "invalid type",
+                "invalid value",
+                "missing field",
+                "expected",
+                "unknown arg",
+                "u64",
+                " must be ",
+            ] {
+                assert!(!error.contains(jargon), "{name} {arguments}: {error}\n{schema}");
+            }
         }
     }
-    assert!(tried > 40, "{tried}");
 }
 
 #[test]
-fn a_choice_that_is_not_announced_is_named_where_it_is_wrong() {
+fn what_does_not_fit_is_told_in_words_of_json() {
+    let mut client = Server::new().start();
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        for Parameter { name: parameter, schema, .. } in parameters(&tool) {
+            for (wrong, got) in
+                [(json!(7), "a number"), (json!([{}]), "an array"), (json!({ "a": 1 }), "an object")]
+            {
+                let takes = schema["type"].as_str().unwrap();
+                let fits = match takes {
+                    "integer" | "number" => wrong.is_number(),
+                    "array" => wrong.is_array(),
+                    "object" => wrong.is_object(),
+                    _ => false,
+                };
+                if fits {
+                    continue;
+                }
+                let told = told_of(&mut client, name, &json!({ &parameter: wrong }));
+                assert!(told.starts_with(&format!("{parameter} must be ")), "{name}.{parameter}: {told}");
+                assert!(told.contains(&format!("(got {got})")), "{name}.{parameter}: {told}");
+                for jargon in ["invalid type", "expected", "sequence", "map", "u64", "usize", "f64", "struct"]
+                {
+                    assert!(!told[parameter.len()..].contains(jargon), "{name}.{parameter}: {told}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_choice_is_told_with_the_right_ones() {
     let mut client = Server::new().start();
     for (tool, arguments, choice) in [
         ("maestro_consult", json!({ "prompt": "x", "stage": "x" }), "hypothesize"),
@@ -178,7 +329,6 @@ fn schemas_hold_no_noise() {
         "\"anyOf\"",
         "\"null\"",
         "\"minimum\"",
-        "\"additionalProperties\"",
     ] {
         assert!(!text.contains(noise), "{noise}");
     }

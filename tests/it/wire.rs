@@ -169,7 +169,7 @@ fn wrong_arguments_are_a_result_that_names_the_argument() {
     let mut client = Server::new().start();
     for (arguments, named) in [
         (json!({}), "prompt"),
-        (json!({ "prompt": "x", "timeout_sec": "5" }), "timeout_sec"),
+        (json!({ "prompt": "x", "timeout_sec": "soon" }), "timeout_sec"),
         (json!({ "prompt": "x", "timeout_sec": -5 }), "timeout_sec"),
         (json!({ "prompt": "x", "timeout_sec": 0 }), "timeout_sec"),
         (json!({ "prompt": "x", "stage": "dance" }), "stage"),

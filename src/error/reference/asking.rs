@@ -5,7 +5,7 @@ use super::{Entry, entry};
 pub(super) const ENTRIES: [Entry; 11] = [
     entry(
         "invalid_arguments",
-        "An argument is missing, unknown, of the wrong type or out of its range. Nothing is converted: `\"5\"` is no number.",
+        "An argument is missing, unknown, of the wrong type or out of its range. `null` is an argument left out; the JSON text of a value (`\"5\"`) is that value where no text is wanted; nothing else is guessed.",
         "Correct the argument that `error` names; `maestro_help` with the tool's name shows them all.",
         "In a terminal, correct the option that the message names; `--help` shows them.",
     ),

@@ -1,0 +1,416 @@
+//! Arguments as hosts send them, made into what a tool's schema wants.
+//!
+//! Hosts write `null` for what they leave out, and send a list or a number as its text. What is
+//! plainly meant is taken; everything else is refused in the words of JSON, by the argument's name.
+
+use std::fmt::Write as _;
+
+use rmcp::model::JsonObject;
+use serde_json::{Map, Value};
+
+/// Names that mean the same in different tools, so that each is the nearest to the others.
+const ALIKE: [&[&str]; 6] = [
+    &["prompt", "task", "question", "task_description", "test_prompt", "query", "message"],
+    &["context_files", "files", "file", "paths", "path"],
+    &["context_errors", "errors", "error", "error_logs"],
+    &["context_facts", "facts"],
+    &["timeout_sec", "timeout", "timeout_seconds", "timeout_ms"],
+    &["provider", "providers", "client", "cli"],
+];
+
+/// How like a known name must be to be what was meant.
+const LIKE_ENOUGH: f64 = 0.8;
+
+/// The most problems that one refusal names.
+const MOST_PROBLEMS: usize = 8;
+
+/// The arguments of a call as the schema wants them, or what is wrong with them.
+pub(crate) fn fitted(schema: &JsonObject, mut arguments: JsonObject) -> Result<JsonObject, String> {
+    // Some hosts put the metadata of a request here as well.
+    if properties(schema).is_none_or(|known| !known.contains_key("_meta")) {
+        arguments.shift_remove("_meta");
+    }
+    let mut problems = Vec::new();
+    let fitted = fit_object(schema, arguments, "", &mut problems);
+    if problems.is_empty() { Ok(fitted) } else { Err(listed(&problems)) }
+}
+
+fn listed(problems: &[String]) -> String {
+    let mut text = problems.iter().take(MOST_PROBLEMS).cloned().collect::<Vec<_>>().join("; ");
+    if problems.len() > MOST_PROBLEMS {
+        let _ = write!(text, "; and {} more", problems.len() - MOST_PROBLEMS);
+    }
+    text
+}
+
+fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mut Vec<String>) -> JsonObject {
+    let Some(known) = properties(schema) else {
+        return given;
+    };
+    let required = |name: &str| {
+        let names = schema.get("required").and_then(Value::as_array);
+        names.is_some_and(|names| names.iter().any(|one| one == name))
+    };
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    let mut fitted = Map::with_capacity(given.len());
+    for (name, value) in given {
+        match known.get(&name).and_then(Value::as_object) {
+            None if closed => problems.push(unknown(&name, place, known)),
+            None => {
+                fitted.insert(name, value);
+            }
+            Some(wanted) if !required(&name) && stands_for_nothing(wanted, &value) => {}
+            Some(wanted) => {
+                let value = fit(wanted, value, &member(place, &name), problems);
+                fitted.insert(name, value);
+            }
+        }
+    }
+    for (name, wanted) in known {
+        if required(name) && !fitted.contains_key(name) {
+            let wanted = wanted.as_object().map(describe).unwrap_or_default();
+            problems.push(format!("{} is missing: it must be {wanted}", member(place, name)));
+        }
+    }
+    fitted
+}
+
+/// Whether a value is null, or its text where a text is not wanted.
+fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => wanted_type(wanted) != "string" && text.trim() == "null",
+        _ => false,
+    }
+}
+
+/// The value as the schema wants it. What does not fit is left as it is, and named.
+fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String>) -> Value {
+    let value = match value {
+        Value::String(text) if wanted_type(wanted) != "string" => from_text(wanted, text),
+        other => other,
+    };
+    match (wanted_type(wanted), value) {
+        ("array", Value::Array(values)) => {
+            let items = wanted.get("items").and_then(Value::as_object);
+            let fit_item = |(index, value)| match items {
+                Some(items) => fit(items, value, &format!("{place}[{index}]"), problems),
+                None => value,
+            };
+            Value::Array(values.into_iter().enumerate().map(fit_item).collect())
+        }
+        ("object", Value::Object(given)) => Value::Object(fit_object(wanted, given, place, problems)),
+        ("integer", value) => {
+            let value = without_fraction(value);
+            if !value.is_i64() && !value.is_u64() || out_of_bounds(wanted, &value) {
+                problems.push(refused(wanted, &value, place));
+            }
+            value
+        }
+        ("number", value) if value.is_number() && !out_of_bounds(wanted, &value) => value,
+        ("boolean", value @ Value::Bool(_)) => value,
+        ("string", value @ Value::String(_)) if is_a_choice(wanted, &value) => value,
+        ("", value) => value,
+        (_, value) => {
+            problems.push(refused(wanted, &value, place));
+            value
+        }
+    }
+}
+
+/// The value that a text is the JSON of, if that is of the type that is wanted.
+fn from_text(wanted: &JsonObject, text: String) -> Value {
+    let is_wanted = |value: &Value| match wanted_type(wanted) {
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "integer" | "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => false,
+    };
+    match serde_json::from_str(&text) {
+        Ok(value) if is_wanted(&value) => value,
+        _ => Value::String(text),
+    }
+}
+
+/// 5.0 is the whole number 5, as JSON Schema has it.
+fn without_fraction(value: Value) -> Value {
+    /// Beyond this not every whole number is a float of its own.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        Some(float) if value.is_f64() && float.fract() == 0.0 && float.abs() <= MOST => {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+            let whole = float as i64;
+            // What is not negative is read as unsigned, like a number that came without a point.
+            u64::try_from(whole).map_or_else(|_| Value::from(whole), Value::from)
+        }
+        _ => value,
+    }
+}
+
+fn out_of_bounds(wanted: &JsonObject, value: &Value) -> bool {
+    let bound = |name: &str| wanted.get(name).and_then(Value::as_f64);
+    value.as_f64().is_some_and(|number| {
+        bound("minimum").is_some_and(|least| number < least)
+            || bound("maximum").is_some_and(|most| number > most)
+    })
+}
+
+fn is_a_choice(wanted: &JsonObject, value: &Value) -> bool {
+    let choices = wanted.get("enum").and_then(Value::as_array);
+    choices.is_none_or(|choices| choices.contains(value))
+}
+
+fn refused(wanted: &JsonObject, value: &Value, place: &str) -> String {
+    format!("{place} must be {} (got {}){}", describe(wanted), shown(wanted, value), advice(wanted, value))
+}
+
+/// What to send instead of a text that is not what is wanted.
+fn advice(wanted: &JsonObject, value: &Value) -> String {
+    const SHORT: usize = 80;
+    let Value::String(text) = value else {
+        return String::new();
+    };
+    let items = wanted.get("items").and_then(Value::as_object).map_or("", wanted_type);
+    let opens = |bracket: char| text.trim_start().starts_with(bracket);
+    match wanted_type(wanted) {
+        "array" if items == "string" && !opens('[') && text.chars().count() <= SHORT => {
+            format!(": send [{value}]")
+        }
+        "array" => ": send the array itself, not its text".to_owned(),
+        "object" => ": send the object itself, not its text".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// A value in a few words: the value itself where its type is right.
+fn shown(wanted: &JsonObject, value: &Value) -> String {
+    const SHORT: usize = 60;
+    let is_short = |text: &str| text.chars().count() <= SHORT;
+    match (wanted_type(wanted), value) {
+        ("integer" | "number", Value::Number(number)) => number.to_string(),
+        ("string" | "integer" | "number" | "boolean", Value::String(text)) if is_short(text) => {
+            value.to_string()
+        }
+        (_, Value::Null) => "null".to_owned(),
+        (_, Value::Bool(_)) => "a boolean".to_owned(),
+        (_, Value::Number(_)) => "a number".to_owned(),
+        (_, Value::String(_)) => "a string".to_owned(),
+        (_, Value::Array(_)) => "an array".to_owned(),
+        (_, Value::Object(_)) => "an object".to_owned(),
+    }
+}
+
+/// What a schema wants, in words of JSON.
+fn describe(wanted: &JsonObject) -> String {
+    if let Some(choices) = wanted.get("enum").and_then(Value::as_array) {
+        let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+        return format!("one of {}", names.join(", "));
+    }
+    let bound = |name: &str| wanted.get(name).and_then(Value::as_f64);
+    let bounds = match (bound("minimum"), bound("maximum")) {
+        (Some(least), Some(most)) => format!(" from {least} to {most}"),
+        (Some(least), None) => format!(" from {least} on"),
+        (None, Some(most)) => format!(" up to {most}"),
+        (None, None) => String::new(),
+    };
+    match wanted_type(wanted) {
+        "string" => "a string".to_owned(),
+        "integer" => format!("a whole number{bounds}"),
+        "number" => format!("a number{bounds}"),
+        "boolean" => "true or false".to_owned(),
+        "array" => match wanted.get("items").and_then(Value::as_object).map_or("", wanted_type) {
+            "string" => "an array of strings".to_owned(),
+            "object" => "an array of objects".to_owned(),
+            _ => "an array".to_owned(),
+        },
+        "object" => format!("an object{}", fields(wanted)),
+        _ => "a JSON value".to_owned(),
+    }
+}
+
+/// The names that an object may have.
+fn fields(wanted: &JsonObject) -> String {
+    match properties(wanted) {
+        Some(known) if !known.is_empty() => {
+            format!(" with {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn unknown(name: &str, place: &str, known: &Map<String, Value>) -> String {
+    const SHORT: usize = 80;
+    let short: String = name.chars().take(SHORT).collect();
+    let what = format!("unknown argument `{}`", member(place, &short));
+    match nearest(name, known) {
+        Some(meant) => format!("{what}; did you mean `{meant}`?"),
+        None if known.is_empty() => format!("{what}; the tool takes none"),
+        None => format!("{what}; known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The known name that was most likely meant.
+fn nearest<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
+    let bare = |name: &str| name.to_lowercase().replace(['_', '-', ' '], "");
+    let likeness = |one: &str| match (bare(one), bare(name)) {
+        (one, name) if one == name => 1.0,
+        (one, name) => {
+            strsim::jaro_winkler(&one, &name).max(strsim::normalized_damerau_levenshtein(&one, &name))
+        }
+    };
+    let alike = |one: &str| {
+        let name = name.to_lowercase();
+        ALIKE.iter().any(|names| names.contains(&one) && names.contains(&name.as_str()))
+    };
+    known
+        .keys()
+        .map(|one| (if alike(one) { 0.99 } else { likeness(one) }, one.as_str()))
+        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, one)| one)
+}
+
+fn properties(schema: &JsonObject) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+fn wanted_type(schema: &JsonObject) -> &str {
+    schema.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn member(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(arguments: Value) -> Result<Value, String> {
+        let schema = json!({
+            "type": "object",
+            "required": ["prompt"],
+            "additionalProperties": false,
+            "properties": {
+                "prompt": { "type": "string" },
+                "stage": { "type": "string", "enum": ["analyze", "debug"] },
+                "context_files": { "type": "array", "items": { "type": "string" } },
+                "timeout_sec": { "type": "integer", "minimum": 1 },
+                "confidence": { "type": "number" },
+                "dry_run": { "type": "boolean" },
+                "free": { "type": "object" },
+                "checks": { "type": "array", "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["id"],
+                    "properties": { "id": { "type": "string" }, "passed": { "type": "boolean" } }
+                } },
+            },
+        });
+        let object = |value: Value| value.as_object().unwrap().clone();
+        fitted(&object(schema), object(arguments)).map(Value::Object)
+    }
+
+    fn taken(more: &Value) -> Value {
+        let mut arguments = json!({ "prompt": "x" });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut read = read(arguments).unwrap();
+        read.as_object_mut().unwrap().remove("prompt");
+        read
+    }
+
+    #[test]
+    fn null_is_absent() {
+        assert_eq!(taken(&json!({ "stage": null, "timeout_sec": null, "dry_run": "null" })), json!({}));
+        assert_eq!(
+            taken(&json!({ "checks": [{ "id": "a", "passed": null }] })),
+            json!({ "checks": [{ "id": "a" }] })
+        );
+        assert_eq!(taken(&json!({ "free": { "kept": null } })), json!({ "free": { "kept": null } }));
+        assert_eq!(read(json!({ "prompt": null })).unwrap_err(), "prompt must be a string (got null)");
+    }
+
+    #[test]
+    fn the_text_of_a_value_is_the_value() {
+        for (sent, meant) in [
+            (json!({ "context_files": "[\"a.py\"]" }), json!({ "context_files": ["a.py"] })),
+            (json!({ "context_files": "\n [ ] " }), json!({ "context_files": [] })),
+            (json!({ "context_files": ["[1]"] }), json!({ "context_files": ["[1]"] })),
+            (
+                json!({ "timeout_sec": "5", "confidence": "0.5" }),
+                json!({ "timeout_sec": 5, "confidence": 0.5 }),
+            ),
+            (json!({ "timeout_sec": 5.0 }), json!({ "timeout_sec": 5 })),
+            (json!({ "dry_run": "false" }), json!({ "dry_run": false })),
+            (json!({ "free": "{\"a\":\"1\"}" }), json!({ "free": { "a": "1" } })),
+            (
+                json!({ "checks": "[\"{\\\"id\\\":\\\"1\\\",\\\"passed\\\":\\\"true\\\"}\"]" }),
+                json!({ "checks": [{ "id": "1", "passed": true }] }),
+            ),
+        ] {
+            assert_eq!(taken(&sent), meant, "{sent}");
+        }
+        // What is wanted as a text stays one.
+        for text in ["[\"a\"]", "{}", "5", "true", "null"] {
+            assert_eq!(read(json!({ "prompt": text })).unwrap(), json!({ "prompt": text }));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_in_words_of_json() {
+        for (sent, told) in [
+            (json!({ "context_files": 5 }), "context_files must be an array of strings (got a number)"),
+            (
+                json!({ "context_files": "a.py" }),
+                "context_files must be an array of strings (got a string): send [\"a.py\"]",
+            ),
+            (
+                json!({ "context_files": "[a.py]" }),
+                "context_files must be an array of strings (got a string): send the array itself, not its text",
+            ),
+            (json!({ "context_files": ["a", 1] }), "context_files[1] must be a string (got a number)"),
+            (json!({ "timeout_sec": 0 }), "timeout_sec must be a whole number from 1 on (got 0)"),
+            (json!({ "timeout_sec": 1.5 }), "timeout_sec must be a whole number from 1 on (got 1.5)"),
+            (json!({ "timeout_sec": "soon" }), "timeout_sec must be a whole number from 1 on (got \"soon\")"),
+            (json!({ "dry_run": "True" }), "dry_run must be true or false (got \"True\")"),
+            (json!({ "stage": "dance" }), "stage must be one of analyze, debug (got \"dance\")"),
+            (json!({ "free": [] }), "free must be an object (got an array)"),
+            (json!({ "checks": [{ "passed": true }] }), "checks[0].id is missing: it must be a string"),
+            (
+                json!({ "checks": [{ "id": "a", "pased": true }] }),
+                "unknown argument `checks[0].pased`; did you mean `passed`?",
+            ),
+        ] {
+            let mut arguments = json!({ "prompt": "x" });
+            arguments.as_object_mut().unwrap().extend(sent.as_object().unwrap().clone());
+            assert_eq!(read(arguments).unwrap_err(), told);
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_named_with_what_was_meant() {
+        for (name, meant) in [
+            ("promt", Some("prompt")),
+            ("question", Some("prompt")),
+            ("contextFiles", Some("context_files")),
+            ("files", Some("context_files")),
+            ("timeout", Some("timeout_sec")),
+            ("toolCallId", None),
+        ] {
+            let told = read(json!({ "prompt": "x", name: 1 })).unwrap_err();
+            assert!(told.starts_with(&format!("unknown argument `{name}`; ")), "{told}");
+            match meant {
+                Some(meant) => assert!(told.ends_with(&format!("did you mean `{meant}`?")), "{told}"),
+                None => assert!(told.contains("known: prompt, stage"), "{told}"),
+            }
+        }
+        assert!(read(json!({ "prompt": "x", "_meta": { "progressToken": 1 } })).is_ok());
+        assert_eq!(
+            read(json!({ "promt": "x" })).unwrap_err(),
+            "unknown argument `promt`; did you mean `prompt`?; prompt is missing: it must be a string"
+        );
+    }
+}
