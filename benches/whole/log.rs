@@ -197,6 +197,7 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
         report: json!({ "output": output(), "risks": [sentence(100)], "questions": [sentence(100), sentence(100)] }),
         display: sentence(1_500),
         digest: "b".repeat(64),
+        change: None,
     };
     add(&request, asked.into());
     let decided = ApprovalDecided {
@@ -205,6 +206,7 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
         decision: Decision::Approve,
         decided_by: DecidedBy::Elicitation,
         digest: "b".repeat(64),
+        change: None,
         feedback: Some(sentence(60)),
         revision_instructions: None,
         responses: std::collections::BTreeMap::new(),

@@ -33,6 +33,12 @@ pub enum Reason {
     ChangeUnverified,
     /// The log of the run cannot be used.
     LogUnavailable,
+    /// The run has no approved change yet.
+    ChangeNotApproved,
+    /// It is another change than the one that was approved.
+    ChangeDiffers,
+    /// A report waits for a decision.
+    ApprovalPending,
 }
 
 impl Reason {
@@ -53,6 +59,9 @@ impl Reason {
             Self::BackupUnknown => "backup_unknown",
             Self::ChangeUnverified => "change_unverified",
             Self::LogUnavailable => "log_unavailable",
+            Self::ChangeNotApproved => "change_not_approved",
+            Self::ChangeDiffers => "change_differs",
+            Self::ApprovalPending => "approval_pending",
         }
     }
 
@@ -72,7 +81,10 @@ impl Reason {
             | Self::WriteFailed
             | Self::BackupUnknown
             | Self::ChangeUnverified
-            | Self::LogUnavailable => false,
+            | Self::LogUnavailable
+            | Self::ChangeNotApproved
+            | Self::ChangeDiffers
+            | Self::ApprovalPending => false,
         }
     }
 
@@ -101,6 +113,15 @@ impl Reason {
             }
             Self::LogUnavailable => {
                 "Mend what the message says of the log in .maestro, then call again; nothing was written."
+            }
+            Self::ChangeNotApproved => {
+                "Hand the change in as stage implement (maestro_request_approval, outputs.diff); it may be applied once a human approved it."
+            }
+            Self::ChangeDiffers => {
+                "Apply the approved diff as it is; hand another one in as stage debug (maestro_request_approval, outputs.change.diff)."
+            }
+            Self::ApprovalPending => {
+                "Show the human the report and wait for the decision; nothing changes while it is read."
             }
             Self::BackupUnknown => {
                 "Give the backup_session of a maestro_apply_patch result, and files that it changed."

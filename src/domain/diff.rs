@@ -4,12 +4,14 @@
 //! line ends. What could mean two things is refused. Context must match, always.
 
 mod apply;
+mod changed;
 mod hunk;
 mod name;
 mod parse;
 mod source;
 
 pub use apply::{Applied, HunkFailure, Offset, apply};
+pub use changed::{Changed, ChangedLines, changed_lines, digest};
 pub use name::checked;
 pub use parse::parse;
 

@@ -1,6 +1,7 @@
 //! The report of a stage, as a person reads it before deciding: in English and in Korean, made of
 //! what the outputs say and of what is known about them.
 
+mod applied;
 mod change;
 mod content;
 mod dialog;
@@ -15,6 +16,7 @@ mod text;
 mod wrap;
 
 pub use super::event::stage::Mode;
+pub use applied::{AppliedChange, AppliedFile};
 pub use change::{ChangedFile, FileAction, ProposedChange};
 pub use dialog::dialog;
 pub use display::{display, display_en, display_ko, lines};
@@ -92,6 +94,9 @@ pub struct Report {
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
     pub diff: Vec<ProposedChange>,
+    /// Changes that were made since the last report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applied: Vec<AppliedChange>,
     /// What was spent.
     pub cost: Cost,
     /// Critical questions of earlier stages without an answer.
@@ -100,6 +105,12 @@ pub struct Report {
     pub action_required: String,
     /// The same in Korean.
     pub action_required_ko: String,
+}
+
+/// The change that a stage's output proposes, where the stage makes one.
+#[must_use]
+pub fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
+    content::proposed_diff(stage, output)
 }
 
 /// Makes the report of a stage.
@@ -140,6 +151,7 @@ pub fn report(material: &Material<'_>) -> Report {
         failures: material.failures.clone(),
         tests: material.verification.clone(),
         diff: content.changes,
+        applied: material.applied.clone(),
         cost: material.cost,
         open_questions: material.open_questions.clone(),
         action_required: action.en,

@@ -19,6 +19,7 @@
 //! nothing, in whatever list of events it stands; an event seen twice counts once.
 
 mod apply;
+mod approved;
 mod attempt;
 mod decide;
 mod look;
@@ -26,6 +27,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use approved::{ApprovedChange, Gate, Held};
 pub use attempt::{Attempt, Outcome};
 pub use decide::Start;
 pub use refusal::Refusal;
@@ -34,7 +36,7 @@ use std::collections::BTreeSet;
 
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
-use super::event::record::ChangeKind;
+use super::event::record::{ChangeKind, Changed};
 use super::event::stage::{LowRisk, StageFailed, StageFinished};
 use super::stage::Stage;
 
@@ -115,6 +117,8 @@ pub struct Request {
     pub decided: Option<(u64, ApprovalDecided)>,
     /// The id of the event that says so, on which the next stage rests.
     pub decision: Option<String>,
+    /// That event's place in the log.
+    pub decided_seq: Option<u64>,
 }
 
 impl Request {
@@ -122,6 +126,12 @@ impl Request {
     #[must_use]
     pub fn status(&self) -> &'static str {
         self.decided.as_ref().map_or("pending", |(_, decided)| decided.decision.status())
+    }
+
+    /// Whether that was decided.
+    #[must_use]
+    pub fn is(&self, decision: Decision) -> bool {
+        self.decided.as_ref().is_some_and(|(_, decided)| decided.decision == decision)
     }
 }
 
@@ -186,6 +196,10 @@ pub struct Run {
     pub backups: BTreeSet<String>,
     /// The last change of files.
     pub change: Option<LastChange>,
+    /// The place in the log of the last patch that was applied.
+    pub applied_at: Option<u64>,
+    /// Changes of files that no report has shown yet, oldest first.
+    pub unseen: Vec<Changed>,
     /// The last checks.
     pub verification: Option<LastVerification>,
     /// The place in the log of its last event.

@@ -1,5 +1,6 @@
 //! Changing the project: a patch, whole or not at all, and its undoing.
 
+mod approved;
 mod backups;
 mod elsewhere;
 mod outcome;
@@ -15,9 +16,10 @@ use std::time::Duration;
 pub use backups::{Backup, BackupState, backups, keep, prune};
 pub(in crate::flow) use elsewhere::apply_to_copy;
 pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
+use record::Told;
 pub use restore::{RestoreRequest, restore};
 
-use super::note::{run_to_patch, run_to_restore};
+use super::note::{Belonging, run_to_patch, run_to_recover};
 use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
@@ -101,14 +103,18 @@ impl Work<'_> {
             outcome.restored_after_crash = undo_open(store, self.project, self.session);
         }
         // Under the lock, so that of two patches at once the second sees the first.
-        let run = run_to_patch(self.session)?;
+        let run = run_to_patch(self.session, request.dry_run)?;
         let tree = self.tree()?;
         let planned = plan::plan(self.project, self.base, &tree, patch);
         outcome.planned(&planned);
+        let told = match &run {
+            Some(run) if !request.dry_run => self.told(run, request, patch, &planned, &tree)?,
+            Some(_) | None => Told::default(),
+        };
         let mut plan = planned.plan()?;
         plan.patch = Some(Mark::of(request.patch.as_bytes()));
         if let Some((store, _lock)) = held {
-            let manifest = self.carry_out(&store, &tree, &plan, run.as_deref())?;
+            let manifest = self.carry_out(&store, &tree, &plan, run.as_ref(), told)?;
             outcome.applied(&manifest.session);
         }
         Ok(())
@@ -127,10 +133,11 @@ impl Work<'_> {
         store: &Store,
         tree: &Tree,
         plan: &Plan,
-        run: Option<&str>,
+        run: Option<&Belonging>,
+        told: Told,
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
-        record::carried_out(self.session, run, &manifest);
+        record::carried_out(self.session, run.map(Belonging::id), &manifest, told);
         backups::prune_after(self.session, store, &manifest.session);
         Ok(manifest)
     }
@@ -203,8 +210,7 @@ fn undo_open(store: &Store, project: &Project, session: &Session) -> Vec<Recover
     if open.is_empty() {
         return Vec::new();
     }
-    // What was begun is undone also where the log cannot say for which run.
-    let run = run_to_restore(session).unwrap_or_default();
+    let run = run_to_recover(session);
     open.iter().map(|backup| undo(store, project, (session, run.as_deref()), backup)).collect()
 }
 

@@ -8,7 +8,7 @@ use super::which_run::find_run;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::Draft;
 use crate::domain::event::record::Changed;
-use crate::domain::workflow::{self, Run};
+use crate::domain::workflow::{Gate, Held, Run};
 use crate::error::Error;
 
 /// Records something in the run that is meant (the named one, over or not, else this server's latest,
@@ -53,46 +53,80 @@ pub(super) async fn note_on(session: &Session, account: &Account, drafts: Vec<Dr
     }
 }
 
-/// The run that another patch belongs to. For a thread that may block.
-///
-/// # Errors
-///
-/// The run refuses another patch, or the log cannot be read by a server that works on a run.
-pub fn run_to_patch(session: &Session) -> Result<Option<String>, Refusal> {
-    run_to_change(session, Run::may_patch)
+/// The run that a change belongs to, and which changes it takes.
+pub struct Belonging {
+    /// The run.
+    pub run: Run,
+    /// Which changes it takes.
+    pub gate: Gate,
 }
 
-/// The run that the undoing of a change belongs to: that is never refused by the run.
+impl Belonging {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.run.id
+    }
+}
+
+/// The run that a patch belongs to. One at a time, and none before its time; where it is only tried,
+/// its time does not matter. For a thread that may block.
 ///
 /// # Errors
 ///
-/// The log cannot be read by a server that works on a run.
-pub fn run_to_restore(session: &Session) -> Result<Option<String>, Refusal> {
-    run_to_change(session, |_| Ok(()))
+/// The run refuses it, or the log cannot be read by a server that works on a run.
+pub fn run_to_patch(session: &Session, is_tried: bool) -> Result<Option<Belonging>, Refusal> {
+    run_to_change(session, |run| {
+        let gate = if is_tried { Gate::Any } else { run.may_change()? };
+        run.may_patch().map_err(|refusal| Held { reason: Reason::ChangeUnverified, refusal }).map(|()| gate)
+    })
+}
+
+/// The run that the undoing of a change belongs to.
+///
+/// # Errors
+///
+/// The run takes no change, or the log cannot be read by a server that works on a run.
+pub fn run_to_restore(session: &Session) -> Result<Option<Belonging>, Refusal> {
+    run_to_change(session, |run| match run.may_change()? {
+        Gate::Any => Ok(Gate::Any),
+        Gate::Approved(approved) => Err(run.differs(&approved, "a restore is another change")),
+    })
+}
+
+/// The run that the taking back of what a killed server had begun belongs to: that is never refused.
+/// Where the log cannot say for which run, it is none.
+pub fn run_to_recover(session: &Session) -> Option<String> {
+    run_to_change(session, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)
 }
 
 fn run_to_change(
     session: &Session,
-    may: impl FnOnce(&Run) -> Result<(), workflow::Refusal>,
-) -> Result<Option<String>, Refusal> {
+    may: impl FnOnce(&Run) -> Result<Gate, Held>,
+) -> Result<Option<Belonging>, Refusal> {
     let current = session.current_run();
     let found = session.journal().read_now(|history| {
-        let run = find_run(history, None, current.as_deref())?.filter(|run| run.phase.is_open());
-        Ok::<_, Error>(run.map(|run| may(run).map(|()| run.id.clone())))
+        let own = current.as_deref().and_then(|id| history.run(id)).filter(|run| run.phase.is_open());
+        let run = own.or_else(|| history.latest_open());
+        run.map(|run| may(run).map(|gate| Belonging { run: run.clone(), gate }))
     });
-    match found.and_then(|found| found) {
+    match found {
         Ok(None) => Ok(None),
-        Ok(Some(Ok(run))) => Ok(Some(run)),
-        Ok(Some(Err(refusal))) => {
-            let next = refusal.next.clone();
-            Err(Refusal::new(Reason::ChangeUnverified, refusal).with_next(next))
-        }
+        Ok(Some(Ok(belonging))) => Ok(Some(belonging)),
+        Ok(Some(Err(held))) => Err(refused(held)),
         Err(error) if current.is_none() => {
             tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
             Ok(None)
         }
         Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
+}
+
+/// What a run says against a change, as the outcome of the change.
+#[must_use]
+pub fn refused(Held { reason, refusal }: Held) -> Refusal {
+    let next = refusal.next.clone();
+    Refusal::new(reason, refusal).with_next(next)
 }
 
 /// Records a change of files from the thread that made it, so that no end of the call comes between.

@@ -182,8 +182,8 @@ fn session(level: &str, modern: bool) -> Client {
     let mut client = if modern { server.modern() } else { server }.start();
     client.request("tools/list", json!({}));
     consults(&mut client);
-    gated(&mut client);
     changes(&mut client);
+    gated(&mut client);
     mistakes(&mut client);
     assert!(client.close().0.success());
     client
@@ -353,15 +353,15 @@ fn an_ordinary_session_says_nothing() {
     assert_eq!(client.call("maestro_consult", json!({ "prompt": "why?" }))["ok"], true);
     let both = json!({ "task": "why?", "providers": ["codex", "gemini"] });
     assert_eq!(client.call("maestro_ensemble_generate", both)["ok"], true);
+    let applied = client.call("maestro_apply_patch", json!({ "patch": FIRST_DIFF }));
+    assert_eq!(applied["ok"], true, "{applied}");
+    let backup = json!({ "backup_session": applied["backup_session"] });
+    assert_eq!(client.call("maestro_restore_from_backup", backup)["ok"], true);
     client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
     let reply = client.call("maestro_run_stage_with_approval", arguments("analyze"));
     assert_eq!(reply["approval"]["status"], "approved", "{reply}");
     let vote = json!({ "question": scripted(json!({ "text": "B" })), "providers": ["codex"] });
     assert_eq!(client.call("maestro_consensus_vote", vote)["ok"], true);
-    let applied = client.call("maestro_apply_patch", json!({ "patch": FIRST_DIFF }));
-    assert_eq!(applied["ok"], true, "{applied}");
-    let backup = json!({ "backup_session": applied["backup_session"] });
-    assert_eq!(client.call("maestro_restore_from_backup", backup)["ok"], true);
     let check = json!({ "command": "python3 -B -m unittest test_passes" });
     assert_eq!(client.call("maestro_verify", json!({ "commands": [check] }))["ok"], true);
     assert!(client.close().0.success());

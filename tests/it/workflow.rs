@@ -1,6 +1,7 @@
 //! The gated workflow through the real server: stages, approvals, budgets, interruptions.
 
 mod approvals;
+mod bound;
 mod budget;
 pub(crate) mod crash;
 mod gated;

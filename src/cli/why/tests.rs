@@ -30,6 +30,8 @@ fn patched() -> Changed {
         root: String::new(),
         files: Vec::new(),
         patch_sha256: None,
+        patch: None,
+        approved_by: None,
         notes: Vec::new(),
     }
 }

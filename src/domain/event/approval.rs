@@ -20,6 +20,9 @@ pub struct ApprovalRequested {
     pub display: String,
     /// The digest of the report, which every decision repeats.
     pub digest: String,
+    /// The digest of the change that it proposes (`domain::diff::digest`), where it proposes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
 }
 
 /// What was decided.
@@ -102,6 +105,9 @@ pub struct ApprovalDecided {
     pub decided_by: DecidedBy,
     /// The digest of what was reviewed.
     pub digest: String,
+    /// The digest of the change that was reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// What the reviewer said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<String>,

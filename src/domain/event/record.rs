@@ -99,6 +99,12 @@ pub struct Changed {
     /// SHA-256 of the patch's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch_sha256: Option<String>,
+    /// The patch, masked, as far as a report shows it; in a run only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
+    /// The request whose approved change it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// What could not be undone after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

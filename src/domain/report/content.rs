@@ -67,6 +67,17 @@ pub(super) fn read(material: &Material<'_>) -> Content {
     content
 }
 
+/// The change that an output proposes, as far as its stage makes one.
+pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
+    let value = read::unwrapped(output, known_keys(stage));
+    let diff = match stage {
+        Stage::Implement => implement::diff_of(value),
+        Stage::Debug => debug::diff_of(value.get("change")?)?.to_owned(),
+        Stage::Analyze | Stage::Hypothesize | Stage::Improve => return None,
+    };
+    (!diff.trim().is_empty()).then_some(diff)
+}
+
 fn known_keys(stage: Stage) -> &'static [&'static str] {
     match stage {
         Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],

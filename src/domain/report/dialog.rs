@@ -115,6 +115,7 @@ fn part(report: &Report, extent: Extent, language: Language) -> String {
     lines.tests(report);
     lines.findings(report);
     lines.changes(report);
+    lines.applied(report);
     lines.open_questions(report);
     lines.questions(report);
     let next = report.next_stage.map_or(Words::new("the end of the run", "종료"), names::stage);
@@ -200,6 +201,27 @@ impl Lines {
                 ),
             }
             if self.language == Language::English && self.extent.diff_lines > 0 {
+                self.diff(&change.text, change.lines_left_out);
+            }
+        }
+    }
+
+    fn applied(&mut self, report: &Report) {
+        if report.applied.is_empty() {
+            return;
+        }
+        let count = report.applied.len();
+        self.say(
+            &format!("CHANGED SINCE THE LAST REPORT ({count})"),
+            &format!("마지막 보고 이후 변경됨 ({count}건)"),
+        );
+        for change in &report.applied {
+            let title = change.title();
+            self.say(&format!("- {}", title.en), &format!("- {}", title.ko));
+            if self.language == Language::English
+                && self.extent.diff_lines > 0
+                && change.approved_by.is_none()
+            {
                 self.diff(&change.text, change.lines_left_out);
             }
         }

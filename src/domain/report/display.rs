@@ -40,6 +40,7 @@ fn part(report: &Report, width: usize, language: Language) -> Vec<Line> {
     sections::risks(&mut page, report);
     sections::checks(&mut page, report);
     sections::changes(&mut page, report);
+    sections::applied(&mut page, report);
     sections::cost(&mut page, report);
     sections::open_questions(&mut page, report);
     sections::questions(&mut page, report);

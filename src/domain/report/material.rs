@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::applied::AppliedChange;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 
@@ -24,6 +25,8 @@ pub struct Material<'a> {
     pub failures: Vec<Failure>,
     /// The latest recorded verification that concerns this stage.
     pub verification: Option<VerificationNote>,
+    /// Changes that were made since the last report, oldest first.
+    pub applied: Vec<AppliedChange>,
     /// What was spent.
     pub cost: Cost,
     /// Figures of the caller's own, shown beside ours.

@@ -1,6 +1,7 @@
 //! What may go wrong: what the outputs show, and what is known about them. And the rule by which
 //! a stage is harmless enough to be approved without a person.
 
+use super::applied;
 use super::content::{self, Content, called};
 use super::material::{Material, Next, VerificationNote};
 use super::text::Text;
@@ -12,6 +13,7 @@ const MAX_NAMED: usize = 5;
 /// Every risk: first those of the outputs, then those about them.
 pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     let mut risks = content.risks.clone();
+    risks.extend(applied::risks(&material.applied));
     risks.extend(discarded(material));
     risks.extend(of_tests(material, content));
     risks
@@ -104,6 +106,9 @@ pub fn is_low_risk(material: &Material<'_>) -> Result<(), Vec<String>> {
     let mut reasons: Vec<String> = all(material, &content).into_iter().map(|risk| risk.en).collect();
     if !content.changes.is_empty() {
         reasons.push("A change is proposed.".to_owned());
+    }
+    if !material.applied.is_empty() {
+        reasons.push("Files were changed since the last report.".to_owned());
     }
     if material.stage == Stage::Implement {
         reasons.push("An implementation is always reviewed by a person.".to_owned());

@@ -33,6 +33,8 @@ impl Run {
             requests: Vec::new(),
             backups: std::collections::BTreeSet::new(),
             change: None,
+            applied_at: None,
+            unseen: Vec::new(),
             verification: None,
             last_seq: 0,
             event: event.to_owned(),
@@ -97,12 +99,14 @@ impl Run {
             }
             Body::Changed(changed) => {
                 self.backups.insert(changed.backup_session.clone());
+                self.note_applied(event.seq, changed.kind);
                 self.change = Some(LastChange {
                     seq: event.seq,
                     id: event.id,
                     kind: changed.kind,
-                    backup_session: changed.backup_session,
+                    backup_session: changed.backup_session.clone(),
                 });
+                self.unseen.push(changed);
                 self.turn_to_debug_or_improve();
             }
             Body::ConsultReserved(reserved) => {
@@ -209,8 +213,9 @@ impl Run {
             && self.unreviewed == Some((asked.stage, asked.iteration));
         if is_due {
             self.unreviewed = None;
+            self.unseen.clear();
             self.phase = Phase::AwaitingApproval { stage: asked.stage, request: id.clone() };
-            self.requests.push(Request { id, at, asked, decided: None, decision: None });
+            self.requests.push(Request { id, at, asked, decided: None, decision: None, decided_seq: None });
         }
     }
 
@@ -223,6 +228,7 @@ impl Run {
         if let Some(request) = self.requests.iter_mut().find(|request| request.id == decided.request) {
             request.decided = Some((at, decided));
             request.decision = Some(id);
+            request.decided_seq = Some(self.last_seq);
         }
         self.phase = match decision {
             Decision::Approve => self.after(stage),

@@ -57,8 +57,15 @@ fn finished(attempt: &str, stage: Stage, iteration: u32) -> Body {
 }
 
 fn asked(stage: Stage, iteration: u32) -> Body {
-    ApprovalRequested { stage, iteration, report: json!({}), display: String::new(), digest: "d".into() }
-        .into()
+    ApprovalRequested {
+        stage,
+        iteration,
+        report: json!({}),
+        display: String::new(),
+        digest: "d".into(),
+        change: None,
+    }
+    .into()
 }
 
 fn decided(request: &str, stage: Stage, decision: Decision) -> Body {
@@ -68,6 +75,7 @@ fn decided(request: &str, stage: Stage, decision: Decision) -> Body {
         decision,
         decided_by: DecidedBy::Terminal,
         digest: "d".into(),
+        change: None,
         feedback: None,
         revision_instructions: None,
         responses: BTreeMap::new(),
@@ -88,6 +96,8 @@ fn changed(kind: ChangeKind) -> Body {
         root: String::new(),
         files: Vec::new(),
         patch_sha256: None,
+        patch: None,
+        approved_by: None,
         notes: Vec::new(),
     }
     .into()

@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 12] = [
+pub(super) const ENTRIES: [Entry; 14] = [
     entry(
         "patch_invalid",
         "The text is no unified diff, or it could mean two things.",
@@ -74,5 +74,17 @@ pub(super) const ENTRIES: [Entry; 12] = [
         "The log that knows of the run cannot be read, so nothing is changed.",
         "Tell the user what `error` says.",
         "Mend what the message says of the log in `.maestro`.",
+    ),
+    entry(
+        "change_not_approved",
+        "The run has no approved change yet, so nothing may be applied or restored in it.",
+        "Go on with the run; hand the change in as the outputs of implement. `dry_run` is allowed.",
+        "Nothing: the change is shown to you before it is applied.",
+    ),
+    entry(
+        "change_differs",
+        "It is another change than the one that was approved.",
+        "Apply the approved diff as it is; hand another one in as stage debug with `maestro_request_approval`.",
+        "Look at the change that is handed in next, and approve it if it is meant.",
     ),
 ];

@@ -181,6 +181,7 @@ fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Deci
         decision: verdict.decision,
         decided_by: verdict.decided_by,
         digest: request.asked.digest.clone(),
+        change: request.asked.change.clone(),
         feedback: verdict.feedback.clone(),
         revision_instructions: verdict.revision_instructions.clone(),
         responses: responses

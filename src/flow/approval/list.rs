@@ -87,6 +87,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "question_responses": decided.map(|(_, it)| it.responses.clone()),
         "unanswered_critical": decided.map(|(_, it)| it.unanswered_critical.clone()),
         "digest": request.asked.digest,
+        "change_digest": request.asked.change,
         "resource": Address::Approval(request.id.clone()).to_string(),
         "report": request.asked.report,
     })

@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::change::Mark;
+use crate::domain::diff;
 use crate::domain::event::approval::ApprovalRequested;
 use crate::domain::event::stage::{LowRisk, StageFinished};
 use crate::domain::measure::provider::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
-    self, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report, Said,
-    SchemaErrors, VerificationNote,
+    self, AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report,
+    Said, SchemaErrors, VerificationNote,
 };
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Run;
@@ -48,6 +49,7 @@ pub fn review(
         schema_errors: schema_errors(finished),
         failures: failures(finished),
         verification: verification(run, finished.stage),
+        applied: applied(run),
         cost: Cost {
             consults_stage: finished.consults_used,
             consults_total: run.budget.used(),
@@ -75,6 +77,7 @@ pub fn review(
             iteration: finished.iteration,
             display: report::display(&report, WIDTH),
             digest: digest(&value),
+            change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
             report: value,
         },
     })
@@ -171,6 +174,15 @@ fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
         summary: last.summary.clone(),
         failing: last.failing.clone(),
     })
+}
+
+/// What was changed since the last report, each file with whether an approved change names it.
+fn applied(run: &Run) -> Vec<AppliedChange> {
+    if run.unseen.is_empty() {
+        return Vec::new();
+    }
+    let approved = run.approved_files();
+    run.unseen.iter().map(|changed| AppliedChange::of(changed, &approved)).collect()
 }
 
 /// Critical questions that earlier decisions of this run left open, each once.

@@ -45,6 +45,14 @@ impl Planned {
     }
 }
 
+impl Planned {
+    /// What the files would hold; none where the patch does not apply.
+    pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
+        let is_possible = self.failures.is_empty();
+        is_possible.then(|| self.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).collect())
+    }
+}
+
 /// Tries a patch on the files.
 pub(super) fn plan(project: &Project, base: &Base, tree: &Tree, patch: &Patch) -> Planned {
     let mut trial =

@@ -6,11 +6,22 @@ use crate::flow::note::note_change;
 use crate::flow::session::Session;
 use crate::host::change::{Entry, Manifest, Recovery};
 
+/// What the log holds of a patch beside its files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Its text, masked.
+    pub(super) patch: Option<String>,
+    /// The request whose approved change it is.
+    pub(super) approved_by: Option<String>,
+}
+
 /// Records a change that was carried out; what it undoes tells a restore from a patch.
-pub(super) fn carried_out(session: &Session, run: Option<&str>, manifest: &Manifest) {
+pub(super) fn carried_out(session: &Session, run: Option<&str>, manifest: &Manifest, told: Told) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
-    note_change(session, run, record(kind, manifest, files));
+    let Told { patch, approved_by } = told;
+    let patch = patch.filter(|_| run.is_some());
+    note_change(session, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }
 
 /// Records what was taken back of a change that did not come to its end.
@@ -37,6 +48,8 @@ fn record(kind: ChangeKind, manifest: &Manifest, files: Vec<ChangedFile>) -> Cha
         root: manifest.root.clone(),
         files,
         patch_sha256: manifest.patch.as_ref().map(|mark| mark.sha256.clone()),
+        patch: None,
+        approved_by: None,
         notes: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::outcome::{Failed, RestoreOutcome};
 use super::plan::{ancestors, refusal};
+use super::record::Told;
 use super::{Work, below, blocking, lock, refuse_nested, undo_open};
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
@@ -77,7 +78,8 @@ fn restore_now(
     }
     if !changes.is_empty() {
         let plan = restoring.plan(changes);
-        outcome.undo_session = Some(work.carry_out(&store, &tree, &plan, run.as_deref())?.session);
+        outcome.undo_session =
+            Some(work.carry_out(&store, &tree, &plan, run.as_ref(), Told::default())?.session);
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(super) fn with_review(
         return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
     };
     let Review { asked, is_approved_by_policy } = review(run, &finished, limits, metrics, now())?;
-    let (stage, shown) = (asked.stage, asked.digest.clone());
+    let (stage, shown, change) = (asked.stage, asked.digest.clone(), asked.change.clone());
     let mut drafts = vec![
         Draft::new(ids.finished.clone(), finished).on(rests_on),
         Draft::new(ids.request.clone(), asked).on([ids.finished.clone()]),
@@ -59,6 +59,7 @@ pub(super) fn with_review(
             decision: Decision::Approve,
             decided_by: DecidedBy::Policy,
             digest: shown,
+            change,
             feedback: None,
             revision_instructions: None,
             responses: BTreeMap::new(),

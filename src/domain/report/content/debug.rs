@@ -35,7 +35,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     }
 }
 
-fn diff_of(change: &Value) -> Option<&str> {
+pub(super) fn diff_of(change: &Value) -> Option<&str> {
     change.as_str().or_else(|| change.get("diff")?.as_str())
 }
 

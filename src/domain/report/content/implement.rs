@@ -67,7 +67,7 @@ fn change(content: &mut Content, source: &Source<'_>, planned: &[String]) {
 }
 
 /// The whole diff, or the diffs of the files where there is no whole one.
-fn diff_of(value: &Value) -> String {
+pub(super) fn diff_of(value: &Value) -> String {
     let whole = value.get("diff").and_then(Value::as_str).unwrap_or_default();
     if !whole.trim().is_empty() {
         return whole.to_owned();

@@ -156,6 +156,30 @@ pub(super) fn changes(page: &mut Page, report: &Report) {
     }
 }
 
+/// What was changed since the last report, whoever had approved it.
+pub(super) fn applied(page: &mut Page, report: &Report) {
+    if report.applied.is_empty() {
+        return;
+    }
+    let count = format!("({})", report.applied.len());
+    page.heading(Words::new("CHANGED SINCE THE LAST REPORT", "마지막 보고 이후 변경됨"), &count);
+    for change in &report.applied {
+        let title = change.title();
+        let title = page.say(title.en, title.ko);
+        page.item(LineKind::Body, "  * ", &title);
+        if page.language == Language::English {
+            change.text.lines().for_each(|line| page.diff(line));
+            if change.lines_left_out > 0 {
+                page.text(
+                    LineKind::Faint,
+                    2,
+                    &format!("... {} more lines are not shown.", change.lines_left_out),
+                );
+            }
+        }
+    }
+}
+
 /// The size of a change in one line.
 fn size(page: &Page, change: &ProposedChange) -> String {
     let who = content::called(&change.source);

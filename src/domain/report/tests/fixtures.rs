@@ -32,6 +32,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
         schema_errors: vec![],
         failures: vec![],
         verification: None,
+        applied: vec![],
         cost: Cost {
             consults_stage: 1,
             consults_total: 3,

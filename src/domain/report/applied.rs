@@ -1,0 +1,164 @@
+//! The changes that were made since the last report: nobody decides on a state of the project that
+//! they were not shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::change::ProposedChange;
+use super::text::Text;
+use crate::domain::event::record::{ChangeKind, Changed};
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedChange {
+    /// What was done.
+    pub kind: ChangeKind,
+    /// The request whose approved change it is; none where nobody approved it.
+    pub approved_by: Option<String>,
+    /// Its files.
+    pub files: Vec<AppliedFile>,
+    /// Lines that it added.
+    pub added: usize,
+    /// Lines that it removed.
+    pub removed: usize,
+    /// Its first lines; empty where it is an undoing.
+    pub text: String,
+    /// How many lines follow that are not shown.
+    pub lines_left_out: usize,
+    /// The session that undoes it.
+    pub backup_session: String,
+}
+
+/// A file of a change that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedFile {
+    /// Its name.
+    pub path: String,
+    /// What happened to it, in a word.
+    pub action: String,
+    /// Whether an approved change of the run names it.
+    pub is_expected: bool,
+    /// What it held.
+    before: Option<String>,
+    /// What it holds.
+    after: Option<String>,
+}
+
+impl AppliedChange {
+    /// A change of the log, beside the files that approved changes name.
+    #[must_use]
+    pub fn of(changed: &Changed, approved: &BTreeSet<String>) -> Self {
+        let text = changed.patch.as_deref().unwrap_or_default();
+        let ProposedChange { added, removed, text, lines_left_out, .. } = ProposedChange::read("", text);
+        Self {
+            kind: changed.kind,
+            approved_by: changed.approved_by.clone(),
+            files: changed
+                .files
+                .iter()
+                .map(|file| AppliedFile {
+                    path: file.path.clone(),
+                    action: file.action().to_owned(),
+                    is_expected: approved.contains(&file.path),
+                    before: file.before.clone(),
+                    after: file.after.clone(),
+                })
+                .collect(),
+            added,
+            removed,
+            text,
+            lines_left_out,
+            backup_session: changed.backup_session.clone(),
+        }
+    }
+
+    /// What it is, in a line.
+    pub(super) fn title(&self) -> Text {
+        let paths: Vec<String> =
+            self.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();
+        let paths = paths.join(", ");
+        let size = if self.text.is_empty() {
+            String::new()
+        } else {
+            format!(" (+{} -{})", self.added, self.removed)
+        };
+        match (self.kind, &self.approved_by) {
+            (ChangeKind::Applied, Some(_)) => Text::new(
+                format!("the approved change was applied: {paths}{size}"),
+                format!("승인된 변경이 적용됨: {paths}{size}"),
+            ),
+            (ChangeKind::Applied, None) => Text::new(
+                format!("applied without an approval of its own: {paths}{size}"),
+                format!("별도 승인 없이 적용됨: {paths}{size}"),
+            ),
+            (ChangeKind::RolledBack, _) => {
+                Text::new(format!("undone: {paths}"), format!("되돌려짐: {paths}"))
+            }
+            (ChangeKind::Recovered, _) => Text::new(
+                format!("undone after its server was killed: {paths}"),
+                format!("서버 중단 후 되돌려짐: {paths}"),
+            ),
+        }
+    }
+}
+
+/// Files that are not as they were and that no approved change named, each as a risk.
+pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
+    let mut files: BTreeMap<&str, (&AppliedFile, &AppliedFile)> = BTreeMap::new();
+    for file in applied.iter().flat_map(|change| &change.files) {
+        let (_, last) = files.entry(&file.path).or_insert((file, file));
+        *last = file;
+    }
+    let unexpected =
+        files.into_iter().filter(|(_, (first, last))| !last.is_expected && first.before != last.after);
+    unexpected
+        .map(|(path, _)| {
+            Text::new(
+                format!("{path} was changed since the last report, and no approved change names it"),
+                format!("{path}: 마지막 보고 이후 변경되었으나 승인된 변경에 없는 파일입니다"),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::record::ChangedFile;
+
+    fn changed(kind: ChangeKind, path: &str, before: &str, after: &str) -> AppliedChange {
+        let file = ChangedFile {
+            path: path.to_owned(),
+            before: Some(before.to_owned()),
+            after: Some(after.to_owned()),
+        };
+        let changed = Changed {
+            kind,
+            backup_session: "b".to_owned(),
+            undoes: None,
+            root: String::new(),
+            files: vec![file],
+            patch_sha256: None,
+            patch: None,
+            approved_by: None,
+            notes: Vec::new(),
+        };
+        AppliedChange::of(&changed, &["named.py".to_owned()].into())
+    }
+
+    #[test]
+    fn a_file_that_no_approved_change_names_is_a_risk_once() {
+        use ChangeKind::{Applied, RolledBack};
+        let all = [
+            changed(Applied, "named.py", "1", "2"),
+            changed(Applied, "other.py", "1", "2"),
+            changed(Applied, "other.py", "2", "3"),
+            // What was undone is as it was.
+            changed(Applied, "undone.py", "1", "2"),
+            changed(RolledBack, "undone.py", "2", "1"),
+        ];
+        let found: Vec<String> = risks(&all).into_iter().map(|risk| risk.en).collect();
+        assert_eq!(found, ["other.py was changed since the last report, and no approved change names it"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! What of a run's approvals binds its changes: an approval covers the change that was shown, and no
+//! other.
+
+use std::collections::BTreeSet;
+
+use super::{Phase, Request, Run};
+use crate::domain::change::Reason;
+use crate::domain::diff::{self, Changed};
+use crate::domain::event::approval::Decision;
+use crate::domain::event::record::ChangeKind;
+use crate::domain::event::stage::StageFinished;
+use crate::domain::report::proposed_diff;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::Refusal;
+
+/// A change that was approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovedChange {
+    /// The request that it was approved by.
+    pub request: String,
+    /// The stage whose outputs held it.
+    pub stage: Stage,
+    /// The diff, as it was shown.
+    pub diff: String,
+}
+
+impl ApprovedChange {
+    /// Its changed lines; none where it cannot be understood.
+    #[must_use]
+    pub fn lines(&self) -> Option<Changed> {
+        Some(diff::changed_lines(&diff::parse(&self.diff).ok()?))
+    }
+}
+
+/// Which changes a run takes right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Any: the next report shows it.
+    Any,
+    /// One that was approved, and no other.
+    Approved(Vec<ApprovedChange>),
+}
+
+/// Why a run takes no change right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The class.
+    pub reason: Reason,
+    /// What a caller is told.
+    pub refusal: Refusal,
+}
+
+impl Run {
+    /// Which changes the run takes right now: none before implement is approved, then the approved one
+    /// first, and none while a report waits for its decision.
+    ///
+    /// # Errors
+    ///
+    /// Why it takes none.
+    pub fn may_change(&self) -> Result<Gate, Held> {
+        let Some(stage) = self.phase.stage() else { return Ok(Gate::Any) };
+        let is_before = match stage {
+            Stage::Analyze | Stage::Hypothesize | Stage::Implement => true,
+            Stage::Debug | Stage::Improve => false,
+        };
+        match &self.phase {
+            Phase::AwaitingApproval { request, .. } => {
+                let reason = if is_before { Reason::ChangeNotApproved } else { Reason::ApprovalPending };
+                Err(self.held(
+                    reason,
+                    format!("{} waits for a decision on request {request}", stage.name()),
+                    format!("Show the human the report and wait: nothing changes before the decision (maestro_submit_approval with request_id {request})."),
+                ))
+            }
+            Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_) if is_before => Err(self.held(
+                Reason::ChangeNotApproved,
+                format!(
+                    "nothing is changed in a run before implement is approved, and it stands at {}",
+                    stage.name()
+                ),
+                way_to_implement(stage),
+            )),
+            Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_) => {
+                Ok(if self.owes_the_approved_change() {
+                    Gate::Approved(self.approved_changes())
+                } else {
+                    Gate::Any
+                })
+            }
+            Phase::Stopped(_) | Phase::Complete => Ok(Gate::Any),
+        }
+    }
+
+    /// The refusal of a change that is not the approved one; `why` names the difference.
+    #[must_use]
+    pub fn differs(&self, approved: &[ApprovedChange], why: &str) -> Held {
+        let reason = match approved {
+            [] => {
+                "implement was approved without a diff that can be read, so no change is approved".to_owned()
+            }
+            [one] => format!("this is not the change that was approved (request {}): {why}", one.request),
+            [.., last] => format!(
+                "this is none of the changes that were approved (the last: request {}): {why}",
+                last.request
+            ),
+        };
+        let apply = match approved {
+            [] => String::new(),
+            [.., last] => format!(
+                "Apply the approved diff as it is (maestro_get_approval_history, report.outputs of request {}). ",
+                last.request
+            ),
+        };
+        let stage = self.phase.stage().unwrap_or(Stage::Debug);
+        let field =
+            if stage == Stage::Improve { "outputs.improvements[].diff" } else { "outputs.change.diff" };
+        self.held(
+            Reason::ChangeDiffers,
+            reason,
+            format!("{apply}Another change is handed in with maestro_request_approval, stage `{}`, the diff in {field}; it may be applied once that is approved.", stage.name()),
+        )
+    }
+
+    fn held(&self, reason: Reason, what: String, next: String) -> Held {
+        Held { reason, refusal: self.refusal(reason.code(), what, next) }
+    }
+
+    /// Whether implement is approved and no change followed yet.
+    fn owes_the_approved_change(&self) -> bool {
+        let approved = self
+            .requests
+            .iter()
+            .rev()
+            .find(|request| request.asked.stage == Stage::Implement && request.is(Decision::Approve));
+        approved.is_some_and(|request| {
+            self.applied_at.is_none_or(|applied| request.decided_seq.is_none_or(|decided| applied < decided))
+        })
+    }
+
+    /// The changes that were approved, oldest first: of implement, and of debug where it proposed one.
+    #[must_use]
+    pub fn approved_changes(&self) -> Vec<ApprovedChange> {
+        let approved = self.requests.iter().filter(|request| request.is(Decision::Approve));
+        approved
+            .filter_map(|request| {
+                let stage = request.asked.stage;
+                let diff = proposed_diff(stage, self.outputs_of(request)?)?;
+                Some(ApprovedChange { request: request.id.clone(), stage, diff })
+            })
+            .collect()
+    }
+
+    /// The files that approved changes name.
+    #[must_use]
+    pub fn approved_files(&self) -> BTreeSet<String> {
+        let lines = self.approved_changes().into_iter().filter_map(|change| change.lines());
+        lines
+            .flatten()
+            .flat_map(|(path, lines)| lines.from.into_iter().chain(std::iter::once(path)))
+            .collect()
+    }
+
+    /// The outputs that a request is about.
+    #[must_use]
+    pub fn finished_of(&self, request: &Request) -> Option<&StageFinished> {
+        let (stage, iteration) = (request.asked.stage, request.asked.iteration);
+        self.finished.iter().rev().find(|it| it.stage == stage && it.iteration == iteration)
+    }
+
+    fn outputs_of(&self, request: &Request) -> Option<&serde_json::Value> {
+        self.finished_of(request).map(|finished| &finished.output)
+    }
+
+    /// Notes a change of files.
+    pub(super) fn note_applied(&mut self, seq: u64, kind: ChangeKind) {
+        match kind {
+            ChangeKind::Applied => self.applied_at = Some(seq),
+            ChangeKind::RolledBack | ChangeKind::Recovered => {}
+        }
+    }
+}
+
+fn way_to_implement(stage: Stage) -> String {
+    const HAND_IN: &str = "or maestro_request_approval with stage `implement` and the diff in outputs.diff. A dry_run is allowed before.";
+    match stage {
+        Stage::Implement => {
+            format!("Hand the change in: maestro_run_stage_with_approval with stage `implement`, {HAND_IN}")
+        }
+        _ => format!(
+            "Go on with {} (maestro_run_stage_with_approval); then hand the change in with stage `implement`, {HAND_IN}",
+            stage.name()
+        ),
+    }
+}
