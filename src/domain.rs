@@ -5,6 +5,7 @@ pub mod budget;
 pub mod calibrate;
 pub mod chain;
 pub mod change;
+pub mod comment;
 pub mod coordination;
 pub mod diff;
 pub mod event;

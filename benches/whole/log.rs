@@ -188,7 +188,7 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
         elapsed_ms: 5_000,
     };
     add(&new_id(), finished.into());
-    let compared = EnsembleNoted { answers: 2, redundancy: Some(0.5) };
+    let compared = EnsembleNoted { answers: 2, redundancy: Some(0.5), task: None, context_files: Vec::new() };
     add(&new_id(), Noted::of(&compared).unwrap().into());
     let request = new_id();
     let asked = ApprovalRequested {

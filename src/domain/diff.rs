@@ -8,12 +8,14 @@ mod changed;
 mod hunk;
 mod name;
 mod parse;
+mod show;
 mod source;
 
 pub use apply::{Applied, HunkFailure, Offset, apply};
 pub use changed::{Changed, ChangedLines, changed_lines, digest};
 pub use name::checked;
 pub use parse::parse;
+pub use show::Shown;
 
 use thiserror::Error;
 

@@ -1,13 +1,15 @@
 //! Which of several candidates wins: tests first, one candidate as it is, or none.
 
+mod answer;
 mod evidence;
 mod rank;
 pub mod record;
 mod weights;
 
-pub use evidence::{Evidence, Standing, Tests};
-pub use rank::{Mode, Ranking, rank};
-pub use weights::{Trust, WEIGHTS, Weights};
+pub use answer::is_answer;
+pub use evidence::{Evidence, Proof, Standing, Tests};
+pub use rank::{Deciding, Mode, Ranking, TestWeight, rank};
+pub use weights::{WEIGHTS, Weights};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::{Account, reserve};
+use super::account::{Account, kept, reserve};
 use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare, share};
 use super::journal::new_id;
 use super::note::note_on;
@@ -37,6 +37,9 @@ pub struct Ensemble {
     pub providers_used: Vec<String>,
     /// Every candidate, failed ones included.
     pub candidates: Vec<Candidate>,
+    /// By which a judge learns what was asked; none where the log keeps no record of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble_id: Option<String>,
     /// What to keep in mind.
     pub warning: Option<String>,
     /// Secrets that were masked on the way out.
@@ -78,6 +81,9 @@ pub struct Candidate {
     /// What the answer is, where it is not a model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+    /// The ensemble that it belongs to, where the log knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble_id: Option<String>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -109,14 +115,28 @@ pub async fn generate(
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { stage, purpose, .. } = question.account;
     let account = Account::of(session, None, stage, purpose).await?;
+    let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
     let asked = asked(session, &prepared, &providers, times, places).await?;
     let answered = answered(session, &prepared, asked, progress).await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
-    let (candidates, drafts) = off_thread(move || judged(&owned, &red_flags, stage, answered)).await??;
+    let (mut candidates, drafts) =
+        off_thread(move || judged(&owned, &red_flags, stage, answered, &asked_for)).await??;
+    let id = drafts.last().map(|draft| draft.id.clone());
     note_on(session, prepared.account(), drafts).await;
-    Ok(Ensemble::new(providers, candidates, prepared.masked()))
+    let is_recorded = prepared.account().run.is_some() || session.config().settings.tracing.enabled;
+    let id = id.filter(|_| is_recorded);
+    for candidate in &mut candidates {
+        candidate.ensemble_id.clone_from(&id);
+    }
+    Ok(Ensemble::new(providers, candidates, id, prepared.masked()))
+}
+
+/// What the candidates were asked for.
+struct AskedFor {
+    task: String,
+    files: Vec<String>,
 }
 
 /// A candidate that is about to be asked.
@@ -170,8 +190,9 @@ fn judged(
     red_flags: &RedFlags,
     stage: Option<Stage>,
     answered: Vec<(String, Consulted)>,
+    asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
-    let compared = compared(answered.iter().map(|(_, reply)| reply))?;
+    let compared = compared(session, answered.iter().map(|(_, reply)| reply), asked_for)?;
     let lengths: Vec<usize> = answered.iter().map(|(_, reply)| reply.content.chars().count()).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
@@ -185,24 +206,32 @@ fn judged(
     Ok((candidates, drafts))
 }
 
-/// How alike answers to the same question are, as the log keeps it.
-///
-/// # Errors
-///
-/// It is no JSON.
-pub fn noted<'a>(answers: impl Iterator<Item = &'a str>) -> Result<Noted, Error> {
+/// How alike answers to the same question are.
+pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
     let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
-    let content = EnsembleNoted {
+    EnsembleNoted {
         answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
         redundancy: candidates.redundancy().similarity,
-    };
-    Noted::of(&content).map_err(|error| Error::Internal(error.to_string()))
+        task: None,
+        context_files: Vec::new(),
+    }
 }
 
-/// The same of what was answered here, resting on the consults.
-fn compared<'a>(replies: impl Iterator<Item = &'a Consulted> + Clone) -> Result<Draft, Error> {
+/// The same of what was answered here, as the log keeps it: resting on the consults, and with what was
+/// asked.
+fn compared<'a>(
+    session: &Session,
+    replies: impl Iterator<Item = &'a Consulted> + Clone,
+    asked_for: &AskedFor,
+) -> Result<Draft, Error> {
     let answered = replies.filter(|reply| reply.ok);
-    let noted = noted(answered.clone().map(|reply| reply.content.as_str()))?;
+    let task = session.masker()?.mask(&asked_for.task).text.into_owned();
+    let noted = EnsembleNoted {
+        task: Some(kept(&task, session.config().settings.tracing.save_prompts)),
+        context_files: asked_for.files.clone(),
+        ..compared_answers(answered.clone().map(|reply| reply.content.as_str()))
+    };
+    let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Draft::new(new_id(), noted).on(answered.map(|reply| reply.consult.clone())))
 }
 
@@ -252,6 +281,7 @@ impl Candidate {
             usage: reply.usage,
             red_flag,
             note: reply.note,
+            ensemble_id: None,
             failure: reply.failure,
         }
     }
@@ -262,7 +292,12 @@ impl Candidate {
 }
 
 impl Ensemble {
-    fn new(providers_used: Vec<String>, candidates: Vec<Candidate>, masked: usize) -> Self {
+    fn new(
+        providers_used: Vec<String>,
+        candidates: Vec<Candidate>,
+        ensemble_id: Option<String>,
+        masked: usize,
+    ) -> Self {
         let count = candidates.iter().filter(|candidate| candidate.ok).count();
         let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
         let error = (count == 0).then_some(Error::EveryCandidateFailed(failures));
@@ -276,6 +311,7 @@ impl Ensemble {
             count,
             providers_used,
             candidates,
+            ensemble_id,
             warning,
             masked,
             failure: error.as_ref().map(Error::note),

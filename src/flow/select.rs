@@ -4,6 +4,7 @@ mod intake;
 mod judging;
 mod outcome;
 mod record;
+mod task;
 mod trial;
 
 pub use intake::{CandidateInput, LintResult, MOST_CANDIDATES, TestResult};
@@ -11,12 +12,14 @@ pub use judging::JudgeNote;
 pub use outcome::{CandidateReport, Selection, Winner};
 pub use trial::CheckNote;
 
+use std::collections::BTreeSet;
+
 use super::account::Account;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::Entry;
-use crate::domain::judge::Verdict;
-use crate::domain::select::{Evidence, Mode, Ranking, Standing, rank};
+use crate::domain::judge::{Case, Verdict};
+use crate::domain::select::{Evidence, Mode, Proof, TestWeight, rank};
 use crate::error::Error;
 use intake::Candidate;
 use judging::Judging;
@@ -37,6 +40,12 @@ pub struct SelectRequest {
     pub judge_provider: String,
     /// What the judge looks at.
     pub criteria: Vec<String>,
+    /// What the candidates were asked for.
+    pub task: Option<String>,
+    /// Files that the judge reads beside it.
+    pub context_files: Vec<String>,
+    /// The ensemble that the candidates come from, whose task and files they are then.
+    pub ensemble_id: Option<String>,
     /// Checks by which Maestro itself tries candidates that are diffs, each in a copy of the project;
     /// an empty list stands for the project's own.
     pub verify: Option<Vec<Entry>>,
@@ -59,61 +68,88 @@ pub async fn select(
         return Err(Error::NestedConsult);
     }
     session.check_config()?;
-    judging::check_criteria(&request.criteria)?;
+    judging::check_case(&request.criteria, request.task.as_deref())?;
     let candidates = intake::take(session, &request).await?;
     let trial = match request.verify {
         None => None,
-        Some(entries) => Some(Box::pin(trial::run(session, &candidates, entries, progress)).await?),
+        Some(ref entries) => {
+            Some(Box::pin(trial::run(session, &candidates, entries.clone(), progress)).await?)
+        }
     };
-    let mut evidence: Vec<Evidence> =
-        candidates.iter().enumerate().map(|(index, one)| known_of(one, index, trial.as_ref())).collect();
+    let tests_first = session.config().settings.policy.prefer_tests_first;
+    let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
+    let mut evidence = known(&candidates, trial.as_ref());
     let judging = match request.mode {
         Mode::TestsFirst => None,
         Mode::LlmJudge | Mode::Hybrid => {
-            let level = level_by_tests(&evidence);
+            let level = level(&evidence, weight);
+            let asked_for = task::asked_for(session, &request).await?;
             let judging = Judging {
                 session,
                 account,
                 progress,
                 wanted: &request.judge_provider,
-                criteria: &request.criteria,
+                case: Case { task: asked_for.task.as_deref(), criteria: &request.criteria },
+                context_files: &asked_for.files,
             };
             Some(Box::pin(judging.judge(&candidates, &level)).await?)
         }
     };
-    let mut chosen = None;
-    if let Some((_, Some(verdict))) = &judging {
-        chosen = apply(verdict, &mut evidence);
-    }
-    let mode = mode_used(request.mode, judging.as_ref());
-    let ranking = rank(&evidence, mode, chosen);
     let (note, verdict) = judging.unzip();
-    let winner = winner(request.mode, note.as_ref(), verdict.flatten().as_ref(), &ranking, &evidence);
-    let parts = outcome::Parts { candidates, evidence, ranking, winner, mode, trial, judge: note };
+    let verdict = verdict.flatten();
+    let chosen = verdict.as_ref().and_then(|verdict| apply(verdict, &mut evidence));
+    let mode = mode_used(request.mode, note.as_ref(), verdict.as_ref());
+    let mut ranking = rank(&evidence, mode, weight, chosen);
+    if matches!((request.mode, &verdict), (Mode::LlmJudge, Some(Verdict::Nobody { .. }))) {
+        ranking.winner = None;
+    }
+    let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note };
     record::record(session, account, &parts).await;
     Ok(parts.selection())
 }
 
 /// Given results and what was found out; what Maestro found out itself weighs more.
-fn known_of(candidate: &Candidate, index: usize, trial: Option<&Trial>) -> Evidence {
-    let tested: Option<&Tested> = trial.and_then(|trial| trial.tested.get(index)?.as_ref());
-    Evidence {
-        provider: candidate.provider.clone(),
-        chars: candidate.content.chars().count(),
-        tests: tested.map_or(candidate.tests, |tested| tested.tests),
-        lint: candidate.lint.or_else(|| tested?.lint),
-        judge: None,
-        flagged: !candidate.flags.is_empty(),
-        alike: tested.map(|tested| tested.alike),
-        changed_lines: tested.map(|tested| tested.changed_lines),
-    }
+fn known(candidates: &[Candidate], trial: Option<&Trial>) -> Vec<Evidence> {
+    let essences: Vec<String> = candidates.iter().map(Candidate::essence).collect();
+    let known = |(index, candidate): (usize, &Candidate)| {
+        let tested: Option<&Tested> = trial.and_then(|trial| trial.tested.get(index)?.as_ref());
+        let essence = essences.get(index);
+        let same: Vec<usize> =
+            (0..candidates.len()).filter(|other| essences.get(*other) == essence).collect();
+        Evidence {
+            provider: candidate.provider.clone(),
+            tests: tested.map_or(candidate.tests, |tested| tested.tests),
+            proof: Proof::Speaks,
+            lint: candidate.lint.or_else(|| tested?.lint),
+            judge: None,
+            flagged: !candidate.flags.is_empty(),
+            answers: candidate.answers,
+            support: support(candidates, &same),
+            same_as: same.first().copied().unwrap_or(index),
+            size: candidate.size(),
+        }
+    };
+    candidates.iter().enumerate().map(known).collect()
 }
 
-/// Those that can win, as far as tests tell.
-fn level_by_tests(evidence: &[Evidence]) -> Vec<usize> {
-    let best = evidence.iter().map(Evidence::standing).min().filter(|best| best.can_win());
-    let is_level = |(_, one): &(usize, &Evidence)| Some(one.standing()) == best;
-    evidence.iter().enumerate().filter(is_level).map(|(index, _)| index).collect()
+/// How many authors some candidates have together; one that has none counts by itself.
+fn support(candidates: &[Candidate], same: &[usize]) -> usize {
+    let of = |index: &usize| candidates.get(*index).map(Candidate::author);
+    let authors: Vec<Option<String>> = same.iter().filter_map(of).collect();
+    let named: BTreeSet<&String> = authors.iter().flatten().collect();
+    named.len() + authors.iter().filter(|author| author.is_none()).count()
+}
+
+/// Those among whom a judge chooses: the best by their tests; where tests are one sign among several,
+/// all that can win.
+fn level(evidence: &[Evidence], weight: TestWeight) -> Vec<usize> {
+    let best = evidence.iter().map(Evidence::standing).min();
+    let is_level = |(_, one): &(usize, &Evidence)| match weight {
+        TestWeight::First => Some(one.standing()) == best,
+        TestWeight::Among => true,
+    };
+    let able = evidence.iter().enumerate().filter(|(_, one)| one.standing().can_win());
+    able.filter(is_level).map(|(index, _)| index).collect()
 }
 
 /// Enters a verdict into the evidence, and returns the judge's choice. A tie says nothing.
@@ -127,46 +163,17 @@ fn apply(verdict: &Verdict, evidence: &mut [Evidence]) -> Option<usize> {
             }
             Some(*winner)
         }
-        Verdict::Nobody { .. } | Verdict::Tie => None,
+        Verdict::Nobody { .. } | Verdict::Tie { .. } => None,
     }
 }
 
-/// A judge that gave no judgement is no judge, and then tests and lint are all that is left.
-fn mode_used(wanted: Mode, judging: Option<&(JudgeNote, Option<Verdict>)>) -> Mode {
-    match (wanted, judging) {
-        (Mode::LlmJudge, Some((note, None))) if note.was_needed() => Mode::TestsFirst,
-        (mode, _) => mode,
+/// A judge that gave no judgement, or wavered, is no judge: then tests and lint are all that is left.
+fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) -> Mode {
+    let decided = matches!(verdict, Some(Verdict::Winner { .. } | Verdict::Nobody { .. }));
+    match wanted {
+        Mode::LlmJudge if !decided && note.is_some_and(JudgeNote::was_needed) => Mode::TestsFirst,
+        Mode::LlmJudge | Mode::TestsFirst | Mode::Hybrid => wanted,
     }
-}
-
-fn winner(
-    wanted: Mode,
-    note: Option<&JudgeNote>,
-    verdict: Option<&Verdict>,
-    ranking: &Ranking,
-    evidence: &[Evidence],
-) -> Option<usize> {
-    let first = ranking.winner()?;
-    match (wanted, verdict) {
-        (Mode::LlmJudge, Some(Verdict::Nobody { .. })) => None,
-        // The first of several that nothing tells apart is no choice.
-        (Mode::LlmJudge, None) if note.is_some_and(JudgeNote::was_needed) => {
-            let second = ranking.order.get(1).and_then(|second| evidence.get(*second));
-            let differs =
-                |second: &Evidence| evidence.get(first).is_some_and(|first| stands_apart(first, second));
-            second.is_none_or(differs).then_some(first)
-        }
-        _ => Some(first),
-    }
-}
-
-fn stands_apart(first: &Evidence, second: &Evidence) -> bool {
-    let standing = first.standing();
-    let lint = |one: &Evidence| one.lint.unwrap_or(if standing == Standing::Proven { 0.5 } else { 0.0 });
-    standing != second.standing()
-        || first.alike != second.alike
-        || lint(first) > lint(second)
-        || first.changed_lines != second.changed_lines
 }
 
 #[cfg(test)]

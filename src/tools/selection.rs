@@ -32,11 +32,17 @@ struct SelectInput {
     test_results: Option<Vec<TestResultInput>>,
     /// Each `{candidate_id, score? 0 to 1, output?}`.
     lint_results: Option<Vec<LintResultInput>>,
-    /// Never a candidate's author.
+    /// Never judges its own: another CLI does, or each author judges the others' candidates.
     #[serde(default = "claude")]
     judge_provider: String,
     /// For the judge.
     criteria: Option<Vec<String>>,
+    /// What the candidates were asked for; the judge reads it.
+    task: Option<String>,
+    /// Files that the judge reads with the task.
+    context_files: Option<Vec<String>>,
+    /// Instead of task: the `ensemble_id` of `maestro_ensemble_generate`.
+    ensemble_id: Option<String>,
     /// Checks for diffs, as in `maestro_verify`; empty: detected.
     verify: Option<Vec<EntryInput>>,
 }
@@ -52,6 +58,7 @@ struct CandidateInput {
     #[serde(default)]
     truncated: bool,
     content_file: Option<String>,
+    ensemble_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -169,6 +176,7 @@ impl SelectInput {
             content: one.content,
             truncated: one.truncated,
             content_file: one.content_file,
+            ensemble_id: one.ensemble_id,
         };
         let tests = |one: TestResultInput| select::TestResult {
             candidate_id: one.candidate_id,
@@ -187,6 +195,9 @@ impl SelectInput {
             lint_results: self.lint_results.into_iter().flatten().map(lint).collect(),
             judge_provider: self.judge_provider,
             criteria: self.criteria.unwrap_or_default(),
+            task: self.task,
+            context_files: self.context_files.unwrap_or_default(),
+            ensemble_id: self.ensemble_id,
             verify: self.verify.map(|verify| entries("verify", verify)).transpose()?,
         })
     }

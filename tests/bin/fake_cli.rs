@@ -87,6 +87,8 @@ fn with_judgement(mut script: Value, prompt: &str) -> Value {
         .split(" begin ")
         .skip(1)
         .filter_map(|piece| piece.split_once('\n'))
+        // The task stands between such lines too.
+        .filter(|(label, _)| label.len() == 1)
         .map(|(label, rest)| (label, rest.split("\n==== ").next().unwrap()))
         .collect();
     let winner = match preference {

@@ -131,6 +131,72 @@ fn an_ensembles_candidates_are_taken_as_they_are() {
 }
 
 #[test]
+fn neither_a_refusal_nor_order_nor_length_nor_an_author_wins() {
+    let mut client = Server::new().start();
+    for refusal in ["I'm sorry, but I can't help with that.", "Done.", "", "Sure, here is the fix:"] {
+        for mode in ["tests_first", "hybrid", "llm_judge"] {
+            let result = select(
+                &mut client,
+                json!({
+                    "candidates": [candidate("a", "codex", refusal), candidate("b", "gemini", "use a lock around the counter")],
+                    "test_results": [{ "candidate_id": "a", "passed": true }],
+                    "mode": mode,
+                }),
+            );
+            assert_eq!(result["winner_id"], "b", "{refusal:?} {mode}: {result}");
+            assert_eq!(result["candidates"][0]["standing"], "no_answer");
+            assert_eq!(result["requires_review"], true);
+        }
+    }
+    let (short, long) =
+        ("use a lock", "use a lock, or an atomic counter where the platform has one; measure both");
+    for (one, other) in [(short, long), (long, short)] {
+        for tests in [
+            json!(null),
+            json!([{ "candidate_id": "a", "passed": true }, { "candidate_id": "b", "passed": true }]),
+        ] {
+            let result = select(
+                &mut client,
+                json!({ "candidates": [candidate("a", "codex", one), candidate("b", "gemini", other)], "test_results": tests }),
+            );
+            assert_eq!((&result["ok"], &result["winner_id"]), (&json!(true), &Value::Null), "{result}");
+            assert_eq!((&result["code"], &result["requires_review"]), (&json!("no_judgement"), &json!(true)));
+        }
+    }
+}
+
+#[test]
+fn without_tests_what_several_authors_say_wins_and_is_to_be_reviewed() {
+    let mut client = Server::new().start();
+    let result = select(
+        &mut client,
+        json!({ "candidates": [
+            candidate("a", "codex", "the index is off by one"),
+            candidate("b", "gemini", "the cache is stale"),
+            candidate("c", "claude", "the cache  is stale\n"),
+            candidate("d", "codex", "the index is off by one"),
+        ] }),
+    );
+    assert_eq!((&result["winner_id"], &result["requires_review"]), (&json!("b"), &json!(true)), "{result}");
+    assert_eq!(result["candidates"][1]["support"], 2);
+}
+
+#[test]
+fn tests_weigh_against_a_judge_as_the_setting_says() {
+    let arguments = json!({
+        "candidates": [candidate("tested", "codex", "the tested one"), candidate("liked", "gemini", "the one that is liked")],
+        "test_results": [{ "candidate_id": "tested", "passed": true }],
+        "mode": "llm_judge",
+        "criteria": [format!("@@fake {}@@", json!({ "judge": "is liked" }))],
+    });
+    for (setting, winner) in [("true", "tested"), ("false", "liked")] {
+        let server = Server::new().fake("claude", "claude").env("MAESTRO_PREFER_TESTS_FIRST", setting);
+        let result = select(&mut server.start(), arguments.clone());
+        assert_eq!(result["winner_id"], winner, "{setting}: {result}");
+    }
+}
+
+#[test]
 fn an_unknown_rule_is_named_with_those_that_there_are() {
     let mut client = Server::new().start();
     let result = client

@@ -4,6 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::consult::Kept;
 use super::record::{Noted, Topic};
 use crate::domain::coordination::record::RunRecord;
 use crate::domain::select::record::SelectionRecord;
@@ -32,13 +33,19 @@ impl Noted {
 }
 
 /// Answers of several consultants to the same question, compared.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleNoted {
     /// Answers that were compared.
     pub answers: u32,
     /// How much they repeat one another: mean cosine similarity of their pairs, 0 to 1; none below
     /// two answers with words.
     pub redundancy: Option<f64>,
+    /// What was asked, without the files that went with it; for whoever judges the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Kept>,
+    /// The files that went with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_files: Vec<String>,
 }
 
 impl Content for EnsembleNoted {
@@ -61,7 +68,8 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_read_by_its_topic_alone() {
-        let ensemble = EnsembleNoted { answers: 2, redundancy: Some(0.5) };
+        let ensemble =
+            EnsembleNoted { answers: 2, redundancy: Some(0.5), task: None, context_files: Vec::new() };
         let noted = Noted::of(&ensemble).unwrap();
         assert_eq!(noted.content, json!({ "answers": 2, "redundancy": 0.5 }));
         assert_eq!(noted.read::<EnsembleNoted>(), Some(ensemble));
@@ -72,7 +80,8 @@ mod tests {
     fn what_a_later_version_adds_is_passed_over() {
         let content = json!({ "answers": 2, "redundancy": null, "mood": "good" });
         let noted = Noted { topic: Topic::Ensemble, content };
-        assert_eq!(noted.read(), Some(EnsembleNoted { answers: 2, redundancy: None }));
+        let read = EnsembleNoted { answers: 2, redundancy: None, task: None, context_files: Vec::new() };
+        assert_eq!(noted.read(), Some(read));
     }
 
     #[test]

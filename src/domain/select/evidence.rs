@@ -18,14 +18,16 @@ pub enum Tests {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It passed its tests; no pattern weighs more than that.
+    /// Its tests speak for it; no pattern weighs more than that.
     Proven,
-    /// Nothing is known for it, and nothing against it.
+    /// Nothing proves it, and nothing speaks against it.
     Open,
     /// It shows a red flag, and no test speaks for it.
     Flagged,
     /// It failed its tests.
     Failed,
+    /// It is no answer: empty, or a refusal.
+    NoAnswer,
 }
 
 impl Standing {
@@ -34,9 +36,18 @@ impl Standing {
     pub fn can_win(self) -> bool {
         match self {
             Self::Proven | Self::Open => true,
-            Self::Flagged | Self::Failed => false,
+            Self::Flagged | Self::Failed | Self::NoAnswer => false,
         }
     }
+}
+
+/// What passing tests are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// They speak for the candidate: the caller says so, or they fail without its change.
+    Speaks,
+    /// They would pass without it, or without a part of it.
+    Lacks,
 }
 
 /// What is known of a candidate.
@@ -44,31 +55,38 @@ impl Standing {
 pub struct Evidence {
     /// Who wrote it.
     pub provider: Option<String>,
-    /// Its length in characters.
-    pub chars: usize,
     /// What its tests said.
     pub tests: Tests,
+    /// What that is worth, where they passed.
+    pub proof: Proof,
     /// What a linter gave it, from 0 to 1.
     pub lint: Option<f64>,
     /// What a judge gave it, from 0 to 1.
     pub judge: Option<f64>,
     /// Whether it shows a red flag.
     pub flagged: bool,
-    /// How many candidates behave like it, itself included; where Maestro ran the tests.
-    pub alike: Option<usize>,
-    /// Lines that it adds and removes; where Maestro ran the tests.
-    pub changed_lines: Option<usize>,
+    /// Whether it says anything at all.
+    pub answers: bool,
+    /// How many authors say the same, its own included.
+    pub support: usize,
+    /// The number of those that are the same as it, as far as anybody could see: the same text, the same
+    /// change, or the same behaviour in everything that was run to tell them apart.
+    pub same_as: usize,
+    /// Its length in lines that it adds and removes, else in characters; it decides nothing but which of
+    /// several that are the same is returned.
+    pub size: usize,
 }
 
 impl Evidence {
     /// Whether it can win.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        match (self.tests, self.flagged) {
-            (Tests::Passed, _) => Standing::Proven,
-            (Tests::Failed, _) => Standing::Failed,
-            (Tests::Unknown, true) => Standing::Flagged,
-            (Tests::Unknown, false) => Standing::Open,
+        match (self.tests, self.proof, self.flagged) {
+            _ if !self.answers => Standing::NoAnswer,
+            (Tests::Passed, Proof::Speaks, _) => Standing::Proven,
+            (Tests::Failed, ..) => Standing::Failed,
+            (Tests::Passed, Proof::Lacks, true) | (Tests::Unknown, _, true) => Standing::Flagged,
+            (Tests::Passed, Proof::Lacks, false) | (Tests::Unknown, _, false) => Standing::Open,
         }
     }
 }

@@ -1,19 +1,19 @@
-//! The rule by which candidates are ranked.
+//! The rule by which candidates are ranked, and by which one of them wins or none.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Standing, Tests};
-use super::weights::{Trust, WEIGHTS};
+use super::weights::WEIGHTS;
 
 /// What decides among candidates that stand level by their tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Mode {
-    /// Lint, then the earlier one.
+    /// Lint.
     #[default]
     TestsFirst,
     /// A judge.
@@ -22,79 +22,156 @@ pub enum Mode {
     Hybrid,
 }
 
-/// Every candidate's score, and those that can win, best first.
+/// How much tests weigh against everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestWeight {
+    /// What they prove comes before all that they do not, in every mode.
+    First,
+    /// A failure still excludes; beyond that they are one sign among several.
+    Among,
+}
+
+/// What set the winner apart, or that nothing did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deciding {
+    /// Nobody else can win.
+    OnlyOne,
+    /// Tests.
+    Tests,
+    /// The judge.
+    Judge,
+    /// The weighted score.
+    Score,
+    /// The linter.
+    Lint,
+    /// More authors say the same.
+    Support,
+    /// Those that stand level are the same, so that either will do.
+    Same,
+    /// Nothing tells them apart.
+    Nothing,
+}
+
+/// Every candidate's score, those that can win, best first, and who wins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// The scores, from 0 to 1, in the order of the candidates.
     pub scores: Vec<f64>,
     /// Indexes of those that can win, best first.
     pub order: Vec<usize>,
+    /// The winner; none where nobody can win, or nothing tells the first from others.
+    pub winner: Option<usize>,
+    /// What decided.
+    pub deciding: Deciding,
+    /// How many at the head of the order nothing ranks one above another.
+    pub level: usize,
 }
 
 impl Ranking {
-    /// The winner; none where nobody can win.
+    /// Those at the head of the order that nothing ranks one above another.
     #[must_use]
-    pub fn winner(&self) -> Option<usize> {
-        self.order.first().copied()
+    pub fn level(&self) -> &[usize] {
+        self.order.get(..self.level).unwrap_or_default()
     }
 }
 
 /// Ranks candidates. `chosen` is the judge's choice, where there is one; it counts in
 /// [`Mode::LlmJudge`] only, and only among those that can win.
 ///
-/// A candidate that failed its tests never wins, and one that passed comes before all that did not.
-/// Among those that passed, and where Maestro ran the tests: the larger group of equal behaviour, then
-/// lint, then the smaller change. At the end of every comparison stands the earlier one.
+/// A candidate that failed its tests never wins, and with [`TestWeight::First`] one that is proven comes
+/// before all that are not. Neither length nor order nor authorship decides: where nothing else tells the
+/// first from another one, nobody wins.
 #[must_use]
-pub fn rank(candidates: &[Evidence], mode: Mode, chosen: Option<usize>) -> Ranking {
-    let scores: Vec<f64> = match mode {
-        Mode::TestsFirst | Mode::LlmJudge => candidates.iter().map(tests_first_score).collect(),
-        Mode::Hybrid => {
-            let mean = mean_length(candidates);
-            candidates.iter().map(|candidate| hybrid_score(candidate, mean)).collect()
-        }
+pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Option<usize>) -> Ranking {
+    let score = match mode {
+        Mode::TestsFirst | Mode::LlmJudge => tests_first_score,
+        Mode::Hybrid => hybrid_score,
     };
-    let mut order: Vec<(usize, &Evidence, f64)> = candidates
+    let scores: Vec<f64> = candidates.iter().map(score).collect();
+    let mut ranked: Vec<Ranked> = candidates
         .iter()
         .enumerate()
         .zip(&scores)
-        .filter(|((_, candidate), _)| candidate.standing().can_win())
-        .map(|((index, candidate), score)| (index, candidate, *score))
+        .filter(|((_, known), _)| known.standing().can_win())
+        .map(|((index, known), score)| Ranked { index, known, score: *score, chosen: chosen == Some(index) })
         .collect();
     // Stable, so that the earlier of two equals stays the earlier.
-    order.sort_by(|(left, one, one_score), (right, other, other_score)| {
-        let by_tests = one.standing().cmp(&other.standing());
-        by_tests.then_with(|| match mode {
-            Mode::TestsFirst => level(one, other, *one_score, *other_score),
-            Mode::LlmJudge => {
-                let is_chosen = |index: &usize| chosen == Some(*index);
-                let by_judge = is_chosen(right).cmp(&is_chosen(left));
-                by_judge
-                    .then_with(|| level(one, other, *one_score, *other_score))
-                    .then(one.chars.cmp(&other.chars))
-            }
-            Mode::Hybrid => Reverse(one.alike)
-                .cmp(&Reverse(other.alike))
-                .then_with(|| descending(*one_score, *other_score)),
-        })
+    ranked.sort_by(|one, other| {
+        one.against(other, mode, weight).0.then_with(|| one.known.size.cmp(&other.known.size))
     });
-    Ranking { order: order.into_iter().map(|(index, ..)| index).collect(), scores }
+    let (winner, deciding) = settled(&ranked, mode, weight);
+    let with_first = |one: &&Ranked| {
+        ranked.first().is_some_and(|first| first.against(one, mode, weight).0 == Ordering::Equal)
+    };
+    let level = ranked.iter().take_while(with_first).count();
+    Ranking { order: ranked.iter().map(|one| one.index).collect(), scores, winner, deciding, level }
 }
 
-/// Two that stand level by their tests.
-fn level(one: &Evidence, other: &Evidence, one_score: f64, other_score: f64) -> Ordering {
-    if one.standing() != Standing::Proven {
-        return descending(one_score, other_score);
+/// Who of the ranked wins, and by what.
+fn settled(ranked: &[Ranked], mode: Mode, weight: TestWeight) -> (Option<usize>, Deciding) {
+    let Some((first, rest)) = ranked.split_first() else { return (None, Deciding::Nothing) };
+    let level = |other: &&Ranked| first.against(other, mode, weight).0 == Ordering::Equal;
+    let mut equals = rest.iter().filter(level);
+    if equals.clone().any(|other| other.known.same_as != first.known.same_as) {
+        return (None, Deciding::Nothing);
     }
-    let lint = |candidate: &Evidence| candidate.lint.unwrap_or(UNKNOWN);
-    Reverse(one.alike)
-        .cmp(&Reverse(other.alike))
-        .then_with(|| descending(lint(one), lint(other)))
-        .then_with(|| one.changed_lines.cmp(&other.changed_lines))
+    let deciding = if equals.next().is_some() {
+        Deciding::Same
+    } else {
+        rest.first().map_or(Deciding::OnlyOne, |second| first.against(second, mode, weight).1)
+    };
+    (Some(first.index), deciding)
 }
 
-fn descending(one: f64, other: f64) -> Ordering {
-    other.total_cmp(&one)
+/// A candidate with what its place hangs on.
+struct Ranked<'a> {
+    index: usize,
+    known: &'a Evidence,
+    score: f64,
+    chosen: bool,
+}
+
+impl Ranked<'_> {
+    /// Where it stands against another, and by what.
+    fn against(&self, other: &Self, mode: Mode, weight: TestWeight) -> (Ordering, Deciding) {
+        let (one, two) = (self.known, other.known);
+        let by_tests = match weight {
+            TestWeight::First => {
+                one.standing().cmp(&two.standing()).then(has_passed(two).cmp(&has_passed(one)))
+            }
+            TestWeight::Among => Ordering::Equal,
+        };
+        let by_lint = two.lint.map_or(-1.0, |lint| lint).total_cmp(&one.lint.map_or(-1.0, |lint| lint));
+        // Where tests decide, how many agree is no sign: weak tests let the same mistake pass often.
+        let proven = one.standing() == Standing::Proven && two.standing() == Standing::Proven;
+        let by_support = if proven { Ordering::Equal } else { two.support.cmp(&one.support) };
+        let by_score = other.score.total_cmp(&self.score);
+        let by_mode = match mode {
+            Mode::TestsFirst => {
+                [(by_score_of_tests(one, two, weight), Deciding::Tests), (by_lint, Deciding::Lint)]
+            }
+            Mode::LlmJudge => [(other.chosen.cmp(&self.chosen), Deciding::Judge), (by_lint, Deciding::Lint)],
+            Mode::Hybrid => [(by_score, Deciding::Score), (by_lint, Deciding::Lint)],
+        };
+        let found = std::iter::once((by_tests, Deciding::Tests))
+            .chain(by_mode)
+            .chain([(by_support, Deciding::Support)])
+            .find(|(order, _)| *order != Ordering::Equal);
+        found.unwrap_or((Ordering::Equal, Deciding::Nothing))
+    }
+}
+
+/// The mode that is named after tests has them first whatever else is preferred.
+fn by_score_of_tests(one: &Evidence, two: &Evidence, weight: TestWeight) -> Ordering {
+    match weight {
+        TestWeight::First => Ordering::Equal,
+        TestWeight::Among => one.standing().cmp(&two.standing()).then(has_passed(two).cmp(&has_passed(one))),
+    }
+}
+
+fn has_passed(candidate: &Evidence) -> bool {
+    candidate.tests == Tests::Passed
 }
 
 /// What counts where nothing is known.
@@ -109,25 +186,13 @@ fn tests_first_score(candidate: &Evidence) -> f64 {
     tests + 0.2 * candidate.lint.unwrap_or(0.0) + 0.2 * candidate.judge.unwrap_or(0.0)
 }
 
-fn hybrid_score(candidate: &Evidence, mean: f64) -> f64 {
-    let tests = match candidate.tests {
-        Tests::Passed => 1.0,
-        Tests::Failed => 0.0,
-        Tests::Unknown => UNKNOWN,
+fn hybrid_score(candidate: &Evidence) -> f64 {
+    let tests = match candidate.standing() {
+        Standing::Proven => 1.0,
+        Standing::Failed => 0.0,
+        Standing::Open | Standing::Flagged | Standing::NoAnswer => UNKNOWN,
     };
-    let minimal = if mean > 0.0 { 1.0 - (length(candidate) / (2.0 * mean)).min(1.0) } else { 1.0 };
     WEIGHTS.test * tests
-        + WEIGHTS.lint * candidate.lint.unwrap_or(UNKNOWN)
+        + WEIGHTS.lint * candidate.lint.unwrap_or(0.0)
         + WEIGHTS.judge * candidate.judge.unwrap_or(UNKNOWN)
-        + WEIGHTS.minimal_diff * minimal
-        + WEIGHTS.provider_trust * Trust::of(candidate.provider.as_deref()).0
-}
-
-fn mean_length(candidates: &[Evidence]) -> f64 {
-    let count = u32::try_from(candidates.len().max(1)).map_or(f64::MAX, f64::from);
-    candidates.iter().map(length).sum::<f64>() / count
-}
-
-fn length(candidate: &Evidence) -> f64 {
-    u32::try_from(candidate.chars).map_or(f64::from(u32::MAX), f64::from)
 }

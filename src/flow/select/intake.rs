@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SelectRequest;
+use crate::domain::diff::{self, Patch, Shown};
 use crate::domain::redflag::Reason;
-use crate::domain::select::Tests;
+use crate::domain::select::{Tests, is_answer};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
@@ -29,6 +30,8 @@ pub struct CandidateInput {
     pub truncated: bool,
     /// The file that holds all of it then.
     pub content_file: Option<String>,
+    /// The ensemble that it comes from.
+    pub ensemble_id: Option<String>,
 }
 
 /// What a candidate's tests said.
@@ -65,6 +68,38 @@ pub(super) struct Candidate {
     pub(super) tests: Tests,
     pub(super) lint: Option<f64>,
     pub(super) output: Option<String>,
+    /// The change that it proposes, where it is a diff.
+    pub(super) patch: Option<Patch>,
+    /// Whether it says anything.
+    pub(super) answers: bool,
+}
+
+impl Candidate {
+    /// What it says, whatever it was written around it: two candidates that agree in this say the same.
+    pub(super) fn essence(&self) -> String {
+        match &self.patch {
+            Some(patch) => patch.essence(),
+            None => self.content.split_whitespace().collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// What a judge reads of it.
+    pub(super) fn shown(&self) -> String {
+        match &self.patch {
+            Some(patch) => patch.text(Shown::WithoutComments),
+            None => self.content.clone(),
+        }
+    }
+
+    /// Lines that it adds and removes, else its characters.
+    pub(super) fn size(&self) -> usize {
+        self.patch.as_ref().map_or_else(|| self.content.chars().count(), Patch::changed_lines)
+    }
+
+    /// The author's name, as names are compared.
+    pub(super) fn author(&self) -> Option<String> {
+        self.provider.as_ref().map(|provider| provider.trim().to_ascii_lowercase())
+    }
 }
 
 /// Checks what was given and holds each candidate against the red flags.
@@ -82,6 +117,8 @@ pub(super) async fn take(session: &Session, request: &SelectRequest) -> Result<V
             tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),
             lint: lint.get(&id).copied().flatten(),
             output: outputs.get(&id).cloned(),
+            answers: is_answer(&input.content),
+            patch: diff::parse(&input.content).ok(),
             provider: input.provider.filter(|provider| !provider.trim().is_empty()),
             content: input.content,
             truncated: input.truncated,

@@ -1,9 +1,12 @@
-//! Asking a judge who wrote none of the candidates, in both orders.
+//! Asking judges who wrote nothing of what they judge, in both orders, and once more where they waver.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::intake::Candidate;
-use crate::domain::judge::{Ballot, MOST_JUDGED, Opinion, Verdict, together};
+use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
 use crate::error::Error;
 use crate::flow::account::{Account, Reservation, reserve};
@@ -18,18 +21,43 @@ const MOST_CHARS: usize = 200_000;
 const MOST_CRITERIA: usize = 20;
 /// Characters of one criterion.
 const MOST_CRITERION: usize = 1_000;
+/// Characters of the task.
+const MOST_TASK: usize = 60_000;
 
 /// What came of asking a judge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JudgeNote {
-    /// Who was asked; nobody where nobody could be, or needed to be.
+    /// Who was asked, several where everybody wrote one; nobody where nobody could be, or needed to be.
     pub provider: Option<String>,
-    /// How often.
+    /// How often, all together.
     pub asked: usize,
     /// `winner`, `nobody`, `tie`, `none` (no judgement), or `not_needed`.
     pub verdict: &'static str,
     /// The judge's reasons, or why there is no judgement.
     pub reason: String,
+    /// Whether the judge was told what the candidates were asked for.
+    pub knew_the_task: bool,
+    /// Each judge with what it compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub panel: Vec<SeatNote>,
+    /// Judges whose choice changed with the order.
+    pub order_flips: usize,
+    /// Who was asked to settle a tie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub third_opinion: Option<String>,
+}
+
+/// One judge.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeatNote {
+    /// Who.
+    pub provider: String,
+    /// What it compared: candidates that it did not write.
+    pub judged: Vec<String>,
+    /// What came of it.
+    pub verdict: &'static str,
+    /// Its choice.
+    pub winner_id: Option<String>,
 }
 
 impl JudgeNote {
@@ -39,20 +67,41 @@ impl JudgeNote {
         self.verdict != "not_needed"
     }
 
+    fn plain(provider: Option<String>, asked: usize, verdict: &'static str, reason: String) -> Self {
+        Self {
+            provider,
+            asked,
+            verdict,
+            reason,
+            knew_the_task: false,
+            panel: Vec::new(),
+            order_flips: 0,
+            third_opinion: None,
+        }
+    }
+
     fn none(provider: Option<String>, asked: usize, reason: String) -> (Self, Option<Verdict>) {
-        (Self { provider, asked, verdict: "none", reason }, None)
+        (Self::plain(provider, asked, "none", reason), None)
     }
 }
 
-/// Refuses criteria that nobody reads to the end.
-pub(super) fn check_criteria(criteria: &[String]) -> Result<(), Error> {
+/// Refuses criteria and a task that nobody reads to the end.
+pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), Error> {
     let too_long = |criterion: &String| criterion.chars().count() > MOST_CRITERION;
-    if criteria.len() <= MOST_CRITERIA && !criteria.iter().any(too_long) {
-        return Ok(());
+    if criteria.len() > MOST_CRITERIA || criteria.iter().any(too_long) {
+        return Err(Error::InvalidArguments(format!(
+            "criteria takes at most {MOST_CRITERIA} entries of {MOST_CRITERION} characters"
+        )));
     }
-    Err(Error::InvalidArguments(format!(
-        "criteria takes at most {MOST_CRITERIA} entries of {MOST_CRITERION} characters"
-    )))
+    match task.map(|task| task.chars().count()) {
+        Some(0) => {
+            Err(Error::InvalidArguments("task is empty; leave it out, or say what was asked".to_owned()))
+        }
+        Some(chars) if chars > MOST_TASK => Err(Error::InvalidArguments(format!(
+            "task has {chars} characters, and a judge reads at most {MOST_TASK}; put files into context_files"
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What is needed to ask a judge.
@@ -61,7 +110,14 @@ pub(super) struct Judging<'a> {
     pub(super) account: &'a Account,
     pub(super) progress: &'a Progress,
     pub(super) wanted: &'a str,
-    pub(super) criteria: &'a [String],
+    pub(super) case: Case<'a>,
+    pub(super) context_files: &'a [String],
+}
+
+/// A judge and what it compares.
+struct Seat {
+    provider: String,
+    judged: Vec<usize>,
 }
 
 impl Judging<'_> {
@@ -76,48 +132,92 @@ impl Judging<'_> {
         level: &[usize],
     ) -> Result<(JudgeNote, Option<Verdict>), Error> {
         self.session.catalogue().get(self.wanted)?;
-        let judged: Vec<&Candidate> = level.iter().filter_map(|index| candidates.get(*index)).collect();
-        let differ =
-            judged.windows(2).any(|pair| matches!(pair, [one, other] if one.content != other.content));
-        if !differ {
+        let shown: Vec<String> = candidates.iter().map(Candidate::shown).collect();
+        let entries = entries(candidates, &shown, level);
+        if entries.len() < 2 {
             let reason = "there are no two different candidates that stand level".to_owned();
-            return Ok((JudgeNote { provider: None, asked: 0, verdict: "not_needed", reason }, None));
+            return Ok((JudgeNote::plain(None, 0, "not_needed", reason), None));
         }
-        let chars: usize = judged.iter().map(|one| one.content.chars().count()).sum();
+        let judged: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
+        let chars: usize =
+            judged.iter().filter_map(|index| shown.get(*index)).map(|text| text.chars().count()).sum();
         if judged.len() > MOST_JUDGED || chars > MOST_CHARS {
             let reason = format!(
                 "a judge compares at most {MOST_JUDGED} candidates of {MOST_CHARS} characters in all"
             );
             return Ok(JudgeNote::none(None, 0, reason));
         }
-        let (judge, instead) = match self.neutral(&judged) {
+        let (seats, instead) = match self.seats(&entries) {
             Ok(found) => found,
             Err(reason) => return Ok(JudgeNote::none(None, 0, reason)),
         };
-        // A consult that cannot be made is not taken from the budget.
-        if let Err(error) = self.check_there(&judge) {
-            let reason = format!("{error} ({})", error.code());
-            return Ok(JudgeNote::none(Some(judge), 0, reason));
-        }
-        // Both orders or none: one alone decides nothing.
-        let reserved = match reserve(self.session, self.account, &[judge.clone(), judge.clone()]).await {
+        let names = names(&seats);
+        // Both orders of each or none: one alone decides nothing.
+        let asked: Vec<String> =
+            seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
+        let reserved = match reserve(self.session, self.account, &asked).await {
             Err(error @ Error::BudgetExhausted(_)) => {
                 let reason = format!("{error} ({})", error.code());
-                return Ok(JudgeNote::none(Some(judge), 0, reason));
+                return Ok(JudgeNote::none(Some(names), 0, reason));
             }
             reserved => reserved?,
         };
-        let contents: Vec<&str> = candidates.iter().map(|one| one.content.as_str()).collect();
-        let opinions = self.both_orders(&judge, &contents, level, reserved).await?;
-        Ok(match opinions {
-            [Ok(first), Ok(second)] => {
-                let verdict = together(first, &second);
-                (described(judge, instead, &verdict), Some(verdict))
+        let heard = self.hear(&seats, &shown, reserved).await?;
+        let mut note = JudgeNote::plain(Some(names), asked.len(), "none", String::new());
+        note.knew_the_task = self.case.task.is_some();
+        note.panel = panel(&heard, candidates);
+        note.order_flips =
+            heard.iter().filter(|(_, verdict)| matches!(verdict, Ok(Verdict::Tie { .. }))).count();
+        let verdict = match first_verdict(&heard, &judged) {
+            Ok(verdict) => verdict,
+            Err(reason) => {
+                note.reason = reason;
+                return Ok((note, None));
             }
-            [Err(reason), _] | [_, Err(reason)] => {
-                JudgeNote::none(Some(judge.clone()), 2, format!("{judge} gave no judgement: {reason}"))
-            }
-        })
+        };
+        let verdict = self.settled(verdict, &entries, &heard, &shown, &mut note).await?;
+        describe(&mut note, instead, &verdict);
+        Ok((note, Some(verdict)))
+    }
+
+    /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
+    /// compares what is not their own. With what is to be said about it.
+    fn seats(&self, entries: &[Entry]) -> Result<(Vec<Seat>, String), String> {
+        let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
+        let wanted = self.wanted;
+        let wrote = |name: &str| entries.iter().any(|entry| entry.is_by(name));
+        if !wrote(wanted) {
+            // A consult that cannot be made is not taken from the budget.
+            self.check_there(wanted).map_err(|error| format!("{error} ({})", error.code()))?;
+            return Ok((vec![Seat { provider: wanted.to_owned(), judged: all }], String::new()));
+        }
+        let there: Vec<String> = self
+            .session
+            .catalogue()
+            .installed(self.session.environment(), self.session.root())
+            .map(|provider| provider.name.clone())
+            .collect();
+        if let Some(other) = there.iter().find(|name| !wrote(name)) {
+            let said = format!("{wanted} wrote one of the candidates, so {other} judged. ");
+            return Ok((vec![Seat { provider: other.clone(), judged: all }], said));
+        }
+        let of_others = |name: &String| Seat {
+            judged: entries.iter().filter(|entry| !entry.is_by(name)).map(|entry| entry.index).collect(),
+            provider: name.clone(),
+        };
+        let seats: Vec<Seat> = there.iter().map(of_others).filter(|seat| seat.judged.len() > 1).collect();
+        let seen = |one: usize, other: usize| {
+            seats.iter().any(|seat| seat.judged.contains(&one) && seat.judged.contains(&other))
+        };
+        if all.iter().any(|one| all.iter().any(|other| one != other && !seen(*one, *other))) {
+            let there = if there.is_empty() { "no CLI".to_owned() } else { there.join(", ") };
+            return Err(format!(
+                "{wanted} wrote one of the candidates and does not judge its own, and for some pair of candidates nobody is here who wrote neither (installed: {there})"
+            ));
+        }
+        let said =
+            "Everybody who is here wrote one of the candidates, so each compared those of the others. ";
+        Ok((seats, said.to_owned()))
     }
 
     fn check_there(&self, judge: &str) -> Result<(), Error> {
@@ -129,56 +229,96 @@ impl Judging<'_> {
         catalogue.program(provider, self.session.environment(), self.session.root()).map(drop)
     }
 
-    /// The wanted judge if it wrote none of them, else another CLI that is there and did not; with
-    /// what is to be said about it.
-    fn neutral(&self, judged: &[&Candidate]) -> Result<(String, String), String> {
-        let wrote = |name: &str| {
-            let is_author = |one: &&Candidate| {
-                one.provider.as_deref().is_some_and(|author| author.trim().eq_ignore_ascii_case(name))
+    /// What each judge says of both orders.
+    async fn hear<'s>(
+        &self,
+        seats: &'s [Seat],
+        shown: &[String],
+        reserved: Vec<Reservation>,
+    ) -> Result<Vec<(&'s Seat, Result<Verdict, String>)>, Error> {
+        let mut reserved = reserved.into_iter();
+        let mut asked = Vec::new();
+        for seat in seats {
+            let (Some(one), Some(other)) = (reserved.next(), reserved.next()) else {
+                return Err(Error::Internal("two consults of a judge were not reserved".to_owned()));
             };
-            judged.iter().any(is_author)
-        };
-        let wanted = self.wanted;
-        if !wrote(wanted) {
-            return Ok((wanted.to_owned(), String::new()));
+            asked.push(async move {
+                let [forth, back] = Ballot::both_orders(&seat.judged);
+                let labels = [format!("judge {} 1", seat.provider), format!("judge {} 2", seat.provider)];
+                let (first, second) = futures_util::future::join(
+                    self.opinion(&seat.provider, shown, &forth, one, &labels[0]),
+                    self.opinion(&seat.provider, shown, &back, other, &labels[1]),
+                )
+                .await;
+                let verdict = match (first?, second?) {
+                    (Ok(first), Ok(second)) => Ok(together(first, &second)),
+                    (Err(reason), _) | (_, Err(reason)) => {
+                        Err(format!("{} gave no judgement: {reason}", seat.provider))
+                    }
+                };
+                Ok::<_, Error>((seat, verdict))
+            });
         }
-        let mut there = self.session.catalogue().installed(self.session.environment(), self.session.root());
-        match there.find(|provider| !wrote(&provider.name)) {
-            Some(other) => {
-                let name = other.name.clone();
-                let said = format!("{wanted} wrote one of the candidates, so {name} judged. ");
-                Ok((name, said))
-            }
-            None => Err(format!(
-                "{wanted} wrote one of the candidates and does not judge its own, and no other CLI is there that wrote none"
-            )),
-        }
+        join_all(asked).await.into_iter().collect()
     }
 
-    async fn both_orders(
+    /// A tie, put before one more judge: another one who wrote none of those that are level, else the
+    /// same one once more. Without one, or where it names none of them, the tie stays.
+    async fn settled(
         &self,
-        judge: &str,
-        contents: &[&str],
-        level: &[usize],
-        reserved: Vec<Reservation>,
-    ) -> Result<[Result<Opinion, String>; 2], Error> {
-        let mut reserved = reserved.into_iter();
-        let (Some(for_one), Some(for_other)) = (reserved.next(), reserved.next()) else {
-            return Err(Error::Internal("two consults were not reserved".to_owned()));
+        verdict: Verdict,
+        entries: &[Entry],
+        heard: &[(&Seat, Result<Verdict, String>)],
+        shown: &[String],
+        note: &mut JudgeNote,
+    ) -> Result<Verdict, Error> {
+        let Verdict::Tie { between } = verdict else { return Ok(verdict) };
+        let level: Vec<&Entry> = entries.iter().filter(|entry| between.contains(&entry.index)).collect();
+        let is_neutral = |name: &str| !level.iter().any(|entry| entry.is_by(name));
+        let sat = |name: &str| heard.iter().any(|(seat, _)| seat.provider == name);
+        let installed: Vec<String> = self
+            .session
+            .catalogue()
+            .installed(self.session.environment(), self.session.root())
+            .map(|provider| provider.name.clone())
+            .collect();
+        let neutral = |name: &&String| is_neutral(name);
+        let third = installed
+            .iter()
+            .filter(neutral)
+            .find(|name| !sat(name))
+            .or_else(|| heard.iter().map(|(seat, _)| &seat.provider).find(neutral));
+        let (Some(third), false) = (third, between.is_empty()) else {
+            return Ok(Verdict::Tie { between });
         };
-        let [one, other] = Ballot::both_orders(level);
-        let (first, second) = futures_util::future::join(
-            self.opinion(judge, contents, &one, for_one, "judge 1"),
-            self.opinion(judge, contents, &other, for_other, "judge 2"),
-        )
-        .await;
-        Ok([first?, second?])
+        let mut reserved = match reserve(self.session, self.account, std::slice::from_ref(third)).await {
+            Err(Error::BudgetExhausted(_)) => return Ok(Verdict::Tie { between }),
+            reserved => reserved?.into_iter(),
+        };
+        let Some(reservation) = reserved.next() else { return Ok(Verdict::Tie { between }) };
+        // With one alone there is nothing to compare it with, so all are shown again.
+        let mut on_it = if between.len() > 1 {
+            between.clone()
+        } else {
+            entries.iter().filter(|entry| !entry.is_by(third)).map(|entry| entry.index).collect()
+        };
+        if uuid::Uuid::now_v7().as_bytes().last().is_some_and(|byte| byte % 2 == 1) {
+            on_it.reverse();
+        }
+        note.asked += 1;
+        note.third_opinion = Some(third.clone());
+        let [ballot, _] = Ballot::both_orders(&on_it);
+        let opinion = self.opinion(third, shown, &ballot, reservation, "third opinion").await?;
+        Ok(match opinion {
+            Ok(opinion) => with_third(between, opinion),
+            Err(_) => Verdict::Tie { between },
+        })
     }
 
     async fn opinion(
         &self,
         judge: &str,
-        contents: &[&str],
+        shown: &[String],
         ballot: &Ballot,
         reservation: Reservation,
         label: &str,
@@ -186,9 +326,9 @@ impl Judging<'_> {
         let place = self.session.slots().place()?;
         let boundary = format!("==== {} ====", uuid::Uuid::now_v7().simple());
         let question = Question {
-            prompt: ballot.task(contents, self.criteria, &boundary),
+            prompt: ballot.task(&self.case, shown, &boundary),
             role: Some(Role::Judge),
-            context: ContextRequest::default(),
+            context: ContextRequest { files: self.context_files.to_vec(), ..ContextRequest::default() },
             schema: Some(SchemaName::JudgeOutput),
             model: None,
             timeout: None,
@@ -200,6 +340,73 @@ impl Judging<'_> {
         progress.say(if reply.ok { "answered" } else { "failed" });
         Ok(read(&reply, ballot))
     }
+}
+
+/// A candidate on a ballot, with everybody who wrote the same.
+struct Entry {
+    index: usize,
+    authors: BTreeSet<String>,
+}
+
+impl Entry {
+    fn is_by(&self, name: &str) -> bool {
+        self.authors.contains(&name.to_ascii_lowercase())
+    }
+}
+
+/// The level candidates, each text once.
+fn entries(candidates: &[Candidate], shown: &[String], level: &[usize]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for index in level {
+        let author = candidates.get(*index).and_then(Candidate::author);
+        let text = shown.get(*index);
+        match entries.iter_mut().find(|entry| shown.get(entry.index) == text) {
+            Some(same) => same.authors.extend(author),
+            None => entries.push(Entry { index: *index, authors: author.into_iter().collect() }),
+        }
+    }
+    entries
+}
+
+fn names(seats: &[Seat]) -> String {
+    seats.iter().map(|seat| seat.provider.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What all who could be read say together.
+fn first_verdict(heard: &[(&Seat, Result<Verdict, String>)], judged: &[usize]) -> Result<Verdict, String> {
+    match heard {
+        [(_, verdict)] => verdict.clone(),
+        several => {
+            let read: Vec<(Vec<usize>, Verdict)> = several
+                .iter()
+                .filter_map(|(seat, verdict)| Some((seat.judged.clone(), verdict.clone().ok()?)))
+                .collect();
+            let unread: Vec<&str> = several
+                .iter()
+                .filter_map(|(_, verdict)| verdict.as_ref().err().map(String::as_str))
+                .collect();
+            if read.is_empty() { Err(unread.join("; ")) } else { Ok(across(judged, &read)) }
+        }
+    }
+}
+
+fn panel(heard: &[(&Seat, Result<Verdict, String>)], candidates: &[Candidate]) -> Vec<SeatNote> {
+    let id = |index: &usize| candidates.get(*index).map(|one| one.id.clone());
+    let seat = |(seat, verdict): &(&Seat, Result<Verdict, String>)| {
+        let (verdict, winner) = match verdict {
+            Ok(Verdict::Winner { winner, .. }) => ("winner", id(winner)),
+            Ok(Verdict::Nobody { .. }) => ("nobody", None),
+            Ok(Verdict::Tie { .. }) => ("tie", None),
+            Err(_) => ("none", None),
+        };
+        SeatNote {
+            provider: seat.provider.clone(),
+            judged: seat.judged.iter().filter_map(id).collect(),
+            verdict,
+            winner_id: winner,
+        }
+    };
+    heard.iter().map(seat).collect()
 }
 
 /// An answer that fits the schema and names a candidate that there is; anything else is none.
@@ -214,13 +421,22 @@ fn read(reply: &Consulted, ballot: &Ballot) -> Result<Opinion, String> {
     ballot.read(answer)
 }
 
-fn described(judge: String, instead: String, verdict: &Verdict) -> JudgeNote {
-    let (verdict, reason) = match verdict {
+fn describe(note: &mut JudgeNote, instead: String, verdict: &Verdict) {
+    let (word, reason) = match verdict {
         Verdict::Winner { rationale, .. } => ("winner", rationale.clone()),
         Verdict::Nobody { rationale } => ("nobody", rationale.clone()),
-        Verdict::Tie => {
-            ("tie", "its choice hung on the order in which it saw them, so it is none".to_owned())
+        Verdict::Tie { .. } if note.panel.len() > 1 => {
+            ("tie", "no candidate was preferred to each of the others by those who wrote neither".to_owned())
         }
+        Verdict::Tie { .. } => ("tie", "its choice hung on the order in which it saw them".to_owned()),
     };
-    JudgeNote { provider: Some(judge), asked: 2, verdict, reason: instead + &reason }
+    let third = match (&note.third_opinion, verdict) {
+        (Some(third), Verdict::Tie { .. }) => format!(", and a third opinion ({third}) did not settle it"),
+        (Some(third), Verdict::Winner { .. } | Verdict::Nobody { .. }) => {
+            format!(" (settled by a third opinion, {third})")
+        }
+        (None, _) => String::new(),
+    };
+    note.verdict = word;
+    note.reason = instead + &reason + &third;
 }

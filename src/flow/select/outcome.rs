@@ -7,7 +7,7 @@ use super::intake::Candidate;
 use super::judging::JudgeNote;
 use super::trial::{CheckNote, Tested, Trial};
 use crate::domain::redflag::Reason;
-use crate::domain::select::{Evidence, Mode, Ranking, Standing, Tests};
+use crate::domain::select::{Deciding, Evidence, Mode, Ranking, Standing, Tests};
 use crate::error::{ErrorNote, outcome};
 
 /// The outcome of a selection.
@@ -37,9 +37,22 @@ pub struct Selection {
     /// The checks in the project as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Vec<CheckNote>>,
-    /// Why nobody won, and what to do.
+    /// Why nobody can win, and what to do.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
+    /// Why nobody won though some can, and what to do.
+    #[serde(flatten)]
+    pub undecided: Option<Undecided>,
+}
+
+/// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was
+/// known is equal. All the same to a caller: whoever asked has to look.
+#[derive(Clone, Debug, Serialize)]
+pub struct Undecided {
+    code: &'static str,
+    undecided: String,
+    undecided_between: Vec<String>,
+    hint: String,
 }
 
 /// The winner, as it was given.
@@ -69,6 +82,9 @@ pub struct CandidateReport {
     judge: Option<f64>,
     score: f64,
     red_flags: Vec<Reason>,
+    /// Authors that say the same, its own included.
+    #[serde(skip_serializing_if = "is_one")]
+    support: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     behaves_like: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,12 +97,16 @@ pub struct CandidateReport {
     output: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
 /// What a selection is made of.
 pub(super) struct Parts {
     pub(super) candidates: Vec<Candidate>,
     pub(super) evidence: Vec<Evidence>,
     pub(super) ranking: Ranking,
-    pub(super) winner: Option<usize>,
     pub(super) mode: Mode,
     pub(super) trial: Option<Trial>,
     pub(super) judge: Option<JudgeNote>,
@@ -95,15 +115,14 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn selection(self) -> Selection {
         let warnings = self.warnings();
-        let winner = self.winner.and_then(|index| self.candidates.get(index));
-        let failure = winner.is_none().then(|| self.failure());
-        let proven = self
-            .winner
-            .and_then(|index| self.evidence.get(index))
-            .is_some_and(|one| one.tests == Tests::Passed);
+        let winner = self.ranking.winner.and_then(|index| self.candidates.get(index));
+        let undecided = if winner.is_none() { self.undecided() } else { None };
+        let failure = (winner.is_none() && undecided.is_none()).then(|| self.failure());
+        let known = self.ranking.winner.and_then(|index| self.evidence.get(index));
+        let proven = known.is_some_and(|one| one.standing() == Standing::Proven);
         let scores = self.candidates.iter().zip(&self.ranking.scores);
         Selection {
-            ok: winner.is_some(),
+            ok: failure.is_none(),
             winner_id: winner.map(|one| one.id.clone()),
             winner: winner.map(|one| Winner {
                 id: one.id.clone(),
@@ -118,6 +137,7 @@ impl Parts {
             warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
             candidates: (0..self.candidates.len()).filter_map(|index| self.report(index)).collect(),
             failure,
+            undecided,
             base: self.trial.map(|trial| trial.base),
             judge: self.judge,
         }
@@ -139,8 +159,9 @@ impl Parts {
             judge: known.judge,
             score: self.ranking.scores.get(index).copied().unwrap_or_default(),
             red_flags: candidate.flags.clone(),
-            behaves_like: known.alike,
-            changed_lines: known.changed_lines,
+            support: known.support,
+            behaves_like: tested.map(|tested| tested.alike),
+            changed_lines: tested.map(|tested| tested.changed_lines),
             does_not_apply: tested.and_then(|tested| tested.refused.clone()),
             checks: tested.map(|tested| tested.checks.clone()).unwrap_or_default(),
             output: candidate.output.clone(),
@@ -149,11 +170,14 @@ impl Parts {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(index) = self.winner {
+        if let Some(index) = self.ranking.winner {
             warnings.extend(self.about_the_winner(index));
         }
         if let Some(note) = self.judge.as_ref().filter(|note| ["tie", "none"].contains(&note.verdict)) {
             warnings.push(format!("No judge decided: {}.", note.reason.trim_end_matches('.')));
+        }
+        if self.judge.as_ref().is_some_and(|note| note.asked > 0 && !note.knew_the_task) {
+            warnings.push("The judge was not told what was asked: give `task`, or `ensemble_id`.".to_owned());
         }
         if let Some(trial) = &self.trial {
             if !trial.not_diffs.is_empty() {
@@ -189,12 +213,10 @@ impl Parts {
             warnings.push(format!("The winner changes what looks like tests: {}.", tests.join(", ")));
         }
         let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
-        let longest = self
-            .evidence
-            .iter()
-            .enumerate()
-            .all(|(other, one)| other == index || known.chars > 2 * one.chars);
-        if judged && longest && self.evidence.len() > 1 {
+        let chars = |one: &Candidate| one.content.chars().count();
+        let mut others = self.candidates.iter().enumerate().filter(|(other, _)| *other != index);
+        let longest = others.all(|(_, one)| chars(winner) > 2 * chars(one));
+        if judged && longest && self.candidates.len() > 1 {
             warnings.push(
                 "The judge chose the candidate that is by far the longest; judges prefer length.".to_owned(),
             );
@@ -211,66 +233,68 @@ impl Parts {
         let tally = format!(
             "Of {all} candidates {passed} passed their tests, {failed} failed them, and {flagged} more show a red flag."
         );
-        let Some(winner) = self.winner else {
+        let Some(winner) = self.ranking.winner else {
             return format!("{tally} Nobody wins.");
         };
         format!("{tally} {}", self.deciding(winner))
     }
 
-    /// What sets the winner apart from the next.
+    /// What set the winner apart.
     fn deciding(&self, winner: usize) -> String {
         let name = self.candidates.get(winner).map_or("", |one| one.id.as_str());
-        let next = self.ranking.order.iter().find(|index| **index != winner);
-        let pair = next.and_then(|next| Some((self.evidence.get(winner)?, self.evidence.get(*next)?)));
-        let Some((first, second)) = pair else {
-            return format!("{name} is the only one that can win.");
-        };
-        if first.standing() != second.standing() {
-            return format!("{name} is the only one that passed.");
+        match self.ranking.deciding {
+            Deciding::OnlyOne => format!("{name} is the only one that can win."),
+            Deciding::Tests => format!("{name} is the only one whose tests speak for it."),
+            Deciding::Judge => {
+                let reason = self.judge.as_ref().map_or("", |note| note.reason.as_str());
+                format!("The judge chose {name}: {reason}")
+            }
+            Deciding::Score => format!("{name} has the highest weighted score."),
+            Deciding::Lint => format!("{name} has the higher lint score."),
+            Deciding::Support => {
+                format!("No test ran, and more authors say what {name} says than anything else.")
+            }
+            Deciding::Same => {
+                format!("{name} stands for those that are the same as it; it is the smallest, or the first.")
+            }
+            Deciding::Nothing => format!("Nothing tells {name} from the next."),
         }
-        let judged = self.judge.as_ref().filter(|note| note.verdict == "winner");
-        match (self.mode, judged) {
-            (Mode::LlmJudge, Some(note)) => format!("The judge chose {name} in both orders: {}", note.reason),
-            (Mode::Hybrid, _) => {
-                format!("{name} has the highest weighted score, or is the earlier of equals.")
-            }
-            (Mode::LlmJudge, None) | (Mode::TestsFirst, _) if first.alike != second.alike => {
-                format!("{name} behaves as the larger group of candidates does.")
-            }
-            (Mode::LlmJudge, None) | (Mode::TestsFirst, _) if first.lint != second.lint => {
-                format!("{name} has the higher lint score.")
-            }
-            (Mode::TestsFirst, _) if first.changed_lines != second.changed_lines => {
-                format!("{name} is the smaller change.")
-            }
-            (Mode::LlmJudge, None) if first.chars != second.chars => format!("{name} is the shorter one."),
-            (Mode::LlmJudge, None) | (Mode::TestsFirst, _) => {
-                format!("Nothing tells {name} from the next; it is the earlier one.")
-            }
+    }
+
+    /// Why nobody won though some can.
+    fn undecided(&self) -> Option<Undecided> {
+        let refused = self.judge.as_ref().is_some_and(|note| note.verdict == "nobody");
+        if refused || self.ranking.order.is_empty() {
+            return None;
         }
+        let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
+        Some(Undecided {
+            code: outcome::NO_JUDGEMENT,
+            undecided: "nothing that is known tells these candidates apart, and neither length nor order nor their author decides".to_owned(),
+            undecided_between: between.map(|one| one.id.clone()).collect(),
+            hint: "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.".to_owned(),
+        })
     }
 
     fn failure(&self) -> ErrorNote {
         let undecided = self.evidence.iter().any(|one| one.standing().can_win());
-        let refused = self.judge.as_ref().is_some_and(|note| note.verdict == "nobody");
-        let (error, code, hint) = match (undecided, refused) {
-            (true, true) => (
+        let (error, hint) = if undecided {
+            (
                 "the judge found that none of the candidates deserves to win",
-                outcome::NO_WINNER,
                 "Read the judge's reason, and generate new candidates with it in the task.",
-            ),
-            (true, false) => (
-                "no judge decided, and nothing else tells the candidates apart",
-                outcome::NO_JUDGEMENT,
-                "Let tests decide (verify, or test_results), or name a judge_provider that is installed and wrote none of them.",
-            ),
-            (false, _) => (
-                "every candidate failed its tests or shows a red flag",
-                outcome::NO_WINNER,
+            )
+        } else {
+            (
+                "every candidate failed its tests, shows a red flag, or is no answer",
                 "Read what failed in `candidates`, and generate new ones with it in the task; apply none of these.",
-            ),
+            )
         };
-        ErrorNote { error: error.to_owned(), code, hint: hint.to_owned(), retryable: false }
+        ErrorNote {
+            error: error.to_owned(),
+            code: outcome::NO_WINNER,
+            hint: hint.to_owned(),
+            retryable: false,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::flow::session::Session;
 pub(super) async fn record(session: &Session, account: &Account, parts: &Parts) {
     // Ids of candidates are whatever the caller calls them, and no matter of the log.
     tracing::info!(
-        decided = parts.winner.is_some(),
+        decided = parts.ranking.winner.is_some(),
         basis = %serde_json::json!(parts.basis()),
         candidates = parts.candidates.len(),
         "selection ended"
@@ -55,7 +55,7 @@ fn masked(masker: &Masker, record: SelectionRecord) -> SelectionRecord {
 
 impl Parts {
     fn record(&self) -> SelectionRecord {
-        let winner = self.winner.and_then(|index| self.candidates.get(index));
+        let winner = self.ranking.winner.and_then(|index| self.candidates.get(index));
         let known = self.candidates.iter().zip(&self.evidence);
         let options: Vec<OptionRecord> =
             known.map(|(one, known)| OptionRecord::new(&one.id, &one.content, known, &one.flags)).collect();

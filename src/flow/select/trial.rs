@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::intake::{Candidate, tail};
-use crate::domain::diff::{self, Patch};
+use crate::domain::diff::Patch;
 use crate::domain::select::Tests;
 use crate::domain::verification::Kind;
 use crate::domain::verification::read::Totals;
@@ -93,7 +93,7 @@ pub(super) async fn run(
 ) -> Result<Trial, Error> {
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
     let entries = settled(session, request).await?;
-    let patches: Vec<Option<Patch>> = candidates.iter().map(|one| diff::parse(&one.content).ok()).collect();
+    let patches: Vec<Option<&Patch>> = candidates.iter().map(|one| one.patch.as_ref()).collect();
     let count = patches.iter().flatten().count();
     if count == 0 {
         let problem = "verify tries candidates that are diffs, and none of these is one".to_owned();
@@ -115,15 +115,14 @@ pub(super) async fn run(
     };
     // The first copy is the project as it is.
     let numbered =
-        (1..).zip(candidates.iter().zip(&patches).filter_map(|(one, patch)| Some((one, patch.as_ref()?))));
+        (1..).zip(candidates.iter().zip(&patches).filter_map(|(one, patch)| Some((one, (*patch)?))));
     let tried = numbered.map(|(number, (one, patch))| bench.try_patch(number, &one.id, patch));
     let (base, tried) = futures_util::future::join(bench.check(0, "as it is"), join_all(tried)).await;
     let base = base?;
     let mut tried = tried.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
     let mut judged =
         |patch: &Patch| tried.next().map(|(refused, checks)| Tested::new(patch, refused, checks, &base));
-    let mut tested: Vec<Option<Tested>> =
-        patches.iter().map(|patch| patch.as_ref().and_then(&mut judged)).collect();
+    let mut tested: Vec<Option<Tested>> = patches.iter().map(|patch| patch.and_then(&mut judged)).collect();
     group(&mut tested);
     let not_diffs = candidates.iter().zip(&patches).filter(|(_, patch)| patch.is_none());
     Ok(Trial { base, not_diffs: not_diffs.map(|(one, _)| one.id.clone()).collect(), tested })

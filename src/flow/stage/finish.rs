@@ -73,7 +73,8 @@ fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
         return None;
     }
     let counted = attempt.answers.iter().filter(|answer| answer.ok);
-    Some(ensemble::noted(counted.map(|answer| answer.content.as_str())))
+    let compared = ensemble::compared_answers(counted.map(|answer| answer.content.as_str()));
+    Some(Noted::of(&compared).map_err(|error| Error::Internal(error.to_string())))
 }
 
 fn consults(attempt: &Attempt) -> u32 {

@@ -159,7 +159,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 33] = [
         "MAESTRO_PREFER_TESTS_FIRST",
         &["policy", "prefer_tests_first"],
         Form::Flag,
-        "whether tests decide before anything else",
+        "whether a selection puts what tests prove before everything else; off: a judge or the weights may prefer an untested candidate, never one that failed",
     ),
     shipped(
         "MAESTRO_ENSEMBLE_HYPOTHESES",

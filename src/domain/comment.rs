@@ -1,0 +1,138 @@
+//! Lines that a program does not run: comments and blank lines of source, and files that only people
+//! read. By the file's name, since a mark that begins a comment here is code elsewhere.
+
+/// How comments are marked in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marks {
+    /// `#`
+    Hash,
+    /// `//` and `/* */`
+    Slashes,
+    /// `--`
+    Dashes,
+    /// `;`
+    Semicolon,
+    /// `%`
+    Percent,
+    /// `<!-- -->`
+    Markup,
+}
+
+/// Whether a line of a file says nothing to a program: blank, or a comment from its first mark on.
+#[must_use]
+pub fn is_silent(path: &str, line: &str) -> bool {
+    let line = line.trim();
+    if line.is_empty() {
+        return true;
+    }
+    match marks(path) {
+        None => false,
+        Some(Marks::Hash) => line.starts_with('#') && !line.starts_with("#!") && !is_directive(line),
+        Some(Marks::Slashes) => {
+            line.starts_with("//")
+                || (line.starts_with("/*") && line.find("*/").is_none_or(|end| end + 2 == line.len()))
+                || line == "*"
+                || line == "*/"
+                || line.starts_with("* ")
+        }
+        Some(Marks::Dashes) => line.starts_with("--"),
+        Some(Marks::Semicolon) => line.starts_with(';'),
+        Some(Marks::Percent) => line.starts_with('%'),
+        Some(Marks::Markup) => line.starts_with("<!--") && line.ends_with("-->"),
+    }
+}
+
+/// Comments that tools obey.
+fn is_directive(line: &str) -> bool {
+    let said = line.trim_start_matches('#').trim_start();
+    ["type:", "noqa", "-*-", "coding", "pragma:", "pylint:", "frozen_string_literal"]
+        .iter()
+        .any(|word| said.starts_with(word))
+}
+
+/// Whether a file is there for people alone: documentation, a licence, a change log.
+#[must_use]
+pub fn is_documentation(path: &str) -> bool {
+    let name = file_name(path).to_ascii_lowercase();
+    let stem = name.split('.').next().unwrap_or_default();
+    let by_extension = ["md", "markdown", "rst", "adoc", "asciidoc"].iter().any(|it| extension(&name) == *it);
+    let by_name =
+        ["license", "licence", "copying", "authors", "changelog", "changes", "news", "readme", "notice"]
+            .contains(&stem)
+            && ["", "txt"].contains(&extension(&name));
+    by_extension || by_name
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+fn marks(path: &str) -> Option<Marks> {
+    let name = file_name(path).to_ascii_lowercase();
+    Some(match extension(&name) {
+        "py" | "pyi" | "rb" | "sh" | "bash" | "zsh" | "yaml" | "yml" | "toml" | "pl" | "pm" | "r" | "mk"
+        | "ex" | "exs" | "jl" | "nix" | "tf" | "cmake" => Marks::Hash,
+        "rs" | "go" | "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "java" | "kt" | "kts" | "scala" | "c"
+        | "h" | "cc" | "cpp" | "cxx" | "hpp" | "cs" | "swift" | "dart" | "php" | "groovy" | "gradle"
+        | "proto" | "css" | "scss" | "zig" => Marks::Slashes,
+        "sql" | "lua" | "hs" | "elm" | "adb" | "ads" => Marks::Dashes,
+        "ini" | "el" | "clj" | "lisp" | "asm" => Marks::Semicolon,
+        "erl" | "tex" | "m" => Marks::Percent,
+        "html" | "xml" | "svg" | "vue" => Marks::Markup,
+        _ if ["makefile", "dockerfile", "gemfile", "rakefile", "cmakelists.txt"].contains(&name.as_str()) => {
+            Marks::Hash
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_begins_a_comment_only_where_the_language_says_so() {
+        for (path, line) in [
+            ("a.py", "    # add them up"),
+            ("a.rs", "// why"),
+            ("a.rs", "/// what"),
+            ("a.ts", "/* one line */"),
+            ("a.java", " * of a block"),
+            ("a.sql", "-- all of them"),
+            ("Makefile", "# targets"),
+            ("a.unknown", "   "),
+            ("a.html", "<!-- note -->"),
+        ] {
+            assert!(is_silent(path, line), "{path}: {line}");
+        }
+        for (path, line) in [
+            ("a.c", "#include <stdio.h>"),
+            ("a.rs", "#[test]"),
+            ("a.py", "#!/usr/bin/env python3"),
+            ("a.py", "# type: ignore"),
+            ("a.py", "x = 1  # one"),
+            ("a.c", "*pointer = 1;"),
+            ("a.c", "/* a */ b();"),
+            ("a.py", "// 2"),
+            ("a.js", "--i;"),
+            ("a.unknown", "# x"),
+            ("a.css", "#id { color: red }"),
+        ] {
+            assert!(!is_silent(path, line), "{path}: {line}");
+        }
+    }
+
+    #[test]
+    fn documentation_is_known_by_its_name() {
+        for path in ["README.md", "docs/a.rst", "LICENSE", "CHANGELOG.txt", "docs/guide/b.adoc"] {
+            assert!(is_documentation(path), "{path}");
+        }
+        for path in ["src/readme.rs", "docs/conf.py", "requirements.txt", "news.py", "template.html"] {
+            assert!(!is_documentation(path), "{path}");
+        }
+    }
+}
