@@ -78,7 +78,7 @@ fn run(command: Command) -> ExitCode {
             Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
             Command::Consult(options) => consult::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
-            Command::Trust => trust::run(&session),
+            Command::Trust(options) => trust::run(&session, &options),
             Command::Approvals(options) => approvals::run(&session, options).await,
             Command::Runs(options) => runs::run(&session, options).await,
             Command::Why(options) => why::run(&session, &options),

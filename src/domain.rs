@@ -36,3 +36,4 @@ pub mod verification;
 pub mod vote;
 pub mod words;
 pub mod workflow;
+pub mod yaml_bounds;

@@ -10,6 +10,7 @@ pub mod guardian;
 pub mod human;
 pub mod library;
 pub mod manifests;
+pub mod own_files;
 pub mod process;
 pub mod project;
 pub mod seal_key;

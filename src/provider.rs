@@ -40,7 +40,7 @@ pub struct Ask<'a> {
     pub model: &'a str,
     /// The schema that the answer must follow.
     pub schema: Option<&'a Value>,
-    /// Arguments appended to ours.
+    /// Arguments in front of ours.
     pub extra_args: &'a [String],
 }
 

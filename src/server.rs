@@ -22,6 +22,7 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -29,7 +30,7 @@ use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
-use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_recovery};
+use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes};
 use told::Told;
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
@@ -114,7 +115,11 @@ impl Maestro {
         let call = AssertUnwindSafe(async {
             let undone = recover(self.session()).await;
             let response = self.tools().router.call(ToolCallContext::new(self, request, context)).await?;
-            Ok(with_recovery(response, &undone))
+            let mut notes = self.session().untold();
+            if !undone.is_empty() {
+                notes.push(("restored_after_crash", json!(undone)));
+            }
+            Ok(with_notes(response, notes))
         })
         .catch_unwind();
         tokio::select! {

@@ -50,9 +50,11 @@ pub(super) enum Command {
     /// Consult on a broken program, through the real server
     #[command(after_help = "Example:\n  maestro-mcp demo --provider understudy")]
     Demo(DemoOptions),
-    /// Read and confirm the rules that this project adds to what may be run as a check
-    #[command(after_help = "Example:\n  maestro-mcp trust     # in a terminal of your own")]
-    Trust,
+    /// Read what this project's own files in .maestro would change, and confirm them by their hash
+    #[command(
+        after_help = "Example:\n  maestro-mcp trust --show\n  maestro-mcp trust     # in a terminal of your own"
+    )]
+    Trust(TrustOptions),
     /// List the stages that wait for your decision, read their reports, and decide
     #[command(
         args_conflicts_with_subcommands = true,
@@ -260,6 +262,13 @@ pub(super) struct PruneOptions {
     /// Keep so many, the newest
     #[arg(long, value_name = "COUNT")]
     pub(super) keep_sessions: Option<usize>,
+}
+
+#[derive(Args)]
+pub(super) struct TrustOptions {
+    /// Only show it; needs no terminal
+    #[arg(long)]
+    pub(super) show: bool,
 }
 
 #[derive(Args)]

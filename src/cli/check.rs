@@ -10,6 +10,8 @@ use super::terminal::print;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::state::{LoginState, ProviderState, providers};
+use crate::host::human::harmless;
+use crate::host::trust::Standing;
 
 pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<ExitCode, Error> {
     let states = providers(&session).await;
@@ -17,7 +19,7 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
     let text = if options.json { as_json(&session, &states) } else { as_text(&session, &states) };
     // What a user configured may hold a key of theirs.
     match session.masker() {
-        Ok(masker) => print(&masker.mask(&text).text)?,
+        Ok(masker) => print(&harmless(&masker.mask(&text).text))?,
         // Without the rules nothing is known to be harmless but what is wrong with them.
         Err(error) => {
             let version = env!("CARGO_PKG_VERSION");
@@ -47,6 +49,8 @@ fn as_json(session: &Session, states: &[ProviderState]) -> String {
         "providers": states,
         "settings": settings,
         "problems": problems,
+        "project_trusted": config.standing == Standing::Trusted,
+        "project_ignored": config.ignored,
     });
     format!("{report:#}\n")
 }
@@ -67,6 +71,13 @@ fn as_text(session: &Session, states: &[ProviderState]) -> String {
         // Templates that are off and not installed only matter where somebody changed them.
         if provider.is_none_or(|name| shown.contains(&name)) || origin != "built in" {
             let _ = writeln!(out, "  {path} = {value}   ({origin})");
+        }
+    }
+    let ignored = &session.config().ignored;
+    if !ignored.is_empty() {
+        out.push_str("\nIgnored until you trust this project (maestro-mcp trust)\n");
+        for line in ignored {
+            let _ = writeln!(out, "  - {line}");
         }
     }
     let problems = &session.config().problems;

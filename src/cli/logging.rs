@@ -15,7 +15,7 @@ use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
 use crate::domain::secret_rules::SecretRules;
 use crate::flow::session::MadeMasker;
 use crate::host::environment::Environment;
-use crate::host::library::{Base, Library};
+use crate::host::library::Library;
 
 /// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. A level that does not parse is a problem of the
 /// configuration, which says so; the log does not stop for it.
@@ -74,8 +74,7 @@ impl Log {
 }
 
 fn built_in(environment: &Environment) -> Option<Masker> {
-    let path = std::path::Path::new("conf/secrets.yaml");
-    let document = Library::new(None, None).read_at(Base::Embedded, path)?.ok()?;
+    let document = Library::embedded("conf/secrets.yaml")?;
     let rules = SecretRules::from_yaml(&document.text).ok()?;
     let variables = environment.text().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Masker::new(&rules.masking, variables, &[], DEFAULT_REPLACEMENT).ok()

@@ -1,38 +1,56 @@
-//! `maestro-mcp trust`: a person reads what a project adds to the rules, and confirms it.
+//! `maestro-mcp trust`: a person reads what the project's own files would change, and confirms them by
+//! their hash.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::arguments::TrustOptions;
 use super::terminal::{complain, print};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::verify::project_note;
 use crate::host::human::{Standard, Typed, check_person, confirm, harmless};
-use crate::host::trust::{PROJECT_FILE, Trust, project_rules};
+use crate::host::own_files::DIRECTORY;
+use crate::host::trust::{ProjectLayer, Standing, shown};
 
 /// The word to type.
 const WORD: &str = "trust";
 
-pub(super) fn run(session: &Session) -> Result<ExitCode, Error> {
-    check_person(session.environment(), &Standard)
-        .map_err(|why| Error::InvalidArguments(format!("only a person can confirm rules: {why}")))?;
-    let bytes = project_rules(session.root()).map_err(|error| invalid(&error.to_string()))?;
-    let Some(bytes) = bytes else {
-        print(&format!("There is no {PROJECT_FILE} in {}: nothing to confirm.\n", session.root().display()))?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    let note = project_note(session).ok_or_else(|| invalid("it is gone"))?;
-    if let Some(problem) = note.problem {
-        return Err(invalid(&problem));
+pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode, Error> {
+    if !options.show {
+        check_person(session.environment(), &Standard).map_err(|why| {
+            Error::InvalidArguments(format!(
+                "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
+            ))
+        })?;
     }
-    // The person reads the very bytes that are confirmed, without what could move a terminal's cursor.
-    let text = harmless(&String::from_utf8_lossy(&bytes));
-    print(&format!(
-        "{PROJECT_FILE} of {} ({}):\n\n{text}\nIt lets maestro_verify run:\n  {}\n\n",
-        session.root().display(),
-        note.state,
-        note.adds.join("\n  ")
-    ))?;
-    let typed = confirm(&mut Standard, "to confirm exactly this file", WORD)
+    let layer = session.library().layer();
+    let root = session.root().display();
+    if layer.files().next().is_none() {
+        print(&format!(
+            "There is nothing in {DIRECTORY} of {root} that would change anything: nothing to confirm.\n"
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ignored = &session.config().ignored;
+    // The person reads the very text that is confirmed, without what could move a terminal's cursor.
+    print(&harmless(&described(session, &layer, ignored)))?;
+    match layer.standing {
+        Standing::Trusted => {
+            print("You have trusted exactly this. Any change of these files takes that back.\n")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Standing::Unconfirmed | Standing::Changed if ignored.is_empty() => {
+            print("All of it holds without your word: nothing to confirm.\n")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
+        Standing::Unconfirmed | Standing::Changed => {}
+    }
+    if let Some(problem) = project_note(session).and_then(|note| note.problem) {
+        return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
+    }
+    let typed = confirm(&mut Standard, "to trust exactly these files", WORD)
         .map_err(|error| Error::Internal(error.to_string()))?;
     match typed {
         Typed::TheWord => {}
@@ -41,13 +59,40 @@ pub(super) fn run(session: &Session) -> Result<ExitCode, Error> {
             return Ok(ExitCode::from(1));
         }
     }
-    let trust = Trust::of(session.environment())
-        .ok_or_else(|| invalid("there is no directory of yours: set HOME"))?;
-    trust.confirm(session.root(), &bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    print("Confirmed. Any change of the file takes that back.\n")?;
+    session.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
+        reason: format!("your word cannot be kept: {error}"),
+        hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
+            .to_owned(),
+    })?;
+    print(
+        "Confirmed. Any change of these files takes that back. Servers that run go on as they began; start them anew.\n",
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn invalid(reason: &str) -> Error {
-    Error::Document { name: PROJECT_FILE.to_owned(), reason: reason.to_owned() }
+/// The files in full, and what of them has no effect without trust.
+fn described(session: &Session, layer: &ProjectLayer, ignored: &[String]) -> String {
+    let standing = match layer.standing {
+        Standing::Trusted => "trusted",
+        Standing::Unconfirmed => "not trusted",
+        Standing::Changed => "changed since you trusted it",
+    };
+    let mut text = format!("{} ({standing})\n", session.root().display());
+    for (name, content) in layer.files() {
+        let _ = match content {
+            Ok(content) => write!(text, "\n--- {} ---\n{}\n", shown(name), content.trim_end()),
+            Err(unread) => writeln!(text, "\n--- {} --- has no effect: {unread}", shown(name)),
+        };
+    }
+    if !ignored.is_empty() {
+        text.push_str("\nWithout your trust these have no effect:\n");
+        for line in ignored {
+            let _ = writeln!(text, "  - {line}");
+        }
+    }
+    if let Some(note) = project_note(session).filter(|note| !note.adds.is_empty()) {
+        let _ = write!(text, "\nIt lets maestro_verify run:\n  {}\n", note.adds.join("\n  "));
+    }
+    let _ = writeln!(text, "\n{}\n", layer.hash());
+    text
 }

@@ -23,7 +23,7 @@ use keyblock::{KeyBlocks, KeyState};
 use redact::Found;
 
 pub use rules::{MaskRule, MaskRules};
-pub use user::split_user_regexes;
+pub use user::{is_modest_pattern, split_user_regexes};
 pub use variables::VariableRules;
 
 use super::rule::RuleError;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::off_thread::off_thread;
-use super::session::Session;
+use super::session::{Session, UNTRUSTED};
 use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Launch, Limits};
@@ -112,13 +112,18 @@ fn look(session: &Session) -> Value {
         .filter(|provider| !is_relevant(provider))
         .map(|provider| provider.name.as_str())
         .collect();
-    json!({
+    let mut overview = json!({
         "ok": true,
         "available": available,
         "providers": entries,
         "asked_by_default": by_default,
         "switched_off": switched_off,
-    })
+    });
+    let ignored = &session.config().ignored;
+    if let Some(fields) = overview.as_object_mut().filter(|_| !ignored.is_empty()) {
+        fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
+    }
+    overview
 }
 
 /// Whether a provider's CLI is on this machine.

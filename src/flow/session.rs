@@ -6,8 +6,10 @@ mod rules;
 pub use rules::MadeMasker;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::budget::Limits;
@@ -34,6 +36,9 @@ use super::off_thread::off_thread;
 use super::slots::Slots;
 use super::stage::Working;
 use super::toolbox::{MemoryToolbox, ToolboxStore};
+
+/// What a person does about a project whose own files have no effect.
+pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -75,6 +80,8 @@ struct Settled {
     config: Config,
     catalogue: Catalogue,
     slots: Slots,
+    /// Whether a result has said what of the project's own files has no effect.
+    has_told: AtomicBool,
 }
 
 impl Session {
@@ -82,7 +89,8 @@ impl Session {
     #[must_use]
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
         let root = project::root(&environment, working_directory);
-        let library = Library::new(environment.maestro_home(), project::overrides(&root));
+        let library =
+            Library::new(environment.maestro_home(), project::overrides(&root).map(|_| root.clone()));
         let inner = Inner {
             answers: Answers::new(&root),
             environment,
@@ -294,6 +302,17 @@ impl Session {
         &self.inner.policy
     }
 
+    /// What one result says and no later one: what of the project's own files has no effect. Nothing
+    /// before the configuration was needed.
+    #[must_use]
+    pub fn untold(&self) -> Vec<(&'static str, Value)> {
+        let Some(settled) = self.inner.settings.get() else { return Vec::new() };
+        if settled.config.ignored.is_empty() || settled.has_told.swap(true, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        vec![("project_ignored", json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED }))]
+    }
+
     /// Refuses a call that the configuration's problems stand in the way of.
     ///
     /// # Errors
@@ -315,6 +334,7 @@ impl Session {
             Settled {
                 catalogue: Catalogue::new(&config),
                 slots: Slots::new(config.settings.max_parallel.clamp(1, 256)),
+                has_told: AtomicBool::new(false),
                 config,
             }
         })

@@ -2,6 +2,7 @@
 //! environment, laid over one another, with the origin of every value kept.
 
 mod expand;
+mod harmless;
 mod layer;
 mod problem;
 mod provider;
@@ -16,17 +17,26 @@ pub use provider::{
 };
 pub use settings::{Approvals, BackupSettings, ContextLimits, PolicySettings, Settings};
 
-use std::path::Path;
-
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::secret_rules::AddedRules;
 use crate::domain::words::in_plain_words;
 use crate::host::environment::Environment;
-use crate::host::library::{Base, Library};
+use crate::host::library::{Document, Library};
+use crate::host::trust::{ProjectLayer, Standing, shown};
 use expand::Reading;
+use harmless::strictness;
 use layer::Layers;
+
+/// The documents of settings.
+const CLIENTS: &str = "conf/cli_clients.yaml";
+const SETTINGS: &str = "conf/maestro.yaml";
+
+/// Settings of safety that are limits: of the user's and the project's, the smaller counts.
+const LIMITS: [&str; 4] =
+    ["max_consults_per_stage", "max_consults_total", "max_debug_iterations", "max_tools"];
 
 /// Everything that can be configured, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -39,6 +49,10 @@ pub struct Config {
     pub problems: Vec<Problem>,
     /// Where each value came from: `(path, value, origin)` in the order of the files.
     pub origins: Vec<(String, String, String)>,
+    /// What of the project's own files has no effect: a file and what of it, each.
+    pub ignored: Vec<String>,
+    /// Whether a person has confirmed the project's own files.
+    pub standing: Standing,
 }
 
 #[derive(Deserialize)]
@@ -54,19 +68,42 @@ impl Config {
     /// with a mistake is left out whole, and costs every call until it is corrected.
     #[must_use]
     pub fn load(environment: &Environment, library: &Library) -> Self {
+        let project = library.layer();
         let mut layers = Layers::new();
-        for base in Base::ALL {
-            add_file::<Clients>(&mut layers, library, base, "cli_clients.yaml", environment);
-            add_file::<Settings>(&mut layers, library, base, "maestro.yaml", environment);
+        let mut below = Layers::new();
+        let mut problems = Vec::new();
+        for (document, origin) in shipped() {
+            below.add(&origin, document.clone());
+            layers.add(&origin, document);
         }
+        let users: Vec<_> = of_user(library, environment, &mut problems);
+        for (document, origin) in &users {
+            below.add(origin, document.clone());
+        }
+        let below = below.finish().0;
+        let mut ignored = Vec::new();
+        let of_project = match project.standing {
+            Standing::Trusted => trusted(&project, environment, &mut problems),
+            Standing::Unconfirmed | Standing::Changed => untrusted(&project, &below, &mut ignored),
+        };
+        for (document, origin) in &of_project {
+            layers.add(origin, document.clone());
+        }
+        for (document, origin) in users {
+            layers.add(&origin, document);
+        }
+        problems.into_iter().for_each(|problem| layers.problem(problem));
         variables::add(&mut layers, environment);
+        for (document, origin) in &of_project {
+            keep_stricter(&mut layers, document, origin);
+        }
         let origins = layers.origins();
         let (merged, mut problems) = layers.finish();
         let providers = typed::<Clients>(&merged, &["providers"], &mut problems)
             .and_then(|clients| clients.providers)
             .unwrap_or_default();
         let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
-        let mut config = Self { providers, settings, problems, origins };
+        let mut config = Self { providers, settings, problems, origins, ignored, standing: project.standing };
         config.check_ranges();
         config
     }
@@ -156,35 +193,148 @@ impl Config {
     }
 }
 
-fn add_file<T: serde::de::DeserializeOwned>(
-    layers: &mut Layers,
+fn shipped() -> impl Iterator<Item = (Value, String)> {
+    [CLIENTS, SETTINGS].into_iter().filter_map(|path| {
+        let document = Library::embedded(path)?;
+        Some((parsed(&document.origin, &document.text).ok()?, document.origin))
+    })
+}
+
+fn of_user(
     library: &Library,
-    base: Base,
-    name: &str,
     environment: &Environment,
-) {
-    let path = Path::new("conf").join(name);
-    let Some(document) = library.read_at(base, &path) else {
-        return;
-    };
-    let document = match document {
-        Ok(document) => document,
-        Err(error) => {
-            layers.problem(Problem::everything(error.to_string()));
-            return;
+    problems: &mut Vec<Problem>,
+) -> Vec<(Value, String)> {
+    let mut usable = Vec::new();
+    for path in [CLIENTS, SETTINGS] {
+        match library.of_user(path) {
+            None => {}
+            Some(Ok(document)) => usable.extend(whole(path, document, environment, problems)),
+            Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
         }
-    };
-    let origin = document.origin.as_str();
-    let read = match base {
-        Base::Embedded => parsed(origin, &document.text),
-        Base::User | Base::Project => checked::<T>(origin, &document.text, environment),
+    }
+    usable
+}
+
+/// The project's own settings, as a person has confirmed them.
+fn trusted(
+    project: &ProjectLayer,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Vec<(Value, String)> {
+    let mut usable = Vec::new();
+    for path in [CLIENTS, SETTINGS] {
+        match Library::of_layer(project, path) {
+            None => {}
+            Some(Ok(document)) => usable.extend(whole(path, document, environment, problems)),
+            Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
+        }
+    }
+    usable
+}
+
+/// A document whose every value holds.
+fn whole(
+    path: &str,
+    document: Document,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<(Value, String)> {
+    let Document { text, origin } = document;
+    let read = if path == CLIENTS {
+        checked::<Clients>(&origin, &text, environment)
+    } else {
+        checked::<Settings>(&origin, &text, environment)
     };
     match read {
-        Ok(value) => layers.add(origin, value),
-        Err(problems) => {
-            for problem in problems {
-                layers.problem(problem);
+        Ok(value) => Some((value, origin)),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+/// What holds of a project's own settings before a person has confirmed them; the rest is named.
+fn untrusted(project: &ProjectLayer, below: &Value, ignored: &mut Vec<String>) -> Vec<(Value, String)> {
+    let mut usable = Vec::new();
+    for (name, text) in project.files() {
+        let file = shown(name);
+        let path = name.strip_prefix("conf/").unwrap_or(name);
+        let text = match text {
+            Ok(text) => text,
+            Err(unread) => {
+                ignored.push(format!("{file}: {unread}"));
+                continue;
             }
+        };
+        match path {
+            "cli_clients.yaml" => usable.extend(harmless_of::<Clients>(&file, text, below, ignored)),
+            "maestro.yaml" => usable.extend(harmless_of::<Settings>(&file, text, below, ignored)),
+            "secrets.yaml" => {
+                if let Err(error) = AddedRules::modest(text) {
+                    ignored.push(format!("{file}: {error}"));
+                }
+            }
+            _ => ignored.push(file),
+        }
+    }
+    usable
+}
+
+fn harmless_of<T: serde::de::DeserializeOwned>(
+    file: &str,
+    text: &str,
+    below: &Value,
+    ignored: &mut Vec<String>,
+) -> Option<(Value, String)> {
+    let mut document: Value = match serde_yaml::from_str(text) {
+        Ok(document) => document,
+        Err(error) => {
+            ignored.push(format!("{file}: {error}"));
+            return None;
+        }
+    };
+    let harmful = harmless::keep_harmless(&mut document, below);
+    if !harmful.is_empty() {
+        ignored.push(format!("{file}: {}", harmful.join(", ")));
+    }
+    if document.is_null() {
+        return None;
+    }
+    match serde_path_to_error::deserialize::<_, T>(&document) {
+        Ok(_) => Some((document, file.to_owned())),
+        Err(error) => {
+            ignored
+                .push(format!("{file}: {}", misfit(file, text, &error, &error.inner().to_string()).message));
+            None
+        }
+    }
+}
+
+/// Of two settings of safety the stricter counts, whoever stands above; and what a project masks is
+/// masked beside what the user masks.
+fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
+    if let Some(own) = document.get("approvals").and_then(Value::as_str)
+        && strictness(own) > layers.value(&["approvals"]).and_then(Value::as_str).and_then(strictness)
+    {
+        layers.set(origin, &["approvals"], own.into());
+    }
+    for limit in LIMITS {
+        let path = ["policy", limit];
+        if let Some(own) = document.pointer(&format!("/policy/{limit}")).and_then(Value::as_u64)
+            && layers.value(&path).and_then(Value::as_u64).is_some_and(|holds| own < holds)
+        {
+            layers.set(origin, &path, own.into());
+        }
+    }
+    let path = ["masking", "regexes"];
+    if let Some(Value::Array(own)) = document.pointer("/masking/regexes") {
+        let mut all = layers.value(&path).and_then(Value::as_array).cloned().unwrap_or_default();
+        let before = all.len();
+        all.extend(own.iter().filter(|pattern| !all.contains(pattern)).cloned().collect::<Vec<_>>());
+        if all.len() > before {
+            layers.set(origin, &path, all.into());
         }
     }
 }

@@ -1,23 +1,20 @@
 //! The texts that ship with Maestro (configuration, skills, roles, schemas, the reference), and the
 //! files by which a user or a project replaces them.
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use super::own_files::{DIRECTORY, Unread};
+use super::trust::{self, ProjectLayer, Standing};
 
 /// Where a document can come from, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
     /// Inside this binary.
     Embedded,
-    /// `$MAESTRO_HOME`.
-    User,
     /// `.maestro/` of the project.
     Project,
-}
-
-impl Base {
-    /// Every base, from the weakest to the strongest.
-    pub const ALL: [Self; 3] = [Self::Embedded, Self::User, Self::Project];
+    /// `$MAESTRO_HOME`.
+    User,
 }
 
 /// The origin of what is inside this binary.
@@ -36,6 +33,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct Library {
     user: Option<PathBuf>,
+    /// The root of the project.
     project: Option<PathBuf>,
 }
 
@@ -81,36 +79,45 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
 ];
 
 impl Library {
-    /// A library over the user's and the project's directories, either of which may be missing.
+    /// A library over the user's directory and a project's root, either of which may be missing.
     #[must_use]
     pub fn new(user: Option<PathBuf>, project: Option<PathBuf>) -> Self {
         Self { user, project }
     }
 
-    /// The strongest document at a path.
+    /// The document at a path that holds: the user's, else the project's where a person trusted it,
+    /// else the shipped one.
     ///
     /// # Errors
     ///
     /// A replacing file that exists and cannot be read, or a path that does not ship.
     pub fn read(&self, path: &str) -> std::io::Result<Document> {
-        [Base::Project, Base::User, Base::Embedded]
-            .into_iter()
-            .find_map(|base| self.read_at(base, Path::new(path)))
-            .unwrap_or_else(|| Err(std::io::Error::from(std::io::ErrorKind::NotFound)))
+        if let Some(document) = self.of_user(path) {
+            return document;
+        }
+        if self.has_of_project(path) {
+            let layer = self.layer();
+            if let Some(document) =
+                Self::of_layer(&layer, path).filter(|_| layer.standing == Standing::Trusted)
+            {
+                return document.map_err(|error| std::io::Error::other(error.to_string()));
+            }
+        }
+        Self::embedded(path).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
     }
 
-    /// The document at a path of one base, where there is one.
+    /// The shipped document at a path.
     #[must_use]
-    pub fn read_at(&self, base: Base, path: &Path) -> Option<std::io::Result<Document>> {
-        let directory = match base {
-            Base::Embedded => {
-                let (_, text) = EMBEDDED.iter().find(|(known, _)| Path::new(known) == path)?;
-                return Some(Ok(Document { text: (*text).to_owned(), origin: BUILT_IN.to_owned() }));
-            }
-            Base::User => self.user.as_ref()?,
-            Base::Project => self.project.as_ref()?,
-        };
-        candidates(path).into_iter().find_map(|candidate| {
+    pub fn embedded(path: &str) -> Option<Document> {
+        let (_, text) = EMBEDDED.iter().find(|(known, _)| *known == path)?;
+        Some(Document { text: (*text).to_owned(), origin: BUILT_IN.to_owned() })
+    }
+
+    /// The user's document at a path, where there is one.
+    #[must_use]
+    pub fn of_user(&self, path: &str) -> Option<std::io::Result<Document>> {
+        let directory = self.user.as_ref()?;
+        candidates(path).find_map(|candidate| {
             let file = directory.join(candidate);
             match std::fs::read_to_string(&file) {
                 Ok(text) => Some(Ok(Document { text, origin: file.display().to_string() })),
@@ -122,12 +129,58 @@ impl Library {
             }
         })
     }
+
+    /// The document at a path in what was read of a project, whatever it is worth.
+    #[must_use]
+    pub fn of_layer(layer: &ProjectLayer, path: &str) -> Option<Result<Document, LayerError>> {
+        let (name, text) = layer.file(candidates(path))?;
+        let origin = trust::shown(name);
+        Some(match text {
+            Ok(text) => Ok(Document { text: text.to_owned(), origin }),
+            Err(unread) => Err(LayerError { origin, unread: unread.clone() }),
+        })
+    }
+
+    /// Every file of the project that says something to Maestro, and what it is worth.
+    #[must_use]
+    pub fn layer(&self) -> ProjectLayer {
+        let names = EMBEDDED.iter().flat_map(|(path, _)| candidates(path));
+        let record = self.user.as_ref().map(|user| trust::record(user));
+        match &self.project {
+            Some(root) => ProjectLayer::read(root, names, record.as_deref()),
+            None => ProjectLayer::nothing(),
+        }
+    }
+
+    /// Records that a person has confirmed the project's files that have this hash.
+    ///
+    /// # Errors
+    ///
+    /// There is no directory of the user's, no project, or the record cannot be written.
+    pub fn confirm(&self, hash: &str) -> std::io::Result<()> {
+        match (&self.user, &self.project) {
+            (Some(user), Some(root)) => trust::confirm(&trust::record(user), root, hash),
+            (None, _) => Err(std::io::Error::other("there is no directory of yours: set HOME")),
+            (_, None) => Err(std::io::Error::other("there is no project")),
+        }
+    }
+
+    /// Whether the project has something at a path. Most have nothing, and this is cheap.
+    fn has_of_project(&self, path: &str) -> bool {
+        let Some(root) = &self.project else { return false };
+        candidates(path).any(|name| std::fs::symlink_metadata(root.join(DIRECTORY).join(name)).is_ok())
+    }
+}
+
+/// Why a file of a project is not read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{origin}: {unread}")]
+pub struct LayerError {
+    origin: String,
+    unread: Unread,
 }
 
 /// A configuration file may lie in the base itself, where one looks for it first.
-fn candidates(path: &Path) -> Vec<Cow<'_, Path>> {
-    match path.strip_prefix("conf") {
-        Ok(name) => vec![Cow::Borrowed(name), Cow::Borrowed(path)],
-        Err(_) => vec![Cow::Borrowed(path)],
-    }
+fn candidates(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix("conf/").into_iter().chain([path])
 }

@@ -1,95 +1,156 @@
-//! Which file of a project's own rules a person has confirmed, by its hash, in the user's directory.
+//! What a project's own files under `.maestro/` are worth. Whoever wrote the project wrote them too,
+//! so most of what they say counts only after a person has read it: their hash is then kept in the
+//! user's directory, and any change of any of them takes that back.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::environment::Environment;
-use crate::domain::verification::policy::ProjectState;
+use super::own_files::{DIRECTORY, OwnFiles, Unread, text_of};
 
-/// The project's rules, relative to its root.
-pub const PROJECT_FILE: &str = ".maestro/verification.yaml";
+/// Bytes of all files together.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// The largest such file, in bytes.
-const MOST_BYTES: u64 = 256 * 1024;
+/// The user's record of what was confirmed.
+const RECORD: &str = "trusted.json";
 
-/// The hashes that were confirmed, by project root.
-#[derive(Debug)]
-pub struct Trust {
-    file: PathBuf,
+/// Whether a person has confirmed the files as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The hash is the one that was confirmed.
+    Trusted,
+    /// Nobody has confirmed anything of this project.
+    Unconfirmed,
+    /// They were confirmed, and are others now.
+    Changed,
 }
 
-impl Trust {
-    /// The user's record; none where there is no user's directory.
+/// Every file of a project that says something to Maestro, as it was read at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectLayer {
+    /// The text of each, or why it is not read, by its name below `.maestro/`.
+    files: BTreeMap<String, Result<String, Unread>>,
+    /// Whether a person has confirmed them.
+    pub standing: Standing,
+}
+
+impl ProjectLayer {
+    /// What a place says that has no files.
     #[must_use]
-    pub fn of(environment: &Environment) -> Option<Self> {
-        Some(Self { file: environment.maestro_home()?.join("trusted.json") })
+    pub fn nothing() -> Self {
+        Self { files: BTreeMap::new(), standing: Standing::Unconfirmed }
     }
 
-    /// What a project's rules are worth.
+    /// Reads the files of these names.
     #[must_use]
-    pub fn state(&self, root: &Path, rules: &[u8]) -> ProjectState {
-        match self.read().get(&key(root)) {
-            None => ProjectState::Unconfirmed,
-            Some(known) if *known == hash(rules) => ProjectState::Confirmed,
-            Some(_) => ProjectState::Changed,
+    pub fn read<'a>(root: &Path, names: impl Iterator<Item = &'a str>, record: Option<&Path>) -> Self {
+        let mut layer = Self::nothing();
+        let own = match OwnFiles::of(root) {
+            Ok(Some(own)) => own,
+            Ok(None) => return layer,
+            Err(unread) => {
+                layer.files.insert(String::new(), Err(unread));
+                return layer;
+            }
+        };
+        let mut left = MOST_BYTES;
+        for name in names {
+            let text = match own.read(name) {
+                Ok(None) => continue,
+                Ok(Some(bytes)) if bytes.len() > left => Err(Unread::TooLarge),
+                Ok(Some(bytes)) => {
+                    left -= bytes.len();
+                    text_of(name, bytes)
+                }
+                Err(unread) => Err(unread),
+            };
+            layer.files.insert(name.to_owned(), text);
         }
+        if let Some(record) = record.filter(|_| !layer.files.is_empty()) {
+            layer.standing = match known(record).get(&key(root)) {
+                None => Standing::Unconfirmed,
+                Some(known) if *known == layer.hash() => Standing::Trusted,
+                Some(_) => Standing::Changed,
+            };
+        }
+        layer
     }
 
-    /// Records that a person has confirmed them.
-    ///
-    /// # Errors
-    ///
-    /// The record cannot be written.
-    pub fn confirm(&self, root: &Path, rules: &[u8]) -> io::Result<()> {
-        let mut known = self.read();
-        known.insert(key(root), hash(rules));
-        let directory = self.file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(serde_json::to_string_pretty(&known)?.as_bytes())?;
-        file.persist(&self.file).map_err(|error| error.error)?;
-        Ok(())
+    /// The file of the first of these names that is there.
+    #[must_use]
+    pub fn file<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<(&str, Result<&str, &Unread>)> {
+        let mut names = names;
+        names.find_map(|name| self.files.get_key_value(name)).map(named)
     }
 
-    fn read(&self) -> BTreeMap<String, String> {
-        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+    /// Every file that is there.
+    pub fn files(&self) -> impl Iterator<Item = (&str, Result<&str, &Unread>)> {
+        self.files.iter().map(named)
+    }
+
+    /// What a person confirms: the names and texts of all of them.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, text) in &self.files {
+            // What is not read has no effect, and none that is confirmed.
+            let Ok(text) = text else { continue };
+            for part in [name, text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        let mut text = String::from("sha256:");
+        for byte in hash.finalize() {
+            text.push_str(&format!("{byte:02x}"));
+        }
+        text
     }
 }
 
-/// The project's rules, where it has any.
+fn named<'a>(
+    (name, text): (&'a String, &'a Result<String, Unread>),
+) -> (&'a str, Result<&'a str, &'a Unread>) {
+    (name, text.as_deref())
+}
+
+/// The file as people know it.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    if name.is_empty() { DIRECTORY.to_owned() } else { format!("{DIRECTORY}/{name}") }
+}
+
+/// The user's record, in their directory.
+#[must_use]
+pub fn record(user: &Path) -> PathBuf {
+    user.join(RECORD)
+}
+
+/// Records that a person has confirmed what has this hash.
 ///
 /// # Errors
 ///
-/// There is something of that name that is no file of a reasonable size.
-pub fn project_rules(root: &Path) -> io::Result<Option<Vec<u8>>> {
-    let path = root.join(PROJECT_FILE);
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-        Ok(found) if !found.is_file() || found.len() > MOST_BYTES => {
-            return Err(io::Error::other("no regular file of at most 256 KiB"));
-        }
-        Ok(_) => {}
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+/// The record cannot be written.
+pub fn confirm(record: &Path, root: &Path, hash: &str) -> io::Result<()> {
+    let mut known = known(record);
+    known.insert(key(root), hash.to_owned());
+    let directory = record.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(serde_json::to_string_pretty(&known)?.as_bytes())?;
+    file.persist(record).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn known(record: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(record).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 fn key(root: &Path) -> String {
     root.canonicalize().unwrap_or_else(|_| root.to_owned()).display().to_string()
-}
-
-fn hash(bytes: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -97,14 +158,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_confirmed_counts_until_it_changes() {
+    fn what_was_confirmed_counts_until_any_of_it_changes() {
         let home = tempfile::tempdir().unwrap();
-        let trust = Trust { file: home.path().join("a/trusted.json") };
-        let (one, other) = (Path::new("/one"), Path::new("/other"));
-        assert_eq!(trust.state(one, b"x"), ProjectState::Unconfirmed);
-        trust.confirm(one, b"x").unwrap();
-        assert_eq!(trust.state(one, b"x"), ProjectState::Confirmed);
-        assert_eq!(trust.state(one, b"y"), ProjectState::Changed);
-        assert_eq!(trust.state(other, b"x"), ProjectState::Unconfirmed);
+        let root = tempfile::tempdir().unwrap();
+        let record = home.path().join("a/trusted.json");
+        let own = root.path().join(DIRECTORY);
+        let read = || ProjectLayer::read(root.path(), ["a.yaml", "b.md"].into_iter(), Some(&record));
+        assert_eq!((read().standing, read().files().count()), (Standing::Unconfirmed, 0));
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("a.yaml"), "x: 1").unwrap();
+        assert_eq!(read().standing, Standing::Unconfirmed);
+        confirm(&record, root.path(), &read().hash()).unwrap();
+        assert_eq!(read().standing, Standing::Trusted);
+        std::fs::write(own.join("unheard-of"), "").unwrap();
+        assert_eq!(read().standing, Standing::Trusted);
+        for (name, text) in [("b.md", ""), ("a.yaml", "x: 2")] {
+            std::fs::write(own.join(name), text).unwrap();
+            assert_eq!(read().standing, Standing::Changed, "{name}");
+        }
+        // Letters that move from one file to another make another hash.
+        let hash = |a: &str, b: &str| {
+            std::fs::write(own.join("a.yaml"), a).unwrap();
+            std::fs::write(own.join("b.md"), b).unwrap();
+            read().hash()
+        };
+        assert_ne!(hash("ab", "c"), hash("a", "bc"));
+        let other = tempfile::tempdir().unwrap();
+        std::fs::create_dir(other.path().join(DIRECTORY)).unwrap();
+        std::fs::copy(own.join("a.yaml"), other.path().join(".maestro/a.yaml")).unwrap();
+        let elsewhere = ProjectLayer::read(other.path(), ["a.yaml", "b.md"].into_iter(), Some(&record));
+        assert_eq!(elsewhere.standing, Standing::Unconfirmed);
     }
 }

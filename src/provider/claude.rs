@@ -11,6 +11,8 @@ use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
 pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
+    // Before our own, which can be undone by none of them so.
+    call.args(ask.extra_args);
     // Only the stream tells which model answered, and when a limit ends.
     call.args(["-p", "--model", ask.model, "--output-format", "stream-json", "--verbose"])
         .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
@@ -30,7 +32,6 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     if let Some(schema) = ask.schema {
         call.arg("--json-schema").arg(inline(schema).to_string());
     }
-    call.args(ask.extra_args);
     call.files.push((system, ask.system.to_owned()));
     call
 }

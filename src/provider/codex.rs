@@ -63,7 +63,8 @@ const SETTINGS: [&str; 16] = [
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
-    call.args(["exec", "--json", "--skip-git-repo-check", "--ephemeral"]);
+    call.arg("exec").args(ask.extra_args);
+    call.args(["--json", "--skip-git-repo-check", "--ephemeral"]);
     if version.is_none_or(|version| version >= IGNORES_USER_CONFIG) {
         call.args(["--ignore-user-config", "--ignore-rules"]);
     }
@@ -80,7 +81,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
         call.arg("--output-schema").arg(&file);
         call.files.push((file, strict(schema).to_string()));
     }
-    call.args(ask.extra_args).arg("-");
+    call.arg("-");
     call.files.push((system, ask.system.to_owned()));
     call
 }

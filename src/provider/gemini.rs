@@ -39,10 +39,10 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
     let mut call = Invocation { stdin: never_a_command(&prompt).into_bytes(), ..Invocation::default() };
     let policy_flag =
         if version.is_none_or(|version| version >= ADMIN_POLICY) { "--admin-policy" } else { "--policy" };
+    call.args(ask.extra_args);
     call.args(["-m", ask.model, "-o", "stream-json", policy_flag])
         .arg(&policy)
         .args(["--allowed-mcp-server-names", "__none__", "-e", "none"])
-        .args(ask.extra_args)
         .env("GEMINI_CLI_TRUST_WORKSPACE", "true")
         .env("GEMINI_CLI_NO_RELAUNCH", "true")
         .env("GEMINI_SYSTEM_MD", &system)

@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::host::change::Recovery;
 
 /// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
@@ -51,14 +50,16 @@ fn structured(value: Value) -> CallToolResult {
     }
 }
 
-/// The response with what was undone before the call: changes of servers that were killed.
-pub(crate) fn with_recovery(response: CallToolResponse, undone: &[Recovery]) -> CallToolResponse {
+/// The response with further keys, which never take the place of its own.
+pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, Value)>) -> CallToolResponse {
     match response {
         CallToolResponse::Complete(CallToolResult {
             structured_content: Some(Value::Object(mut object)),
             ..
-        }) if !undone.is_empty() => {
-            object.entry("restored_after_crash").or_insert_with(|| json!(undone));
+        }) if !notes.is_empty() => {
+            for (name, note) in notes {
+                object.entry(name).or_insert(note);
+            }
             structured(Value::Object(object)).into()
         }
         other => other,

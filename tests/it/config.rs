@@ -38,21 +38,23 @@ fn defaults_are_the_documented_ones() {
 #[test]
 fn the_stronger_layer_wins_and_is_named() {
     let server = Server::new()
-        .home_file(
-            "own/cli_clients.yaml",
+        .user_file(
+            "cli_clients.yaml",
             "providers: { codex: { model: of-the-user, timeout_sec: 11 }, claude: { model: of-the-user } }\n",
         )
-        .file(".maestro/cli_clients.yaml", "providers:\n  codex:\n    model: of-the-project\n")
+        .file(
+            ".maestro/cli_clients.yaml",
+            "providers: { codex: { model: of-the-project }, gemini: { model: of-the-project } }\n",
+        )
         .env("MAESTRO_CLAUDE_MODEL", "of-the-variable");
-    let home = server.project().parent().unwrap().join("home/own");
-    let server = server.env("MAESTRO_HOME", home.to_str().unwrap());
     let report = check(&server);
     let (model, origin) = setting(&report, "providers.codex.model");
-    assert_eq!(model, "of-the-project");
-    assert!(origin.ends_with(".maestro/cli_clients.yaml"), "{origin}");
+    assert!(model == "of-the-user" && origin.contains(".config/maestro"), "{origin}");
+    let (model, origin) = setting(&report, "providers.gemini.model");
+    assert!(model == "of-the-project" && origin.ends_with(".maestro/cli_clients.yaml"), "{origin}");
     assert_eq!(setting(&report, "providers.claude.model"), ("of-the-variable", "MAESTRO_CLAUDE_MODEL"));
     let (timeout, origin) = setting(&report, "providers.codex.timeout_sec");
-    assert!(timeout == "11" && origin.contains("own"), "{origin}");
+    assert!(timeout == "11" && origin.contains("maestro"), "{origin}");
 }
 
 #[test]
@@ -93,8 +95,8 @@ fn a_providers_timeout_holds_where_a_call_names_none() {
 fn any_further_cli_is_a_line_of_yaml() {
     let fake = fake_cli();
     let server = Server::new()
-        .file(
-            ".maestro/cli_clients.yaml",
+        .user_file(
+            "cli_clients.yaml",
             format!(
                 "providers: {{ mine: {{ command: \"{} --log log.jsonl ask {{model}}\", model: small }} }}\n",
                 fake.display()
@@ -143,7 +145,7 @@ providers:
 "#,
         fake.display()
     );
-    let mut client = Server::new().file(".maestro/cli_clients.yaml", config).start();
+    let mut client = Server::new().user_file("cli_clients.yaml", config).start();
     let lines = client
         .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "A" })), "provider": "lines" }));
     assert_eq!((&lines["content"], &lines["usage"]["input_tokens"]), (&json!("A"), &json!(11)), "{lines}");
@@ -218,7 +220,7 @@ fn files_are_named_with_the_line() {
         ("providers: { codex: { template: { answer: { jason: /x } } } }\n", vec!["answer takes"]),
         ("providers: { codex: { trust: 7 } }\n", vec!["cli_clients.yaml", "trust", "from 0 to 1"]),
     ] {
-        let mut client = Server::new().codex().file(".maestro/cli_clients.yaml", text).start();
+        let mut client = Server::new().codex().user_file("cli_clients.yaml", text).start();
         let result = client.call("maestro_consult", json!({ "prompt": "x" }));
         assert_eq!(result["code"], "config_invalid", "{text}: {result}");
         for part in parts {
@@ -312,7 +314,7 @@ fn a_variable_is_a_value_and_never_more() {
     let config =
         "providers: { codex: { model: \"${M}\", timeout_sec: \"${T:-7}\" }, claude: { model: \"${M}\" } }\n";
     let hostile = "x, command: /bin/evil } #";
-    let server = Server::new().file(".maestro/cli_clients.yaml", config).env("M", hostile);
+    let server = Server::new().user_file("cli_clients.yaml", config).env("M", hostile);
     let report = check(&server);
     assert_eq!(report["problems"], json!([]));
     assert_eq!(setting(&report, "providers.codex.model").0, hostile);
@@ -320,7 +322,7 @@ fn a_variable_is_a_value_and_never_more() {
     assert_eq!(setting(&report, "providers.claude.command"), ("claude", "built in"));
     for value in ["4.5", "true", "a: b", "a\\b"] {
         let server = Server::new()
-            .file(".maestro/cli_clients.yaml", "providers: { codex: { model: '${M}' } }\n")
+            .user_file("cli_clients.yaml", "providers: { codex: { model: '${M}' } }\n")
             .env("M", value);
         assert_eq!(setting(&check(&server), "providers.codex.model").0, value);
     }
@@ -336,7 +338,7 @@ fn a_template_stays_in_its_directory_and_a_name_is_a_name() {
         ("providers: { 'x/y': { command: cat } }\n", "a name takes letters, digits, - and _"),
         ("providers: { x: { model: m } }\n", "cli_clients.yaml: providers.x.command is empty"),
     ] {
-        let report = check(&Server::new().file(".maestro/cli_clients.yaml", text));
+        let report = check(&Server::new().user_file("cli_clients.yaml", text));
         assert!(report["problems"].to_string().contains(said), "{text}: {}", report["problems"]);
     }
 }
@@ -344,7 +346,7 @@ fn a_template_stays_in_its_directory_and_a_name_is_a_name() {
 #[test]
 fn a_section_of_comments_is_none_and_a_wrong_type_is_located() {
     for text in ["providers:\n  # all of it is commented out\n", "# nothing\n"] {
-        let mut client = Server::new().codex().file(".maestro/cli_clients.yaml", text).start();
+        let mut client = Server::new().codex().user_file("cli_clients.yaml", text).start();
         assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true, "{text}");
     }
     for (text, parts) in [
@@ -360,8 +362,7 @@ fn a_section_of_comments_is_none_and_a_wrong_type_is_located() {
             vec!["cli_clients.yaml", "timeout_sec", "a text"],
         ),
     ] {
-        let report =
-            check(&Server::new().file(".maestro/cli_clients.yaml", text).env("SECRET", "sesame-open"));
+        let report = check(&Server::new().user_file("cli_clients.yaml", text).env("SECRET", "sesame-open"));
         let problems = report["problems"].to_string();
         for part in parts {
             assert!(problems.contains(part), "{text}: {part} is not in {problems}");

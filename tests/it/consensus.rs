@@ -25,7 +25,7 @@ fn shells(scripts: &[(&str, &str)]) -> Server {
         server = server.file(&file, format!("cat >/dev/null\nDIR='{}'\n{script}\n", project.display()));
         config += &format!("  {name}: {{ command: \"/bin/sh '{}'\" }}\n", project.join(&file).display());
     }
-    server.file(".maestro/cli_clients.yaml", config)
+    server.user_file("cli_clients.yaml", config)
 }
 
 /// A CLI that gives one answer after another, and then the last one again and again.

@@ -169,7 +169,7 @@ fn bytes_that_are_no_text_do_not_lose_the_answer() {
     let config = "providers: { plain: { command: '${FAKE}' } }\n";
     let fake = crate::harness::fake_cli();
     let mut client =
-        Server::new().env("FAKE", fake.to_str().unwrap()).file(".maestro/cli_clients.yaml", config).start();
+        Server::new().env("FAKE", fake.to_str().unwrap()).user_file("cli_clients.yaml", config).start();
     let result = client.call(
         "maestro_consult",
         json!({ "prompt": scripted(json!({ "bytes": [104, 105, 255, 33] })), "provider": "plain" }),

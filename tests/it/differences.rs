@@ -9,13 +9,13 @@ fn shell(script: &str) -> Server {
     let server = Server::new().file("cli.sh", script);
     let path = server.project().join("cli.sh");
     let config = format!("providers: {{ shell: {{ command: \"/bin/sh '{}'\" }} }}\n", path.display());
-    server.file(".maestro/cli_clients.yaml", config)
+    server.user_file("cli_clients.yaml", config)
 }
 
 #[test]
 fn a_cli_that_reads_its_input_takes_none_of_the_protocol() {
     let config = "providers: { mine: { template: { args: ['-p', '{prompt}'], prompt: argument } } }\n";
-    let mut client = Server::new().file(".maestro/cli_clients.yaml", config).fake("mine", "text").start();
+    let mut client = Server::new().user_file("cli_clients.yaml", config).fake("mine", "text").start();
     let consult = client.begin_call(
         "maestro_consult",
         json!({ "prompt": scripted(json!({ "sleep": 0.5 })), "provider": "mine" }),

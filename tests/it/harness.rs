@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use maestro::domain::chain::Stored;
+use maestro::host::library::Library;
 use maestro::host::store::{EventStore as _, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -143,6 +144,19 @@ impl Server {
         let path = self.project().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A file of the user's own configuration.
+    pub(crate) fn user_file(self, name: &str, text: impl AsRef<str>) -> Self {
+        self.home_file(&format!(".config/maestro/{name}"), text.as_ref())
+    }
+
+    /// A person has trusted the project's own files as they are now.
+    pub(crate) fn trusted(self) -> Self {
+        let user = self.directory.path().join("home/.config/maestro");
+        let library = Library::new(Some(user), Some(self.project()));
+        library.confirm(&library.layer().hash()).unwrap();
         self
     }
 

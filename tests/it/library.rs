@@ -115,7 +115,7 @@ fn an_unknown_topic_gets_the_nearest_names() {
 #[test]
 fn a_rule_of_dashes_cuts_nothing() {
     let text = "# R\n\n## one\n\nbefore\n\n---\n\nafter\n\n```\n## not a heading\n--- a/x\n```\n\nend of one\n\n## two\n\nx\n";
-    let mut client = Server::new().file(".maestro/SKILLS.md", text).start();
+    let mut client = Server::new().user_file("SKILLS.md", text).start();
     let content =
         client.call("maestro_help", json!({ "topic": "one" }))["content"].as_str().unwrap().to_owned();
     assert!(
@@ -127,7 +127,7 @@ fn a_rule_of_dashes_cuts_nothing() {
 #[test]
 fn a_file_of_the_project_replaces_a_shipped_one() {
     let role = "---\nname: Own\nfocus: mine\nstage: debug\ntraits: [calm]\nschema: stage4_output\n---\nYou are my own debugger.\n";
-    let mut client = Server::new().file(".maestro/roles/debugger.md", role).start();
+    let mut client = Server::new().user_file("roles/debugger.md", role).start();
     let result = client.call("maestro_get_role", json!({ "role": "debugger" }));
     assert_eq!((&result["name"], &result["prompt"]), (&json!("Own"), &json!("You are my own debugger.")));
 }
@@ -135,8 +135,8 @@ fn a_file_of_the_project_replaces_a_shipped_one() {
 #[test]
 fn a_broken_replacement_is_named() {
     let mut client = Server::new()
-        .file(".maestro/roles/judge.md", "no head\n")
-        .file(".maestro/skills/stage4_debug_loop.md", "---\nname: D\nstage_id: 4\nstage: debug\ngoal: g\npersona: debugger\nentry_condition: e\nschema: stage4_output\nnext: improve\n---\nup to {{ max_consultations }}\n")
+        .user_file("roles/judge.md", "no head\n")
+        .user_file("skills/stage4_debug_loop.md", "---\nname: D\nstage_id: 4\nstage: debug\ngoal: g\npersona: debugger\nentry_condition: e\nschema: stage4_output\nnext: improve\n---\nup to {{ max_consultations }}\n")
         .start();
     let result = client.call("maestro_get_role", json!({ "role": "judge" }));
     assert_eq!(result["code"], "document_invalid");

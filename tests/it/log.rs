@@ -40,8 +40,7 @@ fn with_secrets(level: &str) -> Server {
         .env("GEMINI_API_KEY", &secret("gemini-key"))
         .env("UNRELATED", &secret("unrelated-variable"))
         .env("MAESTRO_CODEX_EXTRA_ARGS", &format!("--token {}", secret("extra-args")))
-        .file(
-            ".maestro/cli_clients.yaml",
+        .user_file("cli_clients.yaml",
             format!("providers:\n  gemini: {{ extra_env: {{ SOME_TOKEN: {} }} }}\n", secret("extra-env")),
         )
         .file("mean.py", format!("# {}\ndef mean(numbers):\n    return sum(numbers) / 2\n", secret("source")))
@@ -219,8 +218,8 @@ fn a_wrong_setting_is_told_masked_and_once() {
         .env("MAESTRO_GEMINI_TIMEOUT_SEC", &key("timeoutsec"))
         .env("MAESTRO_CODEX_EXTRA_ARGS", &format!("--token '{}", secret("open-quote")))
         .env("MAESTRO_NO_SUCH_THING", &secret("unknown-variable"))
-        .file(
-            ".maestro/cli_clients.yaml",
+        .user_file(
+            "cli_clients.yaml",
             format!("providers:\n  claude:\n    extra_env: {}\n", secret("extra-env")),
         );
     let mut client = server.start();

@@ -24,6 +24,7 @@ mod differences;
 mod docs;
 mod ensemble;
 mod evidence;
+mod hostile;
 mod human;
 mod inventory;
 mod library;

@@ -173,12 +173,12 @@ fn a_consultant_gets_its_own_environment_and_an_empty_directory() {
 }
 
 #[test]
-fn extra_arguments_and_variables_are_appended() {
+fn extra_arguments_and_variables_are_given_and_ours_come_last() {
     let config =
         "providers: { codex: { extra_env: { MY_PROXY: '${PROXY_URL:-none}' }, allow_env: [MY_*] } }\n";
     let mut client = Server::new()
         .codex()
-        .file(".maestro/cli_clients.yaml", config)
+        .user_file("cli_clients.yaml", config)
         .env("MAESTRO_CODEX_EXTRA_ARGS", "-c 'a b' --flag")
         .env("MY_KEY", "k1")
         .start();
@@ -187,7 +187,8 @@ fn extra_arguments_and_variables_are_appended() {
     let call = &client.log("codex")[0];
     let arguments: Vec<&str> =
         call["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
-    assert_eq!(arguments[arguments.len() - 4..], ["-c", "a b", "--flag", "-"]);
+    assert_eq!(arguments[..5], ["exec", "-c", "a b", "--flag", "--json"]);
+    assert_eq!(arguments.last(), Some(&"-"));
     assert_eq!(call["env"]["MY_PROXY"], "none");
     assert_eq!(call["env"]["MY_KEY"], "k1");
 }

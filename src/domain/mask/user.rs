@@ -30,6 +30,15 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     patterns.iter().map(compile).collect()
 }
 
+/// Whether a pattern compiles to something small: one of somebody who is not trusted costs little.
+#[must_use]
+pub fn is_modest_pattern(pattern: &str) -> bool {
+    const LONGEST: usize = 500;
+    const MOST_BYTES: usize = 256 << 10;
+    let built = || RegexBuilder::new(pattern).multi_line(true).crlf(true).size_limit(MOST_BYTES).build();
+    !pattern.is_empty() && pattern.len() <= LONGEST && built().is_ok()
+}
+
 /// `["..."]` and `["...", ...` are meant as JSON; `["']?token` is a pattern.
 fn looks_like_json(setting: &str) -> bool {
     let inner = setting.strip_prefix('[').map(str::trim_start);

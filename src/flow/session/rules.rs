@@ -7,10 +7,11 @@ use crate::domain::mask::Masker;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
 use crate::domain::secret_path::SecretPaths;
-use crate::domain::secret_rules::SecretRules;
+use crate::domain::secret_rules::{AddedRules, SecretRules};
 use crate::error::Error;
-use crate::host::library::{BUILT_IN, Document};
+use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::project::Project;
+use crate::host::trust::Standing;
 
 /// The masker of a session, for the log: it masks its lines as everything else is masked, and neither
 /// makes the masker, which may have something to log itself, nor keeps the session alive.
@@ -50,20 +51,41 @@ impl Session {
         )
     }
 
-    /// The rules on secrets, read once; a file that replaces them has its examples tried.
+    /// The rules on secrets, read once; a file that replaces them has its examples tried. A project
+    /// adds to them, trusted or not, and takes none away.
     fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
-        self.inner
-            .secrets
-            .get_or_init(|| {
-                let document = self.document("conf/secrets.yaml")?;
-                let rules = SecretRules::from_yaml(&document.text)
-                    .map_err(|error| invalid(&document.origin, error))?;
-                if document.origin != BUILT_IN {
-                    rules.check().map_err(|error| invalid(&document.origin, error))?;
-                }
-                Ok(Arc::new(rules))
-            })
-            .clone()
+        self.inner.secrets.get_or_init(|| self.make_secret_rules().map(Arc::new)).clone()
+    }
+
+    fn make_secret_rules(&self) -> Result<SecretRules, Error> {
+        const PATH: &str = "conf/secrets.yaml";
+        let shipped = || Library::embedded(PATH).ok_or_else(|| invalid(PATH, "it is missing"));
+        let document = match self.library().of_user(PATH) {
+            Some(document) => document.map_err(|error| invalid(PATH, error))?,
+            None => shipped()?,
+        };
+        let rules =
+            SecretRules::from_yaml(&document.text).map_err(|error| invalid(&document.origin, error))?;
+        if document.origin != BUILT_IN {
+            rules.check().map_err(|error| invalid(&document.origin, error))?;
+        }
+        let layer = self.library().layer();
+        let Some(added) = Library::of_layer(&layer, PATH) else { return Ok(rules) };
+        match layer.standing {
+            Standing::Trusted => {
+                let added = added.map_err(|error| invalid(PATH, error))?;
+                let read =
+                    AddedRules::from_yaml(&added.text).map_err(|error| invalid(&added.origin, error))?;
+                let rules = rules.with(read);
+                rules.check().map_err(|error| invalid(&added.origin, error))?;
+                Ok(rules)
+            }
+            // What cannot be used is named with all else that is ignored.
+            Standing::Unconfirmed | Standing::Changed => {
+                let added = added.ok().and_then(|added| AddedRules::modest(&added.text).ok());
+                Ok(rules.with(added.unwrap_or_default()))
+            }
+        }
     }
 
     /// The project's files.

@@ -9,10 +9,16 @@ use crate::domain::verification::policy::{Policy, ProjectState};
 use crate::domain::verification::rules::{ProjectRules, VerificationRules};
 use crate::error::Error;
 use crate::flow::session::Session;
-use crate::host::library::{BUILT_IN, Base, Document};
-use crate::host::trust::{PROJECT_FILE, Trust, project_rules};
+use crate::host::library::{BUILT_IN, Document, Library};
+use crate::host::trust::Standing;
 
 const DOCUMENT: &str = "conf/verification.yaml";
+
+/// The project's rules, relative to its root.
+const PROJECT_FILE: &str = ".maestro/verification.yaml";
+
+/// Rules of a project that are compiled before anybody has confirmed them.
+const MOST_UNCONFIRMED: usize = 50;
 
 /// Which rules were in force.
 #[derive(Clone, Debug, Serialize)]
@@ -51,7 +57,7 @@ pub(super) struct InForce {
 struct Sources {
     document: Document,
     /// The project's file, or why it cannot be read.
-    project: Result<Option<Vec<u8>>, String>,
+    project: Result<Option<String>, String>,
     state: ProjectState,
 }
 
@@ -76,11 +82,7 @@ pub(super) fn load(session: &Session) -> Result<Arc<InForce>, Error> {
 impl Sources {
     fn read(session: &Session) -> Result<Self, Error> {
         let document = document(session)?;
-        let project = project_rules(session.root()).map_err(|error| error.to_string());
-        let state = match &project {
-            Ok(Some(bytes)) => state(session, bytes),
-            Ok(None) | Err(_) => ProjectState::Unconfirmed,
-        };
+        let (project, state) = of_project(session);
         Ok(Self { document, project, state })
     }
 }
@@ -115,45 +117,51 @@ impl InForce {
 
 /// The rules: the user's file or ours. A project's file never replaces them.
 fn document(session: &Session) -> Result<Document, Error> {
-    let path = std::path::Path::new(DOCUMENT);
-    let found =
-        [Base::User, Base::Embedded].into_iter().find_map(|base| session.library().read_at(base, path));
     let invalid = |reason: String| Error::Document { name: DOCUMENT.to_owned(), reason };
-    found.ok_or_else(|| invalid("it is missing".to_owned()))?.map_err(|error| invalid(error.to_string()))
+    match session.library().of_user(DOCUMENT) {
+        Some(document) => document.map_err(|error| invalid(error.to_string())),
+        None => Library::embedded(DOCUMENT).ok_or_else(|| invalid("it is missing".to_owned())),
+    }
+}
+
+/// The project's file, and what it is worth.
+fn of_project(session: &Session) -> (Result<Option<String>, String>, ProjectState) {
+    let layer = session.library().layer();
+    let state = match layer.standing {
+        Standing::Trusted => ProjectState::Confirmed,
+        Standing::Unconfirmed => ProjectState::Unconfirmed,
+        Standing::Changed => ProjectState::Changed,
+    };
+    let found = Library::of_layer(&layer, DOCUMENT).transpose();
+    (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)
 }
 
 /// What the project adds and what that is worth; nothing where it adds nothing.
 #[must_use]
 pub fn project_note(session: &Session) -> Option<ProjectNote> {
-    let project = project_rules(session.root()).map_err(|error| error.to_string());
-    let state = match &project {
-        Ok(Some(bytes)) => state(session, bytes),
-        Ok(None) | Err(_) => ProjectState::Unconfirmed,
-    };
+    let (project, state) = of_project(session);
     described(&project, state).map(|(note, _)| note)
 }
 
-fn state(session: &Session, bytes: &[u8]) -> ProjectState {
-    let trust = Trust::of(session.environment());
-    trust.map_or(ProjectState::Unconfirmed, |trust| trust.state(session.root(), bytes))
-}
-
 fn described(
-    project: &Result<Option<Vec<u8>>, String>,
+    project: &Result<Option<String>, String>,
     state: ProjectState,
 ) -> Option<(ProjectNote, Option<ProjectRules>)> {
     let empty = ProjectNote { file: PROJECT_FILE, state: "unconfirmed", adds: Vec::new(), problem: None };
-    let bytes = match project {
+    let text = match project {
         Ok(None) => return None,
-        Ok(Some(bytes)) => bytes,
+        Ok(Some(text)) => text,
         Err(error) => return Some((unusable(&empty, error), None)),
     };
-    let parsed = std::str::from_utf8(bytes).map_err(|error| error.to_string());
-    let parsed = parsed.and_then(|text| ProjectRules::from_yaml(text).map_err(|error| error.to_string()));
-    let rules = match parsed {
+    let rules = match ProjectRules::from_yaml(text) {
         Ok(rules) => rules,
-        Err(problem) => return Some((unusable(&empty, &problem), None)),
+        Err(problem) => return Some((unusable(&empty, &problem.to_string()), None)),
     };
+    if state != ProjectState::Confirmed && rules.described().len() > MOST_UNCONFIRMED {
+        let problem =
+            format!("it has more than {MOST_UNCONFIRMED} rules, which are looked at once they are confirmed");
+        return Some((unusable(&empty, &problem), None));
+    }
     let name = match state {
         ProjectState::Confirmed => "confirmed",
         ProjectState::Unconfirmed => "unconfirmed",
@@ -198,7 +206,7 @@ mod tests {
         }
         std::fs::write(&file, RULES).unwrap();
         let before = again();
-        Trust::of(session.environment()).unwrap().confirm(session.root(), RULES.as_bytes()).unwrap();
+        session.library().confirm(&session.library().layer().hash()).unwrap();
         let confirmed = again();
         assert!(!Arc::ptr_eq(&before, &confirmed));
         assert_eq!(confirmed.note.project.as_ref().unwrap().state, "confirmed");

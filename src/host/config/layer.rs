@@ -38,6 +38,11 @@ impl Layers {
         self.problems.push(problem);
     }
 
+    /// The value at a path of keys, as it is now.
+    pub(super) fn value(&self, path: &[&str]) -> Option<&Value> {
+        path.iter().try_fold(&self.merged, |value, key| value.get(key))
+    }
+
     /// The names of the providers that any layer speaks of.
     pub(super) fn provider_names(&self) -> Vec<String> {
         self.merged

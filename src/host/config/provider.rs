@@ -21,7 +21,7 @@ pub struct ProviderSettings {
     pub timeout_sec: u64,
     /// Seconds of silence after the first output; 0 is off.
     pub stall_timeout_sec: u64,
-    /// Arguments appended to ours.
+    /// Arguments in front of ours.
     pub extra_args: Vec<String>,
     /// Variables set for the CLI.
     pub extra_env: IndexMap<String, String>,
@@ -73,6 +73,12 @@ impl ProviderSettings {
                 Some(_) => {}
             }
         }
+        if let Some(flag) = undoing(self.adapter, &self.extra_args) {
+            faults.push((
+                "extra_args",
+                format!("holds `{flag}`, which would undo what keeps a consultant to text; take it out"),
+            ));
+        }
         let asks_by_argument = self.template.args.iter().any(|arg| arg.contains("{prompt}"))
             || self.command.contains("{prompt}");
         if asks_by_argument != (self.template.prompt == PromptChannel::Argument) {
@@ -98,6 +104,114 @@ impl ProviderSettings {
         }
         faults
     }
+}
+
+/// Flags of the known CLIs that give them tools, directories, servers or settings, with or without the
+/// value after `=`; those that end in `*` are beginnings.
+const UNDOING: [&str; 46] = [
+    "--",
+    "--dangerously*",
+    "--allow-dangerously*",
+    "--bypass*",
+    "--yolo",
+    "-y",
+    "--full-auto",
+    "--sandbox*",
+    "-s",
+    "--ask-for-approval",
+    "-a",
+    "--approval*",
+    "--permission*",
+    "--tools",
+    "--allowed*",
+    "--allowedtools",
+    "--mcp*",
+    "--no-strict*",
+    "--setting*",
+    "--add-dir",
+    "--plugin*",
+    "--agent*",
+    "--chrome",
+    "--ide",
+    "--resume*",
+    "-r",
+    "--continue",
+    "--session*",
+    "--fork*",
+    "--worktree*",
+    "-w",
+    "--profile",
+    "-p=*",
+    "--enable",
+    "--cd",
+    "--no-ignore*",
+    "--search",
+    "--policy",
+    "--admin-policy",
+    "--extensions",
+    "-e",
+    "--include-directories",
+    "--experimental*",
+    "--acp",
+    "--remote*",
+    "--hook*",
+];
+
+/// Settings that Codex may be given by `-c`: how it thinks, and how it reaches its service.
+const CODEX_SETTINGS: [&str; 9] = [
+    "model_reasoning",
+    "model_verbosity",
+    "model_context_window",
+    "model_provider",
+    "model_max_output_tokens",
+    "service_tier",
+    "stream_",
+    "request_max_retries",
+    "chatgpt_base_url",
+];
+
+/// The first of the arguments by which a known CLI would do more than answer.
+fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
+    if matches!(adapter, AdapterKind::Template | AdapterKind::Understudy) {
+        return None;
+    }
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        let flag = argument.split('=').next().unwrap_or_default();
+        let lower = flag.to_ascii_lowercase();
+        let is_config = adapter == AdapterKind::Codex && (lower == "--config" || argument.starts_with("-c"));
+        if is_config {
+            let setting = match argument.strip_prefix("--config=").or_else(|| argument.strip_prefix("-c")) {
+                Some(joined) if !joined.is_empty() => joined.trim_start_matches('='),
+                _ => arguments.next().unwrap_or_default(),
+            };
+            // What sets nothing is for the CLI to complain of.
+            if setting.contains('=')
+                && !CODEX_SETTINGS.iter().any(|known| setting.trim_start().starts_with(known))
+            {
+                return Some(flag);
+            }
+            continue;
+        }
+        let undoes = UNDOING.iter().any(|known| match known.strip_suffix('*') {
+            Some(beginning) => lower.starts_with(beginning),
+            // A short flag takes its value without a sign between them, too.
+            None => {
+                lower == *known
+                    || known.len() == 2
+                        && *known != "--"
+                        && !lower.starts_with("--")
+                        && lower.starts_with(known)
+            }
+        });
+        if undoes
+            || adapter == AdapterKind::Claude && lower == "-c"
+            || adapter == AdapterKind::Codex && lower == "-p"
+        {
+            return Some(flag);
+        }
+    }
+    None
 }
 
 /// Whether a provider may be asked.
@@ -283,6 +397,50 @@ impl<'de> Deserialize<'de> for ErrorRule {
             WrittenRule { .. } => Err(serde::de::Error::custom(
                 "error takes `{ json: /pointer }` or `{ json_lines: /pointer, where: {..} }`",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(adapter: AdapterKind, line: &str) -> Option<String> {
+        undoing(adapter, &shlex::split(line).unwrap()).map(ToOwned::to_owned)
+    }
+
+    #[test]
+    fn arguments_that_would_undo_ours_are_found() {
+        for (adapter, line, flag) in [
+            (
+                AdapterKind::Claude,
+                "--verbose --dangerously-skip-permissions",
+                "--dangerously-skip-permissions",
+            ),
+            (AdapterKind::Claude, "--tools default", "--tools"),
+            (AdapterKind::Claude, "--allowedTools=Bash", "--allowedTools"),
+            (AdapterKind::Claude, "--mcp-config x.json", "--mcp-config"),
+            (AdapterKind::Claude, "-c", "-c"),
+            (AdapterKind::Claude, "--", "--"),
+            (AdapterKind::Codex, "-c model_reasoning_effort=high -c features.shell_tool=true", "-c"),
+            (AdapterKind::Codex, "-cmcp_servers.x.command=y", "-cmcp_servers.x.command"),
+            (AdapterKind::Codex, "--config=sandbox_mode=danger-full-access", "--config"),
+            (AdapterKind::Codex, "-sdanger-full-access", "-sdanger-full-access"),
+            (AdapterKind::Codex, "--sandbox=workspace-write", "--sandbox"),
+            (AdapterKind::Gemini, "--yolo", "--yolo"),
+            (AdapterKind::Gemini, "-e all", "-e"),
+            (AdapterKind::Gemini, "--approval-mode yolo", "--approval-mode"),
+        ] {
+            assert_eq!(found(adapter, line).as_deref(), Some(flag), "{line}");
+        }
+        for (adapter, line) in [
+            (AdapterKind::Codex, "-c model_reasoning_effort=\"high\""),
+            (AdapterKind::Codex, "--config model_verbosity=low"),
+            (AdapterKind::Claude, "--effort high --fallback-model sonnet"),
+            (AdapterKind::Gemini, "--debug"),
+            (AdapterKind::Template, "--yolo"),
+        ] {
+            assert_eq!(found(adapter, line), None, "{line}");
         }
     }
 }

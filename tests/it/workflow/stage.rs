@@ -34,7 +34,7 @@ fn a_cli_that_fails_is_a_failed_stage() {
 
 #[test]
 fn a_stage_that_cannot_be_asked_for_says_what_to_do() {
-    let mut client = project().file(".maestro/skills/prompts/analyze.md", "{{ nonsense }}\n").start();
+    let mut client = project().user_file("skills/prompts/analyze.md", "{{ nonsense }}\n").start();
     begin(&mut client);
     let reply = stage(&mut client, "analyze");
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("document_invalid")), "{reply}");

@@ -274,5 +274,5 @@ pub(in crate::host::config) const PER_PROVIDER: [Variable; 6] = [
         Form::Seconds,
         "seconds of silence after its first output; 0 turns it off",
     ),
-    shipped("EXTRA_ARGS", &["extra_args"], Form::Words, "arguments appended to ours, as shell words"),
+    shipped("EXTRA_ARGS", &["extra_args"], Form::Words, "arguments in front of ours, as shell words"),
 ];

@@ -1,0 +1,221 @@
+//! How deep a YAML text may be nested before a parser sees it. A parser's time grows with the square
+//! of the depth, and an alias makes a short text a long one.
+//!
+//! The count never falls behind a parser's: what may open a list counts, and what closes one counts
+//! only where it surely does. A text that is no nested YAML can be refused for that, and is then one
+//! with thousands of brackets.
+
+use std::collections::HashSet;
+
+/// Levels of lists and mappings in brackets.
+const MOST_DEEP: usize = 64;
+
+/// Lists and mappings begun in one line, one inside another.
+const MOST_DASHES: usize = 32;
+
+/// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
+const HARMLESS_BRACKETS: usize = 1_000;
+
+/// Bytes of a text that uses aliases.
+const MOST_WITH_ALIASES: usize = 8 * 1024;
+
+/// Why a text is not given to the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfBounds {
+    /// Lists in lists.
+    #[error("it is nested more than {MOST_DEEP} levels deep, or quotes a text over several lines")]
+    TooDeep,
+    /// Lists in lists in one line.
+    #[error("a line begins more than {MOST_DASHES} lists in one another")]
+    TooManyDashes,
+    /// A long text with aliases.
+    #[error("it uses aliases (`*name`), and has more than {MOST_WITH_ALIASES} bytes")]
+    Aliases,
+}
+
+/// Whether a parser may be given a text.
+///
+/// # Errors
+///
+/// Why not.
+pub fn check(text: &str) -> Result<(), OutOfBounds> {
+    if text.lines().any(|line| dashes(line) > MOST_DASHES) {
+        return Err(OutOfBounds::TooManyDashes);
+    }
+    if text.len() > MOST_WITH_ALIASES && has_alias(text) {
+        return Err(OutOfBounds::Aliases);
+    }
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets > HARMLESS_BRACKETS { check_depth(text) } else { Ok(()) }
+}
+
+/// The marks of lists and keys at the start of a line.
+fn dashes(line: &str) -> usize {
+    let mut left = line.trim_start();
+    let mut count = 0;
+    while let Some(rest) = left.strip_prefix(['-', '?', ':']) {
+        if !rest.starts_with([' ', '\t']) {
+            break;
+        }
+        count += 1;
+        if count > MOST_DASHES {
+            break;
+        }
+        left = rest.trim_start();
+    }
+    count
+}
+
+/// Whether a name is given to something and used again.
+fn has_alias(text: &str) -> bool {
+    let anchors: HashSet<&str> = names(text, '&').collect();
+    !anchors.is_empty() && names(text, '*').any(|name| anchors.contains(name))
+}
+
+/// The names after a mark, where one can stand.
+fn names(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.match_indices(mark).filter_map(move |(at, _)| {
+        let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
+        let can_begin =
+            before.ends_with(|letter: char| letter.is_whitespace() || "[{,:".contains(letter)) || at == 0;
+        let end = after.find(|letter: char| letter.is_whitespace() || ",[]{}:".contains(letter));
+        after.get(..end.unwrap_or(after.len())).filter(|name| {
+            can_begin && name.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter))
+        })
+    })
+}
+
+/// The depth of brackets, line by line, as a parser reads them outside of quotes and comments.
+fn check_depth(text: &str) -> Result<(), OutOfBounds> {
+    let mut depth = 0_usize;
+    let mut in_plain = false;
+    for line in text.lines() {
+        // Outside of brackets a line of its own begins anew; inside, a plain text goes on.
+        in_plain &= depth > 0;
+        let mut letters = line.chars().peekable();
+        let mut before = ' ';
+        while let Some(letter) = letters.next() {
+            let next = letters.peek().copied().unwrap_or(' ');
+            let after_blank = before.is_whitespace();
+            before = letter;
+            match letter {
+                '#' if after_blank || !in_plain => break,
+                '[' | '{' if depth > 0 || !in_plain => {
+                    depth += 1;
+                    in_plain = false;
+                    if depth > MOST_DEEP {
+                        return Err(OutOfBounds::TooDeep);
+                    }
+                }
+                ']' | '}' | ',' if depth > 0 => {
+                    depth -= usize::from(letter != ',');
+                    in_plain = false;
+                }
+                '\'' | '"' if !in_plain => {
+                    if !closes(&mut letters, letter) {
+                        return Err(OutOfBounds::TooDeep);
+                    }
+                    before = letter;
+                }
+                '-' | '?' | ':' if depth == 0 && next.is_whitespace() => in_plain = false,
+                '?' | ':' if depth > 0 && (!in_plain || next.is_whitespace() || "[]{},".contains(next)) => {
+                    in_plain = false;
+                }
+                '&' | '!' if !in_plain => {
+                    while letters.peek().is_some_and(|next| !next.is_whitespace() && !"[]{},".contains(*next))
+                    {
+                        letters.next();
+                    }
+                    before = letter;
+                }
+                _ if letter.is_whitespace() => {}
+                _ => in_plain = true,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads to the end of a quoted text; false where the line ends before it.
+fn closes(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char) -> bool {
+    while let Some(letter) = letters.next() {
+        if letter == '\\' && quote == '"' {
+            letters.next();
+        } else if letter == quote {
+            if quote == '\'' && letters.peek() == Some(&quote) {
+                letters.next();
+            } else {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// What a parser makes of a text, if the bounds let it see it, and how long both took.
+    fn cost(text: &str) -> Duration {
+        let began = Instant::now();
+        if check(text).is_ok() {
+            let _ = serde_yaml::from_str::<serde_json::Value>(text);
+        }
+        began.elapsed()
+    }
+
+    #[test]
+    fn hostile_texts_cost_next_to_nothing() {
+        let deep = 100_000;
+        let bomb = format!(
+            "a: &a [{}]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c]\n",
+            "x, ".repeat(3_000)
+        );
+        for (name, text) in [
+            ("lists", "[".repeat(deep)),
+            ("mappings", "{".repeat(deep)),
+            ("keys", "{a: ".repeat(deep)),
+            ("closed in comments", "[ # ]\n".repeat(deep)),
+            ("closed in quotes", "[ \"]\"\n,".repeat(deep)),
+            ("closed in plain text", format!("a: x\n{}", "[x ]\n[".repeat(deep))),
+            ("a quote that is none", format!("a: x\n  'y\nb: {}", "[".repeat(deep))),
+            ("a quote over lines", "[x\n'[x\n'".repeat(deep / 2)),
+            ("dashes", "- ".repeat(deep)),
+            ("questions", "? ".repeat(deep)),
+            ("anchors", "&a ".repeat(deep)),
+            ("tags", format!("{}x", "!t ".repeat(deep))),
+            ("documents", "---\n".repeat(deep)),
+            ("lines", (0..1_400).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<String>()),
+            ("aliases", bomb),
+            (
+                "laughs",
+                (0..30).fold("x0: &x0 [l]\n".to_owned(), |text, at| {
+                    format!("{text}x{}: &x{} [*x{at}, *x{at}, *x{at}]\n", at + 1, at + 1)
+                }),
+            ),
+        ] {
+            let took = cost(&text);
+            assert!(
+                took < Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 50 }),
+                "{name}: {took:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_pass() {
+        for text in [
+            include_str!("../../conf/secrets.yaml"),
+            include_str!("../../conf/redflags.yaml"),
+            "a: &base { x: 1 }\nb: { <<: *base }\n",
+            "allow_env: [AWS_*, \"*\"]\n",
+        ] {
+            assert_eq!(check(text), Ok(()));
+        }
+        let many: String =
+            (0..5_000).map(|at| format!("k{at}: [ 'it''s [', {{ a: \"]\" }} ] # ]]]\n")).collect();
+        assert_eq!(check(&many), Ok(()));
+    }
+}

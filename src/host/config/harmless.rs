@@ -1,0 +1,173 @@
+//! What a project may set before a person has trusted it. The list names what is harmless, so that a
+//! new setting is harmful until somebody says otherwise.
+
+use serde_json::{Map, Value};
+
+use crate::domain::mask::is_modest_pattern;
+
+/// Patterns for masking that a project may add.
+const MOST_PATTERNS: usize = 50;
+
+/// Bytes of a name, such as a model's.
+const LONGEST_NAME: usize = 100;
+
+/// Takes out of a project's document what is harmful, and says what that is. `below` is what holds
+/// without the project: a limit may become smaller than there, and not larger.
+pub(super) fn keep_harmless(document: &mut Value, below: &Value) -> Vec<String> {
+    let mut harmful = Vec::new();
+    walk(document, &mut Vec::new(), below, &mut harmful);
+    harmful
+}
+
+fn walk(value: &mut Value, path: &mut Vec<String>, below: &Value, harmful: &mut Vec<String>) -> bool {
+    let Value::Object(fields) = value else {
+        // An empty document or section is one of comments: it says nothing.
+        let is_harmless = value.is_null() && path.len() < 2 || may_be_set(path, value, below);
+        if !is_harmless {
+            harmful.push(path.join("."));
+        }
+        return is_harmless;
+    };
+    let mut kept = Map::new();
+    for (key, mut inner) in std::mem::take(fields) {
+        path.push(key.clone());
+        if walk(&mut inner, path, below, harmful) {
+            kept.insert(key, inner);
+        }
+        path.pop();
+    }
+    let says_something = !kept.is_empty();
+    *fields = kept;
+    says_something || path.is_empty()
+}
+
+fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
+    let below_value = path.iter().try_fold(below, |value, key| value.get(key));
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["language"] => is_name(value),
+        ["max_parallel"]
+        | ["context", _, _]
+        | [
+            "policy",
+            "max_consults_per_stage" | "max_consults_total" | "max_debug_iterations" | "max_tools",
+        ] => is_smaller(value, below_value),
+        ["approvals"] => {
+            let strictness = |value: &Value| value.as_str().and_then(strictness);
+            strictness(value).is_some() && strictness(value) >= below_value.and_then(strictness)
+        }
+        ["masking", "regexes"] => are_modest(value),
+        ["providers", name, key] => {
+            below.get("providers").is_some_and(|known| known.get(name).is_some())
+                && match *key {
+                    "model" | "effort" => is_name(value),
+                    "timeout_sec" | "stall_timeout_sec" => is_smaller(value, below_value),
+                    "enabled" => *value == Value::Bool(false),
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
+}
+
+/// How strict a mode of approvals is.
+pub(super) fn strictness(mode: &str) -> Option<u8> {
+    ["relay", "ask", "human"].iter().position(|known| *known == mode).and_then(|at| u8::try_from(at).ok())
+}
+
+/// A number that is a limit still, and no larger than the one below.
+fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
+    value
+        .as_u64()
+        .zip(below.and_then(Value::as_u64))
+        .is_some_and(|(value, below)| (1..=below).contains(&value))
+}
+
+/// A word that can be nothing but a name where it stands on a command line, and that no variable of
+/// the environment goes into.
+fn is_name(value: &Value) -> bool {
+    value.as_str().is_some_and(|name| {
+        name.len() <= LONGEST_NAME
+            && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.:/@+[]".contains(letter))
+    })
+}
+
+fn are_modest(value: &Value) -> bool {
+    value.as_array().is_some_and(|patterns| {
+        patterns.len() <= MOST_PATTERNS
+            && patterns.iter().all(|pattern| {
+                pattern.as_str().is_some_and(|pattern| !pattern.contains("${") && is_modest_pattern(pattern))
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kept(document: Value) -> (Value, Vec<String>) {
+        let below = json!({
+            "max_parallel": 8, "approvals": "ask", "repo_roots": [], "context": { "default": { "max_files": 7 } },
+            "policy": { "max_consults_total": 6 },
+            "providers": { "codex": { "timeout_sec": 900, "command": "codex" } },
+        });
+        let mut document = document;
+        let harmful = keep_harmless(&mut document, &below);
+        (document, harmful)
+    }
+
+    #[test]
+    fn harmless_keys_stay_as_they_are() {
+        let document = json!({
+            "max_parallel": 2, "approvals": "human", "context": { "default": { "max_files": 3 } },
+            "policy": { "max_consults_total": 6 }, "masking": { "regexes": ["ACME-\\d+"] }, "language": "en",
+            "providers": { "codex": { "model": "gpt-5.2[1m]", "effort": "low", "timeout_sec": 60, "enabled": false } },
+        });
+        assert_eq!(kept(document.clone()), (document, Vec::new()));
+        for nothing in [json!(null), json!({}), json!({ "providers": null })] {
+            assert_eq!(kept(nothing).1, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_harmful() {
+        for (document, path) in [
+            (json!({ "repo_roots": ["/"] }), "repo_roots"),
+            (json!({ "approvals": "relay" }), "approvals"),
+            (json!({ "approvals": "${A}" }), "approvals"),
+            (json!({ "max_parallel": 9 }), "max_parallel"),
+            (json!({ "max_parallel": 0 }), "max_parallel"),
+            (json!({ "policy": { "max_consults_total": 7 } }), "policy.max_consults_total"),
+            (json!({ "policy": { "capability_threshold": 0.1 } }), "policy.capability_threshold"),
+            (json!({ "context": { "everywhere": { "max_files": 1 } } }), "context.everywhere.max_files"),
+            (json!({ "masking": { "replacement": "" } }), "masking.replacement"),
+            (json!({ "masking": { "regexes": ["(a{1000}){1000}"] } }), "masking.regexes"),
+            (json!({ "masking": { "regexes": ["("] } }), "masking.regexes"),
+            (json!({ "masking": null, "tracing": { "directory": "x" } }), "tracing.directory"),
+            (json!({ "backups": { "max_sessions": 1 } }), "backups.max_sessions"),
+            (json!({ "disabled_tools": ["maestro_verify"] }), "disabled_tools"),
+            (json!({ "unheard": { "of": [1] } }), "unheard.of"),
+            (json!({ "providers": { "codex": { "command": "evil" } } }), "providers.codex.command"),
+            (json!({ "providers": { "codex": { "extra_args": ["-x"] } } }), "providers.codex.extra_args"),
+            (
+                json!({ "providers": { "codex": { "extra_env": { "A": "b" } } } }),
+                "providers.codex.extra_env.A",
+            ),
+            (json!({ "providers": { "codex": { "allow_env": ["*"] } } }), "providers.codex.allow_env"),
+            (json!({ "providers": { "codex": { "model": "--yolo" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "model": "${OPENAI_API_KEY}" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "model": "a b" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "timeout_sec": 901 } } }), "providers.codex.timeout_sec"),
+            (json!({ "providers": { "codex": { "enabled": true } } }), "providers.codex.enabled"),
+            (json!({ "providers": { "codex": null } }), "providers.codex"),
+            (json!({ "providers": { "new": { "model": "m" } } }), "providers.new.model"),
+        ] {
+            let (left, harmful) = kept(document.clone());
+            assert_eq!(harmful, [path], "{document}");
+            let is_gone = left.pointer(&format!("/{}", path.replace('.', "/"))).is_none();
+            assert!(is_gone, "{document}: {left}");
+        }
+    }
+}
