@@ -187,7 +187,7 @@ mod tests {
             ("anchors", "&a ".repeat(deep)),
             ("tags", format!("{}x", "!t ".repeat(deep))),
             ("documents", "---\n".repeat(deep)),
-            ("lines", (0..1_400).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<String>()),
+            ("lines", (0..1_400).map(|level| [&" ".repeat(level), "a:\n"].concat()).collect::<String>()),
             ("aliases", bomb),
             (
                 "laughs",
@@ -214,8 +214,9 @@ mod tests {
         ] {
             assert_eq!(check(text), Ok(()));
         }
-        let many: String =
-            (0..5_000).map(|at| format!("k{at}: [ 'it''s [', {{ a: \"]\" }} ] # ]]]\n")).collect();
+        let many: String = (0..5_000)
+            .map(|at| ["k", &at.to_string(), ": [ 'it''s [', { a: \"]\" } ] # ]]]\n"].concat())
+            .collect();
         assert_eq!(check(&many), Ok(()));
     }
 }

@@ -92,7 +92,9 @@ impl Config {
         for (document, origin) in users {
             layers.add(&origin, document);
         }
-        problems.into_iter().for_each(|problem| layers.problem(problem));
+        for problem in problems {
+            layers.problem(problem);
+        }
         variables::add(&mut layers, environment);
         for (document, origin) in &of_project {
             keep_stricter(&mut layers, document, origin);
