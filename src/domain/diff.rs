@@ -1,15 +1,19 @@
 //! Unified diffs as language models write them: read, understood, and applied to bytes.
 //!
-//! What is harmless is normalised and reported: fences, prose, wrong counts, missing line numbers,
-//! line ends. What could mean two things is refused. Context must match, always.
+//! What is harmless is normalised and reported: fences, prose around the files, wrong counts, missing
+//! line numbers, line ends. What could mean two things is refused, and so is a patch of which any line
+//! is not understood. Context must match, always.
 
 mod apply;
 mod changed;
+mod cursor;
 mod hunk;
 mod name;
+mod nearest;
 mod parse;
 mod show;
 mod source;
+mod visible;
 
 pub use apply::{Applied, HunkFailure, Offset, apply};
 pub use changed::{Changed, ChangedLines, changed_lines, digest};
@@ -50,6 +54,8 @@ pub struct FilePatch {
     pub new: String,
     /// Whether the file is executable afterwards, where the patch says so.
     pub executable: Option<bool>,
+    /// Whether git made it, by its index line: then nothing in it is put right.
+    pub by_git: bool,
     /// The changes.
     pub hunks: Vec<Hunk>,
 }
@@ -109,8 +115,18 @@ pub enum DiffError {
     #[error("the text holds no unified diff")]
     NoDiff,
     /// Some of it is fenced and some is not.
-    #[error("line {0}: a diff outside the code fences, and others inside")]
+    #[error("line {0}: a file or a hunk outside of the code fences, and others inside")]
     MixedFences(usize),
+    /// A fence that does not end.
+    #[error(
+        "line {0}: the code fence that opens here is never closed, so the patch may have been cut off or a line of it taken for a fence"
+    )]
+    FenceOpen(usize),
+    /// A fence that ends too early.
+    #[error(
+        "line {0}: the code fence closes in the middle of a hunk, and what follows looks like more of it"
+    )]
+    FenceInHunk(usize),
     /// A format of its own.
     #[error("line {0}: the `*** Begin Patch` format is not a unified diff")]
     OtherFormat(usize),
@@ -146,8 +162,68 @@ pub enum DiffError {
         new: String,
     },
     /// A line that is nothing.
-    #[error("line {0}: neither context nor change, in the middle of a hunk")]
-    Stray(usize),
+    #[error("line {line}: `{text}` is neither context nor change, in a hunk")]
+    Stray {
+        /// Where.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// A line below the header of a file that is no part of one.
+    #[error("line {line}: `{text}` is neither a header nor a hunk, under the header of a file")]
+    UnderHeader {
+        /// Where.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// Text between two files, or two hunks of one.
+    #[error(
+        "line {line}: `{text}` stands between two parts of the patch; text goes before the first file or after the last"
+    )]
+    Between {
+        /// Where.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// A header without its file.
+    #[error("line {line}: `{text}` is a header of a file, and no `diff --git` line above it names one")]
+    Orphan {
+        /// Where.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// A hunk's header that cannot be read.
+    #[error("line {line}: `{text}` is no whole hunk header (@@ -1,3 +1,4 @@)")]
+    HunkHeader {
+        /// Where.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// Lines are missing or too many.
+    #[error(
+        "line {line}: the hunk says {} old and {} new lines and has {} and {}; git made it (its index line says so), so lines were lost or added on the way",
+        .stated.0, .stated.1, .found.0, .found.1
+    )]
+    Counts {
+        /// The hunk.
+        line: usize,
+        /// Old and new lines by its header.
+        stated: (usize, usize),
+        /// Old and new lines that are there.
+        found: (usize, usize),
+    },
+    /// The text ends in the middle of a hunk.
+    #[error(
+        "line {0}: the text ends before this hunk has the lines that it says, so the patch seems cut off"
+    )]
+    CutOff(usize),
+    /// Some hunks have numbers and some have none.
+    #[error("line {0}: of two hunks of one file one has line numbers and one has none")]
+    SomeNumbers(usize),
     /// A hunk that is over by its counts and seems to go on.
     #[error("line {0}: the hunk is over by its counts, and what follows looks like more of it")]
     Ambiguous(usize),
@@ -180,5 +256,7 @@ pub enum DiffError {
     },
 }
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod tests;

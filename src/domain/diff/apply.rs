@@ -1,13 +1,17 @@
 //! Hunks applied to the bytes of a file. The context must match, byte for byte; a hunk is moved only
 //! where its lines stand in one place of the file and no other.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use memchr::memmem;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Hunk, HunkLine, Side};
+use super::nearest::{Nearest, Place};
+use super::{FilePatch, Hunk, HunkLine, Side};
+
+const MARK: &str = "\u{feff}";
 
 /// What came of applying hunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,24 +39,30 @@ pub struct Offset {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HunkFailure {
     /// Its lines are not in the file.
-    #[error("hunk {hunk} (patch line {line}): the file does not hold its context and removed lines{}", near(.found.as_ref()))]
+    #[error(
+        "hunk {hunk} (patch line {line}): the file does not hold its context and removed lines{}",
+        near(nearest)
+    )]
     Mismatch {
         /// Which hunk, from 1.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
-        /// The first difference at the stated place: line, expected, found.
-        found: Option<(usize, String, String)>,
+        /// Where it would fit best.
+        nearest: Nearest,
     },
     /// Its lines are in the file more than once, and not where it says.
     #[error(
-        "hunk {hunk} (patch line {line}): its lines are not at the stated place, and stand in the file more than once"
+        "hunk {hunk} (patch line {line}): its lines are not at the stated place, and stand in the file more than once (at lines {} and {})",
+        places.0, places.1
     )]
     NotUnique {
         /// Which hunk.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
+        /// The first two places.
+        places: (usize, usize),
     },
     /// Nothing in it says where it belongs.
     #[error("hunk {hunk} (patch line {line}): no context and no removed line, and the file is not empty")]
@@ -70,47 +80,89 @@ pub enum HunkFailure {
         /// Its line in the patch.
         line: usize,
     },
+    /// Its last line has no end, and the file goes on.
+    #[error("hunk {hunk} (patch line {line}): by its `\\ No newline` the file ends there, and it goes on")]
+    GoesOn {
+        /// Which hunk.
+        hunk: usize,
+        /// Its line in the patch.
+        line: usize,
+    },
 }
 
-fn near(found: Option<&(usize, String, String)>) -> String {
-    found.map_or_else(String::new, |(line, expected, found)| {
-        format!("; line {line} should be `{expected}` and is `{found}`")
-    })
+impl HunkFailure {
+    /// Whether the lines that do not match look as if they did.
+    #[must_use]
+    pub fn looks_same(&self) -> bool {
+        match self {
+            Self::Mismatch { nearest, .. } => nearest.places.iter().any(|place| place.looks_same),
+            Self::NotUnique { .. }
+            | Self::NoContext { .. }
+            | Self::OutOfOrder { .. }
+            | Self::GoesOn { .. } => false,
+        }
+    }
+}
+
+fn near(nearest: &Nearest) -> String {
+    let difference = |place: &Place| {
+        format!("line {} should be `{}` and is `{}`", place.line, place.expected, place.found)
+    };
+    let Nearest { equal, of, .. } = nearest;
+    let equals =
+        if *equal == 0 { "no line is equal".to_owned() } else { format!("{equal} of {of} lines are equal") };
+    match nearest.places.as_slice() {
+        [] => "; no line of the file is like them".to_owned(),
+        [one] => format!("; it fits best at line {} ({equals}): {}", one.start, difference(one)),
+        [one, other, ..] => {
+            let more = match nearest.left_out {
+                0 => String::new(),
+                more => format!(", and at {more} more"),
+            };
+            format!(
+                "; it fits equally well at lines {} and {}{more} ({equals} at each): {}; {}",
+                one.start,
+                other.start,
+                difference(one),
+                difference(other)
+            )
+        }
+    }
 }
 
 /// In which respects the patch is bent to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bend {
-    ends: Ends,
+    /// Line ends and a mark at the start are the file's, whatever the patch has.
+    own_ends: bool,
     /// The file's missing final newline is overlooked, and kept.
     open_end: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ends {
-    AsIs,
-    ToCrlf,
-    ToLf,
-}
-
-/// Applies hunks to a file.
+/// Applies the hunks of a patch to its file.
 ///
 /// # Errors
 ///
 /// Which of them does not apply, and why.
-pub fn apply(content: &[u8], hunks: &[Hunk]) -> Result<Applied, HunkFailure> {
-    let ends = other_ends(content, hunks);
-    let open = content.last().is_some_and(|last| *last != b'\n');
-    let bends = [
-        Some(Bend { ends: Ends::AsIs, open_end: false }),
-        open.then_some(Bend { ends: Ends::AsIs, open_end: true }),
-        ends.map(|ends| Bend { ends, open_end: false }),
-        ends.filter(|_| open).map(|ends| Bend { ends, open_end: true }),
-    ];
+pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> {
+    let hunks = patch.hunks.as_slice();
+    let open = !patch.by_git && content.last().is_some_and(|last| *last != b'\n');
+    let bent = differs_in_ends(content, hunks);
+    let bends = [(false, false), (false, true), (true, false), (true, true)].map(|(own_ends, open_end)| {
+        ((!own_ends || bent) && (!open_end || open)).then_some(Bend { own_ends, open_end })
+    });
     let mut failure = None;
     for bend in bends.into_iter().flatten() {
         match apply_bent(content, hunks, bend) {
-            Ok(applied) => return Ok(applied),
+            Ok(applied) => {
+                // Where the hunk had to be looked for, other line ends may hide the place that is meant.
+                let is_moved = bent && !bend.own_ends && !applied.offsets.is_empty();
+                let other = is_moved.then(|| apply_bent(content, hunks, Bend { own_ends: true, ..bend }));
+                return match other {
+                    Some(Err(ambiguous @ HunkFailure::NotUnique { .. })) => Err(ambiguous),
+                    Some(_) | None => Ok(applied),
+                };
+            }
             // The last one is bent the most, so it says best what else is wrong.
             Err(error) => failure = Some(error),
         }
@@ -118,85 +170,193 @@ pub fn apply(content: &[u8], hunks: &[Hunk]) -> Result<Applied, HunkFailure> {
     failure.map_or_else(|| Ok(Applied { content: content.to_vec(), ..Applied::default() }), Err)
 }
 
-/// The line ends that the hunks would need, if they have others than the file.
-fn other_ends(content: &[u8], hunks: &[Hunk]) -> Option<Ends> {
-    let mut lines = hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.ends).peekable();
-    lines.peek()?;
-    let with_cr = lines.clone().filter(|line| line.text.ends_with('\r')).count();
-    let all = lines.count();
-    let in_file = memchr::memchr_iter(b'\n', content).count();
-    let crlf_in_file = memmem::find_iter(content, b"\r\n").count();
-    match (with_cr, crlf_in_file) {
-        (0, crlf) if crlf > 0 && crlf == in_file => Some(Ends::ToCrlf),
-        (cr, 0) if cr == all && in_file > 0 => Some(Ends::ToLf),
-        _ => None,
-    }
+/// Whether the file has line ends, or a mark at its start, that the patch may lack.
+fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
+    let mut lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+    let has_cr = lines.clone().any(|line| line.text.ends_with('\r'));
+    let has_mark = lines.any(|line| line.text.starts_with(MARK));
+    has_cr || has_mark || content.starts_with(MARK.as_bytes()) || memmem::find(content, b"\r\n").is_some()
 }
 
 fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, HunkFailure> {
-    let mut whole = content.to_vec();
-    let end: &[u8] = if bend.ends == Ends::ToCrlf { b"\r\n" } else { b"\n" };
+    let (mark, rest) = match content.strip_prefix(MARK.as_bytes()) {
+        Some(rest) if bend.own_ends => (true, rest),
+        Some(_) | None => (false, content),
+    };
+    let mut whole = rest.to_vec();
     if bend.open_end {
-        whole.extend_from_slice(end);
+        let is_crlf = rest
+            .split_inclusive(|byte| *byte == b'\n')
+            .rev()
+            .nth(1)
+            .is_some_and(|line| line.ends_with(b"\r\n"));
+        whole.extend_from_slice(if is_crlf { b"\r\n" } else { b"\n" });
     }
-    let mut applied = apply_lines(&whole, hunks, bend.ends)?;
-    if bend.open_end && applied.content.ends_with(end) {
-        applied.content.truncate(applied.content.len() - end.len());
-    }
-    match bend.ends {
-        Ends::AsIs => {}
-        Ends::ToCrlf => {
-            applied.normalised.push("LF lines of the patch were taken for the file's CRLF".to_owned());
-        }
-        Ends::ToLf => {
-            applied.normalised.push("CRLF lines of the patch were taken for the file's LF".to_owned());
-        }
-    }
+    let mut applied = Work::new(&whole, hunks, bend).apply(hunks)?;
     if bend.open_end {
+        let kept =
+            applied.content.strip_suffix(b"\n").map(|kept| kept.strip_suffix(b"\r").unwrap_or(kept).len());
+        applied.content.truncate(kept.unwrap_or(applied.content.len()));
         applied
             .normalised
             .push("the file has no final newline, which the patch did not say; it was kept so".to_owned());
     }
+    if mark && !applied.content.is_empty() {
+        applied.content.splice(..0, MARK.bytes());
+        applied.normalised.push("the file's byte order mark (U+FEFF) was kept".to_owned());
+    }
     Ok(applied)
 }
 
-fn apply_lines(content: &[u8], hunks: &[Hunk], ends: Ends) -> Result<Applied, HunkFailure> {
-    let lines: Vec<&[u8]> = content.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut index = Index::new(&lines);
-    let mut applied = Applied::default();
-    let mut done = 0;
-    for (number, hunk) in hunks.iter().enumerate().map(|(at, hunk)| (at + 1, hunk)) {
-        let old: Vec<Vec<u8>> =
-            hunk.lines.iter().filter(|line| line.side != Side::Added).map(|line| bytes(line, ends)).collect();
-        let at = place(&lines, &mut index, hunk, number, &old, !applied.offsets.is_empty())?;
-        if at < done {
-            return Err(HunkFailure::OutOfOrder { hunk: number, line: hunk.line });
-        }
-        let stated = hunk.old_start.map(|start| start.max(1));
-        if stated != Some(at + 1) && !old.is_empty() {
-            applied.offsets.push(Offset { hunk: number, stated: hunk.old_start, applied: at + 1 });
-        }
-        applied.content.extend(lines.iter().take(at).skip(done).copied().flatten());
-        let new = hunk.lines.iter().filter(|line| line.side != Side::Removed);
-        applied.content.extend(new.flat_map(|line| bytes(line, ends)));
-        done = at + old.len();
-    }
-    applied.content.extend(lines.iter().skip(done).copied().flatten());
-    Ok(applied)
+/// A file under its patch.
+struct Work<'a> {
+    /// The file's lines as they are.
+    lines: Vec<&'a [u8]>,
+    bend: Bend,
+    /// Whether the patch's lines have all the same ends, so that they say nothing of the file's.
+    one_end: bool,
 }
 
-fn bytes(line: &HunkLine, ends: Ends) -> Vec<u8> {
-    let text = match ends {
-        Ends::ToLf => line.text.strip_suffix('\r').unwrap_or(&line.text),
-        Ends::AsIs | Ends::ToCrlf => &line.text,
-    };
-    let mut bytes = text.as_bytes().to_vec();
-    match (line.ends, ends) {
-        (false, _) => {}
-        (true, Ends::ToCrlf) => bytes.extend_from_slice(b"\r\n"),
-        (true, Ends::AsIs | Ends::ToLf) => bytes.push(b'\n'),
+impl<'a> Work<'a> {
+    fn new(content: &'a [u8], hunks: &[Hunk], bend: Bend) -> Self {
+        let mut ends = hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.ends);
+        let first = ends.next().map(|line| line.text.ends_with('\r'));
+        let one_end = ends.all(|line| Some(line.text.ends_with('\r')) == first);
+        let lines: Vec<&[u8]> = content.split_inclusive(|byte| *byte == b'\n').collect();
+        Self { lines, bend, one_end }
     }
-    bytes
+
+    fn ignores_ends(&self) -> bool {
+        self.bend.own_ends && self.one_end
+    }
+
+    /// A line of the file as it is compared.
+    fn key(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        match line.strip_suffix(b"\r\n") {
+            Some(text) if self.ignores_ends() => Cow::Owned([text, b"\n"].concat()),
+            Some(_) | None => Cow::Borrowed(line),
+        }
+    }
+
+    /// A line of the patch as it is compared.
+    fn wanted(&self, line: &HunkLine) -> Vec<u8> {
+        let text = self.text(line);
+        let mut bytes = text.as_bytes().to_vec();
+        if line.ends {
+            bytes.push(b'\n');
+        }
+        bytes
+    }
+
+    fn text<'l>(&self, line: &'l HunkLine) -> &'l str {
+        let mut text = line.text.as_str();
+        if self.bend.own_ends {
+            text = text.strip_prefix(MARK).unwrap_or(text);
+        }
+        if self.ignores_ends() { text.strip_suffix('\r').unwrap_or(text) } else { text }
+    }
+
+    fn apply(&self, hunks: &[Hunk]) -> Result<Applied, HunkFailure> {
+        let keys: Vec<Cow<[u8]>> = self.lines.iter().map(|line| self.key(line)).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        let mut index = Index::new(&keys);
+        let mut applied = Applied::default();
+        let mut ends = EndNotes::default();
+        let mut done = 0;
+        for (number, hunk) in hunks.iter().enumerate().map(|(at, hunk)| (at + 1, hunk)) {
+            let old: Vec<Vec<u8>> = hunk
+                .lines
+                .iter()
+                .filter(|line| line.side != Side::Added)
+                .map(|line| self.wanted(line))
+                .collect();
+            let at = place(&keys, &mut index, hunk, number, &old, !applied.offsets.is_empty())?;
+            if at < done {
+                return Err(HunkFailure::OutOfOrder { hunk: number, line: hunk.line });
+            }
+            let stated = hunk.old_start.map(|start| start.max(1));
+            if stated != Some(at + 1) && !old.is_empty() {
+                applied.offsets.push(Offset { hunk: number, stated: hunk.old_start, applied: at + 1 });
+            }
+            applied.content.extend(self.lines.iter().take(at).skip(done).copied().flatten());
+            done = at + old.len();
+            let is_open = hunk.lines.iter().any(|line| line.side != Side::Removed && !line.ends);
+            if is_open && done < self.lines.len() {
+                return Err(HunkFailure::GoesOn { hunk: number, line: hunk.line });
+            }
+            self.write(hunk, at, &mut applied.content, &mut ends);
+        }
+        applied.content.extend(self.lines.iter().skip(done).copied().flatten());
+        applied.normalised.extend(ends.notes());
+        Ok(applied)
+    }
+
+    /// Writes the new lines of a hunk that stands at a line: context as the file has it, and what is
+    /// added with the ends of what it replaces, or of the line above it.
+    fn write(&self, hunk: &Hunk, at: usize, content: &mut Vec<u8>, notes: &mut EndNotes) {
+        let mut here = at;
+        let mut replaced: VecDeque<&[u8]> = VecDeque::new();
+        let mut above: Option<&[u8]> = at.checked_sub(1).and_then(|above| self.end(above));
+        for line in &hunk.lines {
+            match line.side {
+                Side::Context | Side::Removed => {
+                    let end = self.end(here);
+                    notes.compare(line, end);
+                    if line.side == Side::Removed {
+                        replaced.extend(end);
+                    } else {
+                        replaced.clear();
+                        content.extend(self.lines.get(here).copied().unwrap_or_default());
+                    }
+                    above = end.or(above);
+                    here += 1;
+                }
+                Side::Added => {
+                    content.extend(self.text(line).as_bytes());
+                    let own: &[u8] = b"\n";
+                    let below = || self.end(here);
+                    match (line.ends, self.ignores_ends()) {
+                        (false, _) => {}
+                        (true, false) => content.extend(own),
+                        (true, true) => {
+                            let end = replaced.pop_front().or(above).or_else(below).unwrap_or(own);
+                            notes.compare(line, Some(end));
+                            content.extend(end);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The end of a line; none where it has none.
+    fn end(&self, at: usize) -> Option<&'a [u8]> {
+        let line = self.lines.get(at)?;
+        if line.ends_with(b"\r\n") { Some(b"\r\n") } else { line.ends_with(b"\n").then_some(b"\n") }
+    }
+}
+
+/// Which line ends of the patch were taken for others of the file.
+#[derive(Default)]
+struct EndNotes {
+    to_crlf: bool,
+    to_lf: bool,
+}
+
+impl EndNotes {
+    fn compare(&mut self, line: &HunkLine, end: Option<&[u8]>) {
+        match (line.text.ends_with('\r'), end) {
+            (false, Some(b"\r\n")) => self.to_crlf = true,
+            (true, Some(b"\n")) => self.to_lf = true,
+            _ => {}
+        }
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let crlf = self.to_crlf.then_some("LF lines of the patch were taken for the file's CRLF");
+        let lf = self.to_lf.then_some("CRLF lines of the patch were taken for the file's LF");
+        crlf.into_iter().chain(lf).map(str::to_owned)
+    }
 }
 
 /// Where a hunk belongs, as an index into the lines.
@@ -223,25 +383,14 @@ fn place(
     }
     match index.find(old).as_slice() {
         [at] => Ok(*at),
-        [] => Err(HunkFailure::Mismatch {
-            hunk: number,
-            line: hunk.line,
-            found: stated.and_then(|at| difference(lines, at, old)),
-        }),
-        _ => Err(HunkFailure::NotUnique { hunk: number, line: hunk.line }),
+        [] => {
+            let nearest = Nearest::find(lines, old, stated);
+            Err(HunkFailure::Mismatch { hunk: number, line: hunk.line, nearest })
+        }
+        [one, other, ..] => {
+            Err(HunkFailure::NotUnique { hunk: number, line: hunk.line, places: (one + 1, other + 1) })
+        }
     }
-}
-
-fn difference(lines: &[&[u8]], at: usize, old: &[Vec<u8>]) -> Option<(usize, String, String)> {
-    let there = lines.iter().copied().skip(at).chain(std::iter::repeat(&b"(the end of the file)"[..]));
-    let (offset, (expected, found)) =
-        old.iter().zip(there).enumerate().find(|(_, (expected, found))| expected.as_slice() != *found)?;
-    Some((at + offset + 1, shown(expected), shown(found)))
-}
-
-fn shown(line: &[u8]) -> String {
-    const MOST: usize = 120;
-    String::from_utf8_lossy(line).trim_end_matches('\n').replace('\r', "\\r").chars().take(MOST).collect()
 }
 
 /// The lines of a file as numbers, in which runs of lines are found in linear time.

@@ -1,76 +1,11 @@
-//! One hunk. Its counts are believed where they fit the lines; where they do not, the lines count.
+//! One hunk. Its counts are believed where they fit the lines; where they do not, the lines count,
+//! unless git's own index line says that a program made the hunk: then lines were lost on the way.
 
-use super::source::Line;
+use super::cursor::{Cursor, is_blank};
+use super::visible::shown;
 use super::{DiffError, Hunk, HunkLine, Side};
 
-/// Where a reader is in a segment.
-#[derive(Debug)]
-pub(super) struct Cursor<'s, 'a> {
-    lines: &'s [Line<'a>],
-    fenced: bool,
-}
-
-impl<'s, 'a> Cursor<'s, 'a> {
-    pub(super) fn new(lines: &'s [Line<'a>], fenced: bool) -> Self {
-        Self { lines, fenced }
-    }
-
-    pub(super) fn peek(&self) -> Option<Line<'a>> {
-        self.lines.first().copied()
-    }
-
-    pub(super) fn advance(&mut self, count: usize) {
-        self.lines = self.lines.get(count..).unwrap_or_default();
-    }
-
-    /// Whether a new file or a new hunk begins here.
-    pub(super) fn at_header(&self) -> bool {
-        self.peek().is_some_and(|line| line.text.starts_with("diff --git ") || line.text.starts_with("@@"))
-            || self.at_names()
-    }
-
-    /// Whether the two lines with the names of a file are next.
-    pub(super) fn at_names(&self) -> bool {
-        matches!(self.lines, [old, new, ..] if old.text.starts_with("--- ") && new.text.starts_with("+++ "))
-    }
-
-    /// The signature that mail programs and `git format-patch` put at the end.
-    fn at_signature(&self) -> bool {
-        matches!(self.lines, [dashes, rest @ ..] if matches!(dashes.text, "-- " | "--")
-            && rest.iter().filter(|line| !line.text.trim().is_empty()).count() <= 1)
-    }
-
-    /// Whether a line of a hunk is next, blank lines passed over.
-    fn more_after_blanks(&self) -> bool {
-        let blanks = self.lines.iter().take_while(|line| is_blank(line.text)).count();
-        let rest = Self { lines: self.lines.get(blanks..).unwrap_or_default(), fenced: self.fenced };
-        rest.looks_like_more()
-    }
-
-    fn looks_like_more(&self) -> bool {
-        !self.at_header()
-            && !self.at_signature()
-            && self.peek().is_some_and(|line| line.text.starts_with([' ', '+', '-', '\\']))
-    }
-
-    /// Whether a changed line comes before the next header.
-    fn change_before_header(&self) -> bool {
-        let mut rest = Self { lines: self.lines, fenced: self.fenced };
-        while let Some(line) = rest.peek().filter(|_| !rest.at_header() && !rest.at_signature()) {
-            if line.text.starts_with(['+', '-']) {
-                return true;
-            }
-            rest.advance(1);
-        }
-        false
-    }
-}
-
-fn is_blank(text: &str) -> bool {
-    matches!(text, "" | "\r")
-}
-
-/// The numbers of a hunk's header; none in one that only says `@@`.
+/// The numbers of a hunk's header.
 #[derive(Clone, Copy, Debug)]
 struct Numbers {
     old_start: usize,
@@ -78,47 +13,91 @@ struct Numbers {
     new: usize,
 }
 
+/// What a hunk's header says.
+#[derive(Clone, Copy, Debug)]
+enum Header {
+    /// Where it belongs, and how many lines it has.
+    Numbered(Numbers),
+    /// That a hunk begins.
+    Bare,
+    /// Numbers that are not whole.
+    Broken,
+}
+
+/// What the reader of a hunk has to know of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// Whether git made the patch, so that the counts are right.
+    pub(super) by_git: bool,
+    /// Whether the last line of the text has an end.
+    pub(super) text_ends: bool,
+}
+
+/// A hunk, and whether its counts say where it ends.
+pub(super) struct Read {
+    pub(super) hunk: Hunk,
+    pub(super) counted: bool,
+}
+
 /// Reads the hunk that begins here.
-pub(super) fn read(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Hunk, DiffError> {
-    let Some(header) = cursor.peek() else {
+pub(super) fn read(
+    cursor: &mut Cursor,
+    setting: Setting,
+    notes: &mut Vec<String>,
+) -> Result<Read, DiffError> {
+    let Some(line) = cursor.peek() else {
         return Err(DiffError::NoDiff);
     };
-    if header.text.starts_with("@@@") {
-        return Err(DiffError::Combined(header.number));
+    let number = line.number;
+    if line.text.starts_with("@@@") {
+        return Err(DiffError::Combined(number));
     }
-    let numbers = numbers(header.text);
+    let header = header(line.text);
     cursor.advance(1);
-    let lines = match numbers {
-        Some(numbers) => match by_counts(cursor, numbers, notes)? {
-            Some(lines) => lines,
-            None => {
-                notes.push(format!("line {}: the hunk's counts were corrected", header.number));
-                by_shape(cursor, notes)?
-            }
+    let (lines, counted) = match header {
+        Header::Numbered(numbers) => match by_counts(cursor, numbers, notes)? {
+            Some(lines) => (lines, true),
+            None => (corrected(cursor, number, numbers, setting, notes)?, false),
         },
-        None => {
-            notes.push(format!("line {}: a hunk without line numbers is found by its lines", header.number));
-            by_shape(cursor, notes)?
+        Header::Bare if !setting.by_git => {
+            notes.push(format!("line {number}: a hunk without line numbers is found by its lines"));
+            (by_shape(cursor, notes)?, false)
+        }
+        Header::Bare | Header::Broken => {
+            return Err(DiffError::HunkHeader { line: number, text: shown(line.text) });
         }
     };
     if lines.is_empty() {
-        return Err(DiffError::EmptyHunk(header.number));
+        return Err(DiffError::EmptyHunk(number));
     }
-    Ok(Hunk { line: header.number, old_start: numbers.map(|numbers| numbers.old_start), lines })
+    ends_once(number, &lines)?;
+    let old_start = match header {
+        Header::Numbered(numbers) => Some(numbers.old_start),
+        Header::Bare | Header::Broken => None,
+    };
+    Ok(Read { hunk: Hunk { line: number, old_start, lines }, counted })
 }
 
 /// `@@ -1,2 +3,4 @@ section`
-fn numbers(header: &str) -> Option<Numbers> {
-    let mut words = header.strip_prefix("@@")?.split_whitespace();
-    let (old_start, old) = range(words.next()?.strip_prefix('-')?)?;
-    let (_, new) = range(words.next()?.trim_end_matches('@').strip_prefix('+')?)?;
-    Some(Numbers { old_start, old, new })
+fn header(text: &str) -> Header {
+    let Some(rest) = text.strip_prefix("@@ -").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    else {
+        return Header::Bare;
+    };
+    let numbers = || {
+        let (old, rest) = rest.split_once(" +")?;
+        let (new, _section) = rest.split_once(" @@")?;
+        let ((old_start, old), (_, new)) = (range(old)?, range(new)?);
+        Some(Numbers { old_start, old, new })
+    };
+    numbers().map_or(Header::Broken, Header::Numbered)
 }
 
 fn range(text: &str) -> Option<(usize, usize)> {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     match text.split_once(',') {
-        Some((start, count)) => Some((start.parse().ok()?, count.parse().ok()?)),
-        None => Some((text.parse().ok()?, 1)),
+        Some((start, count)) => Some((number(start)?, number(count)?)),
+        None => Some((number(text)?, 1)),
     }
 }
 
@@ -130,11 +109,13 @@ fn by_counts(
 ) -> Result<Option<Vec<HunkLine>>, DiffError> {
     let (mut old, mut new) = (numbers.old, numbers.new);
     let mut lines = Vec::new();
-    let mut ahead = Cursor::new(cursor.lines, cursor.fenced);
+    let mut ahead = *cursor;
     let mut blanks = Vec::new();
     while let Some(line) = ahead.peek() {
         if line.text.starts_with('\\') {
-            end_without_newline(&mut lines);
+            if !end_without_newline(line.text, &mut lines) {
+                return Ok(None);
+            }
             ahead.advance(1);
             continue;
         }
@@ -144,11 +125,7 @@ fn by_counts(
         let Some(parsed) = hunk_line(line.text) else {
             return Ok(None);
         };
-        let (from_old, from_new) = match parsed.side {
-            Side::Context => (1, 1),
-            Side::Removed => (1, 0),
-            Side::Added => (0, 1),
-        };
+        let (from_old, from_new) = share(parsed.side);
         let (Some(old_left), Some(new_left)) = (old.checked_sub(from_old), new.checked_sub(from_new)) else {
             return Ok(None);
         };
@@ -164,11 +141,41 @@ fn by_counts(
     }
     if ahead.more_after_blanks() {
         let number = ahead.peek().map_or(0, |line| line.number);
-        return if cursor.fenced { Ok(None) } else { Err(DiffError::Ambiguous(number)) };
+        return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::Ambiguous(number)) };
+    }
+    // Nothing in a fence is prose, so what stands right below the hunk is a part of it that is damaged.
+    let below = ahead.peek().filter(|line| ahead.fence.is_some() && !line.is_blank());
+    if let Some(line) = below.filter(|_| !is_boundary(&ahead)) {
+        return Err(stray(line));
     }
     note_blanks(&blanks, notes);
-    cursor.lines = ahead.lines;
+    *cursor = ahead;
     Ok(Some(lines))
+}
+
+/// The lines of a hunk whose counts do not fit them.
+fn corrected(
+    cursor: &mut Cursor,
+    header: usize,
+    stated: Numbers,
+    setting: Setting,
+    notes: &mut Vec<String>,
+) -> Result<Vec<HunkLine>, DiffError> {
+    let lines = by_shape(cursor, notes)?;
+    let (old, new) = lines.iter().map(|line| share(line.side)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    if setting.by_git {
+        return Err(DiffError::Counts { line: header, stated: (stated.old, stated.new), found: (old, new) });
+    }
+    if old < stated.old || new < stated.new {
+        let rest = cursor.past_blanks();
+        match rest.peek() {
+            None if !setting.text_ends => return Err(DiffError::CutOff(header)),
+            Some(line) if !is_boundary(&rest) => return Err(stray(line)),
+            None | Some(_) => {}
+        }
+    }
+    notes.push(format!("line {header}: the hunk's counts were corrected"));
+    Ok(lines)
 }
 
 /// The lines of a hunk as far as they look like such.
@@ -180,7 +187,9 @@ fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine
             break;
         }
         if line.text.starts_with('\\') {
-            end_without_newline(&mut lines);
+            if !end_without_newline(line.text, &mut lines) {
+                break;
+            }
         } else if is_blank(line.text) {
             if !cursor.more_after_blanks() {
                 break;
@@ -201,18 +210,28 @@ fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine
 
 /// Refuses what might be a part of the hunk that was not understood.
 fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
-    const BETWEEN_FILES: [&str; 5] = ["index ", "Index: ", "diff ", "Only in ", "==="];
     let Some(line) = cursor.peek() else {
         return Ok(());
     };
-    if cursor.at_header() || BETWEEN_FILES.iter().any(|word| line.text.starts_with(word)) {
+    if cursor.at_fence_end_amid_hunk() {
+        return Err(DiffError::FenceInHunk(line.number));
+    }
+    if is_boundary(cursor) {
         return Ok(());
     }
-    let directly = !is_blank(line.text) && !cursor.at_signature();
-    if directly || cursor.change_before_header() {
-        return Err(DiffError::Stray(line.number));
+    if !is_blank(line.text) || cursor.change_before_header() {
+        return Err(stray(cursor.past_blanks().peek().unwrap_or(line)));
     }
     Ok(())
+}
+
+/// Whether a hunk may end here: something else begins, or everything is over.
+fn is_boundary(cursor: &Cursor) -> bool {
+    cursor.at_header() || cursor.at_preamble() || cursor.at_signature() || cursor.at_end()
+}
+
+fn stray(line: super::source::Line) -> DiffError {
+    DiffError::Stray { line: line.number, text: shown(line.text) }
 }
 
 fn hunk_line(text: &str) -> Option<HunkLine> {
@@ -228,10 +247,37 @@ fn hunk_line(text: &str) -> Option<HunkLine> {
     Some(HunkLine { side, text: rest.to_owned(), ends: true })
 }
 
-fn end_without_newline(lines: &mut [HunkLine]) {
-    if let Some(last) = lines.last_mut() {
-        last.ends = false;
+/// How many lines of the old and of the new file a line is.
+fn share(side: Side) -> (usize, usize) {
+    match side {
+        Side::Context => (1, 1),
+        Side::Removed => (1, 0),
+        Side::Added => (0, 1),
     }
+}
+
+/// Takes the line end off the last line; false where there is none, or the mark is none of git's or
+/// diff's: `\ No newline at end of file`, in any language.
+fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
+    match lines.last_mut() {
+        Some(last) if last.ends && mark.len() >= 12 && mark.starts_with("\\ ") => {
+            last.ends = false;
+            true
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Only the last line of a file has no end.
+fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
+    for side in [Side::Removed, Side::Added] {
+        let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
+        if of_file.any(|line| !line.ends) && of_file.next().is_some() {
+            let reason = "a line has no end, and another one follows it in the file";
+            return Err(DiffError::Contradiction { line, reason });
+        }
+    }
+    Ok(())
 }
 
 fn note_blanks(blanks: &[usize], notes: &mut Vec<String>) {

@@ -1,24 +1,236 @@
 //! The files of a patch: headers of git and of `diff -u`, and the hunks below them.
 
-use super::hunk::{self, Cursor};
+use super::cursor::{Cursor, is_mail};
+use super::hunk::{self, Setting};
 use super::name::{self, Header};
-use super::source::{Line, Segment, segments};
+use super::source::{Fence, Line, lines};
+use super::visible::shown;
 use super::{Action, DiffError, FilePatch, Hunk, Patch, Side};
 
-/// Reads a patch.
+/// Reads a patch, whole or not at all. What is not understood is prose before the first file and after
+/// the last one, and outside of the code fences around files; anywhere else it is an error.
 ///
 /// # Errors
 ///
 /// What of it cannot be understood, or could mean two things.
 pub fn parse(text: &str) -> Result<Patch, DiffError> {
     let mut patch = Patch::default();
-    for segment in segments(text, &mut patch.normalised)? {
-        read_segment(&segment, &mut patch)?;
+    let (lines, text_ends) = lines(text, &mut patch.normalised);
+    let mut reader = Reader {
+        cursor: Cursor::new(&lines),
+        text_ends,
+        patch,
+        draft: None,
+        outside: Part::default(),
+        inside: Part::default(),
+        fenced: false,
+        uncounted: false,
+        prose: false,
+    };
+    reader.read()?;
+    let mut patch = reader.patch;
+    if reader.fenced {
+        patch.normalised.push("code fences were removed".to_owned());
+    }
+    if reader.prose {
+        patch.normalised.push("text around the patch was left out".to_owned());
     }
     if patch.files.is_empty() {
         return Err(DiffError::NoDiff);
     }
     Ok(patch)
+}
+
+/// What stands outside of the fences, or inside the one that is open.
+#[derive(Debug, Default)]
+struct Part {
+    /// Whether a file was read in it.
+    has_files: bool,
+    /// The first line after its last file that is none of a patch.
+    prose: Option<(usize, String)>,
+    /// Whether a mail has begun, whose text ends with the next file.
+    in_mail: bool,
+}
+
+/// Reads a text from its first line to its last.
+// Independent things that were seen on the way.
+#[allow(clippy::struct_excessive_bools)]
+struct Reader<'s, 'a> {
+    cursor: Cursor<'s, 'a>,
+    text_ends: bool,
+    patch: Patch,
+    draft: Option<Draft>,
+    outside: Part,
+    inside: Part,
+    /// Whether a fence had files in it.
+    fenced: bool,
+    /// Whether only a fence said where a hunk ends.
+    uncounted: bool,
+    /// Whether something was left out.
+    prose: bool,
+}
+
+impl Reader<'_, '_> {
+    fn read(&mut self) -> Result<(), DiffError> {
+        while let Some(line) = self.cursor.peek() {
+            if self.cursor.at_fence_end() {
+                self.close_fence(line)?;
+            } else if let Some(fence) = Fence::opens(line).filter(|_| self.cursor.fence.is_none()) {
+                self.open_fence(line, fence)?;
+            } else if let Some(rest) = line.text.strip_prefix("diff --git ") {
+                self.begin(line)?;
+                let git = name::git_names(rest.trim_end());
+                self.draft = Some(Draft { line: line.number, git, is_git: true, ..Draft::default() });
+                self.cursor.advance(1);
+            } else if self.cursor.at_names() {
+                self.names(line)?;
+            } else if line.text.starts_with("@@") {
+                self.hunk(line)?;
+            } else {
+                self.other(line)?;
+            }
+        }
+        self.finish()?;
+        match self.cursor.fence {
+            // A fence without a file is no patch's; but where only a fence ends a hunk, it may have been
+            // a line of the hunk, and the one that is left over the true one.
+            Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::FenceOpen(fence.line)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn part(&mut self) -> &mut Part {
+        if self.cursor.fence.is_some() { &mut self.inside } else { &mut self.outside }
+    }
+
+    fn open_fence(&mut self, line: Line, fence: Fence) -> Result<(), DiffError> {
+        self.leave_file(line)?;
+        if self.outside.has_files {
+            self.outside.prose.get_or_insert((line.number, shown(line.text)));
+        }
+        self.inside = Part::default();
+        self.cursor.fence = Some(fence);
+        self.cursor.advance(1);
+        Ok(())
+    }
+
+    fn close_fence(&mut self, line: Line) -> Result<(), DiffError> {
+        self.leave_file(line)?;
+        self.cursor.fence = None;
+        self.cursor.advance(1);
+        Ok(())
+    }
+
+    /// A file begins here: nothing but files may stand between it and the one before.
+    fn begin(&mut self, line: Line) -> Result<(), DiffError> {
+        self.finish()?;
+        let is_fenced = self.cursor.fence.is_some();
+        if if is_fenced { self.outside.has_files } else { self.fenced } {
+            return Err(DiffError::MixedFences(line.number));
+        }
+        self.fenced |= is_fenced;
+        let part = self.part();
+        part.in_mail = false;
+        match part.prose.take() {
+            Some((line, text)) if part.has_files => Err(DiffError::Between { line, text }),
+            Some(_) | None => {
+                part.has_files = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn names(&mut self, line: Line) -> Result<(), DiffError> {
+        let open = self.draft.take_if(|draft| draft.headers.is_none() && draft.hunks.is_empty());
+        let open = match open {
+            Some(open) => open,
+            None => {
+                self.begin(line)?;
+                Draft { line: line.number, ..Draft::default() }
+            }
+        };
+        self.draft = Some(with_headers(open, &mut self.cursor)?);
+        Ok(())
+    }
+
+    fn hunk(&mut self, line: Line) -> Result<(), DiffError> {
+        let Some(draft) = self.draft.as_mut() else {
+            return Err(match self.part().prose.take() {
+                Some((line, text)) if self.part().has_files => DiffError::Between { line, text },
+                Some(_) | None => DiffError::NoName(line.number),
+            });
+        };
+        let setting = Setting { by_git: draft.is_indexed, text_ends: self.text_ends };
+        let read = hunk::read(&mut self.cursor, setting, &mut self.patch.normalised)?;
+        self.uncounted |= !read.counted && self.cursor.at_fence_end();
+        if let Some(last) = draft.hunks.last() {
+            if last.old_start.is_some() != read.hunk.old_start.is_some() {
+                return Err(DiffError::SomeNumbers(line.number));
+            }
+            if last.lines.iter().any(|line| !line.ends) {
+                let reason = "a hunk follows one that ends with the file's last line";
+                return Err(DiffError::Contradiction { line: line.number, reason });
+            }
+        }
+        draft.hunks.push(read.hunk);
+        Ok(())
+    }
+
+    /// A line that begins nothing.
+    fn other(&mut self, line: Line) -> Result<(), DiffError> {
+        if let Some(draft) = self.draft.as_mut().filter(|draft| draft.is_in_header())
+            && extended(draft, line)?
+        {
+            self.cursor.advance(1);
+            return Ok(());
+        }
+        // A blank line says nothing; but below it, git reads no further in a header.
+        let in_header = self.draft.as_ref().is_some_and(|draft| draft.is_in_header() && !draft.is_whole());
+        if line.is_blank() && !in_header {
+            self.cursor.advance(1);
+            return Ok(());
+        }
+        self.leave_file(line)?;
+        refuse_unsupported(line)?;
+        let (at_preamble, at_signature) = (self.cursor.at_preamble(), self.cursor.at_signature());
+        let part = self.part();
+        if is_mail(line.text) {
+            part.in_mail = true;
+        }
+        // A header of git's without its file would be lost among the prose.
+        if is_orphan(line.text) {
+            return Err(DiffError::Orphan { line: line.number, text: shown(line.text) });
+        }
+        if !at_preamble && !at_signature {
+            if !part.in_mail {
+                part.prose.get_or_insert((line.number, shown(line.text)));
+            }
+            self.prose = true;
+        }
+        self.cursor.advance(1);
+        while at_signature
+            && !self.cursor.at_end()
+            && self.cursor.peek().is_some_and(|line| !is_mail(line.text))
+        {
+            self.cursor.advance(1);
+        }
+        Ok(())
+    }
+
+    /// Something else than a file stands here: the file must be whole.
+    fn leave_file(&mut self, line: Line) -> Result<(), DiffError> {
+        match &self.draft {
+            Some(draft) if draft.hunks.is_empty() && !draft.is_whole() => {
+                Err(DiffError::UnderHeader { line: line.number, text: shown(line.text) })
+            }
+            Some(_) => self.finish(),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), DiffError> {
+        finish(self.draft.take(), &mut self.patch)
+    }
 }
 
 /// A file as far as it was read.
@@ -29,58 +241,34 @@ struct Draft {
     line: usize,
     git: Option<(String, String)>,
     is_git: bool,
+    /// Whether git's index line is there, with its two hashes.
+    is_indexed: bool,
     headers: Option<(Header, Header)>,
     from: Option<String>,
     to: Option<String>,
     copies: bool,
     creates: bool,
     deletes: bool,
+    old_mode: bool,
     mode: Option<String>,
     hunks: Vec<Hunk>,
 }
 
-fn read_segment(segment: &Segment, patch: &mut Patch) -> Result<(), DiffError> {
-    let mut cursor = Cursor::new(&segment.lines, segment.fenced);
-    let mut draft: Option<Draft> = None;
-    let mut prose = false;
-    while let Some(line) = cursor.peek() {
-        if let Some(rest) = line.text.strip_prefix("diff --git ") {
-            finish(draft.take(), patch)?;
-            let rest = rest.trim_end();
-            draft = Some(Draft {
-                line: line.number,
-                git: name::git_names(rest),
-                is_git: true,
-                ..Draft::default()
-            });
-            cursor.advance(1);
-        } else if cursor.at_names() {
-            let open = draft.take_if(|draft| draft.headers.is_none() && draft.hunks.is_empty());
-            finish(draft.take(), patch)?;
-            let open = open.unwrap_or_else(|| Draft { line: line.number, ..Draft::default() });
-            draft = Some(with_headers(open, &mut cursor)?);
-        } else if line.text.starts_with("@@") {
-            let Some(draft) = draft.as_mut() else {
-                return Err(DiffError::NoName(line.number));
-            };
-            draft.hunks.push(hunk::read(&mut cursor, &mut patch.normalised)?);
-        } else {
-            let is_header = match draft.as_mut().filter(|draft| draft.is_git && draft.hunks.is_empty()) {
-                Some(draft) => extended(draft, line)?,
-                None => false,
-            };
-            prose |= !is_header && !is_noise(line)?;
-            cursor.advance(1);
-        }
+impl Draft {
+    /// Whether git's extended headers may follow.
+    fn is_in_header(&self) -> bool {
+        self.is_git && self.headers.is_none() && self.hunks.is_empty()
     }
-    if prose {
-        patch.normalised.push("text around the patch was left out".to_owned());
+
+    /// Whether it says something without a hunk.
+    fn is_whole(&self) -> bool {
+        let moves = self.from.is_some() && self.to.is_some();
+        self.headers.is_none() && (moves || self.creates || self.deletes || self.mode.is_some())
     }
-    finish(draft, patch)
 }
 
-/// Lines between files that say nothing; what says that it cannot be applied is an error.
-fn is_noise(line: Line) -> Result<bool, DiffError> {
+/// Refuses what says of itself that it cannot be applied.
+fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     let text = line.text;
     if text.starts_with("*** Begin Patch") || text.starts_with("*** Update File:") {
         return Err(DiffError::OtherFormat(line.number));
@@ -92,8 +280,28 @@ fn is_noise(line: Line) -> Result<bool, DiffError> {
     if text.starts_with("diff --cc ") || text.starts_with("diff --combined ") {
         return Err(DiffError::Combined(line.number));
     }
-    let known = ["index ", "Index: ", "=====", "diff ", "Only in ", "-- "];
-    Ok(text.trim().is_empty() || known.iter().any(|word| text.starts_with(word)))
+    Ok(())
+}
+
+/// Whether a line is a header of git's that says something of a file.
+fn is_orphan(text: &str) -> bool {
+    let text = text.trim_end();
+    let is_mode = ["old mode ", "new mode ", "new file mode ", "deleted file mode "]
+        .iter()
+        .filter_map(|word| text.strip_prefix(word))
+        .any(|mode| mode.len() == 6 && mode.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_similarity = ["similarity index ", "dissimilarity index "]
+        .iter()
+        .filter_map(|word| text.strip_prefix(word))
+        .any(|rest| rest.ends_with('%'));
+    is_mode || is_similarity || text.strip_prefix("index ").is_some_and(has_hashes)
+}
+
+/// Whether what follows `index ` are two hashes of git's, as long as git makes them.
+fn has_hashes(rest: &str) -> bool {
+    let is_hash = |text: &str| text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hashes = rest.split_whitespace().next().and_then(|hashes| hashes.split_once(".."));
+    hashes.is_some_and(|(old, new)| is_hash(old) && is_hash(new))
 }
 
 fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffError> {
@@ -101,7 +309,7 @@ fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffErro
         let line = cursor.peek();
         cursor.advance(1);
         let header = line.and_then(|line| name::header(line.text.strip_prefix(mark)?));
-        header.ok_or(DiffError::NoName(draft.line))
+        header.ok_or(DiffError::NoName(line.map_or(draft.line, |line| line.number)))
     };
     let old = next("--- ")?;
     let new = next("+++ ")?;
@@ -131,7 +339,9 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
         draft.mode = Some(known_mode(mode, line.number)?);
     } else if let Some(mode) = text.strip_prefix("old mode ") {
         known_mode(mode, line.number)?;
+        draft.old_mode = true;
     } else if let Some(rest) = text.strip_prefix("index ") {
+        draft.is_indexed = has_hashes(rest);
         if let Some(mode) = rest.split_whitespace().nth(1) {
             known_mode(mode, line.number)?;
         }
@@ -166,7 +376,8 @@ fn finish(draft: Option<Draft>, patch: &mut Patch) -> Result<(), DiffError> {
     if action == Action::Modify && draft.hunks.is_empty() && executable.is_none() {
         return Err(DiffError::NoChange { line, name: new });
     }
-    patch.files.push(FilePatch { line, action, old, new, executable, hunks: draft.hunks });
+    let by_git = draft.is_indexed;
+    patch.files.push(FilePatch { line, action, old, new, executable, by_git, hunks: draft.hunks });
     Ok(())
 }
 
@@ -231,12 +442,64 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
     let any = |wanted: fn(Side) -> bool| {
         draft.hunks.iter().flat_map(|hunk| &hunk.lines).any(|line| wanted(line.side))
     };
+    let (names_none, names_both) = match &draft.headers {
+        Some((old, new)) => {
+            let none = [old, new].into_iter().any(|header| *header == Header::Nothing);
+            (none, !none)
+        }
+        None => (false, false),
+    };
+    let changes_mode = draft.mode.is_some() && !draft.creates;
     let reason = match action {
         Action::Create if any(|side| side != Side::Added) => "a new file whose hunk has old lines",
         Action::Create if draft.hunks.len() > 1 => "a new file with more than one hunk",
         Action::Delete if any(|side| side != Side::Removed) => "a deletion that keeps lines",
-        Action::Create if draft.deletes => "a file that is both new and deleted",
+        _ if draft.creates && draft.deletes => "a file that is both new and deleted",
+        _ if draft.creates && action != Action::Create || draft.deletes && action != Action::Delete => {
+            "a header says that the file is new or deleted, and another one contradicts it"
+        }
+        _ if draft.is_git && names_both && (draft.creates || draft.deletes) => {
+            "a new or deleted file, and neither of its two names is /dev/null"
+        }
+        _ if draft.is_indexed && names_none && !(draft.creates || draft.deletes) => {
+            "/dev/null, and no `new file mode` or `deleted file mode` above it"
+        }
+        _ if draft.is_git && draft.old_mode != changes_mode => {
+            "a mode has changed, and only one of `old mode` and `new mode` is there"
+        }
+        _ if draft.headers.is_some() && draft.hunks.is_empty() => {
+            "the names of a file, and no hunk below them"
+        }
+        _ if !one_file(action, draft) => "the lines of its header name different files",
         _ => return Ok(()),
     };
     Err(DiffError::Contradiction { line: draft.line, reason })
+}
+
+/// Whether all lines of a header that name files name the same.
+fn one_file(action: Action, draft: &Draft) -> bool {
+    let Some((git_old, git_new)) = &draft.git else {
+        return true;
+    };
+    let moves = matches!(action, Action::Rename | Action::Copy);
+    let moved = !moves || (draft.from.as_ref() == Some(git_old) && draft.to.as_ref() == Some(git_new));
+    let named = match &draft.headers {
+        Some((Header::File { name: old, .. }, Header::File { name: new, .. })) => {
+            let (old, new) = name::without_prefixes(old, new);
+            if moves {
+                (&old, &new) == (git_old, git_new)
+            } else {
+                name::common(&old, &new).is_some_and(|name| name == *git_new)
+            }
+        }
+        Some((Header::File { name, .. }, Header::Nothing)) => is_name(name, git_old),
+        Some((Header::Nothing, Header::File { name, .. })) => is_name(name, git_new),
+        Some((Header::Nothing, Header::Nothing)) | None => true,
+    };
+    moved && named
+}
+
+/// Whether a name is that one, whatever its tool put before it.
+fn is_name(name: &str, wanted: &str) -> bool {
+    name == wanted || name.split_once('/').is_some_and(|(_, below)| below == wanted)
 }

@@ -1,6 +1,4 @@
-//! The lines of a patch text, without what a model puts around them.
-
-use super::DiffError;
+//! The lines of a patch text, and the code fences around it.
 
 /// A line of the text.
 #[derive(Clone, Copy, Debug)]
@@ -11,22 +9,18 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a str,
 }
 
-/// Lines that belong together.
-#[derive(Debug)]
-pub(super) struct Segment<'a> {
-    /// The lines.
-    pub(super) lines: Vec<Line<'a>>,
-    /// Whether they stood in a code fence, so that nothing in them is prose.
-    pub(super) fenced: bool,
+impl Line<'_> {
+    /// Whether nothing is on it.
+    pub(super) fn is_blank(self) -> bool {
+        self.text.trim().is_empty()
+    }
 }
 
-/// Takes a text apart into the segments that may hold diffs.
-pub(super) fn segments<'a>(
-    text: &'a str,
-    normalised: &mut Vec<String>,
-) -> Result<Vec<Segment<'a>>, DiffError> {
+/// The lines of a text, and whether its last one has an end.
+pub(super) fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, bool) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if !text.is_empty() && !text.ends_with('\n') {
+    let ends = text.is_empty() || text.ends_with('\n');
+    if !ends {
         normalised.push("the patch's missing final newline was added".to_owned());
     }
     let mut lines: Vec<Line> =
@@ -44,44 +38,39 @@ pub(super) fn segments<'a>(
             line.text = line.text.strip_suffix('\r').unwrap_or(line.text);
         }
     }
-    unfenced(lines, normalised)
+    (lines, ends)
 }
 
-/// Whether only a diff has such a line.
-pub(super) fn is_mark(text: &str) -> bool {
-    ["diff --git ", "--- ", "+++ ", "@@ "].iter().any(|mark| text.starts_with(mark))
+/// A code fence that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fence {
+    /// The line that opened it.
+    pub(super) line: usize,
+    mark: char,
+    length: usize,
 }
 
-fn is_fence(text: &str) -> bool {
-    text.starts_with("```") || text.starts_with("~~~")
+impl Fence {
+    /// The fence that a line opens.
+    pub(super) fn opens(line: Line) -> Option<Self> {
+        let (mark, length, rest) = marks(line.text)?;
+        // What follows backticks on their line and holds a backtick is code in a text.
+        let is_code = mark == '`' && rest.contains('`');
+        (!is_code).then_some(Self { line: line.number, mark, length })
+    }
+
+    /// Whether a line closes it: the same marks, as many or more, and nothing else.
+    pub(super) fn is_closed_by(&self, line: Line) -> bool {
+        marks(line.text).is_some_and(|(mark, length, rest)| {
+            mark == self.mark && length >= self.length && rest.trim().is_empty()
+        })
+    }
 }
 
-fn unfenced<'a>(lines: Vec<Line<'a>>, normalised: &mut Vec<String>) -> Result<Vec<Segment<'a>>, DiffError> {
-    let mut pieces = vec![Segment { lines: Vec::new(), fenced: false }];
-    let mut open: Option<&str> = None;
-    for line in lines {
-        if is_fence(line.text) {
-            open = if open.is_some() { None } else { Some(line.text) };
-            pieces.push(Segment { lines: Vec::new(), fenced: open.is_some() });
-        } else if let Some(piece) = pieces.last_mut() {
-            piece.lines.push(line);
-        }
-    }
-    if pieces.len() > 1 {
-        normalised.push("code fences were removed".to_owned());
-    }
-    let holds_diff = |piece: &Segment| piece.lines.iter().any(|line| is_mark(line.text));
-    if !pieces.iter().any(|piece| piece.fenced && holds_diff(piece)) {
-        return Ok(pieces);
-    }
-    let outside = pieces.iter().filter(|piece| !piece.fenced).flat_map(|piece| &piece.lines);
-    let is_diff = |line: &&Line| line.text.starts_with("diff --git ") || line.text.starts_with("@@ -");
-    if let Some(line) = outside.clone().find(is_diff) {
-        return Err(DiffError::MixedFences(line.number));
-    }
-    if outside.into_iter().any(|line| !line.text.trim().is_empty()) {
-        normalised.push("text around the patch was left out".to_owned());
-    }
-    pieces.retain(|piece| piece.fenced && holds_diff(piece));
-    Ok(pieces)
+/// The marks of a fence, their number, and what follows them. Behind a blank they are context.
+fn marks(text: &str) -> Option<(char, usize, &str)> {
+    let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let rest = text.trim_start_matches(mark);
+    let length = text.len() - rest.len();
+    (length >= 3).then_some((mark, length, rest))
 }

@@ -39,7 +39,7 @@ proptest! {
                     prop_assert!(!name.is_empty() && !name.starts_with('/'));
                     prop_assert!(name.split('/').all(|part| !["", ".", ".."].contains(&part)), "{name}");
                 }
-                let _ = apply(content.as_bytes(), &file.hunks);
+                let _ = apply(content.as_bytes(), file);
             }
         }
     }
@@ -62,7 +62,7 @@ proptest! {
         let whole = |lines: &[String]| lines.join("\n") + "\n";
         let patch = parse(&text).unwrap();
         let places = lines.windows(to - from).filter(|window| *window == &lines[from..to]).count();
-        match apply(whole(&lines).as_bytes(), &patch.files[0].hunks) {
+        match apply(whole(&lines).as_bytes(), &patch.files[0]) {
             Ok(applied) => {
                 let there = applied.offsets.first().map_or(stated.max(1), |offset| offset.applied) - 1;
                 prop_assert!(places == 1 || applied.offsets.is_empty());
@@ -82,7 +82,7 @@ fn a_million_equal_lines_take_no_time() {
     let text = format!("--- a/f\n+++ b/f\n@@ -5 +5 @@\n{}-x\n+y\n", " \n".repeat(100_000));
     let started = std::time::Instant::now();
     let patch = parse(&text).unwrap();
-    assert!(apply(content.as_bytes(), &patch.files[0].hunks).is_err());
+    assert!(apply(content.as_bytes(), &patch.files[0]).is_err());
     assert!(started.elapsed().as_secs() < 10);
 }
 

@@ -12,6 +12,9 @@ use crate::host::project::{Base, Project};
 /// Bytes that a file may have, before and after.
 const MOST_BYTES: u64 = 1_000_000;
 
+/// What to do about lines that look the same and are not.
+const UNSEEN: &str = "The lines look the same: what differs cannot be seen, and the message names it in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
+
 /// A patch, tried on the files.
 pub(super) struct Planned {
     root: String,
@@ -29,7 +32,8 @@ impl Planned {
     pub(super) fn plan(self) -> Result<Plan, Refusal> {
         if let Some(first) = self.failures.first() {
             let messages: Vec<&str> = self.failures.iter().map(|failure| failure.message.as_str()).collect();
-            return Err(Refusal::new(first.reason, format!("nothing was written: {}", messages.join("; "))));
+            let refusal = Refusal::new(first.reason, format!("nothing was written: {}", messages.join("; ")));
+            return Err(Refusal { next: first.next.clone(), ..refusal });
         }
         if self.changes.is_empty() {
             return Err(Refusal::new(Reason::PatchInvalid, "nothing would change"));
@@ -191,14 +195,16 @@ impl Trial<'_> {
     }
 
     fn applied(&mut self, file: &FilePatch, path: &str, content: &[u8]) -> Result<Applied, Refusal> {
-        let applied = diff::apply(content, &file.hunks).map_err(|failure| {
+        let applied = diff::apply(content, file).map_err(|failure| {
             let reason = match failure {
                 HunkFailure::NotUnique { .. } => Reason::ContextNotUnique,
                 HunkFailure::Mismatch { .. }
                 | HunkFailure::NoContext { .. }
-                | HunkFailure::OutOfOrder { .. } => Reason::ContextMismatch,
+                | HunkFailure::OutOfOrder { .. }
+                | HunkFailure::GoesOn { .. } => Reason::ContextMismatch,
             };
-            Refusal::new(reason, format!("{path}: {failure}"))
+            let refusal = Refusal::new(reason, format!("{path}: {failure}"));
+            if failure.looks_same() { refusal.with_next(UNSEEN.to_owned()) } else { refusal }
         })?;
         if u64::try_from(applied.content.len()).unwrap_or(u64::MAX) > MOST_BYTES {
             return Err(refusal(path, &Obstacle::TooLarge(MOST_BYTES)));

@@ -1,5 +1,7 @@
 //! Random edits of random trees: what `maestro_apply_patch` makes of a patch is what `git apply`
-//! makes of it, byte for byte and mode for mode, and a restore makes the tree what it was.
+//! makes of it, byte for byte and mode for mode, and a restore makes the tree what it was. The same
+//! patches damaged: what `maestro_apply_patch` applies is what `git apply` makes of the damaged text,
+//! or the whole patch is refused.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -133,7 +135,7 @@ fn clear(root: &Path) {
     }
 }
 
-fn git(directory: &Path, arguments: &[&str]) -> String {
+fn try_git(directory: &Path, arguments: &[&str]) -> Result<String, String> {
     let out = Command::new("git")
         .args([
             "-c",
@@ -151,14 +153,21 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
         .output()
         .unwrap();
-    assert!(out.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap()
+    if out.status.success() {
+        Ok(String::from_utf8(out.stdout).unwrap())
+    } else {
+        Err(String::from_utf8_lossy(&out.stderr).into_owned())
+    }
 }
 
-fn round(client: &mut Client, twin: &Path, seed: u64) {
-    let mut seeded = Seeded(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let before = tree(&mut seeded);
-    let after = after(&mut seeded, &before);
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    try_git(directory, arguments).unwrap_or_else(|error| panic!("git {arguments:?}: {error}"))
+}
+
+/// A tree and the patch that changes it, as git makes it in the twin, which is left as it was before.
+fn edit(seeded: &mut Seeded, twin: &Path) -> Option<(Files, String)> {
+    let before = tree(seeded);
+    let after = after(seeded, &before);
     for _ in 0..8 {
         seeded.below(2);
     }
@@ -175,9 +184,17 @@ fn round(client: &mut Client, twin: &Path, seed: u64) {
     options.extend([["--no-renames"], ["-M"]][seeded.below(2)]);
     options.push(target.trim());
     let patch = git(twin, &options);
-    if patch.is_empty() {
+    (!patch.is_empty()).then_some((before, patch))
+}
+
+fn seeded(seed: u64) -> Seeded {
+    Seeded(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+}
+
+fn round(client: &mut Client, twin: &Path, seed: u64) {
+    let Some((before, patch)) = edit(&mut seeded(seed), twin) else {
         return;
-    }
+    };
     let project = client.project();
     clear(&project);
     write(&project, &before);
@@ -194,7 +211,121 @@ fn round(client: &mut Client, twin: &Path, seed: u64) {
     assert_same(&snapshot(&project), &original, &format!("seed {seed}: restored"));
 }
 
-fn rounds(count: u64) {
+/// Damage as mails, terminals, models and limits do it.
+fn damaged(seeded: &mut Seeded, patch: &str) -> String {
+    let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
+    // Fences are text around the patch to git, and their lines move like others.
+    let is_fenced = seeded.below(3) == 0;
+    if is_fenced {
+        lines.insert(0, "```diff\n".to_owned());
+        lines.push("```\n".to_owned());
+    }
+    let at = seeded.below(lines.len());
+    let to = seeded.below(lines.len());
+    match seeded.below(17) {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(at, lines[at].clone()),
+        2 => {
+            let letters: Vec<char> = lines[at].trim_end().chars().collect();
+            let keep = seeded.below(letters.len() + 1);
+            lines[at] = letters.into_iter().take(keep).collect::<String>() + "\n";
+        }
+        3 => lines[at] = lines[at].strip_prefix(' ').unwrap_or(&lines[at]).into(),
+        4 => {
+            let fence = ["```\n", "```sh\n", "~~~\n", "````\n", " ```\n", "+```\n"][seeded.below(6)];
+            lines.insert(at, fence.to_owned());
+        }
+        5 => drop(lines.drain(..at.min(8))),
+        6 => drop(lines.drain(at..)),
+        7 => {
+            let glued: Vec<String> = lines.iter().skip(to).cloned().collect();
+            lines.extend(glued);
+        }
+        8 => {
+            if let Some(header) = lines.iter_mut().find(|line| line.starts_with("@@")) {
+                let digit = seeded.below(10).to_string();
+                let place = header.find(|letter: char| letter.is_ascii_digit()).unwrap();
+                let last = header.rfind(',').map_or(place, |comma| comma + 1);
+                let place = [place, last][seeded.below(2)];
+                header.replace_range(place..=place, &digit);
+            }
+        }
+        9 => {
+            let blank = lines[at].rfind(' ').filter(|blank| *blank > 0);
+            if let Some(blank) = blank {
+                lines[at].replace_range(blank..=blank, "\n");
+            }
+        }
+        10 => lines.swap(at, to),
+        11 => {
+            let moved = lines.remove(at);
+            lines.insert(to.min(lines.len()), moved);
+        }
+        12 => {
+            let sign = ["+", "-", " ", "\\ ", "@@ "][seeded.below(5)];
+            let rest: String = lines[at].chars().skip(1).collect();
+            lines[at] = format!("{sign}{rest}");
+        }
+        13 => {
+            let prose = ["And then:\n", "\n", "@@ here\n", "--- a/plain\n", "diff -u x y\n", "index 1..2\n"]
+                [seeded.below(6)];
+            lines.insert(at, prose.to_owned());
+        }
+        14 => lines.insert(at, "\\ No newline at end of file\n".to_owned()),
+        15 => {
+            let binary = ["Binary files a/x and b/x differ\n", "GIT binary patch\n", "diff --cc x\n"];
+            lines.insert(at, binary[seeded.below(3)].to_owned());
+        }
+        _ => {
+            let header = |line: &String| {
+                ["diff ", "index ", "--- ", "+++ ", "@@ ", "new ", "old ", "rename ", "similarity "]
+                    .iter()
+                    .any(|word| line.starts_with(word))
+            };
+            let headers: Vec<usize> =
+                lines.iter().enumerate().filter(|(_, line)| header(line)).map(|(at, _)| at).collect();
+            lines.remove(headers[seeded.below(headers.len())]);
+        }
+    }
+    let mut text = lines.concat();
+    if seeded.below(12) == 0 {
+        let keep = text.len() - seeded.below(20).min(text.len());
+        text.truncate((0..=keep).rev().find(|at| text.is_char_boundary(*at)).unwrap());
+    }
+    text
+}
+
+/// Whether a damaged patch is applied as git applies it, or refused; whether it was applied.
+fn damage_round(client: &mut Client, twin: &Path, seed: u64) -> bool {
+    let mut seeded = seeded(seed);
+    let Some((before, patch)) = edit(&mut seeded, twin) else {
+        return false;
+    };
+    let text = damaged(&mut seeded, &patch);
+    let project = client.project();
+    clear(&project);
+    write(&project, &before);
+    let original = snapshot(&project);
+    let result = apply(client, &text);
+    if result["ok"] == false {
+        assert_same(&snapshot(&project), &original, &format!("seed {seed}: refused"));
+        return false;
+    }
+    let file = twin.parent().unwrap().join("patch.diff");
+    // A missing final newline of the text is put right, as the result says; git calls it corrupt.
+    let ended = if text.ends_with('\n') { text.clone() } else { format!("{text}\n") };
+    std::fs::write(&file, ended).unwrap();
+    let by_git = try_git(twin, &["apply", "--whitespace=nowarn", file.to_str().unwrap()]);
+    if let Err(error) = by_git {
+        panic!("seed {seed}: git refuses ({error}) what was applied: {result}\n{text}");
+    }
+    assert_same(&snapshot(&project), &snapshot(twin), &format!("seed {seed}, {result}\n{text}"));
+    true
+}
+
+/// `make soak` asks for more rounds.
+fn rounds(mut round: impl FnMut(&mut Client, &Path, u64)) {
+    let count = std::env::var("MAESTRO_SOAK_EDITS").ok().map_or(200, |count| count.parse().unwrap());
     let twin = tempfile::tempdir().unwrap();
     let repository = twin.path().join("repository");
     std::fs::create_dir(&repository).unwrap();
@@ -207,7 +338,13 @@ fn rounds(count: u64) {
 
 #[test]
 fn random_edits_are_what_git_makes_of_them() {
-    // `make soak` asks for more of them.
-    let asked = std::env::var("MAESTRO_SOAK_EDITS").ok();
-    rounds(asked.map_or(200, |count| count.parse().unwrap()));
+    rounds(round);
+}
+
+#[test]
+fn damaged_patches_are_what_git_makes_of_them_or_refused() {
+    let mut applied = 0;
+    rounds(|client, twin, seed| applied += usize::from(damage_round(client, twin, seed)));
+    // Some damage is none, such as a line that git overlooks too; most of it is noticed.
+    assert!(applied > 0);
 }
