@@ -27,6 +27,7 @@ pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;
 pub mod select;
+pub mod size;
 pub mod stage;
 pub mod toolbox;
 pub mod toolset;

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod note;
 mod off_thread;
+pub mod oversize;
 pub mod pack;
 pub mod progress;
 pub mod providers;

@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
-use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes};
+use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes, with_room};
 use told::Told;
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
@@ -152,8 +152,10 @@ impl Maestro {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
         }
-        let outcome = self.guarded(request, context).await;
-        wrong_arguments_as_result(outcome).map(|response| with_links(response, version.as_ref()))
+        let tool = request.name.clone();
+        let response = wrong_arguments_as_result(self.guarded(request, context).await)?;
+        let response = with_room(self.session(), &tool, response).await;
+        Ok(with_links(response, version.as_ref()))
     }
 
     /// A request other than a call, inside everything that may end it.

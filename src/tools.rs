@@ -31,6 +31,6 @@ mod workflow;
 
 pub(crate) use links::{resource, with_links};
 pub(crate) use parameters::WRONG_ARGUMENTS;
-pub(crate) use reply::{failure, with_notes};
+pub(crate) use reply::{failure, with_notes, with_room};
 #[cfg(test)]
 pub(crate) use {parameters::Parameters, report::reporting};

@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::providers;
 use super::session::Session;
 use super::slots::Place;
+use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
@@ -29,7 +30,7 @@ use recording::Recording;
 pub use attempt::Attempted;
 pub use obstacle::process_error;
 pub use prepare::{Prepared, Question, prepare};
-pub use reply::{Consulted, ContextNote, MOST_CHARS, schema_errors, share};
+pub use reply::{Consulted, ContextNote, schema_errors};
 
 /// Who is asked where nobody is named: codex, else the first CLI that is installed, else the
 /// understudy.
@@ -101,7 +102,7 @@ async fn consult_from(
     let reservation = reserve_one(session, prepared.account(), provider).await?;
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;
     let session = session.clone();
-    off_thread(move || reply.cut_to(&session, MOST_CHARS)).await
+    off_thread(move || reply.cut_to(&session, MOST_ANSWER)).await
 }
 
 /// What a consult needs before it may start: a place in the line, and one in the budget.

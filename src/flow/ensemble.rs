@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::account::{Account, kept, reserve};
-use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare, share};
+use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
@@ -19,6 +19,7 @@ use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
 use crate::domain::measure::entry::Candidates;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
+use crate::domain::size::{MOST_ANSWER, share, weight};
 use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
@@ -193,10 +194,10 @@ fn judged(
     asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
     let compared = compared(session, answered.iter().map(|(_, reply)| reply), asked_for)?;
-    let lengths: Vec<usize> = answered.iter().map(|(_, reply)| reply.content.chars().count()).collect();
+    let weights: Vec<usize> = answered.iter().map(|(_, reply)| weight(&reply.content)).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
-    for ((id, reply), room) in answered.into_iter().zip(share(&lengths)) {
+    for ((id, reply), room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));

@@ -20,7 +20,7 @@ use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Verdict, decide, find, may};
-use crate::flow::approval::list::{decisions, pending};
+use crate::flow::approval::list::{decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
 use crate::host::config::Approvals;
@@ -66,6 +66,8 @@ struct HistoryInput {
     /// Max entries.
     #[serde(default = "twenty")]
     limit: u32,
+    /// Only this, with its report and questions.
+    request_id: Option<String>,
 }
 
 fn twenty() -> u32 {
@@ -128,8 +130,8 @@ impl Maestro {
             let (message, message_ko) = match count {
                 0 => ("Nothing waits for a decision.".to_owned(), "결정을 기다리는 요청이 없습니다.".to_owned()),
                 _ => (
-                    format!("{count} waiting: show the human each report, then call maestro_submit_approval."),
-                    format!("결정 대기 {count}건: 보고서를 사용자에게 보여 준 뒤 maestro_submit_approval을 호출하십시오."),
+                    format!("{count} waiting: show the human each report, then call maestro_submit_approval. A report that is not here: maestro_get_approval_history with its request_id."),
+                    format!("결정 대기 {count}건: 보고서를 사용자에게 보여 준 뒤 maestro_submit_approval을 호출하십시오. 여기에 없는 보고서: maestro_get_approval_history의 request_id."),
                 ),
             };
             json!({ "count": count, "pending_requests": requests, "message": message, "message_ko": message_ko })
@@ -137,7 +139,7 @@ impl Maestro {
         reply(pending)
     }
 
-    /// Lists approvals, newest first: decision, who, comment.
+    /// Lists approvals, newest first: decision, who, comment; with `request_id` one with its whole report.
     #[tool(
         title = "Get approval history",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
@@ -147,6 +149,9 @@ impl Maestro {
         &self,
         Parameters(input): Parameters<HistoryInput>,
     ) -> CallToolResult {
+        if let Some(id) = &input.request_id {
+            return reply(self.one_request(id).await);
+        }
         let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
         let decisions = decisions(self.session(), input.stage, limit).await.map(|decisions| {
             json!({
@@ -185,6 +190,11 @@ fn asks_the_human(words: &str) -> MetaObject {
 }
 
 impl Maestro {
+    async fn one_request(&self, id: &str) -> Result<Value, Error> {
+        let found = find(self.session(), id).await?;
+        Ok(json!({ "count": 1, "total": 1, "history": [entry(&found.run, &found.request)] }))
+    }
+
     async fn request(&self, input: RequestInput) -> Result<Value, Error> {
         if !input.duration_ms.is_finite() || input.duration_ms < 0.0 {
             return Err(Error::InvalidArguments(format!(

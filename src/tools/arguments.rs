@@ -108,9 +108,8 @@ fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String
             value
         }
         ("number", value) if value.is_number() && !out_of_bounds(wanted, &value) => value,
-        ("boolean", value @ Value::Bool(_)) => value,
         ("string", value @ Value::String(_)) if is_a_choice(wanted, &value) => value,
-        ("", value) => value,
+        ("boolean", value @ Value::Bool(_)) | ("", value) => value,
         (_, value) => {
             problems.push(refused(wanted, &value, place));
             value

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::flow::oversize::{cut_down, is_oversize};
+use crate::flow::session::Session;
 
 /// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
@@ -62,6 +64,26 @@ pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, V
             }
             structured(Value::Object(object)).into()
         }
+        other => other,
+    }
+}
+
+/// The response as far as a client shows it: what is larger is cut down.
+pub(crate) async fn with_room(session: &Session, tool: &str, response: CallToolResponse) -> CallToolResponse {
+    let is_large = |result: &CallToolResult| {
+        let text = result.content.first().and_then(|block| block.as_text());
+        text.is_some_and(|text| is_oversize(&text.text))
+    };
+    match response {
+        CallToolResponse::Complete(mut result) if is_large(&result) => match result.structured_content.take()
+        {
+            Some(value) => match cut_down(session, tool, value).await {
+                Ok(value) => structured(value),
+                Err(error) => failure(&error),
+            },
+            None => result,
+        }
+        .into(),
         other => other,
     }
 }

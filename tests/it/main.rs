@@ -36,6 +36,7 @@ mod packing;
 mod resources;
 mod rings;
 mod selection;
+mod sizes;
 mod store;
 mod supervision;
 mod terminal;

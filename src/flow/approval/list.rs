@@ -4,21 +4,37 @@ use serde_json::{Value, json};
 
 use crate::domain::address::Address;
 use crate::domain::event::approval::Decision;
+use crate::domain::size::weight_of;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::rfc3339;
 
-/// Every request that waits for a decision, in every run of the project, oldest first.
+/// What the reports in a list may weigh together; the others are read one by one.
+const MOST_REPORTS: usize = 30_000;
+
+/// Every request that waits for a decision, in every run of the project, oldest first. The first
+/// come with their reports, as many as have room.
 ///
 /// # Errors
 ///
 /// The log cannot be read.
 pub async fn pending(session: &Session) -> Result<Vec<Value>, Error> {
-    let read = session
-        .journal()
-        .read(|history| history.pending().map(|(run, request)| entry(run, request)).collect());
+    let read = session.journal().read(|history| {
+        let mut room = MOST_REPORTS;
+        let listed = |(run, request): (&Run, &Request)| {
+            let weight = weight_of(&request.asked.report);
+            match room.checked_sub(weight) {
+                Some(left) => {
+                    room = left;
+                    entry(run, request)
+                }
+                None => in_short(run, request),
+            }
+        };
+        history.pending().map(listed).collect()
+    });
     read.await
 }
 
@@ -56,7 +72,7 @@ pub async fn decisions(session: &Session, stage: Option<Stage>, limit: usize) ->
             approved: count(Decision::Approve),
             rejected: count(Decision::Reject),
             revision_requested: count(Decision::Revise),
-            history: all.iter().take(limit).map(|(run, request)| entry(run, request)).collect(),
+            history: all.iter().take(limit).map(|(run, request)| in_short(run, request)).collect(),
         }
     });
     read.await
@@ -68,14 +84,25 @@ pub fn status(run: &Run, request: &Request) -> &'static str {
     if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
 }
 
-/// A request with all that is known of it.
+/// A request with all that is known of it, its report among it.
 #[must_use]
 pub fn entry(run: &Run, request: &Request) -> Value {
+    let mut entry = in_short(run, request);
+    if let Some(fields) = entry.as_object_mut() {
+        fields.insert("report".to_owned(), request.asked.report.clone());
+    }
+    entry
+}
+
+/// A request without its report, which is at its `resource`.
+fn in_short(run: &Run, request: &Request) -> Value {
     let decided = request.decided.as_ref();
     json!({
         "request_id": request.id,
         "workflow_id": run.id,
         "stage": request.asked.stage,
+        "summary": request.asked.report.get("summary"),
+        "risks": request.asked.report.get("risks").and_then(Value::as_array).map(Vec::len),
         "iteration": request.asked.iteration,
         "status": status(run, request),
         "created_at": rfc3339(request.at),
@@ -89,6 +116,5 @@ pub fn entry(run: &Run, request: &Request) -> Value {
         "digest": request.asked.digest,
         "change_digest": request.asked.change,
         "resource": Address::Approval(request.id.clone()).to_string(),
-        "report": request.asked.report,
     })
 }

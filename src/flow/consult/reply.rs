@@ -6,13 +6,11 @@ use serde_json::Value;
 use super::{Attempted, Prepared};
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
+use crate::domain::size::{cut_at, weight, weight_of};
 use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
 use crate::host::answers::Answers;
 use crate::provider::{Answer, Usage};
-
-/// Characters of an answer that a result shows.
-pub const MOST_CHARS: usize = 40_000;
 
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
@@ -177,10 +175,13 @@ impl Consulted {
         }
     }
 
-    /// Cuts the answer to `room` characters, and keeps it whole in a file that is then named.
+    /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
+    /// as data weighs as much again, and is left out where both have no room.
     #[must_use]
     pub fn cut_to(mut self, session: &Session, room: usize) -> Self {
         let Some(cut) = cut_at(&self.content, room) else {
+            let of_data = self.structured.as_ref().map_or(0, weight_of);
+            self.structured = self.structured.filter(|_| weight(&self.content) + of_data <= room);
             return self;
         };
         match self.keep(session) {
@@ -193,7 +194,6 @@ impl Consulted {
         }
         self.content.truncate(cut);
         self.truncated = true;
-        // The same answer as data would be as long again.
         self.structured = None;
         self
     }
@@ -206,34 +206,6 @@ impl Consulted {
         };
         session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
     }
-}
-
-/// Where to cut: at the last line end within the room, else between two characters.
-fn cut_at(text: &str, room: usize) -> Option<usize> {
-    let (end, _) = text.char_indices().nth(room)?;
-    let shown = text.get(..end).unwrap_or_default();
-    // A last line that is most of the text is better shown in part than not at all.
-    let least = shown.len() - shown.len() / 8;
-    Some(shown.rfind('\n').filter(|line_end| *line_end >= least).unwrap_or(end))
-}
-
-/// How many characters each of several answers may show, so that all fit into [`MOST_CHARS`]: what
-/// the short ones leave goes to the long ones.
-#[must_use]
-pub fn share(lengths: &[usize]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|index| lengths.get(*index).copied().unwrap_or(0));
-    let mut rooms = vec![0; lengths.len()];
-    let mut left = MOST_CHARS;
-    for (done, index) in order.iter().enumerate() {
-        let fair = left / (lengths.len() - done);
-        let taken = lengths.get(*index).copied().unwrap_or(0).min(fair);
-        left -= taken;
-        if let Some(room) = rooms.get_mut(*index) {
-            *room = taken;
-        }
-    }
-    rooms
 }
 
 /// Where an answer does not fit a schema.

@@ -7,9 +7,10 @@ use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::{Answered, Candidate};
 use crate::domain::redflag::Reason;
+use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, MOST_CHARS, Prepared, Turn, ask, reserve_one};
+use crate::flow::consult::{Consulted, Prepared, Turn, ask, reserve_one};
 use crate::flow::journal::new_id;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
@@ -147,7 +148,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         };
         let structured = reply.structured.clone().map(|value| masker.mask_value(value));
         let fits = answered && reply.schema_errors.is_empty() && reasons.is_empty();
-        let reply = reply.cut_to(&session, MOST_CHARS);
+        let reply = reply.cut_to(&session, MOST_ANSWER);
         let failure = reply.failure;
         Ok(Candidate {
             id,

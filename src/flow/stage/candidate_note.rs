@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::event::stage::Candidate;
-use crate::flow::consult::MOST_CHARS;
+use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::host::answers::Answers;
 
 /// A candidate without its document: that of the one that is handed on is the stage's output.
@@ -81,7 +81,7 @@ impl<'a> CandidateNote<'a> {
 /// others share the room for one.
 pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Value> {
     let mut is_first = true;
-    let room = MOST_CHARS / candidates.len().max(1);
+    let room = MOST_ANSWER / candidates.len().max(1);
     let shown = candidates.iter().map(|candidate| {
         let is_from_them = candidate.ok && handed_on == Some(candidate.provider.as_str());
         let is_handed_on = is_from_them && std::mem::take(&mut is_first);
@@ -100,7 +100,6 @@ pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Va
     shown.collect()
 }
 
-fn beginning(text: &str, most_chars: usize) -> &str {
-    let end = text.char_indices().nth(most_chars).map(|(end, _)| end);
-    end.and_then(|end| text.get(..end)).unwrap_or(text)
+fn beginning(text: &str, room: usize) -> &str {
+    cut_at(text, room).and_then(|end| text.get(..end)).unwrap_or(text)
 }

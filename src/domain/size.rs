@@ -1,0 +1,293 @@
+//! How large a text is for the client that receives it, and what of it is shown.
+//!
+//! A result goes to the client twice, as data and as the JSON of that data in a text. Clients bound
+//! both: Claude Code shows 50,000 characters of the JSON, and 25,000 tokens of a whole result. So a
+//! text weighs what it comes to in the JSON, and what is dense in quotes and newlines, or written in
+//! letters of several bytes, weighs more than its characters.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The weight of a whole result: 46,000 characters of JSON, and 96,000 bytes of data and text, so
+/// that its links have room as well.
+pub const MOST: usize = 46_000;
+
+/// The weight of the answers in a result: the rest is for what is told beside them.
+pub const MOST_ANSWER: usize = 40_000;
+
+/// What a hundred bytes weigh, so that 100,000 bytes weigh 48,000.
+const BYTES_WEIGH: usize = 48;
+
+/// The least that is worth showing of one entry among many.
+const LEAST: usize = 400;
+
+/// Places that a result names where it was shortened.
+const MOST_PLACES: usize = 20;
+
+/// What a text comes to on the wire.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    /// Characters of the JSON, as JavaScript counts them.
+    characters: usize,
+    /// Bytes of the data and of the text together.
+    bytes: usize,
+}
+
+impl Sent {
+    /// What is nearer to its bound.
+    fn weight(self) -> usize {
+        self.characters.max((self.bytes * BYTES_WEIGH).div_ceil(100))
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { characters: self.characters + other.characters, bytes: self.bytes + other.bytes }
+    }
+
+    /// A character of the JSON: once in the data, and once more in the text, where quotes and
+    /// backslashes are escaped again.
+    fn of_json(letter: char) -> Self {
+        let bytes = letter.len_utf8();
+        let again = if matches!(letter, '"' | '\\') { 2 } else { bytes };
+        Self { characters: letter.len_utf16(), bytes: bytes + again }
+    }
+
+    /// A character of a text, as the JSON writes it.
+    fn of(letter: char) -> Self {
+        let escape = Self::of_json('\\');
+        match letter {
+            '"' | '\\' => escape.plus(Self::of_json(letter)),
+            '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => escape.plus(Self { characters: 1, bytes: 2 }),
+            '\0'..='\u{1f}' => escape.plus(Self { characters: 5, bytes: 10 }),
+            _ => Self::of_json(letter),
+        }
+    }
+}
+
+/// What a text weighs inside a result.
+#[must_use]
+pub fn weight(text: &str) -> usize {
+    text.chars().map(Sent::of).fold(Sent::default(), Sent::plus).weight()
+}
+
+/// What a value weighs as a result.
+#[must_use]
+pub fn weight_of(value: &Value) -> usize {
+    weight_of_json(&value.to_string())
+}
+
+/// What the JSON of a result weighs.
+#[must_use]
+pub fn weight_of_json(json: &str) -> usize {
+    json.chars().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
+}
+
+/// Where to cut a text to a weight: at the last line end within it, else between two characters.
+/// None where the text weighs no more.
+#[must_use]
+pub fn cut_at(text: &str, room: usize) -> Option<usize> {
+    let mut sent = Sent::default();
+    let (end, _) = text.char_indices().find(|(_, letter)| {
+        sent = sent.plus(Sent::of(*letter));
+        sent.weight() > room
+    })?;
+    let shown = text.get(..end).unwrap_or_default();
+    // A last line that is most of the text is better shown in part than not at all.
+    let least = shown.len() - shown.len() / 8;
+    Some(shown.rfind('\n').filter(|line_end| *line_end >= least).unwrap_or(end))
+}
+
+/// How much of a room each of several weights may take: what the light ones leave goes to the
+/// heavy ones.
+#[must_use]
+pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by_key(|index| weights.get(*index).copied().unwrap_or(0));
+    let mut rooms = vec![0; weights.len()];
+    let mut left = room;
+    for (done, index) in order.iter().enumerate() {
+        let fair = left / (weights.len() - done);
+        let taken = weights.get(*index).copied().unwrap_or(0).min(fair);
+        left -= taken;
+        if let Some(room) = rooms.get_mut(*index) {
+            *room = taken;
+        }
+    }
+    rooms
+}
+
+/// A place where a value was shortened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shortened {
+    /// Where, as `history[3].report`.
+    pub at: String,
+    /// How much of it is not there.
+    pub left_out: String,
+}
+
+/// A value cut down to a weight, and where that was done. Light parts stay whole.
+#[must_use]
+pub fn shortened(value: Value, room: usize) -> (Value, Vec<Shortened>) {
+    let mut places = Vec::new();
+    let value = fit(value, room, "", &mut places);
+    places.truncate(MOST_PLACES);
+    (value, places)
+}
+
+fn fit(value: Value, room: usize, at: &str, places: &mut Vec<Shortened>) -> Value {
+    if weight_of(&value) <= room {
+        return value;
+    }
+    match value {
+        Value::String(text) => Value::String(fit_text(text, room, at, places)),
+        Value::Array(entries) => Value::Array(fit_list(entries, room, at, places)),
+        Value::Object(fields) => Value::Object(fit_object(fields, room, at, places)),
+        other => other,
+    }
+}
+
+fn fit_text(text: String, room: usize, at: &str, places: &mut Vec<Shortened>) -> String {
+    const NOTE: usize = 10;
+    let Some(cut) = cut_at(&text, room.saturating_sub(NOTE)) else {
+        return text;
+    };
+    let shown = text.get(..cut).unwrap_or_default();
+    let left_out = text.chars().count() - shown.chars().count();
+    places.push(Shortened { at: at.to_owned(), left_out: format!("{left_out} characters") });
+    format!("{shown} ...")
+}
+
+/// The first entries, each with a fair share: fewer where a share would be too little to read.
+fn fit_list(entries: Vec<Value>, room: usize, at: &str, places: &mut Vec<Shortened>) -> Vec<Value> {
+    let weights: Vec<usize> = entries.iter().map(|entry| weight_of(entry) + 2).collect();
+    let kept = as_many_as_fit(&weights, room);
+    if kept < entries.len() {
+        let left_out = format!("{} of {} entries", entries.len() - kept, entries.len());
+        places.push(Shortened { at: at.to_owned(), left_out });
+    }
+    let rooms = share(weights.get(..kept).unwrap_or_default(), room.saturating_sub(2));
+    let fit_entry = |(index, (entry, room))| fit(entry, room, &format!("{at}[{index}]"), places);
+    entries.into_iter().zip(rooms).enumerate().map(fit_entry).collect()
+}
+
+fn fit_object(
+    fields: Map<String, Value>,
+    room: usize,
+    at: &str,
+    places: &mut Vec<Shortened>,
+) -> Map<String, Value> {
+    let name_weights: Vec<usize> = fields.keys().map(|name| weight(name) + 6).collect();
+    let weights: Vec<usize> =
+        fields.values().zip(&name_weights).map(|(value, name)| weight_of(value) + name).collect();
+    let kept = as_many_as_fit(&weights, room);
+    if kept < fields.len() {
+        let left_out = format!("{} of {} fields", fields.len() - kept, fields.len());
+        places.push(Shortened { at: at.to_owned(), left_out });
+    }
+    let rooms = share(weights.get(..kept).unwrap_or_default(), room.saturating_sub(4));
+    let fit_field = |((name, value), (room, of_name)): ((String, Value), (usize, usize))| {
+        let mut place = at.to_owned();
+        let _ = write!(place, "{}{name}", if at.is_empty() { "" } else { "." });
+        let value = fit(value, room.saturating_sub(of_name), &place, places);
+        (name, value)
+    };
+    fields.into_iter().zip(rooms.into_iter().zip(name_weights)).map(fit_field).collect()
+}
+
+/// How many of the first have room where each gets at least what is worth showing of it.
+fn as_many_as_fit(weights: &[usize], room: usize) -> usize {
+    let mut left = room;
+    weights
+        .iter()
+        .take_while(|weight| {
+            let least = (**weight).min(LEAST);
+            let fits = least <= left;
+            left = left.saturating_sub(least);
+            fits
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a result with this value comes to on the wire: characters of the JSON, bytes in all.
+    fn sent(value: &Value) -> (usize, usize) {
+        let text = value.to_string();
+        (text.encode_utf16().count(), text.len() + Value::String(text).to_string().len())
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![any::<String>(), "[a\"\\\\\n]{0,300}", "[가-힣]{0,300}"];
+        let leaf = prop_oneof![text.prop_map(Value::from), any::<u32>().prop_map(Value::from)];
+        leaf.prop_recursive(4, 200, 12, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..12).prop_map(Value::from),
+                prop::collection::hash_map("[a-z]{1,8}", inner, 0..12)
+                    .prop_map(|fields| fields.into_iter().collect::<Map<_, _>>().into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_weight_bounds_what_is_sent(value in any_value()) {
+            let (characters, bytes) = sent(&value);
+            let weight = weight_of(&value);
+            // The quotes around the text are the only bytes that are not counted.
+            prop_assert!(characters <= weight && (bytes - 2) * BYTES_WEIGH <= weight * 100);
+        }
+
+        #[test]
+        fn a_text_weighs_what_its_json_weighs(text in any::<String>()) {
+            let json = weight_of(&Value::from(text.as_str()));
+            prop_assert!((weight(&text)..=weight(&text) + 3).contains(&json));
+        }
+
+        #[test]
+        fn what_is_shortened_fits_and_says_so(value in any_value(), room in 100_usize..4_000) {
+            let before = weight_of(&value);
+            let (after, places) = shortened(value.clone(), room);
+            if before <= room {
+                prop_assert_eq!(&after, &value);
+            }
+            prop_assert_eq!(after == value, places.is_empty());
+            prop_assert!(weight_of(&after) <= room, "{} > {room}", weight_of(&after));
+        }
+    }
+
+    #[test]
+    fn what_is_light_stays_whole() {
+        let entry = |text: &str| json!({ "id": "a", "text": text });
+        let value =
+            json!({ "ok": true, "list": [entry("short"), entry(&"long ".repeat(1_000))], "note": "kept" });
+        let (after, places) = shortened(value, 1_000);
+        assert_eq!(
+            (&after["ok"], &after["note"], &after["list"][0]["text"]),
+            (&json!(true), &json!("kept"), &json!("short"))
+        );
+        let [place] = places.as_slice() else { panic!("{places:?}") };
+        assert_eq!(place.at, "list[1].text");
+        assert!(place.left_out.ends_with(" characters"));
+        let (after, places) = shortened(json!(vec![entry(&"x".repeat(1_000)); 40]), 4_000);
+        assert!(after.as_array().unwrap().len() < 11);
+        assert_eq!(places[0].at, "");
+        assert!(places[0].left_out.ends_with(" of 40 entries"), "{places:?}");
+    }
+
+    #[test]
+    fn a_cut_is_at_a_line_end_where_one_is_near() {
+        assert_eq!(cut_at("abc", 3), None);
+        assert_eq!(cut_at("abcd", 3), Some(3));
+        let lines = "a line of text\n".repeat(100);
+        assert!(lines.get(..cut_at(&lines, 1_000).unwrap()).unwrap().ends_with("text"));
+        assert_eq!(cut_at(&"\"".repeat(1_000), 288), Some(100));
+        assert_eq!(cut_at(&"é".repeat(1_000), 192), Some(200));
+        assert_eq!(share(&[10, 500, 500], 210), [10, 100, 100]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Results that are larger than a client shows: cut down, and kept whole in a file.
+
+use serde_json::{Map, Value, json};
+
+use super::off_thread::off_thread;
+use super::session::Session;
+use crate::domain::size::{MOST, shortened, weight_of_json};
+use crate::error::Error;
+
+/// What is kept of the room for telling where a result was shortened.
+const FOR_THE_NOTE: usize = 3_000;
+
+/// Bytes of JSON that always have room: a byte weighs one and a half at most.
+const ALWAYS_FIT: usize = MOST * 2 / 3;
+
+/// Whether the JSON of a result is more than a client shows.
+#[must_use]
+pub fn is_oversize(json: &str) -> bool {
+    json.len() > ALWAYS_FIT && weight_of_json(json) > MOST
+}
+
+/// The result of a tool with what a client shows of it; where it was shortened, and where it is
+/// whole, stands first.
+///
+/// # Errors
+///
+/// The rules of masking cannot be used.
+pub async fn cut_down(session: &Session, tool: &str, value: Value) -> Result<Value, Error> {
+    let (session, name) = (session.clone(), tool.trim_start_matches("maestro_").replace('_', "-"));
+    off_thread(move || {
+        let masker = session.masker()?;
+        let whole = masker.mask(&format!("{value:#}")).text.into_owned();
+        let kept = session.answers().keep(&name, &whole);
+        let (value, places) = shortened(value, MOST - FOR_THE_NOTE);
+        let Value::Object(mut fields) = value else {
+            return Ok(value);
+        };
+        let mut told = Map::new();
+        if let Some(ok) = fields.shift_remove("ok") {
+            told.insert("ok".to_owned(), ok);
+        }
+        told.insert("shortened".to_owned(), json!(places));
+        match kept {
+            Ok(path) => drop(told.insert("whole_result".to_owned(), json!(path))),
+            Err(error) => tracing::warn!(%error, "a large result could not be kept whole"),
+        }
+        told.extend(fields);
+        Ok(Value::Object(told))
+    })
+    .await?
+}
