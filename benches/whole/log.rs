@@ -125,8 +125,13 @@ fn append(store: &SqliteStore, run: &str, events: &[Draft]) -> usize {
 
 /// A whole run: every stage with two candidates and an approval, a patch and its checks.
 fn a_run() -> Vec<Draft> {
-    let started =
-        RunStarted { task: sentence(120), start_stage: Stage::Analyze, low_risk: LowRisk::Ask, carried: 0 };
+    let started = RunStarted {
+        task: sentence(120),
+        start_stage: Stage::Analyze,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     let mut events = vec![Draft::new(new_id(), started)];
     for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Debug) {
         a_stage(stage, &mut events);

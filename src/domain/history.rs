@@ -244,6 +244,18 @@ impl History {
         self.runs().rev().find(|run| run.phase.is_open())
     }
 
+    /// The consults that a new run begins with. A server's run that is open lends nothing to the next,
+    /// and neither does one that the model's own words rejected: the project's last, or one of the same
+    /// task.
+    #[must_use]
+    pub fn carried(&self, task: &str, current: Option<&str>) -> u32 {
+        let open = current.and_then(|id| self.run(id)).filter(|run| run.phase.is_open());
+        let last = self.runs().next_back();
+        let same = self.runs().rev().find(|run| run.task == task);
+        let rejected = last.into_iter().chain(same).filter(|run| run.was_rejected_by_relay());
+        open.into_iter().chain(rejected).map(|run| run.budget.used()).max().unwrap_or(0)
+    }
+
     /// The backups that a run which goes on may still want to go back to.
     #[must_use]
     pub fn backups_in_use(&self) -> BTreeSet<String> {

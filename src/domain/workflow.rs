@@ -34,6 +34,7 @@ pub use refusal::Refusal;
 
 use std::collections::BTreeSet;
 
+use super::approvals::Approvals;
 use super::budget::Budget;
 use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use super::event::record::{ChangeKind, Changed};
@@ -176,6 +177,8 @@ pub struct Run {
     pub start_stage: Stage,
     /// Who approves stages of low risk.
     pub low_risk: LowRisk,
+    /// Whose word decided when it began.
+    pub approvals: Option<Approvals>,
     /// Where it is.
     pub phase: Phase,
     /// Rounds of debug that were begun.
@@ -209,6 +212,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whose word decides in it where a server has its own setting: of the two the stricter holds.
+    #[must_use]
+    pub fn approvals(&self, server: Approvals) -> Approvals {
+        self.approvals.map_or(server, |own| own.stricter(server))
+    }
+
     /// Whether the checks passed after the last change of files.
     #[must_use]
     pub fn is_verified(&self) -> bool {

@@ -21,6 +21,14 @@ pub enum ApprovalProblem {
         /// What they did instead.
         why: &'static str,
     },
+    /// An argument of the model's is to skip stages.
+    #[error("a run begins at analyze, and not at {stage}")]
+    LateStart {
+        /// Where it was to begin.
+        stage: &'static str,
+        /// What makes that count.
+        setting: String,
+    },
     /// What is reviewed has changed since.
     #[error("request {0} was made for another report than the one that was reviewed")]
     OtherReport(String),
@@ -34,6 +42,7 @@ impl ApprovalProblem {
             Self::HumanWanted(_) | Self::NoPerson(_) => "human_wanted",
             Self::Undecided { .. } => "undecided",
             Self::OtherReport(_) => "other_report",
+            Self::LateStart { .. } => "late_start",
         }
     }
 
@@ -44,6 +53,9 @@ impl ApprovalProblem {
             Self::HumanWanted(request) | Self::OtherReport(request) => format!(
                 "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
             ),
+            Self::LateStart { setting, .. } => {
+                format!("Begin without start_stage; it counts once {setting}.")
+            }
             Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
             Self::Undecided { request, .. } => format!(
                 "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."

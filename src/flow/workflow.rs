@@ -10,6 +10,7 @@ use super::metrics::report;
 use super::session::Session;
 use super::time::rfc3339;
 use super::which_run::find_run;
+use crate::domain::approvals::Approvals;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, RunStarted};
@@ -18,7 +19,7 @@ use crate::domain::measure::report::Metrics;
 use crate::domain::measure::scope::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
-use crate::error::Error;
+use crate::error::{ApprovalProblem, Error};
 
 /// A run that was begun, or that goes on.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Started {
     pub was_open: bool,
     /// What it may spend.
     pub budget: Balance,
+    /// What the caller wanted and did not get, and what it began with.
+    pub notes: Vec<String>,
 }
 
 /// Begins a gated run. The same task from the same stage, while its run is open, goes on with that
@@ -50,6 +53,26 @@ pub async fn start(
     if task.trim().is_empty() {
         return Err(Error::InvalidArguments("task is empty".to_owned()));
     }
+    let settings = &session.config().settings;
+    let approvals = settings.approvals;
+    if start_stage != Stage::Analyze && (!settings.late_start || approvals == Approvals::Human) {
+        let setting = own_setting("late_start", approvals);
+        return Err(ApprovalProblem::LateStart { stage: start_stage.name(), setting }.into());
+    }
+    let mut notes = Vec::new();
+    let wanted = low_risk;
+    let low_risk = match low_risk {
+        LowRisk::Approve if settings.auto_approve_low_risk && approvals != Approvals::Human => {
+            LowRisk::Approve
+        }
+        LowRisk::Approve | LowRisk::Ask => LowRisk::Ask,
+    };
+    if wanted != low_risk {
+        notes.push(format!(
+            "auto_approve_low_risk does not count: a human approves every stage, until {}.",
+            own_setting("auto_approve_low_risk", approvals)
+        ));
+    }
     let shared = session.clone();
     let task = super::off_thread::off_thread(move || {
         shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
@@ -66,9 +89,9 @@ pub async fn start(
             if let Some(run) = same {
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
             }
-            let before = current.as_deref().and_then(|id| history.run(id));
-            let carried = before.filter(|run| run.phase.is_open()).map_or(0, |run| run.budget.used());
-            let body = RunStarted { task: task.clone(), start_stage, low_risk, carried };
+            let carried = history.carried(&task, current.as_deref());
+            let body =
+                RunStarted { task: task.clone(), start_stage, low_risk, carried, approvals: Some(approvals) };
             let draft = Draft::new(event.clone(), body);
             Ok((id.clone(), Decided::append(vec![draft], (id.clone(), false))))
         })
@@ -77,7 +100,22 @@ pub async fn start(
     let found = session.journal().read(move |history| history.run(&run).cloned()).await?;
     let run = found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))?;
     let budget = balance(&run, session.limits());
-    Ok(Started { run, was_open, budget })
+    if !was_open && budget.used > 0 {
+        notes.push(format!(
+            "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and another run is no new budget.",
+            budget.used
+        ));
+    }
+    Ok(Started { run, was_open, budget, notes })
+}
+
+/// What makes an argument of the model's count.
+fn own_setting(key: &str, approvals: Approvals) -> String {
+    let loosened = if approvals == Approvals::Human { " and approvals is not human" } else { "" };
+    format!(
+        "the user has set {key}: true in their own maestro.yaml (not the project's) or MAESTRO_{}=true{loosened}",
+        key.to_uppercase()
+    )
 }
 
 fn balance(run: &Run, limits: Limits) -> Balance {

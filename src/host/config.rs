@@ -232,6 +232,9 @@ fn trusted(
             Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
         }
     }
+    for document in &mut usable {
+        leave_to_the_user(document, problems);
+    }
     usable
 }
 
@@ -337,6 +340,18 @@ fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
         all.extend(own.iter().filter(|pattern| !all.contains(pattern)).cloned().collect::<Vec<_>>());
         if all.len() > before {
             layers.set(origin, &path, all.into());
+        }
+    }
+}
+
+/// What loosens approvals is the user's own word: a project's files are the model's to write.
+fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Vec<Problem>) {
+    let Some(keys) = document.as_object_mut() else { return };
+    for key in ["auto_approve_low_risk", "late_start"] {
+        if keys.remove(key).is_some() {
+            let message =
+                format!("{origin}: {key} is left out: only your own configuration or environment may set it");
+            problems.push(Problem { scope: Scope::Nothing, message });
         }
     }
 }

@@ -23,7 +23,6 @@ use crate::flow::approval::decide::{Verdict, decide, find, may};
 use crate::flow::approval::list::{decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
-use crate::host::config::Approvals;
 use crate::server::Maestro;
 use outcome::{decided, requested};
 
@@ -228,16 +227,17 @@ impl Maestro {
         let responses = input.question_responses.clone().unwrap_or_default();
         may(&open.run, &open.request, &responses)?;
         let most_rounds = session.config().settings.policy.max_debug_iterations;
-        let decided_by = if client_has_asked(context) {
+        let approvals = open.run.approvals(session.config().settings.approvals);
+        let decided_by = if approvals.takes(DecidedBy::ClientDialog) && client_has_asked(context) {
             DecidedBy::ClientDialog
-        } else if let Some(asking) = channel(session, context) {
+        } else if let Some(asking) = channel(approvals, context) {
             let question = Question { session, context, retry, progress };
             return match question.ask(asking, &open, &claim(&input)).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),
                 Told::Settled(settled) => Ok(reply(Ok(decided(&settled, most_rounds))).into()),
             };
-        } else if session.config().settings.approvals == Approvals::Human {
+        } else if !approvals.takes(DecidedBy::Relayed) {
             return Err(ApprovalProblem::HumanWanted(open.request.id).into());
         } else {
             DecidedBy::Relayed

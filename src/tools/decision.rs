@@ -31,8 +31,8 @@ const MOST_CHARS: usize = 6_000;
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
 /// How the human can be asked by a form during a call, if they can.
-pub(crate) fn channel(session: &Session, context: &RequestContext<RoleServer>) -> Option<Asking> {
-    match session.config().settings.approvals {
+pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>) -> Option<Asking> {
+    match approvals {
         Approvals::Relay => None,
         Approvals::Ask | Approvals::Human => asking(context),
     }

@@ -145,11 +145,12 @@ impl Maestro {
         if answered.is_none() && note.decision.is_some() {
             return Ok(reply(Ok(shown(stage, None))).into());
         }
-        let Some(asking) = channel(session, context) else {
-            return Ok(reply(Ok(shown(stage, None))).into());
-        };
         // The request that the stage ended with, or the one that an answer is about.
         let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
+        let approvals = open.run.approvals(session.config().settings.approvals);
+        let Some(asking) = channel(approvals, context) else {
+            return Ok(reply(Ok(shown(stage, None))).into());
+        };
         let question = Question { session, context, retry, progress };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,

@@ -109,6 +109,8 @@ fn started(started: &Started) -> Value {
         "remaining_stages": remaining,
         "state": run.phase.to_string(),
         "budget": started.budget,
+        "approvals": run.approvals,
+        "notes": started.notes,
         "message": message,
         "message_ko": message_ko,
         "instructions": {

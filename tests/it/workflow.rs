@@ -7,6 +7,7 @@ pub(crate) mod crash;
 mod gated;
 mod handover;
 mod interrupted;
+mod mode;
 mod refusals;
 mod servers;
 mod stage;
@@ -80,9 +81,11 @@ pub(crate) fn outputs(stage: &str) -> Value {
     }
 }
 
-/// A project with a fault, and the stand-ins of codex and gemini.
+/// A project with a fault, and the stand-ins of codex and gemini. Its user lets a run begin later, and
+/// the policy approve.
 pub(crate) fn project() -> Server {
-    broken(Server::new().codex().fake("gemini", "gemini"))
+    let server = Server::new().env("MAESTRO_LATE_START", "true").env("MAESTRO_AUTO_APPROVE_LOW_RISK", "true");
+    broken(server.codex().fake("gemini", "gemini"))
 }
 
 /// The fault, in a project.

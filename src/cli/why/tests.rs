@@ -18,7 +18,13 @@ fn event(id: &str, rests_on: &[&str], body: impl Into<Body>) -> Fact {
 }
 
 fn began(task: &str) -> RunStarted {
-    RunStarted { task: task.to_owned(), start_stage: Stage::Analyze, low_risk: LowRisk::Ask, carried: 0 }
+    RunStarted {
+        task: task.to_owned(),
+        start_stage: Stage::Analyze,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    }
 }
 
 fn patched() -> Changed {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain::approvals::Approvals;
 use crate::domain::stage::Stage;
 
 /// A run began.
@@ -18,6 +19,9 @@ pub struct RunStarted {
     /// way to a fresh budget.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub carried: u32,
+    /// Whose word decided when it began; none in a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Approvals>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

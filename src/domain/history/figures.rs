@@ -84,6 +84,7 @@ mod tests {
             start_stage: stage,
             low_risk: LowRisk::Ask,
             carried: 0,
+            approvals: None,
         })
     }
 

@@ -33,6 +33,8 @@ pub struct Material<'a> {
     pub metrics: Option<&'a Map<String, Value>>,
     /// Critical questions of earlier stages that nobody answered.
     pub open_questions: Vec<OpenQuestion>,
+    /// Where the run began.
+    pub began_at: Stage,
     /// How the stage was done.
     pub mode: Mode,
     /// Why it was done so.

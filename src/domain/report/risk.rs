@@ -13,10 +13,27 @@ const MAX_NAMED: usize = 5;
 /// Every risk: first those of the outputs, then those about them.
 pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     let mut risks = content.risks.clone();
+    risks.extend(late_start(material));
     risks.extend(applied::risks(&material.applied));
     risks.extend(discarded(material));
     risks.extend(of_tests(material, content));
     risks
+}
+
+/// A run that began later than others: nobody reviewed what would have come before.
+fn late_start(material: &Material<'_>) -> Option<Text> {
+    let skipped: Vec<&str> =
+        Stage::ALL.into_iter().take_while(|stage| *stage != material.began_at).map(Stage::name).collect();
+    if skipped.is_empty() {
+        return None;
+    }
+    let (began, skipped) = (material.began_at.name(), skipped.join(", "));
+    Some(Text::new(
+        format!("The run began at {began}: {skipped} did not take place and were reviewed by nobody."),
+        format!(
+            "이 작업은 {began} 단계에서 시작되었습니다. {skipped} 단계는 수행되지도 검토되지도 않았습니다."
+        ),
+    ))
 }
 
 fn discarded(material: &Material<'_>) -> Vec<Text> {

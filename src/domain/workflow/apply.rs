@@ -23,6 +23,7 @@ impl Run {
             started_at: at,
             start_stage: started.start_stage,
             low_risk: started.low_risk,
+            approvals: started.approvals,
             phase: Phase::Ready(started.start_stage),
             debug_iteration: 0,
             attempt: None,

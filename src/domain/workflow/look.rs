@@ -1,6 +1,7 @@
 //! What flows ask of a run beside where it is.
 
 use super::{Attempt, Outcome, Phase, Run};
+use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::event::{Draft, Event};
 
 impl Run {
@@ -12,6 +13,17 @@ impl Run {
         let start = decided.unwrap_or_else(|| self.event.clone());
         let rest = self.verification.iter().map(|last| last.id.clone());
         std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
+    }
+
+    /// Whether the model's own words ended it: a human's rejection is theirs, and so is what comes next.
+    #[must_use]
+    pub fn was_rejected_by_relay(&self) -> bool {
+        let last = self.requests.last().and_then(|request| request.decided.as_ref());
+        !self.phase.is_open()
+            && last.is_some_and(|(_, it)| {
+                it.decision == Decision::Reject
+                    && matches!(it.decided_by, DecidedBy::Relayed | DecidedBy::Policy)
+            })
     }
 
     /// Whether the orchestrator works on the stage itself.

@@ -23,6 +23,7 @@ fn begun() -> Run {
         start_stage: Stage::Analyze,
         low_risk: LowRisk::Ask,
         carried: 0,
+        approvals: None,
     };
     Run::begin(&event(1, started.clone()), &started)
 }
@@ -151,8 +152,13 @@ fn improve_shuts_again_with_another_change() {
 
 #[test]
 fn improve_as_the_first_stage_wants_a_verification() {
-    let body =
-        RunStarted { task: "t".into(), start_stage: Stage::Improve, low_risk: LowRisk::Ask, carried: 0 };
+    let body = RunStarted {
+        task: "t".into(),
+        start_stage: Stage::Improve,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     assert_eq!(run.may_start(Stage::Improve, ROUNDS).unwrap_err().code, "verification_missing");
     then(&mut run, verified(true));
@@ -161,7 +167,13 @@ fn improve_as_the_first_stage_wants_a_verification() {
 
 #[test]
 fn debug_escalates_after_its_rounds() {
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask, carried: 0 };
+    let body = RunStarted {
+        task: "t".into(),
+        start_stage: Stage::Debug,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     for round in 1..=ROUNDS {
         assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(Start { iteration: round }));
@@ -173,7 +185,13 @@ fn debug_escalates_after_its_rounds() {
 
 #[test]
 fn a_failed_round_of_debug_is_done_again() {
-    let body = RunStarted { task: "t".into(), start_stage: Stage::Debug, low_risk: LowRisk::Ask, carried: 0 };
+    let body = RunStarted {
+        task: "t".into(),
+        start_stage: Stage::Debug,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     then(&mut run, started(Stage::Debug, 1));
     let failed = StageFailed {

@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 15] = [
+pub(super) const ENTRIES: [Entry; 16] = [
     entry(
         "stage_out_of_order",
         "The stage is not the next one of the run.",
@@ -92,5 +92,11 @@ pub(super) const ENTRIES: [Entry; 15] = [
         "Every answer of the stage was discarded: it did not fit the schema or showed a red flag.",
         "Read each candidate's `red_flags` and `schema_errors`; ask more narrowly, or hand in the stage yourself.",
         "Name another provider or model for the stage if it repeats.",
+    ),
+    entry(
+        "late_start",
+        "A run begins at analyze: a later stage is an argument of the model's, and the user has not allowed that.",
+        "Begin without `start_stage`.",
+        "Set `late_start: true` in your own `maestro.yaml`, or `MAESTRO_LATE_START=true`, if runs may begin later; the report then says so.",
     ),
 ];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::domain::approvals::Approvals;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
 use crate::domain::history::History;
@@ -81,8 +82,8 @@ impl Reviewed {
 pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Error> {
     let verdict = masked(session, verdict).await?;
     let request = verdict.request.clone();
-    let id = new_id();
-    session.journal().decide_on(move |history| draft(history, &verdict, &id)).await?;
+    let (id, server) = (new_id(), session.config().settings.approvals);
+    session.journal().decide_on(move |history| draft(history, &verdict, &id, server)).await?;
     find(session, &request).await?.settled()
 }
 
@@ -164,9 +165,17 @@ pub fn may(run: &Run, request: &Request, answers: &Map<String, Value>) -> Result
     })
 }
 
-fn draft(history: &History, verdict: &Verdict, id: &str) -> Result<(String, Decided<()>), Error> {
+fn draft(
+    history: &History,
+    verdict: &Verdict,
+    id: &str,
+    server: Approvals,
+) -> Result<(String, Decided<()>), Error> {
     let (run, request) = known(history, &verdict.request)?;
     let responses = may(run, request, &verdict.responses)?;
+    if !run.approvals(server).takes(verdict.decided_by) {
+        return Err(ApprovalProblem::HumanWanted(request.id.clone()).into());
+    }
     if let Some(nonce) = &verdict.nonce {
         unused(history, nonce)?;
     }

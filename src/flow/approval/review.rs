@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::approvals::Approvals;
 use crate::domain::change::Mark;
 use crate::domain::diff;
-use crate::domain::event::approval::ApprovalRequested;
+use crate::domain::event::approval::{ApprovalRequested, DecidedBy};
 use crate::domain::event::stage::{LowRisk, StageFinished};
 use crate::domain::measure::provider::Spent;
 use crate::domain::measure::tally::Tally;
@@ -61,6 +62,7 @@ pub fn review(
         },
         metrics,
         open_questions: open_questions(run),
+        began_at: run.start_stage,
         mode: finished.mode,
         why: Some(&finished.why),
         iteration: iteration(finished, figures.max_debug_rounds),
@@ -71,7 +73,9 @@ pub fn review(
     let is_low_risk = report::is_low_risk(&material).is_ok();
     let value = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Review {
-        is_approved_by_policy: run.low_risk == LowRisk::Approve && is_low_risk,
+        is_approved_by_policy: run.low_risk == LowRisk::Approve
+            && figures.may_approve_by_policy(run)
+            && is_low_risk,
         asked: ApprovalRequested {
             stage: finished.stage,
             iteration: finished.iteration,
@@ -96,9 +100,17 @@ pub struct ReviewFigures {
     pub output_tokens: Option<u64>,
     /// US dollars that they cost.
     pub cost_usd: Option<f64>,
+    /// Whose word decides, as the server is set.
+    pub approvals: Approvals,
+    /// Whether the user lets the policy approve.
+    pub low_risk: bool,
 }
 
 impl ReviewFigures {
+    fn may_approve_by_policy(&self, run: &Run) -> bool {
+        self.low_risk && run.approvals(self.approvals).takes(DecidedBy::Policy)
+    }
+
     /// The same with what the run has spent, as far as the CLIs told.
     #[must_use]
     pub fn with_spent(self, tally: Option<&Tally>) -> Self {

@@ -51,8 +51,13 @@ fn request(tests: &[(&str, bool)]) -> SelectRequest {
 async fn selected(consults: &str, tests: &[(&str, bool)]) -> (Selection, Vec<Event>, bool) {
     let directory = tempfile::tempdir().unwrap();
     let session = session(directory.path(), consults);
-    let body =
-        RunStarted { task: "t".into(), start_stage: Stage::Implement, low_risk: LowRisk::Ask, carried: 0 };
+    let body = RunStarted {
+        task: "t".into(),
+        start_stage: Stage::Implement,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     let account = Account { run: Some("r".to_owned()), ..Account::outside(Purpose::Judge) };
     let selection = select(&session, request(tests), &account, &Progress::silent()).await.unwrap();

@@ -99,7 +99,7 @@ impl Beginning {
         }
         match self.run(history)? {
             Some(run) => self.in_run(run),
-            None => self.in_new_run(&masker),
+            None => self.in_new_run(history, &masker),
         }
     }
 
@@ -203,12 +203,14 @@ impl Beginning {
         self.resume(Some(run), attempt, before)
     }
 
-    fn in_new_run(&self, masker: &Masker) -> Result<Decision, Error> {
+    fn in_new_run(&self, history: &History, masker: &Masker) -> Result<Decision, Error> {
+        let task = masker.mask(&self.request.task).text.into_owned();
         let body = RunStarted {
-            task: masker.mask(&self.request.task).text.into_owned(),
+            carried: history.carried(&task, None),
+            task,
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
-            carried: 0,
+            approvals: Some(self.session.config().settings.approvals),
         };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());

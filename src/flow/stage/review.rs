@@ -73,7 +73,10 @@ pub(super) fn with_review(
 /// What the report shows beside the run; what the run has spent is added where its log is read.
 pub(super) fn review_figures(session: &Session) -> ReviewFigures {
     let policy = &session.config().settings.policy;
+    let settings = &session.config().settings;
     ReviewFigures {
+        approvals: settings.approvals,
+        low_risk: settings.auto_approve_low_risk,
         max_total: policy.max_consults_total,
         max_debug_rounds: policy.max_debug_iterations,
         ..ReviewFigures::default()

@@ -108,7 +108,9 @@ impl Submitting {
             None => {
                 let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
                 let task = format!("{} handed in by the orchestrator", start_stage.name());
-                let body = RunStarted { task, start_stage, low_risk, carried: 0 };
+                let carried = history.carried(&task, None);
+                let approvals = Some(self.limits.approvals);
+                let body = RunStarted { task, start_stage, low_risk, carried, approvals };
                 let began = Draft::new(new_id(), body.clone());
                 let run = Run::new(&self.new_run, &began.id, now(), &body);
                 self.in_run(&run, None, vec![began])

@@ -28,8 +28,13 @@ fn session(directory: &tempfile::TempDir) -> Session {
 /// A session with a run of at most five consults.
 async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Session, Account) {
     let session = session(directory);
-    let body =
-        RunStarted { task: "t".into(), start_stage: Stage::Analyze, low_risk: LowRisk::Ask, carried: 0 };
+    let body = RunStarted {
+        task: "t".into(),
+        start_stage: Stage::Analyze,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
     session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     // A resample counts in the run and in no stage.
     let account = Account { run: Some("r".to_owned()), ..Account::outside(purpose) };

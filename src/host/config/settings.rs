@@ -28,25 +28,20 @@ pub struct Settings {
     pub tracing: TracingSettings,
     /// Who decides on a stage where nobody can be shown a dialog.
     pub approvals: Approvals,
+    /// Whether a run may have its stages of low risk approved by the policy, if its caller wants that;
+    /// the user's own word.
+    pub auto_approve_low_risk: bool,
+    /// Whether a run may begin at a later stage than analyze, if its caller wants that; the user's own
+    /// word.
+    pub late_start: bool,
     /// How long backups of patches are kept.
     pub backups: BackupSettings,
 }
 
-/// Who decides on a stage where nobody can be shown a dialog.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Approvals {
-    /// The human in a dialog where there is one, else the model relays their word.
-    #[default]
-    Ask,
-    /// A human, always.
-    Human,
-    /// The model relays their word; no dialog is shown.
-    Relay,
-}
+pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 10] = [
+    pub(super) const KEYS: [&'static str; 12] = [
         "max_parallel",
         "disabled_tools",
         "toolsets",
@@ -56,6 +51,8 @@ impl Settings {
         "policy",
         "tracing",
         "approvals",
+        "auto_approve_low_risk",
+        "late_start",
         "backups",
     ];
 }

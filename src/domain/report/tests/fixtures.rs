@@ -44,6 +44,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
         },
         metrics: None,
         open_questions: vec![],
+        began_at: Stage::Analyze,
         mode: Mode::Consult,
         why: None,
         iteration: None,

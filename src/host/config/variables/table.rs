@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 33] = [
+pub(in crate::host::config) const GENERAL: [Variable; 35] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -197,6 +197,18 @@ pub(in crate::host::config) const GENERAL: [Variable; 33] = [
         &["approvals"],
         Form::Approvals,
         "whose word decides on a stage: `ask` asks the human where the client can, and takes a relayed word where it cannot; `human` refuses a relayed word; `relay` shows no form",
+    ),
+    shipped(
+        "MAESTRO_AUTO_APPROVE_LOW_RISK",
+        &["auto_approve_low_risk"],
+        Form::Flag,
+        "whether the argument `auto_approve_low_risk` of a run counts; never in a file of a project, and never where `approvals` is `human`",
+    ),
+    shipped(
+        "MAESTRO_LATE_START",
+        &["late_start"],
+        Form::Flag,
+        "whether the argument `start_stage` of a run counts; never in a file of a project, and never where `approvals` is `human`",
     ),
     shipped(
         "MAESTRO_TRACING_ENABLED",

@@ -1,0 +1,51 @@
+//! Whose word decides on a stage.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::approval::DecidedBy;
+
+/// Whose word decides on a stage, from the least strict to the strictest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approvals {
+    /// The model relays the human's word; no dialog is shown.
+    Relay,
+    /// The human in a dialog where there is one, else the model relays their word.
+    #[default]
+    Ask,
+    /// A human, always.
+    Human,
+}
+
+impl Approvals {
+    /// What holds where a run began with one and a server has another.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// Whether a word counts. Where a human is wanted, no rule and no argument of the model's does,
+    /// also not one that the client has shown in a dialog of its own.
+    #[must_use]
+    pub fn takes(self, word: DecidedBy) -> bool {
+        match word {
+            DecidedBy::Elicitation | DecidedBy::Terminal => true,
+            DecidedBy::ClientDialog | DecidedBy::Policy | DecidedBy::Relayed => self != Self::Human,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stricter_of_two_holds_whichever_is_first() {
+        use Approvals::{Ask, Human, Relay};
+        for (one, other, holds) in
+            [(Relay, Ask, Ask), (Human, Relay, Human), (Ask, Human, Human), (Relay, Relay, Relay)]
+        {
+            assert_eq!((one.stricter(other), other.stricter(one)), (holds, holds));
+        }
+    }
+}
