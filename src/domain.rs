@@ -1,6 +1,7 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub mod address;
+pub mod answer;
 pub mod approvals;
 pub mod budget;
 pub mod calibrate;

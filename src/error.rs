@@ -84,6 +84,11 @@ pub enum Error {
     /// Nobody is there to be asked.
     #[error("no provider can be asked")]
     NoProvider,
+    /// Only rules are there, and they would repeat themselves.
+    #[error(
+        "no model can be asked: the understudy answers by rules, and rules that repeat themselves are no votes and measure nothing"
+    )]
+    NoVoter,
     /// Configuration that the call depends on and that could not be used.
     #[error("the configuration could not be used: {}", .0.join("; "))]
     ConfigInvalid(Vec<String>),

@@ -156,6 +156,8 @@ pub struct Answer {
     pub text: String,
     /// Its structured answer, where a schema was given and the CLI keeps it apart.
     pub structured: Option<Value>,
+    /// Whether reasoning stood before it, which was taken off.
+    pub reasoned: bool,
     /// What it cost.
     pub usage: Usage,
     /// The model that answered, where the CLI tells.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::redflag::{Findings, Flag, Inspector};
 use super::rule::{self, RuleError};
 use super::stage::Stage;
+use super::vote::canonical::fields::VoteBy;
 
 /// A micro-step by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +96,10 @@ pub struct MicroStep {
     pub red_flag_rules: Vec<Flag>,
     /// The tools that its work needs.
     pub required_tools: Vec<String>,
+    /// What of an answer is compared in a vote, and how. Nothing where its useful part is prose: then
+    /// it is not voted on.
+    #[serde(default)]
+    pub vote_by: VoteBy,
     /// The form of the answer.
     pub output_schema: Value,
 }
@@ -104,11 +109,20 @@ impl MicroStep {
     #[must_use]
     pub fn instructions(&self) -> String {
         format!(
-            "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite: it is compared with other answers by value.\n{}",
+            "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite.{}\n{}",
             self.kind.name(),
             self.description,
+            self.compared(),
             self.output_schema
         )
+    }
+
+    /// What a model is told of the comparison, so that it is exact where it counts.
+    fn compared(&self) -> String {
+        if self.vote_by.is_empty() {
+            return String::new();
+        }
+        format!(" It is compared with other answers by {}: be exact there.", self.vote_by.in_a_line())
     }
 
     /// What is wrong with an answer, by the rules and the schema of the step.
@@ -144,6 +158,19 @@ impl MicroSteps {
         for step in &rules.steps {
             if let Err(error) = jsonschema::validator_for(&step.output_schema) {
                 return incomplete(step.kind, format!("its output_schema is none: {error}"));
+            }
+            let is_there = |name: &&str| step.output_schema.pointer(&format!("/properties/{name}")).is_some();
+            if let Some(name) = step.vote_by.names().find(|name| !is_there(name)) {
+                return incomplete(
+                    step.kind,
+                    format!("vote_by names `{name}`, which output_schema does not have"),
+                );
+            }
+            if step.vote_by.names().any(|name| name == "confidence") {
+                return incomplete(
+                    step.kind,
+                    "vote_by names `confidence`, which no vote compares".to_owned(),
+                );
             }
         }
         Ok(rules)

@@ -2,7 +2,6 @@
 //! and sampled again, never repaired.
 
 mod change;
-pub mod document;
 mod flag;
 mod inspect;
 mod reading;
@@ -12,6 +11,7 @@ mod vote;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::answer::spoken;
 use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
 
 pub use flag::Flag;
@@ -142,7 +142,8 @@ impl RedFlags {
     /// What is wrong with an answer.
     #[must_use]
     pub fn verdict(&self, text: &str) -> Verdict {
-        let text = text.trim();
+        let spoken = spoken(text);
+        let text = spoken.text().trim();
         let reasons: Vec<Reason> = self.length(text).into_iter().chain(self.forbidden(text)).collect();
         Verdict { flagged: !reasons.is_empty(), reasons }
     }

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::answer;
 use super::diff;
-use super::redflag::{Reason, RedFlags, document};
+use super::redflag::{Reason, RedFlags};
 use super::rule;
 
 /// Patterns of one call.
@@ -141,7 +142,7 @@ fn form(content: &str, demands: &Demands) -> Option<Validation> {
     if demands.content_type == ContentType::General && demands.fields.is_empty() {
         return None;
     }
-    let Some(document) = document::alone(content) else {
+    let Some(document) = answer::alone(content) else {
         let reason = match serde_json::from_str::<Value>(content.trim()) {
             Err(error) => format!("not a JSON document: {error}"),
             Ok(_) => "not a JSON document".to_owned(),

@@ -5,11 +5,17 @@
 //! asks for a sample that could not be needed: while the leader is `lead` ahead, no answer can be k
 //! ahead before `k - lead` further votes are in, so that is what a round launches. A round is
 //! therefore never cut short by a decision, and a vote over answers that agree takes one round.
+//!
+//! It ends early where samples would be wasted: where no answer can get far enough ahead with those that
+//! are left, and where nothing has repeated after several, so that answers have no common form.
 
 pub mod canonical;
+pub mod choice;
+pub mod confidence;
 pub mod discards;
 pub mod failure;
 pub mod record;
+pub mod stated;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -19,6 +25,22 @@ pub const MOST_K: u32 = 50;
 
 /// The most samples that one vote may take.
 pub const MOST_SAMPLES: u32 = 500;
+
+/// Valid votes after which a vote ends where no answer came twice.
+const WITHOUT_REPETITION: u32 = 6;
+
+/// The lead of a vote of which nothing is known: two where three providers answer in turn, since their
+/// mistakes differ, else three.
+#[must_use]
+pub fn usual_k(providers: usize) -> u32 {
+    if providers >= 3 { 2 } else { 3 }
+}
+
+/// The most samples of a vote that names none: as many as a close vote takes, and at least `least`.
+#[must_use]
+pub fn usual_max(k: u32, least: u32) -> u32 {
+    k.saturating_mul(8).max(least).min(MOST_SAMPLES)
+}
 
 /// What decides a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +53,10 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RuleError {
     /// A lead of nothing would let the first answer win unopposed, and more than that is a mistake.
-    #[error("k is {0}, and takes a whole number from 1 to {MOST_K}")]
+    #[error("k must be 1 to {MOST_K} (got {0})")]
     Lead(u32),
     /// A vote without a sample decides nothing.
-    #[error("max_rounds is {0}, and takes a whole number from 1 to {MOST_SAMPLES}")]
+    #[error("max_rounds must be 1 to {MOST_SAMPLES} (got {0})")]
     Samples(u32),
 }
 
@@ -74,10 +96,14 @@ impl Rule {
 pub enum Stop {
     /// One answer is k ahead of every other, and another one has votes too.
     AheadByK,
-    /// One answer is k ahead, and no valid vote went elsewhere.
+    /// One answer is k ahead, it has several votes, and no valid vote went elsewhere.
     Unanimous,
     /// The samples are used up, there are valid votes, and nobody is k ahead.
     MaxRounds,
+    /// The samples that are left could not put any answer k ahead.
+    CannotWin,
+    /// Every valid answer is another one: they are not the same by their form, and more would not be.
+    NothingRepeats,
     /// The samples are used up, or nobody is left to ask, and there is no valid vote.
     NoValid,
     /// Every provider failed for good before anybody was k ahead; some valid votes are in.
@@ -94,7 +120,13 @@ impl Stop {
     pub fn is_decision(self) -> bool {
         match self {
             Self::AheadByK | Self::Unanimous => true,
-            Self::MaxRounds | Self::NoValid | Self::ProvidersFailed | Self::Budget | Self::Cancelled => false,
+            Self::MaxRounds
+            | Self::CannotWin
+            | Self::NothingRepeats
+            | Self::NoValid
+            | Self::ProvidersFailed
+            | Self::Budget
+            | Self::Cancelled => false,
         }
     }
 }
@@ -136,7 +168,7 @@ impl<A: PartialEq> Ballot<A> {
     /// once the vote is over, and none while samples are outstanding.
     #[must_use]
     pub fn wanted(&self) -> u32 {
-        if self.outstanding > 0 {
+        if self.outstanding > 0 || self.stop().is_some() {
             return 0;
         }
         let missing = self.rule.k.saturating_sub(self.lead());
@@ -199,14 +231,7 @@ impl<A: PartialEq> Ballot<A> {
     /// By how many votes the leader is ahead of every other answer.
     #[must_use]
     pub fn lead(&self) -> u32 {
-        let (mut first, mut second) = (0, 0);
-        for option in &self.options {
-            if option.votes > first {
-                (first, second) = (option.votes, first);
-            } else {
-                second = second.max(option.votes);
-            }
-        }
+        let (first, second) = self.leading_two();
         first - second
     }
 
@@ -222,11 +247,39 @@ impl<A: PartialEq> Ballot<A> {
     /// Why the vote is over by its own rule; nothing while it goes on.
     #[must_use]
     pub fn stop(&self) -> Option<Stop> {
-        if self.lead() >= self.rule.k {
-            return Some(if self.options.len() == 1 { Stop::Unanimous } else { Stop::AheadByK });
+        let lead = self.lead();
+        if lead >= self.rule.k {
+            // One vote is nobody's agreement.
+            let is_unanimous = self.options.len() == 1 && self.valid() > 1;
+            return Some(if is_unanimous { Stop::Unanimous } else { Stop::AheadByK });
         }
-        let is_used_up = self.outstanding == 0 && self.launched >= self.rule.max_samples;
-        is_used_up.then_some(if self.options.is_empty() { Stop::NoValid } else { Stop::MaxRounds })
+        if self.outstanding > 0 || self.launched == 0 {
+            return None;
+        }
+        let left = self.rule.max_samples.saturating_sub(self.launched);
+        if left == 0 || lead + left < self.rule.k {
+            return Some(match (self.options.is_empty(), left) {
+                (true, _) => Stop::NoValid,
+                (false, 0) => Stop::MaxRounds,
+                (false, _) => Stop::CannotWin,
+            });
+        }
+        let never_twice = self.options.iter().all(|option| option.votes == 1);
+        (never_twice && self.valid() >= WITHOUT_REPETITION).then_some(Stop::NothingRepeats)
+    }
+
+    /// The votes of the leader and of the runner-up.
+    #[must_use]
+    pub fn leading_two(&self) -> (u32, u32) {
+        let (mut first, mut second) = (0, 0);
+        for option in &self.options {
+            if option.votes > first {
+                (first, second) = (option.votes, first);
+            } else {
+                second = second.max(option.votes);
+            }
+        }
+        (first, second)
     }
 
     /// Every answer with its votes, as they first came.

@@ -39,7 +39,7 @@ impl Error {
             Self::CliNotFound { .. } => "cli_not_found",
             Self::CliNotExecutable { .. } => "cli_not_executable",
             Self::Setup { .. } => "setup_failed",
-            Self::NoProvider => "no_provider",
+            Self::NoProvider | Self::NoVoter => "no_provider",
             Self::ConfigInvalid(_) => "config_invalid",
             Self::PromptTooLong { .. } => "prompt_too_long",
             Self::Timeout { .. } => "timeout",

@@ -23,7 +23,8 @@ impl Error {
             | Self::CliNotFound { .. }
             | Self::CliNotExecutable { .. }
             | Self::Setup { .. }
-            | Self::NoProvider => 3,
+            | Self::NoProvider
+            | Self::NoVoter => 3,
             Self::Timeout { .. }
             | Self::Stalled { .. }
             | Self::OutputTooLarge { .. }

@@ -36,6 +36,9 @@ impl Error {
             Self::NoProvider => {
                 "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
             }
+            Self::NoVoter => {
+                "Install codex, gemini or claude, and name one of them; without a model decide yourself, or by a test. `maestro-mcp check` shows what is missing.".into()
+            }
             Self::ConfigInvalid(_) => {
                 "Correct the value and restart the server; `maestro-mcp check` shows what is in force and where it came from.".into()
             }

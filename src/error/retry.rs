@@ -18,6 +18,7 @@ impl Error {
             | Self::CliNotExecutable { .. }
             | Self::Setup { .. }
             | Self::NoProvider
+            | Self::NoVoter
             | Self::ConfigInvalid(_)
             | Self::PromptTooLong { .. }
             | Self::OutputTooLarge { .. }
@@ -47,6 +48,7 @@ impl Error {
             | Self::Ambiguous { .. }
             | Self::Setup { .. }
             | Self::NoProvider
+            | Self::NoVoter
             | Self::ConfigInvalid(_)
             | Self::PromptTooLong { .. }
             | Self::Timeout { .. }

@@ -5,14 +5,14 @@ pub mod report;
 use futures_util::future::join_all;
 
 use super::account::Account;
-use super::ensemble::chosen;
 use super::journal::new_id;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::oracle::{Oracle, Verdict};
-use super::vote::add_usage;
 use super::vote::sample::{Sample, Sampler};
 use super::vote::step::{question, step_check, step_of};
+use super::vote::{add_usage, voters};
+use crate::domain::answer::document;
 use crate::domain::calibrate::Task;
 use crate::domain::calibrate::interval::Rate;
 use crate::domain::calibrate::record::{CalibrationRecord, Measurement};
@@ -20,7 +20,6 @@ use crate::domain::calibrate::summary::{Basis, plan};
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
 use crate::domain::microstep::StepType;
-use crate::domain::redflag::document::document;
 use crate::domain::vote::canonical::Canonical;
 use crate::error::Error;
 use crate::provider::Usage;
@@ -94,7 +93,7 @@ pub async fn calibrate(
 ) -> Result<Calibration, Error> {
     session.check_config()?;
     let step = step_of(session, request.kind)?;
-    let providers = chosen(session, request.providers.clone())?;
+    let providers = voters(session, request.providers.clone())?;
     // An oracle that cannot be used is said before anybody is asked.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(session, command).await?),
@@ -136,7 +135,7 @@ async fn judge(
     let mut valid = Vec::new();
     for sample in samples {
         match sample {
-            Sample::Valid { provider, text, canonical, usage } => {
+            Sample::Valid { provider, text, canonical, usage, .. } => {
                 add_usage(&mut measured.usage, usage);
                 valid.push((provider, text, canonical));
             }
@@ -171,7 +170,10 @@ fn to_judge(answer: String) -> String {
     if serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok() {
         return answer;
     }
-    document(&answer).map_or(answer, |document| document.to_string())
+    match document(&answer) {
+        Ok(found) => found.value.to_string(),
+        Err(_) => answer,
+    }
 }
 
 /// Keeps what was measured of each provider, for votes to come.

@@ -148,7 +148,10 @@ pub async fn ask(
     let reply = reply.unwrap_or_else(|error| Consulted::refused(name, model, error));
     Consulted {
         elapsed_ms: milliseconds(started.elapsed()),
-        note: provider.is_understudy().then_some("understudy: rules over the packed context, no model"),
+        note: provider
+            .is_understudy()
+            .then_some("understudy: rules over the packed context, no model")
+            .or(reply.note),
         ..reply
     }
 }

@@ -6,15 +6,17 @@ pub mod report;
 pub mod sample;
 pub mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::consult::Question;
+use super::ensemble::chosen;
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::microstep::StepType;
 use crate::domain::vote::canonical::Canonical;
+use crate::domain::vote::confidence::confidence;
 use crate::domain::vote::discards::Discards;
 use crate::domain::vote::failure::NoWinner;
 use crate::domain::vote::{Ballot, NotAsked, Rule, Stop};
@@ -33,7 +35,7 @@ pub struct VoteRequest {
     pub providers: Vec<String>,
     /// What decides.
     pub rule: Rule,
-    /// What discards an answer.
+    /// What discards an answer, and what of it is compared.
     pub check: Check,
 }
 
@@ -53,14 +55,20 @@ pub struct Vote {
     providers: Vec<String>,
     usage: Usage,
     masked: usize,
+    /// What was taken off answers, and of how many.
+    notes: BTreeMap<&'static str, u32>,
+    /// The models that answered, by provider.
+    models: BTreeMap<String, Vec<String>>,
     elapsed_ms: u64,
 }
 
 /// An answer that has votes.
 #[derive(Debug)]
 struct Candidate {
-    /// Its text as it first came.
+    /// What it says, as it first came.
     text: String,
+    /// The whole answer, where that is more.
+    whole: Option<String>,
     /// Who gave it first.
     provider: String,
     /// Its votes by provider.
@@ -130,19 +138,32 @@ impl Vote {
             providers: sampler.providers().to_vec(),
             usage: Usage::default(),
             masked: sampler.masked(),
+            notes: BTreeMap::new(),
+            models: BTreeMap::new(),
             elapsed_ms: 0,
         }
     }
 
     fn take(&mut self, sample: Sample) -> Result<(), NotAsked> {
         match sample {
-            Sample::Valid { provider, text, canonical, usage } => {
+            Sample::Valid { provider, model, text, canonical, said, note, usage } => {
                 add_usage(&mut self.usage, usage);
                 self.hear(&provider, &canonical);
+                if let Some(note) = note {
+                    *self.notes.entry(note).or_default() += 1;
+                }
+                let models = self.models.entry(provider.clone()).or_default();
+                if !model.is_empty() && !models.contains(&model) {
+                    models.push(model);
+                }
                 let number = self.ballot.count(canonical)?;
                 if self.candidates.get(number).is_none() {
                     let votes = BTreeMap::new();
-                    self.candidates.push(Candidate { text, provider: provider.clone(), votes });
+                    let (text, whole) = match said {
+                        Some(said) => (said, Some(text)),
+                        None => (text, None),
+                    };
+                    self.candidates.push(Candidate { text, whole, provider: provider.clone(), votes });
                 }
                 if let Some(candidate) = self.candidates.get_mut(number) {
                     *candidate.votes.entry(provider).or_default() += 1;
@@ -192,6 +213,17 @@ impl Vote {
         )
     }
 
+    /// How sure the vote is that its leader is the more probable one of the two leading answers.
+    fn confidence(&self) -> f64 {
+        let (leader, runner_up) = self.ballot.leading_two();
+        confidence(leader, runner_up)
+    }
+
+    /// Providers whose votes count.
+    fn voters(&self) -> BTreeSet<&str> {
+        self.candidates.iter().flat_map(|candidate| candidate.votes.keys()).map(String::as_str).collect()
+    }
+
     /// Why it ended.
     #[must_use]
     pub fn stop(&self) -> Stop {
@@ -225,6 +257,19 @@ impl Vote {
     fn winner(&self) -> Option<(&Candidate, u32)> {
         self.leader().filter(|_| self.stop.is_decision())
     }
+}
+
+/// Who is asked for votes: those named, else whoever is there. Rules are no voter: they would repeat
+/// themselves.
+///
+/// # Errors
+///
+/// There is no such provider, or no model to ask.
+pub(super) fn voters(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+    let mut chosen = chosen(session, named)?;
+    let catalogue = session.catalogue();
+    chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
+    if chosen.is_empty() { Err(Error::NoVoter) } else { Ok(chosen) }
 }
 
 /// Adds what a call cost to what all cost.

@@ -3,9 +3,10 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::failure::CliFailure;
+use super::failure::{CliFailure, FailureKind};
 use super::version::Version;
 use super::{Answer, Ask, Invocation, Output, Places, claude, codex, gemini, schema, template};
+use crate::domain::answer::{document, spoken};
 use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
 
 /// How a CLI is called and read.
@@ -98,8 +99,8 @@ impl Adapter {
         call
     }
 
-    /// Reads what the CLI left behind. Where a schema was asked for, the structured answer is the
-    /// JSON document that the text holds, if it holds one.
+    /// Reads what the CLI left behind. Reasoning before an answer is no part of it. Where a schema was
+    /// asked for, the structured answer is the JSON document that the text holds, if it holds one.
     ///
     /// # Errors
     ///
@@ -112,10 +113,21 @@ impl Adapter {
             Self::Template(settings) => template::parse(settings, output),
             Self::Understudy => Ok(Answer { text: output.stdout.clone(), ..Answer::default() }),
         }?;
+        let spoken = spoken(&answer.text);
+        if spoken.has_reasoned() {
+            if spoken.is_only_reasoning() && answer.structured.is_none() {
+                return Err(CliFailure::new(
+                    FailureKind::AnswerEmpty,
+                    "the model thought and did not answer: its answer is a block of reasoning alone",
+                ));
+            }
+            answer.reasoned = true;
+            answer.text = spoken.into_text();
+        }
         if let Some(wanted) = wanted
             && answer.structured.is_none()
         {
-            answer.structured = schema::document_in(&answer.text);
+            answer.structured = document(&answer.text).ok().map(|found| found.value);
             if matches!(self, Self::Codex) {
                 answer.structured = answer.structured.map(|value| schema::from_strict(value, wanted));
             }

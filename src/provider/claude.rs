@@ -65,7 +65,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
     }
     let text = structured.as_ref().map_or(text, Value::to_string);
-    Ok(Answer { text, structured, usage: usage(result), model: served_model(&events) })
+    Ok(Answer { text, structured, usage: usage(result), model: served_model(&events), ..Answer::default() })
 }
 
 /// The events: one a line, or (from a wrapper that asks for `json`) one document or a list of them.

@@ -146,20 +146,5 @@ pub fn in_words(schema: &Value) -> String {
     )
 }
 
-/// The JSON document in an answer: all of it, or what its only fence holds.
-#[must_use]
-pub fn document_in(text: &str) -> Option<Value> {
-    let text = text.trim();
-    serde_json::from_str(text).ok().or_else(|| {
-        let (_, after) = text.split_once("```")?;
-        let (inside, rest) = after.split_once("```")?;
-        if rest.contains("```") {
-            return None;
-        }
-        let body = inside.split_once('\n').map_or(inside, |(_, body)| body);
-        serde_json::from_str(body.trim()).ok()
-    })
-}
-
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::stage::Stage;
-use crate::domain::vote::Rule;
+use crate::domain::vote::choice::Options;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::calibrate::{CalibrationRequest, MOST_SAMPLES, calibrate};
@@ -32,12 +32,14 @@ const MOST_CHARS: u32 = 15_000;
 struct VoteInput {
     /// Complete in itself.
     question: String,
-    /// Lead that wins.
-    #[serde(default = "three")]
-    k: u32,
-    /// Max samples.
-    #[serde(default = "twelve")]
-    max_rounds: u32,
+    /// Lead that wins; left out, 2 with three providers
+    #[schemars(extend("default" = 3))]
+    k: Option<u32>,
+    /// Max samples; left out, 8k if that is more
+    #[schemars(extend("default" = 12))]
+    max_rounds: Option<u32>,
+    /// Closed list of answers; others are discarded
+    options: Option<Vec<String>>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
     /// Discard other answers.
@@ -60,9 +62,9 @@ struct StepInput {
     context: String,
     /// Lead that wins; default: measured, else the step's.
     k: Option<u32>,
-    /// Max samples.
-    #[serde(default = "fifteen")]
-    max_rounds: u32,
+    /// Max samples; left out, 8k if that is more
+    #[schemars(extend("default" = 15))]
+    max_rounds: Option<u32>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
 }
@@ -96,20 +98,8 @@ struct CalibrateInput {
     providers: Option<Vec<String>>,
 }
 
-fn three() -> u32 {
-    3
-}
-
 fn ten() -> u32 {
     10
-}
-
-fn twelve() -> u32 {
-    12
-}
-
-fn fifteen() -> u32 {
-    15
 }
 
 fn hundred() -> u32 {
@@ -126,7 +116,7 @@ fn almost_sure() -> f64 {
 
 #[tool_router(router = consensus_tools, vis = "pub(crate)")]
 impl Maestro {
-    /// Samples a short question until an answer leads by k votes.
+    /// Samples a short question until an answer leads by k votes; compares the option or last line ANSWER.
     #[tool(
         title = "Vote on a question",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
@@ -206,16 +196,22 @@ fn within(name: &str, value: u32, most: u32) -> Result<u32, Error> {
     if (1..=most).contains(&value) {
         return Ok(value);
     }
-    Err(Error::InvalidArguments(format!("{name} is {value}, and takes a whole number from 1 to {most}")))
+    Err(Error::InvalidArguments(format!("{name} must be 1 to {most} (got {value})")))
 }
 
 impl VoteInput {
     fn request(self, account: Account) -> Result<ConsensusRequest, Error> {
-        let rule = Rule::new(self.k, self.max_rounds);
         let max_chars = within("max_response_chars", self.max_response_chars, MOST_CHARS)?;
         Ok(ConsensusRequest {
             question: self.question,
-            rule: rule.map_err(|error| Error::InvalidArguments(error.to_string()))?,
+            k: self.k,
+            max_samples: self.max_rounds,
+            options: self
+                .options
+                .filter(|options| !options.is_empty())
+                .map(Options::new)
+                .transpose()
+                .map_err(|error| Error::InvalidArguments(error.to_string()))?,
             providers: self.providers,
             form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
             max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),

@@ -64,7 +64,7 @@ fn a_vote_that_agrees_takes_the_time_of_one_call_and_k_calls() {
     assert_eq!(result["stop_reason"], "unanimous");
     assert_eq!(
         (&result["rounds"], &result["votes_for_winner"], &result["confidence"]),
-        (&json!(1), &json!(3), &json!(1.0))
+        (&json!(1), &json!(3), &json!(0.9375))
     );
     assert_eq!((&result["total_votes"], &result["total_valid_votes"]), (&json!(3), &json!(3)));
     assert_eq!(result["vote_distribution"], json!({ "Option B.": 3 }));
@@ -212,12 +212,15 @@ fn flagged_answers_are_counted_by_reason_and_sampled_again() {
 fn arguments_are_checked_before_anybody_is_asked() {
     let mut client = Server::new().codex().start();
     for (arguments, named) in [
-        (json!({ "k": 0 }), "k is 0"),
-        (json!({ "k": 51 }), "k is 51"),
+        (json!({ "k": 0 }), "k must be 1 to 50 (got 0)"),
+        (json!({ "k": 51 }), "k must be 1 to 50 (got 51)"),
         (json!({ "k": -1 }), "k"),
-        (json!({ "max_rounds": 0 }), "max_rounds is 0"),
-        (json!({ "max_rounds": 501 }), "max_rounds is 501"),
-        (json!({ "max_response_chars": 0 }), "max_response_chars is 0"),
+        (json!({ "max_rounds": 0 }), "max_rounds must be 1 to 500 (got 0)"),
+        (json!({ "max_rounds": 501 }), "max_rounds must be 1 to 500 (got 501)"),
+        (json!({ "max_response_chars": 0 }), "max_response_chars must be 1 to 15000 (got 0)"),
+        (json!({ "options": ["A"] }), "options takes 2 to 20"),
+        (json!({ "options": ["A", "a."] }), "the same but for case"),
+        (json!({ "options": ["A", "B"], "require_json": true }), "exclude each other"),
     ] {
         let mut arguments = arguments;
         arguments["question"] = json!("x");
@@ -279,17 +282,151 @@ fn a_micro_step_is_voted_on_by_value_with_its_own_k() {
 }
 
 #[test]
-fn answers_of_a_step_that_differ_in_case_do_not_vote_together() {
-    let answers = ["x", "X"].map(|message| label("crash").replace("boom", message));
-    let mut client =
-        shells(&[("one", &format!("echo '{}'", answers[0])), ("two", &format!("echo '{}'", answers[1]))])
-            .start();
-    let result = client.call(
-        "maestro_vote_micro_step",
-        json!({ "step_type": "d1_failure_label", "prompt": "x", "providers": ["one", "two"], "max_rounds": 4 }),
-    );
+fn a_step_is_voted_on_by_its_declared_fields() {
+    let answers =
+        ["the read timed out", "A timeout, I think"].map(|message| label("timeout").replace("boom", message));
+    let scripts = [
+        format!("echo '{}'", answers[0]),
+        format!("echo 'Here it is:'; echo '{}'; echo 'That is all.'", answers[1]),
+    ];
+    let mut client = shells(&[("one", &scripts[0]), ("two", &scripts[1])]).start();
+    let ask = json!({ "step_type": "d1_failure_label", "prompt": "x", "providers": ["one", "two"] });
+    let result = client.call("maestro_vote_micro_step", ask.clone());
+    assert_eq!((&result["ok"], &result["stop_reason"]), (&json!(true), &json!("unanimous")), "{result}");
+    assert_eq!(result["compared"], json!({ "by": "fields", "fields": { "failure_type": "value" } }));
+    assert_eq!(result["answers"][0]["compared_as"], "fields");
+    assert_eq!((&result["max_rounds"], &result["max_rounds_source"]), (&json!(16), &json!("default")));
+    assert_eq!(result["confidence"], 0.875, "two votes to none");
+
+    let scripts = ["timeout", "crash"].map(|kind| format!("echo '{}'", label(kind)));
+    let mut client = shells(&[("one", &scripts[0]), ("two", &scripts[1])]).start();
+    let result = client.call("maestro_vote_micro_step", ask);
     assert_eq!((&result["ok"], &result["converged"]), (&json!(false), &json!(false)), "{result}");
-    assert_eq!(result["vote_distribution"].as_object().unwrap().len(), 2);
+    assert_eq!(result["answers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_step_that_declares_nothing_is_not_voted_on() {
+    let steps =
+        include_str!("../../conf/micro_steps.yaml").replace("    vote_by: { failure_type: value }\n", "");
+    let mut client = Server::new().codex().file(".maestro/micro_steps.yaml", steps).start();
+    let result =
+        client.call("maestro_vote_micro_step", json!({ "step_type": "d1_failure_label", "prompt": "x" }));
+    assert_eq!(result["code"], "invalid_arguments", "{result}");
+    assert!(result["error"].as_str().unwrap().contains("vote_by"), "{result}");
+    assert!(client.log("codex").is_empty());
+}
+
+#[test]
+fn one_option_is_compared_and_what_names_none_or_two_is_no_vote() {
+    let answers = [
+        "**Redis**, it is exact.",
+        "ANSWER: redis",
+        "Postgres or Redis",
+        "I like MySQL",
+        "The answer is Redis!",
+    ];
+    let mut client = shells(&[("one", &in_turn(&answers))]).start();
+    let result = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": "Which store?", "options": ["Redis", "Postgres"], "providers": ["one"], "k": 3 }),
+    );
+    assert_eq!((&result["ok"], &result["winner"]), (&json!(true), &json!("Redis")), "{result}");
+    assert_eq!(result["compared"], json!({ "by": "options", "options": ["Redis", "Postgres"] }));
+    assert_eq!(result["vote_distribution"], json!({ "Redis": 3 }));
+    assert_eq!(result["red_flagged_count"], 2);
+    let reasons: Vec<&str> =
+        result["red_flags"].as_array().unwrap().iter().map(|flag| flag["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["no_option", "several_options"]);
+    assert!(result["winner_text"].as_str().unwrap().contains("it is exact"), "{result}");
+}
+
+#[test]
+fn only_the_answer_line_is_compared() {
+    let answers = [
+        "The lock is held.\n\nANSWER: 42",
+        "Because of the loop it must be:\n**Answer:** 42.0",
+        "<think>41? No.</think>\nANSWER: 4.2e1",
+    ];
+    let mut client = shells(&[("one", &in_turn(&answers))]).start();
+    let result =
+        client.call("maestro_consensus_vote", json!({ "question": "How many?", "providers": ["one"] }));
+    assert_eq!((&result["ok"], &result["winner"]), (&json!(true), &json!("42")), "{result}");
+    assert_eq!(
+        (&result["samples"], &result["k"], &result["k_source"]),
+        (&json!(3), &json!(3), &json!("default"))
+    );
+    assert_eq!(result["compared"], json!({ "by": "answer_line" }));
+    assert!(result["note"].as_str().unwrap().contains("reasoning"), "{result}");
+    let prompts =
+        client.call("maestro_consensus_vote", json!({ "question": "x", "providers": ["one"], "k": 1 }));
+    assert_eq!(prompts["stop_reason"], "ahead_by_k", "one vote is nobody's agreement: {prompts}");
+
+    let prose = "First the lock.\nThen the loop.\nIt goes wrong there.";
+    let mut client = shells(&[("one", &format!("echo '{prose}'"))]).start();
+    let result = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": "x", "providers": ["one"], "k": 2, "max_rounds": 4 }),
+    );
+    assert_eq!(
+        (&result["code"], &result["red_flags"][0]["reason"]),
+        (&json!("no_valid_vote"), &json!("no_answer_line")),
+        "{result}"
+    );
+}
+
+#[test]
+fn a_vote_ends_where_more_samples_would_not_decide_it() {
+    let all_different: Vec<String> = (1..=20).map(|number| format!("word{number}x")).collect();
+    let all_different: Vec<&str> = all_different.iter().map(String::as_str).collect();
+    let mut client = shells(&[("one", &in_turn(&all_different))]).start();
+    let result = client.call("maestro_consensus_vote", json!({ "question": "x", "providers": ["one"] }));
+    assert_eq!(
+        (&result["stop_reason"], &result["samples"]),
+        (&json!("nothing_repeats"), &json!(6)),
+        "{result}"
+    );
+    assert!(result["error"].as_str().unwrap().contains("no two of them are the same"), "{result}");
+    let mut client = shells(&[("one", &in_turn(&["A", "B", "A", "B"]))]).start();
+    let result = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": "x", "providers": ["one"], "k": 3, "max_rounds": 4 }),
+    );
+    assert_eq!((&result["stop_reason"], &result["samples"]), (&json!("cannot_win"), &json!(3)), "{result}");
+}
+
+#[test]
+fn three_providers_in_turn_need_a_lead_of_two_and_one_that_is_left_is_told() {
+    let mut client = shells(&[("one", "echo A"), ("two", "echo A"), ("three", "echo A")]).start();
+    let ask = json!({ "question": "x", "providers": ["one", "two", "three"] });
+    let result = client.call("maestro_consensus_vote", ask.clone());
+    assert_eq!(
+        (&result["k"], &result["samples"], &result["max_rounds"]),
+        (&json!(2), &json!(2), &json!(16)),
+        "{result}"
+    );
+    assert_eq!(result["warning"], Value::Null);
+    let broken = "echo 'HTTP 401 Unauthorized: not logged in' >&2; exit 1";
+    let mut client = shells(&[("one", "echo A"), ("two", broken), ("three", broken)]).start();
+    let result = client.call("maestro_consensus_vote", ask);
+    assert_eq!(result["ok"], true, "{result}");
+    let warning = result["warning"].as_str().unwrap();
+    assert!(warning.contains("one provider (one)"), "{warning}");
+}
+
+#[test]
+fn rules_do_not_vote() {
+    let mut client = Server::new().start();
+    for (tool, arguments) in [
+        ("maestro_consensus_vote", json!({ "question": "x" })),
+        ("maestro_consensus_vote", json!({ "question": "x", "providers": ["understudy"] })),
+        ("maestro_vote_micro_step", json!({ "step_type": "s2_edge_case", "prompt": "x" })),
+        ("maestro_calibrate", json!({ "step_type": "s2_edge_case", "test_prompt": "x" })),
+    ] {
+        let result = client.call(tool, arguments);
+        assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("no_provider")), "{result}");
+        assert!(result["error"].as_str().unwrap().contains("rules"), "{result}");
+    }
 }
 
 #[test]

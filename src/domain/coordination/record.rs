@@ -59,6 +59,8 @@ impl Mark {
             Form::Diff => "diff",
             Form::Lines => "lines",
             Form::Text => "text",
+            Form::Fields => "fields",
+            Form::Choice => "choice",
         };
         let digest = Sha256::digest(format!("{form}\n{}", answer.key()).as_bytes());
         let half = digest.first_chunk::<16>().copied().unwrap_or_default();
@@ -78,7 +80,8 @@ mod tests {
             Mark::of("{ \"b\": {\"c\":3,\"d\":2}, \"a\": 1 }")
         );
         assert_eq!(Mark::of("line  41\n"), Mark::of("line 41"));
-        assert_ne!(Mark::of("Line 41"), Mark::of("line 41"));
+        assert_eq!(Mark::of("Line 41"), Mark::of("line 41"));
+        assert_ne!(Mark::of("userId 41"), Mark::of("userid 41"));
         assert_ne!(Mark::of("[1,2]"), Mark::of("[2,1]"));
     }
 

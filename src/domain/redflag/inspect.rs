@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::flag::Flag;
 use super::reading::Reading;
 use super::rules::{FlagRule, StepRules};
-use super::{change, compile_ignoring_case, document};
+use super::{change, compile_ignoring_case};
+use crate::domain::answer;
 use crate::domain::rule::RuleError;
 
 /// Characters around a match that a finding shows.
@@ -74,7 +75,7 @@ impl Inspector {
     /// apply where it has that form.
     #[must_use]
     pub fn usual(text: &str) -> Vec<Flag> {
-        let is_document = document::looks_like_one(text);
+        let is_document = answer::looks_like_one(text);
         let is_diff = change::looks_like_one(text);
         let applies = |flag: &Flag| match flag {
             Flag::TooLong
@@ -95,6 +96,8 @@ impl Inspector {
     /// Holds an answer against some of the rules, and its document against a schema.
     #[must_use]
     pub fn inspect(&self, text: &str, flags: &[Flag], schema: Option<&Value>) -> Findings {
+        let spoken = answer::spoken(text);
+        let text = spoken.text();
         let reading = Reading::of(text);
         let mut found = Findings::default();
         for flag in Flag::ALL.into_iter().filter(|flag| flags.contains(flag)) {

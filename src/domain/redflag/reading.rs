@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::change::{self, ProposedChange};
-use super::document::{document, texts};
+use crate::domain::answer::{document, texts};
 
 /// Fields of a document that hold diffs.
 const DIFF_FIELDS: [&str; 4] = ["patch_diff", "fix_patch", "patch", "diff"];
@@ -26,7 +26,8 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn of(text: &str) -> Self {
         let is_diff = change::looks_like_one(text);
-        match document(text).filter(|document| document.is_object() || !is_diff) {
+        match document(text).ok().map(|found| found.value).filter(|document| document.is_object() || !is_diff)
+        {
             Some(document) if document.is_object() || document.is_array() => Self::of_document(document),
             document if is_diff => Self { document, ..Self::of_diff(text) },
             document => Self {

@@ -3,7 +3,8 @@
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, ForbiddenRule, RedFlagRules, compile, document};
+use super::{Finding, ForbiddenRule, RedFlagRules, compile};
+use crate::domain::answer::{document, spoken};
 use crate::domain::rule::RuleError;
 
 /// The section `vote` of `conf/redflags.yaml`.
@@ -64,6 +65,8 @@ impl VoteFlags {
     /// What is wrong with an answer of at most so many characters.
     #[must_use]
     pub fn of_answer(&self, answer: &str, max_chars: usize, form: AnswerForm) -> Vec<RedFlag> {
+        let spoken = spoken(answer);
+        let answer = spoken.text();
         let chars = answer.trim().chars().count();
         let mut flags = Vec::new();
         let mut raise = |reason, detail| flags.push(RedFlag { reason, detail });
@@ -73,8 +76,8 @@ impl VoteFlags {
         if chars > max_chars {
             raise("too_long", format!("{chars} characters, at most {max_chars}"));
         }
-        if form == AnswerForm::Json && document::alone(answer).is_none() {
-            raise("invalid_json", "the answer is not a JSON document alone".to_owned());
+        if let (AnswerForm::Json, Err(unreadable)) = (form, document(answer)) {
+            raise("invalid_json", unreadable.to_string());
         }
         if let Some((rule, _)) = self.forbidden.iter().find(|(_, regex)| regex.is_match(answer)) {
             raise("forbidden_pattern", rule.clone());

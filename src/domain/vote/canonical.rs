@@ -1,14 +1,22 @@
 //! When two answers are the same answer.
 //!
-//! Answers vote together only where they say the same by their form: JSON by value, a diff by its
-//! changes, lines by their text, and one line by its words. Case counts, and no word is dropped: an
-//! option must never collapse into another. What is compared is never shown; the answer is.
+//! Answers vote together only where they say the same by their form: JSON by value, a diff by the lines
+//! that it removes and adds, lines by their text, and one line by its words. No word, sign or unit is
+//! dropped: an option must never collapse into another. The case of a plain word is dress, that of a
+//! name is not.
 
+pub mod fields;
 mod json;
+mod number;
 mod patch;
+mod path;
+mod text;
 
 use serde::Serialize;
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::domain::answer::spoken;
 
 /// The form by which an answer is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -16,12 +24,16 @@ use serde_json::Value;
 pub enum Form {
     /// By value: the order of keys, the spelling of numbers and white space are the same.
     Json,
-    /// By the changes: files, places and lines, without index lines, times and hunk counts.
+    /// By the changes: for each file the lines that go and those that come.
     Diff,
     /// Several lines, code for example: by their text, without white space at their ends.
     Lines,
-    /// One line: by its words, without quotes around it all and without a full stop behind it.
+    /// One line: by its words, without marks around it all, numbers by their value.
     Text,
+    /// By the fields that the step declares.
+    Fields,
+    /// By the option that it names.
+    Choice,
 }
 
 /// An answer in the form by which it is compared.
@@ -35,6 +47,8 @@ impl Canonical {
     /// The canonical form of an answer. A code fence around the whole answer does not count.
     #[must_use]
     pub fn of(answer: &str) -> Self {
+        let spoken = spoken(answer);
+        let answer = spoken.text();
         let bare = unfenced(answer);
         if let Some(key) = json::key(bare) {
             return Self { form: Form::Json, key };
@@ -46,7 +60,24 @@ impl Canonical {
         if bare.contains('\n') {
             return Self { form: Form::Lines, key: lines(bare) };
         }
-        Self { form: Form::Text, key: one_line(bare) }
+        Self::of_line(bare)
+    }
+
+    /// The canonical form of one line of text.
+    #[must_use]
+    pub fn of_line(line: &str) -> Self {
+        Self { form: Form::Text, key: text::key(line) }
+    }
+
+    /// One of the options of a closed list.
+    #[must_use]
+    pub fn of_option(option: &str) -> Self {
+        Self { form: Form::Choice, key: option.to_owned() }
+    }
+
+    /// Fields of a document, in the form by which they are compared.
+    fn of_fields(key: String) -> Self {
+        Self { form: Form::Fields, key }
     }
 
     /// The canonical form of a JSON document, wherever in an answer it stood.
@@ -87,34 +118,13 @@ fn inside_fence(text: &str) -> Option<&str> {
 /// Lines without white space at their ends, and without empty lines around them.
 fn lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n").trim_matches('\n').to_owned()
+    lines.join("\n").trim_matches('\n').nfc().collect()
 }
 
-/// One line by its words.
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let words = words.join(" ");
-    let mut bare = undecorated(&words);
-    // A full stop ends a sentence; after anything but a word it may mean something.
-    if let Some(rest) = bare.strip_suffix('.')
-        && rest.ends_with(char::is_alphanumeric)
-    {
-        bare = undecorated(rest);
-    }
-    bare.to_owned()
-}
-
-/// Without quotes, backticks or bold marks that enclose the whole.
-fn undecorated(text: &str) -> &str {
-    let strip = |text: &str, mark: &str| -> Option<usize> {
-        let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
-        (!inner.is_empty() && !inner.contains(mark)).then_some(mark.len())
-    };
-    let mut text = text;
-    while let Some(width) = ["**", "`", "\"", "'"].into_iter().find_map(|mark| strip(text, mark)) {
-        text = text.get(width..text.len() - width).unwrap_or(text).trim();
-    }
-    text
+/// A line in one spelling of its letters, quotes, spaces and minus signs.
+#[must_use]
+pub(super) fn plain(line: &str) -> String {
+    text::plain(line)
 }
 
 #[cfg(test)]

@@ -29,7 +29,12 @@ impl NoWinner {
             Stop::NoValid => "no_valid_vote",
             Stop::Budget => "vote_over_budget",
             Stop::Cancelled => "cancelled",
-            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::ProvidersFailed => "vote_undecided",
+            Stop::AheadByK
+            | Stop::Unanimous
+            | Stop::MaxRounds
+            | Stop::CannotWin
+            | Stop::NothingRepeats
+            | Stop::ProvidersFailed => "vote_undecided",
         }
     }
 
@@ -44,7 +49,10 @@ impl NoWinner {
                 "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
             }
             Stop::Cancelled => "Call again if it is still wanted.",
-            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::ProvidersFailed => {
+            Stop::NothingRepeats => {
+                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test."
+            }
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::CannotWin | Stop::ProvidersFailed => {
                 "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test."
             }
         }
@@ -62,6 +70,18 @@ impl fmt::Display for NoWinner {
                 write!(
                     out,
                     "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
+                )?;
+            }
+            Stop::CannotWin => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
+                )?;
+            }
+            Stop::NothingRepeats => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
                 )?;
             }
             Stop::ProvidersFailed => {

@@ -65,8 +65,10 @@ proptest! {
         }
         prop_assert!(ballot.samples() <= max);
         prop_assert_eq!(ballot.samples(), ballot.valid() + ballot.flagged() + ballot.failed());
-        let stop = ballot.stop().unwrap();
-        prop_assert_eq!(stop.is_decision(), ballot.lead() == k);
+        if let Some(stop) = ballot.stop() {
+            prop_assert_eq!(stop.is_decision(), ballot.lead() == k);
+        }
+        prop_assert_eq!(ballot.wanted(), 0);
         prop_assert!(ballot.lead() <= k, "nobody gets further ahead than needed");
     }
 
@@ -85,9 +87,12 @@ proptest! {
             }
         }
         let (winner, taken) = one_by_one(&samples, rule);
-        let won = ballot.stop().unwrap().is_decision().then(|| ballot.leader().unwrap());
+        let won = ballot.stop().is_some_and(Stop::is_decision).then(|| ballot.leader().unwrap());
         prop_assert_eq!(won.map(|number| ballot.options()[number].answer), winner);
-        prop_assert_eq!(usize::try_from(ballot.samples()).unwrap(), taken);
+        // What nobody can win any more ends early, and nothing else does.
+        let used = usize::try_from(ballot.samples()).unwrap();
+        let fits = if winner.is_some() { used == taken } else { used <= taken };
+        prop_assert!(fits, "{} of {}", used, taken);
     }
 
     #[test]
@@ -130,7 +135,9 @@ fn agreement_takes_one_round_of_k() {
     for k in 1..=7 {
         let ballot = voted(k, 20, &[Sample::Answer(1); 20]);
         assert_eq!((ballot.rounds(), ballot.samples()), (1, k));
-        assert_eq!((ballot.stop(), ballot.leader()), (Some(Stop::Unanimous), Some(0)));
+        // One vote is nobody's agreement.
+        let stop = if k == 1 { Stop::AheadByK } else { Stop::Unanimous };
+        assert_eq!((ballot.stop(), ballot.leader()), (Some(stop), Some(0)));
     }
 }
 
@@ -146,12 +153,40 @@ fn a_vote_with_opposition_is_no_unanimity() {
 #[test]
 fn used_up_samples_decide_nothing() {
     use Sample::{Answer, Failed, Flagged};
-    let tie = voted(3, 4, &[Answer(1), Answer(2), Answer(2), Answer(1)]);
+    let tie = voted(2, 4, &[Answer(1), Answer(2), Answer(2), Answer(1)]);
     assert_eq!((tie.stop(), tie.leader(), tie.lead()), (Some(Stop::MaxRounds), None, 0));
     let plurality = voted(3, 2, &[Answer(1), Answer(1)]);
     assert_eq!((plurality.stop(), plurality.leader()), (Some(Stop::MaxRounds), Some(0)));
-    let nothing = voted(2, 3, &[Flagged, Failed, Flagged]);
-    assert_eq!((nothing.stop(), nothing.leader()), (Some(Stop::NoValid), None));
+    let nothing = voted(2, 4, &[Flagged, Failed, Flagged, Failed]);
+    assert_eq!((nothing.stop(), nothing.leader(), nothing.samples()), (Some(Stop::NoValid), None, 4));
+}
+
+#[test]
+fn a_vote_that_nobody_can_win_any_more_ends() {
+    use Sample::{Answer, Flagged};
+    // One sample is left, and a lead of three would need two more.
+    let late = voted(3, 4, &[Answer(1), Answer(2), Answer(2)]);
+    assert_eq!((late.stop(), late.lead(), late.samples()), (Some(Stop::CannotWin), 1, 3));
+    let none = voted(2, 3, &[Flagged, Flagged]);
+    assert_eq!((none.stop(), none.samples()), (Some(Stop::NoValid), 2));
+    // A rule that cannot be met shows how answers spread all the same.
+    assert_eq!(voted(5, 2, &[Answer(1), Answer(2)]).stop(), Some(Stop::MaxRounds));
+}
+
+#[test]
+fn answers_of_which_no_two_are_the_same_end_a_vote() {
+    let all_different: Vec<Sample> = (0..20).map(Sample::Answer).collect();
+    let ballot = voted(3, 24, &all_different);
+    assert_eq!((ballot.stop(), ballot.samples()), (Some(Stop::NothingRepeats), 6));
+    let one_repeats = [0, 1, 2, 3, 4, 0, 0, 0].map(Sample::Answer);
+    assert_eq!(voted(3, 24, &one_repeats).stop(), Some(Stop::AheadByK));
+}
+
+#[test]
+fn what_nobody_names_follows_from_who_is_asked() {
+    assert_eq!([1, 2, 3, 4].map(usual_k), [3, 3, 2, 2]);
+    assert_eq!((usual_max(2, 12), usual_max(3, 12), usual_max(50, 12)), (16, 24, 400));
+    assert_eq!((usual_max(1, 12), usual_max(1, 15)), (12, 15));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Attempted, Prepared};
+use crate::domain::answer::{Unreadable, document};
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::domain::size::{cut_at, weight, weight_of};
@@ -11,6 +12,9 @@ use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
 use crate::host::answers::Answers;
 use crate::provider::{Answer, Usage};
+
+/// What is said of an answer before which the model thought aloud.
+const REASONED: &str = "a block of reasoning stood beside the answer and was taken off";
 
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
@@ -59,7 +63,7 @@ pub struct Consulted {
     /// Secrets that were masked on the way out.
     #[serde(skip_serializing_if = "is_none_masked")]
     pub masked: usize,
-    /// What the answer is, where it is not a model's.
+    /// What the answer is, where it is not a model's, and what was taken off it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     /// What went wrong.
@@ -140,7 +144,10 @@ impl Consulted {
             Err(error) => (Answer::default(), Some(error)),
         };
         let schema_errors = match (&prepared.schema, &cause) {
-            (Some((_, schema)), None) => schema_errors(schema, answer.structured.as_ref()),
+            (Some((_, schema)), None) => match &answer.structured {
+                Some(structured) => schema_errors(schema, Some(structured)),
+                None => vec![document(&answer.text).err().unwrap_or(Unreadable::Nothing).to_string()],
+            },
             (Some(_), Some(_)) | (None, _) => Vec::new(),
         };
         Self {
@@ -164,7 +171,7 @@ impl Consulted {
                 total_chars: context.stats.total_chars,
             }),
             masked: prepared.masked,
-            note: None,
+            note: answer.reasoned.then_some(REASONED),
             failure: cause.as_ref().map(|error| {
                 let note = error.note();
                 ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }

@@ -5,27 +5,37 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::report::Details;
+use super::report::{Compared, Details, MaxSource};
 use super::sample::{Check, Checked};
-use super::{Vote, VoteRequest, hold};
+use super::step::KSource;
+use super::{Vote, VoteRequest, hold, voters};
+use crate::domain::answer::{document, spoken};
 use crate::domain::redflag::AnswerForm;
-use crate::domain::vote::canonical::Canonical;
-use crate::domain::vote::{Rule, Stop};
+use crate::domain::vote::canonical::{Canonical, Form};
+use crate::domain::vote::choice::{NoChoice, Options};
+use crate::domain::vote::stated::stated;
+use crate::domain::vote::{Rule, Stop, usual_k, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
-use crate::flow::ensemble::chosen;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+
+/// The least of the most samples, where the caller names none.
+const LEAST_MAX: u32 = 12;
 
 /// A question that is put to the vote.
 #[derive(Clone, Debug)]
 pub struct ConsensusRequest {
     /// The question.
     pub question: String,
-    /// What decides.
-    pub rule: Rule,
+    /// The lead that decides; by who is asked where none is named.
+    pub k: Option<u32>,
+    /// The most samples; by k where none is named.
+    pub max_samples: Option<u32>,
+    /// The answers that are permitted; any where there is no list.
+    pub options: Option<Options>,
     /// Who is asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
     /// What form an answer has.
@@ -41,11 +51,16 @@ pub struct ConsensusRequest {
 pub struct Consensus {
     /// Whether an answer won.
     pub ok: bool,
-    /// The answer that won, verbatim as it first came; none where nobody is k ahead.
+    /// The answer that won: its `ANSWER:` line, the option, or all of it, as it first came; none where
+    /// nobody is k ahead.
     pub winner: Option<String>,
+    /// The whole reply of the first that gave it, where it says more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub winner_text: Option<String>,
     /// Its votes.
     pub votes_for_winner: u32,
-    /// Its share of the valid votes. Agreement is no accuracy: `maestro_calibrate` measures that.
+    /// How sure the vote is that it is the more probable one of the two leading answers; 0 where nobody
+    /// won. Agreement is no accuracy: `maestro_calibrate` measures that.
     pub confidence: f64,
     /// Answers that came in, discarded ones included.
     pub total_votes: u32,
@@ -55,6 +70,8 @@ pub struct Consensus {
     pub red_flagged_count: u32,
     /// Rounds; the samples of one run side by side.
     pub rounds: u32,
+    /// Where k comes from.
+    pub k_source: KSource,
     /// Why it ended.
     pub stop_reason: Stop,
     /// Votes by answer.
@@ -78,29 +95,140 @@ pub async fn consensus(
     progress: &Progress,
 ) -> Result<Consensus, Error> {
     session.check_config()?;
-    let providers = chosen(session, request.providers.clone())?;
+    let providers = voters(session, request.providers.clone())?;
+    let how = How::of(&request)?;
+    let k = request.k.unwrap_or_else(|| usual_k(providers.len()));
+    let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
+    let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
+    let sources = Sources {
+        k: if request.k.is_some() { KSource::Caller } else { KSource::Default },
+        max: if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default },
+    };
     let flags = session.vote_flags()?;
-    let (max_chars, form) = (request.max_chars, request.form);
+    let (max_chars, reading) = (request.max_chars, how.clone());
     let check: Check = Arc::new(move |answer| {
-        Checked::new(flags.of_answer(answer, max_chars, form), || Canonical::of(answer))
+        let found = flags.of_answer(answer, max_chars, reading.form());
+        if found.is_empty() { reading.read(answer) } else { Checked::Flagged(found) }
     });
-    let question = request.prompt();
-    let request = VoteRequest { question, step_type: None, providers, rule: request.rule, check };
-    Ok(Consensus::of(&hold(session, request, progress).await?))
+    let question = request.prompt(&how);
+    let request = VoteRequest { question, step_type: None, providers, rule, check };
+    Ok(Consensus::of(&hold(session, request, progress).await?, how.compared(), sources))
+}
+
+/// What of an answer is compared.
+#[derive(Clone, Debug)]
+enum How {
+    /// Which of the options it names.
+    Options(Options),
+    /// Its `ANSWER:` line.
+    Line,
+    /// Its JSON document.
+    Json,
+}
+
+/// Where the numbers of the rule come from.
+#[derive(Clone, Copy, Debug)]
+struct Sources {
+    k: KSource,
+    max: MaxSource,
+}
+
+impl How {
+    fn of(request: &ConsensusRequest) -> Result<Self, Error> {
+        match (&request.options, request.form) {
+            (Some(_), AnswerForm::Json) => Err(Error::InvalidArguments(
+                "options and require_json exclude each other: an option is compared, or a document"
+                    .to_owned(),
+            )),
+            (Some(options), AnswerForm::Text) => Ok(Self::Options(options.clone())),
+            (None, AnswerForm::Json) => Ok(Self::Json),
+            (None, AnswerForm::Text) => Ok(Self::Line),
+        }
+    }
+
+    fn form(&self) -> AnswerForm {
+        match self {
+            Self::Json => AnswerForm::Json,
+            Self::Options(_) | Self::Line => AnswerForm::Text,
+        }
+    }
+
+    fn compared(&self) -> Compared {
+        match self {
+            Self::Options(options) => {
+                Compared::Options { options: options.written().map(str::to_owned).collect() }
+            }
+            Self::Line => Compared::AnswerLine,
+            Self::Json => Compared::Json,
+        }
+    }
+
+    /// What an answer that shows no red flag says.
+    fn read(&self, answer: &str) -> Checked {
+        let spoken = spoken(answer);
+        let text = spoken.text();
+        match self {
+            Self::Options(options) => match options.chosen(text) {
+                Ok(option) => {
+                    Checked::Valid { canonical: Canonical::of_option(option), said: said(option, text) }
+                }
+                Err(NoChoice::None) => Checked::flagged("no_option", "it names none of the options"),
+                Err(NoChoice::Several) => {
+                    Checked::flagged("several_options", "it names more than one option")
+                }
+            },
+            Self::Line => match stated(text) {
+                Some(stated) => Checked::Valid { canonical: Canonical::of(stated), said: said(stated, text) },
+                None => Self::as_a_whole(text),
+            },
+            Self::Json => match document(text) {
+                Ok(found) => Checked::Valid { canonical: Canonical::of_document(&found.value), said: None },
+                Err(unreadable) => Checked::flagged("invalid_json", unreadable.to_string()),
+            },
+        }
+    }
+
+    /// An answer without the line that was asked for: alone, it is what the line would say. Several
+    /// lines of prose are never said twice in the same words.
+    fn as_a_whole(text: &str) -> Checked {
+        let canonical = Canonical::of(text);
+        let is_code = || text.trim().starts_with("```") || text.trim().starts_with("~~~");
+        let is_comparable = match canonical.form() {
+            Form::Lines => is_code(),
+            Form::Json | Form::Diff | Form::Text | Form::Fields | Form::Choice => true,
+        };
+        if is_comparable {
+            Checked::Valid { canonical, said: None }
+        } else {
+            Checked::flagged("no_answer_line", "several lines, and none of them is `ANSWER: ...`")
+        }
+    }
+}
+
+/// What an answer says, where that is not all of it.
+fn said(part: &str, whole: &str) -> Option<String> {
+    (part.trim() != whole.trim()).then(|| part.to_owned())
 }
 
 impl ConsensusRequest {
-    fn prompt(&self) -> Question {
-        let form = match self.form {
-            AnswerForm::Text => "Answer with the answer alone, without an explanation",
-            AnswerForm::Json => "Answer with JSON alone, without an explanation",
+    fn prompt(&self, how: &How) -> Question {
+        let form = match how {
+            How::Options(options) => {
+                let list: Vec<String> = options.written().map(|option| format!("- {option}")).collect();
+                format!(
+                    "Choose one of these options:\n{}\n\nReasons may come first, in a few lines. The last line must be `ANSWER: ` and one option, word for word, and nothing else",
+                    list.join("\n")
+                )
+            }
+            How::Line => "Reasons may come first, in a few lines. The last line must be `ANSWER: ` and the answer alone, as short as it can be said".to_owned(),
+            How::Json => "Answer with one JSON document alone, without an explanation".to_owned(),
         };
         // An empty question stays empty, so that it is refused.
         let rest = if self.question.trim().is_empty() {
             String::new()
         } else {
             format!(
-                "\n\n{form}, in at most {} characters: it is compared with other answers.",
+                "\n\n{form}. It is compared with other answers. Use at most {} characters in all.",
                 self.max_chars
             )
         };
@@ -117,19 +245,21 @@ impl ConsensusRequest {
 }
 
 impl Consensus {
-    fn of(vote: &Vote) -> Self {
-        let details = Details::of(vote);
+    fn of(vote: &Vote, compared: Compared, sources: Sources) -> Self {
+        let details = Details::of(vote, compared, sources.max, Vec::new());
         let (ballot, winner) = (&vote.ballot, vote.winner());
         let votes = winner.map_or(0, |(_, votes)| votes);
         Self {
             ok: winner.is_some(),
             winner: winner.map(|(candidate, _)| candidate.text.clone()),
+            winner_text: winner.and_then(|(candidate, _)| candidate.whole.clone()),
             votes_for_winner: votes,
-            confidence: f64::from(votes) / f64::from(ballot.valid().max(1)),
+            confidence: winner.map_or(0.0, |_| vote.confidence()),
             total_votes: ballot.valid() + ballot.flagged(),
             total_valid_votes: ballot.valid(),
             red_flagged_count: ballot.flagged(),
             rounds: ballot.rounds(),
+            k_source: sources.k,
             stop_reason: vote.stop,
             vote_distribution: details.distribution(),
             failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),

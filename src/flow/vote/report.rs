@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Vote;
 use crate::domain::vote::canonical::Form;
+use crate::domain::vote::canonical::fields::VoteBy;
 use crate::domain::vote::discards::Discarded;
 use crate::error::ErrorNote;
 use crate::provider::Usage;
@@ -21,6 +22,12 @@ pub struct Details {
     pub k: u32,
     /// The lead that there was.
     pub lead: u32,
+    /// What of the answers was compared.
+    pub compared: Compared,
+    /// The most samples that it could take.
+    pub max_rounds: u32,
+    /// Where that comes from.
+    pub max_rounds_source: MaxSource,
     /// Samples launched.
     pub samples: u32,
     /// Samples whose call failed; they are no votes.
@@ -44,7 +51,43 @@ pub struct Details {
     /// Secrets that were masked on the way out.
     pub masked: usize,
     /// What to keep in mind.
-    pub warning: Option<&'static str>,
+    pub warning: Option<String>,
+    /// What was taken off answers before they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The models that answered, by provider.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, Vec<String>>,
+}
+
+/// What of the answers a vote compares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Compared {
+    /// Which option of the list they name.
+    Options {
+        /// The list.
+        options: Vec<String>,
+    },
+    /// Their last line `ANSWER: ...`, and an answer of one line as a whole.
+    AnswerLine,
+    /// Their JSON document by value.
+    Json,
+    /// These fields of their document, each in its own way.
+    Fields {
+        /// The fields with how.
+        fields: VoteBy,
+    },
+}
+
+/// Where the most samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxSource {
+    /// The caller named it.
+    Caller,
+    /// It follows from k.
+    Default,
 }
 
 /// An answer that is ahead and did not win.
@@ -69,6 +112,8 @@ pub struct AnswerVotes {
     pub by_provider: BTreeMap<String, u32>,
     /// How it was compared.
     pub compared_as: Form,
+    /// By what: the beginning of its form.
+    pub key: String,
 }
 
 /// What calls failed of.
@@ -86,13 +131,18 @@ pub struct FailureNote {
 impl Details {
     /// The details of a vote.
     #[must_use]
-    pub fn of(vote: &Vote) -> Self {
+    pub fn of(vote: &Vote, compared: Compared, max_rounds_source: MaxSource, warnings: Vec<String>) -> Self {
         let ballot = &vote.ballot;
         let leader = vote.leader().filter(|_| !vote.stop.is_decision());
-        let one_voice = vote.providers.len() == 1 && ballot.valid() > 1;
+        let warnings: Vec<String> = one_voice(vote).into_iter().chain(warnings).collect();
+        let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
+        let notes: Vec<String> = vote.notes.iter().map(note).collect();
         Self {
             k: ballot.rule().k(),
             lead: ballot.lead(),
+            compared,
+            max_rounds: ballot.rule().max_samples(),
+            max_rounds_source,
             samples: ballot.samples(),
             failed_count: ballot.failed(),
             leader: leader.map(|(candidate, votes)| Leader {
@@ -115,8 +165,9 @@ impl Details {
             usage: vote.usage,
             elapsed_ms: vote.elapsed_ms,
             masked: vote.masked,
-            warning: one_voice
-                .then_some("all votes come from one provider: a mistake that it repeats gets votes too"),
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            models: vote.models.clone(),
         }
     }
 
@@ -127,9 +178,22 @@ impl Details {
     }
 }
 
+/// Whose votes count is what matters, and not who was asked.
+fn one_voice(vote: &Vote) -> Option<String> {
+    let voters = vote.voters();
+    let mut names = voters.iter();
+    let (Some(only), None) = (names.next(), names.next()) else { return None };
+    (vote.ballot.valid() > 1).then(|| {
+        format!(
+            "all votes that count come from one provider ({only}): a mistake that it repeats gets votes too"
+        )
+    })
+}
+
 fn answers(vote: &Vote) -> Vec<AnswerVotes> {
     let mut named: Vec<AnswerVotes> = Vec::new();
     for (candidate, option) in vote.candidates.iter().zip(vote.ballot.options()) {
+        let key = label(option.answer.key());
         let label = label(&candidate.text);
         // Two long answers may begin alike.
         let mut names =
@@ -140,6 +204,7 @@ fn answers(vote: &Vote) -> Vec<AnswerVotes> {
             votes: option.votes,
             by_provider: candidate.votes.clone(),
             compared_as: option.answer.form(),
+            key,
         });
     }
     named.sort_by_key(|answer| std::cmp::Reverse(answer.votes));

@@ -21,17 +21,32 @@ pub type Check = Arc<dyn Fn(&str) -> Checked + Send + Sync>;
 /// What an answer is worth.
 #[derive(Debug)]
 pub enum Checked {
-    /// It counts, and is compared by this.
-    Valid(Canonical),
+    /// It counts.
+    Valid {
+        /// By what it is compared.
+        canonical: Canonical,
+        /// The part of it that says so, where that is not all of it.
+        said: Option<String>,
+    },
     /// It does not count.
     Flagged(Vec<RedFlag>),
 }
 
 impl Checked {
-    /// An answer that counts where it shows no red flag.
+    /// An answer that counts where it shows no red flag, compared as a whole.
     #[must_use]
     pub fn new(flags: Vec<RedFlag>, canonical: impl FnOnce() -> Canonical) -> Self {
-        if flags.is_empty() { Self::Valid(canonical()) } else { Self::Flagged(flags) }
+        if flags.is_empty() {
+            Self::Valid { canonical: canonical(), said: None }
+        } else {
+            Self::Flagged(flags)
+        }
+    }
+
+    /// An answer that does not count, for one reason.
+    #[must_use]
+    pub fn flagged(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self::Flagged(vec![RedFlag { reason, detail: detail.into() }])
     }
 }
 
@@ -42,10 +57,16 @@ pub enum Sample {
     Valid {
         /// Who gave it.
         provider: String,
+        /// The model that gave it.
+        model: String,
         /// The answer, verbatim.
         text: String,
         /// By which it is compared.
         canonical: Canonical,
+        /// The part of it that says so, where that is not all of it.
+        said: Option<String>,
+        /// What was taken off it.
+        note: Option<&'static str>,
         /// What it cost.
         usage: Usage,
     },
@@ -179,12 +200,14 @@ impl Sampler {
 }
 
 fn judged(reply: Consulted, check: &Check) -> Sample {
-    let Consulted { provider, content: text, usage, cause, .. } = reply;
+    let Consulted { provider, model, content: text, usage, cause, note, .. } = reply;
     if let Some(error) = cause {
         return Sample::Failed { provider, error };
     }
     match check(&text) {
-        Checked::Valid(canonical) => Sample::Valid { provider, text, canonical, usage },
+        Checked::Valid { canonical, said } => {
+            Sample::Valid { provider, model, text, canonical, said, note, usage }
+        }
         Checked::Flagged(flags) => Sample::Flagged { provider, flags, usage },
     }
 }

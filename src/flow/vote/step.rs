@@ -5,21 +5,23 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::report::Details;
+use super::report::{Compared, Details, MaxSource};
 use super::sample::{Check, Checked};
-use super::{Vote, VoteRequest, hold};
+use super::{Vote, VoteRequest, hold, voters};
+use crate::domain::answer::document;
 use crate::domain::microstep::{MicroStep, StepType};
-use crate::domain::redflag::RedFlag;
-use crate::domain::redflag::document::document;
+use crate::domain::redflag::{Flag, RedFlag};
 use crate::domain::vote::canonical::Canonical;
-use crate::domain::vote::{MOST_K, Rule, Stop};
+use crate::domain::vote::{MOST_K, Rule, Stop, usual_k, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
-use crate::flow::ensemble::chosen;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+
+/// The least of the most samples, where the caller names none.
+const LEAST_MAX: u32 = 15;
 
 /// A micro-step that is put to the vote.
 #[derive(Clone, Debug)]
@@ -32,8 +34,8 @@ pub struct StepRequest {
     pub context: String,
     /// The lead that decides; measured or the step's own where none is named.
     pub k: Option<u32>,
-    /// The most samples.
-    pub max_samples: u32,
+    /// The most samples; by k where none is named.
+    pub max_samples: Option<u32>,
     /// Who is asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
     /// On whose account it goes.
@@ -48,7 +50,7 @@ pub enum KSource {
     Caller,
     /// It was measured with everybody who is asked; the largest of their values counts.
     Calibration,
-    /// It is the step's own.
+    /// Nothing else is known: two where three providers answer in turn, else the step's own.
     Default,
 }
 
@@ -65,6 +67,9 @@ pub struct StepVote {
     pub winner: Option<String>,
     /// Who gave it first.
     pub winner_provider: Option<String>,
+    /// How sure the vote is that its winner is the more probable one of the two leading answers; none
+    /// where nobody won. Agreement is no accuracy: `maestro_calibrate` measures that.
+    pub confidence: Option<f64>,
     /// The lead at the end.
     pub final_margin: u32,
     /// The lead that was needed.
@@ -105,14 +110,26 @@ pub async fn vote_step(
 ) -> Result<StepVote, Error> {
     session.check_config()?;
     let step = step_of(session, request.kind)?;
-    let providers = chosen(session, request.providers.clone())?;
+    if step.vote_by.is_empty() {
+        return Err(not_voted_on(&step));
+    }
+    let providers = voters(session, request.providers.clone())?;
     let (k, source) = request.k(session, &step, &providers).await;
-    let rule =
-        Rule::new(k, request.max_samples).map_err(|error| Error::InvalidArguments(error.to_string()))?;
+    let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
+    let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
+    let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.account);
     let check = step_check(session, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
-    Ok(StepVote::of(&hold(session, request, progress).await?, &step, source))
+    Ok(StepVote::of(&hold(session, request, progress).await?, &step, source, max_source))
+}
+
+/// Answers whose useful part is prose never say the same in the same words.
+fn not_voted_on(step: &MicroStep) -> Error {
+    Error::InvalidArguments(format!(
+        "step_type {} is not voted on: conf/micro_steps.yaml names no field under vote_by, and prose is not compared (two right answers never read alike). Name the fields that decide there, or let a judge choose with maestro_ensemble_generate and maestro_select_best",
+        step.kind.name()
+    ))
 }
 
 /// A step by its name.
@@ -135,10 +152,26 @@ pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result
     let (inspector, step) = (session.inspector()?, step.clone());
     Ok(Arc::new(move |answer| {
         let found = step.inspect(&inspector, answer).findings;
-        Checked::new(found.into_iter().map(RedFlag::from).collect(), || match document(answer) {
-            Some(document) => Canonical::of_document(&document),
-            None => Canonical::of(answer),
-        })
+        if !found.is_empty() {
+            return Checked::Flagged(found.into_iter().map(RedFlag::from).collect());
+        }
+        let document = match document(answer) {
+            Ok(found) => found.value,
+            Err(unreadable) => return Checked::flagged(Flag::InvalidJson.name(), unreadable.to_string()),
+        };
+        // A step that is not voted on can be measured all the same: then the whole document counts.
+        let projected = if step.vote_by.is_empty() {
+            Some(Canonical::of_document(&document))
+        } else {
+            step.vote_by.project(&document)
+        };
+        match projected {
+            Some(canonical) => Checked::Valid { canonical, said: None },
+            None => {
+                let empty = format!("what is compared is empty: {}", step.vote_by.in_a_line());
+                Checked::flagged(Flag::MissingFields.name(), empty)
+            }
+        }
     }))
 }
 
@@ -169,11 +202,12 @@ impl StepRequest {
             return (k, KSource::Caller);
         }
         let measured = measured(session, self.kind, providers.to_vec()).await;
-        let most = MOST_K.min(self.max_samples);
+        let most = self.max_samples.unwrap_or(MOST_K).min(MOST_K);
+        let own = if providers.len() >= 3 { usual_k(providers.len()) } else { step.default_k };
         match measured.and_then(|measured| measured.into_iter().max()) {
             // A lead that this vote cannot reach helps nobody.
             Some(k) if k <= most => (k, KSource::Calibration),
-            Some(_) | None => (step.default_k, KSource::Default),
+            Some(_) | None => (own, KSource::Default),
         }
     }
 }
@@ -192,8 +226,9 @@ async fn measured(session: &Session, kind: StepType, providers: Vec<String>) -> 
 }
 
 impl StepVote {
-    fn of(vote: &Vote, step: &MicroStep, k_source: KSource) -> Self {
-        let details = Details::of(vote);
+    fn of(vote: &Vote, step: &MicroStep, k_source: KSource, max_source: MaxSource) -> Self {
+        let compared = Compared::Fields { fields: step.vote_by.clone() };
+        let details = Details::of(vote, compared, max_source, Vec::new());
         let (ballot, winner) = (&vote.ballot, vote.winner());
         Self {
             ok: winner.is_some(),
@@ -201,6 +236,7 @@ impl StepVote {
             step_type: step.kind,
             winner: winner.map(|(candidate, _)| candidate.text.clone()),
             winner_provider: winner.map(|(candidate, _)| candidate.provider.clone()),
+            confidence: winner.map(|_| vote.confidence()),
             final_margin: ballot.lead(),
             k_used: ballot.rule().k(),
             k_source,

@@ -126,8 +126,8 @@ async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
 async fn flagged_samples_are_taken_again_until_the_lead_is_there() {
     let vote = voted(2, 12, &[true, false, true, false]).await;
     assert_eq!((vote.stop(), vote.ballot.samples(), vote.ballot.flagged()), (Stop::Unanimous, 4, 2));
-    let never = voted(2, 3, &[true; 3]).await;
-    assert_eq!((never.stop(), never.ballot.samples()), (Stop::NoValid, 3));
+    let never = voted(2, 4, &[true; 4]).await;
+    assert_eq!((never.stop(), never.ballot.samples()), (Stop::NoValid, 4));
 }
 
 #[tokio::test]
@@ -144,19 +144,21 @@ async fn failures_are_told_apart_and_a_shutdown_cancels() {
 }
 
 #[tokio::test]
-async fn a_consensus_says_what_it_is_worth() {
+async fn rules_are_no_voter() {
     let directory = tempfile::tempdir().unwrap();
     let request = ConsensusRequest {
         question: "why?".to_owned(),
-        rule: Rule::new(3, 12).unwrap(),
+        k: None,
+        max_samples: None,
+        options: None,
         providers: Some(vec!["understudy".to_owned()]),
         form: AnswerForm::Text,
         max_chars: 15_000,
         account: Account::outside(Purpose::Vote),
     };
-    let result = consensus(&session(&directory), request, &Progress::silent()).await.unwrap();
-    assert!(result.ok && result.details.warning.is_some());
-    assert_eq!((result.votes_for_winner, result.stop_reason), (3, Stop::Unanimous));
+    let refused = consensus(&session(&directory), request, &Progress::silent()).await.unwrap_err();
+    assert_eq!(refused.code(), "no_provider");
+    assert!(refused.to_string().contains("rules"), "{refused}");
 }
 
 #[test]

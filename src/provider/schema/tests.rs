@@ -108,11 +108,3 @@ fn a_null_that_means_something_stays() {
         json!({ "winner_id": null, "scores": { "a": 0.5 }, "rationale": "r" })
     );
 }
-
-#[test]
-fn a_document_is_found_alone_or_in_its_only_fence() {
-    assert_eq!(document_in(" {\"a\":1}\n"), Some(json!({ "a": 1 })));
-    assert_eq!(document_in("Here:\n```json\n{\"a\":1}\n```\nDone."), Some(json!({ "a": 1 })));
-    assert_eq!(document_in("```\n{\"a\":1}\n```\n```\n{\"a\":2}\n```"), None);
-    assert_eq!(document_in("no JSON"), None);
-}

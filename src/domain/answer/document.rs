@@ -1,0 +1,289 @@
+//! The JSON document in an answer, wherever a model put it.
+//!
+//! A fence ends only at a line of its own that is long enough, and even then the JSON decides: what
+//! counts is the longest prefix that parses. Prose around one document is read. Two documents that
+//! differ are refused: nobody can tell which of them is meant.
+
+use std::ops::Range;
+
+use serde_json::{Deserializer, Value};
+use thiserror::Error;
+
+/// Places at which a document in running text is looked for.
+const MOST_STARTS: usize = 2_000;
+/// Characters of an error that a reason repeats.
+const SHOWN: usize = 120;
+
+/// A document, and what stands around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The document.
+    pub value: Value,
+    /// What is said beside it, without the fence that held it.
+    pub around: String,
+}
+
+/// Why no document can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unreadable {
+    /// There is none.
+    #[error("the answer is not a JSON document")]
+    Nothing,
+    /// The model thought and did not answer.
+    #[error("the answer is not a JSON document: it is a block of reasoning and nothing after it")]
+    OnlyReasoning,
+    /// It begins and cannot be read to its end.
+    #[error("the answer is not a JSON document: one begins at line {line} and cannot be read ({problem})")]
+    Broken {
+        /// The line of the answer at which it begins.
+        line: usize,
+        /// What the parser says.
+        problem: String,
+    },
+    /// There are several, and they say different things.
+    #[error(
+        "the answer is not one JSON document: it holds {0} that differ, and nobody can tell which is meant"
+    )]
+    Several(usize),
+}
+
+/// A document at its place in a text.
+#[derive(Debug)]
+struct Candidate {
+    value: Value,
+    place: Range<usize>,
+    kind: Kind,
+}
+
+/// Where a document stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// On its own, or in a fence for JSON.
+    Offered,
+    /// In code of another language or between backticks: likely quoted.
+    Quoted,
+}
+
+/// Finds the document of a text.
+pub(super) fn find(text: &str) -> Result<Found, Unreadable> {
+    let text = text.trim().trim_start_matches('\u{feff}');
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(Found { value, around: String::new() });
+    }
+    let fences = fences(text);
+    let (mut found, broken) = candidates(text, &fences);
+    let is_offered = |candidate: &Candidate| candidate.kind == Kind::Offered;
+    if found.iter().any(is_offered) {
+        found.retain(is_offered);
+    } else if let Some(broken) = broken {
+        return Err(broken);
+    }
+    let mut different: Vec<&Value> = Vec::new();
+    for candidate in &found {
+        if !different.contains(&&candidate.value) {
+            different.push(&candidate.value);
+        }
+    }
+    if different.len() > 1 {
+        return Err(Unreadable::Several(different.len()));
+    }
+    let around = around(text, &found, &fences);
+    let first = found.into_iter().next().ok_or(Unreadable::Nothing)?;
+    Ok(Found { value: first.value, around })
+}
+
+/// Whether a text means to be a document.
+#[must_use]
+pub fn looks_like_one(text: &str) -> bool {
+    let text = text.trim_start();
+    let fence = text.trim_start_matches(['`', '~']);
+    let is_fence_of_json = text.starts_with("```") || text.starts_with("~~~");
+    text.starts_with('{')
+        || text.starts_with('[') && text.trim_end().ends_with(']')
+        || is_fence_of_json && (fence.starts_with("json") || fence.trim_start().starts_with('{'))
+}
+
+/// A fence of a text.
+#[derive(Debug)]
+struct Fence {
+    /// All of it, its lines of backticks too.
+    whole: Range<usize>,
+    /// What it holds.
+    inside: Range<usize>,
+    /// What its first line says.
+    label: String,
+}
+
+/// The mark, the length and the rest of a line that may begin or end a fence.
+pub(super) fn fence_run(line: &str) -> Option<(char, usize, &str)> {
+    let line = line.trim();
+    let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
+    let rest = line.trim_start_matches(mark);
+    let length = line.len() - rest.len();
+    (length >= 3 && !(mark == '`' && rest.contains('`'))).then_some((mark, length, rest.trim()))
+}
+
+fn fences(text: &str) -> Vec<Fence> {
+    let mut fences = Vec::new();
+    let mut open: Option<(char, usize, Range<usize>, String)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let here = at..at + line.len();
+        at = here.end;
+        match (open.take(), fence_run(line)) {
+            (None, Some((mark, length, label))) => open = Some((mark, length, here, label.to_owned())),
+            (None, None) => {}
+            (Some((mark, least, first, label)), Some((same, length, "")))
+                if same == mark && length >= least =>
+            {
+                fences.push(Fence { inside: first.end..here.start, whole: first.start..here.end, label });
+            }
+            (still, _) => open = still,
+        }
+    }
+    if let Some((_, _, first, label)) = open {
+        fences.push(Fence { inside: first.end..text.len(), whole: first.start..text.len(), label });
+    }
+    fences
+}
+
+impl Fence {
+    /// Whether it is for JSON: it says so, or says nothing, or its first line holds the beginning.
+    fn is_json(&self) -> bool {
+        let label = self.label.to_ascii_lowercase();
+        label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
+    }
+}
+
+/// Every document of a text, and the first that begins and is broken.
+fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadable>) {
+    let (mut found, mut broken) = (Vec::new(), None);
+    // A fence may hold a document that is no object.
+    let says_json = |fence: &&Fence| {
+        fence.label.to_ascii_lowercase().starts_with("json") || fence.whole == (0..text.len())
+    };
+    for fence in fences.iter().filter(says_json) {
+        let inside = text.get(fence.inside.clone()).unwrap_or_default();
+        if let Ok(value) = serde_json::from_str::<Value>(inside.trim())
+            && !is_document(&value)
+        {
+            found.push(Candidate { value, place: fence.inside.clone(), kind: Kind::Offered });
+        }
+    }
+    let mut from = 0;
+    for _ in 0..MOST_STARTS {
+        let rest = text.get(from..).unwrap_or_default();
+        let Some(at) = rest.find(['{', '[']).map(|at| from + at) else { break };
+        let here = text.get(at..).unwrap_or_default();
+        let mut reader = Deserializer::from_str(here).into_iter::<Value>();
+        match reader.next() {
+            Some(Ok(value)) => {
+                let end = at + reader.byte_offset();
+                if is_document(&value) {
+                    found.push(Candidate { value, place: at..end, kind: kind(text, at, fences) });
+                }
+                from = end.max(at + 1);
+            }
+            Some(Err(error)) if begins_an_object(here) => {
+                if broken.is_none() && kind(text, at, fences) == Kind::Offered {
+                    let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+                    let problem = error.to_string().chars().take(SHOWN).collect();
+                    broken = Some(Unreadable::Broken { line, problem });
+                }
+                // What is whole inside of it is only a part of it.
+                from = at + length_of_block(here);
+            }
+            Some(Err(_)) | None => from = at + 1,
+        }
+    }
+    (found, broken)
+}
+
+/// Whether what begins here means to be an object or a list of them: `{"`, `[{`.
+fn begins_an_object(text: &str) -> bool {
+    let mut letters = text.chars().filter(|letter| !letter.is_whitespace());
+    match (letters.next(), letters.next(), letters.next()) {
+        (Some('{'), Some('"'), _) | (Some('['), Some('{'), Some('"')) => true,
+        (Some('{'), Some('\''), _) => text.contains("':"),
+        _ => false,
+    }
+}
+
+/// How far a block of brackets reaches, strings passed over; to the end where it is never closed.
+fn length_of_block(text: &str) -> usize {
+    let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            '{' | '[' if !in_string => depth += 1,
+            '}' | ']' if !in_string => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + letter.len_utf8();
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn kind(text: &str, at: usize, fences: &[Fence]) -> Kind {
+    if let Some(fence) = fences.iter().find(|fence| fence.whole.contains(&at)) {
+        return if fence.is_json() { Kind::Offered } else { Kind::Quoted };
+    }
+    let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    if line.matches('`').count() % 2 == 1 { Kind::Quoted } else { Kind::Offered }
+}
+
+/// `[1]` in prose is a mark, `[{...}]` a document.
+fn is_document(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => items.iter().any(Value::is_object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// A text without its documents, and without fences that hold nothing else.
+fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for candidate in found {
+        let place = &candidate.place;
+        let holds = |fence: &&Fence| {
+            let before = text.get(fence.inside.start..place.start).unwrap_or_default();
+            let after = text.get(place.end..fence.inside.end).unwrap_or_default();
+            let is_bare = |text: &str| {
+                text.trim_matches(|letter: char| letter.is_whitespace() || letter == '`').is_empty()
+            };
+            // The document may begin on the line of the fence itself.
+            fence.whole.contains(&place.start) && is_bare(before) && is_bare(after)
+        };
+        places.push(fences.iter().find(holds).map_or_else(|| place.clone(), |fence| fence.whole.clone()));
+    }
+    let (mut rest, mut from) = (String::new(), 0);
+    for place in places {
+        rest.push_str(text.get(from..place.start).unwrap_or_default());
+        from = from.max(place.end);
+    }
+    rest.push_str(text.get(from..).unwrap_or_default());
+    rest.trim().to_owned()
+}
+
+/// Every text in a document, with the name that it stands under.
+#[must_use]
+pub fn texts(value: &Value) -> Vec<(&str, &str)> {
+    fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
+        match value {
+            Value::String(text) => found.push((name, text)),
+            Value::Array(items) => items.iter().for_each(|item| collect(name, item, found)),
+            Value::Object(object) => object.iter().for_each(|(key, value)| collect(key, value, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect("", value, &mut found);
+    found
+}

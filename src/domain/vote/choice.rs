@@ -1,0 +1,352 @@
+//! A closed list of options, and which of them an answer names.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::canonical::Canonical;
+use super::stated::stated;
+
+/// Options of one vote.
+pub const MOST_OPTIONS: usize = 20;
+/// Characters of one option.
+const MOST_CHARS: usize = 200;
+
+/// Words that turn an option into its contrary.
+const CONTRARY: [&str; 24] = [
+    "not",
+    "no",
+    "never",
+    "neither",
+    "nor",
+    "none",
+    "except",
+    "instead",
+    "rather",
+    "avoid",
+    "without",
+    "wrong",
+    "unlike",
+    "against",
+    "don't",
+    "doesn't",
+    "isn't",
+    "cannot",
+    "can't",
+    "won't",
+    "shouldn't",
+    "wouldn't",
+    "reject",
+    "than",
+];
+
+/// The answers that a vote permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    options: Vec<Listed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Listed {
+    written: String,
+    /// What names it: itself, and its label and its text apart where it is `A) text`.
+    names: Vec<Vec<String>>,
+    /// A single letter is a name only where its case is kept, since `a` is a word.
+    letter: Option<String>,
+}
+
+/// Options that no answer could be held against.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OptionsError {
+    /// Fewer than two or too many.
+    #[error("options takes 2 to {MOST_OPTIONS} entries (got {0})")]
+    Count(usize),
+    /// One that says nothing, or too much.
+    #[error("options[{0}] is empty or has more than {MOST_CHARS} characters")]
+    Length(usize),
+    /// Two that answers cannot tell apart.
+    #[error(
+        "options[{0}] and options[{1}] are the same but for case and marks: answers could not tell them apart"
+    )]
+    Same(usize, usize),
+}
+
+/// Why an answer is no vote for one of the options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoChoice {
+    /// It names none.
+    None,
+    /// It names more than one.
+    Several,
+}
+
+impl Options {
+    /// A closed list.
+    ///
+    /// # Errors
+    ///
+    /// The list is too short or too long, or two options are the same.
+    pub fn new(written: Vec<String>) -> Result<Self, OptionsError> {
+        if !(2..=MOST_OPTIONS).contains(&written.len()) {
+            return Err(OptionsError::Count(written.len()));
+        }
+        let bad = |text: &String| words(text).is_empty() || text.chars().count() > MOST_CHARS;
+        if let Some(at) = written.iter().position(bad) {
+            return Err(OptionsError::Length(at));
+        }
+        for (at, one) in written.iter().enumerate() {
+            if let Some(other) = written.iter().take(at).position(|other| words(other) == words(one)) {
+                return Err(OptionsError::Same(other, at));
+            }
+        }
+        let labels: Vec<Option<(Vec<String>, Vec<String>)>> =
+            written.iter().map(|text| label(text)).collect();
+        let distinct = |of: &dyn Fn(&(Vec<String>, Vec<String>)) -> Vec<String>| {
+            let all: BTreeSet<Vec<String>> = labels.iter().flatten().map(of).collect();
+            all.len() == written.len()
+        };
+        let has_labels = distinct(&|label| label.0.clone()) && distinct(&|label| label.1.clone());
+        let option = |(text, label): (String, Option<(Vec<String>, Vec<String>)>)| {
+            let mut names = vec![words(&text)];
+            if let Some((label, rest)) = label.filter(|_| has_labels) {
+                names.extend([label, rest]);
+            }
+            let letter = names.iter().find_map(|name| match name.as_slice() {
+                [one] if one.chars().count() == 1 && one.chars().all(char::is_alphabetic) => {
+                    Some(one.clone())
+                }
+                _ => None,
+            });
+            let letter = letter.map(|lower| {
+                text.chars().find(|it| it.to_lowercase().eq(lower.chars())).map_or(lower, String::from)
+            });
+            Listed { written: text, names, letter }
+        };
+        Ok(Self { options: written.into_iter().zip(labels).map(option).collect() })
+    }
+
+    /// The options as they were written.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        self.options.iter().map(|option| option.written.as_str())
+    }
+
+    /// Which option an answer names: in its `ANSWER:` line, else in all of it where it is one line,
+    /// else in its last line.
+    ///
+    /// # Errors
+    ///
+    /// None or several of them.
+    pub fn chosen(&self, answer: &str) -> Result<&str, NoChoice> {
+        let said = stated(answer).unwrap_or_else(|| answer.trim().lines().last().unwrap_or_default());
+        self.named(said).map(|option| option.written.as_str())
+    }
+
+    fn named(&self, said: &str) -> Result<&Listed, NoChoice> {
+        let tokens = tokens(said);
+        let all: Vec<String> = tokens.iter().map(|token| token.lower.clone()).collect();
+        let whole = |option: &&Listed| option.names.contains(&all);
+        if let Some(option) = self.options.iter().find(whole) {
+            return Ok(option);
+        }
+        let lead_less = words(super::canonical::Canonical::of_line(said).key());
+        if let Some(option) = self.options.iter().find(|option| option.names.contains(&lead_less)) {
+            return Ok(option);
+        }
+        let mentions = self.mentions(&tokens);
+        let named: BTreeSet<usize> = mentions.iter().map(|mention| mention.option).collect();
+        let mut named_in_order = named.iter();
+        let (Some(first), None) = (named_in_order.next(), named_in_order.next()) else {
+            return Err(if named.is_empty() { NoChoice::None } else { NoChoice::Several });
+        };
+        let option = self.options.get(*first).ok_or(NoChoice::None)?;
+        // `No, it is not safe` answers with its first word.
+        let leads = mentions.iter().any(|mention| {
+            mention.from == 0 && tokens.get(mention.to - 1).is_some_and(|last| last.ends_clause)
+        });
+        let is_inside = |at: usize| mentions.iter().any(|mention| (mention.from..mention.to).contains(&at));
+        let denied = tokens
+            .iter()
+            .enumerate()
+            .any(|(at, token)| CONTRARY.contains(&token.lower.as_str()) && !is_inside(at));
+        if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
+    }
+
+    /// Every place at which an option is named; inside of a longer one it is not.
+    fn mentions(&self, tokens: &[Token]) -> Vec<Mention> {
+        let mut found = Vec::new();
+        for (number, option) in self.options.iter().enumerate() {
+            for name in &option.names {
+                for from in 0..tokens.len() {
+                    let Some(here) = tokens.get(from..from + name.len()) else { continue };
+                    let is_same = here.iter().zip(name).all(|(token, word)| token.lower == *word);
+                    let is_letter = name.len() == 1
+                        && option
+                            .letter
+                            .as_ref()
+                            .is_some_and(|letter| letter.to_lowercase() == *name.concat());
+                    let keeps_case =
+                        || here.iter().all(|token| option.letter.as_ref() == Some(&token.written));
+                    if is_same && (!is_letter || keeps_case()) {
+                        found.push(Mention { option: number, from, to: from + name.len() });
+                    }
+                }
+            }
+        }
+        let is_part = |one: &Mention| {
+            found.iter().any(|other| {
+                other.from <= one.from && one.to <= other.to && other.to - other.from > one.to - one.from
+            })
+        };
+        found.iter().copied().filter(|one| !is_part(one)).collect()
+    }
+}
+
+/// Where an option is named.
+#[derive(Clone, Copy, Debug)]
+struct Mention {
+    option: usize,
+    from: usize,
+    to: usize,
+}
+
+/// A word of an answer.
+#[derive(Debug)]
+struct Token {
+    lower: String,
+    written: String,
+    /// Whether a mark follows that ends a clause.
+    ends_clause: bool,
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let plain = super::canonical::plain(text);
+    let token = |word: &str| {
+        let is_mark = |letter: char| "\"'`*_()[]{}<>,;:!?.—–".contains(letter);
+        let core = word.trim_start_matches(is_mark);
+        let core = core.trim_end_matches(is_mark);
+        let core = if core.is_empty() {
+            word.trim_matches(|letter: char| "\"'`*_.,;:!?—–-".contains(letter))
+        } else {
+            core
+        };
+        if core.is_empty() {
+            return None;
+        }
+        let after = word.rsplit_once(core).map_or("", |(_, after)| after);
+        let ends_clause = after.contains([',', ';', ':', '.', '!', '—', '–', ')']);
+        let key = Canonical::of_line(core).key().to_lowercase();
+        Some(Token { lower: key, written: core.to_owned(), ends_clause })
+    };
+    let mut found: Vec<Token> = plain.split(' ').filter_map(token).collect();
+    // A dash of its own ends a clause too.
+    for (at, word) in plain.split(' ').filter(|word| !word.is_empty()).enumerate() {
+        if matches!(word, "-" | "—" | "–" | "because" | "since" | "as")
+            && at > 0
+            && let Some(before) = found.get_mut(at - 1)
+        {
+            before.ends_clause = true;
+        }
+    }
+    found
+}
+
+fn words(text: &str) -> Vec<String> {
+    tokens(text).into_iter().map(|token| token.lower).collect()
+}
+
+/// `A) token bucket` as its label and its text.
+fn label(text: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let (label, rest) = text.trim().split_once([' ', '\t'])?;
+    let is_label = label.ends_with([')', '.', ':'])
+        && (1..=3).contains(&label.trim_matches(|letter: char| !letter.is_alphanumeric()).chars().count());
+    let (label, rest) = (words(label), words(rest));
+    (is_label && label.len() == 1 && !rest.is_empty()).then_some((label, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(written: &[&str]) -> Options {
+        Options::new(written.iter().map(|text| (*text).to_owned()).collect()).unwrap()
+    }
+
+    #[test]
+    fn an_option_is_known_by_its_words() {
+        let cases: [(&[&str], &[(&str, &str)]); 5] = [
+            (
+                &["yes", "no"],
+                &[
+                    ("Yes", "yes"),
+                    ("YES!", "yes"),
+                    ("**Yes.**", "yes"),
+                    ("`yes`", "yes"),
+                    ("The answer is yes.", "yes"),
+                    ("Both agree.\nANSWER: No", "no"),
+                    ("No, it is not safe.", "no"),
+                    ("Yes, because it holds the lock", "yes"),
+                    ("I think yes", "yes"),
+                ],
+            ),
+            (
+                &["A", "B"],
+                &[
+                    ("a", "A"),
+                    ("(B)", "B"),
+                    ("B.", "B"),
+                    ("Option B", "B"),
+                    ("ANSWER: B) the cache", "B"),
+                    ("It is a race, so B", "B"),
+                ],
+            ),
+            (
+                &["A) token bucket", "B) fixed window"],
+                &[
+                    ("A", "A) token bucket"),
+                    ("Token Bucket", "A) token bucket"),
+                    ("B) fixed window", "B) fixed window"),
+                    ("fixed window (B)", "B) fixed window"),
+                ],
+            ),
+            (
+                &["cache", "no cache"],
+                &[("Cache", "cache"), ("no cache", "no cache"), ("I'd use no cache", "no cache")],
+            ),
+            (&["42", "4.2", "-42"], &[("42.0", "42"), ("-42", "-42"), ("4.2e1", "42")]),
+        ];
+        for (list, answers) in cases {
+            let options = options(list);
+            for (answer, expected) in answers {
+                assert_eq!(options.chosen(answer), Ok(*expected), "{answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn none_or_several_is_no_choice() {
+        let options = options(&["Redis", "Postgres", "in memory"]);
+        for (answer, reason) in [
+            ("MySQL", NoChoice::None),
+            ("", NoChoice::None),
+            ("not Redis", NoChoice::None),
+            ("Anything except Postgres", NoChoice::None),
+            ("I would avoid Redis", NoChoice::None),
+            ("Redis or Postgres", NoChoice::Several),
+            ("Redis, though in memory is fine", NoChoice::Several),
+            ("rediscover", NoChoice::None),
+        ] {
+            assert_eq!(options.chosen(answer), Err(reason), "{answer}");
+        }
+        assert_eq!(options.chosen("I recommend **Redis**."), Ok("Redis"));
+        assert_eq!(options.chosen("Keep it In-Memory? No: in memory."), Err(NoChoice::None));
+    }
+
+    #[test]
+    fn a_list_must_tell_answers_apart() {
+        let refused =
+            |list: &[&str]| Options::new(list.iter().map(|text| (*text).to_owned()).collect()).unwrap_err();
+        assert_eq!(refused(&["a"]), OptionsError::Count(1));
+        assert_eq!(refused(&["a", " "]), OptionsError::Length(1));
+        assert_eq!(refused(&["Yes", "no", "yes."]), OptionsError::Same(0, 2));
+    }
+}
