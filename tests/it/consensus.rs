@@ -309,7 +309,7 @@ fn a_step_is_voted_on_by_its_declared_fields() {
 fn a_step_that_declares_nothing_is_not_voted_on() {
     let steps =
         include_str!("../../conf/micro_steps.yaml").replace("    vote_by: { failure_type: value }\n", "");
-    let mut client = Server::new().codex().file(".maestro/micro_steps.yaml", steps).start();
+    let mut client = Server::new().codex().user_file("micro_steps.yaml", steps).start();
     let result =
         client.call("maestro_vote_micro_step", json!({ "step_type": "d1_failure_label", "prompt": "x" }));
     assert_eq!(result["code"], "invalid_arguments", "{result}");
