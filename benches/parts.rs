@@ -12,6 +12,7 @@ use maestro::domain::secret_rules::SecretRules;
 use maestro::host::config::Config;
 use maestro::host::environment::Environment;
 use maestro::host::library::Library;
+use maestro::host::process::{Ended, Exit};
 use maestro::provider::Output;
 
 const RULES: &str = include_str!("../conf/secrets.yaml");
@@ -56,15 +57,21 @@ fn configuration(bench: &mut Criterion) {
     });
 }
 
+/// What a CLI that ended well printed.
+fn output(stdout: String) -> Output {
+    let at = jiff::ZonedDateTime::now();
+    Output { ended: Ended::Exited, exit: Exit::Code(0), stdout, stderr: String::new(), at }
+}
+
 fn reading(bench: &mut Criterion) {
     let answer = text(1_000_000);
     let result =
         serde_json::json!({ "type": "result", "subtype": "success", "num_turns": 1, "result": answer });
-    let claude = Output { exit_code: Some(0), stdout: result.to_string(), stderr: String::new() };
+    let claude = output(result.to_string());
     let item =
         serde_json::json!({ "type": "item.completed", "item": { "type": "agent_message", "text": answer } });
     let end = serde_json::json!({ "type": "turn.completed", "usage": {} });
-    let codex = Output { exit_code: Some(0), stdout: format!("{item}\n{end}\n"), stderr: String::new() };
+    let codex = output(format!("{item}\n{end}\n"));
     bench.bench_function("read 1 MB from claude", |run| {
         run.iter(|| black_box(maestro::provider::claude::parse(&claude)));
     });

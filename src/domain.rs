@@ -21,6 +21,7 @@ pub mod measure;
 pub mod microstep;
 pub mod outline;
 pub mod pack;
+pub mod plain;
 pub mod policy;
 pub mod question;
 pub mod redflag;

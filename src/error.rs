@@ -105,20 +105,24 @@ pub enum Error {
         unit: &'static str,
     },
     /// The time that the call had is over.
-    #[error("{provider} did not answer within {} s", .after.as_secs())]
+    #[error("{provider} did not answer within {} s{}", .after.as_secs(), and_said(.said))]
     Timeout {
         /// The provider.
         provider: String,
         /// The time it had.
         after: Duration,
+        /// What it said meanwhile, if it said anything.
+        said: String,
     },
     /// The CLI began to write and then fell silent.
-    #[error("{provider} began to answer and then was silent for {} s", .after.as_secs())]
+    #[error("{provider} began to answer and then was silent for {} s{}", .after.as_secs(), and_said(.said))]
     Stalled {
         /// The provider.
         provider: String,
         /// How long it was silent.
         after: Duration,
+        /// What it said before, if it said anything.
+        said: String,
     },
     /// The CLI wrote more than a call may hold.
     #[error("{provider} wrote more than {limit} bytes")]
@@ -135,6 +139,8 @@ pub enum Error {
         provider: String,
         /// What it said.
         failure: CliFailure,
+        /// Others that are installed and may be asked instead.
+        others: Vec<String>,
     },
     /// A server that a consultant started was asked to consult.
     #[error("this server runs inside a consultant, and a consultant does not consult")]
@@ -183,4 +189,8 @@ pub enum Error {
     /// A defect of Maestro itself.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+fn and_said(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
 }

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod claude;
 pub mod codex;
 pub mod environment;
+mod events;
 pub mod failure;
 pub mod gemini;
 pub mod login;
@@ -20,12 +21,13 @@ pub mod version;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::host::process::CallDir;
+use crate::host::process::{CallDir, Ended, Exit};
 
-use failure::{CliFailure, FailureKind};
+use failure::{CliFailure, FailureKind, Told};
 
 pub use adapter::Adapter;
 
@@ -103,49 +105,92 @@ impl Invocation {
 /// What a CLI left behind.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Its exit code; none where a signal ended it.
-    pub exit_code: Option<i32>,
+    /// Why its run is over.
+    pub ended: Ended,
+    /// How its process ended.
+    pub exit: Exit,
     /// Its standard output.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
+    /// When that was, in the zone in which the CLI tells the time.
+    pub at: Zoned,
+}
+
+/// How much of its own form a CLI kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// It began to answer in it, and did not come to the end.
+    Begun,
+    /// A piece of it cannot be read.
+    Broken,
+    /// It printed something else, or nothing.
+    Absent,
 }
 
 impl Output {
     fn ended_well(&self) -> bool {
-        self.exit_code == Some(0)
+        self.ended == Ended::Exited && self.exit.success()
     }
 
-    /// What it means that the CLI did not answer in its own form.
-    fn failure(&self) -> CliFailure {
+    /// What it means that the CLI gave no whole answer.
+    fn failure(&self, told: &Told, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
-        let said = CliFailure::from_words(self.last_words());
-        if !self.ended_well() || said.kind != FailureKind::CliFailed {
-            return said;
-        }
-        if self.stdout.trim().is_empty() && self.stderr.trim().is_empty() {
-            return CliFailure::new(FailureKind::AnswerEmpty, "it ended well and printed nothing");
-        }
+        // The signal of whoever stopped it says nothing of the CLI.
+        let exit = if self.ended == Ended::Exited { self.exit } else { Exit::Unknown };
+        let said = told.failure(&self.stderr, exit, &self.at);
         let printed: String = self.stdout.trim().chars().take(SHOWN).collect();
-        CliFailure::new(
-            FailureKind::AnswerUnreadable,
-            format!("its output does not have the form that this CLI promises; it begins: {printed}"),
-        )
+        let unreadable = |what: &str| CliFailure::new(FailureKind::AnswerUnreadable, what);
+        match (said, form) {
+            (Some(said), _) if said.kind != FailureKind::CliFailed => said,
+            (_, Form::Broken) => unreadable(&format!(
+                "a piece of its output cannot be read, so that the answer may have a hole; the output begins: {printed}"
+            )),
+            (Some(said), _) if !self.ended_well() || !told.words.is_empty() => said,
+            (_, Form::Begun) if self.ended_well() => {
+                unreadable(&format!("its output ends before the answer is complete; it begins: {printed}"))
+            }
+            (_, Form::Absent) if self.ended_well() && !printed.is_empty() => unreadable(&format!(
+                "its output does not have the form that this CLI promises; it begins: {printed}"
+            )),
+            (Some(said), _) => said,
+            (None, _) if self.ended != Ended::Exited => CliFailure::new(FailureKind::CliFailed, ""),
+            (None, _) if self.ended_well() => {
+                CliFailure::new(FailureKind::AnswerEmpty, "it ended well and printed nothing")
+            }
+            (None, _) => told.by_end_alone(exit, &format!("{}\n{}", told.noise, self.stderr)),
+        }
     }
 
-    /// The last lines of stderr that say something.
-    fn last_words(&self) -> String {
-        const LOOKED_AT: usize = 16 * 1024;
-        let start = self.stderr.len().saturating_sub(LOOKED_AT);
-        let end = (start..).take(4).find_map(|at| self.stderr.get(at..)).unwrap_or_default();
-        let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
-        let words = lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n");
-        match (words.is_empty(), self.exit_code) {
-            (false, Some(_)) => words,
-            (false, None) => format!("{words}\na signal ended it"),
-            (true, Some(code)) => format!("it ended with exit code {code} and no message"),
-            (true, None) => "a signal ended it".to_owned(),
+    /// What an answer without a word means: the reason, where one stands beside it.
+    fn empty(&self, told: &Told) -> CliFailure {
+        match told.failure(&self.stderr, self.exit, &self.at) {
+            Some(said) if said.kind != FailureKind::CliFailed => said,
+            Some(_) | None => CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"),
         }
+    }
+
+    /// What went wrong after an answer that is complete.
+    fn aftermath(&self) -> Option<String> {
+        let what = match (self.ended, self.exit) {
+            (Ended::Exited, Exit::Code(0)) => return None,
+            (Ended::Exited, Exit::Code(code)) => {
+                format!("the CLI ended with exit code {code} after its answer was complete")
+            }
+            (Ended::Exited, Exit::Signal(_) | Exit::Unknown) => {
+                "a signal ended the CLI after its answer was complete".to_owned()
+            }
+            (Ended::Finished | Ended::TimedOut | Ended::Stalled, _) => {
+                "the CLI did not end after its answer was complete, and was ended".to_owned()
+            }
+            (Ended::OutputTooLarge, _) => {
+                "the CLI went on writing after its answer was complete, and was ended".to_owned()
+            }
+        };
+        Some(match Told::default().failure(&self.stderr, Exit::Unknown, &self.at) {
+            Some(said) => format!("{what}: {}", said.detail),
+            None => what,
+        })
     }
 }
 
@@ -162,6 +207,8 @@ pub struct Answer {
     pub usage: Usage,
     /// The model that answered, where the CLI tells.
     pub model: Option<String>,
+    /// What the CLI complains of although it answered.
+    pub warnings: Vec<String>,
 }
 
 /// What a call cost, as far as the CLI says.

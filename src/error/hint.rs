@@ -53,7 +53,18 @@ impl Error {
                 provider.to_ascii_uppercase().replace('-', "_")
             ),
             Self::OutputTooLarge { .. } => "Ask for a shorter answer.".into(),
-            Self::Cli { provider, failure } => failure.kind.hint(provider),
+            Self::Cli { provider, failure, others } => {
+                let until = failure.resets_at.map(|at| format!("The limit ends at {at}. ")).unwrap_or_default();
+                let next = match others.split_first() {
+                    _ if !failure.kind.is_refusal() => String::new(),
+                    Some((first, [])) => format!(" Next: ask `{first}`, which is installed."),
+                    Some((first, rest)) => {
+                        format!(" Next: ask `{first}`, which is installed (so is {}).", rest.join(", "))
+                    }
+                    None => " No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
+                };
+                format!("{until}{}{next}", failure.kind.hint(provider))
+            }
             Self::NestedConsult => {
                 "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
             }

@@ -16,6 +16,9 @@ pub struct ErrorNote {
     pub hint: String,
     /// Whether the same call may succeed a little later.
     pub retryable: bool,
+    /// When the limit ends that stands in the way, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<String>,
 }
 
 impl From<&change::Refusal> for ErrorNote {
@@ -25,6 +28,7 @@ impl From<&change::Refusal> for ErrorNote {
             code: refusal.reason.code(),
             hint: refusal.next.clone().unwrap_or_else(|| refusal.reason.hint().to_owned()),
             retryable: refusal.reason.retryable(),
+            resets_at: None,
         }
     }
 }
@@ -47,6 +51,10 @@ impl Error {
             code: self.code(),
             hint: self.hint(),
             retryable: self.retryable(),
+            resets_at: match self {
+                Self::Cli { failure, .. } => failure.resets_at.map(|at| at.to_string()),
+                _ => None,
+            },
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::provider::{Answer, Ask};
 use recording::Recording;
 
 pub use attempt::Attempted;
-pub use obstacle::process_error;
+pub use obstacle::{others_than, process_error};
 pub use prepare::{Prepared, Question, prepare};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
@@ -247,7 +247,9 @@ async fn version_for(
     left: Duration,
 ) -> Result<Option<crate::provider::version::Version>, Error> {
     if provider.adapter.needs_version() {
-        providers::version(session, provider, program, left.min(providers::PATIENCE)).await
+        // Most of the time is the answer's, also where the CLI does not tell.
+        let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
+        providers::version(session, provider, program, limit).await
     } else {
         Ok(None)
     }

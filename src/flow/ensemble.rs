@@ -85,6 +85,9 @@ pub struct Candidate {
     /// The ensemble that it belongs to, where the log knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
+    /// What to keep in mind although there is an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -283,6 +286,7 @@ impl Candidate {
             red_flag,
             note: reply.note,
             ensemble_id: None,
+            warning: reply.warning,
             failure: reply.failure,
         }
     }

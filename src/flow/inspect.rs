@@ -173,6 +173,7 @@ pub async fn validate_content(
             code: outcome::CONTENT_INVALID,
             hint: "Ask for another answer; do not repair this one.".to_owned(),
             retryable: false,
+            resets_at: None,
         });
         Ok(report(validation, failure))
     })

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::future::join_all;
+use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -13,9 +15,10 @@ use super::off_thread::off_thread;
 use super::session::{Session, UNTRUSTED};
 use crate::error::Error;
 use crate::host::config::Enabled;
-use crate::host::process::{CallDir, Launch, Limits};
+use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
+use crate::provider::failure::{CliFailure, FailureKind, Told};
 use crate::provider::login;
 use crate::provider::version::Version;
 
@@ -25,10 +28,17 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a look at the machine is believed.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How long an overview waits for a CLI to tell about itself.
+const GLANCE: Duration = Duration::from_secs(5);
+
+/// How long an overview remembers that a CLI did not.
+const GRUDGE: Duration = Duration::from_secs(30);
+
 /// Versions by program, each asked for once.
 #[derive(Default)]
 pub struct Versions {
     known: Mutex<HashMap<Asked, Arc<OnceCell<Version>>>>,
+    failed: Mutex<HashMap<Asked, (Instant, Error)>>,
 }
 
 /// What a version belongs to: a program as it was written to disk, with its leading arguments (which
@@ -57,20 +67,50 @@ struct Entry<'a> {
 }
 
 /// Every provider with its state, at most a second old.
-pub fn overview(session: &Session) -> Arc<Value> {
+pub async fn overview(session: &Session) -> Arc<Value> {
     let cache = session.overview();
-    let mut last = cache.last.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*last {
-        Some((made, value)) if made.elapsed() < FRESH => Arc::clone(value),
-        _ => {
-            let value = Arc::new(look(session));
-            *last = Some((Instant::now(), Arc::clone(&value)));
-            value
-        }
+    let last = || cache.last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((made, value)) = &*last()
+        && made.elapsed() < FRESH
+    {
+        return Arc::clone(value);
     }
+    let broken = broken(session).await;
+    let value = Arc::new(look(session, &broken));
+    *last() = Some((Instant::now(), Arc::clone(&value)));
+    value
 }
 
-fn look(session: &Session) -> Value {
+/// The CLIs that are installed and do not run, with what is wrong.
+async fn broken(session: &Session) -> HashMap<String, String> {
+    let asked = session.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
+    let found = asked.map(|provider| async move {
+        let program = session.environment().find_program(provider.command(), session.root())?;
+        let error = glance(session, provider, &program).await.err()?;
+        let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
+            || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
+        does_not_run.then(|| (provider.name.clone(), format!("{}: {error}. {}", error.code(), error.hint())))
+    });
+    join_all(found).await.into_iter().flatten().collect()
+}
+
+/// Whether a CLI tells about itself; one that did not is not asked again for a while.
+async fn glance(session: &Session, provider: &Provider, program: &Path) -> Result<(), Error> {
+    let asked = asked(provider, program);
+    let failed = || session.versions().failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((when, error)) = failed().get(&asked)
+        && when.elapsed() < GRUDGE
+    {
+        return Err(error.clone());
+    }
+    let probed = probe(session, provider, program, GLANCE).await;
+    if let Err(error) = &probed {
+        failed().insert(asked, (Instant::now(), error.clone()));
+    }
+    probed.map(drop)
+}
+
+fn look(session: &Session, broken: &HashMap<String, String>) -> Value {
     let catalogue = session.catalogue();
     // Looking through PATH is most of the work, so it is done once for each.
     let found: HashMap<&str, bool> =
@@ -86,7 +126,8 @@ fn look(session: &Session) -> Value {
         .filter(is_relevant)
         .map(|provider| {
             let installed = is_installed(provider);
-            let problems = session.config().problems_for(&provider.name);
+            let mut problems = session.config().problems_for(&provider.name);
+            problems.extend(broken.get(&provider.name).cloned());
             let enabled = match provider.settings.enabled {
                 Enabled::Yes => true,
                 Enabled::No => false,
@@ -133,6 +174,11 @@ pub fn is_installed(session: &Session, provider: &Provider) -> bool {
         || session.environment().find_program(provider.command(), session.root()).is_some()
 }
 
+fn asked(provider: &Provider, program: &Path) -> Asked {
+    let written = std::fs::metadata(program).and_then(|found| found.modified()).ok();
+    (program.to_owned(), written, provider.leading_arguments().to_vec())
+}
+
 /// The version of a provider's CLI, asked for on first use and remembered for this program. One that
 /// could not be had is asked for again the next time.
 ///
@@ -145,16 +191,46 @@ pub async fn version(
     program: &Path,
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
-    let written = std::fs::metadata(program).and_then(|found| found.modified()).ok();
-    let asked = (program.to_owned(), written, provider.leading_arguments().to_vec());
+    match probe(session, provider, program, limit).await {
+        // The call itself will tell why.
+        Err(Error::Cli { .. } | Error::Timeout { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+/// The same, with what the CLI says where it fails at that.
+///
+/// # Errors
+///
+/// The program cannot be started, fails, or tells nothing in time. None: it ended well without a version.
+pub async fn probe(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+    limit: Duration,
+) -> Result<Option<Version>, Error> {
     let cell = {
         let mut known = session.versions().known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(asked).or_default())
+        Arc::clone(known.entry(asked(provider, program)).or_default())
     };
     let version = cell.get_or_try_init(|| async {
         let printed =
             print(session, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;
-        Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)).ok_or(None)
+        match Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)) {
+            Some(version) if printed.exit.success() || printed.failure().is_none() => Ok(version),
+            found => match printed.failure() {
+                // Its own version is no business of an error that names another.
+                Some(failure) if failure.kind == FailureKind::CliBroken || found.is_none() => {
+                    Err(Some(Error::Cli { provider: provider.name.clone(), failure, others: Vec::new() }))
+                }
+                _ if printed.ended == Ended::TimedOut && found.is_none() => Err(Some(Error::Timeout {
+                    provider: provider.name.clone(),
+                    after: limit,
+                    said: String::new(),
+                })),
+                _ => found.ok_or(None),
+            },
+        }
     });
     match version.await {
         Ok(version) => Ok(Some(*version)),
@@ -166,12 +242,27 @@ pub async fn version(
 /// What a CLI printed for a question about itself.
 #[derive(Clone, Debug)]
 pub struct Printed {
-    /// Its exit code.
-    pub exit_code: Option<i32>,
+    /// Why its run is over.
+    pub ended: Ended,
+    /// How it ended.
+    pub exit: Exit,
     /// Its standard output.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
+}
+
+impl Printed {
+    /// What went wrong, where it did not end well.
+    #[must_use]
+    pub fn failure(&self) -> Option<CliFailure> {
+        if self.ended != Ended::Exited || self.exit.success() {
+            return None;
+        }
+        let told = Told { noise: self.stdout.clone(), ..Told::default() };
+        let said = told.failure(&self.stderr, self.exit, &Zoned::now());
+        Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
+    }
 }
 
 /// Which home a CLI is asked about itself in.
@@ -228,7 +319,8 @@ pub async fn print(
         .await
         .map_err(|error| super::consult::process_error(provider, session, &error))?;
     Ok(Printed {
-        exit_code: outcome.exit.code(),
+        ended: outcome.ended,
+        exit: outcome.exit,
         stdout: String::from_utf8_lossy(&outcome.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
     })

@@ -27,7 +27,7 @@ use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
 use crate::host::seal_key::SealKey;
 use crate::host::store::lease::{self, Lease};
-use crate::host::store::{MemoryStore, SqliteStore};
+use crate::host::store::{MemoryStore, SqliteStore, check_root};
 use crate::provider::catalogue::Catalogue;
 
 use super::journal::{Journal, new_id};
@@ -188,6 +188,7 @@ impl Session {
     pub fn show_alive(&self) -> Result<(), Error> {
         let mut held = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
+            check_root(self.root())?;
             *held = Some(Lease::hold(&self.store_directory(), self.server())?);
         }
         Ok(())
@@ -257,7 +258,7 @@ impl Session {
     /// The project's events. Nothing is made or opened before the first of them.
     #[must_use]
     pub fn store(&self) -> &Arc<SqliteStore> {
-        self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory())))
+        self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory()).below(self.root())))
     }
 
     /// Where the work stands, and which tools were used.
@@ -327,7 +328,13 @@ impl Session {
 
     fn settled(&self) -> &Settled {
         self.inner.settings.get_or_init(|| {
-            let config = Config::load(self.environment(), self.library());
+            let mut config = Config::load(self.environment(), self.library());
+            if !self.root().is_dir() {
+                config.problems.push(Problem::everything(format!(
+                    "CLAUDE_PROJECT_DIR: {} is no directory; name the project's directory, or leave the variable out. Nothing was made there",
+                    self.root().display()
+                )));
+            }
             for problem in &config.problems {
                 log_problem(problem);
             }

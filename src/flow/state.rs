@@ -4,11 +4,13 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::providers::{Home, PATIENCE, is_installed, print, version};
+use super::providers::{Home, PATIENCE, is_installed, print, probe};
 use super::session::Session;
+use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
+use crate::provider::failure::FailureKind;
 use crate::provider::login;
 
 /// One consultant's state.
@@ -66,14 +68,25 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
         notes: session.config().problems_for(&provider.name),
     };
     if let Some(program) = program {
-        match version(session, provider, &program, PATIENCE).await {
+        match probe(session, provider, &program, PATIENCE).await {
             Ok(Some(version)) => state.version = Some(version.to_string()),
-            Ok(None) => {
+            Ok(None) => state.notes.push("it told no version for --version".to_owned()),
+            Err(Error::Timeout { .. }) => {
                 state.notes.push(format!("it told no version for --version within {} s", PATIENCE.as_secs()));
             }
-            Err(error) => state.notes.push(error.to_string()),
+            Err(error) => {
+                state.notes.push(format!("{}: {error}. {}", error.code(), error.hint()));
+                let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
+                    || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
+                if does_not_run {
+                    // Whether it is logged in only it could say.
+                    return state;
+                }
+            }
         }
-        state.login = login_state(session, provider, &program).await;
+        let (login, why) = login_state(session, provider, &program).await;
+        state.login = login;
+        state.notes.extend(why);
         let private = std::path::Path::new("private home");
         state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
         state.notes.extend(login_notes(session, provider, state.login));
@@ -81,20 +94,36 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
     state
 }
 
-async fn login_state(session: &Session, provider: &Provider, program: &std::path::Path) -> LoginState {
+/// Whether it is logged in, and why that is not known.
+async fn login_state(
+    session: &Session,
+    provider: &Provider,
+    program: &std::path::Path,
+) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],
         Adapter::Claude => &["auth", "status"],
-        Adapter::Gemini => return from_flag(login::gemini_kind(session.environment()).is_some()),
-        Adapter::Template(_) | Adapter::Understudy => return LoginState::Unknown,
+        Adapter::Gemini => return (from_flag(login::gemini_kind(session.environment()).is_some()), None),
+        Adapter::Template(_) | Adapter::Understudy => return (LoginState::Unknown, None),
     };
     // A key in the environment logs in without the CLI's own login knowing of it.
     if login::has_key(&provider.adapter, session.environment()) {
-        return LoginState::LoggedIn;
+        return (LoginState::LoggedIn, None);
     }
+    let asked = question.join(" ");
     match print(session, provider, program, question, Home::Own, PATIENCE).await {
-        Ok(printed) => from_flag(printed.exit_code == Some(0)),
-        Err(_) => LoginState::Unknown,
+        Ok(printed) => match printed.failure() {
+            None => (from_flag(printed.exit.success()), None),
+            // It says no without many words.
+            Some(failure) if matches!(failure.kind, FailureKind::LoginMissing | FailureKind::CliFailed) => {
+                (LoginState::LoggedOut, None)
+            }
+            Some(failure) => {
+                let (code, hint) = (failure.kind.code(), failure.kind.hint(&provider.name));
+                (LoginState::Unknown, Some(format!("{code} at `{asked}`: {}. {hint}", failure.detail)))
+            }
+        },
+        Err(error) => (LoginState::Unknown, Some(error.to_string())),
     }
 }
 
@@ -103,7 +132,6 @@ fn from_flag(logged_in: bool) -> LoginState {
 }
 
 fn login_notes(session: &Session, provider: &Provider, login: LoginState) -> Vec<String> {
-    use crate::provider::failure::FailureKind;
     match (&provider.adapter, login) {
         (Adapter::Gemini, LoginState::LoggedIn)
             if login::gemini_kind(session.environment()).as_deref() == Some("oauth-personal") =>

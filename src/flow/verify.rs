@@ -209,7 +209,7 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
     let nothing_ran = results.iter().all(|result| result.status == Status::NothingToRun);
     let error = (!all_passed).then(|| {
         let (code, hint) = if nothing_ran { NOTHING_TO_VERIFY } else { CHECKS_FAILED };
-        ErrorNote { error: summary.clone(), code, hint: hint.to_owned(), retryable: false }
+        ErrorNote { error: summary.clone(), code, hint: hint.to_owned(), retryable: false, resets_at: None }
     });
     Report {
         ok: all_passed,

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use self::capture::{Capture, Stream};
+use self::capture::{Capture, Scanned, Stream};
 use self::meter::{Meter, Side};
 use self::registry::Registry;
 use self::spawn::Running;
@@ -38,7 +38,7 @@ pub(crate) mod sweep;
 mod tree;
 
 pub use call_dir::CallDir;
-pub use launch::{Launch, Limits, MARKER_VARIABLE};
+pub use launch::{Finish, Launch, Limits, MARKER_VARIABLE};
 pub use outcome::{Activity, Ended, Exit, Outcome, ProcessError};
 
 /// How long a shutdown waits between SIGTERM and SIGKILL.
@@ -91,7 +91,7 @@ impl Supervisor {
         let stopped = tokio::select! {
             biased;
             () = tree.exited() => None,
-            reason = observe(&capture, &mut meter, &mut watch) => Some(reason),
+            reason = observe(&capture, &mut meter, &limits, &mut watch) => Some(reason),
             () = feed(stdin, prompt) => None,
         };
         let settled = end(tree, stopped, limits.drain).await;
@@ -164,9 +164,16 @@ async fn feed(stdin: Option<ChildStdin>, prompt: Vec<u8>) {
 }
 
 /// Looks at the output now and then until there is a reason to stop the program.
-async fn observe(capture: &Capture, meter: &mut Meter, watch: &mut impl FnMut(&Activity)) -> Ended {
+async fn observe(
+    capture: &Capture,
+    meter: &mut Meter,
+    limits: &Limits,
+    watch: &mut impl FnMut(&Activity),
+) -> Ended {
+    let mut end = End::default();
     loop {
-        sleep_until(meter.next_look(Instant::now()).into()).await;
+        let next = meter.next_look(Instant::now());
+        sleep_until(end.over(limits).map_or(next, |over| over.min(next)).into()).await;
         let now = Instant::now();
         let reading = meter.read(now, capture.sizes());
         if reading.report {
@@ -179,6 +186,29 @@ async fn observe(capture: &Capture, meter: &mut Meter, watch: &mut impl FnMut(&A
         if let Some(reason) = reading.stop {
             return reason;
         }
+        if let Some(finish) = limits.finish
+            && end.seen.is_none()
+            && capture.stdout.is_finished(finish, &mut end.scanned).await
+        {
+            end.seen = Some(Instant::now());
+        }
+        if end.over(limits).is_some_and(|over| now >= over) {
+            return Ended::Finished;
+        }
+    }
+}
+
+/// How far the output was searched for its end, and when that was seen.
+#[derive(Default)]
+struct End {
+    scanned: Scanned,
+    seen: Option<Instant>,
+}
+
+impl End {
+    /// When the program has lingered long enough.
+    fn over(&self, limits: &Limits) -> Option<Instant> {
+        self.seen?.checked_add(limits.linger)
     }
 }
 

@@ -18,6 +18,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use place::check_root;
 pub use sqlite::SqliteStore;
 
 use crate::domain::chain::{Record, Shown, Stored};

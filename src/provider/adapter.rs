@@ -7,7 +7,9 @@ use super::failure::{CliFailure, FailureKind};
 use super::version::Version;
 use super::{Answer, Ask, Invocation, Output, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken};
+use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
+use crate::host::process::Finish;
 
 /// How a CLI is called and read.
 #[derive(Clone, Debug)]
@@ -58,6 +60,17 @@ impl Adapter {
         }
     }
 
+    /// The newest version that Maestro is tried with (`make test-clis`).
+    #[must_use]
+    pub fn newest_tried(&self) -> Option<Version> {
+        match self {
+            Self::Codex => Some(codex::NEWEST_TRIED),
+            Self::Gemini => Some(gemini::NEWEST_TRIED),
+            Self::Claude => Some(claude::NEWEST_TRIED),
+            Self::Template(_) | Self::Understudy => None,
+        }
+    }
+
     /// What the CLI takes at most.
     #[must_use]
     pub fn prompt_limit(&self) -> Option<PromptLimit> {
@@ -70,6 +83,20 @@ impl Adapter {
                 (None, PromptChannel::Stdin) => None,
             },
             Self::Claude | Self::Understudy => None,
+        }
+    }
+
+    /// How to tell that the answer is complete while the CLI still runs, where it says so.
+    #[must_use]
+    pub fn finish(&self) -> Option<Finish> {
+        match self {
+            Self::Codex => Some(Finish {
+                marks: &["\"turn.completed\"", "\"turn.failed\""],
+                is_there: codex::is_finished,
+            }),
+            Self::Gemini => Some(Finish { marks: &["\"result\""], is_there: gemini::is_finished }),
+            Self::Claude => Some(Finish { marks: &["\"result\""], is_there: claude::is_finished }),
+            Self::Template(_) | Self::Understudy => None,
         }
     }
 
@@ -113,6 +140,15 @@ impl Adapter {
             Self::Template(settings) => template::parse(settings, output),
             Self::Understudy => Ok(Answer { text: output.stdout.clone(), ..Answer::default() }),
         }?;
+        answer.structured = answer.structured.map(plain_value);
+        answer.text = match &answer.structured {
+            Some(structured) => structured.to_string(),
+            None => plain(&answer.text).into_owned(),
+        };
+        if answer.text.trim().is_empty() {
+            return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
+        }
+        answer.warnings.extend(output.aftermath());
         let spoken = spoken(&answer.text);
         if spoken.has_reasoned() {
             if spoken.is_only_reasoning() && answer.structured.is_none() {
@@ -127,7 +163,7 @@ impl Adapter {
         if let Some(wanted) = wanted
             && answer.structured.is_none()
         {
-            answer.structured = document(&answer.text).ok().map(|found| found.value);
+            answer.structured = document(&answer.text).ok().map(|found| plain_value(found.value));
             if matches!(self, Self::Codex) {
                 answer.structured = answer.structured.map(|value| schema::from_strict(value, wanted));
             }

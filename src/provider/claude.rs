@@ -1,10 +1,16 @@
 //! The Claude CLI (`claude -p`).
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::failure::{CliFailure, FailureKind};
+use super::events::{self, Piece, kind, pieces};
+use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::inline;
-use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
+use super::version::Version;
+use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+
+/// The newest version that Maestro is tried with.
+pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
 /// How to ask: no tools, no MCP servers, no settings, no memory files, one turn.
 #[must_use]
@@ -25,7 +31,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_TELEMETRY", "1")
         .env("DISABLE_AUTOUPDATER", "1")
-        .env("CLAUDE_CODE_MAX_RETRIES", "2")
+        .env("CLAUDE_CODE_MAX_RETRIES", "0")
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
         // What fits the model is for the service to say: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
@@ -36,49 +42,79 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     call
 }
 
-/// Reads the events on stdout, a JSON document a line; the last result ends them.
+/// Whether an output holds the result, after which nothing of the answer follows.
+#[must_use]
+pub fn is_finished(stdout: &str) -> bool {
+    events::any(stdout, |event| kind(event) == Some("result"))
+}
+
+/// Reads the events on stdout: one a line, or (from a wrapper that asks for `json`) one document or a
+/// list of them. The last result ends them, and holds the whole answer.
 ///
 /// # Errors
 ///
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
-    let events = events(&output.stdout);
-    let Some(result) = events.iter().rev().find(|event| is(event, "result")) else {
-        return Err(output.failure());
-    };
-    let text = result.get("result").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let turns = result.get("num_turns").and_then(Value::as_u64).unwrap_or(0);
-    let succeeded = result.get("subtype").and_then(Value::as_str) == Some("success")
-        && result.get("is_error") != Some(&Value::Bool(true))
-        && output.ended_well();
-    if !succeeded {
-        return Err(failure(result, text));
+    let mut told = Told::default();
+    let (mut events, mut form) = (Vec::new(), Form::Absent);
+    for piece in pieces(&output.stdout) {
+        match piece {
+            Piece::Document(event) => {
+                form = Form::Begun;
+                limit(&event, &mut told);
+                events.push(event);
+            }
+            Piece::Broken(line) | Piece::Noise(line) => told.note(line),
+        }
     }
-    if turns == 0 {
+    let Some(result) = events.iter().rev().find(|event| kind(event) == Some("result")) else {
+        for event in events.iter().filter(|event| event.get("error").is_some()) {
+            told.note(&event.to_string());
+        }
+        return Err(output.failure(&told, form));
+    };
+    let text = result.get("result").and_then(Value::as_str).unwrap_or_default();
+    let subtype = result.get("subtype").and_then(Value::as_str);
+    if subtype != Some("success") || result.get("is_error") == Some(&Value::Bool(true)) {
+        return Err(failure(output, result, told));
+    }
+    if result.get("num_turns").and_then(Value::as_u64).unwrap_or(0) == 0 {
         return Err(CliFailure::new(
             FailureKind::CliFailed,
             format!("the prompt was taken for a command: {text}"),
         ));
     }
+    if result.get("stop_reason").and_then(Value::as_str) == Some("max_tokens") {
+        return Err(CliFailure::new(
+            FailureKind::AnswerTruncated,
+            "the answer was cut at the model's output limit",
+        ));
+    }
     let structured = result.get("structured_output").filter(|value| !value.is_null()).cloned();
     if text.trim().is_empty() && structured.is_none() {
-        return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
+        return Err(output.empty(&told));
     }
-    let text = structured.as_ref().map_or(text, Value::to_string);
+    let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
     Ok(Answer { text, structured, usage: usage(result), model: served_model(&events), ..Answer::default() })
 }
 
-/// The events: one a line, or (from a wrapper that asks for `json`) one document or a list of them.
-fn events(stdout: &str) -> Vec<Value> {
-    match serde_json::from_str(stdout.trim()) {
-        Ok(Value::Array(events)) => events,
-        Ok(document) => vec![document],
-        Err(_) => stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+/// What an event before the result tells of a limit or of an error's type.
+fn limit(event: &Value, told: &mut Told) {
+    if kind(event) == Some("rate_limit_event")
+        && event.pointer("/rate_limit_info/status").and_then(Value::as_str) == Some("rejected")
+    {
+        let at = event.pointer("/rate_limit_info/resetsAt").and_then(Value::as_i64);
+        told.resets_at = at.and_then(|at| Timestamp::from_second(at).ok());
     }
-}
-
-fn is(event: &Value, kind: &str) -> bool {
-    event.get("type").and_then(Value::as_str) == Some(kind)
+    if kind(event) == Some("assistant") {
+        told.status = match event.get("error").and_then(Value::as_str) {
+            Some("authentication_failed") => Some(401),
+            Some("billing_error") => Some(402),
+            Some("rate_limit") => Some(429),
+            Some("server_error") => Some(500),
+            Some(_) | None => told.status,
+        };
+    }
 }
 
 /// The model by the service's own word. The names in the result are the ones that were asked for.
@@ -86,36 +122,38 @@ fn served_model(events: &[Value]) -> Option<String> {
     let named = |event: &Value| event.pointer("/message/model").and_then(Value::as_str).map(str::to_owned);
     // The CLI writes messages of its own under a name in angle brackets.
     let served = |name: &String| !name.starts_with('<');
-    events.iter().rev().filter(|event| is(event, "assistant")).filter_map(named).find(served)
+    events.iter().rev().filter(|event| kind(event) == Some("assistant")).filter_map(named).find(served)
 }
 
-fn failure(result: &Value, text: String) -> CliFailure {
-    let errors = result.get("errors").and_then(Value::as_array).map(|errors| {
-        errors
-            .iter()
-            .map(|error| error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
-            .collect::<Vec<_>>()
-            .join("; ")
-    });
-    let detail = match errors {
-        Some(errors) if text.is_empty() => errors,
-        _ => text,
-    };
-    let kind = match result.get("subtype").and_then(Value::as_str) {
+fn failure(output: &Output, result: &Value, mut told: Told) -> CliFailure {
+    told.say(result.get("result").and_then(Value::as_str).unwrap_or_default());
+    for error in result.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        told.say(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned));
+    }
+    told.kind = match result.get("subtype").and_then(Value::as_str) {
         Some("error_max_structured_output_retries" | "error_max_turns") => {
             Some(FailureKind::AnswerUnreadable)
         }
         Some("error_max_budget_usd") => Some(FailureKind::QuotaExceeded),
         _ => None,
     };
-    if let Some(kind) = kind {
-        return CliFailure::new(kind, detail);
-    }
-    match result.get("api_error_status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok())
-    {
-        Some(status) => CliFailure::from_status(status, detail),
-        None => CliFailure::from_words(detail),
-    }
+    let status = result.get("api_error_status").and_then(Value::as_u64);
+    told.status = status.and_then(|status| u16::try_from(status).ok()).or(told.status);
+    let said = told.failure(&output.stderr, output.exit, &output.at);
+    said.unwrap_or_else(|| match told.status {
+        Some(status) => {
+            told.say(format!("the service answered with HTTP status {status} and no message"));
+            told.failure("", output.exit, &output.at).unwrap_or_else(|| told.by_end_alone(output.exit, ""))
+        }
+        None => {
+            let ended = told.by_end_alone(output.exit, &output.stderr);
+            let subtype = result.get("subtype").and_then(Value::as_str).unwrap_or("no reason");
+            CliFailure::new(
+                ended.kind,
+                format!("it reports an error ({subtype}) without words; {}", ended.detail),
+            )
+        }
+    })
 }
 
 fn usage(result: &Value) -> Usage {

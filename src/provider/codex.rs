@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-use super::failure::{CliFailure, FailureKind};
+use super::events::{self, Piece, kind, pieces};
+use super::failure::{CliFailure, Told};
 use super::schema::strict;
 use super::version::Version;
-use super::{Answer, Ask, Invocation, Output, Places, Usage};
+use super::{Answer, Ask, Form, Invocation, Output, Places, Usage};
+
+/// The newest version that Maestro is tried with.
+pub const NEWEST_TRIED: Version = Version::new(0, 171, 0);
 
 /// Characters that the CLI takes at most.
 pub const MAX_PROMPT_CHARS: usize = 1_048_576;
@@ -91,6 +95,12 @@ fn toml_string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// Whether an output holds the end of the turn, after which nothing of the answer follows.
+#[must_use]
+pub fn is_finished(stdout: &str) -> bool {
+    events::any(stdout, |event| matches!(kind(event), Some("turn.completed" | "turn.failed")))
+}
+
 /// Reads the events on stdout, a JSON document a line.
 ///
 /// # Errors
@@ -98,38 +108,65 @@ fn toml_string(text: &str) -> String {
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
-    let mut completed = false;
-    let mut failed = None;
-    for event in output.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        match event.get("type").and_then(Value::as_str) {
-            Some("item.completed") => {
-                if event.pointer("/item/type").and_then(Value::as_str) == Some("agent_message")
-                    && let Some(text) = event.pointer("/item/text").and_then(Value::as_str)
-                {
+    let mut told = Told::default();
+    let mut form = Form::Absent;
+    for piece in pieces(&output.stdout) {
+        let event = match piece {
+            Piece::Document(event) => event,
+            Piece::Broken(line) => {
+                form = Form::Broken;
+                told.note(line);
+                continue;
+            }
+            Piece::Noise(line) => {
+                told.note(line);
+                continue;
+            }
+        };
+        if form == Form::Absent {
+            form = Form::Begun;
+        }
+        let words = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        match (kind(&event), words("/item/type")) {
+            (Some("item.completed"), Some("agent_message")) => {
+                if let Some(text) = words("/item/text") {
                     text.clone_into(&mut answer.text);
                 }
             }
-            Some("turn.completed") => {
-                completed = true;
+            (Some("item.completed"), Some("error")) => {
+                answer.warnings.extend(warning(words("/item/message")));
+            }
+            (Some("turn.completed"), _) if form == Form::Broken => break,
+            (Some("turn.completed"), _) => {
                 answer.usage = usage(&event);
+                return if answer.text.trim().is_empty() { Err(output.empty(&told)) } else { Ok(answer) };
             }
-            Some("turn.failed") => {
-                failed = event.pointer("/error/message").and_then(Value::as_str).map(ToOwned::to_owned);
+            (Some("turn.failed"), _) => {
+                told.say(words("/error/message").map_or_else(|| in_short(&event), ToOwned::to_owned));
+                return Err(output.failure(&told, Form::Begun));
             }
-            // `error` events tell of reconnects and the like; the turn's own end decides.
+            // They tell of reconnects and the like as well: the end of the turn decides, if it comes.
+            (Some("error"), _) => told.say(reason(words("/message").unwrap_or(&in_short(&event)))),
+            (None, _) if event.get("error").is_some() => told.say(in_short(&event)),
             _ => {}
         }
     }
-    if let Some(message) = failed {
-        return Err(CliFailure::from_words(message));
-    }
-    if !completed || !output.ended_well() {
-        return Err(output.failure());
-    }
-    if answer.text.trim().is_empty() {
-        return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
-    }
-    Ok(answer)
+    Err(output.failure(&told, form))
+}
+
+fn in_short(event: &Value) -> String {
+    event.get("error").unwrap_or(event).to_string()
+}
+
+/// The reason within the message of a reconnect, where it has one.
+fn reason(message: &str) -> &str {
+    let inside = message.strip_prefix("Reconnecting...").and_then(|rest| rest.split_once('('));
+    inside.map_or(message, |(_, reason)| reason.trim_end().trim_end_matches(')'))
+}
+
+/// What the CLI notes beside its answer. That it does not know one of our settings is between us.
+fn warning(message: Option<&str>) -> Option<String> {
+    message.filter(|message| !message.starts_with("Codex is ignoring")).map(ToOwned::to_owned)
 }
 
 fn usage(event: &Value) -> Usage {

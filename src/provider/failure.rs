@@ -1,9 +1,19 @@
-//! What a CLI says went wrong, told apart from its exit code and its words.
+//! What a CLI says went wrong, told apart from all that it left behind.
+//!
+//! `evidence` weighs the channels, `rules` knows the words, `reset` reads when a limit ends, `text` makes
+//! words comparable.
 
-use std::sync::OnceLock;
+mod evidence;
+mod reset;
+mod rules;
+mod text;
 
-use regex::{Regex, RegexSet};
+use std::time::Duration;
+
+use jiff::{Timestamp, ZonedDateTime as Zoned};
 use thiserror::Error;
+
+pub use evidence::Told;
 
 /// A failure as the CLI reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -11,8 +21,10 @@ use thiserror::Error;
 pub struct CliFailure {
     /// The class of the failure.
     pub kind: FailureKind,
-    /// The end of the CLI's own words, masked by whoever shows them.
+    /// The CLI's own words, masked by whoever shows them.
     pub detail: String,
+    /// When the limit ends that it ran into, where it says so.
+    pub resets_at: Option<Timestamp>,
 }
 
 /// The class of a CLI's failure.
@@ -32,6 +44,14 @@ pub enum FailureKind {
     Overloaded,
     /// The service could not be reached.
     NetworkUnreachable,
+    /// The connection to the service broke.
+    NetworkInterrupted,
+    /// The certificate of the service, or of a proxy before it, is not trusted.
+    Certificate,
+    /// The CLI does not know a flag, or is too old for the service.
+    CliOutdated,
+    /// The CLI does not run: its interpreter is missing or too old, or it crashed.
+    CliBroken,
     /// The prompt does not fit the model's context.
     ContextTooLong,
     /// The service refused the request as malformed.
@@ -57,7 +77,10 @@ impl FailureKind {
             Self::QuotaExceeded => "quota_exceeded",
             Self::ModelUnavailable => "model_unavailable",
             Self::Overloaded => "overloaded",
-            Self::NetworkUnreachable => "network_unreachable",
+            Self::NetworkUnreachable | Self::NetworkInterrupted => "network_unreachable",
+            Self::Certificate => "certificate",
+            Self::CliOutdated => "cli_outdated",
+            Self::CliBroken => "cli_broken",
             Self::ContextTooLong => "context_too_long",
             Self::RequestRejected => "request_rejected",
             Self::AnswerTruncated => "answer_truncated",
@@ -88,6 +111,10 @@ impl FailureKind {
             ),
             Self::Overloaded => "Ask again later, or ask another provider.".into(),
             Self::NetworkUnreachable => "Check the connection and the proxy variables, then ask again.".into(),
+            Self::NetworkInterrupted => "Ask again; if it lasts, check the connection and the proxy variables.".into(),
+            Self::Certificate => "A proxy or gateway shows a certificate that the CLI does not trust: ask the user to set NODE_EXTRA_CA_CERTS or SSL_CERT_FILE to its root certificate in the server's `env`.".into(),
+            Self::CliOutdated => format!("Ask the user to update the CLI{}. If MAESTRO_{variable}_EXTRA_ARGS or `extra_args` names the flag, remove it there.", update_of(provider)),
+            Self::CliBroken => format!("Ask the user to run {provider} in a terminal. Where it works there, its interpreter (such as node) is not on the server's PATH, or another version of it is: set PATH in the server's `env`, or MAESTRO_{variable}_CMD to the full path. Else install the CLI again."),
             Self::ContextTooLong => "Send less context, or a model that takes more.".into(),
             Self::RequestRejected => "Read the error: the CLI's version, its extra arguments or the schema may not fit the service.".into(),
             Self::AnswerTruncated => "Ask for a shorter answer, or split the question.".into(),
@@ -101,12 +128,15 @@ impl FailureKind {
     #[must_use]
     pub fn is_transient(self) -> bool {
         match self {
-            Self::RateLimited | Self::Overloaded => true,
+            Self::RateLimited | Self::Overloaded | Self::NetworkInterrupted => true,
             Self::LoginMissing
             | Self::ClientRefused
             | Self::QuotaExceeded
             | Self::ModelUnavailable
             | Self::NetworkUnreachable
+            | Self::Certificate
+            | Self::CliOutdated
+            | Self::CliBroken
             | Self::ContextTooLong
             | Self::RequestRejected
             | Self::AnswerTruncated
@@ -116,8 +146,8 @@ impl FailureKind {
         }
     }
 
-    /// Whether the service takes no questions from here, so that another provider may be asked instead.
-    /// A CLI that fails at its work is none.
+    /// Whether the provider did not answer for reasons of its own, so that another may be asked instead.
+    /// What lies in the task (its length, its form, an answer of no use) is the same for everybody.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
@@ -127,14 +157,28 @@ impl FailureKind {
             | Self::QuotaExceeded
             | Self::ModelUnavailable
             | Self::Overloaded
-            | Self::NetworkUnreachable => true,
+            | Self::NetworkUnreachable
+            | Self::NetworkInterrupted
+            | Self::Certificate
+            | Self::CliOutdated
+            | Self::CliBroken
+            | Self::CliFailed => true,
             Self::ContextTooLong
             | Self::RequestRejected
             | Self::AnswerTruncated
             | Self::AnswerEmpty
-            | Self::AnswerUnreadable
-            | Self::CliFailed => false,
+            | Self::AnswerUnreadable => false,
         }
+    }
+}
+
+/// How each CLI is updated.
+fn update_of(provider: &str) -> &'static str {
+    match provider {
+        "claude" => " (`claude update`, or `npm install -g @anthropic-ai/claude-code@latest`)",
+        "codex" => " (`npm install -g @openai/codex@latest`)",
+        "gemini" => " (`npm install -g @google/gemini-cli@latest`)",
+        _ => "",
     }
 }
 
@@ -142,156 +186,48 @@ impl CliFailure {
     /// A failure of a known class.
     #[must_use]
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: shortened(detail.into()) }
+        Self { kind, detail: shortened(detail.into()), resets_at: None }
     }
 
-    /// The failure that an HTTP status and the service's words stand for.
+    /// How long the CLI asks to wait, where it says so.
     #[must_use]
-    pub fn from_status(status: u16, detail: impl Into<String>) -> Self {
-        let detail = shortened(detail.into());
-        let by_words = classify(&detail);
-        let kind = match (status, by_words) {
-            (_, Some(kind @ (FailureKind::ClientRefused | FailureKind::QuotaExceeded))) => kind,
-            (401 | 403, _) => FailureKind::LoginMissing,
-            (404, _) => FailureKind::ModelUnavailable,
-            (408 | 500..=599, _) => FailureKind::Overloaded,
-            (413, _) => FailureKind::ContextTooLong,
-            (429, _) => FailureKind::RateLimited,
-            (_, Some(kind)) => kind,
-            (_, None) => FailureKind::RequestRejected,
-        };
-        Self { kind, detail }
-    }
-
-    /// The failure that words alone stand for.
-    #[must_use]
-    pub fn from_words(detail: impl Into<String>) -> Self {
-        let detail = shortened(detail.into());
-        match status_in(&detail) {
-            Some(status) => Self::from_status(status, detail),
-            None => Self { kind: classify(&detail).unwrap_or(FailureKind::CliFailed), detail },
-        }
+    pub fn wait(&self, now: &Zoned) -> Option<Duration> {
+        self.resets_at?.duration_since(now.timestamp()).try_into().ok()
     }
 }
 
-/// The end of a CLI's words: where they are long, what went wrong stands last.
+/// Both ends of a CLI's words, where they are long: the reason stands first, and what came of it last.
 fn shortened(detail: String) -> String {
     const MOST_CHARS: usize = 2_000;
-    match detail.char_indices().rev().nth(MOST_CHARS) {
-        None => detail,
-        Some((at, _)) => format!("... {}", detail.get(at..).unwrap_or_default()),
+    const FIRST_CHARS: usize = 700;
+    let count = detail.chars().count();
+    if count <= MOST_CHARS {
+        return detail;
     }
-}
-
-/// Words that stand for a class, the more special first.
-const WORDS: [(&str, FailureKind); 12] = [
-    (
-        r"(?i)no longer supported for Gemini Code Assist|migrate to the Antigravity",
-        FailureKind::ClientRefused,
-    ),
-    (
-        r"(?i)insufficient_quota|quota exceeded|(?:exceeded|exhausted) your (?:current |daily )?quota|check your plan and billing|credit balance is too low|usage limit|limit reached|out of (?:extra )?usage",
-        FailureKind::QuotaExceeded,
-    ),
-    (
-        r"(?i)not logged in|please (?:run )?/?login|invalid api key|invalid authentication|unauthori[sz]ed|authentication[_ ]error|failed to authenticate|missing environment variable|set an auth method|api key not valid|missing bearer|token (?:has )?expired|obtain a new token|(?:sign|log) in again|could not be refreshed",
-        FailureKind::LoginMissing,
-    ),
-    (
-        r"(?i)prompt is too long|context[_ ](?:length|window)|input_too_large|maximum context|too many tokens|exceeds the maximum number of tokens",
-        FailureKind::ContextTooLong,
-    ),
-    (r"(?i)max_output_tokens|output token maximum|maximum output", FailureKind::AnswerTruncated),
-    (
-        r"(?i)issue with the selected model|model[^.\n]{0,60}(?:not found|does not exist|is not supported|not available)|unknown model|model_not_found|ModelNotFound|invalid model",
-        FailureKind::ModelUnavailable,
-    ),
-    (
-        r"(?i)too many requests|rate[_ -]?limit|resource_exhausted|resource has been exhausted",
-        FailureKind::RateLimited,
-    ),
-    (
-        r"(?i)overloaded|high demand|service unavailable|internal server error|bad gateway|gateway time-?out|stream disconnected|temporarily unavailable|premature close|ended without a finish reason|stream (?:ended|closed)|connection (?:closed|reset)|ECONNRESET|incomplete json segment",
-        FailureKind::Overloaded,
-    ),
-    (
-        r"(?i)ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|connection refused|could not resolve|network is unreachable|fetch failed|error sending request|dns error",
-        FailureKind::NetworkUnreachable,
-    ),
-    (r"(?i)invalid[_ ]request|bad request|invalid_argument|invalid schema", FailureKind::RequestRejected),
-    (
-        r"(?i)(?:an )?empty (?:response|answer|stream)|no (?:candidates|content) (?:returned|found)|model stream ended with (?:an )?(?:empty|invalid)",
-        FailureKind::AnswerEmpty,
-    ),
-    (r"(?i)status(?: code)?:? 5\d\d", FailureKind::Overloaded),
-];
-
-fn classify(words: &str) -> Option<FailureKind> {
-    static SET: OnceLock<Option<RegexSet>> = OnceLock::new();
-    let set = SET.get_or_init(|| RegexSet::new(WORDS.iter().map(|(pattern, _)| *pattern)).ok()).as_ref()?;
-    let first = set.matches(words).iter().next()?;
-    WORDS.get(first).map(|(_, kind)| *kind)
-}
-
-/// An HTTP status that the words name as one.
-fn status_in(words: &str) -> Option<u16> {
-    static STATUS: OnceLock<Option<Regex>> = OnceLock::new();
-    STATUS
-        .get_or_init(|| Regex::new(r#"(?i)(?:unexpected status|last status:|API Error:|"code":|"status":|status code|got status:?|HTTP)\s*"?([45]\d\d)\b"#).ok())
-        .as_ref()?
-        .captures(words)?
-        .get(1)?
-        .as_str()
-        .parse()
-        .ok()
+    let head: String = detail.chars().take(FIRST_CHARS).collect();
+    let tail: String = detail.chars().skip(count - (MOST_CHARS - FIRST_CHARS)).collect();
+    format!("{head} ... {tail}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Words that the real CLIs print, by what they stand for.
     #[test]
-    fn the_words_of_the_clis_are_told_apart() {
-        use FailureKind::{
-            AnswerTruncated, ClientRefused, ContextTooLong, LoginMissing, ModelUnavailable,
-            NetworkUnreachable, Overloaded, QuotaExceeded, RateLimited,
-        };
-        for (words, kind) in [
-            ("Not logged in · Please run /login", LoginMissing),
-            ("Failed to authenticate. API Error: 401 invalid x-api-key", LoginMissing),
-            ("API Error: 529 overloaded_error", Overloaded),
-            ("API Error: Connection refused (ECONNREFUSED)", NetworkUnreachable),
-            ("There's an issue with the selected model (opus-9)", ModelUnavailable),
-            ("Prompt is too long", ContextTooLong),
-            ("Claude's response exceeded the 32000 output token maximum", AnswerTruncated),
-            ("exceeded retry limit, last status: 429 Too Many Requests", RateLimited),
-            ("Quota exceeded. Check your plan and billing details.", QuotaExceeded),
-            ("We're currently experiencing high demand, which may cause temporary errors.", Overloaded),
-            ("unexpected status 401 Unauthorized: no key, url: https://x", LoginMissing),
-            ("unexpected status 503 Service Unavailable: x", Overloaded),
-            ("Missing environment variable: `FAKE_KEY`.", LoginMissing),
-            ("Incomplete response returned, reason: max_output_tokens", AnswerTruncated),
-            ("{\"code\":\"input_too_large\",\"max_chars\":1048576}", ContextTooLong),
-            ("You have exhausted your daily quota on this model.", QuotaExceeded),
-            ("This client is no longer supported for Gemini Code Assist for individuals", ClientRefused),
-            ("Model stream ended without a finish reason.", Overloaded),
-            ("Connection failed: error sending request", NetworkUnreachable),
-            ("it slipped on a banana", FailureKind::CliFailed),
-        ] {
-            assert_eq!(CliFailure::from_words(words).kind, kind, "{words}");
-        }
+    fn long_words_keep_both_ends() {
+        let long = CliFailure::new(FailureKind::CliFailed, format!("the first{}the last", "é".repeat(5_000)));
+        assert!(long.detail.starts_with("the first") && long.detail.ends_with("the last"));
+        assert!(long.detail.chars().count() < 2_010);
     }
 
     #[test]
-    fn only_what_may_pass_is_transient() {
-        for status in [429, 500, 502, 503, 529] {
-            let kind = CliFailure::from_status(status, "x").kind;
-            assert!(kind.is_transient() && kind.is_refusal(), "{status}");
-        }
-        for status in [400, 401, 403, 404, 413] {
-            assert!(!CliFailure::from_status(status, "x").kind.is_transient(), "{status}");
-        }
-        assert!(!CliFailure::from_status(429, "insufficient_quota").kind.is_transient());
+    fn a_wait_is_never_negative() {
+        let now: Zoned = "2026-11-28T10:00:00Z[UTC]".parse().unwrap();
+        let until = |at: &str| CliFailure {
+            resets_at: Some(at.parse().unwrap()),
+            ..CliFailure::new(FailureKind::RateLimited, "x")
+        };
+        assert_eq!(until("2026-11-28T10:00:14Z").wait(&now), Some(Duration::from_secs(14)));
+        assert_eq!(until("2026-11-28T09:00:00Z").wait(&now), None);
     }
 }

@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::failure::{CliFailure, FailureKind};
+use super::events::{self, Piece, kind, pieces};
+use super::failure::{CliFailure, Told};
 use super::schema::in_words;
 use super::version::Version;
-use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
+use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+use crate::host::process::Exit;
+
+/// The newest version that Maestro is tried with.
+pub const NEWEST_TRIED: Version = Version::new(0, 61, 0);
 
 /// Bytes that the CLI takes at most; beyond, it cuts the prompt with no more than a warning.
 pub const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
@@ -59,7 +64,8 @@ fn workspace_settings() -> Value {
         "general": {
             "enableAutoUpdate": false,
             "enableAutoUpdateNotification": false,
-            "maxAttempts": 2,
+            // It glues what came before a break to what comes after it. A whole new start does not.
+            "maxAttempts": 1,
             "plan": { "enabled": false },
         },
         "model": { "disableLoopDetection": true, "skipNextSpeakerCheck": true, "maxSessionTurns": 3 },
@@ -71,6 +77,12 @@ fn workspace_settings() -> Value {
     })
 }
 
+/// Whether an output holds the result, after which nothing of the answer follows.
+#[must_use]
+pub fn is_finished(stdout: &str) -> bool {
+    events::any(stdout, |event| kind(event) == Some("result"))
+}
+
 /// Reads the events on stdout, a JSON document a line.
 ///
 /// # Errors
@@ -78,63 +90,90 @@ fn workspace_settings() -> Value {
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
-    let mut reported = None;
-    let mut status = None;
-    for event in output.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+    let mut told = Told { status_by_exit: status_by_exit(output.exit), ..Told::default() };
+    let mut form = Form::Absent;
+    let mut failed = false;
+    for piece in pieces(&output.stdout) {
+        let event = match piece {
+            Piece::Document(event) => event,
+            Piece::Broken(line) => {
+                form = Form::Broken;
+                told.note(line);
+                continue;
+            }
+            Piece::Noise(line) => {
+                told.note(line);
+                continue;
+            }
+        };
+        if form == Form::Absent {
+            form = Form::Begun;
+        }
         let text = |key: &str| event.get(key).and_then(Value::as_str);
-        match text("type") {
+        match kind(&event) {
+            // A stream that begins anew holds its answer whole.
+            Some("init") => answer.text.clear(),
             Some("message") if text("role") == Some("assistant") => {
                 answer.text.push_str(text("content").unwrap_or_default());
             }
-            Some("error") if text("severity") == Some("error") => {
-                reported = text("message").map(ToOwned::to_owned);
+            Some("error") if text("severity") == Some("warning") => {
+                answer.warnings.extend(text("message").map(ToOwned::to_owned));
+            }
+            Some("error") => {
+                failed = true;
+                told.say(text("message").map_or_else(|| in_short(&event), ToOwned::to_owned));
             }
             Some("result") => {
-                status = text("status").map(ToOwned::to_owned);
                 answer.usage = usage(&event);
                 answer.model = served_model(&event);
-                if let Some(message) = event.pointer("/error/message").and_then(Value::as_str) {
-                    reported = Some(message.to_owned());
+                if event.get("error").is_some_and(|error| !error.is_null()) {
+                    told.say(reported(&event));
+                }
+                if text("status") != Some("success") || failed || form == Form::Broken {
+                    break;
+                }
+                return if answer.text.trim().is_empty() { Err(output.empty(&told)) } else { Ok(answer) };
+            }
+            // The one document that a wrapper may ask for in place of the stream.
+            None if event.get("response").is_some_and(Value::is_string) => {
+                text("response").unwrap_or_default().clone_into(&mut answer.text);
+                answer.model = served_model(&event);
+                if !answer.text.trim().is_empty() && form != Form::Broken {
+                    return Ok(answer);
                 }
             }
+            None if event.get("error").is_some_and(|error| !error.is_null()) => told.say(reported(&event)),
             _ => {}
         }
     }
-    match status.as_deref() {
-        Some("success") if output.ended_well() && !answer.text.trim().is_empty() => Ok(answer),
-        Some("success") if output.ended_well() => Err(CliFailure::new(
-            FailureKind::AnswerEmpty,
-            reported.unwrap_or_else(|| "the answer is empty".to_owned()),
-        )),
-        _ => Err(failure(output, reported)),
+    Err(output.failure(&told, form))
+}
+
+/// The error of an event: its type, which may say more than its words, and its words.
+fn reported(event: &Value) -> String {
+    let text = |key: &str| event.pointer(key).and_then(Value::as_str);
+    match (text("/error/type"), text("/error/message")) {
+        (Some(kind), Some(message)) if kind != "Error" && kind != "ApiError" => format!("{kind}: {message}"),
+        (_, Some(message)) => message.to_owned(),
+        _ => in_short(event),
     }
 }
 
-fn failure(output: &Output, reported: Option<String>) -> CliFailure {
-    let Some(words) = reported else {
-        return by_exit_code(output, output.failure());
-    };
-    let by_words = CliFailure::from_words(words);
-    by_exit_code(output, by_words)
+fn in_short(event: &Value) -> String {
+    event.get("error").unwrap_or(event).to_string()
 }
 
-/// Where the words tell nothing, the exit code may: it is the low byte of the HTTP status, or one of
-/// the CLI's own.
-fn by_exit_code(output: &Output, by_words: CliFailure) -> CliFailure {
-    if by_words.kind != FailureKind::CliFailed {
-        return by_words;
+/// What its exit code stands for: the low byte of the HTTP status, or one of the CLI's own.
+fn status_by_exit(exit: Exit) -> Option<u16> {
+    match exit.code()? {
+        41 | 145 => Some(401),
+        42 | 144 => Some(400),
+        147 => Some(403),
+        173 => Some(429),
+        244 => Some(500),
+        247 => Some(503),
+        _ => None,
     }
-    let status = match output.exit_code {
-        Some(41) => return CliFailure::new(FailureKind::LoginMissing, by_words.detail),
-        Some(144) => 400,
-        Some(145) => 401,
-        Some(147) => 403,
-        Some(173) => 429,
-        Some(244) => 500,
-        Some(247) => 503,
-        _ => return by_words,
-    };
-    CliFailure::from_status(status, by_words.detail)
 }
 
 /// The model that wrote most of the output; a small one may have chosen it.

@@ -3,10 +3,13 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::failure::{CliFailure, FailureKind};
+use super::events::{Piece, pieces};
+use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::in_words;
-use super::{Answer, Ask, Invocation, Output, Places, Usage, never_a_command};
+use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
+use crate::host::process::Ended;
 
 /// How to ask. `leading` are the command's own arguments, which may hold placeholders too; the
 /// result has them filled in front.
@@ -86,24 +89,32 @@ fn filled(text: &str, values: &[(&str, String)]) -> String {
 ///
 /// A non-zero exit, what the error rule finds, or an empty answer.
 pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, CliFailure> {
-    let documents = documents(&output.stdout);
+    let mut told = Told::default();
+    let (documents, form) = match &template.answer {
+        AnswerRule::Text => (documents_of_text(&output.stdout), Form::Absent),
+        AnswerRule::Json(_) | AnswerRule::JsonLines { .. } => documents(&output.stdout, &mut told),
+    };
     if let Some(message) = template.error.as_ref().and_then(|rule| reported(rule, &documents)) {
-        return Err(CliFailure::from_words(message));
+        told.say(message);
+        return Err(output.failure(&told, Form::Begun));
     }
     if !output.ended_well() {
-        let words = output.last_words();
-        let words = if output.stderr.trim().is_empty() && !output.stdout.trim().is_empty() {
-            format!("{words}: {}", tail(&output.stdout))
-        } else {
-            words
-        };
-        return Err(CliFailure::from_words(words));
+        if template.answer == AnswerRule::Text {
+            // Half an answer may speak of anything: what stands on stderr comes first.
+            told.say(&output.stderr);
+            if output.ended == Ended::Exited {
+                told.note(&output.stdout);
+            }
+        }
+        return Err(output.failure(&told, if form == Form::Broken { Form::Absent } else { form }));
     }
     let text = match &template.answer {
         AnswerRule::Text => output.stdout.trim_end().to_owned(),
         AnswerRule::Json(pointer) => {
-            documents.last().and_then(|document| text_at(document, pointer)).unwrap_or_default()
+            documents.iter().rev().find_map(|document| text_at(document, pointer)).unwrap_or_default()
         }
+        // A line that is lost may hold a piece of the answer.
+        AnswerRule::JsonLines { .. } if form == Form::Broken => return Err(output.failure(&told, form)),
         AnswerRule::JsonLines { pointer, matching, join } => {
             let mut pieces = documents
                 .iter()
@@ -116,17 +127,38 @@ pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, Cli
         }
     };
     if documents.is_empty() && template.answer != AnswerRule::Text {
-        return Err(output.failure());
+        return Err(output.failure(&told, form));
     }
-    if text.trim().is_empty() {
-        return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
+    if plain(&text).trim().is_empty() {
+        // Some CLIs end well whatever happened: then the reason stands on stderr, whatever its words.
+        let said = told.failure(&output.stderr, output.exit, &output.at);
+        return Err(said.unwrap_or_else(|| CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty")));
     }
     let usage = template.usage.as_ref().map(|rule| usage(rule, &documents)).unwrap_or_default();
     Ok(Answer { text, usage, ..Answer::default() })
 }
 
-/// The documents of an output: the whole of it, or one a line.
-fn documents(stdout: &str) -> Vec<Value> {
+/// The documents of an output, wherever they stand.
+fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
+    let (mut documents, mut form) = (Vec::new(), Form::Absent);
+    for piece in pieces(stdout) {
+        match piece {
+            Piece::Document(document) => documents.push(document),
+            Piece::Noise(line) => told.note(line),
+            Piece::Broken(line) => {
+                form = Form::Broken;
+                told.note(line);
+            }
+        }
+    }
+    if form == Form::Absent && !documents.is_empty() {
+        form = Form::Begun;
+    }
+    (documents, form)
+}
+
+/// The documents of an output that is text: the whole of it, or one a line.
+fn documents_of_text(stdout: &str) -> Vec<Value> {
     match serde_json::from_str(stdout.trim()) {
         Ok(whole) => vec![whole],
         Err(_) => stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
@@ -162,9 +194,4 @@ fn usage(rule: &UsageRule, documents: &[Value]) -> Usage {
         output_tokens: last(&rule.output).and_then(Value::as_u64),
         cost_usd: last(&rule.cost).and_then(Value::as_f64),
     }
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(6)).copied().collect::<Vec<_>>().join("\n")
 }

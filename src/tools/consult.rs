@@ -191,7 +191,7 @@ impl Maestro {
         meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
     )]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        CallToolResult::structured(overview(self.session()).as_ref().clone())
+        CallToolResult::structured(overview(self.session()).await.as_ref().clone())
     }
 }
 

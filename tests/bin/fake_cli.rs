@@ -9,7 +9,7 @@
 //! - `--script JSON`: what it does whatever it is asked; what the prompt says is laid over it.
 //!
 //! What to do is in the prompt: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
-//! answering), `first` (something said before the sleep), `exit`, `stderr`, `status` (an HTTP status to
+//! answering), `first` (something said before the sleep), `exit` (other than 0: in place of an answer), `stderr`, `status` (an HTTP status to
 //! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
 //! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
 //! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread), `judge`
@@ -188,7 +188,7 @@ fn act(style: &str, script: &Value, calls: f64, words: &[String]) {
     if let Some(bytes) = script.get("bytes").and_then(Value::as_array) {
         let bytes: Vec<u8> = bytes.iter().map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap()).collect();
         std::io::stdout().write_all(&bytes).unwrap();
-    } else {
+    } else if number("exit").is_none_or(|code| code == 0.0) {
         let once = text("text").unwrap_or("an answer from the fake").to_owned();
         let times = number("repeat").map_or(1, |times| times.to_string().parse().unwrap());
         let served = text("served").or_else(|| asked_model(words)).unwrap_or("fake-default");

@@ -1,5 +1,7 @@
 //! Consults: what is sent, what comes back, and what is said when it goes wrong.
 
+mod scenarios;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -510,9 +512,11 @@ fn a_cli_that_cannot_be_started_is_said_to_be_so() {
     std::fs::set_permissions(home.join("orphan"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
     let mut client = server.env("MAESTRO_CLAUDE_CMD", "~/bare").env("MAESTRO_CODEX_CMD", "~/orphan").start();
-    for (provider, word) in [("claude", "permission"), ("codex", "interpreter")] {
+    for (provider, code, word) in
+        [("claude", "cli_not_executable", "permission"), ("codex", "cli_broken", "interpreter")]
+    {
         let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": provider }));
-        assert_eq!(result["code"], "cli_not_executable", "{result}");
+        assert_eq!(result["code"], code, "{result}");
         assert!(result["error"].as_str().unwrap().contains(word), "{result}");
     }
 }

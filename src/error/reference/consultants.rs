@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 22] = [
+pub(super) const ENTRIES: [Entry; 25] = [
     entry(
         "no_provider",
         "Nobody was named, and no CLI is installed that may be asked.",
@@ -71,7 +71,7 @@ pub(super) const ENTRIES: [Entry; 22] = [
     ),
     entry(
         "quota_exceeded",
-        "The quota or credit of the account is used up. Trying again does not help.",
+        "The quota, the credit or a limit of the account is used up. Trying again does not help before `resets_at`, where that is known.",
         "Ask another provider, and tell the user.",
         "Look at the account, or switch the provider off until it is filled.",
     ),
@@ -89,9 +89,27 @@ pub(super) const ENTRIES: [Entry; 22] = [
     ),
     entry(
         "network_unreachable",
-        "The service could not be reached.",
+        "The service could not be reached, or the connection broke. Maestro tried a broken one again already.",
         "Tell the user; ask a provider that runs on this machine if there is one.",
         "Look at the connection, the proxy variables and the certificates.",
+    ),
+    entry(
+        "certificate",
+        "The CLI does not trust the certificate of the service, or of a proxy before it.",
+        "Ask another provider, and tell the user.",
+        "Behind a company's proxy: set `NODE_EXTRA_CA_CERTS` or `SSL_CERT_FILE` to its root certificate in the server's `env`.",
+    ),
+    entry(
+        "cli_outdated",
+        "The CLI does not know a flag that Maestro needs, or is too old for the service or the model. `error` names the version that is installed and the newest that Maestro is tried with.",
+        "Ask another provider, and tell the user.",
+        "Update the CLI. Where `extra_args` names the flag, remove it there.",
+    ),
+    entry(
+        "cli_broken",
+        "The CLI does not run: its interpreter (such as node) is missing or too old, a file of it is missing, or it crashed.",
+        "Ask another provider, and tell the user.",
+        "Run the CLI in a terminal. Where it works there, Claude Code's `PATH` is shorter: set `PATH`, or `MAESTRO_<PROVIDER>_CMD` to the full path, in the server's `env`. Else install it again.",
     ),
     entry(
         "context_too_long",

@@ -6,20 +6,28 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{process_error, version_for};
+use jiff::ZonedDateTime as Zoned;
+
+use super::{others_than, process_error, version_for};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
+use crate::flow::providers;
 use crate::flow::session::Session;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::activity::told;
 use crate::provider::catalogue::Provider;
 use crate::provider::environment::allowed;
+use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
 use crate::provider::{Answer, Ask, Output, Places, Usage};
 
-/// Pauses before the second and the third start after a failure that may pass.
+/// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
+/// nothing again themselves, so that this is all that reaches the service.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// A limit that ends later is not waited for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
@@ -100,9 +108,9 @@ pub(super) async fn until_answered(
     let call = Call { session, provider, program, ask, version, progress, started, timeout };
     let mut attempted = call.once(1, Arc::clone(&permit)).await;
     for (number, pause) in (2..).zip(BACKOFF) {
-        let Err(error) = &attempted.result else { break };
-        let is_transient = matches!(error, Error::Cli { failure, .. } if failure.kind.is_transient());
-        if !is_transient || call.left() <= pause {
+        let Err(error @ Error::Cli { failure, .. }) = &attempted.result else { break };
+        let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
+        if !failure.kind.is_transient() || pause > LONGEST_PAUSE || call.left() <= pause {
             break;
         }
         tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
@@ -111,7 +119,15 @@ pub(super) async fn until_answered(
             attempted.result = Err(Error::ShuttingDown);
             break;
         }
+        let before = attempted.result;
         attempted = call.once(number, Arc::clone(&permit)).await;
+        if matches!(attempted.result, Err(Error::Timeout { .. } | Error::Stalled { .. })) {
+            // What it said the last time tells more than that there was no time left.
+            attempted.result = before;
+        }
+    }
+    if let Err(error) = &mut attempted.result {
+        call.explain(error).await;
     }
     attempted
 }
@@ -148,7 +164,8 @@ impl Call<'_> {
 
     async fn run(&self, id: String, permit: Arc<OwnedSemaphorePermit>) -> Result<Outcome, Error> {
         if self.left().is_zero() {
-            return Err(Error::Timeout { provider: self.provider.name.clone(), after: self.timeout });
+            let provider = self.provider.name.clone();
+            return Err(Error::Timeout { provider, after: self.timeout, said: String::new() });
         }
         let internal = |error: std::io::Error| {
             Error::Internal(format!(
@@ -193,6 +210,7 @@ impl Call<'_> {
                 stall: (settings.stall_timeout_sec > 0)
                     .then(|| Duration::from_secs(settings.stall_timeout_sec)),
                 output_bytes: OUTPUT_BYTES,
+                finish: self.provider.adapter.finish(),
                 ..Limits::default()
             },
             capture_dir: directory.capture().to_owned(),
@@ -219,6 +237,28 @@ impl Call<'_> {
         self.progress.say(&message);
     }
 
+    /// Adds to a CLI's failure what this machine knows of it: versions where the CLI is too old, and who
+    /// else may be asked.
+    async fn explain(&self, error: &mut Error) {
+        let Error::Cli { failure, others, .. } = error else { return };
+        if failure.kind == FailureKind::CliOutdated {
+            let installed =
+                providers::version(self.session, self.provider, self.program, providers::PATIENCE).await;
+            let installed = match installed {
+                Ok(Some(version)) => format!("version {version} is installed"),
+                Ok(None) | Err(_) => "its version is not known".to_owned(),
+            };
+            let tried = match self.provider.adapter.newest_tried() {
+                Some(tried) => format!(", and Maestro is tried with {tried}"),
+                None => String::new(),
+            };
+            failure.detail = format!("{} ({installed}{tried}: update the CLI)", failure.detail);
+        }
+        if failure.kind.is_refusal() {
+            *others = others_than(self.provider, self.session);
+        }
+    }
+
     /// What came of a run, and what it wrote to stderr. Long answers take their time to read.
     async fn judge(&self, outcome: Outcome) -> (Result<Answer, Error>, String) {
         let provider = self.provider.name.clone();
@@ -227,18 +267,25 @@ impl Call<'_> {
         let (timeout, stall) = (self.timeout, Duration::from_secs(self.provider.settings.stall_timeout_sec));
         let judged = off_thread(move || {
             let output = Output {
-                exit_code: outcome.exit.code(),
+                ended: outcome.ended,
+                exit: outcome.exit,
                 stdout: text(outcome.stdout),
                 stderr: text(outcome.stderr),
+                at: Zoned::now(),
             };
-            let result = match outcome.ended {
-                Ended::Exited => adapter
-                    .parse(&output, schema.as_ref())
-                    .map_err(|failure| Error::Cli { provider, failure }),
-                Ended::TimedOut => Err(Error::Timeout { provider, after: timeout }),
-                Ended::Stalled => Err(Error::Stalled { provider, after: stall }),
-                Ended::OutputTooLarge => Err(Error::OutputTooLarge { provider, limit: OUTPUT_BYTES }),
-            };
+            // An answer that is complete counts, whatever became of the process.
+            let result = adapter.parse(&output, schema.as_ref()).map_err(|failure| {
+                let is_told = failure.kind.is_refusal() && failure.kind != FailureKind::CliFailed;
+                let said = failure.detail.clone();
+                match outcome.ended {
+                    Ended::OutputTooLarge => Error::OutputTooLarge { provider, limit: OUTPUT_BYTES },
+                    Ended::TimedOut if !is_told => Error::Timeout { provider, after: timeout, said },
+                    Ended::Stalled if !is_told => Error::Stalled { provider, after: stall, said },
+                    Ended::Exited | Ended::Finished | Ended::TimedOut | Ended::Stalled => {
+                        Error::Cli { provider, failure, others: Vec::new() }
+                    }
+                }
+            });
             (result, output.stderr)
         });
         judged.await.unwrap_or_else(|error| (Err(error), String::new()))

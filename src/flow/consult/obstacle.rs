@@ -4,6 +4,15 @@ use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::process::ProcessError;
 use crate::provider::catalogue::Provider;
+use crate::provider::failure::{CliFailure, FailureKind};
+
+/// Other CLIs that are installed, and may be asked in a provider's place.
+#[must_use]
+pub fn others_than(provider: &Provider, session: &Session) -> Vec<String> {
+    let installed = session.catalogue().installed(session.environment(), session.root());
+    let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
+    others.map(|other| other.name.clone()).collect()
+}
 
 /// What a process that could not be run means to a caller.
 #[must_use]
@@ -15,9 +24,17 @@ pub fn process_error(provider: &Provider, session: &Session, error: &ProcessErro
     };
     match error {
         ProcessError::ShuttingDown => Error::ShuttingDown,
-        ProcessError::NotFound { program } if program.exists() => {
-            cannot_run(program, "the interpreter that its first line names is not there".to_owned())
-        }
+        ProcessError::NotFound { program } if program.exists() => Error::Cli {
+            provider: provider.name.clone(),
+            failure: CliFailure::new(
+                FailureKind::CliBroken,
+                format!(
+                    "{} cannot be started: the interpreter that its first line names is not there",
+                    program.display()
+                ),
+            ),
+            others: others_than(provider, session),
+        },
         ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
         ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
             Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())

@@ -7,6 +7,7 @@ use super::{Attempted, Prepared};
 use crate::domain::answer::{Unreadable, document};
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
+use crate::domain::plain::plain;
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
@@ -66,6 +67,9 @@ pub struct Consulted {
     /// What the answer is, where it is not a model's, and what was taken off it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+    /// What to keep in mind although there is an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -129,6 +133,7 @@ impl Consulted {
             context: None,
             masked: 0,
             note: None,
+            warning: None,
             failure: Some(error.note()),
             cause: Some(error),
             consult: String::new(),
@@ -152,6 +157,7 @@ impl Consulted {
         };
         Self {
             ok: cause.is_none(),
+            warning: warning(masker, &answer.warnings),
             provider: name.to_owned(),
             model,
             content: answer.text,
@@ -232,7 +238,21 @@ pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     }
 }
 
+/// What a CLI complains of although it answered, each thing once.
+fn warning(masker: &Masker, warnings: &[String]) -> Option<String> {
+    const MOST_CHARS: usize = 1_000;
+    let mut told: Vec<&str> = Vec::new();
+    for warning in warnings.iter().map(|warning| warning.trim()).filter(|warning| !warning.is_empty()) {
+        if !told.contains(&warning) {
+            told.push(warning);
+        }
+    }
+    let told: String = plain(&told.join("; ")).chars().take(MOST_CHARS).collect();
+    (!told.is_empty()).then(|| masker.mask(&told).text.into_owned())
+}
+
 fn shown_stderr(masker: &Masker, stderr: &str) -> String {
+    let stderr = &plain(stderr);
     let start = stderr.char_indices().rev().nth(MOST_STDERR - 1).map_or(0, |(at, _)| at);
     masker.mask(stderr.get(start..).unwrap_or_default().trim()).text.into_owned()
 }

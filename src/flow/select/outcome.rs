@@ -294,6 +294,7 @@ impl Parts {
             code: outcome::NO_WINNER,
             hint: hint.to_owned(),
             retryable: false,
+            resets_at: None,
         }
     }
 }

@@ -167,7 +167,12 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
             hint: failure.map(|failure| failure.hint),
-            note: reply.note.map(str::to_owned),
+            note: reply
+                .note
+                .map(str::to_owned)
+                .into_iter()
+                .chain(reply.warning)
+                .reduce(|all, more| format!("{all}; {more}")),
         })
     })
     .await?

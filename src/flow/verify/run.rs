@@ -326,7 +326,7 @@ fn share(room: usize, stdout: usize, stderr: usize) -> (usize, usize) {
 
 fn ending(outcome: &Outcome) -> End {
     match (outcome.ended, outcome.exit) {
-        (Ended::TimedOut | Ended::Stalled, _) => End::TimedOut,
+        (Ended::TimedOut | Ended::Stalled | Ended::Finished, _) => End::TimedOut,
         (Ended::OutputTooLarge, _) => End::TooLarge,
         (Ended::Exited, Exit::Code(code)) => End::Code(code),
         (Ended::Exited, Exit::Signal(signal)) => End::Signal(signal),

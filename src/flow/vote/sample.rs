@@ -220,11 +220,15 @@ fn is_final(error: &Error) -> bool {
             | FailureKind::ClientRefused
             | FailureKind::QuotaExceeded
             | FailureKind::ModelUnavailable
+            | FailureKind::Certificate
+            | FailureKind::CliOutdated
+            | FailureKind::CliBroken
             | FailureKind::ContextTooLong
             | FailureKind::RequestRejected => true,
             FailureKind::RateLimited
             | FailureKind::Overloaded
             | FailureKind::NetworkUnreachable
+            | FailureKind::NetworkInterrupted
             | FailureKind::AnswerTruncated
             | FailureKind::AnswerEmpty
             | FailureKind::AnswerUnreadable
@@ -242,7 +246,11 @@ mod tests {
 
     #[test]
     fn a_failure_that_lasts_is_told_from_one_that_may_pass() {
-        let cli = |kind| Error::Cli { provider: "codex".into(), failure: CliFailure::new(kind, "x") };
+        let cli = |kind| Error::Cli {
+            provider: "codex".into(),
+            failure: CliFailure::new(kind, "x"),
+            others: Vec::new(),
+        };
         assert!(is_final(&cli(FailureKind::LoginMissing)) && is_final(&Error::NestedConsult));
         assert!(is_final(&Error::ProviderDisabled("codex".into())));
         assert!(!is_final(&cli(FailureKind::CliFailed)) && !is_final(&Error::Busy(3)));

@@ -133,7 +133,11 @@ async fn flagged_samples_are_taken_again_until_the_lead_is_there() {
 #[tokio::test]
 async fn failures_are_told_apart_and_a_shutdown_cancels() {
     let mut vote = voted(1, 1, &[]).await;
-    let cli = |kind| Error::Cli { provider: "codex".into(), failure: CliFailure::new(kind, "x") };
+    let cli = |kind| Error::Cli {
+        provider: "codex".into(),
+        failure: CliFailure::new(kind, "x"),
+        others: Vec::new(),
+    };
     vote.note_failure("codex".into(), cli(FailureKind::CliFailed));
     vote.note_failure("codex".into(), cli(FailureKind::CliFailed));
     vote.note_failure("codex".into(), cli(FailureKind::AnswerEmpty));

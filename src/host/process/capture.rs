@@ -6,10 +6,14 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use super::Finish;
+
 /// Bigger reads leave the runtime's thread.
 const INLINE_READ: u64 = 128 * 1024;
 /// How much of a file's end is searched for its last line, in bytes.
 const TAIL: u64 = 4096;
+/// More than the longest mark, in bytes: one may be written in two pieces.
+const OVERLAP: u64 = 64;
 /// The longest last line, in characters.
 const LAST_LINE: usize = 200;
 
@@ -32,6 +36,32 @@ impl Capture {
     pub(super) fn sizes(&self) -> [u64; 2] {
         [self.stdout.size(), self.stderr.size()]
     }
+}
+
+/// How far an output was searched for its end.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    /// Its size at the last look.
+    size: u64,
+    /// The bytes in which no mark begins.
+    without_mark: u64,
+}
+
+/// What a look for the end of an output found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    NoMark,
+    Mark,
+    Finished,
+}
+
+fn look(stream: &Stream, from: u64, size: u64, finish: Finish) -> io::Result<Look> {
+    if !stream.has_mark(from, size, finish)? {
+        return Ok(Look::NoMark);
+    }
+    let whole = stream.prefix(size)?;
+    let finished = (finish.is_there)(&String::from_utf8_lossy(&whole));
+    Ok(if finished { Look::Finished } else { Look::Mark })
 }
 
 /// One file that takes one stream.
@@ -74,13 +104,17 @@ impl Stream {
         Ok((bytes, size > cap))
     }
 
-    /// Reads by offset, because the position is shared with whoever still writes.
     fn prefix(&self, wanted: u64) -> io::Result<Vec<u8>> {
-        let wanted = usize::try_from(wanted).map_err(io::Error::other)?;
+        self.range(0, wanted)
+    }
+
+    /// Reads by offset, because the position is shared with whoever still writes.
+    fn range(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
+        let wanted = usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?;
         let mut bytes = vec![0; wanted];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, filled as u64) {
+            match self.file.read_at(rest, from + filled as u64) {
                 // Somebody truncated the file meanwhile.
                 Ok(0) => break,
                 Ok(count) => filled += count,
@@ -90,6 +124,33 @@ impl Stream {
         }
         bytes.truncate(filled);
         Ok(bytes)
+    }
+
+    /// Whether the output has come to its end. What was searched already is searched again only around
+    /// a mark that came before the rest of its event.
+    pub(super) async fn is_finished(&self, finish: Finish, scanned: &mut Scanned) -> bool {
+        let size = self.size();
+        if size == scanned.size {
+            return false;
+        }
+        scanned.size = size;
+        let from = scanned.without_mark.min(size);
+        let Ok(file) = self.file.try_clone() else { return false };
+        let look = move || look(&Self { file }, from, size, finish).unwrap_or(Look::NoMark);
+        let found = if size - from <= INLINE_READ && !self.has_mark(from, size, finish).unwrap_or(true) {
+            Look::NoMark
+        } else {
+            tokio::task::spawn_blocking(look).await.unwrap_or(Look::NoMark)
+        };
+        if found == Look::NoMark {
+            scanned.without_mark = size.saturating_sub(OVERLAP);
+        }
+        found == Look::Finished
+    }
+
+    fn has_mark(&self, from: u64, to: u64, finish: Finish) -> io::Result<bool> {
+        let new = self.range(from, to)?;
+        Ok(finish.marks.iter().any(|mark| memchr::memmem::find(&new, mark.as_bytes()).is_some()))
     }
 
     /// The last line that has text, as far as the end of the file shows it.

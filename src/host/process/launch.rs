@@ -45,10 +45,23 @@ pub struct Limits {
     pub output_bytes: u64,
     /// How long descendants may live on after the program itself exited.
     pub drain: Duration,
+    /// How to tell that the program has said all that is wanted of it, although it still runs.
+    pub finish: Option<Finish>,
+    /// How long it may go on after that.
+    pub linger: Duration,
+}
+
+/// What the end of an output looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct Finish {
+    /// Words of which one stands in every such end: the output is read through only where one does.
+    pub marks: &'static [&'static str],
+    /// Whether the end is there.
+    pub is_there: fn(&str) -> bool,
 }
 
 impl Default for Limits {
-    /// No timeout, no stall, 2 s of grace, 64 MiB a stream, 50 ms of drain.
+    /// No timeout, no stall, 2 s of grace, 64 MiB a stream, 50 ms of drain, 2 s to linger.
     fn default() -> Self {
         Self {
             timeout: None,
@@ -56,6 +69,8 @@ impl Default for Limits {
             grace: Duration::from_secs(2),
             output_bytes: 64 * 1024 * 1024,
             drain: Duration::from_millis(50),
+            finish: None,
+            linger: Duration::from_secs(2),
         }
     }
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 pub enum Ended {
     /// The program exited of its own accord, or somebody else killed it.
     Exited,
+    /// It had said all that was wanted of it and stayed for [`Limits::linger`](super::Limits::linger);
+    /// the tree was killed.
+    Finished,
     /// [`Limits::timeout`](super::Limits::timeout) passed and the tree was killed.
     TimedOut,
     /// [`Limits::stall`](super::Limits::stall) passed without output and the tree was killed.

@@ -46,11 +46,17 @@ pub(super) struct Found {
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     directory: PathBuf,
+    /// What must be there before anything is made.
+    root: Option<PathBuf>,
 }
 
 impl Place {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { directory, root: None }
+    }
+
+    pub(super) fn below(self, root: &Path) -> Self {
+        Self { root: Some(root.to_owned()), ..self }
     }
 
     /// The file of the log. What follows it to other places is refused when it is opened.
@@ -108,6 +114,9 @@ impl Place {
 
     /// Makes what is missing: the directory, and an empty file that only the user can read.
     pub(super) fn make(&self) -> Result<(), StoreError> {
+        if let Some(root) = &self.root {
+            check_root(root)?;
+        }
         make_directory(&self.directory)?;
         if self.find()?.is_some() {
             return Ok(());
@@ -121,6 +130,18 @@ impl Place {
             Ok(()) | Err(_) => Ok(()),
         }
     }
+}
+
+/// Refuses a project whose directory is not there: what is missing is not made in its place.
+///
+/// # Errors
+///
+/// It is not there.
+pub fn check_root(root: &Path) -> Result<(), StoreError> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    Err(StoreError::Io { reason: format!("the project directory {} does not exist", root.display()) })
 }
 
 /// Makes a directory of Maestro's own, unseen by git, unless it is there.

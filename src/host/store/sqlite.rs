@@ -1,6 +1,6 @@
 //! The log in one `SQLite` file, opened on first need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,6 +58,12 @@ impl SqliteStore {
             generation: AtomicU64::new(0),
             file: Mutex::default(),
         }
+    }
+
+    /// The same log of a project whose directory must be there: it is not made.
+    #[must_use]
+    pub fn below(self, root: &Path) -> Self {
+        Self { place: self.place.below(root), ..self }
     }
 
     /// The same log with another patience for others that write to it; 5 s otherwise.

@@ -77,7 +77,7 @@ impl<'a> Git<'a> {
                 let said = String::from_utf8_lossy(&outcome.stderr);
                 Err(TreeError::Failed(format!("git: {}", said.trim())))
             }
-            (Ended::TimedOut | Ended::Stalled | Ended::OutputTooLarge, _) => {
+            (Ended::TimedOut | Ended::Stalled | Ended::Finished | Ended::OutputTooLarge, _) => {
                 Err(TreeError::Failed("git: it took too long or printed too much".to_owned()))
             }
         }

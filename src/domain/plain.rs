@@ -1,0 +1,83 @@
+//! Text without what only a terminal acts on: colours, cursor moves, titles, links, bells.
+//!
+//! Nothing that was printed is lost: a sequence goes, and the letters around it stay, also those that a
+//! terminal would have overwritten. A carriage return ends a line.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+
+/// A title or a link ends with its line at the latest, so that a sequence without its end takes no
+/// answer with it.
+static SEQUENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let text = r"(?x)
+        \r+\n?
+        | (?: \x1b\[ | \u{9b} ) [0-?]* [\x20-/]* [@-~]?
+        | (?: \x1b[\]PX^_] | [\u{90}\u{98}\u{9d}\u{9e}\u{9f}] ) [^\x07\x1b\u{9c}\n\r]* (?: \x07 | \x1b\\ | \u{9c} )?
+        | \x1b [\x20-/]* [0-~]?
+        | [\x00-\x08\x0b-\x1f\x7f-\u{9f}]";
+    Regex::new(text).ok()
+});
+
+/// The text without terminal sequences and control characters; line ends and tabs stay.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let acts = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    match &*SEQUENCE {
+        Some(sequence) if text.contains(acts) => sequence.replace_all(text, |found: &Captures<'_>| {
+            if found.get(0).is_some_and(|found| found.as_str().starts_with('\r')) { "\n" } else { "" }
+        }),
+        Some(_) | None => Cow::Borrowed(text),
+    }
+}
+
+/// The same for every string in a document.
+#[must_use]
+pub fn plain_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(plain(&text).into_owned()),
+        Value::Array(items) => items.into_iter().map(plain_value).collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (plain(&key).into_owned(), plain_value(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_go_and_letters_stay() {
+        for (text, wanted) in [
+            ("plain\ttext\nof two lines", "plain\ttext\nof two lines"),
+            ("\u{1b}[1;38;5;9mred\u{1b}[0m", "red"),
+            ("The answer is \u{1b}[1mforty-\u{1b}[4D\u{1b}[Ktwo\u{1b}[0m.", "The answer is forty-two."),
+            ("\u{1b}]0;a title\u{7}text", "text"),
+            ("\u{1b}]0;no end\ntext", "\ntext"),
+            ("\u{1b}]8;;https://x.example\u{1b}\\link\u{1b}]8;;\u{1b}\\!", "link!"),
+            ("\u{1b}[2J\u{1b}[Htext\u{1b}c", "text"),
+            ("\u{9b}31mred\u{9b}0m \u{9d}0;title\u{9c}text", "red text"),
+            ("\u{1b}P1$r0m\u{1b}\\text\u{1b}_apc\u{1b}\\", "text"),
+            ("\u{1b}(Btext\u{1b}=\u{1b}>", "text"),
+            ("a\u{8}b\u{7f}c\u{0}d\u{85}e", "abcde"),
+            ("10%\r20%\r\nline\r\n\u{feff}é\u{a0}", "10%\n20%\nline\n\u{feff}é\u{a0}"),
+            ("cut short \u{1b}[31", "cut short "),
+            ("\u{1b}\u{1b}[31mtwice\u{1b}", "twice"),
+        ] {
+            assert_eq!(plain(text), wanted, "{text:?}");
+        }
+        assert!(matches!(plain("as it is\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn documents_are_cleaned_all_through() {
+        let value = serde_json::json!({ "a\u{7}": ["\u{1b}[1mx", 1, null], "b": { "c": "y\u{1b}[0m" } });
+        assert_eq!(plain_value(value), serde_json::json!({ "a": ["x", 1, null], "b": { "c": "y" } }));
+    }
+}

@@ -1,0 +1,145 @@
+//! The JSON documents in what a CLI printed, wherever they stand.
+//!
+//! A wrapper, a version manager or the CLI itself may print lines before, between and after its events,
+//! and in front of one on the same line. None of it loses an event. What began as an event and cannot be
+//! read is told apart from such noise, since it may hold a piece of the answer.
+
+use serde_json::Value;
+
+/// A piece of an output, in the order in which it came.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Piece<'a> {
+    /// An object. The objects of a list are pieces of their own.
+    Document(Value),
+    /// What is left of an event, and no document.
+    Broken(&'a str),
+    /// Something else: what people read.
+    Noise(&'a str),
+}
+
+/// The pieces of an output.
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let (mut at, mut noise_from) = (0, 0);
+    // What cannot be read is tried from each brace, so an output of braces alone has to end somewhere.
+    let mut patience = text.len().saturating_mul(16).saturating_add(1 << 20);
+    while let Some(start) = next_start(text, at) {
+        let rest = text.get(start..).unwrap_or_default();
+        let mut documents = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        match documents.next() {
+            Some(Ok(document)) => {
+                noise(text.get(noise_from..start), &mut found);
+                at = start + documents.byte_offset();
+                noise_from = noise_from.max(at);
+                match document {
+                    Value::Array(events) => found.extend(events.into_iter().map(Piece::Document)),
+                    document => found.push(Piece::Document(document)),
+                }
+            }
+            Some(Err(error)) => {
+                let line = rest.lines().next().unwrap_or_default();
+                // An event within a broken one is a piece of its own, and the line is told once.
+                if line.contains("\"type\"") && start >= noise_from {
+                    noise(text.get(noise_from..start), &mut found);
+                    found.push(Piece::Broken(line));
+                    noise_from = start + line.len();
+                }
+                at = start + 1;
+                let read = if error.is_eof() { rest.len() } else { line.len() };
+                patience = patience.saturating_sub(read);
+                if patience == 0 {
+                    break;
+                }
+            }
+            None => break,
+        }
+    }
+    noise(text.get(noise_from..), &mut found);
+    found
+}
+
+/// The next place at which an object with a key, or a list of objects, may begin.
+fn next_start(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let rest = bytes.get(from..)?;
+    memchr::memchr2_iter(b'{', b'[', rest).map(|at| from + at).find(|at| {
+        let mut after = bytes.iter().skip(at + 1).filter(|byte| !byte.is_ascii_whitespace());
+        match bytes.get(*at) {
+            Some(b'{') => after.next() == Some(&b'"'),
+            _ => after.next() == Some(&b'{'),
+        }
+    })
+}
+
+fn noise<'a>(text: Option<&'a str>, found: &mut Vec<Piece<'a>>) {
+    let lines = text.into_iter().flat_map(str::lines).filter(|line| !line.trim().is_empty());
+    found.extend(lines.map(|line| if is_rest(line) { Piece::Broken(line) } else { Piece::Noise(line) }));
+}
+
+/// Whether a line is the rest of an event whose beginning is lost.
+fn is_rest(line: &str) -> bool {
+    let count = |wanted: char| line.chars().filter(|letter| *letter == wanted).count();
+    line.trim_end().ends_with('}') && line.contains('"') && count('}') > count('{')
+}
+
+/// Whether one of the documents in an output is as wanted.
+pub(super) fn any(text: &str, wanted: impl Fn(&Value) -> bool) -> bool {
+    pieces(text).iter().any(|piece| matches!(piece, Piece::Document(document) if wanted(document)))
+}
+
+/// What an event is.
+pub(super) fn kind(event: &Value) -> Option<&str> {
+    event.get("type").and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shapes(text: &str) -> String {
+        let shape = |piece: &Piece<'_>| match piece {
+            Piece::Document(value) => format!("d{}", value.get("a").unwrap_or(&json!("?"))),
+            Piece::Broken(_) => "b".to_owned(),
+            Piece::Noise(line) => format!("n({line})"),
+        };
+        pieces(text).iter().map(shape).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn documents_are_found_wherever_they_stand() {
+        for (text, wanted) in [
+            ("{\"a\":1}\n{\"a\":2}\n", "d1 d2"),
+            ("{\"a\":1}{\"a\":2}", "d1 d2"),
+            ("banner\n{\"a\":1}\nmiddle\n[{\"a\":2},{\"a\":3}]\nend", "n(banner) d1 n(middle) d2 d3 n(end)"),
+            ("Loaded.{\"a\":1}done", "n(Loaded.) d1 n(done)"),
+            ("[info] {x} [1] { \"a\" : \n 1\n}\n", "n([info] {x} [1] ) d1"),
+            ("", ""),
+            ("no document {here}", "n(no document {here})"),
+        ] {
+            assert_eq!(shapes(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_event_is_no_noise() {
+        for (text, wanted) in [
+            ("{\"type\":\"message\",\"content\":\"ab\n{\"a\":1}", "b d1"),
+            ("{\"type\":\"mess{\"type\":\"x\",\"a\":1}\n{\"a\":2}", "b d1 d2"),
+            ("sage\",\"content\":\"ab\"}\n{\"a\":1}", "b d1"),
+            ("{\"type\":\"message\",\"content\":\"wa(node:1) Warning: x\nter\"}\n{\"a\":1}", "b b d1"),
+            ("{\"level\":30, cut\n{\"a\":1}", "n({\"level\":30, cut) d1"),
+        ] {
+            assert_eq!(shapes(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_output_of_braces_ends() {
+        let started = std::time::Instant::now();
+        for text in ["[{\"a\":".repeat(300_000), "{\"type\":".repeat(300_000), "[{".repeat(500_000)] {
+            assert!(!pieces(&text).is_empty());
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    }
+}
