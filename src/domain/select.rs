@@ -1,7 +1,10 @@
 //! Which of several candidates wins: tests first, one candidate as it is, or none.
 
+pub mod ablation;
 mod answer;
 mod evidence;
+pub mod guard;
+pub mod proof;
 mod rank;
 pub mod record;
 mod weights;

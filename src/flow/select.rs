@@ -10,9 +10,9 @@ mod trial;
 pub use intake::{CandidateInput, LintResult, MOST_CANDIDATES, TestResult};
 pub use judging::JudgeNote;
 pub use outcome::{CandidateReport, Selection, Winner};
-pub use trial::CheckNote;
+pub use trial::{AblationNote, CheckNote, ProbeNote};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
 use super::progress::Progress;
@@ -23,10 +23,10 @@ use crate::domain::select::{Evidence, Mode, Proof, TestWeight, rank};
 use crate::error::Error;
 use intake::Candidate;
 use judging::Judging;
-use trial::{Tested, Trial};
+use trial::{Tested, Trial, Wanted};
 
 /// What is to be chosen from, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SelectRequest {
     /// The candidates.
     pub candidates: Vec<CandidateInput>,
@@ -49,7 +49,33 @@ pub struct SelectRequest {
     /// Checks by which Maestro itself tries candidates that are diffs, each in a copy of the project;
     /// an empty list stands for the project's own.
     pub verify: Option<Vec<Entry>>,
+    /// Parts of a candidate that are undone one at a time; with `verify`.
+    pub max_ablations: usize,
+    /// Commands whose output tells apart candidates that pass; with `verify`.
+    pub probe: Vec<Entry>,
 }
+
+impl Default for SelectRequest {
+    fn default() -> Self {
+        Self {
+            candidates: Vec::new(),
+            mode: Mode::default(),
+            test_results: Vec::new(),
+            lint_results: Vec::new(),
+            judge_provider: String::new(),
+            criteria: Vec::new(),
+            task: None,
+            context_files: Vec::new(),
+            ensemble_id: None,
+            verify: None,
+            max_ablations: ABLATIONS,
+            probe: Vec::new(),
+        }
+    }
+}
+
+/// Parts of a candidate that are undone, where the caller does not say.
+pub const ABLATIONS: usize = 12;
 
 /// Chooses, and records it. A judge is asked on the account that is given.
 ///
@@ -70,18 +96,36 @@ pub async fn select(
     session.check_config()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
     let candidates = intake::take(session, &request).await?;
-    let trial = match request.verify {
+    let mut trial = match &request.verify {
+        None if !request.probe.is_empty() => {
+            let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
+            return Err(Error::InvalidArguments(problem.to_owned()));
+        }
         None => None,
-        Some(ref entries) => {
-            Some(Box::pin(trial::run(session, &candidates, entries.clone(), progress)).await?)
+        Some(checks) => {
+            let wanted = Wanted {
+                checks: checks.clone(),
+                probes: request.probe.clone(),
+                most_undone: request.max_ablations,
+            };
+            Some(Box::pin(trial::run(session, &candidates, wanted, progress)).await?)
         }
     };
     let tests_first = session.config().settings.policy.prefer_tests_first;
     let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
     let mut evidence = known(&candidates, trial.as_ref());
+    let behaviours = match trial.as_mut() {
+        Some(trial) => trial.probe(&level(&evidence, TestWeight::First)).await?,
+        None => BTreeMap::new(),
+    };
+    for (index, first) in &behaviours {
+        if let Some(one) = evidence.get_mut(*index) {
+            one.same_as = *first;
+        }
+    }
+    let differ = behaviours.values().collect::<BTreeSet<_>>().len() > 1;
     let judging = match request.mode {
-        Mode::TestsFirst => None,
-        Mode::LlmJudge | Mode::Hybrid => {
+        Mode::LlmJudge | Mode::Hybrid if !differ => {
             let level = level(&evidence, weight);
             let asked_for = task::asked_for(session, &request).await?;
             let judging = Judging {
@@ -94,32 +138,50 @@ pub async fn select(
             };
             Some(Box::pin(judging.judge(&candidates, &level)).await?)
         }
+        Mode::TestsFirst | Mode::LlmJudge | Mode::Hybrid => None,
     };
     let (note, verdict) = judging.unzip();
     let verdict = verdict.flatten();
     let chosen = verdict.as_ref().and_then(|verdict| apply(verdict, &mut evidence));
     let mode = mode_used(request.mode, note.as_ref(), verdict.as_ref());
-    let mut ranking = rank(&evidence, mode, weight, chosen);
-    if matches!((request.mode, &verdict), (Mode::LlmJudge, Some(Verdict::Nobody { .. }))) {
-        ranking.winner = None;
-    }
-    let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note };
+    let refused = matches!((request.mode, &verdict), (Mode::LlmJudge, Some(Verdict::Nobody { .. })));
+    let ranking = loop {
+        let mut ranking = rank(&evidence, mode, weight, chosen);
+        if refused {
+            ranking.winner = None;
+        } else if differ && evidence.iter().any(|one| one.standing().can_win()) {
+            ranking.leave_open(behaviours.len());
+        }
+        let (Some(winner), Some(trial)) = (ranking.winner, trial.as_mut()) else { break ranking };
+        let id = candidates.get(winner).map_or("", |one| one.id.as_str());
+        if trial.confirm(winner, id).await? {
+            break ranking;
+        }
+        if let (Some(one), Some(Some(tested))) = (evidence.get_mut(winner), trial.tested.get(winner)) {
+            (one.tests, one.proof) = (tested.tests, tested.proof());
+        }
+    };
+    let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
     record::record(session, account, &parts).await;
     Ok(parts.selection())
 }
 
 /// Given results and what was found out; what Maestro found out itself weighs more.
-fn known(candidates: &[Candidate], trial: Option<&Trial>) -> Vec<Evidence> {
+fn known(candidates: &[Candidate], trial: Option<&Trial<'_>>) -> Vec<Evidence> {
     let essences: Vec<String> = candidates.iter().map(Candidate::essence).collect();
     let known = |(index, candidate): (usize, &Candidate)| {
         let tested: Option<&Tested> = trial.and_then(|trial| trial.tested.get(index)?.as_ref());
         let essence = essences.get(index);
-        let same: Vec<usize> =
-            (0..candidates.len()).filter(|other| essences.get(*other) == essence).collect();
+        let honest = is_honest(trial, index);
+        // Who changes the tests is like nobody.
+        let is_same = |other: &usize| {
+            *other == index || honest && essences.get(*other) == essence && is_honest(trial, *other)
+        };
+        let same: Vec<usize> = (0..candidates.len()).filter(is_same).collect();
         Evidence {
             provider: candidate.provider.clone(),
             tests: tested.map_or(candidate.tests, |tested| tested.tests),
-            proof: Proof::Speaks,
+            proof: tested.map_or(Proof::Speaks, Tested::proof),
             lint: candidate.lint.or_else(|| tested?.lint),
             judge: None,
             flagged: !candidate.flags.is_empty(),
@@ -130,6 +192,11 @@ fn known(candidates: &[Candidate], trial: Option<&Trial>) -> Vec<Evidence> {
         }
     };
     candidates.iter().enumerate().map(known).collect()
+}
+
+fn is_honest(trial: Option<&Trial<'_>>, index: usize) -> bool {
+    let tested = trial.and_then(|trial| trial.tested.get(index)?.as_ref());
+    tested.is_none_or(|tested| tested.touched.is_honest())
 }
 
 /// How many authors some candidates have together; one that has none counts by itself.

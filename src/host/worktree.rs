@@ -135,6 +135,18 @@ impl Trees {
         self.trees.get(number).map(|tree| tree.join(&self.prefix))
     }
 
+    /// Makes files of a copy what they are in the first one again, by their paths in the project.
+    ///
+    /// # Errors
+    ///
+    /// There is no such copy, or a file cannot be written.
+    pub fn reset(&self, number: usize, paths: &[PathBuf]) -> Result<(), TreeError> {
+        let gone = || TreeError::Failed("the copies are gone".to_owned());
+        let (first, tree) = (self.trees.first().ok_or_else(gone)?, self.trees.get(number).ok_or_else(gone)?);
+        let paths: Vec<PathBuf> = paths.iter().map(|path| self.prefix.join(path)).collect();
+        overlay::lay(first, tree, &paths)
+    }
+
     /// A directory beside the copies, for what belongs to one of them.
     ///
     /// # Errors

@@ -20,6 +20,9 @@ use crate::flow::inspect::{ValidationRequest, red_flag_check, validate_content};
 use crate::flow::select::{self, SelectRequest, select};
 use crate::server::Maestro;
 
+/// Hunks of a candidate that may be undone.
+const MOST_ABLATIONS: usize = 100;
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SelectInput {
@@ -45,6 +48,11 @@ struct SelectInput {
     ensemble_id: Option<String>,
     /// Checks for diffs, as in `maestro_verify`; empty: detected.
     verify: Option<Vec<EntryInput>>,
+    /// With verify: hunks of a candidate that are undone one at a time, 0 to 100.
+    #[serde(default = "ablations")]
+    max_ablations: i64,
+    /// With verify: commands whose output tells apart candidates that pass, as in `maestro_verify`.
+    probe: Option<Vec<EntryInput>>,
 }
 
 // An ensemble's candidates carry more than is needed here, and are taken as they are.
@@ -107,6 +115,10 @@ struct ValidateInput {
     require_json_fields: Option<Vec<String>>,
     /// Regexes, up to 20.
     forbidden_patterns: Option<Vec<String>>,
+}
+
+fn ablations() -> i64 {
+    i64::try_from(select::ABLATIONS).unwrap_or_default()
 }
 
 fn claude() -> String {
@@ -188,7 +200,16 @@ impl SelectInput {
             score: one.score,
             output: one.output,
         };
+        let most = usize::try_from(self.max_ablations).ok().filter(|most| *most <= MOST_ABLATIONS);
+        let max_ablations = most.ok_or_else(|| {
+            crate::error::Error::InvalidArguments(format!(
+                "max_ablations must be 0 to {MOST_ABLATIONS} (got {})",
+                self.max_ablations
+            ))
+        })?;
         Ok(SelectRequest {
+            max_ablations,
+            probe: entries("probe", self.probe.unwrap_or_default())?,
             candidates: self.candidates.into_iter().map(candidate).collect(),
             mode: self.mode,
             test_results: self.test_results.into_iter().flatten().map(tests).collect(),

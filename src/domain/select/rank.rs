@@ -69,6 +69,12 @@ pub struct Ranking {
 }
 
 impl Ranking {
+    /// Nobody wins: the first ones, so many, behave differently, and only whoever asked knows which is
+    /// right.
+    pub fn leave_open(&mut self, level: usize) {
+        (self.winner, self.deciding, self.level) = (None, Deciding::Nothing, level);
+    }
+
     /// Those at the head of the order that nothing ranks one above another.
     #[must_use]
     pub fn level(&self) -> &[usize] {

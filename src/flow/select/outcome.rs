@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::intake::Candidate;
 use super::judging::JudgeNote;
-use super::trial::{CheckNote, Tested, Trial};
+use super::trial::{AblationNote, CheckNote, ProbeNote, Tested, Trial};
 use crate::domain::redflag::Reason;
 use crate::domain::select::{Deciding, Evidence, Mode, Ranking, Standing, Tests};
 use crate::error::{ErrorNote, outcome};
@@ -37,6 +37,9 @@ pub struct Selection {
     /// The checks in the project as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Vec<CheckNote>>,
+    /// The probes in the project as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub base_probes: Vec<ProbeNote>,
     /// Why nobody can win, and what to do.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -44,6 +47,9 @@ pub struct Selection {
     #[serde(flatten)]
     pub undecided: Option<Undecided>,
 }
+
+/// What to do where nothing was tried.
+const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
 /// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was
 /// known is equal. All the same to a caller: whoever asked has to look.
@@ -91,6 +97,19 @@ pub struct CandidateReport {
     changed_lines: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     does_not_apply: Option<String>,
+    /// What fails without it and passes with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proven_by: Vec<String>,
+    /// Why it is not proven.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ablation: Option<AblationNote>,
+    /// Tests that it adds; they were not run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    adds_tests: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    probes: Vec<ProbeNote>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<CheckNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,16 +122,18 @@ fn is_one(count: &usize) -> bool {
 }
 
 /// What a selection is made of.
-pub(super) struct Parts {
+pub(super) struct Parts<'a> {
     pub(super) candidates: Vec<Candidate>,
     pub(super) evidence: Vec<Evidence>,
     pub(super) ranking: Ranking,
     pub(super) mode: Mode,
-    pub(super) trial: Option<Trial>,
+    pub(super) trial: Option<Trial<'a>>,
     pub(super) judge: Option<JudgeNote>,
+    /// Whether candidates that stand level behave differently under the probes.
+    pub(super) differ: bool,
 }
 
-impl Parts {
+impl Parts<'_> {
     pub(super) fn selection(self) -> Selection {
         let warnings = self.warnings();
         let winner = self.ranking.winner.and_then(|index| self.candidates.get(index));
@@ -138,6 +159,7 @@ impl Parts {
             candidates: (0..self.candidates.len()).filter_map(|index| self.report(index)).collect(),
             failure,
             undecided,
+            base_probes: self.trial.as_ref().map(|trial| trial.base_probes.clone()).unwrap_or_default(),
             base: self.trial.map(|trial| trial.base),
             judge: self.judge,
         }
@@ -163,6 +185,11 @@ impl Parts {
             behaves_like: tested.map(|tested| tested.alike),
             changed_lines: tested.map(|tested| tested.changed_lines),
             does_not_apply: tested.and_then(|tested| tested.refused.clone()),
+            proven_by: tested.map(|tested| tested.proven_by().to_vec()).unwrap_or_default(),
+            reasons: tested.map(|tested| tested.reasons.clone()).unwrap_or_default(),
+            ablation: tested.and_then(|tested| tested.ablation.clone()),
+            adds_tests: tested.map(|tested| tested.touched.added.clone()).unwrap_or_default(),
+            probes: tested.map(|tested| tested.probes.clone()).unwrap_or_default(),
             checks: tested.map(|tested| tested.checks.clone()).unwrap_or_default(),
             output: candidate.output.clone(),
         })
@@ -196,21 +223,20 @@ impl Parts {
         let (Some(winner), Some(known)) = (self.candidates.get(index), self.evidence.get(index)) else {
             return warnings;
         };
-        if known.tests != Tests::Passed {
-            warnings.push("No test speaks for the winner.".to_owned());
+        if known.standing() != Standing::Proven {
+            let why = self.tested(index).map(|tested| tested.reasons.join("; ")).unwrap_or_default();
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            warnings.push(format!("No test speaks for the winner{why}."));
+        }
+        let added = self.tested(index).map(|tested| tested.touched.added.join(", ")).unwrap_or_default();
+        if !added.is_empty() {
+            warnings.push(format!("The winner adds tests of its own, which were not run: {added}."));
         }
         if !winner.flags.is_empty() {
             warnings.push("The winner passed its tests and shows a red flag; read it.".to_owned());
         }
         if winner.truncated {
             warnings.push("The winner's content is cut; content_file holds all of it.".to_owned());
-        }
-        let tests: Vec<&str> = self
-            .tested(index)
-            .map(|tested| tested.files.iter().map(String::as_str).filter(|file| is_test(file)).collect())
-            .unwrap_or_default();
-        if !tests.is_empty() {
-            warnings.push(format!("The winner changes what looks like tests: {}.", tests.join(", ")));
         }
         let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
         let chars = |one: &Candidate| one.content.chars().count();
@@ -267,12 +293,25 @@ impl Parts {
         if refused || self.ranking.order.is_empty() {
             return None;
         }
+        if self.differ {
+            let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
+            return Some(Undecided {
+                code: outcome::NO_JUDGEMENT,
+                undecided: "these candidates pass the same tests and behave differently under the probes; how many behave alike says nothing about who is right".to_owned(),
+                undecided_between: between.map(|one| one.id.clone()).collect(),
+                hint: "Show the user the outputs in `candidates[].probes` side by side and ask which is right; then make a test of it and select again.".to_owned(),
+            });
+        }
         let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
         Some(Undecided {
             code: outcome::NO_JUDGEMENT,
             undecided: "nothing that is known tells these candidates apart, and neither length nor order nor their author decides".to_owned(),
             undecided_between: between.map(|one| one.id.clone()).collect(),
-            hint: "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.".to_owned(),
+            hint: if self.trial.is_some() {
+                "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.".to_owned()
+            } else {
+                UNDECIDED.to_owned()
+            },
         })
     }
 
@@ -295,29 +334,6 @@ impl Parts {
             hint: hint.to_owned(),
             retryable: false,
             resets_at: None,
-        }
-    }
-}
-
-/// Whether a file looks like one of tests, by its name.
-fn is_test(file: &str) -> bool {
-    let words = file.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words
-        .map(str::to_ascii_lowercase)
-        .any(|word| ["test", "tests", "spec", "specs", "conftest"].contains(&word.as_str()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tests_are_known_by_the_words_of_their_names() {
-        for file in ["tests/it/a.rs", "src/test_a.py", "a.spec.ts", "conftest.py"] {
-            assert!(is_test(file), "{file}");
-        }
-        for file in ["src/latest.py", "contest.rs", "src/attested.go"] {
-            assert!(!is_test(file), "{file}");
         }
     }
 }

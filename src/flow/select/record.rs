@@ -13,7 +13,7 @@ use crate::flow::note::note_on;
 use crate::flow::session::Session;
 
 /// Records a selection on the account of its judge.
-pub(super) async fn record(session: &Session, account: &Account, parts: &Parts) {
+pub(super) async fn record(session: &Session, account: &Account, parts: &Parts<'_>) {
     // Ids of candidates are whatever the caller calls them, and no matter of the log.
     tracing::info!(
         decided = parts.ranking.winner.is_some(),
@@ -53,7 +53,7 @@ fn masked(masker: &Masker, record: SelectionRecord) -> SelectionRecord {
     }
 }
 
-impl Parts {
+impl Parts<'_> {
     fn record(&self) -> SelectionRecord {
         let winner = self.ranking.winner.and_then(|index| self.candidates.get(index));
         let known = self.candidates.iter().zip(&self.evidence);

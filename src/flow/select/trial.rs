@@ -1,40 +1,46 @@
 //! Trying candidates that are diffs: each in a copy of the project, side by side, and the project as it
-//! is beside them, so that what fails there too speaks against nobody.
+//! is beside them. The project's own tests decide: whatever a candidate changes of them is put back.
+
+mod bench;
+mod notes;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use futures_util::future::join_all;
-use serde::Serialize;
-use tokio::sync::Semaphore;
+use futures_util::future::{join, join_all};
 
-use super::intake::{Candidate, tail};
+use super::intake::Candidate;
 use crate::domain::diff::Patch;
-use crate::domain::select::Tests;
-use crate::domain::verification::Kind;
-use crate::domain::verification::read::Totals;
-use crate::domain::verification::status::Status;
+use crate::domain::select::ablation::parts;
+use crate::domain::select::guard::{Touched, without_tests};
+use crate::domain::select::proof::{Observed, Weighed, named, weigh};
+use crate::domain::select::{Proof, Tests};
 use crate::error::Error;
-use crate::flow::change::apply_to_copy;
-use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
-use crate::flow::verify::{CheckResult, Entry, Hold, VerifyRequest, settled, verify_copy};
-use crate::host::project::Project;
-use crate::host::worktree::{TreeError, Trees};
+use crate::flow::verify::{Entry, VerifyRequest, settled};
+
+use bench::Bench;
+pub use notes::{AblationNote, CheckNote, ProbeNote};
 
 /// Candidates that are tried in one call; each is a copy of the project.
 const MOST_TRIED: usize = 12;
-/// Copies in which checks run at the same time.
-const MOST_PARALLEL: usize = 4;
-/// Names of failing tests that a result lists.
-const MOST_NAMES: usize = 20;
+
+/// What candidates are tried with.
+pub(super) struct Wanted {
+    pub(super) checks: Vec<Entry>,
+    pub(super) probes: Vec<Entry>,
+    /// Parts of a candidate that are undone one at a time.
+    pub(super) most_undone: usize,
+}
 
 /// What came of trying.
-pub(super) struct Trial {
+pub(super) struct Trial<'a> {
+    bench: Bench<'a>,
+    observed: Vec<Observed>,
     /// The checks in the project as it is.
     pub(super) base: Vec<CheckNote>,
+    /// The probes in the project as it is.
+    pub(super) base_probes: Vec<ProbeNote>,
     /// The candidates in order; none where one was not tried.
     pub(super) tested: Vec<Option<Tested>>,
     /// Candidates that are no diffs.
@@ -44,40 +50,27 @@ pub(super) struct Trial {
 /// What came of trying one candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Tested {
+    /// Its copy.
+    number: usize,
+    /// What of it is applied there.
+    applied: Patch,
+    weighed: Weighed,
+    pub(super) touched: Touched,
     pub(super) tests: Tests,
     pub(super) lint: Option<f64>,
+    /// Why it is not proven, or what speaks against it.
+    pub(super) reasons: Vec<String>,
     /// Lines that it adds and removes.
     pub(super) changed_lines: usize,
-    /// How many candidates behave like it, itself included.
+    /// How many candidates behave like it in the checks, itself included.
     pub(super) alike: usize,
     /// Why it was not run.
     pub(super) refused: Option<String>,
     pub(super) checks: Vec<CheckNote>,
-    /// The files that it changes.
-    pub(super) files: Vec<String>,
-}
-
-/// What a check said.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CheckNote {
-    /// The command.
-    pub command: String,
-    /// What it is for.
-    #[serde(rename = "type")]
-    pub kind: Kind,
-    /// What became of it.
-    pub status: Status,
-    /// The tests that failed.
-    pub failing: Vec<String>,
-    /// Totals.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub totals: Option<Totals>,
-    /// Why it was not run, or ended as it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// The end of what it printed, where it did not pass.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub output: String,
+    pub(super) ablation: Option<AblationNote>,
+    pub(super) probes: Vec<ProbeNote>,
+    /// Whether its checks passed once more.
+    pub(super) confirmed: bool,
 }
 
 /// By what two candidates behave alike: the end of each check, what failed, and how much passed, since
@@ -85,15 +78,17 @@ pub struct CheckNote {
 type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 
 /// Tries every candidate that is a diff.
-pub(super) async fn run(
-    session: &Session,
+pub(super) async fn run<'a>(
+    session: &'a Session,
     candidates: &[Candidate],
-    entries: Vec<Entry>,
-    progress: &Progress,
-) -> Result<Trial, Error> {
-    let request = VerifyRequest { entries, ..VerifyRequest::default() };
-    let entries = settled(session, request).await?;
-    let patches: Vec<Option<&Patch>> = candidates.iter().map(|one| one.patch.as_ref()).collect();
+    wanted: Wanted,
+    progress: &'a Progress,
+) -> Result<Trial<'a>, Error> {
+    let settle = |entries| settled(session, VerifyRequest { entries, ..VerifyRequest::default() });
+    let checks = settle(wanted.checks).await?;
+    let probes = if wanted.probes.is_empty() { Vec::new() } else { settle(wanted.probes).await? };
+    let patches: Vec<Option<&Patch>> =
+        candidates.iter().map(|one| one.patch.as_ref().filter(|_| one.answers)).collect();
     let count = patches.iter().flatten().count();
     if count == 0 {
         let problem = "verify tries candidates that are diffs, and none of these is one".to_owned();
@@ -104,158 +99,220 @@ pub(super) async fn run(
         return Err(Error::InvalidArguments(problem));
     }
     progress.say(&format!("copying the project for {count} candidates"));
-    let root = session.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
-    let trees = Trees::create(session.supervisor(), session.environment(), &root, count + 1).await;
-    let bench = Bench {
-        session,
-        trees: Arc::new(trees.map_err(|error| cannot_copy(&error))?),
-        entries,
-        slots: Semaphore::new(MOST_PARALLEL),
-        progress,
-    };
+    let bench = Bench::new(session, progress, checks, probes, count + 1).await?;
     // The first copy is the project as it is.
-    let numbered =
-        (1..).zip(candidates.iter().zip(&patches).filter_map(|(one, patch)| Some((one, (*patch)?))));
-    let tried = numbered.map(|(number, (one, patch))| bench.try_patch(number, &one.id, patch));
-    let (base, tried) = futures_util::future::join(bench.check(0, "as it is"), join_all(tried)).await;
-    let base = base?;
-    let mut tried = tried.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
-    let mut judged =
-        |patch: &Patch| tried.next().map(|(refused, checks)| Tested::new(patch, refused, checks, &base));
-    let mut tested: Vec<Option<Tested>> = patches.iter().map(|patch| patch.and_then(&mut judged)).collect();
+    let numbered: Vec<(usize, &Candidate, &Patch)> = candidates
+        .iter()
+        .zip(&patches)
+        .filter_map(|(one, patch)| Some((one, (*patch)?)))
+        .zip(1..)
+        .map(|((one, patch), number)| (number, one, patch))
+        .collect();
+    let tried = numbered.iter().map(|(number, one, patch)| bench.first_run(*number, &one.id, patch));
+    let (base, tried) = join(bench.check(0, "as it is"), join_all(tried)).await;
+    let (observed, base) = base?;
+    let mut tested = Vec::new();
+    for first in tried {
+        tested.push(Tested::new(first?, &observed));
+    }
+    let ablated: Vec<_> = tested
+        .iter()
+        .zip(&numbered)
+        .map(|(one, (_, candidate, _))| ablation(&bench, one, &candidate.id, wanted.most_undone))
+        .collect();
+    let ablated = join_all(ablated).await;
+    for (one, ablation) in tested.iter_mut().zip(ablated) {
+        one.enter(ablation?);
+    }
     group(&mut tested);
-    let not_diffs = candidates.iter().zip(&patches).filter(|(_, patch)| patch.is_none());
-    Ok(Trial { base, not_diffs: not_diffs.map(|(one, _)| one.id.clone()).collect(), tested })
+    let mut tested = tested.into_iter();
+    let tested = patches.iter().map(|patch| patch.and_then(|_| tested.next())).collect();
+    let not_diffs =
+        candidates.iter().zip(&patches).filter(|(_, patch)| patch.is_none()).map(|(one, _)| one.id.clone());
+    Ok(Trial { observed, base, base_probes: Vec::new(), tested, not_diffs: not_diffs.collect(), bench })
 }
 
-fn cannot_copy(error: &TreeError) -> Error {
-    let hint = match error {
-        TreeError::NoGit => "Install git, or test the candidates yourself and give test_results.",
-        TreeError::NoCommit(_) => {
-            "Commit the project first, or test the candidates yourself and give test_results."
-        }
-        TreeError::TooMuch(_) => "Commit, or ignore what is no source, then call again.",
-        TreeError::Failed(_) => "Test the candidates yourself and give test_results.",
+/// Leaves out one part of a contender after the other, and sees whether a test misses it.
+async fn ablation(
+    bench: &Bench<'_>,
+    tested: &Tested,
+    id: &str,
+    most: usize,
+) -> Result<Option<AblationNote>, Error> {
+    if !tested.is_contender() {
+        return Ok(None);
+    }
+    let parts = parts(&tested.applied);
+    let mut note = AblationNote {
+        parts: parts.each.len(),
+        undone: 0,
+        unseen: Vec::new(),
+        not_undone: parts.each.iter().skip(most).map(|one| one.part.clone()).collect(),
+        silent: parts.silent,
     };
-    Error::Setup { reason: format!("verify: {error}"), hint: hint.to_owned() }
+    for without in parts.each.into_iter().take(most) {
+        note.undone += 1;
+        // Without its only part it is the project as it is, where the tests fail.
+        if without.patch.files.is_empty() {
+            continue;
+        }
+        let label = format!("{id} without {}", without.part);
+        if !bench.misses(tested.number, &tested.applied, &without.patch, &label).await? {
+            note.unseen.push(without.part);
+        }
+    }
+    bench.lay(tested.number, &tested.applied, &tested.applied).await?.map_err(Error::Internal)?;
+    Ok(Some(note))
 }
 
-/// What all trials of a call share.
-struct Bench<'a> {
-    session: &'a Session,
-    trees: Arc<Trees>,
-    entries: Vec<Entry>,
-    slots: Semaphore,
-    progress: &'a Progress,
+impl Trial<'_> {
+    /// Runs the checks of a winner once more, and those of the project as it is; whether it is still what
+    /// it was.
+    pub(super) async fn confirm(&mut self, index: usize, id: &str) -> Result<bool, Error> {
+        let Some(Some(tested)) = self.tested.get(index) else { return Ok(true) };
+        if tested.confirmed || tested.proof() == Proof::Lacks {
+            return Ok(true);
+        }
+        let label = format!("{id} once more");
+        let (again, base) =
+            join(self.bench.check(tested.number, &label), self.bench.check(0, "as it is, once more")).await;
+        let ((with, _), (base, _)) = (again?, base?);
+        let first = weigh(&self.observed, &with);
+        let second = weigh(&base, &with);
+        let Some(Some(tested)) = self.tested.get_mut(index) else { return Ok(true) };
+        tested.confirmed = true;
+        if first.tests != Some(Tests::Passed) {
+            tested.tests = Tests::Failed;
+            let names = named(&[first.broken, first.still].concat());
+            tested.reasons.push(format!("it passed, and failed when it was run once more: {names}"));
+            return Ok(false);
+        }
+        if second.proof.is_empty() {
+            tested.weighed.proof.clear();
+            let reason = "its tests failed without it, and passed without it when they were run once more";
+            tested.reasons.push(reason.to_owned());
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Runs the probes on some candidates, and gives each the number of the first that behaves like it.
+    pub(super) async fn probe(&mut self, indexes: &[usize]) -> Result<BTreeMap<usize, usize>, Error> {
+        let numbers: Vec<(usize, usize)> = indexes
+            .iter()
+            .filter_map(|index| Some((*index, self.tested.get(*index)?.as_ref()?.number)))
+            .collect();
+        if !self.bench.has_probes() || numbers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let bench = &self.bench;
+        let runs = numbers.iter().map(|(_, number)| bench.probe(*number));
+        let (base, runs) = join(bench.probe(0), join_all(runs.collect::<Vec<_>>())).await;
+        self.base_probes = base?;
+        let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
+        let mut first_like = BTreeMap::new();
+        for ((index, _), probes) in numbers.iter().zip(runs) {
+            let probes = probes?;
+            let marks: Vec<String> = probes.iter().map(ProbeNote::mark).collect();
+            let first = match groups.iter().find(|(known, _)| *known == marks) {
+                Some((_, first)) => *first,
+                None => {
+                    groups.push((marks, *index));
+                    *index
+                }
+            };
+            first_like.insert(*index, first);
+            if let Some(Some(tested)) = self.tested.get_mut(*index) {
+                tested.probes = probes;
+            }
+        }
+        Ok(first_like)
+    }
 }
 
-impl Bench<'_> {
-    /// Applies a patch in its copy and runs the checks there; or why the patch does not apply.
-    async fn try_patch(
-        &self,
-        number: usize,
-        id: &str,
-        patch: &Patch,
-    ) -> Result<(Option<String>, Vec<CheckNote>), Error> {
-        let copy = self.copy(number)?;
-        let (trees, patch) = (Arc::clone(&self.trees), patch.clone());
-        let applied = off_thread(move || {
-            let store = trees.beside(number).map_err(|error| Error::Internal(error.to_string()))?;
-            Ok::<_, Error>(apply_to_copy(&copy, &store, &patch).map(drop))
-        });
-        match applied.await?? {
-            Ok(()) => Ok((None, self.check(number, id).await?)),
-            Err(refusal) => Ok((Some(refusal.message), Vec::new())),
-        }
-    }
-
-    /// Runs the checks in a copy.
-    async fn check(&self, number: usize, label: &str) -> Result<Vec<CheckNote>, Error> {
-        // Never closed, so a slot always comes.
-        let _slot = self.slots.acquire().await;
-        let copy = Arc::new(self.copy(number)?);
-        let hold: Hold = self.trees.clone();
-        let progress = self.progress.labelled(label);
-        let results = verify_copy(self.session, copy, self.entries.clone(), hold, &progress).await?;
-        Ok(results.iter().map(CheckNote::of).collect())
-    }
-
-    fn copy(&self, number: usize) -> Result<Project, Error> {
-        let root: Option<PathBuf> = self.trees.project(number);
-        let root = root.ok_or_else(|| Error::Internal("a copy is missing".to_owned()))?;
-        Ok(self.session.project()?.at(&root))
-    }
-}
-
-impl CheckNote {
-    fn of(result: &CheckResult) -> Self {
-        let passed = result.passed;
-        let both = format!("{}\n{}", result.stdout.trim_end(), result.stderr.trim_end());
-        Self {
-            command: result.command.clone(),
-            kind: result.kind,
-            status: result.status,
-            failing: result.metadata.failing.iter().take(MOST_NAMES).cloned().collect(),
-            totals: result.metadata.totals,
-            note: result.metadata.note.clone(),
-            output: if passed { String::new() } else { tail(&both) },
-        }
-    }
-
-    /// What it says of the candidate, given what the same check says of the project as it is.
-    fn verdict(&self, base: Option<&Self>) -> Tests {
-        let same_before = base.is_some_and(|base| base.status == self.status);
-        match self.status {
-            Status::Passed => Tests::Passed,
-            Status::NotFound | Status::Refused | Status::NothingToRun | Status::Skipped => Tests::Unknown,
-            // It fails without having tested anything, with the change and without it.
-            Status::Error | Status::NoTests if same_before => Tests::Unknown,
-            Status::Failed
-            | Status::CompileError
-            | Status::NoTests
-            | Status::TimedOut
-            | Status::Crashed
-            | Status::OutputTooLarge
-            | Status::Error => Tests::Failed,
-        }
-    }
-
-    fn is_style(&self) -> bool {
-        match self.kind {
-            Kind::Lint | Kind::Format => true,
-            Kind::UnitTest | Kind::Integration | Kind::TypeCheck | Kind::Custom | Kind::Build => false,
-        }
-    }
+/// A candidate's first run.
+pub(super) struct FirstRun {
+    number: usize,
+    patch: Patch,
+    applied: Patch,
+    touched: Touched,
+    refused: Option<String>,
+    observed: Vec<Observed>,
+    checks: Vec<CheckNote>,
 }
 
 impl Tested {
-    fn new(patch: &Patch, refused: Option<String>, checks: Vec<CheckNote>, base: &[CheckNote]) -> Self {
-        let verdicts: Vec<(bool, Tests)> = checks
-            .iter()
-            .enumerate()
-            .map(|(index, check)| (check.is_style(), check.verdict(base.get(index))))
-            .collect();
-        let of = |style: bool| verdicts.iter().filter(move |one| one.0 == style).map(|one| one.1);
-        let tests = if refused.is_some() || of(false).any(|one| one == Tests::Failed) {
-            Tests::Failed
-        } else if of(false).count() > 0 && of(false).all(|one| one == Tests::Passed) {
-            Tests::Passed
-        } else {
-            Tests::Unknown
-        };
-        let known = || of(true).filter(|one| *one != Tests::Unknown);
-        let count = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
-        let passed = known().filter(|one| *one == Tests::Passed).count();
-        let lint = (known().count() > 0).then(|| count(passed) / count(known().count()));
-        Self {
+    fn new(run: FirstRun, base: &[Observed]) -> Self {
+        let weighed = weigh(base, &run.observed);
+        let tests =
+            if run.refused.is_some() { Tests::Failed } else { weighed.tests.unwrap_or(Tests::Unknown) };
+        let mut tested = Self {
+            number: run.number,
+            applied: run.applied,
             tests,
-            lint,
-            changed_lines: patch.changed_lines(),
+            lint: weighed.lint,
+            weighed,
+            touched: run.touched,
+            reasons: Vec::new(),
+            changed_lines: run.patch.changed_lines(),
             alike: 1,
-            refused,
-            checks,
-            files: patch.files.iter().map(|file| file.new.clone()).collect(),
+            refused: run.refused,
+            checks: run.checks,
+            ablation: None,
+            probes: Vec::new(),
+            confirmed: false,
+        };
+        tested.reasons = tested.first_reasons();
+        tested
+    }
+
+    fn first_reasons(&self) -> Vec<String> {
+        let Weighed { proof, broken, still, fewer, .. } = &self.weighed;
+        let mut reasons = Vec::new();
+        let mut say = |names: &[String], words: &str| {
+            if !names.is_empty() {
+                reasons.push(format!("{words}: {}", named(names)));
+            }
+        };
+        say(broken, "it breaks what passes without it");
+        say(still, "it leaves failing what fails without it");
+        say(fewer, "fewer tests run than without it");
+        say(&self.touched.weakened, "it removes, skips or rewrites tests, whose own version was put back");
+        say(&self.touched.runner, "it changes how tests are run, which was put back");
+        if self.tests == Tests::Passed && proof.is_empty() {
+            reasons.push("the base passes these tests too, so they prove nothing".to_owned());
         }
+        reasons
+    }
+
+    /// Whether tests speak for it as far as the first run tells.
+    fn is_contender(&self) -> bool {
+        self.tests == Tests::Passed
+            && !self.weighed.proof.is_empty()
+            && self.weighed.fewer.is_empty()
+            && self.touched.is_honest()
+    }
+
+    /// What its passing tests are worth.
+    pub(super) fn proof(&self) -> Proof {
+        let is_clean = self.ablation.as_ref().is_some_and(AblationNote::is_clean);
+        if self.is_contender() && is_clean { Proof::Speaks } else { Proof::Lacks }
+    }
+
+    /// What fails without it and passes with it.
+    pub(super) fn proven_by(&self) -> &[String] {
+        &self.weighed.proof
+    }
+
+    fn enter(&mut self, ablation: Option<AblationNote>) {
+        if let Some(note) = &ablation {
+            self.reasons.extend(note.unseen.iter().map(|part| format!("{part} is seen by no test")));
+            if !note.not_undone.is_empty() {
+                let parts = named(&note.not_undone);
+                self.reasons.push(format!("max_ablations left parts that were not undone: {parts}"));
+            }
+        }
+        self.ablation = ablation;
     }
 
     fn behaviour(&self) -> Behaviour {
@@ -268,74 +325,13 @@ impl Tested {
     }
 }
 
-/// Counts those that behave alike.
-fn group(tested: &mut [Option<Tested>]) {
+/// Counts those that behave alike; who changes tests is like nobody.
+fn group(tested: &mut [Tested]) {
     let mut groups: BTreeMap<Behaviour, usize> = BTreeMap::new();
-    for one in tested.iter().flatten() {
+    for one in tested.iter().filter(|one| one.touched.is_honest()) {
         *groups.entry(one.behaviour()).or_default() += 1;
     }
-    for one in tested.iter_mut().flatten() {
+    for one in tested.iter_mut().filter(|one| one.touched.is_honest()) {
         one.alike = groups.get(&one.behaviour()).copied().unwrap_or(1);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(kind: Kind, status: Status) -> CheckNote {
-        CheckNote {
-            command: "x".into(),
-            kind,
-            status,
-            failing: Vec::new(),
-            totals: None,
-            note: None,
-            output: String::new(),
-        }
-    }
-
-    fn tested(checks: Vec<CheckNote>, base: &[CheckNote]) -> Tested {
-        Tested::new(&Patch::default(), None, checks, base)
-    }
-
-    #[test]
-    fn what_fails_without_the_change_too_speaks_against_nobody() {
-        let error = check(Kind::UnitTest, Status::Error);
-        assert_eq!(tested(vec![error.clone()], std::slice::from_ref(&error)).tests, Tests::Unknown);
-        assert_eq!(tested(vec![error], &[check(Kind::UnitTest, Status::Failed)]).tests, Tests::Failed);
-        let failed = check(Kind::UnitTest, Status::Failed);
-        assert_eq!(tested(vec![failed.clone()], &[failed]).tests, Tests::Failed);
-    }
-
-    #[test]
-    fn taking_all_tests_away_is_a_failure() {
-        let none = check(Kind::UnitTest, Status::NoTests);
-        assert_eq!(tested(vec![none], &[check(Kind::UnitTest, Status::Passed)]).tests, Tests::Failed);
-    }
-
-    #[test]
-    fn linters_are_no_tests_but_a_score() {
-        let checks = vec![
-            check(Kind::UnitTest, Status::Passed),
-            check(Kind::Lint, Status::Failed),
-            check(Kind::Format, Status::Passed),
-            check(Kind::Lint, Status::NotFound),
-        ];
-        let one = tested(checks, &[]);
-        assert_eq!((one.tests, one.lint), (Tests::Passed, Some(0.5)));
-        assert_eq!(tested(vec![check(Kind::Lint, Status::Passed)], &[]).tests, Tests::Unknown);
-    }
-
-    #[test]
-    fn fewer_passing_tests_are_another_behaviour() {
-        let with = |passed| {
-            let totals = Some(Totals { passed: Some(passed), ..Totals::default() });
-            Some(tested(vec![CheckNote { totals, ..check(Kind::UnitTest, Status::Passed) }], &[]))
-        };
-        let mut all = [with(3), with(2), None, with(3)];
-        group(&mut all);
-        let alike: Vec<Option<usize>> = all.iter().map(|one| one.as_ref().map(|one| one.alike)).collect();
-        assert_eq!(alike, [Some(2), Some(1), None, Some(2)]);
     }
 }

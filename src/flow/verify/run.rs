@@ -56,6 +56,9 @@ pub struct CheckResult {
     pub stdout: String,
     /// Its standard error, likewise.
     pub stderr: String,
+    /// All of its standard output, where nothing of it is kept in a file.
+    #[serde(skip)]
+    pub whole_stdout: String,
     /// What is known beside.
     pub metadata: Metadata,
 }
@@ -117,6 +120,7 @@ impl CheckResult {
             duration_ms: 0,
             stdout: String::new(),
             stderr: String::new(),
+            whole_stdout: String::new(),
             metadata,
         }
     }
@@ -278,6 +282,7 @@ async fn finished(
         duration_ms: elapsed,
         stdout: said.stdout,
         stderr: said.stderr,
+        whole_stdout: said.whole,
         metadata,
     }
 }
@@ -286,6 +291,7 @@ async fn finished(
 struct Said {
     stdout: String,
     stderr: String,
+    whole: String,
     reading: Option<Reading>,
     cut: bool,
     file: Option<PathBuf>,
@@ -313,7 +319,8 @@ fn said(
     } else {
         None
     };
-    Ok(Said { stdout: out.text, stderr: err.text, reading, cut, file })
+    let whole = if kept == Kept::Nothing && stdout.len() <= MOST_KEPT { stdout } else { String::new() };
+    Ok(Said { stdout: out.text, stderr: err.text, whole, reading, cut, file })
 }
 
 /// Half each; what one stream leaves goes to the other.

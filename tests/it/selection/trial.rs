@@ -113,6 +113,14 @@ fn each_is_tried_and_the_project_stays_as_it_is() {
         assert_eq!(report(id)["tests"], tests, "{id}: {}", report(id));
     }
     assert_eq!(report("short")["behaves_like"], 2);
+    assert_eq!(report("short")["standing"], "proven");
+    assert_eq!(
+        report("short")["proven_by"],
+        json!(["test_cart.A.test_none", "test_cart.A.test_sum"]),
+        "{}",
+        report("short")
+    );
+    assert!(report("no-tests")["reasons"][1].as_str().unwrap().contains("removes, skips"), "{result}");
     assert_eq!(report("half")["checks"][0]["failing"], json!(["test_cart.A.test_none"]));
     assert!(report("elsewhere")["does_not_apply"].as_str().unwrap().contains("cart.py"));
     // The test that is not committed ran as well.
@@ -137,15 +145,194 @@ fn nobody_wins_where_no_diff_passes() {
     assert!(result["candidates"][0]["checks"][0]["output"].as_str().unwrap().contains("FAILED"), "{result}");
 }
 
+const LOOSENED: &str = "--- a/test_cart.py\n+++ b/test_cart.py\n@@ -4,3 +4,3 @@\n class A(unittest.TestCase):\n-    def test_sum(self): self.assertEqual(total([1, 2]), 3)\n-    def test_none(self): self.assertEqual(total([]), 0)\n+    def test_sum(self): self.assertEqual(total([1, 2]), 4)\n+    def test_none(self): self.assertEqual(total([]), 1)\n";
+
+/// A candidate of a result, by its id.
+fn report(result: &Value, id: &str) -> Value {
+    result["candidates"].as_array().unwrap().iter().find(|one| one["id"] == id).unwrap().clone()
+}
+
+fn reasons(result: &Value, id: &str) -> String {
+    report(result, id)["reasons"].to_string()
+}
+
 #[test]
-fn a_winner_that_changes_tests_is_named() {
+fn the_projects_own_tests_decide_and_who_weakens_them_is_named() {
+    let (server, _scratch) = project();
+    let mut client = server.file("pytest.ini", "[pytest]\n").start();
+    let skipped = "--- a/test_cart.py\n+++ b/test_cart.py\n@@ -4,3 +4,4 @@\n class A(unittest.TestCase):\n+    @unittest.skip('later')\n     def test_sum(self): self.assertEqual(total([1, 2]), 3)\n     def test_none(self): self.assertEqual(total([]), 0)\n";
+    let more = "--- a/test_cart.py\n+++ b/test_cart.py\n@@ -6,1 +6,2 @@\n     def test_none(self): self.assertEqual(total([]), 0)\n+    def test_one(self): self.assertEqual(total([1]), 1)\n";
+    let runner = "--- a/pytest.ini\n+++ b/pytest.ini\n@@ -1,1 +1,2 @@\n [pytest]\n+testpaths = nowhere\n";
+    let right = diff("sum(items)");
+    let result = tried(
+        &mut client,
+        json!([
+            candidate("loosened", "codex", LOOSENED),
+            candidate("loosened-too", "claude", &format!("{LOOSENED}{}", diff("sum(items) + 1  # done"))),
+            candidate("skips", "codex", &format!("{right}{skipped}")),
+            candidate("runner", "claude", &format!("{right}{runner}")),
+            candidate("adds", "gemini", &format!("{right}{more}")),
+        ]),
+    );
+    assert_eq!(result["winner_id"], "adds", "{result}");
+    for (id, standing, why) in [
+        ("loosened", "failed", "test_cart.py"),
+        ("loosened-too", "failed", "test_cart.py"),
+        ("skips", "open", "removes, skips or rewrites tests, whose own version was put back: test_cart.py"),
+        ("runner", "open", "changes how tests are run, which was put back: pytest.ini"),
+        ("adds", "proven", ""),
+    ] {
+        assert_eq!(report(&result, id)["standing"], standing, "{id}: {result}");
+        assert!(reasons(&result, id).contains(why), "{id}: {}", reasons(&result, id));
+        if standing == "open" {
+            assert_eq!(report(&result, id)["behaves_like"], 1);
+        }
+    }
+    // Its author's own test is no proof, and was not run.
+    assert_eq!(report(&result, "adds")["adds_tests"], json!(["test_cart.py"]));
+    assert_eq!(result["requires_review"], true);
+}
+
+#[test]
+fn tests_that_the_project_passes_as_it_is_prove_nothing() {
+    let (server, _scratch) = project();
+    let weak = TESTS.replace("total([1, 2]), 3", "total([1, 2]), 4").replace("total([]), 0", "total([]), 1");
+    std::fs::write(server.project().join("test_cart.py"), weak).unwrap();
+    let mut client = server.start();
+    let result = tried(
+        &mut client,
+        json!([
+            candidate("a", "codex", &diff("1 + sum(items)")),
+            candidate("b", "gemini", &diff("sum(items) + len([0])")),
+            candidate("c", "claude", &diff("sum([1, *items])")),
+        ]),
+    );
+    assert_eq!((&result["winner_id"], &result["requires_review"]), (&Value::Null, &json!(true)), "{result}");
+    for id in ["a", "b", "c"] {
+        assert_eq!(
+            (&report(&result, id)["standing"], &report(&result, id)["tests"]),
+            (&json!("open"), &json!("passed"))
+        );
+        assert!(reasons(&result, id).contains("the base passes these tests too"), "{result}");
+    }
+    let alone = tried(&mut client, json!([candidate("a", "codex", &diff("1 + sum(items)"))]));
+    assert_eq!((&alone["winner_id"], &alone["requires_review"]), (&json!("a"), &json!(true)), "{alone}");
+    assert!(alone["warning"].as_str().unwrap().contains("the base passes these tests too"));
+}
+
+#[test]
+fn every_hunk_has_to_be_seen_by_a_test() {
+    let (server, _scratch) = project();
+    let mut client = server
+        .file("price.py", "RATE = 2\n\ndef price(count):\n    return count * RATE\n")
+        .file("NOTES.md", "Notes\n")
+        .start();
+    let sneaky = "--- a/price.py\n+++ b/price.py\n@@ -1,1 +1,1 @@\n-RATE = 2\n+RATE = 3\n";
+    let notes = "--- a/NOTES.md\n+++ b/NOTES.md\n@@ -1,1 +1,2 @@\n Notes\n+The total is right now.\n";
+    let right = diff("sum(items)");
+    let result = tried(
+        &mut client,
+        json!([
+            candidate("sneaky", "codex", &format!("{right}{sneaky}")),
+            candidate("noted", "gemini", &format!("{right}{notes}")),
+        ]),
+    );
+    assert_eq!(result["winner_id"], "noted", "{result}");
+    assert_eq!(report(&result, "sneaky")["standing"], "open");
+    assert!(
+        reasons(&result, "sneaky").contains("hunk 2 of 2 (price.py, line 1) is seen by no test"),
+        "{result}"
+    );
+    assert_eq!(report(&result, "noted")["ablation"]["silent"], json!(["hunk 2 of 2 (NOTES.md, line 1)"]));
+    // A bound that leaves hunks is told, and leaves the candidate unproven.
+    let bounded = select(
+        &mut client,
+        json!({
+            "candidates": [candidate("sneaky", "codex", &format!("{right}{sneaky}"))],
+            "verify": [{ "command": "python3 -m unittest" }],
+            "max_ablations": 1,
+        }),
+    );
+    assert!(reasons(&bounded, "sneaky").contains("max_ablations left parts"), "{bounded}");
+    assert_eq!(report(&bounded, "sneaky")["standing"], "open");
+    let wrong = select(&mut client, json!({ "candidates": [], "max_ablations": 101 }));
+    assert!(wrong["error"].as_str().unwrap().contains("max_ablations must be 0 to 100 (got 101)"), "{wrong}");
+}
+
+#[test]
+fn two_hunks_that_need_one_another_are_both_seen() {
     let (server, _scratch) = project();
     let mut client = server.start();
-    let loosened = "--- a/test_cart.py\n+++ b/test_cart.py\n@@ -4,3 +4,3 @@\n class A(unittest.TestCase):\n-    def test_sum(self): self.assertEqual(total([1, 2]), 3)\n-    def test_none(self): self.assertEqual(total([]), 0)\n+    def test_sum(self): self.assertEqual(total([1, 2]), 4)\n+    def test_none(self): self.assertEqual(total([]), 1)\n";
-    let result = tried(&mut client, json!([candidate("a", "codex", loosened)]));
-    assert_eq!(result["winner_id"], "a", "{result}");
-    assert_eq!(result["requires_review"], true);
-    assert!(result["warning"].as_str().unwrap().contains("test_cart.py"));
+    let helper = "--- a/cart.py\n+++ b/cart.py\n@@ -1,3 +1,3 @@\n def total(items):\n     # add them up\n-    return sum(items) + 1\n+    return added(items)\n--- /dev/null\n+++ b/adding.py\n@@ -0,0 +1,2 @@\n+def added(items):\n+    return sum(items)\n";
+    let with_import = helper
+        .replace("@@ -1,3 +1,3 @@\n def total", "@@ -1,3 +1,5 @@\n+from adding import added\n+\n def total");
+    let result = tried(&mut client, json!([candidate("a", "codex", &with_import)]));
+    assert_eq!((&result["winner_id"], &result["requires_review"]), (&json!("a"), &json!(false)), "{result}");
+    assert_eq!(report(&result, "a")["ablation"], json!({ "parts": 2, "undone": 2, "unseen": [] }));
+}
+
+#[test]
+fn a_winner_that_fails_when_it_is_run_once_more_gives_way_to_the_next() {
+    let (server, _scratch) = project();
+    let mut client = server.start();
+    let flaky = "--- a/cart.py\n+++ b/cart.py\n@@ -1,3 +1,6 @@\n+import os\n+SEEN = os.path.exists('seen')\n+open('seen', 'w').close()\n def total(items):\n     # add them up\n-    return sum(items) + 1\n+    return sum(items) + SEEN\n";
+    let lint = json!([{ "candidate_id": "flaky", "score": 1.0 }, { "candidate_id": "steady", "score": 0.5 }]);
+    let result = select(
+        &mut client,
+        json!({
+            "candidates": [candidate("flaky", "codex", flaky), candidate("steady", "gemini", &diff("sum(items)"))],
+            "verify": [{ "command": "python3 -m unittest" }],
+            "lint_results": lint,
+        }),
+    );
+    assert_eq!(result["winner_id"], "steady", "{result}");
+    assert_eq!(report(&result, "flaky")["standing"], "failed");
+    assert!(reasons(&result, "flaky").contains("failed when it was run once more"), "{result}");
+}
+
+#[test]
+fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
+    let (server, _scratch) = project();
+    let mut client =
+        server.file("check_totals.py", "from cart import total\nprint(total([5, 6]), total([-1]))\n").start();
+    let fixed = |body: &str| diff(body);
+    let all = json!([
+        candidate("table", "codex", &fixed("{2: 3, 0: 0}[len(items)] if len(items) != 1 else 0")),
+        candidate("table-too", "claude", &fixed("3 if len(items) > 1 else 0")),
+        candidate("right", "gemini", &fixed("sum(items)")),
+        candidate("right-too", "codex", &fixed("sum(item for item in items)")),
+    ]);
+    let with = |candidates: &Value, probe: Value, mode: &str| json!({ "candidates": candidates, "verify": [{ "command": "python3 -m unittest" }], "probe": probe, "mode": mode });
+    let probe = json!([{ "command": "python3 check_totals.py" }]);
+    for mode in ["tests_first", "hybrid", "llm_judge"] {
+        let result = select(&mut client, with(&all, probe.clone(), mode));
+        assert_eq!((&result["ok"], &result["winner_id"]), (&json!(true), &Value::Null), "{result}");
+        assert_eq!(result["requires_review"], true);
+        assert_eq!(result["undecided_between"].as_array().unwrap().len(), 4);
+        assert_eq!(report(&result, "table")["probes"][0]["stdout"], "3 0\n");
+        assert_eq!(report(&result, "right")["probes"][0]["stdout"], "11 -1\n");
+        assert_eq!(result["base_probes"][0]["stdout"], "12 0\n");
+        assert!(result["hint"].as_str().unwrap().contains("ask which is right"));
+    }
+    // Without a probe nothing is settled either, and the result asks for one.
+    let unprobed = select(&mut client, with(&all, json!([]), "tests_first"));
+    assert_eq!(unprobed["winner_id"], Value::Null, "{unprobed}");
+    assert!(unprobed["hint"].as_str().unwrap().contains("`probe`"));
+    // Where the outputs are equal, either will do.
+    let alike = json!([all[2], all[3]]);
+    let settled = select(&mut client, with(&alike, probe.clone(), "tests_first"));
+    assert_eq!(
+        (&settled["winner_id"], &settled["requires_review"]),
+        (&json!("right"), &json!(false)),
+        "{settled}"
+    );
+    for (arguments, why) in [
+        (with(&all, json!([{ "command": "python3 -c pass" }]), "tests_first"), "refused by rule"),
+        (json!({ "candidates": all, "probe": probe }), "give verify too"),
+    ] {
+        let refused = select(&mut client, arguments);
+        assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
+    }
 }
 
 #[test]

@@ -1,0 +1,282 @@
+//! What a patch does to the tests that are to judge it. The project's own tests decide, so whatever a
+//! patch changes of them is put back for the run that decides, and told by name.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::domain::comment::is_silent;
+use crate::domain::diff::{Action, FilePatch, Patch, Side};
+
+/// What a file is to the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A test, or what a test reads.
+    Test,
+    /// What says which tests run, and how.
+    Runner,
+    /// A file of source that may hold such lines too.
+    Mixed,
+}
+
+/// What a patch does to tests, by file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Tests that it removes, skips or rewrites.
+    pub weakened: Vec<String>,
+    /// Files that say how tests run, and that it changes.
+    pub runner: Vec<String>,
+    /// Tests that it adds; their author's own, so no proof.
+    pub added: Vec<String>,
+}
+
+impl Touched {
+    /// Whether the patch can be proven at all.
+    #[must_use]
+    pub fn is_honest(&self) -> bool {
+        self.weakened.is_empty() && self.runner.is_empty()
+    }
+}
+
+static TEST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)
+        (^|/)(tests?|__tests__|specs?|__snapshots__|snapshots?|testdata|test-data|fixtures?|e2e|cypress|__mocks__)/
+        | (^|/)(test_[^/]*|[^/]*[_.-](test|tests|spec|specs|e2e)\.[A-Za-z]+|tests?\.[A-Za-z]+)$
+        | (^|/)[A-Za-z0-9]*(Test|Tests|TestCase|Spec|IT)\.(java|kt|kts|groovy|scala|cs|fs|vb|php|swift)$
+        | (^|/)Test[A-Z][A-Za-z0-9]*\.(java|kt|groovy|scala|php|swift)$
+        | \.(snap|snap\.new|golden|approved\.[a-z]+)$",
+    )
+    .ok()
+});
+
+static RUNNER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)
+        (^|/)(conftest\.py|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|noxfile\.py|\.coveragerc|sitecustomize\.py|usercustomize\.py
+            |(jest|vitest|karma|playwright|cypress|ava|wdio|web-test-runner)[^/]*\.(c|m)?[jt]s(on)?|\.mocharc[^/]*|\.taprc|\.nycrc[^/]*|\.rspec
+            |phpunit[^/]*\.xml[^/]*|Makefile|makefile|GNUmakefile|[Jj]ustfile|Taskfile\.ya?ml|Rakefile|CTestTestfile\.cmake|bunfig\.toml|\.runsettings|[^/]*\.runsettings)$
+        | (^|/)\.config/nextest\.toml$ | (^|/)\.cargo/config(\.toml)?$ | \.pth$",
+    )
+    .ok()
+});
+
+/// Manifests: most of what they say is no matter of tests, and some is.
+static MIXED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(^|/)(pyproject\.toml|setup\.cfg|package\.json|Cargo\.toml|deno\.jsonc?|pom\.xml|build\.gradle(\.kts)?|composer\.json|mix\.exs|CMakeLists\.txt|[^/]*\.(cs|fs|vb)proj|Directory\.Build\.props)$",
+    )
+    .ok()
+});
+
+static RUNNER_LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)pytest|addopts|testpaths|python_files|norecursedirs|collect_ignore|filterwarnings|unittest|jest|vitest|mocha|"test[^"]*"\s*:|"scripts"|nyc|\[\[?(test|bench)|autotests|harness|doctest|surefire|failsafe|skip_?tests|testNamePattern|testMatch|testRegex|<test|\btest\s*[({]|useJUnit|enable_testing|add_test|exclude|phpunit"#,
+    )
+    .ok()
+});
+
+static SKIP: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)pytest\.(mark\.)?skip|unittest\.skip|@skip|\.skip\(|\.skip\b|skiptest|\bt\.skip|skipif|xfail|\bxit\b|\bxdescribe\b|\bxtest\b|\.only\b|\bfit\(|\bfdescribe\(|#\[ignore|@disabled|@ignore\b|\[ignore|^\s*pending\b|\.todo\(|expectedfailure|importorskip",
+    )
+    .ok()
+});
+
+/// Lines of a test that say what it uses and not what it expects.
+static IMPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^\s*(import\b|from\s+\S+\s+import\b|use\s|require\b|(const|let|var)\s.*\brequire\(|#include|using\s|package\s|export\s+\{|\)\s*$|\w+,?\s*$)").ok()
+});
+
+fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// What a file is to the tests, by its name.
+#[must_use]
+pub fn part(path: &str) -> Option<Part> {
+    if fits(&RUNNER, path) {
+        Some(Part::Runner)
+    } else if fits(&TEST, path) {
+        Some(Part::Test)
+    } else if fits(&MIXED, path) {
+        Some(Part::Mixed)
+    } else {
+        None
+    }
+}
+
+/// A patch without what it does to tests, and what that is. `content` gives a file as it is before.
+#[must_use]
+pub fn without_tests(patch: &Patch, content: &dyn Fn(&str) -> Option<String>) -> (Patch, Touched) {
+    let mut touched = Touched::default();
+    let mut kept = Patch { files: Vec::new(), normalised: patch.normalised.clone() };
+    for file in &patch.files {
+        match part(&file.old).or_else(|| part(&file.new)) {
+            Some(Part::Runner) => touched.runner.push(file.new.clone()),
+            Some(Part::Test) => note_test(file, &mut touched),
+            Some(Part::Mixed) if changed(file).any(|(_, text)| fits(&RUNNER_LINE, text)) => {
+                touched.runner.push(file.new.clone());
+            }
+            Some(Part::Mixed) => kept.files.push(file.clone()),
+            None => kept.files.extend(without_inline(file, content, &mut touched)),
+        }
+    }
+    (kept, touched)
+}
+
+fn changed(file: &FilePatch) -> impl Iterator<Item = (Side, &str)> {
+    let lines = file.hunks.iter().flat_map(|hunk| &hunk.lines);
+    lines.filter(|line| line.side != Side::Context).map(|line| (line.side, line.text.as_str()))
+}
+
+fn note_test(file: &FilePatch, touched: &mut Touched) {
+    let weakens = match file.action {
+        Action::Delete | Action::Rename => true,
+        Action::Create | Action::Copy => false,
+        Action::Modify => weakens(file, changed(file)),
+    };
+    if weakens { touched.weakened.push(file.new.clone()) } else { touched.added.push(file.new.clone()) }
+}
+
+/// Whether changed lines of a test take something away: lines that are no imports, or a skip that comes
+/// in.
+fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)>) -> bool {
+    lines.any(|(side, text)| match side {
+        Side::Removed => !is_silent(&file.old, text) && !fits(&IMPORT, text),
+        Side::Added => fits(&SKIP, text),
+        Side::Context => false,
+    })
+}
+
+/// A file of Rust source without the hunks that lie in its own tests.
+fn without_inline(
+    file: &FilePatch,
+    content: &dyn Fn(&str) -> Option<String>,
+    touched: &mut Touched,
+) -> Option<FilePatch> {
+    let is_rust = file.old.rsplit_once('.').is_some_and(|(_, extension)| extension == "rs")
+        && file.action == Action::Modify;
+    let before = if is_rust { content(&file.old) } else { None };
+    let tests = before.as_ref().and_then(|text| {
+        let lines: Vec<&str> = text.lines().collect();
+        let start = lines.iter().position(|line| line.trim_start().starts_with("#[cfg(test)]"))?;
+        Some((lines, start))
+    });
+    let Some((lines, start)) = tests else { return Some(file.clone()) };
+    let mut kept = file.clone();
+    let mut weakened = false;
+    let mut added = false;
+    kept.hunks.retain(|hunk| {
+        let old: Vec<&str> = hunk
+            .lines
+            .iter()
+            .filter(|line| line.side != Side::Added)
+            .map(|line| line.text.as_str())
+            .collect();
+        let place =
+            hunk.lines.iter().take_while(|line| line.side == Side::Context).count().saturating_add(
+                lines.windows(old.len().max(1)).position(|window| window == old).unwrap_or(0),
+            );
+        if place <= start {
+            return true;
+        }
+        let changed = hunk.lines.iter().filter(|line| line.side != Side::Context);
+        if weakens(file, changed.map(|line| (line.side, line.text.as_str()))) {
+            weakened = true;
+        } else {
+            added = true;
+        }
+        false
+    });
+    if weakened {
+        touched.weakened.push(file.new.clone());
+    } else if added {
+        touched.added.push(file.new.clone());
+    }
+    (!kept.hunks.is_empty() || kept.executable.is_some()).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::diff::parse;
+
+    #[test]
+    fn files_are_known_by_their_names() {
+        for path in [
+            "tests/it/a.rs",
+            "test_cart.py",
+            "src/a_test.go",
+            "a.spec.ts",
+            "src/test/java/a/B.java",
+            "src/CartTest.java",
+            "CartTests.cs",
+            "cart_spec.rb",
+            "CartTest.php",
+            "web/__snapshots__/a.snap",
+            "pkg/testdata/x.json",
+            "app/tests.py",
+            "src/a.test.tsx",
+        ] {
+            assert_eq!(part(path), Some(Part::Test), "{path}");
+        }
+        for path in [
+            "conftest.py",
+            "tests/conftest.py",
+            "pytest.ini",
+            "tox.ini",
+            "jest.config.js",
+            "Makefile",
+            "vitest.config.mts",
+            ".config/nextest.toml",
+            "phpunit.xml.dist",
+        ] {
+            assert_eq!(part(path), Some(Part::Runner), "{path}");
+        }
+        for path in [
+            "src/latest.py",
+            "contest.rs",
+            "src/attested.go",
+            "src/inspect.rs",
+            "protest.py",
+            "Audit.java",
+            "src/specification.py",
+        ] {
+            assert_eq!(part(path), None, "{path}");
+        }
+    }
+
+    fn touched(diff: &str) -> (Vec<String>, Touched) {
+        let before = "pub fn f() {}\n\npub fn g() {}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn a() {\n        assert!(true);\n    }\n}\n";
+        let (kept, touched) = without_tests(&parse(diff).unwrap(), &|_| Some(before.to_owned()));
+        (kept.files.iter().map(|file| format!("{}:{}", file.new, file.hunks.len())).collect(), touched)
+    }
+
+    #[test]
+    fn what_weakens_tests_is_told_from_what_adds_some() {
+        let diff = |file: &str, body: &str| format!("--- a/{file}\n+++ b/{file}\n@@ -1,1 +1,1 @@\n{body}");
+        let weakened = |file: &str, body: &str| touched(&diff(file, body)).1.weakened;
+        assert_eq!(weakened("test_a.py", "-    assert f() == 1\n+    assert f() == 2\n"), ["test_a.py"]);
+        assert_eq!(weakened("test_a.py", " def test_a():\n+    pytest.skip('later')\n"), ["test_a.py"]);
+        assert_eq!(weakened("a.test.ts", " x\n+it.only('b', () => {})\n"), ["a.test.ts"]);
+        assert!(weakened("test_a.py", "-from a import f\n+from a import f, g\n").is_empty());
+        let (kept, more) = touched(&diff("test_a.py", " x\n+def test_more():\n+    assert g()\n"));
+        assert_eq!((kept.len(), more.added.as_slice()), (0, &["test_a.py".to_owned()][..]));
+        let runner = |file: &str, body: &str| touched(&diff(file, body)).1.runner;
+        assert_eq!(runner("pytest.ini", "-a\n+b\n"), ["pytest.ini"]);
+        assert_eq!(
+            runner("package.json", "-    \"test\": \"jest\"\n+    \"test\": \"true\"\n"),
+            ["package.json"]
+        );
+        assert!(runner("package.json", "-    \"lodash\": \"1\"\n+    \"lodash\": \"2\"\n").is_empty());
+    }
+
+    #[test]
+    fn tests_inside_of_source_are_put_back_hunk_by_hunk() {
+        let diff = "--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1,1 +1,1 @@\n-pub fn f() {}\n+pub fn f() -> u8 { 1 }\n@@ -8,3 +8,3 @@\n     fn a() {\n-        assert!(true);\n+        assert!(1 == 1);\n     }\n";
+        let (kept, touched) = touched(diff);
+        assert_eq!(kept, ["src/a.rs:1"]);
+        assert_eq!(touched.weakened, ["src/a.rs"]);
+    }
+}

@@ -1,0 +1,265 @@
+//! What a run of the checks with a change says, beside the same checks without it.
+
+use crate::domain::select::Tests;
+use crate::domain::verification::Kind;
+use crate::domain::verification::read::Totals;
+use crate::domain::verification::status::Status;
+
+/// Names that a reason lists.
+const NAMED: usize = 5;
+
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The command.
+    pub command: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// How it ended.
+    pub status: Status,
+    /// The tests that failed.
+    pub failing: Vec<String>,
+    /// What it counted.
+    pub totals: Option<Totals>,
+}
+
+/// What the checks say of a change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weighed {
+    /// What fails without the change and passes with it: tests, or commands that name none.
+    pub proof: Vec<String>,
+    /// What passes without the change and does not with it.
+    pub broken: Vec<String>,
+    /// What fails with it and without it.
+    pub still: Vec<String>,
+    /// Tests that no longer run.
+    pub fewer: Vec<String>,
+    /// All checks that test something, together.
+    pub tests: Option<Tests>,
+    /// The share of linters that found nothing.
+    pub lint: Option<f64>,
+}
+
+/// Weighs each check against the same one in the project as it is.
+#[must_use]
+pub fn weigh(base: &[Observed], with: &[Observed]) -> Weighed {
+    let mut weighed = Weighed::default();
+    let mut verdicts = Vec::new();
+    let mut styles = Vec::new();
+    for (index, check) in with.iter().enumerate() {
+        let base = base.get(index);
+        let verdict = check.verdict(base);
+        if check.is_style() {
+            styles.push(verdict);
+            continue;
+        }
+        let verdict = if check.compare(base, verdict, &mut weighed) { Tests::Failed } else { verdict };
+        verdicts.push(verdict);
+    }
+    weighed.tests = Some(if verdicts.contains(&Tests::Failed) {
+        Tests::Failed
+    } else if !verdicts.is_empty() && verdicts.iter().all(|one| *one == Tests::Passed) {
+        Tests::Passed
+    } else {
+        Tests::Unknown
+    });
+    let count = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
+    let known = styles.iter().filter(|one| **one != Tests::Unknown).count();
+    let passed = styles.iter().filter(|one| **one == Tests::Passed).count();
+    weighed.lint = (known > 0).then(|| count(passed) / count(known));
+    weighed
+}
+
+impl Observed {
+    /// What it says of the change, given what the same check says of the project as it is.
+    fn verdict(&self, base: Option<&Self>) -> Tests {
+        let same_before = base.is_some_and(|base| base.status == self.status);
+        match self.status {
+            Status::Passed => Tests::Passed,
+            Status::NotFound | Status::Refused | Status::NothingToRun | Status::Skipped => Tests::Unknown,
+            // It fails without having tested anything, with the change and without it.
+            Status::Error | Status::NoTests if same_before => Tests::Unknown,
+            Status::Failed
+            | Status::CompileError
+            | Status::NoTests
+            | Status::TimedOut
+            | Status::Crashed
+            | Status::OutputTooLarge
+            | Status::Error => Tests::Failed,
+        }
+    }
+
+    /// Enters what the change makes of this check; whether it breaks something though the check passed.
+    fn compare(&self, base: Option<&Self>, verdict: Tests, weighed: &mut Weighed) -> bool {
+        let Some(base) = base else { return false };
+        match verdict {
+            Tests::Unknown => false,
+            Tests::Failed => {
+                let (still, broken): (Vec<String>, Vec<String>) =
+                    self.failing.iter().cloned().partition(|name| base.failing.contains(name));
+                if still.is_empty() && broken.is_empty() {
+                    let list =
+                        if base.status == Status::Passed { &mut weighed.broken } else { &mut weighed.still };
+                    list.push(format!("`{}`", self.command));
+                }
+                weighed.still.extend(still);
+                weighed.broken.extend(broken);
+                false
+            }
+            Tests::Passed => self.compare_passed(base, weighed),
+        }
+    }
+
+    fn compare_passed(&self, base: &Self, weighed: &mut Weighed) -> bool {
+        if let (Some(before), Some(after)) = (base.totals, self.totals) {
+            let (was, is) = (before.passed.unwrap_or(0), after.passed.unwrap_or(0));
+            if is < was {
+                weighed
+                    .broken
+                    .push(format!("`{}`: {is} tests passed, and {was} pass without it", self.command));
+                return true;
+            }
+            let all =
+                |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
+            if base.status == Status::Failed && all(after) < all(before) {
+                weighed.fewer.push(format!(
+                    "`{}`: {} tests instead of {}",
+                    self.command,
+                    all(after),
+                    all(before)
+                ));
+            }
+            let skipped = |totals: Totals| totals.skipped.unwrap_or(0);
+            if skipped(after) > skipped(before) {
+                let count = skipped(after) - skipped(before);
+                weighed.fewer.push(format!("`{}`: {count} more tests are skipped", self.command));
+            }
+        }
+        if self.is_test() && base.speaks_against() {
+            if base.failing.is_empty() || base.status == Status::CompileError {
+                weighed.proof.push(format!("`{}`", self.command));
+            } else {
+                weighed.proof.extend(base.failing.iter().cloned());
+            }
+        }
+        false
+    }
+
+    /// Whether it failed by what it tested, or could not load what it was to test.
+    fn speaks_against(&self) -> bool {
+        match self.status {
+            Status::Failed
+            | Status::CompileError
+            | Status::TimedOut
+            | Status::Crashed
+            | Status::OutputTooLarge
+            | Status::Error => true,
+            Status::Passed
+            | Status::NoTests
+            | Status::NotFound
+            | Status::Refused
+            | Status::NothingToRun
+            | Status::Skipped => false,
+        }
+    }
+
+    /// Whether it runs tests; a build or a type check runs none.
+    fn is_test(&self) -> bool {
+        match self.kind {
+            Kind::UnitTest | Kind::Integration | Kind::Custom => true,
+            Kind::Lint | Kind::TypeCheck | Kind::Format | Kind::Build => false,
+        }
+    }
+
+    fn is_style(&self) -> bool {
+        match self.kind {
+            Kind::Lint | Kind::Format => true,
+            Kind::UnitTest | Kind::Integration | Kind::TypeCheck | Kind::Custom | Kind::Build => false,
+        }
+    }
+}
+
+/// A few of many names, in words.
+#[must_use]
+pub fn named(names: &[String]) -> String {
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: Kind, status: Status) -> Observed {
+        Observed { command: "x".into(), kind, status, failing: Vec::new(), totals: None }
+    }
+
+    fn test(status: Status, failing: &[&str], passed: usize, skipped: usize) -> Observed {
+        let totals = Totals {
+            passed: Some(passed),
+            failed: Some(failing.len()),
+            skipped: Some(skipped),
+            ..Totals::default()
+        };
+        Observed {
+            failing: failing.iter().map(|name| (*name).to_owned()).collect(),
+            totals: Some(totals),
+            ..check(Kind::UnitTest, status)
+        }
+    }
+
+    fn one(base: Observed, with: Observed) -> Weighed {
+        weigh(&[base], &[with])
+    }
+
+    #[test]
+    fn only_what_fails_without_the_change_is_proof() {
+        let fixed = one(test(Status::Failed, &["a", "b"], 1, 0), test(Status::Passed, &[], 3, 0));
+        assert_eq!((fixed.proof, fixed.tests), (vec!["a".into(), "b".into()], Some(Tests::Passed)));
+        let weak = one(test(Status::Passed, &[], 3, 0), test(Status::Passed, &[], 3, 0));
+        assert_eq!((weak.proof.len(), weak.tests), (0, Some(Tests::Passed)));
+        let loads = one(check(Kind::UnitTest, Status::CompileError), test(Status::Passed, &[], 3, 0));
+        assert_eq!(loads.proof, ["`x`"]);
+        let build = one(check(Kind::Build, Status::Failed), check(Kind::Build, Status::Passed));
+        assert!(build.proof.is_empty());
+    }
+
+    #[test]
+    fn what_breaks_vanishes_or_is_skipped_is_named() {
+        let broken = one(test(Status::Failed, &["a"], 2, 0), test(Status::Failed, &["b"], 2, 0));
+        assert_eq!((broken.broken, broken.tests), (vec!["b".into()], Some(Tests::Failed)));
+        let still = one(test(Status::Failed, &["a"], 2, 0), test(Status::Failed, &["a"], 2, 0));
+        assert_eq!((still.still, still.broken.len()), (vec!["a".into()], 0));
+        let gone = one(test(Status::Passed, &[], 3, 0), test(Status::Passed, &[], 2, 0));
+        assert_eq!((gone.broken.len(), gone.tests), (1, Some(Tests::Failed)));
+        let fewer = one(test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 2, 0));
+        assert_eq!(fewer.fewer.len(), 1);
+        let skipped = one(test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 2, 1));
+        assert_eq!(skipped.fewer, ["`x`: 1 more tests are skipped"]);
+    }
+
+    #[test]
+    fn what_fails_without_having_tested_anything_speaks_against_nobody() {
+        let error = check(Kind::UnitTest, Status::Error);
+        assert_eq!(one(error.clone(), error.clone()).tests, Some(Tests::Unknown));
+        assert_eq!(one(check(Kind::UnitTest, Status::Failed), error).tests, Some(Tests::Failed));
+        let none = check(Kind::UnitTest, Status::NoTests);
+        assert_eq!(one(check(Kind::UnitTest, Status::Passed), none).tests, Some(Tests::Failed));
+    }
+
+    #[test]
+    fn linters_are_no_tests_but_a_score() {
+        let checks = [
+            check(Kind::UnitTest, Status::Passed),
+            check(Kind::Lint, Status::Failed),
+            check(Kind::Format, Status::Passed),
+            check(Kind::Lint, Status::NotFound),
+        ];
+        let weighed = weigh(&[], &checks);
+        assert_eq!((weighed.tests, weighed.lint), (Some(Tests::Passed), Some(0.5)));
+        assert_eq!(weigh(&[], &[check(Kind::Lint, Status::Passed)]).tests, Some(Tests::Unknown));
+    }
+}
