@@ -6,13 +6,16 @@
 pub mod activity;
 pub mod adapter;
 pub mod catalogue;
+pub mod choice;
 pub mod claude;
 pub mod codex;
+pub mod effort;
 pub mod environment;
 mod events;
 pub mod failure;
 pub mod gemini;
 pub mod login;
+pub mod own;
 pub mod schema;
 pub mod template;
 pub mod understudy;
@@ -38,10 +41,14 @@ pub struct Ask<'a> {
     pub prompt: &'a str,
     /// Who the consultant is.
     pub system: &'a str,
-    /// The model by the provider's own name.
-    pub model: &'a str,
+    /// The model by the provider's own name; none where the CLI chooses.
+    pub model: Option<&'a str>,
+    /// How hard it is to think, in the CLI's words; none where the CLI cannot be told.
+    pub effort: Option<&'a str>,
     /// The schema that the answer must follow.
     pub schema: Option<&'a Value>,
+    /// Where its service is, where the user says so and the CLI does not read it from its environment.
+    pub gateway: Option<&'a str>,
     /// Arguments in front of ours.
     pub extra_args: &'a [String],
 }

@@ -13,6 +13,7 @@ use maestro::domain::event::stage::{
     Answered, Candidate, LowRisk, Mode, RunStarted, StageFinished, StageStarted,
 };
 use maestro::domain::event::{Body, Draft};
+use maestro::domain::served::ModelNote;
 use maestro::domain::stage::Stage;
 use maestro::domain::verification::Kind;
 use maestro::domain::verification::status::Status;
@@ -228,6 +229,7 @@ fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
         purpose: if stage.is_some() { Purpose::Candidate } else { Purpose::Plain },
         provider: "codex".to_owned(),
         model: "a-model".to_owned(),
+        told: ModelNote::default(),
         code: None,
         elapsed_ms: 4_321,
         attempts: 1,

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use super::build::VERSION;
 use super::metrics::MetricsOptions;
 use super::quantity::{read_bytes, read_time};
+use crate::domain::effort::Effort;
 use crate::domain::stage::{Role, SchemaName, Stage};
 
 /// An MCP server that lets Claude Code consult other LLM command lines.
@@ -293,6 +294,9 @@ pub(super) struct ConsultOptions {
     /// A model of that provider
     #[arg(long, short)]
     pub(super) model: Option<String>,
+    /// How hard it is to think: low, medium, high, xhigh or max
+    #[arg(long, value_parser = named::<Effort>)]
+    pub(super) effort: Option<Effort>,
     /// A file or a pattern to send along; can be repeated
     #[arg(long, short, value_name = "PATH")]
     pub(super) file: Vec<String>,

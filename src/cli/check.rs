@@ -104,11 +104,15 @@ fn add_provider(out: &mut String, session: &Session, state: &ProviderState) {
         (LoginState::LoggedOut | LoginState::Unknown, _) => "",
     };
     let switched_off = if state.enabled { "" } else { ", switched off" };
+    let model =
+        state.model.as_deref().map_or("model of its own choice".to_owned(), |model| format!("model {model}"));
+    let effort = if understudy { String::new() } else { format!(", effort {}", state.effort) };
+    let model = if understudy { "no model".to_owned() } else { model };
     let version = state.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
     let _ = writeln!(
         out,
-        "  {}{version}: {program}{login}{switched_off}; model {}, {} s",
-        state.name, state.model, state.timeout_sec
+        "  {}{version}: {program}{login}{switched_off}; {model}{effort}, {} s",
+        state.name, state.timeout_sec
     );
     for note in &state.notes {
         let _ = writeln!(out, "    - {note}");

@@ -70,6 +70,7 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
         },
         schema: options.schema,
         model: options.model,
+        effort: options.effort,
         timeout: options.timeout.map(Duration::from_secs),
         // A question of the human's own is no part of a run.
         account: Account::outside(Purpose::Plain),

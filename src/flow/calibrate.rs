@@ -17,6 +17,7 @@ use crate::domain::calibrate::Task;
 use crate::domain::calibrate::interval::Rate;
 use crate::domain::calibrate::record::{CalibrationRecord, Measurement};
 use crate::domain::calibrate::summary::{Basis, plan};
+use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
 use crate::domain::microstep::StepType;
@@ -47,6 +48,8 @@ pub struct CalibrationRequest {
     pub samples: u32,
     /// Who is asked in turn; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
+    /// How hard they are to think, where not as configured.
+    pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
 }
@@ -100,7 +103,7 @@ pub async fn calibrate(
         None => None,
     };
     let check = step_check(session, &step)?;
-    let question = question(&step, &request.prompt, "", request.account.clone());
+    let question = question(&step, &request.prompt, "", request.effort, request.account.clone());
     let mut sampler = Sampler::new(session, question, providers, check).await?;
     let seats = sampler.seats(session, request.samples).await?;
     progress.say(&format!("{} samples side by side", request.samples));

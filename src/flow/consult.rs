@@ -18,12 +18,14 @@ use super::progress::Progress;
 use super::providers;
 use super::session::Session;
 use super::slots::Place;
+use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
-use crate::provider::understudy;
+use crate::provider::choice::Choice;
 use crate::provider::{Answer, Ask};
+use crate::provider::{effort, own, understudy};
 
 use recording::Recording;
 
@@ -135,17 +137,21 @@ pub async fn ask(
     let named = prepared.model.clone();
     let provider = match session.catalogue().get(name) {
         Ok(provider) => provider,
-        Err(error) => return Consulted::refused(name, named.unwrap_or_default(), not_begun(error)),
+        Err(error) => return Consulted::refused(name, named, not_begun(error)),
     };
-    let model = named.unwrap_or_else(|| provider.settings.model.clone());
-    let span = tracing::info_span!("consult", n = session.ledger().number(), provider = %name, model);
+    let choice = match chosen(session, provider, prepared).await {
+        Ok(choice) => choice,
+        Err(error) => return Consulted::refused(name, named, not_begun(error)),
+    };
+    let asked = choice.model.clone();
+    let span = tracing::info_span!("consult", n = session.ledger().number(), provider = %name, model = asked);
     if let Err(error) = preflight(session, provider, prepared) {
-        return Consulted::refused(name, model, span.in_scope(|| not_begun(error)));
+        return Consulted::refused(name, asked, span.in_scope(|| not_begun(error)));
     }
-    let attempted = attempt(session, provider, &model, prepared, turn, progress).instrument(span).await;
-    let (shared, owner, asked) = (Arc::clone(prepared), name.to_owned(), model.clone());
-    let reply = off_thread(move || Consulted::new(&owner, asked, &shared, attempted)).await;
-    let reply = reply.unwrap_or_else(|error| Consulted::refused(name, model, error));
+    let attempted = attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await;
+    let (shared, owner) = (Arc::clone(prepared), name.to_owned());
+    let reply = off_thread(move || Consulted::new(&owner, &shared, attempted)).await;
+    let reply = reply.unwrap_or_else(|error| Consulted::refused(name, asked, error));
     Consulted {
         elapsed_ms: milliseconds(started.elapsed()),
         note: provider
@@ -154,6 +160,15 @@ pub async fn ask(
             .or(reply.note),
         ..reply
     }
+}
+
+async fn chosen(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<Choice, Error> {
+    let (model, effort) = (prepared.model.clone(), prepared.effort);
+    if !own::has_configuration(&provider.adapter) {
+        return Ok(Choice::of(provider, session.environment(), model, effort));
+    }
+    let (session, provider) = (session.clone(), provider.clone());
+    off_thread(move || Choice::of(&provider, session.environment(), model, effort)).await
 }
 
 /// The error of a consult that never started, which the log tells as it tells the end of one.
@@ -181,19 +196,22 @@ fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Res
 async fn attempt(
     session: &Session,
     provider: &Provider,
-    model: &str,
+    choice: &Choice,
     prepared: &Arc<Prepared>,
     turn: Turn,
     progress: &Progress,
 ) -> Attempted {
+    let asked = choice.model.as_deref();
     if provider.is_understudy() {
         // It is no process, so it takes no slot.
         drop(turn.place);
         progress.say("understudy: reading the packed context by rules, no model");
-        let recording = Recording::begin(&provider.name, model, turn.reservation);
-        let shared = Arc::clone(prepared);
-        let mut attempted =
-            off_thread(move || understudy_answers(&shared)).await.unwrap_or_else(Attempted::failed);
+        let recording = Recording::begin(&provider.name, asked, turn.reservation);
+        let (shared, wish) = (Arc::clone(prepared), choice.wish.clone());
+        let told = effort::told(&provider.adapter, &wish, effort::Known::default());
+        let answered = off_thread(move || understudy_answers(&shared)).await;
+        let mut attempted = answered.unwrap_or_else(Attempted::failed);
+        attempted.name_model(None, told, |_| None);
         recording.end(session, prepared, &mut attempted).await;
         return attempted;
     }
@@ -205,14 +223,19 @@ async fn attempt(
     let ask = Ask {
         prompt: &prepared.prompt,
         system: &prepared.system,
-        model,
+        model: asked,
+        effort: None,
+        gateway: provider.adapter.gateway_variable().and_then(|name| session.environment().get(name)),
         schema: prepared.schema.as_ref().map(|(_, schema)| schema),
         extra_args: &provider.settings.extra_args,
     };
     let timeout = prepared.timeout.unwrap_or(Duration::from_secs(provider.settings.timeout_sec));
-    let recording = Recording::begin(&provider.name, model, turn.reservation);
-    let call = attempt::Start { session, provider, program: &program, timeout, progress };
+    let recording = Recording::begin(&provider.name, asked, turn.reservation);
+    let call = attempt::Start { session, provider, program: &program, choice, timeout, progress };
     let mut attempted = attempt::until_answered(call, &ask, permit).await;
+    // What a CLI notes may repeat what it was given.
+    let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
+    attempted.note.warning = attempted.note.warning.take().map(mask);
     recording.end(session, prepared, &mut attempted).await;
     attempted
 }
@@ -232,7 +255,8 @@ fn understudy_answers(prepared: &Prepared) -> Attempted {
     let form = understudy::Form::of(prepared.schema.as_ref().map(|(name, _)| *name), prepared.stage);
     let text = understudy::answer(&prepared.prompt, form);
     let structured = serde_json::from_str(&text).ok();
-    Attempted::answered(Answer { text, structured, ..Answer::default() })
+    let model = Some(understudy::MODEL.to_owned());
+    Attempted::answered(Answer { text, structured, model, ..Answer::default() })
 }
 
 fn milliseconds(duration: Duration) -> u64 {

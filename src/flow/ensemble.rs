@@ -19,6 +19,7 @@ use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
 use crate::domain::measure::entry::Candidates;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
+use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
 use crate::domain::stage::Stage;
 use crate::error::{Error, ErrorNote};
@@ -59,8 +60,11 @@ pub struct Candidate {
     pub ok: bool,
     /// Who was asked.
     pub provider: String,
-    /// The model.
-    pub model: String,
+    /// The model that answered; none where nobody told.
+    pub model: Option<String>,
+    /// What there is to say of it.
+    #[serde(flatten)]
+    pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
     /// Whether more of it is in `content_file`.
@@ -85,9 +89,6 @@ pub struct Candidate {
     /// The ensemble that it belongs to, where the log knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
-    /// What to keep in mind although there is an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -277,6 +278,7 @@ impl Candidate {
             ok: reply.ok,
             provider: reply.provider,
             model: reply.model,
+            told: reply.told,
             content: reply.content,
             truncated: reply.truncated,
             content_file: reply.content_file,
@@ -286,7 +288,6 @@ impl Candidate {
             red_flag,
             note: reply.note,
             ensemble_id: None,
-            warning: reply.warning,
             failure: reply.failure,
         }
     }

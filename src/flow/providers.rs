@@ -17,10 +17,12 @@ use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
 use crate::provider::catalogue::Provider;
+use crate::provider::choice::Choice;
 use crate::provider::environment::allowed;
 use crate::provider::failure::{CliFailure, FailureKind, Told};
 use crate::provider::login;
 use crate::provider::version::Version;
+use crate::provider::{codex, understudy};
 
 /// How long a CLI may take to tell about itself.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -58,7 +60,8 @@ struct Entry<'a> {
     installed: bool,
     available: bool,
     command: &'a str,
-    model: &'a str,
+    model: Option<String>,
+    effort: Option<String>,
     timeout_sec: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
@@ -67,18 +70,24 @@ struct Entry<'a> {
 }
 
 /// Every provider with its state, at most a second old.
-pub async fn overview(session: &Session) -> Arc<Value> {
+///
+/// # Errors
+///
+/// The look at the machine panicked.
+pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
     let cache = session.overview();
     let last = || cache.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((made, value)) = &*last()
         && made.elapsed() < FRESH
     {
-        return Arc::clone(value);
+        return Ok(Arc::clone(value));
     }
     let broken = broken(session).await;
-    let value = Arc::new(look(session, &broken));
+    // Programs and the CLIs' own configurations are looked for on the disk.
+    let shared = session.clone();
+    let value = Arc::new(off_thread(move || look(&shared, &broken)).await?);
     *last() = Some((Instant::now(), Arc::clone(&value)));
-    value
+    Ok(value)
 }
 
 /// The CLIs that are installed and do not run, with what is wrong.
@@ -133,13 +142,20 @@ fn look(session: &Session, broken: &HashMap<String, String>) -> Value {
                 Enabled::No => false,
                 Enabled::Auto => by_default.contains(&provider.name.as_str()),
             };
+            let (model, effort) = if provider.is_understudy() {
+                (Some(understudy::MODEL.to_owned()), None)
+            } else {
+                let choice = Choice::of(provider, session.environment(), None, None);
+                (choice.model, Some(choice.wish.word().to_owned()))
+            };
             Entry {
                 name: &provider.name,
                 enabled,
                 installed,
                 available: enabled && installed && problems.is_empty(),
                 command: provider.command(),
-                model: &provider.settings.model,
+                model,
+                effort,
                 timeout_sec: provider.settings.timeout_sec,
                 problems,
                 calls: totals.get(&provider.name).map(|totals| json!(totals)),
@@ -237,6 +253,20 @@ pub async fn probe(
         Err(None) => Ok(None),
         Err(Some(error)) => Err(error),
     }
+}
+
+/// The levels of effort that a model of codex' takes, by the list that comes with the CLI; none where it
+/// does not tell.
+pub async fn levels(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+    model: Option<&str>,
+    limit: Duration,
+) -> Option<Vec<String>> {
+    let question = &["debug", "models", "--bundled"];
+    let printed = print(session, provider, program, question, Home::Private, limit).await.ok()?;
+    codex::levels(&printed.stdout, model)
 }
 
 /// What a CLI printed for a question about itself.

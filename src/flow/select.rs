@@ -18,6 +18,7 @@ use super::account::Account;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::Entry;
+use crate::domain::effort::Effort;
 use crate::domain::judge::{Case, Verdict};
 use crate::domain::select::{Evidence, Mode, Proof, TestWeight, rank};
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub struct SelectRequest {
     pub lint_results: Vec<LintResult>,
     /// Who judges, where a judge is needed.
     pub judge_provider: String,
+    /// How hard the judge is to think, where not as configured.
+    pub effort: Option<Effort>,
     /// What the judge looks at.
     pub criteria: Vec<String>,
     /// What the candidates were asked for.
@@ -135,6 +138,7 @@ pub async fn select(
                 wanted: &request.judge_provider,
                 case: Case { task: asked_for.task.as_deref(), criteria: &request.criteria },
                 context_files: &asked_for.files,
+                effort: request.effort,
             };
             Some(Box::pin(judging.judge(&candidates, &level)).await?)
         }

@@ -22,6 +22,7 @@ use super::pack::ContextRequest;
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::change::Mark;
+use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::stage::StageDelivered;
 use crate::domain::history::History;
@@ -56,8 +57,10 @@ pub struct StageRequest {
     pub providers: Option<Vec<String>>,
     /// How likely a single agent is to succeed, 0 to 1.
     pub baseline_confidence: f64,
-    /// The time for each consult and its retries.
-    pub timeout: Duration,
+    /// The time for each consult and its retries, where not the provider's own.
+    pub timeout: Option<Duration>,
+    /// How hard consultants are to think, where not as configured.
+    pub effort: Option<Effort>,
     /// The run.
     pub workflow_id: Option<String>,
     /// Whether it ends with a request for approval.
@@ -85,7 +88,7 @@ impl StageRequest {
         Ok(())
     }
 
-    /// By what the same question is known again; the time that it may take is no part of it.
+    /// By what the same question is known again; the time and the effort that it may take are no part of it.
     fn digest(&self) -> String {
         let context = &self.context;
         let asked = serde_json::json!([

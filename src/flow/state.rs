@@ -4,12 +4,14 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, is_installed, print, probe};
 use super::session::Session;
 use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
+use crate::provider::choice::Choice;
 use crate::provider::failure::FailureKind;
 use crate::provider::login;
 
@@ -26,8 +28,10 @@ pub struct ProviderState {
     pub version: Option<String>,
     /// Whether it is logged in.
     pub login: LoginState,
-    /// The model asked for by default.
-    pub model: String,
+    /// The model asked for by default; none where the CLI chooses.
+    pub model: Option<String>,
+    /// How hard it is told to think by default.
+    pub effort: String,
     /// Seconds for a call.
     pub timeout_sec: u64,
     /// What a user should know or do.
@@ -57,13 +61,20 @@ pub async fn providers(session: &Session) -> Vec<ProviderState> {
 
 async fn state(session: &Session, provider: &Provider) -> ProviderState {
     let program = session.environment().find_program(provider.command(), session.root());
+    let (owned, environment) = (provider.clone(), session.clone());
+    let choice = off_thread(move || Choice::of(&owned, environment.environment(), None, None)).await;
+    let (model, effort) = match choice {
+        Ok(choice) => (choice.model, choice.wish.word().to_owned()),
+        Err(_) => (None, String::new()),
+    };
     let mut state = ProviderState {
         name: provider.name.clone(),
         enabled: provider.settings.enabled != Enabled::No,
         program: program.as_ref().map(|program| program.display().to_string()),
         version: None,
         login: LoginState::Unknown,
-        model: provider.settings.model.clone(),
+        model,
+        effort,
         timeout_sec: provider.settings.timeout_sec,
         notes: session.config().problems_for(&provider.name),
     };

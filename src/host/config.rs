@@ -13,7 +13,7 @@ mod variables;
 pub use problem::{Problem, Scope};
 pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
-    UsageRule,
+    UsageRule, is_model_name,
 };
 pub use settings::{Approvals, BackupSettings, ContextLimits, PolicySettings, Settings};
 

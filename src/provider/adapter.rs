@@ -55,8 +55,17 @@ impl Adapter {
     #[must_use]
     pub fn needs_version(&self) -> bool {
         match self {
-            Self::Codex | Self::Gemini => true,
-            Self::Claude | Self::Template(_) | Self::Understudy => false,
+            Self::Codex | Self::Gemini | Self::Claude => true,
+            Self::Template(_) | Self::Understudy => false,
+        }
+    }
+
+    /// The variable by which a user names another service, and which the CLI no longer reads.
+    #[must_use]
+    pub fn gateway_variable(&self) -> Option<&'static str> {
+        match self {
+            Self::Codex => Some("OPENAI_BASE_URL"),
+            Self::Gemini | Self::Claude | Self::Template(_) | Self::Understudy => None,
         }
     }
 

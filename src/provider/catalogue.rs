@@ -21,7 +21,9 @@ pub struct Provider {
 }
 
 impl Provider {
-    fn new(name: &str, settings: &ProviderSettings) -> Self {
+    /// A consultant by its settings.
+    #[must_use]
+    pub fn new(name: &str, settings: &ProviderSettings) -> Self {
         Self {
             name: name.to_owned(),
             adapter: Adapter::new(settings),

@@ -20,7 +20,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     // Before our own, which can be undone by none of them so.
     call.args(ask.extra_args);
     // Only the stream tells which model answered, and when a limit ends.
-    call.args(["-p", "--model", ask.model, "--output-format", "stream-json", "--verbose"])
+    call.args(["-p", "--output-format", "stream-json", "--verbose"])
         .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
         .arg("--no-session-persistence")
         // A structured answer is a tool call of its own, with a turn to correct it.
@@ -35,6 +35,12 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
         // What fits the model is for the service to say: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
+    if let Some(model) = ask.model {
+        call.args(["--model", model]);
+    }
+    if let Some(effort) = ask.effort {
+        call.args(["--effort", effort]);
+    }
     if let Some(schema) = ask.schema {
         call.arg("--json-schema").arg(inline(schema).to_string());
     }
@@ -95,7 +101,11 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         return Err(output.empty(&told));
     }
     let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
-    Ok(Answer { text, structured, usage: usage(result), model: served_model(&events), ..Answer::default() })
+    // What it notes of the model or of a flag; everything else on that channel is noise of its runtime.
+    let is_note = |line: &&str| line.starts_with("Warning: ") || line.starts_with("[claude-code:");
+    let warnings = output.stderr.lines().filter(is_note).map(str::to_owned).collect();
+    let (usage, model) = (usage(result), served_model(&events));
+    Ok(Answer { text, structured, usage, model, warnings, ..Answer::default() })
 }
 
 /// What an event before the result tells of a limit or of an error's type.

@@ -18,8 +18,9 @@ pub const MAX_PROMPT_CHARS: usize = 1_048_576;
 const IGNORES_USER_CONFIG: Version = Version::new(0, 145, 0);
 
 /// Everything by which the CLI could act, look around, or phone home. Unknown names are ignored
-/// when they come through `-c`, so that one list serves every version.
-const FEATURES_OFF: [&str; 21] = [
+/// when they come through `-c`, so that one list serves every version; newer ones say so, which
+/// is no news for anybody.
+const FEATURES_OFF: [&str; 32] = [
     "shell_tool",
     "unified_exec",
     "apps",
@@ -41,6 +42,17 @@ const FEATURES_OFF: [&str; 21] = [
     "skill_mcp_dependency_install",
     "daemon_auto_start",
     "unbounded_connection_retries",
+    "browser_use_external",
+    "browser_use_full_cdp_access",
+    "browser_annotation_api",
+    "in_app_local_automation",
+    "in_app_voice",
+    "in_app_chat",
+    "in_app_dictation",
+    "in_app_updates",
+    "auth_elicitation",
+    "tool_call_mcp_elicitation",
+    "write_stdin_approval",
 ];
 
 const SETTINGS: [&str; 16] = [
@@ -72,8 +84,17 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
     if version.is_none_or(|version| version >= IGNORES_USER_CONFIG) {
         call.args(["--ignore-user-config", "--ignore-rules"]);
     }
-    call.args(["-s", "read-only", "-C"]).arg(&places.work).args(["-m", ask.model]);
+    call.args(["-s", "read-only", "-C"]).arg(&places.work);
+    if let Some(model) = ask.model {
+        call.args(["-m", model]);
+    }
+    if let Some(effort) = ask.effort {
+        call.arg("-c").arg(format!("model_reasoning_effort={}", toml_string(effort)));
+    }
     call.arg("-c").arg(format!("model_instructions_file={}", toml_string(&system.to_string_lossy())));
+    if let Some(url) = ask.gateway {
+        call.arg("-c").arg(format!("openai_base_url={}", toml_string(url)));
+    }
     for feature in FEATURES_OFF {
         call.arg("-c").arg(format!("features.{feature}=false"));
     }
@@ -167,6 +188,24 @@ fn reason(message: &str) -> &str {
 /// What the CLI notes beside its answer. That it does not know one of our settings is between us.
 fn warning(message: Option<&str>) -> Option<String> {
     message.filter(|message| !message.starts_with("Codex is ignoring")).map(ToOwned::to_owned)
+}
+
+/// The levels of effort that a model takes, by the list that `codex debug models` prints; of the model
+/// that the CLI chooses where none is named. None where the list does not tell.
+#[must_use]
+pub fn levels(printed: &str, model: Option<&str>) -> Option<Vec<String>> {
+    let list: Value = serde_json::from_str(printed).ok()?;
+    let models = list.get("models")?.as_array()?;
+    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+    let found = match model {
+        Some(model) => models.iter().find(|entry| text(entry, "slug").as_deref() == Some(model)),
+        None => models
+            .iter()
+            .filter(|entry| text(entry, "visibility").is_none_or(|shown| shown == "list"))
+            .min_by_key(|entry| entry.get("priority").and_then(Value::as_i64).unwrap_or(i64::MAX)),
+    };
+    let levels = found?.get("supported_reasoning_levels")?.as_array()?;
+    Some(levels.iter().filter_map(|level| text(level, "effort")).collect())
 }
 
 fn usage(event: &Value) -> Usage {

@@ -45,7 +45,10 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
     let policy_flag =
         if version.is_none_or(|version| version >= ADMIN_POLICY) { "--admin-policy" } else { "--policy" };
     call.args(ask.extra_args);
-    call.args(["-m", ask.model, "-o", "stream-json", policy_flag])
+    if let Some(model) = ask.model {
+        call.args(["-m", model]);
+    }
+    call.args(["-o", "stream-json", policy_flag])
         .arg(&policy)
         .args(["--allowed-mcp-server-names", "__none__", "-e", "none"])
         .env("GEMINI_CLI_TRUST_WORKSPACE", "true")
@@ -55,12 +58,12 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
         .env("COLORTERM", "truecolor");
     call.files.push((system, ask.system.to_owned()));
     call.files.push((policy, POLICY.to_owned()));
-    call.files.push((places.work.join(".gemini/settings.json"), workspace_settings().to_string()));
+    call.files.push((places.work.join(".gemini/settings.json"), workspace_settings(ask).to_string()));
     call
 }
 
-fn workspace_settings() -> Value {
-    json!({
+fn workspace_settings(ask: &Ask<'_>) -> Value {
+    let mut settings = json!({
         "general": {
             "enableAutoUpdate": false,
             "enableAutoUpdateNotification": false,
@@ -74,6 +77,26 @@ fn workspace_settings() -> Value {
         "experimental": { "enableAgents": false },
         "context": { "includeDirectoryTree": false },
         "privacy": { "usageStatisticsEnabled": false },
+    });
+    if let (Some(effort), Some(settings)) = (ask.effort, settings.as_object_mut()) {
+        settings.insert("modelConfigs".to_owned(), thinking(effort, ask.model));
+    }
+    settings
+}
+
+/// How hard a model thinks: that of the base on which the CLI builds every model that has levels, and of
+/// one that it does not know, by its name.
+fn thinking(effort: &str, model: Option<&str>) -> Value {
+    let config = json!({
+        "generateContentConfig": { "thinkingConfig": { "thinkingLevel": effort.to_uppercase() } },
+    });
+    let named = model.filter(|model| model.starts_with("gemini-"));
+    json!({
+        "customAliases": { "chat-base-3": { "extends": "chat-base", "modelConfig": config } },
+        "overrides": named
+            .map(|model| json!({ "match": { "model": model }, "modelConfig": config }))
+            .into_iter()
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Adapter;
+use super::own::read_json;
 use crate::host::environment::Environment;
 
 /// The files by which Gemini knows who is logged in.
@@ -142,7 +143,7 @@ fn codex(environment: &Environment, private: &Path) -> Login {
     }
 }
 
-fn codex_home(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn codex_home(environment: &Environment) -> Option<PathBuf> {
     environment.get("CODEX_HOME").map(PathBuf::from).or_else(|| Some(environment.home()?.join(".codex")))
 }
 
@@ -174,9 +175,17 @@ pub fn gemini_kind(environment: &Environment) -> Option<String> {
     login_kind(own.as_deref(), environment, &carried)
 }
 
-fn gemini_home(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn gemini_home(environment: &Environment) -> Option<PathBuf> {
     let base = environment.get("GEMINI_CLI_HOME").map(PathBuf::from).or_else(|| environment.home())?;
     Some(base.join(".gemini"))
+}
+
+/// Where Claude keeps its settings.
+pub(super) fn claude_home(environment: &Environment) -> Option<PathBuf> {
+    environment
+        .get("CLAUDE_CONFIG_DIR")
+        .map(PathBuf::from)
+        .or_else(|| Some(environment.home()?.join(".claude")))
 }
 
 /// The variables of the CLI's own `.env` that log it in, as far as the environment has none.
@@ -193,15 +202,11 @@ fn keys_in(file: &Path, environment: &Environment) -> Vec<(String, String)> {
 
 /// The kind of login: what the user chose, else what the variables say.
 fn login_kind(own: Option<&Path>, environment: &Environment, carried: &[(String, String)]) -> Option<String> {
-    let chosen = own
-        .and_then(|own| std::fs::read_to_string(own.join("settings.json")).ok())
-        .and_then(|text| serde_json::from_str::<Value>(&text).ok())
-        .and_then(|settings| {
-            let kind = settings
-                .pointer("/security/auth/selectedType")
-                .or_else(|| settings.get("selectedAuthType"))?;
-            Some(kind.as_str()?.to_owned())
-        });
+    let chosen = own.and_then(|own| read_json(&own.join("settings.json"))).and_then(|settings| {
+        let kind =
+            settings.pointer("/security/auth/selectedType").or_else(|| settings.get("selectedAuthType"))?;
+        Some(kind.as_str()?.to_owned())
+    });
     chosen.or_else(|| {
         GEMINI_KEYS
             .iter()

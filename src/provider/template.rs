@@ -37,18 +37,21 @@ pub fn invocation(
     }
     let schema = ask.schema.map_or_else(|| "{}".to_owned(), Value::to_string);
     let values = [
-        ("{model}", ask.model.to_owned()),
-        ("{system}", ask.system.to_owned()),
-        ("{system_file}", system_file.display().to_string()),
-        ("{schema}", schema.clone()),
-        ("{schema_file}", schema_file.display().to_string()),
-        ("{work_dir}", places.work.display().to_string()),
-        ("{prompt}", prompt.clone()),
+        ("{model}", ask.model.map(str::to_owned)),
+        ("{effort}", ask.effort.map(str::to_owned)),
+        ("{system}", Some(ask.system.to_owned())),
+        ("{system_file}", Some(system_file.display().to_string())),
+        ("{schema}", Some(schema.clone())),
+        ("{schema_file}", Some(schema_file.display().to_string())),
+        ("{work_dir}", Some(places.work.display().to_string())),
+        ("{prompt}", Some(prompt.clone())),
     ];
     let mut call = Invocation::default();
-    call.args(written().map(|argument| filled(argument, &values))).args(ask.extra_args);
+    call.args(arguments(written(), &values)).args(ask.extra_args);
     for (name, value) in environment {
-        call.env(name, filled(value, &values));
+        if let Some(value) = filled(value, &values) {
+            call.env(name, value);
+        }
     }
     call.files.push((system_file, ask.system.to_owned()));
     call.files.push((schema_file, schema));
@@ -61,8 +64,27 @@ pub fn invocation(
     call
 }
 
-/// Fills placeholders in one pass, so that a value that looks like a placeholder stays as it is.
-fn filled(text: &str, values: &[(&str, String)]) -> String {
+/// What stands for each placeholder; none where there is nothing to say.
+type Values<'a> = [(&'a str, Option<String>)];
+
+/// The arguments, filled in. One whose placeholder has no value is left out, with the flag before it.
+fn arguments<'a>(written: impl Iterator<Item = &'a String>, values: &Values<'_>) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    for argument in written {
+        match filled(argument, values) {
+            Some(argument) => arguments.push(argument),
+            None if argument.starts_with('-') => {}
+            None => {
+                arguments.pop_if(|flag| flag.starts_with('-') && flag.len() > 1 && !flag.contains('='));
+            }
+        }
+    }
+    arguments
+}
+
+/// Fills placeholders in one pass, so that a value that looks like a placeholder stays as it is. None
+/// where one of them has no value.
+fn filled(text: &str, values: &Values<'_>) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('{') {
@@ -70,7 +92,7 @@ fn filled(text: &str, values: &[(&str, String)]) -> String {
         out.push_str(before);
         match values.iter().find_map(|(name, value)| Some((value, from.strip_prefix(name)?))) {
             Some((value, after)) => {
-                out.push_str(value);
+                out.push_str(value.as_deref()?);
                 rest = after;
             }
             None => {
@@ -80,7 +102,7 @@ fn filled(text: &str, values: &[(&str, String)]) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Some(out)
 }
 
 /// Reads an answer by the template's rules.
@@ -193,5 +215,26 @@ fn usage(rule: &UsageRule, documents: &[Value]) -> Usage {
         input_tokens: last(&rule.input).and_then(Value::as_u64),
         output_tokens: last(&rule.output).and_then(Value::as_u64),
         cost_usd: last(&rule.cost).and_then(Value::as_f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_value_is_left_out_with_its_flag() {
+        let of = |written: &[&str], model: Option<&str>| {
+            let written: Vec<String> = written.iter().map(|word| (*word).to_owned()).collect();
+            arguments(
+                written.iter(),
+                &[("{model}", model.map(str::to_owned)), ("{prompt}", Some("-x {model}".into()))],
+            )
+        };
+        let all = ["run", "-m", "{model}", "--model={model}", "-p", "{prompt}", "--end"];
+        assert_eq!(of(&all, Some("m")), ["run", "-m", "m", "--model=m", "-p", "-x {model}", "--end"]);
+        assert_eq!(of(&all, None), ["run", "-p", "-x {model}", "--end"]);
+        assert_eq!(of(&["run", "{model}", "--fast"], None), ["run", "--fast"]);
+        assert_eq!(of(&["--fast=1", "{model}", "-", "{model}"], None), ["--fast=1", "-"]);
     }
 }

@@ -30,6 +30,9 @@ use case::Case;
 /// The name that the understudy answers under, and no other.
 pub const NAME: &str = "understudy";
 
+/// What it has in the place of a model.
+pub const MODEL: &str = "rules";
+
 /// What the answer has to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

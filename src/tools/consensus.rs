@@ -12,6 +12,7 @@ use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::calibrate::Task;
+use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::AnswerForm;
@@ -42,6 +43,8 @@ struct VoteInput {
     options: Option<Vec<String>>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Discard other answers.
     #[serde(default)]
     require_json: bool,
@@ -60,6 +63,8 @@ struct StepInput {
     /// Material.
     #[serde(default)]
     context: String,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Lead that wins; default: measured, else the step's.
     k: Option<u32>,
     /// Max samples; left out, 8k if that is more
@@ -85,6 +90,8 @@ struct CalibrateInput {
     test_prompt: String,
     /// Check; gets each answer on stdin and as file {answer}.
     oracle_command: Option<String>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Wanted for the whole task.
     #[serde(default = "almost_sure")]
     target_success_rate: f64,
@@ -213,6 +220,7 @@ impl VoteInput {
                 .transpose()
                 .map_err(|error| Error::InvalidArguments(error.to_string()))?,
             providers: self.providers,
+            effort: self.effort,
             form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
             max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),
             account,
@@ -229,6 +237,7 @@ impl StepInput {
             k: self.k,
             max_samples: self.max_rounds,
             providers: self.providers,
+            effort: self.effort,
             account,
         }
     }
@@ -244,6 +253,7 @@ impl CalibrateInput {
             task: task.map_err(|error| Error::InvalidArguments(error.to_string()))?,
             samples: within("num_samples", self.num_samples, MOST_SAMPLES)?,
             providers: self.providers,
+            effort: self.effort,
             account,
         })
     }

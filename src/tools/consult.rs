@@ -13,6 +13,7 @@ use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
+use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
@@ -31,11 +32,12 @@ const MOST_PER_PROVIDER: u32 = 8;
 struct ConsultInput {
     /// Complete question.
     prompt: String,
-    /// Consultant.
-    #[serde(default = "codex")]
-    provider: String,
+    /// Default: the first usable.
+    provider: Option<String>,
     /// Other than its default.
     model: Option<String>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Files or globs.
     context_files: Option<Vec<String>>,
     /// Known facts.
@@ -61,9 +63,10 @@ struct RoleInput {
     prompt: String,
     /// Persona.
     role: Role,
-    /// Consultant.
-    #[serde(default = "codex")]
-    provider: String,
+    /// Default: the first usable.
+    provider: Option<String>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Files or globs.
     context_files: Option<Vec<String>>,
     /// Known facts.
@@ -93,6 +96,8 @@ struct EnsembleInput {
     context_facts: Option<Vec<String>>,
     /// Error texts.
     context_errors: Option<Vec<String>>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Candidates each, up to 8.
     #[serde(default = "once")]
     n_per_provider: u32,
@@ -100,10 +105,6 @@ struct EnsembleInput {
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
-}
-
-fn codex() -> String {
-    "codex".to_owned()
 }
 
 fn once() -> u32 {
@@ -133,7 +134,7 @@ impl Maestro {
         let (session, provider) = (self.session(), input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(consult_in_run(session, Some(&provider), question, &progress).await)
+            reply(consult_in_run(session, provider.as_deref(), question, &progress).await)
         })
         .await
     }
@@ -152,7 +153,7 @@ impl Maestro {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = consult_in_run(session, Some(&provider), question, &progress).await;
+            let answered = consult_in_run(session, provider.as_deref(), question, &progress).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await
@@ -191,7 +192,7 @@ impl Maestro {
         meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
     )]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        CallToolResult::structured(overview(self.session()).await.as_ref().clone())
+        reply(overview(self.session()).await.map(|value| value.as_ref().clone()))
     }
 }
 
@@ -214,6 +215,7 @@ impl ConsultInput {
             },
             schema: self.schema,
             model: self.model,
+            effort: self.effort,
             timeout: timeout(self.timeout_sec),
             account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
@@ -234,6 +236,7 @@ impl RoleInput {
             },
             schema: self.schema,
             model: None,
+            effort: self.effort,
             timeout: timeout(self.timeout_sec),
             account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
@@ -253,6 +256,7 @@ impl EnsembleInput {
             },
             schema: None,
             model: None,
+            effort: self.effort,
             timeout: timeout(self.timeout_sec),
             account: Account::outside(Purpose::Candidate),
         }

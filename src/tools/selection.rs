@@ -11,6 +11,7 @@ use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use super::verify::{EntryInput, entries};
+use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
 use crate::domain::select::Mode;
@@ -38,6 +39,8 @@ struct SelectInput {
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
     #[serde(default = "claude")]
     judge_provider: String,
+    /// The judge's; default: as configured, else high.
+    effort: Option<Effort>,
     /// For the judge.
     criteria: Option<Vec<String>>,
     /// What the candidates were asked for; the judge reads it.
@@ -210,6 +213,7 @@ impl SelectInput {
         Ok(SelectRequest {
             max_ablations,
             probe: entries("probe", self.probe.unwrap_or_default())?,
+            effort: self.effort,
             candidates: self.candidates.into_iter().map(candidate).collect(),
             mode: self.mode,
             test_results: self.test_results.into_iter().flatten().map(tests).collect(),

@@ -17,6 +17,7 @@ use super::dialog::Retry;
 use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
+use crate::domain::effort::Effort;
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::approval::decide::{Settled, find};
@@ -44,16 +45,12 @@ struct StageInput {
     /// Your chance alone, 0 to 1; from 0.45 no ensemble.
     #[serde(default)]
     baseline_confidence: f64,
-    /// Seconds per consult.
-    #[serde(default = "half_an_hour")]
-    #[schemars(with = "u64")]
-    timeout_sec: NonZeroU64,
+    /// Seconds per consult; default: provider's.
+    timeout_sec: Option<NonZeroU64>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
     /// Default: current run.
     workflow_id: Option<String>,
-}
-
-fn half_an_hour() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(1_799)
 }
 
 impl StageInput {
@@ -70,7 +67,8 @@ impl StageInput {
             },
             providers: self.providers,
             baseline_confidence: self.baseline_confidence,
-            timeout: Duration::from_secs(self.timeout_sec.get()),
+            timeout: self.timeout_sec.map(|seconds| Duration::from_secs(seconds.get())),
+            effort: self.effort,
             workflow_id: self.workflow_id,
             gate,
         }

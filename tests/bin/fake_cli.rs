@@ -52,6 +52,15 @@ fn main() {
         note(log.as_deref(), &json!({ "args": words }));
         return;
     }
+    if words.starts_with(&["debug".into(), "models".into()]) {
+        let levels = |most: usize| {
+            let all = ["low", "medium", "high", "xhigh", "max", "ultra"];
+            all.iter().take(most).map(|effort| json!({ "effort": effort })).collect::<Vec<_>>()
+        };
+        let model = |slug: &str, priority: u32, most: usize| json!({ "slug": slug, "priority": priority, "visibility": "list", "supported_reasoning_levels": levels(most) });
+        println!("{}", json!({ "models": [model("fake-small", 2, 4), model("fake-large", 1, 6)] }));
+        return;
+    }
     if words.ends_with(&["status".into()]) {
         return;
     }
@@ -144,6 +153,7 @@ fn record(log: Option<&str>, words: &[String], prompt: &str) {
             "prompt": prompt,
             "system": read("--system-prompt-file"),
             "schema": read("--output-schema"),
+            "workspace": std::fs::read_to_string(here.join(".gemini/settings.json")).ok(),
             "pid": std::process::id(),
         }),
     );

@@ -30,21 +30,6 @@ fn an_answer_comes_with_its_usage() {
 }
 
 #[test]
-fn the_model_is_the_configured_one_unless_named() {
-    let mut client = Server::new().fake("claude", "claude").env("MAESTRO_CLAUDE_MODEL", "sonnet").start();
-    assert_eq!(
-        client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }))["model"],
-        "sonnet"
-    );
-    assert_eq!(
-        client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude", "model": "haiku" }))["model"],
-        "haiku"
-    );
-    let models: Vec<Value> = client.log("claude").iter().map(|call| call["args"][2].clone()).collect();
-    assert_eq!(models, ["sonnet", "haiku"]);
-}
-
-#[test]
 fn the_prompt_goes_through_stdin_and_through_nothing_else() {
     let secret_of_the_prompt = "a-phrase-that-nobody-else-may-read";
     let mut client = Server::new().fake("claude", "claude").start();
@@ -322,7 +307,7 @@ fn a_schema_reaches_each_cli_in_its_own_form_and_the_answer_is_validated() {
 #[test]
 fn a_missing_or_switched_off_or_unknown_provider_is_said() {
     let mut client = Server::new().fake("claude", "claude").env("MAESTRO_GEMINI_ENABLED", "false").start();
-    let missing = client.call("maestro_consult", json!({ "prompt": "x" }));
+    let missing = client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }));
     assert_eq!(missing["code"], "cli_not_found");
     assert!(missing["hint"].as_str().unwrap().contains("claude"), "{missing}");
     assert_eq!(

@@ -481,10 +481,12 @@ fn parameters_are_those_of_the_contract() {
             if let Some(items) = parameter.get("items") {
                 assert_eq!(&property["items"]["type"], items, "{name}.{key}");
             }
-            // What the design changed: a timeout left out is the provider's own, a limit the stage's.
+            // What the design changed: a timeout left out is the provider's own, a limit the stage's, and
+            // a provider left out the first that can be asked.
             if let Some(default) = parameter
                 .get("default")
-                .filter(|default| !default.is_null() && !["timeout_sec", "max_chars"].contains(&key))
+                .filter(|default| !default.is_null())
+                .filter(|_| !["timeout_sec", "max_chars", "provider"].contains(&key))
             {
                 assert_eq!(&property["default"], default, "{name}.{key}");
             }

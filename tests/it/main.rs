@@ -32,6 +32,7 @@ mod load;
 mod log;
 mod metrics;
 mod million;
+mod models;
 mod packing;
 mod resources;
 mod rings;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 
 /// What a consult is for.
@@ -87,8 +88,11 @@ pub struct ConsultSettled {
     pub purpose: Purpose,
     /// Who was asked.
     pub provider: String,
-    /// The model.
+    /// The model that answered, else the one that was asked for; empty where nobody told.
     pub model: String,
+    /// What there is to say of it.
+    #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
+    pub told: ModelNote,
     /// The error's code; none where it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -124,6 +128,8 @@ pub(super) struct SettledBrief {
     provider: String,
     model: String,
     #[serde(default)]
+    told: ModelNote,
+    #[serde(default)]
     code: Option<String>,
     elapsed_ms: u64,
     attempts: u32,
@@ -143,6 +149,7 @@ impl From<SettledBrief> for super::Body {
             purpose: brief.purpose,
             provider: brief.provider,
             model: brief.model,
+            told: brief.told,
             code: brief.code,
             elapsed_ms: brief.elapsed_ms,
             attempts: brief.attempts,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::approvals::Approvals;
+use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 
 /// A run began.
@@ -106,8 +107,11 @@ pub struct Candidate {
     pub ok: bool,
     /// Who answered.
     pub provider: String,
-    /// The model.
+    /// The model that answered, else the one that was asked for; empty where nobody told.
     pub model: String,
+    /// What there is to say of it.
+    #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
+    pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
     /// Where the whole answer is, if more.

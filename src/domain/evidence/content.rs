@@ -86,7 +86,10 @@ fn answer(event: &Event, answered: &Answered, detail: Detail) -> Told {
     let content = without_nulls(json!({
         "event": "answered",
         "candidate": candidate.id,
-        "model": candidate.model,
+        "model": named(&candidate.model),
+        "model_asked": candidate.told.model_asked,
+        "effort": candidate.told.effort,
+        "warning": candidate.told.warning,
         "ok": candidate.ok,
         "elapsed_ms": candidate.elapsed_ms,
         "code": candidate.code,
@@ -99,6 +102,11 @@ fn answer(event: &Event, answered: &Answered, detail: Detail) -> Told {
     }));
     let kind = if flags.is_some() { Kind::RedFlag } else { Kind::Stage };
     Told { kind, ..stage(answered.stage, &candidate.provider, content) }
+}
+
+/// A model's name; none where nobody told.
+fn named(model: &str) -> Option<&str> {
+    Some(model).filter(|model| !model.is_empty())
 }
 
 fn finished(done: &StageFinished) -> Told {
@@ -160,7 +168,10 @@ fn whose_word(by: DecidedBy) -> &'static str {
 fn consult(settled: &ConsultSettled, detail: Detail) -> Told {
     let content = without_nulls(json!({
         "purpose": settled.purpose,
-        "model": settled.model,
+        "model": named(&settled.model),
+        "model_asked": settled.told.model_asked,
+        "effort": settled.told.effort,
+        "warning": settled.told.warning,
         "ok": settled.code.is_none(),
         "code": settled.code,
         "elapsed_ms": settled.elapsed_ms,

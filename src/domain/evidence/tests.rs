@@ -40,6 +40,7 @@ fn settled() -> ConsultSettled {
         purpose: Purpose::Plain,
         provider: "codex".to_owned(),
         model: "m".to_owned(),
+        told: crate::domain::served::ModelNote::default(),
         code: None,
         elapsed_ms: 5,
         attempts: 1,

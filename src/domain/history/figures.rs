@@ -148,6 +148,7 @@ mod tests {
                     purpose: Purpose::Plain,
                     provider: "codex".to_owned(),
                     model: String::new(),
+                    told: crate::domain::served::ModelNote::default(),
                     code: failed.then(|| "timeout".to_owned()),
                     elapsed_ms,
                     attempts: 1,

@@ -210,6 +210,7 @@ mod tests {
             purpose: Purpose::Judge,
             provider: "codex".to_owned(),
             model: "m".to_owned(),
+            told: crate::domain::served::ModelNote::default(),
             code: Some("timeout".to_owned()),
             elapsed_ms: 5,
             attempts: 3,

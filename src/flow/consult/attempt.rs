@@ -9,18 +9,21 @@ use tokio::sync::OwnedSemaphorePermit;
 use jiff::ZonedDateTime as Zoned;
 
 use super::{others_than, process_error, version_for};
+use crate::domain::served::{ModelNote, means};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::providers;
 use crate::flow::session::Session;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
-use crate::provider::activity::told;
+use crate::provider::activity::told as told_by;
 use crate::provider::catalogue::Provider;
+use crate::provider::choice::Choice;
+use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
 use crate::provider::environment::allowed;
 use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
-use crate::provider::{Answer, Ask, Output, Places, Usage};
+use crate::provider::{Adapter, Answer, Ask, Output, Places, Usage};
 
 /// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
 /// nothing again themselves, so that this is all that reaches the service.
@@ -47,6 +50,10 @@ pub struct Attempted {
     pub exit_code: Option<i32>,
     /// The answer as the log keeps it, its secrets masked.
     pub masked: Option<String>,
+    /// The model that answered, or that would have; none where nobody told.
+    pub model: Option<String>,
+    /// What there is to say of it.
+    pub note: ModelNote,
 }
 
 impl Attempted {
@@ -59,6 +66,8 @@ impl Attempted {
             stderr: String::new(),
             exit_code: None,
             masked: None,
+            model: None,
+            note: ModelNote::default(),
         }
     }
 
@@ -71,7 +80,43 @@ impl Attempted {
             stderr: String::new(),
             exit_code: None,
             masked: None,
+            model: None,
+            note: ModelNote::default(),
         }
+    }
+
+    /// Says which model answered: by the CLI's own word, else the one that was asked for.
+    pub(super) fn name_model(
+        &mut self,
+        asked: Option<&str>,
+        told: Told,
+        took: impl Fn(&str) -> Option<String>,
+    ) {
+        let answer = self.result.as_ref().ok();
+        let served = answer.and_then(|answer| answer.model.clone());
+        let mut note = ModelNote {
+            model_asked: asked.map(str::to_owned),
+            model_confirmed: served.is_some(),
+            effort: told.effort,
+            warning: None,
+        };
+        if let (Some(asked), Some(served)) = (asked, &served)
+            && !means(asked, served)
+        {
+            note.warn(&format!("{served} answered; {asked} was asked for"));
+        }
+        if let Some(why) = &told.note {
+            note.warn(why);
+        }
+        if let Some(why) = served.as_deref().filter(|_| note.effort.is_some()).and_then(took) {
+            note.effort = None;
+            note.warn(&why);
+        }
+        for own in answer.iter().flat_map(|answer| &answer.warnings) {
+            note.warn(own);
+        }
+        self.model = served.or_else(|| asked.map(str::to_owned));
+        self.note = note;
     }
 
     /// What the call cost.
@@ -85,6 +130,7 @@ pub(super) struct Start<'a> {
     pub(super) session: &'a Session,
     pub(super) provider: &'a Provider,
     pub(super) program: &'a Path,
+    pub(super) choice: &'a Choice,
     pub(super) timeout: Duration,
     pub(super) progress: &'a Progress,
 }
@@ -96,7 +142,7 @@ pub(super) async fn until_answered(
     ask: &Ask<'_>,
     permit: Arc<OwnedSemaphorePermit>,
 ) -> Attempted {
-    let Start { session, provider, program, timeout, progress } = start;
+    let Start { session, provider, program, choice, timeout, progress } = start;
     let started = Instant::now();
     if provider.adapter.needs_version() {
         progress.say(&format!("{}: asking for its version", provider.name));
@@ -104,6 +150,24 @@ pub(super) async fn until_answered(
     let version = match version_for(session, provider, program, timeout).await {
         Ok(version) => version,
         Err(error) => return Attempted::failed(error),
+    };
+    let levels = if needs_levels(&provider.adapter, &choice.wish) {
+        let left = timeout.saturating_sub(started.elapsed()).min(providers::PATIENCE);
+        providers::levels(session, provider, program, choice.model.as_deref(), left).await
+    } else {
+        None
+    };
+    let known = Known {
+        model: choice.model.as_deref(),
+        version,
+        levels: levels.as_deref(),
+        leading: provider.leading_arguments(),
+    };
+    let told = told(&provider.adapter, &choice.wish, known);
+    let ask = &Ask {
+        model: choice.model.as_deref().filter(|_| !choice.is_written),
+        effort: told.effort.as_deref(),
+        ..*ask
     };
     let call = Call { session, provider, program, ask, version, progress, started, timeout };
     let mut attempted = call.once(1, Arc::clone(&permit)).await;
@@ -129,6 +193,12 @@ pub(super) async fn until_answered(
     if let Err(error) = &mut attempted.result {
         call.explain(error).await;
     }
+    let word = told.effort.clone().unwrap_or_default();
+    let took = |served: &str| {
+        let took = !matches!(provider.adapter, Adapter::Gemini) || gemini_took(served);
+        (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
+    };
+    attempted.name_model(choice.model.as_deref(), told.clone(), took);
     attempted
 }
 
@@ -227,8 +297,9 @@ impl Call<'_> {
 
     fn tell(&self, activity: &Activity) {
         let seconds = self.started.elapsed().as_secs();
-        let what = format!("{} {}: running for {seconds} s", self.provider.name, self.ask.model);
-        let told = activity.last_line.as_deref().and_then(told);
+        let model = self.ask.model.map(|model| format!(" {model}")).unwrap_or_default();
+        let what = format!("{}{model}: running for {seconds} s", self.provider.name);
+        let told = activity.last_line.as_deref().and_then(told_by);
         let message = match (activity.last_output, told) {
             (Some(ago), Some(told)) => format!("{what}, last output {} s ago: {told}", ago.as_secs()),
             (Some(ago), None) => format!("{what}, last output {} s ago", ago.as_secs()),

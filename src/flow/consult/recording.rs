@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Attempted, Prepared, milliseconds};
 use crate::domain::event::consult::ConsultSettled;
+use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::account::{Account, Reservation, kept};
@@ -14,13 +15,13 @@ use crate::flow::session::Session;
 /// A call that has begun. Dropped before its end, it is recorded as cancelled.
 pub(super) struct Recording {
     provider: String,
-    model: String,
+    model: Option<String>,
     begun: Instant,
     reservation: Option<Reservation>,
 }
 
 impl Recording {
-    pub(super) fn begin(provider: &str, model: &str, reservation: Reservation) -> Self {
+    pub(super) fn begin(provider: &str, model: Option<&str>, reservation: Reservation) -> Self {
         let Account { run, stage, purpose, .. } = reservation.account();
         tracing::info!(
             purpose = purpose.name(),
@@ -28,7 +29,7 @@ impl Recording {
             run = run.as_deref(),
             "consult started"
         );
-        let (provider, model) = (provider.to_owned(), model.to_owned());
+        let (provider, model) = (provider.to_owned(), model.map(str::to_owned));
         Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
@@ -79,6 +80,9 @@ impl Recording {
             elapsed_ms,
             retries = attempts.saturating_sub(1),
             exit_code = attempted.and_then(|attempted| attempted.exit_code).filter(|code| *code != 0),
+            served = attempted.and_then(|attempted| attempted.model.as_deref()),
+            effort = attempted.and_then(|attempted| attempted.note.effort.as_deref()),
+            warning = attempted.and_then(|attempted| attempted.note.warning.as_deref()),
             input_tokens = usage.input_tokens,
             output_tokens = usage.output_tokens,
             "consult ended"
@@ -88,7 +92,13 @@ impl Recording {
             stage: reservation.account().stage,
             purpose: reservation.account().purpose,
             provider: self.provider.clone(),
-            model: self.model.clone(),
+            model: attempted
+                .map_or_else(|| self.model.clone(), |attempted| attempted.model.clone())
+                .unwrap_or_default(),
+            told: attempted.map_or_else(
+                || ModelNote { model_asked: self.model.clone(), ..ModelNote::default() },
+                |attempted| attempted.note.clone(),
+            ),
             code: code.map(str::to_owned),
             elapsed_ms,
             attempts,

@@ -8,6 +8,7 @@ use crate::domain::answer::{Unreadable, document};
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::domain::plain::plain;
+use crate::domain::served::ModelNote;
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::error::{Error, ErrorNote};
 use crate::flow::session::Session;
@@ -27,8 +28,11 @@ pub struct Consulted {
     pub ok: bool,
     /// Who was asked.
     pub provider: String,
-    /// The model.
-    pub model: String,
+    /// The model that answered; none where nobody told.
+    pub model: Option<String>,
+    /// What there is to say of it.
+    #[serde(flatten)]
+    pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
     /// Whether more of it is in `content_file`.
@@ -67,9 +71,6 @@ pub struct Consulted {
     /// What the answer is, where it is not a model's, and what was taken off it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
-    /// What to keep in mind although there is an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
@@ -114,11 +115,12 @@ fn is_none_masked(masked: &usize) -> bool {
 impl Consulted {
     /// The reply of a provider that was not asked.
     #[must_use]
-    pub fn refused(name: &str, model: String, error: Error) -> Self {
+    pub fn refused(name: &str, asked: Option<String>, error: Error) -> Self {
         Self {
             ok: false,
             provider: name.to_owned(),
-            model,
+            model: asked.clone(),
+            told: ModelNote { model_asked: asked, ..ModelNote::default() },
             content: String::new(),
             truncated: false,
             content_file: None,
@@ -133,7 +135,6 @@ impl Consulted {
             context: None,
             masked: 0,
             note: None,
-            warning: None,
             failure: Some(error.note()),
             cause: Some(error),
             consult: String::new(),
@@ -142,7 +143,7 @@ impl Consulted {
     }
 
     /// The reply of a provider that was asked, whatever came of it.
-    pub(super) fn new(name: &str, model: String, prepared: &Prepared, attempted: Attempted) -> Self {
+    pub(super) fn new(name: &str, prepared: &Prepared, attempted: Attempted) -> Self {
         let masker = &prepared.masker;
         let (answer, cause) = match attempted.result {
             Ok(answer) => (answer, None),
@@ -157,9 +158,9 @@ impl Consulted {
         };
         Self {
             ok: cause.is_none(),
-            warning: warning(masker, &answer.warnings),
             provider: name.to_owned(),
-            model,
+            model: attempted.model,
+            told: attempted.note,
             content: answer.text,
             truncated: false,
             content_file: None,
@@ -236,19 +237,6 @@ pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
             .collect(),
         Err(error) => vec![format!("the schema itself: {error}")],
     }
-}
-
-/// What a CLI complains of although it answered, each thing once.
-fn warning(masker: &Masker, warnings: &[String]) -> Option<String> {
-    const MOST_CHARS: usize = 1_000;
-    let mut told: Vec<&str> = Vec::new();
-    for warning in warnings.iter().map(|warning| warning.trim()).filter(|warning| !warning.is_empty()) {
-        if !told.contains(&warning) {
-            told.push(warning);
-        }
-    }
-    let told: String = plain(&told.join("; ")).chars().take(MOST_CHARS).collect();
-    (!told.is_empty()).then(|| masker.mask(&told).text.into_owned())
 }
 
 fn shown_stderr(masker: &Masker, stderr: &str) -> String {

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::intake::Candidate;
+use crate::domain::effort::Effort;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
 use crate::error::Error;
@@ -112,6 +113,7 @@ pub(super) struct Judging<'a> {
     pub(super) wanted: &'a str,
     pub(super) case: Case<'a>,
     pub(super) context_files: &'a [String],
+    pub(super) effort: Option<Effort>,
 }
 
 /// A judge and what it compares.
@@ -331,6 +333,7 @@ impl Judging<'_> {
             context: ContextRequest { files: self.context_files.to_vec(), ..ContextRequest::default() },
             schema: Some(SchemaName::JudgeOutput),
             model: None,
+            effort: self.effort,
             timeout: None,
             account: self.account.clone(),
         };

@@ -71,7 +71,7 @@ async fn first_that_answers(
             Ok(reply) => reply,
             // What there is no room for is a candidate that was not asked; the others may answer.
             Err(error @ (Error::BudgetExhausted(_) | Error::Busy(_))) => {
-                let refused = || Consulted::refused(&provider, String::new(), error);
+                let refused = || Consulted::refused(&provider, None, error);
                 return Ok(Some((last.take().unwrap_or_else(refused), notes)));
             }
             Err(error) => return Err(error),
@@ -154,7 +154,8 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             id,
             ok: fits,
             provider: reply.provider,
-            model: reply.model,
+            model: reply.model.unwrap_or_default(),
+            told: reply.told,
             content: mask(&reply.content),
             content_file: reply.content_file,
             structured,
@@ -167,12 +168,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
             hint: failure.map(|failure| failure.hint),
-            note: reply
-                .note
-                .map(str::to_owned)
-                .into_iter()
-                .chain(reply.warning)
-                .reduce(|all, more| format!("{all}; {more}")),
+            note: reply.note.map(str::to_owned),
         })
     })
     .await?

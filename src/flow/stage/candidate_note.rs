@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::event::stage::Candidate;
+use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::host::answers::Answers;
 
@@ -13,7 +14,9 @@ struct CandidateNote<'a> {
     id: &'a str,
     ok: bool,
     provider: &'a str,
-    model: &'a str,
+    model: Option<&'a str>,
+    #[serde(flatten)]
+    told: &'a ModelNote,
     content: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_file: Option<&'a str>,
@@ -44,6 +47,7 @@ impl<'a> CandidateNote<'a> {
             ok,
             provider,
             model,
+            told,
             content: _,
             content_file,
             structured: _,
@@ -61,7 +65,8 @@ impl<'a> CandidateNote<'a> {
             id,
             ok: *ok,
             provider,
-            model,
+            model: Some(model.as_str()).filter(|model| !model.is_empty()),
+            told,
             content,
             content_file: content_file.as_deref(),
             elapsed_ms: *elapsed_ms,

@@ -92,7 +92,8 @@ async fn prepared(
         context: request.context.clone(),
         schema: Some(stage.schema()),
         model: None,
-        timeout: Some(request.timeout),
+        effort: request.effort,
+        timeout: request.timeout,
         account,
     };
     prepare(session, question).await

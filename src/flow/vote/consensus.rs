@@ -10,6 +10,7 @@ use super::sample::{Check, Checked};
 use super::step::KSource;
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
+use crate::domain::effort::Effort;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::vote::canonical::{Canonical, Form};
 use crate::domain::vote::choice::{NoChoice, Options};
@@ -42,6 +43,8 @@ pub struct ConsensusRequest {
     pub form: AnswerForm,
     /// The greatest length of an answer in characters.
     pub max_chars: usize,
+    /// How hard the voters are to think, where not as configured.
+    pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
 }
@@ -238,6 +241,7 @@ impl ConsensusRequest {
             context: ContextRequest::default(),
             schema: None,
             model: None,
+            effort: self.effort,
             timeout: None,
             account: self.account.clone(),
         }

@@ -201,6 +201,7 @@ impl Sampler {
 
 fn judged(reply: Consulted, check: &Check) -> Sample {
     let Consulted { provider, model, content: text, usage, cause, note, .. } = reply;
+    let model = model.unwrap_or_default();
     if let Some(error) = cause {
         return Sample::Failed { provider, error };
     }

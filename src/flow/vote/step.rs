@@ -9,6 +9,7 @@ use super::report::{Compared, Details, MaxSource};
 use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::document;
+use crate::domain::effort::Effort;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::redflag::{Flag, RedFlag};
 use crate::domain::vote::canonical::Canonical;
@@ -38,6 +39,8 @@ pub struct StepRequest {
     pub max_samples: Option<u32>,
     /// Who is asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
+    /// How hard the voters are to think, where not as configured.
+    pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
 }
@@ -118,7 +121,7 @@ pub async fn vote_step(
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
-    let question = question(&step, &request.prompt, &request.context, request.account);
+    let question = question(&step, &request.prompt, &request.context, request.effort, request.account);
     let check = step_check(session, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     Ok(StepVote::of(&hold(session, request, progress).await?, &step, source, max_source))
@@ -176,7 +179,13 @@ pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result
 }
 
 /// The question of a step, with the form that its answer has.
-pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str, account: Account) -> Question {
+pub(in crate::flow) fn question(
+    step: &MicroStep,
+    prompt: &str,
+    context: &str,
+    effort: Option<Effort>,
+    account: Account,
+) -> Question {
     let mut parts = vec![prompt.to_owned()];
     // An empty question stays empty, so that it is refused.
     if !prompt.trim().is_empty() {
@@ -191,6 +200,7 @@ pub(in crate::flow) fn question(step: &MicroStep, prompt: &str, context: &str, a
         context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
         schema: None,
         model: None,
+        effort,
         timeout: None,
         account: Account { stage: Some(step.stage), ..account },
     }

@@ -48,6 +48,7 @@ fn question(prompt: &str, account: Account) -> Question {
         context: ContextRequest::default(),
         schema: None,
         model: None,
+        effort: None,
         timeout: None,
         account,
     }
@@ -151,6 +152,7 @@ async fn failures_are_told_apart_and_a_shutdown_cancels() {
 async fn rules_are_no_voter() {
     let directory = tempfile::tempdir().unwrap();
     let request = ConsensusRequest {
+        effort: None,
         question: "why?".to_owned(),
         k: None,
         max_samples: None,

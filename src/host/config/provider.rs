@@ -5,6 +5,8 @@ use std::path::{Component, Path};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::effort::Effort;
+
 /// One consultant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,8 +17,12 @@ pub struct ProviderSettings {
     pub adapter: AdapterKind,
     /// Program and leading arguments, as shell words.
     pub command: String,
-    /// What is asked for when a call names no model.
-    pub model: String,
+    /// What is asked for when a call names no model; none leaves it to the CLI and its user.
+    #[serde(deserialize_with = "name_or_none")]
+    pub model: Option<String>,
+    /// How hard it is to think when a call does not say.
+    #[serde(deserialize_with = "effort_or_none")]
+    pub effort: Option<Effort>,
     /// Seconds for a whole call.
     pub timeout_sec: u64,
     /// Seconds of silence after the first output; 0 is off.
@@ -39,7 +45,8 @@ impl Default for ProviderSettings {
             enabled: Enabled::Yes,
             adapter: AdapterKind::Template,
             command: String::new(),
-            model: String::new(),
+            model: None,
+            effort: None,
             timeout_sec: 600,
             stall_timeout_sec: 300,
             extra_args: Vec::new(),
@@ -55,6 +62,9 @@ impl ProviderSettings {
     /// `(key, what is wrong)` of values that no type could refuse.
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
+        if let Some(model) = self.model.as_deref().filter(|model| model.starts_with('-')) {
+            faults.push(("model", format!("is {model:?}, and takes a name, not a flag")));
+        }
         if self.timeout_sec == 0 {
             faults.push(("timeout_sec", "is 0, and takes seconds from 1 on, for example 600".to_owned()));
         }
@@ -158,7 +168,7 @@ const UNDOING: [&str; 46] = [
 ];
 
 /// Settings that Codex may be given by `-c`: how it thinks, and how it reaches its service.
-const CODEX_SETTINGS: [&str; 9] = [
+const CODEX_SETTINGS: [&str; 10] = [
     "model_reasoning",
     "model_verbosity",
     "model_context_window",
@@ -168,6 +178,7 @@ const CODEX_SETTINGS: [&str; 9] = [
     "stream_",
     "request_max_retries",
     "chatgpt_base_url",
+    "openai_base_url",
 ];
 
 /// The first of the arguments by which a known CLI would do more than answer.
@@ -212,6 +223,27 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
         }
     }
     None
+}
+
+/// Whether a text can be a model's name: it goes onto a command line, where it must not be taken for
+/// anything else.
+#[must_use]
+pub fn is_model_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+}
+
+/// An empty name is none.
+fn name_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()))
+}
+
+fn effort_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Effort>, D::Error> {
+    let Some(word) = name_or_none(deserializer)? else { return Ok(None) };
+    let known = Effort::named(&word.to_ascii_lowercase());
+    known.map(Some).ok_or_else(|| serde::de::Error::custom(format!("effort takes {}", Effort::NAMES)))
 }
 
 /// Whether a provider may be asked.

@@ -46,13 +46,9 @@ pub fn providers() -> String {
             Enabled::No => "no",
             Enabled::Auto => "auto",
         };
-        format!("| {name} | {command} | {} | {timeout} | {enabled} |\n", provider.model)
-            .replace("|  |", "| |")
+        format!("| {name} | {command} | {timeout} | {enabled} |\n").replace("|  |", "| |")
     });
-    format!(
-        "| provider | command | model | timeout | enabled |\n|--|--|--|--|--|\n{}",
-        rows.collect::<String>()
-    )
+    format!("| provider | command | timeout | enabled |\n|--|--|--|--|\n{}", rows.collect::<String>())
 }
 
 fn table<'a>(prefix: &str, rows: impl Iterator<Item = (&'a Variable, String)>) -> String {
@@ -178,6 +174,6 @@ mod tests {
         let table = provider_variables();
         assert!(table.contains("| codex: 900; others: 600 |"), "{table}");
         assert!(table.contains("llm, ollama: false; others: true |"), "{table}");
-        assert!(table.contains("| 300 |") && table.contains("| none |"), "{table}");
+        assert!(table.contains("| claude: 600; others: 300 |") && table.contains("| none |"), "{table}");
     }
 }

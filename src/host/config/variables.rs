@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::layer::Layers;
 use super::problem::Problem;
+use crate::domain::effort::Effort;
 use crate::domain::mask::split_user_regexes;
 use crate::host::environment::Environment;
 use table::{GENERAL, PER_PROVIDER};
@@ -28,6 +29,7 @@ pub(super) enum Form {
     Directories,
     Patterns,
     Approvals,
+    Effort,
 }
 
 /// Lays the environment over the files.
@@ -127,6 +129,10 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))
             .map(|level| json!(level))
             .ok_or_else(|| "takes error, warn, info, debug or trace".to_owned()),
+        Form::Effort => Some(text.to_ascii_lowercase())
+            .filter(|word| word.is_empty() || Effort::named(word).is_some())
+            .map(|word| json!(word))
+            .ok_or_else(|| format!("takes {}", Effort::NAMES)),
         Form::Approvals => Some(text.to_ascii_lowercase())
             .filter(|who| ["ask", "human", "relay"].contains(&who.as_str()))
             .map(|who| json!(who))

@@ -263,7 +263,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 35] = [
 ];
 
 /// Variables of a provider: `MAESTRO_<PROVIDER>_` and the name.
-pub(in crate::host::config) const PER_PROVIDER: [Variable; 6] = [
+pub(in crate::host::config) const PER_PROVIDER: [Variable; 7] = [
     worded(
         "CMD",
         &["command"],
@@ -275,8 +275,15 @@ pub(in crate::host::config) const PER_PROVIDER: [Variable; 6] = [
         "MODEL",
         &["model"],
         Form::Text,
-        "see [Providers](#providers)",
+        "your own choice in the CLI's configuration, else the CLI's",
         "the model asked for when a call names none",
+    ),
+    worded(
+        "EFFORT",
+        &["effort"],
+        Form::Effort,
+        "your own choice in the CLI's configuration, else `high`",
+        "how hard it thinks when a call does not say: low, medium, high, xhigh or max",
     ),
     shipped("TIMEOUT", &["timeout_sec"], Form::Seconds, "seconds for a whole call"),
     shipped("ENABLED", &["enabled"], Form::Enabled, "whether it may be asked"),

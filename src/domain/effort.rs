@@ -1,0 +1,47 @@
+//! How hard a consultant is to think.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How hard a consultant is to think, by the names that its CLI's users know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Effort {
+    /// As little as the model can.
+    Low,
+    /// Between.
+    Medium,
+    /// Hard: what a second opinion is asked for.
+    High,
+    /// Harder.
+    Xhigh,
+    /// As hard as the model can.
+    Max,
+}
+
+impl Effort {
+    /// Every effort, the least first.
+    pub const ALL: [Self; 5] = [Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+
+    /// Their names, for people.
+    pub const NAMES: &'static str = "low, medium, high, xhigh or max";
+
+    /// The name used in parameters, settings and results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Xhigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+
+    /// The effort of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.name() == name)
+    }
+}

@@ -1,0 +1,114 @@
+//! Which model answered, beside the one that was asked for.
+
+use std::sync::OnceLock;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+/// What there is to say of the model that answered, beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelNote {
+    /// The model that was asked for; none where the CLI chose.
+    pub model_asked: Option<String>,
+    /// Whether the CLI itself named the model that answered.
+    pub model_confirmed: bool,
+    /// How hard it was told to think; none where the CLI could not be told.
+    pub effort: Option<String>,
+    /// What to keep in mind: another model than the one asked for, the CLI's own warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+impl ModelNote {
+    /// Whether there is nothing to say, as of what older logs hold.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds something to keep in mind, once, and not longer than a person reads.
+    pub fn warn(&mut self, more: &str) {
+        const MOST_CHARS: usize = 300;
+        const MOST_BYTES: usize = 1_500;
+        let more: String = more.split_whitespace().collect::<Vec<_>>().join(" ");
+        let more: String = more.chars().take(MOST_CHARS).collect();
+        match &mut self.warning {
+            _ if more.is_empty() => {}
+            None => self.warning = Some(more),
+            Some(said) if said.contains(&more) || said.len() > MOST_BYTES => {}
+            Some(said) => {
+                said.push_str("; ");
+                said.push_str(&more);
+            }
+        }
+    }
+}
+
+/// Whether a name that was asked for means the model that answered: the same name, the same with its
+/// date or vendor, or the name of a family (`opus`, `pro`, `auto`) that it belongs to.
+#[must_use]
+pub fn means(asked: &str, served: &str) -> bool {
+    // Left to the CLI.
+    const ROUTERS: [&str; 2] = ["auto", "default"];
+    let (asked, served) = (bare(asked), bare(served));
+    if asked == served || ROUTERS.contains(&asked.as_str()) {
+        return true;
+    }
+    let of_family = |word: &str| words(&served).any(|other| other == word);
+    // A name with a number is a model's own; another number is another model.
+    let is_family = !asked.is_empty() && !asked.contains(|letter: char| letter.is_ascii_digit());
+    is_family && words(&asked).all(of_family)
+}
+
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// A name without what vendors put around it: `us.anthropic.claude-x-20260101-v1:0`, `models/x`, `x[1m]`.
+fn bare(name: &str) -> String {
+    static AROUND: OnceLock<Option<Regex>> = OnceLock::new();
+    let name = name.trim().to_lowercase();
+    let around = AROUND.get_or_init(|| {
+        Regex::new(r"^(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{6}|-latest|-v\d+(?::\d+)?)*$").ok()
+    });
+    let inner = around.as_ref().and_then(|around| Some(around.captures(&name)?.get(1)?.as_str().to_owned()));
+    inner.unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_and_a_date_are_no_other_model() {
+        for (asked, served) in [
+            ("opus", "claude-opus-5-5"),
+            ("Opus", "claude-opus-5-5"),
+            ("sonnet[1m]", "claude-sonnet-5"),
+            ("pro", "gemini-3.1-pro-preview"),
+            ("gemini-flash-latest", "gemini-3.8-flash"),
+            ("auto", "gemini-3.8-flash"),
+            ("default", "claude-opus-5-5"),
+            ("claude-sonnet-5", "claude-sonnet-5-20260929"),
+            ("claude-haiku-4-5@20251001", "claude-haiku-4-5"),
+            ("us.anthropic.claude-opus-5-20260101-v1:0", "claude-opus-5"),
+            ("models/gemini-3.8-flash", "gemini-3.8-flash"),
+            ("gpt-5.5", "gpt-5.5"),
+        ] {
+            assert!(means(asked, served), "{asked} {served}");
+        }
+        for (asked, served) in [
+            ("gemini-3-pro-preview", "gemini-3.1-pro-preview"),
+            ("claude-opus-5", "claude-opus-5-5"),
+            ("claude-opus-5-5", "claude-opus-5"),
+            ("opus", "claude-haiku-5"),
+            ("pro", "gemini-3.8-flash"),
+            ("gpt-5", "gpt-5.5"),
+            ("gpt-5.5", "gpt-5.5-mini"),
+            ("", "gpt-5.5"),
+        ] {
+            assert!(!means(asked, served), "{asked} {served}");
+        }
+    }
+}

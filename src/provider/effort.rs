@@ -1,0 +1,255 @@
+//! How a wish for effort becomes what a CLI, in its version, with its model, can be told.
+
+use super::Adapter;
+use super::version::Version;
+use crate::domain::effort::Effort;
+
+/// How hard a consultant is to think where nobody says anything: a second opinion is worth it, and the
+/// CLIs' own choices are low and medium.
+pub const USUAL: Effort = Effort::High;
+
+/// The first Claude that has `--effort`.
+const CLAUDE_TAKES: Version = Version::new(2, 1, 72);
+
+/// The first Claude that has `--effort xhigh`; those before refuse the word.
+const CLAUDE_TAKES_XHIGH: Version = Version::new(2, 1, 111);
+
+/// How hard a consultant is to think, by whose word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The call, the environment or our configuration.
+    Named(Effort),
+    /// The user's own configuration of the CLI, in the CLI's words.
+    Own(String),
+    /// Nobody.
+    Usual,
+}
+
+impl Wish {
+    /// The word for it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Named(effort) => effort.name(),
+            Self::Own(word) => word,
+            Self::Usual => USUAL.name(),
+        }
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        match self {
+            Self::Named(effort) => Some(*effort),
+            Self::Own(word) => Effort::named(word),
+            Self::Usual => Some(USUAL),
+        }
+    }
+}
+
+/// What a CLI is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The word that it gets, or that stands for what it gets; none where it cannot be told.
+    pub effort: Option<String>,
+    /// Why it is not what was wished.
+    pub note: Option<String>,
+}
+
+impl Told {
+    fn word(word: impl Into<String>) -> Self {
+        Self { effort: Some(word.into()), note: None }
+    }
+
+    fn less(wished: Effort, told: Effort, why: &str) -> Self {
+        let note = format!("effort {} instead of {}: {why}", told.name(), wished.name());
+        Self { effort: Some(told.name().to_owned()), note: Some(note) }
+    }
+
+    fn nothing(why: String) -> Self {
+        Self { effort: None, note: Some(why) }
+    }
+}
+
+/// Whether the CLI's list of models is needed to tell what a wish becomes.
+#[must_use]
+pub fn needs_levels(adapter: &Adapter, wish: &Wish) -> bool {
+    matches!(adapter, Adapter::Codex) && matches!(wish, Wish::Named(effort) if *effort > Effort::High)
+}
+
+/// What is known of a CLI that is to be told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The model that is asked for.
+    pub model: Option<&'a str>,
+    /// The CLI's version.
+    pub version: Option<Version>,
+    /// The levels that its model takes.
+    pub levels: Option<&'a [String]>,
+    /// The arguments that its command begins with.
+    pub leading: &'a [String],
+}
+
+/// What a CLI is told.
+#[must_use]
+pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
+    match adapter {
+        Adapter::Codex => codex(wish, known.levels),
+        Adapter::Claude => claude(wish, known.version),
+        Adapter::Gemini => gemini(wish, known.model),
+        Adapter::Template(settings)
+            if known.leading.iter().chain(&settings.args).any(|argument| argument.contains("{effort}")) =>
+        {
+            wish.effort().map_or_else(Told::default, |effort| Told::word(effort.name()))
+        }
+        Adapter::Template(_) => unheard(wish, "its command has no place for {effort}"),
+        Adapter::Understudy => unheard(wish, "it is rules and no model"),
+    }
+}
+
+/// A wish that cannot be told. Where nobody wished anything, there is nothing to say.
+fn unheard(wish: &Wish, why: &str) -> Told {
+    match wish {
+        Wish::Named(effort) => Told::nothing(format!("effort {} is not told: {why}", effort.name())),
+        Wish::Own(_) | Wish::Usual => Told::default(),
+    }
+}
+
+fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
+    let effort = match wish {
+        // Its own word for its own CLI, whatever it is.
+        Wish::Own(word) => return Told::word(word.clone()),
+        Wish::Named(effort) => *effort,
+        Wish::Usual => USUAL,
+    };
+    let Some(levels) = levels else {
+        // Every model has these; what goes beyond is refused by the service where the model has it not.
+        return if effort <= Effort::High {
+            Told::word(effort.name())
+        } else {
+            Told::less(effort, Effort::High, "codex does not tell whether its model takes more")
+        };
+    };
+    let takes = |effort: &Effort| levels.iter().any(|level| level == effort.name());
+    match Effort::ALL.into_iter().rev().filter(|other| *other <= effort).find(takes) {
+        Some(found) if found == effort => Told::word(effort.name()),
+        Some(found) => Told::less(effort, found, "the model takes no more"),
+        None => Told::nothing(format!("effort {} is not told: the model does not take it", effort.name())),
+    }
+}
+
+fn claude(wish: &Wish, version: Option<Version>) -> Told {
+    // A word of its settings that is none of these is ignored by itself, too.
+    let effort = wish.effort().unwrap_or(USUAL);
+    match version {
+        Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(
+            "effort {} is not told: claude {version} does not take it (from {CLAUDE_TAKES} on); update claude",
+            effort.name()
+        )),
+        Some(version) if version < CLAUDE_TAKES_XHIGH && effort == Effort::Xhigh => Told::less(
+            effort,
+            Effort::High,
+            &format!("claude {version} does not take it (from {CLAUDE_TAKES_XHIGH} on)"),
+        ),
+        Some(_) | None => Told::word(effort.name()),
+    }
+}
+
+/// Gemini knows three levels, and its models before 3 none. Which model answers is often its choice:
+/// see [`gemini_took`].
+fn gemini(wish: &Wish, model: Option<&str>) -> Told {
+    if model.is_some_and(|model| !gemini_took(model)) {
+        return unheard(wish, "gemini can tell it to models from gemini-3 on");
+    }
+    match wish.effort().unwrap_or(USUAL) {
+        effort @ (Effort::Low | Effort::Medium | Effort::High) => Told::word(effort.name()),
+        effort @ (Effort::Xhigh | Effort::Max) => Told::less(effort, Effort::High, "gemini takes no more"),
+    }
+}
+
+/// Whether a model of Gemini's has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
+#[must_use]
+pub fn gemini_took(model: &str) -> bool {
+    let generation = model.split_once("gemini-").and_then(|(_, rest)| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().ok()
+    });
+    generation.is_none_or(|generation| generation >= 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::config::TemplateSettings;
+
+    fn words(told: &Told) -> (Option<&str>, bool) {
+        (told.effort.as_deref(), told.note.is_some())
+    }
+
+    #[test]
+    fn codex_gets_what_its_model_takes() {
+        let levels: Vec<String> = ["low", "medium", "high", "xhigh"].map(str::to_owned).into();
+        let of = |wish: &Wish, levels: Option<&[String]>| {
+            told(&Adapter::Codex, wish, Known { levels, ..Known::default() })
+        };
+        assert_eq!(words(&of(&Wish::Usual, None)), (Some("high"), false));
+        assert_eq!(words(&of(&Wish::Named(Effort::Low), None)), (Some("low"), false));
+        assert_eq!(words(&of(&Wish::Named(Effort::Max), None)), (Some("high"), true));
+        assert_eq!(words(&of(&Wish::Named(Effort::Xhigh), Some(&levels))), (Some("xhigh"), false));
+        assert_eq!(words(&of(&Wish::Named(Effort::Max), Some(&levels))), (Some("xhigh"), true));
+        assert_eq!(words(&of(&Wish::Own("ultra".into()), Some(&levels))), (Some("ultra"), false));
+        assert!(needs_levels(&Adapter::Codex, &Wish::Named(Effort::Max)));
+        assert!(
+            !needs_levels(&Adapter::Codex, &Wish::Usual)
+                && !needs_levels(&Adapter::Claude, &Wish::Named(Effort::Max))
+        );
+    }
+
+    #[test]
+    fn claude_gets_what_its_version_takes() {
+        let of = |effort, version| {
+            told(&Adapter::Claude, &Wish::Named(effort), Known { version, ..Known::default() })
+        };
+        let version = |text| Version::find(text);
+        assert_eq!(words(&of(Effort::Max, version("2.1.329"))), (Some("max"), false));
+        assert_eq!(words(&of(Effort::Max, version("2.1.72"))), (Some("max"), false));
+        assert_eq!(words(&of(Effort::Xhigh, version("2.1.110"))), (Some("high"), true));
+        assert_eq!(words(&of(Effort::Xhigh, version("2.1.111"))), (Some("xhigh"), false));
+        assert_eq!(words(&of(Effort::Low, version("2.0.64"))), (None, true));
+        assert_eq!(words(&of(Effort::Low, None)), (Some("low"), false));
+        let own = told(&Adapter::Claude, &Wish::Own("nonsense".into()), Known::default());
+        assert_eq!(words(&own), (Some("high"), false));
+        assert!(
+            told(&Adapter::Claude, &Wish::Usual, Known { version: version("2.0.64"), ..Known::default() })
+                .note
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn gemini_has_three_levels_from_its_third_generation_on() {
+        let of =
+            |effort, model| told(&Adapter::Gemini, &Wish::Named(effort), Known { model, ..Known::default() });
+        assert_eq!(words(&of(Effort::Low, None)), (Some("low"), false));
+        assert_eq!(words(&of(Effort::Max, Some("pro"))), (Some("high"), true));
+        assert_eq!(words(&of(Effort::Medium, Some("gemini-3.1-pro-preview"))), (Some("medium"), false));
+        assert_eq!(words(&of(Effort::Low, Some("gemini-2.5-flash"))), (None, true));
+        let usual = told(
+            &Adapter::Gemini,
+            &Wish::Usual,
+            Known { model: Some("models/gemini-2.5-pro"), ..Known::default() },
+        );
+        assert_eq!(words(&usual), (None, false));
+    }
+
+    #[test]
+    fn a_template_is_told_where_it_has_a_place_for_it() {
+        let with = |args: &[&str]| {
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            Adapter::Template(Box::new(TemplateSettings { args, ..TemplateSettings::default() }))
+        };
+        let of = |adapter: &Adapter, wish: &Wish| words(&told(adapter, wish, Known::default())).0.is_some();
+        assert!(of(&with(&["--effort={effort}"]), &Wish::Usual));
+        assert!(!of(&with(&[]), &Wish::Usual));
+        assert!(told(&with(&[]), &Wish::Named(Effort::Low), Known::default()).note.is_some());
+        assert!(told(&with(&[]), &Wish::Usual, Known::default()).note.is_none());
+    }
+}

@@ -1,0 +1,368 @@
+//! Which model is asked, which answered, and how hard it was told to think.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, fake_cli, scripted};
+
+/// Every argument of the last call to a provider's stand-in, its version apart.
+fn arguments(client: &Client, provider: &str) -> Vec<String> {
+    let calls = client.log(provider);
+    let last = calls.iter().rev().find(|call| call["cwd"].is_string()).unwrap();
+    last["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// What stands behind a flag.
+fn behind(words: &[String], flag: &str) -> Option<String> {
+    words.iter().position(|word| word == flag).map(|at| words[at + 1].clone())
+}
+
+/// The model and the effort that a CLI was told.
+fn told(client: &Client, provider: &str) -> (Option<String>, Option<String>) {
+    let words = arguments(client, provider);
+    let effort = words.iter().find_map(|word| word.strip_prefix("model_reasoning_effort="));
+    let effort = effort.map(|word| word.trim_matches('"').to_owned()).or(behind(&words, "--effort"));
+    (behind(&words, "-m").or(behind(&words, "--model")), effort)
+}
+
+fn pair(model: Option<&str>, effort: Option<&str>) -> (Option<String>, Option<String>) {
+    (model.map(str::to_owned), effort.map(str::to_owned))
+}
+
+fn three() -> Server {
+    Server::new().codex().fake("gemini", "gemini").fake("claude", "claude")
+}
+
+fn consult(client: &mut Client, more: Value) -> Value {
+    let mut arguments = json!({ "prompt": "x" });
+    arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    client.call("maestro_consult", arguments)
+}
+
+#[test]
+fn nobody_s_model_is_nobody_s_flag_and_the_usual_effort_is_high() {
+    let mut client = three().start();
+    for (provider, model, confirmed, effort) in [
+        ("codex", Value::Null, false, Some("high")),
+        ("claude", json!("fake-default"), true, Some("high")),
+        ("gemini", json!("fake-default"), true, None),
+    ] {
+        let result = consult(&mut client, json!({ "provider": provider }));
+        assert_eq!(told(&client, provider), pair(None, effort), "{provider}");
+        assert_eq!(result["model"], model, "{result}");
+        assert_eq!(result["model_asked"], Value::Null, "{result}");
+        assert_eq!(result["model_confirmed"], confirmed, "{result}");
+        assert_eq!(result["effort"], "high", "{result}");
+        assert_eq!(result["warning"], Value::Null, "{result}");
+    }
+}
+
+#[test]
+fn the_users_own_choice_is_carried_over_and_nothing_else_of_his_configuration() {
+    let mut client = three()
+        .home_file(
+            ".codex/config.toml",
+            "model = 'own-codex'\nmodel_reasoning_effort = \"ultra\"\nmodel_provider = 'evil'\nopenai_base_url = 'http://evil'\n[mcp_servers.evil]\ncommand = 'evil'\n",
+        )
+        .home_file(".gemini/settings.json", "// mine\n{\"model\":{\"name\":\"gemini-own\"},\"mcpServers\":{\"evil\":{}}}")
+        .home_file(
+            ".claude/settings.json",
+            "{\"model\":\"own-claude\",\"effortLevel\":\"low\",\"env\":{\"ANTHROPIC_BASE_URL\":\"http://evil\"},\"hooks\":{\"evil\":1}}",
+        )
+        .start();
+    for (provider, model, effort) in [
+        ("codex", "own-codex", Some("ultra")),
+        ("gemini", "gemini-own", None),
+        ("claude", "own-claude", Some("low")),
+    ] {
+        let result = consult(&mut client, json!({ "provider": provider }));
+        assert_eq!(told(&client, provider), pair(Some(model), effort), "{provider}");
+        assert_eq!((&result["model"], &result["model_asked"]), (&json!(model), &json!(model)), "{result}");
+        let call = client.log(provider).last().unwrap().to_string();
+        assert!(!call.contains("evil"), "{call}");
+    }
+    // What is configured for Maestro, and then what a call says, is stronger.
+    let listed = client.call("maestro_list_providers", json!({}))["providers"].clone();
+    assert_eq!(listed[0]["model"], "own-codex", "{listed}");
+    assert_eq!(
+        (&listed[2]["model"], &listed[2]["effort"]),
+        (&json!("own-claude"), &json!("low")),
+        "{listed}"
+    );
+    consult(&mut client, json!({ "provider": "claude", "model": "named", "effort": "max" }));
+    assert_eq!(told(&client, "claude"), pair(Some("named"), Some("max")));
+}
+
+#[test]
+fn the_call_is_stronger_than_a_variable_that_is_stronger_than_a_file_that_is_stronger_than_the_users_own() {
+    let own = "{\"model\":\"own\",\"effortLevel\":\"low\"}";
+    let file = "providers: { claude: { model: file, effort: medium } }\n";
+    let server = || Server::new().fake("claude", "claude").home_file(".claude/settings.json", own);
+    let in_file = || server().file(".maestro/cli_clients.yaml", file);
+    let by_variable =
+        || in_file().env("MAESTRO_CLAUDE_MODEL", "variable").env("MAESTRO_CLAUDE_EFFORT", "xhigh");
+    for (server, more, model, effort) in [
+        (server(), json!({}), "own", "low"),
+        (in_file(), json!({}), "file", "medium"),
+        (by_variable(), json!({}), "variable", "xhigh"),
+        (by_variable(), json!({ "model": "call", "effort": "max" }), "call", "max"),
+    ] {
+        let mut client = server.start();
+        let mut arguments = json!({ "provider": "claude" });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let result = consult(&mut client, arguments);
+        assert_eq!(told(&client, "claude"), pair(Some(model), Some(effort)));
+        assert_eq!((&result["model"], &result["effort"]), (&json!(model), &json!(effort)), "{result}");
+    }
+}
+
+#[test]
+fn a_model_among_the_users_own_arguments_is_not_given_twice() {
+    let mut client = Server::new()
+        .codex()
+        .env("MAESTRO_CODEX_EXTRA_ARGS", "-m mine")
+        .home_file(".codex/config.toml", "model = 'own'\n")
+        .start();
+    let result = consult(&mut client, json!({}));
+    let words = arguments(&client, "codex");
+    assert_eq!(words.iter().filter(|word| *word == "-m").count(), 1, "{words:?}");
+    assert_eq!((&result["model"], &result["model_confirmed"]), (&json!("mine"), &json!(false)), "{result}");
+}
+
+#[test]
+fn an_effort_that_nobody_knows_is_refused_with_those_that_there_are() {
+    let mut client = three().start();
+    for (tool, arguments) in [
+        ("maestro_consult", json!({ "prompt": "x" })),
+        ("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge" })),
+        ("maestro_ensemble_generate", json!({ "task": "x" })),
+        ("maestro_run_stage", json!({ "task": "x", "stage": "analyze" })),
+        ("maestro_run_stage_with_approval", json!({ "task": "x", "stage": "analyze" })),
+        ("maestro_consensus_vote", json!({ "question": "x" })),
+        ("maestro_vote_micro_step", json!({ "prompt": "x", "step_type": "s1_spec_extract" })),
+        ("maestro_calibrate", json!({ "test_prompt": "x", "step_type": "s1_spec_extract" })),
+        ("maestro_select_best", json!({ "candidates": [{ "id": "a", "content": "x" }] })),
+    ] {
+        let mut arguments = arguments;
+        arguments["effort"] = json!("hard");
+        let result = client.call(tool, arguments);
+        assert_eq!(result["code"], "invalid_arguments", "{tool}: {result}");
+        let error = result["error"].as_str().unwrap();
+        assert!(error.contains("effort") && error.contains("xhigh"), "{tool}: {error}");
+    }
+    assert!(client.log("codex").is_empty() && client.log("claude").is_empty());
+    let mut client = Server::new().codex().env("MAESTRO_CODEX_EFFORT", "hard").start();
+    let result = consult(&mut client, json!({}));
+    assert_eq!(result["code"], "config_invalid", "{result}");
+    assert!(result["error"].as_str().unwrap().contains("low, medium, high, xhigh or max"), "{result}");
+}
+
+#[test]
+fn every_tool_that_asks_tells_the_effort() {
+    let mut client = Server::new().fake("claude", "claude").start();
+    for (tool, arguments) in [
+        ("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge", "provider": "claude" })),
+        ("maestro_ensemble_generate", json!({ "task": "x" })),
+        ("maestro_consensus_vote", json!({ "question": "x", "k": 1 })),
+        (
+            "maestro_vote_micro_step",
+            json!({ "prompt": "x", "step_type": "s1_spec_extract", "max_rounds": 1, "k": 1 }),
+        ),
+        (
+            "maestro_calibrate",
+            json!({ "test_prompt": "x", "step_type": "s1_spec_extract", "num_samples": 1 }),
+        ),
+        (
+            "maestro_select_best",
+            json!({ "candidates": [{ "id": "a", "content": "The cache is stale." }, { "id": "b", "content": "The lock is never taken." }], "mode": "llm_judge" }),
+        ),
+        ("maestro_run_stage", json!({ "task": "x", "stage": "analyze" })),
+        ("maestro_run_stage_with_approval", json!({ "task": "x", "stage": "analyze" })),
+    ] {
+        for effort in ["low", "xhigh"] {
+            let mut arguments = arguments.clone();
+            arguments["effort"] = json!(effort);
+            if arguments["task"].is_string() {
+                arguments["task"] = json!(format!("x {effort}"));
+            }
+            let before = client.log("claude").len();
+            let result = client.call(tool, arguments);
+            if tool == "maestro_run_stage_with_approval" && effort == "xhigh" {
+                continue; // it waits for a decision on the other
+            }
+            assert!(client.log("claude").len() > before, "{tool}: {result}");
+            assert_eq!(told(&client, "claude").1.as_deref(), Some(effort), "{tool}: {result}");
+        }
+    }
+}
+
+#[test]
+fn what_a_cli_cannot_take_is_said() {
+    let of = |version: &str, more: Value| {
+        let log = format!("--log {}", std::env::temp_dir().join("unused").display());
+        let server = Server::new();
+        let log = log.replace(
+            &std::env::temp_dir().join("unused").display().to_string(),
+            &server.project().join("../claude.log").display().to_string(),
+        );
+        let command = format!("{} --as claude --print-version {version} {log}", fake_cli().display());
+        let mut client = server.env("MAESTRO_CLAUDE_CMD", &command).start();
+        let mut arguments = json!({ "provider": "claude" });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let result = consult(&mut client, arguments);
+        assert_eq!(result["ok"], true, "{result}");
+        (told(&client, "claude").1, result["effort"].clone(), result["warning"].clone())
+    };
+    let (effort, used, warning) = of("2.0.64", json!({}));
+    assert!(effort.is_none() && used.is_null(), "{effort:?} {used}");
+    assert!(warning.as_str().unwrap().contains("2.1.72"), "{warning}");
+    let (effort, used, warning) = of("2.1.110", json!({ "effort": "xhigh" }));
+    assert!(effort.as_deref() == Some("high") && used == "high", "{effort:?} {used}");
+    assert!(warning.as_str().unwrap().contains("xhigh"), "{warning}");
+    let (effort, used, warning) = of("2.1.332", json!({ "effort": "xhigh" }));
+    assert!(effort.as_deref() == Some("xhigh") && used == "xhigh" && warning.is_null());
+}
+
+#[test]
+fn codex_is_told_no_more_than_its_model_takes() {
+    let mut client = Server::new().codex().start();
+    for (more, wanted, warns) in [
+        (json!({ "effort": "max", "model": "fake-small" }), "xhigh", true),
+        (json!({ "effort": "max", "model": "fake-large" }), "max", false),
+        (json!({ "effort": "max" }), "max", false),
+        (json!({ "effort": "max", "model": "unlisted" }), "high", true),
+        (json!({ "effort": "low", "model": "unlisted" }), "low", false),
+    ] {
+        let result = consult(&mut client, more.clone());
+        assert_eq!(told(&client, "codex").1.as_deref(), Some(wanted), "{more}");
+        assert_eq!(
+            (&result["effort"], result["warning"].is_string()),
+            (&json!(wanted), warns),
+            "{more}: {result}"
+        );
+    }
+}
+
+#[test]
+fn gemini_is_told_in_its_settings_and_its_older_models_not_at_all() {
+    let mut client = Server::new().fake("gemini", "gemini").start();
+    let ask = |client: &mut Client, more: Value, served: &str| {
+        let prompt = scripted(json!({ "served": served }));
+        let mut arguments = json!({ "provider": "gemini", "prompt": prompt });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let result = client.call("maestro_consult", arguments);
+        let settings = client.log("gemini").last().unwrap()["workspace"].clone();
+        let settings: Value = serde_json::from_str(settings.as_str().unwrap()).unwrap();
+        let level = settings.pointer(
+            "/modelConfigs/customAliases/chat-base-3/modelConfig/generateContentConfig/thinkingConfig/thinkingLevel",
+        );
+        (level.cloned(), result)
+    };
+    let (level, result) = ask(&mut client, json!({ "effort": "low" }), "gemini-3.8-flash");
+    assert_eq!((level, &result["effort"]), (Some(json!("LOW")), &json!("low")), "{result}");
+    let (level, result) =
+        ask(&mut client, json!({ "effort": "max", "model": "pro" }), "gemini-3.1-pro-preview");
+    assert_eq!((level, &result["effort"]), (Some(json!("HIGH")), &json!("high")), "{result}");
+    assert!(result["warning"].as_str().unwrap().contains("max"), "{result}");
+    // The name is known before, or only once it has answered.
+    let (level, result) =
+        ask(&mut client, json!({ "effort": "low", "model": "gemini-2.5-pro" }), "gemini-2.5-pro");
+    assert_eq!((level, &result["effort"]), (None, &Value::Null), "{result}");
+    assert!(result["warning"].as_str().unwrap().contains("gemini-3"), "{result}");
+    let (_, result) = ask(&mut client, json!({}), "gemini-2.5-flash");
+    assert_eq!(result["effort"], Value::Null, "{result}");
+}
+
+#[test]
+fn the_model_that_answered_is_named_and_another_one_is_warned_of() {
+    let mut client = three().start();
+    for (provider, asked, served, warns) in [
+        ("claude", "claude-opus-5", "claude-haiku-5", true),
+        ("claude", "opus", "claude-opus-5-5", false),
+        ("gemini", "gemini-3-pro-preview", "gemini-3.1-pro-preview", true),
+        ("gemini", "gemini-3.8-flash", "gemini-3.8-flash", false),
+    ] {
+        let prompt = scripted(json!({ "served": served }));
+        let result =
+            client.call("maestro_consult", json!({ "prompt": prompt, "provider": provider, "model": asked }));
+        assert_eq!(
+            (&result["model"], &result["model_asked"], &result["model_confirmed"]),
+            (&json!(served), &json!(asked), &json!(true)),
+            "{result}"
+        );
+        let warning = result["warning"].as_str().unwrap_or_default();
+        assert_eq!(warning.contains(asked) && warning.contains(served), warns, "{result}");
+        let settled = client.events().into_iter().rev().find(|event| event["kind"] == "consult_settled");
+        let settled = settled.unwrap()["data"].clone();
+        assert_eq!((&settled["model"], &settled["told"]["model_asked"]), (&json!(served), &json!(asked)));
+        assert_eq!(settled["told"]["warning"].is_string(), warns, "{settled}");
+    }
+    let codex =
+        client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex", "model": "named" }));
+    assert_eq!((&codex["model"], &codex["model_confirmed"]), (&json!("named"), &json!(false)), "{codex}");
+    let ensemble = client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": scripted(json!({ "served": "someone" })), "providers": ["gemini"] }),
+    );
+    assert_eq!(ensemble["candidates"][0]["model"], "someone", "{ensemble}");
+    let record = client.call("maestro_get_evidence_chain", json!({}));
+    assert!(record.to_string().contains("gemini-3.1-pro-preview"), "{record}");
+}
+
+#[test]
+fn a_cli_s_own_notes_reach_the_warning() {
+    let mut client = three().start();
+    let note =
+        "Model metadata for `x` not found. Defaulting to fallback metadata; this can degrade performance.";
+    for (provider, said) in
+        [("codex", note), ("gemini", note), ("claude", "[claude-code:unrecognized_model] {\"model\":\"x\"}")]
+    {
+        let prompt = scripted(json!({ "warning": said }));
+        let result = client.call("maestro_consult", json!({ "prompt": prompt, "provider": provider }));
+        assert_eq!(result["ok"], true, "{result}");
+        assert_eq!(result["warning"], said, "{result}");
+    }
+    let prompt = scripted(json!({ "warning": "Codex is ignoring 1 unrecognized configuration setting." }));
+    let result = client.call("maestro_consult", json!({ "prompt": prompt, "provider": "codex" }));
+    assert_eq!(result["warning"], Value::Null, "{result}");
+}
+
+#[test]
+fn a_template_without_a_model_has_no_flag_for_one() {
+    let server = Server::new();
+    let log = server.project().join("../mine.log");
+    let fake = format!("{} --log {}", fake_cli().display(), log.display());
+    let mut client = server
+        .home_file(
+            ".config/maestro/cli_clients.yaml",
+            &format!(
+                "providers:\n  mine:\n    command: \"{fake} ask --model {{model}} --think={{effort}} --end\"\n    extra_env: {{ THE_MODEL: \"{{model}}\" }}\n  theirs:\n    command: \"{fake}\"\n    template: {{ args: [run, \"{{model}}\"] }}\n"
+            ),
+        )
+        .start();
+    let result = consult(&mut client, json!({ "provider": "mine" }));
+    assert_eq!(
+        (&result["ok"], &result["model"], &result["effort"]),
+        (&json!(true), &Value::Null, &json!("high")),
+        "{result}"
+    );
+    assert_eq!(arguments(&client, "mine"), ["ask", "--think=high", "--end"]);
+    assert!(client.log("mine").last().unwrap()["env"]["THE_MODEL"].is_null());
+    consult(&mut client, json!({ "provider": "mine", "model": "m", "effort": "low" }));
+    assert_eq!(arguments(&client, "mine"), ["ask", "--model", "m", "--think=low", "--end"]);
+    assert_eq!(client.log("mine").last().unwrap()["env"]["THE_MODEL"], "m");
+    consult(&mut client, json!({ "provider": "theirs" }));
+    assert_eq!(arguments(&client, "mine"), ["run"]);
+    let result = consult(&mut client, json!({ "provider": "theirs", "model": "m", "effort": "low" }));
+    assert!(result["warning"].as_str().unwrap().contains("effort low is not told"), "{result}");
+}
+
+#[test]
+fn codex_is_told_of_a_gateway_in_the_form_that_it_reads() {
+    let mut client = Server::new().codex().env("OPENAI_BASE_URL", "https://gate.example/v1?a=\"b\"").start();
+    consult(&mut client, json!({}));
+    let words = arguments(&client, "codex");
+    assert!(
+        words.contains(&"openai_base_url=\"https://gate.example/v1?a=\\\"b\\\"\"".to_owned()),
+        "{words:?}"
+    );
+}
