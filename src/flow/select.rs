@@ -61,6 +61,7 @@ pub struct SelectRequest {
 impl Default for SelectRequest {
     fn default() -> Self {
         Self {
+            effort: None,
             candidates: Vec::new(),
             mode: Mode::default(),
             test_results: Vec::new(),
