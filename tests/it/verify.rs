@@ -55,8 +55,45 @@ fn code_that_does_not_load_and_no_tests_are_told_apart() {
     let crashed = run("test_a.py", &script("os.kill(os.getpid(), 11)"), "python3 test_a.py");
     assert_eq!(one(&crashed)["status"], "crashed");
     assert_eq!(one(&crashed)["exit_code"], Value::Null);
-    let error = run("test_a.py", &script("sys.exit(3)"), "python3 test_a.py");
-    assert_eq!((&one(&error)["status"], &one(&error)["exit_code"]), (&json!("error"), &json!(3)));
+    let failed = run("test_a.py", &script("sys.exit(3)"), "python3 test_a.py");
+    assert_eq!((&one(&failed)["status"], &one(&failed)["exit_code"]), (&json!("failed"), &json!(3)));
+    assert!(one(&failed)["metadata"]["note"].as_str().unwrap().contains("names not read"), "{failed}");
+    let error = run("a.py", "x = 1\n", "make test");
+    assert_eq!(one(&error)["status"], "error", "{error}");
+}
+
+/// The same size, and the same second: a compiled file of the one would stand for the other.
+#[test]
+fn a_right_fix_within_a_second_is_not_judged_by_what_was_compiled_before() {
+    let test = "import unittest, shop\nclass A(unittest.TestCase):\n    def test_it(self): self.assertEqual(shop.f(), 2)\n";
+    let server = Server::new().file("test_a.py", test).file("shop.py", "def f(): return 1\n");
+    let path = server.project().join("shop.py");
+    let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let write = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    write("def f(): return 1\n");
+    let mut client = server.start();
+    let verify = |client: &mut crate::harness::Client| {
+        client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }))
+    };
+    assert_eq!(one(&verify(&mut client))["status"], "failed");
+    write("def f(): return 2\n");
+    assert_eq!(one(&verify(&mut client))["status"], "passed");
+}
+
+#[test]
+fn a_number_in_some_text_is_no_failure_and_a_swallowed_one_is() {
+    let make = "test:\n\t@echo '14 ok, all green'\n\t@echo '2 failed in staging are known, see #12'\n";
+    assert_eq!(one(&run("Makefile", make, "make test"))["status"], "passed");
+    let mut client = Server::new()
+        .file("test_a.py", BAD)
+        .file("Makefile", "test:\n\t@python3 -m unittest || true\n")
+        .start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "make test" }] }));
+    assert_eq!(one(&result)["status"], "failed", "{result}");
+    assert_eq!(one(&result)["metadata"]["failing"], json!(["test_a.A.test_low_items"]));
 }
 
 #[test]

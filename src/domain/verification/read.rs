@@ -1,10 +1,15 @@
 //! Reads the output of test runners, linters and compilers: totals, what failed, and whether it
 //! came to testing at all.
+//!
+//! A reader decides only from its runner's own summary, as a whole: in the form and at the place in
+//! which that runner prints it, with totals that add up. Any other number in a text is prose.
 
 mod go;
 mod javascript;
+mod jvm;
 mod lines;
 mod lint;
+mod native;
 mod python;
 mod rust;
 
@@ -25,12 +30,72 @@ pub struct Reading {
     /// How many more failed than are listed.
     #[serde(skip)]
     pub left_out: usize,
+    /// What the output shows of the run.
+    #[serde(skip)]
+    pub seen: Seen,
+    /// What the runner does.
+    #[serde(skip)]
+    pub does: Does,
+}
+
+/// What an output shows of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// The runner's own summary: it came to its end.
+    #[default]
+    End,
     /// The code did not compile or load, so that nothing was tested.
-    #[serde(skip)]
-    pub broken: bool,
+    Broken,
     /// No test ran.
-    #[serde(skip)]
-    pub no_tests: bool,
+    NoTests,
+    /// It began, and there is no end of it; or a test took the whole run with it.
+    Crash,
+    /// A test ran out of its time, and took the run with it.
+    TimeOut,
+}
+
+/// What a runner does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Does {
+    /// It tests.
+    #[default]
+    Test,
+    /// It looks at the code.
+    Look,
+}
+
+impl Reading {
+    /// A reading of that runner's output.
+    fn of(runner: &'static str) -> Self {
+        Self { runner, ..Self::default() }
+    }
+
+    fn seen(self, seen: Seen) -> Self {
+        Self { seen, ..self }
+    }
+
+    fn is_test_end(&self) -> bool {
+        self.does == Does::Test && matches!(self.seen, Seen::End | Seen::NoTests | Seen::Broken)
+    }
+
+    /// Whether anything failed, by its own words.
+    #[must_use]
+    pub fn found(&self) -> bool {
+        self.totals.bad() > 0 || !self.failing.is_empty()
+    }
+
+    /// Two runs of one check as one.
+    fn and(mut self, other: Self) -> Self {
+        self.totals = self.totals.and(&other.totals);
+        self.failing.extend(other.failing);
+        self.seen = match (self.seen, other.seen) {
+            (Seen::NoTests, seen) => seen,
+            (Seen::End, Seen::NoTests) => Seen::End,
+            (Seen::End, seen) => seen,
+            (seen, _) => seen,
+        };
+        self
+    }
 }
 
 /// Totals, as far as the output says them.
@@ -59,12 +124,36 @@ impl Totals {
     pub fn bad(&self) -> usize {
         self.failed.unwrap_or(0) + self.errors.unwrap_or(0)
     }
+
+    /// Tests that ran.
+    fn ran(&self) -> usize {
+        self.passed.unwrap_or(0) + self.bad()
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let sum = |one: Option<usize>, other: Option<usize>| lines::sum([one, other].into_iter());
+        Self {
+            passed: sum(self.passed, other.passed),
+            failed: sum(self.failed, other.failed),
+            skipped: sum(self.skipped, other.skipped),
+            errors: sum(self.errors, other.errors),
+            warnings: sum(self.warnings, other.warnings),
+        }
+    }
 }
 
-type Reader = fn(&str) -> Option<Reading>;
+/// What a check printed, without the colours of a terminal.
+struct Output {
+    stdout: String,
+    stderr: String,
+    /// Both, one behind the other.
+    both: String,
+}
 
-/// Every reader by the runner it reads, the surest signs first.
-const READERS: [(&str, Reader); 16] = [
+type Reader = fn(&Output) -> Option<Reading>;
+
+/// Every reader by the runner it reads.
+const READERS: [(&str, Reader); 25] = [
     ("nextest", rust::nextest),
     ("cargo", rust::cargo),
     ("pytest", python::pytest),
@@ -73,7 +162,16 @@ const READERS: [(&str, Reader); 16] = [
     ("vitest", javascript::vitest),
     ("mocha", javascript::mocha),
     ("node", javascript::node),
+    ("bun", javascript::bun),
     ("go", go::go),
+    ("maven", jvm::maven),
+    ("gradle", jvm::gradle),
+    ("dotnet", native::dotnet),
+    ("rspec", native::rspec),
+    ("phpunit", native::phpunit),
+    ("ctest", native::ctest),
+    ("mix", native::mix),
+    ("swift", native::swift),
     ("clippy", rust::clippy),
     ("tsc", lint::tsc),
     ("eslint", lint::eslint),
@@ -83,18 +181,40 @@ const READERS: [(&str, Reader); 16] = [
     ("gofmt", lint::gofmt),
 ];
 
-/// Reads an output: by the reader of its runner, where one is known, else by whoever understands
-/// it (a script may start anything).
+/// Reads an output: by the reader of its runner, where one is known. A script may start anything, so
+/// without a name everybody reads who finds its own summary, and all of them count.
 #[must_use]
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
-    let text = lines::plain(&format!("{stdout}\n{stderr}"));
-    let own = READERS.iter().filter(|(name, _)| runner == Some(*name));
-    // A list of files is only known for one by who wrote it.
-    let others = READERS.iter().filter(|(name, _)| runner != Some(*name) && *name != "gofmt");
-    own.chain(others).find_map(|(_, reader)| reader(&text)).map(|mut reading| {
-        reading.failing.dedup();
+    let output = Output {
+        stdout: lines::plain(stdout),
+        stderr: lines::plain(stderr),
+        both: lines::plain(&format!("{stdout}\n{stderr}")),
+    };
+    let reading = match READERS.iter().find(|(name, _)| runner == Some(*name)) {
+        Some((_, reader)) => reader(&output),
+        None => anybodys(&output),
+    };
+    reading.map(|mut reading| {
+        let mut seen = std::collections::HashSet::new();
+        reading.failing.retain(|name| seen.insert(name.clone()));
         reading.left_out = reading.failing.len().saturating_sub(MOST_NAMES);
         reading.failing.truncate(MOST_NAMES);
         reading
+    })
+}
+
+/// What everybody reads together: tests before what only looks at the code, ends before beginnings.
+fn anybodys(output: &Output) -> Option<Reading> {
+    // A list of files is only known for one by who wrote it.
+    let readers = READERS.iter().filter(|(name, _)| *name != "gofmt");
+    let (mut ends, mut others) = (Vec::new(), Vec::new());
+    for reading in readers.filter_map(|(_, reader)| reader(output)) {
+        if reading.is_test_end() { ends.push(reading) } else { others.push(reading) }
+    }
+    // Whoever found failures first, so that its name is the one that is told.
+    ends.sort_by_key(|reading| !reading.found());
+    ends.into_iter().reduce(Reading::and).or_else(|| {
+        others.sort_by_key(|reading| (!reading.found(), reading.does == Does::Look));
+        others.into_iter().next()
     })
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::command::stays_inside;
 use super::policy::{Policy, ProjectState};
-use super::read::read;
+use super::read::{Reading, read};
 use super::rules::{ProjectRules, VerificationRules};
-use super::status::{End, judge};
+use super::status::{End, Told, judge};
 
 fn shipped() -> (VerificationRules, Policy) {
     let rules = VerificationRules::from_yaml(include_str!("../../../conf/verification.yaml")).unwrap();
@@ -88,12 +88,18 @@ fn recorded_outputs_are_read_as_expected() {
         let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
         let name = directory.file_name().unwrap().to_str().unwrap();
         let runner = name.split('_').nth(1).unwrap();
-        let reading = read(Some(runner), &text("stdout.txt"), &text("stderr.txt"));
-        let exit: i32 = text("exit").trim().parse().unwrap();
-        let status = judge(End::Code(exit), reading.as_ref());
+        let (stdout, stderr) = (text("stdout.txt"), text("stderr.txt"));
+        let (exit, output) = (text("exit").trim().parse().unwrap(), format!("{stdout}\n{stderr}"));
+        let judged = |runner: Option<&str>| {
+            let reading = read(runner, &stdout, &stderr);
+            let told = Told { reading: reading.as_ref(), is_known: runner.is_some(), output: &output };
+            (judge(End::Code(exit), told), reading)
+        };
+        let (status, reading) = judged(Some(runner).filter(|runner| *runner != "script"));
         // Without knowing whose output it is, the same is read.
-        let unknown = read(None, &text("stdout.txt"), &text("stderr.txt"));
-        let same = unknown.as_ref().map(|other| &other.failing) == reading.as_ref().map(|own| &own.failing);
+        let (unknown_status, unknown) = judged(None);
+        let failing = |reading: &Option<Reading>| reading.as_ref().map(|reading| reading.failing.clone());
+        let same = unknown_status == status && failing(&unknown) == failing(&reading);
         let seen = json!({ "status": status, "reading": reading, "same_without_a_name": same });
         let expected = directory.join("expected.json");
         if std::env::var_os("RECORD").is_some() {

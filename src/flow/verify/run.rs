@@ -12,7 +12,7 @@ use crate::domain::verification::excerpt::excerpt;
 use crate::domain::verification::policy::{Permitted, Refused};
 use crate::domain::verification::read::{Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
-use crate::domain::verification::status::{End, Status, judge};
+use crate::domain::verification::status::{End, Status, Told, judge};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
@@ -26,6 +26,9 @@ const MOST_CHARS: usize = 36_000;
 const LEAST_CHARS: usize = 1_200;
 /// Whole output that is kept in a file, in bytes.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
+
+/// What is told of a failure in which no reader found a name.
+const NOT_READ: &str = "names not read: it failed by its exit code; the end of its output says why";
 
 /// What of a check stays in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,18 +255,20 @@ async fn finished(
     let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
     let exit_code = outcome.exit.code();
     // A long output takes a while to read and to mask; other calls go on meanwhile.
-    let reading = move || said(&session, kept, runner.as_deref(), &command, &outcome, room);
+    let reading = move || said(&session, kept, (runner.as_deref(), end), &command, &outcome, room);
     let said = match off_thread(reading).await.flatten() {
         Ok(said) => said,
         Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
     };
-    let status = judge(end, said.reading.as_ref());
+    let status = said.status;
     let reading = said.reading.unwrap_or_default();
+    let names_not_read =
+        (status == Status::Failed && reading.failing.is_empty()).then(|| NOT_READ.to_owned());
     let metadata = Metadata {
         cwd: check.cwd_shown.clone(),
         rule: Some(permitted.rule.clone()),
         rule_of_project: permitted.by_project,
-        note: note(end, check.timeout),
+        note: note(end, check.timeout).or(names_not_read),
         runner: (!reading.runner.is_empty()).then_some(reading.runner),
         totals: (!reading.runner.is_empty()).then_some(reading.totals),
         failing: reading.failing,
@@ -289,6 +294,7 @@ async fn finished(
 
 /// What a check printed, fit to be shown.
 struct Said {
+    status: Status,
     stdout: String,
     stderr: String,
     whole: String,
@@ -300,7 +306,7 @@ struct Said {
 fn said(
     session: &Session,
     kept: Kept,
-    runner: Option<&str>,
+    (runner, end): (Option<&str>, End),
     command: &str,
     outcome: &Outcome,
     room: usize,
@@ -309,6 +315,12 @@ fn said(
     let clean = |bytes: &[u8]| masker.mask(&String::from_utf8_lossy(bytes)).text.into_owned();
     let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
     let reading = read(runner, &stdout, &stderr);
+    let told = Told {
+        reading: reading.as_ref(),
+        is_known: runner.is_some(),
+        output: &format!("{stdout}\n{stderr}"),
+    };
+    let status = judge(end, told);
     let names = reading.as_ref().map_or(&[][..], |reading| reading.failing.as_slice());
     let (for_stdout, for_stderr) = share(room, stdout.len(), stderr.len());
     let (out, err) = (excerpt(&stdout, for_stdout, names), excerpt(&stderr, for_stderr, names));
@@ -320,7 +332,7 @@ fn said(
         None
     };
     let whole = if kept == Kept::Nothing && stdout.len() <= MOST_KEPT { stdout } else { String::new() };
-    Ok(Said { stdout: out.text, stderr: err.text, whole, reading, cut, file })
+    Ok(Said { status, stdout: out.text, stderr: err.text, whole, reading, cut, file })
 }
 
 /// Half each; what one stream leaves goes to the other.

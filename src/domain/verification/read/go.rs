@@ -1,52 +1,180 @@
 //! go test, go build and go vet.
 
-use super::{Reading, Totals};
+use std::collections::BTreeMap;
 
-pub(super) fn go(text: &str) -> Option<Reading> {
+use serde::Deserialize;
+
+use super::{Output, Reading, Seen, Totals};
+
+/// A line of `go test -json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    action: String,
+    #[serde(default)]
+    package: String,
+    #[serde(default)]
+    output: String,
+}
+
+pub(super) fn go(output: &Output) -> Option<Reading> {
+    let text = plain(&output.both);
     let mut totals = Totals::default();
     let mut failing = Vec::new();
-    let (mut broken, mut packages, mut empty) = (false, 0_usize, 0_usize);
+    let mut package = Package::default();
+    let (mut broken, mut packages, mut empty, mut ends, mut fails) =
+        (false, 0_usize, 0_usize, 0_usize, 0_usize);
+    let mut seen = Seen::End;
     for line in text.lines() {
         let trimmed = line.trim_start();
         if let Some(rest) = trimmed.strip_prefix("--- ") {
-            let name = rest.split_once(": ").map(|(_, name)| name.split(' ').next().unwrap_or(name));
-            match rest.split(':').next() {
-                Some("PASS") => *totals.passed.get_or_insert(0) += 1,
-                Some("SKIP") => *totals.skipped.get_or_insert(0) += 1,
-                Some("FAIL") => {
-                    *totals.failed.get_or_insert(0) += 1;
-                    failing.extend(name.map(str::to_owned));
+            if let Some((word, name)) = rest.split_once(": ") {
+                let name = name.rsplit_once(" (").map_or(name, |(name, _)| name);
+                package.ended(name);
+                match word {
+                    "PASS" => *totals.passed.get_or_insert(0) += 1,
+                    "SKIP" => *totals.skipped.get_or_insert(0) += 1,
+                    "FAIL" => {
+                        *totals.failed.get_or_insert(0) += 1;
+                        failing.push(name.to_owned());
+                        package.failed = true;
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
-        } else if line.starts_with("FAIL\t") {
+        } else if let Some(name) = line.strip_prefix("=== RUN   ") {
+            package.running.push(name.trim().to_owned());
+        } else if let Some(rest) = line.strip_prefix("FAIL\t") {
             packages += 1;
-            broken |= line.contains("[build failed]") || line.contains("[setup failed]");
+            fails += 1;
+            let name = rest.split(['\t', ' ']).next().unwrap_or(rest);
+            let does_not_build = rest.contains("[build failed]") || rest.contains("[setup failed]");
+            broken |= does_not_build;
+            let this = std::mem::take(&mut package);
+            if !does_not_build {
+                seen = this.seen().unwrap_or(seen);
+                if !this.failed || this.seen() == Some(Seen::TimeOut) {
+                    failing.push(this.culprit(name));
+                    *totals.failed.get_or_insert(0) += 1;
+                }
+            }
         } else if line.starts_with("ok  \t") {
             packages += 1;
             empty += usize::from(line.contains("[no tests to run]"));
+            package = Package::default();
         } else if line.starts_with("?   \t") {
             packages += 1;
             empty += usize::from(line.contains("[no test files]"));
+        } else if line == "FAIL" {
+            ends += 1;
+        } else {
+            package.note(line);
         }
     }
-    let compile = compile_errors(text);
-    if packages == 0 && compile.is_empty() && failing.is_empty() {
+    let compile = compile_errors(&text);
+    // Go ends with a line of its own where a package failed; a single word in a text is none.
+    if packages == 0 && compile.is_empty()
+        || packages > 0 && fails > 0 && ends == 0 && !text.contains("\"Action\"") && !broken
+    {
         return None;
     }
-    if !compile.is_empty() && (broken || packages == 0) {
+    if broken || packages == 0 {
         totals.errors = Some(compile.len());
         failing.extend(compile);
-        broken = true;
+        return Some(Reading { totals, failing, ..Reading::of("go").seen(Seen::Broken) });
     }
-    Some(Reading {
-        runner: "go",
-        totals,
-        failing,
-        broken,
-        no_tests: packages > 0 && packages == empty,
-        left_out: 0,
-    })
+    if packages == empty {
+        seen = Seen::NoTests;
+    }
+    Some(Reading { totals, failing, ..Reading::of("go").seen(seen) })
+}
+
+/// What a package printed since the one before.
+#[derive(Default)]
+struct Package {
+    /// Tests that began and did not end.
+    running: Vec<String>,
+    /// Tests in the stack of a panic.
+    in_stack: Vec<String>,
+    /// Whether a test of it failed.
+    failed: bool,
+    panicked: bool,
+    timed_out: bool,
+    exited: bool,
+}
+
+impl Package {
+    fn ended(&mut self, name: &str) {
+        self.running.retain(|running| running != name);
+    }
+
+    fn note(&mut self, line: &str) {
+        self.panicked |= line.starts_with("panic: ") || line.starts_with("fatal error: ");
+        self.timed_out |= line.starts_with("panic: test timed out after ");
+        self.exited |= line.starts_with("exit status ") || line.starts_with("signal: ");
+        if !self.panicked {
+            return;
+        }
+        // `example.com/shop.TestP.func1()`, `created by example.com/shop.TestP in goroutine 7`, and below
+        // `running tests:` a line `TestP (1s)`.
+        let frame = line.strip_prefix("created by ").unwrap_or(line).trim();
+        let called =
+            frame.rsplit('/').next().and_then(|last| last.split_once('.')).map_or(frame, |(_, name)| name);
+        let name: String = called
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '/'))
+            .collect();
+        let is_test = ["Test", "Fuzz", "Benchmark", "Example"].iter().any(|start| name.starts_with(start));
+        let is_frame = frame.contains('(') || line.starts_with("created by ");
+        if is_test && is_frame && !line.starts_with("testing.") {
+            self.in_stack.push(name);
+        }
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        if self.timed_out {
+            Some(Seen::TimeOut)
+        } else if self.panicked || self.exited || !self.running.is_empty() && !self.failed {
+            Some(Seen::Crash)
+        } else {
+            None
+        }
+    }
+
+    /// The test that took the package with it, as far as it is known.
+    fn culprit(&self, package: &str) -> String {
+        match self.running.last().or(self.in_stack.first()) {
+            Some(test) => format!("{package}.{test}"),
+            None => package.to_owned(),
+        }
+    }
+}
+
+/// The text that `-json` takes apart, put together again, package by package.
+fn plain(text: &str) -> String {
+    if !text.lines().any(|line| {
+        line.starts_with("{\"Time\":")
+            || line.starts_with("{\"Action\":")
+            || line.starts_with("{\"ImportPath\":")
+    }) {
+        return text.to_owned();
+    }
+    let mut packages: BTreeMap<String, String> = BTreeMap::new();
+    let (mut others, mut failed) = (String::new(), false);
+    for line in text.lines() {
+        match serde_json::from_str::<Event>(line) {
+            Ok(event) => {
+                failed |= event.action == "fail";
+                packages.entry(event.package).or_default().push_str(&event.output);
+            }
+            Err(_) => {
+                others += line;
+                others.push('\n');
+            }
+        }
+    }
+    let whole: String = packages.into_values().map(|text| text + "\n").collect();
+    format!("{others}{whole}{}", if failed { "FAIL\n" } else { "" })
 }
 
 /// `./shop.go:7:2: undefined: x` below a line `# example.com/shop`.

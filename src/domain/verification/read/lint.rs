@@ -1,22 +1,24 @@
 //! Linters, type checkers and formatters.
 
 use super::lines::{count, last};
-use super::{Reading, Totals};
+use super::{Does, Output, Reading, Totals};
 
 fn findings(runner: &'static str, errors: usize, warnings: Option<usize>, failing: Vec<String>) -> Reading {
     let totals = Totals { errors: Some(errors), warnings, ..Totals::default() };
-    Reading { runner, totals, failing, broken: false, no_tests: false, left_out: 0 }
+    Reading { runner, totals, failing, does: Does::Look, ..Reading::default() }
 }
 
 /// `a.ts(1,7): error TS2322: ...`, or with `--pretty` `a.ts:1:7 - error TS2322: ...`.
-pub(super) fn tsc(text: &str) -> Option<Reading> {
+pub(super) fn tsc(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     let failing: Vec<String> =
         text.lines().filter(|line| line.contains("error TS")).map(|line| line.trim().to_owned()).collect();
     (!failing.is_empty()).then(|| findings("tsc", failing.len(), None, failing))
 }
 
 /// A file on a line of its own, and `  1:7  error  ...  rule` below it.
-pub(super) fn eslint(text: &str) -> Option<Reading> {
+pub(super) fn eslint(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     let end = last(text, |line| line.starts_with('✖') && line.contains("problem"))?;
     let mut failing = Vec::new();
     let mut file = "";
@@ -34,7 +36,8 @@ pub(super) fn eslint(text: &str) -> Option<Reading> {
     Some(findings("eslint", errors, count(end, &["warning", "warnings"]), failing))
 }
 
-pub(super) fn mypy(text: &str) -> Option<Reading> {
+pub(super) fn mypy(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     if text.contains("Success: no issues found in") {
         return Some(findings("mypy", 0, None, Vec::new()));
     }
@@ -46,7 +49,8 @@ pub(super) fn mypy(text: &str) -> Option<Reading> {
 }
 
 /// The full form, ` --> a.py:1:8` below the message, and the concise one, `a.py:1:8: F401 ...`.
-pub(super) fn ruff(text: &str) -> Option<Reading> {
+pub(super) fn ruff(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     if text.lines().any(|line| line == "All checks passed!") {
         return Some(findings("ruff", 0, None, Vec::new()));
     }
@@ -66,7 +70,8 @@ pub(super) fn ruff(text: &str) -> Option<Reading> {
 }
 
 /// The files that black, isort, prettier, ruff, rustfmt would change.
-pub(super) fn formatter(text: &str) -> Option<Reading> {
+pub(super) fn formatter(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     let name = |line: &str| {
         let file = line
             .strip_prefix("would reformat ")
@@ -80,7 +85,8 @@ pub(super) fn formatter(text: &str) -> Option<Reading> {
 }
 
 /// gofmt -l prints the files that it would change, and exits with 0.
-pub(super) fn gofmt(text: &str) -> Option<Reading> {
+pub(super) fn gofmt(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
     let is_file = |line: &&str| std::path::Path::new(line).extension().is_some_and(|end| end == "go");
     let failing: Vec<String> = text.lines().filter(is_file).map(str::to_owned).collect();
     (!failing.is_empty()).then(|| findings("gofmt", failing.len(), None, failing))

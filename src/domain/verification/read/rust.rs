@@ -1,28 +1,114 @@
 //! cargo test, nextest, clippy, and the compiler beneath them.
 
-use super::lines::{count, last, sum};
-use super::{Reading, Totals};
+use super::lines::{count, counted, last, of, sum};
+use super::{Does, Output, Reading, Seen, Totals};
 
-pub(super) fn cargo(text: &str) -> Option<Reading> {
-    let ends: Vec<&str> = text.lines().filter(|line| line.starts_with("test result: ")).collect();
-    if ends.is_empty() {
-        return compiler(text, "cargo");
+pub(super) fn cargo(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
+    let mut whole: Option<Reading> = None;
+    // The number of tests of the binary that runs, and the names of those that failed.
+    let mut open: Option<(usize, Vec<String>)> = None;
+    let mut in_names = false;
+    for line in text.lines() {
+        if let Some(number) = line.strip_prefix("running ").and_then(tests) {
+            open = Some((number, Vec::new()));
+        } else if let (Some(result), Some((number, names))) = (result(line), open.as_mut()) {
+            if result.passed.unwrap_or(0) + result.bad() + result.skipped.unwrap_or(0) == *number {
+                let seen = if result.ran() == 0 { Seen::NoTests } else { Seen::End };
+                let totals = Totals { errors: None, ..result };
+                let run =
+                    Reading { totals, failing: std::mem::take(names), ..Reading::of("cargo").seen(seen) };
+                whole = Some(whole.map_or_else(|| run.clone(), |before| before.and(run.clone())));
+            }
+            open = None;
+        } else if line == "failures:" {
+            in_names = true;
+        } else if let Some((_, names)) = open.as_mut().filter(|_| in_names) {
+            match line.strip_prefix("    ").filter(|name| !name.starts_with(' ')) {
+                Some(name) => names.push(name.trim_end().to_owned()),
+                None => in_names = false,
+            }
+        }
     }
-    let all = |word: &'static str| sum(ends.iter().map(|line| count(line, &[word])));
-    let totals =
-        Totals { passed: all("passed"), failed: all("failed"), skipped: all("ignored"), ..Totals::default() };
-    let failing = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-    let failing = failing.map(|name| name.trim_end_matches(" - should panic").to_owned()).collect();
-    let ran = totals.passed.unwrap_or(0) + totals.failed.unwrap_or(0);
-    // A doc test that does not compile comes after tests that ran.
-    let broken = totals.failed == Some(0) && text.contains("error: could not compile");
-    Some(Reading { runner: "cargo", totals, failing, no_tests: ran == 0 && !broken, broken, left_out: 0 })
+    let is_broken = text.lines().any(|line| line.starts_with("error: could not compile"));
+    let died = died(&output.stderr);
+    if let Some(name) = died.filter(|_| open.is_some()) {
+        let mut crash = Reading { failing: vec![name], ..Reading::of("cargo").seen(Seen::Crash) };
+        crash.totals.failed = Some(1);
+        return Some(
+            whole.map_or(crash.clone(), |before| Reading { seen: Seen::Crash, ..before.and(crash) }),
+        );
+    }
+    match whole {
+        Some(reading) if open.is_some() => Some(Reading { seen: Seen::Crash, ..reading }),
+        // A target that does not compile comes after tests that ran.
+        Some(reading) if is_broken && !reading.found() => {
+            let errors = compiler(&output.both, "cargo").unwrap_or_default();
+            let totals = Totals { errors: errors.totals.errors, ..reading.totals };
+            Some(Reading { seen: Seen::Broken, failing: errors.failing, totals, ..reading })
+        }
+        Some(reading) => Some(reading),
+        None if open.is_some() => {
+            let is_cargo = text.lines().any(|line| line.starts_with("     Running "));
+            is_cargo.then(|| Reading::of("cargo").seen(Seen::Crash))
+        }
+        // Nothing but a list, or the names of what was built.
+        None if text.lines().any(|line| line.starts_with("  Executable ")) || lists(text) => {
+            Some(Reading::of("cargo").seen(Seen::NoTests))
+        }
+        None => compiler(text, "cargo"),
+    }
 }
 
-pub(super) fn nextest(text: &str) -> Option<Reading> {
-    let end = last(text, |line| line.trim_start().starts_with("Summary [") && line.contains("run:"));
+/// `2 tests`
+fn tests(text: &str) -> Option<usize> {
+    text.strip_suffix(" tests").or_else(|| text.strip_suffix(" test"))?.parse().ok()
+}
+
+/// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s`
+fn result(line: &str) -> Option<Totals> {
+    let rest = line.strip_prefix("test result: ")?;
+    let (_, counts) = rest
+        .strip_prefix("ok. ")
+        .map(|rest| ((), rest))
+        .or(rest.strip_prefix("FAILED. ").map(|rest| ((), rest)))?;
+    let counts = counts.split("; finished in").next().unwrap_or(counts);
+    let counts = counted(counts, "; ")?;
+    Some(Totals {
+        passed: sum([of(&counts, &["passed"]), of(&counts, &["measured"])].into_iter()),
+        failed: of(&counts, &["failed"]),
+        skipped: of(&counts, &["ignored"]),
+        ..Totals::default()
+    })
+}
+
+/// `1 test, 0 benchmarks`
+fn lists(text: &str) -> bool {
+    text.lines().any(|line| {
+        line.split_once(", ")
+            .is_some_and(|(some, others)| tests(some).is_some() && others.contains("benchmark"))
+    })
+}
+
+/// The target whose process a test ended.
+fn died(stderr: &str) -> Option<String> {
+    let process = stderr
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("process didn't exit successfully: "))?;
+    let target = last(stderr, |line| line.starts_with("error: ") && line.contains("to rerun pass `"));
+    let target = target.and_then(|line| line.split('`').nth(1)).unwrap_or_default();
+    let how = process.rsplit_once("` (").map_or("", |(_, how)| how.trim_end_matches(')'));
+    Some(format!("{target} ({how})"))
+}
+
+pub(super) fn nextest(output: &Output) -> Option<Reading> {
+    let text = output.both.as_str();
+    let end = last(text, |line| line.trim_start().starts_with("Summary [") && line.contains(" run: "));
     let Some(end) = end else {
-        return text.contains("Nextest run ID").then(|| compiler(text, "nextest")).flatten();
+        if text.lines().any(|line| line.starts_with("error: no tests to run")) {
+            return Some(Reading::of("nextest").seen(Seen::NoTests));
+        }
+        return compiler(text, "nextest");
     };
     let totals = Totals {
         passed: count(end, &["passed"]),
@@ -36,8 +122,9 @@ pub(super) fn nextest(text: &str) -> Option<Reading> {
             failing.push(name);
         }
     }
-    let no_tests = count(end, &["test", "tests"]) == Some(0);
-    Some(Reading { runner: "nextest", totals, failing, no_tests, broken: false, left_out: 0 })
+    let nothing = end.contains("] 0 tests run: ");
+    let seen = if nothing { Seen::NoTests } else { Seen::End };
+    Some(Reading { totals, failing, ..Reading::of("nextest").seen(seen) })
 }
 
 /// `FAIL [   0.067s] (2/3) shop tests::low_items`.
@@ -55,17 +142,17 @@ fn nextest_name(line: &str) -> Option<String> {
     Some(name.trim().to_owned())
 }
 
-pub(super) fn clippy(text: &str) -> Option<Reading> {
-    compiler(text, "clippy")
+pub(super) fn clippy(output: &Output) -> Option<Reading> {
+    compiler(&output.both, "clippy")
 }
 
 /// What rustc says. Lints are findings; what is an error of the language is broken code.
 fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
-    let is_rust = ["   Compiling ", "    Checking ", "    Finished ", "error: could not compile"];
-    if !is_rust.iter().any(|sign| text.contains(sign)) {
+    let signs = ["   Compiling ", "    Checking ", "    Finished ", "error: could not compile"];
+    if !text.lines().any(|line| signs.iter().any(|sign| line.starts_with(sign))) {
         return None;
     }
-    let failed = text.contains("error: could not compile");
+    let failed = text.lines().any(|line| line.starts_with("error: could not compile"));
     let mut failing: Vec<String> = Vec::new();
     let mut errors = 0;
     let mut warnings = 0;
@@ -93,5 +180,6 @@ fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
     let lints_only = text.contains("`-D ") || text.contains("clippy::") || text.contains("#[deny(");
     let broken = failed && (text.contains("\nerror[E") || !lints_only);
     let totals = Totals { errors: Some(errors), warnings: Some(warnings), ..Totals::default() };
-    Some(Reading { runner, totals, failing, broken, no_tests: false, left_out: 0 })
+    let seen = if broken { Seen::Broken } else { Seen::End };
+    Some(Reading { runner, totals, failing, seen, does: Does::Look, ..Reading::default() })
 }
