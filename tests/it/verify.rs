@@ -213,12 +213,12 @@ fn checks_run_in_order_and_stop_or_side_by_side() {
             .collect()
     };
     let result = client.call("maestro_verify", json!({ "commands": commands, "stop_on_failure": true }));
-    assert_eq!(statuses(&result), ["passed", "error", "skipped"]);
+    assert_eq!(statuses(&result), ["passed", "failed", "skipped"]);
     let order = client.project().join("order");
     assert_eq!(std::fs::read_to_string(&order).unwrap(), "slow bad ");
     std::fs::remove_file(&order).unwrap();
     let result = client.call("maestro_verify", json!({ "commands": commands, "parallel": true }));
-    assert_eq!(statuses(&result), ["passed", "error", "passed"]);
+    assert_eq!(statuses(&result), ["passed", "failed", "passed"]);
     assert!(std::fs::read_to_string(&order).unwrap().ends_with("slow "));
 }
 

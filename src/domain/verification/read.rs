@@ -89,10 +89,8 @@ impl Reading {
         self.totals = self.totals.and(&other.totals);
         self.failing.extend(other.failing);
         self.seen = match (self.seen, other.seen) {
-            (Seen::NoTests, seen) => seen,
             (Seen::End, Seen::NoTests) => Seen::End,
-            (Seen::End, seen) => seen,
-            (seen, _) => seen,
+            (Seen::NoTests | Seen::End, seen) | (seen, _) => seen,
         };
         self
     }

@@ -90,13 +90,14 @@ fn succeeded(reading: Option<&Reading>, is_known: bool) -> Status {
     let lists_files = reading.runner == "gofmt";
     match (reading.does, reading.seen) {
         (Does::Look, _) if lists_files && reading.found() => Status::Failed,
-        (Does::Look, _) => Status::Passed,
         (Does::Test, Seen::NoTests) => Status::NoTests,
         (Does::Test, Seen::End) if !is_known && reading.found() => Status::Failed,
         (Does::Test, Seen::Broken) if !is_known => Status::CompileError,
         (Does::Test, Seen::Crash) if is_known => Status::Crashed,
         (Does::Test, Seen::TimeOut) if is_known => Status::TimedOut,
-        (Does::Test, Seen::End | Seen::Broken | Seen::Crash | Seen::TimeOut) => Status::Passed,
+        (Does::Look, _) | (Does::Test, Seen::End | Seen::Broken | Seen::Crash | Seen::TimeOut) => {
+            Status::Passed
+        }
     }
 }
 

@@ -98,9 +98,10 @@ struct Package {
     in_stack: Vec<String>,
     /// Whether a test of it failed.
     failed: bool,
-    panicked: bool,
-    timed_out: bool,
-    exited: bool,
+    /// What took it with it.
+    end: Option<Seen>,
+    /// Whether the stack of a panic follows.
+    in_panic: bool,
 }
 
 impl Package {
@@ -109,10 +110,16 @@ impl Package {
     }
 
     fn note(&mut self, line: &str) {
-        self.panicked |= line.starts_with("panic: ") || line.starts_with("fatal error: ");
-        self.timed_out |= line.starts_with("panic: test timed out after ");
-        self.exited |= line.starts_with("exit status ") || line.starts_with("signal: ");
-        if !self.panicked {
+        if line.starts_with("panic: test timed out after ") {
+            self.end = Some(Seen::TimeOut);
+        } else if ["panic: ", "fatal error: ", "exit status ", "signal: "]
+            .iter()
+            .any(|word| line.starts_with(word))
+        {
+            self.end = self.end.or(Some(Seen::Crash));
+        }
+        self.in_panic |= line.starts_with("panic: ") || line.starts_with("fatal error: ");
+        if !self.in_panic {
             return;
         }
         // `example.com/shop.TestP.func1()`, `created by example.com/shop.TestP in goroutine 7`, and below
@@ -132,13 +139,7 @@ impl Package {
     }
 
     fn seen(&self) -> Option<Seen> {
-        if self.timed_out {
-            Some(Seen::TimeOut)
-        } else if self.panicked || self.exited || !self.running.is_empty() && !self.failed {
-            Some(Seen::Crash)
-        } else {
-            None
-        }
+        self.end.or((!self.running.is_empty() && !self.failed).then_some(Seen::Crash))
     }
 
     /// The test that took the package with it, as far as it is known.

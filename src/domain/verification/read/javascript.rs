@@ -138,9 +138,8 @@ fn vitest_unhandled(lines: &[&str]) -> Vec<String> {
         let Some(kind) = kind(line).filter(|kind| kinds.contains(&kind.as_str())) else { continue };
         let message = lines.get(at + 1).copied().unwrap_or_default();
         let below = lines.iter().skip(at + 1).take_while(|line| !line.starts_with('⎯'));
-        let file = below
-            .filter_map(|line| line.strip_prefix("This error originated in \"")?.split('"').next())
-            .next();
+        let mut below = below;
+        let file = below.find_map(|line| line.strip_prefix("This error originated in \"")?.split('"').next());
         found.push(
             file.map_or_else(|| format!("{kind}: {message}"), |file| format!("{file}: {kind}: {message}")),
         );

@@ -62,7 +62,7 @@ fn dotnet_totals(text: &str) -> Option<Totals> {
 fn dotnet_block(text: &str) -> Option<Totals> {
     let is_start = |line: &&str| line.starts_with("Total tests: ") || line.starts_with("Test run summary: ");
     let lines: Vec<&str> = text.lines().collect();
-    let at = lines.iter().rposition(|line| is_start(line))?;
+    let at = lines.iter().rposition(is_start)?;
     let number = |keys: &[&str]| {
         lines.iter().skip(at).take(8).find_map(|line| {
             let (key, number) = line.trim().split_once(':')?;

@@ -68,10 +68,7 @@ fn tests(text: &str) -> Option<usize> {
 /// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s`
 fn result(line: &str) -> Option<Totals> {
     let rest = line.strip_prefix("test result: ")?;
-    let (_, counts) = rest
-        .strip_prefix("ok. ")
-        .map(|rest| ((), rest))
-        .or(rest.strip_prefix("FAILED. ").map(|rest| ((), rest)))?;
+    let counts = rest.strip_prefix("ok. ").or_else(|| rest.strip_prefix("FAILED. "))?;
     let counts = counts.split("; finished in").next().unwrap_or(counts);
     let counts = counted(counts, "; ")?;
     Some(Totals {
