@@ -9,6 +9,7 @@ pub mod chain;
 pub mod change;
 pub mod comment;
 pub mod coordination;
+pub mod decision;
 pub mod diff;
 pub mod effort;
 pub mod event;

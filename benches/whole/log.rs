@@ -216,6 +216,7 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
         feedback: Some(sentence(60)),
         revision_instructions: None,
         responses: std::collections::BTreeMap::new(),
+        chosen: None,
         unanswered_critical: Vec::new(),
     };
     add(&new_id(), decided.into());

@@ -159,6 +159,9 @@ pub(super) struct CommentOptions {
     /// An answer to a question of the report; can be repeated. Critical ones without are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
+    /// Which of the report's choices goes on, by its id
+    #[arg(long, short, value_name = "ID")]
+    pub(super) choose: Option<String>,
 }
 
 #[derive(Args)]

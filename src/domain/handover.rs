@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::event::approval::Decision;
 use super::event::stage::StageFinished;
+use super::report::Choice;
 use super::stage::Stage;
 use super::workflow::Run;
 
@@ -57,12 +58,15 @@ impl Handover {
         if let Some(analysis) = run.approved(Stage::Analyze) {
             handover.take_analysis(&analysis.output);
         }
-        if let Some(hypotheses) = run.approved(Stage::Hypothesize) {
+        if let (Some(hypotheses), Some(request)) =
+            (run.approved(Stage::Hypothesize), run.approval(Stage::Hypothesize))
+        {
             handover.take_hypotheses(hypotheses);
+            handover.take_choice(&Choice::of_report(&request.asked.report), request.chosen());
         }
-        if let Some(change) = run.approved(Stage::Implement) {
-            handover.plan = text(&change.output, "patch_plan");
-            handover.diff = text(&change.output, "diff");
+        if let Some(output) = run.approval(Stage::Implement).and_then(|request| run.outputs_of(request)) {
+            handover.plan = text(output, "patch_plan");
+            handover.diff = text(output, "diff");
         }
         let rounds = run.finished.iter().filter(|finished| finished.stage == Stage::Debug);
         handover.attempts = rounds.map(round_of_debug).collect();
@@ -94,6 +98,28 @@ impl Handover {
             .and_then(|chosen| text(chosen, "verification_test"))
             .or_else(|| text(output, "test_command"));
         self.selected = chosen.map(hypothesis).or(selected);
+    }
+}
+
+impl Handover {
+    /// What a reviewer had before them, by ids that no two have in common, and the one that they chose.
+    fn take_choice(&mut self, choices: &[Choice], chosen: Option<&str>) {
+        if choices.is_empty() {
+            return;
+        }
+        let line = |choice: &Choice| {
+            let test = choice.test.as_ref().map(|test| format!("; test: {test}")).unwrap_or_default();
+            format!("{}{test}", choice.line())
+        };
+        self.hypotheses = choices.iter().map(line).collect();
+        let goes_on = match chosen {
+            Some(chosen) => choices.iter().find(|choice| choice.id == chosen),
+            None => choices.iter().find(|choice| !choice.selected_by.is_empty()),
+        };
+        if let Some(choice) = goes_on {
+            self.test = choice.test.clone().or(self.test.take().filter(|_| chosen.is_none()));
+            self.selected = Some(line(choice));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod applied;
 mod change;
+mod choice;
 mod content;
 mod dialog;
 mod display;
@@ -18,6 +19,7 @@ mod wrap;
 pub use super::event::stage::Mode;
 pub use applied::{AppliedChange, AppliedFile};
 pub use change::{ChangedFile, FileAction, ProposedChange};
+pub use choice::{Choice, meant};
 pub use dialog::dialog;
 pub use display::{display, display_en, display_ko, lines};
 pub use material::{
@@ -94,6 +96,9 @@ pub struct Report {
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
     pub diff: Vec<ProposedChange>,
+    /// What can be chosen to go on, where there is more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
     /// Changes that were made since the last report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<AppliedChange>,
@@ -151,6 +156,7 @@ pub fn report(material: &Material<'_>) -> Report {
         failures: material.failures.clone(),
         tests: material.verification.clone(),
         diff: content.changes,
+        choices: content.choices,
         applied: material.applied.clone(),
         cost: material.cost,
         open_questions: material.open_questions.clone(),

@@ -129,6 +129,12 @@ impl Request {
         self.decided.as_ref().map_or("pending", |(_, decided)| decided.decision.status())
     }
 
+    /// The choice that goes on, where one was chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&str> {
+        self.decided.as_ref()?.1.chosen.as_deref()
+    }
+
     /// Whether that was decided.
     #[must_use]
     pub fn is(&self, decision: Decision) -> bool {
@@ -251,16 +257,15 @@ impl Run {
         self.requests.iter().find(|request| request.id == id)
     }
 
+    /// The request by which a stage was approved last.
+    #[must_use]
+    pub fn approval(&self, stage: Stage) -> Option<&Request> {
+        self.requests.iter().rev().find(|it| it.asked.stage == stage && it.is(Decision::Approve))
+    }
+
     /// The outputs of a stage that were approved last.
     #[must_use]
     pub fn approved(&self, stage: Stage) -> Option<&StageFinished> {
-        let approved = self.requests.iter().rev().find(|request| {
-            request.asked.stage == stage
-                && request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)
-        })?;
-        self.finished
-            .iter()
-            .rev()
-            .find(|finished| finished.stage == stage && finished.iteration == approved.asked.iteration)
+        self.finished_of(self.approval(stage)?)
     }
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::domain::decision::Contradiction;
 use crate::host::human::NoPerson;
 
 /// What is wrong with a decision.
@@ -29,9 +30,21 @@ pub enum ApprovalProblem {
         /// What makes that count.
         setting: String,
     },
+    /// The answers do not go with the decision.
+    #[error("request {request} was not decided: {}", lines(what))]
+    Contradiction {
+        /// The request.
+        request: String,
+        /// What does not go with it.
+        what: Vec<Contradiction>,
+    },
     /// What is reviewed has changed since.
     #[error("request {0} was made for another report than the one that was reviewed")]
     OtherReport(String),
+}
+
+fn lines(what: &[Contradiction]) -> String {
+    what.iter().map(Contradiction::line).collect::<Vec<_>>().join("; ")
 }
 
 impl ApprovalProblem {
@@ -43,6 +56,7 @@ impl ApprovalProblem {
             Self::Undecided { .. } => "undecided",
             Self::OtherReport(_) => "other_report",
             Self::LateStart { .. } => "late_start",
+            Self::Contradiction { .. } => "answers_contradict",
         }
     }
 
@@ -53,6 +67,12 @@ impl ApprovalProblem {
             Self::HumanWanted(request) | Self::OtherReport(request) => format!(
                 "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
             ),
+            Self::Contradiction { what, .. } if what.iter().any(Contradiction::is_final) => {
+                "Ask the human what should be different, and give it as revision_instructions.".to_owned()
+            }
+            Self::Contradiction { .. } => {
+                "Ask the human which of the two holds: correct the answers or the decision, or submit the same with is_meant: true if they say so again.".to_owned()
+            }
             Self::LateStart { setting, .. } => {
                 format!("Begin without start_stage; it counts once {setting}.")
             }

@@ -55,6 +55,11 @@ struct SubmitInput {
     question_responses: Option<Map<String, Value>>,
     /// What to change.
     revision_instructions: Option<String>,
+    /// Which of the report's choices goes on, by its id; the human's choice, not yours.
+    chosen: Option<String>,
+    /// The human was asked back about answers that contradict the decision, and said so again.
+    #[serde(default)]
+    is_meant: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -251,8 +256,9 @@ impl Maestro {
 fn decision(input: &SubmitInput) -> Decision {
     match (input.approved, &input.revision_instructions) {
         (true, _) => Decision::Approve,
-        (false, Some(instructions)) if !instructions.trim().is_empty() => Decision::Revise,
-        (false, _) => Decision::Reject,
+        // Instructions without a word are no rejection: they are asked for.
+        (false, Some(_)) => Decision::Revise,
+        (false, None) => Decision::Reject,
     }
 }
 
@@ -275,6 +281,8 @@ fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: Decide
         feedback: input.feedback,
         revision_instructions: input.revision_instructions,
         responses,
+        chosen: input.chosen,
+        is_meant: input.is_meant,
         seen: None,
         nonce: None,
     }

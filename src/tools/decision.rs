@@ -12,8 +12,9 @@ use super::dialog::{
     Answer, Asking, CriticalQuestion, Decided, Form, Retry, Seal, Subject, Word, ask_legacy, ask_modern,
     asking, read_modern,
 };
+use crate::domain::decision::{self, contradictions};
 use crate::domain::event::approval::{DecidedBy, Decision};
-use crate::domain::question::Priority;
+use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
@@ -23,6 +24,12 @@ use crate::host::config::Approvals;
 
 /// How long a dialog stays open.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The field of the choice that goes on.
+const CHOSEN: &str = "chosen";
+
+/// Characters of a choice in a dialog.
+const MOST_OF_A_CHOICE: usize = 160;
 
 /// Characters of a report in a dialog.
 const MOST_CHARS: usize = 6_000;
@@ -72,8 +79,13 @@ impl Question<'_> {
         match asking {
             Asking::Legacy => {
                 self.progress.say("waiting for the human's decision");
-                let elsewhere = decided_elsewhere(self.session, &open.request.id);
-                let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere).await;
+                let elsewhere = || decided_elsewhere(self.session, &open.request.id);
+                let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
+                let Some(aside) = asked_back(open, &form, word.as_ref()) else {
+                    return self.settle(open, &form, word, None).await;
+                };
+                let again = form.again(&aside);
+                let word = ask_legacy(self.context, &again, self.progress, PATIENCE, elsewhere()).await;
                 self.settle(open, &form, word, None).await
             }
             Asking::Modern => self.modern(open, &form).await,
@@ -82,14 +94,22 @@ impl Question<'_> {
 
     async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
         let seal = seal(self.session).await?;
-        let subject = subject(open);
+        let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
+        let subject = subject(open, is_back);
         match read_modern(&seal, self.retry, &subject, form)? {
             None => {
                 let state = self.retry.sealed(&seal, &subject)?;
                 Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
             }
             Some(Answer { word: Word::Decided(decided), nonce }) => {
-                self.settle(open, form, Some(Word::Decided(decided)), Some(nonce)).await
+                let word = Word::Decided(decided);
+                let aside = asked_back(open, form, Some(&word)).filter(|_| !is_back);
+                let Some(aside) = aside else {
+                    return self.settle(open, form, Some(word), Some(nonce)).await;
+                };
+                use_up(self.session, &open.request.id, nonce).await?;
+                let state = self.retry.sealed(&seal, &self::subject(open, true))?;
+                Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
             }
             Some(Answer { word, nonce }) => {
                 use_up(self.session, &open.request.id, nonce).await?;
@@ -123,7 +143,13 @@ impl Question<'_> {
             None => return self.elsewhere(open).await,
         };
         let verdict = verdict(open, form, decided, nonce);
-        Ok(Told::Settled(Box::new(decide(self.session, verdict).await?)))
+        match decide(self.session, verdict).await {
+            Ok(settled) => Ok(Told::Settled(Box::new(settled))),
+            Err(Error::Approval(ApprovalProblem::Contradiction { .. })) => {
+                Ok(Told::Undecided("a revision was asked for without a word on what should be different"))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
@@ -139,11 +165,20 @@ impl Question<'_> {
     }
 }
 
+/// What is asked back about a decision, if anything contradicts it.
+fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<String> {
+    let Some(Word::Decided(decided)) = word else { return None };
+    let verdict = verdict(open, form, decided.clone(), None);
+    let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
+    let found = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
+    (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
+}
+
 fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
     let is_revision = decided.decision == Decision::Revise;
     let ids: Vec<(String, String)> =
         form.fields().into_iter().map(|(field, question)| (field, question.id.clone())).collect();
-    let responses: Map<String, Value> = decided
+    let mut responses: Map<String, Value> = decided
         .responses
         .into_iter()
         .map(|(field, said)| {
@@ -151,7 +186,11 @@ fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>
             (id.unwrap_or(field), Value::String(said))
         })
         .collect();
+    let chosen = responses.remove(CHOSEN).and_then(|said| said.as_str().map(str::to_owned));
     Verdict {
+        chosen,
+        // Whoever answers a form was asked back before, where something contradicted.
+        is_meant: true,
         request: open.request.id.clone(),
         decision: decided.decision,
         decided_by: DecidedBy::Elicitation,
@@ -189,13 +228,19 @@ async fn seal(session: &Session) -> Result<Seal, Error> {
     Ok(Seal::new(&session.seal_key().await?))
 }
 
-fn subject(open: &Reviewed) -> Subject {
+fn subject(open: &Reviewed, is_back: bool) -> Subject {
     Subject {
         workflow_id: open.run.id.clone(),
         request_id: open.request.id.clone(),
         stage: open.request.asked.stage.name().to_owned(),
         digest: open.request.asked.digest.clone(),
+        is_back,
     }
+}
+
+/// A choice as a form lists it: its id stands first, and survives.
+fn cut(line: &str) -> String {
+    line.chars().take(MOST_OF_A_CHOICE).collect()
 }
 
 /// The form of a request: the report, what else there is to say, and the critical questions.
@@ -203,12 +248,20 @@ fn form(open: &Reviewed, aside: &str) -> Result<Form, Error> {
     let report: Report = serde_json::from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
     let shown = report::dialog(&report, MOST_CHARS);
+    let choices: Vec<String> = report.choices.iter().map(|choice| cut(&choice.line())).collect();
+    let choice = (!choices.is_empty()).then(|| CriticalQuestion {
+        id: CHOSEN.to_owned(),
+        title: "Which one goes on?".to_owned(),
+        description: "진행할 것을 선택하십시오. / Left empty: the first.".to_owned(),
+        options: choices,
+    });
     let critical = report.questions.into_iter().filter(|question| question.priority == Priority::Critical);
     Ok(Form {
         message: if aside.is_empty() { shown } else { format!("{aside}\n\n{shown}") },
         title: format!("Maestro: {} / {}", report.stage_display_name, report.stage_display_name_ko),
-        critical: critical
-            .map(|question| CriticalQuestion {
+        critical: choice
+            .into_iter()
+            .chain(critical.map(|question| CriticalQuestion {
                 // A client may cut either to a line of its own: so each language has one.
                 description: match question.context {
                     Some(context) => format!("{} / {context}", question.question_ko),
@@ -217,7 +270,7 @@ fn form(open: &Reviewed, aside: &str) -> Result<Form, Error> {
                 title: question.question,
                 id: question.id,
                 options: question.options,
-            })
+            }))
             .collect(),
     })
 }

@@ -33,6 +33,13 @@ pub(crate) struct Form {
     pub(crate) critical: Vec<CriticalQuestion>,
 }
 
+impl Form {
+    /// The same, shown once more, with what is asked back above it.
+    pub(crate) fn again(&self, aside: &str) -> Self {
+        Self { message: format!("{aside}\n\n{}", self.message), ..self.clone() }
+    }
+}
+
 /// A question whose answer matters for the decision.
 #[derive(Clone, Debug)]
 pub(crate) struct CriticalQuestion {

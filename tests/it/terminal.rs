@@ -265,6 +265,8 @@ fn a_decision_on_another_report_does_not_count() {
     let mut client = Server::new().start();
     let (_, request) = asked(&mut client);
     let verdict = Verdict {
+        chosen: None,
+        is_meant: false,
         request,
         decision: Decision::Approve,
         decided_by: DecidedBy::Terminal,

@@ -3,6 +3,7 @@
 mod approvals;
 mod bound;
 mod budget;
+mod choice;
 pub(crate) mod crash;
 mod gated;
 mod handover;

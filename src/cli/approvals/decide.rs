@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::questions::{ask, given};
+use super::questions::{ask, ask_back, choose, given};
 use super::show::{report, standing};
 use crate::cli::arguments::{CommentOptions, ReviseOptions};
 use crate::cli::person::{confirmed, nothing_was_done, only_a_person};
@@ -22,17 +22,18 @@ pub(super) struct Said {
     id: String,
     message: Option<String>,
     answers: Vec<String>,
+    choice: Option<String>,
 }
 
 impl From<CommentOptions> for Said {
     fn from(options: CommentOptions) -> Self {
-        Self { id: options.id, message: options.message, answers: options.answer }
+        Self { id: options.id, message: options.message, answers: options.answer, choice: options.choose }
     }
 }
 
 impl From<ReviseOptions> for Said {
     fn from(options: ReviseOptions) -> Self {
-        Self { id: options.id, message: Some(options.message), answers: options.answer }
+        Self { id: options.id, message: Some(options.message), answers: options.answer, choice: None }
     }
 }
 
@@ -56,7 +57,13 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         harmless(&dialog(&report, MOST_CHARS)),
         request.id
     ))?;
+    let chosen = match decision {
+        Decision::Approve => choose(&report, said.choice)?,
+        Decision::Revise | Decision::Reject => None,
+    };
     ask(&report, &mut responses)?;
+    let instructions = message.as_deref().filter(|_| decision == Decision::Revise);
+    ask_back(&report, decision, instructions, &mut responses)?;
     let word = decision.name();
     let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
     print("\n")?;
@@ -75,6 +82,8 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         feedback,
         revision_instructions,
         responses,
+        chosen,
+        is_meant: true,
         seen: Some(request.asked.digest),
         nonce: None,
     };

@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 use crate::cli::line::one_line;
 use crate::cli::person::asked;
 use crate::cli::terminal::print;
+use crate::domain::decision::{Contradiction, asked_back, contradictions};
+use crate::domain::event::approval::Decision;
 use crate::domain::question::{self, Priority, Question};
-use crate::domain::report::Report;
+use crate::domain::report::{Report, meant};
 use crate::domain::stage::Stage;
 use crate::error::Error;
 
@@ -44,6 +46,52 @@ pub(super) fn ask(report: &Report, responses: &mut Map<String, Value>) -> Result
         print(&shown(question))?;
         if let Some(answer) = answer(report.stage, question)? {
             responses.insert(question.id.clone(), Value::String(answer));
+        }
+    }
+    Ok(())
+}
+
+/// Which of the choices goes on: as the command line says, else asked. Enter leaves it at the first.
+pub(super) fn choose(report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
+    if said.is_some() || report.choices.is_empty() {
+        return Ok(said);
+    }
+    let mut text = "\nWhich one goes on?\n진행할 것을 선택하십시오.\n".to_owned();
+    for (number, choice) in report.choices.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {}", number + 1, one_line(&choice.line()));
+    }
+    print(&text)?;
+    loop {
+        let typed = asked("Number or id (Enter: the first): ")?;
+        let by_number =
+            typed.parse::<usize>().ok().and_then(|number| report.choices.get(number.checked_sub(1)?));
+        match by_number.or_else(|| meant(&report.choices, &typed)) {
+            Some(choice) => return Ok(Some(choice.id.clone())),
+            None if typed.is_empty() => return Ok(None),
+            None => print("There is no such choice.\n")?,
+        }
+    }
+}
+
+/// Asks once more what contradicts the decision. Enter leaves the answer as it is.
+pub(super) fn ask_back(
+    report: &Report,
+    decision: Decision,
+    instructions: Option<&str>,
+    responses: &mut Map<String, Value>,
+) -> Result<(), Error> {
+    let Ok(read) = question::read(report.stage, responses) else { return Ok(()) };
+    let found = contradictions(decision, &read, instructions);
+    if found.is_empty() {
+        return Ok(());
+    }
+    print(&format!("\n{}\n", asked_back(decision, &found)))?;
+    for one in found {
+        let Contradiction::Answer { id, .. } = one else { continue };
+        let Some(question) = report.questions.iter().find(|question| question.id == id) else { continue };
+        print(&shown(question))?;
+        if let Some(answer) = answer(report.stage, question)? {
+            responses.insert(id.to_owned(), Value::String(answer));
         }
     }
     Ok(())

@@ -105,6 +105,8 @@ impl<'a> Stages<'a> {
 
     async fn approve(&self, request: &str) -> Result<(), Error> {
         let verdict = Verdict {
+            chosen: None,
+            is_meant: false,
             request: request.to_owned(),
             decision: Decision::Approve,
             decided_by: DecidedBy::Policy,

@@ -117,6 +117,9 @@ pub struct ApprovalDecided {
     /// Answers by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
+    /// Which of the choices goes on, where one was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
     /// Critical questions without an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered_critical: Vec<String>,

@@ -68,10 +68,10 @@ pub struct Concern {
     pub question: &'static str,
     /// The question, in Korean.
     pub question_ko: &'static str,
-    /// The answer that was chosen.
-    pub response: &'static str,
-    /// The answer in Korean.
-    pub response_ko: &'static str,
+    /// The answer.
+    pub response: String,
+    /// The answer in Korean, where it was chosen; else as it was given.
+    pub response_ko: String,
 }
 
 /// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
@@ -128,6 +128,79 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     }
 }
 
+/// Whether an answer names nothing: `nothing`, `none` and their like, with words around that add
+/// nothing to it. Whatever names something, or makes an exception, does not.
+fn says_nothing(answer: &str) -> bool {
+    const NOTHING: [&str; 12] = [
+        "nothing",
+        "none",
+        "no",
+        "nope",
+        "nil",
+        "na",
+        "없음",
+        "없습니다",
+        "없다",
+        "없어요",
+        "없네요",
+        "아니요",
+    ];
+    const AROUND: [&str; 42] = [
+        "that",
+        "i",
+        "know",
+        "of",
+        "is",
+        "missing",
+        "else",
+        "more",
+        "at",
+        "all",
+        "so",
+        "far",
+        "complete",
+        "the",
+        "record",
+        "it",
+        "looks",
+        "good",
+        "fine",
+        "to",
+        "my",
+        "knowledge",
+        "other",
+        "can",
+        "see",
+        "think",
+        "there",
+        "seems",
+        "comes",
+        "mind",
+        "n",
+        "a",
+        "here",
+        "am",
+        "aware",
+        "cause",
+        "thing",
+        "behaviour",
+        "빠진",
+        "것",
+        "것이",
+        "해당",
+    ];
+    let words: Vec<String> = answer
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let is = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let is_blank = words.is_empty() || words == ["n", "a"];
+    is_blank
+        || (words.iter().any(|word| is(&NOTHING, word))
+            && words.iter().all(|word| is(&NOTHING, word) || is(&AROUND, word)))
+}
+
 fn same(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }
@@ -159,22 +232,37 @@ impl Responses {
         questions
     }
 
-    /// The answers by which the reviewer says that something is not as it should be. Only choices
-    /// that are marked so count: a text is never searched for words.
+    /// The answers by which the reviewer says that something is not as it should be: choices that are
+    /// marked so, and whatever but `nothing` answers a question that asks for trouble.
     #[must_use]
     pub fn concerns(&self) -> Vec<Concern> {
+        self.those(|row, answer| match row.choices.iter().find(|choice| choice.en == answer) {
+            Some(choice) => choice.bearing != Bearing::Fine,
+            None => table::ASK_FOR_TROUBLE.contains(&row.id) && !says_nothing(answer),
+        })
+    }
+
+    /// The choices that an approval does not go with.
+    #[must_use]
+    pub fn against_approval(&self) -> Vec<Concern> {
+        self.those(|row, answer| {
+            row.choices.iter().any(|choice| choice.en == answer && choice.bearing == Bearing::Against)
+        })
+    }
+
+    fn those(&self, is_one: impl Fn(&Row, &str) -> bool) -> Vec<Concern> {
         let rows = self.stage.map_or(&[][..], table::rows);
         rows.iter()
             .filter_map(|row| {
-                let answer = self.get(row.id)?;
-                let choice = row.choices.iter().find(|choice| choice.en == answer)?;
-                (choice.bearing == Bearing::Concern).then_some(Concern {
+                let answer = self.get(row.id).filter(|answer| is_one(row, answer))?;
+                let choice = row.choices.iter().find(|choice| choice.en == answer);
+                Some(Concern {
                     id: row.id,
                     priority: row.priority,
                     question: row.en,
                     question_ko: row.ko,
-                    response: choice.en,
-                    response_ko: choice.ko,
+                    response: answer.to_owned(),
+                    response_ko: choice.map_or(answer, |choice| choice.ko).to_owned(),
                 })
             })
             .collect()

@@ -10,6 +10,8 @@ pub(super) enum Bearing {
     Fine,
     /// Something is not as it should be.
     Concern,
+    /// It is not as it should be, and an approval does not go with that.
+    Against,
 }
 
 /// An answer that is offered.
@@ -65,6 +67,14 @@ const fn concern(en: &'static str, ko: &'static str) -> Choice {
     Choice { en, ko, bearing: Bearing::Concern }
 }
 
+const fn against(en: &'static str, ko: &'static str) -> Choice {
+    Choice { en, ko, bearing: Bearing::Against }
+}
+
+/// Questions in one's own words that ask for trouble: every answer but `nothing` is a concern.
+pub(super) const ASK_FOR_TROUBLE: [&str; 4] =
+    ["analyze_completeness", "hypo_missing", "impl_side_effects", "improve_risk"];
+
 const ANALYZE: &[Row] = &[
     Row {
         id: "analyze_completeness",
@@ -81,7 +91,7 @@ const ANALYZE: &[Row] = &[
         choices: &[
             fine("All of them", "모두 일치함"),
             fine("Most of them", "대체로 일치함"),
-            concern("Some are wrong", "틀린 것이 있음"),
+            against("Some are wrong", "틀린 것이 있음"),
         ],
     },
     Row {
@@ -140,7 +150,7 @@ const HYPOTHESIZE: &[Row] = &[
         ko: "선택된 가설부터 검증하는 것이 맞습니까?",
         choices: &[
             fine("Yes, this one first", "예, 이 가설부터"),
-            concern("No, another one first", "아니요, 다른 가설부터"),
+            against("No, another one first", "아니요, 다른 가설부터"),
         ],
     },
     Row {
@@ -161,7 +171,7 @@ const IMPLEMENT: &[Row] = &[
         choices: &[
             fine("The cause", "원인을 해결함"),
             fine("A part of the cause", "원인의 일부를 해결함"),
-            concern("Only the symptom", "증상만 가림"),
+            against("Only the symptom", "증상만 가림"),
         ],
     },
     Row {
@@ -172,7 +182,7 @@ const IMPLEMENT: &[Row] = &[
         choices: &[
             fine("As small as it can be", "최소한의 변경임"),
             fine("Larger, but acceptable", "다소 크지만 괜찮음"),
-            concern("Too large", "너무 큼"),
+            against("Too large", "너무 큼"),
         ],
     },
     Row {
@@ -215,7 +225,7 @@ const DEBUG: &[Row] = &[
         priority: Priority::Critical,
         en: "Does the analysis explain the error that is seen now?",
         ko: "지금 나타나는 오류가 이 분석으로 설명됩니까?",
-        choices: &[fine("Yes", "예"), fine("In part", "일부만 설명됨"), concern("No", "아니요")],
+        choices: &[fine("Yes", "예"), fine("In part", "일부만 설명됨"), against("No", "아니요")],
     },
     Row {
         id: "debug_hypothesis",
@@ -225,7 +235,7 @@ const DEBUG: &[Row] = &[
         choices: &[
             fine("Keep it", "유지"),
             fine("Correct it", "수정"),
-            concern("Drop it and take another", "버리고 다른 가설로 교체"),
+            against("Drop it and take another", "버리고 다른 가설로 교체"),
         ],
     },
     Row {
@@ -236,7 +246,7 @@ const DEBUG: &[Row] = &[
         choices: &[
             fine("Yes", "예"),
             fine("A smaller step would do", "더 작은 단계로 충분함"),
-            concern("No, something else", "아니요, 다른 조치가 필요함"),
+            against("No, something else", "아니요, 다른 조치가 필요함"),
         ],
     },
     Row {
@@ -247,8 +257,8 @@ const DEBUG: &[Row] = &[
         choices: &[
             fine("One more iteration", "한 번 더 반복"),
             fine("Go on to the limit", "한도까지 계속"),
-            concern("Undo and begin again", "되돌리고 다시 시작"),
-            concern("Stop and hand it to a person", "중단하고 사람에게 넘김"),
+            against("Undo and begin again", "되돌리고 다시 시작"),
+            against("Stop and hand it to a person", "중단하고 사람에게 넘김"),
         ],
     },
     Row {
@@ -269,7 +279,7 @@ const IMPROVE: &[Row] = &[
         choices: &[
             fine("All of them", "모두 필요함"),
             fine("Some of them", "일부만 필요함"),
-            concern("None of them", "필요하지 않음"),
+            against("None of them", "필요하지 않음"),
         ],
     },
     Row {
@@ -305,7 +315,7 @@ const IMPROVE: &[Row] = &[
         choices: &[
             fine("Yes", "예"),
             fine("After small corrections", "조금 고친 뒤 가능"),
-            concern("No", "아니요"),
+            against("No", "아니요"),
         ],
     },
 ];

@@ -9,6 +9,7 @@ mod improve;
 use serde_json::Value;
 
 use super::change::ProposedChange;
+use super::choice::{self, Choice};
 use super::material::{Material, ORCHESTRATOR, Output, Said};
 use super::read;
 use super::text::{Noun, Text, Words, listed};
@@ -37,6 +38,8 @@ pub(super) struct Content {
     pub(super) names_a_check: bool,
     /// What outputs say of tests: whether all passed.
     pub(super) claims: Vec<bool>,
+    /// What can be chosen to go on.
+    pub(super) choices: Vec<Choice>,
 }
 
 /// One output under a reader's eyes.
@@ -61,6 +64,7 @@ pub(super) fn read(material: &Material<'_>) -> Content {
             Said::Text(text) => content.unstructured(output, text),
         }
     }
+    content.compare(material);
     if content.findings.is_empty() {
         content.risk("Nothing that could be read was handed in.", "읽을 수 있는 내용이 제출되지 않았습니다.");
     }
@@ -78,7 +82,7 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     (!diff.trim().is_empty()).then_some(diff)
 }
 
-fn known_keys(stage: Stage) -> &'static [&'static str] {
+pub(super) fn known_keys(stage: Stage) -> &'static [&'static str] {
     match stage {
         Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],
         Stage::Hypothesize => &["hypotheses", "selected"],
@@ -98,6 +102,40 @@ pub(super) fn called(source: &str) -> Text {
 }
 
 impl Content {
+    /// What the outputs say of one another: where consultants agree, where they do not, and what can be
+    /// chosen.
+    fn compare(&mut self, material: &Material<'_>) {
+        let choices = choice::choices(material.stage, material.outputs, &material.also);
+        self.findings.extend(choice::agreements(&choices, material.outputs, &material.also));
+        self.risks.extend(choice::disagreement(material.stage, &choices));
+        if material.stage == Stage::Hypothesize && choices.len() == 1 {
+            self.risk(
+                "There is only one hypothesis: nothing competes with it.",
+                "가설이 하나뿐이어서 비교할 대상이 없습니다.",
+            );
+        }
+        let ready: Vec<bool> = material
+            .outputs
+            .iter()
+            .filter(|_| material.stage == Stage::Improve)
+            .filter_map(|output| match output.said {
+                Said::Structured(value) => {
+                    read::truth(read::unwrapped(value, known_keys(Stage::Improve)), "ready_for_merge")
+                }
+                Said::Text(_) => None,
+            })
+            .collect();
+        if ready.contains(&true) && ready.contains(&false) {
+            self.risk(
+                "The consultants disagree on whether the change can be merged.",
+                "변경을 병합해도 되는지에 대한 컨설턴트들의 의견이 다릅니다.",
+            );
+        }
+        if choices.len() > 1 {
+            self.choices = choices;
+        }
+    }
+
     fn structured(&mut self, stage: Stage, source: &Source<'_>) {
         let before = self.findings.len();
         match stage {

@@ -39,6 +39,7 @@ fn part(report: &Report, width: usize, language: Language) -> Vec<Line> {
     sections::findings(&mut page, report);
     sections::risks(&mut page, report);
     sections::checks(&mut page, report);
+    sections::choices(&mut page, report);
     sections::changes(&mut page, report);
     sections::applied(&mut page, report);
     sections::cost(&mut page, report);

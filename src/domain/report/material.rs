@@ -17,6 +17,8 @@ pub struct Material<'a> {
     pub stage: Stage,
     /// What it brought.
     pub outputs: &'a [Output<'a>],
+    /// Consultants whose answer is the same as the first's, which stands for theirs.
+    pub also: Vec<String>,
     /// Answers that were discarded for red flags.
     pub flags: Vec<Flagged>,
     /// Answers that do not fit the schema of the stage.

@@ -8,7 +8,7 @@ use crate::domain::change::Reason;
 use crate::domain::diff::{self, Changed};
 use crate::domain::event::approval::Decision;
 use crate::domain::event::record::ChangeKind;
-use crate::domain::event::stage::StageFinished;
+use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::report::proposed_diff;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Refusal;
@@ -107,7 +107,7 @@ impl Run {
         let apply = match approved {
             [] => String::new(),
             [.., last] => format!(
-                "Apply the approved diff as it is (maestro_get_approval_history, report.outputs of request {}). ",
+                "Apply the approved diff as it is (report.outputs of maestro_get_approval_history with request_id {}). ",
                 last.request
             ),
         };
@@ -167,8 +167,16 @@ impl Run {
         self.finished.iter().rev().find(|it| it.stage == stage && it.iteration == iteration)
     }
 
-    fn outputs_of(&self, request: &Request) -> Option<&serde_json::Value> {
-        self.finished_of(request).map(|finished| &finished.output)
+    /// The outputs that a decision sends on: of several changes the chosen one, else the first.
+    #[must_use]
+    pub fn outputs_of(&self, request: &Request) -> Option<&serde_json::Value> {
+        let finished = self.finished_of(request)?;
+        let chosen = request.chosen().filter(|_| request.asked.stage == Stage::Implement);
+        let other = chosen.and_then(|name| {
+            let by = |it: &&Candidate| it.ok && (it.provider == name || it.id == name);
+            finished.candidates.iter().find(by)?.structured.as_ref()
+        });
+        Some(other.unwrap_or(&finished.output))
     }
 
     /// Notes a change of files.

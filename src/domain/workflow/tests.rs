@@ -80,6 +80,7 @@ fn decided(request: &str, stage: Stage, decision: Decision) -> Body {
         feedback: None,
         revision_instructions: None,
         responses: BTreeMap::new(),
+        chosen: None,
         unanswered_critical: Vec::new(),
     }
     .into()

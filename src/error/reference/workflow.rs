@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 16] = [
+pub(super) const ENTRIES: [Entry; 17] = [
     entry(
         "stage_out_of_order",
         "The stage is not the next one of the run.",
@@ -98,5 +98,11 @@ pub(super) const ENTRIES: [Entry; 16] = [
         "A run begins at analyze: a later stage is an argument of the model's, and the user has not allowed that.",
         "Begin without `start_stage`.",
         "Set `late_start: true` in your own `maestro.yaml`, or `MAESTRO_LATE_START=true`, if runs may begin later; the report then says so.",
+    ),
+    entry(
+        "answers_contradict",
+        "The answers do not go with the decision, such as an approval of what is not mergeable, or a revision without words.",
+        "Ask the user which of the two holds; submit the same with `is_meant: true` only if they say so again.",
+        "Say which holds: the decision, or the answer.",
     ),
 ];

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
+use crate::domain::decision::contradictions;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
 use crate::domain::history::History;
 use crate::domain::question::{self, Responses};
+use crate::domain::report::{Choice, meant};
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
@@ -29,6 +31,10 @@ pub struct Verdict {
     pub revision_instructions: Option<String>,
     /// Their answers by question.
     pub responses: Map<String, Value>,
+    /// Which of the choices goes on, where they chose.
+    pub chosen: Option<String>,
+    /// Whether they were asked back about what contradicts the decision, or say so again.
+    pub is_meant: bool,
     /// The digest of the report that they saw, where it is known.
     pub seen: Option<String>,
     /// What makes the sealed state unlike every other, where one was used.
@@ -183,6 +189,12 @@ fn draft(
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
+    let against = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
+    if against.iter().any(|one| !verdict.is_meant || one.is_final()) {
+        let request = request.id.clone();
+        return Err(ApprovalProblem::Contradiction { request, what: against }.into());
+    }
+    let chosen = chosen(request, verdict.chosen.as_deref())?;
     let unanswered = responses.unanswered_critical(stage);
     let decided = ApprovalDecided {
         request: request.id.clone(),
@@ -197,6 +209,7 @@ fn draft(
             .iter()
             .map(|(id, said)| (id.to_owned(), said.to_owned()))
             .collect::<BTreeMap<_, _>>(),
+        chosen,
         unanswered_critical: unanswered.into_iter().map(|question| question.id).collect(),
     };
     let mut drafts = vec![Draft::new(id, decided).on([request.id.clone()])];
@@ -204,6 +217,27 @@ fn draft(
         drafts.push(Draft::new(new_id(), StateUsed { nonce: nonce.clone() }).on([request.id.clone()]));
     }
     Ok((run.id.clone(), Decided::append(drafts, ())))
+}
+
+/// The id of the choice that is meant.
+fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(said) = said.filter(|said| !said.trim().is_empty()) else { return Ok(None) };
+    let choices = Choice::of_report(&request.asked.report);
+    match meant(&choices, said) {
+        Some(choice) => Ok(Some(choice.id.clone())),
+        None => {
+            let ids: Vec<&str> = choices.iter().map(|choice| choice.id.as_str()).collect();
+            let known = if ids.is_empty() {
+                "there is nothing to choose".to_owned()
+            } else {
+                format!("one of: {}", ids.join(", "))
+            };
+            Err(Error::InvalidArguments(format!(
+                "chosen: `{}` is no choice of this request; {known}",
+                said.trim()
+            )))
+        }
+    }
 }
 
 /// What a reviewer says is masked as everything that is stored.

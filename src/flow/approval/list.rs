@@ -112,6 +112,7 @@ fn in_short(run: &Run, request: &Request) -> Value {
         "feedback": decided.and_then(|(_, it)| it.feedback.clone()),
         "revision_instructions": decided.and_then(|(_, it)| it.revision_instructions.clone()),
         "question_responses": decided.map(|(_, it)| it.responses.clone()),
+        "chosen": decided.and_then(|(_, it)| it.chosen.clone()),
         "unanswered_critical": decided.map(|(_, it)| it.unanswered_critical.clone()),
         "digest": request.asked.digest,
         "change_digest": request.asked.change,

@@ -42,10 +42,11 @@ pub fn review(
     at: u64,
 ) -> Result<Review, Error> {
     let text = rfc3339(at);
-    let outputs = outputs(finished);
+    let (outputs, also) = outputs(finished);
     let material = Material {
         stage: finished.stage,
         outputs: &outputs,
+        also,
         flags: flags(finished),
         schema_errors: schema_errors(finished),
         failures: failures(finished),
@@ -129,15 +130,25 @@ pub fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
 }
 
-/// The candidates that count, the one that is handed on first; or what the orchestrator handed in.
-fn outputs(finished: &StageFinished) -> Vec<Output<'_>> {
-    let handed_on = Output { source: &finished.provider, said: said(&finished.output) };
-    let others = finished.candidates.iter().filter(|candidate| candidate.ok).filter_map(|candidate| {
-        let value = candidate.structured.as_ref()?;
-        (*value != finished.output)
-            .then_some(Output { source: &candidate.provider, said: Said::Structured(value) })
-    });
-    std::iter::once(handed_on).chain(others).collect()
+/// The candidates that count, the one that is handed on first, each by a name of its own; or what the
+/// orchestrator handed in. And who gave the same answer as the first.
+fn outputs(finished: &StageFinished) -> (Vec<Output<'_>>, Vec<String>) {
+    let mut outputs = vec![Output { source: &finished.provider, said: said(&finished.output) }];
+    let mut also = Vec::new();
+    // The one that is handed on is the first of its provider's.
+    let own = finished.candidates.iter().position(|it| it.ok && it.provider == finished.provider);
+    let others = finished.candidates.iter().enumerate();
+    for (_, candidate) in others.filter(|(place, candidate)| candidate.ok && Some(*place) != own) {
+        let Some(value) = candidate.structured.as_ref() else { continue };
+        let is_known = outputs.iter().any(|output| output.source == candidate.provider);
+        let source = if is_known { &candidate.id } else { &candidate.provider };
+        if *value == finished.output {
+            also.push(source.clone());
+        } else {
+            outputs.push(Output { source, said: Said::Structured(value) });
+        }
+    }
+    (outputs, also)
 }
 
 fn said(output: &Value) -> Said<'_> {

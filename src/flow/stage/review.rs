@@ -63,6 +63,7 @@ pub(super) fn with_review(
             feedback: None,
             revision_instructions: None,
             responses: BTreeMap::new(),
+            chosen: None,
             unanswered_critical: Vec::new(),
         };
         drafts.push(Draft::new(ids.decision.clone(), decided).on([ids.request.clone()]));

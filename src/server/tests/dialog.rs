@@ -75,6 +75,7 @@ impl Maestro {
     fn modern(&self, retry: &Retry, input: AskInput) -> Result<CallToolResponse, Error> {
         let seal = Seal::new(&SealKey::of(self.session().root()).unwrap());
         let subject = Subject {
+            is_back: false,
             workflow_id: "w".to_owned(),
             request_id: "r".to_owned(),
             stage: "analyze".to_owned(),

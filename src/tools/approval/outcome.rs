@@ -136,5 +136,6 @@ fn feedback(decided: &ApprovalDecided) -> Value {
         "revision_instructions": decided.revision_instructions,
         "question_responses": responses,
         "critical_concerns": concerns,
+        "chosen": decided.chosen,
     })
 }

@@ -129,6 +129,7 @@ mod tests {
             request_id: "r".to_owned(),
             stage: "analyze".to_owned(),
             digest: digest.to_owned(),
+            is_back: false,
         };
         let form = Form { message: String::new(), title: String::new(), critical: Vec::new() };
         let answered = |lifetime| {

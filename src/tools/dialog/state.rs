@@ -32,6 +32,9 @@ pub(crate) struct Subject {
     pub(crate) stage: String,
     /// The digest of what is reviewed.
     pub(crate) digest: String,
+    /// Whether it is asked back about what contradicts the decision.
+    #[serde(default)]
+    pub(crate) is_back: bool,
 }
 
 /// The call that asked; the one that answers must be the same.
@@ -139,6 +142,7 @@ mod tests {
             request_id: "r".to_owned(),
             stage: "analyze".to_owned(),
             digest: "d".to_owned(),
+            is_back: false,
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Shown {
     stage: Stage,
     stage_display: &'static str,
     stage_result: Outcome,
-    approval: Option<ApprovalNote>,
+    approval: Option<Approval>,
     action_required: String,
     action_required_ko: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +66,16 @@ pub(super) struct Shown {
     undecided: Option<&'static str>,
 }
 
+/// The request for approval, or why there is none yet.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Approval {
+    /// The request.
+    Asked(Box<ApprovalNote>),
+    /// The stage is the orchestrator's to do: the request is made when it hands in the outputs.
+    NotYet { request_id: (), status: &'static str, next: &'static str },
+}
+
 /// What the stage itself brought.
 #[derive(Serialize)]
 struct Outcome {
@@ -79,18 +89,28 @@ struct Outcome {
 /// A stage with its approval; `undecided` says why a human who was asked did not decide.
 pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown {
     let (action_required, action_required_ko) = action(&stage, undecided);
+    let approval = match (stage.approval, &stage.solo) {
+        (Some(note), _) => Some(Approval::Asked(Box::new(note))),
+        (None, Some(_)) => Some(Approval::NotYet {
+            request_id: (),
+            status: "nothing_handed_in",
+            next: "Do the stage, then hand in its outputs with maestro_request_approval: its result has the request_id.",
+        }),
+        (None, None) => None,
+    };
     Shown {
         ok: stage.ok,
         stage: stage.stage,
         stage_display: stage.stage_display,
         stage_result: Outcome {
-            success: stage.ok,
+            // In solo nobody has done anything yet.
+            success: stage.ok && stage.solo.is_none(),
             output: stage.output,
             consults_used: stage.consults_used,
             elapsed_ms: stage.elapsed_ms,
             next_stage: stage.next_stage,
         },
-        approval: stage.approval,
+        approval,
         action_required,
         action_required_ko,
         error: stage.error,

@@ -18,7 +18,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
         source,
         Words::new("Hypothesis", "가설"),
         HYPOTHESES,
-        hypotheses.iter().map(|one| hypothesis(one)).collect(),
+        hypotheses.iter().map(|one| hypothesis(source, one)).collect(),
     );
     content.count(TESTED, testable);
     judge_field(content, source, &hypotheses);
@@ -36,14 +36,8 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
 
 /// Whether the explanations compete and can be tested.
 fn judge_field(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value]) {
-    match hypotheses {
-        [] => content.risk_of(source, "there is no hypothesis", "가설이 없습니다"),
-        [_] => content.risk_of(
-            source,
-            "only one hypothesis: nothing competes with it",
-            "가설이 하나뿐이어서 비교할 대상이 없습니다",
-        ),
-        [_, _, ..] => {}
+    if hypotheses.is_empty() {
+        content.risk_of(source, "there is no hypothesis", "가설이 없습니다");
     }
     for one in hypotheses.iter().filter(|one| text(one, "verification_test").is_none()) {
         let name = text(one, "id").unwrap_or_else(|| phrase(one));
@@ -106,9 +100,10 @@ fn plan(content: &mut Content, source: &Source<'_>) {
 }
 
 /// A hypothesis in one line: its id, how sure its author is, its claim.
-fn hypothesis(item: &Value) -> Text {
+fn hypothesis(source: &Source<'_>, item: &Value) -> Text {
     let Some(claim) = text(item, "claim") else { return Text::quoted(phrase(item)) };
-    let id = text(item, "id").map(|id| format!("{id} ")).unwrap_or_default();
+    let whose = if source.among_others { format!("{}:", source.name) } else { String::new() };
+    let id = text(item, "id").map(|id| format!("{whose}{id} ")).unwrap_or_default();
     match number(item, "confidence").map(percent) {
         Some(confidence) => {
             Text::new(format!("{id}({confidence}) {claim}"), format!("{id}(확신도 {confidence}) {claim}"))

@@ -156,6 +156,23 @@ pub(super) fn changes(page: &mut Page, report: &Report) {
     }
 }
 
+/// What a reviewer can choose among.
+pub(super) fn choices(page: &mut Page, report: &Report) {
+    if report.choices.is_empty() {
+        return;
+    }
+    page.heading(Words::new("WHICH ONE GOES ON", "진행할 것 선택"), &format!("({})", report.choices.len()));
+    for choice in &report.choices {
+        let by = choice.selected_by.join(", ");
+        let by = if by.is_empty() {
+            by
+        } else {
+            page.say(format!(" [selected by {by}]"), format!(" [{by} 선택]"))
+        };
+        page.item(LineKind::Body, "  > ", &format!("{}{by}", choice.line()));
+    }
+}
+
 /// What was changed since the last report, whoever had approved it.
 pub(super) fn applied(page: &mut Page, report: &Report) {
     if report.applied.is_empty() {

@@ -28,6 +28,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
     Material {
         stage,
         outputs,
+        also: vec![],
         flags: vec![],
         schema_errors: vec![],
         failures: vec![],

@@ -1,0 +1,127 @@
+//! What is asked back before a decision counts, wherever it is made: a form, a terminal, a page or
+//! the model's words. It is asked once; whoever says the same again means it.
+
+use super::event::approval::Decision;
+use super::question::Responses;
+
+/// Something in an answer that does not go with the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// An answer speaks against an approval.
+    Answer {
+        /// The question.
+        id: &'static str,
+        /// It in words.
+        question: &'static str,
+        /// What was answered.
+        answer: String,
+    },
+    /// An approval that says what is to be done differently.
+    Instructions,
+    /// Another version is asked for, and nothing says how it should differ.
+    NoWords,
+}
+
+impl Contradiction {
+    /// It in a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
+            Self::Instructions => "an approval with instructions for a revision".to_owned(),
+            Self::NoWords => "a revision without a word on what should be different".to_owned(),
+        }
+    }
+
+    /// Whether saying it again makes it no clearer: a revision needs words in any case.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::NoWords => true,
+            Self::Answer { .. } | Self::Instructions => false,
+        }
+    }
+}
+
+/// What contradicts a decision.
+#[must_use]
+pub fn contradictions(
+    decision: Decision,
+    responses: &Responses,
+    instructions: Option<&str>,
+) -> Vec<Contradiction> {
+    let has_words = instructions.is_some_and(|words| !words.trim().is_empty());
+    match decision {
+        Decision::Approve => {
+            let against = responses.against_approval().into_iter().map(|concern| Contradiction::Answer {
+                id: concern.id,
+                question: concern.question,
+                answer: concern.response,
+            });
+            against.chain(has_words.then_some(Contradiction::Instructions)).collect()
+        }
+        Decision::Revise if !has_words => vec![Contradiction::NoWords],
+        Decision::Revise | Decision::Reject => Vec::new(),
+    }
+}
+
+/// The contradictions in a paragraph, for whoever is asked back.
+#[must_use]
+pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
+    let lines: Vec<String> = found.iter().map(|one| format!("- {}", one.line())).collect();
+    format!(
+        "You chose to {}, and this does not go with it:\n{}\nDecide once more; the same again counts as it is.",
+        decision.name(),
+        lines.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::domain::question::read;
+    use crate::domain::stage::Stage;
+
+    fn found(stage: Stage, decision: Decision, id: &str, answer: &str, words: Option<&str>) -> usize {
+        let given = Map::from_iter([(id.to_owned(), json!(answer))]);
+        contradictions(decision, &read(stage, &given).unwrap(), words).len()
+    }
+
+    #[test]
+    fn an_answer_against_an_approval_contradicts_it_and_nothing_else() {
+        for (stage, id, answer) in [
+            (Stage::Analyze, "analyze_accuracy", "Some are wrong"),
+            (Stage::Hypothesize, "hypo_priority", "No, another one first"),
+            (Stage::Implement, "impl_approach", "Only the symptom"),
+            (Stage::Implement, "impl_scope", "너무 큼"),
+            (Stage::Debug, "debug_analysis", "No"),
+            (Stage::Debug, "debug_hypothesis", "Drop it and take another"),
+            (Stage::Debug, "debug_iteration", "Undo and begin again"),
+            (Stage::Improve, "improve_necessary", "None of them"),
+            (Stage::Improve, "improve_merge", "No"),
+        ] {
+            assert_eq!(found(stage, Decision::Approve, id, answer, None), 1, "{id}");
+            assert_eq!(found(stage, Decision::Reject, id, answer, None), 0, "{id}");
+            assert_eq!(found(stage, Decision::Revise, id, answer, Some("smaller")), 0, "{id}");
+        }
+        for (stage, id, answer) in [
+            (Stage::Analyze, "analyze_accuracy", "Most of them"),
+            (Stage::Analyze, "analyze_completeness", "the caller"),
+            (Stage::Implement, "impl_tests", "More tests are needed"),
+            (Stage::Improve, "improve_merge", "After small corrections"),
+        ] {
+            assert_eq!(found(stage, Decision::Approve, id, answer, None), 0, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_revision_needs_words() {
+        for (words, count) in [(None, 1), (Some(""), 1), (Some(" \n"), 1), (Some("smaller"), 0)] {
+            let none = read(Stage::Analyze, &Map::<String, Value>::new()).unwrap();
+            assert_eq!(contradictions(Decision::Revise, &none, words).len(), count);
+        }
+        assert_eq!(contradictions(Decision::Approve, &Responses::none(), Some("smaller")).len(), 1);
+    }
+}
