@@ -11,6 +11,7 @@ use crate::flow::session::Session;
 use crate::flow::verify::project_note;
 use crate::host::human::{Standard, Typed, check_person, confirm, harmless};
 use crate::host::own_files::DIRECTORY;
+use crate::host::store::StoreError;
 use crate::host::trust::{ProjectLayer, Standing, shown};
 
 /// The word to type.
@@ -23,6 +24,9 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))
         })?;
+    }
+    if let Some(why) = foreign_log(session) {
+        return take_over(session, options, why);
     }
     let layer = session.library().layer();
     let root = session.root().display();
@@ -68,6 +72,41 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
         "Confirmed. Any change of these files takes that back. Servers that run go on as they began; start them anew.\n",
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why the log is nobody's on this account; none where it is this user's, or there is none.
+fn foreign_log(session: &Session) -> Option<&'static str> {
+    match session.journal().read_now(|_| ()) {
+        Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),
+        Ok(()) | Err(_) => None,
+    }
+}
+
+/// A log that was moved here is this user's own if a person says so.
+fn take_over(session: &Session, options: &TrustOptions, why: &str) -> Result<ExitCode, Error> {
+    let directory = session.store_directory();
+    print(&harmless(&format!(
+        "The event log in {} is not honoured: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
+        directory.display()
+    )))?;
+    if options.show {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let typed = confirm(&mut Standard, "to take it over as your own", WORD)
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    match typed {
+        Typed::TheWord => {
+            let events = session.store().adopt()?;
+            print(&format!(
+                "Taken over, with {events} events. Run `maestro-mcp trust` again for the project's own files.\n"
+            ))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Typed::SomethingElse => {
+            complain("nothing was confirmed");
+            Ok(ExitCode::from(1))
+        }
+    }
 }
 
 /// The files in full, and what of them has no effect without trust.

@@ -55,8 +55,8 @@ impl Account {
             .await;
         let run = match found {
             Ok(found) => found?,
-            // Whoever is in no run is not held up by a log that cannot be read.
-            Err(error) if !is_named => {
+            // Nobody who asks is held up by a log that opens no gate, and whoever is in no run by none.
+            Err(error) if !is_named || matches!(&error, Error::Store(store) if !store.retryable()) => {
                 tracing::warn!(%error, "the log cannot be read: the consult belongs to no run");
                 None
             }

@@ -97,7 +97,7 @@ impl Work<'_> {
         outcome: &mut PatchOutcome,
     ) -> Result<(), Refusal> {
         // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
-        let _waited = if request.dry_run { lock_existing(self.session.root())? } else { None };
+        let _waited = if request.dry_run { lock_existing(self.session)? } else { None };
         let held = if request.dry_run { None } else { Some(self.lock()?) };
         if let Some((store, _)) = &held {
             outcome.restored_after_crash = undo_open(store, self.project, self.session);
@@ -121,7 +121,7 @@ impl Work<'_> {
     }
 
     fn lock(&self) -> Result<(Store, Lock), Refusal> {
-        lock(self.session.root())
+        lock(self.session)
     }
 
     fn tree(&self) -> Result<Tree, Refusal> {
@@ -162,14 +162,15 @@ fn failed(obstacle: &Obstacle) -> Refusal {
     Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"))
 }
 
-fn lock(root: &Path) -> Result<(Store, Lock), Refusal> {
-    locked(Store::open(root).map_err(|obstacle| failed(&obstacle))?)
+fn lock(session: &Session) -> Result<(Store, Lock), Refusal> {
+    let store = Store::open(session.root()).map_err(|obstacle| failed(&obstacle))?;
+    locked(store.of_user(session.user_key()))
 }
 
 /// The lock, where the project has backups already; it is not made.
-fn lock_existing(root: &Path) -> Result<Option<(Store, Lock)>, Refusal> {
-    match Store::existing(root).map_err(|obstacle| failed(&obstacle))? {
-        Some(store) if store.has_lock() => locked(store).map(Some),
+fn lock_existing(session: &Session) -> Result<Option<(Store, Lock)>, Refusal> {
+    match Store::existing(session.root()).map_err(|obstacle| failed(&obstacle))? {
+        Some(store) if store.has_lock() => locked(store.of_user(session.user_key())).map(Some),
         Some(_) | None => Ok(None),
     }
 }
@@ -198,6 +199,7 @@ fn recover_now(session: &Session) -> Vec<Recovery> {
     let (Ok(project), Ok(store)) = (session.project(), Store::open(session.root())) else {
         return Vec::new();
     };
+    let store = store.of_user(session.user_key());
     let Ok(Some(_lock)) = store.lock(Duration::ZERO) else {
         return Vec::new();
     };
@@ -233,6 +235,11 @@ fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session
                 nothing(vec![format!("{} cannot be changed by this server", manifest.root)])
             }
         },
+        // It came with the project: it is named once, and never acted on.
+        Err(obstacle @ Obstacle::Foreign) => {
+            let _ = store.settle(session);
+            nothing(vec![format!("{}: {obstacle}", Store::shown(session))])
+        }
         Err(obstacle) => {
             tracing::warn!(backup = session, %obstacle, "what a killed server had begun cannot be undone");
             nothing(vec![obstacle.to_string()])

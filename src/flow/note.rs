@@ -114,10 +114,7 @@ fn run_to_change(
         Ok(None) => Ok(None),
         Ok(Some(Ok(belonging))) => Ok(Some(belonging)),
         Ok(Some(Err(held))) => Err(refused(held)),
-        Err(error) if current.is_none() => {
-            tracing::warn!(%error, "the log cannot be read: the change belongs to no run");
-            Ok(None)
-        }
+        // Whether a run stands in the way is in the log: one that cannot be read opens no gate.
         Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
 }

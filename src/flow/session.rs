@@ -8,6 +8,7 @@ pub use rules::MadeMasker;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
@@ -27,7 +28,7 @@ use crate::host::process::Supervisor;
 use crate::host::project::{self, Project};
 use crate::host::seal_key::SealKey;
 use crate::host::store::lease::{self, Lease};
-use crate::host::store::{MemoryStore, SqliteStore, check_root};
+use crate::host::store::{Marks, MemoryStore, Note, SqliteStore, check_root};
 use crate::provider::catalogue::Catalogue;
 
 use super::journal::{Journal, new_id};
@@ -39,6 +40,9 @@ use super::toolbox::{MemoryToolbox, ToolboxStore};
 
 /// What a person does about a project whose own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
+
+/// What is said where a log of an earlier version is taken over.
+const ADOPTED: &str = "The event log is from before Maestro kept a mark of each log in the user's own directory. It was taken over as it is; from now on it is honoured only where it fits its mark.";
 
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
@@ -62,6 +66,7 @@ struct Inner {
     toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
+    user_key: OnceLock<Option<(SealKey, Option<SystemTime>)>>,
     settings: OnceLock<Settled>,
     masker: Arc<OnceLock<Result<Arc<Masker>, Error>>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
@@ -105,6 +110,7 @@ impl Session {
             background: TaskTracker::new(),
             working: Working::default(),
             store: OnceLock::new(),
+            user_key: OnceLock::new(),
             lease: Mutex::default(),
             toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
@@ -258,7 +264,24 @@ impl Session {
     /// The project's events. Nothing is made or opened before the first of them.
     #[must_use]
     pub fn store(&self) -> &Arc<SqliteStore> {
-        self.inner.store.get_or_init(|| Arc::new(SqliteStore::new(self.store_directory()).below(self.root())))
+        self.inner.store.get_or_init(|| {
+            let state = self.environment().state_directory();
+            let marks = self.user_key().zip(state).map(|((_, began), state)| Marks::new(&state, *began));
+            Arc::new(SqliteStore::new(self.store_directory()).below(self.root()).with_marks(marks))
+        })
+    }
+
+    /// The key of this user, by which what this user wrote into a project is known again, and when it
+    /// was made; none where the user has no directory that can be written to.
+    #[must_use]
+    pub fn user_key(&self) -> Option<&(SealKey, Option<SystemTime>)> {
+        let make = || {
+            let state = self.environment().state_directory()?;
+            SealKey::of_user(&state)
+                .inspect_err(|error| tracing::warn!(%error, directory = %state.display(), "nothing is known to be this user's own"))
+                .ok()
+        };
+        self.inner.user_key.get_or_init(make).as_ref()
     }
 
     /// Where the work stands, and which tools were used.
@@ -303,15 +326,30 @@ impl Session {
         &self.inner.policy
     }
 
-    /// What one result says and no later one: what of the project's own files has no effect. Nothing
-    /// before the configuration was needed.
+    /// What a result says beside its own: once, what of the project's own files has no effect and what
+    /// became of the log; and each time, why the log opens no gate. Nothing is read for it.
     #[must_use]
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
-        let Some(settled) = self.inner.settings.get() else { return Vec::new() };
-        if settled.config.ignored.is_empty() || settled.has_told.swap(true, Ordering::Relaxed) {
-            return Vec::new();
+        let mut told = Vec::new();
+        if let Some(settled) = self.inner.settings.get()
+            && !settled.config.ignored.is_empty()
+            && !settled.has_told.swap(true, Ordering::Relaxed)
+        {
+            told.push(("project_ignored", json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED })));
         }
-        vec![("project_ignored", json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED }))]
+        if let Some(store) = self.inner.store.get() {
+            told.extend(store.take_notes().into_iter().map(|note| match note {
+                Note::Adopted => ("log_adopted", json!(ADOPTED)),
+                Note::InGit(warning) => ("log_in_git", json!(warning)),
+            }));
+            if let Some(error) = store.trouble() {
+                told.push((
+                    "log_warning",
+                    json!({ "error": error.to_string(), "code": error.code(), "hint": error.hint() }),
+                ));
+            }
+        }
+        told
     }
 
     /// Refuses a call that the configuration's problems stand in the way of.

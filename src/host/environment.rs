@@ -54,6 +54,17 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".config/maestro")))
     }
 
+    /// Where Maestro keeps what is this user's and no project's: `$MAESTRO_HOME/state`, else the XDG
+    /// directory of state.
+    #[must_use]
+    pub fn state_directory(&self) -> Option<PathBuf> {
+        self.get("MAESTRO_HOME")
+            .map(|home| PathBuf::from(home).join("state"))
+            .or_else(|| Some(PathBuf::from(self.get("XDG_STATE_HOME")?).join("maestro")))
+            .or_else(|| Some(self.home()?.join(".local/state/maestro")))
+            .filter(|directory| directory.is_absolute())
+    }
+
     /// How many servers stand above this one; 0 for a server that a person's client started.
     #[must_use]
     pub fn depth(&self) -> u32 {

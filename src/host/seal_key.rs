@@ -7,10 +7,14 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
+use sha2::Sha256;
 use thiserror::Error;
 
 /// Where the key is, relative to the project root.
@@ -55,6 +59,38 @@ impl SealKey {
         }
         make(&directory)?;
         read(&directory)
+    }
+
+    /// The key of a user, in their directory of state, made on first need; and when it was made.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::of`].
+    pub fn of_user(state: &Path) -> Result<(Self, Option<SystemTime>), KeyError> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(rustix::fs::CWD, state, flags, Mode::empty())?;
+        let key = match read(&directory) {
+            Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                make(&directory)?;
+                read(&directory)?
+            }
+            found => found?,
+        };
+        let found = std::fs::symlink_metadata(state.join("key"))?;
+        Ok((key, found.created().or_else(|_| found.modified()).ok()))
+    }
+
+    /// What only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
+    /// one kind apart from those of another.
+    #[must_use]
+    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
+        for part in [&[purpose.as_bytes()], parts].concat() {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Its bytes.

@@ -9,19 +9,31 @@
 mod connection;
 mod error;
 pub mod lease;
+mod mark;
 mod memory;
 mod place;
 mod schema;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 pub use error::StoreError;
+pub use mark::Marks;
 pub use memory::MemoryStore;
 pub use place::check_root;
 pub use sqlite::SqliteStore;
 
 use crate::domain::chain::{Record, Shown, Stored};
+
+/// What the user should know of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It is older than the marks of this user, and is taken for the user's own from now on.
+    Adopted,
+    /// Git would take it into a commit, and why.
+    InGit(String),
+}
 
 /// Where a run must be for an append to take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

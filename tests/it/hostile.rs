@@ -1,5 +1,7 @@
 //! A repository whose own files want more than a project may.
 
+mod log;
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 

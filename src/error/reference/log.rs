@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 9] = [
+pub(super) const ENTRIES: [Entry; 11] = [
     entry(
         "store_conflict",
         "Somebody else went on with the run meanwhile.",
@@ -44,6 +44,18 @@ pub(super) const ENTRIES: [Entry; 9] = [
         "A newer Maestro wrote the log. It was left as it is.",
         "Tell the user.",
         "Use that version, or a newer one.",
+    ),
+    entry(
+        "store_went_back",
+        "The log ends before what this user has seen of it, or goes on otherwise: an older copy, or one that was written anew. Nothing is decided or changed on it; consults go on.",
+        "Tell the user.",
+        "Put the log back that was there, or move this one away to begin a new one.",
+    ),
+    entry(
+        "store_foreign",
+        "The log is not this user's: git tracks it, another user owns it, or nobody on this account wrote it. Nothing is decided or changed on it; consults go on.",
+        "Tell the user.",
+        "Take it out of git or move it away. Your own log that you moved here is taken over with `maestro-mcp trust`.",
     ),
     entry(
         "store_not_ours",

@@ -110,7 +110,8 @@ pub fn keep(session: &Session) -> Keep {
 }
 
 fn existing(session: &Session) -> Result<Option<Store>, Error> {
-    Store::existing(session.root()).map_err(|obstacle| setup(&failed(&obstacle)))
+    let store = Store::existing(session.root()).map_err(|obstacle| setup(&failed(&obstacle)))?;
+    Ok(store.map(|store| store.of_user(session.user_key())))
 }
 
 fn setup(refusal: &Refusal) -> Error {

@@ -280,7 +280,7 @@ pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
         }
         Obstacle::TooLarge(_) => Reason::FileTooLarge,
         Obstacle::Changed => Reason::FileChanged,
-        Obstacle::Io(_) => Reason::WriteFailed,
+        Obstacle::Foreign | Obstacle::Io(_) => Reason::WriteFailed,
     };
     Refusal::new(reason, format!("{path}: {obstacle}"))
 }

@@ -56,7 +56,7 @@ fn restore_now(
     if !is_session(name) {
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
-    let (store, _lock) = lock(session.root())?;
+    let (store, _lock) = lock(session)?;
     undo_open(&store, project, session);
     let run = run_to_restore(session)?;
     let manifest = store

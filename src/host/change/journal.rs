@@ -254,5 +254,5 @@ pub fn before(store: &Store, manifest: &Manifest, path: &str) -> Result<Option<A
         return Ok(None);
     };
     let content = store.kept(&manifest.session, &original(index), &before.mark)?;
-    Ok(Some(After { content, permission: Permission::Exact(before.mode) }))
+    Ok(Some(After { content, permission: Permission::Exact(before.mode & 0o777) }))
 }

@@ -44,7 +44,7 @@ pub fn roll_back(
         tree.remove_empty(path);
     }
     for (path, mode) in manifest.directories.iter().rev() {
-        let _ = tree.make_directory(path, Some(*mode));
+        let _ = tree.make_directory(path, Some(*mode & 0o777));
     }
     for (index, entry) in manifest.files.iter().enumerate().filter(|(_, entry)| was_touched(entry)) {
         if let Some(before) = &entry.before {
@@ -97,7 +97,7 @@ fn restore(
     let found = tree.look(&entry.path, u64::MAX)?;
     if let Some(found) = &found {
         let mark = Mark::of(&found.content);
-        if mark == before.mark && found.mode == before.mode {
+        if mark == before.mark && found.mode == before.mode & 0o777 {
             return Ok(None);
         }
         if mark != before.mark && entry.after.as_ref() != Some(&mark) {
@@ -111,7 +111,7 @@ fn restore(
     let content = store.kept(&manifest.session, &original(index), &before.mark)?;
     tree.make_directory(split(&entry.path).0, None)?;
     let name = staged(&manifest.session, index, &entry.path);
-    tree.write_new(&name, &content, Permission::Exact(before.mode))?;
+    tree.write_new(&name, &content, Permission::Exact(before.mode & 0o777))?;
     tree.put(&name, &entry.path, found.map(|found| found.stamp))?;
     Ok(None)
 }

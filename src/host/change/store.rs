@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
@@ -14,17 +15,25 @@ use super::journal::Manifest;
 use super::keep::{Held, Keep, Pruned};
 use super::tree::{Obstacle, Tree};
 use crate::domain::change::Mark;
+use crate::host::seal_key::SealKey;
 
 /// Where backups are, relative to the project root.
 pub(super) const BACKUPS: &str = ".maestro/backups";
 const OPEN: &str = ".open";
 const LOCK: &str = ".lock";
 const MANIFEST: &str = "manifest.json";
+/// Beside a manifest: what only this user can have written of it.
+const SIGNATURE: &str = "manifest.mac";
+
+/// The largest file of a backup that is read.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The backups of a project.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// The user's key, and since when there is one; none where backups need not be the user's own.
+    key: Option<(SealKey, Option<SystemTime>)>,
 }
 
 /// The right to change the project, until it is dropped or the process ends.
@@ -57,7 +66,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, Obstacle> {
         Tree::open(root)?.make_directory(".maestro", None)?;
         Tree::open(root)?.make_directory(BACKUPS, Some(0o700))?;
-        let store = Self { root: root.to_owned() };
+        let store = Self { root: root.to_owned(), key: None };
         let ignore = store.directory().join(".gitignore");
         if !ignore.exists() {
             std::fs::write(ignore, "*\n")?;
@@ -74,7 +83,7 @@ impl Store {
     pub fn existing(root: &Path) -> Result<Option<Self>, Obstacle> {
         let tree = Tree::open(root)?;
         if tree.directory_mode(BACKUPS)?.is_some() {
-            return Ok(Some(Self { root: root.to_owned() }));
+            return Ok(Some(Self { root: root.to_owned(), key: None }));
         }
         let above = if tree.directory_mode(".maestro")?.is_some() { ".maestro" } else { "" };
         if tree.is_writable(above) {
@@ -82,6 +91,12 @@ impl Store {
         } else {
             Err(Obstacle::Io(format!("`{above}` may not be written to")))
         }
+    }
+
+    /// The same, honouring only what this user wrote.
+    #[must_use]
+    pub fn of_user(self, key: Option<&(SealKey, Option<SystemTime>)>) -> Self {
+        Self { key: key.cloned(), ..self }
     }
 
     fn directory(&self) -> PathBuf {
@@ -140,7 +155,7 @@ impl Store {
 
     /// What was kept of a file, if it still is what the manifest says.
     pub(super) fn kept(&self, session: &str, name: &str, mark: &Mark) -> Result<Vec<u8>, Obstacle> {
-        let content = std::fs::read(self.session(session).join(name))?;
+        let content = self.look(session, name)?.ok_or(Obstacle::Changed)?;
         if Mark::of(&content) == *mark {
             return Ok(content);
         }
@@ -156,7 +171,37 @@ impl Store {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(&text)?;
         file.sync_data()?;
+        if let Some((key, _)) = &self.key {
+            // First, so that no manifest is ever without it.
+            self.keep(&manifest.session, SIGNATURE, self.signature(key, &text).as_bytes())?;
+        }
         Ok(std::fs::rename(unfinished, path)?)
+    }
+
+    /// A file of a session, through no link.
+    fn look(&self, session: &str, name: &str) -> Result<Option<Vec<u8>>, Obstacle> {
+        let found = Tree::open(&self.root)?.look(&format!("{BACKUPS}/{session}/{name}"), MOST_BYTES)?;
+        Ok(found.map(|found| found.content))
+    }
+
+    fn signature(&self, key: &SealKey, manifest: &[u8]) -> String {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        key.sign("backup", &[root.as_os_str().as_bytes(), manifest])
+    }
+
+    /// Refuses a manifest that this user did not write. One from before there was a key is the user's.
+    fn check_signature(&self, session: &str, manifest: &[u8]) -> Result<(), Obstacle> {
+        let Some((key, began)) = &self.key else { return Ok(()) };
+        match self.look(session, SIGNATURE)? {
+            Some(signature) if signature == self.signature(key, manifest).as_bytes() => Ok(()),
+            Some(_) => Err(Obstacle::Foreign),
+            None => {
+                let file = self.session(session).join(MANIFEST);
+                let made = std::fs::symlink_metadata(file).ok().and_then(|found| found.created().ok());
+                let is_older = made.zip(*began).is_some_and(|(made, began)| made < began);
+                if is_older { Ok(()) } else { Err(Obstacle::Foreign) }
+            }
+        }
     }
 
     /// What a session holds; none where there is no such session.
@@ -170,18 +215,19 @@ impl Store {
         if !is_session(session) || !is_directory() {
             return Ok(None);
         }
-        let text = match std::fs::read(self.session(session).join(MANIFEST)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(text) = self.look(session, MANIFEST)? else { return Ok(None) };
+        self.check_signature(session, &text)?;
         let manifest =
             serde_json::from_slice::<Manifest>(&text).map_err(|error| Obstacle::Io(error.to_string()))?;
         Ok(Some(manifest).filter(|manifest| manifest.session == session))
     }
 
     /// Ends a session that stays as a backup.
-    pub(super) fn settle(&self, session: &str) -> Result<(), Obstacle> {
+    ///
+    /// # Errors
+    ///
+    /// It cannot be closed.
+    pub fn settle(&self, session: &str) -> Result<(), Obstacle> {
         Ok(std::fs::remove_file(self.directory().join(OPEN).join(session))?)
     }
 
@@ -201,6 +247,10 @@ impl Store {
     ///
     /// They cannot be listed.
     pub fn open_sessions(&self) -> Result<Vec<String>, Obstacle> {
+        // A link there leads to names that are not ours.
+        if Tree::open(&self.root)?.directory_mode(&format!("{BACKUPS}/{OPEN}"))?.is_none() {
+            return Ok(Vec::new());
+        }
         let entries = std::fs::read_dir(self.directory().join(OPEN))?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();

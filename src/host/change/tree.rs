@@ -30,6 +30,11 @@ pub enum Obstacle {
     /// It is not what it was when it was checked.
     #[error("it changed since it was checked")]
     Changed,
+    /// A backup that this user's own servers did not write.
+    #[error(
+        "it was not written by this user's own Maestro, so it came with the project; nothing is taken from it"
+    )]
+    Foreign,
     /// The system refused.
     #[error("{0}")]
     Io(String),

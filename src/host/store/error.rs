@@ -49,6 +49,24 @@ pub enum StoreError {
         /// The latest one that is known here.
         known: u32,
     },
+    /// It ends before what this user has seen of it, or went on otherwise.
+    #[error(
+        "the event log went back: this user has seen {seen} events of it, and the log that is there has {found} or goes on otherwise"
+    )]
+    WentBack {
+        /// The last event that was seen.
+        seen: u64,
+        /// The last event that is there.
+        found: u64,
+    },
+    /// It is not this user's own.
+    #[error("{} is not honoured: {why}", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// How that is known.
+        why: &'static str,
+    },
     /// Something else stands in the log's place.
     #[error("{}: {reason}", .path.display())]
     NotOurs {
@@ -83,6 +101,8 @@ impl StoreError {
             Self::Full => "store_full",
             Self::Corrupt { .. } => "store_corrupt",
             Self::Newer { .. } => "store_newer",
+            Self::WentBack { .. } => "store_went_back",
+            Self::Foreign { .. } => "store_foreign",
             Self::NotOurs { .. } => "store_not_ours",
             Self::Unfit { .. } => "internal",
             Self::Io { .. } => "store_unavailable",
@@ -104,6 +124,12 @@ impl StoreError {
                 "Nothing was changed in it. Keep the file for examination, put a backup in its place, or move it away to begin a new log."
             }
             Self::Newer { .. } => "Use the newer Maestro that wrote it; the file was left as it is.",
+            Self::WentBack { .. } => {
+                "Tell the user. Put the log back that was there, or move this one away to begin a new one; nothing was changed in it."
+            }
+            Self::Foreign { .. } => {
+                "Tell the user. Take it out of git or move it away; a log of the user's own that was moved here is taken over with `maestro-mcp trust` in a terminal."
+            }
             Self::NotOurs { .. } => {
                 "Move it away, or set MAESTRO_TRACE_DIR to another directory; it was left as it is."
             }
@@ -121,6 +147,8 @@ impl StoreError {
             | Self::Full
             | Self::Corrupt { .. }
             | Self::Newer { .. }
+            | Self::WentBack { .. }
+            | Self::Foreign { .. }
             | Self::NotOurs { .. }
             | Self::Unfit { .. }
             | Self::Io { .. } => false,

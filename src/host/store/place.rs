@@ -45,7 +45,7 @@ pub(super) struct Found {
 /// The directory of a log.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     /// What must be there before anything is made.
     root: Option<PathBuf>,
 }
@@ -62,6 +62,12 @@ impl Place {
     /// The file of the log. What follows it to other places is refused when it is opened.
     pub(super) fn file(&self) -> PathBuf {
         self.directory.join(FILE)
+    }
+
+    /// Whether the file is somebody else's.
+    pub(super) fn is_of_another_user(&self) -> bool {
+        let user = rustix::process::geteuid().as_raw();
+        fs::symlink_metadata(self.file()).is_ok_and(|found| found.uid() != user)
     }
 
     /// The file with no link on the way to it.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
 use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
+use super::mark::{Mark, Marks, Print};
 use super::place::{Beside, FileId, Place};
-use super::{EventStore, Expected, StoreError};
-use crate::domain::chain::{Record, START, Shown, Stored};
+use super::{EventStore, Expected, Note, StoreError, unseen};
+use crate::domain::chain::{self, Record, START, Shown, Stored};
 
 /// How long an append waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +23,9 @@ const INSERT: &str =
 const READ: &str =
     "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE run = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2";
+const HASH_AT: &str = "SELECT hash FROM event WHERE seq = ?1";
+const LAST_HASH: &str = "SELECT hash FROM event ORDER BY seq DESC LIMIT 1";
+const CHAIN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq";
 const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 /// The log of a project, in `maestro.db` of a directory that is made with the first event.
@@ -31,6 +35,11 @@ pub struct SqliteStore {
     patience: Duration,
     generation: AtomicU64,
     file: Mutex<OpenFile>,
+    /// What this user has seen of logs; none where there is no directory of the user's.
+    marks: Option<Marks>,
+    notes: Mutex<Vec<Note>>,
+    /// Why the log is not honoured, as it was found last.
+    trouble: Mutex<Option<StoreError>>,
 }
 
 /// What is open, and what was the last time.
@@ -39,6 +48,18 @@ pub(super) struct OpenFile {
     known: Option<FileId>,
     beside: Beside,
     pub(super) connection: Option<Connection>,
+    /// The files as they were before they were opened, then as this store left them.
+    print: Option<Print>,
+    checked: Option<Checked>,
+}
+
+/// How far the log was found to fit.
+#[derive(Clone, Debug)]
+struct Checked {
+    seq: u64,
+    hash: String,
+    /// The hash of its first event; none as long as there is none.
+    first: Option<String>,
 }
 
 /// Whether the file was still the one that is known.
@@ -57,19 +78,159 @@ impl SqliteStore {
             patience: PATIENCE,
             generation: AtomicU64::new(0),
             file: Mutex::default(),
+            marks: None,
+            notes: Mutex::default(),
+            trouble: Mutex::default(),
         }
     }
 
     /// The same log of a project whose directory must be there: it is not made.
     #[must_use]
-    pub fn below(self, root: &Path) -> Self {
-        Self { place: self.place.below(root), ..self }
+    pub fn below(mut self, root: &Path) -> Self {
+        self.place = self.place.clone().below(root);
+        self
+    }
+
+    /// The same log, honoured only where it fits what this user has seen of it.
+    #[must_use]
+    pub fn with_marks(mut self, marks: Option<Marks>) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    /// What the user should know of the log, each once.
+    pub fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the log opens no gate, as it was when somebody looked last; none where it does.
+    pub fn trouble(&self) -> Option<StoreError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes a log that somebody else made for this user's own, because a person says so.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or its hashes do not fit.
+    pub fn adopt(&self) -> Result<u64, StoreError> {
+        let mut file = self.lock();
+        self.look(&mut file)?;
+        self.open(&mut file)?;
+        let connection = file.connection.as_ref().ok_or_else(not_open)?;
+        let mut checked = Checked { seq: 0, hash: START.to_owned(), first: hash_at(connection, 1)? };
+        follow(connection, &mut checked)?;
+        if let (Some(marks), Some(first)) = (&self.marks, &checked.first) {
+            marks.save(
+                first,
+                &self.place,
+                &Mark { seq: checked.seq, hash: checked.hash.clone(), print: None },
+            );
+        }
+        let count = checked.seq;
+        file.checked = None;
+        Ok(count)
+    }
+
+    /// Looks whether the log is this user's, goes on from where it was seen last, and fits its hashes.
+    fn examine(&self, file: &mut OpenFile, connection: &Connection) -> Result<(), StoreError> {
+        let result = self.examined(file, connection);
+        let remembered = match &result {
+            Err(error) if !error.retryable() => Some(error.clone()),
+            Ok(()) | Err(_) => None,
+        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = remembered;
+        result
+    }
+
+    fn examined(&self, file: &mut OpenFile, connection: &Connection) -> Result<(), StoreError> {
+        if let Some(checked) = file.checked.as_mut() {
+            return self.go_on(connection, checked);
+        }
+        let first = hash_at(connection, 1)?;
+        let mark = match (&self.marks, &first) {
+            (Some(marks), Some(first)) => self.known(marks, first)?,
+            (Some(_) | None, _) => None,
+        };
+        let mut checked = Checked { seq: 0, hash: START.to_owned(), first };
+        let is_as_it_was = |mark: &&Mark| mark.print.is_some() && mark.print == file.print;
+        if let Some(mark) = mark.as_ref().filter(is_as_it_was) {
+            checked.seq = mark.seq;
+            checked.hash.clone_from(&mark.hash);
+        }
+        self.go_on(connection, &mut checked)?;
+        if let Some(mark) = &mark
+            && hash_at(connection, mark.seq)?.as_ref() != Some(&mark.hash)
+        {
+            return Err(StoreError::WentBack { seen: mark.seq, found: checked.seq });
+        }
+        file.checked = Some(checked);
+        file.print = Print::of(&self.place);
+        self.leave_mark(file, file.print);
+        Ok(())
+    }
+
+    /// What was seen is there still, and what is new follows it.
+    fn go_on(&self, connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
+        if checked.seq > 0 && hash_at(connection, checked.seq)?.as_ref() != Some(&checked.hash) {
+            let found = last_event(connection)?.map_or(0, |last| last.seq);
+            return Err(StoreError::WentBack { seen: checked.seq, found });
+        }
+        if last_hash(connection)?.is_none_or(|last| last == checked.hash) {
+            return Ok(());
+        }
+        follow(connection, checked)?;
+        if checked.first.is_none() {
+            checked.first = hash_at(connection, 1)?;
+        }
+        Ok(())
+    }
+
+    /// The mark of a log, if it is this user's own.
+    fn known(&self, marks: &Marks, first: &str) -> Result<Option<Mark>, StoreError> {
+        let path = self.place.file();
+        let foreign = |why| Err(StoreError::Foreign { path: path.clone(), why });
+        if self.place.is_of_another_user() {
+            return foreign("another user owns it");
+        }
+        if unseen::is_tracked(&self.place.directory) {
+            return foreign("git tracks it, so it came with the repository");
+        }
+        if marks.knows(first) {
+            return Ok(marks.load(first, &self.place));
+        }
+        if !marks.is_older(&path) {
+            return foreign("nobody on this account wrote it");
+        }
+        self.note(Note::Adopted);
+        Ok(None)
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    fn leave_mark(&self, file: &OpenFile, print: Option<Print>) {
+        if let (Some(marks), Some(Checked { seq, hash, first: Some(first) })) = (&self.marks, &file.checked) {
+            marks.save(first, &self.place, &Mark { seq: *seq, hash: hash.clone(), print });
+        }
+    }
+
+    /// Whether nobody has written to the log but those who left a mark.
+    fn is_as_it_was_left(&self, file: &OpenFile) -> bool {
+        let now = Print::of(&self.place);
+        let by_others = || {
+            let first = file.checked.as_ref()?.first.as_ref()?;
+            self.marks.as_ref()?.load(first, &self.place)?.print
+        };
+        now.is_some() && (file.print == now || by_others() == now)
     }
 
     /// The same log with another patience for others that write to it; 5 s otherwise.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A panic while it was held leaves at worst a transaction that is rolled back.
@@ -97,10 +258,17 @@ impl SqliteStore {
         }
         loop {
             let before = self.place.find()?.map(|found| found.id);
+            let print = Print::of(&self.place);
             let connection = open(&self.place, self.patience)?;
             // What was opened is what was found only if it is there still.
             if before.is_some() && self.place.find()?.map(|found| found.id) == before {
-                *file = OpenFile { known: before, beside: self.place.beside(), connection: Some(connection) };
+                *file = OpenFile {
+                    known: before,
+                    beside: self.place.beside(),
+                    connection: Some(connection),
+                    print,
+                    checked: file.checked.take(),
+                };
                 return Ok(());
             }
         }
@@ -110,6 +278,7 @@ impl SqliteStore {
     fn read<T: Default>(
         &self,
         after: u64,
+        trust: Trust,
         query: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut file = self.lock();
@@ -122,14 +291,35 @@ impl SqliteStore {
         match self.open(&mut file) {
             Ok(()) => {}
             Err(StoreError::ReadOnly { .. } | StoreError::Io { .. }) if !self.place.is_unfinished() => {
-                return self.read_frozen(query);
+                return self.read_frozen(|connection| {
+                    if trust == Trust::Honoured {
+                        let mut seen = OpenFile { print: Print::of(&self.place), ..OpenFile::default() };
+                        self.examine(&mut seen, connection)?;
+                    }
+                    query(connection)
+                });
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.keep_trouble(&error);
+                return Err(error);
+            }
         }
-        let connection = file.connection.as_ref().ok_or_else(not_open)?;
-        let result = query(connection);
+        let connection = file.connection.take().ok_or_else(not_open)?;
+        let examined = match trust {
+            Trust::Honoured => self.examine(&mut file, &connection),
+            Trust::AsItIs => Ok(()),
+        };
+        let result = examined.and_then(|()| query(&connection));
+        file.connection = Some(connection);
         forget_if_damaged(&mut file, &result);
         result
+    }
+
+    /// A log that is there and cannot be read opens no gate either.
+    fn keep_trouble(&self, error: &StoreError) {
+        if !error.retryable() {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
     }
 
     /// Reads a log on which nobody can write, such as one on a read-only file system.
@@ -153,10 +343,30 @@ impl SqliteStore {
     ) -> Result<Vec<Stored>, StoreError> {
         if file.connection.is_none() {
             self.place.make()?;
+            if let Some(warning) = unseen::keep_out(&self.place.directory) {
+                self.note(Note::InGit(warning));
+            }
         }
         self.open(file)?;
+        let mut connection = file.connection.take().ok_or_else(not_open)?;
+        let written = self
+            .examine(file, &connection)
+            .and_then(|()| self.insert(file, &mut connection, expected, run, at, records));
+        file.connection = Some(connection);
+        written
+    }
+
+    fn insert(
+        &self,
+        file: &mut OpenFile,
+        connection: &mut Connection,
+        expected: Expected,
+        run: &str,
+        at: u64,
+        records: &[Record],
+    ) -> Result<Vec<Stored>, StoreError> {
         let known = file.known.clone();
-        let connection = file.connection.as_mut().ok_or_else(not_open)?;
+        let is_as_it_was = self.is_as_it_was_left(file);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         check_expected(&transaction, expected, run)?;
         let stored = insert(&transaction, at, records)?;
@@ -164,8 +374,64 @@ impl SqliteStore {
             return Err(StoreError::Replaced);
         }
         transaction.commit()?;
+        if let Some(checked) = file.checked.as_mut() {
+            self.go_on(connection, checked)?;
+        }
+        file.print = Print::of(&self.place).filter(|_| is_as_it_was);
+        self.leave_mark(file, file.print);
         Ok(stored)
     }
+}
+
+impl Drop for SqliteStore {
+    /// Closing the log puts its latest events into the file: the mark is of the file after that.
+    fn drop(&mut self) {
+        let mut file = std::mem::take(&mut *self.lock());
+        let is_as_it_was = self.is_as_it_was_left(&file);
+        if let Some(connection) = file.connection.take() {
+            drop(connection);
+            self.leave_mark(&file, Print::of(&self.place).filter(|_| is_as_it_was));
+        }
+    }
+}
+
+/// Whether what is read may decide something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// It may: the log is examined first.
+    Honoured,
+    /// It is only shown, whatever it is.
+    AsItIs,
+}
+
+fn hash_at(connection: &Connection, seq: u64) -> Result<Option<String>, StoreError> {
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    Ok(connection.prepare_cached(HASH_AT)?.query_row([seq], |row| row.get(0)).optional()?)
+}
+
+fn last_hash(connection: &Connection) -> Result<Option<String>, StoreError> {
+    Ok(connection.prepare_cached(LAST_HASH)?.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Holds every later event against its hash, and each against the one before it.
+fn follow(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
+    let from = i64::try_from(checked.seq).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(CHAIN)?;
+    let mut rows = statement.query([from])?;
+    while let Some(row) = rows.next()? {
+        let seq = number(row, 0)?;
+        let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+        let (run, kind, body, before, own) = (text(1)?, text(3)?, text(4)?, text(5)?, text(6)?);
+        let fits = seq == checked.seq + 1
+            && before == checked.hash
+            && chain::hash(before, seq, run, number(row, 2)?, kind, body) == own;
+        if !fits {
+            return Err(damaged(&format!("event {seq} does not fit its hash or the one before it")));
+        }
+        checked.seq = seq;
+        own.clone_into(&mut checked.hash);
+    }
+    Ok(())
 }
 
 impl EventStore for SqliteStore {
@@ -198,7 +464,7 @@ impl EventStore for SqliteStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         // Beyond what a log can hold there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
-        self.read(after, |connection| {
+        self.read(after, Trust::AsItIs, |connection| {
             let mut statement = connection.prepare_cached(if run.is_some() { READ_RUN } else { READ })?;
             let rows = match run {
                 Some(run) => statement.query((from, limit, run))?,
@@ -216,7 +482,7 @@ impl EventStore for SqliteStore {
     ) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let from = i64::try_from(after).unwrap_or(i64::MAX);
-        self.read(after, |connection| {
+        self.read(after, Trust::Honoured, |connection| {
             let mut statement = connection.prepare_cached(SEE)?;
             let mut rows = statement.query((from, limit))?;
             let mut count = 0;

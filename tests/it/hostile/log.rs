@@ -1,0 +1,208 @@
+//! A log, a backup or a journal that this user did not write, that goes back, or that does not fit.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, scripted};
+use crate::workflow::{begin, pass, project};
+
+const DIFF: &str = "--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-one\n+two\n";
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let done = Command::new("git")
+        .args(["-c", "user.email=a@b", "-c", "user.name=a"])
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn database(server: &Server) -> rusqlite::Connection {
+    rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap()
+}
+
+/// Another home in the same project: somebody else's machine.
+fn elsewhere(server: Server) -> Server {
+    let home = server.project().parent().unwrap().join("other-home");
+    std::fs::create_dir_all(&home).unwrap();
+    server.env("HOME", home.to_str().unwrap())
+}
+
+/// No gate opens: nothing changes and nothing is decided, by this code; a consult goes on and says why.
+fn opens_no_gate(client: &mut Client, code: &str) {
+    std::fs::write(client.project().join("f.txt"), "one\n").unwrap();
+    let consulted = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "hi" })) }));
+    assert_eq!(
+        (&consulted["ok"], &consulted["log_warning"]["code"]),
+        (&json!(true), &json!(code)),
+        "{consulted}"
+    );
+    let applied = client.call("maestro_apply_patch", json!({ "patch": DIFF }));
+    assert_eq!((&applied["ok"], &applied["code"]), (&json!(false), &json!("log_unavailable")), "{applied}");
+    assert_eq!(applied["log_warning"]["code"], code, "{applied}");
+    assert_eq!(std::fs::read_to_string(client.project().join("f.txt")).unwrap(), "one\n");
+    let begun = client.call("maestro_workflow_with_hitl", json!({ "task": "another" }));
+    assert_eq!(begun["code"], code, "{begun}");
+    let decided = client.call(
+        "maestro_submit_approval",
+        json!({ "request_id": "x", "decision": "approve", "feedback": "y" }),
+    );
+    assert_eq!(decided["ok"], false, "{decided}");
+}
+
+/// A project with a run whose first stage is approved.
+fn with_run() -> Client {
+    let mut client = project().start();
+    begin(&mut client);
+    pass(&mut client, "analyze");
+    client.close();
+    client
+}
+
+#[test]
+fn a_log_that_git_tracks_is_not_honoured() {
+    let client = with_run();
+    let server = elsewhere(client.server.beside());
+    git(&server.project(), &["init", "-q"]);
+    git(&server.project(), &["add", "-f", ".maestro/maestro.db"]);
+    git(&server.project(), &["commit", "-qm", "x"]);
+    let mut client = server.start();
+    opens_no_gate(&mut client, "store_foreign");
+    let state = client.call("maestro_workflow_state", json!({}));
+    assert!(state["error"].as_str().unwrap_or_default().contains("git tracks it"), "{state}");
+}
+
+#[test]
+fn a_log_from_before_there_were_marks_is_taken_over_once_and_one_that_came_later_is_not() {
+    let client = with_run();
+    let server = elsewhere(client.server.beside());
+    let mut client = server.start();
+    let state = client.call("maestro_workflow_state", json!({}));
+    assert!(state["log_adopted"].as_str().unwrap().contains("taken over"), "{state}");
+    assert_eq!(state["workflow"]["current_stage"], "hypothesize", "{state}");
+    client.restart();
+    assert_eq!(client.call("maestro_workflow_state", json!({})).get("log_adopted"), None);
+    client.close();
+
+    // The same home now has marks, and another project brings a log with it.
+    let shipped = with_run();
+    let bytes = std::fs::read(shipped.project().join(".maestro/maestro.db")).unwrap();
+    let home = client.project().parent().unwrap().join("other-home");
+    let server = project().file(".maestro/maestro.db", bytes).env("HOME", home.to_str().unwrap());
+    let mut client = server.start();
+    opens_no_gate(&mut client, "store_foreign");
+}
+
+#[test]
+fn a_log_that_was_altered_in_place_opens_no_gate() {
+    let client = with_run();
+    let edit = database(&client.server);
+    edit.execute_batch("DROP TRIGGER event_is_never_changed").unwrap();
+    let changed = edit
+        .execute("UPDATE event SET body = replace(body, '\"approve\"', '\"reject\"') WHERE kind = 'approval_decided'", [])
+        .unwrap();
+    assert!(changed > 0, "nothing to alter");
+    drop(edit);
+    let mut client = client.server.beside().start();
+    opens_no_gate(&mut client, "store_corrupt");
+}
+
+#[test]
+fn a_log_that_goes_back_opens_no_gate() {
+    let client = with_run();
+    let file = client.project().join(".maestro/maestro.db");
+    let before = std::fs::read(&file).unwrap();
+    let mut client = client.server.beside().start();
+    pass(&mut client, "hypothesize");
+    client.close();
+    let after = std::fs::read(&file).unwrap();
+
+    // While no server runs.
+    std::fs::write(&file, &before).unwrap();
+    let mut other = client.server.beside().start();
+    opens_no_gate(&mut other, "store_went_back");
+    other.close();
+    std::fs::write(&file, &after).unwrap();
+    let mut other = client.server.beside().start();
+    let state = other.call("maestro_workflow_state", json!({}));
+    assert_eq!(
+        (&state["workflow"]["current_stage"], state.get("log_warning")),
+        (&json!("implement"), None),
+        "{state}"
+    );
+
+    // Under a running one: its last events are taken out, and the file stays the same.
+    let edit = database(&client.server);
+    edit.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq > 3").unwrap();
+    drop(edit);
+    opens_no_gate(&mut other, "store_went_back");
+}
+
+#[test]
+fn a_newer_log_closes_the_gate_too() {
+    let client = with_run();
+    database(&client.server).execute_batch("PRAGMA user_version = 999").unwrap();
+    let mut client = client.server.beside().start();
+    opens_no_gate(&mut client, "store_newer");
+}
+
+#[test]
+fn a_shipped_journal_and_a_shipped_backup_do_nothing() {
+    let server = Server::new().file("f.txt", "one\n").file("g.txt", "mine\n");
+    let mut maker = Server::new().file("f.txt", "evil\n").start();
+    let applied = maker.call(
+        "maestro_apply_patch",
+        json!({ "patch": "--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-evil\n+one\n" }),
+    );
+    let session = applied["backup_session"].as_str().unwrap_or_else(|| panic!("{applied}")).to_owned();
+    let from = maker.project().join(".maestro/backups").join(&session);
+    let to = server.project().join(".maestro/backups").join(&session);
+    std::fs::create_dir_all(to.parent().unwrap().join(".open")).unwrap();
+    std::fs::create_dir_all(&to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    let manifest = std::fs::read_to_string(to.join("manifest.json")).unwrap();
+    let root = |server: &Path| server.canonicalize().unwrap().display().to_string();
+    let manifest = manifest.replace(&root(&maker.project()), &root(&server.project())).replace("420", "2541");
+    std::fs::write(to.join("manifest.json"), manifest).unwrap();
+    std::fs::write(to.parent().unwrap().join(".open").join(&session), "").unwrap();
+    let mut client = server.start();
+    let first = client.call("maestro_help", json!({ "topic": "overview" }));
+    assert!(first["restored_after_crash"].to_string().contains("not written by this user"), "{first}");
+    assert_eq!(client.call("maestro_help", json!({ "topic": "overview" })).get("restored_after_crash"), None);
+    let restored = client.call("maestro_restore_from_backup", json!({ "backup_session": session }));
+    assert_eq!(restored["ok"], false, "{restored}");
+    assert!(restored.to_string().contains("not written by this user"), "{restored}");
+    assert_eq!(std::fs::read_to_string(client.project().join("f.txt")).unwrap(), "one\n");
+    // One's own still works.
+    let own = client.call("maestro_apply_patch", json!({ "patch": DIFF }));
+    let back: Value =
+        client.call("maestro_restore_from_backup", json!({ "backup_session": own["backup_session"] }));
+    assert_eq!(back["ok"], true, "{back}");
+}
+
+#[test]
+fn the_log_stays_out_of_git_whatever_the_project_says() {
+    let server = project().file(".maestro/.gitignore", "# nothing\n");
+    git(&server.project(), &["init", "-q"]);
+    let mut client = server.start();
+    begin(&mut client);
+    let status = Command::new("git")
+        .args(["status", "--porcelain", "-uall"])
+        .current_dir(client.project())
+        .output()
+        .unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(!status.contains("maestro.db"), "{status}");
+
+    let server = project().file(".maestro/.gitignore", "!*\n");
+    git(&server.project(), &["init", "-q"]);
+    let mut client = server.start();
+    let begun = begin(&mut client);
+    assert!(begun["log_in_git"].as_str().unwrap().contains("into a commit"), "{begun}");
+}
