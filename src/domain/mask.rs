@@ -6,6 +6,7 @@
 
 mod entropy;
 mod finder;
+mod following;
 mod keyblock;
 mod redact;
 mod rules;
@@ -19,6 +20,7 @@ use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use regex::Regex;
 
 use finder::{Finder, Span, line_around};
+use following::{Behind, Following};
 use keyblock::{KeyBlocks, KeyState};
 use redact::Found;
 
@@ -76,6 +78,7 @@ pub struct Masked<'a> {
 pub struct Masker {
     finder: Finder,
     keys: KeyBlocks,
+    following: Following,
     /// None where no variable holds a secret.
     values: Option<AhoCorasick>,
     user: Vec<Regex>,
@@ -102,6 +105,10 @@ impl Masker {
         Ok(Self {
             finder: Finder::new(rules)?,
             keys: KeyBlocks::new(replacement)?,
+            following: Following::new(replacement).map_err(|error| MaskError::UserRegex {
+                pattern: "names of secrets".to_owned(),
+                problem: error.to_string(),
+            })?,
             values: value_automaton(secret.map(|(_, value)| value), replacement)?,
             user: user::compile(user_regexes)?,
             replacement: replacement.to_owned(),
@@ -111,13 +118,16 @@ impl Masker {
     /// Masks a whole text.
     #[must_use]
     pub fn mask<'a>(&self, text: &'a str) -> Masked<'a> {
-        self.settle(text, |text, found| self.keys.find(text, found))
+        self.settle(text, |text, found| {
+            self.keys.find(text, found);
+            self.following.find(text, found);
+        })
     }
 
     /// Masks a text that comes line by line.
     #[must_use]
     pub fn lines(&self) -> LineMasker<'_> {
-        LineMasker { masker: self, state: KeyState::Outside }
+        LineMasker { masker: self, state: KeyState::Outside, behind: Behind::default() }
     }
 
     /// Masks until nothing is left to mask, so that masking again changes nothing.
@@ -163,22 +173,25 @@ impl Masker {
 pub struct LineMasker<'m> {
     masker: &'m Masker,
     state: KeyState,
+    behind: Behind,
 }
 
 impl LineMasker<'_> {
-    /// Whether the next line may belong to a private key that an earlier one began.
+    /// Whether the next line may belong to a private key or another secret that an earlier one began.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        !matches!(self.state, KeyState::Outside)
+        !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
     /// Masks the next line.
     pub fn mask_line<'a>(&mut self, line: &'a str) -> Masked<'a> {
-        let before = self.state;
-        let keys = &self.masker.keys;
+        let (before, behind) = (self.state, self.behind);
+        let Masker { keys, following, .. } = self.masker;
         self.state = keys.scan_line(line, 0, before, &mut Vec::new());
+        self.behind = following.scan_line(line, 0, behind, &mut Vec::new());
         self.masker.settle(line, |line, found| {
             keys.scan_line(line, 0, before, found);
+            following.scan_line(line, 0, behind, found);
         })
     }
 }

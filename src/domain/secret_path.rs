@@ -33,6 +33,9 @@ pub struct FileRule {
     /// Endings of `dotted` names that make them ordinary.
     #[serde(default)]
     pub exempt: Vec<String>,
+    /// How the name of a JSON file begins.
+    #[serde(default)]
+    pub prefixes: Vec<String>,
     /// What follows the last dot of a file name.
     #[serde(default)]
     pub extensions: Vec<String>,
@@ -90,6 +93,7 @@ struct SecretPath {
     names: BTreeSet<String>,
     dotted: Vec<String>,
     exempt: BTreeSet<String>,
+    prefixes: Vec<String>,
     extensions: BTreeSet<String>,
     directories: Vec<Vec<String>>,
     allowed: Vec<Vec<String>>,
@@ -102,12 +106,15 @@ impl SecretPath {
             names: lower(&rule.names),
             dotted: rule.dotted.iter().map(|name| name.to_lowercase()).collect(),
             exempt: lower(&rule.exempt),
+            prefixes: rule.prefixes.iter().map(|name| name.to_lowercase()).collect(),
             extensions: lower(&rule.extensions),
             directories: paths(&rule.directories),
             allowed: paths(&rule.allowed),
         };
-        let refuses_files =
-            !(compiled.names.is_empty() && compiled.dotted.is_empty() && compiled.extensions.is_empty());
+        let refuses_files = !(compiled.names.is_empty()
+            && compiled.prefixes.is_empty()
+            && compiled.dotted.is_empty()
+            && compiled.extensions.is_empty());
         if refuses_files || !compiled.directories.is_empty() {
             return Ok(compiled);
         }
@@ -140,7 +147,9 @@ impl SecretPath {
 
     fn refuses_name(&self, name: &str) -> bool {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-        self.names.contains(name)
+        let is_json = extension == Some("json");
+        (is_json && self.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())))
+            || self.names.contains(name)
             || extension.is_some_and(|extension| self.extensions.contains(extension))
             || self.dotted.iter().any(|prefix| self.is_dotted(name, prefix))
     }

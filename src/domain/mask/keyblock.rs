@@ -12,6 +12,21 @@ const LONGEST_BLOCK: usize = 400;
 const KEY_RUN: usize = 16;
 const NAME: &str = "PRIVATE KEY";
 const PUTTY: &str = "Private-Lines:";
+/// How the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH. Where the
+/// first line of a block is missing, this tells that it is one.
+const BEGINNINGS: [&str; 9] = [
+    "IBAAKC",
+    "IBADANBgkqhkiG9w0BAQEFAAS",
+    "MHcCAQEE",
+    "MIGHAgEAMB",
+    "MIGkAgEBBD",
+    "MIHcAgEBBEI",
+    "MC4CAQAw",
+    "b3BlbnNzaC1rZXktdj",
+    "BgkqhkiG9w0BBQ0w",
+];
+/// Letters of a whole line of a key.
+const KEY_LINE: usize = 40;
 const HEADERS: [&str; 6] = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Hash:", "Charset:"];
 
 /// Where a scan, line by line, stands.
@@ -40,14 +55,22 @@ enum Marker {
 
 impl KeyBlocks {
     pub(super) fn new(replacement: &str) -> Result<Self, BuildError> {
-        Ok(Self { names: AhoCorasick::new([NAME, PUTTY])?, replacement: replacement.to_owned() })
+        Ok(Self {
+            names: AhoCorasick::new([NAME, PUTTY].iter().chain(&BEGINNINGS))?,
+            replacement: replacement.to_owned(),
+        })
     }
 
     /// Adds the key material of a whole text to `found`.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Span>) {
         let mut at = 0;
         while let Some(hit) = text.get(at..).and_then(|rest| self.names.find(rest)) {
-            at = self.find_block(text, line_around(text, at + hit.start()), found);
+            let line = line_around(text, at + hit.start());
+            let content = text.get(line.clone()).unwrap_or_default();
+            if matches!(markers(content).next(), Some(Marker::End(_))) {
+                look_back(text, line.start, found);
+            }
+            at = self.find_block(text, line, found);
         }
     }
 
@@ -105,6 +128,10 @@ impl KeyBlocks {
             }
         }
         match state {
+            KeyState::Outside if !begins_here && is_first_line(line) => {
+                push(found, line, offset, 0..line.len());
+                KeyState::Inside
+            }
             KeyState::Outside => state,
             KeyState::Inside | KeyState::Mentioned if begins_here => {
                 push_run(found, line, offset, open..line.len());
@@ -130,6 +157,33 @@ impl KeyBlocks {
             || text == self.replacement
             || HEADERS.iter().any(|header| text.starts_with(header))
             || (base64() && !word())
+    }
+}
+
+/// Whether a line is the beginning of a key's content, whatever stood above it.
+fn is_first_line(line: &str) -> bool {
+    let text = line.get(core(line, 0..line.len())).unwrap_or_default();
+    let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
+    text.len() >= KEY_LINE
+        && text.bytes().all(is_base64_or_escape)
+        && BEGINNINGS.iter().any(|known| begins(&known))
+}
+
+/// The lines of a key above its end, where its beginning is missing.
+fn look_back(text: &str, end: usize, found: &mut Vec<Span>) {
+    let mut before = end;
+    for above in 0..LONGEST_BLOCK {
+        let Some(last) = before.checked_sub(1) else { return };
+        let line = line_around(text, last);
+        let content = text.get(line.clone()).unwrap_or_default();
+        let material = content.get(core(content, 0..content.len())).unwrap_or_default();
+        let is_key = material.bytes().all(is_base64_or_escape)
+            && (material.len() >= KEY_LINE || above == 0 && !material.is_empty());
+        if !is_key {
+            return;
+        }
+        push(found, content, line.start, 0..content.len());
+        before = line.start;
     }
 }
 

@@ -172,3 +172,59 @@ proptest! {
         prop_assert_eq!(MASKERS[0].mask(&once).text, once.as_str());
     }
 }
+
+/// Samples of which so many of a hundred must be masked; the rest is named, so that it can be seen.
+#[test]
+fn the_benchmark_is_masked_whole_and_line_by_line() {
+    const BENCH: &str = include_str!("../../../tests/data/masking/bench.txt");
+    const WANTED: usize = 95;
+    let masker = masker();
+    let cases = cases(BENCH);
+    assert!(cases.len() >= 160, "{}", cases.len());
+    let by_lines = |text: &str| {
+        let mut lines = masker.lines();
+        text.split('\n').map(|line| lines.mask_line(line).text.into_owned()).collect::<Vec<_>>().join("\n")
+    };
+    for (name, mask) in [
+        ("whole", &(|text: &str| masker.mask(text).text.into_owned()) as &dyn Fn(&str) -> String),
+        ("by lines", &by_lines),
+    ] {
+        let leaks = |example: &&Example| {
+            let masked = mask(&example.text);
+            example.marked.iter().any(|span| masked.contains(&example.text[span.clone()]))
+        };
+        let left: Vec<&str> = cases.iter().filter(leaks).map(|example| example.text.as_str()).collect();
+        let share = 100 * (cases.len() - left.len()) / cases.len();
+        println!("{name}: {share} of 100, {} of {} left:\n{}", left.len(), cases.len(), left.join("\n"));
+        assert!(share >= WANTED, "{name}: {share} of 100 are masked; left:\n{}", left.join("\n"));
+    }
+}
+
+/// How many lines of ordinary code are masked: `MASK_TREE=dir cargo test ordinary -- --ignored --nocapture`.
+#[test]
+#[ignore = "reads a directory that is named in MASK_TREE"]
+fn ordinary_code_is_left_alone() {
+    let Some(root) = std::env::var_os("MASK_TREE") else { return };
+    let masker = masker();
+    let (mut bytes, mut hits) = (0_usize, Vec::new());
+    let mut open = vec![std::path::PathBuf::from(root)];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            bytes += text.len();
+            let masked = masker.mask(&text);
+            if masked.count > 0 {
+                let lines = text.lines().zip(masked.text.lines()).filter(|(before, after)| before != after);
+                hits.extend(lines.map(|(before, _)| {
+                    format!("{}: {}", path.display(), before.trim().chars().take(160).collect::<String>())
+                }));
+            }
+        }
+    }
+    println!("{} lines in {} MB\n{}", hits.len(), bytes / 1_000_000, hits.join("\n"));
+}

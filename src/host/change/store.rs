@@ -204,22 +204,26 @@ impl Store {
         }
     }
 
-    /// What a session holds; none where there is no such session.
+    /// What a session holds, to be acted on; none where there is no such session.
     ///
     /// # Errors
     ///
-    /// Its manifest cannot be read.
+    /// Its manifest cannot be read, or this user did not write it.
     pub fn manifest(&self, session: &str) -> Result<Option<Manifest>, Obstacle> {
+        match self.written(session)? {
+            Some(text) => {
+                self.check_signature(session, &text)?;
+                parsed(session, &text)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The text of a session's manifest, whoever wrote it.
+    fn written(&self, session: &str) -> Result<Option<Vec<u8>>, Obstacle> {
         let is_directory =
             || std::fs::symlink_metadata(self.session(session)).is_ok_and(|found| found.is_dir());
-        if !is_session(session) || !is_directory() {
-            return Ok(None);
-        }
-        let Some(text) = self.look(session, MANIFEST)? else { return Ok(None) };
-        self.check_signature(session, &text)?;
-        let manifest =
-            serde_json::from_slice::<Manifest>(&text).map_err(|error| Obstacle::Io(error.to_string()))?;
-        Ok(Some(manifest).filter(|manifest| manifest.session == session))
+        if is_session(session) && is_directory() { self.look(session, MANIFEST) } else { Ok(None) }
     }
 
     /// Ends a session that stays as a backup.
@@ -264,7 +268,10 @@ impl Store {
     ///
     /// They cannot be listed.
     pub fn list(&self) -> Result<Vec<Listed>, Obstacle> {
-        let listed = |session: String| Some(Listed { manifest: self.manifest(&session).ok()??, session });
+        let listed = |session: String| {
+            let text = self.written(&session).ok()??;
+            Some(Listed { manifest: parsed(&session, &text).ok()??, session })
+        };
         Ok(self.sessions()?.into_iter().filter_map(listed).collect())
     }
 
@@ -311,6 +318,12 @@ impl Store {
         sessions.sort();
         Ok(sessions)
     }
+}
+
+fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {
+    let manifest =
+        serde_json::from_slice::<Manifest>(text).map_err(|error| Obstacle::Io(error.to_string()))?;
+    Ok(Some(manifest).filter(|manifest| manifest.session == session))
 }
 
 /// Whether a name is one of ours, and so no path to anywhere else.

@@ -79,6 +79,14 @@ impl Marks {
         self.of_log(first).is_dir()
     }
 
+    /// This user is about to begin a log whose first event has this hash.
+    pub(super) fn announce(&self, first: &str) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.of_log(first));
+        if let Err(error) = made {
+            tracing::debug!(%error, "the beginning of the log cannot be noted");
+        }
+    }
+
     /// Whether a file is older than the marks.
     pub(super) fn is_older(&self, file: &Path) -> bool {
         let made = fs::symlink_metadata(file)
@@ -100,8 +108,8 @@ impl Marks {
         }
         let file = self.file(first, place);
         let write = || {
+            self.announce(first);
             let directory = self.of_log(first);
-            DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
             let mut new = tempfile::NamedTempFile::new_in(&directory)?;
             new.write_all(&serde_json::to_vec(mark)?)?;
             new.persist(&file).map_err(|error| error.error)?;

@@ -370,6 +370,10 @@ impl SqliteStore {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         check_expected(&transaction, expected, run)?;
         let stored = insert(&transaction, at, records)?;
+        if let (Some(marks), Some(first)) = (&self.marks, stored.first().filter(|first| first.seq == 1)) {
+            // Before anybody can see it: another server of this user's may read it at once.
+            marks.announce(&first.hash);
+        }
         if self.place.find()?.map(|found| found.id) != known {
             return Err(StoreError::Replaced);
         }

@@ -13,6 +13,10 @@ pub(super) fn said(result: &Value) -> Value {
     for key in ["dry_run", "backup_dir", "backup_session"] {
         said[key] = json!(null);
     }
+    // What is said of the log depends on whether somebody has looked at it already.
+    if let Some(fields) = said.as_object_mut() {
+        fields.remove("log_warning");
+    }
     said
 }
 

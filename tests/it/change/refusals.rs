@@ -181,7 +181,7 @@ fn a_forged_backup_reaches_nothing() {
     let mut forged = manifest.clone();
     forged["root"] = json!(outside.path());
     std::fs::write(&path, forged.to_string()).unwrap();
-    assert_eq!(restore(&mut client, &result["backup_session"])["code"], "path_refused");
+    assert_eq!(restore(&mut client, &result["backup_session"])["code"], "backup_unknown");
     std::fs::write(&path, manifest.to_string()).unwrap();
     std::fs::write(path.parent().unwrap().join("0.original"), "forged\n").unwrap();
     assert_eq!(restore(&mut client, &result["backup_session"])["ok"], false);

@@ -1,0 +1,360 @@
+//! Secrets that stand on another line than their name: block scalars, values behind an anchor or a tag,
+//! triple quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table.
+//! Read line by line, so that a file masked by lines and a text masked as a whole come out alike.
+
+use regex::Regex;
+
+use super::finder::Span;
+
+/// Letters of the shortest value that is masked.
+const SHORTEST: usize = 6;
+
+/// Where a reading stands between two lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Behind {
+    follows: Follows,
+    /// Inside a document that says that it is a Kubernetes secret.
+    is_secret: bool,
+    /// The indentation of the section that holds its data.
+    data: Option<usize>,
+    /// The column of a table that holds secrets, and how many columns it has.
+    column: Option<(char, usize, usize)>,
+    /// Lines in which a generated password may still come.
+    generated: u8,
+}
+
+impl Behind {
+    /// Whether the next line may hold a secret for what was before it.
+    pub(super) fn is_open(self) -> bool {
+        self != Self { generated: self.generated, ..Self::default() } || self.generated > 0
+    }
+}
+
+/// What the next line may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Follows {
+    #[default]
+    Nothing,
+    /// Lines that are indented deeper than this.
+    Block(usize),
+    /// One such line.
+    Line(usize),
+    /// What goes on until this quote is closed.
+    Quoted(&'static str),
+    /// Further pieces of a string.
+    Pieces,
+}
+
+/// Finds secrets behind their names.
+#[derive(Debug)]
+pub(super) struct Following {
+    name: Regex,
+    block: Regex,
+    marks: Regex,
+    triple: Regex,
+    piece: Regex,
+    entry: Regex,
+    section: Regex,
+    kind: Regex,
+    result: Regex,
+    column: Regex,
+    replacement: String,
+}
+
+const NAMES: &str = "passw(?:or)?d|passwd|passwort|passphrase|pwd|pw|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|credentials?|contrase(?:ñ|n)a|clave|mot_?de_?passe|mdp|kennwort|senha|비밀번호|암호|пароль|パスワード|密码";
+
+impl Following {
+    pub(super) fn new(replacement: &str) -> Result<Self, regex::Error> {
+        Ok(Self {
+            name: Regex::new(&format!(
+                r#"(?i)(?:^|[\s\["'._$-]|[a-z0-9]_)(?:{NAMES})(?:[_-]?(?:[0-9]{{1,2}}|dev|prod|test|live|value|b64|base64))?["']?\]?\s*(?::\s*[\w<>&\[\] ]+\s*=|=>|:=|\+?=|:)\s*(?P<rest>\S.*)$"#
+            ))?,
+            block: Regex::new(r"^(?:[&!]\S*\s+)*[|>][0-9+-]{0,2}\s*(?:#.*)?$")?,
+            marks: Regex::new(r"^(?:[&!][\w!:/.-]+\s*)+$")?,
+            triple: Regex::new(r#"^[A-Za-z]{0,2}(?P<quote>"""|''')(?P<inner>.*)$"#)?,
+            piece: Regex::new(
+                r#"^\s*(?:[.+&]\s*)?[rbfuL]?(?:"(?P<a>[^"]+)"|'(?P<b>[^']+)'|`(?P<c>[^`]+)`|(?P<d>[^\s"'`+()]+))\s*(?P<more>[+\\.]?)\s*[;,)]*\s*$"#,
+            )?,
+            entry: Regex::new(r#"^\s+["']?[\w./-]+["']?:\s*["']?(?P<value>[^\s"',{}\[\]]+)["']?,?\s*$"#)?,
+            section: Regex::new(r#"^\s*["']?(?P<name>stringData|data)["']?:\s*\{?\s*$"#)?,
+            kind: Regex::new(r#"^\s*["']?kind["']?:\s*["']?Secret["']?,?\s*$"#)?,
+            result: Regex::new(
+                r#""(?:result|bcrypt_hash|secret|private_key_openssh)"\s*:\s*"(?P<value>[^"\\]+(?:\\.[^"\\]*)*)""#,
+            )?,
+            column: Regex::new(&format!(
+                r"(?i)^(?:(?:user|admin|db|login|new|old|initial)[ _-]?)?(?:{NAMES})$"
+            ))?,
+            replacement: replacement.to_owned(),
+        })
+    }
+
+    /// Adds the secrets of a whole text to `found`.
+    pub(super) fn find(&self, text: &str, found: &mut Vec<Span>) {
+        let mut behind = Behind::default();
+        let mut at = 0;
+        for line in text.split('\n') {
+            behind = self.scan_line(line, at, behind, found);
+            at += line.len() + 1;
+        }
+    }
+
+    /// Adds the secrets of one line, which starts at `offset`, and says how it leaves off.
+    pub(super) fn scan_line(
+        &self,
+        line: &str,
+        offset: usize,
+        before: Behind,
+        found: &mut Vec<Span>,
+    ) -> Behind {
+        let mut behind = before;
+        let trimmed = line.trim();
+        let mut add = |span: Span| found.push(offset + span.start..offset + span.end);
+        if before.generated > 0 {
+            behind.generated -= 1;
+            if let Some(value) = self.result.captures(line).and_then(|found| found.name("value")) {
+                add(value.range());
+            }
+        }
+        if trimmed.starts_with("---") {
+            behind.is_secret = false;
+        } else if trimmed.len() < 40 && trimmed.contains("kind") && self.kind.is_match(line) {
+            behind.is_secret = true;
+        } else if trimmed.contains("\"random_password\"") || trimmed.contains("\"random_id\"") {
+            behind.generated = 40;
+        }
+        behind.follows = self.follow(line, before, &mut add);
+        if behind.follows != Follows::Nothing {
+            return behind;
+        }
+        behind.data = before.data.filter(|indent| trimmed.is_empty() || indentation(line) > *indent);
+        if let Some(indent) = behind.data {
+            match self.entry.captures(line).and_then(|found| found.name("value")) {
+                Some(value) if matches!(value.as_str().chars().next(), Some('|' | '>')) => {
+                    behind.follows = Follows::Block(indentation(line).max(indent));
+                }
+                Some(value)
+                    if self.is_value(value.as_str())
+                        || value.len() >= SHORTEST && is_plain(value.as_str()) =>
+                {
+                    if value.as_str() != self.replacement {
+                        add(value.range());
+                    }
+                }
+                Some(_) | None => {}
+            }
+            return behind;
+        }
+        if let Some(section) = self.section.captures(line).filter(|_| trimmed.contains("ata")) {
+            let is_string = section.name("name").is_some_and(|name| name.as_str() == "stringData");
+            behind.data = (is_string || behind.is_secret).then(|| indentation(line));
+            return behind;
+        }
+        behind.column = self.table(line, before.column, &mut add);
+        behind.follows = self.opens(line, &mut add);
+        behind
+    }
+
+    /// The secret on a line for what was before it, and whether more may follow.
+    fn follow(&self, line: &str, before: Behind, add: &mut impl FnMut(Span)) -> Follows {
+        match before.follows {
+            Follows::Nothing => Follows::Nothing,
+            Follows::Block(indent) | Follows::Line(indent) => {
+                if line.trim().is_empty() {
+                    return before.follows;
+                }
+                if indentation(line) <= indent {
+                    return Follows::Nothing;
+                }
+                let value = inner(line, line.trim());
+                if self.is_value(line.get(value.clone()).unwrap_or_default()) {
+                    add(value);
+                }
+                if matches!(before.follows, Follows::Line(_)) { Follows::Nothing } else { before.follows }
+            }
+            Follows::Quoted(quote) => {
+                let (text, next) = match line.split_once(quote) {
+                    Some((text, _)) => (text, Follows::Nothing),
+                    None => (line, before.follows),
+                };
+                let value = inner(line, text.trim());
+                if self.is_value(line.get(value.clone()).unwrap_or_default()) {
+                    add(value);
+                }
+                next
+            }
+            Follows::Pieces => match self.piece.captures(line) {
+                None => Follows::Nothing,
+                Some(piece) => {
+                    let value = ["a", "b", "c", "d"].iter().find_map(|name| piece.name(name));
+                    if let Some(value) = value.filter(|value| self.is_value(value.as_str())) {
+                        add(value.range());
+                    }
+                    let closes = line.trim_end().ends_with([')', ';']);
+                    if closes { Follows::Nothing } else { Follows::Pieces }
+                }
+            },
+        }
+    }
+
+    /// Whether a line names a secret that comes on the next.
+    fn opens(&self, line: &str, add: &mut impl FnMut(Span)) -> Follows {
+        let end = line.trim_end();
+        let last = end.rsplit(char::is_whitespace).next().unwrap_or_default();
+        let may_open = last.ends_with(['|', '>', '\\', '(', '+', '"', '\'', '-', '1', '2', '4', '.', '`'])
+            || last.starts_with(['&', '!'])
+            || end.contains(" #")
+            || end.contains("\"\"\"")
+            || end.contains("'''");
+        if !may_open {
+            return Follows::Nothing;
+        }
+        let Some(rest) = self.name.captures(end).and_then(|found| found.name("rest")) else {
+            return Follows::Nothing;
+        };
+        let text = rest.as_str();
+        if self.block.is_match(text) {
+            return Follows::Block(indentation(line));
+        }
+        if self.marks.is_match(text) {
+            return Follows::Line(indentation(line));
+        }
+        if let Some(triple) = self.triple.captures(text) {
+            let quote = if triple.name("quote").is_some_and(|quote| quote.as_str() == "'''") {
+                "'''"
+            } else {
+                "\"\"\""
+            };
+            let inside = triple.name("inner").map_or("", |inside| inside.as_str());
+            let (value, is_closed) = match inside.split_once(quote) {
+                Some((value, _)) => (value, true),
+                None => (inside, false),
+            };
+            let span = inner(line, value.trim());
+            if self.is_value(line.get(span.clone()).unwrap_or_default()) {
+                add(span);
+            }
+            return if is_closed { Follows::Nothing } else { Follows::Quoted(quote) };
+        }
+        if text.ends_with(['\\', '+', '(', '.']) || text.starts_with('(') && text.ends_with(['"', '\'']) {
+            return Follows::Pieces;
+        }
+        Follows::Nothing
+    }
+
+    /// The secret in a row of a table with a column of secrets; else whether the line is the head of one.
+    fn table(
+        &self,
+        line: &str,
+        before: Option<(char, usize, usize)>,
+        add: &mut impl FnMut(Span),
+    ) -> Option<(char, usize, usize)> {
+        if let Some((mark, at, count)) = before {
+            let cells: Vec<&str> = line.split(mark).collect();
+            if cells.len() == count {
+                let cell = cells.get(at)?.trim();
+                let cell = cell.trim_matches(['"', '\'', '`']);
+                if self.is_value(cell) {
+                    add(inner(line, cell));
+                }
+                return before;
+            }
+        }
+        let mark = ['|', '\t', ',', ';'].into_iter().find(|mark| line.contains(*mark))?;
+        let cells: Vec<&str> =
+            line.split(mark).map(|cell| cell.trim().trim_matches(['"', '\'', '`'])).collect();
+        let is_head = cells.len() > 1
+            && line.len() < 300
+            && cells.iter().enumerate().all(|(at, cell)| {
+                let at_the_edge = mark == '|' && (at == 0 || at + 1 == cells.len());
+                (!cell.is_empty() || at_the_edge)
+                    && cell.chars().all(|letter| letter.is_alphanumeric() || " _-".contains(letter))
+            });
+        let at = is_head.then(|| cells.iter().position(|cell| self.column.is_match(cell)))??;
+        Some((mark, at, cells.len()))
+    }
+
+    /// Whether a text is rather a secret than a word, a reference or a path.
+    fn is_value(&self, text: &str) -> bool {
+        let has = |fits: fn(char) -> bool| text.chars().any(fits);
+        let mixed = has(|letter| letter.is_ascii_digit())
+            || has(|letter| letter.is_ascii_punctuation() && !"-_.,:/".contains(letter));
+        text.chars().count() >= SHORTEST
+            && text != self.replacement
+            && !has(char::is_whitespace)
+            && !text.starts_with(['$', '{', '<', '%', '(', '/', '[', '~', '#', '*', '&', '@'])
+            && !["${", "{{", "://", "()", "...", "***", "xxxx"].iter().any(|part| text.contains(part))
+            && mixed
+            && has(char::is_alphanumeric)
+            && !text.ends_with([':', '{', '(', ',', ';'])
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_alphanumeric() || "+/=_-.".contains(letter))
+        && !["true", "false"].contains(&text)
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Where a part of a line is in it.
+fn inner(line: &str, part: &str) -> Span {
+    let at = if part.is_empty() { 0 } else { line.find(part).unwrap_or_default() };
+    at..at + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(text: &str) -> String {
+        let following = Following::new("[M]").unwrap();
+        let mut found = Vec::new();
+        following.find(text, &mut found);
+        found.sort_by_key(|span| std::cmp::Reverse(span.start));
+        let mut out = text.to_owned();
+        for span in found {
+            out.replace_range(span, "[M]");
+        }
+        out
+    }
+
+    #[test]
+    fn what_stands_on_the_next_lines_is_found() {
+        for text in [
+            "password: |\n  q9ZtLr4vXw\nuser: me",
+            "  db_password: >-  # folded\n    q9ZtLr4vXw\n  user: me",
+            "api_key: &key\n  q9ZtLr4vXw\n",
+            "token: !!str\n  q9ZtLr4vXw\n",
+            "SECRET = \"\"\"\nq9ZtLr4vXw\n\"\"\"\n",
+            "SECRET = '''q9ZtLr4vXw'''",
+            "password = ( \n    \"q9ZtLr4vXw\"\n)",
+            "const secret = \"\" +\n  \"q9ZtLr4vXw\";\n",
+            "export TOKEN=\\\n  q9ZtLr4vXw\n",
+            "apiVersion: v1\nkind: Secret\ndata:\n  anything: q9ZtLr4vXw\nother: x",
+            "stringData:\n  anything: \"q9ZtLr4vXw\"\n",
+            "| user | password |\n|--|--|\n| me | q9ZtLr4vXw |\n",
+            "user,password\nme,q9ZtLr4vXw\n",
+            "\"type\": \"random_password\",\n\"x\": 1,\n\"result\": \"q9ZtLr4vXw\"",
+        ] {
+            assert_eq!(mask(text), text.replace("q9ZtLr4vXw", "[M]"), "{text}");
+            assert_eq!(mask(&mask(text)), mask(text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "token: |\n  The token of the user, at least 8 letters\n",
+            "password: &anchor\nuser: q9ZtLr4vXw\n",
+            "data:\n  anything: q9ZtLr4vXw\n",
+            "secret = \"\"\"\nhello there\n\"\"\"\n",
+            "def login(user, password):\n    return a1b2c3d4(user, password)\n",
+            "x = foo(user, password,\n        q9ZtLr4vXw)\n",
+            "| token | meaning |\n|--|--|\n| IDENT | a name1 of things |\n",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+}
