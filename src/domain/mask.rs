@@ -183,6 +183,13 @@ impl LineMasker<'_> {
         !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
+    /// Whether a line that is not kept matters to those that follow: a key or another secret may begin
+    /// there. Cheap, for it is asked of every line of a file.
+    #[must_use]
+    pub fn may_begin(line: &[u8]) -> bool {
+        line.windows(4).any(|four| four == b"----") || following::may_open(line)
+    }
+
     /// Masks the next line.
     pub fn mask_line<'a>(&mut self, line: &'a str) -> Masked<'a> {
         let (before, behind) = (self.state, self.behind);

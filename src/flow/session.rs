@@ -331,8 +331,9 @@ impl Session {
     #[must_use]
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
         let mut told = Vec::new();
+        // A directory that is a link at all is named by `check`: no call can do anything about it.
         if let Some(settled) = self.inner.settings.get()
-            && !settled.config.ignored.is_empty()
+            && settled.config.ignored.iter().any(|line| !line.starts_with(".maestro: "))
             && !settled.has_told.swap(true, Ordering::Relaxed)
         {
             told.push(("project_ignored", json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED })));

@@ -54,14 +54,14 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".config/maestro")))
     }
 
-    /// Where Maestro keeps what is this user's and no project's: `$MAESTRO_HOME/state`, else the XDG
-    /// directory of state.
+    /// Where Maestro keeps what is this user's and no project's: the XDG directory of state, else below
+    /// `$MAESTRO_HOME`. A user with several configurations is one user still.
     #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
-        self.get("MAESTRO_HOME")
-            .map(|home| PathBuf::from(home).join("state"))
-            .or_else(|| Some(PathBuf::from(self.get("XDG_STATE_HOME")?).join("maestro")))
+        self.get("XDG_STATE_HOME")
+            .map(|state| PathBuf::from(state).join("maestro"))
             .or_else(|| Some(self.home()?.join(".local/state/maestro")))
+            .or_else(|| Some(PathBuf::from(self.get("MAESTRO_HOME")?).join("state")))
             .filter(|directory| directory.is_absolute())
     }
 

@@ -2,6 +2,7 @@
 //! triple quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table.
 //! Read line by line, so that a file masked by lines and a text masked as a whole come out alike.
 
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use super::finder::Span;
@@ -48,6 +49,8 @@ enum Follows {
 /// Finds secrets behind their names.
 #[derive(Debug)]
 pub(super) struct Following {
+    /// Words without one of which no line begins anything.
+    words: AhoCorasick,
     name: Regex,
     block: Regex,
     marks: Regex,
@@ -61,11 +64,38 @@ pub(super) struct Following {
     replacement: String,
 }
 
+const WORDS: [&str; 22] = [
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "contrase",
+    "clave",
+    "mot",
+    "mdp",
+    "kennwort",
+    "senha",
+    "비밀번호",
+    "암호",
+    "пароль",
+    "パスワード",
+    "密码",
+    "kind",
+    "data",
+    "random_password",
+    "random_id",
+];
+
 const NAMES: &str = "passw(?:or)?d|passwd|passwort|passphrase|pwd|pw|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|credentials?|contrase(?:ñ|n)a|clave|mot_?de_?passe|mdp|kennwort|senha|비밀번호|암호|пароль|パスワード|密码";
 
 impl Following {
     pub(super) fn new(replacement: &str) -> Result<Self, regex::Error> {
+        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(WORDS);
         Ok(Self {
+            words: words.map_err(|error| regex::Error::Syntax(error.to_string()))?,
             name: Regex::new(&format!(
                 r#"(?i)(?:^|[\s\["'._$-]|[a-z0-9]_)(?:{NAMES})(?:[_-]?(?:[0-9]{{1,2}}|dev|prod|test|live|value|b64|base64))?["']?\]?\s*(?::\s*[\w<>&\[\] ]+\s*=|=>|:=|\+?=|:)\s*(?P<rest>\S.*)$"#
             ))?,
@@ -106,6 +136,9 @@ impl Following {
         before: Behind,
         found: &mut Vec<Span>,
     ) -> Behind {
+        if before == Behind::default() && !self.words.is_match(line) {
+            return before;
+        }
         let mut behind = before;
         let trimmed = line.trim();
         let mut add = |span: Span| found.push(offset + span.start..offset + span.end);
@@ -287,6 +320,12 @@ impl Following {
             && has(char::is_alphanumeric)
             && !text.ends_with([':', '{', '(', ',', ';'])
     }
+}
+
+/// Whether a line may be one behind which a secret follows, by its end alone.
+pub(super) fn may_open(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.ends_with(b"Secret") || line.last().is_some_and(|last| b"|>\\(+\"'`:{-".contains(last))
 }
 
 fn is_plain(text: &str) -> bool {

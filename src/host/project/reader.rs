@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 
 use super::Refusal;
-use crate::domain::mask::Masker;
+use crate::domain::mask::{LineMasker, Masker};
 use crate::domain::pack::{FileText, MAX_LINE_CHARS, Mention, file_lines};
 
 /// Bytes of a line that are kept; the rest is counted and dropped. A character has at most four.
@@ -59,7 +59,7 @@ impl FileLines {
             // Lines that are not kept pass the masker too, where they may matter to those that are:
             // a key that begins above the kept lines is a key still.
             let is_wanted = wanted.binary_search(&number).is_ok();
-            if is_wanted || line_masker.is_inside() || may_begin_a_key(bytes) {
+            if is_wanted || line_masker.is_inside() || LineMasker::may_begin(bytes) {
                 let text = String::from_utf8_lossy(bytes);
                 let clean = line_masker.mask_line(&text);
                 if is_wanted {
@@ -70,11 +70,6 @@ impl FileLines {
         })?;
         Ok(Self { text: FileText { path: shown.to_owned(), total_lines: total, lines, ranking }, masked })
     }
-}
-
-/// Every form of a private key begins with a line of dashes.
-fn may_begin_a_key(line: &[u8]) -> bool {
-    line.windows(4).any(|four| four == b"----")
 }
 
 fn is_binary(file: &mut File) -> Result<bool, Refusal> {
