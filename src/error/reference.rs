@@ -79,8 +79,9 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Error codes\n\nThis file is written by `make docs` from the table in `src/error/reference.rs`; nothing in it is typed by hand.\n\n\
          A result that failed has `ok: false` with `error` (what happened), `code` (one of these words), `hint` (the next\n\
-         step) and `retryable` (whether the same call may succeed a little later). Where `hint` and this file differ, `hint`\n\
-         knows more: it speaks of the case at hand. `maestro-mcp errors CODE` prints an entry in a terminal.\n",
+         step) and `retryable` (whether the same call may succeed a little later). Where a limit of an\n\
+         account stands in the way and the CLI says when it ends, `resets_at` has the time. Where `hint` and this file differ,\n\
+         `hint` knows more: it speaks of the case at hand. `maestro-mcp errors CODE` prints an entry in a terminal.\n",
     );
     for group in &GROUPS {
         out.push_str(&format!("\n## {}\n", group.title));

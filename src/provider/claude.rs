@@ -31,7 +31,9 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_TELEMETRY", "1")
         .env("DISABLE_AUTOUPDATER", "1")
+        // One question is one request: what is to be tried again, Maestro tries again.
         .env("CLAUDE_CODE_MAX_RETRIES", "0")
+        .env("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1")
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
         // What fits the model is for the service to say: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
@@ -117,12 +119,12 @@ fn limit(event: &Value, told: &mut Told) {
         told.resets_at = at.and_then(|at| Timestamp::from_second(at).ok());
     }
     if kind(event) == Some("assistant") {
-        told.status = match event.get("error").and_then(Value::as_str) {
+        told.fallback_status = match event.get("error").and_then(Value::as_str) {
             Some("authentication_failed") => Some(401),
             Some("billing_error") => Some(402),
             Some("rate_limit") => Some(429),
-            Some("server_error") => Some(500),
-            Some(_) | None => told.status,
+            // Of a server it speaks also where none was reached.
+            Some(_) | None => told.fallback_status,
         };
     }
 }
@@ -148,7 +150,7 @@ fn failure(output: &Output, result: &Value, mut told: Told) -> CliFailure {
         _ => None,
     };
     let status = result.get("api_error_status").and_then(Value::as_u64);
-    told.status = status.and_then(|status| u16::try_from(status).ok()).or(told.status);
+    told.status = status.and_then(|status| u16::try_from(status).ok());
     let said = told.failure(&output.stderr, output.exit, &output.at);
     said.unwrap_or_else(|| match told.status {
         Some(status) => {

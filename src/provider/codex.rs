@@ -74,6 +74,26 @@ const SETTINGS: [&str; 16] = [
     "history.persistence=\"none\"",
 ];
 
+/// The service of the CLI's own login, as a provider by another name: of the built-in one the CLI lets
+/// nobody change that it asks up to thirty times. Key by key, so that one more of them can stand in front.
+const ONE_REQUEST: [&str; 6] = [
+    "model_provider=\"maestro\"",
+    "model_providers.maestro.name=\"OpenAI\"",
+    "model_providers.maestro.wire_api=\"responses\"",
+    "model_providers.maestro.requires_openai_auth=true",
+    "model_providers.maestro.request_max_retries=0",
+    "model_providers.maestro.stream_max_retries=0",
+];
+
+/// Whether arguments of the user's choose a service; then it is theirs to say how often it is asked.
+fn chooses_service(arguments: &[String]) -> bool {
+    let chooses = |argument: &String| {
+        let bare: String = argument.chars().filter(|letter| !letter.is_whitespace()).collect();
+        bare.contains("model_provider=") || bare.contains("openai_base_url=") || bare == "--oss"
+    };
+    arguments.iter().any(chooses)
+}
+
 /// How to ask: a read-only sandbox without any tool that reads, in an empty directory.
 #[must_use]
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
@@ -100,6 +120,11 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
     }
     for setting in SETTINGS {
         call.args(["-c", setting]);
+    }
+    if !chooses_service(ask.extra_args) {
+        for setting in ONE_REQUEST {
+            call.args(["-c", setting]);
+        }
     }
     if let Some(schema) = ask.schema {
         let file = places.files.join("schema.json");
@@ -211,4 +236,28 @@ pub fn levels(printed: &str, model: Option<&str>) -> Option<Vec<String>> {
 fn usage(event: &Value) -> Usage {
     let count = |key: &str| event.pointer(&format!("/usage/{key}")).and_then(Value::as_u64);
     Usage { input_tokens: count("input_tokens"), output_tokens: count("output_tokens"), cost_usd: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_of_the_users_choice_is_left_alone() {
+        let arguments = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        for own in [
+            ["-c", "model_provider=\"mine\""],
+            ["-c", "model_provider = 'mine'"],
+            ["--config=model_provider=mine", ""],
+            ["-c", "openai_base_url=\"http://127.0.0.1:1/v1\""],
+            ["--oss", ""],
+        ] {
+            assert!(chooses_service(&arguments(&own)), "{own:?}");
+        }
+        for ours in
+            [["-c", "model_reasoning_effort=\"low\""], ["-c", "model_providers.maestro.base_url=\"x\""]]
+        {
+            assert!(!chooses_service(&arguments(&ours)), "{ours:?}");
+        }
+    }
 }

@@ -113,7 +113,7 @@ pub fn is_finished(stdout: &str) -> bool {
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
-    let mut told = Told { status_by_exit: status_by_exit(output.exit), ..Told::default() };
+    let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
     let mut form = Form::Absent;
     let mut failed = false;
     for piece in pieces(&output.stdout) {
@@ -176,7 +176,9 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
 fn reported(event: &Value) -> String {
     let text = |key: &str| event.pointer(key).and_then(Value::as_str);
     match (text("/error/type"), text("/error/message")) {
-        (Some(kind), Some(message)) if kind != "Error" && kind != "ApiError" => format!("{kind}: {message}"),
+        (Some(kind), Some(message)) if kind.ends_with("Error") && kind.len() > "ApiError".len() => {
+            format!("{kind}: {message}")
+        }
         (_, Some(message)) => message.to_owned(),
         _ => in_short(event),
     }
@@ -209,4 +211,14 @@ fn served_model(event: &Value) -> Option<String> {
 fn usage(event: &Value) -> Usage {
     let count = |key: &str| event.pointer(&format!("/stats/{key}")).and_then(Value::as_u64);
     Usage { input_tokens: count("input_tokens"), output_tokens: count("output_tokens"), cost_usd: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cli_asks_once() {
+        assert_eq!(workspace_settings().pointer("/general/maxAttempts"), Some(&json!(1)));
+    }
 }

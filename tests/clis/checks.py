@@ -265,6 +265,23 @@ def cut_short(round, cli):
     return result.get("code") or "retried to the end"
 
 
+def few_requests(round, cli):
+    """no failure leads to more than three requests, whatever the CLI and Maestro try again"""
+    counts = {}
+    url = 'model_providers.maestro.base_url="%s/v1"' % round.bench.api.url
+    server = round.bench.server(MAESTRO_CODEX_EXTRA_ARGS=shlex.join(["-c", url]))      # the provider of Maestro's own
+    orders = {str(status): marker(mode="error", status=status) for status in (429, 500, 503, 529)}
+    orders["cut at once"] = marker(mode="drop", after=0)
+    orders["cut later"] = marker(mode="drop", after=2, text="z" * 40_000)
+    for name, order in orders.items():
+        result, requests = round.ask(cli, "x " + order, server=server)
+        expect(result.get("ok") is False, name, "ended well:", result)
+        counts[name] = len(requests)
+    server.terminate()
+    expect(max(counts.values()) <= 3, "requests:", counts)
+    return str(counts)
+
+
 def passing(round, cli):
     """an overload that passes is not the end"""
     status = 529 if cli.name == "claude" else 503
@@ -471,6 +488,6 @@ def control(round, cli):
 SHORT = [hostile_prompt, hostile_model, spawned, escape, code_mode, huge_prompt, huge_answer, cancel, control]
 FULL = [hostile_prompt, hostile_model, spawned, escape, code_mode, slash, exact_text, huge_prompt, too_long, huge_answer,
         schema, schema_ignored,
-                *(error(kind) for kind in ERRORS), cut_short, passing, no_login, env_login, file_login, traces, unreachable, timeout,
+                *(error(kind) for kind in ERRORS), cut_short, few_requests, passing, no_login, env_login, file_login, traces, unreachable, timeout,
                 cancel, sigterm, hang_up, in_a_row, control]
 ONLY_FOR = {escape: "gemini", code_mode: "codex", huge_prompt: "claude", too_long: "claude"}

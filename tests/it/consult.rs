@@ -512,3 +512,111 @@ fn the_understudy_tells_what_it_does() {
     client.call("maestro_consult", json!({ "prompt": "why?", "provider": "understudy" }));
     assert!(client.progress().iter().any(|message| message.contains("rules, no model")));
 }
+
+/// A CLI of a few lines of shell.
+fn shell_cli(server: Server, provider: &str, script: &str) -> Server {
+    let server = server.home_file(provider, script);
+    let program = server.project().parent().unwrap().join("home").join(provider);
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    server.env(&format!("MAESTRO_{}_CMD", provider.to_uppercase()), program.to_str().unwrap())
+}
+
+/// The end of an answer ends the wait; the process that stays is ended, with what it started.
+#[test]
+fn a_cli_that_stays_after_its_answer_is_not_waited_for() {
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.9.9 && exit\ncat >/dev/null\n\
+        echo '{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"forty-two\"}}'\n\
+        printf '{\"type\":\"turn.comp'\nsleep 0.4\nprintf 'leted\",\"usage\":{}}\\n'\nsleep 61 & sleep 60\n";
+    let mut client = shell_cli(Server::new(), "codex", script).start();
+    let started = Instant::now();
+    let result = client.call("maestro_consult", json!({ "prompt": "x" }));
+    assert_eq!((&result["ok"], &result["content"]), (&json!(true), &json!("forty-two")), "{result}");
+    assert!(result["warning"].as_str().unwrap().contains("was ended"), "{result}");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(client.log("codex").is_empty());
+}
+
+#[test]
+fn the_hint_of_a_refusal_names_who_else_may_be_asked() {
+    let mut client = Server::new().codex().fake("claude", "claude").start();
+    let refused = json!({ "prompt": scripted(json!({ "status": 401, "message": "no" })) });
+    let result = client.call("maestro_consult", refused);
+    assert!(result["hint"].as_str().unwrap().contains("Next: ask `claude`"), "{result}");
+    let task = json!({ "prompt": scripted(json!({ "status": 400, "message": "bad" })) });
+    let result = client.call("maestro_consult", task);
+    assert!(!result["hint"].as_str().unwrap().contains("Next:"), "what lies in the task: {result}");
+}
+
+/// Node is missing: that is what is said, by every tool that looks.
+#[test]
+fn a_cli_that_does_not_run_is_neither_available_nor_logged_out() {
+    for script in ["#!/usr/bin/env node-that-is-not-there\n", "#!/bin/sh\nexec node-that-is-not-there\n"] {
+        let server = shell_cli(shell_cli(Server::new(), "codex", script), "claude", script);
+        let check = server.run(&["check"], "");
+        let shown = String::from_utf8(check.stdout).unwrap();
+        assert!(shown.contains("cli_broken") && shown.contains("node-that-is-not-there"), "{shown}");
+        for wrong in ["not logged in", "codex login", "within 15 s"] {
+            assert!(!shown.contains(wrong), "{wrong}: {shown}");
+        }
+        let mut client = server.start();
+        let listed = client.call("maestro_list_providers", json!({}));
+        for name in ["codex", "claude"] {
+            let entry =
+                listed["providers"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+            assert_eq!(entry["available"], false, "{entry}");
+            assert!(entry["problems"].to_string().contains("cli_broken"), "{entry}");
+        }
+        assert!(!listed["available"].to_string().contains("codex"), "{listed}");
+    }
+    let mut client = Server::new().codex().start();
+    let listed = client.call("maestro_list_providers", json!({}));
+    assert!(listed["available"].to_string().contains("codex"), "{listed}");
+}
+
+#[test]
+fn a_project_that_is_not_there_is_said_and_not_made() {
+    let server = Server::new().codex();
+    let gone = server.project().join("moved/away");
+    let mut client = server.env("CLAUDE_PROJECT_DIR", gone.to_str().unwrap()).start();
+    let calls = [
+        ("maestro_consult", json!({ "prompt": "x", "context_files": ["a.py"] })),
+        ("maestro_ensemble_generate", json!({ "task": "x" })),
+        ("maestro_workflow_with_hitl", json!({ "task": "x" })),
+        ("maestro_run_stage_with_approval", json!({ "task": "x", "stage": "analyze" })),
+        ("maestro_log_evidence", json!({ "stage": "analyze", "content": { "a": 1 }, "source": "test" })),
+        ("maestro_list_providers", json!({})),
+        ("maestro_get_metrics", json!({})),
+        ("maestro_workflow_state", json!({})),
+    ];
+    for (tool, arguments) in calls {
+        let result = client.call(tool, arguments);
+        if tool == "maestro_consult" {
+            assert_eq!(result["code"], "config_invalid", "{result}");
+            let error = result["error"].as_str().unwrap();
+            assert!(error.contains("CLAUDE_PROJECT_DIR") && error.contains("moved/away"), "{error}");
+        }
+        assert!(!client.project().join("moved").exists(), "{tool} made it: {result}");
+    }
+    let check = client.server.run(&["check"], "");
+    assert!(String::from_utf8(check.stdout).unwrap().contains("moved/away"));
+    assert!(!client.project().join("moved").exists());
+}
+
+/// What may pass is tried again by Maestro, and by nobody else: retries do not multiply.
+#[test]
+fn the_clis_try_nothing_again_themselves() {
+    let mut client = Server::new().codex().fake("claude", "claude").start();
+    for provider in ["codex", "claude"] {
+        assert_eq!(
+            client.call("maestro_consult", json!({ "prompt": "x", "provider": provider }))["ok"],
+            true
+        );
+    }
+    let environment = &client.log("claude")[0]["env"];
+    assert_eq!(environment["CLAUDE_CODE_MAX_RETRIES"], "0");
+    assert_eq!(environment["CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK"], "1");
+    let arguments = client.log("codex")[0]["args"].to_string();
+    for setting in ["request_max_retries=0", "stream_max_retries=0", "model_provider="] {
+        assert!(arguments.contains(setting), "{arguments}");
+    }
+}

@@ -33,8 +33,8 @@ pub struct Told {
     pub words: Vec<String>,
     /// An HTTP status in its own form.
     pub status: Option<u16>,
-    /// An HTTP status that its exit code stands for, where nothing else tells.
-    pub status_by_exit: Option<u16>,
+    /// An HTTP status that its exit code or an event stands for, where nothing else tells.
+    pub fallback_status: Option<u16>,
     /// A class that its own form names.
     pub kind: Option<FailureKind>,
     /// When a limit ends, in its own form.
@@ -98,7 +98,7 @@ impl Told {
             (None, Some(Verdict { kind, sure: Sure::Known, .. })) => *kind,
             (None, chosen) => {
                 let by_exit =
-                    self.status_by_exit.map(|status| by_status(status, None, reset, &normal.concat()));
+                    self.fallback_status.map(|status| by_status(status, None, reset, &normal.concat()));
                 let roughly = chosen.map(|verdict| verdict.kind);
                 by_exit.or_else(|| by_end(exit)).or(roughly).unwrap_or(FailureKind::CliFailed)
             }
@@ -129,7 +129,7 @@ impl Told {
             (_, Some(name)) => format!("signal {name} ended it{last}"),
             (_, None) => format!("it did not end{last}"),
         };
-        let by_exit = self.status_by_exit.map(|status| by_status(status, None, None, ""));
+        let by_exit = self.fallback_status.map(|status| by_status(status, None, None, ""));
         let kind = self.kind.or(by_exit).or_else(|| by_end(exit)).unwrap_or(FailureKind::CliFailed);
         CliFailure::new(kind, detail)
     }
@@ -213,9 +213,15 @@ fn by_status(
 }
 
 /// Whether a limit is a short one or the account's.
+///
+/// A time decides; where none is named, words do.
 fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     static SHORT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"per[- ](?:min|sec)|perminute|persecond|/min\b|\b[rt]pm\b|temporar|concurren|slow down|throttl|burst|acceleration").ok()
+        Regex::new(r"per[- ](?:min|sec)|perminute|persecond|/min\b|\b[rt]pm\b|temporar|concurren|slow down|throttl|burst|acceleration|retryablequotaerror").ok()
+    });
+    // What Google's services and CLI say of every limit, short or not.
+    static STOCK_PHRASES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"resource_exhausted|resource has been exhausted \(e\.g\. check quota\)|to increase your limits.{0,160}").ok()
     });
     static ACCOUNT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"\bspent\b|exhausted|\bcredits?\b|\bplan\b|\bplans\b|upgrade|weekly|daily|monthly|\bsession\b|per[- ](?:day|week|month)|billing|balance|used up|depleted|\bquota\b|subscription|overage|\byour \w+ limit\b").ok()
@@ -228,9 +234,7 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
         Some(Named::AsWait(_) | Named::AsMoment) => return FailureKind::QuotaExceeded,
         None => {}
     }
-    // What Google's services call every limit, short or not.
-    let whole =
-        whole.replace("resource_exhausted", "").replace("resource has been exhausted (e.g. check quota)", "");
+    let whole = STOCK_PHRASES.as_ref().map_or(whole.into(), |phrases| phrases.replace_all(whole, ""));
     if !says(&SHORT_WORDS, &whole) && says(&ACCOUNT_WORDS, &whole) {
         FailureKind::QuotaExceeded
     } else {
@@ -385,6 +389,10 @@ mod tests {
             (
                 "You have exhausted your capacity on this model. Your quota will reset after 17h8m12s.",
                 QuotaExceeded,
+            ),
+            (
+                "[API Error: rate limit exceeded]\nPlease wait and try again later. To increase your limits, request a quota increase through AI Studio, or switch to another /auth method",
+                RateLimited,
             ),
             ("Too many requests, resets Dec 1, 9pm (UTC)", QuotaExceeded),
             ("Too many requests. Upgrade your plan for more.", QuotaExceeded),

@@ -263,12 +263,13 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::NetworkInterrupted),
-        r"econnreset|epipe|etimedout|socket hang up|connection (?:was )?(?:closed|reset|aborted|lost|terminated|dropped)|network (?:error|interrupted|connection was lost)|und_err|request timed out|read timed out|connection error|unable to connect to api",
+        r"econnreset|epipe|etimedout|socket hang up|connection (?:to the api )?(?:was )?(?:closed|reset|aborted|lost|terminated|dropped)|streamtruncated|network (?:error|interrupted|connection was lost)|und_err|request timed out|read timed out|connection error|unable to connect to api",
         &[
             "API Error: Unable to connect to API (ECONNRESET)",
             "socket hang up",
             "API Error: Request timed out.",
             "API Error: Connection error.",
+            "API Error: Connection to the API was lost (StreamTruncated). This is usually temporary \u{2014} try again.",
             "read tcp 10.0.0.2:443: connection reset by peer",
         ],
     ),
