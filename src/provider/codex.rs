@@ -112,18 +112,23 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
         call.arg("-c").arg(format!("model_reasoning_effort={}", toml_string(effort)));
     }
     call.arg("-c").arg(format!("model_instructions_file={}", toml_string(&system.to_string_lossy())));
-    if let Some(url) = ask.gateway {
-        call.arg("-c").arg(format!("openai_base_url={}", toml_string(url)));
-    }
     for feature in FEATURES_OFF {
         call.arg("-c").arg(format!("features.{feature}=false"));
     }
     for setting in SETTINGS {
         call.args(["-c", setting]);
     }
-    if !chooses_service(ask.extra_args) {
+    let its_own = !chooses_service(ask.extra_args);
+    if its_own {
         for setting in ONE_REQUEST {
             call.args(["-c", setting]);
+        }
+    }
+    if let Some(url) = ask.gateway {
+        let url = toml_string(url);
+        call.arg("-c").arg(format!("openai_base_url={url}"));
+        if its_own {
+            call.arg("-c").arg(format!("model_providers.maestro.base_url={url}"));
         }
     }
     if let Some(schema) = ask.schema {

@@ -219,6 +219,15 @@ mod tests {
 
     #[test]
     fn the_cli_asks_once() {
-        assert_eq!(workspace_settings().pointer("/general/maxAttempts"), Some(&json!(1)));
+        let ask = Ask {
+            prompt: "x",
+            system: "",
+            model: None,
+            effort: None,
+            schema: None,
+            gateway: None,
+            extra_args: &[],
+        };
+        assert_eq!(workspace_settings(&ask).pointer("/general/maxAttempts"), Some(&json!(1)));
     }
 }

@@ -187,17 +187,15 @@ fn by_status(
 ) -> FailureKind {
     use FailureKind as K;
     let known = words.filter(|(_, sure)| *sure == Sure::Known).map(|(kind, _)| kind);
-    match known {
-        // What these words say is the same whatever status came with them.
-        Some(
-            kind
-            @ (K::ClientRefused | K::QuotaExceeded | K::CliOutdated | K::Certificate | K::ContextTooLong),
-        ) => return kind,
-        Some(_) | None => {}
+    // What these words say is the same whatever status came with them.
+    if let Some(
+        kind @ (K::ClientRefused | K::QuotaExceeded | K::CliOutdated | K::Certificate | K::ContextTooLong),
+    ) = known
+    {
+        return kind;
     }
     match (status, known) {
-        (403, Some(kind @ (K::ModelUnavailable | K::RateLimited)))
-        | (408 | 500..=528 | 530..=599, Some(kind @ (K::RateLimited | K::ModelUnavailable)))
+        (403 | 408 | 500..=528 | 530..=599, Some(kind @ (K::ModelUnavailable | K::RateLimited)))
         | (429, Some(kind @ K::Overloaded)) => kind,
         (404, Some(K::LoginMissing)) | (401 | 403, _) => K::LoginMissing,
         (402, _) => K::QuotaExceeded,
