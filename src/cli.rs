@@ -36,6 +36,7 @@ use crate::flow::session::Session;
 use crate::host::environment::Environment;
 use crate::host::guardian::{self, GuardianCommand};
 use crate::host::process::Supervisor;
+use crate::host::wall::{self, HelperCommand};
 use arguments::{Arguments, Command};
 
 /// How long the removal of the last calls' directories may hold up the end.
@@ -50,6 +51,9 @@ pub fn main() -> ExitCode {
         guardian::guard_main(std::io::stdin().lock());
         return ExitCode::SUCCESS;
     }
+    if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(wall::HELPER_ARGUMENT)) {
+        return wall::helper_main(words.get(2..).unwrap_or_default());
+    }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let command = if words.len() <= 1 {
         Command::Serve
@@ -61,14 +65,17 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> ExitCode {
     let environment = Environment::capture();
+    wall::close_to_others();
+    wall::adopt_orphans();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
     };
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let outcome = runtime.block_on(async {
-        let session =
-            Session::new(environment, &directory, Supervisor::new(GuardianCommand::own_binary().ok()));
+        let supervisor =
+            Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
+        let session = Session::new(environment, &directory, supervisor);
         logging::start(session.environment(), session.made_masker());
         match command {
             Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),

@@ -73,6 +73,9 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// The sandbox is required and this machine has none.
+    #[error("the setting `sandbox: required` holds, and the sandbox is not there: {0}")]
+    NoSandbox(String),
     /// Something on this machine that a sub-command needs.
     #[error("{reason}")]
     Setup {

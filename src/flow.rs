@@ -31,5 +31,6 @@ mod told;
 pub mod toolbox;
 pub mod verify;
 pub mod vote;
+pub(crate) mod wall;
 pub mod which_run;
 pub mod workflow;

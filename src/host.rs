@@ -16,4 +16,5 @@ pub mod project;
 pub mod seal_key;
 pub mod store;
 pub mod trust;
+pub mod wall;
 pub mod worktree;

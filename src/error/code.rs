@@ -37,6 +37,7 @@ impl Error {
             Self::Ambiguous { .. } => "ambiguous_name",
             Self::ProviderDisabled(_) => "provider_disabled",
             Self::CliNotFound { .. } => "cli_not_found",
+            Self::NoSandbox(_) => "no_sandbox",
             Self::CliNotExecutable { .. } => "cli_not_executable",
             Self::Setup { .. } => "setup_failed",
             Self::NoProvider | Self::NoVoter => "no_provider",

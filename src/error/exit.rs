@@ -22,6 +22,7 @@ impl Error {
             Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
             | Self::CliNotExecutable { .. }
+            | Self::NoSandbox(_)
             | Self::Setup { .. }
             | Self::NoProvider
             | Self::NoVoter => 3,

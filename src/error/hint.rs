@@ -32,6 +32,9 @@ impl Error {
             Self::CliNotExecutable { .. } => {
                 "Make the file executable, or install the CLI again; `maestro-mcp check` shows which file is meant.".into()
             }
+            Self::NoSandbox(_) => {
+                "Nothing was run. The user may set `sandbox: auto` in their own maestro.yaml (or MAESTRO_SANDBOX=auto) to run without it; `maestro-mcp check` tells what this machine has.".into()
+            }
             Self::Setup { hint, .. } => hint.clone(),
             Self::NoProvider => {
                 "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()

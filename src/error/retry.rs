@@ -16,6 +16,7 @@ impl Error {
             | Self::ProviderDisabled(_)
             | Self::CliNotFound { .. }
             | Self::CliNotExecutable { .. }
+            | Self::NoSandbox(_)
             | Self::Setup { .. }
             | Self::NoProvider
             | Self::NoVoter
@@ -46,6 +47,7 @@ impl Error {
             Self::InvalidArguments(_)
             | Self::Unknown { .. }
             | Self::Ambiguous { .. }
+            | Self::NoSandbox(_)
             | Self::Setup { .. }
             | Self::NoProvider
             | Self::NoVoter

@@ -340,6 +340,7 @@ pub async fn print(
         cwd: directory.work().to_owned(),
         stdin: Vec::new(),
         limits: Limits { timeout: Some(limit), ..Limits::default() },
+        wall: crate::host::wall::Wall::default(),
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };

@@ -15,7 +15,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule, is_model_name,
 };
-pub use settings::{Approvals, BackupSettings, ContextLimits, PolicySettings, Settings};
+pub use settings::{Approvals, BackupSettings, ContextLimits, Network, PolicySettings, Sandbox, Settings};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -82,10 +82,13 @@ impl Config {
         }
         let below = below.finish().0;
         let mut ignored = Vec::new();
-        let of_project = match project.standing {
+        let mut of_project = match project.standing {
             Standing::Trusted => trusted(&project, environment, &mut problems),
             Standing::Unconfirmed | Standing::Changed => untrusted(&project, &below, &mut ignored),
         };
+        for (document, origin) in &mut of_project {
+            ignored.extend(take_what_is_the_users(document).map(|key| format!("{origin}: {key}")));
+        }
         for (document, origin) in &of_project {
             layers.add(origin, document.clone());
         }
@@ -315,6 +318,18 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
             None
         }
     }
+}
+
+/// Takes out what no project sets, trusted or not: the walls around what it runs.
+fn take_what_is_the_users(document: &mut Value) -> impl Iterator<Item = &'static str> {
+    let fields = document.as_object_mut();
+    let taken = fields.map(|fields| {
+        ["sandbox", "network"]
+            .into_iter()
+            .filter(|key| fields.shift_remove(*key).is_some())
+            .collect::<Vec<_>>()
+    });
+    taken.unwrap_or_default().into_iter()
 }
 
 /// Of two settings of safety the stricter counts, whoever stands above; and what a project masks is

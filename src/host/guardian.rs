@@ -119,6 +119,11 @@ impl Guardian {
         }
     }
 
+    /// Its process.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.link.as_ref().map(|link| Pid::from_child(&link.child))
+    }
+
     pub(super) fn remember(&mut self, marker: &str, group: Option<Pid>) {
         self.tell(format_args!("+{} {marker}\n", Pid::as_raw(group)));
     }

@@ -50,6 +50,7 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "conf/maestro.yaml",
     "conf/micro_steps.yaml",
     "conf/redflags.yaml",
+    "conf/sandbox.yaml",
     "conf/secrets.yaml",
     "conf/skill_manifest.yaml",
     "conf/verification.yaml",

@@ -9,6 +9,7 @@
 
 use std::future::pending;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,12 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
 use self::meter::{Meter, Side};
-use self::registry::Registry;
-use self::spawn::Running;
+use self::registry::{Orphans, Registry};
+use self::spawn::{Running, Through};
 use self::tree::{Hold, Settled, Tree};
 use super::guardian::GuardianCommand;
+use super::wall::report::Report;
+use super::wall::{FileStanding, HelperCommand, WallStanding};
 
 mod call_dir;
 mod capture;
@@ -54,6 +57,7 @@ const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     registry: Arc<Registry>,
+    helper: Option<HelperCommand>,
 }
 
 impl Supervisor {
@@ -61,7 +65,14 @@ impl Supervisor {
     /// that out. The guardian is started by the first run.
     #[must_use]
     pub fn new(guardian: Option<GuardianCommand>) -> Self {
-        Self { registry: Arc::new(Registry::new(guardian)) }
+        Self::with_helper(guardian, None)
+    }
+
+    /// The same, with each program started by a helper that keeps it behind its wall. Then this
+    /// process may have no other supervisor: it ends children that it does not know.
+    pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
+        let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
+        Self { registry: Arc::new(Registry::new(guardian, orphans)), helper }
     }
 
     /// Runs a program to its end and returns what it wrote.
@@ -84,8 +95,9 @@ impl Supervisor {
     ) -> Result<Outcome, ProcessError> {
         let started = Instant::now();
         let limits = launch.limits.clone();
+        let program = launch.program.clone();
         let (running, prompt) = self.start(launch, Box::new(Mutex::new(hold))).await?;
-        let Running { tree, stdin, capture } = running;
+        let Running { tree, stdin, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
@@ -98,7 +110,8 @@ impl Supervisor {
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);
         }
-        collect(capture, limits.output_bytes, stopped, settled, started).await
+        let (settled, wall) = reported(through, settled, &program)?;
+        collect(capture, limits.output_bytes, stopped, settled, wall, started).await
     }
 
     /// The number of programs that are running or being killed.
@@ -140,10 +153,10 @@ impl Supervisor {
 
     /// Starts the program off the runtime's thread: fork and exec take about a millisecond.
     async fn start(&self, mut launch: Launch, hold: Hold) -> Result<(Running, Vec<u8>), ProcessError> {
-        let registry = Arc::clone(&self.registry);
+        let (registry, helper) = (Arc::clone(&self.registry), self.helper.clone());
         let runtime = Handle::current();
         let start = move || {
-            let running = spawn::start(&launch, hold, registry, runtime)?;
+            let running = spawn::start(&launch, hold, registry, runtime, helper.as_ref())?;
             Ok((running, std::mem::take(&mut launch.stdin)))
         };
         // If we are dropped here, the result is dropped there, and the tree with it.
@@ -219,11 +232,41 @@ async fn end(tree: Tree, stopped: Option<Ended>, drain: Duration) -> Settled {
     }
 }
 
+/// How the program itself ended, and behind which wall, by the helper's report.
+fn reported(
+    through: Through,
+    settled: Settled,
+    program: &Path,
+) -> Result<(Settled, WallStanding), ProcessError> {
+    let file = match through {
+        Through::Helper(file) => file,
+        Through::Nothing(standing) => return Ok((settled, standing)),
+    };
+    let report = Report::read(&file);
+    if let Some(reason) = report.refused {
+        return Err(ProcessError::NoWall(reason));
+    }
+    if let Some((number, words)) = report.not_started {
+        let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
+        return Err(spawn::explain(program, error));
+    }
+    let settled = match report.ended {
+        Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },
+        None => settled,
+    };
+    let standing = report.standing.unwrap_or_else(|| WallStanding {
+        files: FileStanding::Missing { reason: "the helper was killed before it reported".to_owned() },
+        ..WallStanding::default()
+    });
+    Ok((settled, standing))
+}
+
 async fn collect(
     capture: Capture,
     cap: u64,
     stopped: Option<Ended>,
     settled: Settled,
+    wall: WallStanding,
     started: Instant,
 ) -> Result<Outcome, ProcessError> {
     let Capture { stdout, stderr } = capture;
@@ -238,6 +281,7 @@ async fn collect(
         stderr,
         elapsed: started.elapsed(),
         leftovers: settled.leftovers,
+        wall,
     })
 }
 

@@ -105,6 +105,11 @@ pub fn overrides(root: &Path) -> Option<PathBuf> {
 }
 
 impl Project {
+    /// The project's root, resolved.
+    pub fn root(&self) -> &Path {
+        self.roots.first().map_or(Path::new("/"), PathBuf::as_path)
+    }
+
     /// A project over its root and further roots; those that do not exist are left out.
     #[must_use]
     pub fn new(root: &Path, further: &[PathBuf], secrets: SecretPaths) -> Self {

@@ -15,8 +15,8 @@ import sys
 import time
 
 PINS = {
-    "claude": ("@anthropic-ai/claude-code", "2.1.329"),
-    "codex": ("@openai/codex", "0.169.0"),
+    "claude": ("@anthropic-ai/claude-code", "2.1.332"),
+    "codex": ("@openai/codex", "0.171.0"),
     "gemini": ("@google/gemini-cli", "0.61.0"),
 }
 TRIES, PAUSE = 3, 10

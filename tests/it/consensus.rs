@@ -14,15 +14,16 @@ fn votes(result: &Value) -> u64 {
     result["vote_distribution"].as_object().unwrap().values().map(|votes| votes.as_u64().unwrap()).sum()
 }
 
-/// A server with CLIs that are shell scripts; each runs in an empty directory, with `$DIR` the
-/// project's.
+/// A server with CLIs that are shell scripts; each runs in an empty directory, with `$DIR` a
+/// directory beside the project where they may write.
 fn shells(scripts: &[(&str, &str)]) -> Server {
     let mut server = Server::new();
     let project = server.project();
+    let beside = project.parent().unwrap().join("fake");
     let mut config = String::from("providers:\n");
     for (name, script) in scripts {
         let file = format!("{name}.sh");
-        server = server.file(&file, format!("cat >/dev/null\nDIR='{}'\n{script}\n", project.display()));
+        server = server.file(&file, format!("cat >/dev/null\nDIR='{}'\n{script}\n", beside.display()));
         config += &format!("  {name}: {{ command: \"/bin/sh '{}'\" }}\n", project.join(&file).display());
     }
     server.user_file("cli_clients.yaml", config)

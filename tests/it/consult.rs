@@ -436,7 +436,7 @@ fn a_version_belongs_to_a_program_with_its_arguments() {
 
 #[test]
 fn a_renewed_login_comes_home_also_from_a_cancelled_call() {
-    let renews = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\nrm \"$CODEX_HOME/auth.json\"\necho '{\"token\":\"new\"}' > \"$CODEX_HOME/auth.json\"\ntouch \"$HOME/renewed\"\nsleep 60\n";
+    let renews = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\nrm \"$CODEX_HOME/auth.json\"\necho '{\"token\":\"new\"}' > \"$CODEX_HOME/auth.json\"\ntouch \"$HOME/../fake/renewed\"\nsleep 60\n";
     let server =
         Server::new().home_file(".codex/auth.json", "{\"token\":\"old\"}").home_file("codex", renews);
     let home = server.project().parent().unwrap().join("home");
@@ -444,7 +444,9 @@ fn a_renewed_login_comes_home_also_from_a_cancelled_call() {
         .unwrap();
     let mut client = server.env("MAESTRO_CODEX_CMD", home.join("codex").to_str().unwrap()).start();
     let call = client.begin_call("maestro_consult", json!({ "prompt": "x" }));
-    crate::harness::eventually("it is renewed", Duration::from_secs(5), || home.join("renewed").exists());
+    crate::harness::eventually("it is renewed", Duration::from_secs(5), || {
+        home.join("../fake/renewed").exists()
+    });
     client.cancel(call);
     let login = || std::fs::read_to_string(home.join(".codex/auth.json")).unwrap();
     crate::harness::eventually("it is home", Duration::from_secs(5), || login().contains("new"));

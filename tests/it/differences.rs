@@ -46,7 +46,7 @@ fn a_command_may_have_arguments_and_a_path_with_a_blank() {
     let server = Server::new().codex();
     let link = server.project().join("my codex");
     std::os::unix::fs::symlink(fake_cli(), &link).unwrap();
-    let log = server.project().parent().unwrap().join("codex.log");
+    let log = server.project().parent().unwrap().join("fake/codex.log");
     let command = format!("'{}' --as codex --log {} --profile=work", link.display(), log.display());
     let mut client = server.env("MAESTRO_CODEX_CMD", &command).start();
     let result = client.call("maestro_consult", json!({ "prompt": "x" }));

@@ -71,7 +71,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("maestro-test-").tempdir().unwrap();
-        for name in ["home", "project"] {
+        for name in ["home", "project", "fake"] {
             std::fs::create_dir(directory.path().join(name)).unwrap();
         }
         let mut environment = BTreeMap::new();
@@ -170,8 +170,8 @@ impl Server {
 
     /// Installs the stand-in as a provider's CLI, with its log beside the project.
     pub(crate) fn fake(self, provider: &str, style: &str) -> Self {
-        let log = self.directory.path().join(format!("{provider}.log"));
-        let state = self.directory.path().join(format!("{provider}.state"));
+        let log = self.directory.path().join("fake").join(format!("{provider}.log"));
+        let state = self.directory.path().join("fake").join(format!("{provider}.state"));
         let command = format!(
             "{} --as {style} --log {} --state {}",
             fake_cli().display(),
@@ -357,7 +357,7 @@ impl Client {
 
     /// What the stand-in for a provider's CLI wrote down, a document a call.
     pub(crate) fn log(&self, provider: &str) -> Vec<Value> {
-        let log = self.server.directory.path().join(format!("{provider}.log"));
+        let log = self.server.directory.path().join("fake").join(format!("{provider}.log"));
         std::fs::read_to_string(log)
             .unwrap_or_default()
             .lines()

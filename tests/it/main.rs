@@ -36,6 +36,7 @@ mod models;
 mod packing;
 mod resources;
 mod rings;
+mod sandbox;
 mod selection;
 mod sizes;
 mod store;

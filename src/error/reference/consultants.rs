@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 25] = [
+pub(super) const ENTRIES: [Entry; 26] = [
     entry(
         "no_provider",
         "Nobody was named, and no CLI is installed that may be asked.",
@@ -26,6 +26,12 @@ pub(super) const ENTRIES: [Entry; 25] = [
         "The command is there and cannot be started.",
         "Ask another provider, and tell the user.",
         "Make the file executable, or install it again; `maestro-mcp check` shows which file is meant.",
+    ),
+    entry(
+        "no_sandbox",
+        "The setting `sandbox: required` holds, and this machine cannot raise the sandbox. Nothing was run.",
+        "Tell the user; trying again changes nothing.",
+        "Use a Linux kernel with Landlock (5.13 or newer), or set `sandbox: auto` in your own `maestro.yaml`.",
     ),
     entry(
         "prompt_too_long",

@@ -15,6 +15,7 @@ use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::providers;
 use crate::flow::session::Session;
+use crate::flow::wall;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::activity::told as told_by;
 use crate::provider::catalogue::Provider;
@@ -48,6 +49,8 @@ pub struct Attempted {
     pub stderr: String,
     /// The exit code of the last start.
     pub exit_code: Option<i32>,
+    /// The sandbox that stood around the last start.
+    pub sandbox: Option<String>,
     /// The answer as the log keeps it, its secrets masked.
     pub masked: Option<String>,
     /// The model that answered, or that would have; none where nobody told.
@@ -65,6 +68,7 @@ impl Attempted {
             attempts: 0,
             stderr: String::new(),
             exit_code: None,
+            sandbox: None,
             masked: None,
             model: None,
             note: ModelNote::default(),
@@ -79,6 +83,7 @@ impl Attempted {
             attempts: 1,
             stderr: String::new(),
             exit_code: None,
+            sandbox: None,
             masked: None,
             model: None,
             note: ModelNote::default(),
@@ -225,6 +230,7 @@ impl Call<'_> {
         match self.run(id, permit).await {
             Ok(outcome) => {
                 attempted.exit_code = outcome.exit.code();
+                attempted.sandbox = Some(outcome.wall.in_words());
                 (attempted.result, attempted.stderr) = self.judge(outcome).await;
             }
             Err(error) => attempted.result = Err(error),
@@ -256,13 +262,16 @@ impl Call<'_> {
         let files = std::mem::take(&mut invocation.files);
         let (shared, adapter, private) =
             (self.session.clone(), self.provider.adapter.clone(), places.clone());
+        let (asked, program) = (self.provider.clone(), self.program.to_owned());
         let laid_out = off_thread(move || {
             let login = login::carry(&adapter, shared.environment(), &private.home);
+            let wall = wall::of_consultant(&shared, &asked, &program, &private, &login);
             // The directory comes along: where nobody waits any more, it must not be removed while
             // it is written to.
-            lay_out(&private, &files, &login).map(|()| (directory, login))
+            lay_out(&private, &files, &login).map(|()| (directory, login, wall))
         });
-        let (directory, login) = laid_out.await?.map_err(internal)?;
+        let (directory, login, wall) = laid_out.await?.map_err(internal)?;
+        let wall = wall?;
         let mut env = allowed(self.session.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
@@ -283,6 +292,7 @@ impl Call<'_> {
                 finish: self.provider.adapter.finish(),
                 ..Limits::default()
             },
+            wall,
             capture_dir: directory.capture().to_owned(),
             marker: id,
         };

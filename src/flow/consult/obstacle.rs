@@ -35,6 +35,7 @@ pub fn process_error(provider: &Provider, session: &Session, error: &ProcessErro
             ),
             others: others_than(provider, session),
         },
+        ProcessError::NoWall(reason) => Error::NoSandbox(reason.clone()),
         ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
         ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
             Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())

@@ -60,6 +60,9 @@ pub struct Consulted {
     /// The exit code, where the call failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// The sandbox that the CLI ran in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// The end of what the CLI wrote to stderr.
     pub stderr: String,
     /// What went with the question.
@@ -131,6 +134,7 @@ impl Consulted {
             elapsed_ms: 0,
             attempts: 0,
             exit_code: None,
+            sandbox: None,
             stderr: String::new(),
             context: None,
             masked: 0,
@@ -171,6 +175,7 @@ impl Consulted {
             elapsed_ms: 0,
             attempts: attempted.attempts,
             exit_code: attempted.exit_code.filter(|_| cause.is_some()),
+            sandbox: attempted.sandbox.clone(),
             stderr: shown_stderr(masker, &attempted.stderr),
             context: prepared.context.as_ref().map(|context| ContextNote {
                 files: context.files.clone(),

@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) in_force: Arc<InForce>,
     pub(super) kept: Kept,
     pub(super) hold: Option<Hold>,
+    /// The project, or the copy of it, in which the checks run.
+    pub(super) root: PathBuf,
 }
 
 /// One check.
@@ -66,7 +68,14 @@ pub(super) fn plan_in(
     if request.entries.is_empty() {
         checks.retain(|check| check.verdict.is_some());
     }
-    Ok(Plan { checks, detected, in_force, kept: Kept::LongOutput, hold: None })
+    Ok(Plan {
+        checks,
+        detected,
+        in_force,
+        kept: Kept::LongOutput,
+        hold: None,
+        root: project.root().to_owned(),
+    })
 }
 
 struct Planning<'a> {

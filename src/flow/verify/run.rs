@@ -17,8 +17,10 @@ use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+use crate::flow::wall;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, Outcome, ProcessError};
+use crate::host::wall::FileStanding;
 
 /// Characters of output that a result may hold.
 const MOST_CHARS: usize = 36_000;
@@ -100,6 +102,9 @@ pub struct Metadata {
     /// The file with the whole output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_file: Option<PathBuf>,
+    /// The sandbox that it ran in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// Processes that outlived the check and were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leftovers: Option<usize>,
@@ -196,13 +201,22 @@ async fn start(
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
     let directory = CallDir::create_off_thread();
     let directory = directory.await.map_err(|error| (Status::Error, error.to_string()))?;
+    let (shared, root, started) = (session.clone(), plan.root.clone(), program.clone());
+    let walled = off_thread(move || {
+        wall::of_check(&shared, &root, &started, &directory).map(|walled| (walled, directory))
+    });
+    let (walled, directory) = walled.await.flatten().map_err(|error| (Status::Error, error.to_string()))?;
     let launch = Launch {
         program,
         args: args.iter().map(OsString::from).collect(),
-        env: environment(session.environment(), &plan.in_force.rules.environment),
+        env: environment(session.environment(), &plan.in_force.rules.environment)
+            .into_iter()
+            .chain(walled.env)
+            .collect(),
         cwd: check.cwd.clone(),
         stdin: check.stdin.clone(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
+        wall: walled.wall,
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
@@ -254,6 +268,8 @@ async fn finished(
     let (end, leftovers) = (ending(&outcome), outcome.leftovers);
     let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
     let exit_code = outcome.exit.code();
+    let (sandbox, behind_wall) =
+        (outcome.wall.in_words(), matches!(outcome.wall.files, FileStanding::Landlock { .. }));
     // A long output takes a while to read and to mask; other calls go on meanwhile.
     let reading = move || said(&session, kept, (runner.as_deref(), end), &command, &outcome, room);
     let said = match off_thread(reading).await.flatten() {
@@ -268,13 +284,22 @@ async fn finished(
         cwd: check.cwd_shown.clone(),
         rule: Some(permitted.rule.clone()),
         rule_of_project: permitted.by_project,
-        note: note(end, check.timeout).or(names_not_read),
+        note: note(end, check.timeout)
+            .or_else(|| {
+                let failed = behind_wall && status != Status::Passed;
+                failed
+                    .then(|| wall::may_be_the_reason(&[&said.stdout, &said.stderr]))
+                    .flatten()
+                    .map(str::to_owned)
+            })
+            .or(names_not_read),
         runner: (!reading.runner.is_empty()).then_some(reading.runner),
         totals: (!reading.runner.is_empty()).then_some(reading.totals),
         failing: reading.failing,
         failing_left_out: reading.left_out,
         truncated: said.cut,
         output_file: said.file,
+        sandbox: Some(sandbox),
         leftovers: (leftovers > 0).then_some(leftovers),
         ..Metadata::default()
     };

@@ -34,14 +34,42 @@ pub struct Settings {
     /// Whether a run may begin at a later stage than analyze, if its caller wants that; the user's own
     /// word.
     pub late_start: bool,
+    /// Whether checks and consultants run in a sandbox. The user's own setting.
+    pub sandbox: Sandbox,
+    /// The network of checks. The user's own setting.
+    pub network: Network,
     /// How long backups of patches are kept.
     pub backups: BackupSettings,
+}
+
+/// Whether checks and consultants run in a sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sandbox {
+    /// They do not.
+    Off,
+    /// They do where the machine has one.
+    #[default]
+    Auto,
+    /// They do, or do not run.
+    Required,
+}
+
+/// The network of checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// The machine's own.
+    #[default]
+    On,
+    /// Loopback and nothing else.
+    Off,
 }
 
 pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 12] = [
+    pub(super) const KEYS: [&'static str; 14] = [
         "max_parallel",
         "disabled_tools",
         "toolsets",
@@ -53,6 +81,8 @@ impl Settings {
         "approvals",
         "auto_approve_low_risk",
         "late_start",
+        "sandbox",
+        "network",
         "backups",
     ];
 }

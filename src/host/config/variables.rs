@@ -30,6 +30,8 @@ pub(super) enum Form {
     Patterns,
     Approvals,
     Effort,
+    Sandbox,
+    Network,
 }
 
 /// Lays the environment over the files.
@@ -133,16 +135,21 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .filter(|word| word.is_empty() || Effort::named(word).is_some())
             .map(|word| json!(word))
             .ok_or_else(|| format!("takes {}", Effort::NAMES)),
-        Form::Approvals => Some(text.to_ascii_lowercase())
-            .filter(|who| ["ask", "human", "relay"].contains(&who.as_str()))
-            .map(|who| json!(who))
-            .ok_or_else(|| "takes ask, human or relay".to_owned()),
+        Form::Approvals => one_of(text, &["ask", "human", "relay"]),
+        Form::Sandbox => one_of(text, &["off", "auto", "required"]),
+        Form::Network => one_of(text, &["on", "off"]),
         Form::Names => Ok(list(text, &[',', ' '])),
         Form::Directories => Ok(list(text, &[':'])),
         Form::Patterns => {
             split_user_regexes(text).map(|patterns| json!(patterns)).map_err(|error| error.to_string())
         }
     }
+}
+
+fn one_of(text: &str, words: &[&str]) -> Result<Value, String> {
+    let word = text.to_ascii_lowercase();
+    let known = words.contains(&word.as_str());
+    if known { Ok(json!(word)) } else { Err(format!("must be one of {}", words.join(", "))) }
 }
 
 fn whole(text: &str, of: &str) -> Result<Value, String> {

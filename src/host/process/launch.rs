@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::host::wall::Wall;
+
 /// The environment variable that every process of a call carries.
 ///
 /// A descendant inherits it, so it is found even after it left the process group (Linux only).
@@ -24,7 +26,9 @@ pub struct Launch {
     pub stdin: Vec<u8>,
     /// When to stop it.
     pub limits: Limits,
-    /// An existing private directory; the files `stdout` and `stderr` are made anew in it.
+    /// What it may touch. `capture_dir` must lie outside of what it may write.
+    pub wall: Wall,
+    /// An existing private directory; the files `stdout`, `stderr` and `report` are made anew in it.
     pub capture_dir: PathBuf,
     /// An id that no call of another process has: ASCII letters, digits, `-`, `_` and `.`. The value
     /// of [`MARKER_VARIABLE`] begins with it; a number follows, so a retry may use it again.

@@ -15,7 +15,7 @@ use rustix::process::getuid;
 use crate::host::worktree;
 
 /// What the name of a call's directory begins with.
-pub(super) const PREFIX: &str = "maestro-call-";
+pub(crate) const PREFIX: &str = "maestro-call-";
 
 /// The file whose lock keeps a directory.
 const LOCK: &str = "lock";

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::host::wall::WallStanding;
+
 /// Why a run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -75,6 +77,8 @@ pub struct Outcome {
     /// its group count only if somebody was still in it at the exit; otherwise they are looked for
     /// after the result. Without `/proc` a group counts as one.
     pub leftovers: usize,
+    /// The wall that stood around it.
+    pub wall: WallStanding,
 }
 
 /// A run in progress.
@@ -105,6 +109,9 @@ pub enum ProcessError {
         /// The program as it was asked for.
         program: PathBuf,
     },
+    /// The wall that the call requires is not there, so nothing was run.
+    #[error("the sandbox is required and not there: {0}")]
+    NoWall(String),
     /// Starting it failed for another reason.
     #[error("cannot start the program: {0}")]
     Spawn(#[source] io::Error),

@@ -1,7 +1,7 @@
 //! The calls in progress, for whoever has to end them all: a shutdown, or the guardian.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::process::{Pid, Signal};
 
@@ -17,6 +17,18 @@ use crate::host::guardian::{Guardian, GuardianCommand};
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
+    /// Held for reading while a process is started and not yet in `state`.
+    starting: RwLock<()>,
+    orphans: Orphans,
+}
+
+/// What becomes of processes whose parents died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Orphans {
+    /// They become children of this process.
+    Adopted,
+    /// They go to somebody else.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -28,15 +40,38 @@ struct State {
 }
 
 impl Registry {
-    pub(super) fn new(guardian: Option<GuardianCommand>) -> Self {
+    pub(super) fn new(guardian: Option<GuardianCommand>, orphans: Orphans) -> Self {
         let guardian = Guardian::new(guardian);
         let state = State { closed: false, started: 0, calls: HashMap::new(), guardian };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), starting: RwLock::new(()), orphans }
     }
 
     // Nothing is left half done under this lock, so a panic elsewhere does no harm.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from before a process starts until its group is told to the registry.
+    pub(super) fn starting(&self) -> RwLockReadGuard<'_, ()> {
+        self.starting.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what became ours because a helper was killed before it had ended what it watched. Blocks
+    /// for some milliseconds.
+    pub(super) fn end_adopted(&self) {
+        if self.orphans == Orphans::Unknown {
+            return;
+        }
+        let _nobody_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<i32> = {
+            let state = self.lock();
+            let groups = state.calls.values().flatten().copied();
+            groups.chain(state.guardian.pid()).map(Pid::as_raw_pid).collect()
+        };
+        let ended = crate::host::wall::end_adopted(&known);
+        if ended > 0 {
+            tracing::info!(ended, "killed processes that a call left behind");
+        }
     }
 
     /// A process is about to start; the answer is the marker it has to carry. The first call starts

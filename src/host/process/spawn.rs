@@ -1,7 +1,11 @@
 //! Starts the program: everything about a run that blocks.
 
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -13,6 +17,7 @@ use super::capture::Capture;
 use super::registry::Registry;
 use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
+use crate::host::wall::{HelperCommand, REPORT, Strictness, WallStanding};
 
 /// How often a program file that is still open for writing is tried again.
 const BUSY_TRIES: u32 = 5;
@@ -24,6 +29,16 @@ pub(super) struct Running {
     pub(super) tree: Tree,
     pub(super) stdin: Option<ChildStdin>,
     pub(super) capture: Capture,
+    pub(super) through: Through,
+}
+
+/// How the program was started.
+#[derive(Debug)]
+pub(super) enum Through {
+    /// By the helper, which reports here. The file stays readable when its directory is gone.
+    Helper(File),
+    /// Directly, with whatever wall that leaves.
+    Nothing(WallStanding),
 }
 
 /// Starts `launch`. `hold` is dropped once no process of it is left.
@@ -32,11 +47,19 @@ pub(super) fn start(
     hold: Hold,
     registry: Arc<Registry>,
     runtime: Handle,
+    helper: Option<&HelperCommand>,
 ) -> Result<Running, ProcessError> {
     check_marker(&launch.marker)?;
+    let through = match helper {
+        Some(_) => Through::Helper(report(&launch.capture_dir).map_err(ProcessError::Capture)?),
+        None => Through::Nothing(without_helper(launch)?),
+    };
     let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
+    // Until the group is known, the new process must not be taken for an orphan.
+    let announcing = Arc::clone(&registry);
+    let starting = announcing.starting();
     let marker = registry.announce(&launch.marker)?;
-    let mut child = match spawn(launch, &capture, &marker) {
+    let mut child = match spawn(launch, &capture, &marker, helper) {
         Ok(child) => child,
         Err(error) => {
             registry.done(&marker);
@@ -47,7 +70,27 @@ pub(super) fn start(
     // From here on dropping the tree kills it.
     let tree = Tree::new(child, marker, launch.limits.grace, registry, runtime, hold);
     tree.enlist()?;
-    Ok(Running { tree, stdin, capture })
+    drop(starting);
+    Ok(Running { tree, stdin, capture, through })
+}
+
+/// A new file for the helper's report.
+fn report(directory: &Path) -> io::Result<File> {
+    let file = directory.join(REPORT);
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
+}
+
+/// The wall where the system has no helper: none.
+fn without_helper(launch: &Launch) -> Result<WallStanding, ProcessError> {
+    let standing = WallStanding::unsupported(&launch.wall);
+    match (launch.wall.strictness, standing.missing()) {
+        (Strictness::Required, Some(reason)) => Err(ProcessError::NoWall(reason.to_owned())),
+        _ => Ok(standing),
+    }
 }
 
 /// The marker travels in lines of words to the guardian.
@@ -60,18 +103,48 @@ fn check_marker(marker: &str) -> Result<(), ProcessError> {
     Err(ProcessError::Spawn(io::Error::new(ErrorKind::InvalidInput, reason)))
 }
 
-fn spawn(launch: &Launch, capture: &Capture, marker: &str) -> Result<Child, ProcessError> {
-    let mut command = command(launch, capture, marker).map_err(ProcessError::Capture)?;
-    patiently(&mut command).map_err(|error| explain(launch, error))
+fn spawn(
+    launch: &Launch,
+    capture: &Capture,
+    marker: &str,
+    helper: Option<&HelperCommand>,
+) -> Result<Child, ProcessError> {
+    let mut command = command(launch, capture, marker, helper).map_err(ProcessError::Capture)?;
+    patiently(&mut command).map_err(|error| {
+        // The system blames a missing working directory in the same words as a missing program.
+        if launch.cwd.is_dir() {
+            return explain(&launch.program, error);
+        }
+        let reason = format!("no working directory {}: {error}", launch.cwd.display());
+        ProcessError::Spawn(io::Error::new(error.kind(), reason))
+    })
 }
 
-fn command(launch: &Launch, capture: &Capture, marker: &str) -> io::Result<Command> {
-    let mut command = Command::new(&launch.program);
+fn command(
+    launch: &Launch,
+    capture: &Capture,
+    marker: &str,
+    helper: Option<&HelperCommand>,
+) -> io::Result<Command> {
+    let mut command = match helper {
+        Some(helper) => through(helper, launch)?,
+        None => Command::new(&launch.program),
+    };
     command.args(&launch.args).current_dir(&launch.cwd).process_group(0);
     command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
     command.env(MARKER_VARIABLE, marker);
     command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(capture.stdout.sink()?).stderr(capture.stderr.sink()?);
+    Ok(command)
+}
+
+fn through(helper: &HelperCommand, launch: &Launch) -> io::Result<Command> {
+    // It must be done before the group is killed.
+    let grace = launch.limits.grace * 9 / 10;
+    let arguments = HelperCommand::arguments(&launch.wall, &launch.capture_dir, launch.limits.drain, grace)?;
+    let mut command = Command::new(&helper.program);
+    command.arg0(launch.program.file_name().unwrap_or(OsStr::new("maestro-helper")));
+    command.args(arguments).arg(&launch.program);
     Ok(command)
 }
 
@@ -103,13 +176,9 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
     spawn()
 }
 
-fn explain(launch: &Launch, error: io::Error) -> ProcessError {
-    // The system blames a missing working directory in the same words as a missing program.
-    if !launch.cwd.is_dir() {
-        let reason = format!("no working directory {}: {error}", launch.cwd.display());
-        return ProcessError::Spawn(io::Error::new(error.kind(), reason));
-    }
-    let program = launch.program.clone();
+/// Why the program did not start.
+pub(super) fn explain(program: &Path, error: io::Error) -> ProcessError {
+    let program = program.to_owned();
     match error.kind() {
         ErrorKind::NotFound => ProcessError::NotFound { program },
         ErrorKind::PermissionDenied => ProcessError::PermissionDenied { program },

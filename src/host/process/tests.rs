@@ -29,6 +29,7 @@ impl Call {
             cwd: dir.work().into(),
             stdin: Vec::new(),
             limits: Limits { timeout: Some(seconds(15)), ..Limits::default() },
+            wall: crate::host::wall::Wall::default(),
             capture_dir: dir.capture().into(),
             marker: format!("test-{}-{number}", std::process::id()),
         };

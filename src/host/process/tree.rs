@@ -181,6 +181,7 @@ impl Body {
         let _ = timeout(self.grace, self.gone()).await;
         group::signal(self.group, Signal::KILL);
         self.blocking(Quarry::exterminate).await;
+        self.end_adopted().await;
         // However long it takes: only now it is safe to let go of what is held.
         self.exited().await;
         self.reap();
@@ -219,6 +220,12 @@ impl Body {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// What left the group without the marker became ours when the helper was killed.
+    async fn end_adopted(&self) {
+        let registry = Arc::clone(&self.registry);
+        let _ = self.runtime.spawn_blocking(move || registry.end_adopted()).await;
     }
 
     fn is_reaped(&self) -> bool {
@@ -268,6 +275,7 @@ impl Drop for Body {
             group::signal(self.group, Signal::KILL);
         }
         self.quarry.exterminate();
+        self.registry.end_adopted();
         self.reap();
         self.close();
     }

@@ -66,6 +66,7 @@ impl<'a> Git<'a> {
             cwd: self.directory.clone(),
             stdin: Vec::new(),
             limits: Limits { timeout: Some(TIMEOUT), ..Limits::default() },
+            wall: crate::host::wall::Wall::default(),
             capture_dir: directory.capture().to_owned(),
             marker: uuid::Uuid::now_v7().to_string(),
         };

@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 35] = [
+pub(in crate::host::config) const GENERAL: [Variable; 37] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -209,6 +209,18 @@ pub(in crate::host::config) const GENERAL: [Variable; 35] = [
         &["late_start"],
         Form::Flag,
         "whether the argument `start_stage` of a run counts; never in a file of a project, and never where `approvals` is `human`",
+    ),
+    shipped(
+        "MAESTRO_SANDBOX",
+        &["sandbox"],
+        Form::Sandbox,
+        "whether checks, candidates and consultants run in a sandbox: `auto` where the machine has one, `required` or not at all, `off` never",
+    ),
+    shipped(
+        "MAESTRO_NETWORK",
+        &["network"],
+        Form::Network,
+        "the network of checks and candidates: `on` is the machine's own, `off` is loopback only",
     ),
     shipped(
         "MAESTRO_TRACING_ENABLED",

@@ -1,0 +1,150 @@
+//! The wall around what this project's calls run: checks, candidates and consultants.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::config::{Network as NetworkSetting, Sandbox};
+use crate::host::environment::Environment;
+use crate::host::library::{BUILT_IN, Library};
+use crate::host::process::CallDir;
+use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn, SandboxRules};
+use crate::host::wall::{Network, Strictness, Wall};
+use crate::provider::Places;
+use crate::provider::catalogue::Provider;
+use crate::provider::login::Login;
+
+/// Words by which a program says that it may not touch something.
+const DENIED: [&str; 5] =
+    ["Permission denied", "permission denied", "EACCES", "PermissionError", "Operation not permitted"];
+
+/// The wall around a check, and what goes with it.
+pub(in crate::flow) struct CheckWall {
+    pub(in crate::flow) wall: Wall,
+    pub(in crate::flow) env: Vec<(OsString, OsString)>,
+}
+
+/// The wall around a check that runs in `root`, which is the project or a copy of it. Blocks.
+pub(in crate::flow) fn of_check(
+    session: &Session,
+    root: &Path,
+    program: &Path,
+    directory: &CallDir,
+) -> Result<CheckWall, Error> {
+    let Some(wall) = asked_for(session) else {
+        let network = network(session);
+        return Ok(CheckWall { wall: Wall { network, ..Wall::default() }, env: Vec::new() });
+    };
+    let rules = rules(session)?;
+    let environment = session.environment();
+    let cache = cache(environment, root).unwrap_or_else(|| directory.work().to_owned());
+    let closed = own_directories(session);
+    let programs = [program.to_owned()];
+    let place =
+        CheckPlace { temporary: directory.work(), cache: &cache, programs: &programs, closed: &closed };
+    let files = rules.check(environment, root, &place);
+    Ok(CheckWall { wall: Wall { files: Some(files), ..wall }, env: rules.variables(environment, &place) })
+}
+
+/// The wall around a consultant. Blocks.
+pub(in crate::flow) fn of_consultant(
+    session: &Session,
+    provider: &Provider,
+    program: &Path,
+    places: &Places,
+    login: &Login,
+) -> Result<Wall, Error> {
+    // A consultant lives by the network, so the setting does not touch it.
+    let Some(wall) = asked_for(session) else {
+        return Ok(Wall::default());
+    };
+    let own = [places.work.clone(), places.files.clone(), places.home.clone(), places.temporary.clone()];
+    let carried: Vec<PathBuf> = login.links.iter().map(|link| link.own.clone()).collect();
+    let mut closed = own_directories(session);
+    closed.push(session.root().to_owned());
+    // What the user's own command names is part of the program, wherever it lies.
+    let named = provider.leading_arguments().iter().map(|argument| session.root().join(argument));
+    let scripts: Vec<PathBuf> = named.filter(|path| path.is_file()).collect();
+    let place = ConsultantPlace {
+        provider: &provider.name,
+        program,
+        scripts: &scripts,
+        temporary: &[std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()],
+        own: &own,
+        login: &carried,
+        logs_in: if login.home.is_some() { LogsIn::ByPrivateHome } else { LogsIn::ByItsOwnHome },
+        closed: &closed,
+    };
+    let files = rules(session)?.consultant(session.environment(), &place);
+    Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
+}
+
+/// Why a program behind a wall may have failed, where its output speaks of permissions.
+pub(in crate::flow) fn may_be_the_reason(output: &[&str]) -> Option<&'static str> {
+    let denied = output.iter().any(|text| DENIED.iter().any(|words| text.contains(words)));
+    denied.then_some(
+        "the output speaks of a permission that was denied: the sandbox lets a check write the project and its TMPDIR, and read toolchains and caches; the user can switch it off with `sandbox: off` in their own maestro.yaml",
+    )
+}
+
+/// A wall without its file rules, unless the user switched the sandbox off.
+fn asked_for(session: &Session) -> Option<Wall> {
+    let strictness = match session.config().settings.sandbox {
+        Sandbox::Off => return None,
+        Sandbox::Auto => Strictness::BestEffort,
+        Sandbox::Required => Strictness::Required,
+    };
+    Some(Wall { files: None, network: network(session), strictness })
+}
+
+fn network(session: &Session) -> Network {
+    match session.config().settings.network {
+        NetworkSetting::On => Network::AsIs,
+        NetworkSetting::Off => Network::LoopbackOnly,
+    }
+}
+
+/// The rules in force: the user's, else ours. The project's own count for nothing.
+fn rules(session: &Session) -> Result<SandboxRules, Error> {
+    const DOCUMENT: &str = "conf/sandbox.yaml";
+    let own = session.library().of_user(DOCUMENT);
+    let document = own.or_else(|| Library::embedded(DOCUMENT).map(Ok));
+    let document = document.transpose().map_err(|error| Error::ConfigInvalid(vec![error.to_string()]))?;
+    let (text, origin) =
+        document.map_or_else(|| (String::new(), BUILT_IN.to_owned()), |found| (found.text, found.origin));
+    SandboxRules::from_yaml(&text).map_err(|error| Error::ConfigInvalid(vec![format!("{origin}: {error}")]))
+}
+
+/// Maestro's own directories: the log of this project, and what is the user's.
+fn own_directories(session: &Session) -> Vec<PathBuf> {
+    let environment = session.environment();
+    let log = session.config().settings.tracing.directory.as_ref().map(|named| session.root().join(named));
+    let state = environment
+        .get("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(environment.home()?.join(".local/state")))
+        .map(|state| state.join("maestro"));
+    log.into_iter().chain(state).chain(environment.maestro_home()).collect()
+}
+
+/// The directory that is kept for the caches of a project's checks: what they write cannot reach the
+/// caches of the user's own builds.
+fn cache(environment: &Environment, root: &Path) -> Option<PathBuf> {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::DirBuilderExt as _;
+    let base = environment
+        .get("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(environment.home()?.join(".cache")))?;
+    let mut name = String::new();
+    for byte in Sha256::digest(root.as_os_str().as_bytes()).iter().take(8) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    let directory = base.join("maestro/checks").join(name);
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    made.ok().map(|()| directory)
+}

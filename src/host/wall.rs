@@ -1,0 +1,205 @@
+//! The wall around a program: which files it may touch, which network it sees, and that everything
+//! it starts ends with it.
+//!
+//! On Linux a run goes through a helper, which is our own binary with a hidden argument. The helper
+//! puts itself behind the wall (Landlock for files, a network namespace for the network), becomes
+//! the subreaper of whatever it starts, starts the program, and ends when the program and all its
+//! descendants are gone. So a descendant that changed its session, cleared its environment and
+//! forked twice ends as well: the kernel hands it to the helper.
+//!
+//! Elsewhere there is no helper: the run starts the program itself, and the result says that no
+//! wall was there.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(target_os = "linux")]
+mod descendants;
+#[cfg(target_os = "linux")]
+mod helper;
+#[cfg(target_os = "linux")]
+mod landlock;
+#[cfg(target_os = "linux")]
+mod namespace;
+pub(crate) mod report;
+pub mod rules;
+
+pub use report::{FileStanding, NetworkStanding, WallStanding};
+
+/// The argument that makes our binary a helper.
+pub const HELPER_ARGUMENT: &str = "contain";
+/// The files of a helper in the directory that takes a program's output.
+const ORDERS: &str = "orders";
+pub(super) const REPORT: &str = "report";
+
+/// What a program may touch. The default is no wall.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wall {
+    /// The files it may touch; everything where there is no rule.
+    pub files: Option<FileRules>,
+    /// The network it sees.
+    #[serde(default)]
+    pub network: Network,
+    /// Whether it may run without the wall that is asked for.
+    #[serde(default)]
+    pub strictness: Strictness,
+}
+
+/// The files that a program may touch. A path that does not exist grants nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRules {
+    /// Directories whose names may be listed, with all below them; their files stay closed.
+    #[serde(default)]
+    pub list: Vec<PathBuf>,
+    /// Trees and files that may be read and executed.
+    #[serde(default)]
+    pub read: Vec<PathBuf>,
+    /// Trees and files that may be changed as well.
+    #[serde(default)]
+    pub write: Vec<PathBuf>,
+    /// The project that a check may change.
+    #[serde(default)]
+    pub project: Option<ProjectRules>,
+}
+
+/// A project that may be changed but for some of its parts. Landlock alone cannot leave a part out of
+/// a tree, so the parts are covered by mounts; where those are refused, only the entries that are
+/// there already may be changed, and nothing new can be made at the top.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectRules {
+    /// The project's root.
+    pub root: PathBuf,
+    /// Directories in it that look empty.
+    pub hidden: Vec<PathBuf>,
+    /// Directories below a hidden one that can be read all the same.
+    #[serde(default)]
+    pub shown: Vec<PathBuf>,
+    /// What can be read and not changed.
+    pub frozen: Vec<PathBuf>,
+    /// The entries of the root but for those two.
+    pub entries: Vec<PathBuf>,
+}
+
+/// The network that a program sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// The machine's own.
+    #[default]
+    AsIs,
+    /// Its own loopback and nothing else.
+    LoopbackOnly,
+}
+
+/// What happens where the machine cannot raise the wall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// The program runs all the same, and the result says so.
+    #[default]
+    BestEffort,
+    /// The program is not run.
+    Required,
+}
+
+/// What the helper is told, as JSON in the file that its second argument names.
+#[derive(Debug, Serialize, Deserialize)]
+struct Orders {
+    wall: Wall,
+    /// The file that takes the helper's [`report`].
+    report: PathBuf,
+    /// How long descendants may live on after the program, in milliseconds.
+    drain_ms: u64,
+    /// How long they may take to end after SIGTERM, in milliseconds.
+    grace_ms: u64,
+}
+
+/// How to start the helper: our own binary, even if its file was replaced by an upgrade.
+#[derive(Clone, Debug)]
+pub struct HelperCommand {
+    /// The binary.
+    pub program: PathBuf,
+}
+
+impl HelperCommand {
+    /// This very binary; `None` where the system has no helper.
+    pub fn own_binary() -> Option<Self> {
+        cfg!(target_os = "linux").then(|| Self { program: PathBuf::from("/proc/self/exe") })
+    }
+
+    /// The arguments that stand before the program's own path and arguments.
+    pub(super) fn arguments(
+        wall: &Wall,
+        directory: &Path,
+        drain: Duration,
+        grace: Duration,
+    ) -> std::io::Result<[OsString; 2]> {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let orders = Orders {
+            wall: wall.clone(),
+            report: directory.join(REPORT),
+            drain_ms: milliseconds(drain),
+            grace_ms: milliseconds(grace),
+        };
+        // A file, since a single argument may hold 128 KiB and a list of rules more.
+        let file = directory.join(ORDERS);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+        serde_json::to_writer(&mut private, &orders).map_err(std::io::Error::other)?;
+        Ok([HELPER_ARGUMENT.into(), file.into()])
+    }
+}
+
+/// The helper's whole life. `words` are the arguments after [`HELPER_ARGUMENT`].
+#[cfg(target_os = "linux")]
+pub fn helper_main(words: &[OsString]) -> std::process::ExitCode {
+    helper::main(words)
+}
+
+/// There is no helper on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn helper_main(_words: &[OsString]) -> std::process::ExitCode {
+    std::process::ExitCode::FAILURE
+}
+
+/// Ends children of this process that no call knows: descendants of a call whose helper was killed.
+/// `known` are the process ids of calls in progress and of our own helpers. Returns how many.
+#[cfg(target_os = "linux")]
+pub(super) fn end_adopted(known: &[i32]) -> usize {
+    descendants::end_adopted(known)
+}
+
+/// Orphans go to the system's first process, where nobody can tell them from others.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn end_adopted(_known: &[i32]) -> usize {
+    0
+}
+
+/// Makes this process the parent of orphans among its descendants.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
+        tracing::debug!(%error, "orphans of a call that is killed are not found");
+    }
+}
+
+/// Closes this process's memory and environment to other processes of the same user.
+///
+/// A child starts afresh at its exec, so only the server is closed, not what it runs.
+pub fn close_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            tracing::debug!(%error, "the environment of this process can be read by others of this user");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Descendants of this process, found by who their parents are.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpgid, getpid, pidfd_open, pidfd_send_signal, waitpid,
+};
+
+/// A process that forks while it is being killed is followed this often.
+const ROUNDS: usize = 50;
+/// The pause between two rounds: a killed process takes a moment to die.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// All live descendants of this process; zombies and their children count, since the children live.
+pub(super) fn find() -> Vec<Pid> {
+    let parents = parents();
+    let mut found = Vec::new();
+    let mut left = vec![getpid().as_raw_pid()];
+    while let Some(parent) = left.pop() {
+        for child in parents.iter().filter(|(_, other)| other.parent == parent) {
+            left.push(*child.0);
+            if child.1.lives {
+                found.extend(Pid::from_raw(*child.0));
+            }
+        }
+    }
+    found
+}
+
+struct Process {
+    parent: i32,
+    lives: bool,
+}
+
+/// Every process of the system with its parent.
+fn parents() -> HashMap<i32, Process> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return HashMap::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: i32| Some((pid, process(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)))
+        .collect()
+}
+
+/// From a `stat` file: pid (name, may hold anything) state parent ...
+fn process(stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let lives = !matches!(fields.next()?, "Z" | "X" | "x");
+    Some(Process { parent: fields.next()?.parse().ok()?, lives })
+}
+
+pub(super) fn signal(pid: Pid, signal: Signal) -> bool {
+    // Its parent is this process or one of its descendants, so the number cannot go to somebody
+    // else before it is reaped; the descriptor covers the moment in between.
+    pidfd_open(pid, PidfdFlags::empty()).and_then(|open| pidfd_send_signal(open, signal)).is_ok()
+}
+
+/// Kills all descendants until none is left and reaps what becomes ours; how many there were.
+pub(super) fn kill_all() -> usize {
+    let mut killed = HashSet::new();
+    for _ in 0..ROUNDS {
+        let found = find();
+        if found.is_empty() {
+            break;
+        }
+        killed.extend(found.into_iter().filter(|pid| signal(*pid, Signal::KILL)));
+        sleep(PAUSE);
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+    }
+    killed.len()
+}
+
+/// Kills and reaps children of this process that are not `known` and left its group: they became
+/// ours when their parents died. What they started becomes ours in turn.
+pub(super) fn end_adopted(known: &[i32]) -> usize {
+    let own = getpid();
+    let own_group = getpgid(None).ok();
+    let mut ended = HashSet::new();
+    for _ in 0..ROUNDS {
+        let adopted: Vec<(Pid, bool)> = parents()
+            .into_iter()
+            .filter(|(pid, process)| process.parent == own.as_raw_pid() && !known.contains(pid))
+            .filter_map(|(pid, process)| Some((Pid::from_raw(pid)?, process.lives)))
+            // Our own short-lived children stay in our group.
+            .filter(|(pid, _)| getpgid(Some(*pid)).ok() != own_group)
+            .collect();
+        if adopted.is_empty() {
+            break;
+        }
+        for (pid, lives) in adopted {
+            if lives && signal(pid, Signal::KILL) {
+                ended.insert(pid);
+            }
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        sleep(PAUSE);
+    }
+    ended.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::process;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let read = |stat: &str| process(stat).map(|process| (process.parent, process.lives));
+        assert_eq!(read("7 (a b) c) S 12 42 42 0 -1"), Some((12, true)));
+        assert_eq!(read("7 (sh) Z 1 42 42 0 -1"), Some((1, false)));
+        assert_eq!(read("7 (sh"), None);
+    }
+}

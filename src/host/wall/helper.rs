@@ -1,0 +1,169 @@
+//! The helper: raises the wall, runs one program, and outlives all that it started.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::report::{End, FileStanding, Line, NetworkStanding, WallStanding};
+use super::{Network, Orders, Strictness, descendants, landlock, namespace};
+
+/// The pause between two looks at descendants that should be gone soon.
+const PAUSE: Duration = Duration::from_millis(5);
+/// A look at the children in case SIGCHLD does not come.
+const FALLBACK: Duration = Duration::from_millis(250);
+/// What a shell answers where a signal ended the program.
+const SIGNAL_BASE: i32 = 128;
+
+pub(super) fn main(words: &[OsString]) -> ExitCode {
+    let Some((orders, program)) = words.split_first() else {
+        return ExitCode::FAILURE;
+    };
+    let orders = std::fs::read(orders).ok().and_then(|text| serde_json::from_slice::<Orders>(&text).ok());
+    let Some(orders) = orders else {
+        return ExitCode::FAILURE;
+    };
+    // Opened before the wall stands: the program behind it cannot write here.
+    let Ok(report) = OpenOptions::new().append(true).open(&orders.report) else {
+        return ExitCode::FAILURE;
+    };
+    contain(&orders, program, &report)
+}
+
+fn contain(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
+    let _ = set_child_subreaper(Some(getpid()));
+    // As a single thread, for a namespace and a domain belong to threads.
+    let standing = WallStanding {
+        network: match orders.wall.network {
+            Network::AsIs => NetworkStanding::Open,
+            Network::LoopbackOnly => match namespace::leave_network() {
+                Ok(()) => NetworkStanding::LoopbackOnly,
+                Err(error) => NetworkStanding::Missing { reason: format!("no network namespace: {error}") },
+            },
+        },
+        files: orders.wall.files.as_ref().map_or(FileStanding::Off, landlock::restrict),
+    };
+    if let (Strictness::Required, Some(reason)) = (orders.wall.strictness, standing.missing()) {
+        tell(report, &Line::Refused(reason.to_owned()));
+        return ExitCode::FAILURE;
+    }
+    tell(report, &Line::Raised(standing));
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(run(orders, program, report))
+}
+
+fn tell(mut report: &File, line: &Line) {
+    if let Ok(mut text) = serde_json::to_vec(line) {
+        text.push(b'\n');
+        // Without a report the caller knows less; nothing else depends on it.
+        let _ = report.write_all(&text);
+    }
+}
+
+/// SIGTERM comes to the whole group, the program included: it is waited for, then all else is ended.
+async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
+    let (Ok(mut children), Ok(mut terminate)) =
+        (signal(SignalKind::child()), signal(SignalKind::terminate()))
+    else {
+        return ExitCode::FAILURE;
+    };
+    let child = match start(program) {
+        Ok(child) => child,
+        Err(error) => {
+            tell(report, &Line::NotStarted(error.raw_os_error(), error.to_string()));
+            return ExitCode::FAILURE;
+        }
+    };
+    let drain = Duration::from_millis(orders.drain_ms);
+    let mut family = Family { program: child, end: None };
+    let mut deadline = None;
+    // Until the program has ended, or its grace after SIGTERM is over.
+    while family.end.is_none() {
+        let look = deadline.map_or(FALLBACK, |at: Instant| at.duration_since(Instant::now()).min(FALLBACK));
+        tokio::select! {
+            _ = timeout(look, children.recv()) => {}
+            _ = terminate.recv() => {
+                ask_runaways_to_end();
+                deadline.get_or_insert(Instant::now() + Duration::from_millis(orders.grace_ms));
+            }
+        }
+        family.reap();
+        if deadline.is_some_and(|at| Instant::now() >= at) {
+            break;
+        }
+    }
+    let until = deadline.unwrap_or_else(|| Instant::now() + drain);
+    while family.reap() == Children::Some && !descendants::find().is_empty() && Instant::now() < until {
+        sleep(PAUSE).await;
+    }
+    let outlived = match family.reap() {
+        Children::Some => descendants::kill_all(),
+        Children::None => 0,
+    };
+    let end = family.end.unwrap_or(End::Signal(Signal::KILL.as_raw()));
+    let code = match end {
+        End::Code(code) => code,
+        End::Signal(signal) => SIGNAL_BASE + signal,
+    };
+    tell(report, &Line::Ended(end, outlived));
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn start(program: &[OsString]) -> std::io::Result<Pid> {
+    let (program, arguments) = program.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
+    // The group, directory, environment and streams of the helper are the program's.
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Those that left the group did not get the group's SIGTERM.
+fn ask_runaways_to_end() {
+    let group = getpgrp();
+    for pid in descendants::find() {
+        if rustix::process::getpgid(Some(pid)).is_ok_and(|other| other != group) {
+            descendants::signal(pid, Signal::TERM);
+        }
+    }
+}
+
+/// Whether this process has any child left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Children {
+    Some,
+    None,
+}
+
+struct Family {
+    program: Pid,
+    end: Option<End>,
+}
+
+impl Family {
+    /// Takes the status of every child that has ended.
+    fn reap(&mut self) -> Children {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.program => self.end = Some(end(status)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Children::Some,
+                Err(_) => return Children::None,
+            }
+        }
+    }
+}
+
+fn end(status: WaitStatus) -> End {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => End::Code(code),
+        (None, Some(signal)) => End::Signal(signal),
+        (None, None) => End::Signal(Signal::KILL.as_raw()),
+    }
+}

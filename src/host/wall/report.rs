@@ -1,0 +1,182 @@
+//! What the helper reports: which wall held, and how the program ended.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::process::Exit;
+
+/// Which wall stood around a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WallStanding {
+    /// Around the files.
+    pub files: FileStanding,
+    /// Around the network.
+    pub network: NetworkStanding,
+}
+
+/// The wall around the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "held", rename_all = "snake_case")]
+pub enum FileStanding {
+    /// The setting asks for none, or the call needs none.
+    #[default]
+    Off,
+    /// Landlock, at the given ABI of the kernel.
+    Landlock {
+        /// The kernel's ABI, 1 or more.
+        abi: u32,
+    },
+    /// It was asked for, and is not there.
+    Missing {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The wall around the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "held", rename_all = "snake_case")]
+pub enum NetworkStanding {
+    /// The machine's own network.
+    #[default]
+    Open,
+    /// A network of its own, with loopback and nothing else.
+    LoopbackOnly,
+    /// It was asked for, and is not there.
+    Missing {
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl WallStanding {
+    /// Nothing stood, because the system has no such wall.
+    pub fn unsupported(wall: &super::Wall) -> Self {
+        let reason = || "this system has no sandbox that Maestro can use".to_owned();
+        Self {
+            files: match wall.files {
+                Some(_) => FileStanding::Missing { reason: reason() },
+                None => FileStanding::Off,
+            },
+            network: match wall.network {
+                super::Network::AsIs => NetworkStanding::Open,
+                super::Network::LoopbackOnly => NetworkStanding::Missing { reason: reason() },
+            },
+        }
+    }
+
+    /// Whether something was asked for that is not there, and why.
+    pub fn missing(&self) -> Option<&str> {
+        match (&self.files, &self.network) {
+            (FileStanding::Missing { reason }, _) | (_, NetworkStanding::Missing { reason }) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// In words, for results and `check`.
+    pub fn in_words(&self) -> String {
+        let files = match &self.files {
+            FileStanding::Off => "none".to_owned(),
+            FileStanding::Landlock { abi } => format!("landlock (ABI {abi})"),
+            FileStanding::Missing { reason } => format!("none: {reason}"),
+        };
+        match &self.network {
+            NetworkStanding::Open => files,
+            NetworkStanding::LoopbackOnly => format!("{files}; network: loopback only"),
+            NetworkStanding::Missing { reason } => format!("{files}; network: open, {reason}"),
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Line {
+    /// The wall stands; the program starts next.
+    Raised(WallStanding),
+    /// The wall cannot be raised as the call requires; nothing was run.
+    Refused(String),
+    /// The program could not be started: the system's error number, where it has one, and its words.
+    NotStarted(Option<i32>, String),
+    /// The program ended: its exit code or signal, and how many descendants were ended after it.
+    Ended(End, usize),
+}
+
+/// How the program ended.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum End {
+    Code(i32),
+    Signal(i32),
+}
+
+/// A report as the caller reads it. Everything is unknown where the helper was killed early.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// The wall that stood.
+    pub(crate) standing: Option<WallStanding>,
+    /// Why nothing was run.
+    pub(crate) refused: Option<String>,
+    /// Why the program did not start.
+    pub(crate) not_started: Option<(Option<i32>, String)>,
+    /// How it ended, and how many outlived it.
+    pub(crate) ended: Option<(Exit, usize)>,
+}
+
+impl Report {
+    /// Reads a report from its beginning. What is not readable stays unknown.
+    pub(crate) fn read(mut file: &File) -> Self {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+        if let Err(error) = read {
+            tracing::debug!(%error, "the helper's report cannot be read");
+        }
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut report = Self::default();
+        for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            match line {
+                Line::Raised(standing) => report.standing = Some(standing),
+                Line::Refused(reason) => report.refused = Some(reason),
+                Line::NotStarted(number, words) => report.not_started = Some((number, words)),
+                Line::Ended(end, outlived) => {
+                    let exit = match end {
+                        End::Code(code) => Exit::Code(code),
+                        End::Signal(signal) => Exit::Signal(signal),
+                    };
+                    report.ended = Some((exit, outlived));
+                }
+            }
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_was_cut_short_tells_what_it_holds() {
+        let raised = Line::Raised(WallStanding {
+            files: FileStanding::Landlock { abi: 7 },
+            network: NetworkStanding::Open,
+        });
+        let whole = format!(
+            "{}\n{}\n",
+            serde_json::to_string(&raised).unwrap(),
+            serde_json::to_string(&Line::Ended(End::Signal(9), 2)).unwrap()
+        );
+        let read = Report::parse(&whole);
+        assert_eq!(read.ended, Some((Exit::Signal(9), 2)));
+        assert_eq!(read.standing.unwrap().in_words(), "landlock (ABI 7)");
+        for cut in 0..whole.len() {
+            let torso = Report::parse(whole.get(..cut).unwrap());
+            assert!(torso.ended.is_none() || cut == whole.len() - 1, "{cut}");
+        }
+    }
+}

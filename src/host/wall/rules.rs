@@ -1,0 +1,360 @@
+//! From the rules of `conf/sandbox.yaml` to the wall around one program.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{FileRules, ProjectRules};
+use crate::host::environment::Environment;
+
+/// Entries of one directory that a rule is made for.
+const MOST_ENTRIES: usize = 2_000;
+
+/// Names in a project's root that a check may not write.
+const CLOSED: [&str; 2] = [".maestro", ".git"];
+
+/// The rule file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxRules {
+    system: Paths,
+    check: CheckRules,
+    consultant: ConsultantRules,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Paths {
+    read: Vec<String>,
+    write: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CheckRules {
+    read: Vec<String>,
+    write: Vec<String>,
+    set: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConsultantRules {
+    read: Vec<String>,
+    login: BTreeMap<String, Vec<String>>,
+}
+
+impl SandboxRules {
+    /// Reads the rule file.
+    pub fn from_yaml(text: &str) -> Result<Self, serde_yaml::Error> {
+        serde_yaml::from_str(text)
+    }
+
+    /// What a check may touch. `root` is the project, or a copy of it; `closed` are directories of
+    /// Maestro's own that may lie in it.
+    pub fn check(&self, environment: &Environment, root: &Path, place: &CheckPlace<'_>) -> FileRules {
+        let mut rules = self.common(environment);
+        rules.read.extend(expand_all(&self.check.read, environment));
+        rules.read.extend(place.programs.iter().flat_map(|program| homes_of(program)));
+        rules.write.extend(expand_all(&self.check.write, environment));
+        rules.write.extend([place.temporary.to_owned(), place.cache.to_owned()]);
+        let frozen = git_directories(root);
+        let hidden = [root.join(".maestro")].into_iter().chain(place.closed.iter().cloned());
+        rules.read.extend(frozen.iter().filter(|path| !path.starts_with(root)).cloned());
+        rules.project = Some(ProjectRules {
+            root: root.to_owned(),
+            hidden: hidden.filter(|path| path.starts_with(root) && path != root).collect(),
+            // The answer that an oracle is asked about.
+            shown: vec![root.join(".maestro/oracle")],
+            frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
+            entries: entries(root, place.closed),
+        });
+        rules.read.retain(|path| !is_too_wide(path, environment));
+        rules.write.retain(|path| !is_too_wide(path, environment));
+        rules
+    }
+
+    /// The variables of a check that keep its tools from writing where they may not.
+    pub fn variables(&self, environment: &Environment, place: &CheckPlace<'_>) -> Vec<(OsString, OsString)> {
+        let fill = |text: &String| {
+            text.replace("{temporary}", &place.temporary.display().to_string())
+                .replace("{cache}", &place.cache.display().to_string())
+        };
+        self.check
+            .set
+            .iter()
+            .filter(|(name, _)| *name == "TMPDIR" || environment.get(name).is_none())
+            .map(|(name, value)| (name.into(), fill(value).into()))
+            .collect()
+    }
+
+    /// What a consultant may touch: its call's own directories and its login. What lies neither in the
+    /// home directory nor in the project it may read, and write below the temporary directory.
+    pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace<'_>) -> FileRules {
+        let mut rules = self.common(environment);
+        rules.read.extend(expand_all(&self.consultant.read, environment));
+        rules.read.extend(homes_of(place.program));
+        rules.read.extend(place.scripts.iter().cloned());
+        rules.write.extend(place.own.iter().cloned());
+        rules.write.extend(place.login.iter().cloned());
+        let mut closed: Vec<PathBuf> = place.closed.to_vec();
+        match (place.logs_in, self.consultant.login.get(place.provider)) {
+            // Its private home holds all that it needs.
+            (LogsIn::ByPrivateHome, _) => closed.extend(environment.home()),
+            (LogsIn::ByItsOwnHome, Some(login)) => {
+                closed.extend(environment.home());
+                rules.write.extend(expand_all(login, environment));
+            }
+            // Nobody knows where it keeps its login: the home stays open, the project does not.
+            (LogsIn::ByItsOwnHome, None) => {
+                rules
+                    .write
+                    .extend(environment.home().map(|home| below(&home, &real(&closed))).unwrap_or_default());
+            }
+        }
+        rules.read.retain(|path| !is_too_wide(path, environment));
+        let closed = real(&closed);
+        rules.read.extend(below(Path::new("/"), &closed));
+        for temporary in place.temporary.iter().filter_map(|path| path.canonicalize().ok()) {
+            rules.write.extend(below(&temporary, &closed));
+        }
+        rules
+    }
+
+    fn common(&self, environment: &Environment) -> FileRules {
+        let mut read = expand_all(&self.system.read, environment);
+        let path = environment.get("PATH").unwrap_or_default();
+        read.extend(std::env::split_paths(path).filter(|directory| directory.is_absolute()).flat_map(
+            |directory| {
+                // What a program needs lies beside its bin.
+                let beside = directory.parent().map(|above| above.join("lib"));
+                [Some(directory), beside].into_iter().flatten()
+            },
+        ));
+        FileRules { read, write: expand_all(&self.system.write, environment), ..FileRules::default() }
+    }
+}
+
+/// Where a check runs.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckPlace<'a> {
+    /// Its own temporary directory.
+    pub temporary: &'a Path,
+    /// The directory that is kept for the project's checks.
+    pub cache: &'a Path,
+    /// The programs that it starts with.
+    pub programs: &'a [PathBuf],
+    /// Directories of Maestro's that stay closed, besides `.maestro`.
+    pub closed: &'a [PathBuf],
+}
+
+/// Where a consultant runs.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsultantPlace<'a> {
+    /// The provider's name.
+    pub provider: &'a str,
+    /// Its program.
+    pub program: &'a Path,
+    /// The files that its command names, for example the script that an interpreter runs.
+    pub scripts: &'a [PathBuf],
+    /// The directories for temporary files of everybody.
+    pub temporary: &'a [PathBuf],
+    /// The directories of the call.
+    pub own: &'a [PathBuf],
+    /// Files of the user's login that the call carries.
+    pub login: &'a [PathBuf],
+    /// Whether the call carries its login.
+    pub logs_in: LogsIn,
+    /// The project, and Maestro's own directories.
+    pub closed: &'a [PathBuf],
+}
+
+/// How a consultant comes to its login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogsIn {
+    /// In a private home with links to the login.
+    ByPrivateHome,
+    /// In the user's own home.
+    ByItsOwnHome,
+}
+
+/// `~`, and `$NAME` at the start. A variable that is not set stands for nothing.
+fn expand(text: &str, environment: &Environment) -> Option<PathBuf> {
+    let path = if let Some(rest) = text.strip_prefix("~/") {
+        environment.home()?.join(rest)
+    } else if let Some(named) = text.strip_prefix('$') {
+        let (name, rest) = named.split_once('/').unwrap_or((named, ""));
+        PathBuf::from(environment.get(name)?).join(rest)
+    } else {
+        PathBuf::from(text)
+    };
+    path.is_absolute().then_some(path)
+}
+
+fn expand_all(texts: &[String], environment: &Environment) -> Vec<PathBuf> {
+    texts.iter().filter_map(|text| expand(text, environment)).collect()
+}
+
+/// A variable must not open everything: neither the home directory nor what lies above it.
+fn is_too_wide(path: &Path, environment: &Environment) -> bool {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    environment.home().is_some_and(|home| {
+        let home = home.canonicalize().unwrap_or(home);
+        home.starts_with(&real)
+    })
+}
+
+/// Where a program's own files lie: its directory, and the packages that it was installed with.
+fn homes_of(program: &Path) -> Vec<PathBuf> {
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let mut homes: Vec<PathBuf> =
+        [program, real.as_path()].into_iter().filter_map(Path::parent).map(Path::to_owned).collect();
+    // Its directory may be too wide to be opened; the program itself never is.
+    homes.push(real.clone());
+    // A private copy of an interpreter: its libraries lie beside its bin.
+    if let Some(bin) = real.parent().filter(|directory| directory.ends_with("bin")) {
+        homes.extend(bin.parent().map(|above| above.join("lib")));
+    }
+    let outermost = real.ancestors().filter(|path| path.ends_with("node_modules")).last();
+    homes.extend(outermost.map(Path::to_owned));
+    homes
+}
+
+/// The repository of a worktree lies elsewhere, and git needs to read it.
+fn git_directories(root: &Path) -> Vec<PathBuf> {
+    let own = root.join(".git");
+    let mut found = vec![own.clone()];
+    if let Ok(text) = std::fs::read_to_string(&own)
+        && let Some(directory) = text.strip_prefix("gitdir:").map(str::trim)
+    {
+        let directory = root.join(directory);
+        if let Ok(common) = std::fs::read_to_string(directory.join("commondir")) {
+            found.push(directory.join(common.trim()));
+        }
+        found.push(directory);
+    }
+    found
+}
+
+/// The entries of a project's root that may be written. A link grants nothing: it may lead anywhere.
+fn entries(root: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(found) = std::fs::read_dir(root) else {
+        return Vec::new();
+    };
+    found
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()))
+        .filter(|entry| !CLOSED.iter().any(|name| entry.file_name() == *name))
+        .flat_map(|entry| {
+            let path = entry.path();
+            // A closed directory deeper down closes its neighbours for writing where they are new.
+            if closed.iter().any(|other| other.starts_with(&path)) {
+                below(&path, closed)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn real(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect()
+}
+
+/// The entries of a directory that hold nothing closed, and of those that do, theirs in turn.
+fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(found) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut open = Vec::new();
+    for entry in found.flatten().take(MOST_ENTRIES) {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_symlink() || closed.contains(&path) || is_private_to_another_call(&path) {
+            continue;
+        }
+        if closed.iter().any(|other| other.starts_with(&path)) {
+            open.extend(below(&path, closed));
+        } else {
+            open.push(path);
+        }
+    }
+    open
+}
+
+/// Another call's directory holds its prompt and its login.
+fn is_private_to_another_call(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(crate::host::process::leftover::PREFIX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> SandboxRules {
+        SandboxRules::from_yaml(include_str!("../../../conf/sandbox.yaml")).unwrap()
+    }
+
+    fn environment(home: &Path) -> Environment {
+        [("HOME", home.to_str().unwrap()), ("PATH", "/usr/bin:/bin"), ("GOPATH", home.to_str().unwrap())]
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn a_project_is_open_but_for_what_must_stay_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, root) = (directory.path().join("home"), directory.path().join("home/project"));
+        for name in ["src", ".maestro", ".git", "logs/maestro", "logs/other"] {
+            std::fs::create_dir_all(root.join(name)).unwrap();
+        }
+        std::fs::write(root.join("Cargo.toml"), "").unwrap();
+        std::os::unix::fs::symlink(&home, root.join("escape")).unwrap();
+        let (temporary, cache) = (directory.path().join("t"), directory.path().join("c"));
+        let closed = [root.join("logs/maestro")];
+        let place = CheckPlace { temporary: &temporary, cache: &cache, programs: &[], closed: &closed };
+        let rules = shipped().check(&environment(&home), &root, &place);
+        let project = rules.project.as_ref().unwrap();
+        let written = |name: &str| project.entries.contains(&root.join(name));
+        assert!(written("src") && written("Cargo.toml") && written("logs/other"));
+        assert!(!written(".maestro") && !written(".git") && !written("escape") && !written("logs/maestro"));
+        assert_eq!(project.hidden, [root.join(".maestro"), root.join("logs/maestro")]);
+        assert_eq!(project.frozen, [root.join(".git")]);
+        assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
+    }
+
+    #[test]
+    fn a_consultant_sees_neither_the_project_nor_the_home() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, root) = (directory.path().join("home"), directory.path().join("project"));
+        for path in [home.join(".ssh"), home.join(".claude"), root.clone(), directory.path().join("log")] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let closed = [root.clone()];
+        let temporary = [directory.path().to_owned()];
+        let place = |provider, logs_in| ConsultantPlace {
+            provider,
+            scripts: &[],
+            temporary: &temporary,
+            program: Path::new("/usr/bin/env"),
+            own: &[],
+            login: &[],
+            logs_in,
+            closed: &closed,
+        };
+        let environment = environment(&home);
+        let real = |path: PathBuf| path.canonicalize().unwrap();
+        let claude = shipped().consultant(&environment, &place("claude", LogsIn::ByItsOwnHome));
+        assert!(claude.write.contains(&home.join(".claude")));
+        assert!(claude.write.contains(&real(directory.path().join("log"))));
+        for path in [&root, &home, &home.join(".ssh")] {
+            assert!(!claude.write.contains(&real(path.clone())), "{}", path.display());
+        }
+        let unknown = shipped().consultant(&environment, &place("mine", LogsIn::ByItsOwnHome));
+        assert!(unknown.write.contains(&home.join(".ssh")) && !unknown.write.contains(&real(root)));
+    }
+}

@@ -1,0 +1,159 @@
+//! The sandbox around checks and consultants, held against programs that try to get out.
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+/// A test program that tries things and says which of them went through.
+const TRIES: &str = r#"
+import os, socket, tempfile, unittest
+
+def works(action):
+    try:
+        action()
+        return True
+    except OSError:
+        return False
+
+def loopback():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        socket.create_connection(server.getsockname()).close()
+
+class Tries(unittest.TestCase):
+    def test_all(self):
+        home = os.path.expanduser("~")
+        server = f"/proc/{os.getppid()}/environ"
+        tried = {
+            "write_new": works(lambda: open("new.txt", "w").close()),
+            "write_old": works(lambda: open("src/a.py", "a").close()),
+            "write_temporary": works(lambda: open(os.path.join(tempfile.gettempdir(), "x"), "w").close()),
+            "write_log": works(lambda: open(".maestro/maestro.db", "r+b").close()),
+            "read_log": works(lambda: open(".maestro/maestro.db", "rb").close()),
+            "write_git": works(lambda: open(".git/hooks/pre-commit", "w").close()),
+            "read_git": works(lambda: open(".git/HEAD").read()),
+            "write_home": works(lambda: open(os.path.join(home, ".bashrc"), "a").close()),
+            "read_home": works(lambda: open(os.path.join(home, "secret.txt")).read()),
+            "read_beside": works(lambda: open("../fake/secret.txt").read()),
+            "loopback": works(loopback),
+        }
+        print(" ".join(f"{name}={int(went)}" for name, went in tried.items()), flush=True)
+"#;
+
+fn project() -> Server {
+    let server = Server::new()
+        .file("test_tries.py", TRIES)
+        .file("src/a.py", "")
+        .file(".git/HEAD", "ref: refs/heads/main\n")
+        .file(".git/hooks/x", "")
+        .home_file("secret.txt", "private");
+    std::fs::write(server.project().parent().unwrap().join("fake/secret.txt"), "private").unwrap();
+    server
+}
+
+fn tried(server: Server) -> (Value, String) {
+    let mut client = server.start();
+    // Something is in the log before the check looks at it.
+    client.call("maestro_workflow_with_hitl", json!({ "task_description": "x" }));
+    let result =
+        client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest -v" }] }));
+    let check = result["results"][0].clone();
+    let output = format!("{}{}", check["stdout"].as_str().unwrap(), check["stderr"].as_str().unwrap());
+    (check, output)
+}
+
+#[test]
+fn a_check_may_write_the_project_and_neither_the_log_nor_the_home() {
+    let (check, output) = tried(project());
+    let held = check["metadata"]["sandbox"].as_str().unwrap();
+    if !held.starts_with("landlock") {
+        // Said, not silent: this machine has no sandbox to hold against anything.
+        eprintln!("not checked, the sandbox here is: {held}");
+        return;
+    }
+    for open in ["write_new", "write_old", "write_temporary", "read_git", "loopback"] {
+        assert!(output.contains(&format!("{open}=1")), "{open}: {output}");
+    }
+    for closed in ["write_log", "read_log", "write_git", "write_home", "read_home", "read_beside"] {
+        assert!(output.contains(&format!("{closed}=0")), "{closed}: {output}");
+    }
+}
+
+#[test]
+fn switched_off_it_is_said_to_be_off() {
+    let (check, output) = tried(project().env("MAESTRO_SANDBOX", "off"));
+    assert_eq!(check["metadata"]["sandbox"], "none");
+    assert!(output.contains("read_home=1"), "{output}");
+}
+
+#[test]
+fn a_project_has_no_say_in_it() {
+    let (check, _) = tried(project().file(".maestro/maestro.yaml", "sandbox: off\nnetwork: on\n"));
+    assert_ne!(check["metadata"]["sandbox"], "none");
+}
+
+#[test]
+fn without_a_network_loopback_stays() {
+    let (check, output) = tried(project().env("MAESTRO_NETWORK", "off"));
+    let held = check["metadata"]["sandbox"].as_str().unwrap();
+    assert!(held.contains("network: "), "{held}");
+    assert!(output.contains("loopback=1"), "{output}");
+}
+
+#[test]
+fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
+    let tries = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\n\
+        here() { \"$@\" >/dev/null 2>&1 && echo 1 || echo 0; }\n\
+        answer=\"own=$(here touch x) project=$(here cat PROJECT/src/a.py) write=$(here touch PROJECT/new) home=$(here cat HOME/secret.txt)\"\n\
+        printf '%s\\n' '{\"type\":\"thread.started\",\"thread_id\":\"t\"}' '{\"type\":\"turn.started\"}'\n\
+        printf '{\"type\":\"item.completed\",\"item\":{\"id\":\"i\",\"type\":\"agent_message\",\"text\":\"%s\"}}\\n' \"$answer\"\n\
+        printf '%s\\n' '{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}'\n";
+    let server = project();
+    let base = server.project().parent().unwrap().to_owned();
+    let tries = tries
+        .replace("PROJECT", server.project().to_str().unwrap())
+        .replace("HOME", base.join("home").to_str().unwrap());
+    let program = base.join("fake/codex");
+    std::fs::write(&program, tries).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut client = server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap()).start();
+    let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }));
+    let held = result["sandbox"].as_str().unwrap_or_default();
+    if held.starts_with("landlock") {
+        assert_eq!(result["content"], "own=1 project=0 write=0 home=0", "{result}");
+    } else {
+        eprintln!("not checked, the sandbox here is: {held}");
+        assert_eq!(result["ok"], true, "{result}");
+    }
+}
+
+#[test]
+fn what_a_check_detaches_from_everything_ends_with_it() {
+    let detaches = "import os, subprocess, unittest\n\
+        class T(unittest.TestCase):\n    def test_it(self):\n        \
+        subprocess.run(['/bin/sh', '-c', 'setsid sh -c \"sleep 47.11 & \" &'], env={}, start_new_session=True)\n";
+    let mut client = Server::new().file("test_it.py", detaches).start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
+    assert_eq!(result["results"][0]["passed"], true, "{result}");
+    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline")).is_ok_and(|words| words == b"sleep\x0047.11\0")
+    });
+    assert!(!alive, "{result}");
+}
+
+#[test]
+fn children_cannot_read_the_servers_environment() {
+    let reads = "import os, unittest\n\
+        class T(unittest.TestCase):\n    def test_it(self):\n        \
+        import re\n        pid = os.getpid()\n        seen = []\n        \
+        while pid > 1:\n            pid = int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1])\n            \
+        try:\n                seen.append(open(f'/proc/{pid}/environ').read())\n            \
+        except OSError:\n                pass\n        \
+        self.assertFalse(any('only-for-the-server' in text for text in seen))\n";
+    let server = Server::new().file("test_it.py", reads).env("OPENAI_API_KEY", "only-for-the-server");
+    // Nothing is closed to root, so the server runs as somebody else.
+    let mut client = server.run_as_nobody().start();
+    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
+    assert_eq!(result["results"][0]["passed"], true, "{result}");
+}
