@@ -62,9 +62,9 @@ impl<'a> Stages<'a> {
         print(&indented(&text(&started, "/message")))?;
         self.stage("analyze").await?;
         self.stage("hypothesize").await?;
-        let implemented = self.stage("implement").await?;
+        let change = self.implement().await?;
         self.verify().await?;
-        let backup = self.change(&implemented).await?;
+        let backup = self.apply(&change).await?;
         if !self.verify().await? {
             self.debug(backup).await?;
         }
@@ -81,8 +81,14 @@ impl<'a> Stages<'a> {
         Ok(result)
     }
 
-    /// Runs a stage, shows its report, and decides on it. Returns its result.
-    async fn stage(&mut self, stage: &str) -> Result<Value, Error> {
+    /// Runs a stage, shows its report, and decides on it.
+    async fn stage(&mut self, stage: &str) -> Result<(), Error> {
+        let (_, request) = self.reported(stage).await?;
+        self.approve(&request).await
+    }
+
+    /// Runs a stage and shows its report. Returns its result and the request that waits.
+    async fn reported(&mut self, stage: &str) -> Result<(Value, String), Error> {
         let arguments = json!({
             "stage": stage,
             "task": TASK,
@@ -99,47 +105,74 @@ impl<'a> Stages<'a> {
             });
         }
         show::report(&self.session, &request, &text(&result, "/approval/display")).await?;
-        self.approve(&request).await?;
-        Ok(result)
+        Ok((result, request))
     }
 
     async fn approve(&self, request: &str) -> Result<(), Error> {
+        let feedback = "the demo approves every stage; nobody has read this";
+        self.decide(request, Decision::Approve, feedback, None).await
+    }
+
+    async fn decide(
+        &self,
+        request: &str,
+        decision: Decision,
+        feedback: &str,
+        instructions: Option<&str>,
+    ) -> Result<(), Error> {
         let verdict = Verdict {
             chosen: None,
             is_meant: false,
             request: request.to_owned(),
-            decision: Decision::Approve,
+            decision,
             decided_by: DecidedBy::Policy,
-            feedback: Some("the demo approves every stage; nobody has read this".to_owned()),
-            revision_instructions: None,
+            feedback: Some(feedback.to_owned()),
+            revision_instructions: instructions.map(str::to_owned),
             responses: Map::new(),
             seen: None,
             nonce: None,
         };
         let settled = decide(&self.session, verdict).await?;
-        print(&format!("\n<-- approved, decided_by: policy (the demo); the run is {}\n", settled.run.phase))
+        let status = decision.status();
+        print(&format!("\n<-- {status}, decided_by: policy (the demo); the run is {}\n", settled.run.phase))
     }
 
-    /// Applies the diff of the stage; where a CLI wrote none that applies, the script's. Returns the
-    /// session of the backup.
-    async fn change(&mut self, implemented: &Value) -> Result<String, Error> {
-        let diff = text(implemented, "/stage_result/output/structured/diff");
-        let by = text(implemented, "/stage_result/output/provider");
-        if !diff.trim().is_empty() && by != UNDERSTUDY {
-            print(&format!("\n    The diff is {by}'s:\n\n"))?;
-            show::diff(&indented(&diff))?;
-            let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
-            if applied.get("ok") == Some(&Value::Bool(true)) {
-                return Ok(text(&applied, "/backup_session"));
+    /// The approved change: a CLI's where it wrote one that applies, else the script's, which the
+    /// demo hands in as the orchestrator. Only an approved change may be applied.
+    async fn implement(&mut self) -> Result<String, Error> {
+        let (result, request) = self.reported("implement").await?;
+        let diff = text(&result, "/stage_result/output/structured/diff");
+        let by = text(&result, "/stage_result/output/provider");
+        if by != UNDERSTUDY && !diff.trim().is_empty() {
+            let tried = self.call("maestro_apply_patch", json!({ "patch": diff, "dry_run": true })).await?;
+            if tried.get("ok") == Some(&Value::Bool(true)) {
+                self.approve(&request).await?;
+                return Ok(diff);
             }
         }
-        self.scripted(FIRST_DIFF, "the first idea: the report looks items up by a SKU as it was typed").await
+        let why = "no CLI wrote a diff that applies";
+        self.decide(&request, Decision::Revise, why, Some("The orchestrator hands in its own change."))
+            .await?;
+        print(&format!(
+            "\n    [script] {why}, so the demo hands in the first idea of an orchestrator:\n    the report looks items up by a SKU as it was typed.\n"
+        ))?;
+        let outputs = json!({
+            "patch_plan": "Look items up by the normalised SKU in the report.",
+            "files_to_change": ["inventory/report.py"],
+            "diff": FIRST_DIFF,
+            "verification_command": self.program.command(),
+        });
+        let asked = self
+            .call("maestro_request_approval", json!({ "stage": "implement", "outputs": outputs }))
+            .await?;
+        let request = text(&asked, "/request_id");
+        show::report(&self.session, &request, &text(&asked, "/display")).await?;
+        self.approve(&request).await?;
+        Ok(FIRST_DIFF.to_owned())
     }
 
-    async fn scripted(&mut self, diff: &str, what: &str) -> Result<String, Error> {
-        print(&format!(
-            "\n    [script] No CLI wrote a diff that applies, so the demo plays the orchestrator from a script:\n    {what}.\n\n"
-        ))?;
+    /// Applies a change. Returns the session of the backup.
+    async fn apply(&mut self, diff: &str) -> Result<String, Error> {
         show::diff(&indented(diff))?;
         let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
         print(&indented(&format!("changed: {}", applied.get("files_changed").unwrap_or(&Value::Null))))?;
@@ -163,11 +196,10 @@ impl<'a> Stages<'a> {
         let solo = self.call("maestro_run_stage_with_approval", arguments).await?;
         print(&indented(&format!("mode: {}: {}", text(&solo, "/mode"), text(&solo, "/why"))))?;
         self.call("maestro_restore_from_backup", json!({ "backup_session": backup })).await?;
-        self.scripted(
-            SECOND_DIFF,
-            "the cause: `ship` books a SKU as it was typed, and everything else reads it normalised",
-        )
-        .await?;
+        print(
+            "\n    [script] the cause: `ship` books a SKU as it was typed, and everything else reads it normalised.\n\n",
+        )?;
+        self.apply(SECOND_DIFF).await?;
         let passed = self.verify().await?;
         let outputs = json!({
             "error_analysis": {
