@@ -2,8 +2,10 @@
 //! and sampled again, never repaired.
 
 mod change;
+mod commitment;
 mod flag;
 mod inspect;
+mod proposal;
 mod reading;
 mod rules;
 mod vote;
@@ -11,8 +13,10 @@ mod vote;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::answer::spoken;
+use super::answer::{Unreadable, looks_like_one, spoken};
 use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
+
+use reading::Reading;
 
 pub use flag::Flag;
 pub use inspect::{Finding, Findings, Inspector};
@@ -92,7 +96,15 @@ impl RedFlagRules {
 impl ForbiddenRule {
     /// Tries the examples.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
-        let regex = compile(&self.name, &self.pattern)?;
+        self.check_with(&compile(&self.name, &self.pattern)?)
+    }
+
+    /// The same for a rule that ignores case.
+    fn check_ignoring_case(&self) -> Result<(), RuleError> {
+        self.check_with(&compile_ignoring_case(&self.name, &self.pattern)?)
+    }
+
+    fn check_with(&self, regex: &Regex) -> Result<(), RuleError> {
         let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
         if let Some(example) = self.matching.iter().find(|written| !matches(written)) {
             return Err(RuleError::Missed {
@@ -118,6 +130,8 @@ pub struct RedFlags {
     max_diff_chars: usize,
     diff_markers: Vec<Regex>,
     forbidden: Vec<(String, Regex)>,
+    /// What every answer is held against, of whatever kind it is.
+    inspector: Inspector,
 }
 
 impl RedFlags {
@@ -127,6 +141,7 @@ impl RedFlags {
     /// # Errors
     /// If a pattern does not compile.
     pub fn candidate(rules: &RedFlagRules) -> Result<Self, RuleError> {
+        let inspector = Inspector::new(&rules.step)?;
         let rules = &rules.candidate;
         let marker = |marker: &String| compile("diff_markers", marker);
         let forbidden = |rule: &ForbiddenRule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?));
@@ -136,6 +151,7 @@ impl RedFlags {
             max_diff_chars: rules.max_diff_chars,
             diff_markers: rules.diff_markers.iter().map(marker).collect::<Result<_, _>>()?,
             forbidden: rules.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
+            inspector,
         })
     }
 
@@ -144,16 +160,63 @@ impl RedFlags {
     pub fn verdict(&self, text: &str) -> Verdict {
         let spoken = spoken(text);
         let text = spoken.text().trim();
-        let reasons: Vec<Reason> = self.length(text).into_iter().chain(self.forbidden(text)).collect();
+        let reading = Reading::of(text);
+        let phrases = self.phrases(&reading);
+        let others = self.others(text, &reading, phrases.is_empty());
+        let reasons: Vec<Reason> = self.length(text).into_iter().chain(phrases).chain(others).collect();
         Verdict { flagged: !reasons.is_empty(), reasons }
     }
 
     /// The phrases in an answer that flag it.
     pub fn forbidden(&self, text: &str) -> impl Iterator<Item = Reason> {
-        self.forbidden.iter().filter_map(move |(rule, regex)| {
-            let excerpt = excerpt(text, regex.find(text)?.start());
+        self.phrases(&Reading::of(text)).into_iter()
+    }
+
+    /// A phrase says something of an answer where no clause beside it is definite.
+    fn phrases(&self, reading: &Reading) -> Vec<Reason> {
+        let around = std::iter::once(&reading.around);
+        let evades = |text: &&String| commitment::evasion(text, reading.has_code, &self.forbidden).is_some();
+        let said: Vec<&String> = reading.statements.iter().chain(around).filter(evades).collect();
+        let found = |(rule, regex): &(String, Regex)| {
+            let excerpt = said.iter().find_map(|text| Some(excerpt(text, regex.find(text)?.start())))?;
             Some(Reason::ForbiddenPattern { rule: rule.clone(), excerpt })
-        })
+        };
+        self.forbidden.iter().filter_map(found).collect()
+    }
+
+    /// What is wrong with an answer of any kind. The document of a stage has a schema of its own, and
+    /// may well tell of commands: of it only what is left out counts, and what is no answer at all.
+    fn others(&self, text: &str, reading: &Reading, may_hedge: bool) -> Vec<Reason> {
+        let is_document =
+            reading.document.as_ref().is_ok_and(|document| document.is_object() || document.is_array());
+        let mut flags = vec![Flag::FormatError];
+        if !is_document {
+            flags.extend([Flag::Contradiction, Flag::DangerousCode, Flag::DangerousCommand]);
+            flags.extend(may_hedge.then_some(Flag::Hedging));
+        }
+        let found = self.inspector.inspect(text, &flags, None).findings;
+        let mut reasons: Vec<Reason> = found
+            .into_iter()
+            .map(|finding| Reason::ForbiddenPattern {
+                rule: finding.reason.name().to_owned(),
+                excerpt: finding.detail,
+            })
+            .collect();
+        let cut = match &reading.document {
+            Err(broken @ Unreadable::Broken { .. }) if looks_like_one(text) => {
+                Some((Flag::InvalidJson, broken.to_string()))
+            }
+            Ok(_) | Err(_) => None,
+        };
+        // A diff in which nothing changes; one that cannot be applied is seen where it is tried.
+        let is_empty_diff = !reading.changes.is_empty() && !is_document && reading.changed_lines() == 0;
+        let empty = is_empty_diff.then(|| (Flag::InvalidDiff, "a diff in which no line changes".to_owned()));
+        reasons.extend(
+            cut.into_iter()
+                .chain(empty)
+                .map(|(flag, excerpt)| Reason::ForbiddenPattern { rule: flag.name().to_owned(), excerpt }),
+        );
+        reasons
     }
 
     /// The least length of an answer in characters.
@@ -327,5 +390,56 @@ mod tests {
             "rule `does_not_know` matches `I dont know`, which it must not"
         );
         assert!(broken("min_chars", "min_char").contains("unknown field"));
+    }
+
+    /// Answers in our own words, good and bad, of which few may be judged wrongly.
+    #[test]
+    fn good_answers_pass_and_bad_ones_do_not() {
+        let file = std::env::var("RED_FLAG_ANSWERS");
+        let text = file.map_or_else(
+            |_| include_str!("../../tests/data/red_flags.json").to_owned(),
+            |file| std::fs::read_to_string(file).unwrap(),
+        );
+        let answers: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rules = RedFlagRules::from_yaml(SHIPPED).unwrap();
+        let (candidates, steps) =
+            (RedFlags::candidate(&rules).unwrap(), Inspector::new(&rules.step).unwrap());
+        let text_of = |answer: &serde_json::Value| match answer {
+            serde_json::Value::String(text) => text.clone(),
+            repeated => {
+                let part = |name: &str| repeated[name].as_str().unwrap_or_default();
+                let times = usize::try_from(repeated["times"].as_u64().unwrap()).unwrap();
+                part("first").to_owned() + &part("repeat").repeat(times)
+            }
+        };
+        let mut wrong = Vec::new();
+        for (kind, is_bad) in [("good", false), ("bad", true)] {
+            for answer in answers[kind].as_array().unwrap() {
+                let text = text_of(answer);
+                let found = steps.inspect(&text, &Inspector::usual(&text), None).findings;
+                let verdict = candidates.verdict(&text);
+                let shown: String = text.chars().take(70).collect();
+                if found.is_empty() == is_bad {
+                    wrong.push((kind, "step", format!("{shown:?} {found:?}")));
+                }
+                if verdict.is_flagged() != is_bad {
+                    wrong.push((kind, "candidate", format!("{shown:?} {:?}", verdict.reasons())));
+                }
+            }
+        }
+        for (kind, of_a_hundred) in [("good", 5), ("bad", 15)] {
+            let most = answers[kind].as_array().unwrap().len() * of_a_hundred / 100;
+            for by in ["step", "candidate"] {
+                let these = wrong.iter().filter(|(of, rules, _)| (*of, *rules) == (kind, by)).count();
+                println!(
+                    "{kind} answers judged wrongly by the {by} rules: {these} of {}",
+                    answers[kind].as_array().unwrap().len()
+                );
+                assert!(these <= most, "{kind}, {by}: {wrong:#?}");
+            }
+        }
+        for one in &wrong {
+            println!("{one:?}");
+        }
     }
 }

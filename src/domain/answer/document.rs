@@ -99,6 +99,7 @@ pub fn looks_like_one(text: &str) -> bool {
     let fence = text.trim_start_matches(['`', '~']);
     let is_fence_of_json = text.starts_with("```") || text.starts_with("~~~");
     text.starts_with('{')
+        || begins_an_object(text)
         || text.starts_with('[') && text.trim_end().ends_with(']')
         || is_fence_of_json && (fence.starts_with("json") || fence.trim_start().starts_with('{'))
 }
@@ -115,7 +116,7 @@ struct Fence {
 }
 
 /// The mark, the length and the rest of a line that may begin or end a fence.
-pub(super) fn fence_run(line: &str) -> Option<(char, usize, &str)> {
+pub(in crate::domain) fn fence_run(line: &str) -> Option<(char, usize, &str)> {
     let line = line.trim();
     let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
     let rest = line.trim_start_matches(mark);

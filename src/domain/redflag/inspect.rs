@@ -6,10 +6,11 @@ use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::commitment::{Evasion, contrary, evasion, repetition};
 use super::flag::Flag;
-use super::reading::Reading;
+use super::reading::{Reading, is_fence_open};
 use super::rules::{FlagRule, StepRules};
-use super::{change, compile_ignoring_case};
+use super::{ForbiddenRule, change, compile_ignoring_case};
 use crate::domain::answer;
 use crate::domain::rule::RuleError;
 
@@ -26,7 +27,16 @@ pub struct Inspector {
     max_diff_lines: usize,
     max_files: usize,
     patterns: BTreeMap<Flag, Patterns>,
+    /// Clauses that commit to nothing, by rule.
+    evasive: Vec<(String, Regex)>,
+    /// Marks of code that is left out.
+    elided: Vec<(String, Regex)>,
 }
+
+/// The rule for the messages of a CLI or a service that stand where an answer should.
+const ERROR_MESSAGE: &str = "error_message";
+/// Rules that tell something of an answer also where they match beside its document.
+const BESIDE: [&str; 3] = ["hedging", "refusal", "undecided"];
 
 #[derive(Debug, Default)]
 struct Patterns {
@@ -62,12 +72,24 @@ impl Inspector {
     /// A pattern that does not compile.
     pub fn new(rules: &StepRules) -> Result<Self, RuleError> {
         let compiled = |(flag, rule): (&Flag, &FlagRule)| Ok((*flag, Patterns::new(*flag, rule)?));
+        let named =
+            |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
+        let mut evasive: Vec<(String, Regex)> =
+            rules.non_answers.iter().map(named).collect::<Result<_, RuleError>>()?;
+        if let Some(hedging) = rules.rules.get(&Flag::Hedging) {
+            for pattern in &hedging.patterns {
+                let name = Flag::Hedging.name();
+                evasive.push((name.to_owned(), compile_ignoring_case(name, pattern)?));
+            }
+        }
         Ok(Self {
             min_chars: rules.min_chars,
             max_chars: rules.max_chars,
             max_diff_lines: rules.max_diff_lines,
             max_files: rules.max_files,
             patterns: rules.rules.iter().map(compiled).collect::<Result<_, _>>()?,
+            evasive,
+            elided: rules.elided.iter().map(named).collect::<Result<_, RuleError>>()?,
         })
     }
 
@@ -122,23 +144,30 @@ impl Inspector {
                 let least = self.min_chars;
                 (chars < least).then(|| format!("{chars} characters, and {least} are the least"))
             }
-            Flag::MissingFields => misfit(reading.document.as_ref(), schema?),
-            Flag::InvalidJson => {
-                reading.document.is_none().then(|| "the answer holds no JSON document".to_owned())
-            }
+            Flag::MissingFields => misfit(&reading.document, schema?),
+            Flag::InvalidJson => reading.document.as_ref().err().map(ToString::to_string),
             Flag::InvalidDiff => match reading.changes.as_slice() {
                 [] => Some("the answer holds no diff".to_owned()),
                 some => some.iter().find_map(|change| Some(change.patch.as_ref().err()?.to_string())),
             },
             Flag::MultiFile => more(reading.count(), self.max_files, "files are changed"),
             Flag::ExcessiveChanges => more(reading.changed_lines(), self.max_diff_lines, "lines are changed"),
-            Flag::Hedging => self.matched(flag, &reading.prose),
-            Flag::DangerousCode | Flag::DangerousCommand => self.matched(flag, &reading.proposed),
+            Flag::Hedging => {
+                let found = self.evasion(reading).filter(|evasion| evasion.rule != ERROR_MESSAGE)?;
+                Some(shown(&found.rule, &found.clause))
+            }
+            Flag::DangerousCode | Flag::DangerousCommand => self.proposed(flag, reading),
             Flag::ForbiddenFile => {
                 reading.files.iter().find(|file| self.matched(flag, file).is_some()).cloned()
             }
             Flag::Contradiction => self.contradiction(&reading.prose),
-            Flag::FormatError => form(text).or_else(|| self.matched(flag, &reading.prose)),
+            Flag::FormatError => form(text, reading)
+                .or_else(|| self.matched(flag, &reading.prose))
+                .or_else(|| self.left_out(reading))
+                .or_else(|| {
+                    let found = self.evasion(reading).filter(|evasion| evasion.rule == ERROR_MESSAGE)?;
+                    Some(shown(&found.rule, &found.clause))
+                }),
         }
     }
 
@@ -147,12 +176,49 @@ impl Inspector {
         patterns.any.iter().find_map(|pattern| patterns.first(pattern, text)).map(|at| excerpt(text, at))
     }
 
+    /// The first dangerous thing that the answer proposes; what it warns of or describes is none.
+    fn proposed(&self, flag: Flag, reading: &Reading) -> Option<String> {
+        let patterns = self.patterns.get(&flag)?;
+        let find = |text: &str| -> Vec<(usize, usize)> {
+            patterns.any.iter().flat_map(|pattern| patterns.all(pattern, text)).collect()
+        };
+        let found = reading.segments.iter().find_map(|segment| segment.proposed(find))?;
+        Some(excerpt(&found, 0))
+    }
+
+    /// A place where the answer says nothing definite at all.
+    pub(super) fn evasion(&self, reading: &Reading) -> Option<Evasion> {
+        let beside: Vec<(String, Regex)> =
+            self.evasive.iter().filter(|(name, _)| BESIDE.contains(&name.as_str())).cloned().collect();
+        let said = reading.statements.iter().find_map(|text| evasion(text, reading.has_code, &self.evasive));
+        said.or_else(|| evasion(&reading.around, reading.has_code, &beside))
+    }
+
+    /// Why a text is no answer to a question: it refuses, asks back, announces, or is an error message.
+    pub(super) fn no_answer(&self, text: &str) -> Option<String> {
+        const KINDS: [&str; 4] = ["refusal", "request", "announcement", ERROR_MESSAGE];
+        let found = self.evasion(&Reading::of(text)).filter(|found| KINDS.contains(&found.rule.as_str()))?;
+        Some(shown(&found.rule, &found.clause))
+    }
+
+    /// Code that the answer leaves out where it should stand.
+    pub(super) fn left_out(&self, reading: &Reading) -> Option<String> {
+        reading.whole.iter().find_map(|text| {
+            let found = |(name, regex): &(String, Regex)| {
+                let found = regex.find(text)?;
+                Some(shown(name, found.as_str().trim()))
+            };
+            self.elided.iter().find_map(found)
+        })
+    }
+
     fn contradiction(&self, text: &str) -> Option<String> {
         let patterns = self.patterns.get(&Flag::Contradiction)?;
-        patterns.both.iter().find_map(|(one, other)| {
-            let (one, other) = (one.find(text)?.as_str(), other.find(text)?.as_str());
-            Some(format!("it says `{one}` and `{other}`"))
-        })
+        let pair = patterns.both.iter().find_map(|(one, other)| {
+            Some((one.find(text)?.as_str().to_owned(), other.find(text)?.as_str().to_owned()))
+        });
+        pair.or_else(|| contrary(text))
+            .map(|(one, other)| format!("it says `{}` and `{}`", one.trim(), other.trim()))
     }
 }
 
@@ -169,18 +235,26 @@ impl Patterns {
 
     /// Where a pattern first matches, and nothing stands before it that makes it harmless.
     fn first(&self, pattern: &Regex, text: &str) -> Option<usize> {
-        pattern.find_iter(text).map(|found| found.start()).find(|at| {
-            let before = text.get(..*at).unwrap_or_default();
+        self.all(pattern, text).first().map(|(from, _)| *from)
+    }
+
+    /// Every place at which it does.
+    fn all(&self, pattern: &Regex, text: &str) -> Vec<(usize, usize)> {
+        let is_meant = |at: usize| {
+            let before = text.get(..at).unwrap_or_default();
             let line = before.rsplit('\n').next().unwrap_or_default();
             !self.not_after.as_ref().is_some_and(|not_after| not_after.is_match(line))
-        })
+        };
+        let found = pattern.find_iter(text).filter(|found| is_meant(found.start()));
+        found.map(|found| (found.start(), found.end())).collect()
     }
 }
 
 /// How a document differs from its schema, nested objects included.
-fn misfit(document: Option<&Value>, schema: &Value) -> Option<String> {
-    let Some(document) = document else {
-        return Some("the answer holds no JSON document, and so none of the fields".to_owned());
+fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Option<String> {
+    let document = match document {
+        Ok(document) => document,
+        Err(unreadable) => return Some(format!("{unreadable}, and so none of the fields is there")),
     };
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
@@ -199,15 +273,69 @@ fn misfit(document: Option<&Value>, schema: &Value) -> Option<String> {
 }
 
 /// What is wrong with the form of a text, whatever it says.
-fn form(text: &str) -> Option<String> {
-    let fences = text.lines().filter(|line| line.trim_start().starts_with("```")).count();
-    if fences % 2 == 1 {
+fn form(text: &str, reading: &Reading) -> Option<String> {
+    if reading.document.is_err() && is_fence_open(text) {
         return Some("a code fence is not closed".to_owned());
+    }
+    if let Some(what) = reading.document.as_ref().ok().and_then(machinery) {
+        return Some(what);
+    }
+    if let Some(what) = repetition(text) {
+        return Some(what);
+    }
+    if is_trace(text) {
+        return Some("the trace of a program that failed, and no answer".to_owned());
     }
     let broken = |letter: char| letter == '\u{fffd}' || letter.is_control() && !"\n\r\t".contains(letter);
     let at = text.find(broken)?;
     let line = text.get(..at).unwrap_or_default().lines().count().max(1);
     Some(format!("line {line}: a character that no text has"))
+}
+
+/// A document that is a call of a tool, or the error of a service, and no answer.
+fn machinery(document: &Value) -> Option<String> {
+    let object = document.as_object()?;
+    let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
+    let only = |names: &[&str]| object.keys().all(|key| names.contains(&key.as_str()));
+    let calls = has(&["arguments", "parameters", "input", "args"])
+        && has(&["tool", "name", "function", "tool_name"])
+        && only(&[
+            "tool",
+            "name",
+            "function",
+            "tool_name",
+            "arguments",
+            "parameters",
+            "input",
+            "args",
+            "id",
+            "type",
+        ]);
+    if calls || object.contains_key("tool_calls") {
+        return Some("a call of a tool, and no answer".to_owned());
+    }
+    let fails = object.contains_key("error")
+        && only(&["error", "type", "status", "code", "message", "request_id", "statusCode", "detail"]);
+    fails.then(|| "the error message of a service, and no answer".to_owned())
+}
+
+/// Whether a text is nothing but the trace of an exception.
+fn is_trace(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let begins =
+        lines.next().is_some_and(|first| first.trim().starts_with("Traceback (most recent call last)"));
+    let is_part = |line: &str| {
+        let head = line.split(':').next().unwrap_or_default();
+        line.starts_with([' ', '\t'])
+            || !head.contains(' ')
+            || line.starts_with("During handling")
+            || line.starts_with("Traceback")
+    };
+    begins && lines.all(is_part)
+}
+
+fn shown(rule: &str, found: &str) -> String {
+    format!("{rule}: {}", excerpt(found, 0))
 }
 
 fn excerpt(text: &str, at: usize) -> String {

@@ -3,22 +3,33 @@
 use serde_json::Value;
 
 use super::change::{self, ProposedChange};
-use crate::domain::answer::{document, texts};
+use super::proposal::{Segment, written_files};
+use crate::domain::answer::{Unreadable, document, fence_run, texts};
 
 /// Fields of a document that hold diffs.
 const DIFF_FIELDS: [&str; 4] = ["patch_diff", "fix_patch", "patch", "diff"];
+/// Parts of the names of fields that hold code or commands.
+const CODE_FIELDS: [&str; 6] = ["command", "code", "script", "cmd", "mre", "snippet"];
 
 /// An answer, taken apart.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// Its JSON document.
-    pub(super) document: Option<Value>,
+    /// Its JSON document, or why there is none.
+    pub(super) document: Result<Value, Unreadable>,
     /// Its diffs.
     pub(super) changes: Vec<ProposedChange>,
     /// What it says, without code.
     pub(super) prose: String,
+    /// What is said in one place: the text as a whole, or each field of its document.
+    pub(super) statements: Vec<String>,
+    /// What is said around its document.
+    pub(super) around: String,
+    /// Whether code stands in it, which is definite.
+    pub(super) has_code: bool,
     /// What it would bring in or have run.
-    pub(super) proposed: String,
+    pub(super) segments: Vec<Segment>,
+    /// Every text in it with its code.
+    pub(super) whole: Vec<String>,
     /// The files that it names for a change.
     pub(super) files: Vec<String>,
 }
@@ -26,48 +37,89 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn of(text: &str) -> Self {
         let is_diff = change::looks_like_one(text);
-        match document(text).ok().map(|found| found.value).filter(|document| document.is_object() || !is_diff)
-        {
-            Some(document) if document.is_object() || document.is_array() => Self::of_document(document),
-            document if is_diff => Self { document, ..Self::of_diff(text) },
-            document => Self {
-                document,
-                changes: Vec::new(),
-                prose: without_code(text),
-                proposed: text.to_owned(),
-                files: words_like_files(text),
-            },
+        match document(text) {
+            Ok(found) if found.value.is_object() || found.value.is_array() && !is_diff => {
+                Self::of_document(found.value, &found.around)
+            }
+            found if is_diff => Self { document: found.map(|found| found.value), ..Self::of_diff(text) },
+            found => Self { document: found.map(|found| found.value), ..Self::of_text(text) },
         }
     }
 
-    fn of_document(document: Value) -> Self {
+    fn of_text(text: &str) -> Self {
+        let prose = without_code(text);
+        let segments = segments(text);
+        Self {
+            document: Err(Unreadable::Nothing),
+            changes: Vec::new(),
+            statements: vec![prose.clone()],
+            around: String::new(),
+            has_code: segments.iter().any(|segment| matches!(segment, Segment::Code { .. })),
+            segments,
+            whole: vec![text.to_owned()],
+            files: written_files(text).into_iter().map(str::to_owned).collect(),
+            prose,
+        }
+    }
+
+    fn of_document(document: Value, around: &str) -> Self {
         let texts = texts(&document);
         let is_diff = |(name, _): &&(&str, &str)| DIFF_FIELDS.contains(name);
+        let is_code = |(name, _): &&(&str, &str)| CODE_FIELDS.iter().any(|part| name.contains(part));
         let changes: Vec<ProposedChange> =
             texts.iter().filter(is_diff).map(|(_, text)| ProposedChange::of(text)).collect();
-        let others: Vec<&str> = texts.iter().filter(|text| !is_diff(text)).map(|(_, text)| *text).collect();
+        let others: Vec<&(&str, &str)> = texts.iter().filter(|text| !is_diff(text)).collect();
+        let said: Vec<String> =
+            others.iter().filter(|text| !is_code(text)).map(|(_, text)| without_code(text)).collect();
         let names = |(name, text): &(&str, &str)| {
             let is_file = ["file", "files", "path"].iter().any(|end| name.ends_with(end));
             is_file.then(|| (*text).to_owned())
         };
         let files = changes.iter().flat_map(ProposedChange::files).chain(texts.iter().filter_map(names));
-        let added = changes.iter().map(ProposedChange::added);
+        let files = files.chain(written_files(around).into_iter().map(str::to_owned)).collect();
+        let mut parts: Vec<Segment> = changes
+            .iter()
+            .map(|change| Segment::Code { text: change.added(), lead: String::new() })
+            .collect();
+        for other in &others {
+            if is_code(other) {
+                parts.push(Segment::Code { text: other.1.to_owned(), lead: String::new() });
+            } else {
+                parts.extend(segments(other.1));
+            }
+        }
+        parts.extend(segments(around));
+        let mut prose: Vec<String> = others.iter().map(|(_, text)| without_code(text)).collect();
+        let around = without_code(around);
+        prose.push(around.clone());
         Self {
-            prose: without_code(&others.join("\n")),
-            proposed: added.chain([others.join("\n")]).collect::<Vec<_>>().join("\n"),
-            files: files.collect(),
+            prose: prose.join("\n").trim_end().to_owned(),
+            statements: said,
+            around,
+            has_code: false,
+            segments: parts,
+            whole: texts.iter().map(|(_, text)| (*text).to_owned()).collect(),
+            files,
             changes,
-            document: Some(document),
+            document: Ok(document),
         }
     }
 
     fn of_diff(text: &str) -> Self {
         let change = ProposedChange::of(text);
         let around: Vec<&str> = text.lines().filter(|line| !change::is_line(line)).collect();
+        let around = around.join("\n");
+        let mut parts = vec![Segment::Code { text: change.added(), lead: String::new() }];
+        parts.extend(segments(&around));
+        let prose = without_code(&around);
         Self {
-            document: None,
-            prose: without_code(&around.join("\n")),
-            proposed: format!("{}\n{}", change.added(), around.join("\n")),
+            document: Err(Unreadable::Nothing),
+            statements: vec![prose.clone()],
+            prose,
+            around: String::new(),
+            has_code: true,
+            segments: parts,
+            whole: vec![text.to_owned()],
             files: change.files(),
             changes: vec![change],
         }
@@ -82,28 +134,67 @@ impl Reading {
     }
 }
 
+/// A text in its parts: running text, and fenced code with the line that leads to it.
+fn segments(text: &str) -> Vec<Segment> {
+    let mut found = Vec::new();
+    let (mut prose, mut code) = (Vec::new(), Vec::new());
+    let mut open: Option<(char, usize)> = None;
+    let mut lead = String::new();
+    for line in text.lines() {
+        match (open, fence_run(line)) {
+            (None, Some((mark, length, _))) => {
+                open = Some((mark, length));
+                lead = prose
+                    .iter()
+                    .rev()
+                    .find(|line: &&&str| !line.trim().is_empty())
+                    .map_or(String::new(), |line| (*line).to_owned());
+                found.push(Segment::Prose(std::mem::take(&mut prose).join("\n")));
+            }
+            (None, None) => prose.push(line),
+            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => {
+                open = None;
+                found.push(Segment::Code { text: std::mem::take(&mut code).join("\n"), lead: lead.clone() });
+            }
+            (Some(_), _) => code.push(line),
+        }
+    }
+    if open.is_some() {
+        found.push(Segment::Code { text: code.join("\n"), lead });
+    }
+    found.push(Segment::Prose(prose.join("\n")));
+    found.retain(|segment| match segment {
+        Segment::Code { text, .. } | Segment::Prose(text) => !text.trim().is_empty(),
+    });
+    found
+}
+
 /// A text without what stands in code fences or between backticks: `Maybe` as a type hedges nothing.
 fn without_code(text: &str) -> String {
-    let mut inside = false;
+    let mut open: Option<(char, usize)> = None;
     let mut kept = Vec::new();
     for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            inside = !inside;
-        } else if !inside {
-            kept.push(line.split('`').step_by(2).collect::<Vec<_>>().join("` `"));
+        match (open, fence_run(line)) {
+            (None, Some((mark, length, _))) => open = Some((mark, length)),
+            (None, None) => kept.push(line.split('`').step_by(2).collect::<Vec<_>>().join("` `")),
+            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => open = None,
+            (Some(_), _) => {}
         }
     }
     kept.join("\n")
 }
 
-/// The words of a text that could be names of files.
-fn words_like_files(text: &str) -> Vec<String> {
-    let ends = |letter: char| letter.is_whitespace() || "\"'`()<>,;:=*[]{}".contains(letter);
-    text.split(ends)
-        .map(|word| word.trim_end_matches(['.', '!', '?']))
-        .filter(|word| word.contains(['.', '/', '_']))
-        .map(str::to_owned)
-        .collect()
+/// Whether the last fence of a text is never closed.
+pub(super) fn is_fence_open(text: &str) -> bool {
+    let mut open: Option<(char, usize)> = None;
+    for line in text.lines() {
+        match (open, fence_run(line)) {
+            (None, Some((mark, length, _))) => open = Some((mark, length)),
+            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => open = None,
+            _ => {}
+        }
+    }
+    open.is_some()
 }
 
 #[cfg(test)]
@@ -112,21 +203,23 @@ mod tests {
 
     #[test]
     fn a_document_is_read_field_by_field() {
-        let text = r#"{"target_file": "a/.env", "patch_diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-eval(a)\n+b\n", "note": "maybe"}"#;
+        let text = r#"Beside it. {"target_file": "a/.env", "patch_diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-eval(a)\n+b\n", "note": "maybe"}"#;
         let reading = Reading::of(text);
         assert_eq!(reading.files, ["x", "a/.env"]);
-        assert_eq!(reading.prose, "a/.env\nmaybe");
-        assert_eq!(reading.proposed, "b\na/.env\nmaybe");
+        assert_eq!(reading.prose, "a/.env\nmaybe\nBeside it.");
+        assert_eq!(reading.statements, ["a/.env", "maybe"]);
+        assert_eq!(
+            reading.segments.first(),
+            Some(&Segment::Code { text: "b".to_owned(), lead: String::new() })
+        );
         assert_eq!((reading.count(), reading.changed_lines()), (1, 2));
     }
 
     #[test]
     fn code_is_no_prose() {
         assert_eq!(without_code("say `maybe` so\n```\nperhaps\n```\nend"), "say ` ` so\nend");
-    }
-
-    #[test]
-    fn words_with_dots_may_be_files() {
-        assert_eq!(words_like_files("Put it into `conf/.env`, then run."), ["conf/.env"]);
+        let found = segments("Never do this:\n```sh\nx\n```\nend");
+        assert_eq!(found[1], Segment::Code { text: "x".to_owned(), lead: "Never do this:".to_owned() });
+        assert!(is_fence_open("```\nx") && !is_fence_open("````\n```\n````"));
     }
 }

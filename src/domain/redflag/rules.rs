@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ForbiddenRule;
 use super::flag::Flag;
 use super::inspect::Inspector;
 use crate::domain::rule::RuleError;
@@ -21,6 +22,13 @@ pub struct StepRules {
     pub max_diff_lines: usize,
     /// Files that a patch may change.
     pub max_files: usize,
+    /// Clauses that commit to nothing. An answer that holds no other is flagged as hedging, and one that
+    /// is an error message as a format error.
+    #[serde(default)]
+    pub non_answers: Vec<ForbiddenRule>,
+    /// Marks of code that is left out where it should stand: a format error.
+    #[serde(default)]
+    pub elided: Vec<ForbiddenRule>,
     /// One rule a flag.
     pub rules: BTreeMap<Flag, FlagRule>,
 }
@@ -98,6 +106,7 @@ impl StepRules {
     ///
     /// At the first rule that is missing or does not do what its examples say.
     pub fn check(&self) -> Result<(), RuleError> {
+        self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check_ignoring_case)?;
         let inspector = Inspector::new(self)?;
         Flag::ALL.into_iter().try_for_each(|flag| self.check_flag(flag, &inspector))
     }

@@ -3,9 +3,10 @@
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, ForbiddenRule, RedFlagRules, compile};
+use super::{Finding, ForbiddenRule, Inspector, RedFlagRules, compile};
 use crate::domain::answer::{document, spoken};
 use crate::domain::rule::RuleError;
+use crate::domain::vote::stated::stated;
 
 /// The section `vote` of `conf/redflags.yaml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +47,7 @@ pub enum AnswerForm {
 pub struct VoteFlags {
     min_chars: usize,
     forbidden: Vec<(String, Regex)>,
+    inspector: Inspector,
 }
 
 impl VoteFlags {
@@ -59,6 +61,7 @@ impl VoteFlags {
         Ok(Self {
             min_chars: rules.vote.min_chars,
             forbidden: rules.vote.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
+            inspector: Inspector::new(&rules.step)?,
         })
     }
 
@@ -79,8 +82,14 @@ impl VoteFlags {
         if let (AnswerForm::Json, Err(unreadable)) = (form, document(answer)) {
             raise("invalid_json", unreadable.to_string());
         }
-        if let Some((rule, _)) = self.forbidden.iter().find(|(_, regex)| regex.is_match(answer)) {
+        // Reasons may doubt; what is answered in the end counts.
+        let said = stated(answer).unwrap_or(answer);
+        if let Some((rule, _)) = self.forbidden.iter().find(|(_, regex)| regex.is_match(said)) {
             raise("forbidden_pattern", rule.clone());
+        } else if form == AnswerForm::Text
+            && let Some(finding) = self.inspector.no_answer(said)
+        {
+            raise("forbidden_pattern", finding);
         }
         flags
     }
@@ -102,6 +111,21 @@ mod tests {
         assert_eq!(reasons("  \n", AnswerForm::Text), ["too_short"]);
         assert_eq!(reasons(&"x".repeat(101), AnswerForm::Text), ["too_long"]);
         assert_eq!(reasons("I don't know.", AnswerForm::Text), ["forbidden_pattern"]);
+        for no_answer in [
+            "I cannot help with that request.",
+            "Please provide the file src/a.py.",
+            "Error: 429 Too Many Requests. Please try again later.",
+        ] {
+            assert_eq!(reasons(no_answer, AnswerForm::Text), ["forbidden_pattern"], "{no_answer}");
+        }
+        for answer in [
+            "I do not know the author, but the cause is the lock.\nANSWER: the lock",
+            "yes",
+            "maybe",
+            "not B",
+        ] {
+            assert!(reasons(answer, AnswerForm::Text).is_empty(), "{answer}");
+        }
         assert_eq!(reasons("B", AnswerForm::Json), ["invalid_json"]);
         assert!(reasons("```json\n{\"a\": {\"b\": [1]}}\n```", AnswerForm::Json).is_empty());
     }

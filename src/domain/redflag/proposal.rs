@@ -1,0 +1,196 @@
+//! Whether a dangerous call or command is proposed, or only spoken of.
+//!
+//! Code and commands that stand on their own are there to be run. In a sentence it is the sentence that
+//! decides: "run `x`" proposes, "never run `x`" and "the script runs `x`" do not.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Words that warn of something or would take it away.
+static AGAINST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:avoid\w*|never|no|not|(?:do|does|should|must|would|wo|ca)n['’]t|don['’]t|cannot|instead of|rather than|replac\w+|remov\w+|drop\w*|get rid|stop|without|unsafe\w*|insecure\w*|dangerous\w*|vulnerab\w*|injection\w*|exploit\w*|risk\w*|arbitrary|malicious|attack\w*|untrusted|refus\w+|reject\w*|den(?:y|ies|ied)|forbid\w*|forbidden|bann?(?:ed)?|prohibit\w*|harmful|destroy\w*|wip(?:e|es|ed|ing)|beware|careful\w*|warn\w*|delete (?:the )?(?:line|call)|problem with|caused by|culprit|flag(?:s|ged)?|block(?:s|ed)?)\b",
+    )
+    .ok()
+});
+
+/// What leads to code that is shown as it is, and not as it should be.
+static SHOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:current(?:ly)?|existing|today|at present|before|original(?:ly)?|old|bad|wrong|this is what|at fault|offending|buggy|found|contains|quoted|excerpt|line \d+)\b").ok()
+});
+
+/// Somebody else does it: it is described.
+static DESCRIBED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:runs|uses|calls|contains|has|had|does|did|executes|executed|invokes|deletes|deleted|removes|ran|called|used|ends in|passes|evaluates|builds|which|that|means|lets|allows)\b").ok()
+});
+
+/// Somebody is told to do it.
+static PROPOSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)(?:^|\b(?:then|and|just|please|simply|now|first|finally|so|or|to|should|can|could|must|may|might|need\ to|have\ to|want\ to|would|i['’]d|you['’]d|i['’]ll|let['’]s|suggest|recommend)\s+)
+           (?:just\s+|simply\s+|please\s+|first\s+|also\s+)*
+           (?:run|running|execute|executing|do|use|using|type|try|call|calling|enter|add|put|write|paste|invoke|issue|launch|apply|start)\b
+          |\b(?:with|by|via|using|through)\s+(?:sudo\s+|running\s+|a\s+(?:simple|quick)\s+)?[`'\x22]?(?:sudo\s+)?$
+          |\bthe\s+(?:fix|solution|remedy|answer|command)\s+is\b",
+    )
+    .ok()
+});
+
+/// Words that sentences have and commands do not.
+static SENTENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:^|\s)(?:the|an|is|are|was|with|to|and|of|so|because|which|it|this|that|these|by|your|you|we|here|when|where|never|not|avoid|use|uses|just|run|runs|lets|then|may|can|should|instead|don['’]t|do|replace|remove|call|calls|line)(?:\s|$|[,.:;])").ok()
+});
+
+/// Text that may hold something to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// Code, and the words that lead to it.
+    Code {
+        /// The code.
+        text: String,
+        /// The last words before it.
+        lead: String,
+    },
+    /// Running text.
+    Prose(String),
+}
+
+fn holds(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+impl Segment {
+    /// Where a pattern matches something that is proposed.
+    pub(super) fn proposed(&self, find: impl Fn(&str) -> Vec<(usize, usize)>) -> Option<String> {
+        match self {
+            Self::Code { text, lead } => {
+                if holds(&AGAINST, lead) || holds(&SHOWN, lead) && !holds(&PROPOSED, lead) {
+                    return None;
+                }
+                find(text).first().map(|(at, _)| rest_of_line(text, *at))
+            }
+            Self::Prose(text) => text.lines().find_map(|line| {
+                let found = find(line).into_iter().find(|(from, to)| is_proposed(line, *from, *to));
+                found.map(|(at, _)| rest_of_line(line, at))
+            }),
+        }
+    }
+}
+
+fn rest_of_line(text: &str, at: usize) -> String {
+    text.get(at..).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether what stands between two places of a line is there to be run.
+fn is_proposed(line: &str, from: usize, to: usize) -> bool {
+    let outside_code = outside_code(line, from, to);
+    if !holds(&SENTENCE, &outside_code) {
+        // The line is the command.
+        return true;
+    }
+    let (before, after) = clause(line, from, to);
+    if holds(&AGAINST, before) || holds(&AGAINST, after) {
+        return false;
+    }
+    let found = line.get(from..to).unwrap_or_default();
+    if is_harmless_in_a_sentence(line, from) {
+        return false;
+    }
+    if holds(&PROPOSED, before.trim_start()) {
+        return !starts_with_a_subject(before);
+    }
+    is_severe(line, from, found) && !holds(&DESCRIBED, before) && !holds(&DESCRIBED, after)
+}
+
+/// `The clean target can run x`: told of somebody else.
+fn starts_with_a_subject(before: &str) -> bool {
+    let first = before.split_whitespace().next().unwrap_or_default().to_lowercase();
+    ["the", "it", "this", "that", "they", "attackers", "anyone", "somebody", "someone", "users"]
+        .contains(&first.as_str())
+        && !before.to_lowercase().contains(" is to ")
+        && !before.to_lowercase().contains("fix is")
+        && !before.to_lowercase().contains("solution is")
+}
+
+/// Noise that goes nowhere.
+fn is_harmless_in_a_sentence(line: &str, from: usize) -> bool {
+    let here = line.get(from..).unwrap_or_default().trim_start_matches('>').trim_start();
+    ["/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty"].iter().any(|device| here.starts_with(device))
+}
+
+/// What no description needs to repeat as advice: the root, the home, all of it, a whole disk.
+fn is_severe(line: &str, from: usize, found: &str) -> bool {
+    let command: String = line.get(from..).unwrap_or_default().chars().take(80).collect();
+    let words: Vec<&str> = command.split(['`', '\n']).next().unwrap_or_default().split_whitespace().collect();
+    let is_everything = |word: &&str| {
+        let word = word.trim_matches(|letter: char| "\"'.,;".contains(letter));
+        ["/", "~", "~/", "*", "/*", "~/*", "--no-preserve-root", "$HOME"].contains(&word)
+    };
+    found.starts_with("mkfs") || words.iter().any(is_everything)
+}
+
+/// The line without what stands between backticks, and without the match.
+fn outside_code(line: &str, from: usize, to: usize) -> String {
+    let before = line.get(..from).unwrap_or_default();
+    let after = line.get(to..).unwrap_or_default();
+    let in_code = before.matches('`').count() % 2 == 1;
+    let kept = |text: &str, skip: usize| text.split('`').skip(skip).step_by(2).collect::<Vec<_>>().join(" ");
+    format!("{} {}", kept(before, 0), kept(after, usize::from(in_code)))
+}
+
+/// What stands before and after a match in its own clause. Marks within backticks end nothing.
+fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
+    let before = line.get(..from).unwrap_or_default();
+    let open = if before.matches('`').count() % 2 == 1 { before.rfind('`') } else { None };
+    let lead = before.get(..open.unwrap_or(before.len())).unwrap_or_default();
+    let mut begins = 0;
+    let mut in_code = false;
+    let mut letters = lead.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let next_is_space = letters.peek().is_none_or(|(_, next)| next.is_whitespace());
+        match letter {
+            '`' => in_code = !in_code,
+            ',' | ';' | '.' | '!' | '?' if !in_code && next_is_space => begins = at + letter.len_utf8(),
+            '—' | '–' if !in_code => begins = at + letter.len_utf8(),
+            _ => {}
+        }
+    }
+    let before = before.get(begins..).unwrap_or_default();
+    let after = line.get(to..).unwrap_or_default();
+    let after = if open.is_some() { after.split_once('`').map_or("", |(_, rest)| rest) } else { after };
+    let ends = after.find(['.', ';', '!', '?', ',']).unwrap_or(after.len());
+    (before, after.get(..ends).unwrap_or(after))
+}
+
+/// The files that a sentence would have written to.
+pub(super) fn written_files(prose: &str) -> Vec<&str> {
+    static INTO: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:put|write|save|store|paste|append|insert|dump|copy|hard-?code|add|move|commit)\b[^.;\n]{0,80}?\s(?:in|into|to|inside)\s+(?:the\s+)?(?:file\s+)?[`'\x22]?([\w./~-]+)").ok()
+    });
+    static ITSELF: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:edit|modify|overwrite|change|patch|commit|delete)\s+(?:the\s+)?(?:file\s+)?[`'\x22]?([\w./~-]*[./][\w./~-]+)").ok()
+    });
+    let mut found = Vec::new();
+    for pattern in [&INTO, &ITSELF] {
+        let Some(pattern) = pattern.as_ref() else { continue };
+        for line in prose.lines() {
+            for captures in pattern.captures_iter(line) {
+                let Some(file) = captures.get(1) else { continue };
+                let (before, _) = clause(line, file.start(), file.end());
+                if !holds(&AGAINST, before) {
+                    found.push(file.as_str().trim_end_matches(['.', '!', '?']));
+                }
+            }
+        }
+    }
+    let whole = prose.trim();
+    if !whole.contains(char::is_whitespace) && !whole.is_empty() {
+        found.push(whole.trim_matches(['`', '"']));
+    }
+    // A template holds no secret.
+    let is_template =
+        |file: &&str| ["example", "sample", "template", "dist"].iter().any(|end| file.ends_with(end));
+    found.retain(|file| !is_template(file));
+    found
+}
