@@ -3,9 +3,12 @@
 //! The formulas are those of "Solving a Million-Step LLM Task with Zero Errors" (MAKER), with the
 //! numbers of its equations. All of them assume that a valid sample is right with probability p,
 //! independently of the others, and that one rival gets all the wrong ones: the worst case, since
-//! errors that spread over several answers are easier to outvote. A p of one half or less is
-//! refused: a lead is then no sign of being right, however large it is.
+//! errors that spread over several answers are easier to outvote. Where classes of answers are at hand,
+//! `classes` takes the two leading ones instead. A share of one half or less is refused: a lead is then
+//! no sign of being right, however large it is.
 
+pub mod beta;
+pub mod classes;
 pub mod cost;
 pub mod failure;
 pub mod interval;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize as _;
 
-use super::calibrate::record::{CalibrationRecord, Measurement};
+use super::calibrate::record::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
@@ -41,7 +41,10 @@ pub struct History {
     /// Questions that several providers answered, oldest first.
     questions: Vec<Question>,
     /// What was measured of a step with a provider, the latest only.
-    calibrations: BTreeMap<(StepType, String), Measurement>,
+    /// By step and provider, one for each model, the latest last.
+    calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
+    /// Of several providers in turn, by step and their names.
+    together: BTreeMap<(StepType, Vec<String>), Together>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
     /// What is counted.
@@ -134,11 +137,18 @@ impl History {
                 self.ask(record.map_or_else(|_| Vec::new(), |selection| selection.answers));
             }
             Topic::Calibration => {
-                if let Ok(CalibrationRecord { step_type, providers, .. }) =
+                if let Ok(CalibrationRecord { step_type, providers, together, .. }) =
                     CalibrationRecord::deserialize(content)
                 {
-                    let measured = providers.into_iter();
-                    self.calibrations.extend(measured.map(|one| ((step_type, one.provider.clone()), one)));
+                    for one in providers {
+                        let known = self.calibrations.entry((step_type, one.provider.clone())).or_default();
+                        known.retain(|other| other.model != one.model);
+                        known.push(one);
+                    }
+                    if let Some(together) = together {
+                        let names = together.voters.iter().map(|(provider, _)| provider.clone()).collect();
+                        self.together.insert((step_type, names), together);
+                    }
                 }
             }
             Topic::Tools | Topic::Ensemble => {}
@@ -308,10 +318,18 @@ impl History {
         &self.questions
     }
 
-    /// What was measured last of a step with a provider.
+    /// What was measured of a step with a provider, one for each model, the latest last.
     #[must_use]
-    pub fn calibration(&self, step: StepType, provider: &str) -> Option<&Measurement> {
-        self.calibrations.get(&(step, provider.to_owned()))
+    pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
+        self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What was measured of a step with these providers in turn.
+    #[must_use]
+    pub fn calibration_together(&self, step: StepType, providers: &[String]) -> Option<&Together> {
+        let mut names = providers.to_vec();
+        names.sort();
+        self.together.get(&(step, names))
     }
 
     /// What was counted in a run; none where nothing was.

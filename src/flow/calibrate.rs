@@ -2,6 +2,8 @@
 
 pub mod report;
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 
 use super::account::Account;
@@ -9,14 +11,15 @@ use super::journal::new_id;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::oracle::{Oracle, Verdict};
-use super::vote::sample::{Sample, Sampler};
+use super::vote::sample::{Sample, Sampler, Seat};
 use super::vote::step::{question, step_check, step_of};
 use super::vote::{add_usage, voters};
 use crate::domain::answer::document;
 use crate::domain::calibrate::Task;
+use crate::domain::calibrate::classes::Classes;
 use crate::domain::calibrate::interval::Rate;
-use crate::domain::calibrate::record::{CalibrationRecord, Measurement};
-use crate::domain::calibrate::summary::{Basis, plan};
+use crate::domain::calibrate::record::{CalibrationRecord, Measurement, Together};
+use crate::domain::calibrate::summary::{Basis, Counted, plan};
 use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
@@ -38,13 +41,13 @@ const MOST_ORACLES: usize = 4;
 pub struct CalibrationRequest {
     /// The step.
     pub kind: StepType,
-    /// A question of it.
-    pub prompt: String,
+    /// Questions of it.
+    pub prompts: Vec<String>,
     /// The command that tells a right answer from a wrong one.
     pub oracle: Option<String>,
     /// The whole task: how many such steps, and how surely all of them are to be right.
     pub task: Task,
-    /// How many samples.
+    /// How many samples in all; the questions share them.
     pub samples: u32,
     /// Who is asked in turn; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
@@ -62,12 +65,18 @@ pub(super) struct Measured {
     pub(super) failures: Vec<(String, Error)>,
     pub(super) masked: usize,
     pub(super) providers: Vec<String>,
+    /// The models that answered, by provider.
+    pub(super) models: BTreeMap<String, String>,
+    /// How many questions there were.
+    pub(super) prompts: usize,
 }
 
 /// One answer.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) provider: String,
+    /// The question that it answers, by number.
+    pub(super) prompt: usize,
     pub(super) outcome: TakenAs,
 }
 
@@ -102,16 +111,29 @@ pub async fn calibrate(
         Some(command) => Some(Oracle::new(session, command).await?),
         None => None,
     };
-    let check = step_check(session, &step)?;
-    let question = question(&step, &request.prompt, "", request.effort, request.account.clone());
-    let mut sampler = Sampler::new(session, question, providers, check).await?;
-    let seats = sampler.seats(session, request.samples).await?;
+    let mut rounds = Vec::new();
+    let mut masked = 0;
+    for (prompt, count) in request.prompts.iter().zip(shares(request.samples, request.prompts.len())) {
+        let check = step_check(session, &step)?;
+        let question = question(&step, prompt, "", request.effort, request.account.clone());
+        let mut sampler = Sampler::new(session, question, providers.clone(), check).await?;
+        masked += sampler.masked();
+        let seats = sampler.seats(session, count).await?;
+        rounds.push((sampler, seats));
+    }
     progress.say(&format!("{} samples side by side", request.samples));
-    let samples = sampler.round(session, seats, progress).await?;
-    let measured = judge(session, samples, oracle.as_ref(), &sampler, progress).await?;
+    let round = |(mut sampler, seats): (Sampler, Vec<Seat>)| async move {
+        sampler.round(session, seats, progress).await
+    };
+    let rounds =
+        join_all(rounds.into_iter().map(round)).await.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let measured = judge(session, rounds, oracle.as_ref(), (providers, masked), progress).await?;
     if measured.taken.is_empty() {
         let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));
         return Err(Error::EveryCandidateFailed(failures.collect()));
+    }
+    if let Some(oracle) = &oracle {
+        measured.check_oracle(oracle)?;
     }
     let kept = match oracle {
         Some(_) => record(session, &request, &measured).await,
@@ -120,50 +142,64 @@ pub async fn calibrate(
     Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
 }
 
+/// How many samples each of so many questions gets.
+fn shares(samples: u32, prompts: usize) -> impl Iterator<Item = u32> {
+    let count = u32::try_from(prompts).unwrap_or(u32::MAX).max(1);
+    (0..count).map(move |number| samples / count + u32::from(number < samples % count))
+}
+
 /// Has every valid answer judged, a few at a time.
 async fn judge(
     session: &Session,
-    samples: Vec<Sample>,
+    rounds: Vec<Vec<Sample>>,
     oracle: Option<&Oracle>,
-    sampler: &Sampler,
+    (providers, masked): (Vec<String>, usize),
     progress: &Progress,
 ) -> Result<Measured, Error> {
     let mut measured = Measured {
         taken: Vec::new(),
         usage: Usage::default(),
         failures: Vec::new(),
-        masked: sampler.masked(),
-        providers: sampler.providers().to_vec(),
+        masked,
+        providers,
+        models: BTreeMap::new(),
+        prompts: rounds.len(),
     };
     let mut valid = Vec::new();
-    for sample in samples {
+    let numbered = rounds
+        .into_iter()
+        .enumerate()
+        .flat_map(|(prompt, samples)| samples.into_iter().map(move |sample| (prompt, sample)));
+    for (prompt, sample) in numbered {
         match sample {
-            Sample::Valid { provider, text, canonical, usage, .. } => {
+            Sample::Valid { provider, model, text, canonical, usage, .. } => {
                 add_usage(&mut measured.usage, usage);
-                valid.push((provider, text, canonical));
+                measured.models.insert(provider.clone(), model);
+                valid.push((provider, prompt, text, canonical));
             }
             Sample::Flagged { provider, flags, usage } => {
                 add_usage(&mut measured.usage, usage);
                 let reasons = flags.iter().map(|flag| flag.reason).collect();
-                measured.taken.push(Taken { provider, outcome: TakenAs::Flagged(reasons) });
+                measured.taken.push(Taken { provider, prompt, outcome: TakenAs::Flagged(reasons) });
             }
             Sample::Failed { provider, error } => measured.failures.push((provider, error)),
         }
     }
     let slots = tokio::sync::Semaphore::new(MOST_ORACLES);
-    let judged = join_all(valid.into_iter().enumerate().map(|(number, (provider, text, canonical))| {
-        let (slots, progress) = (&slots, progress.labelled(&format!("oracle {}", number + 1)));
-        async move {
-            let Some(oracle) = oracle else {
-                return Ok(Taken { provider, outcome: TakenAs::Valid(canonical) });
-            };
-            // Never closed, so a slot always comes.
-            let _slot = slots.acquire().await;
-            let verdict = oracle.judge(session, &to_judge(text), &progress).await?;
-            Ok(Taken { provider, outcome: TakenAs::Judged(canonical, verdict) })
-        }
-    }))
-    .await;
+    let judged =
+        join_all(valid.into_iter().enumerate().map(|(number, (provider, prompt, text, canonical))| {
+            let (slots, progress) = (&slots, progress.labelled(&format!("oracle {}", number + 1)));
+            async move {
+                let Some(oracle) = oracle else {
+                    return Ok(Taken { provider, prompt, outcome: TakenAs::Valid(canonical) });
+                };
+                // Never closed, so a slot always comes.
+                let _slot = slots.acquire().await;
+                let verdict = oracle.judge(session, &to_judge(text), &progress).await?;
+                Ok(Taken { provider, prompt, outcome: TakenAs::Judged(canonical, verdict) })
+            }
+        }))
+        .await;
     measured.taken.extend(judged.into_iter().collect::<Result<Vec<_>, Error>>()?);
     Ok(measured)
 }
@@ -186,6 +222,7 @@ async fn record(session: &Session, request: &CalibrationRequest, measured: &Meas
         target_success_rate: request.task.target(),
         estimated_total_steps: request.task.steps(),
         providers: measured.providers.iter().filter_map(|one| measured.of(one, request.task)).collect(),
+        together: measured.together(request.task),
     };
     if record.providers.is_empty() {
         return Ok(());
@@ -202,22 +239,85 @@ pub(super) struct Count {
     pub(super) answered: u32,
     pub(super) valid: u32,
     pub(super) right: u32,
+    /// Answers of which the oracle said nothing, because it failed by itself.
+    pub(super) unjudged: u32,
 }
 
 impl Measured {
     /// What was measured of one provider; none where no answer of its counted.
     fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
-        let count = self.count(|taken| taken.provider == provider);
-        let rate = Rate::of(count.right, count.valid)?;
-        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
-        let found = plan(Basis::IntervalLow, rate.low, valid_rate, task);
+        let its = |taken: &Taken| taken.provider == provider;
+        let count = self.count(its);
+        Rate::of(count.right, count.valid)?;
+        let found = plan(Basis::IntervalLow, self.counted(its), task);
         Some(Measurement {
             provider: provider.to_owned(),
+            model: self.models.get(provider).cloned().unwrap_or_default(),
             answered: count.answered,
             valid: count.valid,
             right: count.right,
-            recommended_k: found.ok().map(|plan| plan.k),
+            recommended_k: found.map(|plan| plan.k),
         })
+    }
+
+    /// What was measured of all who were asked in turn, where they are several.
+    fn together(&self, task: Task) -> Option<Together> {
+        let count = self.count(|_| true);
+        Rate::of(count.right, count.valid).filter(|_| self.providers.len() > 1)?;
+        let voter = |name: &String| (name.clone(), self.models.get(name).cloned().unwrap_or_default());
+        let mut voters: Vec<(String, String)> = self.providers.iter().map(voter).collect();
+        voters.sort();
+        Some(Together {
+            voters,
+            valid: count.valid,
+            right: count.right,
+            recommended_k: plan(Basis::IntervalLow, self.counted(|_| true), task).map(|plan| plan.k),
+        })
+    }
+
+    /// The classes of judged answers, question by question, since each has its own right answer.
+    pub(super) fn classes(&self, fits: impl Fn(&Taken) -> bool) -> Vec<Classes> {
+        let of = |prompt: usize| {
+            let mut sizes: BTreeMap<(&Canonical, bool), u32> = BTreeMap::new();
+            for taken in self.taken.iter().filter(|taken| taken.prompt == prompt && fits(taken)) {
+                match &taken.outcome {
+                    TakenAs::Judged(answer, Verdict::Right) => *sizes.entry((answer, true)).or_default() += 1,
+                    TakenAs::Judged(answer, Verdict::Wrong(_)) => {
+                        *sizes.entry((answer, false)).or_default() += 1
+                    }
+                    TakenAs::Judged(_, Verdict::Broken(_)) | TakenAs::Valid(_) | TakenAs::Flagged(_) => {}
+                }
+            }
+            let of_kind = |right: bool| -> Vec<u32> {
+                sizes.iter().filter(|((_, is_right), _)| *is_right == right).map(|(_, size)| *size).collect()
+            };
+            Classes::of(&of_kind(true), &of_kind(false))
+        };
+        (0..self.prompts).map(of).collect()
+    }
+
+    /// What a plan stands on.
+    pub(super) fn counted(&self, fits: impl Fn(&Taken) -> bool + Copy) -> Counted {
+        let count = self.count(fits);
+        Counted {
+            classes: self.classes(fits).into_iter().fold(Classes::default(), Classes::with),
+            valid: count.valid,
+            valid_rate: f64::from(count.valid + count.unjudged) / f64::from(count.answered.max(1)),
+        }
+    }
+
+    /// An oracle that fails by itself tells nothing: that is said instead of counting its failures as
+    /// wrong answers.
+    fn check_oracle(&self, oracle: &Oracle) -> Result<(), Error> {
+        let count = self.count(|_| true);
+        let first = self.taken.iter().find_map(|taken| match &taken.outcome {
+            TakenAs::Judged(_, Verdict::Broken(why)) => Some(why),
+            _ => None,
+        });
+        match first {
+            Some(why) if count.unjudged >= count.valid => Err(oracle.broken(count.unjudged, why)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Counts the answers that fit.
@@ -227,6 +327,7 @@ impl Measured {
             count.answered += 1;
             match &taken.outcome {
                 TakenAs::Flagged(_) => {}
+                TakenAs::Judged(_, Verdict::Broken(_)) => count.unjudged += 1,
                 TakenAs::Valid(_) | TakenAs::Judged(_, Verdict::Wrong(_)) => count.valid += 1,
                 TakenAs::Judged(_, Verdict::Right) => {
                     count.valid += 1;

@@ -1,6 +1,7 @@
 //! A vote: samples in rounds, side by side, until one answer is k ahead.
 
 pub mod consensus;
+mod measured;
 mod record;
 pub mod report;
 pub mod sample;

@@ -12,6 +12,7 @@ use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::calibrate::Task;
+use crate::domain::calibrate::summary::USUAL_SAMPLES;
 use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
@@ -25,6 +26,8 @@ use crate::flow::vote::consensus::{ConsensusRequest, consensus};
 use crate::flow::vote::step::{StepRequest, vote_step};
 use crate::server::Maestro;
 
+/// Questions of one calibration.
+const MOST_PROMPTS: usize = 10;
 /// The greatest length of an answer that a caller may allow, in characters.
 const MOST_CHARS: u32 = 15_000;
 
@@ -88,6 +91,8 @@ struct CalibrateInput {
     step_type: StepType,
     /// Question that the oracle can judge.
     test_prompt: String,
+    /// More such questions, which share the samples.
+    test_prompts: Option<Vec<String>>,
     /// Check; gets each answer on stdin and as file {answer}.
     oracle_command: Option<String>,
     /// Default: as configured, else high.
@@ -98,15 +103,11 @@ struct CalibrateInput {
     /// Steps of the whole task.
     #[serde(default = "hundred")]
     estimated_total_steps: u32,
-    /// Up to 100.
-    #[serde(default = "ten")]
-    num_samples: u32,
+    /// Up to 100; left out, 30
+    #[schemars(extend("default" = 10))]
+    num_samples: Option<u32>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
-}
-
-fn ten() -> u32 {
-    10
 }
 
 fn hundred() -> u32 {
@@ -246,12 +247,30 @@ impl StepInput {
 impl CalibrateInput {
     fn request(self, account: Account) -> Result<CalibrationRequest, Error> {
         let task = Task::new(self.estimated_total_steps, 1, self.target_success_rate);
+        let mut prompts = vec![self.test_prompt];
+        for prompt in self.test_prompts.unwrap_or_default() {
+            if !prompts.contains(&prompt) {
+                prompts.push(prompt);
+            }
+        }
+        if prompts.len() > MOST_PROMPTS {
+            let got = prompts.len();
+            let problem = format!("test_prompts and test_prompt must be at most {MOST_PROMPTS} (got {got})");
+            return Err(Error::InvalidArguments(problem));
+        }
+        let samples = within("num_samples", self.num_samples.unwrap_or(USUAL_SAMPLES), MOST_SAMPLES)?;
+        if usize::try_from(samples).is_ok_and(|samples| samples < prompts.len()) {
+            let count = prompts.len();
+            let problem =
+                format!("num_samples must be at least one for each of the {count} prompts (got {samples})");
+            return Err(Error::InvalidArguments(problem));
+        }
         Ok(CalibrationRequest {
             kind: self.step_type,
-            prompt: self.test_prompt,
+            prompts,
             oracle: self.oracle_command,
             task: task.map_err(|error| Error::InvalidArguments(error.to_string()))?,
-            samples: within("num_samples", self.num_samples, MOST_SAMPLES)?,
+            samples,
             providers: self.providers,
             effort: self.effort,
             account,

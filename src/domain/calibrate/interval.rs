@@ -44,29 +44,3 @@ fn wilson(rate: f64, count: f64) -> (f64, f64) {
     let margin = Z / scale * (rate * (1.0 - rate) / count + square / (4.0 * count * count)).sqrt();
     ((centre - margin).max(0.0), (centre + margin).min(1.0))
 }
-
-/// How many samples at this rate put the lower end of the interval above one half; none for a rate
-/// that no number of samples does it for within a million.
-#[must_use]
-pub fn samples_above_half(rate: f64) -> Option<u32> {
-    const MOST: u32 = 1_000_000;
-    // The lower end rises with the count, so a search by halves finds where it passes one half.
-    let above = |count: u32| wilson(rate, f64::from(count)).0 > 0.5;
-    let mut high = 1;
-    while !above(high) {
-        high *= 2;
-        if high > MOST {
-            return None;
-        }
-    }
-    let mut low = high / 2;
-    while high - low > 1 {
-        let middle = low.midpoint(high);
-        if above(middle) {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some(high)
-}

@@ -15,6 +15,9 @@ pub struct CalibrationRecord {
     pub estimated_total_steps: u32,
     /// What was measured of each provider.
     pub providers: Vec<Measurement>,
+    /// What was measured of all of them in turn, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
 }
 
 /// What was measured of one provider.
@@ -22,6 +25,9 @@ pub struct CalibrationRecord {
 pub struct Measurement {
     /// The provider.
     pub provider: String,
+    /// The model that answered, as far as it is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
     /// Answers that came in.
     pub answered: u32,
     /// Those of them that counted.
@@ -29,5 +35,18 @@ pub struct Measurement {
     /// Those of the valid ones that the oracle passed.
     pub right: u32,
     /// The lead that the lower end of the interval needs; none where it promises nothing.
+    pub recommended_k: Option<u32>,
+}
+
+/// What was measured of several providers that were asked in turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Together {
+    /// Who, in alphabetical order, each with the model that answered.
+    pub voters: Vec<(String, String)>,
+    /// Answers that counted.
+    pub valid: u32,
+    /// Those that were right.
+    pub right: u32,
+    /// The lead; none where nothing is promised.
     pub recommended_k: Option<u32>,
 }

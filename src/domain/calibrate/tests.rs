@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::classes::Classes;
 use super::cost::*;
-use super::interval::{Rate, samples_above_half};
+use super::interval::Rate;
 use super::lead::*;
-use super::summary::{Basis, plan, why_not};
+use super::summary::{Basis, Counted, plan, samples_above_half, why_not};
 use super::*;
 
 fn p(probability: f64) -> Accuracy {
@@ -168,23 +169,31 @@ fn wilson_intervals() {
 }
 
 #[test]
-fn how_many_samples_settle_it() {
-    let all_right = samples_above_half(1.0).unwrap();
-    assert_eq!(all_right, 4, "4 of 4: 0.51");
-    assert!(samples_above_half(0.8).unwrap() > 8);
-    assert_eq!(samples_above_half(0.5), None);
-    assert_eq!(samples_above_half(0.2), None);
+fn few_samples_settle_nothing() {
+    assert_eq!(samples_above_half(4, 0), Some(1));
+    assert!(samples_above_half(6, 4).unwrap() > 2);
+    assert_eq!((samples_above_half(5, 5), samples_above_half(2, 8)), (None, None));
 }
 
 #[test]
-fn a_plan_stands_on_an_accuracy_or_says_why_not() {
-    let found = plan(Basis::Estimate, 0.95, 0.5, task(100, 0.99)).unwrap();
-    assert_eq!(found.k, 4);
-    assert!(found.task_success >= 0.99 && near(found.samples_per_step, found.votes_per_step * 2.0, 1e-9));
-    assert!(plan(Basis::IntervalLow, 0.49, 1.0, task(100, 0.99)).unwrap_err().contains("no k helps"));
-    assert!(plan(Basis::Estimate, 0.9, 0.0, task(100, 0.99)).is_err());
-    assert!(why_not(&Rate::of(8, 10).unwrap()).contains("valid samples would settle it"));
-    assert!(why_not(&Rate::of(0, 10).unwrap()).contains("no k helps"));
+fn a_plan_stands_on_the_two_leading_classes_or_says_why_not() {
+    let counted = |right: &[u32], wrong: &[u32]| Counted {
+        classes: Classes::of(right, wrong),
+        valid: right.iter().chain(wrong).sum(),
+        valid_rate: 0.5,
+    };
+    let found = plan(Basis::Estimate, counted(&[27], &[3]), task(100, 0.99)).unwrap();
+    assert_eq!((found.k, found.rivals), (5, 1));
+    assert!(near(found.p, 0.9, 1e-9) && found.task_success >= 0.99);
+    assert!(near(found.samples_per_step, 2.0 * expected_votes(p(0.9), 5), 1e-9));
+    // The same wrong answers apart: one of three leads by more.
+    let low = plan(Basis::IntervalLow, counted(&[27], &[3]), task(100, 0.99)).unwrap();
+    let apart = plan(Basis::IntervalLow, counted(&[27], &[1, 1, 1]), task(100, 0.99)).unwrap();
+    assert!(low.k > found.k && apart.k < low.k, "{} {}", low.k, apart.k);
+    // Ten right of ten promise a good deal, and two of four nothing.
+    assert!(plan(Basis::IntervalLow, counted(&[2], &[2]), task(100, 0.99)).is_none());
+    assert!(why_not(&Rate::of(2, 4).unwrap(), Classes::of(&[2], &[2])).contains("no k helps"));
+    assert!(why_not(&Rate::of(6, 10).unwrap(), Classes::of(&[6], &[4])).contains("would settle it"));
 }
 
 proptest! {

@@ -152,7 +152,8 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
 
 /// A few words said again and again, or one letter. A long sentence may be said often.
 pub(super) fn repetition(text: &str) -> Option<String> {
-    const RUN: usize = 200;
+    // As long as a step's answer may be: what is longer is none in any case.
+    const RUN: usize = 10_000;
     const LEAST_TIMES: usize = 5;
     const LONGEST: usize = 6;
     let (mut run, mut last) = (0, '\0');

@@ -202,3 +202,74 @@ fn a_rule_has_bounds_and_a_vote_takes_no_stray_sample() {
     );
     assert_eq!(ballot.stop(), None);
 }
+
+/// A stream of numbers that is the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
+    }
+}
+
+/// Ten wordings of one root cause, each with another spelling of its place.
+fn wording(number: u64) -> String {
+    let (hypothesis, file, place) = [
+        ("The key lacks the tenant", "src/cache.py", "save()"),
+        ("Tenants share one cache entry, since the key is built without their id", "./src/cache.py", "save"),
+        ("cache key is missing tenant_id", "src/cache.py", "`save()`"),
+        ("save() builds the key from the path alone", "src//cache.py", "in save()"),
+        ("Two tenants with the same path get each other's rows", "`src/cache.py`", "function save"),
+        ("The tenant is not part of the key", "src/cache.py", "cache.save"),
+        ("Key collision between tenants", "src/cache.py:31", "def save(self, path)"),
+        ("The cached row of another tenant is returned", "src/./cache.py", "the save method"),
+        ("Missing tenant in cache key", "src/cache.py", "src.cache.save"),
+        ("save writes under a key that is not unique", "src/cache.py", "\"save\""),
+    ][usize::try_from(number % 10).unwrap()];
+    serde_json::json!({
+        "hypothesis": hypothesis,
+        "suspected_file": file,
+        "suspected_location": place,
+        "confidence": 0.5 + f64::from(u32::try_from(number % 10).unwrap()) / 20.0,
+    })
+    .to_string()
+}
+
+/// Consultants that are right four times of five, in ten wordings, against one wrong answer that is
+/// repeated word for word.
+#[test]
+fn right_answers_in_many_wordings_win() {
+    use crate::domain::answer::document;
+    use crate::domain::microstep::{MicroSteps, StepType};
+    use crate::domain::redflag::{Inspector, RedFlagRules};
+    use crate::domain::vote::canonical::Canonical;
+
+    let steps = MicroSteps::from_yaml(include_str!("../../../conf/micro_steps.yaml")).unwrap();
+    let step = steps.get(StepType::H1RootCause).unwrap();
+    let rules = RedFlagRules::from_yaml(include_str!("../../../conf/redflags.yaml")).unwrap();
+    let inspector = Inspector::new(&rules.step).unwrap();
+    let wrong = r#"{"hypothesis": "The lock is not held", "suspected_file": "src/lock.py", "suspected_location": "open()", "confidence": 0.9}"#;
+    let project = |answer: &str| -> Option<Canonical> {
+        let is_fine = step.inspect(&inspector, answer).findings.is_empty();
+        step.vote_by.project(&document(answer).ok()?.value).filter(|_| is_fine)
+    };
+    let right = project(&wording(0)).unwrap();
+    let mut dice = Dice(42);
+    let (mut won, mut samples) = (0, 0);
+    for _ in 0..100 {
+        let mut ballot = Ballot::new(Rule::new(3, usual_max(3, 15)).unwrap());
+        while ballot.next_round() > 0 {
+            while ballot.outstanding > 0 {
+                let is_right = dice.below(10) < 8;
+                let answer = if is_right { wording(dice.below(10)) } else { wrong.to_owned() };
+                ballot.count(project(&answer).unwrap_or_else(|| panic!("{answer}"))).unwrap();
+            }
+        }
+        let winner = ballot.leader().filter(|_| ballot.stop().is_some_and(Stop::is_decision));
+        won += u32::from(winner.is_some_and(|number| ballot.options()[number].answer == right));
+        samples += ballot.samples();
+    }
+    println!("{won} of 100 votes right, {samples} samples in all");
+    assert!(won >= 95 && samples <= 700, "{won} right, {samples} samples");
+}

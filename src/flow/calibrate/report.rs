@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CalibrationRequest, Measured, TakenAs};
+use super::{CalibrationRequest, Count, Measured, TakenAs};
+use crate::domain::calibrate::classes::{Classes, mean_and_spread, promise};
 use crate::domain::calibrate::interval::Rate;
-use crate::domain::calibrate::summary::{Basis, Plan, plan, why_not};
+use crate::domain::calibrate::summary::{Basis, Plan, USUAL_SAMPLES, plan, why_not};
 use crate::domain::microstep::StepType;
 use crate::domain::vote::MOST_K;
 use crate::domain::vote::canonical::Canonical;
@@ -31,6 +32,18 @@ pub struct Calibration {
     pub accuracy: Option<Rate>,
     /// How often an answer is valid.
     pub estimated_v: f64,
+    /// The largest right and wrong answers, which decide the lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
+    /// What each question gave, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_prompts: Option<OverPrompts>,
+    /// Answers of which the oracle said nothing, because it failed by itself.
+    #[serde(skip_serializing_if = "is_none")]
+    pub oracle_errors: u32,
+    /// What to keep in mind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// The share of the most frequent answer among the valid ones. It is no accuracy.
     pub agreement: Option<Rate>,
     /// The success rate that is wanted for the whole task.
@@ -70,6 +83,25 @@ pub struct Calibration {
     pub insight: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+/// How far the questions of a step differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OverPrompts {
+    /// How often a valid answer to each question is right, in their order; none where none was judged.
+    pub accuracy: Vec<Option<f64>>,
+    /// The mean of those.
+    pub mean: Option<f64>,
+    /// Their standard deviation.
+    pub spread: Option<f64>,
+    /// The probability that the whole task is right with the recommended lead, over the questions as they
+    /// differ.
+    pub promise: Option<f64>,
+}
+
 /// The expected cost of a whole task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct WholeTask {
@@ -102,13 +134,16 @@ pub struct ByProvider {
 impl Calibration {
     pub(super) fn of(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Self {
         let count = measured.count(|_| true);
-        let valid_rate = f64::from(count.valid) / f64::from(count.answered.max(1));
+        let valid_rate = f64::from(count.valid + count.unjudged) / f64::from(count.answered.max(1));
         let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
         let agreement = agreement(measured);
-        let planned = |basis, p: f64| plan(basis, p, valid_rate, request.task).ok();
-        let promised = accuracy.and_then(|rate| planned(Basis::IntervalLow, rate.low));
-        let likely = accuracy.and_then(|rate| planned(Basis::Estimate, rate.estimate));
-        let no_recommendation = no_recommendation(request, accuracy, promised.as_ref());
+        let counted = measured.counted(|_| true);
+        let planned = |basis| accuracy.and_then(|_| plan(basis, counted, request.task));
+        let promised = planned(Basis::IntervalLow);
+        let likely = planned(Basis::Estimate);
+        let no_recommendation = no_recommendation(request, accuracy, promised.as_ref(), counted.classes);
+        let over_prompts = accuracy.and_then(|_| OverPrompts::of(request, measured, promised.as_ref()));
+        let warning = warning(request, count, counted.classes, over_prompts.as_ref());
         Self {
             ok: true,
             step_type: request.kind,
@@ -116,6 +151,10 @@ impl Calibration {
             estimated_p: accuracy.map(|rate| rate.estimate),
             accuracy,
             estimated_v: valid_rate,
+            classes: accuracy.map(|_| counted.classes),
+            over_prompts,
+            oracle_errors: count.unjudged,
+            warning,
             agreement,
             target_success_rate: request.task.target(),
             estimated_total_steps: request.task.steps(),
@@ -146,16 +185,77 @@ impl Calibration {
     }
 }
 
+impl OverPrompts {
+    fn of(request: &CalibrationRequest, measured: &Measured, promised: Option<&Plan>) -> Option<Self> {
+        if request.prompts.len() < 2 {
+            return None;
+        }
+        let accuracy: Vec<Option<f64>> = (0..request.prompts.len())
+            .map(|prompt| {
+                let count = measured.count(|taken| taken.prompt == prompt);
+                Rate::of(count.right, count.valid).map(|rate| rate.estimate)
+            })
+            .collect();
+        let rates: Vec<f64> = accuracy.iter().copied().flatten().collect();
+        let shares: Vec<f64> = measured.classes(|_| true).into_iter().filter_map(Classes::share).collect();
+        let found = mean_and_spread(&rates);
+        Some(Self {
+            accuracy,
+            mean: found.map(|(mean, _)| mean),
+            spread: found.map(|(_, spread)| spread),
+            promise: promised.and_then(|plan| promise(&shares, plan.k, request.task)),
+        })
+    }
+}
+
+/// What a reader of the figures should know.
+fn warning(
+    request: &CalibrationRequest,
+    count: Count,
+    classes: Classes,
+    over: Option<&OverPrompts>,
+) -> Option<String> {
+    request.oracle.as_ref()?;
+    let mut said = Vec::new();
+    if count.valid < USUAL_SAMPLES {
+        said.push(format!(
+            "{} judged answers are few: below {USUAL_SAMPLES} the recommended k is often none, and sometimes too small",
+            count.valid
+        ));
+    }
+    if count.unjudged > 0 {
+        said.push(format!(
+            "the oracle failed by itself on {} answers, which count neither as right nor as wrong",
+            count.unjudged
+        ));
+    }
+    if classes.is_scattered(count.right) {
+        said.push(format!(
+            "right answers come in {} forms that do not vote together: vote_by of this step compares too much, and no k mends that",
+            classes.right_classes
+        ));
+    }
+    if let Some(promise) =
+        over.and_then(|over| over.promise).filter(|promise| *promise < request.task.target())
+    {
+        said.push(format!(
+            "the questions differ so much that this k makes the whole task right with probability {promise:.2} only, since the hardest one decides"
+        ));
+    }
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 fn no_recommendation(
     request: &CalibrationRequest,
     accuracy: Option<Rate>,
     promised: Option<&Plan>,
+    classes: Classes,
 ) -> Option<String> {
     match (&request.oracle, accuracy, promised) {
         (_, _, Some(_)) => None,
         (None, _, None) => Some("without oracle_command nobody can tell which answers are right".to_owned()),
         (Some(_), None, None) => Some("no answer was valid, so none could be judged".to_owned()),
-        (Some(_), Some(rate), None) => Some(why_not(&rate)),
+        (Some(_), Some(rate), None) => Some(why_not(&rate, classes)),
     }
 }
 
@@ -178,7 +278,7 @@ fn insight(
             String::new()
         };
         return format!(
-            "k={}{likely} makes a task of {} steps right with probability {:.4}, at about {:.1} samples a step, if a sample is right with probability {:.3} and errors do not repeat.{beyond}",
+            "k={}{likely} makes a task of {} steps right with probability {:.4}, at about {:.1} samples a step, if the right answer gets a share of {:.3} of the votes for the two leading ones and errors do not repeat.{beyond}",
             plan.k,
             task.steps(),
             plan.task_success,
@@ -248,7 +348,9 @@ fn wrong(measured: &Measured) -> Vec<String> {
     const MOST: usize = 5;
     let wrong = measured.taken.iter().filter_map(|taken| match &taken.outcome {
         TakenAs::Judged(_, Verdict::Wrong(why)) => Some(format!("{}: {why}", taken.provider)),
-        TakenAs::Judged(_, Verdict::Right) | TakenAs::Valid(_) | TakenAs::Flagged(_) => None,
+        TakenAs::Judged(_, Verdict::Right | Verdict::Broken(_)) | TakenAs::Valid(_) | TakenAs::Flagged(_) => {
+            None
+        }
     });
     wrong.take(MOST).collect()
 }

@@ -33,6 +33,8 @@ pub enum Verdict {
     Right,
     /// It did not, with its status in a line.
     Wrong(String),
+    /// It failed by itself, which says nothing of the answer.
+    Broken(String),
 }
 
 impl Oracle {
@@ -86,12 +88,14 @@ impl Oracle {
         match result.status {
             Status::Passed => Ok(Verdict::Right),
             Status::Error if result.exit_code.is_none() => Err(self.unusable(note())),
-            Status::Failed
-            | Status::CompileError
-            | Status::TimedOut
-            | Status::Crashed
-            | Status::OutputTooLarge
-            | Status::Error => Ok(Verdict::Wrong(result.in_a_line())),
+            Status::Failed => Ok(Verdict::Wrong(result.in_a_line())),
+            Status::Error => Ok(match own_error(result) {
+                Some(why) => Verdict::Broken(why),
+                None => Verdict::Wrong(result.in_a_line()),
+            }),
+            Status::CompileError | Status::TimedOut | Status::Crashed | Status::OutputTooLarge => {
+                Ok(Verdict::Broken(result.in_a_line()))
+            }
             Status::NoTests => Err(self.unusable("it ran no test".to_owned())),
             Status::NotFound | Status::Refused | Status::NothingToRun | Status::Skipped => {
                 Err(self.unusable(note()))
@@ -112,7 +116,36 @@ impl Oracle {
         Ok(plan)
     }
 
+    /// The error of a command that failed by itself instead of judging.
+    #[must_use]
+    pub fn broken(&self, times: u32, why: &str) -> Error {
+        self.unusable(format!(
+            "it failed by itself on {times} answers, which is no verdict. The first time: {why}"
+        ))
+    }
+
     fn unusable(&self, reason: String) -> Error {
         Error::Oracle(OracleUnusable { command: self.command.clone(), reason })
+    }
+}
+
+/// Why a command failed by itself: by convention 1 says "wrong", and an assertion does; another code or an
+/// exception is an error of its own.
+fn own_error(result: &CheckResult) -> Option<String> {
+    const WRONG: i32 = 1;
+    let stderr = result.stderr.trim();
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let asserts = last.contains("AssertionError") || last.contains("assertion");
+    let raised = stderr.contains("Traceback (most recent call last)")
+        || stderr.contains("node:internal/")
+        || stderr.contains("panicked at");
+    match result.exit_code {
+        Some(WRONG) if !raised || asserts => None,
+        Some(WRONG) => Some(format!("{}: {last}", result.in_a_line())),
+        Some(code) => Some(format!(
+            "{}: exit code {code} is no verdict (0 is right, 1 is wrong): {last}",
+            result.in_a_line()
+        )),
+        None => Some(result.in_a_line()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::measured::{self, Chosen};
 use super::report::{Compared, Details, MaxSource};
 use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold, voters};
@@ -13,7 +14,7 @@ use crate::domain::effort::Effort;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::redflag::{Flag, RedFlag};
 use crate::domain::vote::canonical::Canonical;
-use crate::domain::vote::{MOST_K, Rule, Stop, usual_k, usual_max};
+use crate::domain::vote::{Rule, Stop, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
@@ -79,6 +80,11 @@ pub struct StepVote {
     pub k_used: u32,
     /// Where that k comes from.
     pub k_source: KSource,
+    /// What was measured and used, or why no measured k could be.
+    pub k_note: String,
+    /// Providers that were measured to be clearly worse than the best, and not asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Rounds; the samples of one run side by side.
     pub total_rounds: u32,
     /// Samples launched.
@@ -117,14 +123,15 @@ pub async fn vote_step(
         return Err(not_voted_on(&step));
     }
     let providers = voters(session, request.providers.clone())?;
-    let (k, source) = request.k(session, &step, &providers).await;
+    let chosen = measured::choose(session, &request, &step, providers).await;
+    let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.effort, request.account);
     let check = step_check(session, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
-    Ok(StepVote::of(&hold(session, request, progress).await?, &step, source, max_source))
+    Ok(StepVote::of(&hold(session, request, progress).await?, &step, chosen, max_source))
 }
 
 /// Answers whose useful part is prose never say the same in the same words.
@@ -206,39 +213,11 @@ pub(in crate::flow) fn question(
     }
 }
 
-impl StepRequest {
-    async fn k(&self, session: &Session, step: &MicroStep, providers: &[String]) -> (u32, KSource) {
-        if let Some(k) = self.k {
-            return (k, KSource::Caller);
-        }
-        let measured = measured(session, self.kind, providers.to_vec()).await;
-        let most = self.max_samples.unwrap_or(MOST_K).min(MOST_K);
-        let own = if providers.len() >= 3 { usual_k(providers.len()) } else { step.default_k };
-        match measured.and_then(|measured| measured.into_iter().max()) {
-            // A lead that this vote cannot reach helps nobody.
-            Some(k) if k <= most => (k, KSource::Calibration),
-            Some(_) | None => (own, KSource::Default),
-        }
-    }
-}
-
-/// What was measured of a step with each of the providers; none where one was not measured, or where
-/// its measurement recommends nothing.
-async fn measured(session: &Session, kind: StepType, providers: Vec<String>) -> Option<Vec<u32>> {
-    let measured = session.journal().read(move |history| {
-        let recommended = |provider: &String| history.calibration(kind, provider)?.recommended_k;
-        providers.iter().map(recommended).collect()
-    });
-    measured.await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "calibrations cannot be read: the step's own k is used");
-        None
-    })
-}
-
 impl StepVote {
-    fn of(vote: &Vote, step: &MicroStep, k_source: KSource, max_source: MaxSource) -> Self {
+    fn of(vote: &Vote, step: &MicroStep, chosen: Chosen, max_source: MaxSource) -> Self {
+        let warnings = chosen.warnings_with(&vote.models);
         let compared = Compared::Fields { fields: step.vote_by.clone() };
-        let details = Details::of(vote, compared, max_source, Vec::new());
+        let details = Details::of(vote, compared, max_source, warnings);
         let (ballot, winner) = (&vote.ballot, vote.winner());
         Self {
             ok: winner.is_some(),
@@ -249,7 +228,9 @@ impl StepVote {
             confidence: winner.map(|_| vote.confidence()),
             final_margin: ballot.lead(),
             k_used: ballot.rule().k(),
-            k_source,
+            k_source: chosen.source,
+            k_note: chosen.note,
+            left_out: chosen.left_out,
             total_rounds: ballot.rounds(),
             total_samples: ballot.samples(),
             red_flagged_count: ballot.flagged(),

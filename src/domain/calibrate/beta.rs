@@ -1,0 +1,95 @@
+//! What counts of right and wrong say about a rate: the beta distribution.
+
+use special::Beta as _;
+
+/// The probability that a rate with this beta distribution is below `x`: the regularised incomplete
+/// beta function.
+#[must_use]
+pub fn below(x: f64, a: f64, b: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    if x >= 1.0 {
+        return 1.0;
+    }
+    x.inc_beta(a, b, a.ln_beta(b))
+}
+
+/// The rate below which it lies with probability `p`.
+#[must_use]
+pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
+    const HALVINGS: u32 = 60;
+    let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    for _ in 0..HALVINGS {
+        let middle = low.midpoint(high);
+        if below(middle, a, b) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low.midpoint(high)
+}
+
+/// The rate that one share of hits is above with probability 0.95: the one-sided bound of Jeffreys.
+#[must_use]
+pub fn jeffreys_low(hits: u32, misses: u32) -> f64 {
+    const ERROR: f64 = 0.05;
+    quantile(ERROR, f64::from(hits) + 0.5, f64::from(misses) + 0.5)
+}
+
+/// Right and wrong answers of somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score {
+    /// Right ones.
+    pub right: u32,
+    /// Wrong ones.
+    pub wrong: u32,
+}
+
+impl Score {
+    /// The probability that this one is right less often than another by more than `margin`, before an
+    /// answer was seen any rate being as likely as any other.
+    #[must_use]
+    pub fn is_worse_than(self, other: Self, margin: f64) -> f64 {
+        const STEPS: u32 = 1_000;
+        let rate_below = |of: Self, x: f64| below(x, f64::from(of.right) + 1.0, f64::from(of.wrong) + 1.0);
+        let at = |step: u32| f64::from(step) / f64::from(STEPS);
+        (0..STEPS)
+            .map(|step| {
+                let mass = rate_below(other, at(step + 1)) - rate_below(other, at(step));
+                let middle = at(step).midpoint(at(step + 1));
+                mass * rate_below(self, middle - margin)
+            })
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(value: f64, expected: f64) -> bool {
+        (value - expected).abs() < 1e-4
+    }
+
+    #[test]
+    fn known_values() {
+        // With whole numbers it is a sum of binomials.
+        assert!(near(below(0.5, 4.0, 1.0), 0.0625) && near(below(0.5, 5.0, 2.0), 0.109_375));
+        assert!(near(below(0.3, 1.0, 1.0), 0.3));
+        assert!(near(quantile(0.5, 3.0, 3.0), 0.5));
+        for (p, a, b) in [(0.05, 27.5, 3.5), (0.1, 2.0, 1.0), (0.95, 1.5, 30.5)] {
+            assert!(near(below(quantile(p, a, b), a, b), p));
+        }
+    }
+
+    #[test]
+    fn one_is_worse_where_the_counts_say_so() {
+        let score = |right, wrong| Score { right, wrong };
+        assert!(score(12, 18).is_worse_than(score(27, 3), 0.15) > 0.99);
+        assert!(score(25, 5).is_worse_than(score(27, 3), 0.15) < 0.5);
+        assert!(score(1, 2).is_worse_than(score(27, 3), 0.15) < 0.95);
+        assert!(near(score(10, 10).is_worse_than(score(10, 10), 0.0), 0.5));
+    }
+}

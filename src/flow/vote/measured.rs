@@ -1,0 +1,262 @@
+//! What calibrations say of a vote: which lead it takes, and who is not asked.
+
+use std::collections::BTreeMap;
+
+use super::step::{KSource, StepRequest};
+use crate::domain::calibrate::beta::Score;
+use crate::domain::calibrate::record::{Measurement, Together};
+use crate::domain::history::History;
+use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::vote::{MOST_K, usual_k};
+use crate::flow::session::Session;
+
+/// Judged answers from which on a provider may be left out.
+const JUDGED: u32 = 30;
+/// By how much it must be worse than the best.
+const MARGIN: f64 = 0.15;
+/// And how surely.
+const SURELY: f64 = 0.9;
+
+/// The lead of a vote, and who votes.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub(super) k: u32,
+    pub(super) source: KSource,
+    /// What was used, or why nothing measured was.
+    pub(super) note: String,
+    pub(super) providers: Vec<String>,
+    pub(super) left_out: Vec<String>,
+    warnings: Vec<String>,
+    /// The models that were measured, by provider.
+    models: BTreeMap<String, String>,
+}
+
+impl Chosen {
+    /// What to keep in mind, with what is known once models have answered.
+    pub(super) fn warnings_with(&self, answered: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+        let other = |(provider, measured): (&String, &String)| {
+            let served = answered.get(provider)?.iter().find(|served| !is_same_model(measured, served))?;
+            Some(format!(
+                "{provider} was measured with {measured} and answered with {served}: the measured k may not hold"
+            ))
+        };
+        let others = self.models.iter().filter(|_| self.source == KSource::Calibration).filter_map(other);
+        self.warnings.iter().cloned().chain(others).collect()
+    }
+}
+
+/// What the log has of a step with some providers.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    single: BTreeMap<String, Vec<Measurement>>,
+    together: Option<Together>,
+}
+
+/// The lead that the caller names; else the measured one; else the usual one, with the reason. Without
+/// names, a provider that was measured to be clearly worse than the best is not asked.
+pub(super) async fn choose(
+    session: &Session,
+    request: &StepRequest,
+    step: &MicroStep,
+    providers: Vec<String>,
+) -> Chosen {
+    let asked: BTreeMap<String, String> = providers
+        .iter()
+        .filter_map(|name| Some((name.clone(), session.catalogue().get(name).ok()?.settings.model.clone())))
+        .collect();
+    let known = known(session, step.kind, providers.clone()).await;
+    let mut chosen = Chosen {
+        k: usual(step, providers.len()),
+        source: KSource::Default,
+        note: String::new(),
+        providers,
+        left_out: Vec::new(),
+        warnings: Vec::new(),
+        models: BTreeMap::new(),
+    };
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            chosen.note = format!("the log with the measured k cannot be read ({error})");
+            return chosen.named(request.k);
+        }
+    };
+    let fitting: BTreeMap<&str, Result<&Measurement, String>> =
+        asked.iter().map(|(name, model)| (name.as_str(), fitting(&known, name, model))).collect();
+    if request.providers.as_ref().is_none_or(Vec::is_empty) {
+        chosen.leave_out(&fitting);
+    }
+    chosen.warn(&fitting);
+    if request.k.is_some() {
+        return chosen.named(request.k);
+    }
+    chosen.k = usual(step, chosen.providers.len());
+    let together = known.together.as_ref().filter(|_| chosen.left_out.is_empty());
+    chosen.measure(together, &fitting, &asked, request.max_samples);
+    chosen
+}
+
+/// Two where three answer in turn, else the step's own.
+fn usual(step: &MicroStep, providers: usize) -> u32 {
+    if providers >= 3 { usual_k(providers) } else { step.default_k }
+}
+
+async fn known(
+    session: &Session,
+    kind: StepType,
+    providers: Vec<String>,
+) -> Result<Known, crate::error::Error> {
+    session
+        .journal()
+        .read(move |history: &History| Known {
+            single: providers
+                .iter()
+                .map(|name| (name.clone(), history.calibrations(kind, name).to_vec()))
+                .collect(),
+            together: history.calibration_together(kind, &providers).cloned(),
+        })
+        .await
+}
+
+/// Whether two names are of one model: one may be an alias of the other. Where one is not known, nothing
+/// speaks against it.
+fn is_same_model(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    one.is_empty() || other.is_empty() || one.contains(&other) || other.contains(&one)
+}
+
+/// The latest measurement of a provider with the model that it would be asked for, or why there is none.
+fn fitting<'a>(known: &'a Known, name: &str, asked: &str) -> Result<&'a Measurement, String> {
+    let all = known.single.get(name).map(Vec::as_slice).unwrap_or_default();
+    let Some(latest) = all.last() else { return Err(format!("{name} was not measured on this step")) };
+    all.iter()
+        .rev()
+        .find(|one| is_same_model(&one.model, asked))
+        .ok_or_else(|| format!("{name} was measured with {} and is asked for {asked}", latest.model))
+}
+
+impl Chosen {
+    fn named(mut self, k: Option<u32>) -> Self {
+        if let Some(k) = k {
+            self.k = k;
+            self.source = KSource::Caller;
+            "the caller named it".clone_into(&mut self.note);
+        }
+        self
+    }
+
+    /// Leaves out whoever is surely and clearly worse than the best.
+    fn leave_out(&mut self, fitting: &BTreeMap<&str, Result<&Measurement, String>>) {
+        let score =
+            |one: &Measurement| Score { right: one.right, wrong: one.valid.saturating_sub(one.right) };
+        let judged: Vec<&Measurement> =
+            fitting.values().flatten().copied().filter(|one| one.valid >= JUDGED).collect();
+        let rate = |one: &Measurement| f64::from(one.right) / f64::from(one.valid.max(1));
+        let Some(best) = judged.iter().copied().max_by(|one, other| rate(one).total_cmp(&rate(other))) else {
+            return;
+        };
+        for one in judged.iter().filter(|one| one.provider != best.provider) {
+            if score(one).is_worse_than(score(best), MARGIN) > SURELY {
+                self.providers.retain(|name| *name != one.provider);
+                self.left_out.push(format!(
+                    "{}: {} of {} right on this step, {} {} of {}; name it in providers to ask it all the same",
+                    one.provider, one.right, one.valid, best.provider, best.right, best.valid
+                ));
+            }
+        }
+    }
+
+    /// Says whose answers no lead can mend.
+    fn warn(&mut self, fitting: &BTreeMap<&str, Result<&Measurement, String>>) {
+        for one in fitting.values().flatten() {
+            if one.recommended_k.is_none()
+                && one.right * 2 <= one.valid
+                && self.providers.contains(&one.provider)
+            {
+                self.warnings.push(format!(
+                    "{} was right in {} of {} judged answers on this step: no k helps, and the winner may well be wrong",
+                    one.provider, one.right, one.valid
+                ));
+            }
+        }
+    }
+
+    /// Takes the measured lead, of all together or the largest of each, or says why not.
+    fn measure(
+        &mut self,
+        together: Option<&Together>,
+        fitting: &BTreeMap<&str, Result<&Measurement, String>>,
+        asked: &BTreeMap<String, String>,
+        max: Option<u32>,
+    ) {
+        let mut reasons = Vec::new();
+        if let Some(together) = together {
+            let is_other = |(name, model): &&(String, String)| {
+                asked.get(name).is_some_and(|asked| !is_same_model(model, asked))
+            };
+            match (together.voters.iter().find(is_other), together.recommended_k) {
+                (Some((name, model)), _) => {
+                    reasons.push(format!("together they were measured when {name} was {model}"))
+                }
+                (None, None) => reasons.push(format!(
+                    "together they were right in {} of {} judged answers, which recommends no k",
+                    together.right, together.valid
+                )),
+                (None, Some(k)) => {
+                    let from = format!(
+                        "measured with all of them in turn: {} of {} right",
+                        together.right, together.valid
+                    );
+                    self.models = together.voters.iter().cloned().collect();
+                    match self.use_measured(k, max, from) {
+                        Ok(()) => return,
+                        Err(reason) => reasons.push(reason),
+                    }
+                }
+            }
+        }
+        let single = self.providers.iter().map(|name| match fitting.get(name.as_str()) {
+            Some(Ok(one)) => one.recommended_k.map(|k| (k, *one)).ok_or_else(|| {
+                format!(
+                    "{name} was right in {} of {} judged answers, which recommends no k",
+                    one.right, one.valid
+                )
+            }),
+            Some(Err(reason)) => Err(reason.clone()),
+            None => Err(format!("{name} was not measured on this step")),
+        });
+        let single: Vec<Result<(u32, &Measurement), String>> = single.collect();
+        let missing: Vec<String> = single.iter().filter_map(|one| one.as_ref().err().cloned()).collect();
+        if missing.is_empty()
+            && let Some((k, one)) = single.iter().flatten().max_by_key(|(k, _)| *k).copied()
+        {
+            let from = format!("measured with {}: {} of {} right", one.provider, one.right, one.valid);
+            self.models =
+                single.iter().flatten().map(|(_, one)| (one.provider.clone(), one.model.clone())).collect();
+            match self.use_measured(k, max, from) {
+                Ok(()) => return,
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        reasons.extend(missing);
+        self.note = format!("no measured k: {}", reasons.join("; "));
+    }
+
+    /// A lead that this vote cannot reach helps nobody.
+    fn use_measured(&mut self, k: u32, max: Option<u32>, from: String) -> Result<(), String> {
+        if k > MOST_K {
+            let reason = format!("the measured k={k} is beyond the {MOST_K} that a vote takes");
+            self.warnings.push(format!("{reason}: its winner is less sure than was asked for"));
+            return Err(reason);
+        }
+        if let Some(max) = max.filter(|max| *max < k) {
+            let reason = format!("max_rounds={max} cannot reach the measured k={k}");
+            self.warnings.push(format!("{reason}: its winner is less sure than was asked for"));
+            return Err(reason);
+        }
+        self.k = k;
+        self.source = KSource::Calibration;
+        self.note = from;
+        Ok(())
+    }
+}
