@@ -8,7 +8,7 @@ mod reasoning;
 
 use serde_json::Value;
 
-pub(in crate::domain) use document::fence_run;
+pub(in crate::domain) use document::{FenceLine, FenceWalk};
 pub use document::{Found, Unreadable, looks_like_one, texts};
 pub use reasoning::{Spoken, spoken};
 

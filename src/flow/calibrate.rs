@@ -283,7 +283,7 @@ impl Measured {
                 match &taken.outcome {
                     TakenAs::Judged(answer, Verdict::Right) => *sizes.entry((answer, true)).or_default() += 1,
                     TakenAs::Judged(answer, Verdict::Wrong(_)) => {
-                        *sizes.entry((answer, false)).or_default() += 1
+                        *sizes.entry((answer, false)).or_default() += 1;
                     }
                     TakenAs::Judged(_, Verdict::Broken(_)) | TakenAs::Valid(_) | TakenAs::Flagged(_) => {}
                 }

@@ -530,7 +530,7 @@ fn a_calibration_survives_the_server_and_the_latest_counts() {
         );
         (vote["k_used"].clone(), vote["k_source"].clone())
     };
-    let first = measured(&mut client, 20);
+    let first = measured(&mut client, 10);
     client.restart();
     assert_eq!(vote(&mut client), (first.clone(), json!("calibration")));
     let second = measured(&mut client, 40);

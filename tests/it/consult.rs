@@ -305,6 +305,35 @@ fn a_schema_reaches_each_cli_in_its_own_form_and_the_answer_is_validated() {
 }
 
 #[test]
+fn reasoning_and_prose_around_a_document_are_set_aside() {
+    let mut client = Server::new().codex().start();
+    let mut ask = |text: &str| {
+        let prompt = scripted(json!({ "text": text }));
+        client.call("maestro_consult", json!({ "prompt": prompt, "schema": "judge_output" }))
+    };
+    let judgement = r#"{"winner_id": "A", "scores": [{"name": "A", "value": 0.9}], "rationale": "use\n```py\nx\n```\nhere", "risks": null}"#;
+    for (text, reasoned) in [
+        (format!("```json\n{judgement}\n```"), false),
+        (format!("Here it is:\n{judgement}\nThat is my view."), false),
+        (format!("<think>A or B? {{\"winner_id\": \"B\"}}</think>\n{judgement}"), true),
+        (format!("B is longer, so A.\n</think>\n{judgement}"), true),
+    ] {
+        let result = ask(&text);
+        assert_eq!(result["structured"]["winner_id"], "A", "{text}: {result}");
+        assert_eq!(
+            result["note"].as_str().is_some_and(|note| note.contains("reasoning")),
+            reasoned,
+            "{result}"
+        );
+        assert!(!result["content"].as_str().unwrap().contains("think"), "{result}");
+    }
+    let two = ask("{\"winner_id\": \"A\"}\n\n{\"winner_id\": \"B\"}");
+    assert!(two["schema_errors"][0].as_str().unwrap().contains("2 that differ"), "{two}");
+    let only = ask("<think>A or B? It must be A");
+    assert_eq!((&only["ok"], &only["code"]), (&json!(false), &json!("answer_empty")), "{only}");
+}
+
+#[test]
 fn a_missing_or_switched_off_or_unknown_provider_is_said() {
     let mut client = Server::new().fake("claude", "claude").env("MAESTRO_GEMINI_ENABLED", "false").start();
     let missing = client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }));

@@ -115,8 +115,51 @@ struct Fence {
     label: String,
 }
 
+/// Reads a text line by line, and knows which lines stand in a fence.
+#[derive(Debug, Default)]
+pub(in crate::domain) struct FenceWalk {
+    /// The mark and the length of the fence that is open.
+    open: Option<(char, usize)>,
+}
+
+/// What a line is to the fences of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum FenceLine<'a> {
+    /// It begins one, with this label.
+    Begins(&'a str),
+    /// It stands in one.
+    Inside,
+    /// It ends one.
+    Ends,
+    /// It stands in none.
+    Outside,
+}
+
+impl FenceWalk {
+    /// The next line.
+    pub(in crate::domain) fn step<'a>(&mut self, line: &'a str) -> FenceLine<'a> {
+        match (self.open, fence_run(line)) {
+            (None, Some((mark, length, label))) => {
+                self.open = Some((mark, length));
+                FenceLine::Begins(label)
+            }
+            (None, None) => FenceLine::Outside,
+            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => {
+                self.open = None;
+                FenceLine::Ends
+            }
+            (Some(_), _) => FenceLine::Inside,
+        }
+    }
+
+    /// Whether a fence is open.
+    pub(in crate::domain) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
 /// The mark, the length and the rest of a line that may begin or end a fence.
-pub(in crate::domain) fn fence_run(line: &str) -> Option<(char, usize, &str)> {
+fn fence_run(line: &str) -> Option<(char, usize, &str)> {
     let line = line.trim();
     let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
     let rest = line.trim_start_matches(mark);
@@ -126,25 +169,31 @@ pub(in crate::domain) fn fence_run(line: &str) -> Option<(char, usize, &str)> {
 
 fn fences(text: &str) -> Vec<Fence> {
     let mut fences = Vec::new();
-    let mut open: Option<(char, usize, Range<usize>, String)> = None;
+    let mut walk = FenceWalk::default();
+    let mut open: Option<(Range<usize>, String)> = None;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let here = at..at + line.len();
         at = here.end;
-        match (open.take(), fence_run(line)) {
-            (None, Some((mark, length, label))) => open = Some((mark, length, here, label.to_owned())),
-            (None, None) => {}
-            (Some((mark, least, first, label)), Some((same, length, "")))
-                if same == mark && length >= least =>
-            {
-                fences.push(Fence { inside: first.end..here.start, whole: first.start..here.end, label });
+        match walk.step(line) {
+            FenceLine::Begins(label) => open = Some((here, label.to_owned())),
+            FenceLine::Ends => {
+                let begun = open.take();
+                fences.extend(begun.map(|(first, label)| Fence {
+                    inside: first.end..here.start,
+                    whole: first.start..here.end,
+                    label,
+                }));
             }
-            (still, _) => open = still,
+            FenceLine::Inside | FenceLine::Outside => {}
         }
     }
-    if let Some((_, _, first, label)) = open {
-        fences.push(Fence { inside: first.end..text.len(), whole: first.start..text.len(), label });
-    }
+    let unclosed = open.map(|(first, label)| Fence {
+        inside: first.end..text.len(),
+        whole: first.start..text.len(),
+        label,
+    });
+    fences.extend(unclosed);
     fences
 }
 

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::document::FenceWalk;
+
 /// The names of such blocks, in the marks that models put around them.
 const NAMES: &str = "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think";
 
@@ -126,21 +128,14 @@ fn marks(answer: &str) -> Vec<Mark> {
 
 /// Whether a place is inside a code fence, or between backticks on its line.
 fn in_code(kept: &str, between: &str) -> bool {
-    let mut fence: Option<(char, usize)> = None;
+    let mut fences = FenceWalk::default();
     let mut last = "";
     for line in kept.lines().chain(between.lines()) {
         last = line;
-        let run = super::document::fence_run(line);
-        match (fence, run) {
-            (None, Some((mark, length, _))) => fence = Some((mark, length)),
-            (Some((open, least)), Some((mark, length, ""))) if mark == open && length >= least => {
-                fence = None
-            }
-            _ => {}
-        }
+        fences.step(line);
     }
     let on_a_new_line = between.ends_with('\n') || between.is_empty() && kept.ends_with('\n');
-    fence.is_some() || !on_a_new_line && last.matches('`').count() % 2 == 1
+    fences.is_open() || !on_a_new_line && last.matches('`').count() % 2 == 1
 }
 
 /// A block begins where nothing but white space, or another block, stands before it on its line.

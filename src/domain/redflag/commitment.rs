@@ -46,12 +46,10 @@ pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[(String, Regex)]) 
             Some(rule) if found.is_none() => {
                 found = Some(Evasion { rule: rule.to_owned(), clause: clause.text.to_owned() });
             }
-            Some(_) => {}
             None if is_definite(clause.text) => return None,
-            None => {}
+            Some(_) | None => {}
         }
     }
-    // Questions alone are only none where they ask for nothing but themselves.
     found
 }
 

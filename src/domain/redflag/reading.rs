@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::change::{self, ProposedChange};
 use super::proposal::{Segment, written_files};
-use crate::domain::answer::{Unreadable, document, fence_run, texts};
+use crate::domain::answer::{FenceLine, FenceWalk, Unreadable, document, texts};
 
 /// Fields of a document that hold diffs.
 const DIFF_FIELDS: [&str; 4] = ["patch_diff", "fix_patch", "patch", "diff"];
@@ -137,29 +137,24 @@ impl Reading {
 /// A text in its parts: running text, and fenced code with the line that leads to it.
 fn segments(text: &str) -> Vec<Segment> {
     let mut found = Vec::new();
-    let (mut prose, mut code) = (Vec::new(), Vec::new());
-    let mut open: Option<(char, usize)> = None;
+    let (mut prose, mut code): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let mut fences = FenceWalk::default();
     let mut lead = String::new();
     for line in text.lines() {
-        match (open, fence_run(line)) {
-            (None, Some((mark, length, _))) => {
-                open = Some((mark, length));
-                lead = prose
-                    .iter()
-                    .rev()
-                    .find(|line: &&&str| !line.trim().is_empty())
-                    .map_or(String::new(), |line| (*line).to_owned());
+        match fences.step(line) {
+            FenceLine::Begins(_) => {
+                let last = prose.iter().rev().find(|line| !line.trim().is_empty());
+                lead = last.map_or(String::new(), |line| (*line).to_owned());
                 found.push(Segment::Prose(std::mem::take(&mut prose).join("\n")));
             }
-            (None, None) => prose.push(line),
-            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => {
-                open = None;
+            FenceLine::Outside => prose.push(line),
+            FenceLine::Ends => {
                 found.push(Segment::Code { text: std::mem::take(&mut code).join("\n"), lead: lead.clone() });
             }
-            (Some(_), _) => code.push(line),
+            FenceLine::Inside => code.push(line),
         }
     }
-    if open.is_some() {
+    if fences.is_open() {
         found.push(Segment::Code { text: code.join("\n"), lead });
     }
     found.push(Segment::Prose(prose.join("\n")));
@@ -171,30 +166,19 @@ fn segments(text: &str) -> Vec<Segment> {
 
 /// A text without what stands in code fences or between backticks: `Maybe` as a type hedges nothing.
 fn without_code(text: &str) -> String {
-    let mut open: Option<(char, usize)> = None;
-    let mut kept = Vec::new();
-    for line in text.lines() {
-        match (open, fence_run(line)) {
-            (None, Some((mark, length, _))) => open = Some((mark, length)),
-            (None, None) => kept.push(line.split('`').step_by(2).collect::<Vec<_>>().join("` `")),
-            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => open = None,
-            (Some(_), _) => {}
-        }
-    }
-    kept.join("\n")
+    let mut fences = FenceWalk::default();
+    let outside = text.lines().filter(|line| fences.step(line) == FenceLine::Outside);
+    let kept = outside.map(|line| line.split('`').step_by(2).collect::<Vec<_>>().join("` `"));
+    kept.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether the last fence of a text is never closed.
 pub(super) fn is_fence_open(text: &str) -> bool {
-    let mut open: Option<(char, usize)> = None;
+    let mut fences = FenceWalk::default();
     for line in text.lines() {
-        match (open, fence_run(line)) {
-            (None, Some((mark, length, _))) => open = Some((mark, length)),
-            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => open = None,
-            _ => {}
-        }
+        fences.step(line);
     }
-    open.is_some()
+    fences.is_open()
 }
 
 #[cfg(test)]

@@ -99,17 +99,14 @@ impl Options {
                 return Err(OptionsError::Same(other, at));
             }
         }
-        let labels: Vec<Option<(Vec<String>, Vec<String>)>> =
-            written.iter().map(|text| label(text)).collect();
-        let distinct = |of: &dyn Fn(&(Vec<String>, Vec<String>)) -> Vec<String>| {
-            let all: BTreeSet<Vec<String>> = labels.iter().flatten().map(of).collect();
-            all.len() == written.len()
-        };
-        let has_labels = distinct(&|label| label.0.clone()) && distinct(&|label| label.1.clone());
-        let option = |(text, label): (String, Option<(Vec<String>, Vec<String>)>)| {
+        let labels: Vec<Option<Labelled>> = written.iter().map(|text| labelled(text)).collect();
+        let marks: BTreeSet<&String> = labels.iter().flatten().map(|one| &one.label).collect();
+        let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|one| &one.text).collect();
+        let has_labels = marks.len() == written.len() && texts.len() == written.len();
+        let option = |(text, label): (String, Option<Labelled>)| {
             let mut names = vec![words(&text)];
-            if let Some((label, rest)) = label.filter(|_| has_labels) {
-                names.extend([label, rest]);
+            if let Some(labelled) = label.filter(|_| has_labels) {
+                names.extend([vec![labelled.label], labelled.text]);
             }
             let letter = names.iter().find_map(|name| match name.as_slice() {
                 [one] if one.chars().count() == 1 && one.chars().all(char::is_alphabetic) => {
@@ -255,12 +252,18 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// `A) token bucket` as its label and its text.
-fn label(text: &str) -> Option<(Vec<String>, Vec<String>)> {
+#[derive(Clone, Debug)]
+struct Labelled {
+    label: String,
+    text: Vec<String>,
+}
+
+fn labelled(text: &str) -> Option<Labelled> {
     let (label, rest) = text.trim().split_once([' ', '\t'])?;
     let is_label = label.ends_with([')', '.', ':'])
         && (1..=3).contains(&label.trim_matches(|letter: char| !letter.is_alphanumeric()).chars().count());
-    let (label, rest) = (words(label), words(rest));
-    (is_label && label.len() == 1 && !rest.is_empty()).then_some((label, rest))
+    let (label, text) = (words(label).concat(), words(rest));
+    (is_label && !label.is_empty() && !text.is_empty()).then_some(Labelled { label, text })
 }
 
 #[cfg(test)]
@@ -273,7 +276,8 @@ mod tests {
 
     #[test]
     fn an_option_is_known_by_its_words() {
-        let cases: [(&[&str], &[(&str, &str)]); 5] = [
+        type Case = (&'static [&'static str], &'static [(&'static str, &'static str)]);
+        let cases: [Case; 5] = [
             (
                 &["yes", "no"],
                 &[

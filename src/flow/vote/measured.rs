@@ -62,7 +62,12 @@ pub(super) async fn choose(
 ) -> Chosen {
     let asked: BTreeMap<String, String> = providers
         .iter()
-        .filter_map(|name| Some((name.clone(), session.catalogue().get(name).ok()?.settings.model.clone())))
+        .filter_map(|name| {
+            Some((
+                name.clone(),
+                session.catalogue().get(name).ok()?.settings.model.clone().unwrap_or_default(),
+            ))
+        })
         .collect();
     let known = known(session, step.kind, providers.clone()).await;
     let mut chosen = Chosen {
@@ -196,7 +201,7 @@ impl Chosen {
             };
             match (together.voters.iter().find(is_other), together.recommended_k) {
                 (Some((name, model)), _) => {
-                    reasons.push(format!("together they were measured when {name} was {model}"))
+                    reasons.push(format!("together they were measured when {name} was {model}"));
                 }
                 (None, None) => reasons.push(format!(
                     "together they were right in {} of {} judged answers, which recommends no k",

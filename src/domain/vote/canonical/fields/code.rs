@@ -64,13 +64,12 @@ fn without_end(line: &str, mark: &str) -> String {
             _ if escaped => escaped = false,
             Some(_) if letter == '\\' => escaped = true,
             Some(open) if letter == open => quote = None,
-            Some(_) => {}
             None if "\"'`".contains(letter) => quote = Some(letter),
             // An attribute of Rust or a directive of C is none, and neither is `a#b`.
             None if rest.starts_with(mark) && before.is_whitespace() => {
                 return line.get(..at).unwrap_or_default().to_owned();
             }
-            None => {}
+            Some(_) | None => {}
         }
         before = letter;
     }
