@@ -3,6 +3,7 @@
 pub mod address;
 pub mod answer;
 pub mod approvals;
+pub mod beta;
 pub mod budget;
 pub mod calibrate;
 pub mod chain;

@@ -6,13 +6,15 @@
 
 pub mod architecture;
 pub mod classify;
+pub mod cusum;
 pub mod degradation;
 pub mod diversity;
 pub mod insight;
+pub mod intent;
 pub mod recommend;
 pub mod record;
-pub mod redundancy;
 pub mod scaling;
+pub mod solo;
 pub mod statistics;
 pub mod strategy;
 pub mod wording;

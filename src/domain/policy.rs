@@ -100,10 +100,11 @@ impl PolicySettings {
         StagePolicy {
             topology: if ensemble_allowed { Topology::Centralized } else { Topology::Sas },
             candidates: match stage {
-                // No ensemble, but each of its consults may go to another provider.
-                Stage::Analyze => Topology::Independent,
                 _several if ensemble_allowed => Topology::Independent,
-                Stage::Hypothesize | Stage::Implement | Stage::Debug | Stage::Improve => Topology::Sas,
+                // Several readers of the same material bring the same facts: one consultant.
+                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Debug | Stage::Improve => {
+                    Topology::Sas
+                }
             },
             ensemble_allowed,
             max_consults: match stage {

@@ -12,14 +12,16 @@ use serde::Serialize;
 use super::journal::new_id;
 use super::session::Session;
 use crate::domain::coordination::BadInput;
+use crate::domain::coordination::cusum::Cusum;
 use crate::domain::coordination::diversity::{Diversity, ENOUGH_QUESTIONS, diversity, most_shared_questions};
 use crate::domain::coordination::record::{Answer, Mark, RunRecord};
-use crate::domain::coordination::redundancy::redundancy;
 use crate::domain::coordination::statistics::{
     ENOUGH_RUNS, ENOUGH_RUNS_OF_ONE, History, TopologyStatistics, of_run,
 };
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
+use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
 
@@ -33,7 +35,7 @@ pub async fn recorded(session: &Session) -> Result<Vec<RunRecord>, Error> {
 }
 
 /// The same for advice, which a log that cannot be read does not hold up.
-pub(super) async fn recorded_or_nothing(session: &Session) -> Vec<RunRecord> {
+pub async fn recorded_or_nothing(session: &Session) -> Vec<RunRecord> {
     recorded(session).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
         Vec::new()
@@ -55,6 +57,10 @@ pub struct Outcome {
     pub rounds: u64,
     /// Answers discarded for their form.
     pub format_errors: u64,
+    /// The stage of the work.
+    pub stage: Option<Stage>,
+    /// What it was after, as `maestro_classify_task` names it.
+    pub intent: Option<String>,
     /// What the agents wrote; compared with one another and not kept.
     pub outputs: Vec<String>,
     /// Who answered what; kept as marks.
@@ -117,10 +123,7 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
             "error_amplification",
             "the paper's: failure rate over that of a recorded single agent (maestro_check_degradation measures against an expected 0.3)",
         ),
-        (
-            "messages_per_run",
-            "the overhead of the rules: maestro_check_degradation and best_topology_score reckon with it",
-        ),
+        ("messages_per_run", "the overhead of the rules: maestro_check_degradation reckons with it"),
     ])
 }
 
@@ -181,7 +184,9 @@ fn event(outcome: &Outcome) -> RunRecord {
         messages: outcome.messages_sent,
         rounds: outcome.rounds,
         format_errors: outcome.format_errors,
-        redundancy: redundancy(&outcome.outputs),
+        redundancy: mean_pairwise(&outcome.outputs),
+        stage: outcome.stage,
+        intent: outcome.intent.clone(),
         answers: answers.collect(),
     }
 }
@@ -208,9 +213,37 @@ pub struct Summary {
     best_topology: Option<&'static str>,
     best_topology_score: Option<f64>,
     recommendation: String,
+    /// Whether the results of each topology, and the judged answers of each provider, became worse.
+    changes: Changes,
     diversity: Option<Diversity>,
     diversity_note: String,
     definitions: BTreeMap<&'static str, &'static str>,
+}
+
+/// Changes in the order of the record, noticed by a cumulative sum.
+#[derive(Clone, Debug, Serialize)]
+struct Changes {
+    topologies: BTreeMap<&'static str, Cusum>,
+    providers: BTreeMap<String, Cusum>,
+}
+
+impl Changes {
+    fn of(runs: &[RunRecord], questions: &[Vec<Answer>]) -> Self {
+        let of_topology = |topology: Topology| {
+            let results = runs.iter().filter(|run| run.topology == topology).map(|run| run.success);
+            (topology.id(), Cusum::of(results))
+        };
+        let answers = || questions.iter().flatten().filter_map(|answer| Some((answer, answer.correct?)));
+        let names: BTreeSet<&String> = answers().map(|(answer, _)| &answer.provider).collect();
+        let of_provider = |name: &String| {
+            let verdicts = answers().filter(|(answer, _)| answer.provider == *name).map(|(_, right)| right);
+            (name.clone(), Cusum::of(verdicts))
+        };
+        Self {
+            topologies: Topology::ALL.into_iter().map(of_topology).filter(|(_, it)| it.results > 0).collect(),
+            providers: names.into_iter().map(of_provider).collect(),
+        }
+    }
 }
 
 /// Sums up what is recorded so far. A topology that never ran is not in it.
@@ -226,7 +259,10 @@ pub async fn summary(session: &Session) -> Result<Summary, Error> {
     let history = History::of(&runs);
     let best = history.best();
     let diversity = diversity(&questions);
-    let diversity_note = match diversity {
+    let diversity_note = match &diversity {
+        Some(Diversity { effective_voices: None, .. }) => {
+            "How many independent voices they are is not known: too few answers were judged right or wrong, and that they agree tells as little of errors as of skill.".to_owned()
+        }
         Some(_) => format!("Over pairs of providers with at least {ENOUGH_QUESTIONS} questions in common."),
         None => format!(
             "Reported once two providers have answered the same {ENOUGH_QUESTIONS} questions (so far {}): with fewer the number of voices would be noise.",
@@ -243,6 +279,7 @@ pub async fn summary(session: &Session) -> Result<Summary, Error> {
         best_topology: best.map(|(topology, _)| topology.id()),
         best_topology_score: best.map(|(_, score)| score),
         recommendation: recommendation(&history),
+        changes: Changes::of(&runs, &questions),
         diversity,
         diversity_note,
         definitions: definitions(),
@@ -253,7 +290,7 @@ fn recommendation(history: &History) -> String {
     match history.best() {
         Some((topology, score)) if history.runs() >= ENOUGH_RUNS => {
             format!(
-                "{} did best so far (score {score:.2}: success rate less what messages cost).",
+                "{} did best so far (score {score:.2}: the success rate that is exceeded nine times in ten, given its results).",
                 topology.id()
             )
         }

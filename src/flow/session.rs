@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::budget::Limits;
+use crate::domain::coordination::intent::Lexicon;
 use crate::domain::mask::Masker;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
@@ -71,6 +72,7 @@ struct Inner {
     masker: Arc<OnceLock<Result<Arc<Masker>, Error>>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
     secrets: OnceLock<Result<Arc<SecretRules>, Error>>,
+    lexicon: OnceLock<Result<Arc<Lexicon>, Error>>,
     red_flags: OnceLock<Result<Arc<RedFlags>, Error>>,
     vote_flags: OnceLock<Result<Arc<VoteFlags>, Error>>,
     inspector: OnceLock<Result<Arc<Inspector>, Error>>,
@@ -117,6 +119,7 @@ impl Session {
             masker: Arc::default(),
             project: OnceLock::new(),
             secrets: OnceLock::new(),
+            lexicon: OnceLock::new(),
             red_flags: OnceLock::new(),
             vote_flags: OnceLock::new(),
             inspector: OnceLock::new(),

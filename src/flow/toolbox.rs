@@ -5,8 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::coordination::task::read;
 use super::session::Session;
-use crate::domain::coordination::recommend::recommend;
+use crate::domain::coordination::intent::Intent;
+use crate::domain::coordination::recommend::mentioned;
+use crate::domain::coordination::record::RunRecord;
+use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::wording::Wording;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::stage::Stage;
@@ -129,6 +133,11 @@ pub struct Recommended {
     recommended_tools: Vec<String>,
     tool_count: usize,
     hint: String,
+    /// How agents are best arranged for it.
+    recommended_topology: &'static str,
+    /// What the task is after.
+    #[serde(flatten)]
+    intent: Intent,
 }
 
 /// The manifest, the limits, and the state before and after a step.
@@ -282,21 +291,30 @@ pub fn loaded_tools(session: &Session, cost: Cost<'_>) -> Result<Overview, Error
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn recommend_tools(session: &Session, task: &str, cost: Cost<'_>) -> Result<Recommended, Error> {
+pub fn recommend_tools(
+    session: &Session,
+    task: &str,
+    runs: &[RunRecord],
+    cost: Cost<'_>,
+) -> Result<Recommended, Error> {
     let bench = Bench::new(session, cost)?;
-    let found = recommend(&Wording::of([task]));
-    let tools = recommended_tools(&bench.manifest, found.stage, &found.mentioned, &bench.limits);
-    let stage = found.stage.name();
+    let read = read(session, task, &[])?;
+    let topology = read.choice(session, &History::of_kind(runs, None, read.kind()))?.topology;
+    let begin = read.intent.stage;
+    let tools = recommended_tools(&bench.manifest, begin, &mentioned(&Wording::of([task])), &bench.limits);
+    let stage = begin.name();
     Ok(Recommended {
-        suggested_stage: found.stage,
+        suggested_stage: begin,
+        recommended_topology: topology.id(),
         tool_count: tools.len(),
         recommended_tools: tools,
-        hint: if found.mentioned.is_empty() {
+        hint: if read.intent.is_known() {
+            format!("maestro_enter_stage with {stage} loads its tools, maestro_get_skill has its steps.")
+        } else {
             format!(
                 "No word of the task names a stage, so it begins with {stage}: maestro_enter_stage loads its tools, maestro_get_skill has its steps."
             )
-        } else {
-            format!("maestro_enter_stage with {stage} loads its tools, maestro_get_skill has its steps.")
         },
+        intent: read.intent,
     })
 }

@@ -158,6 +158,8 @@ pub struct Overview {
     pub run: Option<RunState>,
     /// The figures.
     pub metrics: Metrics,
+    /// Consults that belong to no run.
+    pub consults_outside: u64,
 }
 
 /// Where a run is, and what it took.
@@ -172,7 +174,8 @@ pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Ove
         let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = report(history, scope, baseline).metrics;
-        Ok(Overview { run: run.map(|run| state_of(run, limits, most)), metrics })
+        let outside = report(history, Scope::Run(String::new()), baseline).metrics.total_calls;
+        Ok(Overview { run: run.map(|run| state_of(run, limits, most)), metrics, consults_outside: outside })
     });
     read.await?
 }

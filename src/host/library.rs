@@ -47,6 +47,7 @@ macro_rules! embedded {
 pub const EMBEDDED: &[(&str, &str)] = embedded![
     "SKILLS.md",
     "conf/cli_clients.yaml",
+    "conf/intents.yaml",
     "conf/maestro.yaml",
     "conf/micro_steps.yaml",
     "conf/redflags.yaml",

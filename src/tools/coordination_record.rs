@@ -9,6 +9,7 @@ use super::catalogue::{Load, found_by};
 use super::coordination::Arranged;
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
+use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::coordination::health::{Counted, check_degradation};
 use crate::flow::coordination::{GivenAnswer, Outcome, record, summary};
@@ -60,6 +61,10 @@ struct ResultInput {
     /// Answers of wrong form.
     #[serde(default)]
     format_errors: u64,
+    /// Stage of the work.
+    stage: Option<Stage>,
+    /// What it was after, as `maestro_classify_task` names it.
+    intent: Option<String>,
     /// Each `{provider, answer, correct?}`.
     answers: Option<Vec<AnswerInput>>,
 }
@@ -155,6 +160,8 @@ fn outcome(input: ResultInput) -> Result<Outcome, Error> {
         messages_sent: input.messages_sent,
         rounds: input.rounds,
         format_errors: input.format_errors,
+        stage: input.stage,
+        intent: input.intent,
         outputs,
         answers: answers.collect(),
     })

@@ -9,6 +9,7 @@ use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
 use crate::domain::stage::Stage;
+use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::toolbox::{enter_skill, enter_stage, exit_stage, loaded_tools, recommend_tools};
 use crate::server::Maestro;
 
@@ -42,7 +43,8 @@ impl Maestro {
         meta = found_by("which tool for this task where to begin suggestion", Load::OnSearch)
     )]
     async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
-        reply(recommend_tools(self.session(), &input.task_description, &|name| {
+        let runs = recorded_or_nothing(self.session()).await;
+        reply(recommend_tools(self.session(), &input.task_description, &runs, &|name| {
             self.tools().context_cost(name)
         }))
     }

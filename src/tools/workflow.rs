@@ -12,7 +12,7 @@ use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
 use crate::domain::question;
 use crate::domain::stage::Stage;
-use crate::flow::workflow::{Started, start, state};
+use crate::flow::workflow::{Overview, Started, start, state};
 use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,14 +65,16 @@ impl Maestro {
         let session = self.session();
         let policy = &session.config().settings.policy;
         let shown = state(session, input.workflow_id).await.map(|overview| {
-            let state = overview.run;
+            let state = overview.run.clone();
             let summary = match &state {
                 Some(state) => format!("{}: {}", state.state, state.next_step),
                 None => "There is no run; maestro_workflow_with_hitl begins one.".to_owned(),
             };
+            let summary = format!("{summary} {}", spent(&overview));
             let mut workflow = json!({
                 "current_stage": null, "history": [], "context_summary": null,
-                "total_consults": 0, "max_consults": policy.max_consults_total,
+                "total_consults": overview.consults_outside, "max_consults": policy.max_consults_total,
+                "consults_outside_runs": overview.consults_outside,
             });
             if let (Some(fields), Some(Ok(Value::Object(known)))) =
                 (workflow.as_object_mut(), state.as_ref().map(serde_json::to_value))
@@ -84,6 +86,19 @@ impl Maestro {
         });
         reply(shown)
     }
+}
+
+/// What was spent, and what came of it, in a sentence.
+fn spent(overview: &Overview) -> String {
+    let consults = match &overview.run {
+        Some(run) => format!("{} of {} consults used", run.budget.used, run.budget.limit),
+        None => format!("{} consults outside of any run, which no budget limits", overview.consults_outside),
+    };
+    let efficiency = match overview.metrics.efficiency_score {
+        Some(score) => format!("efficiency {score:.2}"),
+        None => "efficiency not known yet".to_owned(),
+    };
+    format!("{consults}; {efficiency}.")
 }
 
 fn started(started: &Started) -> Value {
@@ -132,8 +147,8 @@ fn started(started: &Started) -> Value {
             .map(|question| json!({ "id": question.id, "priority": question.priority, "question": question.question, "question_ko": question.question_ko }))
             .collect::<Vec<_>>(),
         "tips": {
-            "en": ["Two rounds of debug are yours alone; a consultant is asked from the third on.", "When you are confident, skip the ensemble: pass baseline_confidence."],
-            "ko": ["디버그 1~2회차는 직접 수행하며, 3회차부터 컨설턴트에게 묻습니다.", "확신이 있으면 baseline_confidence를 주어 앙상블을 건너뛰십시오."],
+            "en": ["Two rounds of debug are yours alone; a consultant is asked from the third on.", "Record how solo work went (maestro_record_coordination_result): ten outcomes let the record skip an ensemble; a stated confidence does not."],
+            "ko": ["디버그 1~2회차는 직접 수행하며, 3회차부터 컨설턴트에게 묻습니다.", "단독 작업의 결과를 maestro_record_coordination_result로 기록하십시오. 결과가 10건 쌓이면 기록에 따라 앙상블을 건너뜁니다. 말로 밝힌 확신만으로는 건너뛰지 않습니다."],
         },
     })
 }

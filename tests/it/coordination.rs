@@ -43,7 +43,8 @@ fn a_classification_says_what_it_found() {
         result["metadata"]["keyword_counts"],
         json!({ "decomposable": 3, "sequential": 0, "tool": 1 })
     );
-    assert_eq!(result["paper_rule_applied"], "no_signal");
+    assert_eq!((&result["intent"], &result["paper_rule_applied"]), (&json!("research"), &json!("intent")));
+    assert_eq!(result["recommended_topology"], "mas_independent");
     assert_eq!(result["features"]["baseline_single_agent_success"], Value::Null);
 }
 
@@ -87,7 +88,7 @@ fn implement_is_one_agent_unless_forced() {
 
 #[test]
 fn every_answer_agrees_with_the_policy() {
-    for (switch, stages) in [("true", 3), ("false", 2)] {
+    for (switch, stages) in [("true", 2), ("false", 1)] {
         let mut client = Server::new()
             .env("MAESTRO_ENSEMBLE_HYPOTHESES", switch)
             .env("MAESTRO_MAX_CONSULT_PER_STAGE", "4")
@@ -116,6 +117,75 @@ fn every_answer_agrees_with_the_policy() {
         assert_eq!(policy["topologies"]["INDEPENDENT"]["never_for"], "deciding");
         assert_eq!(policy["topologies"]["INDEPENDENT"]["use_for"], "generating candidates");
     }
+}
+
+#[test]
+fn the_three_tools_that_classify_agree() {
+    let mut client = Server::new().start();
+    for line in include_str!("../data/intents.jsonl").lines().step_by(7) {
+        let task = serde_json::from_str::<Value>(line).unwrap()["task"].clone();
+        let class = client.call("maestro_classify_task", json!({ "task_description": task }));
+        let tools = client.call("maestro_recommend_tools", json!({ "task_description": task }));
+        let choice = client.call(
+            "maestro_select_architecture",
+            json!({ "stage": class["suggested_stage"], "task_description": task }),
+        );
+        for key in ["intent", "intent_kind"] {
+            assert_eq!(class[key], tools[key], "{task}");
+            assert_eq!(class[key], choice[key], "{task}");
+        }
+        assert_eq!(class["suggested_stage"], tools["suggested_stage"], "{task}");
+        assert_eq!(class["recommended_topology"], tools["recommended_topology"], "{task}");
+        assert_eq!(class["recommended_topology"], choice["topology"], "{task}: {choice}");
+    }
+    let traced = client.call(
+        "maestro_classify_task",
+        json!({ "task_description": "Have a look at this module", "code_context": "Traceback (most recent call last):\n  File \"a.py\", line 1" }),
+    );
+    assert_eq!((&traced["intent"], &traced["recommended_topology"]), (&json!("debugging"), &json!("sas")));
+}
+
+#[test]
+fn the_figure_17_2_is_shown_as_what_it_is() {
+    let mut client = Server::new().start();
+    let policy = client.call("maestro_get_coordination_policy", json!({}));
+    let independent = &policy["topologies"]["INDEPENDENT"];
+    assert_eq!(
+        (&independent["error_multiplier"], &independent["task_error_ratio"]),
+        (&json!(17.2), &json!(1.18))
+    );
+    assert!(independent["error_multiplier_is"].as_str().unwrap().contains("overhead tokens"));
+    let choice = client.call("maestro_select_architecture", json!({ "stage": "hypothesize" }));
+    let insight = choice["paper_insight"].as_str().unwrap();
+    assert!(insight.contains("17.2 times the overhead tokens") && insight.contains("1.18"), "{insight}");
+}
+
+#[test]
+fn a_change_is_noticed_and_a_single_failure_is_none() {
+    let mut client = Server::new().start();
+    let check = |client: &mut Client, successes: u64, failures: u64| {
+        client.call(
+            "maestro_check_degradation",
+            json!({ "current_topology": "mas_independent", "successes": successes, "failures": failures }),
+        )
+    };
+    assert_eq!(check(&mut client, 0, 1)["should_degrade"], false);
+    let agreeing = client.call(
+        "maestro_check_degradation",
+        json!({ "current_topology": "mas_independent", "successes": 10, "redundancy_rate": 1.0 }),
+    );
+    assert_eq!(agreeing["should_degrade"], false, "{agreeing}");
+    for number in 0..20 {
+        recorded(&mut client, "mas_independent", number % 5 != 0, 1);
+    }
+    assert_eq!(check(&mut client, 3, 0)["signs"], json!([]));
+    for _ in 0..7 {
+        recorded(&mut client, "mas_independent", false, 1);
+    }
+    let worse = check(&mut client, 3, 0);
+    assert_eq!((&worse["should_degrade"], &worse["signs"]), (&json!(true), &json!(["change"])), "{worse}");
+    let stats = client.call("maestro_get_coordination_stats", json!({}));
+    assert_eq!(stats["changes"]["topologies"]["mas_independent"]["alarmed"], true, "{stats}");
 }
 
 #[test]
@@ -307,11 +377,19 @@ fn recorded_results_weigh_in_the_next_choice() {
     }
     let choice = client.call(
         "maestro_select_architecture",
-        json!({ "stage": "analyze", "sequential_dependency_score": 0.9 }),
+        json!({ "stage": "analyze", "sequential_dependency_score": 0.3 }),
     );
     assert_eq!(
         (&choice["topology"], &choice["rule"]),
         (&json!("mas_centralized"), &json!("recorded_results"))
+    );
+    let sequential = client.call(
+        "maestro_select_architecture",
+        json!({ "stage": "analyze", "sequential_dependency_score": 0.9 }),
+    );
+    assert_eq!(
+        (&sequential["topology"], &sequential["rule"]),
+        (&json!("sas"), &json!("sequential_dependency"))
     );
     assert!(close(&choice["confidence"], 0.9));
     let debug = client.call("maestro_select_architecture", json!({ "stage": "debug" }));

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::BadInput;
 use super::classify::Scores;
+use super::intent::{Intent, Voices};
 use super::statistics::{ENOUGH_RUNS, History};
 use crate::domain::policy::{PolicySettings, SingleAgent};
 use crate::domain::stage::Stage;
@@ -33,6 +34,8 @@ pub struct Situation<'a> {
     pub history: &'a History,
     /// The policy in force.
     pub policy: &'a PolicySettings,
+    /// What the task is after, where the task is known.
+    pub intent: Option<&'a Intent>,
 }
 
 /// The rule that decided.
@@ -53,6 +56,8 @@ pub enum Rule {
     DecomposableWithTools,
     /// It can be taken apart.
     Decomposable,
+    /// What the task is after.
+    Intent,
     /// Nothing but the stage is known.
     StageDefault,
     /// Nothing is known.
@@ -133,8 +138,21 @@ pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
     Ok(match single {
         Some(SingleAgent::Always | SingleAgent::UnlessForced) => Choice::alone(Rule::SingleAgentStage, 1.0),
         Some(SingleAgent::SwitchedOff) => Choice::alone(Rule::EnsembleSwitchedOff, 1.0),
-        None => proven(situation.history).unwrap_or_else(|| by_scores(situation)),
+        // Where each step needs the one before, no record of other work says otherwise.
+        None if situation.is_sequential() => Choice::alone(Rule::SequentialDependency, 0.85),
+        None => proven(situation).unwrap_or_else(|| by_scores(situation)),
     })
+}
+
+impl Situation<'_> {
+    /// Words of debugging make a task sequential; where several voices are wanted, only its own steps do.
+    fn is_sequential(&self) -> bool {
+        self.scores.sequential >= SEQUENTIAL
+    }
+
+    fn known_intent(&self) -> Option<&Intent> {
+        self.intent.filter(|intent| intent.is_known())
+    }
 }
 
 fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>) -> Result<Choice, BadInput> {
@@ -151,7 +169,8 @@ fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>)
     }
 }
 
-fn proven(history: &History) -> Option<Choice> {
+fn proven(situation: &Situation<'_>) -> Option<Choice> {
+    let history = situation.history;
     let (topology, _) = history.best().filter(|_| history.runs() >= ENOUGH_RUNS)?;
     let rate = history.of_topology(topology)?.success_rate;
     (rate > PROVEN_SUCCESS).then(|| Choice {
@@ -164,9 +183,10 @@ fn proven(history: &History) -> Option<Choice> {
 }
 
 fn by_scores(situation: &Situation<'_>) -> Choice {
-    let Scores { decomposability, sequential, tools } = situation.scores;
-    if sequential >= SEQUENTIAL {
-        return Choice::alone(Rule::SequentialDependency, 0.85);
+    let Scores { decomposability, tools, .. } = situation.scores;
+    let intent = situation.known_intent();
+    if intent.is_some_and(|intent| intent.voices == Voices::One) {
+        return Choice::alone(Rule::Intent, 0.5);
     }
     if decomposability > DECOMPOSABLE && tools > TOOL_HEAVY {
         return Choice::several(Rule::DecomposableWithTools, Topology::Centralized, 0.75, CENTRALIZED);
@@ -174,11 +194,14 @@ fn by_scores(situation: &Situation<'_>) -> Choice {
     if decomposability > DECOMPOSABLE {
         return Choice::several(Rule::Decomposable, Topology::Independent, 0.8, INDEPENDENT);
     }
+    if intent.is_some() {
+        return Choice::several(Rule::Intent, Topology::Independent, 0.7, INDEPENDENT);
+    }
     match situation.stage {
-        Some(stage) => {
-            let topology = situation.policy.recommended(stage);
-            Choice::several(Rule::StageDefault, topology, 0.65, BY_DEFAULT)
-        }
+        Some(stage) => match situation.policy.recommended(stage) {
+            Topology::Sas => Choice::alone(Rule::StageDefault, 0.65),
+            several => Choice::several(Rule::StageDefault, several, 0.65, BY_DEFAULT),
+        },
         None => Choice { limits: BY_DEFAULT, ..Choice::alone(Rule::NoSignal, 0.5) },
     }
 }

@@ -121,6 +121,18 @@ pub struct Classification {
     pub keywords: Keywords,
 }
 
+impl Classification {
+    /// The scores by the keywords alone, without what the kind of the task adds.
+    #[must_use]
+    pub fn by_keywords(&self) -> Scores {
+        Scores {
+            decomposability: score(&self.keywords.decomposable),
+            sequential: score(&self.keywords.sequential),
+            tools: score(&self.keywords.tool),
+        }
+    }
+}
+
 /// The keywords found, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keywords {

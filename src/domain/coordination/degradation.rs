@@ -19,6 +19,8 @@ pub const MOST_FORMAT_ERRORS: u64 = 3;
 /// Success below which it is, given enough runs and some overhead.
 const LEAST_SUCCESS: f64 = 0.3;
 const ENOUGH_RUNS: u64 = 5;
+/// Failures below which their rate says nothing.
+const SOME_FAILURES: u64 = 4;
 const SOME_OVERHEAD: f64 = 1.5;
 
 /// What was counted of the work so far.
@@ -34,6 +36,8 @@ pub struct Counts {
     pub redundancy: f64,
     /// Answers discarded for their form, in a row up to now.
     pub format_errors: u64,
+    /// Whether the recorded results of the topology became worse.
+    pub became_worse: bool,
 }
 
 /// The figures that the thresholds are held against.
@@ -63,6 +67,8 @@ pub enum Sign {
     LittleSuccess,
     /// Too many answers in a row without the form that was asked for.
     FormatErrors,
+    /// Recorded results became worse than they were.
+    Change,
 }
 
 /// The figures of some counts.
@@ -96,14 +102,23 @@ pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign
         && metrics.coordination_overhead > SOME_OVERHEAD;
     [
         (Sign::Overhead, metrics.coordination_overhead > MOST_OVERHEAD),
-        (Sign::ErrorAmplification, metrics.error_amplification > MOST_AMPLIFICATION),
-        (Sign::Redundancy, metrics.redundancy_rate > MOST_REDUNDANCY),
+        (
+            Sign::ErrorAmplification,
+            counts.failures >= SOME_FAILURES && metrics.error_amplification > MOST_AMPLIFICATION,
+        ),
+        (Sign::Redundancy, metrics.redundancy_rate > MOST_REDUNDANCY && !agrees_rightly(counts)),
         (Sign::LittleSuccess, little_success),
         (Sign::FormatErrors, counts.format_errors >= MOST_FORMAT_ERRORS),
+        (Sign::Change, counts.became_worse),
     ]
     .into_iter()
     .filter_map(|(sign, shown)| shown.then_some(sign))
     .collect()
+}
+
+/// Equal answers that were right, again and again, are no fault.
+fn agrees_rightly(counts: &Counts) -> bool {
+    counts.failures == 0 && counts.successes >= ENOUGH_RUNS
 }
 
 /// Answers of a topology discarded for their form since its last run without one. A failed run is
@@ -154,7 +169,17 @@ mod tests {
             [Sign::ErrorAmplification, Sign::LittleSuccess]
         );
         assert_eq!(of(Topology::Independent, &counts(7, 1, 4)), [Sign::ErrorAmplification]);
-        assert_eq!(of(Topology::Independent, &counts(7, 1, 3)), [Sign::ErrorAmplification]);
+        assert!(of(Topology::Independent, &counts(7, 1, 3)).is_empty());
+    }
+
+    #[test]
+    fn a_single_failure_is_no_sign_and_neither_are_right_answers_that_agree() {
+        assert!(of(Topology::Independent, &counts(0, 0, 1)).is_empty());
+        let agreeing = |successes, failures| Counts { redundancy: 1.0, ..counts(0, successes, failures) };
+        assert!(of(Topology::Independent, &agreeing(10, 0)).is_empty());
+        assert_eq!(of(Topology::Independent, &agreeing(9, 1)), [Sign::Redundancy]);
+        let worse = Counts { became_worse: true, ..counts(0, 3, 0) };
+        assert_eq!(of(Topology::Independent, &worse), [Sign::Change]);
     }
 
     #[test]
@@ -168,6 +193,8 @@ mod tests {
             format_errors,
             redundancy: None,
             answers: Vec::new(),
+            stage: None,
+            intent: None,
         };
         let (one, other) = (Topology::Independent, Topology::Centralized);
         let mut runs = vec![run(one, false, 0); 9];

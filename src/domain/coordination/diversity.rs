@@ -47,8 +47,7 @@ pub struct Pair {
 pub enum Basis {
     /// Whether the answers were right.
     Correctness,
-    /// The rate of equal answers. It counts agreement for good reasons too, so the voices are a
-    /// lower bound.
+    /// Nothing but whether they are equal, which right answers are too.
     Agreement,
 }
 
@@ -57,11 +56,11 @@ pub enum Basis {
 pub struct Diversity {
     /// Providers that are part of a pair with enough questions.
     pub voices: u64,
-    /// The effective number of independent voices among them.
-    pub effective_voices: f64,
-    /// The mean correlation of the pairs.
-    pub rho: f64,
-    /// What it was taken from.
+    /// The effective number of independent voices among them; none until enough answers are judged.
+    pub effective_voices: Option<f64>,
+    /// The mean correlation of being right over the pairs; none likewise.
+    pub rho: Option<f64>,
+    /// What is known of the answers.
     pub basis: Basis,
     /// The pairs with enough questions.
     pub pairs: Vec<Pair>,
@@ -82,18 +81,15 @@ pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let names: BTreeSet<&String> = pairs.iter().flat_map(|pair| &pair.providers).collect();
     let voices = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let correlations: Vec<f64> = pairs.iter().filter_map(|pair| pair.correlation).collect();
-    let (rho, basis) = match mean(&correlations) {
-        Some(rho) => (rho, Basis::Correctness),
-        None => {
-            let agreements: Vec<f64> = pairs.iter().filter_map(|pair| pair.agreement).collect();
-            (mean(&agreements)?, Basis::Agreement)
-        }
-    };
+    let rho = mean(&correlations);
+    if rho.is_none() && pairs.iter().all(|pair| pair.agreement.is_none()) {
+        return None;
+    }
     Some(Diversity {
         voices,
-        effective_voices: effective_voices(voices, rho),
+        effective_voices: rho.map(|rho| effective_voices(voices, rho)),
         rho,
-        basis,
+        basis: if rho.is_some() { Basis::Correctness } else { Basis::Agreement },
         all_wrong: all_wrong(questions),
         pairs,
     })

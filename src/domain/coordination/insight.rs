@@ -27,6 +27,7 @@ pub fn rationale(rule: Rule, scores: &Scores) -> String {
         Rule::Decomposable => format!(
             "It can be taken apart (decomposability {decomposability:.2}, above {DECOMPOSABLE}) with few tools."
         ),
+        Rule::Intent => "What the task is after (intent) decides: several independent voices for reviews, research, designs and where they are asked for, one agent for anything else.".to_owned(),
         Rule::StageDefault => "Nothing in the scores decides, so the stage does.".to_owned(),
         Rule::NoSignal => "Nothing speaks for more than one agent.".to_owned(),
     }
@@ -36,8 +37,9 @@ pub fn rationale(rule: Rule, scores: &Scores) -> String {
 #[must_use]
 pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) -> String {
     let several = |centre: &str| {
+        let errors = topology.task_error_ratio();
         format!(
-            "{centre} (error multiplier {} in its traces, 1 for a single agent).",
+            "{centre} ({} times the overhead tokens of a single agent in the paper's traces; {errors} times its failed tasks, as the ratio of benchmark means).",
             topology.error_multiplier()
         )
     };
@@ -53,10 +55,11 @@ pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) ->
             | Rule::RecordedResults
             | Rule::DecomposableWithTools
             | Rule::Decomposable
+            | Rule::Intent
             | Rule::StageDefault
             | Rule::NoSignal,
         ) => format!(
-            "A single agent multiplies no errors, and where it succeeds more than about {:.0}% of the time, more agents add little.",
+            "A single agent has no coordination to pay for, and where it succeeds more than about {:.0}% of the time, more agents add little.",
             policy.capability_threshold * 100.0
         ),
         (Topology::Independent, _) => several(
@@ -73,7 +76,8 @@ pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) ->
 mod tests {
     use super::*;
 
-    const RULES: [Rule; 9] = [
+    const RULES: [Rule; 10] = [
+        Rule::Intent,
         Rule::Forced,
         Rule::SingleAgentStage,
         Rule::EnsembleSwitchedOff,

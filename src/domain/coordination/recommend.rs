@@ -1,25 +1,12 @@
-//! Which stage a task belongs to, by its words.
+//! Which stages a task speaks of, by its words; where it begins, its intent says.
 
 use super::wording::Wording;
 use crate::domain::stage::Stage;
 
-/// Which stages a task speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recommendation {
-    /// The stage to begin with.
-    pub stage: Stage,
-    /// Every stage whose words occur, in their order.
-    pub mentioned: Vec<Stage>,
-}
-
-/// Recommends a stage for a task.
+/// Every stage whose words occur, in their order.
 #[must_use]
-pub fn recommend(task: &Wording) -> Recommendation {
-    const FIRST_MATCH: [Stage; 4] = [Stage::Implement, Stage::Debug, Stage::Hypothesize, Stage::Improve];
-    Recommendation {
-        stage: FIRST_MATCH.into_iter().find(|stage| task.has_any(deciding(*stage))).unwrap_or(Stage::Analyze),
-        mentioned: Stage::ALL.into_iter().filter(|stage| task.has_any(words(*stage))).collect(),
-    }
+pub fn mentioned(task: &Wording) -> Vec<Stage> {
+    Stage::ALL.into_iter().filter(|stage| task.has_any(words(*stage))).collect()
 }
 
 /// The words of a stage.
@@ -33,47 +20,28 @@ fn words(stage: Stage) -> &'static [&'static str] {
     }
 }
 
-/// Those of its words that decide where to begin.
-fn deciding(stage: Stage) -> &'static [&'static str] {
-    match stage {
-        Stage::Analyze => &[],
-        Stage::Hypothesize => &["why", "cause", "hypothesis"],
-        Stage::Implement => &["fix", "implement", "add", "patch"],
-        Stage::Debug => &["debug", "error", "fail", "broken"],
-        Stage::Improve => &["refactor", "improve", "optimize"],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-
-    fn of(task: &str) -> Recommendation {
-        recommend(&Wording::of([task]))
-    }
 
     #[test]
     fn the_words_are_those_of_the_contract() {
         let contract: Value =
             serde_json::from_str(include_str!("../../../tests/data/coordination.json")).unwrap();
         let rules = &contract["rules"]["recommend_tools"];
-        let order = rules["suggested_stage"].as_str().unwrap();
         for stage in Stage::ALL {
             assert_eq!(rules[stage.name()], json!(words(stage)));
-            if stage != Stage::Analyze {
-                assert!(order.contains(&format!("{} [{}]", stage.name(), deciding(stage).join(", "))));
-            }
         }
     }
 
     #[test]
-    fn the_first_match_decides_and_all_are_mentioned() {
-        let found = of("Investigate why it is broken, then fix it");
-        assert_eq!(found.stage, Stage::Implement);
-        assert_eq!(found.mentioned, [Stage::Analyze, Stage::Hypothesize, Stage::Implement, Stage::Debug]);
-        assert_eq!(of("an address of the prefix").stage, Stage::Analyze);
-        assert_eq!(of("why").stage, Stage::Hypothesize);
-        assert!(of("").mentioned.is_empty());
+    fn all_that_are_spoken_of_are_named() {
+        let of = |task: &str| mentioned(&Wording::of([task]));
+        assert_eq!(
+            of("Investigate why it is broken, then fix it"),
+            [Stage::Analyze, Stage::Hypothesize, Stage::Implement, Stage::Debug]
+        );
+        assert!(of("an address of the prefix").is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::vote::canonical::{Canonical, Form};
 
@@ -25,6 +26,22 @@ pub struct RunRecord {
     pub redundancy: Option<f64>,
     /// Who answered what.
     pub answers: Vec<Answer>,
+    /// The stage of the work, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// What the work was after, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+}
+
+impl RunRecord {
+    /// Whether it tells of work of a kind: what was not said of it fits any.
+    #[must_use]
+    pub fn is_like(&self, stage: Option<Stage>, intent: Option<&str>) -> bool {
+        let fits_stage = stage.is_none() || self.stage.is_none() || self.stage == stage;
+        let fits_intent = intent.is_none() || self.intent.is_none() || self.intent.as_deref() == intent;
+        fits_stage && fits_intent
+    }
 }
 
 /// One provider's answer to the question of a run.
@@ -97,6 +114,8 @@ mod tests {
             format_errors: 1,
             redundancy: Some(1.0 / 3.0),
             answers: vec![answer],
+            stage: None,
+            intent: None,
         };
         let written = serde_json::to_string(&run).unwrap();
         assert_eq!(serde_json::from_str::<RunRecord>(&written).unwrap(), run);

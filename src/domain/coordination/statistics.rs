@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use super::record::RunRecord;
 use super::{number, ratio};
+use crate::domain::beta::cautious_rate;
+use crate::domain::measure::baseline::{Baseline, error_ratio};
+use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
 /// Recorded runs, in all, before they weigh in a choice.
@@ -24,6 +27,8 @@ pub struct TopologyStatistics {
     pub failures: u64,
     /// Successes among the runs, 0 to 1.
     pub success_rate: f64,
+    /// The rate that is exceeded nine times in ten, given these results: what topologies are compared by.
+    pub success_rate_low: f64,
     /// Tokens in all.
     pub total_tokens: u64,
     /// Successes for a thousand tokens; none where no tokens were recorded.
@@ -65,6 +70,13 @@ pub struct History {
 }
 
 impl History {
+    /// Counts the recorded runs of work of a kind.
+    #[must_use]
+    pub fn of_kind(runs: &[RunRecord], stage: Option<Stage>, intent: Option<&str>) -> Self {
+        let alike: Vec<RunRecord> = runs.iter().filter(|run| run.is_like(stage, intent)).cloned().collect();
+        Self::of(&alike)
+    }
+
     /// Counts recorded runs. Time grows with their number, never with what they count.
     #[must_use]
     pub fn of(runs: &[RunRecord]) -> Self {
@@ -103,14 +115,9 @@ impl History {
         self.topologies
             .iter()
             .filter(|(_, statistics)| statistics.runs >= ENOUGH_RUNS_OF_ONE)
-            .map(|(topology, statistics)| (*topology, score(statistics)))
+            .map(|(topology, statistics)| (*topology, statistics.success_rate_low))
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
-}
-
-/// Success rate, less a tenth of the messages a run, at most 0.3.
-fn score(statistics: &TopologyStatistics) -> f64 {
-    statistics.success_rate - (0.1 * statistics.messages_per_run).min(0.3)
 }
 
 /// The metrics of one run against the single-agent runs on record.
@@ -169,6 +176,7 @@ impl Tally {
             successes: self.successes,
             failures: self.runs - self.successes,
             success_rate: self.a_run(self.successes),
+            success_rate_low: cautious_rate(self.successes, self.runs - self.successes),
             total_tokens: self.tokens,
             successes_per_1k_tokens: ratio(number(self.successes) * 1_000.0, number(self.tokens)),
             total_messages: self.messages,
@@ -182,16 +190,17 @@ impl Tally {
 
     fn paper(&self, single: bool, single_turns: Option<f64>, single_failures: Option<f64>) -> PaperMetrics {
         let turns = self.a_run(self.rounds);
-        let relative = if single { Some(1.0) } else { single_turns.and_then(|one| ratio(turns, one)) };
+        let one = if single { Some(turns) } else { single_turns };
+        let baseline = one.and_then(Baseline::recorded);
         PaperMetrics {
-            coordination_overhead_percent: relative.map(|relative| (relative - 1.0) * 100.0),
+            coordination_overhead_percent: baseline.map(|one| one.overhead_percent(turns)),
             message_density: ratio(number(self.messages), number(self.rounds)),
             redundancy: ratio(self.redundancy, number(self.redundancies)),
-            efficiency: relative.and_then(|relative| ratio(self.a_run(self.successes), relative)),
+            efficiency: baseline.and_then(|one| one.efficiency(self.a_run(self.successes), turns)),
             error_amplification: if single {
                 Some(1.0)
             } else {
-                single_failures.and_then(|one| ratio(self.failure_rate(), one))
+                single_failures.and_then(|one| error_ratio(self.failure_rate(), one))
             },
         }
     }

@@ -15,6 +15,8 @@ pub enum Origin {
     Paper,
     /// The user's setting.
     Configured,
+    /// Recorded runs of a single agent.
+    Recorded,
 }
 
 /// What a single agent would take for the task.
@@ -42,6 +44,12 @@ impl Baseline {
         }
     }
 
+    /// What recorded runs of a single agent took; none where that is no number above 0.
+    #[must_use]
+    pub fn recorded(turns: f64) -> Option<Self> {
+        (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
+    }
+
     /// Reasoning turns of a single agent.
     #[must_use]
     pub fn turns(self) -> f64 {
@@ -53,7 +61,7 @@ impl Baseline {
     pub fn is_default(self) -> bool {
         match self.origin {
             Origin::Paper => true,
-            Origin::Configured => false,
+            Origin::Configured | Origin::Recorded => false,
         }
     }
 
@@ -81,7 +89,13 @@ impl Baseline {
 /// single agent never failed.
 #[must_use]
 pub fn error_amplification(several: f64, single: f64) -> Option<f64> {
-    (single < 1.0).then(|| (1.0 - several) / (1.0 - single)).filter(|value| value.is_finite())
+    error_ratio(1.0 - several, 1.0 - single)
+}
+
+/// The same of the rates of failure. None where a single agent never failed.
+#[must_use]
+pub fn error_ratio(several: f64, single: f64) -> Option<f64> {
+    (single > 0.0).then(|| several / single).filter(|value| value.is_finite())
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) ->
     match figure {
         Figure::CoordinationOverheadPercent => Some(match metrics.coordination_overhead_percent {
             Some(_) => rests_on(baseline)?,
+            None if metrics.runs.total > 0 => {
+                "no run is finished yet: a part of a task is not compared with a whole one".to_owned()
+            }
             None => no_run(metrics),
         }),
         Figure::EfficiencyScore => Some(match metrics.efficiency_score {

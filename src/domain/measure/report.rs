@@ -151,8 +151,7 @@ impl Metrics {
                 .into_iter()
                 .map(|stage| (stage.name(), tally.stages.get(&stage).map_or(0, |stage| stage.consults)))
                 .collect(),
-            coordination_overhead_percent: Baseline::mean_turns(runs.turns, runs.total)
-                .and_then(|turns| shown(baseline.overhead_percent(turns))),
+            coordination_overhead_percent: overhead(tally, baseline).and_then(shown),
             efficiency_score: efficiency(tally, baseline).and_then(shown),
             selections_total: total,
             selections_with_tests: with_tests,
@@ -213,6 +212,14 @@ impl Metrics {
             },
         }
     }
+}
+
+/// Overhead over runs that are done: a part of a task is not to be compared with a whole one.
+fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
+    let done: Vec<u64> =
+        tally.runs.values().filter(|run| run.turns > 0 && run.is_finished()).map(|run| run.turns).collect();
+    let tasks = u64::try_from(done.len()).unwrap_or(u64::MAX);
+    Some(baseline.overhead_percent(Baseline::mean_turns(done.iter().sum(), tasks)?))
 }
 
 /// Efficiency over runs whose end is known and in which a turn was taken.

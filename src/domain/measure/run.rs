@@ -1,6 +1,6 @@
 //! One run of a workflow: its turns, and whether its task is solved.
 
-use super::entry::{Change, Outcome, Patch, Verdict, Verification};
+use super::entry::{Change, Outcome, Patch, StageEnd, Verdict, Verification};
 use super::outcome::Agents;
 use crate::domain::stage::Stage;
 
@@ -14,9 +14,26 @@ pub struct RunTally {
     verified: Option<(u64, Verdict)>,
     work_verified: Option<(u64, Verdict)>,
     outcome: Option<(u64, Agents, bool)>,
+    /// Whether its last stage ended.
+    improved: bool,
 }
 
 impl RunTally {
+    /// Takes note of a stage that ended.
+    pub fn add_stage(&mut self, stage: Stage, end: StageEnd) {
+        match end {
+            StageEnd::Answered | StageEnd::Solo => self.improved |= stage == Stage::Improve,
+            StageEnd::Failed => {}
+        }
+    }
+
+    /// Whether the task is done, one way or the other: what it took can be compared with what a whole
+    /// task takes.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.improved || self.outcome.is_some()
+    }
+
     /// Takes note of a change.
     pub fn add_patch(&mut self, patch: &Patch) {
         match patch.change {
@@ -51,6 +68,7 @@ impl RunTally {
         self.verified = self.verified.max(other.verified);
         self.work_verified = self.work_verified.max(other.work_verified);
         self.outcome = self.outcome.max(other.outcome);
+        self.improved |= other.improved;
     }
 
     /// Who worked on it and whether it succeeded, where that was recorded.

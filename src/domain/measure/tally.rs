@@ -117,6 +117,9 @@ impl Tally {
     pub fn add_stage_run(&mut self, run: &StageRun) {
         self.stages.entry(run.stage).or_default().add_run(run);
         self.add_turn(run.run.as_deref());
+        if let Some(id) = &run.run {
+            self.run(id).add_stage(run.stage, run.end);
+        }
     }
 
     /// Adds a verification.

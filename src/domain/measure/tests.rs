@@ -88,7 +88,7 @@ fn a_record_without_calls_is_not_called_empty() {
     let mut tally = Tally::default();
     tally.add_stage_run(&StageRun { end: StageEnd::Solo, ..stage_run("r") });
     let headline = report(&tally).summary.headline;
-    assert_eq!(headline, "no call to a consultant; targets: 1 met, 0 missed, 2 unknown.");
+    assert_eq!(headline, "no call to a consultant; targets: 0 met, 0 missed, 3 unknown.");
 }
 
 #[test]
@@ -113,15 +113,21 @@ fn overhead_is_the_mean_of_runs_and_knows_its_default() {
     for _ in 0..4 {
         tally.add_consult(&consult(Some("short"), Purpose::Plain));
     }
+    let unfinished = Report::of(Scope::Project, &tally, Baseline::configured(None));
+    assert_eq!(unfinished.metrics.coordination_overhead_percent, None);
+    assert!(unfinished.metrics.notes["coordination_overhead_percent"].contains("no run is finished"));
+    for run in ["long", "short"] {
+        tally.add_stage_run(&StageRun { stage: Stage::Improve, ..stage_run(run) });
+    }
     let with = |turns| Report::of(Scope::Project, &tally, Baseline::configured(turns));
-    assert_eq!(with(Some(7.0)).metrics.coordination_overhead_percent, Some(0.0));
+    assert_eq!(with(Some(8.0)).metrics.coordination_overhead_percent, Some(0.0));
     let of_paper = with(None);
-    assert_eq!(of_paper.metrics.coordination_overhead_percent, Some(-2.7778));
+    assert_eq!(of_paper.metrics.coordination_overhead_percent, Some(11.1111));
     let key = "coordination_overhead_percent";
     assert!(of_paper.summary.figures[key].rests_on_default);
     assert!(of_paper.metrics.notes[key].contains("7.2"));
-    assert!(!with(Some(7.0)).summary.figures[key].rests_on_default);
-    assert!(!with(Some(7.0)).metrics.notes.contains_key(key));
+    assert!(!with(Some(8.0)).summary.figures[key].rests_on_default);
+    assert!(!with(Some(8.0)).metrics.notes.contains_key(key));
 }
 
 #[test]

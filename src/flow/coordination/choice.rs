@@ -4,9 +4,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::scaling::{Asked, Scaling, scaling};
+use super::task::read;
 use crate::domain::coordination::architecture::{Choice, Limits, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
 use crate::domain::coordination::insight::{paper_insight, rationale};
+use crate::domain::coordination::intent::Intent;
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::strategy::{Strategy, strategy};
 use crate::domain::policy::{PolicySettings, SingleAgent, StagePolicy, Topology};
@@ -15,8 +17,12 @@ use crate::error::Error;
 use crate::flow::session::Session;
 
 /// What a choice is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
+    /// Whether the caller gave any of the scores.
+    pub scores_given: bool,
+    /// The task, where it is known.
+    pub task: Option<String>,
     /// The stage.
     pub stage: Stage,
     /// How far the task can be taken apart, 0 to 1.
@@ -37,6 +43,8 @@ pub struct Architecture {
     topology: &'static str,
     confidence: f64,
     rule: Rule,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    intent: Option<Intent>,
     fallback_topology: Option<&'static str>,
     parameters: Limits,
     rationale: String,
@@ -65,16 +73,30 @@ struct InARun {
 pub async fn select_architecture(session: &Session, request: &Request) -> Result<Architecture, Error> {
     session.check_config()?;
     let policy = &session.config().settings.policy;
-    let history = History::of(&super::recorded_or_nothing(session).await);
+    let runs = super::recorded_or_nothing(session).await;
     let scores =
         Scores::new(request.decomposability, request.sequential, request.tools).map_err(super::refused)?;
-    let situation =
-        Situation { stage: Some(request.stage), scores, forced: request.forced, history: &history, policy };
+    let read = request.task.as_deref().map(|task| read(session, task, &[])).transpose()?;
+    let intent = read.as_ref().filter(|read| read.intent.is_known()).map(|read| read.intent.intent.as_str());
+    let history = History::of_kind(&runs, Some(request.stage), intent);
+    let scores = match &read {
+        Some(read) if !request.scores_given => read.deciding(),
+        Some(_) | None => scores,
+    };
+    let situation = Situation {
+        stage: Some(request.stage),
+        scores,
+        forced: request.forced,
+        history: read.as_ref().map_or(&history, |read| read.counted(&history)),
+        policy,
+        intent: read.as_ref().map(|read| &read.intent),
+    };
     let choice = choose(&situation).map_err(super::refused)?;
     Ok(Architecture {
         topology: choice.topology.id(),
         confidence: choice.confidence,
         rule: choice.rule,
+        intent: read.as_ref().map(|read| read.intent.clone()),
         fallback_topology: choice.fallback.map(Topology::id),
         parameters: choice.limits,
         rationale: rationale(choice.rule, &scores),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::domain::coordination::cusum::{ALARM, Cusum, USUAL, WORSE};
 use crate::domain::coordination::degradation::{
     Counts, EXPECTED_FAILURE_RATE, MOST_AMPLIFICATION, MOST_FORMAT_ERRORS, MOST_OVERHEAD, MOST_REDUNDANCY,
     Metrics, Sign, format_errors_in_a_row, metrics, signs,
@@ -43,6 +44,8 @@ pub struct Health {
     metrics: Shown,
     definitions: BTreeMap<&'static str, String>,
     format_errors_in_a_row: u64,
+    /// The cumulative sum over the recorded results of this topology.
+    recorded_change: Cusum,
     recorded_paper_metrics: Option<PaperMetrics>,
 }
 
@@ -60,12 +63,15 @@ struct Shown {
 /// A redundancy outside 0 to 1.
 pub async fn check_degradation(session: &Session, counted: &Counted) -> Result<Health, Error> {
     let runs = super::recorded_or_nothing(session).await;
+    let results = runs.iter().filter(|run| run.topology == counted.topology).map(|run| run.success);
+    let change = Cusum::of(results);
     let counts = Counts {
         messages: counted.messages,
         successes: counted.successes,
         failures: counted.failures,
         redundancy: counted.redundancy,
         format_errors: format_errors_in_a_row(&runs, counted.topology),
+        became_worse: change.alarmed,
     };
     let metrics = metrics(&counts).map_err(super::refused)?;
     let signs = signs(counted.topology, &counts, &metrics);
@@ -81,6 +87,7 @@ pub async fn check_degradation(session: &Session, counted: &Counted) -> Result<H
         metrics: Shown { metrics, message_density: ratio(number(counts.messages), number(counted.rounds)) },
         definitions: definitions(),
         format_errors_in_a_row: counts.format_errors,
+        recorded_change: change,
         recorded_paper_metrics: History::of(&runs).of_topology(counted.topology).map(|known| known.paper),
     })
 }
@@ -105,6 +112,9 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
             Sign::Redundancy => format!("redundancy {redundancy_rate:.2} (limit {MOST_REDUNDANCY})"),
             Sign::LittleSuccess => {
                 format!("success rate {success_rate:.2} for {coordination_overhead:.2} messages a run")
+            }
+            Sign::Change => {
+                format!("recorded failures rose from about {USUAL} to {WORSE} of the runs (cumulative sum at {ALARM})")
             }
             Sign::FormatErrors => format!(
                 "{} answers in a row discarded for their form (limit {MOST_FORMAT_ERRORS})",

@@ -1,14 +1,17 @@
 //! Classifying a task.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::domain::coordination::architecture::{Rule, Situation, choose};
-use crate::domain::coordination::classify::{Classification, Domain, Keywords, classify};
+use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
+use crate::domain::coordination::classify::{Classification, Domain, Keywords, Scores, classify};
 use crate::domain::coordination::insight::rationale;
+use crate::domain::coordination::intent::{DEBUGGING, Intent, Voices};
 use crate::domain::coordination::statistics::{ENOUGH_RUNS, History};
 use crate::domain::coordination::wording::Wording;
+use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::session::Session;
@@ -16,6 +19,9 @@ use crate::flow::session::Session;
 /// A classified task.
 #[derive(Clone, Debug, Serialize)]
 pub struct Classified {
+    #[serde(flatten)]
+    intent: Intent,
+    suggested_stage: Stage,
     features: Features,
     recommended_topology: &'static str,
     topology_confidence: f64,
@@ -48,24 +54,16 @@ struct Metadata {
 /// # Errors
 ///
 /// Configuration that could not be used.
-pub async fn classify_task<'a>(
-    session: &Session,
-    texts: impl IntoIterator<Item = &'a str>,
-) -> Result<Classified, Error> {
+pub async fn classify_task(session: &Session, task: &str, material: &[&str]) -> Result<Classified, Error> {
     session.check_config()?;
-    let found = classify(&Wording::of(texts));
-    let history = History::of(&super::recorded_or_nothing(session).await);
-    // Debugging stays with one agent, whatever did well elsewhere.
-    let counted = if found.is_debugging { &History::default() } else { &history };
-    let situation = Situation {
-        stage: None,
-        scores: found.scores,
-        forced: None,
-        history: counted,
-        policy: &session.config().settings.policy,
-    };
-    let choice = choose(&situation).map_err(super::refused)?;
+    let read = read(session, task, material)?;
+    let runs = super::recorded_or_nothing(session).await;
+    let history = History::of_kind(&runs, None, read.kind());
+    let choice = read.choice(session, &history)?;
+    let Read { found, intent } = read;
     Ok(Classified {
+        suggested_stage: intent.stage,
+        intent,
         recommended_topology: choice.topology.id(),
         topology_confidence: choice.confidence,
         topology_rationale: rationale(choice.rule, &found.scores),
@@ -73,6 +71,57 @@ pub async fn classify_task<'a>(
         features: features(&found, &history),
         metadata: metadata(found),
     })
+}
+
+/// A task as its words say it.
+pub(in crate::flow) struct Read {
+    pub(in crate::flow) found: Classification,
+    pub(in crate::flow) intent: Intent,
+}
+
+/// Reads a task and what goes with it, the one way for all who speak of it.
+///
+/// # Errors
+///
+/// A list of words that cannot be used.
+pub(in crate::flow) fn read(session: &Session, task: &str, material: &[&str]) -> Result<Read, Error> {
+    let texts = std::iter::once(task).chain(material.iter().copied());
+    Ok(Read { found: classify(&Wording::of(texts)), intent: session.lexicon()?.intent(task, material) })
+}
+
+impl Read {
+    /// The scores that decide: words of debugging make a task sequential only where one agent is wanted.
+    pub(in crate::flow) fn deciding(&self) -> Scores {
+        match self.intent.voices {
+            Voices::One => self.found.scores,
+            Voices::Several => self.found.by_keywords(),
+        }
+    }
+
+    /// The kind of work that recorded runs are looked for; none where nothing is known.
+    pub(in crate::flow) fn kind(&self) -> Option<&str> {
+        self.intent.is_known().then_some(self.intent.intent.as_str())
+    }
+
+    /// The recorded runs that count: debugging stays with one agent, whatever did well elsewhere.
+    pub(in crate::flow) fn counted<'h>(&self, history: &'h History) -> &'h History {
+        static NONE: LazyLock<History> = LazyLock::new(History::default);
+        let is_debugging = self.found.is_debugging || self.intent.intent == DEBUGGING;
+        if is_debugging { &NONE } else { history }
+    }
+
+    /// The topology of a task that is in no stage yet.
+    pub(in crate::flow) fn choice(&self, session: &Session, history: &History) -> Result<Choice, Error> {
+        let situation = Situation {
+            stage: None,
+            scores: self.deciding(),
+            forced: None,
+            history: self.counted(history),
+            policy: &session.config().settings.policy,
+            intent: Some(&self.intent),
+        };
+        choose(&situation).map_err(super::refused)
+    }
 }
 
 /// The recorded success of a single agent, once there are enough runs of it.

@@ -10,6 +10,8 @@ fn run(tokens: u64) -> RunRecord {
         format_errors: 0,
         redundancy: None,
         answers: Vec::new(),
+        stage: None,
+        intent: None,
     }
 }
 

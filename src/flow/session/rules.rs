@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Session, invalid};
+use crate::domain::coordination::intent::Lexicon;
 use crate::domain::mask::Masker;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
@@ -130,6 +131,22 @@ impl Session {
             .get_or_init(|| {
                 let (rules, origin) = self.red_flag_rules()?;
                 Inspector::new(&rules.step).map(Arc::new).map_err(|error| invalid(&origin, error))
+            })
+            .clone()
+    }
+
+    /// The words by which a task is classified.
+    ///
+    /// # Errors
+    ///
+    /// A list that cannot be used.
+    pub fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
+        self.inner
+            .lexicon
+            .get_or_init(|| {
+                let document = self.document("conf/intents.yaml")?;
+                let lexicon = Lexicon::from_yaml(&document.text);
+                lexicon.map(Arc::new).map_err(|error| invalid(&document.origin, error))
             })
             .clone()
     }

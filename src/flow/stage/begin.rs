@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest, is_worked_on};
+use crate::domain::coordination::solo::SoloRecord;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
@@ -13,6 +14,7 @@ use crate::domain::history::History;
 use crate::domain::mask::Masker;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
+use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
 use crate::flow::time::now;
@@ -63,6 +65,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
     let (session, request) = (session.clone(), Arc::clone(request));
     let journal = session.journal().clone();
     let aside = session.journal_of("").clone();
+    let solo = solo_record(&session, &request).await;
     let this = Arc::new(Beginning {
         digest: request.digest(),
         current: session.current_run(),
@@ -70,6 +73,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
         attempt: new_id(),
         session,
         request,
+        solo,
     });
     if this.request.gate == Gate::InRun && !this.session.is_logged("") {
         let looking = Arc::clone(&this);
@@ -87,6 +91,16 @@ struct Beginning {
     current: Option<String>,
     new_run: String,
     attempt: String,
+    /// How a single agent did at such work, as far as that is recorded.
+    solo: SoloRecord,
+}
+
+/// What is recorded of single agents at the stage and the kind of work.
+async fn solo_record(session: &Session, request: &StageRequest) -> SoloRecord {
+    let runs = recorded_or_nothing(session).await;
+    let intent = session.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
+    let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
+    SoloRecord::of(&runs, request.stage, kind)
 }
 
 type Decision = (String, Decided<Begun>);
@@ -188,7 +202,7 @@ impl Beginning {
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(run), start.iteration)?;
+        let choice = choose(&self.session, &self.request, Some(run), start.iteration, self.solo)?;
         Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
@@ -242,7 +256,7 @@ impl Beginning {
     }
 
     fn begin_outside(&self) -> Result<Decision, Error> {
-        let choice = choose(&self.session, &self.request, None, 1)?;
+        let choice = choose(&self.session, &self.request, None, 1, self.solo)?;
         Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 

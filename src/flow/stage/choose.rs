@@ -2,6 +2,7 @@
 
 use super::StageRequest;
 use crate::domain::budget::Item;
+use crate::domain::coordination::solo::SoloRecord;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
@@ -28,6 +29,7 @@ pub(super) fn choose(
     request: &StageRequest,
     run: Option<&Run>,
     iteration: u32,
+    solo_record: SoloRecord,
 ) -> Result<Choice, Error> {
     let named = named(request);
     let is_single = request.stage == Stage::Debug && session.config().settings.policy.debug_single_agent;
@@ -46,7 +48,7 @@ pub(super) fn choose(
     }
     match named {
         Some(providers) => by_name(session, request.stage, run.map(|run| (run, iteration)), providers),
-        None => by_policy(session, request, left),
+        None => by_policy(session, request, left, solo_record),
     }
 }
 
@@ -92,7 +94,12 @@ fn by_name(
     Ok(Choice { mode, why: "providers were named".to_owned(), providers, fallbacks: Vec::new() })
 }
 
-fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Choice, Error> {
+fn by_policy(
+    session: &Session,
+    request: &StageRequest,
+    left: u32,
+    solo_record: SoloRecord,
+) -> Result<Choice, Error> {
     let settings = &session.config().settings.policy;
     let policy = settings.stage(request.stage);
     let (there, note) = available(session, policy.preferred_clients)?;
@@ -105,11 +112,9 @@ fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Cho
     if !policy.ensemble_allowed {
         return Ok(single(format!("{} asks one consultant", request.stage.name())));
     }
-    if request.baseline_confidence >= settings.capability_threshold {
-        return Ok(single(format!(
-            "baseline_confidence {} reaches {}: several consultants would add little",
-            request.baseline_confidence, settings.capability_threshold
-        )));
+    let alone = solo_record.alone(request.baseline_confidence, settings.capability_threshold);
+    if alone.is_enough {
+        return Ok(single(alone.why));
     }
     if left < 2 {
         return Ok(single("the budget leaves one consult".to_owned()));
@@ -118,7 +123,7 @@ fn by_policy(session: &Session, request: &StageRequest, left: u32) -> Result<Cho
         return Ok(single("one provider is at hand, and its own copies say little more".to_owned()));
     }
     let most = CANDIDATES.min(usize::try_from(left).unwrap_or(CANDIDATES));
-    let why = format!("{} compares candidates of several providers", request.stage.name());
+    let why = format!("{} compares candidates of several providers; {}", request.stage.name(), alone.why);
     Ok(Choice {
         mode: Mode::Ensemble,
         why: note.clone().map_or(why.clone(), |note| format!("{why}; {note}")),

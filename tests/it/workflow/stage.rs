@@ -190,14 +190,30 @@ fn one_of_two_candidates_is_enough() {
 }
 
 #[test]
-fn confidence_skips_the_ensemble() {
+fn a_stated_confidence_skips_nothing_and_verified_outcomes_do() {
+    let begin = |client: &mut crate::harness::Client, confidence: f64| {
+        client.call(
+            "maestro_workflow_with_hitl",
+            json!({ "task": "mend the mean", "start_stage": "hypothesize" }),
+        );
+        let mut call = arguments("hypothesize");
+        call["baseline_confidence"] = json!(confidence);
+        client.call("maestro_run_stage_with_approval", call)
+    };
+    let stated = begin(&mut project().start(), 0.9);
+    assert_eq!(stated["mode"], "ensemble", "{stated}");
+    let why = stated["why"].as_str().unwrap();
+    assert!(why.contains("0.90 comes to about 0.36") && why.contains("0 of 10"), "{why}");
     let mut client = project().start();
-    client
-        .call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": "hypothesize" }));
-    let mut call = arguments("hypothesize");
-    call["baseline_confidence"] = json!(0.45);
-    let reply = client.call("maestro_run_stage_with_approval", call);
+    for at in 0..10 {
+        client.call(
+            "maestro_record_coordination_result",
+            json!({ "topology": "sas", "success": at > 1, "stage": "hypothesize" }),
+        );
+    }
+    let reply = begin(&mut client, 0.1);
     assert_eq!(reply["mode"], "consult", "{reply}");
+    assert!(reply["why"].as_str().unwrap().contains("8 of 10"), "{reply}");
     assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 0));
 }
 

@@ -18,7 +18,7 @@ fn choice(
     runs: &[RunRecord],
 ) -> Result<Choice, BadInput> {
     let (history, policy) = (History::of(runs), policy());
-    choose(&Situation { stage, scores, forced, history: &history, policy: &policy })
+    choose(&Situation { stage, scores, forced, history: &history, policy: &policy, intent: None })
 }
 
 fn runs(topology: Topology, successes: usize, failures: usize, messages: u64) -> Vec<RunRecord> {
@@ -31,6 +31,8 @@ fn runs(topology: Topology, successes: usize, failures: usize, messages: u64) ->
         format_errors: 0,
         redundancy: None,
         answers: Vec::new(),
+        stage: None,
+        intent: None,
     };
     [vec![run(true); successes], vec![run(false); failures]].concat()
 }
@@ -84,14 +86,20 @@ fn the_other_thresholds_are_to_be_exceeded() {
 fn recorded_results_come_before_the_scores() {
     let stage = Some(Stage::Hypothesize);
     let proven = [runs(Topology::Sas, 3, 4, 0), runs(Topology::Centralized, 8, 1, 1)].concat();
-    let chosen = choice(stage, scores(0.0, 1.0, 0.0), None, &proven).unwrap();
+    let chosen = choice(stage, scores(0.0, 0.0, 0.0), None, &proven).unwrap();
     assert_eq!((chosen.topology, chosen.rule), (Topology::Centralized, Rule::RecordedResults));
     assert!((chosen.confidence - 8.0 / 9.0).abs() < 1e-12);
     assert_eq!(chosen.fallback, Some(Topology::Sas));
-    let rule = |runs: &[RunRecord]| choice(stage, scores(0.0, 1.0, 0.0), None, runs).unwrap().rule;
+    // Steps that depend on one another come before any record.
+    let sequential = choice(stage, scores(0.0, 0.7, 0.0), None, &proven).unwrap();
+    assert_eq!((sequential.topology, sequential.rule), (Topology::Sas, Rule::SequentialDependency));
+    // Three of three are less than 95 of 100.
+    let few = [runs(Topology::Sas, 95, 5, 0), runs(Topology::Independent, 3, 0, 0)].concat();
+    assert_eq!(choice(stage, scores(0.0, 0.0, 0.0), None, &few).unwrap().topology, Topology::Sas);
+    let rule = |runs: &[RunRecord]| choice(stage, scores(0.0, 0.0, 0.0), None, runs).unwrap().rule;
     // Nine in all are too few, and seven of ten are no proof.
-    assert_eq!(rule(&runs(Topology::Independent, 9, 0, 0)), Rule::SequentialDependency);
-    assert_eq!(rule(&runs(Topology::Independent, 7, 3, 0)), Rule::SequentialDependency);
+    assert_eq!(rule(&runs(Topology::Independent, 9, 0, 0)), Rule::StageDefault);
+    assert_eq!(rule(&runs(Topology::Independent, 7, 3, 0)), Rule::StageDefault);
     assert_eq!(rule(&runs(Topology::Independent, 8, 2, 0)), Rule::RecordedResults);
     let always = choice(stage, scores(0.0, 0.0, 0.0), None, &runs(Topology::Independent, 12, 0, 0)).unwrap();
     assert!((always.confidence - 0.9).abs() < 1e-12);
@@ -107,6 +115,7 @@ fn a_switch_of_the_policy_is_obeyed() {
         forced: None,
         history: &history,
         policy: &policy,
+        intent: None,
     };
     let chosen = choose(&situation).unwrap();
     assert_eq!((chosen.topology, chosen.rule), (Topology::Sas, Rule::EnsembleSwitchedOff));
@@ -122,7 +131,7 @@ proptest! {
         prop_assert_eq!(chosen.topology == Topology::Sas, chosen.limits.max_agents == 1);
         prop_assert_eq!(chosen.topology == Topology::Sas, chosen.fallback.is_none());
         prop_assert!((0.0..=1.0).contains(&chosen.confidence));
-        if policy().stage(stage).candidates == Topology::Sas {
+        if policy().single_agent(stage).is_some() {
             prop_assert_eq!(chosen.topology, Topology::Sas);
         }
     }

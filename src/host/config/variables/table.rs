@@ -135,7 +135,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 37] = [
         "MAESTRO_CAPABILITY_THRESHOLD",
         &["policy", "capability_threshold"],
         Form::Fraction,
-        "chance of success alone above which an ensemble is advised against, 0 to 1",
+        "measured success of a single agent from which on an ensemble is skipped, 0 to 1; a stated confidence skips nothing",
     ),
     shipped(
         "MAESTRO_MAX_CONSULT_PER_STAGE",
