@@ -181,7 +181,7 @@ pub enum Error {
     #[error("{0}")]
     Workflow(Refusal),
     /// The consults of a run or a stage are used up.
-    #[error("the consults of {} are used up: {} of {}, and {} more wanted", .0.of, .0.used, .0.limit, .0.wanted)]
+    #[error("{}", short(.0))]
     BudgetExhausted(Short),
     /// The log of the project cannot be used.
     #[error("{0}")]
@@ -196,4 +196,16 @@ pub enum Error {
 
 fn and_said(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+}
+
+/// What is used up, or what does not reach.
+fn short(short: &Short) -> String {
+    let Short { of, limit, used, wanted } = short;
+    if used >= limit {
+        return format!("the consults of {of} are used up: {used} of {limit}, and {wanted} more wanted");
+    }
+    format!(
+        "the consults of {of} do not reach: {} of {limit} are left, and {wanted} were wanted",
+        limit - used
+    )
 }

@@ -32,5 +32,6 @@ pub mod toolbox;
 pub mod verify;
 pub mod vote;
 pub(crate) mod wall;
+pub mod watch;
 pub mod which_run;
 pub mod workflow;

@@ -86,6 +86,9 @@ impl Error {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
             Self::Workflow(refusal) => refusal.next.clone(),
+            Self::BudgetExhausted(short) if short.used < short.limit => {
+                format!("Ask fewer at once, {} at most; or do the stage yourself and hand it in with maestro_request_approval. A human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.", short.limit - short.used).into()
+            }
             Self::BudgetExhausted(_) => {
                 "Do the stage yourself and hand it in with maestro_request_approval; a human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.".into()
             }

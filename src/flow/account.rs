@@ -99,6 +99,21 @@ pub async fn reserve(
     Ok(ids.into_iter().map(made).collect())
 }
 
+/// How many consults an account may still make; outside a run as many as anybody likes.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn left(session: &Session, account: &Account) -> Result<usize, Error> {
+    let Some(run) = account.run.clone() else { return Ok(usize::MAX) };
+    let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
+    let left = session.journal().read(move |history| {
+        let run = history.run(&run)?;
+        Some(run.budget.left(run.item(stage, purpose), limits))
+    });
+    Ok(left.await?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
+}
+
 /// The reservations, and the stage that they belong to: the current one where none was named.
 async fn reserve_in(
     session: &Session,

@@ -34,18 +34,21 @@ pub use obstacle::{others_than, process_error};
 pub use prepare::{Prepared, Question, prepare};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
-/// Who is asked where nobody is named: codex, else the first CLI that is installed, else the
-/// understudy.
+/// Who is asked where nobody is named: the first CLI that is installed and can be used, in the order of
+/// the configuration; else the understudy. One that refused a short while ago (no login, a limit that is
+/// spent) gives way to the next.
 ///
 /// # Errors
 ///
 /// Nobody can be asked.
 pub fn asked_by_default(session: &Session) -> Result<String, Error> {
-    const FIRST: &str = "codex";
     let there = session.catalogue().asked_by_default(session.environment(), session.root());
+    let is_sound = |provider: &&&Provider| session.config().problems_for(&provider.name).is_empty();
+    let is_usable = |provider: &&&Provider| is_sound(provider) && !session.ledger().refused(&provider.name);
     there
         .iter()
-        .find(|provider| provider.name == FIRST)
+        .find(is_usable)
+        .or_else(|| there.iter().find(is_sound))
         .or_else(|| there.first())
         .map(|provider| provider.name.clone())
         .ok_or(Error::NoProvider)

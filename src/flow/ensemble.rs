@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::{Account, kept, reserve};
+use super::account::{Account, kept, left, reserve};
 use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
 use super::journal::new_id;
 use super::note::note_on;
@@ -14,6 +14,7 @@ use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
 use super::slots::Place;
+use super::watch::Watch;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
@@ -109,7 +110,8 @@ pub async fn generate(
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
     session.check_config()?;
-    let providers = chosen(session, named)?;
+    let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
+    let mut providers = chosen(session, named)?;
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
         return Err(Error::InvalidArguments(format!(
@@ -120,6 +122,7 @@ pub async fn generate(
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { stage, purpose, .. } = question.account;
     let account = Account::of(session, None, stage, purpose).await?;
+    let left_out = if is_named { None } else { fit(session, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
@@ -135,7 +138,29 @@ pub async fn generate(
     for candidate in &mut candidates {
         candidate.ensemble_id.clone_from(&id);
     }
-    Ok(Ensemble::new(providers, candidates, id, prepared.masked()))
+    let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked());
+    ensemble.warning =
+        ensemble.warning.into_iter().chain(left_out).reduce(|all, more| format!("{all}; {more}"));
+    Ok(ensemble)
+}
+
+/// Leaves out those for whom the run's budget does not reach, where nobody was named, and says so. One
+/// always stays: where there is no room at all, the refusal says why.
+async fn fit(
+    session: &Session,
+    account: &Account,
+    providers: &mut Vec<String>,
+    times: usize,
+) -> Result<Option<String>, Error> {
+    let there = providers.len();
+    let left = left(session, account).await?;
+    providers.truncate((left / times.max(1)).max(1));
+    Ok((providers.len() < there).then(|| {
+        format!(
+            "{} of {there} providers were asked: the run's budget leaves {left} consults here",
+            providers.len()
+        )
+    }))
 }
 
 /// What the candidates were asked for.
@@ -180,10 +205,13 @@ async fn answered(
     seats: Vec<Seat>,
     progress: &Progress,
 ) -> Vec<(String, Consulted)> {
-    join_all(seats.into_iter().map(|Seat { id, provider, turn }| async move {
-        let progress = progress.labelled(&id);
-        let reply = ask(session, &provider, prepared, turn, &progress).await;
-        progress.say(if reply.ok { "answered" } else { "failed" });
+    // With one candidate each, the provider's name says enough.
+    let is_single = seats.iter().all(|seat| seat.id.ends_with("-1"));
+    let names = seats.iter().map(|seat| if is_single { &seat.provider } else { &seat.id }.clone());
+    let watch = &Watch::over(progress, names);
+    join_all(seats.into_iter().enumerate().map(|(number, Seat { id, provider, turn })| async move {
+        let reply = ask(session, &provider, prepared, turn, &watch.progress()).await;
+        watch.done(number, reply.ok);
         (id, reply)
     }))
     .await

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -13,7 +14,11 @@ use crate::domain::event::consult::ConsultSettled;
 pub struct Ledger {
     begun: AtomicU64,
     totals: Mutex<BTreeMap<String, Totals>>,
+    refusals: Mutex<BTreeMap<String, Instant>>,
 }
+
+/// How long a provider that refused is passed over where nobody names it.
+const GRUDGE: Duration = Duration::from_secs(600);
 
 /// The calls to one provider, added up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -48,6 +53,23 @@ impl Ledger {
         total.input_tokens += call.input_tokens.unwrap_or(0);
         total.output_tokens += call.output_tokens.unwrap_or(0);
         total.cost_usd += call.cost_usd.unwrap_or(0.0);
+    }
+
+    /// Whether the last call to a provider ended in its refusal.
+    pub fn note(&self, provider: &str, refused: bool) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused {
+            refusals.insert(provider.to_owned(), Instant::now());
+        } else {
+            refusals.remove(provider);
+        }
+    }
+
+    /// Whether a provider refused a short while ago, and has not answered since.
+    #[must_use]
+    pub fn refused(&self, provider: &str) -> bool {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.get(provider).is_some_and(|when| when.elapsed() < GRUDGE)
     }
 
     /// The sums so far.

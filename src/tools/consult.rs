@@ -36,8 +36,6 @@ struct ConsultInput {
     provider: Option<String>,
     /// Other than its default.
     model: Option<String>,
-    /// Default: as configured, else high.
-    effort: Option<Effort>,
     /// Files or globs.
     context_files: Option<Vec<String>>,
     /// Known facts.
@@ -54,6 +52,8 @@ struct ConsultInput {
     timeout_sec: Option<NonZeroU64>,
     /// Answer as this JSON, like `judge_output`.
     schema: Option<SchemaName>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,8 +65,6 @@ struct RoleInput {
     role: Role,
     /// Default: the first usable.
     provider: Option<String>,
-    /// Default: as configured, else high.
-    effort: Option<Effort>,
     /// Files or globs.
     context_files: Option<Vec<String>>,
     /// Known facts.
@@ -81,6 +79,8 @@ struct RoleInput {
     timeout_sec: Option<NonZeroU64>,
     /// Answer as this JSON, like `judge_output`.
     schema: Option<SchemaName>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -96,8 +96,6 @@ struct EnsembleInput {
     context_facts: Option<Vec<String>>,
     /// Error texts.
     context_errors: Option<Vec<String>>,
-    /// Default: as configured, else high.
-    effort: Option<Effort>,
     /// Candidates each, up to 8.
     #[serde(default = "once")]
     n_per_provider: u32,
@@ -105,6 +103,8 @@ struct EnsembleInput {
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
 }
 
 fn once() -> u32 {

@@ -117,11 +117,35 @@ fn long_candidates_share_the_room_of_a_result() {
 }
 
 #[test]
-fn progress_tells_the_candidates_apart() {
+fn progress_is_one_line_about_all_candidates() {
     let mut client = three().start();
-    client.call("maestro_ensemble_generate", json!({ "task": scripted(json!({ "sleep": 0.2 })) }));
+    let script =
+        json!({ "codex": { "sleep": 0.1 }, "gemini": { "sleep": 2.5 }, "claude": { "status": 401 } });
+    client.call("maestro_ensemble_generate", json!({ "task": scripted(script) }));
     let said = client.progress();
-    for id in ["codex-1", "gemini-1", "claude-1"] {
-        assert!(said.iter().any(|message| message.starts_with(&format!("{id}: "))), "{said:?}");
-    }
+    assert!(said.iter().all(|line| line.contains(" of 3 answered")), "{said:?}");
+    assert!(
+        said[0].starts_with("0 of 3 answered; waiting for codex 0 s, gemini 0 s, claude 0 s"),
+        "{said:?}"
+    );
+    assert!(
+        said.iter().any(|line| line.starts_with("1 of 3 answered, 1 failed; waiting for gemini ")),
+        "{said:?}"
+    );
+    assert_eq!(said.last().unwrap(), "2 of 3 answered, 1 failed");
+}
+
+#[test]
+fn everybody_is_as_many_as_the_budget_of_a_run_allows() {
+    let mut client = three().start();
+    client.call("maestro_workflow_with_hitl", json!({ "task": "x" }));
+    let all = client.call("maestro_ensemble_generate", json!({ "task": "x", "n_per_provider": 3 }));
+    assert_eq!(all["code"], "budget_exhausted", "{all}");
+    assert!(all["error"].as_str().unwrap().contains("2 of 2 are left, and 3 were wanted"), "{all}");
+    assert!(all["hint"].as_str().unwrap().contains("fewer"), "{all}");
+    let fitting = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
+    assert_eq!((&fitting["ok"], &fitting["count"]), (&json!(true), &json!(2)), "{fitting}");
+    assert!(fitting["warning"].as_str().unwrap().contains("2 of 3 providers"), "{fitting}");
+    let none = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
+    assert!(none["error"].as_str().unwrap().contains("used up"), "{none}");
 }

@@ -366,3 +366,59 @@ fn codex_is_told_of_a_gateway_in_the_form_that_it_reads() {
         "{words:?}"
     );
 }
+
+#[test]
+fn the_first_that_can_be_used_is_asked_where_nobody_is_named() {
+    let mut client = Server::new().fake("gemini", "gemini").fake("claude", "claude").start();
+    assert_eq!(consult(&mut client, json!({}))["provider"], "gemini", "codex is not installed");
+    let role = client.call("maestro_consult_with_role", json!({ "prompt": "x", "role": "judge" }));
+    assert_eq!(role["provider"], "gemini", "{role}");
+    let mut client = three().env("MAESTRO_CODEX_TIMEOUT", "soon").start();
+    assert_eq!(consult(&mut client, json!({}))["provider"], "gemini", "codex is not set up");
+    let mut client = three().start();
+    let refused = consult(&mut client, json!({ "prompt": scripted(json!({ "status": 401 })) }));
+    assert_eq!(
+        (&refused["provider"], &refused["code"]),
+        (&json!("codex"), &json!("login_missing")),
+        "{refused}"
+    );
+    assert_eq!(consult(&mut client, json!({}))["provider"], "gemini", "codex is not logged in");
+    assert_eq!(consult(&mut client, json!({ "provider": "codex" }))["ok"], true);
+    assert_eq!(consult(&mut client, json!({}))["provider"], "codex", "it has answered since");
+}
+
+#[test]
+fn a_variable_of_stage_choice_has_its_effect() {
+    let of = |server: Server, stage: &str| {
+        let mut client = server.start();
+        client.call("maestro_run_stage", json!({ "task": "x", "stage": stage }))
+    };
+    let implement = of(three(), "implement");
+    assert_eq!(implement["mode"], "consult", "{implement}");
+    let several = of(three().env("MAESTRO_ENSEMBLE_IMPL", "true"), "implement");
+    assert_eq!(several["mode"], "ensemble", "{several}");
+    let asked = several["output"]["candidates"].as_array().unwrap();
+    assert!(
+        ["codex", "gemini"].iter().all(|name| asked.iter().any(|one| one["provider"] == *name)),
+        "{several}"
+    );
+    let alone = of(Server::new().codex().env("MAESTRO_ENSEMBLE_IMPL", "true"), "implement");
+    assert_eq!(alone["mode"], "consult", "{alone}");
+    assert!(alone["why"].as_str().unwrap().contains("no second CLI is installed"), "{alone}");
+    assert_eq!(of(three(), "hypothesize")["mode"], "ensemble");
+    assert_eq!(of(three().env("MAESTRO_ENSEMBLE_HYPOTHESES", "false"), "hypothesize")["mode"], "consult");
+    assert_eq!(of(three(), "debug")["mode"], "consult");
+    assert_eq!(of(three().env("MAESTRO_DEBUG_SINGLE_AGENT", "false"), "debug")["mode"], "ensemble");
+}
+
+#[test]
+fn a_stage_keeps_the_provider_s_timeout_unless_it_is_given_one() {
+    let slow = json!({ "sleep": 3 }).to_string();
+    let mut client = Server::new().codex().env("MAESTRO_CODEX_TIMEOUT", "1").start();
+    let task = format!("x @@fake {slow}@@");
+    let result = client.call("maestro_run_stage", json!({ "task": task, "stage": "implement" }));
+    assert!(result.to_string().contains("within 1 s"), "{result}");
+    let given =
+        client.call("maestro_run_stage", json!({ "task": task, "stage": "implement", "timeout_sec": 20 }));
+    assert!(!given.to_string().contains("within"), "{given}");
+}

@@ -42,6 +42,9 @@ impl Recording {
         attempted: &mut Attempted,
     ) {
         let Some(reservation) = self.reservation.take() else { return };
+        let refused =
+            attempted.result.as_ref().err().is_some_and(|error| error.is_refusal() && !error.retryable());
+        session.ledger().note(&self.provider, refused);
         let settled = self.settled(&reservation, Some(attempted));
         let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
         let answer = attempted.result.as_ref().ok().map(|answer| answer.text.clone());

@@ -9,6 +9,7 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::provider::catalogue::Provider;
 
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
@@ -119,16 +120,38 @@ fn by_policy(
     if left < 2 {
         return Ok(single("the budget leaves one consult".to_owned()));
     }
-    if there.len() < 2 {
-        return Ok(single("one provider is at hand, and its own copies say little more".to_owned()));
+    // A stage that prefers one alone has no others to be compared by, so whoever is there will do.
+    let preferred = policy.preferred_clients;
+    let compared: Vec<String> = there
+        .iter()
+        .filter(|name| preferred.len() < 2 || preferred.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    match (compared.len(), there.len()) {
+        (2.., _) => {}
+        (_, 0..=1) => {
+            return Ok(single("no second CLI is installed, and copies of one say little more".to_owned()));
+        }
+        (_, _) => {
+            let why = format!(
+                "{} compares {}, and they are not all installed",
+                request.stage.name(),
+                preferred.join(" and ")
+            );
+            return Ok(single(why));
+        }
     }
     let most = CANDIDATES.min(usize::try_from(left).unwrap_or(CANDIDATES));
     let why = format!("{} compares candidates of several providers; {}", request.stage.name(), alone.why);
     Ok(Choice {
         mode: Mode::Ensemble,
         why: note.clone().map_or(why.clone(), |note| format!("{why}; {note}")),
-        providers: there.iter().take(most).cloned().collect(),
-        fallbacks: there.into_iter().skip(most).collect(),
+        fallbacks: there
+            .iter()
+            .filter(|name| !compared.iter().take(most).any(|one| one == *name))
+            .cloned()
+            .collect(),
+        providers: compared.into_iter().take(most).collect(),
     })
 }
 
@@ -146,24 +169,25 @@ pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Att
     there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
-/// The stage's preferred providers that are on this machine, in order, and what there is to say of
-/// those that are not; where none is, whoever is asked by default.
+/// Who can be asked, the stage's preferred providers first and in their order, and what there is to say
+/// of those of them that are not there.
 fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Option<String>), Error> {
     let default = session.catalogue().asked_by_default(session.environment(), session.root());
     let is_there = |name: &&&str| default.iter().any(|provider| provider.name == **name);
-    let there: Vec<String> = preferred.iter().filter(is_there).map(|name| (*name).to_owned()).collect();
+    let mut there: Vec<String> = preferred.iter().filter(is_there).map(|name| (*name).to_owned()).collect();
     let missing: Vec<&str> = preferred.iter().filter(|name| !is_there(name)).copied().collect();
-    if !there.is_empty() {
-        let note = missing
-            .first()
-            .filter(|first| preferred.first() == Some(*first))
-            .map(|_| format!("not at hand: {}", missing.join(", ")));
-        return Ok((there, note));
-    }
-    let others: Vec<String> = default.iter().map(|provider| provider.name.clone()).collect();
-    if others.is_empty() {
-        return Err(Error::NoProvider);
-    }
-    let note = format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", "));
-    Ok((others, Some(note)))
+    let note = match missing.first() {
+        _ if there.is_empty() => {
+            Some(format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", ")))
+        }
+        Some(first) if preferred.first() == Some(first) => {
+            Some(format!("not at hand: {}", missing.join(", ")))
+        }
+        Some(_) | None => None,
+    };
+    // Rules answer only where there is nobody else.
+    let may_join = |provider: &&&Provider| there.is_empty() || !provider.is_understudy();
+    let others: Vec<String> = default.iter().filter(may_join).map(|provider| provider.name.clone()).collect();
+    there.extend(others.into_iter().filter(|name| !preferred.contains(&name.as_str())));
+    if there.is_empty() { Err(Error::NoProvider) } else { Ok((there, note)) }
 }

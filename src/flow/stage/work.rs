@@ -17,6 +17,7 @@ use crate::flow::consult::{Prepared, Question, prepare};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+use crate::flow::watch::Watch;
 
 /// Works on an attempt until its end is in the log, whether or not anybody waits for it.
 pub(super) fn spawn(
@@ -62,10 +63,21 @@ async fn work(
         task.attempt.why
     ));
     let prepared = prepared(session, request, task).await?;
-    let seats = left.into_iter().map(|(id, provider)| {
+    let watch = (left.len() > 1).then(|| {
+        let names: Vec<String> = left.iter().map(|(_, provider)| provider.clone()).collect();
+        Watch::over(progress, names)
+    });
+    let seats = left.into_iter().enumerate().map(|(number, (id, provider))| {
         let seat = Seat { id, provider, task, prepared: &prepared };
-        let progress = progress.labelled(&seat.id);
-        async move { candidate(session, seat, &progress).await }
+        let watch = watch.as_ref();
+        let progress = watch.map_or_else(|| progress.labelled(&seat.id), Watch::progress);
+        async move {
+            let ended = candidate(session, seat, &progress).await;
+            if let Some(watch) = watch {
+                watch.done(number, ended.is_ok());
+            }
+            ended
+        }
     });
     let ended: Vec<Ended> = join_all(seats).await.into_iter().collect::<Result<_, Error>>()?;
     Ok(if ended.contains(&Ended::CutShort) { Ended::CutShort } else { Ended::Answered })

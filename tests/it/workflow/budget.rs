@@ -54,13 +54,16 @@ fn more_providers_than_the_stage_has_left_are_refused() {
     call["providers"] = json!(["codex", "gemini", "claude"]);
     let reply = client.call("maestro_run_stage_with_approval", call.clone());
     assert_exhausted(&reply);
-    assert_eq!(reply["error"], "the consults of analyze are used up: 0 of 2, and 3 more wanted");
+    assert_eq!(reply["error"], "the consults of analyze do not reach: 2 of 2 are left, and 3 were wanted");
     assert_eq!((calls(&client), &state(&mut client)["state"]), (0, &json!("ready(analyze)")));
     // What the run has spent elsewhere is no part of the stage's.
     pass(&mut client, "analyze");
     call["stage"] = json!("hypothesize");
     let reply = client.call("maestro_run_stage_with_approval", call);
-    assert_eq!(reply["error"], "the consults of hypothesize are used up: 0 of 2, and 3 more wanted");
+    assert_eq!(
+        reply["error"],
+        "the consults of hypothesize do not reach: 2 of 2 are left, and 3 were wanted"
+    );
 }
 
 #[test]
