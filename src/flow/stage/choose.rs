@@ -106,9 +106,8 @@ fn by_policy(
     let (there, note) = available(session, policy.preferred_clients)?;
     let single = |why: String| {
         let why = note.clone().map_or(why.clone(), |note| format!("{why}; {note}"));
-        let mut there = there.iter().cloned();
-        let first = there.next().into_iter().collect();
-        Choice { mode: Mode::Consult, why, providers: first, fallbacks: there.collect() }
+        let first = there.iter().take(1).cloned().collect();
+        Choice { mode: Mode::Consult, why, providers: first, fallbacks: after(session, &there, 1) }
     };
     if !policy.ensemble_allowed {
         return Ok(single(format!("{} asks one consultant", request.stage.name())));
@@ -166,7 +165,18 @@ pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Att
     let has_part = |name: &String| {
         attempt.providers.contains(name) || attempt.answers.iter().any(|answer| answer.provider == *name)
     };
-    there.into_iter().filter(|name| !has_part(name)).collect()
+    after(session, &there, 0).into_iter().filter(|name| !has_part(name)).collect()
+}
+
+/// Who may be asked in the place of the first so many of those who are there: the rest of them, then
+/// whoever else is installed, for an answer of another is better than none.
+fn after(session: &Session, there: &[String], first: usize) -> Vec<String> {
+    let default = session.catalogue().asked_by_default(session.environment(), session.root());
+    let others = default
+        .iter()
+        .filter(|provider| !provider.is_understudy() && !there.contains(&provider.name))
+        .map(|provider| provider.name.clone());
+    there.iter().skip(first).cloned().chain(others).collect()
 }
 
 /// Who can be asked, the stage's preferred providers first and in their order, and what there is to say

@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::CliBroken),
-        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,40}' panicked|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open",
+        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,60}panicked at|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open",
         &[
             "env: 'node': No such file or directory",
             "/usr/bin/env: \u{2018}node\u{2019}: No such file or directory",
@@ -87,6 +87,7 @@ pub(super) const RULES: &[Rule] = &[
             "bash: /usr/local/bin/codex: cannot execute binary file: Exec format error",
             "gemini requires Node.js version 20 or higher",
             "thread 'main' panicked at src/main.rs:4:5:",
+            "thread 'main' (24749) panicked at src/main.rs:4:5:",
             "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
         ],
     ),
@@ -198,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::LoginMissing),
-        r"not logged in|not (?:signed|authenticated)|(?:must be|need to be|need to) (?:logged|log|signed|sign)|must specify the .{0,40}(?:key|variable)|authentication is .{0,30}not supported|disabled api|\bforbidden\b|please (?:run )?[/'\x22]?(?:\w+ )?(?:auth )?log ?in|please (?:sign|authenticate)|log ?in (?:required|again|first|expired)|run [/'\x22]?(?:\w+ )?(?:auth )?login|invalid[_ -]?(?:x-)?(?:api[_ -]?key|authentication|auth|token|credentials?|bearer)|(?:incorrect|missing|wrong|expired|bad|no|invalid|unauthori[sz]ed|provide an?|set an?|revoked) (?:openai |anthropic |gemini |google )?(?:api[_ ]?key|auth(?:entication)? (?:method|token|header)|bearer|credentials?|access token)|api[_ ]key.{0,60}(?:not valid|invalid|missing|required|expired|not set|not found|incorrect|is empty|revoked|leaked)|no key found|keys set|x-api-key|unauthori[sz]ed|unauthenticated|authentication(?:[_ ](?:error|failed|failure|required|token|method)|.{0,40}(?:invalid|expired|fail))|failed to authenticate|failed to (?:log|sign) in|could not authenticate|missing environment variable|set an auth method|token (?:has )?(?:been )?(?:expired|revoked|invalid)|token.{0,30}(?:has expired|is expired|is invalid|was revoked|has been (?:invalidated|revoked))|obtain a new token|(?:sign|signing|log|logging) in again|could not be refreshed|refresh[_ ]token|session (?:has )?expired|permission[_ ](?:denied|error)|access denied|invalid_grant|oauth.{0,40}(?:fail|expired|revoked|error|invalid)|default credentials|invalid auth method",
+        r"not logged in|not (?:signed|authenticated)|(?:must be|need to be|need to) (?:logged|log|signed|sign)|must specify the .{0,40}(?:key|variable)|authentication is .{0,30}not supported|disabled api|\bforbidden\b|please (?:run )?[/'\x22]?(?:\w+ )?(?:auth )?log ?in|please (?:sign|authenticate)|log ?in (?:required|again|first|expired)|run [/'\x22]?(?:\w+ )?(?:auth )?login|invalid[_ -]?(?:x-)?(?:api[_ -]?key|authentication|auth|token|credentials?|bearer)|(?:incorrect|missing|wrong|expired|bad|no|invalid|unauthori[sz]ed|provide an?|set an?|revoked) (?:openai |anthropic |gemini |google )?(?:api[_ ]?key|auth(?:entication)? (?:method|token|header)|bearer|credentials?|access token)|api[_ ]key.{0,60}(?:not valid|invalid|missing|required|expired|not set|not found|incorrect|is empty|revoked|leaked)|no key found|keys set|x-api-key|unauthori[sz]ed|unauthenticated|authentication(?:[_ ](?:error|failed|failure|required|token|method)|.{0,40}(?:invalid|expired|fail))|failed to authenticate|failed to (?:log|sign) in|could not authenticate|missing environment variable|set an auth method|token (?:has )?(?:been )?(?:expired|revoked|invalid)|token.{0,30}(?:has expired|is expired|is invalid|was revoked|has been (?:invalidated|revoked))|obtain a new token|(?:sign|signing|log|logging) in again|could not be refreshed|refresh[_ ]token|session (?:has )?expired|permission_(?:denied|error)|not have permission|access denied|invalid_grant|oauth.{0,40}(?:fail|expired|revoked|error|invalid)|default credentials|invalid auth method",
         &[
             "Not logged in \u{b7} Please run /login",
             "Invalid API key \u{b7} Please run /login",
@@ -305,7 +306,11 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Roughly(K::CliBroken),
         r"command not found|: not found$|(?:reference|type)error: .{0,60}(?:is not (?:defined|a function))|no such file or directory|permission denied|killed$",
-        &["sh: 1: node: not found", "bash: codex: command not found"],
+        &[
+            "sh: 1: node: not found",
+            "bash: codex: command not found",
+            "Error: EACCES: permission denied, mkdir '/home/user/.gemini'",
+        ],
     ),
 ];
 

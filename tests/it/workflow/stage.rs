@@ -273,3 +273,26 @@ fn with_approval_a_stage_outside_any_run_begins_one() {
     assert!(reply["workflow_id"].is_string());
     assert_eq!(state(&mut client)["state"], "awaiting_approval(hypothesize)");
 }
+
+/// Whatever the reason of the CLI itself, known or not: the next one is asked. Where the task is at
+/// fault, nobody else is.
+#[test]
+fn a_cli_that_fails_for_its_own_reasons_gives_way_to_the_next() {
+    let limit = "You've hit your usage limit. Try again at Aug 27th, 2031 5:05 AM.";
+    for (script, code, gives_way) in [
+        (json!({ "status": 429, "message": limit }), "quota_exceeded", true),
+        (json!({ "exit": 1, "stderr": "error: unknown option '--policy'" }), "cli_outdated", true),
+        (json!({ "exit": 127, "stderr": "env: 'node': No such file or directory" }), "cli_broken", true),
+        (json!({ "exit": 1, "stderr": "the flux capacitor is cold" }), "cli_failed", true),
+        (json!({ "status": 400, "message": "prompt is too long" }), "context_too_long", false),
+    ] {
+        // Analyze prefers gemini, then claude, which is not there; codex is.
+        let mut client = project().start();
+        begin(&mut client);
+        let script = json!({ "gemini": script, "codex": { "text": analysis().to_string() } });
+        let reply = client.call("maestro_run_stage_with_approval", asking("analyze", script));
+        assert_eq!(reply["ok"], gives_way, "{code}: {reply}");
+        assert_eq!((client.log("gemini").len(), client.log("codex").len()), (1, usize::from(gives_way)));
+        assert!(reply.to_string().contains(code), "{code}: {reply}");
+    }
+}

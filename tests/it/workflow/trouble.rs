@@ -30,7 +30,8 @@ fn every_workflow_tool(client: &mut Client, code: &str, reads: bool) {
 }
 
 fn plain_consults_work(client: &mut Client) {
-    assert_eq!(client.call("maestro_consult", json!({ "prompt": "why?" }))["ok"], true);
+    let reply = client.call("maestro_consult", json!({ "prompt": "why?" }));
+    assert_eq!(reply["ok"], true, "{reply}");
     let both = json!({ "task": "why?", "providers": ["codex", "codex"] });
     assert_eq!(client.call("maestro_ensemble_generate", both)["ok"], true);
     assert_eq!(client.log("codex").len(), 2);
