@@ -1,6 +1,7 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub mod address;
+pub mod angle;
 pub mod answer;
 pub mod approvals;
 pub mod beta;
@@ -9,6 +10,7 @@ pub mod calibrate;
 pub mod chain;
 pub mod change;
 pub mod comment;
+pub mod consultant;
 pub mod coordination;
 pub mod decision;
 pub mod diff;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::event::approval::Decision;
 use super::event::stage::StageFinished;
+use super::question;
 use super::report::Choice;
 use super::stage::Stage;
 use super::workflow::Run;
@@ -51,7 +52,8 @@ impl Handover {
                     [] => String::new(),
                     names => format!("; failing: {}", names.join(", ")),
                 };
-                format!("{word}: {}{failing}", last.summary)
+                let summary = if failing.is_empty() { &last.summary } else { without_stop(&last.summary) };
+                format!("{word}: {summary}{failing}")
             }),
             ..Self::default()
         };
@@ -153,8 +155,15 @@ fn observation(value: &Value) -> String {
 fn hypothesis(value: &Value) -> String {
     let Some(claim) = text(value, "claim") else { return in_words(value) };
     let id = text(value, "id").map(|id| format!("{id}: ")).unwrap_or_default();
-    let test = text(value, "verification_test").map(|test| format!("; test: {test}")).unwrap_or_default();
-    format!("{id}{claim}{test}")
+    match text(value, "verification_test") {
+        Some(test) => format!("{id}{}; test: {test}", without_stop(&claim)),
+        None => format!("{id}{claim}"),
+    }
+}
+
+/// A sentence that goes on behind a semicolon or an arrow.
+fn without_stop(sentence: &str) -> &str {
+    sentence.trim_end().trim_end_matches('.')
 }
 
 fn round_of_debug(finished: &StageFinished) -> String {
@@ -167,7 +176,10 @@ fn round_of_debug(finished: &StageFinished) -> String {
         .output
         .get("next_action")
         .map(|action| text(action, "details").unwrap_or_else(|| in_words(action)));
-    let said = [analysis, action].into_iter().flatten().collect::<Vec<_>>().join(" -> ");
+    let said = match (analysis, action) {
+        (Some(analysis), Some(action)) => format!("{} -> {action}", without_stop(&analysis)),
+        (one, other) => one.or(other).unwrap_or_default(),
+    };
     format!("round {}: {said}", finished.iteration)
 }
 
@@ -177,8 +189,9 @@ fn feedback(run: &Run) -> Vec<String> {
         .flat_map(|(request, decided)| {
             let stage = request.asked.stage.name();
             let said = decided.feedback.iter().map(move |said| format!("on {stage}: {said}"));
-            let answers =
-                decided.responses.iter().map(move |(id, answer)| format!("on {stage}, {id}: {answer}"));
+            let told = |(id, answer): (&String, &String)| question::told(request.asked.stage, id, answer);
+            let answers = decided.responses.iter().filter_map(told);
+            let answers = answers.map(move |told| format!("on {stage}: {told}"));
             said.chain(answers)
         })
         .collect()

@@ -100,7 +100,7 @@ impl Ballot {
             let label = label(position);
             text.push_str(&format!("\n{boundary} begin {label}\n{content}\n{boundary} end {label}\n"));
         }
-        text.push_str("\nAnswer with one JSON object of the schema, the reasons first: `rationale` compares the candidates on what the task asks for, `scores` has every identifier, and `winner_id`, which follows from both, is one of the identifiers or null.");
+        text.push_str("\nGive the reasons first: `rationale` compares the candidates on what the task asks for, `scores` has every identifier, and `winner_id`, which follows from both, is one of the identifiers or null.");
         text
     }
 

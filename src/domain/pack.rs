@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use block::fence_for;
 pub use mention::{Mention, mentions};
 pub use select::file_lines;
 
+use super::size::share;
 use block::Block;
 
 /// Characters of one line of a file or an error; what is longer is cut with a note.
@@ -93,15 +95,17 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     for (index, text) in material.constraints.iter().enumerate() {
         packer.add("Constraints", Block::bullet(format!("constraint {}", index + 1), text));
     }
-    for (index, text) in material.errors.iter().enumerate() {
+    let files: Vec<Block> = material.files.iter().map(Block::file).collect();
+    let errors = material.errors.iter().enumerate().map(|(index, text)| {
         let ranking = select::error_lines(text, limits.error_lines);
-        packer.add("Errors", Block::error(index + 1, text, &ranking));
-    }
+        Block::error(index + 1, text, &ranking)
+    });
+    packer.add_errors(errors.collect(), &files);
     for (index, text) in material.facts.iter().enumerate() {
         packer.add("Facts", Block::bullet(format!("fact {}", index + 1), text));
     }
-    for file in &material.files {
-        let shown = packer.add("Files", Block::file(file));
+    for (file, block) in material.files.iter().zip(files) {
+        let shown = packer.add("Files", block);
         if let Some(lines) = shown {
             packer.packed.files.push(PackedFile {
                 path: file.path.clone(),
@@ -113,6 +117,25 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     packer.packed
 }
 
+/// A packed text with its files in another order: the first so many go to the end. Lines of files
+/// are numbered, so that no line of theirs looks like a heading.
+#[must_use]
+pub fn with_files_turned(text: &str, by: usize) -> String {
+    const SECTION: &str = "## Files\n";
+    let Some(start) = text.rfind(SECTION).map(|at| at + SECTION.len()) else {
+        return text.to_owned();
+    };
+    let (before, files) = text.split_at(start);
+    let mut starts: Vec<usize> = files.match_indices("\n### ").map(|(at, _)| at + 1).collect();
+    starts.insert(0, 0);
+    let ends = starts.iter().skip(1).copied().chain([files.len()]);
+    let mut blocks: Vec<&str> =
+        starts.iter().zip(ends).filter_map(|(start, end)| files.get(*start..end)).collect();
+    let count = blocks.len().max(1);
+    blocks.rotate_left(by % count);
+    format!("{before}{}", blocks.concat())
+}
+
 struct Packer {
     limit: usize,
     packed: Packed,
@@ -120,8 +143,25 @@ struct Packer {
 }
 
 impl Packer {
+    /// Adds the errors: half of what is left, and more where the files do not take it. A long one
+    /// leaves the others their share.
+    fn add_errors(&mut self, errors: Vec<Block>, files: &[Block]) {
+        const HEADING: usize = 20;
+        let left = self.limit.saturating_sub(self.packed.total_chars + HEADING);
+        let for_files: usize = files.iter().map(Block::chars).sum();
+        let room = left.saturating_sub(for_files + HEADING).max(left / 2);
+        let wanted: Vec<usize> = errors.iter().map(Block::chars).collect();
+        for (error, room) in errors.into_iter().zip(share(&wanted, room)) {
+            self.add_within("Errors", error, room);
+        }
+    }
+
     /// Adds as much of a block as fits, and returns how many of its lines are shown.
     fn add(&mut self, section: &'static str, block: Block) -> Option<usize> {
+        self.add_within(section, block, usize::MAX)
+    }
+
+    fn add_within(&mut self, section: &'static str, block: Block, most: usize) -> Option<usize> {
         let heading = if self.section == Some(section) {
             String::new()
         } else if self.packed.text.is_empty() {
@@ -130,7 +170,7 @@ impl Packer {
             format!("\n## {section}\n")
         };
         let used = self.packed.total_chars + heading.chars().count();
-        let Some(fitted) = self.limit.checked_sub(used).and_then(|room| block.fit(room)) else {
+        let Some(fitted) = self.limit.checked_sub(used).and_then(|room| block.fit(room.min(most))) else {
             self.omit(block.label, format!("over the limit of {} characters", self.limit));
             return None;
         };

@@ -6,7 +6,7 @@
 mod response;
 mod table;
 
-pub use response::{Concern, ResponseError, Responses, read};
+pub use response::{Concern, ResponseError, Responses, read, told};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

@@ -31,7 +31,7 @@ use recording::Recording;
 
 pub use attempt::Attempted;
 pub use obstacle::{others_than, process_error};
-pub use prepare::{Prepared, Question, prepare};
+pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
 /// Who is asked where nobody is named: the first CLI that is installed and can be used, in the order of

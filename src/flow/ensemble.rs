@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::account::{Account, kept, left, reserve};
-use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
+use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask, prepare};
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
@@ -34,6 +34,9 @@ pub const MOST_CANDIDATES: usize = 24;
 pub struct Ensemble {
     /// Whether any candidate answered.
     pub ok: bool,
+    /// What went with the question, and what did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextNote>,
     /// How many answered.
     pub count: usize,
     /// Who was asked.
@@ -141,6 +144,7 @@ pub async fn generate(
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked());
     ensemble.warning =
         ensemble.warning.into_iter().chain(left_out).reduce(|all, more| format!("{all}; {more}"));
+    ensemble.context = prepared.context_note();
     Ok(ensemble)
 }
 
@@ -209,9 +213,11 @@ async fn answered(
     let is_single = seats.iter().all(|seat| seat.id.ends_with("-1"));
     let names = seats.iter().map(|seat| if is_single { &seat.provider } else { &seat.id }.clone());
     let watch = &Watch::over(progress, names);
-    join_all(seats.into_iter().enumerate().map(|(number, Seat { id, provider, turn })| async move {
-        let reply = ask(session, &provider, prepared, turn, &watch.progress()).await;
-        watch.done(number, reply.ok);
+    let are_several = seats.len() > 1;
+    join_all(seats.into_iter().enumerate().map(|(member, Seat { id, provider, turn })| async move {
+        let prepared = if are_several { prepared.for_member(member) } else { Arc::clone(prepared) };
+        let reply = ask(session, &provider, &prepared, turn, &watch.progress()).await;
+        watch.done(member, reply.ok);
         (id, reply)
     }))
     .await
@@ -342,6 +348,7 @@ impl Ensemble {
         };
         Self {
             ok: error.is_none(),
+            context: None,
             count,
             providers_used,
             candidates,

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::outline::outline;
+
 /// For `claude --json-schema`: as it is, without the dialect, which that CLI cannot resolve.
 #[must_use]
 pub fn inline(schema: &Value) -> Value {
@@ -141,8 +143,8 @@ fn values_of_map(schema: &Value) -> Option<&Value> {
 #[must_use]
 pub fn in_words(schema: &Value) -> String {
     format!(
-        "# Form of the answer\n\nAnswer with one JSON document and nothing else: no fence, no text around it. It must be valid against this JSON Schema:\n\n{}",
-        inline(schema)
+        "# Form of the answer\n\nOne JSON object and nothing else: no fence, no text around it. Its fields, in this order:\n\n{}",
+        outline(schema)
     )
 }
 

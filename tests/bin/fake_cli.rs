@@ -143,6 +143,7 @@ fn record(log: Option<&str>, words: &[String], prompt: &str) {
         let at = words.iter().position(|word| word == flag)?;
         std::fs::read_to_string(words.get(at + 1)?).ok()
     };
+    let after = |flag: &str| words.iter().skip_while(|word| *word != flag).nth(1).cloned();
     note(
         log,
         &json!({
@@ -151,12 +152,19 @@ fn record(log: Option<&str>, words: &[String], prompt: &str) {
             "cwd": here,
             "files": files,
             "prompt": prompt,
-            "system": read("--system-prompt-file"),
-            "schema": read("--output-schema"),
+            "system": read("--system-prompt-file").or_else(|| file_of_system(words)),
+            "schema": read("--output-schema").or_else(|| after("--json-schema")),
             "workspace": std::fs::read_to_string(here.join(".gemini/settings.json")).ok(),
             "pid": std::process::id(),
         }),
     );
+}
+
+/// The system prompt of codex, which names its file in a setting, and of gemini, in a variable.
+fn file_of_system(words: &[String]) -> Option<String> {
+    let setting = words.iter().find_map(|word| word.strip_prefix("model_instructions_file="));
+    let file = setting.map(|file| file.trim_matches('"').to_owned());
+    std::fs::read_to_string(file.or_else(|| std::env::var("GEMINI_SYSTEM_MD").ok())?).ok()
 }
 
 fn note(log: Option<&str>, line: &Value) {

@@ -34,6 +34,7 @@ mod metrics;
 mod million;
 mod models;
 mod packing;
+mod prompts;
 mod resources;
 mod rings;
 mod sandbox;

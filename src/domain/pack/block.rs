@@ -79,6 +79,11 @@ impl Block {
         }
     }
 
+    /// Its characters where all of its ranked lines are shown.
+    pub(super) fn chars(&self) -> usize {
+        self.render(self.ranking.len()).chars().count()
+    }
+
     /// The most that fits into `room` characters, or nothing where not even a piece does.
     pub(super) fn fit(&self, room: usize) -> Option<Fitted> {
         let whole = self.render(self.ranking.len());
@@ -147,7 +152,7 @@ impl Block {
     }
 
     fn render_fenced(&self, heading: &str, numbers: bool, lines: &[&Line]) -> String {
-        let fence = fence_for(lines);
+        let fence = fence_for(lines.iter().map(|line| line.text.as_str()));
         let width = self.total.to_string().len().max(4);
         let mut text = heading.to_owned();
         if numbers && lines.len() < self.total {
@@ -183,12 +188,8 @@ fn push_gap(text: &mut String, expected: usize, following: usize) {
 }
 
 /// A fence longer than any run of backquotes inside.
-fn fence_for(lines: &[&Line]) -> String {
-    let longest = lines
-        .iter()
-        .flat_map(|line| line.text.split(|letter| letter != '`'))
-        .map(str::len)
-        .max()
-        .unwrap_or(0);
-    "`".repeat(longest.max(2) + 1)
+#[must_use]
+pub fn fence_for<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let runs = lines.flat_map(|line| line.split(|letter| letter != '`')).map(str::len);
+    "`".repeat(runs.max().unwrap_or(0).max(2) + 1)
 }

@@ -205,6 +205,23 @@ fn same(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }
 
+/// An answer with its question, for somebody who was not there; none where it says no more than
+/// that all is well.
+#[must_use]
+pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
+    const NOTHING: [&str; 7] = ["nothing", "none", "no", "n/a", "-", "없음", "없습니다"];
+    let Some(row) = table::rows(stage).iter().find(|row| same(row.id, id)) else {
+        return Some(format!("{id}: {answer}"));
+    };
+    let bare = answer.trim().trim_end_matches(['.', '!']);
+    let is_all_well = match row.choices.first() {
+        // The first answer that is offered is the one without a reservation.
+        Some(first) => same(first.en, answer) || same(first.ko, answer),
+        None => bare.is_empty() || NOTHING.iter().any(|nothing| same(nothing, bare)),
+    };
+    (!is_all_well).then(|| format!("{} - {}", row.en, answer.trim()))
+}
+
 impl Responses {
     /// No answer at all.
     #[must_use]

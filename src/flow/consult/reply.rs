@@ -5,12 +5,14 @@ use serde_json::Value;
 
 use super::{Attempted, Prepared};
 use crate::domain::answer::{Unreadable, document};
+use crate::domain::consultant::without_foreign;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::domain::plain::plain;
 use crate::domain::served::ModelNote;
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::error::{Error, ErrorNote};
+use crate::flow::pack::PackedContext;
 use crate::flow::session::Session;
 use crate::host::answers::Answers;
 use crate::provider::{Answer, Usage};
@@ -26,6 +28,9 @@ const MOST_STDERR: usize = 2_000;
 pub struct Consulted {
     /// Whether there is an answer.
     pub ok: bool,
+    /// What went with the question, and what did not: who reads the answer has to know it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextNote>,
     /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
@@ -65,9 +70,6 @@ pub struct Consulted {
     pub sandbox: Option<String>,
     /// The end of what the CLI wrote to stderr.
     pub stderr: String,
-    /// What went with the question.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<ContextNote>,
     /// Secrets that were masked on the way out.
     #[serde(skip_serializing_if = "is_none_masked")]
     pub masked: usize,
@@ -91,10 +93,20 @@ pub struct Consulted {
 /// What went with a question.
 #[derive(Clone, Debug, Serialize)]
 pub struct ContextNote {
-    files: Vec<PackedFile>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     omitted: Vec<Omission>,
+    files: Vec<PackedFile>,
     total_chars: usize,
+}
+
+impl From<&PackedContext> for ContextNote {
+    fn from(context: &PackedContext) -> Self {
+        Self {
+            omitted: context.omitted.clone(),
+            files: context.files.clone(),
+            total_chars: context.stats.total_chars,
+        }
+    }
 }
 
 impl ContextNote {
@@ -160,6 +172,7 @@ impl Consulted {
             },
             (Some(_), Some(_)) | (None, _) => Vec::new(),
         };
+        let structured = answer.structured.zip(prepared.contract.as_ref());
         Self {
             ok: cause.is_none(),
             provider: name.to_owned(),
@@ -169,7 +182,7 @@ impl Consulted {
             truncated: false,
             content_file: None,
             resource: None,
-            structured: answer.structured.filter(|_| prepared.schema.is_some()),
+            structured: structured.map(|(answer, contract)| without_foreign(answer, contract)),
             schema_errors,
             usage: answer.usage,
             elapsed_ms: 0,
@@ -177,11 +190,7 @@ impl Consulted {
             exit_code: attempted.exit_code.filter(|_| cause.is_some()),
             sandbox: attempted.sandbox.clone(),
             stderr: shown_stderr(masker, &attempted.stderr),
-            context: prepared.context.as_ref().map(|context| ContextNote {
-                files: context.files.clone(),
-                omitted: context.omitted.clone(),
-                total_chars: context.stats.total_chars,
-            }),
+            context: prepared.context_note(),
             masked: prepared.masked,
             note: answer.reasoned.then_some(REASONED),
             failure: cause.as_ref().map(|error| {

@@ -11,9 +11,10 @@ use super::candidate::{Ended, Seat, candidate};
 use super::prompt::prompt;
 use super::{StageRequest, Worked, finish};
 use crate::domain::event::consult::Purpose;
+use crate::domain::event::stage::Mode;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Prepared, Question, prepare};
+use crate::flow::consult::{Layout, Prepared, Question, prepare_as};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
@@ -67,11 +68,15 @@ async fn work(
         let names: Vec<String> = left.iter().map(|(_, provider)| provider.clone()).collect();
         Watch::over(progress, names)
     });
+    let is_ensemble = task.attempt.mode == Mode::Ensemble;
     let seats = left.into_iter().enumerate().map(|(number, (id, provider))| {
-        let seat = Seat { id, provider, task, prepared: &prepared };
+        // Which member it is, also where others have answered before.
+        let member = task.attempt.providers.iter().position(|name| *name == provider).unwrap_or_default();
+        let prepared = if is_ensemble { prepared.for_member(member) } else { Arc::clone(&prepared) };
         let watch = watch.as_ref();
-        let progress = watch.map_or_else(|| progress.labelled(&seat.id), Watch::progress);
+        let progress = watch.map_or_else(|| progress.labelled(&id), Watch::progress);
         async move {
+            let seat = Seat { id, provider, task, prepared: &prepared };
             let ended = candidate(session, seat, &progress).await;
             if let Some(watch) = watch {
                 watch.done(number, ended.is_ok());
@@ -108,5 +113,5 @@ async fn prepared(
         timeout: request.timeout,
         account,
     };
-    prepare(session, question).await
+    prepare_as(session, question, Layout::Sections).await
 }

@@ -135,30 +135,32 @@ fn a_form_that_asks_for_a_revision_gives_its_comment_on() {
 }
 
 #[test]
-fn answers_to_questions_reach_the_next_stage() {
+fn answers_that_say_something_reach_the_next_stage_with_their_questions() {
     let mut client = project().start();
     begin(&mut client);
     let questions = client.call("maestro_get_stage_questions", json!({ "stage": "analyze" }));
-    let free = questions["questions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it["options"].as_array().is_none_or(Vec::is_empty));
+    let listed = questions["questions"].as_array().unwrap();
+    let question =
+        |id: &str| listed.iter().find(|question| question["id"] == id).unwrap()["question"].clone();
     let request = request_of(&stage(&mut client, "analyze"));
-    let (id, said) = match free {
-        Some(question) => (question["id"].as_str().unwrap().to_owned(), "because of the divisor".to_owned()),
-        None => {
-            let question = &questions["questions"][0];
-            (question["id"].as_str().unwrap().to_owned(), question["options"][0].as_str().unwrap().to_owned())
-        }
-    };
+    let responses = json!({
+        "analyze_completeness": "nothing", "analyze_accuracy": "All of them",
+        "analyze_files": "Some are missing", "analyze_repro": "only on Mondays",
+    });
     let reply = client.call(
         "maestro_submit_approval",
-        json!({ "request_id": request, "approved": true, "question_responses": { id.clone(): said } }),
+        json!({ "request_id": request, "approved": true, "question_responses": responses }),
     );
     assert_eq!(reply["status"], "approved", "{reply}");
     stage(&mut client, "hypothesize");
-    assert_holds(&prompt(&client.log("codex")), &[&id]);
+    let prompt = prompt(&client.log("codex"));
+    for (id, answer) in [("analyze_files", "Some are missing"), ("analyze_repro", "only on Mondays")] {
+        assert_holds(&prompt, &[&format!("{} - {answer}", question(id).as_str().unwrap())]);
+    }
+    // That all is well is no news.
+    for id in ["analyze_completeness", "analyze_accuracy"] {
+        assert!(!prompt.contains(question(id).as_str().unwrap()) && !prompt.contains(id), "{prompt}");
+    }
 }
 
 #[test]
