@@ -14,6 +14,9 @@ use crate::host::project::{FileLines, Found, Project, Refusal};
 /// Omissions that a result lists; the rest is counted.
 const MOST_OMISSIONS: usize = 40;
 
+/// Missing files that one refusal names.
+const MOST_MISSING: usize = 5;
+
 /// What is to be packed.
 #[derive(Clone, Debug, Default)]
 pub struct ContextRequest {
@@ -45,14 +48,14 @@ impl ContextRequest {
 /// A packed context.
 #[derive(Clone, Debug, Serialize)]
 pub struct PackedContext {
-    /// The text.
-    pub packed_context: String,
+    /// What was left out, and why: told before what there is.
+    pub omitted: Vec<Omission>,
     /// Its figures.
     pub stats: Stats,
     /// The files in it.
     pub files: Vec<PackedFile>,
-    /// What was left out, and why.
-    pub omitted: Vec<Omission>,
+    /// The text.
+    pub packed_context: String,
     /// How many secrets were masked.
     pub masked: usize,
 }
@@ -76,7 +79,8 @@ pub struct Stats {
 ///
 /// # Errors
 ///
-/// The configuration cannot be used. A file that cannot be read is no error: it is listed.
+/// The configuration cannot be used, or a file that is named without a wildcard is not there. A file
+/// that is there and cannot be read is no error: it is listed.
 pub async fn pack_context(session: &Session, request: ContextRequest) -> Result<PackedContext, Error> {
     let session = session.clone();
     off_thread(move || pack_now(&session, &request)).await?
@@ -93,6 +97,7 @@ pub(super) fn pack_now(session: &Session, request: &ContextRequest) -> Result<Pa
     packing.material.facts = packing.clean(&request.facts);
     if !request.files.is_empty() {
         let project = session.project()?;
+        check_there(&project, &request.files)?;
         let texts = request.facts.iter().chain(&request.errors).map(String::as_str);
         let named = mentions(texts);
         packing.add_files(&project, request, &named, limits.max_files, limits.max_lines_per_file);
@@ -104,6 +109,47 @@ pub(super) fn pack_now(session: &Session, request: &ContextRequest) -> Result<Pa
             total_chars: request.max_chars.unwrap_or(limits.max_total_chars),
         },
     ))
+}
+
+/// Refuses names of files that are not there, before anything is sent: an answer about a file that
+/// nobody read is worth nothing, and costs the same.
+///
+/// # Errors
+///
+/// A file that is named without a wildcard is not there.
+pub async fn check_files(session: &Session, files: &[String]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let (session, files) = (session.clone(), files.to_vec());
+    off_thread(move || check_there(&*session.project()?, &files)).await?
+}
+
+/// Those of some names that still stand for a file.
+///
+/// # Errors
+///
+/// The project cannot be looked at.
+pub async fn still_there(session: &Session, mut files: Vec<String>) -> Result<Vec<String>, Error> {
+    let session = session.clone();
+    off_thread(move || {
+        let project = session.project()?;
+        files.retain(|name| !project.is_missing(name));
+        Ok(files)
+    })
+    .await?
+}
+
+fn check_there(project: &Project, files: &[String]) -> Result<(), Error> {
+    let missing = files.iter().filter(|name| project.is_missing(name));
+    let told: Vec<String> = missing
+        .take(MOST_MISSING)
+        .map(|name| match project.nearest(name) {
+            Some(near) => format!("there is no file `{name}`; the nearest is `{near}`"),
+            None => format!("there is no file `{name}`"),
+        })
+        .collect();
+    if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }
 }
 
 struct Packing<'a> {

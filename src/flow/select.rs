@@ -15,6 +15,7 @@ pub use trial::{AblationNote, CheckNote, ProbeNote};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
+use super::pack::check_files;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::Entry;
@@ -99,6 +100,7 @@ pub async fn select(
     }
     session.check_config()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
+    check_files(session, &request.context_files).await?;
     let candidates = intake::take(session, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {

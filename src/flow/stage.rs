@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::journal::{Journal, new_id};
-use super::pack::ContextRequest;
+use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::change::Mark;
@@ -143,14 +143,28 @@ pub async fn run_stage(
     progress: &Progress,
 ) -> Result<StageReply, Error> {
     request.check(session)?;
-    let request = Arc::new(request);
+    // Before the stage begins: what is named and not there costs no attempt.
+    let omitted = if request.context.is_empty() {
+        Vec::new()
+    } else {
+        pack_context(session, request.context.clone()).await?.omitted
+    };
+    let reply = done(session, &Arc::new(request), progress).await?;
+    Ok(StageReply { omitted, ..reply })
+}
+
+async fn done(
+    session: &Session,
+    request: &Arc<StageRequest>,
+    progress: &Progress,
+) -> Result<StageReply, Error> {
     loop {
-        let begun = begin(session, &request).await?;
+        let begun = begin(session, request).await?;
         if let Some(run) = begun.run() {
             session.set_current_run(run);
         }
         match begun {
-            Begun::Solo { run, attempt } => return reply::solo(session, &request, &run, &attempt).await,
+            Begun::Solo { run, attempt } => return reply::solo(session, request, &run, &attempt).await,
             Begun::Logged { run, attempt } => return answer(session, &run, &attempt, true).await,
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
@@ -161,7 +175,7 @@ pub async fn run_stage(
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
                 let working = session.working().begin(&attempt);
-                let ended = work::spawn(session, Arc::clone(&request), task, progress.clone(), working);
+                let ended = work::spawn(session, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
                 return answer(session, &run, &attempt, false).await;
             }

@@ -138,6 +138,19 @@ impl Project {
         }
     }
 
+    /// Whether a name without a wildcard stands for nothing.
+    #[must_use]
+    pub fn is_missing(&self, given: &str) -> bool {
+        !globs::is_pattern(given) && matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound))
+    }
+
+    /// The existing file whose name is nearest to one that is not there: first by the name alone, for
+    /// the directory is what is forgotten most often.
+    #[must_use]
+    pub fn nearest(&self, given: &str) -> Option<String> {
+        globs::nearest(self, given)
+    }
+
     /// Opens a file for reading.
     ///
     /// # Errors

@@ -114,7 +114,7 @@ fn what_is_no_text_file_is_refused_at_once() {
     let mut client = server.start();
     let id = client.begin_call(
         "maestro_pack_context",
-        json!({ "files": ["pipe", "image.bin", "src", "nothing.py", "*.zig", "src/[.py"] }),
+        json!({ "files": ["pipe", "image.bin", "src", "*.zig", "src/[.py"] }),
     );
     let started = std::time::Instant::now();
     let result = client.result(id);
@@ -123,11 +123,92 @@ fn what_is_no_text_file_is_refused_at_once() {
         ("pipe", "not a regular file"),
         ("image.bin", "binary"),
         ("src", "a directory"),
-        ("nothing.py", "not found"),
         ("*.zig", "no file matches"),
         ("src/[.py", "not a pattern"),
     ] {
         assert!(omitted_reason(&result, path).contains(reason), "{path}: {result}");
+    }
+}
+
+/// An answer about a file that nobody read costs as much as any other.
+#[test]
+fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent() {
+    let mut client = Server::new()
+        .codex()
+        .fake("gemini", "gemini")
+        .fake("claude", "claude")
+        .file("src/shop/cart.py", "x = 1\n")
+        .file("README.md", "x\n")
+        .start();
+    let candidates = json!([{ "id": "a", "content": "x" }, { "id": "b", "content": "y" }]);
+    let mut tried = 0;
+    for tool in client.request("tools/list", json!({}))["result"]["tools"].as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let properties = &tool["inputSchema"]["properties"];
+        for (parameter, given, nearest) in [
+            ("context_files", "cart.py", Some("src/shop/cart.py")),
+            ("context_files", "src/shop/crat.py", Some("src/shop/cart.py")),
+            ("context_files", "./src/cart.py", Some("src/shop/cart.py")),
+            ("context_files", "readme.md", Some("README.md")),
+            ("context_files", "nothing/of/the/kind.zig", None),
+            ("files", "cart.py", Some("src/shop/cart.py")),
+        ] {
+            let is_of_packing = parameter == "context_files" || name == "maestro_pack_context";
+            if properties.get(parameter).is_none() || !is_of_packing {
+                continue;
+            }
+            let mut arguments = json!({ parameter: ["src/**/*.py", given, "*.zig"] });
+            for required in tool["inputSchema"]["required"].as_array().into_iter().flatten() {
+                arguments[required.as_str().unwrap()] = match required.as_str().unwrap() {
+                    "stage" => json!("analyze"),
+                    "role" => json!("judge"),
+                    "candidates" => candidates.clone(),
+                    _ => json!("x"),
+                };
+            }
+            let result = client.call(name, arguments);
+            assert_eq!(result["code"], "invalid_arguments", "{name} {given}: {result}");
+            let told = match nearest {
+                Some(near) => format!("there is no file `{given}`; the nearest is `{near}`"),
+                None => format!("there is no file `{given}`"),
+            };
+            assert_eq!(result["error"].as_str().unwrap(), told, "{name}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 30, "{tried}");
+    for provider in ["codex", "gemini", "claude"] {
+        assert_eq!(client.log(provider).len(), 0, "{provider}");
+    }
+    assert_eq!(client.call("maestro_workflow_state", json!({}))["workflow"]["total_consults"], 0);
+}
+
+/// Who reads an answer has to know first what its author did not see.
+#[test]
+fn what_was_left_out_is_told_before_the_answer() {
+    let files = json!(["a.txt", "*.zig"]);
+    let mut client = Server::new().codex().file("a.txt", numbered(900)).start();
+    for (tool, arguments, answer) in [
+        ("maestro_consult", json!({ "prompt": "x", "context_files": files }), "\"content\":"),
+        (
+            "maestro_consult_with_role",
+            json!({ "prompt": "x", "role": "judge", "context_files": files }),
+            "\"content\":",
+        ),
+        ("maestro_ensemble_generate", json!({ "task": "x", "context_files": files }), "\"candidates\":"),
+        ("maestro_pack_context", json!({ "files": files }), "\"packed_context\":"),
+        (
+            "maestro_run_stage",
+            json!({ "stage": "analyze", "task": "x", "context_files": files }),
+            "\"stage\":",
+        ),
+    ] {
+        let id = client.begin_call(tool, arguments);
+        let reply = client.reply(id);
+        let text = reply["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{tool}: no {part} in {text}"));
+        assert!(place("no file matches") < place(answer), "{tool}: {text}");
+        assert!(place("of 900 lines omitted").max(place("\"omitted\":")) < place(answer), "{tool}: {text}");
     }
 }
 

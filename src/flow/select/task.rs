@@ -4,6 +4,7 @@ use super::SelectRequest;
 use crate::domain::event::Body;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::error::Error;
+use crate::flow::pack::still_there;
 use crate::flow::session::Session;
 
 /// What the candidates were asked for.
@@ -31,7 +32,11 @@ pub(super) async fn asked_for(session: &Session, request: &SelectRequest) -> Res
         (None, None) => None,
     };
     let Some(noted) = found else { return Ok(given) };
-    let files = if given.files.is_empty() { noted.context_files } else { given.files };
+    let files = match given.files.as_slice() {
+        // The caller named none: one that is gone meanwhile is no mistake of theirs.
+        [] => still_there(session, noted.context_files).await?,
+        _ => given.files,
+    };
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
 }
 

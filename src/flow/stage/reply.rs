@@ -13,6 +13,7 @@ use crate::domain::event::stage::{Mode, StageFailed, StageFinished};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
+use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::Error;
@@ -27,6 +28,9 @@ use crate::flow::session::Session;
 pub struct StageReply {
     /// Whether it has outputs, or is the orchestrator's to do.
     pub ok: bool,
+    /// What of the material was left out of the prompt, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Omission>,
     /// The stage.
     pub stage: Stage,
     /// What people call it.
@@ -78,6 +82,7 @@ impl StageReply {
     fn bare(stage: Stage, mode: Mode, why: String, iteration: u32) -> Self {
         Self {
             ok: false,
+            omitted: Vec::new(),
             stage,
             stage_display: stage.display_name(),
             mode,

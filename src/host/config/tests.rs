@@ -23,12 +23,12 @@ fn every_limit_of_every_stage_is_the_documented_one() {
         let found = config.context_limits(stage);
         [found.max_files, found.max_lines_per_file, found.max_error_lines, found.max_total_chars]
     };
-    assert_eq!(limits(None), [7, 200, 50, 40_000]);
-    assert_eq!(limits(Some(Stage::Analyze)), [10, 300, 100, 50_000]);
-    assert_eq!(limits(Some(Stage::Hypothesize)), [5, 150, 80, 30_000]);
-    assert_eq!(limits(Some(Stage::Implement)), [3, 200, 30, 20_000]);
-    assert_eq!(limits(Some(Stage::Debug)), [3, 100, 100, 25_000]);
-    assert_eq!(limits(Some(Stage::Improve)), [5, 250, 50, 40_000]);
+    assert_eq!(limits(None), [7, 200, 400, 40_000]);
+    assert_eq!(limits(Some(Stage::Analyze)), [10, 300, 400, 50_000]);
+    assert_eq!(limits(Some(Stage::Hypothesize)), [5, 150, 400, 40_000]);
+    assert_eq!(limits(Some(Stage::Implement)), [3, 200, 400, 40_000]);
+    assert_eq!(limits(Some(Stage::Debug)), [3, 100, 400, 40_000]);
+    assert_eq!(limits(Some(Stage::Improve)), [5, 250, 400, 40_000]);
 }
 
 #[test]

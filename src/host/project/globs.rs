@@ -65,3 +65,27 @@ fn literal_start(pattern: &str) -> PathBuf {
         .take_while(|component| !is_pattern(&component.as_os_str().to_string_lossy()))
         .collect()
 }
+
+/// The file that is most like a name, where one is like it at all.
+pub(super) fn nearest(project: &Project, given: &str) -> Option<String> {
+    const MOST_LOOKED_AT: usize = 20_000;
+    const LIKE_ENOUGH: f64 = 0.75;
+    let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
+    let files = project.roots.iter().flat_map(|root| {
+        WalkBuilder::new(root).follow_links(false).require_git(false).build().filter_map(Result::ok)
+    });
+    let likeness = |shown: &str| {
+        let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
+        let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
+        (by_name.max(by_path), by_path)
+    };
+    files
+        .take(MOST_LOOKED_AT)
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+        .filter_map(|entry| project.resolve(entry.path()).ok())
+        .map(|found| (likeness(&found.shown), found.shown))
+        .filter(|((likeness, _), _)| *likeness >= LIKE_ENOUGH)
+        .max_by(|(left, _), (right, _)| left.0.total_cmp(&right.0).then(left.1.total_cmp(&right.1)))
+        .map(|(_, shown)| shown)
+}

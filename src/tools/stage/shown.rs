@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::domain::budget::Balance;
 use crate::domain::event::approval::Decision;
 use crate::domain::event::stage::Mode;
+use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;
 use crate::flow::stage::{ApprovalNote, StageReply};
 
@@ -36,6 +37,8 @@ pub(super) fn refused_with_approval(stage: Stage) -> Value {
 #[derive(Serialize)]
 pub(super) struct Shown {
     ok: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    omitted: Vec<Omission>,
     stage: Stage,
     stage_display: &'static str,
     stage_result: Outcome,
@@ -100,6 +103,7 @@ pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown
     };
     Shown {
         ok: stage.ok,
+        omitted: stage.omitted,
         stage: stage.stage,
         stage_display: stage.stage_display,
         stage_result: Outcome {
