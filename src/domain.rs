@@ -26,6 +26,7 @@ pub mod measure;
 pub mod microstep;
 pub mod outline;
 pub mod pack;
+pub mod permits;
 pub mod plain;
 pub mod policy;
 pub mod question;

@@ -252,6 +252,7 @@ fn changed() -> Changed {
 
 fn verified() -> Verified {
     let check = Check {
+        proof: None,
         command: "python3 -m pytest -q".to_owned(),
         cwd: ".".to_owned(),
         kind: Kind::UnitTest,
@@ -260,7 +261,12 @@ fn verified() -> Verified {
         failing: Vec::new(),
         elapsed_ms: 900,
     };
-    Verified { passed: true, summary: "1 of 1 checks passed".to_owned(), checks: vec![check] }
+    Verified {
+        passed: true,
+        summary: "1 of 1 checks passed".to_owned(),
+        checks: vec![check],
+        missing: Vec::new(),
+    }
 }
 
 /// An answer of a stage, as small as they come.

@@ -29,21 +29,22 @@ pub(super) async fn run(session: &Session, options: RunsOptions) -> Result<ExitC
 
 async fn list(session: &Session, json: bool) -> Result<ExitCode, Error> {
     session.check_config()?;
-    let most = session.limits().total;
+    let (most, idle_before) = (session.limits().total, session.idle_before());
     let runs = session.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
     print(&if json {
-        format!("{:#}\n", Value::Array(runs.iter().map(|run| as_json(run, most)).collect()))
+        format!("{:#}\n", Value::Array(runs.iter().map(|run| as_json(run, most, idle_before)).collect()))
     } else {
-        as_text(&runs, most, now(), terminal::width())
+        as_text(&runs, (most, idle_before), now(), terminal::width())
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(run: &Run, most: u32) -> Value {
+fn as_json(run: &Run, most: u32, idle_before: u64) -> Value {
     json!({
         "workflow_id": run.id,
         "state": run.phase.to_string(),
         "open": run.phase.is_open(),
+        "parked": run.is_parked(idle_before),
         "task": run.task,
         "started_at": rfc3339(run.started_at),
         "consults_used": run.budget.used(),
@@ -52,15 +53,16 @@ fn as_json(run: &Run, most: u32) -> Value {
     })
 }
 
-fn as_text(runs: &[Run], most: u32, now: u64, width: Option<usize>) -> String {
+fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, width: Option<usize>) -> String {
     if runs.is_empty() {
         return "There is no run.\n".to_owned();
     }
     let mut out = format!("{:12}  {:>6}  {:>8}  state, pending request, task\n", "run", "age", "consults");
     for run in runs {
         let pending = run.pending().map_or(String::new(), |request| format!("  {}", short(&request.id)));
+        let parked = if run.is_parked(idle_before) { ", parked" } else { "" };
         let line = format!(
-            "{:12}  {:>6}  {:>8}  {}{pending}  {}",
+            "{:12}  {:>6}  {:>8}  {}{parked}{pending}  {}",
             short(&run.id),
             span(now.saturating_sub(run.started_at)),
             format!("{} of {most}", run.budget.used()),
@@ -86,7 +88,12 @@ async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error>
         return Err(Error::Internal(format!("run {id} is gone")));
     };
     run.may_go_on().map_err(Error::Workflow)?;
-    print(&as_text(std::slice::from_ref(run), session.limits().total, now(), terminal::width()))?;
+    print(&as_text(
+        std::slice::from_ref(run),
+        (session.limits().total, session.idle_before()),
+        now(),
+        terminal::width(),
+    ))?;
     match confirmed("to end this run before its last stage", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return Ok(nothing_was_done("nothing was done; the run goes on")),

@@ -66,6 +66,19 @@ pub struct Short {
     pub used: u32,
     /// What was wanted.
     pub wanted: u32,
+    /// Who has spent it.
+    pub by: Spender,
+}
+
+/// The run that has spent a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spender {
+    /// Its id.
+    pub run: String,
+    /// What it is to achieve.
+    pub task: String,
+    /// How long ago it began, in milliseconds.
+    pub age_ms: u64,
 }
 
 /// What a run has spent.
@@ -104,7 +117,7 @@ impl Budget {
     pub fn may(&self, item: Item, wanted: u32, limits: Limits) -> Result<(), Short> {
         if item.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
             let of = "the run".to_owned();
-            return Err(Short { of, limit: limits.total, used: self.total, wanted });
+            return Err(Short { of, limit: limits.total, used: self.total, wanted, by: Spender::default() });
         }
         let Some(place) = item.place() else { return Ok(()) };
         let (limit, used) = (limit_of(item, limits), self.used_in(place));
@@ -115,7 +128,7 @@ impl Budget {
                     stage.name().to_owned()
                 }
             });
-            return Err(Short { of, limit, used, wanted });
+            return Err(Short { of, limit, used, wanted, by: Spender::default() });
         }
         Ok(())
     }

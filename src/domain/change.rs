@@ -39,6 +39,8 @@ pub enum Reason {
     ChangeDiffers,
     /// A report waits for a decision.
     ApprovalPending,
+    /// The file runs or permits things, and no approved change names it.
+    ChangeActs,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
             Self::ChangeNotApproved => "change_not_approved",
             Self::ChangeDiffers => "change_differs",
             Self::ApprovalPending => "approval_pending",
+            Self::ChangeActs => "change_acts",
         }
     }
 
@@ -84,7 +87,8 @@ impl Reason {
             | Self::LogUnavailable
             | Self::ChangeNotApproved
             | Self::ChangeDiffers
-            | Self::ApprovalPending => false,
+            | Self::ApprovalPending
+            | Self::ChangeActs => false,
         }
     }
 
@@ -119,6 +123,9 @@ impl Reason {
             }
             Self::ChangeDiffers => {
                 "Apply the approved diff as it is; hand another one in as stage debug (maestro_request_approval, outputs.change.diff)."
+            }
+            Self::ChangeActs => {
+                "Leave that file to the user, or hand the change in within a run, as stage implement or debug: it is applied once a human approved it."
             }
             Self::ApprovalPending => {
                 "Show the human the report and wait for the decision; nothing changes while it is read."

@@ -47,7 +47,11 @@ impl Handover {
             feedback: feedback(run),
             revision: revision(run, stage),
             verification: run.verification.as_ref().map(|last| {
-                let word = if last.passed { "passed" } else { "failed" };
+                let word = match (last.passed, last.is_claim) {
+                    (true, false) => "passed",
+                    (true, true) => "said to pass",
+                    (false, _) => "failed",
+                };
                 let failing = match last.failing.as_slice() {
                     [] => String::new(),
                     names => format!("; failing: {}", names.join(", ")),

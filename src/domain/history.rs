@@ -248,10 +248,10 @@ impl History {
         self.order.iter().filter_map(|id| self.runs.get(id))
     }
 
-    /// The run that began last of those that go on.
+    /// The run that began last of those that go on and are not parked.
     #[must_use]
-    pub fn latest_open(&self) -> Option<&Run> {
-        self.runs().rev().find(|run| run.phase.is_open())
+    pub fn latest_open(&self, idle_before: u64) -> Option<&Run> {
+        self.runs().rev().find(|run| run.phase.is_open() && !run.is_parked(idle_before))
     }
 
     /// The consults that a new run begins with. A server's run that is open lends nothing to the next,

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod excerpt;
 pub mod option;
 pub mod policy;
+pub mod proof;
 pub mod read;
 pub mod rules;
 pub mod status;

@@ -156,7 +156,7 @@ pub struct LastChange {
 }
 
 /// The last checks of the project within a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastVerification {
     /// Its event's place in the log.
     pub seq: u64,
@@ -168,6 +168,16 @@ pub struct LastVerification {
     pub summary: String,
     /// The tests that failed.
     pub failing: Vec<String>,
+    /// Whether somebody only says so: nothing ran here.
+    pub is_claim: bool,
+    /// Whether no test ran in it, and why that is known.
+    pub idle: Option<String>,
+    /// What ran.
+    pub commands: Vec<String>,
+    /// What the commands left out.
+    pub left_out: Vec<String>,
+    /// The project's own checks of tests that were not among them.
+    pub missing: Vec<String>,
 }
 
 /// A gated run.
@@ -211,6 +221,8 @@ pub struct Run {
     pub unseen: Vec<Changed>,
     /// The last checks.
     pub verification: Option<LastVerification>,
+    /// When its last event was, in milliseconds since 1970.
+    pub last_at: u64,
     /// The place in the log of its last event.
     pub last_seq: u64,
     /// The id of its first event.
@@ -227,7 +239,19 @@ impl Run {
     /// Whether the checks passed after the last change of files.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.is_checked_since_change() && self.verification.as_ref().is_some_and(|last| last.passed)
+        self.is_checked_since_change()
+            && self.verification.as_ref().is_some_and(|last| last.passed && self.counts(last))
+    }
+
+    /// Whether a verification can open improve: tests ran in it. A claim counts, except where a human
+    /// is wanted.
+    #[must_use]
+    pub fn counts(&self, verification: &LastVerification) -> bool {
+        if verification.is_claim {
+            self.approvals != Some(Approvals::Human)
+        } else {
+            verification.idle.is_none()
+        }
     }
 
     /// Whether the checks ran after the last change of files, whatever they said.

@@ -1,6 +1,7 @@
 //! The next step after every error.
 
 use super::Error;
+use crate::domain::budget::Spender;
 
 impl Error {
     /// What to do next.
@@ -86,12 +87,7 @@ impl Error {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
             Self::Workflow(refusal) => refusal.next.clone(),
-            Self::BudgetExhausted(short) if short.used < short.limit => {
-                format!("Ask fewer at once, {} at most; or do the stage yourself and hand it in with maestro_request_approval. A human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.", short.limit - short.used).into()
-            }
-            Self::BudgetExhausted(_) => {
-                "Do the stage yourself and hand it in with maestro_request_approval; a human can raise the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restart the server.".into()
-            }
+            Self::BudgetExhausted(short) => exhausted(&short.by),
             Self::Store(error) => error.hint().into(),
             Self::Approval(problem) => problem.hint(),
             Self::Internal(_) => {
@@ -99,6 +95,23 @@ impl Error {
             }
         }
     }
+}
+
+/// Which run has spent it, and what can be done about that.
+fn exhausted(by: &Spender) -> String {
+    const MOST_CHARS: usize = 80;
+    let task: String = by.task.chars().take(MOST_CHARS).collect();
+    let task = task.split_whitespace().collect::<Vec<_>>().join(" ");
+    let minutes = by.age_ms / 60_000;
+    let age = match minutes {
+        0..=119 => format!("{minutes} min"),
+        120..=2_879 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    format!(
+        "The run {} (\"{task}\", begun {age} ago) has spent it. Do the stage yourself and hand it in with maestro_request_approval; or ask without naming the run, if it is other work. A human ends the run with `maestro-mcp runs stop {} -m WHY`, or raises the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restarts the server.",
+        by.run, by.run
+    )
 }
 
 /// The first names of a list.

@@ -2,11 +2,14 @@
 
 use super::journal::{Decided, new_id};
 use super::session::Session;
+use super::time::now;
 use super::which_run::find_run;
+use crate::domain::budget::{Short, Spender};
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
 use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Run};
 use crate::error::Error;
 
 /// On whose account a consult goes.
@@ -29,8 +32,8 @@ impl Account {
         Self { run: None, stage: None, purpose, rests_on: Vec::new() }
     }
 
-    /// The account of a consult that the orchestrator asks for: of the run that it names, else of
-    /// this server's latest, else of the project's latest that goes on.
+    /// The account of a consult that the orchestrator asks for: of the run that it names, or whose
+    /// stage it names while that is worked on; else of none. An open run taxes no other work.
     ///
     /// # Errors
     ///
@@ -41,16 +44,22 @@ impl Account {
         stage: Option<Stage>,
         purpose: Purpose,
     ) -> Result<Self, Error> {
-        let current = session.current_run();
+        let outside = Self { run: None, stage, purpose, rests_on: Vec::new() };
+        if workflow_id.is_none() && stage.is_none() {
+            return Ok(outside);
+        }
+        let (current, idle_before) = (session.current_run(), session.idle_before());
         let is_named = workflow_id.is_some() || current.is_some();
         let found = session
             .journal()
             .read(move |history| {
-                Ok::<_, Error>(
-                    find_run(history, workflow_id.as_deref(), current.as_deref())?
-                        .filter(|run| run.phase.is_open())
-                        .map(|run| (run.id.clone(), run.phase.stage())),
-                )
+                let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
+                let is_meant = |run: &&Run| {
+                    run.phase.is_open()
+                        && (workflow_id.is_some()
+                            || matches!(run.phase, Phase::Running(running) if stage == Some(running)))
+                };
+                Ok::<_, Error>(run.filter(is_meant).map(|run| (run.id.clone(), run.phase.stage())))
             })
             .await;
         let run = match found {
@@ -66,7 +75,7 @@ impl Account {
         // consults to another.
         Ok(match run {
             Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
-            None => Self { run: None, stage, purpose, rests_on: Vec::new() },
+            None => outside,
         })
     }
 }
@@ -130,7 +139,7 @@ async fn reserve_in(
             let run = history.run(&id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
             let item = run.item(stage, purpose);
             let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
-            run.budget.may(item, wanted, limits).map_err(Error::BudgetExhausted)?;
+            run.budget.may(item, wanted, limits).map_err(|short| exhausted(run, short))?;
             let drafts: Vec<Draft> = providers
                 .iter()
                 .map(|provider| {
@@ -142,6 +151,19 @@ async fn reserve_in(
             Ok(Decided::append(drafts, (ids, item.stage)))
         })
         .await
+}
+
+/// The refusal of a run whose consults are used up: whoever reads it knows which run that is.
+#[must_use]
+pub fn exhausted(run: &Run, short: Short) -> Error {
+    Error::BudgetExhausted(Short {
+        by: Spender {
+            run: run.id.clone(),
+            task: run.task.clone(),
+            age_ms: now().saturating_sub(run.started_at),
+        },
+        ..short
+    })
 }
 
 impl Reservation {

@@ -24,6 +24,7 @@ use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Patch};
+use crate::domain::permits::{Power, power, power_of_change};
 use crate::error::Error;
 use crate::host::change::{
     Lock, Manifest, Obstacle, Plan, Recovery, Store, Tree, carry_out, open_journals, roll_back,
@@ -111,13 +112,26 @@ impl Work<'_> {
             Some(run) if !request.dry_run => self.told(run, request, patch, &planned, &tree)?,
             Some(_) | None => Told::default(),
         };
+        let is_approved = told.approved_by.is_some();
         let mut plan = planned.plan()?;
+        if !is_approved && !self.is_approved_in(run.as_ref(), patch) {
+            refuse_what_acts(&plan)?;
+        }
         plan.patch = Some(Mark::of(request.patch.as_bytes()));
         if let Some((store, _lock)) = held {
             let manifest = self.carry_out(&store, &tree, &plan, run.as_ref(), told)?;
             outcome.applied(&manifest.session);
         }
         Ok(())
+    }
+
+    /// Whether a patch that is only tried is a change that was approved.
+    fn is_approved_in(&self, run: Option<&Belonging>, patch: &Patch) -> bool {
+        let lines = diff::changed_lines(patch);
+        self.base.prefix.as_os_str().is_empty()
+            && run.is_some_and(|run| {
+                run.run.approved_changes().iter().any(|change| change.lines().as_ref() == Some(&lines))
+            })
     }
 
     fn lock(&self) -> Result<(Store, Lock), Refusal> {
@@ -156,6 +170,33 @@ impl Work<'_> {
             Refusal::new(reason, format!("{path}{}; everything was undone", what.join("; ")))
         })
     }
+}
+
+/// A file that runs or permits things is changed by the user, or by a change that they approved.
+fn refuse_what_acts(plan: &Plan) -> Result<(), Refusal> {
+    let text = |content: Option<&[u8]>| {
+        content.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    for change in &plan.changes {
+        let by_content = || {
+            let before = text(change.before.as_ref().map(|file| file.content.as_slice()));
+            let after = text(change.after.as_ref().map(|file| file.content.as_slice()));
+            power_of_change(&change.path, &before, &after)
+        };
+        let found =
+            power(&change.path).filter(|power| matches!(power, Power::ActsByItself(_))).or_else(by_content);
+        if let Some(power) = found {
+            return Err(Refusal::new(
+                Reason::ChangeActs,
+                format!(
+                    "nothing was written: {} holds {}, and no approved change names it",
+                    change.path,
+                    power.words()
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn failed(obstacle: &Obstacle) -> Refusal {

@@ -85,8 +85,8 @@ pub async fn consult_in_run(
 ) -> Result<Consulted, Error> {
     session.check_config()?;
     let place = session.slots().place()?;
-    let Account { stage, purpose, .. } = question.account;
-    let account = Account::of(session, None, stage, purpose).await?;
+    let Account { run, stage, purpose, .. } = question.account;
+    let account = Account::of(session, run, stage, purpose).await?;
     consult_from(session, provider, Question { account, ..question }, place, progress).await
 }
 

@@ -123,8 +123,8 @@ pub async fn generate(
         )));
     }
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let Account { stage, purpose, .. } = question.account;
-    let account = Account::of(session, None, stage, purpose).await?;
+    let Account { run, stage, purpose, .. } = question.account;
+    let account = Account::of(session, run, stage, purpose).await?;
     let left_out = if is_named { None } else { fit(session, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let prepared = prepare(session, Question { account, ..question }).await?;

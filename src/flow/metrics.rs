@@ -28,8 +28,9 @@ pub enum Wanted {
 pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error> {
     session.check_config()?;
     let (current, baseline) = (session.current_run(), session.baseline());
+    let idle_before = session.idle_before();
     let read = session.journal().read(move |history| {
-        let scope = scope(history, wanted, current.as_deref())?;
+        let scope = scope(history, wanted, current.as_deref(), idle_before)?;
         Ok(report(history, scope, baseline))
     });
     read.await?
@@ -45,14 +46,14 @@ pub fn report(history: &History, scope: Scope, baseline: Baseline) -> Report {
     Report::of(scope, &tally, baseline)
 }
 
-fn scope(history: &History, wanted: Wanted, current: Option<&str>) -> Result<Scope, Error> {
+fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: u64) -> Result<Scope, Error> {
     match wanted {
         Wanted::Project => Ok(Scope::Project),
         Wanted::Current => {
-            let run = find_run(history, None, current)?;
+            let run = find_run(history, None, current, idle_before)?;
             Ok(run.map_or(Scope::Project, |run| Scope::Run(run.id.clone())))
         }
-        Wanted::Run(named) => match find_run(history, named.as_deref(), current)? {
+        Wanted::Run(named) => match find_run(history, named.as_deref(), current, idle_before)? {
             Some(run) => Ok(Scope::Run(run.id.clone())),
             None => Err(Error::InvalidArguments(
                 "no run goes on here: name one with workflow_id, or ask for the project".to_owned(),

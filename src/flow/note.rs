@@ -22,12 +22,12 @@ pub async fn note(
     workflow_id: Option<String>,
     draft: Draft,
 ) -> Result<Option<String>, Error> {
-    let current = session.current_run();
+    let (current, idle_before) = (session.current_run(), session.idle_before());
     let is_named = workflow_id.is_some();
     let run = session
         .journal()
         .read(move |history| {
-            let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
+            let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
             let open = run.filter(|run| is_named || run.phase.is_open());
             Ok::<_, Error>(open.map(|run| (run.id.clone(), run.grounds())))
         })
@@ -104,10 +104,10 @@ fn run_to_change(
     session: &Session,
     may: impl FnOnce(&Run) -> Result<Gate, Held>,
 ) -> Result<Option<Belonging>, Refusal> {
-    let current = session.current_run();
+    let (current, idle_before) = (session.current_run(), session.idle_before());
     let found = session.journal().read_now(|history| {
         let own = current.as_deref().and_then(|id| history.run(id)).filter(|run| run.phase.is_open());
-        let run = own.or_else(|| history.latest_open());
+        let run = own.filter(|run| !run.is_parked(idle_before)).or_else(|| history.latest_open(idle_before));
         run.map(|run| may(run).map(|gate| Belonging { run: run.clone(), gate }))
     });
     match found {

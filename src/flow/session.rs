@@ -245,6 +245,16 @@ impl Session {
         *self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
     }
 
+    /// Runs without an event since then are parked; 0 where none ever is.
+    #[must_use]
+    pub fn idle_before(&self) -> u64 {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        match self.config().settings.park_after_days {
+            0 => 0,
+            days => super::time::now().saturating_sub(days.saturating_mul(DAY)),
+        }
+    }
+
     /// The attempts at stages that this server works on.
     #[must_use]
     pub fn working(&self) -> &Working {

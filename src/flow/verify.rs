@@ -1,6 +1,7 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
 mod elsewhere;
+mod foreign;
 pub mod oracle;
 mod plan;
 mod policy;
@@ -38,6 +39,9 @@ const NOTHING_TO_VERIFY: (&str, &str) = (
     outcome::NOTHING_TO_VERIFY,
     "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
 );
+/// What is to be kept in mind where no test ran.
+const NO_TEST_RAN: &str =
+    "no test was seen to run, so this does not open improve: run the project's tests (commands: [])";
 /// Code and hint where something ran, or was to run, and did not pass.
 const CHECKS_FAILED: (&str, &str) = (
     outcome::CHECKS_FAILED,
@@ -99,6 +103,11 @@ pub struct Report {
     pub detected: Option<Vec<Detected>>,
     /// The rules that were in force.
     pub policy: PolicyNote,
+    /// Tests that ran and passed, the project's own.
+    pub tests_passed: usize,
+    /// The project's own checks of tests that were not among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_checks: Vec<String>,
     /// What to keep in mind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -188,17 +197,29 @@ async fn record(session: &Session, report: &Report) -> Result<(), Error> {
         exit_code: result.exit_code,
         failing: result.metadata.failing.clone(),
         elapsed_ms: result.duration_ms,
+        proof: Some(result.metadata.proof.clone()),
     };
     let verified = Verified {
         passed: report.all_passed,
         summary: report.summary.clone(),
         checks: report.results.iter().map(check).collect(),
+        missing: report.missing_checks.clone(),
     };
     note(session, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
 }
 
 fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_duration_ms: u64) -> Report {
     let passed = results.iter().filter(|result| result.passed).count();
+    let tests_passed = results.iter().map(|result| result.metadata.proof.tests).sum();
+    let is_covered = |own: &plan::Own| {
+        results.iter().any(|result| {
+            result.metadata.rule.as_ref() == Some(&own.rule)
+                && result.metadata.cwd == own.cwd
+                && !matches!(result.status, Status::Refused | Status::NotFound | Status::Skipped)
+        })
+    };
+    let missing_checks =
+        plan.own.iter().filter(|own| !is_covered(own)).map(|own| own.command.clone()).collect();
     let all_passed = !results.is_empty() && passed == results.len();
     let critical = results.iter().filter(|result| result.kind.is_critical() && result.is_failure());
     let critical_failures = critical.map(CheckResult::in_a_line).collect();
@@ -222,6 +243,8 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
         verification_id,
         detected: plan.detected,
         policy: plan.in_force.note.clone(),
-        warning: None,
+        tests_passed,
+        missing_checks,
+        warning: (all_passed && tests_passed == 0).then(|| NO_TEST_RAN.to_owned()),
     }
 }

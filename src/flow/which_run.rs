@@ -5,7 +5,7 @@ use crate::domain::workflow::Run;
 use crate::error::Error;
 
 /// The run that is meant: the named one, else this server's latest, else the project's latest that
-/// goes on.
+/// goes on and is not parked. A parked one is meant by its name alone.
 ///
 /// # Errors
 ///
@@ -14,10 +14,12 @@ pub fn find_run<'a>(
     history: &'a History,
     named: Option<&str>,
     current: Option<&str>,
+    idle_before: u64,
 ) -> Result<Option<&'a Run>, Error> {
+    let own = || current.and_then(|id| history.run(id)).filter(|run| !run.is_parked(idle_before));
     match named {
         Some(id) => named_run(history, id).map(Some),
-        None => Ok(current.and_then(|id| history.run(id)).or_else(|| history.latest_open())),
+        None => Ok(own().or_else(|| history.latest_open(idle_before))),
     }
 }
 

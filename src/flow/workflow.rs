@@ -135,6 +135,8 @@ pub struct RunState {
     pub state: String,
     /// The stage that it is about; none once it has ended.
     pub current_stage: Option<Stage>,
+    /// Whether nobody went on with it for long, so that it holds nothing up until it is taken up.
+    pub parked: bool,
     /// What is next to do.
     pub next_step: String,
     /// Rounds of debug that were begun.
@@ -169,13 +171,19 @@ pub struct Overview {
 /// There is no run of that name, or the log cannot be read.
 pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Overview, Error> {
     let (current, limits, baseline) = (session.current_run(), session.limits(), session.baseline());
+    let idle_before = session.idle_before();
     let most = session.config().settings.policy.max_debug_iterations;
     let read = session.journal().read(move |history| {
-        let run = find_run(history, workflow_id.as_deref(), current.as_deref())?;
+        let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = report(history, scope, baseline).metrics;
         let outside = report(history, Scope::Run(String::new()), baseline).metrics.total_calls;
-        Ok(Overview { run: run.map(|run| state_of(run, limits, most)), metrics, consults_outside: outside })
+        Ok(Overview {
+            run: run
+                .map(|run| RunState { parked: run.is_parked(idle_before), ..state_of(run, limits, most) }),
+            metrics,
+            consults_outside: outside,
+        })
     });
     read.await?
 }
@@ -187,12 +195,13 @@ fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
         started_at: rfc3339(run.started_at),
         state: run.phase.to_string(),
         current_stage: run.phase.stage(),
+        parked: false,
         next_step: next_step(run, most_rounds),
         debug_iteration: run.debug_iteration,
         pending_request: run.pending().map(|request| request.id.clone()),
         budget: balance(run, limits),
         verification: run.verification.as_ref().map(|last| {
-            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_checked_since_change() })
+            json!({ "passed": last.passed, "summary": last.summary, "failing": last.failing, "after_last_change": run.is_checked_since_change(), "counts": run.counts(last), "claim": last.is_claim, "commands": last.commands, "missing_checks": last.missing })
         }),
         history: history(run),
         context_summary: Handover::of(run, run.phase.stage().unwrap_or(Stage::Improve)),

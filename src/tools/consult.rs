@@ -54,6 +54,8 @@ struct ConsultInput {
     schema: Option<SchemaName>,
     /// Default: as configured, else high.
     effort: Option<Effort>,
+    /// Run that pays; default: the one whose running stage is named, else none.
+    workflow_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -81,6 +83,8 @@ struct RoleInput {
     schema: Option<SchemaName>,
     /// Default: as configured, else high.
     effort: Option<Effort>,
+    /// Run that pays; default: the one whose running stage is named, else none.
+    workflow_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -105,6 +109,8 @@ struct EnsembleInput {
     timeout_sec: Option<NonZeroU64>,
     /// Default: as configured, else high.
     effort: Option<Effort>,
+    /// Run that pays; default: none.
+    workflow_id: Option<String>,
 }
 
 fn once() -> u32 {
@@ -217,7 +223,7 @@ impl ConsultInput {
             model: self.model,
             effort: self.effort,
             timeout: timeout(self.timeout_sec),
-            account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
+            account: Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
     }
 }
@@ -238,7 +244,7 @@ impl RoleInput {
             model: None,
             effort: self.effort,
             timeout: timeout(self.timeout_sec),
-            account: Account { stage: self.stage, ..Account::outside(Purpose::Plain) },
+            account: Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) },
         }
     }
 }
@@ -258,7 +264,7 @@ impl EnsembleInput {
             model: None,
             effort: self.effort,
             timeout: timeout(self.timeout_sec),
-            account: Account::outside(Purpose::Candidate),
+            account: Account { run: self.workflow_id, ..Account::outside(Purpose::Candidate) },
         }
     }
 }

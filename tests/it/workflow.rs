@@ -9,6 +9,7 @@ mod gated;
 mod handover;
 mod interrupted;
 mod mode;
+mod proof;
 mod refusals;
 mod servers;
 mod stage;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::domain::stage::Stage;
 use crate::domain::verification::Kind;
+use crate::domain::verification::proof::Proof;
 use crate::domain::verification::status::Status;
 
 /// What a piece of evidence is, where somebody records it.
@@ -56,6 +57,9 @@ pub struct Check {
     pub failing: Vec<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
+    /// What it shows of tests; none in a log of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// The project's checks ran.
@@ -67,6 +71,18 @@ pub struct Verified {
     pub summary: String,
     /// Every check.
     pub checks: Vec<Check>,
+    /// The project's own checks of tests that were not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+impl Verified {
+    /// Tests that ran and passed; none where a log of an earlier version does not say.
+    #[must_use]
+    pub fn tests(&self) -> Option<usize> {
+        let proofs: Vec<&Proof> = self.checks.iter().filter_map(|check| check.proof.as_ref()).collect();
+        (!proofs.is_empty() || !self.checks.is_empty()).then(|| proofs.iter().map(|proof| proof.tests).sum())
+    }
 }
 
 /// What was done to the project's files.

@@ -92,6 +92,7 @@ mod tests {
         let status = if passed { "passed" } else { "failed" };
         let check = serde_json::json!({ "command": "c", "cwd": ".", "kind": "unit_test", "status": status, "elapsed_ms": 1 });
         Body::Verified(Verified {
+            missing: Vec::new(),
             passed,
             summary: String::new(),
             checks: vec![serde_json::from_value(check).unwrap()],

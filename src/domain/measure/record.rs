@@ -164,6 +164,7 @@ mod tests {
 
     fn verified(passed: bool, statuses: &[Status]) -> Verified {
         let check = |status: &Status| Check {
+            proof: None,
             command: "make test".to_owned(),
             cwd: ".".to_owned(),
             kind: Kind::UnitTest,
@@ -172,7 +173,12 @@ mod tests {
             failing: Vec::new(),
             elapsed_ms: 1,
         };
-        Verified { passed, summary: String::new(), checks: statuses.iter().map(check).collect() }
+        Verified {
+            passed,
+            summary: String::new(),
+            checks: statuses.iter().map(check).collect(),
+            missing: Vec::new(),
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::choice::{self, Choice};
 use super::material::{Material, ORCHESTRATOR, Output, Said};
 use super::read;
 use super::text::{Noun, Text, Words, listed};
+use crate::domain::permits::power;
 use crate::domain::stage::Stage;
 
 /// How many items of a kind a report lists for each output.
@@ -271,6 +272,14 @@ impl Content {
             );
             self.risk_of(source, &en, &ko);
         }
+        let paths: Vec<&str> = change
+            .files
+            .iter()
+            .flat_map(|file| file.from.as_deref().into_iter().chain([file.path.as_str()]))
+            .collect();
+        for (en, ko) in what_acts(paths) {
+            self.risk_of(source, &en, &ko);
+        }
         self.changes.push(change);
         self.changes.last()
     }
@@ -304,6 +313,17 @@ impl Content {
         let ko: Vec<String> = some.into_iter().map(|text| text.ko).collect();
         Text::new(listed(&en), ko.join(", "))
     }
+}
+
+/// The files that run or permit things, each as a risk in both languages.
+pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<(String, String)> {
+    let with_power = paths.into_iter().filter_map(|path| Some((path, power(path)?)));
+    with_power
+        .map(|(path, power)| {
+            let words = power.words();
+            (format!("changes {path}: {words}"), format!("{path}을(를) 변경합니다: {words}"))
+        })
+        .collect()
 }
 
 const OTHER: Words = Words::new("Answer", "답변");

@@ -90,10 +90,15 @@ fn glance(report: &Report) -> String {
         1 => Text::new("1 RISK", "위험 1건"),
         count => Text::new(format!("{count} RISKS"), format!("위험 {count}건")),
     };
-    let tests = match report.tests.as_ref().map(|note| note.passed) {
+    let tests = match &report.tests {
         None => Words::new("no test on record", "테스트 기록 없음"),
-        Some(true) => Words::new("tests passed", "테스트 통과"),
-        Some(false) => Words::new("TESTS FAILED", "테스트 실패"),
+        Some(note) if note.shows_tests() => Words::new("tests passed", "테스트 통과"),
+        Some(note) if note.passed && note.is_claim => Words::new("tests CLAIMED to pass", "테스트 통과 주장"),
+        Some(note) if note.passed && note.is_old => {
+            Words::new("tests OLDER than the change", "변경 이전의 테스트")
+        }
+        Some(note) if note.passed => Words::new("NO TEST RAN", "실행된 테스트 없음"),
+        Some(_) => Words::new("TESTS FAILED", "테스트 실패"),
     };
     [
         format!("Stage {number} of {all}, {}: {}, {}.", report.stage_display_name, risks.en, tests.en),
@@ -168,7 +173,11 @@ impl Lines {
         match &report.tests {
             None => self.say("TESTS: none recorded yet", "테스트: 아직 기록된 결과 없음"),
             Some(note) => {
-                let (en, ko) = if note.passed { ("passed", "통과") } else { ("failed", "실패") };
+                let (en, ko) = match (note.shows_tests(), note.passed) {
+                    (true, _) => ("passed", "통과"),
+                    (false, true) => ("not shown to pass, see the risks", "통과가 확인되지 않음"),
+                    (false, false) => ("failed", "실패"),
+                };
                 let summary =
                     if note.summary.is_empty() { String::new() } else { format!(" ({})", note.summary) };
                 self.say(&format!("TESTS: {en}{summary}"), &format!("테스트: {ko}{summary}"));

@@ -95,7 +95,7 @@ pub struct Failure {
 }
 
 /// A verification that was run and recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerificationNote {
     /// Whether everything succeeded.
     pub passed: bool,
@@ -103,6 +103,32 @@ pub struct VerificationNote {
     pub summary: String,
     /// Names of what failed.
     pub failing: Vec<String>,
+    /// Whether somebody only says so: nothing ran here.
+    #[serde(default)]
+    pub is_claim: bool,
+    /// Whether files were changed after it.
+    #[serde(default)]
+    pub is_old: bool,
+    /// Why no test ran in it, where none did.
+    #[serde(default)]
+    pub idle: Option<String>,
+    /// What ran.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// What the commands left out.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// The project's own checks of tests that were not among them.
+    #[serde(default)]
+    pub missing: Vec<String>,
+}
+
+impl VerificationNote {
+    /// Whether it shows that the tests pass as things are.
+    #[must_use]
+    pub fn shows_tests(&self) -> bool {
+        self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
+    }
 }
 
 /// What was spent so far.

@@ -17,6 +17,7 @@ pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     risks.extend(applied::risks(&material.applied));
     risks.extend(discarded(material));
     risks.extend(of_tests(material, content));
+    risks.extend(of_the_verification(material));
     risks
 }
 
@@ -89,6 +90,40 @@ fn of_tests(material: &Material<'_>, content: &Content) -> Option<Text> {
             )),
         },
     }
+}
+
+/// What a verification does not show, though it passed.
+fn of_the_verification(material: &Material<'_>) -> Vec<Text> {
+    let Some(note) = material.verification.as_ref().filter(|note| note.passed) else { return Vec::new() };
+    let mut risks = Vec::new();
+    if note.is_claim {
+        risks.push(Text::new(
+            format!("That the tests pass is a claim: nothing ran here ({}).", note.summary),
+            format!("테스트 통과는 주장일 뿐입니다. 여기에서 실행된 것이 없습니다 ({}).", note.summary),
+        ));
+    }
+    if let Some(idle) = &note.idle {
+        risks.push(Text::new(
+            format!("No test ran in the last verification: {idle}"),
+            format!("최근 검증에서 실행된 테스트가 없습니다: {idle}"),
+        ));
+    }
+    if note.is_old {
+        risks.push(Text::new(
+            "Files were changed after the last verification.",
+            "최근 검증 이후에 파일이 변경되었습니다.",
+        ));
+    }
+    risks.extend(note.left_out.iter().map(|left| {
+        Text::new(format!("Tests were left out: {left}"), format!("제외된 테스트가 있습니다: {left}"))
+    }));
+    risks.extend(note.missing.iter().map(|command| {
+        Text::new(
+            format!("A check of the project was not run: {command}"),
+            format!("프로젝트의 검증이 실행되지 않았습니다: {command}"),
+        )
+    }));
+    risks
 }
 
 fn claimed_to_fail() -> Text {

@@ -50,6 +50,7 @@ fn implement_reads_well() {
                 passed: false,
                 summary: "11 passed, 1 failed".into(),
                 failing: vec!["tests/test_cart.py::test_total_of_nothing".into()],
+                ..VerificationNote::default()
             }),
             ..material(Stage::Implement, &[structured("codex", &value)])
         },
@@ -82,6 +83,7 @@ fn improve_reads_well() {
                 passed: true,
                 summary: "13 passed".into(),
                 failing: vec![],
+                ..VerificationNote::default()
             }),
             next: Next::Complete,
             ..material(Stage::Improve, &[structured("claude", &value)])
@@ -102,7 +104,12 @@ fn a_dialog_reads_well() {
 #[test]
 fn good_runs_have_no_risk() {
     let (first, second, fourth, fifth) = (analysis(), hypotheses(), debugging(), improvement());
-    let passed = Some(VerificationNote { passed: true, summary: "13 passed".into(), failing: vec![] });
+    let passed = Some(VerificationNote {
+        passed: true,
+        summary: "13 passed".into(),
+        failing: vec![],
+        ..VerificationNote::default()
+    });
     assert_eq!(risks(&material(Stage::Analyze, &[structured("gemini", &first)])), [""; 0]);
     assert_eq!(risks(&material(Stage::Hypothesize, &[structured("codex", &second)])), [""; 0]);
     let mut third = implementation();
@@ -167,7 +174,14 @@ fn odd_outputs_are_read_as_they_are_meant() {
 #[test]
 fn tests_that_are_missing_or_fail_are_a_risk_where_they_should_pass() {
     let (third, fourth) = (implementation(), debugging());
-    let failed = || Some(VerificationNote { passed: false, summary: "2 failed".into(), failing: vec![] });
+    let failed = || {
+        Some(VerificationNote {
+            passed: false,
+            summary: "2 failed".into(),
+            failing: vec![],
+            ..VerificationNote::default()
+        })
+    };
     let implement = || material(Stage::Implement, &[]);
     let outputs = [structured("codex", &third)];
     let risk = "The latest verification failed: 2 failed";
@@ -305,7 +319,12 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
     for stage in Stage::ALL {
         let mut report = report(&material(stage, &[structured("codex", &value)]));
         report.risks = vec![String::from("a"); 12];
-        report.tests = Some(VerificationNote { passed: false, summary: String::new(), failing: vec![] });
+        report.tests = Some(VerificationNote {
+            passed: false,
+            summary: String::new(),
+            failing: vec![],
+            ..VerificationNote::default()
+        });
         let text = dialog(&report, 6_000);
         let first: Vec<&str> = text.lines().take(3).collect();
         assert!(first.iter().all(|line| columns(line) <= 74), "{first:?}");

@@ -37,6 +37,7 @@ impl Run {
             applied_at: None,
             unseen: Vec::new(),
             verification: None,
+            last_at: at,
             last_seq: 0,
             event: event.to_owned(),
         }
@@ -54,6 +55,7 @@ impl Run {
             return;
         }
         self.last_seq = event.seq;
+        self.last_at = event.at;
         match event.body {
             Body::RunStopped(ref stopped) if self.phase.is_open() => {
                 self.phase = Phase::Stopped(stopped.why.clone());
@@ -83,15 +85,9 @@ impl Run {
             }
             Body::ApprovalRequested(asked) => self.approval_requested(event.id, event.at, asked),
             Body::ApprovalDecided(decided) => self.approval_decided(event.id, event.at, decided),
-            Body::Verified(verified) => {
-                let failing = verified.checks.into_iter().flat_map(|check| check.failing);
-                self.verified(LastVerification {
-                    seq: event.seq,
-                    id: event.id,
-                    passed: verified.passed,
-                    summary: verified.summary,
-                    failing: failing.collect(),
-                });
+            Body::Verified(ref verified) => {
+                let last = LastVerification::ran(event.seq, event.id.clone(), verified);
+                self.verified(last);
             }
             Body::EvidenceLogged(ref logged) => {
                 if let Some(verification) = LastVerification::logged(&event, logged) {

@@ -4,7 +4,7 @@ use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
 use crate::domain::budget::Item;
 use crate::domain::event::Event;
 use crate::domain::event::consult::Purpose;
-use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType};
+use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType, Verified};
 use crate::domain::stage::Stage;
 
 /// That a stage may begin.
@@ -19,6 +19,35 @@ impl LastVerification {
     #[must_use]
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
         Some(Self { seq: event.seq, id: event.id.clone(), ..Self::of(logged)? })
+    }
+
+    /// The checks that ran here.
+    #[must_use]
+    pub fn ran(seq: u64, id: String, verified: &Verified) -> Self {
+        let proofs = || verified.checks.iter().filter_map(|check| Some((check, check.proof.as_ref()?)));
+        let idle: Vec<String> = proofs()
+            .filter_map(|(check, proof)| Some(format!("{}: {}", check.command, proof.idle.as_ref()?)))
+            .collect();
+        let left_out = proofs().flat_map(|(check, proof)| {
+            let words = (!proof.narrowed.is_empty())
+                .then(|| format!("{}: only {}", check.command, proof.narrowed.join(", ")));
+            let skipped =
+                (proof.skipped > 0).then(|| format!("{}: {} skipped", check.command, proof.skipped));
+            words.into_iter().chain(skipped)
+        });
+        Self {
+            seq,
+            id,
+            passed: verified.passed,
+            summary: verified.summary.clone(),
+            failing: verified.checks.iter().flat_map(|check| check.failing.clone()).collect(),
+            is_claim: false,
+            // A log of an earlier version does not say what ran: what passed then has passed.
+            idle: (verified.tests() == Some(0) && proofs().next().is_some()).then(|| idle.join("; ")),
+            commands: verified.checks.iter().map(|check| check.command.clone()).collect(),
+            left_out: left_out.collect(),
+            missing: verified.missing.clone(),
+        }
     }
 
     /// The same before it is in the log.
@@ -40,6 +69,8 @@ impl LastVerification {
             passed,
             summary: summary.unwrap_or("recorded by the orchestrator").to_owned(),
             failing: failing.filter_map(|name| name.as_str()).map(str::to_owned).collect(),
+            is_claim: true,
+            ..Self::default()
         })
     }
 }
@@ -78,7 +109,7 @@ impl Run {
             Stage::Improve if !self.is_verified() => Err(self.refusal(
                 "verification_missing",
                 self.why_not_verified(),
-                "Run maestro_verify (or record a check with maestro_log_evidence, type verification); improve opens when it passes.".to_owned(),
+                "Run maestro_verify with a check in which tests run; improve opens when it passes.".to_owned(),
             )),
             Stage::Debug if self.is_revising() => Ok(Start { iteration: self.debug_iteration.max(1) }),
             Stage::Debug if self.debug_iteration >= most_debug_rounds => Err(self.refusal(
@@ -115,6 +146,10 @@ impl Run {
         match (&self.verification, &self.change) {
             (None, _) => "nothing was verified in this run yet".to_owned(),
             (Some(last), _) if !last.passed => format!("the last verification failed: {}", last.summary),
+            (Some(last), _) if !self.counts(last) => match &last.idle {
+                Some(idle) => format!("no test ran in the last verification: {idle}"),
+                None => "the last verification is a claim, and a human is wanted".to_owned(),
+            },
             (Some(_), _) => "nothing was verified since the last change of files".to_owned(),
         }
     }

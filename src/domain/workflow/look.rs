@@ -15,6 +15,13 @@ impl Run {
         std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
     }
 
+    /// Whether nobody has gone on with it for so long that it is set aside: it holds nobody up and can
+    /// be taken up again by its name, its task, or a decision.
+    #[must_use]
+    pub fn is_parked(&self, idle_before: u64) -> bool {
+        self.phase.is_open() && self.last_at < idle_before
+    }
+
     /// Whether the model's own words ended it: a human's rejection is theirs, and so is what comes next.
     #[must_use]
     pub fn was_rejected_by_relay(&self) -> bool {

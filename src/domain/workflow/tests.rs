@@ -87,7 +87,7 @@ fn decided(request: &str, stage: Stage, decision: Decision) -> Body {
 }
 
 fn verified(passed: bool) -> Body {
-    Verified { passed, summary: "1 of 1".into(), checks: Vec::new() }.into()
+    Verified { passed, summary: "1 of 1".into(), checks: Vec::new(), missing: Vec::new() }.into()
 }
 
 fn changed(kind: ChangeKind) -> Body {

@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 14] = [
+pub(super) const ENTRIES: [Entry; 15] = [
     entry(
         "patch_invalid",
         "The text is no unified diff, or it could mean two things.",
@@ -86,5 +86,11 @@ pub(super) const ENTRIES: [Entry; 14] = [
         "It is another change than the one that was approved.",
         "Apply the approved diff as it is; hand another one in as stage debug with `maestro_request_approval`.",
         "Look at the change that is handed in next, and approve it if it is meant.",
+    ),
+    entry(
+        "change_acts",
+        "The file runs something by itself or permits it (settings of agents, hooks, CI, rc files, installed programs, scripts of a package), and no approved change names it.",
+        "Leave it out, or hand the change in within a run; it is applied once it is approved.",
+        "Make that change yourself, or approve it in a run: the report names it as a risk.",
     ),
 ];

@@ -196,6 +196,12 @@ fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
         passed: last.passed,
         summary: last.summary.clone(),
         failing: last.failing.clone(),
+        is_claim: last.is_claim,
+        is_old: !run.is_checked_since_change(),
+        idle: last.idle.clone(),
+        commands: last.commands.clone(),
+        left_out: last.left_out.clone(),
+        missing: last.missing.clone(),
     })
 }
 

@@ -118,7 +118,12 @@ impl Beginning {
     }
 
     fn run<'h>(&self, history: &'h History) -> Result<Option<&'h Run>, Error> {
-        find_run(history, self.request.workflow_id.as_deref(), self.current.as_deref())
+        find_run(
+            history,
+            self.request.workflow_id.as_deref(),
+            self.current.as_deref(),
+            self.session.idle_before(),
+        )
     }
 
     /// Whether the stage is one of its own, in no run.

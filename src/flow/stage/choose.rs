@@ -8,6 +8,7 @@ use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
+use crate::flow::account::exhausted;
 use crate::flow::session::Session;
 use crate::provider::catalogue::Provider;
 
@@ -89,7 +90,7 @@ fn by_name(
     let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
     if let Some((run, iteration)) = within {
         let may = run.budget.may(item(stage, run, iteration), wanted, session.limits());
-        may.map_err(Error::BudgetExhausted)?;
+        may.map_err(|short| exhausted(run, short))?;
     }
     let mode = if wanted > 1 { Mode::Ensemble } else { Mode::Consult };
     Ok(Choice { mode, why: "providers were named".to_owned(), providers, fallbacks: Vec::new() })

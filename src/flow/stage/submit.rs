@@ -46,6 +46,7 @@ pub async fn submit(session: &Session, submission: Submission) -> Result<(String
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: session.current_run(),
+        idle_before: session.idle_before(),
         limits: review_figures(session),
         candidate: checked(session, &submission).await?,
         new_run: new_id(),
@@ -95,6 +96,7 @@ struct Submitting {
     submission: Submission,
     candidate: Candidate,
     current: Option<String>,
+    idle_before: u64,
     limits: ReviewFigures,
     new_run: String,
     ids: Ids,
@@ -102,7 +104,8 @@ struct Submitting {
 
 impl Submitting {
     fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
-        let run = find_run(history, self.submission.workflow_id.as_deref(), self.current.as_deref())?;
+        let named = self.submission.workflow_id.as_deref();
+        let run = find_run(history, named, self.current.as_deref(), self.idle_before)?;
         match run {
             Some(run) => self.in_run(run, history.tally_of(&run.id), Vec::new()),
             None => {

@@ -29,6 +29,15 @@ pub(super) struct Plan {
     pub(super) hold: Option<Hold>,
     /// The project, or the copy of it, in which the checks run.
     pub(super) root: PathBuf,
+    /// The project's own checks of tests, where others were named.
+    pub(super) own: Vec<Own>,
+}
+
+/// A check of the project's own.
+pub(super) struct Own {
+    pub(super) command: String,
+    pub(super) rule: String,
+    pub(super) cwd: String,
 }
 
 /// One check.
@@ -46,7 +55,31 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    plan_in(&*session.project()?, load(session)?, request)
+    let (project, in_force) = (session.project()?, load(session)?);
+    let mut plan = plan_in(&project, Arc::clone(&in_force), request)?;
+    if !request.entries.is_empty() {
+        plan.own = own_checks(&project, &in_force.policy);
+    }
+    Ok(plan)
+}
+
+/// The checks of tests that the project has, as far as the policy permits them.
+fn own_checks(project: &Project, policy: &Policy) -> Vec<Own> {
+    let Ok(root) = project.directory(None) else { return Vec::new() };
+    let mut own = Vec::new();
+    for found in detect_all(&root) {
+        let cwd = root.join(&found.directory);
+        let cwd = cwd.canonicalize().unwrap_or(cwd);
+        for check in found.checks.iter().filter(|check| check.by_default && check.kind == Kind::UnitTest) {
+            let permitted = policy.judge(&check.command, &|path| project.holds(&cwd, path));
+            own.extend(permitted.ok().map(|permitted| Own {
+                command: check.command.clone(),
+                rule: permitted.rule,
+                cwd: project.shown_directory(&cwd),
+            }));
+        }
+    }
+    own
 }
 
 /// The same in a copy of the project, by the rules of the project itself. Blocks.
@@ -74,6 +107,7 @@ pub(super) fn plan_in(
         in_force,
         kept: Kept::LongOutput,
         hold: None,
+        own: Vec::new(),
         root: project.root().to_owned(),
     })
 }

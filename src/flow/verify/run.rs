@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::foreign::foreign;
 use super::plan::{Plan, Planned};
 use crate::domain::verification::Kind;
 use crate::domain::verification::excerpt::excerpt;
 use crate::domain::verification::policy::{Permitted, Refused};
-use crate::domain::verification::read::{Reading, Totals, read};
+use crate::domain::verification::proof::{Proof, proof};
+use crate::domain::verification::read::{Does, Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
 use crate::domain::verification::status::{End, Status, Told, judge};
 use crate::error::Error;
@@ -88,6 +90,8 @@ pub struct Metadata {
     /// Whose output was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runner: Option<&'static str>,
+    /// What it shows of tests.
+    pub proof: Proof,
     /// Totals of the tests or findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
@@ -280,7 +284,12 @@ async fn finished(
     let reading = said.reading.unwrap_or_default();
     let names_not_read =
         (status == Status::Failed && reading.failing.is_empty()).then(|| NOT_READ.to_owned());
+    let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
+    // What looks at the code counts its findings, and no tests.
+    let totals = (reading.does == Does::Test && !reading.runner.is_empty()).then_some(reading.totals);
+    let proof = proof(check.kind, status, &check.command, totals, foreign.as_deref());
     let metadata = Metadata {
+        proof,
         cwd: check.cwd_shown.clone(),
         rule: Some(permitted.rule.clone()),
         rule_of_project: permitted.by_project,

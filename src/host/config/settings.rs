@@ -38,6 +38,8 @@ pub struct Settings {
     pub sandbox: Sandbox,
     /// The network of checks. The user's own setting.
     pub network: Network,
+    /// Days after which a run that nobody goes on with is parked; 0 is never.
+    pub park_after_days: u64,
     /// How long backups of patches are kept.
     pub backups: BackupSettings,
 }
@@ -69,7 +71,7 @@ pub enum Network {
 pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 14] = [
+    pub(super) const KEYS: [&'static str; 15] = [
         "max_parallel",
         "disabled_tools",
         "toolsets",
@@ -83,6 +85,7 @@ impl Settings {
         "late_start",
         "sandbox",
         "network",
+        "park_after_days",
         "backups",
     ];
 }

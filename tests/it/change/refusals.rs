@@ -269,3 +269,55 @@ fn a_consultant_changes_nothing() {
     assert_eq!(apply(&mut client, CHANGE)["code"], "nested_consult");
     assert_eq!(read(&client, "f.txt"), "one\n");
 }
+
+/// What runs or permits something by itself is for the user to change, or for a change that they
+/// approved.
+#[test]
+fn what_acts_by_itself_is_refused_outside_an_approved_change() {
+    let manifest = "{ \"scripts\": { \"test\": \"jest\" } }\n";
+    let mut client = Server::new()
+        .file("package.json", manifest)
+        .file(".vscode/tasks.json", "{}\n")
+        .file("pyproject.toml", "[project]\nname = 'x'\n")
+        .start();
+    let before = snapshot(&client.project());
+    let create = |path: &str| format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n");
+    let cases = [
+        create(".claude/settings.json"),
+        create(".mcp.json"),
+        create(".github/workflows/ci.yml"),
+        create(".husky/pre-commit"),
+        create(".bashrc"),
+        create("sub/.profile"),
+        create("node_modules/.bin/jest"),
+        create(".venv/bin/pytest"),
+        create("ca.crt"),
+        "--- a/.vscode/tasks.json\n+++ b/.vscode/tasks.json\n@@ -1 +1 @@\n-{}\n+{ }\n".to_owned(),
+        "diff --git a/package.json b/.husky/x\nrename from package.json\nrename to .husky/x\n".to_owned(),
+        format!(
+            "--- a/package.json\n+++ b/package.json\n@@ -1 +1 @@\n-{manifest}+{}",
+            manifest.replace("jest", "x")
+        ),
+        "--- a/pyproject.toml\n+++ b/pyproject.toml\n@@ -2 +2,2 @@\n name = 'x'\n+addopts = '-p evil'\n"
+            .to_owned(),
+    ];
+    for patch in cases {
+        for dry_run in [true, false] {
+            let reply = client.call("maestro_apply_patch", json!({ "patch": patch, "dry_run": dry_run }));
+            assert_eq!(
+                (&reply["ok"], &reply["code"]),
+                (&json!(false), &json!("change_acts")),
+                "{patch}: {reply}"
+            );
+        }
+    }
+    assert_same(&snapshot(&client.project()), &before, "refused changes");
+    // Sources that the project's own checks run in any case are sources.
+    for path in ["conftest.py", "Makefile", "tests/test_a.py"] {
+        assert_eq!(
+            client.call("maestro_apply_patch", json!({ "patch": create(path) }))["ok"],
+            true,
+            "{path}"
+        );
+    }
+}

@@ -235,3 +235,28 @@ fn a_change_is_never_held_up_outside_a_run() {
     client.call("maestro_submit_approval", json!({ "request_id": request, "approved": false }));
     assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);
 }
+
+#[test]
+fn what_acts_by_itself_is_a_risk_in_a_change_and_applied_once_it_is_approved() {
+    let mut client = project().start();
+    begin(&mut client);
+    for name in ["analyze", "hypothesize"] {
+        pass(&mut client, name);
+    }
+    let hook = "--- /dev/null\n+++ b/.husky/pre-commit\n@@ -0,0 +1 @@\n+make test\n";
+    let change = format!("{FIRST_DIFF}{hook}");
+    let mut outputs = outputs("implement");
+    outputs["diff"] = json!(change);
+    let asked = client.call("maestro_request_approval", json!({ "stage": "implement", "outputs": outputs }));
+    let risks = asked["report"]["risks"].to_string();
+    assert!(risks.contains("changes .husky/pre-commit: git hooks"), "{risks}");
+    approve(&mut client, asked["request_id"].as_str().unwrap());
+    assert_eq!(patch(&mut client, &change)["ok"], true);
+    // In debug other changes are free, and this kind is not.
+    verify(&mut client);
+    let other = hook.replace("pre-commit", "pre-push");
+    assert_eq!(patch(&mut client, &other)["code"], "change_acts");
+    let asked = propose(&mut client, &other);
+    approve(&mut client, asked["request_id"].as_str().unwrap());
+    assert_eq!(patch(&mut client, &other)["ok"], true);
+}

@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{approve, arguments, begin, hand_in, hypotheses, pass, project, request_of, stage, state, task};
+use super::{
+    FIRST_DIFF, approve, arguments, begin, hand_in, hypotheses, pass, patch, project, request_of, stage,
+    state, task,
+};
 use crate::harness::Client;
 
+/// A consult on the account of the run that is open.
 fn plain(client: &mut Client) -> Value {
-    client.call("maestro_consult", json!({ "prompt": "why?" }))
+    let run = state(client)["workflow_id"].clone();
+    client.call("maestro_consult", json!({ "prompt": "why?", "workflow_id": run }))
 }
 
 fn calls(client: &Client) -> usize {
@@ -26,19 +31,22 @@ fn two_of_a_stage() {
     assert_eq!(plain(&mut client)["ok"], true);
     assert_exhausted(&plain(&mut client));
     // Another role, or the name of another stage, is no way around it.
-    let role = json!({ "role": "debugger", "prompt": "why?", "stage": "improve" });
+    let run = state(&mut client)["workflow_id"].clone();
+    let role = json!({ "role": "debugger", "prompt": "why?", "stage": "improve", "workflow_id": run });
     assert_exhausted(&client.call("maestro_consult_with_role", role));
-    assert_exhausted(&client.call("maestro_consult", json!({ "prompt": "why?", "stage": "debug" })));
+    let other = json!({ "prompt": "why?", "stage": "debug", "workflow_id": run });
+    assert_exhausted(&client.call("maestro_consult", other));
     // All of an ensemble or none of it.
     approve(&mut client, &request);
-    let three = json!({ "task": "why?", "providers": ["codex", "gemini"], "n_per_provider": 2 });
+    let three =
+        json!({ "task": "why?", "providers": ["codex", "gemini"], "n_per_provider": 2, "workflow_id": run });
     assert_exhausted(&client.call("maestro_ensemble_generate", three));
     assert_eq!(calls(&client), 2);
     assert_eq!(plain(&mut client)["ok"], true);
-    assert_exhausted(
-        &client
-            .call("maestro_ensemble_generate", json!({ "task": "why?", "providers": ["codex", "gemini"] })),
-    );
+    assert_exhausted(&client.call(
+        "maestro_ensemble_generate",
+        json!({ "task": "why?", "providers": ["codex", "gemini"], "workflow_id": run }),
+    ));
     assert_eq!(calls(&client), 3);
     // One is left: the stage asks one.
     let reply = stage(&mut client, "hypothesize");
@@ -135,9 +143,9 @@ fn one_of_a_round_of_debug() {
 fn a_race_passes_no_limit() {
     for (per_stage, expected) in [("2", 2), ("50", 6)] {
         let mut client = project().env("MAESTRO_MAX_CONSULT_PER_STAGE", per_stage).start();
-        begin(&mut client);
-        let racing: Vec<u64> =
-            (0..16).map(|_| client.begin_call("maestro_consult", json!({ "prompt": "why?" }))).collect();
+        let run = begin(&mut client)["workflow_id"].clone();
+        let asked = json!({ "prompt": "why?", "workflow_id": run });
+        let racing: Vec<u64> = (0..16).map(|_| client.begin_call("maestro_consult", asked.clone())).collect();
         let replies: Vec<Value> = racing.into_iter().map(|id| client.result(id)).collect();
         let (answered, refused): (Vec<&Value>, Vec<&Value>) = replies.iter().partition(|it| it["ok"] == true);
         assert_eq!((answered.len(), calls(&client)), (expected, expected), "{replies:?}");
@@ -148,9 +156,9 @@ fn a_race_passes_no_limit() {
 #[test]
 fn a_race_of_two_servers_passes_no_limit() {
     let mut one = project().env("MAESTRO_MAX_CONSULT_PER_STAGE", "50").start();
-    begin(&mut one);
+    let run = begin(&mut one)["workflow_id"].clone();
     let mut other = one.server.beside().start();
-    let asked = json!({ "prompt": "why?" });
+    let asked = json!({ "prompt": "why?", "workflow_id": run });
     let racing: Vec<(u64, u64)> = (0..8)
         .map(|_| {
             (
@@ -170,11 +178,13 @@ fn a_race_of_two_servers_passes_no_limit() {
 #[test]
 fn a_stage_and_plain_consults_race_for_the_same_places() {
     let mut client = project().start();
-    client.call("maestro_workflow_with_hitl", json!({ "task": "mend", "start_stage": "hypothesize" }));
+    let run =
+        client.call("maestro_workflow_with_hitl", json!({ "task": "mend", "start_stage": "hypothesize" }));
+    let asked = json!({ "prompt": "why?", "workflow_id": run["workflow_id"] });
     let mut call = arguments("hypothesize");
     call["task"] = json!(task(&json!({ "text": hypotheses("x").to_string(), "sleep": 0.2 })));
     let mut racing = vec![client.begin_call("maestro_run_stage_with_approval", call)];
-    racing.extend((0..6).map(|_| client.begin_call("maestro_consult", json!({ "prompt": "why?" }))));
+    racing.extend((0..6).map(|_| client.begin_call("maestro_consult", asked.clone())));
     let replies: Vec<Value> = racing.into_iter().map(|id| client.result(id)).collect();
     assert_eq!(calls(&client), 2, "{replies:?}");
     // What the stage could not ask does not spoil what it could.
@@ -227,4 +237,85 @@ fn outside_any_run_nothing_is_limited() {
     for _ in 0..8 {
         assert_eq!(plain(&mut client)["ok"], true);
     }
+}
+
+/// A run that waits for its human taxes nobody who does other work.
+#[test]
+fn an_open_run_holds_up_no_other_work() {
+    let mut client = project().start();
+    begin(&mut client);
+    stage(&mut client, "analyze");
+    let run = state(&mut client)["workflow_id"].as_str().unwrap().to_owned();
+    assert_eq!(plain(&mut client)["ok"], true);
+    let refused = plain(&mut client);
+    assert_exhausted(&refused);
+    let hint = refused["hint"].as_str().unwrap();
+    for told in [run.as_str(), "mend the mean", "0 min ago", "maestro-mcp runs stop"] {
+        assert!(hint.contains(told), "{told}: {hint}");
+    }
+    // Whatever does not name the run is asked, also for the packing limits of its stage.
+    for stage in [json!(null), json!("analyze"), json!("improve")] {
+        let reply = client.call("maestro_consult", json!({ "prompt": "something else", "stage": stage }));
+        assert_eq!(reply["ok"], true, "{reply}");
+    }
+    assert_eq!(state(&mut client)["total_consults"], 2);
+    // The stage that is worked on right now is named by its name.
+    let mut solo = project().env("MAESTRO_MAX_CONSULT_TOTAL", "1").start();
+    begin(&mut solo);
+    pass(&mut solo, "analyze");
+    assert_eq!(stage(&mut solo, "hypothesize")["mode"], "solo");
+    let counted = json!({ "prompt": "why?", "stage": "hypothesize" });
+    assert_exhausted(&solo.call("maestro_consult", counted));
+    assert_eq!(solo.call("maestro_consult", json!({ "prompt": "why?" }))["ok"], true);
+}
+
+/// A project with a run that began so many days ago.
+fn begun_before(days: u64) -> (crate::harness::Server, String) {
+    use maestro::domain::chain::Record;
+    use maestro::domain::event::Draft;
+    use maestro::domain::event::stage::{LowRisk, RunStarted};
+    use maestro::domain::stage::Stage;
+    use maestro::host::store::{EventStore as _, Expected, SqliteStore};
+
+    let server = project();
+    let body = RunStarted {
+        task: "mend the mean".to_owned(),
+        start_stage: Stage::Analyze,
+        low_risk: LowRisk::Ask,
+        carried: 0,
+        approvals: None,
+    };
+    let id = "01900000-0000-7000-8000-000000000001".to_owned();
+    let draft = Draft::new(id.clone(), body);
+    let record = Record { run: id.clone(), kind: draft.body.kind().to_owned(), body: draft.text().unwrap() };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at = u64::try_from(now.as_millis()).unwrap() - days * 24 * 60 * 60 * 1000;
+    SqliteStore::new(server.project().join(".maestro")).append(Expected::Any, &id, at, &[record]).unwrap();
+    (server, id)
+}
+
+#[test]
+fn an_idle_run_is_parked_and_can_be_taken_up() {
+    for days in [0, 6] {
+        let mut client = begun_before(days).0.start();
+        assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved", "{days}");
+    }
+    let (server, run) = begun_before(8);
+    let mut client = server.start();
+    assert_eq!(state(&mut client)["workflow_id"], Value::Null, "nobody is held up");
+    assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);
+    let named = client.call("maestro_workflow_state", json!({ "workflow_id": run }))["workflow"].clone();
+    assert_eq!((&named["parked"], &named["state"]), (&json!(true), &json!("ready(analyze)")), "{named}");
+    let listed = client.server.run(&["runs"], "");
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("ready(analyze), parked"), "{listed:?}");
+    let again = begin(&mut client);
+    assert_eq!((&again["workflow_id"], &again["continued"]), (&json!(run), &json!(true)));
+    let mut call = arguments("analyze");
+    call["workflow_id"] = json!(run);
+    assert_eq!(client.call("maestro_run_stage_with_approval", call)["ok"], true);
+    let state = state(&mut client);
+    assert_eq!((&state["workflow_id"], &state["parked"]), (&json!(run), &json!(false)), "{state}");
+    // Where the user does not want that, no run is ever parked.
+    let mut client = begun_before(900).0.env("MAESTRO_PARK_AFTER_DAYS", "0").start();
+    assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved");
 }

@@ -73,9 +73,9 @@ fn the_result_of_a_cancelled_stage_waits_in_the_log() {
 #[test]
 fn a_plain_consult_is_killed_at_once() {
     let mut client = project().start();
-    begin(&mut client);
+    let run = begin(&mut client)["workflow_id"].clone();
     let script = crate::harness::scripted(json!({ "sleep": 60 }));
-    let id = client.begin_call("maestro_consult", json!({ "prompt": script }));
+    let id = client.begin_call("maestro_consult", json!({ "prompt": script, "workflow_id": run }));
     let pid = client.wait_for_calls("codex", 1)[0]["pid"].as_u64().unwrap();
     assert!(is_alive(pid));
     client.cancel(id);
@@ -262,9 +262,9 @@ fn a_killed_stage_whose_provider_refuses_meanwhile_is_answered_by_the_next() {
 #[test]
 fn a_plain_consult_of_a_run_is_settled_at_the_end_of_input() {
     let mut client = project().start();
-    begin(&mut client);
+    let run = begin(&mut client)["workflow_id"].clone();
     let script = crate::harness::scripted(json!({ "sleep": 60 }));
-    client.begin_call("maestro_consult", json!({ "prompt": script }));
+    client.begin_call("maestro_consult", json!({ "prompt": script, "workflow_id": run }));
     client.wait_for_calls("codex", 1);
     let (status, took) = client.close();
     assert!(status.success() && took < Duration::from_secs(1), "{status} {took:?}");

@@ -126,9 +126,20 @@ fn tests(page: &Page, report: &Report) -> (LineKind, String, String) {
     };
     let failing =
         if note.failing.is_empty() { String::new() } else { format!(": {}", note.failing.join(", ")) };
-    let summary = if note.summary.is_empty() { String::new() } else { format!(" ({})", note.summary) };
-    if note.passed {
+    let commands =
+        if note.commands.is_empty() { String::new() } else { format!(": {}", note.commands.join("; ")) };
+    let summary =
+        if note.summary.is_empty() { String::new() } else { format!(" ({}{commands})", note.summary) };
+    if note.shows_tests() {
         return (LineKind::Good, label, page.say(format!("passed{summary}"), format!("통과{summary}")));
+    }
+    if note.passed {
+        let (en, ko) = match (note.is_claim, note.is_old) {
+            (true, _) => ("said to pass, a claim", "통과했다는 주장"),
+            (false, true) => ("passed before the last change", "마지막 변경 이전에 통과"),
+            (false, false) => ("checks passed, no test ran", "검증은 통과, 실행된 테스트 없음"),
+        };
+        return (LineKind::Bad, label, page.say(format!("{en}{summary}"), format!("{ko}{summary}")));
     }
     (LineKind::Bad, label, page.say(format!("failed{summary}{failing}"), format!("실패{summary}{failing}")))
 }

@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 37] = [
+pub(in crate::host::config) const GENERAL: [Variable; 38] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -221,6 +221,12 @@ pub(in crate::host::config) const GENERAL: [Variable; 37] = [
         &["network"],
         Form::Network,
         "the network of checks and candidates: `on` is the machine's own, `off` is loopback only",
+    ),
+    shipped(
+        "MAESTRO_PARK_AFTER_DAYS",
+        &["park_after_days"],
+        Form::Days,
+        "days after which a run that nobody goes on with is parked: it holds nothing up and is taken up again by its name or task; 0 is never",
     ),
     shipped(
         "MAESTRO_TRACING_ENABLED",

@@ -1,0 +1,322 @@
+//! Files that run something by themselves, or permit something to be run: what a person has to see
+//! before it is changed. What the project's own checks run in any case (tests, `conftest.py`, build
+//! scripts, makefiles) are sources like others: they are named as a risk and not refused.
+
+use serde_json::Value;
+
+/// Why a file is more than a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It is run, or lets something run, without anybody asking for it.
+    ActsByItself(&'static str),
+    /// It runs where the project is built or tested.
+    RunsInChecks(&'static str),
+}
+
+impl Power {
+    /// What it does, in a few words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ActsByItself(words) | Self::RunsInChecks(words) => words,
+        }
+    }
+}
+
+/// Directories whose content acts by itself, by their names.
+const DIRECTORIES: [(&str, &str); 27] = [
+    (".claude", "permissions, hooks and commands of Claude Code"),
+    (".codex", "settings of Codex"),
+    (".gemini", "settings of Gemini CLI"),
+    (".cursor", "settings of Cursor"),
+    (".windsurf", "settings of Windsurf"),
+    (".opencode", "settings of opencode"),
+    (".qwen", "settings of Qwen Code"),
+    (".amazonq", "settings of Amazon Q"),
+    (".continue", "settings of Continue"),
+    (".roo", "settings of Roo Code"),
+    (".vscode", "tasks and settings of the editor"),
+    (".zed", "tasks and settings of the editor"),
+    (".idea", "run configurations of the editor"),
+    (".fleet", "run configurations of the editor"),
+    (".devcontainer", "commands of the development container"),
+    (".husky", "git hooks"),
+    (".githooks", "git hooks"),
+    (".git-hooks", "git hooks"),
+    (".circleci", "continuous integration"),
+    (".buildkite", "continuous integration"),
+    (".woodpecker", "continuous integration"),
+    (".venv", "installed programs"),
+    ("venv", "installed programs"),
+    ("node_modules", "installed programs"),
+    ("__pycache__", "compiled programs"),
+    (".cargo", "settings of cargo, which name programs"),
+    (".direnv", "environment of the shell"),
+];
+
+/// Directories below `.github`, `.gitlab` and `.gitea` whose content acts by itself.
+const CI: [&str; 4] = ["workflows", "actions", "ci", "scripts"];
+
+/// Files that act by themselves, by their names.
+const FILES: [(&str, &str); 62] = [
+    (".mcp.json", "MCP servers"),
+    ("mcp.json", "MCP servers"),
+    ("opencode.json", "settings of opencode"),
+    (".aider.conf.yml", "settings of aider"),
+    (".envrc", "environment of the shell"),
+    (".gitlab-ci.yml", "continuous integration"),
+    (".travis.yml", "continuous integration"),
+    (".drone.yml", "continuous integration"),
+    (".woodpecker.yml", "continuous integration"),
+    ("jenkinsfile", "continuous integration"),
+    ("azure-pipelines.yml", "continuous integration"),
+    ("bitbucket-pipelines.yml", "continuous integration"),
+    ("appveyor.yml", "continuous integration"),
+    (".appveyor.yml", "continuous integration"),
+    ("cloudbuild.yaml", "continuous integration"),
+    ("buildspec.yml", "continuous integration"),
+    (".pre-commit-config.yaml", "git hooks"),
+    ("lefthook.yml", "git hooks"),
+    (".lefthook.yml", "git hooks"),
+    (".huskyrc", "git hooks"),
+    (".huskyrc.json", "git hooks"),
+    (".huskyrc.js", "git hooks"),
+    (".lintstagedrc", "git hooks"),
+    (".lintstagedrc.json", "git hooks"),
+    (".lintstagedrc.js", "git hooks"),
+    ("lint-staged.config.js", "git hooks"),
+    (".gitmodules", "repositories that git fetches"),
+    (".gitattributes", "filters that git runs"),
+    (".gitconfig", "settings of git, which name programs"),
+    (".bashrc", "start of the shell"),
+    (".bash_profile", "start of the shell"),
+    (".bash_login", "start of the shell"),
+    (".bash_logout", "end of the shell"),
+    (".bash_aliases", "start of the shell"),
+    (".profile", "start of the shell"),
+    (".zshrc", "start of the shell"),
+    (".zshenv", "start of the shell"),
+    (".zprofile", "start of the shell"),
+    (".zlogin", "start of the shell"),
+    (".kshrc", "start of the shell"),
+    (".cshrc", "start of the shell"),
+    (".inputrc", "keys of the shell"),
+    (".exrc", "start of the editor"),
+    (".vimrc", "start of the editor"),
+    (".nvimrc", "start of the editor"),
+    (".nvim.lua", "start of the editor"),
+    (".dir-locals.el", "start of the editor"),
+    (".gdbinit", "start of the debugger"),
+    (".lldbinit", "start of the debugger"),
+    (".pythonrc", "start of the interpreter"),
+    ("sitecustomize.py", "start of the interpreter"),
+    ("usercustomize.py", "start of the interpreter"),
+    (".rprofile", "start of the interpreter"),
+    (".irbrc", "start of the interpreter"),
+    (".pryrc", "start of the interpreter"),
+    (".yarnrc", "settings of yarn, which name programs"),
+    (".yarnrc.yml", "settings of yarn, which name programs"),
+    (".pnpmfile.cjs", "hooks of pnpm"),
+    (".bazelrc", "settings of bazel, which name programs"),
+    (".screenrc", "start of the terminal"),
+    (".tmux.conf", "start of the terminal"),
+    (".tool-versions", "programs that the shell takes"),
+];
+
+/// Files that run where the project is built or tested, by their names.
+const IN_CHECKS: [&str; 20] = [
+    "conftest.py",
+    "noxfile.py",
+    "setup.py",
+    "tox.ini",
+    "makefile",
+    "gnumakefile",
+    "justfile",
+    "taskfile.yml",
+    "build.rs",
+    "build.gradle",
+    "build.gradle.kts",
+    "settings.gradle",
+    "pom.xml",
+    "cmakelists.txt",
+    "rakefile",
+    "gemfile",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    "dockerfile",
+    "manage.py",
+];
+
+/// Starts of names of configuration that is code.
+const CONFIGURATION: [&str; 16] = [
+    "jest.config.",
+    "vitest.config.",
+    "vite.config.",
+    "webpack.config.",
+    "rollup.config.",
+    "babel.config.",
+    "eslint.config.",
+    ".eslintrc",
+    ".babelrc",
+    ".mocharc",
+    "karma.conf.",
+    "playwright.config.",
+    "cypress.config.",
+    "prettier.config.",
+    "postcss.config.",
+    "next.config.",
+];
+
+/// What a file does beside being a source, by its name.
+#[must_use]
+pub fn power(path: &str) -> Option<Power> {
+    let parts: Vec<String> = path.split('/').map(str::to_lowercase).collect();
+    let (name, directories) = parts.split_last()?;
+    let by_directory = DIRECTORIES.iter().find(|(known, _)| directories.iter().any(|part| part == known));
+    let is_ci = directories.windows(2).any(|pair| {
+        matches!(pair, [host, below] if matches!(host.as_str(), ".github" | ".gitlab" | ".gitea" | ".forgejo")
+            && CI.contains(&below.as_str()))
+    });
+    let by_name = FILES.iter().find(|(known, _)| known == name);
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    if let Some((_, words)) = by_directory.or(by_name) {
+        return Some(Power::ActsByItself(words));
+    }
+    if is_ci {
+        return Some(Power::ActsByItself("continuous integration"));
+    }
+    match extension {
+        Some("pyc" | "pyo" | "pth") => return Some(Power::ActsByItself("compiled programs")),
+        Some("env" | "envrc") => return Some(Power::ActsByItself("environment of programs")),
+        Some("crt") => return Some(Power::ActsByItself("certificates that are trusted")),
+        Some("code-workspace") => return Some(Power::ActsByItself("tasks and settings of the editor")),
+        Some(_) | None => {}
+    }
+    let runs =
+        IN_CHECKS.contains(&name.as_str()) || CONFIGURATION.iter().any(|start| name.starts_with(start));
+    runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
+}
+
+/// What a change of a file's content does beside: scripts of a package, plug-ins and entry points.
+#[must_use]
+pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
+    // In a new file nothing changes that ran before.
+    if before.is_empty() {
+        return None;
+    }
+    let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
+    match name.as_str() {
+        "package.json" => {
+            const KEYS: [&str; 8] = [
+                "scripts",
+                "husky",
+                "lint-staged",
+                "simple-git-hooks",
+                "gitHooks",
+                "pre-commit",
+                "bin",
+                "workspaces",
+            ];
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+            let (before, after) = (read(before), read(after));
+            let differs = |key: &str| before.get(key) != after.get(key) && after.get(key).is_some();
+            KEYS.iter().find(|key| differs(key)).map(|_| Power::ActsByItself("scripts that npm runs"))
+        }
+        "pyproject.toml" | "setup.cfg" | "pytest.ini" | "tox.ini" | ".pylintrc" | "pylintrc" | "mypy.ini"
+        | ".coveragerc" => {
+            const KEYS: [&str; 12] = [
+                "addopts",
+                "plugins",
+                "load-plugins",
+                "init-hook",
+                "build-backend",
+                "backend-path",
+                "entry-points",
+                "entry_points",
+                "console_scripts",
+                "pytest11",
+                "commands",
+                "required_plugins",
+            ];
+            let lines = |text: &str| -> Vec<String> {
+                let lines = text.lines().map(|line| line.trim().to_lowercase());
+                lines.filter(|line| KEYS.iter().any(|key| line.contains(key))).collect()
+            };
+            let known = lines(before);
+            let is_new = lines(after).iter().any(|line| !known.contains(line));
+            is_new.then_some(Power::ActsByItself("plug-ins and hooks of tools"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_by_itself_is_known_by_its_name() {
+        for path in [
+            ".claude/settings.json",
+            "sub/.Claude/hooks/x.sh",
+            ".mcp.json",
+            ".vscode/tasks.json",
+            ".husky/pre-commit",
+            ".github/workflows/ci.yml",
+            ".github/actions/x/action.yml",
+            ".gitlab-ci.yml",
+            "ci/Jenkinsfile",
+            ".envrc",
+            ".venv/bin/pytest",
+            "web/node_modules/.bin/jest",
+            "a/__pycache__/a.cpython-312.pyc",
+            "x.pth",
+            "prod.env",
+            ".bashrc",
+            ".gitattributes",
+            ".cargo/config.toml",
+            "sitecustomize.py",
+            "app.code-workspace",
+        ] {
+            assert!(matches!(power(path), Some(Power::ActsByItself(_))), "{path}");
+        }
+        for path in ["conftest.py", "Makefile", "web/jest.config.js", "build.rs", ".eslintrc.json"] {
+            assert!(matches!(power(path), Some(Power::RunsInChecks(_))), "{path}");
+        }
+        for path in [
+            "src/main.rs",
+            "claude/settings.json",
+            "docs/github/workflows.md",
+            ".github/ISSUE_TEMPLATE.md",
+            "env.py",
+            "src/environment.rs",
+            "README.md",
+            "venv.py",
+            "package.json",
+            "tests/test_a.py",
+            "profile.py",
+        ] {
+            assert_eq!(power(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_package_s_scripts_and_a_tool_s_plugins_are_more_than_data() {
+        let package = |script: &str, version: &str| {
+            format!("{{ \"version\": \"{version}\", \"scripts\": {{ \"test\": \"{script}\" }} }}")
+        };
+        assert_eq!(power_of_change("package.json", &package("jest", "1"), &package("jest", "2")), None);
+        assert!(
+            power_of_change("web/package.json", &package("jest", "1"), &package("curl x", "1")).is_some()
+        );
+        assert!(
+            power_of_change(
+                "pyproject.toml",
+                "[project]\n",
+                "[tool.pytest.ini_options]\naddopts = '-p evil'\n"
+            )
+            .is_some()
+        );
+        assert_eq!(power_of_change("pyproject.toml", "version = '1'\n", "version = '2'\n"), None);
+    }
+}
