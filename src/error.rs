@@ -200,7 +200,7 @@ fn and_said(said: &str) -> String {
 
 /// What is used up, or what does not reach.
 fn short(short: &Short) -> String {
-    let Short { of, limit, used, wanted } = short;
+    let Short { of, limit, used, wanted, .. } = short;
     if used >= limit {
         return format!("the consults of {of} are used up: {used} of {limit}, and {wanted} more wanted");
     }

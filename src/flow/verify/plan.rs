@@ -209,7 +209,12 @@ impl Planning<'_> {
     }
 
     fn judge(&self, command: &str, cwd: &Path) -> Result<Permitted, Refused> {
-        self.policy.judge(command, &|path| self.project.holds(cwd, path))
+        let permitted = self.policy.judge(command, &|path| self.project.holds(cwd, path))?;
+        let secret = |path: &Path| self.project.refuses_reading(path).map(str::to_owned);
+        match super::git::names_a_secret(&permitted.words, secret) {
+            Some(refused) if super::git::is_git(&permitted.words) => Err(refused),
+            Some(_) | None => Ok(permitted),
+        }
     }
 }
 

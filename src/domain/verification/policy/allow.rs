@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Permitted;
 use crate::domain::rule::RuleError;
 use crate::domain::verification::Kind;
-use crate::domain::verification::option::{Inside, Options, Unfit, Value};
+use crate::domain::verification::option::{Inside, Options, Unfit, Value, undoes};
 use crate::domain::verification::rules::{AllowRule, VerificationRules};
 
 /// How deep one command may wrap another.
@@ -173,9 +173,10 @@ impl Allow {
     fn has_required(&self, words: &[String]) -> bool {
         let required = &self.rule.requires;
         let is_there = |wanted: &String| {
-            words
-                .iter()
-                .any(|word| word == wanted || word.split_once('=').is_some_and(|(name, _)| name == wanted))
+            words.iter().any(|word| {
+                word == wanted
+                    || word.split_once('=').is_some_and(|(name, value)| name == wanted && !undoes(value))
+            })
         };
         required.is_empty() || required.iter().any(is_there)
     }
