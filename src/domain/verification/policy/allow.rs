@@ -38,6 +38,11 @@ impl Programs {
         Ok(Self { places: rules.places.clone(), known: compiled.collect::<Result<_, RuleError>>()? })
     }
 
+    /// Whether a word is one of a program's names.
+    fn is_one_of(&self, word: &str, name: &str) -> bool {
+        self.known.get(name).is_some_and(|(names, ..)| names.iter().any(|known| known == word))
+    }
+
     /// Whether a word names a program, bare or by a path of its family.
     fn is_named(&self, word: &str, name: &str, family: Option<&str>) -> bool {
         if word == name {
@@ -118,6 +123,23 @@ impl Allow {
 
     pub(super) fn name(&self) -> &str {
         &self.rule.name
+    }
+
+    /// A command that it permits.
+    pub(super) fn example(&self) -> Option<&str> {
+        self.rule.matching.first().map(String::as_str)
+    }
+
+    /// A command of that program that it permits.
+    pub(super) fn example_of(&self, program: &str, programs: &Programs) -> Option<&str> {
+        let is_it = |beginning: &Vec<String>| {
+            beginning.first().is_some_and(|name| name == program || programs.is_one_of(program, name))
+        };
+        self.rule
+            .matching
+            .iter()
+            .map(String::as_str)
+            .find(|example| self.beginnings.iter().any(is_it) && example.split(' ').next() == Some(program))
     }
 
     pub(super) fn permitted(&self, words: &[String], by_project: bool) -> Permitted {
