@@ -18,6 +18,7 @@ pub mod note;
 mod off_thread;
 pub mod oversize;
 pub mod pack;
+pub mod place;
 pub mod progress;
 pub mod providers;
 pub mod resource;

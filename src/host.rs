@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod change;
+pub mod checkout;
 pub mod config;
 pub mod environment;
 pub mod exhibit;

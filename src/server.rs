@@ -28,6 +28,7 @@ use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::flow::change::recover;
+use crate::flow::place::place_notes;
 use crate::flow::session::Session;
 use crate::tools::catalogue::Tools;
 use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes, with_room};
@@ -114,8 +115,10 @@ impl Maestro {
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
             let undone = recover(self.session()).await;
+            let arguments = request.arguments.clone();
             let response = self.tools().router.call(ToolCallContext::new(self, request, context)).await?;
             let mut notes = self.session().untold();
+            notes.extend(place_notes(self.session(), &name, arguments.as_ref()).await.unwrap_or_default());
             if !undone.is_empty() {
                 notes.push(("restored_after_crash", json!(undone)));
             }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::ConsultOptions;
-use super::terminal::{StatusLine, complain, fail, print};
+use super::terminal::{StatusLine, complain, fail, print_foreign};
 use crate::domain::event::consult::Purpose;
 use crate::error::Error;
 use crate::flow::account::Account;
@@ -80,7 +80,7 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
 fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
     if json {
         let text = serde_json::to_string_pretty(reply).map_err(|error| Error::Internal(error.to_string()))?;
-        print(&format!("{text}\n"))?;
+        print_foreign(&format!("{text}\n"))?;
         return Ok(reply.cause.as_ref().map_or(ExitCode::SUCCESS, Error::exit_code));
     }
     if let Some(failure) = &reply.cause {
@@ -95,6 +95,6 @@ fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
     if !left_out.is_empty() {
         complain(&left_out.join("\n"));
     }
-    print(&format!("{}\n", reply.content.trim_end()))?;
+    print_foreign(&format!("{}\n", reply.content.trim_end()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::arguments::{EvidenceCommand, ExportOptions, VerifyOptions};
-use super::terminal::{complain, print};
+use super::terminal::{complain, print, print_foreign};
 use crate::domain::chain::{Check, START, Stored};
 use crate::error::Error;
 use crate::flow::session::Session;
@@ -72,7 +72,7 @@ fn export(store: &dyn EventStore, options: &ExportOptions) -> Result<ExitCode, E
             text.push_str(&serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?);
             text.push('\n');
         }
-        print(&text)?;
+        print_foreign(&text)?;
         Ok(Next::Page)
     })?;
     Ok(ExitCode::SUCCESS)

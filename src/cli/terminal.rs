@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use crate::error::Error;
+use crate::host::human::harmless;
 
 /// Writes a text to standard output; a reader that went away ends the output quietly.
 pub(super) fn print(text: &str) -> Result<(), Error> {
@@ -12,6 +13,11 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Internal(error.to_string())),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Writes a text that came from elsewhere: on a terminal, without what could steer it.
+pub(super) fn print_foreign(text: &str) -> Result<(), Error> {
+    if io::stdout().is_terminal() { print(&harmless(text)) } else { print(text) }
 }
 
 /// Letters in a line of the terminal that standard output is; none where it is no terminal.
@@ -28,7 +34,7 @@ pub(super) fn width() -> Option<usize> {
 pub(super) fn complain(text: &str) {
     let mut out = io::stderr().lock();
     // There is nowhere left to say that this cannot be said.
-    let _ = writeln!(out, "maestro-mcp: {text}");
+    let _ = writeln!(out, "maestro-mcp: {}", harmless(text));
 }
 
 /// Says an error and its next step on standard error, and gives the exit code for it.
@@ -53,8 +59,11 @@ impl StatusLine {
         if message == self.last {
             return;
         }
-        let message: String =
-            message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(110).collect();
+        let message: String = harmless(message)
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .take(110)
+            .collect();
         let mut out = io::stderr().lock();
         let _ = if self.replaces {
             write!(out, "\r\x1b[2K{message}").and_then(|()| out.flush())

@@ -71,6 +71,9 @@ pub struct Candidate {
     pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
+    /// What the answer is to whoever reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_is: Option<&'static str>,
     /// Whether more of it is in `content_file`.
     pub truncated: bool,
     /// Where the whole answer is.
@@ -314,6 +317,7 @@ impl Candidate {
             model: reply.model,
             told: reply.told,
             content: reply.content,
+            content_is: reply.content_is,
             truncated: reply.truncated,
             content_file: reply.content_file,
             resource: reply.resource,

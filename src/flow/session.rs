@@ -54,6 +54,7 @@ pub struct Session {
 struct Inner {
     environment: Environment,
     root: PathBuf,
+    working_directory: PathBuf,
     library: Library,
     supervisor: Supervisor,
     ledger: Ledger,
@@ -102,6 +103,7 @@ impl Session {
             answers: Answers::new(&root),
             environment,
             root,
+            working_directory: working_directory.to_owned(),
             library,
             supervisor,
             ledger: Ledger::default(),
@@ -141,6 +143,12 @@ impl Session {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.inner.root
+    }
+
+    /// Where the server was started.
+    #[must_use]
+    pub fn working_directory(&self) -> &Path {
+        &self.inner.working_directory
     }
 
     /// The documents.

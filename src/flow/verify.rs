@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod foreign;
+mod git;
 pub mod oracle;
 mod plan;
 mod policy;

@@ -65,6 +65,29 @@ impl Environment {
             .filter(|directory| directory.is_absolute())
     }
 
+    /// The directories that are Maestro's, and no project's.
+    #[must_use]
+    pub fn own_directories(&self) -> Vec<PathBuf> {
+        let below = |home: &str| Some(self.home()?.join(home).join("maestro"));
+        let named = |name: &str| Some(PathBuf::from(self.get(name)?).join("maestro"));
+        [
+            self.get("MAESTRO_HOME").map(PathBuf::from),
+            self.maestro_home(),
+            self.state_directory(),
+            named("XDG_CONFIG_HOME"),
+            named("XDG_STATE_HOME"),
+            named("XDG_CACHE_HOME"),
+            named("XDG_DATA_HOME"),
+            below(".config"),
+            below(".local/state"),
+            below(".cache"),
+            below(".local/share"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// How many servers stand above this one; 0 for a server that a person's client started.
     #[must_use]
     pub fn depth(&self) -> u32 {

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::environment::Environment;
 use crate::domain::verification::detect::{Detected, Directory, detect};
 
 /// How deep projects inside a project are looked for.
@@ -27,11 +28,14 @@ const FOREIGN: [&str; 12] = [
     "examples",
 ];
 
-struct OnDisk(PathBuf);
+struct OnDisk<'a> {
+    path: PathBuf,
+    environment: &'a Environment,
+}
 
-impl Directory for OnDisk {
+impl Directory for OnDisk<'_> {
     fn text(&self, name: &str) -> Option<String> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         // A pipe of that name must not be waited for.
         if !std::fs::metadata(&path).is_ok_and(|found| found.is_file()) {
             return None;
@@ -42,11 +46,11 @@ impl Directory for OnDisk {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.join(name).exists()
+        self.path.join(name).exists()
     }
 
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(&self.0)
+    fn names_in(&self, place: &str) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.path.join(place))
             .into_iter()
             .flatten()
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -54,11 +58,43 @@ impl Directory for OnDisk {
         names.sort();
         names
     }
+
+    fn has_module(&self, python: &str, module: &str) -> bool {
+        // What its site holds is read; only an interpreter of the system has to be asked.
+        if let Some(environment) = python.strip_suffix("/bin/python") {
+            let libraries = self.path.join(environment).join("lib");
+            let versions = std::fs::read_dir(libraries).into_iter().flatten().flatten();
+            return versions
+                .into_iter()
+                .any(|version| version.path().join("site-packages").join(module).exists());
+        }
+        self.environment
+            .find_program(python, &self.path)
+            .is_some_and(|python| imports(&python, module, self.environment))
+    }
 }
 
-/// Every project at or below a directory. One inside another of the same language is part of it.
+/// Whether an interpreter finds a module. It is asked outside of the project, so that nothing of the
+/// project is run.
+fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
+    const FIND: &str = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
+    let own = ["PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION", "VIRTUAL_ENV", "CONDA_PREFIX"];
+    let own = own.into_iter().filter_map(|name| Some((name, environment.get(name)?)));
+    let asked = std::process::Command::new(python)
+        .args(["-c", FIND, module])
+        .current_dir("/")
+        .env_clear()
+        .envs(own)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success())
+}
+
+/// Every project at or below a directory. One inside another of the same language may be a part of it.
 #[must_use]
-pub fn detect_all(start: &Path) -> Vec<Detected> {
+pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
     let mut left = vec![(start.to_owned(), 0)];
     let mut seen = 0;
@@ -67,12 +103,12 @@ pub fn detect_all(start: &Path) -> Vec<Detected> {
         if seen > MOST_DIRECTORIES {
             break;
         }
-        let directory = OnDisk(path.clone());
+        let directory = OnDisk { path: path.clone(), environment };
         let place = path.strip_prefix(start).unwrap_or(&path).display().to_string();
         let place = if place.is_empty() { ".".to_owned() } else { place };
         for project in detect(&directory) {
             let is_part = |outer: &Detected| {
-                outer.language == project.language
+                outer.includes(&project)
                     && (outer.directory == "." || place.starts_with(&format!("{}/", outer.directory)))
             };
             if !found.iter().any(is_part) {
@@ -86,15 +122,15 @@ pub fn detect_all(start: &Path) -> Vec<Detected> {
     found
 }
 
-fn below(directory: &OnDisk) -> Vec<PathBuf> {
+fn below(directory: &OnDisk<'_>) -> Vec<PathBuf> {
     let is_own = |name: &String| !name.starts_with('.') && !FOREIGN.contains(&name.as_str());
     let is_directory =
         |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_dir());
     directory
-        .names()
+        .names_in("")
         .into_iter()
         .filter(is_own)
-        .map(|name| directory.0.join(name))
+        .map(|name| directory.path.join(name))
         .filter(is_directory)
         .collect()
 }

@@ -64,6 +64,9 @@ pub enum Refusal {
 pub struct Project {
     roots: Vec<PathBuf>,
     secrets: SecretPaths,
+    /// Maestro's own directories: what is trusted, keys and marks.
+    own: Vec<PathBuf>,
+    home: Option<PathBuf>,
 }
 
 /// A file that may be read.
@@ -117,13 +120,37 @@ impl Project {
             .chain(further.iter().map(|other| root.join(other)))
             .filter_map(|directory| directory.canonicalize().ok())
             .collect();
-        Self { roots, secrets }
+        Self { roots, secrets, own: Vec::new(), home: None }
+    }
+
+    /// The same project, whose user's own directories are known: Maestro's are neither read nor changed,
+    /// whatever name leads there, and the home directory is no project for changes.
+    #[must_use]
+    pub fn of_user(mut self, environment: &Environment) -> Self {
+        let real = |directory: PathBuf| directory.canonicalize().ok();
+        self.home = environment.home().and_then(real);
+        // A user who keeps the whole project in one of them wants it read.
+        let apart = |own: &PathBuf| !self.roots.first().is_some_and(|root| root.starts_with(own));
+        self.own = environment.own_directories().into_iter().filter_map(real).filter(apart).collect();
+        self
+    }
+
+    /// Why nothing of the project is changed at all; none where it may be.
+    fn refuses_changes(&self) -> Option<Refusal> {
+        let (root, home) = (self.roots.first()?, self.home.as_ref()?);
+        let why = "the home directory, or one that holds it, is no project for changes; start in the directory of a project";
+        home.starts_with(root).then(|| Refusal::Unreadable(why.to_owned()))
+    }
+
+    /// Whether a path with no link in it lies in one of Maestro's own directories.
+    fn is_own(&self, real: &Path) -> bool {
+        self.own.iter().any(|own| real.starts_with(own))
     }
 
     /// The same rules over another root, such as a copy of the project; nothing else is open there.
     #[must_use]
     pub fn at(&self, root: &Path) -> Self {
-        Self::new(root, &[], self.secrets.clone())
+        Self { own: self.own.clone(), ..Self::new(root, &[], self.secrets.clone()) }
     }
 
     /// The files that a path or a pattern stands for.
@@ -201,6 +228,9 @@ impl Project {
             _ => Refusal::Unreadable(error.to_string()),
         })?;
         let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
+        if self.is_own(&real) {
+            return Err(Refusal::Secret("maestro-own".to_owned()));
+        }
         // Both names count: a link must not lend a secret an innocent one, nor the other way round.
         self.judge_name(path)?;
         self.judge_name(&real)?;
@@ -209,6 +239,12 @@ impl Project {
             return Err(Refusal::Directory(relative.display().to_string()));
         }
         Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
+    }
+
+    /// The rule by which a name in the project is not read; none where it may be.
+    #[must_use]
+    pub fn refuses_reading(&self, relative: &Path) -> Option<&str> {
+        self.secrets.refuse(relative)
     }
 
     /// Judges a path below a root by its name; what lies elsewhere is judged by where it lies.

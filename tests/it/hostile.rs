@@ -304,3 +304,133 @@ fn a_project_adds_to_what_is_secret_and_takes_nothing_away() {
         }
     }
 }
+
+#[test]
+fn git_as_a_check_runs_nothing_and_shows_no_secret() {
+    let server = Server::new()
+        .file("a.txt", "one\n")
+        .file(".env", "TOKEN=the-env-value\n")
+        .file("k.pem", "pem-value\n");
+    let (program, mark) = tripwire(&server);
+    let project = server.project();
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.email=a@b", "-c", "user.name=a"])
+            .args(arguments)
+            .current_dir(&project)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    git(&["init", "-q"]);
+    std::fs::write(project.join(".gitattributes"), "*.txt diff=evil filter=evil\n").unwrap();
+    git(&["add", "-f", "."]);
+    git(&["commit", "-qm", "x"]);
+    for key in [
+        "core.fsmonitor",
+        "core.pager",
+        "diff.external",
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "filter.evil.process",
+        "gpg.program",
+        "core.sshCommand",
+        "alias.status",
+    ] {
+        git(&["config", key, if key == "alias.status" { "!touch it-ran" } else { &program }]);
+    }
+    let blob = git(&["rev-parse", "HEAD:.env"]).trim().to_owned();
+    std::fs::write(project.join("a.txt"), "two\n").unwrap();
+    std::fs::write(project.join(".env"), "TOKEN=another-env-value\n").unwrap();
+    let _ = std::fs::remove_file(&mark);
+    let mut client = server.start();
+    for command in [
+        "git status --short",
+        "git diff",
+        "git diff HEAD -- a.txt",
+        "git show HEAD",
+        "git log -n 1 -U3",
+        "git log --oneline -n 1",
+        "git blame a.txt",
+        "git show HEAD:a.txt",
+        "git ls-files",
+    ] {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        assert!(!mark.exists() && !project.join("it-ran").exists(), "{command} ran something: {result}");
+        let text = result.to_string();
+        assert!(!text.contains("env-value") && !text.contains("pem-value"), "{command}: {text}");
+        assert_eq!(result["results"][0]["status"], "passed", "{command}: {text}");
+    }
+    let diff = client.call("maestro_verify", json!({ "commands": [{ "command": "git diff" }] }));
+    assert!(diff.to_string().contains("+two"), "{diff}");
+    for command in [
+        "git show HEAD:.env",
+        "git show :.env",
+        "git blame .env",
+        "git diff HEAD -- .env",
+        "git show HEAD:k.pem",
+    ] {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        assert_eq!(result["results"][0]["status"], "refused", "{command}: {result}");
+        assert_eq!(result["results"][0]["metadata"]["refused"]["rule"], "git_shows_a_secret", "{result}");
+    }
+    let by_id =
+        client.call("maestro_verify", json!({ "commands": [{ "command": format!("git show {blob}") }] }));
+    assert!(!by_id.to_string().contains("env-value"), "{by_id}");
+}
+
+#[test]
+fn the_home_directory_is_no_project_and_maestros_own_directories_are_nobodys() {
+    let patch = "--- /dev/null\n+++ b/.config/maestro/trusted.json\n@@ -0,0 +1 @@\n+{}\n";
+    let server = Server::new().user_file("trusted.json", "{\"the\": \"record\"}").home_file("a.txt", "one\n");
+    let home = server.project().parent().unwrap().join("home").display().to_string();
+    let mut client = server.env("CLAUDE_PROJECT_DIR", &home).start();
+    for diff in [patch, "--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n"] {
+        let result = client.call("maestro_apply_patch", json!({ "patch": diff }));
+        assert_eq!(result["ok"], false, "{result}");
+        assert!(result["error"].as_str().unwrap().contains("home directory"), "{result}");
+    }
+    let packed =
+        client.call("maestro_pack_context", json!({ "files": [".config/maestro/trusted.json", "a.txt"] }));
+    assert!(!packed.to_string().contains("record") && packed.to_string().contains("one"), "{packed}");
+
+    // Inside a project, by a link, or by another root: the real path decides.
+    let server = Server::new().file("own/maestro.yaml", "max_parallel: 3\n").file("a.txt", "one\n");
+    let own = server.project().join("own").display().to_string();
+    symlink(&own, server.project().join("link")).unwrap();
+    let mut client = server.env("MAESTRO_HOME", &own).start();
+    for name in ["own/maestro.yaml", "link/maestro.yaml"] {
+        let packed = client.call("maestro_pack_context", json!({ "files": [name] }));
+        assert!(!packed.to_string().contains("max_parallel: 3"), "{packed}");
+    }
+    let patch =
+        "--- a/own/maestro.yaml\n+++ b/own/maestro.yaml\n@@ -1 +1 @@\n-max_parallel: 3\n+max_parallel: 4\n";
+    let result = client.call("maestro_apply_patch", json!({ "patch": patch }));
+    assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("path_refused")), "{result}");
+}
+
+#[test]
+fn an_answer_is_marked_as_untrusted_and_cannot_steer_a_terminal() {
+    let mut client = Server::new().codex().start();
+    let answer = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "hi" })) }));
+    assert!(answer["content_is"].as_str().unwrap().starts_with("untrusted"), "{answer}");
+    let hostile = "a\u{1b}]52;c;ZXZpbA==\u{7}b\u{9b}2Jc\u{7f}d\u{202e}e\u{200f}f";
+    let question = scripted(json!({ "text": hostile }));
+    let server = client.server.beside();
+    // A terminal, as a person has one.
+    let script = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nout = b''\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\nsys.stdout.buffer.write(out)";
+    for words in [vec!["consult", question.as_str()], vec!["evidence", "export"]] {
+        let command = server.command();
+        let mut python = std::process::Command::new("python3");
+        python.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        python.current_dir(server.project()).args(["-c", script]).arg(command.get_program()).args(&words);
+        let shown = String::from_utf8_lossy(&python.output().unwrap().stdout).into_owned();
+        for steers in ["\u{1b}]52", "\u{9b}", "\u{7f}", "\u{202e}", "\u{200f}", "\u{7}"] {
+            assert!(!shown.contains(steers), "{words:?}: {steers:?} is in {shown:?}");
+        }
+        assert!(!shown.is_empty(), "{words:?}");
+    }
+}

@@ -384,3 +384,103 @@ fn names_beyond_the_hundred_are_counted() {
     let few = run("test_a.py", BAD, "python3 -m unittest");
     assert!(one(&few)["metadata"].get("failing_left_out").is_none());
 }
+
+/// A program of that name that says how it was called.
+fn stand_in(server: &Server, name: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = server.project().parent().unwrap().join("programs");
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\necho {name} \"$@\"\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+fn found(server: Server, program: &str) -> Vec<String> {
+    let directory = stand_in(&server, program);
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+    let result = server.env("PATH", &path).start().call("maestro_verify", json!({}));
+    let results = result["results"].as_array().unwrap();
+    results
+        .iter()
+        .map(|check| format!("{} {}", check["command"].as_str().unwrap(), check["status"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn packages_of_a_workspace_run_through_its_manager() {
+    let package = r#"{"name":"x","scripts":{"test":"vitest run"}}"#;
+    let server = Server::new()
+        .file("package.json", r#"{"name":"root","private":true}"#)
+        .file("pnpm-workspace.yaml", "packages: ['packages/*']\n")
+        .file("pnpm-lock.yaml", "")
+        .file("packages/a/package.json", package)
+        .file("packages/b/package.json", package);
+    assert_eq!(found(server, "pnpm"), ["pnpm -r run test passed"]);
+}
+
+#[test]
+fn python_runs_through_the_manager_of_the_project() {
+    let poetry = "[tool.poetry]\nname = \"x\"\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n";
+    let server =
+        Server::new().file("pyproject.toml", poetry).file("poetry.lock", "").file("tests/test_a.py", "");
+    assert_eq!(found(server, "poetry"), ["poetry run pytest passed"]);
+}
+
+#[test]
+fn tests_beside_the_sources_run_at_the_root() {
+    let test = "import unittest\nfrom src.auth import f\nclass A(unittest.TestCase):\n    def test_it(self): self.assertEqual(f(), 2)\n";
+    let mut client =
+        Server::new().file("tests/test_auth.py", test).file("src/auth.py", "def f(): return 2\n").start();
+    let result = client.call("maestro_verify", json!({ "commands": [] }));
+    assert_eq!(result["ok"], true, "{result}");
+    assert_eq!(one(&result)["metadata"]["cwd"], ".");
+    let root = client.project().canonicalize().unwrap();
+    assert_eq!(result["project_root"], json!(root));
+}
+
+#[test]
+fn a_refusal_names_its_reason_and_a_permitted_form() {
+    let mut client = Server::new().start();
+    for (command, rule, says) in [
+        ("uv run pytest", "not_a_check", "`uv run --no-sync pytest -q`"),
+        ("pnpm exec vitest", "installer", "npx --no-install"),
+        ("tox", "installer", "tox run --skip-env-install"),
+        ("pytest --nothing", "pytest", "a permitted form is `pytest`"),
+        ("./check.sh", "program_by_path", "by its name"),
+    ] {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        let refused = &one(&result)["metadata"]["refused"];
+        assert_eq!(refused["rule"], rule, "{result}");
+        assert!(refused["reason"].as_str().unwrap().contains(says), "{refused}");
+    }
+}
+
+#[test]
+fn another_worktree_of_the_repository_is_told() {
+    let server = Server::new().file("test_a.py", GOOD);
+    let project = server.project();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
+        let out = std::process::Command::new("git")
+            .args(identity)
+            .args(arguments)
+            .current_dir(&project)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{out:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "x"]);
+    git(&["worktree", "add", "-q", "wt"]);
+    let mut client = server.start();
+    let here = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
+    assert_eq!(here["other_worktree"], Value::Null, "{here}");
+    let arguments = json!({ "commands": [{ "command": "python3 -m unittest", "cwd": "wt" }] });
+    let there = client.call("maestro_verify", arguments);
+    assert!(there["other_worktree"].as_str().unwrap().contains("`wt` lies in"), "{there}");
+    let packed = client.call("maestro_pack_context", json!({ "files": ["wt/test_a.py"] }));
+    assert!(packed["other_worktree"].as_str().unwrap().contains("another worktree"), "{packed}");
+    assert_eq!(packed["project_root"], json!(project.canonicalize().unwrap()));
+}

@@ -184,9 +184,12 @@ impl Reader<'_, '_> {
             self.cursor.advance(1);
             return Ok(());
         }
-        // A blank line says nothing; but below it, git reads no further in a header.
-        let in_header = self.draft.as_ref().is_some_and(|draft| draft.is_in_header() && !draft.is_whole());
-        if line.is_blank() && !in_header {
+        // A blank line says nothing. But below it git reads no further, neither in its own headers nor
+        // for more hunks of what it made.
+        if line.is_blank() {
+            if self.draft.as_ref().is_some_and(|draft| draft.is_in_header() || draft.is_indexed) {
+                self.leave_file(line)?;
+            }
             self.cursor.advance(1);
             return Ok(());
         }

@@ -42,8 +42,10 @@ enum Follows {
     Line(usize),
     /// What goes on until this quote is closed.
     Quoted(&'static str),
-    /// Further pieces of a string.
+    /// Further pieces of a string, in quotes.
     Pieces,
+    /// What a line that was continued goes on with, in quotes or not.
+    Continued,
 }
 
 /// Finds secrets behind their names.
@@ -215,15 +217,17 @@ impl Following {
                 }
                 next
             }
-            Follows::Pieces => match self.piece.captures(line) {
+            Follows::Pieces | Follows::Continued => match self.piece.captures(line) {
                 None => Follows::Nothing,
                 Some(piece) => {
-                    let value = ["a", "b", "c", "d"].iter().find_map(|name| piece.name(name));
+                    let names = if before.follows == Follows::Continued { "abcd" } else { "abc" };
+                    let value =
+                        names.split("").filter(|name| !name.is_empty()).find_map(|name| piece.name(name));
                     if let Some(value) = value.filter(|value| self.is_value(value.as_str())) {
                         add(value.range());
                     }
                     let closes = line.trim_end().ends_with([')', ';']);
-                    if closes { Follows::Nothing } else { Follows::Pieces }
+                    if closes { Follows::Nothing } else { before.follows }
                 }
             },
         }
@@ -268,7 +272,10 @@ impl Following {
             }
             return if is_closed { Follows::Nothing } else { Follows::Quoted(quote) };
         }
-        if text.ends_with(['\\', '+', '(', '.']) || text.starts_with('(') && text.ends_with(['"', '\'']) {
+        if text.ends_with('\\') {
+            return Follows::Continued;
+        }
+        if text.ends_with(['+', '(', '.']) || text.starts_with('(') && text.ends_with(['"', '\'']) {
             return Follows::Pieces;
         }
         Follows::Nothing

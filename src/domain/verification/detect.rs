@@ -13,8 +13,10 @@ pub trait Directory {
     fn text(&self, name: &str) -> Option<String>;
     /// Whether there is a file or directory.
     fn has(&self, name: &str) -> bool;
-    /// The names in it.
-    fn names(&self) -> Vec<String>;
+    /// The names in it, or in a directory below it; none where there is no such directory.
+    fn names_in(&self, place: &str) -> Vec<String>;
+    /// Whether an interpreter has a module.
+    fn has_module(&self, python: &str, module: &str) -> bool;
 }
 
 /// A project in a directory, of one language or one build tool.
@@ -31,6 +33,9 @@ pub struct Detected {
     pub manager: Option<&'static str>,
     /// Its checks.
     pub checks: Vec<Check>,
+    /// Whether it speaks for the packages below it.
+    #[serde(skip)]
+    pub holds_packages: bool,
 }
 
 /// A check of a project's own.
@@ -71,7 +76,23 @@ pub fn detect(directory: &dyn Directory) -> Vec<Detected> {
 
 impl Detected {
     fn new(language: &'static str, marker: impl Into<String>, checks: Vec<Check>) -> Self {
-        Self { directory: ".".to_owned(), language, marker: marker.into(), manager: None, checks }
+        Self {
+            directory: ".".to_owned(),
+            language,
+            marker: marker.into(),
+            manager: None,
+            checks,
+            holds_packages: false,
+        }
+    }
+
+    /// Whether a project of the same language below it is a part of it: a module of Go never is, and a
+    /// directory that tests nothing itself does not hide what is below.
+    #[must_use]
+    pub fn includes(&self, inner: &Self) -> bool {
+        let is_same = self.language == inner.language
+            || [self.language, inner.language].iter().all(|language| language.ends_with("script"));
+        is_same && self.language != "go" && (self.holds_packages || self.has_default(Kind::UnitTest))
     }
 
     fn has_default(&self, kind: Kind) -> bool {

@@ -93,6 +93,12 @@ fn check_path(word: &str, inside: Inside) -> Result<(), Unfit> {
     if inside(path) { Ok(()) } else { Err(Unfit::Outside(word.to_owned())) }
 }
 
+/// Whether a word is one that switches a flag off or on.
+pub fn undoes(word: &str) -> bool {
+    ["false", "true", "no", "yes", "off", "on", "0", "1", "null", "none", "undefined"]
+        .contains(&word.to_ascii_lowercase().as_str())
+}
+
 #[derive(Clone, Debug)]
 struct Opt {
     name: String,
@@ -136,7 +142,11 @@ impl Options {
         let unknown = || Unfit::Option(words.first().cloned().unwrap_or_default());
         let word = words.first().ok_or_else(unknown)?;
         if self.known.iter().any(|option| option.is_flag() && option.name == *word) {
-            return Ok(1);
+            // A tool may read a word of that kind as the flag's value, and so as its opposite.
+            return match words.get(1).filter(|next| undoes(next)) {
+                Some(next) => Err(Unfit::Option(format!("{word} {next}"))),
+                None => Ok(1),
+            };
         }
         if let Some(result) = self.valued(word, words.get(1), inside) {
             return result.map_err(|unfit| match unfit {

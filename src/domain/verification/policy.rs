@@ -164,10 +164,37 @@ impl Policy {
                 Fit::No => {}
                 // That a path leads out says more than that another rule has no such option.
                 Fit::Unfit(_) if matches!(reason, Some((_, Unfit::Outside(_)))) => {}
-                Fit::Unfit(unfit) => reason = Some((allow.name(), unfit)),
+                Fit::Unfit(unfit) => reason = Some((allow, unfit)),
             }
         }
-        Err(reason.map_or_else(|| unknown(words), |(rule, unfit)| explain(rule, unfit)))
+        Err(match reason {
+            Some((rule, unfit)) => explain(rule, unfit),
+            None => self.unknown(words),
+        })
+    }
+
+    /// A use of a program that no rule knows, with those that are permitted.
+    fn unknown(&self, words: &[String]) -> Refused {
+        const MOST_FORMS: usize = 3;
+        let program = words.first().map_or("", String::as_str);
+        if program.contains('/') {
+            return refused(
+                "program_by_path",
+                &format!(
+                    "no rule names the path `{program}`; give the program by its name, or as .venv/bin/NAME, node_modules/.bin/NAME, vendor/bin/NAME, ./gradlew, ./mvnw"
+                ),
+            );
+        }
+        let example = |rule: &Allow| rule.example_of(program, &self.programs).map(|form| format!("`{form}`"));
+        let forms: Vec<String> = self.allow.iter().filter_map(example).take(MOST_FORMS).collect();
+        let permitted = match forms.as_slice() {
+            [] => "; `maestro-mcp trust` lets the user add rules of the project".to_owned(),
+            forms => format!("; permitted are for example {}", forms.join(", ")),
+        };
+        refused(
+            "not_a_check",
+            &format!("no rule of conf/verification.yaml permits this use of `{program}`{permitted}"),
+        )
     }
 
     fn by_project(&self, words: &[String], inside: Inside) -> Result<Option<Permitted>, Refused> {
@@ -241,25 +268,22 @@ fn refused(rule: &str, reason: &str) -> Refused {
     Refused { rule: rule.to_owned(), reason: reason.to_owned() }
 }
 
-fn explain(rule: &str, unfit: Unfit) -> Refused {
+fn explain(rule: &Allow, unfit: Unfit) -> Refused {
+    let name = rule.name();
+    let form = rule.example().map_or_else(String::new, |form| format!("; a permitted form is `{form}`"));
     match unfit {
         Unfit::Outside(path) => refused(
             "outside_project",
             &format!("`{path}` leads out of the project root and MAESTRO_REPO_ROOTS"),
         ),
-        Unfit::Option(option) => {
-            refused(rule, &format!("`{option}` is no option that this rule permits, or not with this value"))
+        Unfit::Option(option) => refused(
+            name,
+            &format!("`{option}` is no option that this rule permits, or not with this value{form}"),
+        ),
+        Unfit::Argument(word) => {
+            refused(name, &format!("`{word}` is no argument that this rule permits{form}"))
         }
-        Unfit::Argument(word) => refused(rule, &format!("`{word}` is no argument that this rule permits")),
-        Unfit::Missing(words) => refused(rule, &format!("it needs one of {words}")),
-        Unfit::Count => refused(rule, "it has too few or too many arguments"),
+        Unfit::Missing(words) => refused(name, &format!("it needs one of {words}{form}")),
+        Unfit::Count => refused(name, &format!("it has too few or too many arguments{form}")),
     }
-}
-
-fn unknown(words: &[String]) -> Refused {
-    let program = words.first().map_or("", String::as_str);
-    if program.contains('/') {
-        return refused("program_by_path", &format!("no rule names the path `{program}`"));
-    }
-    refused("not_a_check", &format!("no rule of conf/verification.yaml permits this use of `{program}`"))
 }

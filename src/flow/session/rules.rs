@@ -54,7 +54,7 @@ impl Session {
 
     /// The rules on secrets, read once; a file that replaces them has its examples tried. A project
     /// adds to them, trusted or not, and takes none away.
-    fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
+    pub(in crate::flow) fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
         self.inner.secrets.get_or_init(|| self.make_secret_rules().map(Arc::new)).clone()
     }
 
@@ -100,7 +100,10 @@ impl Session {
             .get_or_init(|| {
                 let secrets = SecretPaths::from_rules(&self.secret_rules()?.files)
                     .map_err(|error| invalid("conf/secrets.yaml", error))?;
-                Ok(Arc::new(Project::new(self.root(), &self.config().settings.repo_roots, secrets)))
+                Ok(Arc::new(
+                    Project::new(self.root(), &self.config().settings.repo_roots, secrets)
+                        .of_user(self.environment()),
+                ))
             })
             .clone()
     }

@@ -70,7 +70,8 @@ pub(in crate::flow) async fn verify_copy(
 ) -> Result<Vec<CheckResult>, Error> {
     let planning = session.clone();
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
-    let plan = off_thread(move || plan::plan_in(&copy, load(&planning)?, &request)).await??;
+    let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, load(&planning)?, &request))
+        .await??;
     let plan = Plan { kept: Kept::Nothing, hold: Some(hold), ..plan };
     let room = run::room(plan.checks.len());
     Ok(super::in_order(session, &plan, room, false, progress).await)

@@ -108,7 +108,9 @@ impl Oracle {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
         let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
-        let mut plan = off_thread(move || plan_in(&*planning.project()?, rules, &request)).await??;
+        let mut plan =
+            off_thread(move || plan_in(planning.environment(), &*planning.project()?, rules, &request))
+                .await??;
         plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);

@@ -14,6 +14,7 @@ use crate::domain::verification::policy::{Permitted, Policy, Refused};
 use crate::domain::verification::rules::VerificationRules;
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::host::environment::Environment;
 use crate::host::manifests::detect_all;
 use crate::host::project::Project;
 
@@ -56,18 +57,18 @@ pub(super) struct Planned {
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
     let (project, in_force) = (session.project()?, load(session)?);
-    let mut plan = plan_in(&project, Arc::clone(&in_force), request)?;
+    let mut plan = plan_in(session.environment(), &project, Arc::clone(&in_force), request)?;
     if !request.entries.is_empty() {
-        plan.own = own_checks(&project, &in_force.policy);
+        plan.own = own_checks(session.environment(), &project, &in_force.policy);
     }
     Ok(plan)
 }
 
 /// The checks of tests that the project has, as far as the policy permits them.
-fn own_checks(project: &Project, policy: &Policy) -> Vec<Own> {
+fn own_checks(environment: &Environment, project: &Project, policy: &Policy) -> Vec<Own> {
     let Ok(root) = project.directory(None) else { return Vec::new() };
     let mut own = Vec::new();
-    for found in detect_all(&root) {
+    for found in detect_all(&root, environment) {
         let cwd = root.join(&found.directory);
         let cwd = cwd.canonicalize().unwrap_or(cwd);
         for check in found.checks.iter().filter(|check| check.by_default && check.kind == Kind::UnitTest) {
@@ -84,12 +85,13 @@ fn own_checks(project: &Project, policy: &Policy) -> Vec<Own> {
 
 /// The same in a copy of the project, by the rules of the project itself. Blocks.
 pub(super) fn plan_in(
+    environment: &Environment,
     project: &Project,
     in_force: Arc<InForce>,
     request: &VerifyRequest,
 ) -> Result<Plan, Error> {
     let (rules, policy) = (&in_force.rules, &in_force.policy);
-    let mut planning = Planning { project, rules, policy, checks: Vec::new(), detected: None };
+    let mut planning = Planning { environment, project, rules, policy, checks: Vec::new(), detected: None };
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
@@ -113,6 +115,7 @@ pub(super) fn plan_in(
 }
 
 struct Planning<'a> {
+    environment: &'a Environment,
     project: &'a Project,
     rules: &'a VerificationRules,
     policy: &'a Policy,
@@ -157,7 +160,7 @@ impl Planning<'_> {
 
     /// The project's own checks: those of a type, or those that run by default.
     fn add_detected(&mut self, entry: &Entry, directory: PathBuf) {
-        let found: Vec<Detected> = detect_all(&directory)
+        let found: Vec<Detected> = detect_all(&directory, self.environment)
             .into_iter()
             .filter(|project| entry.language.as_deref().is_none_or(|language| language == project.language))
             .collect();
@@ -209,7 +212,12 @@ impl Planning<'_> {
     }
 
     fn judge(&self, command: &str, cwd: &Path) -> Result<Permitted, Refused> {
-        self.policy.judge(command, &|path| self.project.holds(cwd, path))
+        let permitted = self.policy.judge(command, &|path| self.project.holds(cwd, path))?;
+        let secret = |path: &Path| self.project.refuses_reading(path).map(str::to_owned);
+        match super::git::names_a_secret(&permitted.words, secret) {
+            Some(refused) if super::git::is_git(&permitted.words) => Err(refused),
+            Some(_) | None => Ok(permitted),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::foreign::foreign;
+use super::git;
 use super::plan::{Plan, Planned};
 use crate::domain::verification::Kind;
 use crate::domain::verification::excerpt::excerpt;
@@ -200,9 +201,26 @@ async fn start(
     permitted: &Permitted,
     progress: &Progress,
 ) -> Result<Outcome, (Status, String)> {
-    let (name, args) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
+    let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
     let program = program(session.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
+    let mut env = environment(session.environment(), &plan.in_force.rules.environment);
+    let args = if git::is_git(&permitted.words) {
+        env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
+        env.extend(git::VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
+        let secrets = session.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
+        let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
+        let guarded = off_thread(move || {
+            let by_number = git::shows_a_blob(&program, &cwd, &words);
+            (!by_number).then(|| git::guarded(&program, &cwd, &words, &secrets))
+        });
+        let refused = || {
+            (Status::Refused, "refused: it would show a file by its number alone, whose name nobody can judge; name it as REV:PATH".to_owned())
+        };
+        guarded.await.map_err(|error| (Status::Error, error.to_string()))?.ok_or_else(refused)?
+    } else {
+        words.iter().map(OsString::from).collect()
+    };
     let directory = CallDir::create_off_thread();
     let directory = directory.await.map_err(|error| (Status::Error, error.to_string()))?;
     let (shared, root, started) = (session.clone(), plan.root.clone(), program.clone());
@@ -212,11 +230,8 @@ async fn start(
     let (walled, directory) = walled.await.flatten().map_err(|error| (Status::Error, error.to_string()))?;
     let launch = Launch {
         program,
-        args: args.iter().map(OsString::from).collect(),
-        env: environment(session.environment(), &plan.in_force.rules.environment)
-            .into_iter()
-            .chain(walled.env)
-            .collect(),
+        args,
+        env: env.into_iter().chain(walled.env).collect(),
         cwd: check.cwd.clone(),
         stdin: check.stdin.clone(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },

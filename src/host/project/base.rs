@@ -21,6 +21,9 @@ impl Project {
     /// It is not there, no directory, or outside.
     pub fn base(&self, given: Option<&str>) -> Result<Base, Refusal> {
         let first = self.roots.first().ok_or(Refusal::NotFound)?;
+        if let Some(refusal) = self.refuses_changes() {
+            return Err(refusal);
+        }
         let Some(given) = given else {
             return Ok(Base { root: first.clone(), prefix: PathBuf::new() });
         };
@@ -44,6 +47,9 @@ impl Project {
     /// Why a file of a root is not changed, whatever it holds; none where it may be.
     #[must_use]
     pub fn refuses_change(&self, relative: &str) -> Option<String> {
+        if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
+            return Some("it belongs to Maestro's own directories".to_owned());
+        }
         let parts = || relative.split(['/', '\\']).map(str::to_lowercase);
         if parts().any(|part| part == ".maestro") {
             return Some("it belongs to Maestro's own store".to_owned());

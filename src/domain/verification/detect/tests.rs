@@ -13,8 +13,23 @@ impl Directory for Files {
     fn has(&self, name: &str) -> bool {
         self.0.keys().any(|path| *path == name || path.starts_with(&format!("{name}/")))
     }
-    fn names(&self) -> Vec<String> {
-        self.0.keys().filter(|path| !path.contains('/')).map(|path| (*path).to_owned()).collect()
+    fn names_in(&self, place: &str) -> Vec<String> {
+        let below = |path: &&'static str| match place {
+            "" => Some(*path),
+            place => path.strip_prefix(place)?.strip_prefix('/'),
+        };
+        let mut names: Vec<String> = self
+            .0
+            .keys()
+            .filter_map(below)
+            .filter_map(|path| path.split('/').next())
+            .map(str::to_owned)
+            .collect();
+        names.dedup();
+        names
+    }
+    fn has_module(&self, _: &str, module: &str) -> bool {
+        !self.has(&format!("without/{module}"))
     }
 }
 
@@ -86,4 +101,92 @@ fn several_in_one_directory_are_all_found() {
         ("Makefile", "test:\n\tcargo test\nlint:\n\tx\n"),
     ]);
     assert_eq!(found, ["cargo test", "npm test", "make lint"]);
+}
+
+#[test]
+fn what_the_tests_are_decides_the_runner() {
+    let bare = "def test_a(): assert 1\n";
+    let case = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n";
+    assert_eq!(
+        commands(&[("tests/test_auth.py", case), ("src/auth.py", "")]),
+        ["python3 -m unittest discover -s tests"]
+    );
+    assert_eq!(commands(&[("tests/test_auth.py", bare), ("src/auth.py", "")]), ["python3 -m pytest"]);
+    assert_eq!(commands(&[("test_a.py", "import pytest\n")]), ["python3 -m pytest"]);
+    assert_eq!(
+        commands(&[("pyproject.toml", "[project]"), ("tests/test_a.py", bare)]),
+        ["python3 -m pytest"]
+    );
+    assert_eq!(commands(&[("requirements.txt", "pytest"), ("test_a.py", case)]), ["python3 -m pytest"]);
+    let without = [("requirements.txt", "pytest"), ("test_a.py", case), ("without/pytest", "")];
+    assert_eq!(commands(&without), ["python3 -m unittest discover"]);
+    assert_eq!(
+        commands(&[("tests/test_a.py", case), ("tests/__init__.py", ""), ("setup.py", "")]),
+        ["python3 -m unittest discover"]
+    );
+}
+
+#[test]
+fn python_runs_through_the_manager_of_the_project() {
+    let of = |files: &[(&'static str, &'static str)]| {
+        let files: Vec<_> = [("tests/test_a.py", "")].into_iter().chain(files.iter().copied()).collect();
+        commands(&files)
+    };
+    let poetry =
+        "[tool.poetry]\nname = \"x\"\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n[tool.ruff]\n";
+    assert_eq!(
+        of(&[("pyproject.toml", poetry), ("poetry.lock", "")]),
+        ["poetry run pytest", "poetry run ruff check ."]
+    );
+    assert_eq!(of(&[("pyproject.toml", poetry), (".venv/bin/python", "")])[0], ".venv/bin/python -m pytest");
+    assert_eq!(of(&[("pyproject.toml", "pytest"), ("pdm.lock", "")]), ["pdm run pytest"]);
+    assert_eq!(of(&[("pyproject.toml", "[tool.pdm.scripts]\ntest = \"pytest\"\n")]), ["pdm run test"]);
+    assert_eq!(
+        of(&[("pyproject.toml", "[tool.hatch.envs.default]\ndependencies = [\"pytest\"]\n")]),
+        ["hatch run pytest"]
+    );
+    assert_eq!(
+        of(&[("pyproject.toml", "[tool.hatch.envs.default.scripts]\ntest = \"pytest\"\n")]),
+        ["hatch run test"]
+    );
+    assert_eq!(of(&[("Pipfile", "pytest = \"*\"")]), ["pipenv run pytest"]);
+    assert_eq!(
+        of(&[("pyproject.toml", "[tool.poetry]"), ("tests/test_a.py", "import unittest\n")]),
+        ["poetry run python -m unittest discover -s tests"]
+    );
+    assert_eq!(of(&[("tox.ini", "[testenv]\ncommands = pytest\n")]), ["tox run --skip-env-install"]);
+    assert_eq!(of(&[("noxfile.py", "@nox.session\ndef tests(session): pass\n")]), ["nox -R -s tests"]);
+}
+
+#[test]
+fn packages_of_a_workspace_run_through_its_manager() {
+    let package = r#"{"scripts":{"test":"vitest run","lint":"eslint ."}}"#;
+    let of = |root: &'static str, more: &[(&'static str, &'static str)]| {
+        let files: Vec<_> = [("package.json", root), ("packages/a/package.json", package)]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect();
+        commands(&files)
+    };
+    let plain = r#"{"name":"root","private":true}"#;
+    assert_eq!(
+        of(plain, &[("pnpm-workspace.yaml", "packages: ['packages/*']\n"), ("pnpm-lock.yaml", "")]),
+        ["pnpm -r run test", "pnpm -r run lint"]
+    );
+    let listed = r#"{"workspaces":["packages/*"]}"#;
+    assert_eq!(of(listed, &[("package-lock.json", "")])[0], "npm test --workspaces --if-present");
+    assert_eq!(of(listed, &[("yarn.lock", "")])[0], "yarn workspaces run test");
+    assert_eq!(
+        of(listed, &[("yarn.lock", ""), (".yarnrc.yml", "")])[0],
+        "yarn workspaces foreach -A run test"
+    );
+    assert_eq!(of(listed, &[("bun.lock", "")])[0], "bun run --filter '*' test");
+    assert_eq!(
+        of(r#"{"workspaces":{"packages":["packages/**"]}}"#, &[])[0],
+        "npm test --workspaces --if-present"
+    );
+    // The project's own script comes first; a pattern may leave a package out.
+    let own = r#"{"workspaces":["packages/*"],"scripts":{"test":"turbo run test"}}"#;
+    assert_eq!(of(own, &[])[0], "npm test");
+    assert_eq!(of(r#"{"workspaces":["packages/*","!packages/a"]}"#, &[]), Vec::<String>::new());
 }

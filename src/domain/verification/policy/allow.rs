@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Permitted;
 use crate::domain::rule::RuleError;
 use crate::domain::verification::Kind;
-use crate::domain::verification::option::{Inside, Options, Unfit, Value};
+use crate::domain::verification::option::{Inside, Options, Unfit, Value, undoes};
 use crate::domain::verification::rules::{AllowRule, VerificationRules};
 
 /// How deep one command may wrap another.
@@ -36,6 +36,11 @@ impl Programs {
             Ok((name.clone(), (program.names.clone(), program.family.clone(), options)))
         });
         Ok(Self { places: rules.places.clone(), known: compiled.collect::<Result<_, RuleError>>()? })
+    }
+
+    /// Whether a word is one of a program's names.
+    fn is_one_of(&self, word: &str, name: &str) -> bool {
+        self.known.get(name).is_some_and(|(names, ..)| names.iter().any(|known| known == word))
     }
 
     /// Whether a word names a program, bare or by a path of its family.
@@ -120,6 +125,23 @@ impl Allow {
         &self.rule.name
     }
 
+    /// A command that it permits.
+    pub(super) fn example(&self) -> Option<&str> {
+        self.rule.matching.first().map(String::as_str)
+    }
+
+    /// A command of that program that it permits.
+    pub(super) fn example_of(&self, program: &str, programs: &Programs) -> Option<&str> {
+        let is_it = |beginning: &Vec<String>| {
+            beginning.first().is_some_and(|name| name == program || programs.is_one_of(program, name))
+        };
+        self.rule
+            .matching
+            .iter()
+            .map(String::as_str)
+            .find(|example| self.beginnings.iter().any(is_it) && example.split(' ').next() == Some(program))
+    }
+
     pub(super) fn permitted(&self, words: &[String], by_project: bool) -> Permitted {
         let kind: Kind = self.rule.kind;
         let words = words.to_vec();
@@ -173,9 +195,10 @@ impl Allow {
     fn has_required(&self, words: &[String]) -> bool {
         let required = &self.rule.requires;
         let is_there = |wanted: &String| {
-            words
-                .iter()
-                .any(|word| word == wanted || word.split_once('=').is_some_and(|(name, _)| name == wanted))
+            words.iter().any(|word| {
+                word == wanted
+                    || word.split_once('=').is_some_and(|(name, value)| name == wanted && !undoes(value))
+            })
         };
         required.is_empty() || required.iter().any(is_there)
     }

@@ -1,0 +1,94 @@
+//! Which tree a call looked at: the project's root by its whole path, and whether the caller may have
+//! meant another worktree of the same repository.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::off_thread::off_thread;
+use super::session::Session;
+use crate::domain::diff;
+use crate::error::Error;
+use crate::host::checkout::Checkout;
+
+/// Tools whose results are about the files of the project.
+const TOOLS: [&str; 8] = [
+    "maestro_verify",
+    "maestro_apply_patch",
+    "maestro_restore_from_backup",
+    "maestro_pack_context",
+    "maestro_consult",
+    "maestro_consult_with_role",
+    "maestro_ensemble_generate",
+    "maestro_select_best",
+];
+/// Paths of a request that are looked at.
+const MOST_PATHS: usize = 200;
+
+/// What a result says of it beside its own keys.
+///
+/// # Errors
+///
+/// The thread that looks was cut short.
+pub async fn place_notes(
+    session: &Session,
+    tool: &str,
+    arguments: Option<&Map<String, Value>>,
+) -> Result<Vec<(&'static str, Value)>, Error> {
+    if !TOOLS.contains(&tool) {
+        return Ok(Vec::new());
+    }
+    let (session, paths) = (session.clone(), arguments.map(paths).unwrap_or_default());
+    off_thread(move || {
+        let root = session.root().canonicalize().unwrap_or_else(|_| session.root().to_owned());
+        let mut notes = vec![("project_root", json!(root.to_string_lossy()))];
+        if let Some(note) = elsewhere(&root, session.working_directory(), &paths) {
+            notes.push(("other_worktree", json!(note)));
+        }
+        notes
+    })
+    .await
+}
+
+/// What to say where something points into another worktree.
+fn elsewhere(root: &Path, working_directory: &Path, paths: &[String]) -> Option<String> {
+    let own = Checkout::around(root)?;
+    let other = |path: &Path| Checkout::around(path).filter(|other| own.is_beside(other));
+    let shown = root.display();
+    let named = paths.iter().find_map(|path| Some((path, other(&root.join(path))?)));
+    if let Some((path, tree)) = named {
+        return Some(format!(
+            "`{path}` lies in {}, another worktree of the same repository; this server's project is {shown}",
+            tree.root.display()
+        ));
+    }
+    // Whoever started in a worktree means it; whoever started elsewhere said so with the root.
+    let tree = other(working_directory)?;
+    Some(format!(
+        "this server was started in {}, another worktree of the same repository, and works in {shown} (CLAUDE_PROJECT_DIR); to work there, start it with that directory as its project, or give paths and `cwd` inside it",
+        tree.root.display()
+    ))
+}
+
+/// The paths that a request names.
+fn paths(arguments: &Map<String, Value>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut paths: Vec<String> = Vec::new();
+    for key in ["cwd", "workspace_root"] {
+        paths.extend(arguments.get(key).and_then(text));
+    }
+    for key in ["files", "context_files"] {
+        paths.extend(arguments.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(text));
+    }
+    for key in ["commands", "verify"] {
+        let entries = arguments.get(key).and_then(Value::as_array).into_iter().flatten();
+        paths.extend(entries.filter_map(|entry| entry.get("cwd").and_then(text)));
+    }
+    if let Some(Ok(patch)) = arguments.get("patch").and_then(Value::as_str).map(diff::parse) {
+        let below = arguments.get("workspace_root").and_then(text).map(PathBuf::from).unwrap_or_default();
+        let names = patch.files.into_iter().map(|file| below.join(file.new).to_string_lossy().into_owned());
+        paths.extend(names);
+    }
+    paths.truncate(MOST_PATHS);
+    paths
+}
