@@ -18,6 +18,7 @@ pub mod effort;
 pub mod event;
 pub mod evidence;
 pub mod handover;
+pub mod hex;
 pub mod history;
 pub mod judge;
 pub mod lineage;

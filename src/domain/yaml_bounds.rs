@@ -14,7 +14,7 @@ const MOST_DEEP: usize = 64;
 const MOST_DASHES: usize = 32;
 
 /// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
-const HARMLESS_BRACKETS: usize = 1_000;
+const HARMLESS_BRACKETS: usize = 3_000;
 
 /// Bytes of a text that uses aliases.
 const MOST_WITH_ALIASES: usize = 8 * 1024;

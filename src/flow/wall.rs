@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::hex::hex;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::config::{Network as NetworkSetting, Sandbox};
@@ -133,17 +134,14 @@ fn own_directories(session: &Session) -> Vec<PathBuf> {
 /// The directory that is kept for the caches of a project's checks: what they write cannot reach the
 /// caches of the user's own builds.
 fn cache(environment: &Environment, root: &Path) -> Option<PathBuf> {
-    use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::DirBuilderExt as _;
     let base = environment
         .get("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(environment.home()?.join(".cache")))?;
-    let mut name = String::new();
-    for byte in Sha256::digest(root.as_os_str().as_bytes()).iter().take(8) {
-        let _ = write!(name, "{byte:02x}");
-    }
+    let digest = Sha256::digest(root.as_os_str().as_bytes());
+    let name = hex(digest.get(..8).unwrap_or_default());
     let directory = base.join("maestro/checks").join(name);
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
     made.ok().map(|()| directory)

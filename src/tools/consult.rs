@@ -140,7 +140,7 @@ impl Maestro {
         let (session, provider) = (self.session(), input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(consult_in_run(session, provider.as_deref(), question, &progress).await)
+            reply(Box::pin(consult_in_run(session, provider.as_deref(), question, &progress)).await)
         })
         .await
     }
@@ -159,7 +159,7 @@ impl Maestro {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = consult_in_run(session, provider.as_deref(), question, &progress).await;
+            let answered = Box::pin(consult_in_run(session, provider.as_deref(), question, &progress)).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await

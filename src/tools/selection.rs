@@ -150,7 +150,7 @@ impl Maestro {
             Err(error) => return failure(&error),
         };
         reporting(&context, |progress| async move {
-            reply(select(self.session(), request, &account, &progress).await)
+            reply(Box::pin(select(self.session(), request, &account, &progress)).await)
         })
         .await
     }

@@ -206,7 +206,8 @@ fn a_bad_value_of_one_provider_leaves_the_others_alone() {
     let mut client =
         Server::new().codex().fake("claude", "claude").env("MAESTRO_CODEX_TIMEOUT", "soon").start();
     assert_eq!(client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }))["ok"], true);
-    assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["code"], "config_invalid");
+    let named = json!({ "prompt": "x", "provider": "codex" });
+    assert_eq!(client.call("maestro_consult", named)["code"], "config_invalid");
 }
 
 #[test]

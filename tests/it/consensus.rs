@@ -352,7 +352,9 @@ fn only_the_answer_line_is_compared() {
     let mut client = shells(&[("one", &in_turn(&answers))]).start();
     let result =
         client.call("maestro_consensus_vote", json!({ "question": "How many?", "providers": ["one"] }));
-    assert_eq!((&result["ok"], &result["winner"]), (&json!(true), &json!("42")), "{result}");
+    assert_eq!(result["ok"], true, "{result}");
+    // Whichever wording came first stands for all of them.
+    assert!(["42", "42.0", "4.2e1"].contains(&result["winner"].as_str().unwrap()), "{result}");
     assert_eq!(
         (&result["samples"], &result["k"], &result["k_source"]),
         (&json!(3), &json!(3), &json!("default"))
@@ -614,7 +616,8 @@ fn votes_over_several_providers_tell_how_many_voices_they_are() {
     let statistics = client.call("maestro_get_coordination_stats", json!({}));
     let diversity = &statistics["diversity"];
     assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("agreement")), "{statistics}");
-    assert_eq!((&diversity["effective_voices"], &diversity["rho"]), (&json!(1.0), &json!(1.0)));
+    // Agreement alone does not tell how independent they are.
+    assert_eq!((&diversity["effective_voices"], &diversity["rho"]), (&Value::Null, &Value::Null));
     assert_eq!(statistics["total_samples"], 0, "a vote is no result of a topology");
 }
 

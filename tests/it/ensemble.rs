@@ -138,14 +138,18 @@ fn progress_is_one_line_about_all_candidates() {
 #[test]
 fn everybody_is_as_many_as_the_budget_of_a_run_allows() {
     let mut client = three().start();
-    client.call("maestro_workflow_with_hitl", json!({ "task": "x" }));
-    let all = client.call("maestro_ensemble_generate", json!({ "task": "x", "n_per_provider": 3 }));
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "x" }))["workflow_id"].clone();
+    let ask = |more: Value| {
+        let mut arguments = json!({ "task": "x", "workflow_id": run });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        arguments
+    };
+    let all = client.call("maestro_ensemble_generate", ask(json!({ "n_per_provider": 3 })));
     assert_eq!(all["code"], "budget_exhausted", "{all}");
     assert!(all["error"].as_str().unwrap().contains("2 of 2 are left, and 3 were wanted"), "{all}");
-    assert!(all["hint"].as_str().unwrap().contains("fewer"), "{all}");
-    let fitting = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
+    let fitting = client.call("maestro_ensemble_generate", ask(json!({})));
     assert_eq!((&fitting["ok"], &fitting["count"]), (&json!(true), &json!(2)), "{fitting}");
     assert!(fitting["warning"].as_str().unwrap().contains("2 of 3 providers"), "{fitting}");
-    let none = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
+    let none = client.call("maestro_ensemble_generate", ask(json!({})));
     assert!(none["error"].as_str().unwrap().contains("used up"), "{none}");
 }

@@ -174,15 +174,16 @@ fn consults_are_evidence_and_their_prompts_only_where_asked_for() {
 
 #[test]
 fn flagged_candidates_of_an_ensemble_are_on_record() {
-    let ensemble = |client: &mut Client| {
-        client.call("maestro_ensemble_generate", json!({ "task": scripted(json!({ "text": "no" })) }))
+    let ensemble = |client: &mut Client, run: Option<&str>| {
+        let task = scripted(json!({ "text": "no" }));
+        client.call("maestro_ensemble_generate", json!({ "task": task, "workflow_id": run }))
     };
     let mut client = Server::new().codex().start();
-    assert_eq!(ensemble(&mut client)["candidates"][0]["red_flag"]["flagged"], true);
+    assert_eq!(ensemble(&mut client, None)["candidates"][0]["red_flag"]["flagged"], true);
     let outside = chain(&mut client, json!({ "evidence_type": "red_flag" }));
     assert_eq!(outside["count"], 1, "{outside}");
     let run = run(&mut client);
-    ensemble(&mut client);
+    ensemble(&mut client, Some(&run));
     let found = chain(&mut client, json!({ "evidence_type": "red_flag", "workflow_id": run }));
     assert_eq!(found["count"], 1, "{found}");
     assert_eq!(

@@ -45,7 +45,8 @@ fn work(client: &mut Client) -> String {
     );
     assert_eq!(stage["ok"], true, "{stage}");
     for order in [json!({ "text": "inside" }), json!({ "exit": 3, "bytes": [] })] {
-        client.call("maestro_consult", json!({ "prompt": scripted(order), "provider": "claude" }));
+        let asked = json!({ "prompt": scripted(order), "provider": "claude", "workflow_id": run });
+        client.call("maestro_consult", asked);
     }
     run
 }
@@ -126,7 +127,7 @@ fn every_place_shows_the_same_figures_and_they_last() {
     // A second server beside the first one, then one after both of them.
     let mut second = client.server.beside().start();
     assert_eq!(without_ok(figures(&mut second, json!({}))), run_figures);
-    second.call("maestro_consult", json!({ "prompt": "more", "provider": "codex" }));
+    second.call("maestro_consult", json!({ "prompt": "more", "provider": "codex", "workflow_id": run }));
     let seen = figures(&mut client, json!({ "workflow_id": run }));
     assert_eq!(seen["metrics"]["total_calls"], 5);
     let after = client.server.beside();

@@ -329,7 +329,7 @@ fn a_cli_s_own_notes_reach_the_warning() {
 #[test]
 fn a_template_without_a_model_has_no_flag_for_one() {
     let server = Server::new();
-    let log = server.project().join("../mine.log");
+    let log = server.project().join("../fake/mine.log");
     let fake = format!("{} --log {}", fake_cli().display(), log.display());
     let mut client = server
         .home_file(

@@ -386,8 +386,10 @@ fn runs_show_where_they_are() {
     let mut client = Server::new().codex().start();
     assert!(said(&client.server.run(&["runs"], "")).contains("There is no run."));
     let (run, request) = asked(&mut client);
-    client
-        .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "so" })), "provider": "codex" }));
+    client.call(
+        "maestro_consult",
+        json!({ "prompt": scripted(json!({ "text": "so" })), "provider": "codex", "workflow_id": run }),
+    );
     let listed = &json_of(&client, &["runs", "--json"])[0];
     assert_eq!(
         (&listed["workflow_id"], &listed["state"], &listed["task"]),

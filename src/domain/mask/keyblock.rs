@@ -166,7 +166,7 @@ fn is_first_line(line: &str) -> bool {
     let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
     text.len() >= KEY_LINE
         && text.bytes().all(is_base64_or_escape)
-        && BEGINNINGS.iter().any(|known| begins(&known))
+        && BEGINNINGS.iter().any(begins)
 }
 
 /// The lines of a key above its end, where its beginning is missing.

@@ -130,9 +130,8 @@ fn narrowed(words: &[String]) -> Vec<String> {
             Some((_, true)) if !word.contains('=') => {
                 found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
             }
-            Some(_) => found.push(word.clone()),
             None if word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run") => {}
-            None => found.push(word.clone()),
+            Some(_) | None => found.push(word.clone()),
         }
     }
     found

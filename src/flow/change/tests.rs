@@ -9,6 +9,7 @@ use crate::host::process::Supervisor;
 const PATCH: &str = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+new\n--- a/g\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone\n";
 
 struct Bench {
+    _home: tempfile::TempDir,
     root: tempfile::TempDir,
     session: Session,
     runtime: tokio::runtime::Runtime,
@@ -19,10 +20,11 @@ impl Bench {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("f"), "one\n").unwrap();
         std::fs::write(root.path().join("g"), "gone\n").unwrap();
-        let environment: Environment = [("HOME", root.path().to_str().unwrap())].into_iter().collect();
+        let home = tempfile::tempdir().unwrap();
+        let environment: Environment = [("HOME", home.path().to_str().unwrap())].into_iter().collect();
         let session = Session::new(environment, root.path(), Supervisor::new(None));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        Self { root, session, runtime }
+        Self { root, _home: home, session, runtime }
     }
 
     fn apply(&self, patch: &str, dry_run: bool) -> PatchOutcome {

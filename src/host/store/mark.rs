@@ -129,7 +129,7 @@ impl Marks {
     fn file(&self, first: &str, place: &Place) -> PathBuf {
         let path = place.real_file().unwrap_or_else(|_| place.file());
         let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name = crate::domain::hex::hex(digest.get(..16).unwrap_or_default());
         self.of_log(first).join(format!("{name}.json"))
     }
 }

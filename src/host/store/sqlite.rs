@@ -145,7 +145,7 @@ impl SqliteStore {
 
     fn examined(&self, file: &mut OpenFile, connection: &Connection) -> Result<(), StoreError> {
         if let Some(checked) = file.checked.as_mut() {
-            return self.go_on(connection, checked);
+            return Self::go_on(connection, checked);
         }
         let first = hash_at(connection, 1)?;
         let mark = match (&self.marks, &first) {
@@ -158,7 +158,7 @@ impl SqliteStore {
             checked.seq = mark.seq;
             checked.hash.clone_from(&mark.hash);
         }
-        self.go_on(connection, &mut checked)?;
+        Self::go_on(connection, &mut checked)?;
         if let Some(mark) = &mark
             && hash_at(connection, mark.seq)?.as_ref() != Some(&mark.hash)
         {
@@ -171,7 +171,7 @@ impl SqliteStore {
     }
 
     /// What was seen is there still, and what is new follows it.
-    fn go_on(&self, connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
+    fn go_on(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
         if checked.seq > 0 && hash_at(connection, checked.seq)?.as_ref() != Some(&checked.hash) {
             let found = last_event(connection)?.map_or(0, |last| last.seq);
             return Err(StoreError::WentBack { seen: checked.seq, found });
@@ -379,7 +379,7 @@ impl SqliteStore {
         }
         transaction.commit()?;
         if let Some(checked) = file.checked.as_mut() {
-            self.go_on(connection, checked)?;
+            Self::go_on(connection, checked)?;
         }
         file.print = Print::of(&self.place).filter(|_| is_as_it_was);
         self.leave_mark(file, file.print);

@@ -95,7 +95,7 @@ fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
     rustix::thread::unshare(flags)
 }
 
-/// Sends the kernel an RTM_NEWLINK that sets IFF_UP on interface 1, which is loopback.
+/// Sends the kernel an `RTM_NEWLINK` that sets `IFF_UP` on interface 1, which is loopback.
 fn raise_loopback() -> io::Result<()> {
     const RTM_NEWLINK: u16 = 16;
     const NLM_F_REQUEST_AND_ACK: u16 = 1 | 4;

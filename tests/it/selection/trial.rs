@@ -293,8 +293,9 @@ fn a_winner_that_fails_when_it_is_run_once_more_gives_way_to_the_next() {
 #[test]
 fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let (server, _scratch) = project();
-    let mut client =
-        server.file("check_totals.py", "from cart import total\nprint(total([5, 6]), total([-1]))\n").start();
+    let mut client = server
+        .file("tests/check_totals.py", "from cart import total\nprint(total([5, 6]), total([-1]))\n")
+        .start();
     let fixed = |body: &str| diff(body);
     let all = json!([
         candidate("table", "codex", &fixed("{2: 3, 0: 0}[len(items)] if len(items) != 1 else 0")),
@@ -303,7 +304,7 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
         candidate("right-too", "codex", &fixed("sum(item for item in items)")),
     ]);
     let with = |candidates: &Value, probe: Value, mode: &str| json!({ "candidates": candidates, "verify": [{ "command": "python3 -m unittest" }], "probe": probe, "mode": mode });
-    let probe = json!([{ "command": "python3 check_totals.py" }]);
+    let probe = json!([{ "command": "python3 tests/check_totals.py" }]);
     for mode in ["tests_first", "hybrid", "llm_judge"] {
         let result = select(&mut client, with(&all, probe.clone(), mode));
         assert_eq!((&result["ok"], &result["winner_id"]), (&json!(true), &Value::Null), "{result}");
