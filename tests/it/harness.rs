@@ -110,7 +110,7 @@ impl Server {
     pub(crate) fn run_as_nobody(mut self) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         self.as_nobody = rustix::process::geteuid().is_root();
-        for (path, mode) in [("", 0o777), ("home", 0o777), ("project", 0o555)] {
+        for (path, mode) in [("", 0o777), ("home", 0o777), ("fake", 0o777), ("project", 0o555)] {
             let path = self.directory.path().join(path);
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
