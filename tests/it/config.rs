@@ -29,8 +29,9 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(setting(&report, "max_parallel"), ("8", "built in"));
     // Names of models grow old: there is none in the binary, for no provider.
     let settings = report["settings"].as_array().unwrap().iter();
-    let models: Vec<&Value> =
-        settings.filter(|setting| setting["path"].as_str().unwrap().rsplit('.').next() == Some("model")).collect();
+    let models: Vec<&Value> = settings
+        .filter(|setting| setting["path"].as_str().unwrap().rsplit('.').next() == Some("model"))
+        .collect();
     assert!(models.is_empty(), "{models:?}");
     assert_eq!(report["problems"], json!([]));
 }

@@ -542,7 +542,7 @@ fn a_calibration_survives_the_server_and_the_latest_counts() {
 }
 
 #[test]
-fn consults_of_votes_and_judges_are_in_the_log_of_the_run_by_their_purpose() {
+fn consults_of_votes_and_judges_are_in_the_log_by_their_purpose() {
     let mut client = three().start();
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend it" }));
     let run = run["workflow_id"].as_str().unwrap_or_else(|| panic!("{run}")).to_owned();
@@ -567,17 +567,13 @@ fn consults_of_votes_and_judges_are_in_the_log_of_the_run_by_their_purpose() {
     });
     let selected = client.call("maestro_select_best", selection.clone());
     assert_eq!(selected["winner_id"], "gemini", "{selected}");
-    // The stage has had its two consults: a third is not made, and nobody pretends to have judged.
+    // A judge names no run, so no run's budget holds it up.
     let again = client.call("maestro_select_best", selection);
-    assert_eq!(
-        (&again["judge"]["asked"], &again["mode_used"], &again["code"]),
-        (&json!(0), &json!("tests_first"), &json!("no_judgement")),
-        "{again}"
-    );
+    assert_eq!(again["winner_id"], "gemini", "{again}");
 
     let events = client.events();
     let data = |kind: &str| -> Vec<Value> {
-        let those = events.iter().filter(|event| event["kind"] == kind && event["run"] == run.as_str());
+        let those = events.iter().filter(|event| event["kind"] == kind);
         those.map(|event| event["data"].clone()).collect()
     };
     let purposes = |kind: &str| {
@@ -588,8 +584,9 @@ fn consults_of_votes_and_judges_are_in_the_log_of_the_run_by_their_purpose() {
         counts
     };
     let expected =
-        [("calibration", 1), ("judge", 2), ("vote", 5)].map(|(name, count)| (name.to_owned(), count));
-    assert_eq!(purposes("consult_reserved"), expected.clone().into());
+        [("calibration", 1), ("judge", 4), ("vote", 5)].map(|(name, count)| (name.to_owned(), count));
+    // They name no run, so no run reserves them.
+    assert_eq!(data("consult_reserved").len(), 0);
     assert_eq!(purposes("consult_settled"), expected.into());
     assert_eq!(data("red_flagged").len(), 2);
     assert_eq!(data("red_flagged")[0]["provider"], "codex");

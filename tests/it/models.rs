@@ -202,7 +202,7 @@ fn what_a_cli_cannot_take_is_said() {
         let server = Server::new();
         let log = log.replace(
             &std::env::temp_dir().join("unused").display().to_string(),
-            &server.project().join("../claude.log").display().to_string(),
+            &server.project().join("../fake/claude.log").display().to_string(),
         );
         let command = format!("{} --as claude --print-version {version} {log}", fake_cli().display());
         let mut client = server.env("MAESTRO_CLAUDE_CMD", &command).start();

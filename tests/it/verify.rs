@@ -399,8 +399,8 @@ fn stand_in(server: &Server, name: &str) -> std::path::PathBuf {
 fn found(server: Server, program: &str) -> Vec<String> {
     let directory = stand_in(&server, program);
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
-    let result = server.env("PATH", &path).start().call("maestro_verify", json!({}));
-    let results = result["results"].as_array().unwrap();
+    let result = server.env("PATH", &path).start().call("maestro_verify", json!({ "commands": [] }));
+    let results = result["results"].as_array().unwrap_or_else(|| panic!("{result}"));
     results
         .iter()
         .map(|check| format!("{} {}", check["command"].as_str().unwrap(), check["status"].as_str().unwrap()))

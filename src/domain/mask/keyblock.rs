@@ -164,9 +164,7 @@ impl KeyBlocks {
 fn is_first_line(line: &str) -> bool {
     let text = line.get(core(line, 0..line.len())).unwrap_or_default();
     let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
-    text.len() >= KEY_LINE
-        && text.bytes().all(is_base64_or_escape)
-        && BEGINNINGS.iter().any(begins)
+    text.len() >= KEY_LINE && text.bytes().all(is_base64_or_escape) && BEGINNINGS.iter().any(begins)
 }
 
 /// The lines of a key above its end, where its beginning is missing.

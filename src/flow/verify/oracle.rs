@@ -88,8 +88,7 @@ impl Oracle {
         match result.status {
             Status::Passed => Ok(Verdict::Right),
             Status::Error if result.exit_code.is_none() => Err(self.unusable(note())),
-            Status::Failed => Ok(Verdict::Wrong(result.in_a_line())),
-            Status::Error => Ok(match own_error(result) {
+            Status::Failed | Status::Error => Ok(match own_error(result) {
                 Some(why) => Verdict::Broken(why),
                 None => Verdict::Wrong(result.in_a_line()),
             }),

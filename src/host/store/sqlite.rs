@@ -116,7 +116,7 @@ impl SqliteStore {
     pub fn adopt(&self) -> Result<u64, StoreError> {
         let mut file = self.lock();
         self.look(&mut file)?;
-        self.open(&mut file)?;
+        self.open(&mut file).inspect_err(|error| self.keep_trouble(error))?;
         let connection = file.connection.as_ref().ok_or_else(not_open)?;
         let mut checked = Checked { seq: 0, hash: START.to_owned(), first: hash_at(connection, 1)? };
         follow(connection, &mut checked)?;
@@ -316,7 +316,7 @@ impl SqliteStore {
     }
 
     /// A log that is there and cannot be read opens no gate either.
-    fn keep_trouble(&self, error: &StoreError) {
+    pub(super) fn keep_trouble(&self, error: &StoreError) {
         if !error.retryable() {
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         }

@@ -64,7 +64,7 @@ fn try_out(directory: &Path) -> Result<(), String> {
         call[name] = value.clone();
     }
     let result = client.call("maestro_consult", call);
-    let starts = read(&home.join("starts")).lines().count();
+    let starts = read(&home.join("../fake/starts")).lines().count();
     client.close();
     compare(&scenario["wanted"], &result, starts).map_err(|fault| format!("{fault}\n{result:#}"))
 }
@@ -90,7 +90,7 @@ fn script(directory: &Path, scenario: &Value) -> String {
     };
     let version = scenario["version"].as_str().unwrap_or("9.9.9");
     format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && echo '{version}' && exit\ncat >/dev/null\necho x >> \"$HOME/starts\"\n{}{}{end}",
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo '{version}' && exit\ncat >/dev/null\necho x >> \"$HOME/../fake/starts\"\n{}{}{end}",
         print("stderr.txt", ">&2"),
         print("stdout.txt", ""),
     )
