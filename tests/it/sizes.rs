@@ -45,7 +45,7 @@ fn dense(length: usize) -> Vec<(&'static str, String)> {
 #[test]
 fn the_longest_answer_is_cut_where_the_client_would_cut_it() {
     let mut client = Server::new().codex().fake("gemini", "gemini").fake("claude", "claude").start();
-    for (kind, text) in dense(70_000) {
+    for (kind, text) in dense(50_000) {
         let prompt = scripted(json!({ "text": format!("a{text}b") }));
         let result = assert_shown(&mut client, "maestro_consult", &json!({ "prompt": prompt }));
         assert_eq!((&result["ok"], &result["truncated"]), (&json!(true), &json!(true)), "{kind}");

@@ -349,7 +349,7 @@ fn other_calls_answer_at_once_while_a_consult_runs() {
 #[test]
 fn a_client_that_does_not_read_can_still_cancel_and_leave() {
     let server = Server::new().codex();
-    let log = server.project().parent().unwrap().join("codex.log");
+    let log = server.project().parent().unwrap().join("fake/codex.log");
     let mut child = server.command().spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut say = |message: Value| writeln!(input, "{message}").unwrap();

@@ -347,7 +347,7 @@ impl SqliteStore {
                 self.note(Note::InGit(warning));
             }
         }
-        self.open(file)?;
+        self.open(file).inspect_err(|error| self.keep_trouble(error))?;
         let mut connection = file.connection.take().ok_or_else(not_open)?;
         let written = self
             .examine(file, &connection)
