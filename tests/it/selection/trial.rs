@@ -294,7 +294,7 @@ fn a_winner_that_fails_when_it_is_run_once_more_gives_way_to_the_next() {
 fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let (server, _scratch) = project();
     let mut client = server
-        .file("tests/check_totals.py", "from cart import total\nprint(total([5, 6]), total([-1]))\n")
+        .file("tests/check_totals.py", "import sys\nsys.path.insert(0, '.')\nfrom cart import total\nprint(total([5, 6]), total([-1]))\n")
         .start();
     let fixed = |body: &str| diff(body);
     let all = json!([
