@@ -260,7 +260,7 @@ fn frames_of_libraries_go_before_those_of_the_project() {
     );
     let go = repeated("testing.tRunner(0xc000, 0x1)\n\t/usr/local/go/src/testing/testing.go:N +0xf4\n");
     let ruby = repeated(
-        "     # /home/u/.gem/ruby/3.2.0/gems/rspec-core-3.12/lib/rspec/core/example.rb:N:in `run'\n",
+        "     # /usr/lib/ruby/gems/3.2.0/gems/rspec-core-3.12/lib/rspec/core/example.rb:N:in `run'\n",
     );
     let npm = repeated("      at Object.run (/srv/node_modules/jest-circus/build/run.js:N:9)\n");
     let cases = [

@@ -309,7 +309,7 @@ pub(super) const RULES: &[Rule] = &[
         &[
             "sh: 1: node: not found",
             "bash: codex: command not found",
-            "Error: EACCES: permission denied, mkdir '/home/user/.gemini'",
+            "Error: EACCES: permission denied, mkdir '~/.gemini'",
         ],
     ),
 ];
