@@ -61,21 +61,21 @@ dist-check:
 
 DEBUG_BINARY = "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp"
 
-## docs/errors.md from the table in src/error/reference.rs, and the tables of README.md from the tools, the
-## configuration and docs/benchmarks.md.
+## docs/errors.md from the table in src/error/reference.rs, and the tables between marks in README.md and
+## docs/ from the tools, the configuration and docs/benchmarks.md.
 docs:
 	@$(CARGO) build --locked --bins --examples
 	@$(DEBUG_BINARY) errors > docs/errors.md.new
 	@mv docs/errors.md.new docs/errors.md
-	@WRITE_README=1 $(CARGO) test --locked --quiet --test it -- --exact docs::generated::the_readme_holds_what_the_sources_give
+	@WRITE_DOCS=1 $(CARGO) test --locked --quiet --test it -- --exact docs::generated::the_documents_hold_what_the_sources_give
 
-## Runs the demo in a terminal and writes docs/session.txt, docs/session.svg and the excerpt in README.md.
+## Runs the demo in a terminal and writes docs/session.txt and docs/session.svg.
 record:
 	@$(CARGO) build --locked --bins
 	@python3 docs/record.py $(DEBUG_BINARY)
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
-## `make docs` then brings README.md up to them.
+## `make docs` then brings the documents up to them.
 bench:
 	$(CARGO) build --locked --release --bins --examples
 	$(CARGO) bench --locked --bench million_step

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Records a run of the demo: docs/session.txt (whole), docs/session.svg (a picture of a part), and the
-excerpts of it in README.md.
+"""Records a run of the demo: docs/session.txt (whole) and docs/session.svg (a picture of it).
 
     python3 docs/record.py target/debug/maestro-mcp
 
@@ -228,18 +227,6 @@ def excerpt(lines, spans):
     return kept
 
 
-def splice(readme, name, indent, lines):
-    """The README with an excerpt between its marks."""
-    begin, end = f"{indent}<!-- made by make record: {name} -->\n", f"{indent}<!-- end of {name} -->\n"
-    if begin not in readme or end not in readme:
-        sys.exit(f"README.md has no marks for {name}")
-    before, rest = readme.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    block = ["", "```text", *(text(line) for line in lines), "```", ""]
-    body = "".join(f"{indent}{line}".rstrip() + "\n" for line in block)
-    return before + begin + body + end + after
-
-
 # ---------------------------------------------------------------------------------------------------
 # The picture
 
@@ -329,10 +316,6 @@ def main():
     lines.insert(0, [(letter, ()) for letter in f"$ {typed}"])
     (ROOT / "docs/session.txt").write_text("".join(text(line) + "\n" for line in lines))
     (ROOT / "docs/session.svg").write_text(picture(excerpt(lines, PICTURE), typed))
-    readme = (ROOT / "README.md").read_text()
-    readme = splice(readme, "report", "   ", excerpt(lines, REPORT))
-    readme = splice(readme, "session", "", excerpt(lines, SESSION))
-    (ROOT / "README.md").write_text(readme)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ pub(super) const ENTRIES: [Entry; 26] = [
         "client_refused",
         "Google no longer serves this kind of login through the gemini CLI.",
         "Ask another provider, and tell the user.",
-        "Set `GEMINI_API_KEY`, or see *The Google problem* in the README.",
+        "Set `GEMINI_API_KEY`, or see docs/providers.md, *The Google problem*.",
     ),
     entry(
         "rate_limited",

@@ -1,5 +1,5 @@
-//! The parts of `README.md` that are made and not written. `make docs` runs this test with
-//! `WRITE_README` set, and it writes them; without, it fails where one of them is old.
+//! The parts of the documents that are made and not written. `make docs` runs this test with
+//! `WRITE_DOCS` set, and it writes them; without, it fails where one of them is old.
 
 use std::fmt::Write as _;
 
@@ -16,27 +16,27 @@ use crate::inventory::{listed, read_by_a_model};
 const BYTES_OF_A_TOKEN: usize = 4;
 
 /// The rows of `docs/benchmarks.md` that the README shows, by how they begin.
-const FIGURES: [&str; 6] = [
+const FIGURES: [&str; 5] = [
     "start to first reply",
     "resident memory after tools/list",
     "consult, 60 KB prompt",
     "32 one-second consults at once",
     "patch of 50 files, 5,000 lines",
-    "log, cold fold",
 ];
 
-/// What is made, by its name in the marks.
-fn parts() -> Vec<(&'static str, String)> {
+/// What is made: the document, the name in its marks, the text.
+fn parts() -> Vec<(&'static str, &'static str, String)> {
     let tools = listed(Server::new());
     let benchmarks = read("docs/benchmarks.md");
     vec![
-        ("tools", table_of_tools(&tools)),
-        ("sets of tools", table_of_sets(&tools)),
-        ("providers", reference::providers()),
-        ("variables of the server", reference::server_variables()),
-        ("variables of a provider", reference::provider_variables()),
-        ("costs", table_of_costs(&tools, &benchmarks)),
-        ("benchmarks", table_of_benchmarks(&benchmarks)),
+        ("README.md", "tool families", table_of_families(&tools)),
+        ("README.md", "benchmarks", table_of_benchmarks(&benchmarks)),
+        ("docs/tools.md", "tools", table_of_tools(&tools)),
+        ("docs/tools.md", "sets of tools", table_of_sets(&tools)),
+        ("docs/providers.md", "providers", reference::providers()),
+        ("docs/configuration.md", "variables of the server", reference::server_variables()),
+        ("docs/configuration.md", "variables of a provider", reference::provider_variables()),
+        ("docs/costs.md", "costs", table_of_costs(&tools, &benchmarks)),
     ]
 }
 
@@ -45,20 +45,35 @@ fn marks(name: &str) -> (String, String) {
 }
 
 #[test]
-fn the_readme_holds_what_the_sources_give() {
-    let written = read("README.md");
-    let mut made = written.clone();
-    for (name, part) in parts() {
+fn the_documents_hold_what_the_sources_give() {
+    let mut old = vec![];
+    for (document, name, part) in parts() {
+        let written = read(document);
         let (from, to) = marks(name);
-        let old = between(&made, &from, &to).to_owned();
-        made = made.replacen(&format!("{from}{old}{to}"), &format!("{from}\n{part}\n{to}"), 1);
+        let inside = between(&written, &from, &to);
+        let wanted = format!("\n{part}\n");
+        if inside == wanted {
+            continue;
+        }
+        if std::env::var_os("WRITE_DOCS").is_some() {
+            let before = format!("{from}{inside}{to}");
+            std::fs::write(document, written.replacen(&before, &format!("{from}{wanted}{to}"), 1)).unwrap();
+        } else {
+            old.push(format!("{document}: {name}"));
+        }
     }
-    if std::env::var_os("WRITE_README").is_some() {
-        std::fs::write("README.md", &made).unwrap();
-        return;
+    assert!(old.is_empty(), "these are old, run `make docs`: {old:#?}");
+}
+
+/// The families of tools: what each is for, and its tools.
+fn table_of_families(tools: &[Value]) -> String {
+    let mut out = format!("{} tools in {} families, and `maestro_help`:\n\n", tools.len(), TOOLSETS.len());
+    out += "| family | tools, without `maestro_` |\n|--|--|\n";
+    for set in TOOLSETS {
+        let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(out, "| **{}** | {} |", set.heading, names.join(", ")).unwrap();
     }
-    let old: Vec<&str> = made.lines().filter(|line| !written.contains(line)).collect();
-    assert!(written == made, "README.md is old: run `make docs`, which writes, among others:\n{old:#?}");
+    out
 }
 
 /// The tools in the order of their sets: what each says of itself, and what it cannot do without.
@@ -134,7 +149,7 @@ fn table_of_costs(tools: &[Value], benchmarks: &str) -> String {
     format!(
         "| what | how much |\n|--|--|\n\
          | consults of a run | at most {} a stage and {} in all |\n\
-         | the list of tools in a model's context | {} bytes, about {} tokens; by set see [Sets of tools](#sets-of-tools) |\n\
+         | the list of tools in a model's context | {} bytes, about {} tokens; by set see [Sets of tools](tools.md#sets-of-tools) |\n\
          | added to a consult with a prompt of 60 KB | {added} |\n\
          | memory of an idle server | {} |\n\
          | the event log | {megabytes} MB for {events} events |\n\
@@ -175,33 +190,10 @@ fn table_of_benchmarks(benchmarks: &str) -> String {
     out.replace("|  |", "| |")
 }
 
-/// The excerpts of the session are the script's: their lines are the session's, in their order.
+/// The picture of the demo is the script's.
 #[test]
-fn the_session_of_the_readme_was_recorded() {
-    let readme = read("README.md");
-    let session = read("docs/session.txt");
-    for (name, indent) in [("session", ""), ("report", "   ")] {
-        let (_, end) = marks(name);
-        let part = between(&readme, &format!("{indent}<!-- made by make record: {name} -->\n"), &end);
-        let excerpt = between(part, &format!("{indent}```text\n"), &format!("{indent}```\n"));
-        let mut recorded = session.lines();
-        let mut kept = 0;
-        for line in excerpt.lines().map(|line| line.strip_prefix(indent).unwrap_or(line)) {
-            if line.is_empty() || line.trim() == "[...]" {
-                continue;
-            }
-            assert!(recorded.any(|other| other == line), "{line:?} does not stand in docs/session.txt here");
-            kept += 1;
-        }
-        assert!(kept > 20, "{name}: {kept}");
-    }
+fn the_picture_of_the_demo_was_recorded() {
     let picture = read("docs/session.svg");
-    assert!(picture.contains("<svg") && picture.contains("maestro-mcp demo --provider understudy"));
-    assert!(readme.contains("](docs/session.svg)"));
-}
-
-#[test]
-fn the_readme_counts_its_tools() {
-    let count = listed(Server::new()).len();
-    assert!(read("README.md").contains(&format!("\n## The {count} tools\n")));
+    assert!(picture.contains("<svg") && picture.contains("maestro-mcp demo"));
+    assert!(read("docs/session.txt").starts_with("$ maestro-mcp demo"));
 }
