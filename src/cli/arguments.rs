@@ -48,8 +48,10 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
     )]
     Consult(ConsultOptions),
-    /// Consult on a broken program, through the real server
-    #[command(after_help = "Example:\n  maestro-mcp demo --provider understudy")]
+    /// Take a failing program through the stages; asks no model unless you say --live
+    #[command(
+        after_help = "Example:\n  maestro-mcp demo                    # asks no model, costs nothing\n  maestro-mcp demo --live             # asks the CLIs that are installed"
+    )]
     Demo(DemoOptions),
     /// Read what this project's own files in .maestro would change, and confirm them by their hash
     #[command(
@@ -327,9 +329,15 @@ pub(super) struct ConsultOptions {
 
 #[derive(Args)]
 pub(super) struct DemoOptions {
-    /// Who is asked; the installed CLIs where nobody is named, else the understudy
+    /// Ask the installed CLIs, after saying how often and asking you
+    #[arg(long)]
+    pub(super) live: bool,
+    /// Ask this provider; may be repeated. Without it and without --live, fixed rules answer
     #[arg(long, short)]
     pub(super) provider: Vec<String>,
+    /// Spend without asking
+    #[arg(long)]
+    pub(super) yes: bool,
     /// A directory with a failing program of your own; a small broken one is used otherwise
     #[arg(long, value_name = "DIR", requires = "command")]
     pub(super) dir: Option<PathBuf>,

@@ -54,6 +54,14 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".config/maestro")))
     }
 
+    /// Where Maestro keeps what can be made again.
+    pub fn cache_directory(&self) -> Option<PathBuf> {
+        self.get("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(self.home()?.join(".cache")))
+            .map(|cache| cache.join("maestro"))
+    }
+
     /// Where Maestro keeps what is this user's and no project's: the XDG directory of state, else below
     /// `$MAESTRO_HOME`. A user with several configurations is one user still.
     #[must_use]

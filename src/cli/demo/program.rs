@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use crate::error::Error;
+use crate::host::environment::Environment;
 
 macro_rules! shipped {
     ($($path:literal),* $(,)?) => {
@@ -28,23 +29,34 @@ pub(super) struct Program {
     directory: PathBuf,
     words: Vec<String>,
     files: Vec<String>,
-    unpacked: Option<tempfile::TempDir>,
+    is_shipped: bool,
 }
 
 impl Program {
-    /// The shipped program, unpacked into a temporary directory.
-    pub(super) fn shipped() -> Result<Self, Error> {
-        let broken = |error: std::io::Error| Error::Internal(format!("unpacking the demo: {error}"));
-        let unpacked = tempfile::Builder::new().prefix("maestro-demo-").tempdir().map_err(broken)?;
+    /// The shipped program, unpacked afresh into the user's cache, or into a temporary directory where
+    /// there is none. It stays, so that the run can be looked at afterwards.
+    pub(super) fn shipped(environment: &Environment) -> Result<Self, Error> {
+        let broken = |error: std::io::Error| Error::Setup {
+            reason: format!("the demo's program cannot be unpacked: {error}"),
+            hint: "Make the cache directory writable, or set XDG_CACHE_HOME to one that is.".to_owned(),
+        };
+        let directory = match environment.cache_directory() {
+            Some(cache) => cache.join("demo"),
+            None => tempfile::Builder::new().prefix("maestro-demo-").tempdir().map_err(broken)?.keep(),
+        };
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
+            Ok(()) | Err(_) => {}
+        }
         for (name, text) in SHIPPED {
-            let file = unpacked.path().join(name);
+            let file = directory.join(name);
             if let Some(parent) = file.parent() {
                 std::fs::create_dir_all(parent).map_err(broken)?;
             }
             std::fs::write(file, text).map_err(broken)?;
         }
         Ok(Self {
-            directory: unpacked.path().to_owned(),
+            directory,
             words: ["python3", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
                 .map(ToOwned::to_owned)
                 .to_vec(),
@@ -53,7 +65,7 @@ impl Program {
                 .map(|(name, _)| (*name).to_owned())
                 .filter(|name| !name.ends_with("__init__.py"))
                 .collect(),
-            unpacked: Some(unpacked),
+            is_shipped: true,
         })
     }
 
@@ -70,21 +82,17 @@ impl Program {
             files: ["**/*.py", "**/*.rs", "**/*.js", "**/*.ts", "**/*.go", "**/*.java", "**/*.rb"]
                 .map(ToOwned::to_owned)
                 .to_vec(),
-            unpacked: None,
+            is_shipped: false,
         })
     }
 
-    /// Whether it is the one that ships, in a temporary directory of its own.
+    /// Whether it is the one that ships, in a directory of its own.
     pub(super) fn is_shipped(&self) -> bool {
-        self.unpacked.is_some()
+        self.is_shipped
     }
 
     pub(super) fn directory(&self) -> &Path {
         &self.directory
-    }
-
-    pub(super) fn shown(&self) -> String {
-        super::shown(&self.directory).display().to_string()
     }
 
     pub(super) fn command(&self) -> String {

@@ -1,0 +1,351 @@
+//! What the demo tells: the failing test, what a consultant sees, the stages with their decisions, the
+//! change, the tests after it, and what is on record.
+//!
+//! Nobody sits at the demo, so it decides itself, and every decision is recorded as the policy's.
+//! Only a run that the demo has begun in its own project is decided so.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::call;
+use super::client::Client;
+use super::program::Program;
+use super::show::{self, print};
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::report::Report;
+use crate::error::Error;
+use crate::flow::approval::decide::{Verdict, decide, find};
+use crate::flow::session::Session;
+use crate::host::process::Supervisor;
+use crate::provider::understudy::NAME as UNDERSTUDY;
+
+/// What the run is about.
+const TASK: &str = "Two tests of the stock ledger fail. Find out why and fix it with the smallest change.";
+
+/// The diff that the demo hands in as the orchestrator where no CLI wrote one that applies.
+const DIFF: &str = include_str!("../../../demo/fix.diff");
+
+/// Findings and risks of a stage that the story shows.
+const SHOWN_FINDINGS: usize = 2;
+
+/// Lines of an answer that the story shows.
+const SHOWN_LINES: usize = 12;
+
+/// Letters of a line of the story.
+const WIDTH: usize = 78;
+
+pub(super) struct Story<'a> {
+    client: &'a mut Client,
+    /// The demo's own view of the project's log, beside the server's.
+    session: Session,
+    program: &'a Program,
+    failure: &'a str,
+    asked: Vec<String>,
+    workflow: String,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(
+        client: &'a mut Client,
+        outer: &Session,
+        program: &'a Program,
+        failure: &'a str,
+        asked: Vec<String>,
+    ) -> Self {
+        let own = outer.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
+        let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
+        let environment = own.chain([project]).collect();
+        let session = Session::new(environment, program.directory(), Supervisor::new(None));
+        Self { client, session, program, failure, asked, workflow: String::new() }
+    }
+
+    pub(super) async fn tell(mut self) -> Result<ExitCode, Error> {
+        if self.asked.iter().all(|name| name == UNDERSTUDY) {
+            print("No model is asked and nothing is spent: fixed rules play the consultant.\n")?;
+        }
+        self.failing_test()?;
+        self.material().await?;
+        if !self.program.is_shipped() {
+            return self.consult().await;
+        }
+        let started = self.call("maestro_workflow_with_hitl", json!({ "task": TASK })).await?;
+        self.workflow = text(&started, "/workflow_id");
+        self.stage("3", "Analyze: what is certain", "analyze").await?;
+        self.stage("4", "Hypothesize: why", "hypothesize").await?;
+        let diff = self.implement().await?;
+        let backup = self.apply(&diff).await?;
+        if !self.tests_pass().await? {
+            self.debug(&backup).await?;
+        }
+        self.stage("7", "Improve: what is left", "improve").await?;
+        self.record().await
+    }
+
+    fn failing_test(&self) -> Result<(), Error> {
+        heading("1", "A failing test", &self.program.directory().display().to_string())?;
+        print(&format!("   $ {}\n", self.program.command()))?;
+        show::outcome(&indented(&symptoms(self.failure).join("\n")), false)
+    }
+
+    /// What a consultant would be sent.
+    async fn material(&mut self) -> Result<(), Error> {
+        let packed = self.call("maestro_pack_context", json!({ "files": self.program.files(), "errors": [self.failure] })).await?;
+        heading("2", "All that a consultant sees", "text, in an empty directory, with no tools")?;
+        let files = packed.get("files").and_then(Value::as_array).into_iter().flatten();
+        let files: Vec<&str> = files.filter_map(|file| file.get("path")?.as_str()).collect();
+        let letters = packed.pointer("/stats/total_chars").and_then(Value::as_u64).unwrap_or_default();
+        let masked = packed.get("masked").and_then(Value::as_u64).unwrap_or_default();
+        print(&wrapped(&format!(
+            "the output of the tests, {}: {letters} characters, {masked} secrets masked",
+            files.join(", ")
+        )))
+    }
+
+    fn context(&self) -> Value {
+        json!({ "context_files": self.program.files(), "context_errors": [self.failure] })
+    }
+
+    /// One question on a program of the user's. Nobody approves changes to it here, so none is made.
+    async fn consult(&mut self) -> Result<ExitCode, Error> {
+        heading("3", "The answers", &self.asked.join(", "))?;
+        let mut question = self.context();
+        merge(
+            &mut question,
+            json!({
+                "providers": self.asked,
+                "task": "These tests fail. Name the most likely root cause, the evidence for it in the code shown, and one test that would prove you wrong.",
+            }),
+        );
+        let ensemble = self.call("maestro_ensemble_generate", question).await?;
+        let candidates = ensemble.get("candidates").and_then(Value::as_array).into_iter().flatten();
+        for candidate in candidates {
+            print(&format!("   {} {}\n", text(candidate, "/provider"), text(candidate, "/model")))?;
+            let said = match text(candidate, "/error").as_str() {
+                "" => text(candidate, "/content"),
+                error => format!("{error} {}", text(candidate, "/hint")),
+            };
+            let lines: Vec<&str> = said.lines().collect();
+            for line in lines.iter().take(SHOWN_LINES) {
+                print(&wrapped(line))?;
+            }
+            if lines.len() > SHOWN_LINES {
+                print(&format!("   ... {} more lines\n", lines.len() - SHOWN_LINES))?;
+            }
+        }
+        print("\nNothing was changed. Say in Claude Code: /maestro-debug, to go on with approvals.\n")?;
+        let answered = ensemble.get("ok") == Some(&Value::Bool(true));
+        Ok(if answered { ExitCode::SUCCESS } else { ExitCode::from(4) })
+    }
+
+    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Error> {
+        let result = call(self.client, tool, arguments).await?;
+        if result.get("ok") == Some(&Value::Bool(false)) && tool != "maestro_verify" {
+            let said = format!("{tool}: {} [{}]", text(&result, "/error"), text(&result, "/code"));
+            show::outcome(&wrapped(&said), false)?;
+        }
+        Ok(result)
+    }
+
+    /// Runs a stage, shows the heart of its report, and decides on it.
+    async fn stage(&mut self, number: &str, title: &str, stage: &str) -> Result<(), Error> {
+        let (_, request) = self.reported(stage).await?;
+        let report = self.report(&request).await?;
+        heading(number, title, &report.sources.join(", "))?;
+        for finding in report.key_findings.iter().take(SHOWN_FINDINGS) {
+            print(&wrapped(finding))?;
+        }
+        let more = report.key_findings.len().saturating_sub(SHOWN_FINDINGS);
+        let risk = report.risks.first().map_or_else(String::new, |risk| format!(" First risk: {risk}"));
+        print(&wrapped(&format!("and {more} more findings, {} risks.{risk}", report.risks.len())))?;
+        self.decide(&request, Decision::Approve, "the demo approves every stage", None).await
+    }
+
+    /// Runs a stage. Returns its result and the request that waits.
+    async fn reported(&mut self, stage: &str) -> Result<(Value, String), Error> {
+        let mut arguments = self.context();
+        merge(&mut arguments, json!({ "stage": stage, "task": TASK, "providers": self.asked }));
+        let result = self.call("maestro_run_stage_with_approval", arguments).await?;
+        let request = text(&result, "/approval/request_id");
+        if request.is_empty() {
+            return Err(Error::Setup {
+                reason: format!("{stage} came to no report: {}", text(&result, "/error")),
+                hint: "Run `maestro-mcp demo` to see it without a model.".to_owned(),
+            });
+        }
+        Ok((result, request))
+    }
+
+    async fn report(&self, request: &str) -> Result<Report, Error> {
+        let found = find(&self.session, request).await?;
+        serde_json::from_value(found.request.asked.report)
+            .map_err(|error| Error::Internal(format!("the report of request {request}: {error}")))
+    }
+
+    async fn decide(
+        &self,
+        request: &str,
+        decision: Decision,
+        feedback: &str,
+        instructions: Option<&str>,
+    ) -> Result<(), Error> {
+        let verdict = Verdict {
+            chosen: None,
+            is_meant: false,
+            request: request.to_owned(),
+            decision,
+            decided_by: DecidedBy::Policy,
+            feedback: Some(feedback.to_owned()),
+            revision_instructions: instructions.map(str::to_owned),
+            responses: Map::new(),
+            seen: None,
+            nonce: None,
+        };
+        decide(&self.session, verdict).await?;
+        if decision == Decision::Approve {
+            show::outcome("   approved (by the demo; in your project, only you can)\n", true)?;
+        }
+        Ok(())
+    }
+
+    /// The approved change: a CLI's where it wrote one that applies, else the script's, which the
+    /// demo hands in as the orchestrator. Only an approved change may be applied.
+    async fn implement(&mut self) -> Result<String, Error> {
+        let (result, request) = self.reported("implement").await?;
+        let diff = text(&result, "/stage_result/output/structured/diff");
+        let author = text(&result, "/stage_result/output/provider");
+        if author != UNDERSTUDY && !diff.trim().is_empty() {
+            let tried = self.call("maestro_apply_patch", json!({ "patch": diff, "dry_run": true })).await?;
+            if tried.get("ok") == Some(&Value::Bool(true)) {
+                heading("5", "Implement: the smallest change", &author)?;
+                show::diff(&diff)?;
+                self.decide(&request, Decision::Approve, "the demo approves every stage", None).await?;
+                return Ok(diff);
+            }
+        }
+        let why = "no consultant wrote a diff that applies";
+        self.decide(&request, Decision::Revise, why, Some("The orchestrator hands in its own change."))
+            .await?;
+        heading("5", "Implement: the smallest change", "from the demo's script; rules write no code")?;
+        show::diff(DIFF)?;
+        let outputs = json!({
+            "patch_plan": "Normalise the SKU where goods leave, as `receive` does.",
+            "files_to_change": ["inventory/stock.py"],
+            "diff": DIFF,
+            "verification_command": self.program.command(),
+        });
+        self.hand_in("implement", outputs).await?;
+        Ok(DIFF.to_owned())
+    }
+
+    /// Hands in what the demo did itself as the orchestrator, and approves it.
+    async fn hand_in(&mut self, stage: &str, outputs: Value) -> Result<(), Error> {
+        let asked =
+            self.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs })).await?;
+        self.decide(&text(&asked, "/request_id"), Decision::Approve, "the demo approves every stage", None)
+            .await
+    }
+
+    /// Applies a change. Returns the session of the backup.
+    async fn apply(&mut self, diff: &str) -> Result<String, Error> {
+        let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
+        let backup = text(&applied, "/backup_session");
+        heading("6", "The patch, and the tests after it", "the approved change and no other")?;
+        let files = applied.get("files_changed").and_then(Value::as_array).into_iter().flatten();
+        let files: Vec<&str> = files.filter_map(Value::as_str).collect();
+        print(&wrapped(&format!("changed {}; a backup can undo it", files.join(", "))))?;
+        Ok(backup)
+    }
+
+    /// Runs the program's own tests through the server; true where they pass.
+    async fn tests_pass(&mut self) -> Result<bool, Error> {
+        let command = self.program.command();
+        let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
+        let passed = result.get("all_passed") == Some(&Value::Bool(true));
+        show::outcome(&wrapped(&format!("{}: {}", text(&result, "/summary"), self.program.command())), passed)?;
+        Ok(passed)
+    }
+
+    /// A CLI's change did not hold: back to where it was, and the script's change instead.
+    async fn debug(&mut self, backup: &str) -> Result<(), Error> {
+        heading("6b", "Debug: take it back, and try again", "from the demo's script")?;
+        self.call("maestro_run_stage_with_approval", json!({ "stage": "debug", "task": TASK })).await?;
+        self.call("maestro_restore_from_backup", json!({ "backup_session": backup })).await?;
+        show::diff(DIFF)?;
+        self.call("maestro_apply_patch", json!({ "patch": DIFF })).await?;
+        if !self.tests_pass().await? {
+            return Err(Error::Internal("the demo's script did not fix its program".to_owned()));
+        }
+        let outputs = json!({
+            "error_analysis": {
+                "error_type": "KeyError, and a wrong list",
+                "is_new_error": false,
+                "is_related_to_change": false,
+                "root_cause_theory": "`Ledger.ship` books the SKU as it was typed; everything else reads it normalised",
+            },
+            "next_action": { "type": "edit", "details": "normalise the SKU where goods leave, as `receive` does" },
+        });
+        self.hand_in("debug", outputs).await
+    }
+
+    /// What is on record, and where to go on.
+    async fn record(&mut self) -> Result<ExitCode, Error> {
+        let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
+        heading("8", "On record", "a log with a chain of hashes, .maestro/maestro.db")?;
+        for stage in state.pointer("/workflow/history").and_then(Value::as_array).into_iter().flatten() {
+            print(&format!(
+                "   {:<12} {:<9} by {:<13} {} ({})\n",
+                text(stage, "/stage"),
+                text(stage, "/mode"),
+                text(stage, "/provider"),
+                text(stage, "/status"),
+                text(stage, "/decided_by"),
+            ))?;
+        }
+        let directory = self.program.directory().display();
+        print(&format!(
+            "\nThe project stays in {directory}. Next:\n\
+             \x20  maestro-mcp runs            # in that directory: the run; `why`, `metrics`, `approvals` too\n\
+             \x20  maestro-mcp demo --live     # the same with your own CLIs, after a question\n\
+             \x20  maestro-mcp install         # register with Claude Code; then say what you want fixed\n"
+        ))?;
+        let is_complete = text(&state, "/workflow/state") == "complete";
+        Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
+    show::heading(&format!("\n{number}. {title} ({note})\n"))
+}
+
+/// The lines of a test run that say what failed: errors, failing tests, the total.
+fn symptoms(output: &str) -> Vec<String> {
+    const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
+    let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
+    let short = |line: &str| line.chars().take(WIDTH).collect::<String>();
+    let marked: Vec<String> = marked.map(short).collect();
+    if !marked.is_empty() {
+        return marked;
+    }
+    let lines: Vec<&str> = output.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(SHOWN_LINES)).copied().map(short).collect()
+}
+
+fn wrapped(text: &str) -> String {
+    let options = textwrap::Options::new(WIDTH).initial_indent("   ").subsequent_indent("     ");
+    textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
+}
+
+fn indented(text: &str) -> String {
+    text.lines().flat_map(|line| ["   ", line, "\n"]).collect()
+}
+
+fn merge(base: &mut Value, more: Value) {
+    if let (Value::Object(base), Value::Object(more)) = (base, more) {
+        base.extend(more);
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
