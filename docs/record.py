@@ -22,65 +22,8 @@ from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = ["demo", "--provider", "understudy"]
-COLUMNS, ROWS = 100, 40
-CUT = "[...]"
-
-# ---------------------------------------------------------------------------------------------------
-# What is cut out: from the next line that begins so, through the next one after it that begins so.
-# One mark alone is one line. Blanks at the beginning do not count. Each is looked for behind the last.
-
-FAILURE = [
-    ("$ maestro-mcp", "$ cd"),
-    ('File "/tmp/maestro-demo-XXXXXX/inventory/report.py"', "KeyError"),
-    ("FAIL: test_low",),
-    ("AssertionError: Lists",),
-    ("FAILED (", '"line_number"'),
-]
-CANDIDATES = [
-    ("--> maestro_ensemble_generate", "Understudy (rules"),
-    ("Where to look", "- KeyError"),
-    ("red flags:",),
-]
-FIRST_STAGE = [
-    ("==> The gated run", "the line reads"),
-    ("CHECKS", "Time"),
-    ("WHAT YOU ARE ASKED", "to change."),
-    ("<-- approved",),
-]
-FIRST_IDEA = [
-    ("--> maestro_verify", "the first idea"),
-    ("-            name", "+            name"),
-    ("--> maestro_apply_patch", "mode: solo"),
-]
-CAUSE = [
-    ("--> maestro_restore", "the cause"),
-    ("-        self._movements", "+        self._movements"),
-    ("--> maestro_apply_patch", "Next action"),
-    ("CHECKS", "Tests"),
-    ("<-- approved",),
-    ("<-- approved, decided_by: policy (the demo); the run is complete", "improve "),
-]
-SESSION = [*FAILURE, *CANDIDATES, *FIRST_STAGE, *FIRST_IDEA, *CAUSE]
-
-REPORT = [
-    ("MAESTRO | Stage 1 of 5",),
-    ("From understudy", "the line reads"),
-    ("RISKS", "Consults"),
-    ("Critical (2)", "analyze_accuracy"),
-    ("WHAT YOU ARE ASKED", "to change."),
-]
-
-PICTURE = [
-    ("--> maestro_restore", "the cause"),
-    ("--- a/inventory/stock.py", "@@"),
-    ("-        self._movements", "+        self._movements"),
-    ("--> maestro_apply_patch", "MAESTRO |"),
-    ("From the orchestrator", "Tests  "),
-    ("Critical", "debug_hypothesis"),
-    ("WHAT YOU ARE ASKED", "to change."),
-    ("<-- approved",),
-]
+COMMAND = ["demo"]
+COLUMNS, ROWS = 82, 60
 
 # ---------------------------------------------------------------------------------------------------
 # The run
@@ -164,17 +107,7 @@ def width(letter):
 # ---------------------------------------------------------------------------------------------------
 # What differs from run to run
 
-SAME_LENGTH = [
-    (re.compile(r"maestro-demo-\w{6}"), "maestro-demo-XXXXXX"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "YYYY-MM-DDTHH:MM:SS.mmmZ"),
-]
-DURATIONS = [
-    (re.compile(r"\(\d+ ms\)"), "(N ms)"),
-    (re.compile(r"(Ran \d+ tests in )[\d.]+s"), r"\1N s"),
-    (re.compile(r"(  Time +)[\d.]+ m?s$"), r"\1N ms"),
-    (re.compile(r"(  소요 시간 +)[\d.]+(밀리)?초$"), r"\1N밀리초"),
-    (re.compile(r'("\w+_ms": )[\d.]+'), r"\1N"),
-]
+SAME_LENGTH = [(re.compile(r"/tmp/tmp\w{8}/\.cache"), "~/.cache")]
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -190,41 +123,13 @@ def settled(lines):
 
 
 def replaced(line, place):
-    for pattern, placeholder in [*SAME_LENGTH, (IDENTIFIER, place), *DURATIONS]:
+    for pattern, placeholder in [*SAME_LENGTH, (IDENTIFIER, place)]:
         # From the end, so that places before stay where they are; what is put in looks as what was there.
         for found in reversed(list(pattern.finditer("".join(letter for letter, _ in line)))):
             new = placeholder(found) if callable(placeholder) else found.expand(placeholder)
             look = line[found.end() - 1][1]
             line = line[: found.start()] + [(letter, look) for letter in new] + line[found.end() :]
     return line
-
-
-# ---------------------------------------------------------------------------------------------------
-# Excerpts
-
-
-def excerpt(lines, spans):
-    """The lines of the spans, with a mark for what is left out between them."""
-    kept, at = [], 0
-
-    def find(begins, start):
-        for index in range(start, len(lines)):
-            if text(lines[index]).lstrip().startswith(begins.lstrip()):
-                return index
-        sys.exit(f"no line of the session begins with {begins!r} behind line {start}")
-
-    for span in spans:
-        first = find(span[0], at)
-        last = find(span[-1], first + 1) if len(span) > 1 and span[0] != span[1] else first
-        left_out = any(text(line) for line in lines[at:first])
-        if kept and left_out:
-            indent = " " * (4 if text(lines[first]).startswith("    ") else 0)
-            kept.append([(letter, ("2",)) for letter in indent + CUT])
-        elif kept and first > at:
-            kept.append([])
-        kept += lines[first : last + 1]
-        at = last + 1
-    return kept
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -315,7 +220,7 @@ def main():
     lines = settled(screen(run(str(Path(sys.argv[1]).resolve()))))
     lines.insert(0, [(letter, ()) for letter in f"$ {typed}"])
     (ROOT / "docs/session.txt").write_text("".join(text(line) + "\n" for line in lines))
-    (ROOT / "docs/session.svg").write_text(picture(excerpt(lines, PICTURE), typed))
+    (ROOT / "docs/session.svg").write_text(picture(lines, typed))
 
 
 if __name__ == "__main__":

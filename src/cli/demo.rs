@@ -84,7 +84,8 @@ fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) 
     if !std::io::stdin().is_terminal() {
         return Err(Error::Setup {
             reason: "a live demo spends money, and nobody is here to agree".to_owned(),
-            hint: "Add --yes to agree, or run `maestro-mcp demo` without --live: it asks no model.".to_owned(),
+            hint: "Add --yes to agree, or run `maestro-mcp demo` without --live: it asks no model."
+                .to_owned(),
         });
     }
     Ok(matches!(asked("Go on? [y/N] ")?.to_lowercase().as_str(), "y" | "yes"))

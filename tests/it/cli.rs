@@ -247,7 +247,8 @@ fn a_live_demo_without_a_cli_says_so() {
 fn the_demo_is_in_colour_for_a_terminal_only() {
     let (code, coloured) = Server::new().person_with(&["demo"], &[("TERM", "xterm")]).leaves();
     assert_eq!(code, 0, "{coloured}");
-    for part in ["\u{1b}[32m   approved", "\u{1b}[31m   -  ", "\u{1b}[1;36m3. Analyze", "\u{1b}[32m   1 of 1"] {
+    for part in ["\u{1b}[32m   approved", "\u{1b}[31m   -  ", "\u{1b}[1;36m3. Analyze", "\u{1b}[32m   1 of 1"]
+    {
         assert!(coloured.contains(part), "{part:?}: {coloured}");
     }
     let (_, plain) = Server::new().person_with(&["demo"], &[("TERM", "xterm"), ("NO_COLOR", "1")]).leaves();

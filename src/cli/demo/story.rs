@@ -90,7 +90,9 @@ impl<'a> Story<'a> {
 
     /// What a consultant would be sent.
     async fn material(&mut self) -> Result<(), Error> {
-        let packed = self.call("maestro_pack_context", json!({ "files": self.program.files(), "errors": [self.failure] })).await?;
+        let packed = self
+            .call("maestro_pack_context", json!({ "files": self.program.files(), "errors": [self.failure] }))
+            .await?;
         heading("2", "All that a consultant sees", "text, in an empty directory, with no tools")?;
         let files = packed.get("files").and_then(Value::as_array).into_iter().flatten();
         let files: Vec<&str> = files.filter_map(|file| file.get("path")?.as_str()).collect();
@@ -153,11 +155,13 @@ impl<'a> Story<'a> {
         let report = self.report(&request).await?;
         heading(number, title, &report.sources.join(", "))?;
         for finding in report.key_findings.iter().take(SHOWN_FINDINGS) {
-            print(&wrapped(finding))?;
+            print(&one_line(finding))?;
         }
         let more = report.key_findings.len().saturating_sub(SHOWN_FINDINGS);
-        let risk = report.risks.first().map_or_else(String::new, |risk| format!(" First risk: {risk}"));
-        print(&wrapped(&format!("and {more} more findings, {} risks.{risk}", report.risks.len())))?;
+        print(&format!("   and {more} more findings, {} risks\n", report.risks.len()))?;
+        if let Some(risk) = report.risks.first() {
+            print(&one_line(&format!("first risk: {risk}")))?;
+        }
         self.decide(&request, Decision::Approve, "the demo approves every stage", None).await
     }
 
@@ -226,7 +230,7 @@ impl<'a> Story<'a> {
         let why = "no consultant wrote a diff that applies";
         self.decide(&request, Decision::Revise, why, Some("The orchestrator hands in its own change."))
             .await?;
-        heading("5", "Implement: the smallest change", "from the demo's script; rules write no code")?;
+        heading("5", "Implement: the smallest change", "from a script; rules write no code")?;
         show::diff(DIFF)?;
         let outputs = json!({
             "patch_plan": "Normalise the SKU where goods leave, as `receive` does.",
@@ -262,7 +266,10 @@ impl<'a> Story<'a> {
         let command = self.program.command();
         let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
         let passed = result.get("all_passed") == Some(&Value::Bool(true));
-        show::outcome(&wrapped(&format!("{}: {}", text(&result, "/summary"), self.program.command())), passed)?;
+        show::outcome(
+            &wrapped(&format!("{}: {}", text(&result, "/summary"), self.program.command())),
+            passed,
+        )?;
         Ok(passed)
     }
 
@@ -305,9 +312,9 @@ impl<'a> Story<'a> {
         let directory = self.program.directory().display();
         print(&format!(
             "\nThe project stays in {directory}. Next:\n\
-             \x20  maestro-mcp runs            # in that directory: the run; `why`, `metrics`, `approvals` too\n\
-             \x20  maestro-mcp demo --live     # the same with your own CLIs, after a question\n\
-             \x20  maestro-mcp install         # register with Claude Code; then say what you want fixed\n"
+             \x20  maestro-mcp runs            # there: the run; also `why`, `metrics`\n\
+             \x20  maestro-mcp demo --live     # the same with your own CLIs\n\
+             \x20  maestro-mcp install         # register with Claude Code\n"
         ))?;
         let is_complete = text(&state, "/workflow/state") == "complete";
         Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -322,7 +329,7 @@ fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
 fn symptoms(output: &str) -> Vec<String> {
     const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
     let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
-    let short = |line: &str| line.chars().take(WIDTH).collect::<String>();
+    let short = |line: &str| line.chars().take(WIDTH - 3).collect::<String>();
     let marked: Vec<String> = marked.map(short).collect();
     if !marked.is_empty() {
         return marked;
@@ -334,6 +341,13 @@ fn symptoms(output: &str) -> Vec<String> {
 fn wrapped(text: &str) -> String {
     let options = textwrap::Options::new(WIDTH).initial_indent("   ").subsequent_indent("     ");
     textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
+}
+
+/// A text on one line of the story, cut where it is longer.
+fn one_line(text: &str) -> String {
+    let lines = textwrap::wrap(text, WIDTH - 6);
+    let cut = if lines.len() > 1 { " ..." } else { "" };
+    format!("   {}{cut}\n", lines.first().map_or("", AsRef::as_ref))
 }
 
 fn indented(text: &str) -> String {
