@@ -27,6 +27,7 @@ mod stage;
 mod toolbox;
 mod verify;
 mod waiting;
+mod words;
 mod workflow;
 
 pub(crate) use links::{resource, with_links};

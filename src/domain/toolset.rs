@@ -87,10 +87,40 @@ pub const TOOLSETS: &[Toolset] = &[
     },
 ];
 
-/// The names of all sets.
+/// Choices of tools over several sets, for clients that load every tool they are offered.
+pub const PRESETS: &[Toolset] = &[
+    Toolset {
+        name: "core",
+        heading: "what most users need",
+        tools: &[
+            "list_providers",
+            "consult",
+            "ensemble_generate",
+            "workflow_with_hitl",
+            "run_stage_with_approval",
+            "request_approval",
+            "submit_approval",
+            "workflow_state",
+            "verify",
+            "apply_patch",
+            "restore_from_backup",
+            "select_best",
+            "consensus_vote",
+            "get_evidence_chain",
+            "get_metrics",
+        ],
+    },
+    Toolset {
+        name: "ask",
+        heading: "opinions alone: nothing is changed, run or decided",
+        tools: &["list_providers", "consult", "ensemble_generate", "pack_context", "consensus_vote"],
+    },
+];
+
+/// The names of all sets and presets.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    TOOLSETS.iter().map(|set| set.name).collect()
+    TOOLSETS.iter().chain(PRESETS).map(|set| set.name).collect()
 }
 
 /// Whether a tool belongs to one of the sets that were asked for; none asked for are all.
@@ -100,7 +130,7 @@ pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
     let asked_for = |set: &&Toolset| wanted.iter().any(|name| name == set.name);
     wanted.is_empty()
         || bare == ALWAYS
-        || TOOLSETS.iter().filter(asked_for).any(|set| set.tools.contains(&bare))
+        || TOOLSETS.iter().chain(PRESETS).filter(asked_for).any(|set| set.tools.contains(&bare))
 }
 
 #[cfg(test)]
@@ -114,6 +144,17 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!((all.len(), count), (42, 42));
+    }
+
+    #[test]
+    fn presets_name_tools_of_the_sets() {
+        let known = |tool: &str| TOOLSETS.iter().any(|set| set.tools.contains(&tool));
+        for preset in PRESETS {
+            assert!(preset.tools.iter().all(|tool| known(tool)), "{}", preset.name);
+            assert!(!TOOLSETS.iter().any(|set| set.name == preset.name));
+        }
+        let wanted = ["core".to_owned()];
+        assert!(is_wanted("maestro_consult", &wanted) && !is_wanted("maestro_classify_task", &wanted));
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Config {
         let sets = crate::domain::toolset::names();
         for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
             found.push(Problem::everything(format!(
-                "{}: toolsets names {name}, and takes {}",
+                "{}: toolsets has an unknown set {name}; known: {}",
                 origin("toolsets"),
                 sets.join(", ")
             )));

@@ -8,13 +8,22 @@ use std::fmt::Write as _;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
-/// Names that mean the same in different tools, so that each is the nearest to the others.
-const ALIKE: [&[&str]; 6] = [
+/// Names of one thing in different tools. A tool takes each for the one that it has.
+const ALIASES: [&[&str]; 6] = [
+    &["prompt", "task", "question", "task_description", "test_prompt"],
+    &["context_files", "files"],
+    &["context_errors", "errors"],
+    &["context_facts", "facts"],
+    &["context_constraints", "constraints"],
+    &["timeout_sec", "timeout_seconds"],
+];
+
+/// Further names that suggest the one that was meant, but are not taken for it: their form may differ.
+const ALIKE: [&[&str]; 5] = [
     &["prompt", "task", "question", "task_description", "test_prompt", "query", "message"],
     &["context_files", "files", "file", "paths", "path"],
     &["context_errors", "errors", "error", "error_logs"],
-    &["context_facts", "facts"],
-    &["timeout_sec", "timeout", "timeout_seconds", "timeout_ms"],
+    &["timeout_sec", "timeout", "timeout_ms"],
     &["provider", "providers", "client", "cli"],
 ];
 
@@ -53,7 +62,18 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
     };
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     let mut fitted = Map::with_capacity(given.len());
+    let sent: Vec<String> = given.keys().cloned().collect();
     for (name, value) in given {
+        let name = match canonical(&name, known).filter(|_| closed) {
+            Some(own) if value.is_null() && sent.iter().any(|other| other == own) => continue,
+            Some(own) if sent.iter().any(|other| other == own) || fitted.contains_key(own) => {
+                let (one, other) = (member(place, &name), member(place, own));
+                problems.push(format!("`{one}` is another name of `{other}`: send one of the two"));
+                continue;
+            }
+            Some(own) => own.to_owned(),
+            None => name,
+        };
         match known.get(&name).and_then(Value::as_object) {
             None if closed => problems.push(unknown(&name, place, known)),
             None => {
@@ -73,6 +93,17 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
         }
     }
     fitted
+}
+
+/// The tool's own name for an argument that was sent by another name of the same thing. None if the
+/// name is its own, or if two of its parameters could be meant.
+fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
+    if known.contains_key(name) {
+        return None;
+    }
+    let names = ALIASES.iter().find(|names| names.contains(&name))?;
+    let mut own = known.keys().map(String::as_str).filter(|one| names.contains(one));
+    own.next().filter(|_| own.next().is_none())
 }
 
 /// Whether a value is null, or its text where a text is not wanted.
@@ -208,9 +239,9 @@ fn describe(wanted: &JsonObject) -> String {
     }
     let bound = |name: &str| wanted.get(name).and_then(Value::as_f64);
     let bounds = match (bound("minimum"), bound("maximum")) {
-        (Some(least), Some(most)) => format!(" from {least} to {most}"),
-        (Some(least), None) => format!(" from {least} on"),
-        (None, Some(most)) => format!(" up to {most}"),
+        (Some(least), Some(most)) => format!(", {least} to {most}"),
+        (Some(least), None) => format!(", {least} or more"),
+        (None, Some(most)) => format!(", {most} or less"),
         (None, None) => String::new(),
     };
     match wanted_type(wanted) {
@@ -371,9 +402,12 @@ mod tests {
                 "context_files must be an array of strings (got a string): send the array itself, not its text",
             ),
             (json!({ "context_files": ["a", 1] }), "context_files[1] must be a string (got a number)"),
-            (json!({ "timeout_sec": 0 }), "timeout_sec must be a whole number from 1 on (got 0)"),
-            (json!({ "timeout_sec": 1.5 }), "timeout_sec must be a whole number from 1 on (got 1.5)"),
-            (json!({ "timeout_sec": "soon" }), "timeout_sec must be a whole number from 1 on (got \"soon\")"),
+            (json!({ "timeout_sec": 0 }), "timeout_sec must be a whole number, 1 or more (got 0)"),
+            (json!({ "timeout_sec": 1.5 }), "timeout_sec must be a whole number, 1 or more (got 1.5)"),
+            (
+                json!({ "timeout_sec": "soon" }),
+                "timeout_sec must be a whole number, 1 or more (got \"soon\")",
+            ),
             (json!({ "dry_run": "True" }), "dry_run must be true or false (got \"True\")"),
             (json!({ "stage": "dance" }), "stage must be one of analyze, debug (got \"dance\")"),
             (json!({ "free": [] }), "free must be an object (got an array)"),
@@ -390,12 +424,33 @@ mod tests {
     }
 
     #[test]
+    fn another_name_of_the_same_thing_is_taken_once() {
+        for name in ["task", "question", "task_description", "test_prompt"] {
+            assert_eq!(read(json!({ name: "x" })).unwrap(), json!({ "prompt": "x" }));
+            for sent in [json!({ "prompt": "x", name: "y" }), json!({ name: "y", "prompt": "x" })] {
+                let told = read(sent).unwrap_err();
+                assert_eq!(told, format!("`{name}` is another name of `prompt`: send one of the two"));
+            }
+        }
+        assert!(read(json!({ "task": "x", "question": "y" })).unwrap_err().contains("send one of the two"));
+        assert_eq!(taken(&json!({ "files": ["a"] })), json!({ "context_files": ["a"] }));
+        assert_eq!(taken(&json!({ "files": "[\"a\"]" })), json!({ "context_files": ["a"] }));
+        assert_eq!(read(json!({ "task": null })).unwrap_err(), "prompt must be a string (got null)");
+        // Where two parameters could be meant, neither is taken.
+        let both = json!({ "type": "object", "additionalProperties": false, "properties": {
+            "task": { "type": "string" }, "prompt": { "type": "string" } } });
+        let sent = json!({ "question": "x" });
+        let told = fitted(both.as_object().unwrap(), sent.as_object().unwrap().clone()).unwrap_err();
+        assert!(told.starts_with("unknown argument `question`"), "{told}");
+    }
+
+    #[test]
     fn what_is_unknown_is_named_with_what_was_meant() {
         for (name, meant) in [
             ("promt", Some("prompt")),
-            ("question", Some("prompt")),
+            ("query", Some("prompt")),
             ("contextFiles", Some("context_files")),
-            ("files", Some("context_files")),
+            ("paths", Some("context_files")),
             ("timeout", Some("timeout_sec")),
             ("toolCallId", None),
         ] {

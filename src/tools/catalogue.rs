@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::arguments::fitted;
 use super::polish::{plain, served};
+use super::words::Words;
 use crate::domain::toolset::is_wanted;
 use crate::flow::session::Session;
 use crate::server::Maestro;
@@ -62,10 +63,15 @@ impl Tools {
         }
         let providers: Vec<String> =
             session.catalogue().enabled().map(|provider| provider.name.clone()).collect();
+        let words = Words::embedded();
         let mut forms = HashMap::new();
         for route in router.map.values_mut() {
             let form = plain(&route.attr.input_schema);
-            route.attr.input_schema = Arc::new(served(&form, &providers));
+            let mut schema = served(&form, &providers);
+            if let Some(words) = &words {
+                words.describe(&mut route.attr, &mut schema);
+            }
+            route.attr.input_schema = Arc::new(schema);
             forms.insert(route.attr.name.to_string(), form);
         }
         Self { list: router.list_all(), router, forms }

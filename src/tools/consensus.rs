@@ -127,7 +127,7 @@ impl Maestro {
     /// Samples a short question until an answer leads by k votes; compares the option or last line ANSWER.
     #[tool(
         title = "Vote on a question",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("vote consensus majority agree sample several answers ahead by k", Load::OnSearch)
     )]
     async fn maestro_consensus_vote(
@@ -148,7 +148,7 @@ impl Maestro {
     /// Votes on a micro-step: schema-bound JSON answers, checked for red flags.
     #[tool(
         title = "Vote on a micro-step",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("vote micro step root cause patch experiment label reliable small step", Load::OnSearch)
     )]
     async fn maestro_vote_micro_step(

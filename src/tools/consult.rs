@@ -129,7 +129,7 @@ impl Maestro {
     /// Asks another LLM (text only) for its view, with packed files, facts and errors.
     #[tool(
         title = "Consult",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("second opinion ask codex gemini claude another LLM advice", Load::Always)
     )]
     async fn maestro_consult(
@@ -148,7 +148,7 @@ impl Maestro {
     /// Asks one consultant in the persona of a role.
     #[tool(
         title = "Consult with a role",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("ask as analyst debugger implementer reviewer judge persona role", Load::OnSearch)
     )]
     async fn maestro_consult_with_role(
@@ -168,7 +168,7 @@ impl Maestro {
     /// Asks several consultants at once; returns every candidate with its red flags.
     #[tool(
         title = "Generate an ensemble",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
         meta = found_by("several LLMs candidates compare opinions ensemble brainstorm hypotheses", Load::OnSearch)
     )]
     async fn maestro_ensemble_generate(

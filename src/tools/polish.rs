@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 
 use rmcp::model::JsonObject;
 
+use crate::domain::redflag::Flag;
+
 /// What neither form needs.
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
-/// What no model needs. Bounds that matter are in a parameter's words, and what breaks a bound is
-/// refused with the reason.
+/// What no model needs: a parameter's text says its range, and a value outside is refused with the
+/// reason.
 const BOUNDS: [&str; 4] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
 
 /// The schema of a tool's arguments with one type in each place, and every bound.
@@ -29,7 +31,7 @@ pub(super) fn served(plain: &JsonObject, providers: &[String]) -> JsonObject {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         for (name, property) in properties {
             if let Value::Object(property) = property {
-                name_providers(name, property, providers);
+                name_choices(name, property, providers);
             }
         }
     }
@@ -132,8 +134,17 @@ fn leave_out_null(schema: &mut Map<String, Value>) {
     }
 }
 
-fn name_providers(name: &str, property: &mut Map<String, Value>, providers: &[String]) {
-    if ["provider", "judge_provider"].contains(&name) {
-        property.insert("enum".into(), json!(providers));
+fn name_choices(name: &str, property: &mut Map<String, Value>, providers: &[String]) {
+    match name {
+        "provider" | "judge_provider" => {
+            property.insert("enum".into(), json!(providers));
+        }
+        "providers" => {
+            property.insert("items".into(), json!({ "type": "string", "enum": providers }));
+        }
+        "rules" => {
+            property.insert("items".into(), json!({ "type": "string", "enum": Flag::ALL.map(Flag::name) }));
+        }
+        _ => {}
     }
 }

@@ -52,12 +52,20 @@ fn definitions(directory: &Path) -> usize {
 }
 
 #[test]
-fn every_tool_says_what_it_is() {
+fn every_tool_says_what_it_is_for_and_what_it_costs() {
+    let mut told_cost = HashSet::new();
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
         assert!(!tool["title"].as_str().unwrap().is_empty(), "{name}");
         let description = tool["description"].as_str().unwrap();
-        assert!(sentences(description) <= 2 && description.ends_with('.'), "{name}: {description}");
+        let words = description.split_whitespace().count();
+        let least = if MATTER.contains(&name) { 60 } else { 12 };
+        assert!((least..=120).contains(&words) && description.ends_with('.'), "{name}: {words} words");
+        for wanted in ["Free", "billed", "paid"] {
+            if description.contains(wanted) {
+                told_cost.insert(name.to_owned());
+            }
+        }
         for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
             assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint}");
         }
@@ -65,10 +73,72 @@ fn every_tool_says_what_it_is() {
         let always = ["maestro_help", "maestro_consult", "maestro_workflow_with_hitl"].contains(&name);
         assert_eq!(tool["_meta"]["anthropic/alwaysLoad"] == json!(true), always, "{name}");
     }
+    let silent: Vec<_> = tools().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
+    let silent: Vec<_> = silent.into_iter().filter(|name| !told_cost.contains(name)).collect();
+    assert!(silent.is_empty(), "they do not say what they cost: {silent:?}");
+}
+
+/// The tools that most requests need: their descriptions say when to use them and when not.
+const MATTER: [&str; 11] = [
+    "maestro_consult",
+    "maestro_ensemble_generate",
+    "maestro_workflow_with_hitl",
+    "maestro_run_stage_with_approval",
+    "maestro_run_stage",
+    "maestro_submit_approval",
+    "maestro_verify",
+    "maestro_apply_patch",
+    "maestro_select_best",
+    "maestro_consensus_vote",
+    "maestro_vote_micro_step",
+];
+
+/// A tool that asks a model sends code to a third party and costs money: it does not only read.
+#[test]
+fn what_asks_a_model_is_not_called_read_only() {
+    for tool in tools() {
+        let hints = &tool["annotations"];
+        assert!(hints["openWorldHint"] == false || hints["readOnlyHint"] == false, "{tool}");
+        let pays = tool["description"].as_str().unwrap().contains("billed");
+        assert_eq!(hints["openWorldHint"], pays, "{}: {hints}", tool["name"]);
+    }
+}
+
+/// What one tool calls `prompt` and another `task` is taken by either name.
+#[test]
+fn equal_things_are_taken_by_each_of_their_names() {
+    let mut client = Server::new().codex().start();
+    for (tool, arguments) in [
+        ("maestro_consult", json!({ "question": "x" })),
+        ("maestro_consult", json!({ "task": "x", "files": null, "facts": ["f"], "timeout_seconds": 60 })),
+        ("maestro_consult_with_role", json!({ "task_description": "x", "role": "judge" })),
+        ("maestro_ensemble_generate", json!({ "prompt": "x", "providers": ["codex"] })),
+        ("maestro_pack_context", json!({ "context_facts": ["x"], "context_constraints": ["y"] })),
+        ("maestro_classify_task", json!({ "task": "x" })),
+        ("maestro_recommend_tools", json!({ "prompt": "x" })),
+        ("maestro_workflow_with_hitl", json!({ "task_description": "x" })),
+    ] {
+        let result = client.call(tool, arguments.clone());
+        assert_eq!(result["ok"], true, "{tool} {arguments}: {result}");
+    }
+    let both = client.call("maestro_consult", json!({ "prompt": "x", "task": "y" }));
+    assert_eq!(both["error"], "`task` is another name of `prompt`: send one of the two");
 }
 
 #[test]
-fn every_parameter_is_described_in_a_few_words() {
+fn presets_are_few_tools() {
+    for (preset, most) in [("core", 20), ("ask", 8)] {
+        let names: Vec<String> = listed(Server::new().env("MAESTRO_TOOLSETS", preset))
+            .iter()
+            .map(|tool| tool["name"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(names.len() <= most && names.contains(&"maestro_consult".to_owned()), "{names:?}");
+        assert!(names.contains(&"maestro_help".to_owned()));
+    }
+}
+
+#[test]
+fn every_parameter_is_described() {
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
         let schema = &tool["inputSchema"];
@@ -76,9 +146,12 @@ fn every_parameter_is_described_in_a_few_words() {
         for (parameter, property) in schema["properties"].as_object().unwrap() {
             let description =
                 property["description"].as_str().unwrap_or_else(|| panic!("{name}.{parameter}"));
+            assert!((8..=240).contains(&description.len()), "{name}.{parameter}: {description}");
+            let bounded = ["integer", "number"].contains(&property["type"].as_str().unwrap())
+                && property.get("default").is_none();
             assert!(
-                sentences(description) == 0 && (4..100).contains(&description.len()),
-                "{name}.{parameter}: {description}"
+                !bounded || description.contains(|letter: char| letter.is_ascii_digit()),
+                "{name}.{parameter} says no range: {description}"
             );
             if property["type"] == "array" {
                 assert!(property["items"]["type"].is_string(), "{name}.{parameter}: items");
@@ -313,10 +386,6 @@ fn a_wrong_choice_is_told_with_the_right_ones() {
     }
 }
 
-fn sentences(text: &str) -> usize {
-    text.matches(". ").count() + usize::from(text.ends_with('.'))
-}
-
 #[test]
 fn schemas_hold_no_noise() {
     let text = json!(tools()).to_string();
@@ -359,6 +428,11 @@ fn instructions_fit_and_name_where_to_begin() {
     let instructions =
         client.request("initialize", hello())["result"]["instructions"].as_str().unwrap().to_owned();
     assert!(instructions.chars().count() <= 2_000, "{}", instructions.chars().count());
+    // Some hosts show no more than the beginning.
+    let first: String = instructions.chars().take(250).collect::<String>().to_lowercase();
+    for word in ["consult", "compare", "workflow", "approval", "review", "patch", "test", "vote"] {
+        assert!(first.contains(word), "{word} is not in {first}");
+    }
     // Clients show the names of all tools beside; here stands which one begins what.
     for name in [
         "help",

@@ -35,6 +35,7 @@ mod million;
 mod models;
 mod packing;
 mod prompts;
+mod requests;
 mod resources;
 mod rings;
 mod sandbox;

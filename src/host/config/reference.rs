@@ -159,8 +159,9 @@ mod tests {
             table.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_default().to_owned()
         };
         assert!(row("MAESTRO_SINGLE_AGENT_TURNS").ends_with(&format!("| {PAPER_TURNS} |")));
-        let sets = crate::domain::toolset::names().join(", ");
-        assert!(row("MAESTRO_TOOLSETS").contains(&sets));
+        for set in crate::domain::toolset::names() {
+            assert!(row("MAESTRO_TOOLSETS").contains(set), "{set}");
+        }
         let config = defaults();
         assert!(config.settings.toolsets.is_empty());
         assert_eq!(config.settings.tracing.directory, None);

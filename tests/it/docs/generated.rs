@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use maestro::domain::toolset::{TOOLSETS, Toolset};
+use maestro::domain::toolset::{PRESETS, TOOLSETS, Toolset};
 use maestro::domain::words::grouped;
 use maestro::host::config::reference;
 use serde_json::Value;
@@ -83,7 +83,7 @@ fn table_of_tools(tools: &[Value]) -> String {
         let tool = tools.iter().find(|tool| tool["name"] == name).unwrap_or_else(|| panic!("no {name}"));
         let required = tool["inputSchema"]["required"].as_array().into_iter().flatten();
         let required: Vec<String> = required.map(|key| format!("`{}`", key.as_str().unwrap())).collect();
-        let says = in_a_row(tool["description"].as_str().unwrap());
+        let says = in_a_row(first_sentence(tool["description"].as_str().unwrap()));
         format!("| `{name}` | {says} | {} |\n", required.join(", ")).replace("|  |", "| |")
     };
     out += &row("maestro_help");
@@ -92,6 +92,11 @@ fn table_of_tools(tools: &[Value]) -> String {
         out.extend(set.tools.iter().map(|name| row(&format!("maestro_{name}"))));
     }
     out
+}
+
+/// What a tool does; the rest of its description says when to use it.
+fn first_sentence(description: &str) -> &str {
+    description.split_once(". ").map_or(description, |(first, _)| first)
 }
 
 /// A description as a cell: it begins small and ends without a full stop.
@@ -111,7 +116,7 @@ fn table_of_sets(all: &[Value]) -> String {
         let tokens = tokens(bytes);
         writeln!(out, "| {what} | {} | {} | {tokens} |", tools.len(), grouped(bytes as u64)).unwrap();
     };
-    for set in TOOLSETS {
+    for set in TOOLSETS.iter().chain(PRESETS) {
         let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
         row(&format!("`{}` | {}", set.name, names.join(", ")), &alone(set));
     }

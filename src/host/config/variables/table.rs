@@ -67,7 +67,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 38] = [
         &["toolsets"],
         Form::Names,
         "all",
-        "the [sets of tools](#sets-of-tools) that are offered, separated by commas: consult, change, workflow, evidence, consensus, coordination, toolbox; `maestro_help` always is",
+        "the [sets of tools](#sets-of-tools) that are offered, separated by commas: consult, change, workflow, evidence, consensus, coordination, toolbox, or the presets core, ask; `maestro_help` always is",
     ),
     shipped(
         "MAESTRO_DISABLED_TOOLS",
