@@ -1,4 +1,4 @@
-.PHONY: demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance build tools fmt
+.PHONY: test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -111,3 +111,7 @@ test-conformance:
 ## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
 test-clients: build
 	python3 tests/clients/run.py $(TEST_CLIENTS)
+
+## Codex, Gemini CLI and opencode as hosts: the real programs start the server and call a tool, against a fake model.
+test-hosts: build
+	python3 tests/hosts/run.py $(TEST_HOSTS)

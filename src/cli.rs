@@ -9,6 +9,7 @@ mod consult;
 mod demo;
 mod errors;
 mod evidence;
+mod help;
 pub mod install;
 mod line;
 mod logging;
@@ -22,6 +23,7 @@ mod runs;
 mod slash_commands;
 mod terminal;
 mod trust;
+mod welcome;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -29,15 +31,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
-
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::environment::Environment;
 use crate::host::guardian::{self, GuardianCommand};
 use crate::host::process::Supervisor;
 use crate::host::wall::{self, HelperCommand};
-use arguments::{Arguments, Command};
+use arguments::Command;
 
 /// How long the removal of the last calls' directories may hold up the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
@@ -56,9 +56,10 @@ pub fn main() -> ExitCode {
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let command = if words.len() <= 1 {
+        welcome::a_person();
         Command::Serve
     } else {
-        Arguments::parse_from(words).command.unwrap_or(Command::Serve)
+        help::parse(words).command.unwrap_or(Command::Serve)
     };
     run(command)
 }
@@ -80,7 +81,7 @@ fn run(command: Command) -> ExitCode {
         match command {
             Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
             Command::Check(options) => check::run(session, &options).await,
-            Command::McpConfig => slash_commands::mcp_config(),
+            Command::McpConfig(options) => slash_commands::mcp_config(&session, &options),
             Command::Install(options) => slash_commands::install(&session, &options),
             Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
             Command::Consult(options) => consult::run(session, options).await,

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::build::VERSION;
+use super::install::Client;
 use super::metrics::MetricsOptions;
 use super::quantity::{read_bytes, read_time};
 use crate::domain::effort::Effort;
@@ -31,34 +33,38 @@ pub(super) enum Command {
     /// Serve MCP on standard input and output (the default)
     #[command(after_help = "Example:\n  maestro-mcp serve < requests.jsonl")]
     Serve,
-    /// Show what is installed and logged in, and which configuration is in force
+    /// See what is installed and logged in, and which settings hold
     #[command(after_help = "Example:\n  maestro-mcp check --json | jq .providers")]
     Check(CheckOptions),
-    /// Print the entry for .mcp.json
-    #[command(after_help = "Example:\n  maestro-mcp mcp-config > .mcp.json")]
-    McpConfig,
-    /// Register with Claude Code and place the slash commands
-    #[command(after_help = "Example:\n  maestro-mcp install --project     # for this project only")]
+    /// Print the entry for a client's settings, to add it by hand
+    #[command(
+        after_help = "Example:\n  maestro-mcp mcp-config > .mcp.json\n  maestro-mcp mcp-config --client codex"
+    )]
+    McpConfig(InstallOptions),
+    /// Register with Claude Code or another client
+    #[command(
+        after_help = "Example:\n  maestro-mcp install                  # Claude Code, with the slash commands\n  maestro-mcp install --client codex\n  maestro-mcp install --project        # for everybody in this project"
+    )]
     Install(InstallOptions),
     /// Take the registration and the slash commands out again
-    #[command(after_help = "Example:\n  maestro-mcp uninstall")]
+    #[command(after_help = "Example:\n  maestro-mcp uninstall --client codex")]
     Uninstall(InstallOptions),
     /// Ask one question from the terminal
     #[command(
         after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
     )]
     Consult(ConsultOptions),
-    /// Take a failing program through the stages; asks no model unless you say --live
+    /// Take a failing program through the stages; costs nothing
     #[command(
         after_help = "Example:\n  maestro-mcp demo                    # asks no model, costs nothing\n  maestro-mcp demo --live             # asks the CLIs that are installed"
     )]
     Demo(DemoOptions),
-    /// Read what this project's own files in .maestro would change, and confirm them by their hash
+    /// Confirm what this project's own files in .maestro would change
     #[command(
         after_help = "Example:\n  maestro-mcp trust --show\n  maestro-mcp trust     # in a terminal of your own"
     )]
     Trust(TrustOptions),
-    /// List the stages that wait for your decision, read their reports, and decide
+    /// List the stages that wait for your decision, and decide
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "Example:\n  maestro-mcp approvals show 4f2a\n  maestro-mcp approvals approve 4f2a -m \"good\"     # in a terminal of your own\n\nAny part of an id that no other has will do; its end tells it apart best."
@@ -70,7 +76,7 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp runs --json | jq '.[] | select(.open)'\n  maestro-mcp runs stop 4f2a -m \"given up\"     # in a terminal of your own"
     )]
     Runs(RunsOptions),
-    /// Show what a decision, patch, check, stage or any other event rests on
+    /// Show what a decision, patch, check or stage rests on
     #[command(
         after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed from its beginning"
     )]
@@ -81,10 +87,10 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp evidence verify --expect HASH     # the last hash as you noted it\n  maestro-mcp evidence export > events.jsonl"
     )]
     Evidence(EvidenceCommand),
-    /// Show what a run or the project took and what it yielded
+    /// Show what a run or the project cost and what came of it
     #[command(after_help = "Example:\n  maestro-mcp metrics --all --json | jq .metrics.total_calls")]
     Metrics(MetricsOptions),
-    /// List what patches can be undone, newest first, or remove the oldest
+    /// List the patches that can be undone, or remove the oldest
     #[command(
         after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"
     )]
@@ -93,10 +99,10 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  maestro-mcp errors login_missing")]
     Errors(ErrorsOptions),
     /// Print the completions of a shell
-    #[command(hide = true, after_help = "Example:\n  maestro-mcp completions bash")]
+    #[command(after_help = "Example:\n  maestro-mcp completions bash")]
     Completions(CompletionsOptions),
     /// Print the manual page
-    #[command(hide = true, after_help = "Example:\n  maestro-mcp man | man -l -")]
+    #[command(after_help = "Example:\n  maestro-mcp man | man -l -")]
     Man,
 }
 
@@ -286,7 +292,10 @@ pub(super) struct CheckOptions {
 
 #[derive(Args)]
 pub(super) struct InstallOptions {
-    /// Write .mcp.json and .claude/commands of this project instead of the user's own
+    /// The program that is to start Maestro
+    #[arg(long, value_enum, default_value_t = Client::Claude)]
+    pub(super) client: Client,
+    /// The settings that everybody in this project shares, instead of your own
     #[arg(long)]
     pub(super) project: bool,
 }
@@ -299,8 +308,8 @@ pub(super) struct ConsultOptions {
     /// A model of that provider
     #[arg(long, short)]
     pub(super) model: Option<String>,
-    /// How hard it is to think: low, medium, high, xhigh or max
-    #[arg(long, value_parser = named::<Effort>)]
+    /// How hard it is to think
+    #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
     pub(super) effort: Option<Effort>,
     /// A file or a pattern to send along; can be repeated
     #[arg(long, short, value_name = "PATH")]
@@ -309,13 +318,13 @@ pub(super) struct ConsultOptions {
     #[arg(long, short, value_name = "TEXT")]
     pub(super) error: Vec<String>,
     /// A persona to take
-    #[arg(long, value_parser = named::<Role>)]
+    #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     pub(super) role: Option<Role>,
     /// The stage whose limits apply to what is sent
-    #[arg(long, value_parser = named::<Stage>)]
+    #[arg(long, value_parser = one_of::<Stage>(&Stage::ALL.map(Stage::name)))]
     pub(super) stage: Option<Stage>,
-    /// Ask for JSON of a schema, for example `stage1_output`
-    #[arg(long, value_parser = named::<SchemaName>)]
+    /// Ask for JSON of a schema
+    #[arg(long, value_parser = one_of::<SchemaName>(&SchemaName::ALL.map(SchemaName::name)))]
     pub(super) schema: Option<SchemaName>,
     /// Seconds, where not the provider's own timeout
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
@@ -347,6 +356,10 @@ pub(super) struct DemoOptions {
 }
 
 /// A value by the name that the tools use for it.
-fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::from(name)).map_err(|error| error.to_string())
+fn one_of<T>(names: &[&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names)
+        .try_map(|name| serde_json::from_value::<T>(serde_json::Value::from(name)))
 }

@@ -1,79 +1,36 @@
-//! `install`, `uninstall` and `mcp-config`: Maestro's entry in Claude Code's settings and its
-//! slash commands.
+//! `install`, `uninstall` and `mcp-config`: Maestro's entry in the settings of a client, and its slash
+//! commands where the client has them.
 //!
 //! Every file is first staged (new text computed, temporary file written next to it) and only
-//! then put in place, so that a settings file that is not JSON, or a directory that cannot be
+//! then put in place, so that a settings file that cannot be read, or a directory that cannot be
 //! written, stops the run before anything is changed.
 
 mod backup;
+mod client;
 mod commands;
-mod document;
 mod entry;
 mod error;
-mod layout;
+mod jsonc;
 mod replace;
+mod toml;
 
 #[cfg(test)]
 mod tests;
 
+pub use client::{Client, Scope, Targets};
 pub use commands::SlashCommand;
 pub use error::InstallError;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use document::Document;
+use error::Fault;
 use replace::{ABSENT, FileChange, Outcome, Staged, Verdict};
 
 /// Mode of a slash command file that did not exist before.
 const COMMAND_MODE: u32 = 0o644;
 
-/// Where Claude Code looks for its MCP servers and slash commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Targets {
-    /// The JSON file whose `mcpServers` names the servers.
-    pub settings: PathBuf,
-    /// The mode `settings` gets if it does not exist yet.
-    pub settings_mode: u32,
-    /// The directory of the slash commands.
-    pub commands: PathBuf,
-    /// What the user has to do after an install.
-    pub next_step: &'static str,
-}
-
-impl Targets {
-    /// The user's own settings: in `claude_config_dir` (the value of `$CLAUDE_CONFIG_DIR`) if
-    /// that is given and not empty, otherwise `~/.claude.json` and `~/.claude/commands`.
-    #[must_use]
-    pub fn user(home: &Path, claude_config_dir: Option<&Path>) -> Self {
-        let given = claude_config_dir.filter(|dir| !dir.as_os_str().is_empty());
-        let (settings_dir, config_dir) = match given {
-            Some(dir) => (dir.to_owned(), dir.to_owned()),
-            None => (home.to_owned(), home.join(".claude")),
-        };
-        Self {
-            settings: settings_dir.join(".claude.json"),
-            // It holds tokens, and Claude Code keeps it private too.
-            settings_mode: 0o600,
-            commands: config_dir.join("commands"),
-            next_step: "next: restart Claude Code; `/mcp` shows maestro",
-        }
-    }
-
-    /// The settings that a project shares with everybody who works on it.
-    #[must_use]
-    pub fn project(root: &Path) -> Self {
-        Self {
-            settings: root.join(".mcp.json"),
-            settings_mode: 0o644,
-            commands: root.join(".claude").join("commands"),
-            next_step: "next: restart Claude Code in this project and approve the server when \
-                        asked; `/mcp` shows maestro",
-        }
-    }
-}
-
-/// Registers `binary` as the server `maestro` and places the slash commands.
+/// Registers `command` as the server `maestro` and places the slash commands.
 ///
 /// Doing it twice is the same as doing it once. One line per file is written to `out`, also for
 /// what was done before an error.
@@ -82,25 +39,24 @@ impl Targets {
 /// See [`InstallError`]; the settings file is changed last, or not at all.
 pub fn install(
     targets: &Targets,
-    binary: &Path,
+    command: &str,
     commands: &[SlashCommand<'_>],
     out: &mut dyn Write,
 ) -> Result<(), InstallError> {
-    let command = command_of(binary)?;
     let settings = FileChange {
         path: targets.settings.clone(),
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
-            edited(&targets.settings, seen, |document| entry::register(document, command))
+            let edited = entry::register(targets.client, seen.unwrap_or_default(), command);
+            Ok(match edited.map_err(|fault| refused(targets, fault))? {
+                Some(bytes) => Verdict::Write { bytes, backup: false },
+                None => Verdict::Keep(None),
+            })
         }),
     };
     let mut report = Report::default();
-    let done = replace_all(
-        &settings,
-        &commands::placing(&targets.commands, commands),
-        &mut report,
-        "registered maestro in",
-    );
+    let placed = targets.commands.as_ref().map(|directory| commands::placing(directory, commands));
+    let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
     if done.is_ok() {
         report.line(targets.next_step.to_owned());
     }
@@ -108,7 +64,8 @@ pub fn install(
     done
 }
 
-/// Removes the server `maestro` and the slash commands that are still as shipped.
+/// Removes the server `maestro` and the slash commands that are still as shipped, puts back the files that
+/// stood in their place, and removes the files and directories that this leaves empty.
 ///
 /// # Errors
 /// See [`InstallError`]; the settings file is changed last, or not at all.
@@ -121,55 +78,61 @@ pub fn uninstall(
         path: targets.settings.clone(),
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
-            if seen.is_none() {
-                return Ok(Verdict::Keep(Some(ABSENT)));
-            }
-            edited(&targets.settings, seen, entry::deregister)
+            let Some(bytes) = seen else { return Ok(Verdict::Keep(Some(ABSENT))) };
+            let edited = entry::deregister(targets.client, bytes).map_err(|fault| refused(targets, fault))?;
+            Ok(match edited {
+                None => Verdict::Keep(None),
+                // A link is the user's own.
+                Some(bytes)
+                    if entry::says_nothing(targets.client, &bytes) && !targets.settings.is_symlink() =>
+                {
+                    Verdict::Remove
+                }
+                Some(bytes) => Verdict::Write { bytes, backup: false },
+            })
         }),
     };
     let mut report = Report::default();
-    let done = replace_all(
-        &settings,
-        &commands::removing(&targets.commands, commands),
-        &mut report,
-        "removed maestro from",
-    );
+    let removed = targets.commands.as_ref().map(|directory| commands::removing(directory, commands));
+    let removed = removed.unwrap_or_default();
+    let done = replace_all(&settings, &removed, &mut report, "removed maestro from");
+    if done.is_ok() {
+        for change in &removed {
+            if let Some(restored) = backup::restore(&change.path)? {
+                report.line(format!("put back {}", restored.display()));
+            }
+        }
+        for directory in
+            targets.commands.iter().map(std::path::PathBuf::as_path).chain(targets.settings.parent())
+        {
+            remove_empty(directory, &targets.base);
+        }
+    }
     report.write_to(out)?;
     done
 }
 
-/// Writes the settings object that registers `binary`, for pasting into any MCP client.
+/// Writes a file that registers `command` and nothing else, to copy from.
 ///
 /// # Errors
-/// If `binary` is not an absolute UTF-8 path, or `out` cannot be written.
-pub fn mcp_config(binary: &Path, out: &mut dyn Write) -> Result<(), InstallError> {
-    let command = command_of(binary)?;
-    let config = serde_json::json!({ entry::SERVERS: { entry::NAME: entry::entry(command) } });
-    writeln!(out, "{config:#}").map_err(InstallError::Output)
+/// If `out` cannot be written.
+pub fn mcp_config(targets: &Targets, command: &str, out: &mut dyn Write) -> Result<(), InstallError> {
+    let config = entry::alone(targets.client, command).map_err(|fault| refused(targets, fault))?;
+    out.write_all(config.as_bytes()).map_err(InstallError::Output)
 }
 
-/// Claude Code starts the server from any directory, so only an absolute path works.
-fn command_of(binary: &Path) -> Result<&str, InstallError> {
-    binary
-        .to_str()
-        .filter(|_| binary.is_absolute())
-        .ok_or_else(|| InstallError::Binary { path: binary.to_owned() })
+fn refused(targets: &Targets, fault: Fault) -> InstallError {
+    fault.in_file(&targets.settings, targets.client.format())
 }
 
-/// The verdict on a settings file, given an edit that says whether it changed the document.
-fn edited(
-    path: &Path,
-    seen: Option<&[u8]>,
-    edit: impl FnOnce(&mut Document) -> Result<bool, document::Fault>,
-) -> Result<Verdict, InstallError> {
-    let changed = Document::parse(seen.unwrap_or_default()).and_then(|mut document| {
-        let changed = edit(&mut document)?;
-        Ok(changed.then(|| document.into_bytes()))
-    });
-    match changed {
-        Ok(Some(bytes)) => Ok(Verdict::Write { bytes, backup: true }),
-        Ok(None) => Ok(Verdict::Keep(None)),
-        Err(fault) => Err(fault.in_file(path)),
+/// Removes the directory if it is empty, then those above it, but not `base`.
+fn remove_empty(directory: &Path, base: &Path) {
+    let mut directory = Some(directory);
+    while let Some(path) = directory.filter(|path| path.starts_with(base) && *path != base) {
+        if std::fs::remove_dir(path).is_err() {
+            return;
+        }
+        directory = path.parent();
     }
 }
 

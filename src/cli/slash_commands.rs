@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::arguments::InstallOptions;
-use super::install::{self, InstallError, SlashCommand, Targets};
+use super::install::{self, InstallError, Scope, SlashCommand, Targets};
+use super::terminal;
 use crate::error::Error;
 use crate::flow::session::Session;
+
+/// The name of the program.
+const NAME: &str = "maestro-mcp";
 
 macro_rules! slash_commands {
     ($($name:literal),* $(,)?) => {
@@ -18,13 +22,23 @@ macro_rules! slash_commands {
 const COMMANDS: &[SlashCommand<'_>] =
     slash_commands!["maestro-analyze.md", "maestro-consult.md", "maestro-debug.md", "maestro-workflow.md"];
 
-pub(super) fn mcp_config() -> Result<ExitCode, Error> {
-    done(install::mcp_config(&this_binary()?, &mut io::stdout().lock()))
+pub(super) fn mcp_config(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
+    let targets = targets(session, options)?;
+    let command = command(session, options)?;
+    terminal::complain(&format!("this belongs into {}", targets.settings.display()));
+    done(install::mcp_config(&targets, &command, &mut io::stdout().lock()))
 }
 
 pub(super) fn install(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
     let targets = targets(session, options)?;
-    done(install::install(&targets, &this_binary()?, COMMANDS, &mut io::stdout().lock()))
+    let command = command(session, options)?;
+    if options.project && command != NAME {
+        terminal::complain(&format!(
+            "{NAME} is not on your PATH, so the shared file names this machine's {command}; \
+             put {NAME} on your PATH and run this again"
+        ));
+    }
+    done(install::install(&targets, &command, COMMANDS, &mut io::stdout().lock()))
 }
 
 pub(super) fn uninstall(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
@@ -33,15 +47,28 @@ pub(super) fn uninstall(session: &Session, options: &InstallOptions) -> Result<E
 }
 
 fn targets(session: &Session, options: &InstallOptions) -> Result<Targets, Error> {
-    if options.project {
-        return Ok(Targets::project(session.root()));
-    }
-    let environment = session.environment();
-    let home = environment.home().ok_or_else(|| Error::Setup {
+    let scope = if options.project { Scope::Project(session.root()) } else { Scope::User };
+    Targets::new(options.client, scope, session.environment()).ok_or_else(|| Error::Setup {
         reason: "HOME is not set".to_owned(),
         hint: "Set it, or use --project.".to_owned(),
-    })?;
-    Ok(Targets::user(&home, environment.get("CLAUDE_CONFIG_DIR").map(PathBuf::from).as_deref()))
+    })
+}
+
+/// How a client is to start this server: in a file that others share by its name, where that is found.
+/// The user's own clients start it from any directory and with any PATH, so there it is a path: the one on
+/// PATH where that leads here, because it survives an update.
+fn command(session: &Session, options: &InstallOptions) -> Result<String, Error> {
+    let found = session.environment().find_program(NAME, session.root());
+    if options.project && found.is_some() {
+        return Ok(NAME.to_owned());
+    }
+    let this = this_binary()?;
+    let lasting = found.filter(|path| path.is_absolute() && path.canonicalize().ok().as_ref() == Some(&this));
+    let path = lasting.unwrap_or(this);
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::Setup {
+        reason: format!("{} is not an absolute UTF-8 path", path.display()),
+        hint: "Move maestro-mcp to a directory whose name is UTF-8.".to_owned(),
+    })
 }
 
 fn this_binary() -> Result<PathBuf, Error> {

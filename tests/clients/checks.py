@@ -134,9 +134,9 @@ def plugin_validates(world):
 def plugin_works(world):
     """As a plugin: connected, its commands and its skill are there, and the tools work under its names."""
     options = ["--plugin-dir", os.path.join(ROOT, "plugin")]
-    prefix = "mcp__plugin_maestro_maestro__maestro_"
+    prefix = "mcp__plugin_mconsult_maestro__maestro_"
     events, requests = world.ask("please\nCALL %sconsult %s" % (prefix, json.dumps({"provider": "codex", "prompt": "why?"})),
-                                 options, allow="mcp__plugin_maestro_maestro")
+                                 options, allow="mcp__plugin_mconsult_maestro")
     init = next(event for event in events if event.get("subtype") == "init")
     expect([s["status"] for s in init["mcp_servers"] if "maestro" in s["name"]] == ["connected"], init["mcp_servers"])
     expect('"ok":true' in result(requests, "consult")[0], result(requests, "consult"))
@@ -144,7 +144,7 @@ def plugin_works(world):
     expect({"maestro:" + name for name in plugin.NAMES} <= known, "commands:", sorted(known))
     expect("maestro:maestro" in set(init.get("skills", [])) | known, "skills:", init.get("skills"))
     for name in plugin.NAMES:
-        slash(world, "/maestro:" + name, prefix, options)
+        slash(world, "/mconsult:" + name, prefix, options)
     expect(not (left := world.quiet()), "still alive:", left)
 
 

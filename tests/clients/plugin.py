@@ -15,9 +15,9 @@ NAMES = ["analyze", "consult", "debug", "workflow"]
 
 def as_plugin(text):
     """In a plugin a tool has the plugin's name before the server's, and so has a command."""
-    text = text.replace("mcp__maestro__", "mcp__plugin_maestro_maestro__")
+    text = text.replace("mcp__maestro__", "mcp__plugin_mconsult_maestro__")
     for name in NAMES:
-        text = text.replace("/maestro-" + name, "/maestro:" + name)
+        text = text.replace("/maestro-" + name, "/mconsult:" + name)
     return text
 
 

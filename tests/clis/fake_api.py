@@ -490,6 +490,8 @@ def say_openai(req, reply, stream):
     items = []
     for n, (name, value) in enumerate(reply.calls):
         item = {"id": "call_%s_%d" % (key, n), "call_id": "call_%s_%d" % (key, n), "name": name, "status": "completed"}
+        if "::" in name:                            # a tool of an MCP server
+            item["namespace"], item["name"] = name.split("::")
         if isinstance(value, str):                  # a free-form tool, such as apply_patch or code mode's exec
             items.append(dict(item, type="custom_tool_call", input=value))
         else:

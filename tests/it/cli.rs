@@ -67,7 +67,10 @@ fn shells_and_man_are_told_of_every_sub_command() {
             assert!(shown.contains(word), "{arguments:?}: {word}");
         }
     }
-    assert!(!text(&server.run(&["--help"], "").stdout).contains("completions"));
+    let overview = text(&server.run(&["--help"], "").stdout);
+    for heading in ["Set up:", "Ask:", "Decide:", "Look back:", "  completions", "  man", "Example:"] {
+        assert!(overview.contains(heading), "{heading}: {overview}");
+    }
     assert_eq!(server.run(&["completions", "cmd"], "").status.code(), Some(2));
 }
 
@@ -102,7 +105,7 @@ fn install_twice_is_install_once_and_uninstall_takes_it_back() {
     let after: Value =
         serde_json::from_str(&std::fs::read_to_string(home.join(".claude.json")).unwrap()).unwrap();
     assert_eq!(after, serde_json::from_str::<Value>(settings).unwrap());
-    assert!(names(&home.join(".claude/commands")).is_empty());
+    assert_eq!(names(&home), [".claude.json"], "nothing is left behind");
 }
 
 #[test]
@@ -114,6 +117,52 @@ fn install_for_a_project_writes_only_there() {
     assert!(config["mcpServers"]["maestro"]["command"].is_string());
     assert!(server.project().join(".claude/commands/maestro-debug.md").exists());
     assert!(names(&server.project().parent().unwrap().join("home")).is_empty());
+}
+
+#[test]
+fn a_shared_file_names_the_program_and_no_directory_of_this_machine() {
+    for (client, file) in [
+        ("claude", ".mcp.json"),
+        ("codex", ".codex/config.toml"),
+        ("gemini", ".gemini/settings.json"),
+        ("vscode", ".vscode/mcp.json"),
+        ("cursor", ".cursor/mcp.json"),
+        ("zed", ".zed/settings.json"),
+        ("opencode", "opencode.json"),
+    ] {
+        let server = Server::new().file(".git/HEAD", "ref: refs/heads/main\n");
+        let bin = server.project().parent().unwrap().join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink(binary().canonicalize().unwrap(), bin.join("maestro-mcp")).unwrap();
+        let before = names(&server.project());
+        let path = format!("{}:/usr/bin:/bin", bin.display());
+
+        let by_path = server.run(&["install", "--project", "--client", client], "");
+        assert!(text(&by_path.stderr).contains("not on your PATH"), "{}", text(&by_path.stderr));
+        let server = server.env("PATH", &path);
+        let by_name = server.run(&["install", "--project", "--client", client], "");
+        assert!(by_name.status.success() && by_name.stderr.is_empty(), "{}", text(&by_name.stderr));
+        let written = std::fs::read_to_string(server.project().join(file)).unwrap();
+        assert!(written.contains("\"maestro-mcp\""), "{written}");
+        assert!(!written.contains(bin.to_str().unwrap()) && !written.contains("target"), "{written}");
+
+        // The user's own file needs a path: the one that an update keeps.
+        let own = text(&server.run(&["mcp-config", "--client", client], "").stdout);
+        assert!(own.contains(&format!("\"{}/maestro-mcp\"", bin.display())), "{own}");
+
+        assert!(server.run(&["uninstall", "--project", "--client", client], "").status.success());
+        assert_eq!(names(&server.project()), before, "{client} leaves nothing behind");
+    }
+}
+
+#[test]
+fn an_unknown_client_is_refused_with_those_that_there_are() {
+    let refused = Server::new().run(&["install", "--client", "emacs"], "");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("claude, codex, gemini, vscode, cursor, zed, opencode"), "{said}");
+    let refused = Server::new().run(&["consult", "--role", "poet", "why?"], "");
+    assert!(text(&refused.stderr).contains("example_analyst"), "{}", text(&refused.stderr));
 }
 
 fn names(directory: &std::path::Path) -> Vec<String> {

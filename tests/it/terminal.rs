@@ -477,3 +477,9 @@ fn looking_makes_no_log() {
     assert_eq!(server.run(&["why", "a"], "").status.code(), Some(2));
     eventually("no log", Duration::from_secs(1), || !server.project().join(".maestro").exists());
 }
+
+#[test]
+fn a_person_who_starts_the_server_by_hand_is_told_how_to_go_on() {
+    let mut person = Server::new().person(&[]);
+    person.reads("maestro-mcp is an MCP server").reads("maestro-mcp install").reads("--help");
+}

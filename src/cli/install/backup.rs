@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::error::InstallError;
+
 /// A backup that is taken back on drop unless it is [kept](Backup::keep): the change that it
 /// was made for may still fail.
 #[derive(Debug)]
@@ -45,6 +47,16 @@ impl Drop for Backup {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Puts the first backup of a file back where it came from, if there is one and its place is free.
+pub(super) fn restore(original: &Path) -> Result<Option<PathBuf>, InstallError> {
+    let backup = name_of(original, 1);
+    if !backup.is_file() || original.symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    std::fs::rename(&backup, original).map_err(InstallError::file("put back", original))?;
+    Ok(Some(original.to_owned()))
 }
 
 fn name_of(original: &Path, number: u32) -> PathBuf {

@@ -1,95 +1,76 @@
-//! Maestro's entry among the MCP servers of a settings document.
+//! Maestro's entry in the text of a client's settings, whatever their format.
 
-use serde_json::{Value, json};
+use super::client::{Client, Format, NAME};
+use super::error::Fault;
+use super::{jsonc, toml};
 
-use super::document::{Document, Fault, Span};
-use super::layout::{self, Layout};
+const BOM: &str = "\u{feff}";
 
-/// The member of the settings that holds the servers.
-pub(super) const SERVERS: &str = "mcpServers";
-/// The name under which Claude Code knows this server.
-pub(super) const NAME: &str = "maestro";
-
-/// A fresh entry that starts `command`.
-pub(super) fn entry(command: &str) -> Value {
-    json!({ "type": "stdio", "command": command, "args": [], "env": {} })
-}
-
-/// Makes the document start `command` as the server; says whether that changed anything.
-pub(super) fn register(document: &mut Document, command: &str) -> Result<bool, Fault> {
-    let Some(servers) = servers(document)? else {
-        let root = document.root();
-        let servers = json!({ NAME: entry(command) });
-        let layout = Layout::of_root(document);
-        layout::append(document, root, &layout, SERVERS, &servers);
-        return Ok(true);
-    };
-    let Some(found) = document.member(servers, NAME) else {
-        let layout = server_layout(document, servers);
-        layout::append(document, servers, &layout, NAME, &entry(command));
-        return Ok(true);
-    };
-    if !document.is_object(found.value) {
-        let text = server_layout(document, servers).value(&entry(command));
-        document.splice(found.value, &text);
-        return Ok(true);
-    }
-    Ok(update(document, servers, command))
-}
-
-/// Removes the server; says whether it was there.
-pub(super) fn deregister(document: &mut Document) -> Result<bool, Fault> {
-    let mut changed = false;
-    // If the key is there twice, removing one would bring the other to life.
-    while let Some(servers) = servers(document)?
-        && let Some(member) = document.member(servers, NAME)
-    {
-        layout::remove(document, servers, member.key);
-        changed = true;
-    }
-    Ok(changed)
-}
-
-fn servers(document: &Document) -> Result<Option<Span>, Fault> {
-    let Some(member) = document.member(document.root(), SERVERS) else {
-        return Ok(None);
-    };
-    document.expect_object(member.value, "`mcpServers`")?;
-    Ok(Some(member.value))
-}
-
-fn server_layout(document: &Document, servers: Span) -> Layout {
-    Layout::of(document, servers, || Layout::of_root(document).deeper())
-}
-
-/// Brings the fields that start the server up to date and leaves all others to the user.
-fn update(document: &mut Document, servers: Span, command: &str) -> bool {
-    // A missing type means stdio and missing arguments mean none, so neither needs adding.
-    let mut changed = set_field(document, servers, "type", &json!("stdio"), false);
-    changed |= set_field(document, servers, "command", &json!(command), true);
-    changed |= set_field(document, servers, "args", &json!([]), false);
-    changed
-}
-
-/// Sets one field of the entry and says whether it had to; an absent one only if `add` says so.
-fn set_field(document: &mut Document, servers: Span, key: &str, value: &Value, add: bool) -> bool {
-    let Some(found) = document.member(servers, NAME) else {
-        return false;
-    };
-    match document.member(found.value, key) {
-        Some(field) => {
-            let text = document.text(field.value);
-            let same = serde_json::from_str::<Value>(text).is_ok_and(|old| old == *value);
-            if !same {
-                document.splice(field.value, &value.to_string());
-            }
-            !same
+/// The text that starts `command` as the server, or `None` if it does already.
+pub(super) fn register(client: Client, bytes: &[u8], command: &str) -> Result<Option<Vec<u8>>, Fault> {
+    edited(bytes, |text| match client.format() {
+        Format::Json | Format::Jsonc => {
+            jsonc::register(text, client.format(), client.lists(), NAME, |list| client.entry(list, command))
         }
-        None if add => {
-            let layout = Layout::of(document, found.value, || server_layout(document, servers).deeper());
-            layout::append(document, found.value, &layout, key, value);
-            true
+        Format::Toml => {
+            let list = table(client);
+            toml::register(text, list, NAME, &client.entry(&[list], command))
         }
-        None => false,
+    })
+}
+
+/// What is left without the server, or `None` if it was not there.
+pub(super) fn deregister(client: Client, bytes: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    edited(bytes, |text| match client.format() {
+        Format::Json | Format::Jsonc => jsonc::deregister(text, client.format(), client.lists(), NAME),
+        Format::Toml => toml::deregister(text, table(client), NAME),
+    })
+}
+
+/// Whether a file with nothing but this in it may as well not be there.
+pub(super) fn says_nothing(client: Client, bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix(BOM).unwrap_or(&text);
+    match client.format() {
+        Format::Json | Format::Jsonc => jsonc::is_empty(text),
+        Format::Toml => text.trim().is_empty(),
     }
+}
+
+/// A file that holds nothing but the entry.
+pub(super) fn alone(client: Client, command: &str) -> Result<String, Fault> {
+    match client.format() {
+        Format::Json | Format::Jsonc => {
+            let fresh = |list: &[&str]| client.entry(list, command);
+            Ok(jsonc::register("", client.format(), client.lists(), NAME, fresh)?.unwrap_or_default())
+        }
+        Format::Toml => {
+            let list = table(client);
+            toml::snippet(list, NAME, &client.entry(&[list], command))
+        }
+    }
+}
+
+fn table(client: Client) -> &'static str {
+    client.lists().first().and_then(|list| list.first()).copied().unwrap_or_default()
+}
+
+fn edited(
+    bytes: &[u8],
+    edit: impl FnOnce(&str) -> Result<Option<String>, Fault>,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        Fault::Syntax {
+            line: before.split(|byte| *byte == b'\n').count(),
+            column: before.len() - line_start + 1,
+            reason: "the text is not UTF-8".to_owned(),
+        }
+    })?;
+    let (bom, body) = match text.strip_prefix(BOM) {
+        Some(body) => (BOM, body),
+        None => ("", text),
+    };
+    Ok(edit(body)?.map(|edited| format!("{bom}{edited}").into_bytes()))
 }

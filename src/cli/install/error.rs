@@ -3,13 +3,34 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::client::Format;
+
+/// Why a text cannot be edited; the caller knows which file it came from.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Syntax { line: usize, column: usize, reason: String },
+    NotObject { line: usize, what: String },
+}
+
+impl Fault {
+    pub(super) fn in_file(self, path: &Path, format: Format) -> InstallError {
+        let path = path.to_owned();
+        match self {
+            Self::Syntax { line, column, reason } => {
+                InstallError::Unreadable { path, line, column, reason, format }
+            }
+            Self::NotObject { line, what } => InstallError::NotObject { path, line, what, format },
+        }
+    }
+}
+
 /// Why an install, an uninstall or a printed configuration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// The settings file does not hold JSON.
-    #[error("{} is not JSON: line {line}, column {column}: {reason}", .path.display())]
-    NotJson {
+    /// The settings file cannot be read as what it should be.
+    #[error("{} is not {}: line {line}, column {column}: {reason}", .path.display(), .format.label())]
+    Unreadable {
         /// The settings file.
         path: PathBuf,
         /// The line of the fault, from 1.
@@ -18,22 +39,20 @@ pub enum InstallError {
         column: usize,
         /// What the parser found.
         reason: String,
+        /// What it should be.
+        format: Format,
     },
-    /// Something that has to be a JSON object is another kind of value.
-    #[error("{}, line {line}: {what} is not a JSON object", .path.display())]
+    /// Something that has to hold the servers is another kind of value.
+    #[error("{}, line {line}: {what} is not {}", .path.display(), .format.list())]
     NotObject {
         /// The settings file.
         path: PathBuf,
         /// The line where the value starts, from 1.
         line: usize,
         /// Which value it is.
-        what: &'static str,
-    },
-    /// The path that would be registered works from no directory but this one, or is not UTF-8.
-    #[error("{} is not an absolute UTF-8 path", .path.display())]
-    Binary {
-        /// The path of the binary.
-        path: PathBuf,
+        what: String,
+        /// What it should be.
+        format: Format,
     },
     /// Another program wrote the file each time it was about to be replaced.
     #[error("{} was changed by another program at every attempt", .path.display())]
@@ -56,21 +75,42 @@ pub enum InstallError {
     Output(#[source] io::Error),
 }
 
+impl Format {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Json | Self::Jsonc => "JSON",
+            Self::Toml => "TOML",
+        }
+    }
+
+    fn list(self) -> &'static str {
+        match self {
+            Self::Json | Self::Jsonc => "a JSON object",
+            Self::Toml => "a table",
+        }
+    }
+}
+
 impl InstallError {
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotJson { .. } => {
+            Self::Unreadable { format: Format::Json, .. } => {
                 "the file was left as it is; correct that line (JSON allows no comments \
                  and no trailing commas) and run the command again"
             }
-            Self::NotObject { .. } => {
+            Self::Unreadable { .. } => {
+                "the file was left as it is; correct that line and run the command again"
+            }
+            Self::NotObject { format: Format::Json | Format::Jsonc, .. } => {
                 "the file was left as it is; make that value an object such as {} \
                  and run the command again"
             }
-            Self::Binary { .. } => "run maestro-mcp by its absolute path",
-            Self::Busy { .. } => "close Claude Code and run the command again",
+            Self::NotObject { format: Format::Toml, .. } => {
+                "the file was left as it is; make that value a table and run the command again"
+            }
+            Self::Busy { .. } => "close the client and run the command again",
             Self::File { .. } => {
                 "check that you may write there and that the disk is not full, then run the \
                  command again; what is in place already stays as it is"

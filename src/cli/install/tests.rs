@@ -1,14 +1,17 @@
 //! Installs into temporary homes, looked at from outside.
 
+mod clients;
 mod files;
 mod random;
 mod text;
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::host::environment::Environment;
 
 const BINARY: &str = "/opt/maestro/bin/maestro-mcp";
 const COMMANDS: &[SlashCommand<'_>] = &[
@@ -25,8 +28,12 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
+        Self::of(Client::Claude)
+    }
+
+    fn of(client: Client) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let targets = Targets::user(directory.path(), None);
+        let targets = user(client, directory.path(), &[]);
         Self { directory, targets }
     }
 
@@ -42,7 +49,7 @@ impl Home {
 
     fn install(&self) -> Result<String, InstallError> {
         let mut out = Vec::new();
-        install(&self.targets, Path::new(BINARY), COMMANDS, &mut out)?;
+        install(&self.targets, BINARY, COMMANDS, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -77,6 +84,24 @@ impl Home {
     }
 }
 
+/// Where a user's client looks, with these variables set.
+fn user(client: Client, home: &Path, variables: &[(&str, &str)]) -> Targets {
+    let home = (OsString::from("HOME"), home.as_os_str().to_owned());
+    let others = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let environment: Environment = [home].into_iter().chain(others).collect();
+    Targets::new(client, Scope::User, &environment).unwrap()
+}
+
+/// Where a client looks in a project.
+fn project(client: Client, root: &Path) -> Targets {
+    Targets::new(client, Scope::Project(root), &Environment::default()).unwrap()
+}
+
+/// The directory of Claude Code's slash commands.
+fn commands(home: &Home) -> PathBuf {
+    home.targets.commands.clone().unwrap()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
@@ -84,14 +109,14 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn the_users_files_are_in_the_home_or_where_claude_config_dir_says() {
     let home = Path::new("/srv/u");
-    let default = Targets::user(home, None);
+    let default = user(Client::Claude, home, &[]);
     assert_eq!(default.settings, Path::new("/srv/u/.claude.json"));
-    assert_eq!(default.commands, Path::new("/srv/u/.claude/commands"));
-    assert_eq!(Targets::user(home, Some(Path::new(""))), default);
+    assert_eq!(default.commands.as_deref(), Some(Path::new("/srv/u/.claude/commands")));
+    assert_eq!(user(Client::Claude, home, &[("CLAUDE_CONFIG_DIR", "")]), default);
 
-    let moved = Targets::user(home, Some(Path::new("/etc/cc")));
+    let moved = user(Client::Claude, home, &[("CLAUDE_CONFIG_DIR", "/etc/cc")]);
     assert_eq!(moved.settings, Path::new("/etc/cc/.claude.json"));
-    assert_eq!(moved.commands, Path::new("/etc/cc/commands"));
+    assert_eq!(moved.commands.as_deref(), Some(Path::new("/etc/cc/commands")));
 }
 
 #[test]
@@ -113,7 +138,7 @@ fn missing_files_are_created_with_their_modes_and_reported() {
 "#
     );
     assert_eq!(mode(&home.targets.settings), 0o600);
-    let debug = home.targets.commands.join("maestro-debug.md");
+    let debug = commands(&home).join("maestro-debug.md");
     assert_eq!(fs::read_to_string(&debug).unwrap(), "Debug $ARGUMENTS\n");
     assert_eq!(mode(&debug), 0o644);
     let root = home.directory.path().display();
@@ -131,7 +156,7 @@ fn missing_files_are_created_with_their_modes_and_reported() {
 #[test]
 fn a_project_gets_its_own_files() {
     let mut home = Home::new();
-    home.targets = Targets::project(home.directory.path());
+    home.targets = project(Client::Claude, home.directory.path());
     let said = home.install().unwrap();
     assert_eq!(
         home.names(),
@@ -160,16 +185,15 @@ fn uninstalling_removes_what_is_ours_and_names_what_is_left() {
     let home = Home::with("{\n  \"mcpServers\": {\n    \"x\": {}\n  }\n}\n");
     let before = home.settings();
     home.install().unwrap();
-    let edited = home.targets.commands.join("maestro-debug.md");
+    let edited = commands(&home).join("maestro-debug.md");
     fs::write(&edited, "mine\n").unwrap();
 
     let said = home.uninstall().unwrap();
     assert_eq!(home.settings(), before);
     assert_eq!(fs::read_to_string(&edited).unwrap(), "mine\n");
-    assert!(!home.targets.commands.join("maestro-workflow.md").exists());
+    assert!(!commands(&home).join("maestro-workflow.md").exists());
     assert!(said.contains("maestro-debug.md: it differs from what was installed"));
     assert!(said.contains("removed maestro from "), "{said}");
-    assert!(said.contains(".claude.json.maestro-backup.2\n"), "{said}");
 
     let again = home.uninstall().unwrap();
     assert!(again.contains("maestro-workflow.md: it is not there"));
@@ -186,20 +210,33 @@ fn uninstalling_where_nothing_is_creates_nothing() {
 #[test]
 fn the_printed_configuration_registers_the_binary() {
     let mut out = Vec::new();
-    mcp_config(Path::new(BINARY), &mut out).unwrap();
+    mcp_config(&Home::new().targets, BINARY, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let expected = format!(r#"{{"mcpServers":{{"maestro":{ENTRY}}}}}"#);
-    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
-    assert_eq!(text, format!("{expected:#}\n"));
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(parsed(&text), parsed(&expected));
+    assert!(text.ends_with("}\n"));
 }
 
 #[test]
-fn a_path_that_works_only_here_is_refused() {
-    let home = Home::new();
-    let refused = install(&home.targets, Path::new("maestro-mcp"), COMMANDS, &mut Vec::new());
-    assert!(matches!(refused, Err(InstallError::Binary { .. })));
-    assert!(mcp_config(Path::new("./x"), &mut Vec::new()).is_err());
-    assert!(home.names().is_empty());
+fn what_an_uninstall_leaves_empty_goes_and_what_stood_in_its_place_comes_back() {
+    for before in [None, Some("mine\n")] {
+        let home = Home::new();
+        let debug = commands(&home).join("maestro-debug.md");
+        if let Some(text) = before {
+            fs::create_dir_all(commands(&home)).unwrap();
+            fs::write(&debug, text).unwrap();
+        }
+        let names = home.names();
+        home.install().unwrap();
+        home.install().unwrap();
+        home.uninstall().unwrap();
+        assert_eq!(home.names(), names);
+        match before {
+            Some(text) => assert_eq!(fs::read_to_string(&debug).unwrap(), text),
+            None => assert_eq!(fs::read_dir(home.directory.path()).unwrap().count(), 0),
+        }
+    }
 }
 
 #[test]
@@ -214,7 +251,7 @@ fn a_closed_pipe_does_not_stop_the_work() {
         }
     }
     let home = Home::new();
-    let done = install(&home.targets, Path::new(BINARY), COMMANDS, &mut Closed);
+    let done = install(&home.targets, BINARY, COMMANDS, &mut Closed);
     assert!(matches!(done, Err(InstallError::Output(_))));
     assert_eq!(home.names().len(), 3);
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 
 #[test]
-fn the_mode_and_the_owner_stay_and_the_backup_has_them_too() {
+fn the_mode_and_the_owner_stay() {
     let home = Home::with("{}");
     let file = &home.targets.settings;
     fs::set_permissions(file, fs::Permissions::from_mode(0o640)).unwrap();
@@ -15,28 +15,28 @@ fn the_mode_and_the_owner_stay_and_the_backup_has_them_too() {
     let _ = std::os::unix::fs::chown(file, Some(1234), Some(4321));
     let before = fs::metadata(file).unwrap();
     home.install().unwrap();
-    for path in [file.clone(), home.path(".claude.json.maestro-backup")] {
-        let after = fs::metadata(&path).unwrap();
-        assert_eq!(mode(&path), 0o640);
-        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
-    }
+    let after = fs::metadata(file).unwrap();
+    assert_eq!(mode(file), 0o640);
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
 }
 
 #[test]
 fn a_backup_never_replaces_another() {
-    let home = Home::with("{\"a\":1}");
-    fs::write(home.path(".claude.json.maestro-backup"), "first").unwrap();
-    symlink("nowhere", home.path(".claude.json.maestro-backup.2")).unwrap();
+    let home = Home::new();
+    let directory = commands(&home);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("maestro-debug.md"), "mine").unwrap();
+    fs::write(directory.join("maestro-debug.md.maestro-backup"), "first").unwrap();
+    symlink("nowhere", directory.join("maestro-debug.md.maestro-backup.2")).unwrap();
     let said = home.install().unwrap();
-    let backup = home.path(".claude.json.maestro-backup.3");
+    let backup = directory.join("maestro-debug.md.maestro-backup.3");
     assert!(said.contains(&format!("backup: {}\n", backup.display())), "{said}");
-    assert_eq!(fs::read_to_string(backup).unwrap(), "{\"a\":1}");
-    let first = home.path(".claude.json.maestro-backup");
-    assert_eq!(fs::read_to_string(first).unwrap(), "first");
+    assert_eq!(fs::read_to_string(backup).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(directory.join("maestro-debug.md.maestro-backup")).unwrap(), "first");
 }
 
 #[test]
-fn a_link_stays_a_link_and_the_backup_stays_beside_it() {
+fn a_link_stays_a_link() {
     let home = Home::new();
     fs::create_dir(home.path("dotfiles")).unwrap();
     fs::write(home.path("dotfiles/claude.json"), "{}").unwrap();
@@ -47,7 +47,8 @@ fn a_link_stays_a_link_and_the_backup_stays_beside_it() {
     assert!(home.settings().contains(BINARY));
     let dotfiles: Vec<_> = fs::read_dir(home.path("dotfiles")).unwrap().collect();
     assert_eq!(dotfiles.len(), 1);
-    assert!(home.path(".claude.json.maestro-backup").exists());
+    home.uninstall().unwrap();
+    assert_eq!(fs::read_to_string(home.path("dotfiles/claude.json")).unwrap(), "{}");
 }
 
 #[test]
@@ -67,14 +68,14 @@ fn a_link_to_nothing_yet_is_filled_and_a_loop_is_refused() {
 #[test]
 fn another_version_of_a_command_is_kept_before_it_is_replaced() {
     let home = Home::new();
-    fs::create_dir_all(&home.targets.commands).unwrap();
-    let debug = home.targets.commands.join("maestro-debug.md");
+    fs::create_dir_all(commands(&home)).unwrap();
+    let debug = commands(&home).join("maestro-debug.md");
     fs::write(&debug, "mine").unwrap();
-    let same = home.targets.commands.join("maestro-workflow.md");
+    let same = commands(&home).join("maestro-workflow.md");
     fs::write(&same, COMMANDS[1].text).unwrap();
-    fs::write(home.targets.commands.join("other.md"), "other").unwrap();
+    fs::write(commands(&home).join("other.md"), "other").unwrap();
     let said = home.install().unwrap();
-    let kept = home.targets.commands.join("maestro-debug.md.maestro-backup");
+    let kept = commands(&home).join("maestro-debug.md.maestro-backup");
     assert_eq!(fs::read_to_string(kept).unwrap(), "mine");
     assert_eq!(fs::read_to_string(debug).unwrap(), COMMANDS[0].text);
     assert!(said.contains(&format!("unchanged {}\n", same.display())), "{said}");
@@ -84,9 +85,9 @@ fn another_version_of_a_command_is_kept_before_it_is_replaced() {
 #[test]
 fn a_linked_command_is_unlinked_and_its_target_stays() {
     let home = Home::new();
-    fs::create_dir_all(&home.targets.commands).unwrap();
+    fs::create_dir_all(commands(&home)).unwrap();
     fs::write(home.path("shared.md"), COMMANDS[0].text).unwrap();
-    let link = home.targets.commands.join("maestro-debug.md");
+    let link = commands(&home).join("maestro-debug.md");
     symlink(home.path("shared.md"), &link).unwrap();
     home.uninstall().unwrap();
     assert!(link.symlink_metadata().is_err());
@@ -97,8 +98,8 @@ fn a_linked_command_is_unlinked_and_its_target_stays() {
 fn a_directory_that_cannot_be_written_stops_before_anything_is_changed() {
     // Neither root nor anybody else can create a file in /proc, or below a file.
     let mut home = Home::with("{}");
-    for commands in [PathBuf::from("/proc/commands"), home.path(".claude.json/commands")] {
-        home.targets.commands = commands;
+    for directory in [PathBuf::from("/proc/commands"), home.path(".claude.json/commands")] {
+        home.targets.commands = Some(directory);
         let error = home.install().unwrap_err();
         assert!(matches!(error, InstallError::File { .. }), "{error}");
         assert!(error.hint().contains("write"));
@@ -167,8 +168,8 @@ fn after_three_disturbed_attempts_it_gives_up_without_a_trace() {
 #[test]
 fn a_reader_sees_the_old_file_or_the_new_one() {
     let filler = "x".repeat(300_000);
-    let before = format!("{{\"a\":\"{filler}\",\"mcpServers\":{{}}}}");
-    let after = before.replace("{}", &format!("{{\"maestro\":{ENTRY}}}"));
+    let before = format!("{{\"a\":\"{filler}\",\"mcpServers\":{{\"x\":1}}}}");
+    let after = before.replace("1}", &format!("1,\"maestro\":{ENTRY}}}"));
     let home = Home::with(&before);
     let (settings, done) = (home.targets.settings.clone(), AtomicBool::new(false));
     std::thread::scope(|scope| {
