@@ -1,107 +1,112 @@
-//! One prompt, read: the evidence together with the source it points into.
+//! One prompt, read: failing tests and errors together with the source they point into.
 
-use super::evidence::{Evidence, Fault, Frame, Lang, Test};
-use super::functions::{self, Function};
-use super::packed::PackedFile;
-use super::{paths, prompt, read};
+use super::command;
+use super::faults::{self, Fault, Frame, clip};
+use super::prompt::{self, PackedFile, Prompt};
+use crate::domain::verification::read::{Does, Reading, Seen, read};
+
+/// The summary of a test run stands at its end: nothing before the last bytes is needed for it.
+const MAX_OUTPUT: usize = 512 * 1024;
+const MAX_TESTS: usize = 50;
+
+/// What else is an error where no tool's way of printing one is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastResort {
+    /// A line with a word such as "Error" in somebody's own question.
+    AnyErrorWord,
+    /// Nothing: the instructions of a stage name errors as examples.
+    None,
+}
 
 /// What every answer is made from.
-pub(crate) struct Case<'a> {
-    pub(crate) prompt: prompt::Prompt<'a>,
-    pub(crate) evidence: Evidence,
-    pub(crate) functions: Vec<Function<'a>>,
-}
-
-/// A frame of the project with what the packed files know about it.
-pub(crate) struct Place<'c> {
-    pub(crate) file: &'c str,
-    pub(crate) line: u32,
-    pub(crate) function: &'c str,
-    /// The line itself, if it was packed.
-    pub(crate) source: Option<&'c str>,
-    /// It is in a test, not in what is tested.
-    pub(crate) is_test: bool,
-}
-
-impl Place<'_> {
-    /// `shop/cart.py:12 in total`
-    pub(crate) fn label(&self) -> String {
-        let spot = format!("{}:{}", self.file, self.line);
-        if self.function.is_empty() { spot } else { format!("{spot} in {}", self.function) }
-    }
+pub(super) struct Case<'a> {
+    pub(super) prompt: Prompt<'a>,
+    pub(super) faults: Vec<Fault>,
+    /// Whose output it is; empty where no runner is known by its summary.
+    pub(super) runner: &'static str,
+    /// Names of the failing tests.
+    pub(super) tests: Vec<String>,
+    /// How many more tests failed.
+    pub(super) more_tests: usize,
+    /// How many tests passed, where the summary says it.
+    pub(super) passed: Option<usize>,
 }
 
 impl<'a> Case<'a> {
-    /// Reads a prompt. Without an error section all of it is read; `is_free` says that it is somebody's
-    /// own words and not a stage's instructions, where the mere name of an error would be an example.
-    pub(crate) fn read(text: &'a str, is_free: bool) -> Self {
+    /// Reads the sections of errors, and the rest of the prompt where those show none.
+    pub(super) fn read(text: &'a str, last_resort: LastResort) -> Self {
         let prompt = prompt::split(text);
-        let mut evidence = read::read(&prompt.errors);
-        if evidence.is_empty() {
-            evidence = read::read(&prompt.other);
-            if !is_free {
-                evidence.faults.retain(|fault| fault.lang != Lang::Unknown || !fault.frames.is_empty());
-            }
+        let (mut faults, mut reading) = (faults::find(&prompt.errors, true), test_run(&prompt.errors));
+        if faults.is_empty() && reading.is_none() {
+            faults = faults::find(&prompt.other, last_resort == LastResort::AnyErrorWord);
+            reading = test_run(&prompt.other);
         }
-        let functions = functions::find(&prompt.files);
-        Self { prompt, evidence, functions }
+        let reading = reading.unwrap_or_default();
+        // What does not load is named like a test by these two, and by a place by the others.
+        let loads_tests = matches!(reading.runner, "unittest" | "pytest");
+        let is_tests = reading.does == Does::Test && (reading.seen != Seen::Broken || loads_tests);
+        let name = |name: &String| clip(name.trim_start_matches("unittest.loader._FailedTest."), 240);
+        let tests: Vec<String> = reading.failing.iter().filter(|_| is_tests).map(name).collect();
+        Self {
+            prompt,
+            faults,
+            // The compiler's words are the same under every runner.
+            runner: if reading.runner == "nextest" && !is_tests { "cargo" } else { reading.runner },
+            more_tests: reading.left_out + tests.len().saturating_sub(MAX_TESTS),
+            tests: tests.into_iter().take(MAX_TESTS).collect(),
+            passed: reading.totals.passed,
+        }
     }
 
-    pub(crate) fn files(&self) -> &[PackedFile<'a>] {
-        &self.prompt.files
+    pub(super) fn is_empty(&self) -> bool {
+        self.faults.is_empty() && self.tests.is_empty()
     }
 
-    /// Causes before what they caused, places in the project before none, then as printed.
-    pub(crate) fn faults(&self) -> Vec<&Fault> {
-        let mut faults: Vec<&Fault> = self.evidence.faults.iter().collect();
-        faults.sort_by_key(|fault| {
-            let is_nowhere = paths::place(fault, self.files()).is_none();
-            (is_nowhere, !fault.is_cause, fault.at)
-        });
-        faults
-    }
-
-    pub(crate) fn place<'c>(&'c self, fault: &'c Fault) -> Option<Place<'c>> {
-        paths::place(fault, self.files()).map(|frame| self.at(frame))
-    }
-
-    /// A frame as a place.
-    pub(crate) fn at<'c>(&'c self, frame: &'c Frame) -> Place<'c> {
-        let packed = paths::packed(self.files(), &frame.file);
-        let file = paths::shown(self.files(), &frame.file);
-        let around = functions::around(&self.functions, file, frame.line);
-        let named = frame.function.as_str();
-        let function = if named.is_empty() { around.map_or("", |function| function.name) } else { named };
-        let source = packed.and_then(|file| file.line(frame.line));
-        let is_test = paths::is_test_file(file) || around.is_some_and(|function| function.is_test);
-        Place { file, line: frame.line, function, source, is_test }
-    }
-
-    /// The project's frames of a fault, innermost first.
-    pub(crate) fn project_frames<'c>(&'c self, fault: &'c Fault) -> impl Iterator<Item = Place<'c>> + 'c {
-        fault.frames.iter().filter(|frame| paths::is_project(frame)).map(|frame| self.at(frame))
-    }
-
-    /// The failing test that a fault belongs to.
-    pub(crate) fn test_of(&self, fault: &Fault) -> Option<&Test> {
-        let is_it = |test: &Test, name: &str| {
-            let rest = test.name.strip_suffix(name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with([':', '.', ' ', '/']))
+    /// The packed file that a path of a frame means; the longest name wins.
+    fn packed(&self, file: &str) -> Option<&PackedFile<'a>> {
+        let ends = |long: &str, short: &str| {
+            long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '\\']))
         };
-        let found =
-            fault.tests.iter().find_map(|name| self.evidence.tests.iter().find(|test| is_it(test, name)));
-        found.or_else(|| self.evidence.tests.first().filter(|_| self.evidence.tests.len() == 1))
+        let is_it = |packed: &&PackedFile<'_>| ends(packed.path, file) || ends(file, packed.path);
+        self.prompt.files.iter().filter(is_it).max_by_key(|packed| packed.path.len())
     }
 
-    /// The packed function around a place.
-    pub(crate) fn function_at(&self, place: &Place<'_>) -> Option<&Function<'a>> {
-        functions::around(&self.functions, place.file, place.line)
+    /// A file as the packed files spell it, else as it was printed.
+    pub(super) fn file(&self, frame: &Frame) -> String {
+        self.packed(&frame.file).map_or_else(|| frame.file.clone(), |packed| clip(packed.path, 160))
     }
 
-    /// The packed lines of a function above `line`, the nearest first.
-    pub(crate) fn lines_above(&self, function: &Function<'_>, line: u32) -> Vec<(u32, &'a str)> {
-        let file = self.files().iter().find(|file| file.path == function.file);
-        let span = file.map(|file| file.span(function.start, line.saturating_sub(1))).unwrap_or_default();
-        span.iter().rev().take(200).copied().collect()
+    /// `shop/cart.py:12`
+    pub(super) fn label(&self, frame: &Frame) -> String {
+        format!("{}:{}", self.file(frame), frame.line)
     }
+
+    /// The line of source at a frame, if it was packed.
+    pub(super) fn source(&self, frame: &Frame) -> Option<String> {
+        let line = self.packed(&frame.file)?.line(frame.line)?.trim();
+        (!line.is_empty()).then(|| clip(line, 160))
+    }
+
+    /// `KeyError: 'x' (shop/cart.py:12)`
+    pub(super) fn located(&self, fault: &Fault) -> String {
+        let error = clip(&fault.error, 200);
+        fault.place().map_or_else(|| error.clone(), |frame| format!("{error} ({})", self.label(frame)))
+    }
+
+    /// The command that runs what fails again.
+    pub(super) fn command(&self) -> Option<String> {
+        let start = self.faults.first().and_then(|fault| fault.frames.last());
+        let start = start.map(|frame| self.file(frame)).unwrap_or_default();
+        command::again(self.runner, &self.tests, &start)
+    }
+}
+
+fn test_run(lines: &[&str]) -> Option<Reading> {
+    let mut room = MAX_OUTPUT;
+    let fits = |line: &&&str| {
+        room = room.saturating_sub(line.len() + 1);
+        room > 0
+    };
+    let kept = lines.iter().rev().take_while(fits).count();
+    read(None, &lines.get(lines.len() - kept..)?.join("\n"), "")
 }

@@ -1,136 +1,112 @@
-//! The command that runs a failing test again.
+//! The command that runs what failed again.
 
-use super::case::Case;
-use super::evidence::{Fault, Lang, Runner, Test};
-use super::paths;
-
-/// Bytes of test names in one command.
+/// Bytes of test names in one command, so that it can be quoted whole.
 const MAX_NAMES: usize = 420;
 
-/// For one fault: its test, else its program, else what the compiler was asked.
-pub(crate) fn for_fault(case: &Case<'_>, fault: &Fault) -> Option<String> {
-    if let Some(test) = case.test_of(fault) {
-        return for_test(case, test);
-    }
-    let file = paths::shown(case.files(), &fault.frames.iter().rfind(|frame| paths::is_project(frame))?.file);
-    program(fault, file)
+/// How a runner takes the names of tests.
+enum Picks {
+    /// Any number of them, behind the command.
+    Names,
+    /// One, behind this; several run the whole.
+    One(&'static str),
+    /// None.
+    Nothing,
 }
 
-/// For everything that fails, in one command where the runner can.
-pub(crate) fn for_all(case: &Case<'_>) -> Option<String> {
-    let tests = &case.evidence.tests;
-    let first = tests.first()?;
-    let same: Vec<&Test> =
-        tests.iter().filter(|test| test.runner == first.runner && is_safe(&test.name)).collect();
-    if same.len() < 2 {
-        return for_test(case, first);
+/// Runners by their names in the readers of verification.
+const RUNNERS: [(&str, &str, Picks); 23] = [
+    ("unittest", "python3 -m unittest", Picks::Names),
+    ("pytest", "python3 -m pytest", Picks::Names),
+    ("cargo", "cargo test", Picks::One(" ")),
+    ("nextest", "cargo nextest run", Picks::Names),
+    ("node", "node --test", Picks::One(" --test-name-pattern=")),
+    ("bun", "bun test", Picks::One(" -t ")),
+    ("jest", "npx jest", Picks::One(" -t ")),
+    ("vitest", "npx vitest run", Picks::One(" -t ")),
+    ("mocha", "npx mocha", Picks::One(" --grep ")),
+    ("go", "go test ./...", Picks::One(" -run ")),
+    ("maven", "mvn test", Picks::One(" -Dtest=")),
+    ("gradle", "gradle test", Picks::One(" --tests ")),
+    ("dotnet", "dotnet test", Picks::One(" --filter FullyQualifiedName~")),
+    ("rspec", "bundle exec rspec", Picks::Names),
+    ("phpunit", "vendor/bin/phpunit", Picks::One(" --filter ")),
+    ("ctest", "ctest", Picks::One(" -R ")),
+    ("mix", "mix test", Picks::Nothing),
+    ("swift", "swift test", Picks::Nothing),
+    ("clippy", "cargo clippy", Picks::Nothing),
+    ("tsc", "npx tsc --noEmit", Picks::Nothing),
+    ("eslint", "npx eslint .", Picks::Nothing),
+    ("mypy", "mypy .", Picks::Nothing),
+    ("ruff", "ruff check", Picks::Nothing),
+];
+
+/// The command of a runner for these failing tests; without a runner the program at `start`, where its
+/// language is run by file.
+pub(super) fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
+    if let Some(name) = tests.first().and_then(|name| name.strip_prefix("__main__.")) {
+        // A test file that was run as a program is run so again.
+        return (is_safe(start) && is_safe(name))
+            .then(|| format!("python3 {} {}", quote(start), quote(name)));
     }
-    let names = || {
-        // The whole command stays short enough to be quoted whole.
-        let mut room = MAX_NAMES;
-        let fits = |word: &String| {
-            room = room.saturating_sub(word.len());
-            room > 0
-        };
-        same.iter().map(|test| quote(&test.name)).take_while(fits).collect::<Vec<_>>().join(" ")
+    let Some((_, base, picks)) = RUNNERS.iter().find(|(name, ..)| *name == runner) else {
+        return program(start);
     };
-    match first.runner {
-        Runner::Unittest if !is_main(first) => Some(format!("python3 -m unittest {}", names())),
-        Runner::Pytest => Some(format!("python3 -m pytest {}", names())),
-        Runner::Cargo => Some("cargo test".to_owned()),
-        Runner::Go => Some("go test ./...".to_owned()),
-        Runner::NodeTest => Some("node --test".to_owned()),
-        Runner::Jest => Some("npx jest".to_owned()),
-        Runner::Vitest => Some("npx vitest run".to_owned()),
-        Runner::Mocha => Some("npx mocha".to_owned()),
-        Runner::Rspec => Some(format!("bundle exec rspec {}", names())),
-        _ => for_test(case, first),
-    }
-}
-
-/// The command for one test; `None` where its name cannot stand on a command line.
-pub(crate) fn for_test(case: &Case<'_>, test: &Test) -> Option<String> {
-    if !is_safe(&test.name) || !is_safe(&test.file) {
-        return None;
-    }
-    let name = quote(&test.name);
-    let last = test.name.rsplit([':', '.', '#']).next().unwrap_or(&test.name);
-    let file = if test.file.is_empty() { String::new() } else { format!(" {}", quote(&test.file)) };
-    Some(match test.runner {
-        Runner::Unittest if is_main(test) => return main_file(case, test),
-        Runner::Unittest => format!("python3 -m unittest {name}"),
-        Runner::Pytest => format!("python3 -m pytest {name}"),
-        Runner::Cargo if test.name.contains(" - ") => "cargo test --doc".to_owned(),
-        Runner::Cargo => format!("cargo test {name}"),
-        Runner::NodeTest => format!("node --test --test-name-pattern={name}{file}"),
-        Runner::Jest => format!("npx jest{file} -t {name}"),
-        Runner::Vitest => format!("npx vitest run{file} -t {name}"),
-        Runner::Mocha => format!("npx mocha --grep {name}"),
-        Runner::Go => format!("go test ./... -run {}", quote(&go_pattern(&test.name))),
-        Runner::Maven => format!("mvn test -Dtest={}", quote(&with_hash(&test.name))),
-        Runner::Gradle => format!("gradle test --tests {name}"),
-        Runner::DotNet => {
-            format!("dotnet test --filter {}", quote(&format!("FullyQualifiedName~{}", test.name)))
+    let names: Vec<String> = tests.iter().filter_map(|name| argument(runner, name)).collect();
+    let mut room = MAX_NAMES;
+    let fits = |word: &&String| {
+        room = room.saturating_sub(word.len());
+        room > 0
+    };
+    Some(match (picks, names.as_slice()) {
+        (Picks::Names, [_, ..]) => {
+            let fitting: Vec<&str> = names.iter().take_while(fits).map(String::as_str).collect();
+            format!("{base} {}", fitting.join(" "))
         }
-        Runner::Rspec => format!("bundle exec rspec {name}"),
-        Runner::Minitest => format!("ruby -Itest{file} -n {}", quote(last)),
+        (Picks::One(option), [name]) if tests.len() == 1 && name.len() < MAX_NAMES => {
+            format!("{base}{option}{name}")
+        }
+        (Picks::Names | Picks::One(_) | Picks::Nothing, _) => (*base).to_owned(),
     })
 }
 
-/// A program that failed outside of any test: its outermost file is what was started.
-fn program(fault: &Fault, file: &str) -> Option<String> {
-    if file.is_empty() || !is_safe(file) {
-        return None;
-    }
-    let file = quote(file);
-    match (fault.lang, fault.is_static) {
-        (Lang::Python, true) => Some(format!("python3 -m py_compile {file}")),
-        (Lang::Python, false) => Some(format!("python3 {file}")),
-        (Lang::JavaScript, _) => Some(format!("node {file}")),
-        (Lang::TypeScript, _) => Some("npx tsc --noEmit".to_owned()),
-        (Lang::Rust, true) => Some("cargo check".to_owned()),
-        (Lang::Rust, false) => Some("cargo run".to_owned()),
-        (Lang::Go, true) => Some("go build ./...".to_owned()),
-        (Lang::Go, false) => Some("go run .".to_owned()),
-        (Lang::C, true) => Some(format!("cc -fsyntax-only {file}")),
-        (Lang::Jvm, true) => Some(format!("javac {file}")),
-        (Lang::DotNet, true) => Some("dotnet build".to_owned()),
-        (Lang::Ruby, _) => Some(format!("ruby {file}")),
-        _ => None,
-    }
+/// A test's name as its runner takes it; none where it cannot stand on a command line.
+fn argument(runner: &str, name: &str) -> Option<String> {
+    let name = match runner {
+        "unittest" | "rspec" => name.split(' ').next()?.to_owned(),
+        "nextest" => name.rsplit(' ').next()?.to_owned(),
+        "jest" | "vitest" => name.replace(" › ", " ").replace(" > ", " "),
+        "go" => name.split('/').map(|part| format!("^{part}$")).collect::<Vec<_>>().join("/"),
+        "gradle" => name.replace(" > ", ".").trim_end_matches("()").to_owned(),
+        "maven" => {
+            name.rsplit_once('.').map_or_else(|| name.to_owned(), |(class, test)| format!("{class}#{test}"))
+        }
+        _ => name.to_owned(),
+    };
+    is_safe(&name).then(|| quote(&name))
 }
 
-fn is_main(test: &Test) -> bool {
-    test.name.starts_with("__main__.")
+fn program(file: &str) -> Option<String> {
+    let starter = match file.rsplit_once('.')?.1 {
+        "py" => "python3",
+        "js" | "mjs" | "cjs" => "node",
+        "rb" => "ruby",
+        _ => return None,
+    };
+    is_safe(file).then(|| format!("{starter} {}", quote(file)))
 }
 
-/// A test file that was run as a program is run so again.
-fn main_file(case: &Case<'_>, test: &Test) -> Option<String> {
-    let faults = case.evidence.faults.iter();
-    let fault =
-        faults.filter(|fault| fault.tests.contains(&test.name)).find(|fault| !fault.frames.is_empty())?;
-    let file = paths::shown(case.files(), &fault.frames.iter().rfind(|frame| paths::is_project(frame))?.file);
-    let name = test.name.strip_prefix("__main__.")?;
-    is_safe(file).then(|| format!("python3 {} {}", quote(file), quote(name)))
-}
-
-fn go_pattern(name: &str) -> String {
-    name.split('/').map(|part| format!("^{part}$")).collect::<Vec<_>>().join("/")
-}
-
-fn with_hash(name: &str) -> String {
-    name.rsplit_once('.').map_or_else(|| name.to_owned(), |(class, method)| format!("{class}#{method}"))
-}
-
-/// The name comes from a log: it must not become an option or a second command.
+/// A name comes from a log: it must not become an option or a second command.
 fn is_safe(name: &str) -> bool {
-    !name.starts_with('-') && !name.ends_with("...") && !name.chars().any(char::is_control)
+    !name.is_empty()
+        && !name.starts_with('-')
+        && !name.ends_with("...")
+        && !name.chars().any(char::is_control)
 }
 
 fn quote(word: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | ',' | '@');
-    if !word.is_empty() && word.chars().all(is_plain) {
+    if word.chars().all(is_plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -140,29 +116,41 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn command(runner: Runner, name: &str, file: &str) -> Option<String> {
-        let case = Case::read("", true);
-        for_test(&case, &Test { runner, name: name.into(), file: file.into() })
+    #[test]
+    fn every_runner_has_its_command() {
+        let is = |runner, names: &[&str], wanted: &str| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(again(runner, &names, "").as_deref(), Some(wanted));
+        };
+        is("unittest", &["tests.test_x.C.test_y (i=1)"], "python3 -m unittest tests.test_x.C.test_y");
+        is(
+            "pytest",
+            &["tests/x.py::test_y[a]", "b.py::c"],
+            "python3 -m pytest 'tests/x.py::test_y[a]' b.py::c",
+        );
+        is("cargo", &["tests::a"], "cargo test tests::a");
+        is("cargo", &["tests::a", "tests::b"], "cargo test");
+        is("nextest", &["shelf tests::a", "shelf tests::b"], "cargo nextest run tests::a tests::b");
+        is("go", &["TestA/sub"], "go test ./... -run '^TestA$/^sub$'");
+        is("jest", &["sum › adds"], "npx jest -t 'sum adds'");
+        is("maven", &["a.OrdersTest.total"], "mvn test -Dtest='a.OrdersTest#total'");
+        is("gradle", &["a.OrdersTest > total()"], "gradle test --tests a.OrdersTest.total");
+        is("rspec", &["./spec/cart_spec.rb:8 Cart totals"], "bundle exec rspec ./spec/cart_spec.rb:8");
+        is("mix", &["test adds up (CartTest)"], "mix test");
     }
 
     #[test]
-    fn every_runner_has_its_command() {
-        let is = |runner, name, file, wanted: &str| {
-            assert_eq!(command(runner, name, file).as_deref(), Some(wanted));
-        };
-        is(Runner::Unittest, "tests.test_x.C.test_y", "", "python3 -m unittest tests.test_x.C.test_y");
-        is(Runner::Pytest, "tests/x.py::test_y[a]", "", "python3 -m pytest 'tests/x.py::test_y[a]'");
-        is(Runner::Cargo, "tests::a", "", "cargo test tests::a");
-        is(Runner::Go, "TestA/sub", "", "go test ./... -run '^TestA$/^sub$'");
-        is(Runner::Jest, "sum adds", "a.test.js", "npx jest a.test.js -t 'sum adds'");
-        is(Runner::Maven, "a.OrdersTest.total", "", "mvn test -Dtest='a.OrdersTest#total'");
-        is(Runner::Minitest, "TestA#test_b", "t/a.rb", "ruby -Itest t/a.rb -n test_b");
+    fn a_program_is_run_by_its_file() {
+        assert_eq!(again("", &[], "load.py").as_deref(), Some("python3 load.py"));
+        assert_eq!(again("", &[], "list.c"), None);
+        assert_eq!(again("", &[], "--evil.py"), None);
     }
 
     #[test]
     fn a_name_cannot_become_a_command() {
-        let hostile = "x'; rm -rf / #";
-        assert_eq!(command(Runner::Mocha, hostile, ""), Some(r"npx mocha --grep 'x'\''; rm -rf / #'".into()));
-        assert_eq!(command(Runner::Cargo, "--config=evil", ""), None);
+        let names = |name: &str| [name.to_owned()];
+        let hostile = again("mocha", &names("x'; rm -rf / #"), "");
+        assert_eq!(hostile.as_deref(), Some(r"npx mocha --grep 'x'\''; rm -rf / #'"));
+        assert_eq!(again("cargo", &names("--config=evil"), "").as_deref(), Some("cargo test"));
     }
 }

@@ -1,7 +1,6 @@
 //! Takes a prompt apart: the lines that may hold errors, and the files that were packed with them.
 
-use super::packed::PackedFile;
-use super::pattern::Pattern;
+use super::faults::head;
 
 /// A longer line is read up to here: nothing that is looked for starts later.
 const MAX_LINE: usize = 2_000;
@@ -12,29 +11,53 @@ enum Section {
     Other,
     Constraints,
     Errors,
-    Facts,
     Files,
 }
 
 /// The parts of a prompt.
 #[derive(Default)]
-pub(crate) struct Prompt<'a> {
+pub(super) struct Prompt<'a> {
     /// `## Errors`, then `## Facts`.
-    pub(crate) errors: Vec<&'a str>,
+    pub(super) errors: Vec<&'a str>,
     /// Everything that is in no section of the packed context.
-    pub(crate) other: Vec<&'a str>,
-    pub(crate) constraints: Vec<&'a str>,
-    pub(crate) files: Vec<PackedFile<'a>>,
+    pub(super) other: Vec<&'a str>,
+    pub(super) constraints: Vec<&'a str>,
+    pub(super) files: Vec<PackedFile<'a>>,
 }
 
-static PACKED_LINE: Pattern = Pattern::new(r"^\s*(\d{1,9}) ?[|│](?: (.*)|(.*))$");
-static RANGE: Pattern = Pattern::new(r"\(lines? (\d{1,9})");
+/// A file as it was packed: some of its lines, with their numbers.
+pub(super) struct PackedFile<'a> {
+    pub(super) path: &'a str,
+    /// Sorted by number, as long as the packer counts upwards.
+    lines: Vec<(u32, &'a str)>,
+}
+
+impl<'a> PackedFile<'a> {
+    fn push(&mut self, number: u32, text: &'a str) {
+        // A number that goes backwards would break the search; such a line is no packed line.
+        if self.lines.last().is_none_or(|(last, _)| *last < number) {
+            self.lines.push((number, text));
+        }
+    }
+
+    pub(super) fn line(&self, number: u32) -> Option<&'a str> {
+        let index = self.lines.binary_search_by_key(&number, |(n, _)| *n).ok()?;
+        self.lines.get(index).map(|(_, text)| *text)
+    }
+}
+
+/// `  12 | text`, as the packer numbers lines.
+fn numbered(line: &str) -> Option<(u32, &str)> {
+    let (number, text) = line.split_once(['|', '│'])?;
+    let text = text.strip_prefix(' ').unwrap_or(text);
+    Some((number.trim().parse().ok()?, text))
+}
 
 /// Reads a prompt; text without any known section is all `other`.
-pub(crate) fn split(text: &str) -> Prompt<'_> {
+pub(super) fn split(text: &str) -> Prompt<'_> {
     let mut splitter = Splitter { prompt: Prompt::default(), section: Section::Other, fence: 0, skip: false };
     for line in text.lines() {
-        splitter.line(cut(line));
+        splitter.line(head(line, MAX_LINE));
     }
     splitter.prompt
 }
@@ -57,7 +80,7 @@ impl<'a> Splitter<'a> {
         match self.section {
             Section::Files => self.file_line(line),
             Section::Constraints => keep_item(&mut self.prompt.constraints, line),
-            Section::Errors | Section::Facts => self.prompt.errors.push(line),
+            Section::Errors => self.prompt.errors.push(line),
             Section::Other if self.skip => {}
             Section::Other => self.prompt.other.push(line),
         }
@@ -88,10 +111,9 @@ impl<'a> Splitter<'a> {
         if self.section != Section::Files {
             return self.section == Section::Errors && rest.starts_with("Error ");
         }
-        let start = RANGE.find(rest).map_or(1, |found| found.number(1));
         let path = rest.split(" (").next().unwrap_or(rest).trim().trim_matches('`');
         if self.prompt.files.len() < MAX_FILES && !path.is_empty() {
-            self.prompt.files.push(PackedFile::new(path, start));
+            self.prompt.files.push(PackedFile { path, lines: Vec::new() });
         }
         true
     }
@@ -115,15 +137,9 @@ impl<'a> Splitter<'a> {
     }
 
     fn file_line(&mut self, line: &'a str) {
-        if let Some(file) = self.prompt.files.last_mut().filter(|_| self.fence > 0) {
-            match PACKED_LINE.find(line) {
-                Some(found) if found.text(2).is_empty() => {
-                    file.push(found.number(1), found.text(3));
-                }
-                Some(found) => file.push(found.number(1), found.text(2)),
-                None if is_omission(line) => {}
-                None => file.push_next(line),
-            }
+        let file = self.prompt.files.last_mut().filter(|_| self.fence > 0);
+        if let (Some(file), Some((number, text))) = (file, numbered(line)) {
+            file.push(number, text);
         }
     }
 }
@@ -137,8 +153,7 @@ fn is_omission(line: &str) -> bool {
 fn section_of(heading: &str) -> Option<Section> {
     match heading.trim().trim_end_matches(':').to_ascii_lowercase().as_str() {
         "constraints" => Some(Section::Constraints),
-        "errors" | "error" | "error output" | "error logs" => Some(Section::Errors),
-        "facts" => Some(Section::Facts),
+        "errors" | "error" | "error output" | "error logs" | "facts" => Some(Section::Errors),
         "files" | "context files" => Some(Section::Files),
         _ => None,
     }
@@ -151,21 +166,13 @@ fn keep_item<'a>(items: &mut Vec<&'a str>, line: &'a str) {
     }
 }
 
-fn cut(line: &str) -> &str {
-    if line.len() <= MAX_LINE {
-        return line;
-    }
-    let end = (0..=MAX_LINE).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
-    line.get(..end).unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn sections_files_and_line_numbers_are_told_apart() {
-        let text = "# Stage\ndo it\n```json\n{\"KeyError: 1\":2}\n```\n## Constraints\n- keep the API\n\n## Errors\n### Error 1\n```\nboom\n... 3 lines omitted (4-6) ...\n# not a heading\n```\n## Facts\n- seen\n## Files\n### a/b.py (lines 10-12 of 90)\n```python\n  10 | def f():\n  11 |     ```\n... 3 lines omitted ...\n  15 | ## Errors\n```\n### c.js\n```\nlet x;\nlet y;\n```\n## Answer\nplease\n";
+        let text = "# Stage\ndo it\n```json\n{\"KeyError: 1\":2}\n```\n## Constraints\n- keep the API\n\n## Errors\n### Error 1\n```\nboom\n... 3 lines omitted (4-6) ...\n# not a heading\n```\n## Facts\n- seen\n## Files\n### a/b.py (lines 10-12 of 90)\n```python\n  10 | def f():\n  11 |     ```\n... 3 lines omitted ...\n  15 | ## Errors\n```\n### c.js\n```\n1 | let x;\n2 | let y;\n```\n## Answer\nplease\n";
         let prompt = split(text);
         assert_eq!(prompt.constraints, ["keep the API"]);
         assert_eq!(prompt.errors, ["boom", "# not a heading", "- seen"]);
@@ -176,11 +183,5 @@ mod tests {
         assert_eq!(prompt.files[1].line(2), Some("let y;"));
         assert!(prompt.other.contains(&"please"));
         assert!(!prompt.other.iter().any(|line| line.contains("KeyError")));
-    }
-
-    #[test]
-    fn a_long_line_is_cut_at_a_character() {
-        let line = "é".repeat(3_000);
-        assert!(cut(&line).len() <= MAX_LINE);
     }
 }

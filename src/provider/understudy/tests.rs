@@ -1,6 +1,6 @@
 //! The understudy against recorded outputs of real programs, against all schemas, and against noise.
 
-use super::case::Case;
+use super::case::{Case, LastResort};
 use super::{Form, NAME, answer};
 use crate::domain::stage::{SchemaName, Stage};
 use proptest::prelude::*;
@@ -9,8 +9,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const FORMS: [Form; 7] =
-    [Form::Prose, Form::Stage1, Form::Stage2, Form::Stage3, Form::Stage4, Form::Stage5, Form::Judge];
+const STAGE1: Form = Form::Schema(SchemaName::Stage1Output);
+const STAGE2: Form = Form::Schema(SchemaName::Stage2Output);
+const STAGE3: Form = Form::Schema(SchemaName::Stage3Output);
+const STAGE4: Form = Form::Schema(SchemaName::Stage4Output);
+const STAGE5: Form = Form::Schema(SchemaName::Stage5Output);
 /// Words that the red flags take for hedging; the rules' own sentences have none of them.
 const HEDGES: [&str; 10] = [
     "i'm not sure",
@@ -77,25 +80,28 @@ fn assert_valid(schemas: &[(Form, jsonschema::Validator)], prompt: &str) {
     assert!(prose.len() < 4_800 * 4 && prose.chars().count() <= 4_100);
 }
 
+/// Faults with their places, failing tests, and the command to run again.
+fn seen(prompt: &str) -> Value {
+    let case = Case::read(prompt, LastResort::None);
+    let faults: Vec<Value> = case
+        .faults
+        .iter()
+        .map(|fault| json!([fault.error, fault.place().map(|frame| case.label(frame))]))
+        .collect();
+    json!({ "faults": faults, "tests": case.tests, "command": case.command() })
+}
+
+/// `UNDERSTUDY_UPDATE=1` writes down what is read now.
 #[test]
 fn recorded_outputs_are_read() {
     for (name, prompt, expected) in recorded() {
-        let case = Case::read(&prompt, false);
-        let seen: Vec<Value> = case
-            .faults()
-            .iter()
-            .map(|fault| {
-                let place = case.place(fault).map(|place| format!("{}:{}", place.file, place.line));
-                json!([fault.class, place])
-            })
-            .collect();
-        assert_eq!(json!(seen), expected["faults"], "{name}");
-        let tests: Vec<&str> = case.evidence.tests.iter().map(|test| test.name.as_str()).collect();
-        assert_eq!(json!(tests), expected["tests"], "{name}");
-        let command =
-            serde_json::from_str::<Value>(&answer(&prompt, Form::Stage3)).unwrap()["verification_command"]
-                .clone();
-        assert_eq!(command, expected["command"], "{name}");
+        let seen = seen(&prompt);
+        if std::env::var_os("UNDERSTUDY_UPDATE").is_some() {
+            let path = scenarios().join(&name).join("expected.json");
+            std::fs::write(path, format!("{seen:#}\n")).unwrap();
+        } else {
+            assert_eq!(seen, expected, "{name}");
+        }
     }
 }
 
@@ -112,24 +118,11 @@ fn the_demo_is_the_program_that_was_recorded() {
 }
 
 #[test]
-fn recorded_outputs_get_the_clue_that_their_source_allows() {
-    for (name, prompt, expected) in recorded() {
-        let hypotheses: Value = serde_json::from_str(&answer(&prompt, Form::Stage2)).unwrap();
-        for wanted in expected["claims"].as_array().into_iter().flatten().map(|claim| claim.as_str().unwrap())
-        {
-            let list = hypotheses["hypotheses"].as_array().unwrap();
-            let found = list.iter().any(|one| one["claim"].as_str().unwrap().contains(wanted));
-            assert!(found, "{name}: no claim says {wanted:?}\n{hypotheses:#}");
-        }
-    }
-}
-
-#[test]
 fn recorded_outputs_are_answered_in_every_schema_without_hedging() {
     let schemas = schemas();
     for (name, prompt, _) in recorded() {
         assert_valid(&schemas, &prompt);
-        for form in FORMS {
+        for form in SchemaName::ALL.map(Form::Schema).into_iter().chain([Form::Prose]) {
             let words = answer(&prompt, form).to_lowercase();
             let hedge = HEDGES.iter().find(|hedge| words.contains(**hedge));
             assert_eq!(hedge, None, "{name} {form:?}");
@@ -137,34 +130,65 @@ fn recorded_outputs_are_answered_in_every_schema_without_hedging() {
     }
 }
 
+/// Every claim is that something stands in the output; none is a cause.
 #[test]
-fn hypotheses_compete_and_stay_modest() {
+fn hypotheses_name_places_and_no_causes() {
     for (name, prompt, _) in recorded() {
-        let document: Value = serde_json::from_str(&answer(&prompt, Form::Stage2)).unwrap();
+        let document: Value = serde_json::from_str(&answer(&prompt, STAGE2)).unwrap();
         for one in document["hypotheses"].as_array().unwrap() {
-            let confidence = one["confidence"].as_f64().unwrap();
-            assert!((0.1..=0.6).contains(&confidence), "{name}: {confidence}");
+            let claim = one["claim"].as_str().unwrap();
+            assert!(claim.starts_with("The error shows here: "), "{name}: {claim}");
+            assert!(claim.ends_with("Its cause is not known to rules."), "{name}: {claim}");
+            assert!(one["confidence"].as_f64().unwrap() <= 0.2, "{name}");
             assert_eq!(one["provider"], NAME);
         }
     }
 }
 
+/// The schema wants a yes or a no; the words say that it is neither.
+#[test]
+fn merging_is_not_judged() {
+    let (_, prompt, _) = recorded().swap_remove(0);
+    let document: Value = serde_json::from_str(&answer(&prompt, STAGE5)).unwrap();
+    let words = document.to_string();
+    assert!(words.contains("rules cannot judge whether to merge") && !words.contains("not ready"), "{words}");
+    assert_eq!(document["regression_tests"].as_array().unwrap().len(), 2);
+}
+
+/// The demo shows the failing tests, the errors, their places and the command; nothing else is known.
+#[test]
+fn prose_is_short_and_says_what_stands_there() {
+    let (_, prompt, _) = recorded().swap_remove(0);
+    let text = answer(&prompt, Form::Prose);
+    for part in [
+        "- tests.test_report.ReportTest.test_low_items_are_reordered\n",
+        "- KeyError: 'nut-m4' (inventory/report.py:19)\n  `name = names[movement.sku]`\n",
+        "Run again:\n- python3 -m unittest tests.test_report.",
+        "why it fails",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
 #[test]
 fn a_schema_decides_before_a_stage() {
-    assert_eq!(Form::of(Some(SchemaName::JudgeOutput), Some(Stage::Debug)), Form::Judge);
-    assert_eq!(Form::of(None, Some(Stage::Debug)), Form::Stage4);
+    assert_eq!(
+        Form::of(Some(SchemaName::JudgeOutput), Some(Stage::Debug)),
+        Form::Schema(SchemaName::JudgeOutput)
+    );
+    assert_eq!(Form::of(None, Some(Stage::Debug)), STAGE4);
     assert_eq!(Form::of(None, None), Form::Prose);
 }
 
 #[test]
 fn nothing_is_answered_with_nothing() {
-    let stage1: Value = serde_json::from_str(&answer("", Form::Stage1)).unwrap();
+    let stage1: Value = serde_json::from_str(&answer("", STAGE1)).unwrap();
     assert_eq!(stage1["confidence"], 0.1);
     assert_eq!(stage1["affected_modules"], json!([]));
-    let stage3: Value = serde_json::from_str(&answer("hello", Form::Stage3)).unwrap();
+    let stage3: Value = serde_json::from_str(&answer("hello", STAGE3)).unwrap();
     assert_eq!(stage3["files_to_change"], json!(["unknown"]));
     assert_eq!(stage3["diff"], "");
-    let stage4: Value = serde_json::from_str(&answer("hello", Form::Stage4)).unwrap();
+    let stage4: Value = serde_json::from_str(&answer("hello", STAGE4)).unwrap();
     assert_eq!(stage4["next_action"]["type"], "escalate");
     assert!(answer("What is a monad?", Form::Prose).contains("needs a provider with a model"));
 }
@@ -203,86 +227,77 @@ fn long_names_make_no_long_answer() {
 fn an_error_that_was_there_before_is_no_new_error() {
     let errors = "## Errors\nTraceback (most recent call last):\n  File \"a.py\", line 2, in f\n    g()\nValueError: bad\n";
     let is_new = |prompt: &str| {
-        let document: Value = serde_json::from_str(&answer(prompt, Form::Stage4)).unwrap();
-        (document["error_analysis"]["is_new_error"].clone(), document["hypothesis_update"]["id"].clone())
+        let document: Value = serde_json::from_str(&answer(prompt, STAGE4)).unwrap();
+        (document["error_analysis"]["is_new_error"].clone(), document["next_action"]["type"].clone())
     };
-    assert_eq!(is_new(errors), (json!(true), Value::Null));
-    let before = format!("Last attempt: ValueError: bad\n\"selected\": \"H2\"\n{errors}");
-    assert_eq!(is_new(&before), (json!(false), json!("H2")));
+    assert_eq!(is_new(errors), (json!(true), json!("test")));
+    let before = format!("Last attempt: ValueError: bad\n{errors}");
+    assert_eq!(is_new(&before), (json!(false), json!("escalate")));
 }
 
 #[test]
 fn the_same_error_in_a_task_without_sections_is_found() {
-    let case = Case::read("Please fix:\n\nthread 'main' panicked at src/a.rs:7:9:\nboom\n", false);
-    assert_eq!(case.faults()[0].title(), "panic: boom");
+    let seen = seen("Please fix:\n\nthread 'main' panicked at src/a.rs:7:9:\nboom\n");
+    assert_eq!(seen["faults"], json!([["boom", "src/a.rs:7"]]));
     // An example in a stage's instructions is no evidence.
     let case = Case::read(
         "Write the class, such as KeyError: 'x'.\n```json\n{\"a\": \"ValueError: b\"}\n```\n",
-        false,
+        LastResort::None,
     );
-    assert!(case.evidence.is_empty());
+    assert!(case.is_empty());
 }
 
 /// Shapes that no tool here could record; written after each tool's documentation.
 #[test]
 fn go_dotnet_ruby_and_build_tools_are_read() {
-    let faults = |text: &str| {
-        let prompt = format!("## Errors\n{text}");
-        let case = Case::read(&prompt, false);
-        let faults: Vec<String> = case
-            .faults()
-            .iter()
-            .map(|fault| {
-                let place = case.place(fault).map(|place| place.label()).unwrap_or_default();
-                format!("{} @ {place}", fault.title())
-            })
-            .collect();
-        let tests: Vec<String> = case.evidence.tests.iter().map(|test| test.name.clone()).collect();
-        (faults, tests)
+    let is = |text: &str, faults: Value, tests: Value| {
+        let seen = seen(&format!("## Errors\n{text}"));
+        assert_eq!((&seen["faults"], &seen["tests"]), (&faults, &tests), "{text}");
     };
-    let go = "=== RUN   TestTotal\n    cart_test.go:12: got 3, want 4\n--- FAIL: TestTotal (0.00s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\npanic: runtime error: index out of range [3] with length 3\n\ngoroutine 7 [running]:\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:88 +0x1\nexample.com/shop.Total(...)\n\t/srv/me/shop/cart.go:9 +0x1d\nmain.main()\n\t/srv/me/shop/main.go:4 +0x2\n\n";
-    assert_eq!(
-        faults(go),
-        (
-            vec![
-                "test failure: got 3, want 4 @ cart_test.go:12".into(),
-                "panic: runtime error: index out of range [3] with length 3 @ /srv/me/shop/cart.go:9 in example.com/shop.Total".into()
-            ],
-            vec!["TestTotal".into()]
-        )
+    is(
+        "=== RUN   TestTotal\n    cart_test.go:12: got 3, want 4\n--- FAIL: TestTotal (0.00s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\nFAIL\nFAIL\texample.com/shop\t0.002s\nFAIL\n",
+        json!([["cart_test.go:12: got 3, want 4", "cart_test.go:12"]]),
+        json!(["TestTotal"]),
     );
-    let dotnet = "  Failed Shop.Tests.CartTests.Total [12 ms]\n  Error Message:\n   System.NullReferenceException : Object reference not set to an instance of an object.\n  Stack Trace:\n     at Shop.Cart.Total(Int32 x) in /src/Shop/Cart.cs:line 14\n     at Shop.Tests.CartTests.Total() in /src/Tests/CartTests.cs:line 9\n";
-    assert_eq!(
-        faults(dotnet),
-        (
-            vec!["System.NullReferenceException: Object reference not set to an instance of an object. @ /src/Shop/Cart.cs:14 in Shop.Cart.Total".into()],
-            vec!["Shop.Tests.CartTests.Total".into()]
-        )
+    is(
+        "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 7 [running]:\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:88 +0x1\nexample.com/shop.Total(...)\n\t/srv/me/shop/cart.go:9 +0x1d\nmain.main()\n\t/srv/me/shop/main.go:4 +0x2\n\n",
+        json!([["panic: runtime error: index out of range [3] with length 3", "/srv/me/shop/cart.go:9"]]),
+        json!([]),
     );
-    let ruby = "lib/cart.rb:7:in `total': undefined method `price' for nil:NilClass (NoMethodError)\n\tfrom app.rb:3:in `<main>'\n";
-    assert_eq!(
-        faults(ruby).0,
-        ["NoMethodError: undefined method `price' for nil:NilClass @ lib/cart.rb:7 in total"]
+    is(
+        "  Failed Shop.Tests.CartTests.Total [12 ms]\n  Error Message:\n   System.NullReferenceException : Object reference not set to an instance of an object.\n  Stack Trace:\n     at Shop.Cart.Total(Int32 x) in /src/Shop/Cart.cs:line 14\n     at Shop.Tests.CartTests.Total() in /src/Tests/CartTests.cs:line 9\n\nFailed!  - Failed:     1, Passed:     2, Skipped:     0, Total:     3, Duration: 20 ms - shop.dll\n",
+        json!([[
+            "System.NullReferenceException : Object reference not set to an instance of an object.",
+            "/src/Shop/Cart.cs:14"
+        ]]),
+        json!(["Shop.Tests.CartTests.Total"]),
     );
-    let rspec = "  1) Cart totals\n     Failure/Error: expect(cart.total).to eq(3)\n\n       expected: 3\n            got: 2\n     # ./spec/cart_spec.rb:9:in `block (2 levels) in <top (required)>'\n\nrspec ./spec/cart_spec.rb:8 # Cart totals\n";
-    assert_eq!(faults(rspec).1, ["./spec/cart_spec.rb:8"]);
-    let maven = "[ERROR] shop.OrdersTest.total -- Time elapsed: 0.01 s <<< FAILURE!\norg.opentest4j.AssertionFailedError: expected: <3> but was: <4>\n\tat org.junit.jupiter.api.AssertionUtils.fail(AssertionUtils.java:55)\n\tat shop.OrdersTest.total(OrdersTest.java:12)\n\n";
-    assert_eq!(
-        faults(maven),
-        (
-            vec!["org.opentest4j.AssertionFailedError: expected: <3> but was: <4> @ shop/OrdersTest.java:12 in shop.OrdersTest.total".into()],
-            vec!["shop.OrdersTest.total".into()]
-        )
+    is(
+        "lib/cart.rb:7:in `total': undefined method `price' for nil:NilClass (NoMethodError)\n\tfrom app.rb:3:in `<main>'\n",
+        json!([[
+            "lib/cart.rb:7:in `total': undefined method `price' for nil:NilClass (NoMethodError)",
+            "lib/cart.rb:7"
+        ]]),
+        json!([]),
     );
-    assert_eq!(
-        faults("./main.go:5:2: undefined: total\n").0,
-        ["compile error: undefined: total @ main.go:5"]
+    is(
+        "  1) Cart totals\n     Failure/Error: expect(cart.total).to eq(3)\n\n       expected: 3\n            got: 2\n     # ./spec/cart_spec.rb:9:in `block (2 levels) in <top (required)>'\n\nFinished in 0.01 seconds (files took 0.1 seconds to load)\n1 example, 1 failure\n\nFailed examples:\n\nrspec ./spec/cart_spec.rb:8 # Cart totals\n",
+        json!([["Failure/Error: expect(cart.total).to eq(3)", "spec/cart_spec.rb:9"]]),
+        json!(["./spec/cart_spec.rb:8 Cart totals"]),
     );
-    assert_eq!(faults("Cart.cs(3,5): error CS1002: ; expected\n").0, ["CS1002: ; expected @ Cart.cs:3"]);
-    assert_eq!(
-        faults("2024-05-01T10:00:00.1234567Z Error: it broke at lib/x.php:12\n").0,
-        ["Error: it broke at lib/x.php:12 @ "]
+    is(
+        "[ERROR] shop.OrdersTest.total -- Time elapsed: 0.01 s <<< FAILURE!\norg.opentest4j.AssertionFailedError: expected: <3> but was: <4>\n\tat org.junit.jupiter.api.AssertionUtils.fail(AssertionUtils.java:55)\n\tat shop.OrdersTest.total(OrdersTest.java:12)\n\n[ERROR] Tests run: 1, Failures: 1, Errors: 0, Skipped: 0\n[INFO] BUILD FAILURE\n",
+        json!([["org.opentest4j.AssertionFailedError: expected: <3> but was: <4>", "OrdersTest.java:12"]]),
+        json!(["shop.OrdersTest.total"]),
     );
+    for (line, place) in [
+        ("./main.go:5:2: undefined: total", "main.go:5"),
+        ("Cart.cs(3,5): error CS1002: ; expected", "Cart.cs:3"),
+        ("2024-05-01T10:00:00.1234567Z Error: it broke at lib/x.php:12", "lib/x.php:12"),
+    ] {
+        let error = line.strip_prefix("2024-05-01T10:00:00.1234567Z ").unwrap_or(line);
+        is(line, json!([[error, place]]), json!([]));
+    }
 }
 
 /// Four megabytes in several shapes; the limit is for a release build, a debug build is some 20 times slower.
@@ -308,9 +323,9 @@ fn four_megabytes_take_no_time() {
         noise.replace('\n', " "),
     ];
     for shape in &shapes {
-        let _ = answer("TypeError: warm up", Form::Stage2);
+        let _ = answer("TypeError: warm up", STAGE2);
         let start = Instant::now();
-        let _ = answer(shape, Form::Stage2);
+        let _ = answer(shape, STAGE2);
         let took = start.elapsed();
         assert!(took < limit, "{took:?} for {:?}", shape.get(..40));
     }
@@ -337,6 +352,6 @@ proptest! {
         let prompt: String = characters.into_iter().collect();
         assert_valid(&schemas(), &prompt);
         // The same text is answered in the same words.
-        prop_assert_eq!(answer(&prompt, Form::Stage2), answer(&prompt, Form::Stage2));
+        prop_assert_eq!(answer(&prompt, STAGE2), answer(&prompt, STAGE2));
     }
 }

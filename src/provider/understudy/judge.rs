@@ -1,29 +1,30 @@
 //! The judge's form: test results decide, nothing else here can.
 
-use super::ANSWERED_BY;
-use crate::provider::understudy::pattern::Pattern;
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde_json::{Value, json};
 
-static CANDIDATE: Pattern = Pattern::new(
-    r#"(?i)^[#*\s>-]*(?:candidate|answer)\s*(?:id)?\s*[:#]?\s*["'`]?([A-Za-z0-9][\w.-]*)|"(?:candidate_)?id"\s*:\s*"([^"]+)""#,
-);
-static RESULT: Pattern = Pattern::new(
-    r#"(?i)\b(?:tests?(?:_result|_passed|s)?(?: result)?|passed|verification)["*`]*\s*[:=]\s*["*`]*(true|false|passed|failed|pass|fail)\b"#,
-);
+use super::ANSWERED_BY;
+
+static CANDIDATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?i)^[#*\s>-]*(?:candidate|answer)\s*(?:id)?\s*[:#]?\s*["'`]?([A-Za-z0-9][\w.-]*)|"(?:candidate_)?id"\s*:\s*"([^"]+)""#).ok()
+});
+static RESULT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?i)\b(?:tests?(?:_result|_passed|s)?(?: result)?|passed|verification)["*`]*\s*[:=]\s*["*`]*(true|false|passed|failed|pass|fail)\b"#).ok()
+});
 
 struct Candidate<'a> {
     id: &'a str,
     passed: Option<bool>,
 }
 
-pub(crate) fn judge(prompt: &str) -> Value {
+pub(super) fn judge(prompt: &str) -> Value {
     let candidates = candidates(prompt);
-    let passed: Vec<&str> = with(&candidates, true);
-    let failed = with(&candidates, false);
-    let winner = match (passed.as_slice(), failed.is_empty()) {
-        ([only], false) => Some((*only).to_owned()),
-        _ => None,
-    };
+    let mut passed = candidates.iter().filter(|candidate| candidate.passed == Some(true));
+    let only = passed.next().filter(|_| passed.next().is_none());
+    let has_failed = candidates.iter().any(|candidate| candidate.passed == Some(false));
+    let winner = only.filter(|_| has_failed).map(|candidate| candidate.id);
     let why = match &winner {
         Some(id) => format!("{id} is the only candidate whose tests passed, and the tests of others failed."),
         None => "The test results in this prompt do not leave exactly one candidate, so there is no winner."
@@ -38,14 +39,6 @@ pub(crate) fn judge(prompt: &str) -> Value {
     })
 }
 
-fn with<'a>(candidates: &[Candidate<'a>], wanted: bool) -> Vec<&'a str> {
-    candidates
-        .iter()
-        .filter(|candidate| candidate.passed == Some(wanted))
-        .map(|candidate| candidate.id)
-        .collect()
-}
-
 /// Candidates in the order of the prompt; the first result under each counts, a second that contradicts voids it.
 fn candidates(prompt: &str) -> Vec<Candidate<'_>> {
     let mut found: Vec<Candidate<'_>> = Vec::new();
@@ -55,18 +48,21 @@ fn candidates(prompt: &str) -> Vec<Candidate<'_>> {
         {
             found.push(Candidate { id, passed: None });
         }
-        let (Some(result), Some(last)) = (RESULT.find(line), found.last_mut()) else {
+        let (Some(result), Some(last)) = (group(&RESULT, line, 1), found.last_mut()) else {
             continue;
         };
-        let is_pass = matches!(result.text(1).to_ascii_lowercase().as_str(), "true" | "passed" | "pass");
+        let is_pass = matches!(result.to_ascii_lowercase().as_str(), "true" | "passed" | "pass");
         last.passed = Some(is_pass && last.passed != Some(false));
     }
     found
 }
 
+fn group<'a>(pattern: &LazyLock<Option<Regex>>, line: &'a str, number: usize) -> Option<&'a str> {
+    pattern.as_ref()?.captures(line)?.get(number).map(|found| found.as_str())
+}
+
 fn candidate_of(line: &str) -> Option<&str> {
-    let found = CANDIDATE.find(line)?;
-    let id = if found.text(1).is_empty() { found.text(2) } else { found.text(1) };
+    let id = group(&CANDIDATE, line, 1).or_else(|| group(&CANDIDATE, line, 2))?;
     // "Candidate answers follow" names none.
     (id.len() <= 64 && !id.starts_with("answer") && !id.starts_with("id")).then_some(id)
 }
