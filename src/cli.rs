@@ -22,6 +22,7 @@ pub mod report;
 mod runs;
 mod slash_commands;
 mod terminal;
+mod threads;
 mod trust;
 mod welcome;
 mod why;
@@ -89,6 +90,7 @@ fn run(command: Command) -> ExitCode {
             Command::Trust(options) => trust::run(&session, &options),
             Command::Approvals(options) => approvals::run(&session, options).await,
             Command::Runs(options) => runs::run(&session, options).await,
+            Command::Threads(options) => threads::run(&session, options).await,
             Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),

@@ -40,6 +40,7 @@ pub mod select;
 pub mod served;
 pub mod size;
 pub mod stage;
+pub mod thread;
 pub mod toolbox;
 pub mod toolset;
 pub mod topology;

@@ -27,6 +27,7 @@ pub mod session;
 pub mod slots;
 pub mod stage;
 pub mod state;
+pub mod thread;
 pub mod time;
 mod told;
 pub mod toolbox;

@@ -24,6 +24,7 @@ mod reply;
 mod report;
 mod selection;
 mod stage;
+mod threads;
 mod toolbox;
 mod verify;
 mod waiting;

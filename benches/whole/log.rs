@@ -239,6 +239,7 @@ fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
         cost_usd: Some(0.01),
         prompt: Some(kept(400)),
         response: Some(kept(400)),
+        turn: None,
     }
 }
 

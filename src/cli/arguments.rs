@@ -76,6 +76,12 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp runs --json | jq '.[] | select(.open)'\n  maestro-mcp runs stop 4f2a -m \"given up\"     # in a terminal of your own"
     )]
     Runs(RunsOptions),
+    /// List conversations with consultants, read, search or fork one
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example:\n  maestro-mcp threads show 4f2a81\n  maestro-mcp consult --thread 4f2a81 \"and if the pool is empty?\""
+    )]
+    Threads(ThreadsOptions),
     /// Show what a decision, patch, check or stage rests on
     #[command(
         after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed from its beginning"
@@ -210,6 +216,53 @@ pub(super) struct StopOptions {
 }
 
 #[derive(Args)]
+pub(super) struct ThreadsOptions {
+    #[command(subcommand)]
+    pub(super) command: Option<ThreadsCommand>,
+    /// All of them, not the latest 20
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ThreadsCommand {
+    /// Print a conversation, question by question
+    #[command(after_help = "Example:\n  maestro-mcp threads show 4f2a81 | less -R")]
+    Show {
+        /// The thread, by its id or a part of it
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find the turns in which some words were said
+    #[command(after_help = "Example:\n  maestro-mcp threads search lock order")]
+    Search {
+        /// The words; a turn must have all of them
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Begin a thread with the turns of another
+    #[command(after_help = "Example:\n  maestro-mcp threads fork 4f2a81 --turn 2")]
+    Fork {
+        /// The thread, by its id or a part of it
+        id: String,
+        /// The last turn that it has; the last one where none is given
+        #[arg(long, value_name = "N")]
+        turn: Option<usize>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
 pub(super) struct WhyOptions {
     /// An event, a run or the backup of a patch, by a part of its id
     pub(super) id: String,
@@ -329,6 +382,9 @@ pub(super) struct ConsultOptions {
     /// Seconds, where not the provider's own timeout
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) timeout: Option<u64>,
+    /// A conversation to go on with, as `maestro-mcp threads` lists them
+    #[arg(long, value_name = "ID")]
+    pub(super) thread: Option<String>,
     /// Print the whole result as JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -9,7 +9,7 @@ use super::terminal::{StatusLine, complain, fail, print_foreign};
 use crate::domain::event::consult::Purpose;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, ContextNote, Question, consult};
+use crate::flow::consult::{Consulted, ContextNote, InThread, Question, consult};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
@@ -17,10 +17,11 @@ use crate::flow::session::Session;
 pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<ExitCode, Error> {
     let provider = options.provider.clone();
     let json = options.json;
+    let thread = InThread::from(options.thread.clone());
     let question = question(options)?;
     let work = async {
         let (progress, mut said) = Progress::channel();
-        let asked = consult(&session, provider.as_deref(), question, &progress);
+        let asked = consult(&session, provider.as_deref(), question, thread, &progress);
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reply = loop {

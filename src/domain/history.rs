@@ -14,6 +14,7 @@ use super::event::{Body, Event};
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
+use super::thread::Threads;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
 use figures::Figures;
@@ -47,6 +48,8 @@ pub struct History {
     together: BTreeMap<(StepType, Vec<String>), Together>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
+    /// Conversations.
+    threads: Threads,
     /// What is counted.
     figures: Figures,
 }
@@ -91,7 +94,8 @@ impl History {
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
             }
-            Body::Noted(noted) => self.apply_noted(noted),
+            Body::Noted(noted) => self.apply_noted(event.at, noted),
+            Body::ConsultSettled(settled) => self.threads.settled(event.seq, event.at, settled),
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
             }
@@ -106,7 +110,6 @@ impl History {
             | Body::StageDelivered(_)
             | Body::ApprovalDecided(_)
             | Body::ConsultReserved(_)
-            | Body::ConsultSettled(_)
             | Body::ConsultReleased(_)
             | Body::EvidenceLogged(_)
             | Body::Verified(_)
@@ -120,7 +123,7 @@ impl History {
     }
 
     /// What a later version wrote in another form weighs in nothing here.
-    fn apply_noted(&mut self, noted: &Noted) {
+    fn apply_noted(&mut self, at: u64, noted: &Noted) {
         let content = &noted.content;
         match noted.topic {
             Topic::Coordination => {
@@ -149,6 +152,11 @@ impl History {
                         let names = together.voters.iter().map(|(provider, _)| provider.clone()).collect();
                         self.together.insert((step_type, names), together);
                     }
+                }
+            }
+            Topic::Thread => {
+                if let Some(forked) = noted.read() {
+                    self.threads.forked(at, forked);
                 }
             }
             Topic::Tools | Topic::Ensemble => {}
@@ -228,6 +236,12 @@ impl History {
         for (_, id) in old.iter().take(old.len().saturating_sub(MOST_DELIVERED)) {
             self.loose.remove(id);
         }
+    }
+
+    /// Conversations with consultants.
+    #[must_use]
+    pub fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// The place of a run's last event; 0 where it has none.

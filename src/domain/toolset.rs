@@ -23,6 +23,7 @@ pub const TOOLSETS: &[Toolset] = &[
             "consult",
             "consult_with_role",
             "ensemble_generate",
+            "threads",
             "pack_context",
             "get_skill",
             "get_role",
@@ -143,7 +144,7 @@ mod tests {
         let count = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!((all.len(), count), (42, 42));
+        assert_eq!((all.len(), count), (43, 43));
     }
 
     #[test]

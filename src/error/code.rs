@@ -32,6 +32,8 @@ impl Error {
                 "workflow" => "unknown_workflow",
                 "request" => "unknown_request",
                 "evidence" => "unknown_evidence",
+                "thread" => "unknown_thread",
+                "job" => "unknown_job",
                 _ => "unknown_name",
             },
             Self::Ambiguous { .. } => "ambiguous_name",

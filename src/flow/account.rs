@@ -179,16 +179,16 @@ impl Reservation {
         &self.id
     }
 
-    /// The consult ended.
+    /// The consult ended. Returns whether the log says so.
     ///
     /// # Errors
     ///
     /// The log cannot be written.
-    pub async fn settle(mut self, id: String, settled: ConsultSettled) -> Result<(), Error> {
+    pub async fn settle(mut self, id: String, settled: ConsultSettled) -> Result<bool, Error> {
         self.is_over = true;
         match self.drafts(id, settled) {
-            Some((run, drafts)) => self.session.journal().record(&run, drafts).await,
-            None => Ok(()),
+            Some((run, drafts)) => self.session.journal().record(&run, drafts).await.map(|()| true),
+            None => Ok(false),
         }
     }
 

@@ -14,10 +14,12 @@ use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
 use super::off_thread::off_thread;
+use super::pack::still_there;
 use super::progress::Progress;
 use super::providers;
 use super::session::Session;
 use super::slots::Place;
+use super::thread::converse;
 use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
@@ -31,8 +33,9 @@ use recording::Recording;
 
 pub use attempt::Attempted;
 pub use obstacle::{others_than, process_error};
+use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
-pub use reply::{Consulted, ContextNote, schema_errors};
+pub use reply::{Consulted, ContextNote, UNTRUSTED, schema_errors};
 
 /// Who is asked where nobody is named: the first CLI that is installed and can be used, in the order of
 /// the configuration; else the understudy. One that refused a short while ago (no login, a limit that is
@@ -54,60 +57,106 @@ pub fn asked_by_default(session: &Session) -> Result<String, Error> {
         .ok_or(Error::NoProvider)
 }
 
-/// Asks one provider one question.
-///
-/// # Errors
-///
-/// There is no such provider, or the question cannot be prepared. That a provider fails is no
-/// error: its reply says so.
-pub async fn consult(
-    session: &Session,
-    provider: Option<&str>,
-    question: Question,
-    progress: &Progress,
-) -> Result<Consulted, Error> {
-    session.check_config()?;
-    let place = session.slots().place()?;
-    consult_from(session, provider, question, place, progress).await
+/// Which conversation a consult belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InThread {
+    /// It begins one.
+    New,
+    /// It goes on with one.
+    Of(String),
 }
 
-/// The same on the account of the run that is under way, if there is one. The place in the line is
-/// taken before the log is looked at, so that calls wait in the order in which they came.
+impl From<Option<String>> for InThread {
+    fn from(named: Option<String>) -> Self {
+        named.map_or(Self::New, Self::Of)
+    }
+}
+
+/// Asks one provider one question, on the account of the run that is under way, if there is one. The
+/// place in the line is taken before the log is looked at, so that calls wait in the order in which
+/// they came.
 ///
 /// # Errors
 ///
-/// As of [`consult`], or the log of a run that this server works on cannot be read.
+/// There is no such provider or thread, the question cannot be prepared, or the log of a run that this
+/// server works on cannot be read. That a provider fails is no error: its reply says so.
 pub async fn consult_in_run(
     session: &Session,
     provider: Option<&str>,
     question: Question,
+    thread: InThread,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     session.check_config()?;
     let place = session.slots().place()?;
     let Account { run, stage, purpose, .. } = question.account;
     let account = Account::of(session, run, stage, purpose).await?;
-    consult_from(session, provider, Question { account, ..question }, place, progress).await
+    consult_from(session, provider, Question { account, ..question }, thread, place, progress).await
+}
+
+/// The same on no account.
+///
+/// # Errors
+///
+/// As of [`consult_in_run`].
+pub async fn consult(
+    session: &Session,
+    provider: Option<&str>,
+    question: Question,
+    thread: InThread,
+    progress: &Progress,
+) -> Result<Consulted, Error> {
+    session.check_config()?;
+    let place = session.slots().place()?;
+    consult_from(session, provider, question, thread, place, progress).await
 }
 
 async fn consult_from(
     session: &Session,
     provider: Option<&str>,
-    question: Question,
+    mut question: Question,
+    thread: InThread,
     place: Place,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
+    // A provider that does not exist is a mistake in the arguments: it is said before any work.
+    if let Some(named) = provider {
+        session.catalogue().get(named)?;
+    }
+    let named = match thread {
+        InThread::New => None,
+        InThread::Of(id) => Some(id),
+    };
+    let conversation = converse(session, named).await?;
+    if question.context.files.is_empty() && !conversation.files.is_empty() {
+        // A consultant keeps nothing: what the talk is about goes along again, as it is now.
+        question.context.files = still_there(session, conversation.files.clone()).await?;
+    }
     let provider = &match provider {
         Some(named) => named.to_owned(),
-        None => asked_by_default(session)?,
+        None => asked_next(session, conversation.last_provider.as_deref())?,
     };
-    // A provider that does not exist is a mistake in the arguments: it is said before any work.
-    session.catalogue().get(provider)?;
-    let prepared = prepare(session, question).await?;
+    let prepared = prepare_in(session, question, Layout::Plain, Some(conversation)).await?;
     let reservation = reserve_one(session, prepared.account(), provider).await?;
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;
     let session = session.clone();
     off_thread(move || reply.cut_to(&session, MOST_ANSWER)).await
+}
+
+/// Who is asked where nobody is named: whoever answered last in the conversation, while they can be
+/// asked; else the first who can.
+fn asked_next(session: &Session, last: Option<&str>) -> Result<String, Error> {
+    let can_be_asked = |name: &&str| {
+        session.catalogue().get(name).is_ok_and(|provider| {
+            provider.is_understudy()
+                || session.catalogue().program(provider, session.environment(), session.root()).is_ok()
+        }) && session.config().problems_for(name).is_empty()
+            && !session.ledger().refused(name)
+    };
+    match last.filter(can_be_asked) {
+        Some(last) => Ok(last.to_owned()),
+        None => asked_by_default(session),
+    }
 }
 
 /// What a consult needs before it may start: a place in the line, and one in the budget.

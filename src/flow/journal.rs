@@ -183,6 +183,24 @@ impl Journal {
         off_thread(move || inner.events(run.as_deref())).await?
     }
 
+    /// Reads the events at some places; none where the log has none.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn events_at(&self, places: Vec<u64>) -> Result<Vec<Option<Event>>, Error> {
+        let inner = Arc::clone(&self.inner);
+        off_thread(move || {
+            let at = |place: u64| {
+                let found = inner.store.read_since(place.saturating_sub(1), None, 1)?;
+                let event = found.into_iter().next().filter(|stored| stored.seq == place);
+                event.map(read).transpose()
+            };
+            places.into_iter().map(at).collect()
+        })
+        .await?
+    }
+
     /// Folds every event of the log into something else, oldest first and a few in memory at a
     /// time. A log that is replaced meanwhile is read anew.
     ///

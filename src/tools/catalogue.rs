@@ -41,6 +41,7 @@ impl Tools {
             + Maestro::selection_tools()
             + Maestro::metrics_tools()
             + Maestro::stage_tools()
+            + Maestro::threads_tools()
             + Maestro::toolbox_tools()
             + Maestro::verify_tools()
             + Maestro::workflow_tools();

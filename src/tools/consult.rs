@@ -18,7 +18,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, Question, consult_in_run};
+use crate::flow::consult::{Consulted, InThread, Question, consult_in_run};
 use crate::flow::ensemble::generate;
 use crate::flow::pack::ContextRequest;
 use crate::flow::providers::overview;
@@ -56,6 +56,8 @@ struct ConsultInput {
     effort: Option<Effort>,
     /// Run that pays; default: the one whose running stage is named, else none.
     workflow_id: Option<String>,
+    /// Conversation to go on with; default: a new one.
+    thread: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -85,6 +87,8 @@ struct RoleInput {
     effort: Option<Effort>,
     /// Run that pays; default: the one whose running stage is named, else none.
     workflow_id: Option<String>,
+    /// Conversation to go on with; default: a new one.
+    thread: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -138,9 +142,10 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, provider) = (self.session(), input.provider.clone());
+        let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(Box::pin(consult_in_run(session, provider.as_deref(), question, &progress)).await)
+            reply(Box::pin(consult_in_run(session, provider.as_deref(), question, thread, &progress)).await)
         })
         .await
     }
@@ -157,9 +162,11 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let (session, role, provider) = (self.session(), input.role, input.provider.clone());
+        let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let answered = Box::pin(consult_in_run(session, provider.as_deref(), question, &progress)).await;
+            let asked = consult_in_run(session, provider.as_deref(), question, thread, &progress);
+            let answered = Box::pin(asked).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
         .await

@@ -117,6 +117,11 @@ fn with_judgement(mut script: Value, prompt: &str) -> Value {
 }
 
 fn script(text: &str) -> Option<Value> {
+    // After a conversation the question that counts stands after it.
+    let text = text
+        .find("\n# Task\n")
+        .filter(|_| text.contains("# Conversation so far"))
+        .map_or(text, |_| text.rsplit_once("\n# Task\n").map_or(text, |(_, asked)| asked));
     let (_, after) = text.split_once("@@fake ")?;
     let (inside, _) = after.split_once("@@")?;
     Some(serde_json::from_str(inside).expect("a script that is JSON"))

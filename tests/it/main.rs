@@ -44,6 +44,7 @@ mod sizes;
 mod store;
 mod supervision;
 mod terminal;
+mod threads;
 mod verify;
 mod wire;
 mod workflow;

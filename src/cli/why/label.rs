@@ -142,5 +142,6 @@ fn topic(topic: Topic) -> &'static str {
         Topic::Coordination => "coordination",
         Topic::Tools => "tools",
         Topic::Ensemble => "ensemble",
+        Topic::Thread => "thread",
     }
 }

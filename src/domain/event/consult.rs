@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
+use crate::domain::thread::TurnKept;
 
 /// What a consult is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -115,6 +116,9 @@ pub struct ConsultSettled {
     /// What was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Kept>,
+    /// The turn of a conversation that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnKept>,
 }
 
 /// A consult that ended, without its texts.
@@ -139,6 +143,8 @@ pub(super) struct SettledBrief {
     output_tokens: Option<u64>,
     #[serde(default)]
     cost_usd: Option<f64>,
+    #[serde(default)]
+    turn: Option<TurnKept>,
 }
 
 impl From<SettledBrief> for super::Body {
@@ -158,6 +164,7 @@ impl From<SettledBrief> for super::Body {
             cost_usd: brief.cost_usd,
             prompt: None,
             response: None,
+            turn: brief.turn,
         })
     }
 }

@@ -180,6 +180,8 @@ pub enum Topic {
     Tools,
     /// The answers of an ensemble.
     Ensemble,
+    /// A conversation that begins with turns of another.
+    Thread,
 }
 
 /// A result of a topic that folds its own events.

@@ -49,6 +49,7 @@ fn settled() -> ConsultSettled {
         cost_usd: None,
         prompt: kept("the prompt"),
         response: kept("the answer"),
+        turn: None,
     }
 }
 

@@ -158,6 +158,7 @@ mod tests {
                     cost_usd: None,
                     prompt: None,
                     response: None,
+                    turn: None,
                 })
             }),
         ]

@@ -127,7 +127,7 @@ fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> 
             };
             Some(Entry::Outcome(Outcome { run: None, sequence, agents, success }))
         }
-        Topic::Vote | Topic::Calibration | Topic::Tools => None,
+        Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread => None,
     }
 }
 
@@ -225,6 +225,7 @@ mod tests {
             cost_usd: Some(0.5),
             prompt: None,
             response: None,
+            turn: None,
         };
         let Some(Entry::Consult(found)) = entry(&event(settled), None) else { panic!("a call is counted") };
         assert_eq!((found.purpose, found.stage, found.elapsed_ms), (Purpose::Judge, Some(Stage::Analyze), 5));

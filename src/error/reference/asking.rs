@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 11] = [
+pub(super) const ENTRIES: [Entry; 13] = [
     entry(
         "invalid_arguments",
         "An argument is missing, unknown, of the wrong type or out of its range. `null` is an argument left out; the JSON text of a value (`\"5\"`) is that value where no text is wanted; nothing else is guessed.",
@@ -32,6 +32,18 @@ pub(super) const ENTRIES: [Entry; 11] = [
         "There is no request for a decision with this id.",
         "Call `maestro_get_pending_approvals` and take an id from it.",
         "`maestro-mcp approvals --all` lists every request.",
+    ),
+    entry(
+        "unknown_thread",
+        "No conversation of this project goes by this id.",
+        "Take one of the ids in `hint`, the nearest and the latest; `maestro_threads` lists and searches them. Without `thread` a new one begins.",
+        "`maestro-mcp threads` lists them. The log belongs to a project: look whether you are in the right directory.",
+    ),
+    entry(
+        "unknown_job",
+        "No job of this project goes by this id.",
+        "Take one of the ids in `hint`; `maestro_job` without arguments lists them.",
+        "The log belongs to a project: look whether you are in the right directory.",
     ),
     entry(
         "unknown_evidence",

@@ -12,12 +12,14 @@ use crate::domain::effort::Effort;
 use crate::domain::mask::Masker;
 use crate::domain::pack::with_files_turned;
 use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::domain::thread::{Replayed, TurnKept};
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::{ContextRequest, PackedContext, pack_now};
 use crate::flow::session::Session;
+use crate::flow::thread::Conversation;
 use crate::host::config::is_model_name;
 
 /// What every consultant is told about itself.
@@ -63,6 +65,8 @@ pub struct Prepared {
     /// The schema of what is handed on.
     pub(super) contract: Option<Value>,
     parts: Parts,
+    /// The turn that it is in a conversation.
+    pub(super) turn: Option<(TurnKept, usize, Option<Replayed>)>,
     pub(super) stage: Option<Stage>,
     pub(super) model: Option<String>,
     pub(super) effort: Option<Effort>,
@@ -77,6 +81,7 @@ pub struct Prepared {
 #[derive(Clone, Debug)]
 struct Parts {
     material: Option<String>,
+    history: Option<String>,
     asked: String,
     layout: Layout,
     example: Option<String>,
@@ -86,8 +91,14 @@ impl Parts {
     fn prompt(&self, angle: Option<&str>) -> String {
         let sections = [
             self.material.as_ref().map(|material| format!("# Material\n\n{}", material.trim_end())),
+            self.history.clone(),
             Some(match self.layout {
-                Layout::Plain if self.material.is_some() || angle.is_some() || self.example.is_some() => {
+                Layout::Plain
+                    if self.material.is_some()
+                        || self.history.is_some()
+                        || angle.is_some()
+                        || self.example.is_some() =>
+                {
                     format!("# Task\n\n{}", self.asked.trim())
                 }
                 Layout::Plain | Layout::Sections => self.asked.clone(),
@@ -152,6 +163,20 @@ pub async fn prepare_as(
     question: Question,
     layout: Layout,
 ) -> Result<Arc<Prepared>, Error> {
+    prepare_in(session, question, layout, None).await
+}
+
+/// The same of a turn in a conversation.
+///
+/// # Errors
+///
+/// As of [`prepare`].
+pub(super) async fn prepare_in(
+    session: &Session,
+    question: Question,
+    layout: Layout,
+    conversation: Option<Conversation>,
+) -> Result<Arc<Prepared>, Error> {
     if session.environment().depth() > 0 {
         return Err(Error::NestedConsult);
     }
@@ -163,10 +188,15 @@ pub async fn prepare_as(
         check_model(model)?;
     }
     let session = session.clone();
-    off_thread(move || prepare_now(&session, question, layout)).await?.map(Arc::new)
+    off_thread(move || prepare_now(&session, question, layout, conversation)).await?.map(Arc::new)
 }
 
-fn prepare_now(session: &Session, question: Question, layout: Layout) -> Result<Prepared, Error> {
+fn prepare_now(
+    session: &Session,
+    question: Question,
+    layout: Layout,
+    conversation: Option<Conversation>,
+) -> Result<Prepared, Error> {
     let contract = question.schema.map(|name| document::schema(session, name)).transpose()?;
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let system = match question.role {
@@ -177,7 +207,21 @@ fn prepare_now(session: &Session, question: Question, layout: Layout) -> Result<
     let masker = session.masker()?;
     let clean = masker.mask(&question.prompt);
     let masked = clean.count + context.as_ref().map_or(0, |context| context.masked);
+    let turn = conversation.map(|conversation| {
+        let given = &question.context;
+        let given = given.facts.iter().chain(&given.errors).chain(&given.constraints);
+        let kept = TurnKept {
+            thread: conversation.thread,
+            question: clean.text.clone().into_owned(),
+            role: question.role,
+            files: question.context.files.clone(),
+            given: given.map(|text| masker.mask(text).text.into_owned()).collect(),
+        };
+        (kept, conversation.number, conversation.replayed)
+    });
+    let replayed = turn.as_ref().and_then(|(_, _, replayed)| replayed.as_ref());
     let parts = Parts {
+        history: replayed.filter(|replayed| replayed.turns > 0).map(|replayed| replayed.text.clone()),
         material: context.as_ref().map(|context| context.packed_context.clone()),
         asked: clean.text.into_owned(),
         layout,
@@ -187,6 +231,7 @@ fn prepare_now(session: &Session, question: Question, layout: Layout) -> Result<
         system,
         prompt: parts.prompt(None),
         parts,
+        turn,
         schema,
         contract,
         stage: question.context.stage,

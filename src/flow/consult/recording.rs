@@ -53,6 +53,12 @@ impl Recording {
             let settled = ConsultSettled {
                 prompt: Some(kept(&shared.prompt, saving.save_prompts)),
                 response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
+                // A conversation goes on from its texts: where they are not kept, there is none.
+                turn: shared
+                    .turn
+                    .as_ref()
+                    .filter(|_| masked.is_some() && saving.save_prompts && saving.save_responses)
+                    .map(|(turn, ..)| turn.clone()),
                 ..settled
             };
             (settled, masked)
@@ -61,7 +67,10 @@ impl Recording {
         let recorded = match settled {
             Ok((settled, masked)) => {
                 attempted.masked = masked;
-                reservation.settle(attempted.id.clone(), settled).await
+                let is_turn = settled.turn.is_some();
+                let recorded = reservation.settle(attempted.id.clone(), settled).await;
+                attempted.is_kept = is_turn && matches!(recorded, Ok(true));
+                recorded.map(drop)
             }
             Err(error) => Err(error),
         };
@@ -110,6 +119,7 @@ impl Recording {
             cost_usd: usage.cost_usd,
             prompt: None,
             response: None,
+            turn: None,
         }
     }
 }

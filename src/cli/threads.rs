@@ -1,0 +1,116 @@
+//! `maestro-mcp threads`: conversations with consultants.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::arguments::{ThreadsCommand, ThreadsOptions};
+use super::line::{cut, one_line};
+use super::terminal::{self, print, print_foreign};
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search, show};
+
+pub(super) async fn run(session: &Session, options: ThreadsOptions) -> Result<ExitCode, Error> {
+    let (json, width) = (options.json, terminal::width());
+    let most = if options.all { usize::MAX } else { LISTED };
+    match options.command {
+        None => say(json, &list(session, most).await?, |list| listed(list, width))?,
+        Some(ThreadsCommand::Show { id, json: own }) => say(json || own, &show(session, &id).await?, shown)?,
+        Some(ThreadsCommand::Search { words, json: own }) => {
+            let hits = search(session, &words.join(" "), most).await?;
+            say(json || own, &hits, |hits| found(hits, width))?;
+        }
+        Some(ThreadsCommand::Fork { id, turn, json: own }) => {
+            say(json || own, &fork(session, &id, turn).await?, forked)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say<T: Serialize>(json: bool, value: &T, text: impl Fn(&T) -> String) -> Result<(), Error> {
+    if json {
+        let json = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+        return print(&format!("{json}\n"));
+    }
+    print_foreign(&text(value))
+}
+
+fn listed(list: &List, width: Option<usize>) -> String {
+    if list.threads.is_empty() {
+        return "There is no thread: the first consult begins one.\n".to_owned();
+    }
+    let mut out =
+        format!("{:19}  {:>5}  {:20}  answered by, last question\n", "thread", "turns", "last used");
+    for thread in &list.threads {
+        let line = format!(
+            "{:19}  {:>5}  {:20}  {}: {}",
+            thread.thread,
+            thread.turns,
+            seconds(&thread.last_at),
+            one_line(&thread.answered_by.join(", ")),
+            one_line(&thread.last_question)
+        );
+        let _ = writeln!(out, "{}", cut(&line, width));
+    }
+    let more = list.count - list.threads.len();
+    if more > 0 {
+        let _ = writeln!(out, "{more} more: maestro-mcp threads --all");
+    }
+    out
+}
+
+/// A time without its fraction of a second.
+fn seconds(at: &str) -> String {
+    match at.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => at.to_owned(),
+    }
+}
+
+fn shown(thread: &Shown) -> String {
+    let mut out = String::new();
+    for turn in &thread.said {
+        let who =
+            turn.model.as_ref().map_or(turn.provider.clone(), |model| format!("{} ({model})", turn.provider));
+        let _ = writeln!(
+            out,
+            "== {} · question ({})\n\n{}\n",
+            turn.turn,
+            seconds(&turn.at),
+            turn.question.trim()
+        );
+        if !turn.files.is_empty() {
+            let _ = writeln!(out, "with {}\n", one_line(&turn.files.join(", ")));
+        }
+        let _ = writeln!(out, "== {} · {}\n\n{}\n", turn.turn, one_line(&who), turn.answer.trim());
+    }
+    let _ = writeln!(out, "Go on: maestro-mcp consult --thread {} \"...\"", thread.listed.thread);
+    out
+}
+
+fn found(hits: &Hits, width: Option<usize>) -> String {
+    if hits.hits.is_empty() {
+        return "No turn has all of these words.\n".to_owned();
+    }
+    let mut out = String::new();
+    for hit in &hits.hits {
+        let line = format!(
+            "{} turn {}  {}: {}",
+            hit.thread,
+            hit.turn,
+            one_line(&hit.answered_by),
+            one_line(&hit.excerpt)
+        );
+        let _ = writeln!(out, "{}", cut(&line, width));
+    }
+    out
+}
+
+fn forked(thread: &Listed) -> String {
+    format!(
+        "{} has {} turns of the other and goes its own way from here.\nGo on: maestro-mcp consult --thread {} \"...\"\n",
+        thread.thread, thread.turns, thread.thread
+    )
+}

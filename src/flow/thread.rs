@@ -1,0 +1,413 @@
+//! Conversations with consultants: what goes along with the next question, and looking at what was said.
+
+use serde::Serialize;
+
+use super::journal::new_id;
+use super::session::Session;
+use super::time::rfc3339;
+use crate::domain::event::consult::ConsultSettled;
+use crate::domain::event::record::Noted;
+use crate::domain::event::{Body, Draft, Event};
+use crate::domain::history::History;
+use crate::domain::thread::{Forked, MOST_HISTORY, Replayed, Thread, Turn, TurnAt, replay};
+use crate::error::Error;
+
+/// Threads that a list shows where nobody says how many.
+pub const LISTED: usize = 20;
+
+/// Letters of an id by which a thread may be named.
+const SHORTEST_PART: usize = 4;
+
+/// Where a consult stands in a conversation.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// The thread.
+    pub thread: String,
+    /// The number of the turn that is about to be made.
+    pub number: usize,
+    /// Earlier turns; none in a new thread.
+    pub replayed: Option<Replayed>,
+    /// Who answered last; none in a new thread.
+    pub last_provider: Option<String>,
+    /// The files that the latest turn with any was about.
+    pub files: Vec<String>,
+}
+
+/// Begins a conversation, or goes on with the one that is named.
+///
+/// # Errors
+///
+/// There is no such thread, or the log cannot be read.
+pub async fn converse(session: &Session, named: Option<String>) -> Result<Conversation, Error> {
+    let Some(named) = named else {
+        let (replayed, last_provider, files) = (None, None, Vec::new());
+        return Ok(Conversation { thread: new_thread(), number: 1, replayed, last_provider, files });
+    };
+    let thread = find(session, &named).await?;
+    let turns = texts(session, &thread).await?;
+    let with_files = thread.turns.iter().rev().find(|turn| !turn.files.is_empty());
+    Ok(Conversation {
+        number: thread.turns.len() + 1,
+        replayed: Some(replay(&turns, MOST_HISTORY)),
+        last_provider: thread.turns.last().map(|turn| turn.provider.clone()),
+        files: with_files.map(|turn| turn.files.clone()).unwrap_or_default(),
+        thread: thread.id,
+    })
+}
+
+/// A new id. It is short, because models and people copy it.
+fn new_thread() -> String {
+    const LETTERS: usize = 12;
+    let id = new_id();
+    // What stands last in an id is random.
+    let tail: String = id.chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
+    format!("thread-{tail}")
+}
+
+/// A thread by its id, or by a part of it that no other has.
+///
+/// # Errors
+///
+/// There is none, or there are several, or the log cannot be read.
+pub async fn find(session: &Session, id: &str) -> Result<Thread, Error> {
+    let wanted = id.trim().to_owned();
+    session.journal().read(move |history| pick(history, &wanted)).await?
+}
+
+fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
+    let threads = history.threads();
+    if let Some(thread) = threads.get(wanted) {
+        return Ok(thread.clone());
+    }
+    let part = wanted.strip_prefix("thread-").unwrap_or(wanted);
+    let all = threads.latest_first();
+    let matching: Vec<&&Thread> =
+        all.iter().filter(|thread| part.len() >= SHORTEST_PART && thread.id.contains(part)).collect();
+    match matching.as_slice() {
+        [one] => Ok((**one).clone()),
+        [] => Err(Error::Unknown {
+            kind: "thread",
+            name: wanted.to_owned(),
+            available: threads.instead_of(wanted),
+        }),
+        several => Err(Error::Ambiguous {
+            kind: "thread",
+            part: wanted.to_owned(),
+            matches: several.iter().map(|thread| thread.id.clone()).collect(),
+        }),
+    }
+}
+
+/// The texts of a thread's turns. A turn whose answer the log does not hold any more says so.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn texts(session: &Session, thread: &Thread) -> Result<Vec<Turn>, Error> {
+    let seqs: Vec<u64> = thread.turns.iter().map(|turn| turn.seq).collect();
+    let events = session.journal().events_at(seqs).await?;
+    let numbered = (1..).zip(events.iter().zip(&thread.turns));
+    Ok(numbered.map(|(number, (event, at))| turn(number, event.as_ref(), at)).collect())
+}
+
+fn turn(number: usize, event: Option<&Event>, at: &TurnAt) -> Turn {
+    let who =
+        if at.model.is_empty() { at.provider.clone() } else { format!("{} ({})", at.provider, at.model) };
+    let settled = match event.map(|event| &event.body) {
+        Some(Body::ConsultSettled(settled)) => Some(settled),
+        Some(_) | None => None,
+    };
+    let kept = settled.and_then(|settled| settled.turn.clone()).unwrap_or_default();
+    Turn {
+        number,
+        who,
+        question: if kept.question.is_empty() { at.brief.clone() } else { kept.question },
+        given: kept.given,
+        files: kept.files,
+        answer: settled.and_then(answer).unwrap_or_else(|| "[the log does not hold this answer]".to_owned()),
+    }
+}
+
+fn answer(settled: &ConsultSettled) -> Option<String> {
+    settled.response.as_ref()?.text.clone()
+}
+
+/// A thread as a list shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub thread: String,
+    /// Its turns.
+    pub turns: usize,
+    /// What it began with.
+    pub first_question: String,
+    /// What was asked last.
+    pub last_question: String,
+    /// When something was last said.
+    pub last_at: String,
+    /// Who answered, each model once, in the order of their first turns.
+    pub answered_by: Vec<String>,
+    /// The thread that it was forked from, and after which turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<Origin>,
+}
+
+/// Where a fork began.
+#[derive(Clone, Debug, Serialize)]
+pub struct Origin {
+    thread: String,
+    after_turn: usize,
+}
+
+impl Listed {
+    fn of(thread: &Thread) -> Self {
+        let mut answered_by: Vec<String> = Vec::new();
+        for turn in &thread.turns {
+            let who = who(turn);
+            if !answered_by.contains(&who) {
+                answered_by.push(who);
+            }
+        }
+        let brief = |turn: Option<&TurnAt>| turn.map(|turn| turn.brief.clone()).unwrap_or_default();
+        Self {
+            thread: thread.id.clone(),
+            turns: thread.turns.len(),
+            first_question: brief(thread.turns.first()),
+            last_question: brief(thread.turns.last()),
+            last_at: rfc3339(thread.last_at),
+            answered_by,
+            forked_from: thread.forked_from.clone().map(|(thread, after_turn)| Origin { thread, after_turn }),
+        }
+    }
+}
+
+fn who(turn: &TurnAt) -> String {
+    if turn.model.is_empty() { turn.provider.clone() } else { format!("{} {}", turn.provider, turn.model) }
+}
+
+/// Threads, the one that was last used first.
+#[derive(Clone, Debug, Serialize)]
+pub struct List {
+    /// How many there are.
+    pub count: usize,
+    /// Those that are shown.
+    pub threads: Vec<Listed>,
+}
+
+/// Lists conversations.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn list(session: &Session, most: usize) -> Result<List, Error> {
+    session.check_config()?;
+    session
+        .journal()
+        .read(move |history| {
+            let all = history.threads().latest_first();
+            List {
+                count: all.len(),
+                threads: all.iter().take(most).map(|thread| Listed::of(thread)).collect(),
+            }
+        })
+        .await
+}
+
+/// A conversation with its texts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// What a list says of it.
+    #[serde(flatten)]
+    pub listed: Listed,
+    /// Its turns, oldest first.
+    pub said: Vec<TurnShown>,
+    /// What the answers are to whoever reads them.
+    pub content_is: &'static str,
+}
+
+/// A turn with its texts.
+#[derive(Clone, Debug, Serialize)]
+pub struct TurnShown {
+    /// Its number, from 1.
+    pub turn: usize,
+    /// When it was answered.
+    pub at: String,
+    /// Who was asked.
+    pub provider: String,
+    /// The model that answered; none where nobody told.
+    pub model: Option<String>,
+    /// What was asked.
+    pub question: String,
+    /// Facts, errors and constraints that went with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+    /// The files that went with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// What was answered.
+    pub answer: String,
+}
+
+/// Shows a conversation.
+///
+/// # Errors
+///
+/// There is no such thread, or the log cannot be read.
+pub async fn show(session: &Session, id: &str) -> Result<Shown, Error> {
+    session.check_config()?;
+    let thread = find(session, id).await?;
+    let said = texts(session, &thread).await?;
+    let said = said.into_iter().zip(&thread.turns).map(|(turn, at)| shown(turn, at)).collect();
+    Ok(Shown { listed: Listed::of(&thread), said, content_is: super::consult::UNTRUSTED })
+}
+
+fn shown(turn: Turn, at: &TurnAt) -> TurnShown {
+    TurnShown {
+        turn: turn.number,
+        at: rfc3339(at.at),
+        provider: at.provider.clone(),
+        model: Some(at.model.clone()).filter(|model| !model.is_empty()),
+        question: turn.question,
+        given: turn.given,
+        files: turn.files,
+        answer: turn.answer,
+    }
+}
+
+/// Where some words were said.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hit {
+    /// The thread.
+    pub thread: String,
+    /// The turn, from 1.
+    pub turn: usize,
+    /// Who answered.
+    pub answered_by: String,
+    /// When.
+    pub at: String,
+    /// The words around.
+    pub excerpt: String,
+}
+
+/// Where some words were said, the latest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hits {
+    /// How many turns have them.
+    pub count: usize,
+    /// Those that are shown.
+    pub hits: Vec<Hit>,
+}
+
+/// Looks for turns that have every one of some words, in whatever case.
+///
+/// # Errors
+///
+/// No word is given, or the log cannot be read.
+pub async fn search(session: &Session, words: &str, most: usize) -> Result<Hits, Error> {
+    session.check_config()?;
+    let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    if wanted.is_empty() {
+        return Err(Error::InvalidArguments("query is empty: give the words to look for".to_owned()));
+    }
+    let threads: Vec<Thread> = session
+        .journal()
+        .read(|history| history.threads().latest_first().into_iter().cloned().collect())
+        .await?;
+    let mut found: Vec<(u64, Hit)> = Vec::new();
+    for thread in &threads {
+        let own = thread.forked_from.as_ref().map_or(0, |(_, turns)| *turns);
+        let turns = texts(session, thread).await?;
+        // What a fork has from another thread is found there.
+        for (turn, at) in turns.into_iter().zip(&thread.turns).skip(own) {
+            let text = std::iter::once(&turn.question).chain(&turn.given).chain([&turn.answer]);
+            let text = text.cloned().collect::<Vec<_>>().join("\n");
+            if let Some(excerpt) = excerpt(&text, &wanted) {
+                let hit = Hit {
+                    thread: thread.id.clone(),
+                    turn: turn.number,
+                    answered_by: who(at),
+                    at: rfc3339(at.at),
+                    excerpt,
+                };
+                found.push((at.at, hit));
+            }
+        }
+    }
+    found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    Ok(Hits { count: found.len(), hits: found.into_iter().take(most).map(|(_, hit)| hit).collect() })
+}
+
+/// The words around the first one that was looked for; none where not all of them are there.
+fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
+    const BEFORE: usize = 60;
+    const MOST: usize = 200;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower: Vec<char> = line.chars().filter_map(|letter| letter.to_lowercase().next()).collect();
+    let searched: String = lower.iter().collect();
+    if !wanted.iter().all(|word| searched.contains(word.as_str())) {
+        return None;
+    }
+    let at = searched.find(wanted.first()?.as_str())?;
+    let begin = searched.get(..at)?.chars().count().saturating_sub(BEFORE);
+    let shown: String = line.chars().skip(begin).take(MOST).collect();
+    let (head, tail) =
+        (if begin > 0 { "..." } else { "" }, if line.chars().count() > begin + MOST { "..." } else { "" });
+    Some(format!("{head}{}{tail}", shown.trim()))
+}
+
+/// Begins a thread with the turns of another, up to one of them.
+///
+/// # Errors
+///
+/// There is no such thread or turn, or the log cannot be written.
+pub async fn fork(session: &Session, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
+    session.check_config()?;
+    if !session.is_logged("") {
+        return Err(Error::InvalidArguments(
+            "nothing can be forked: tracing is off here (tracing.enabled), so threads are not kept"
+                .to_owned(),
+        ));
+    }
+    let id = id.trim().to_owned();
+    let new = new_thread();
+    let made = new.clone();
+    session
+        .journal()
+        .decide("", move |history| {
+            let thread = pick(history, &id)?;
+            let last = thread.turns.len();
+            let turns = turn.unwrap_or(last);
+            if !(1..=last).contains(&turns) {
+                return Err(Error::InvalidArguments(format!(
+                    "turn is {turns}, and {} has turns 1 to {last}",
+                    thread.id
+                )));
+            }
+            let forked = Forked { thread: new.clone(), of: thread.id, turns };
+            let noted = Noted::of(&forked).map_err(|error| Error::Internal(error.to_string()))?;
+            Ok(super::journal::Decided::append(vec![Draft::new(new_id(), noted)], ()))
+        })
+        .await?;
+    Ok(Listed::of(&find(session, &made).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_shows_the_words_and_needs_all_of_them() {
+        let wanted = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let text = format!("{}The Pool deadlocks İ when drained\n{}", "x ".repeat(100), "y ".repeat(200));
+        let found = excerpt(&text, &wanted("pool drained")).unwrap();
+        assert!(found.starts_with("...") && found.ends_with("...") && found.contains("The Pool"), "{found}");
+        assert_eq!(excerpt(&text, &wanted("pool tank")), None);
+    }
+
+    #[test]
+    fn ids_are_short_and_differ() {
+        let (one, two) = (new_thread(), new_thread());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), "thread-".len() + 12);
+    }
+}
