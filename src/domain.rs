@@ -9,6 +9,7 @@ pub mod budget;
 pub mod calibrate;
 pub mod chain;
 pub mod change;
+pub mod citations;
 pub mod comment;
 pub mod consultant;
 pub mod coordination;

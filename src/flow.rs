@@ -5,6 +5,7 @@ pub mod account;
 pub mod approval;
 pub mod calibrate;
 pub mod change;
+mod citations;
 pub mod consult;
 pub mod coordination;
 pub mod document;

@@ -140,7 +140,7 @@ async fn consult_from(
     let reservation = reserve_one(session, prepared.account(), provider).await?;
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;
     let session = session.clone();
-    off_thread(move || reply.cut_to(&session, MOST_ANSWER)).await
+    off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
 }
 
 /// Who is asked where nobody is named: whoever answered last in the conversation, while they can be

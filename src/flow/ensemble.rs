@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::slots::Place;
 use super::watch::Watch;
+use crate::domain::citations::Citation;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
@@ -82,6 +83,9 @@ pub struct Candidate {
     /// The same as a resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// The places that the answer names, and whether they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citations: Option<Vec<Citation>>,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
     /// What the call cost.
@@ -242,7 +246,7 @@ fn judged(
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        candidates.push(Candidate::new(id, reply.cut_to(session, room), red_flag));
+        candidates.push(Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag));
     }
     drafts.push(compared);
     Ok((candidates, drafts))
@@ -321,6 +325,7 @@ impl Candidate {
             truncated: reply.truncated,
             content_file: reply.content_file,
             resource: reply.resource,
+            citations: reply.citations,
             elapsed_ms: reply.elapsed_ms,
             usage: reply.usage,
             red_flag,

@@ -5,6 +5,7 @@
 
 mod base;
 mod globs;
+mod names;
 mod place;
 mod reader;
 
@@ -19,6 +20,7 @@ use crate::domain::secret_path::SecretPaths;
 use crate::host::environment::Environment;
 
 pub use base::Base;
+pub use names::Names;
 pub use reader::FileLines;
 
 /// Why a file is not read.
@@ -163,6 +165,24 @@ impl Project {
             Err(Refusal::NotFound) if globs::is_pattern(given) => globs::expand(self, given),
             found => found.map(|found| vec![found]),
         }
+    }
+
+    /// The file that a path stands for, taken word for word.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn look(&self, given: &str) -> Result<Found, Refusal> {
+        let given = Path::new(given);
+        // Most names that are not there are told without resolving each of their parts.
+        let is_gone = |root: &PathBuf| {
+            std::fs::symlink_metadata(root.join(given))
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        if !self.leads_out(given) && self.roots.iter().all(is_gone) {
+            return Err(Refusal::NotFound);
+        }
+        self.find_one(given)
     }
 
     /// Whether a name without a wildcard stands for nothing.

@@ -153,3 +153,34 @@ fn everybody_is_as_many_as_the_budget_of_a_run_allows() {
     let none = client.call("maestro_ensemble_generate", ask(json!({})));
     assert!(none["error"].as_str().unwrap().contains("used up"), "{none}");
 }
+
+#[test]
+fn every_answer_says_which_of_its_places_are_there() {
+    let server = three()
+        .file("src/stats.py", "def mean(values):\n    return sum(values) / len(values) - 1\n")
+        .file(".env", "TOKEN=abc\n");
+    let mut client = server.start();
+    let text = "In src/stats.py:2 it subtracts: `len(values) - 1`. `def mean(values):` is at src/stats.py:2, and src/stats.py:40 or src/gone.py:3 have no part in it. Served at http://localhost:8080 since 12:30; see ../../etc/passwd.txt:1";
+    let statuses = |citations: &Value| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        citations.as_array().unwrap().iter().map(|one| (text(&one["cited"]), text(&one["status"]))).collect()
+    };
+    let wanted = [
+        ("src/stats.py:2", "exact"),
+        ("src/stats.py:2", "moved"),
+        ("src/stats.py:40", "absent"),
+        ("src/gone.py:3", "absent"),
+        ("../../etc/passwd.txt:1", "unchecked"),
+    ]
+    .map(|(cited, status)| (cited.to_owned(), status.to_owned()));
+    let prompt = scripted(json!({ "text": text }));
+    let one = client.call("maestro_consult", json!({ "prompt": prompt, "provider": "codex" }));
+    assert_eq!(statuses(&one["citations"]), wanted, "{one}");
+    assert_eq!(one["citations"][1]["found_line"], 1);
+    let role = json!({ "prompt": prompt, "provider": "gemini", "role": "debugger" });
+    assert_eq!(statuses(&client.call("maestro_consult_with_role", role)["citations"]), wanted);
+    let many = client.call("maestro_ensemble_generate", json!({ "task": prompt }));
+    for candidate in many["candidates"].as_array().unwrap() {
+        assert_eq!(statuses(&candidate["citations"]), wanted, "{candidate}");
+    }
+}

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::approvals::Approvals;
+use crate::domain::citations::Citation;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 
@@ -146,6 +147,9 @@ pub struct Candidate {
     /// What the answer is, where it is not a model's, or who stands in for whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The places that the answer names, and whether they were there when it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citations: Option<Vec<Citation>>,
 }
 
 impl Candidate {

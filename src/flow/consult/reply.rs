@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Attempted, Prepared};
 use crate::domain::answer::{Unreadable, document};
+use crate::domain::citations::Citation;
 use crate::domain::consultant::without_foreign;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
@@ -13,6 +14,7 @@ use crate::domain::served::ModelNote;
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
+use crate::flow::citations::citations;
 use crate::flow::pack::PackedContext;
 use crate::flow::session::Session;
 use crate::host::answers::Answers;
@@ -55,6 +57,9 @@ pub struct Consulted {
     /// The same as a resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// The places that the answer names, and whether they are there; none where nothing was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citations: Option<Vec<Citation>>,
     /// The answer as data, where a schema was asked for and it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub structured: Option<Value>,
@@ -191,6 +196,7 @@ impl Consulted {
             truncated: false,
             content_file: None,
             resource: None,
+            citations: None,
             structured: None,
             schema_errors: Vec::new(),
             turn: None,
@@ -235,6 +241,7 @@ impl Consulted {
             truncated: false,
             content_file: None,
             resource: None,
+            citations: None,
             structured: structured.map(|(answer, contract)| without_foreign(answer, contract)),
             schema_errors,
             turn: TurnNote::of(prepared, cause.is_none(), attempted.is_kept),
@@ -255,6 +262,14 @@ impl Consulted {
             consult: attempted.id,
             masked_answer: attempted.masked,
         }
+    }
+
+    /// Says of each place that the answer names whether it is there. Blocks.
+    #[must_use]
+    pub fn cited(self, session: &Session) -> Self {
+        let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
+        let citations = self.ok.then(|| citations(session, &self.content, packed));
+        Self { citations, ..self }
     }
 
     /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer

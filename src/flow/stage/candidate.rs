@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::begin::Task;
+use crate::domain::citations::Citation;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::{Answered, Candidate};
@@ -148,7 +149,8 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         };
         let structured = reply.structured.clone().map(|value| masker.mask_value(value));
         let fits = answered && reply.schema_errors.is_empty() && reasons.is_empty();
-        let reply = reply.cut_to(&session, MOST_ANSWER);
+        let reply = reply.cited(&session).cut_to(&session, MOST_ANSWER);
+        let citations = reply.citations.map(|all| masked(all, &mask));
         let failure = reply.failure;
         Ok(Candidate {
             id,
@@ -169,9 +171,17 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
             hint: failure.map(|failure| failure.hint),
             note: reply.note.map(str::to_owned),
+            citations,
         })
     })
     .await?
+}
+
+/// Citations as the log keeps them.
+fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
+    all.into_iter()
+        .map(|one| Citation { cited: mask(&one.cited), quote: one.quote.as_deref().map(mask), ..one })
+        .collect()
 }
 
 async fn record(session: &Session, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {

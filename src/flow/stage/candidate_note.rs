@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::citations::Citation;
 use crate::domain::event::stage::Candidate;
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, cut_at};
@@ -36,6 +37,8 @@ struct CandidateNote<'a> {
     hint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    citations: Option<&'a [Citation]>,
 }
 
 impl<'a> CandidateNote<'a> {
@@ -60,6 +63,7 @@ impl<'a> CandidateNote<'a> {
             code,
             hint,
             note,
+            citations,
         } = candidate;
         Self {
             id,
@@ -78,6 +82,7 @@ impl<'a> CandidateNote<'a> {
             code: code.as_deref(),
             hint: hint.as_deref(),
             note: note.as_deref(),
+            citations: citations.as_deref(),
         }
     }
 }

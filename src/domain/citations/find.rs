@@ -1,0 +1,458 @@
+//! Finding the places that an answer names, in every way in which people, models and compilers write one.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+
+use super::shape::form;
+use super::{Claim, Form, Quote, Sense};
+use crate::domain::answer::{document, spoken};
+
+/// Places of one answer that are looked at.
+const MOST_CLAIMS: usize = 600;
+/// Characters of a quote.
+const MOST_QUOTE: usize = 400;
+/// Lines of a quoted block.
+const MOST_BLOCK: usize = 12;
+/// Quotes of one place.
+const MOST_QUOTES: usize = 6;
+/// Characters between a place and what is quoted for it.
+const MOST_APART: usize = 160;
+
+/// What a name is made of. All letters would be `\w`, whose tables take longer to build than an answer to
+/// read; these are they and little more.
+const WORD: &str = r"A-Za-z0-9_\x{C0}-\x{1FFF}\x{2C00}-\x{2FFF}\x{3040}-\x{FEFF}";
+
+/// A path: parts with slashes of either kind, a drive, parts in brackets as routers name them.
+const PATH: &str = r"(?:[A-Za-z]:[\\/])?(?:~?[\\/]+)?(?:(?:[WORD.@+$%-]+|\[[WORD.-]+\]|\([WORD.-]+\))[\\/]+)*(?:\[[WORD.-]+\])?[WORD.@+$%-]*[WORD]";
+
+fn built(pattern: &str) -> Option<Regex> {
+    let pattern = pattern.replace("PATH", PATH).replace("WORD", WORD).replace("NUM", "[0-9]{1,7}");
+    Regex::new(&pattern).ok()
+}
+
+/// The place behind a path.
+static BEHIND: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    built(
+        r#"(?x)(?P<path>PATH)(?:
+          [`*]{0,3}:(?:line\ )?L?(?P<a1>NUM)(?::[0-9]{1,5})?(?:\ ?(?:[-–—]|\.\.)\ ?L?(?P<a2>NUM)(?::[0-9]{1,5})?)?
+        | [`*]{0,3}\#[Ll](?P<b1>NUM)(?:C[0-9]+)?(?:-L?(?P<b2>NUM)(?:C[0-9]+)?)?
+        | \((?P<c1>NUM)(?:,\ ?[0-9]{1,5})?(?:\ ?[-–]\ ?(?P<c2>NUM)(?:,\ ?[0-9]{1,5})?)?\)
+        | ["'`*”’)\]]{0,4}[\ \t,;:|*(\[–—-]{0,8}(?:(?:at|on|around|near|in|@|from)\ {1,2})?(?:the\ )?[*`]{0,3}(?:[Ll]ines?|LINES?|[Ll]n\.?|L|l\.)[\ \t:*`\#~]{0,6}L?(?P<d1>NUM)(?:\ ?(?:[-–—,&]|to|and|through|until|\.\.)\ ?L?(?P<d2>NUM))?
+        | ["'`*”’)\]]{0,4}(?:의|の|的)?[\ (]{0,2}(?:第\ ?)?(?P<e1>NUM)(?:\ ?[-–~]\ ?(?P<e2>NUM))?\ ?(?:행|번째\ ?줄|번째\ ?행|줄|번\ ?라인|行)
+        )"#,
+    )
+});
+
+/// The place before a path.
+static BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    built(
+        r#"(?x)(?-u:\b)(?:[Ll]ines?|LINES?|[Ll]n\.?|L)\ ?\#?(?P<a1>NUM)(?:\ ?(?:[-–—,&]|to|and|through)\ ?L?(?P<a2>NUM))?
+        (?:,?\ (?:col(?:umn)?\.?)\ [0-9]{1,5})?\ (?:of|in|from|at|inside|within)\ (?:the\ )?(?:file\ )?["'`*“‘(\[]{0,4}(?P<path>PATH)"#,
+    )
+});
+
+/// A path with blanks in it, which only marks around it hold together.
+static MARKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    built(
+        r#"(?x)[`"“](?P<path>[WORD.@+/\\()-]+(?:\ [WORD.@+/\\()-]+)+\.[A-Za-z0-9]{1,8})(?:
+          :(?P<a1>NUM)(?::[0-9]{1,5})?(?:[-–](?P<a2>NUM))?[`"”]?
+        | [`"”](?::|,?\ \(?(?:at\ |on\ )?[Ll]ines?\ )(?P<b1>NUM)(?:[-–](?P<b2>NUM))?)"#,
+    )
+});
+
+/// File and line in two rows, as a list of findings has them.
+static ROWS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    built(
+        r#"(?m)^[ \t>*•|-]*(?:[Ff]ile|[Pp]ath|[Ll]ocation|FILE)[ \t*]*:[ \t*`"]*(?P<path>PATH)[`"*]*[ \t]*\r?\n[ \t>*•|-]*[Ll]ines?[ \t*]*:[ \t*`]*L?(?P<a1>NUM)(?:[ ]?[-–][ ]?L?(?P<a2>NUM))?"#,
+    )
+});
+
+/// An address, of which only a file at a forge is a place.
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| built(r#"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^ \t<>`"'\])]+"#));
+static FORGE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| built(r"/(?:blob|src)/[^/]+/(?P<path>[^#?]+)#L(?P<a1>NUM)(?:-L?(?P<a2>NUM))?"));
+
+/// Code and words in marks.
+static SPAN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    built(r#"``(?P<two>.+?)``|`(?P<one>[^`]+)`|“(?P<curly>[^”]+)”|"(?P<straight>[^"]{3,})""#)
+});
+
+/// Beginnings of words that introduce code which should stand there and does not yet.
+const PROPOSING: [&str; 26] = [
+    "should", "must", "could", "would", "replac", "instead", "chang", "fix", "becom", "suggest", "propos",
+    "patch", "correct", "prefer", "use", "using", "add", "insert", "rewrite", "rather", "return", "with",
+    "to", "into", "try", "make",
+];
+
+/// A place in a line of text.
+struct Place {
+    start: usize,
+    end: usize,
+    claim: Claim,
+}
+
+/// The places that an answer names, each once, with what it quotes for each.
+#[must_use]
+pub fn claims(answer: &str) -> Vec<Claim> {
+    let said = spoken(answer);
+    let text = said.text();
+    let mut found = Vec::new();
+    let start = text.trim_start();
+    let data = start.starts_with(['{', '[', '`']).then(|| document(text).ok()).flatten();
+    match data {
+        Some(data) => {
+            in_value(&data.value, &mut found);
+            in_text(&data.around, &mut found);
+        }
+        None => in_text(text, &mut found),
+    }
+    let mut seen = HashSet::new();
+    let mut kept: Vec<Claim> = Vec::new();
+    for claim in found {
+        let first = claim.quotes.first().map(|quote| quote.text.clone());
+        if seen.insert((claim.path.clone(), claim.line, claim.end_line, first)) {
+            kept.push(claim);
+        }
+    }
+    // A place that is named once with its quote needs no second entry without one.
+    let quoted: HashSet<(String, usize)> = kept
+        .iter()
+        .filter(|claim| !claim.quotes.is_empty())
+        .map(|claim| (claim.path.clone(), claim.line))
+        .collect();
+    kept.retain(|claim| !claim.quotes.is_empty() || !quoted.contains(&(claim.path.clone(), claim.line)));
+    kept
+}
+
+/// The places of a document: files with lines beside them, and those that its texts name.
+fn in_value(value: &Value, found: &mut Vec<Claim>) {
+    if found.len() >= MOST_CLAIMS {
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            let text = |keys: &[&str]| keys.iter().find_map(|key| fields.get(*key)?.as_str());
+            let number = |keys: &[&str]| {
+                keys.iter().find_map(|key| {
+                    let value = fields.get(*key)?;
+                    let number = value
+                        .as_u64()
+                        .or_else(|| value.as_str()?.trim_start_matches(['L', 'l']).parse().ok());
+                    usize::try_from(number?).ok()
+                })
+            };
+            let path = text(&["file", "path", "filename", "file_path", "source_file", "suspected_file"]);
+            let line = number(&["line", "line_number", "lineno", "start_line", "line_start"]);
+            if let (Some(path), Some(line)) = (path, line) {
+                let end = number(&["end_line", "line_end"]);
+                let quotes = text(&["quote", "snippet", "code", "excerpt"])
+                    .and_then(|text| quote(text, Sense::Shown))
+                    .into_iter()
+                    .collect();
+                found.extend(claim(path, line, end).map(|claim| Claim { quotes, ..claim }));
+            }
+            fields.values().for_each(|value| in_value(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| in_value(value, found)),
+        Value::String(text) => in_text(text, found),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What a fence means for the places in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    None,
+    /// Output of a program, or no word at all.
+    Output,
+    /// Code, in which `a.b:3` can be anything.
+    Code,
+    /// A change: its lines are not those of the tree.
+    Change,
+}
+
+fn in_text(text: &str, found: &mut Vec<Claim>) {
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return;
+    }
+    if let Some(rows) = &*ROWS {
+        found.extend(rows.captures_iter(text).filter_map(|caught| place(&caught)).map(|place| place.claim));
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let mut fence = Fence::None;
+    for (number, line) in lines.iter().enumerate() {
+        if found.len() >= MOST_CLAIMS {
+            return;
+        }
+        if let Some(info) = fence_info(line) {
+            fence = if fence == Fence::None { opened(info) } else { Fence::None };
+            continue;
+        }
+        if fence == Fence::Change || !line.bytes().any(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let mut places = in_line(line);
+        if places.is_empty() {
+            continue;
+        }
+        if fence == Fence::Code {
+            for place in &mut places {
+                place.claim.form = Form::Perhaps;
+            }
+        }
+        quote_beside(line, &mut places);
+        if fence == Fence::None
+            && let Some(last) = places.last_mut().filter(|last| last.claim.quotes.is_empty())
+        {
+            let rest = line.get(last.end..).unwrap_or_default();
+            last.claim.quotes.extend(block_below(rest, lines.get(number + 1..).unwrap_or_default()));
+        }
+        found.extend(places.into_iter().map(|place| place.claim));
+    }
+}
+
+fn fence_info(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let rest = line.strip_prefix("```").or_else(|| line.strip_prefix("~~~"))?;
+    // A fence that opens and closes in one line is code amid words.
+    (!rest.contains("```")).then(|| rest.trim())
+}
+
+fn opened(info: &str) -> Fence {
+    match info.to_lowercase().as_str() {
+        "diff" | "patch" | "udiff" => Fence::Change,
+        "" | "text" | "txt" | "console" | "log" | "output" | "traceback" | "plain" | "plaintext" | "pytb"
+        | "shell" | "bash" | "sh" => Fence::Output,
+        _ => Fence::Code,
+    }
+}
+
+/// The places of one line, from left to right, none over another.
+fn in_line(line: &str) -> Vec<Place> {
+    let mut found: Vec<Place> = Vec::new();
+    let mut rest = line.to_owned();
+    if line.contains("://")
+        && let (Some(address), Some(forge)) = (&*ADDRESS, &*FORGE)
+    {
+        for url in address.find_iter(line) {
+            let at = |place: Place| Place {
+                start: url.start(),
+                end: url.end(),
+                claim: Claim { form: Form::Perhaps, ..place.claim },
+            };
+            found.extend(forge.captures(url.as_str()).and_then(|caught| place(&caught)).map(at));
+            blank(&mut rest, url.start(), url.end());
+        }
+    }
+    if rest.contains(['`', '"', '“'])
+        && let Some(marked) = &*MARKED
+    {
+        let caught: Vec<Place> = marked.captures_iter(&rest).filter_map(|caught| place(&caught)).collect();
+        for mut place in caught {
+            blank(&mut rest, place.start, place.end);
+            place.claim.form = Form::Perhaps;
+            found.push(place);
+        }
+    }
+    for pattern in [&*BEHIND, &*BEFORE] {
+        let Some(pattern) = pattern else { continue };
+        let mut at = 0;
+        let mut caught_here = Vec::new();
+        while let Some(caught) = pattern.captures_at(&rest, at) {
+            let Some(whole) = caught.get(0) else { break };
+            at = whole.end().max(at + 1);
+            if goes_on(&rest, whole.end()) || begins_within(&rest, whole.start()) || is_prose(&caught) {
+                while !rest.is_char_boundary(at) {
+                    at += 1;
+                }
+                continue;
+            }
+            if let Some(place) = place(&caught) {
+                let more = further(&rest, &place);
+                caught_here.push(place);
+                caught_here.extend(more);
+            }
+            while !rest.is_char_boundary(at) {
+                at += 1;
+            }
+        }
+        for place in &caught_here {
+            blank(&mut rest, place.start, place.end);
+        }
+        found.extend(caught_here);
+    }
+    found.sort_by_key(|place| place.start);
+    found
+}
+
+/// `path:10,20-30`: the places behind the first.
+fn further(line: &str, first: &Place) -> Vec<Place> {
+    let mut end = first.end;
+    let mut more = Vec::new();
+    while let Some(rest) = line.get(end..).and_then(|rest| rest.strip_prefix(',')) {
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let count = digits(rest);
+        let Some(Ok(number)) = rest.get(..count).filter(|_| (1..=7).contains(&count)).map(str::parse) else {
+            break;
+        };
+        let after = rest.get(count..).unwrap_or_default();
+        let range = after.strip_prefix('-').map_or(0, digits);
+        let last = after.get(1..=range).and_then(|text| text.parse().ok()).filter(|_| range > 0);
+        let length = 1 + count + if range > 0 { 1 + range } else { 0 };
+        if goes_on(line, end + length) {
+            break;
+        }
+        let Some(claim) = claim(&first.claim.path, number, last) else { break };
+        more.push(Place { start: end, end: end + length, claim });
+        end += length;
+    }
+    more
+}
+
+/// Whether what was read as a line is the beginning of something else: `1.5`, `10px`, `3:45pm`.
+fn goes_on(line: &str, end: usize) -> bool {
+    let mut rest = line.get(end..).unwrap_or_default().chars();
+    match rest.next() {
+        Some(next) if next.is_alphanumeric() => next.is_ascii() || next.is_numeric(),
+        Some('_' | '%') => true,
+        Some('.') => rest.next().is_some_and(|next| next.is_ascii_digit()),
+        Some('/') => rest.next().is_some_and(char::is_alphanumeric),
+        _ => false,
+    }
+}
+
+/// Whether what stands before "line 3" is a word of the sentence.
+fn is_prose(caught: &Captures<'_>) -> bool {
+    let in_words = caught.name("d1").or_else(|| caught.name("e1")).is_some();
+    let path = caught.name("path").map_or("", |path| path.as_str());
+    in_words && !path.contains(['/', '\\', '.']) && form(path, 1) != Some(Form::Place)
+}
+
+/// Whether a path is the end of a longer word, such as the host of an address of mail.
+fn begins_within(line: &str, start: usize) -> bool {
+    line.get(..start)
+        .and_then(|before| before.chars().next_back())
+        .is_some_and(|last| matches!(last, '@' | '=' | '&' | '?') || last.is_ascii_alphanumeric())
+}
+
+fn place(caught: &Captures<'_>) -> Option<Place> {
+    let whole = caught.get(0)?;
+    let number = |names: [&str; 5]| names.iter().find_map(|name| caught.name(name)?.as_str().parse().ok());
+    let line = number(["a1", "b1", "c1", "d1", "e1"])?;
+    let end = number(["a2", "b2", "c2", "d2", "e2"]);
+    let claim = claim(caught.name("path")?.as_str(), line, end)?;
+    Some(Place { start: whole.start(), end: whole.end(), claim })
+}
+
+fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
+    let mut path = path.trim().replace('\\', "/");
+    // No extension has letters of other scripts: a particle of the sentence stands behind it.
+    if let Some(end) = path.rfind('.').and_then(|dot| {
+        path.get(dot..)?.char_indices().find(|(_, letter)| !letter.is_ascii()).map(|(at, _)| dot + at)
+    }) {
+        path.truncate(end);
+    }
+    let end_line = end.filter(|end| *end > line);
+    let form = form(&path, line)?;
+    let cited = match end_line {
+        Some(end) => format!("{path}:{line}-{end}"),
+        None => format!("{path}:{line}"),
+    };
+    Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form })
+}
+
+fn blank(line: &mut String, start: usize, end: usize) {
+    if let Some(part) = line.get(start..end) {
+        let blanks = " ".repeat(part.len());
+        line.replace_range(start..end, &blanks);
+    }
+}
+
+/// Gives each piece of code in a line to the place that is nearest to it.
+fn quote_beside(line: &str, places: &mut [Place]) {
+    let Some(span) = &*SPAN else { return };
+    let mut given: Vec<(usize, usize, Quote)> = Vec::new();
+    for caught in span.captures_iter(line) {
+        let (Some(whole), Some(text)) = (caught.get(0), caught.iter().skip(1).flatten().next()) else {
+            continue;
+        };
+        if places.iter().any(|place| place.start < whole.end() && whole.start() < place.end) {
+            continue;
+        }
+        let apart = |place: &Place| {
+            whole.start().checked_sub(place.end).unwrap_or_else(|| place.start.saturating_sub(whole.end()))
+        };
+        let nearest = places.iter().enumerate().map(|(at, place)| (apart(place), at)).min();
+        let Some((apart, at)) = nearest.filter(|(apart, _)| *apart <= MOST_APART) else { continue };
+        let before = line.get(..whole.start()).unwrap_or_default();
+        let sense = if proposes(before, 3) { Sense::Proposed } else { Sense::Shown };
+        given.extend(quote(text.as_str(), sense).map(|quote| (at, apart, quote)));
+    }
+    given.sort_by_key(|(_, apart, _)| *apart);
+    for (at, _, quote) in given {
+        if let Some(place) = places.get_mut(at).filter(|place| place.claim.quotes.len() < MOST_QUOTES) {
+            place.claim.quotes.push(quote);
+        }
+    }
+    // `path:10: code`, as grep prints it; a compiler prints its message there.
+    for place in places.iter_mut().filter(|place| place.claim.quotes.is_empty()) {
+        let rest = line.get(place.end..).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
+        let printed = quote(rest.trim_end_matches('`'), Sense::Shown);
+        place.claim.quotes.extend(printed.map(|quote| Quote { sense: Sense::Name, ..quote }));
+    }
+}
+
+/// The block that follows a line which ends with its place: a fence, a quotation, an indented line.
+fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
+    if rest.chars().count() > MOST_APART {
+        return None;
+    }
+    let start = below.iter().take(2).position(|line| !line.trim().is_empty())?;
+    let below = below.get(start..)?;
+    let first = below.first()?;
+    let lines: Vec<&str> = if let Some(info) = fence_info(first) {
+        if opened(info) == Fence::Change {
+            return None;
+        }
+        below.iter().skip(1).take_while(|line| fence_info(line).is_none()).take(MOST_BLOCK).copied().collect()
+    } else if first.trim_start().starts_with("> ") {
+        let quoted = below.iter().map_while(|line| line.trim_start().strip_prefix('>'));
+        quoted.take(MOST_BLOCK).collect()
+    } else if start == 0 && rest.trim_end().ends_with(':') && first.trim_start().starts_with('`') {
+        vec![first.trim().trim_matches('`')]
+    } else {
+        return None;
+    };
+    let sense = if proposes(rest, usize::MAX) { Sense::Proposed } else { Sense::Shown };
+    quote(&lines.join("\n"), sense)
+}
+
+/// A piece of code as a quote; none where it is too little, or a place itself.
+fn quote(text: &str, sense: Sense) -> Option<Quote> {
+    let text = text.trim_matches(['\n', '\r']).trim_end();
+    let bare = text.trim();
+    if bare.len() < 2 || bare.chars().count() > MOST_QUOTE || !bare.chars().any(char::is_alphanumeric) {
+        return None;
+    }
+    let is_name = bare.chars().count() < 8
+        || bare.chars().all(|letter| letter.is_alphanumeric() || "_.:$@#()/\\-".contains(letter));
+    let sense = if is_name && sense == Sense::Shown { Sense::Name } else { sense };
+    Some(Quote { text: text.to_owned(), sense })
+}
+
+/// Whether one of the last words introduces what should stand there.
+fn proposes(before: &str, words: usize) -> bool {
+    let all = before.rsplit(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    all.take(words).any(|word| {
+        let word = word.to_lowercase();
+        PROPOSING
+            .iter()
+            .any(|start| word.strip_prefix(start).is_some_and(|rest| start.len() > 5 || rest.is_empty()))
+    }) || before.trim_end().ends_with(['→', '⇒'])
+        || before.trim_end().ends_with("->")
+        || before.trim_end().ends_with("=>")
+}

@@ -1,0 +1,162 @@
+use super::*;
+
+fn places(answer: &str) -> Vec<String> {
+    claims(answer).into_iter().filter(|claim| claim.form == Form::Place).map(|claim| claim.cited).collect()
+}
+
+#[test]
+fn a_place_is_read_however_it_is_written() {
+    for (answer, wanted) in [
+        ("The bug is in src/stats.py:12.", "src/stats.py:12"),
+        ("see `src/stats.py:12`", "src/stats.py:12"),
+        ("**src/stats.py:12** is wrong", "src/stats.py:12"),
+        ("`src/stats.py`:12 is wrong", "src/stats.py:12"),
+        ("src/stats.py:12:5: error", "src/stats.py:12"),
+        ("src/stats.py:12-14", "src/stats.py:12-14"),
+        ("src/stats.py:12–14", "src/stats.py:12-14"),
+        ("src/stats.py:L12-L14", "src/stats.py:12-14"),
+        ("[stats](src/stats.py#L12)", "src/stats.py:12"),
+        ("src/stats.py#L12-L14 holds it", "src/stats.py:12-14"),
+        ("src/stats.py(12,2): error TS2304", "src/stats.py:12"),
+        ("src/stats.py(12)", "src/stats.py:12"),
+        ("line 12 of src/stats.py", "src/stats.py:12"),
+        ("On lines 12-14 of the file `src/stats.py`, ...", "src/stats.py:12-14"),
+        ("Lines 12 to 14 in \"src/stats.py\"", "src/stats.py:12-14"),
+        ("In `src/stats.py`, line 12, the loop ends early", "src/stats.py:12"),
+        ("src/stats.py line 12", "src/stats.py:12"),
+        ("src/stats.py (lines 12 through 14)", "src/stats.py:12-14"),
+        ("src/stats.py, at line 12", "src/stats.py:12"),
+        ("- **src/stats.py** — **Line:** 12", "src/stats.py:12"),
+        ("File \"src/stats.py\", line 12, in mean", "src/stats.py:12"),
+        ("src\\stats.py:12", "src/stats.py:12"),
+        (".\\src\\stats.py(12,2)", "./src/stats.py:12"),
+        ("C:\\work\\src\\stats.py:12", "C:/work/src/stats.py:12"),
+        ("/home/u/src/stats.py:12", "/home/u/src/stats.py:12"),
+        ("app/[id]/page.tsx:3", "app/[id]/page.tsx:3"),
+        ("app/(group)/page.tsx:3", "app/(group)/page.tsx:3"),
+        ("Makefile:7 lacks a tab", "Makefile:7"),
+        ("src/größe.py:3", "src/größe.py:3"),
+        ("src/stats.py의 12행", "src/stats.py:12"),
+        ("src/stats.py 12번째 줄", "src/stats.py:12"),
+        ("src/stats.py 第12行", "src/stats.py:12"),
+        ("오류는 `src/stats.py`의 12번째 줄에 있다", "src/stats.py:12"),
+        ("“src/stats.py:12”—see", "src/stats.py:12"),
+        ("    at Foo.bar(Foo.java:12)", "Foo.java:12"),
+        ("main.go:12 +0x1d", "main.go:12"),
+        ("File: src/stats.py\nLine: 12", "src/stats.py:12"),
+        ("- **File:** `src/stats.py`\n- **Lines:** 12-14", "src/stats.py:12-14"),
+        ("{\"findings\": [{\"file\": \"src/stats.py\", \"line\": 12}]}", "src/stats.py:12"),
+        ("```json\n{\"line\": \"L12\", \"note\": \"x\", \"file\": \"src/stats.py\"}\n```", "src/stats.py:12"),
+        ("{\"why\": \"first\\nsrc/stats.py:12 is wrong\"}", "src/stats.py:12"),
+    ] {
+        assert_eq!(places(answer), [wanted], "{answer}");
+    }
+    assert_eq!(places("a.rs:10,20-30 and b.rs:5"), ["a.rs:10", "a.rs:20-30", "b.rs:5"]);
+}
+
+#[test]
+fn what_only_looks_like_a_place_is_none() {
+    for answer in [
+        "Open http://localhost:8080/index.html and https://example.com:443/a.py:12",
+        "It starts at 12:30 and ends at 14:05:59.",
+        "host:8080, 127.0.0.1:3000, [::1]:80, db.internal:5432",
+        "docs.rs:443 and bun.sh:443",
+        "python:3.12, node.js:18, Next.js:14, redis:7, ghcr.io/org/img:12",
+        "version 1.2.3:4, v2.0:1, 1.5:1 odds",
+        "ratio 3:1, John 3:16, key:10, std::fs:10",
+        "git@github.com:22 and user@host.py:22",
+        "mail a.b@c.rs:1",
+        "lib.so:1.2 style.css:10px",
+        "self.items[a.start:10], np.array[x.y:20]",
+        "```diff\n-old\n+src/stats.py:12 is text\n```",
+        "e.g.:10 i.e.:3 etc.:5",
+    ] {
+        assert_eq!(places(answer), Vec::<String>::new(), "{answer}");
+    }
+}
+
+const STATS: &str = "def mean(values):\n    total = 0\n    for i in range(1, len(values)):\n        total += values[i]\n    return total / len(values)\n\n\ndef spread(values):\n    return max(values) - min(values)\n";
+
+fn standing(answer: &str) -> (Standing, Option<usize>, bool) {
+    let claims = claims(answer);
+    assert_eq!(claims.len(), 1, "{answer}: {claims:?}");
+    let citation = judged(&claims[0], "stats.py", &Lines::of(STATS.to_owned()));
+    (citation.status, citation.found_line, citation.note.is_some())
+}
+
+#[test]
+fn a_quote_is_held_against_its_line() {
+    use Standing::{Absent, Exact, LineOnly, Moved};
+    for (answer, wanted) in [
+        ("stats.py:3 has `for i in range(1, len(values)):`", (Exact, None, false)),
+        ("`range(1, len(values))` (stats.py:3) skips one", (Exact, None, false)),
+        (
+            "stats.py:3:\n```python\nfor i in range(1, len(values)):\n    total += values[i]\n```",
+            (Exact, None, false),
+        ),
+        ("stats.py:3 reads:\n> for i in range(1, len(values)):", (Exact, None, false)),
+        ("stats.py:3 `for i in range(...)`", (Exact, None, false)),
+        ("stats.py:1-5 holds `return total / len(values)`", (Exact, None, false)),
+        ("stats.py:3 says \"range(1,  len(values))\"", (Exact, None, false)),
+        ("stats.py:4 has `for i in range(1, len(values)):`", (Moved, Some(3), false)),
+        ("stats.py:400 has `for i in range(1, len(values)):`", (Moved, Some(3), true)),
+        ("stats.py:3", (LineOnly, None, false)),
+        ("stats.py:3 in `spread`", (LineOnly, None, false)),
+        ("stats.py:3 should be `for i in range(len(values)):`", (LineOnly, None, false)),
+        ("Change stats.py:3 to `for i in range(len(values)):`", (LineOnly, None, false)),
+        ("stats.py:3 has `while i < len(values):`", (LineOnly, None, true)),
+        ("stats.py:3-90", (LineOnly, None, true)),
+        ("stats.py:99 divides", (Absent, None, true)),
+        ("stats.py:0 divides", (Absent, None, true)),
+    ] {
+        assert_eq!(standing(answer), wanted, "{answer}");
+    }
+}
+
+#[test]
+fn a_quote_belongs_to_the_place_that_is_nearest() {
+    let found = claims("stats.py:2 sets `total = 0`, while `return max(values)` is at stats.py:9");
+    let quotes: Vec<_> = found.iter().map(|claim| claim.quotes[0].text.as_str()).collect();
+    assert_eq!(quotes, ["total = 0", "return max(values)"]);
+}
+
+#[test]
+fn of_many_the_gravest_are_listed() {
+    let one = |status| Citation {
+        cited: "a.rs:1".to_owned(),
+        file: None,
+        line: 1,
+        end_line: None,
+        quote: None,
+        status,
+        found_line: None,
+        note: None,
+    };
+    let mut all: Vec<Citation> = (0..100).map(|_| one(Standing::Exact)).collect();
+    all.push(one(Standing::Absent));
+    let listed = listed(all);
+    assert_eq!(listed.len(), MOST_LISTED);
+    assert_eq!(listed.iter().filter(|one| one.status == Standing::Absent).count(), 1);
+}
+
+#[test]
+fn any_text_is_read_in_time() {
+    let hostile = [
+        "a/".repeat(20_000),
+        "`".repeat(40_000),
+        "a.rs:1".repeat(6_000),
+        "a.rs:1 `x y z w` ".repeat(2_400),
+        "line 1 of ".repeat(4_000),
+        "\"a b\" ".repeat(6_000),
+        "(a)/".repeat(10_000),
+        format!("a.rs:1{}", ",2".repeat(20_000)),
+        "a.rs:99999999999999999999 a.rs:1-99999999999".to_owned(),
+        "\u{0}\u{1b}]8;;a.rs:1\u{7}".repeat(2_000),
+    ];
+    for text in hostile {
+        let begun = std::time::Instant::now();
+        let found = claims(&text);
+        assert!(found.len() <= 20_001);
+        assert!(begun.elapsed().as_millis() < 1_000, "{:?}", text.get(..40));
+    }
+}

@@ -1,0 +1,194 @@
+//! Holding the places that an answer names against the project's files.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::session::Session;
+use crate::domain::citations::{Citation, Claim, Form, Lines, Standing, claims, judged, listed};
+use crate::domain::plain::plain;
+use crate::host::project::{Found, Names, Project, Refusal};
+
+/// Files that are read for one answer.
+const MOST_FILES: usize = 64;
+/// Bytes of a file that is read.
+const MOST_BYTES: u64 = 1024 * 1024;
+/// Bytes that are read for one answer.
+const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
+/// Files of one name that are looked into.
+const MOST_OF_A_NAME: usize = 6;
+
+/// What a path of an answer stands for.
+enum Meant {
+    /// Texts of the files that it can mean.
+    Texts(Vec<(String, Lines)>),
+    /// No file.
+    Nothing,
+    /// A file that is not looked into, and why.
+    Unread(String),
+}
+
+/// The places that an answer names, and whether they are there. Blocks; what the project refuses to read is
+/// not read for this either. A name without its directory means a file that went with the question, if one has it.
+#[must_use]
+pub(in crate::flow) fn citations<'a>(
+    session: &Session,
+    answer: &str,
+    packed: impl Iterator<Item = &'a str>,
+) -> Vec<Citation> {
+    let answer = plain(answer);
+    let claims = claims(&answer);
+    match session.project() {
+        Ok(project) if !claims.is_empty() => listed(checked(&project, &claims, &packed.collect::<Vec<_>>())),
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+/// Claims, held against a project.
+fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation> {
+    let mut reader = Reader { project, packed, names: None, files: 0, left: MOST_IN_ALL };
+    let mut meant: HashMap<&str, Meant> = HashMap::new();
+    claims
+        .iter()
+        .filter_map(|claim| {
+            let meant = meant.entry(claim.path.as_str()).or_insert_with(|| reader.meant(&claim.path));
+            match meant {
+                Meant::Texts(texts) => texts
+                    .iter()
+                    .map(|(shown, text)| judged(claim, shown, text))
+                    .max_by_key(|citation| weight(citation.status)),
+                // What may be no place at all is not called wrong.
+                Meant::Nothing | Meant::Unread(_) if claim.form == Form::Perhaps => None,
+                Meant::Nothing => {
+                    Some(Citation::bare(claim, Standing::Absent, "there is no such file in the project"))
+                }
+                Meant::Unread(why) => Some(Citation::bare(claim, Standing::Unchecked, why)),
+            }
+        })
+        .collect()
+}
+
+/// Which of several files of one name is meant: the one where most is found.
+fn weight(standing: Standing) -> u8 {
+    match standing {
+        Standing::Exact => 4,
+        Standing::Moved => 3,
+        Standing::LineOnly => 2,
+        Standing::Unchecked => 1,
+        Standing::Absent => 0,
+    }
+}
+
+/// Reads the files that paths mean, within limits.
+struct Reader<'a> {
+    project: &'a Project,
+    packed: &'a [&'a str],
+    names: Option<Names>,
+    files: usize,
+    left: u64,
+}
+
+impl Reader<'_> {
+    fn meant(&mut self, path: &str) -> Meant {
+        let mut refused = None;
+        for given in forms(path) {
+            match self.project.look(given) {
+                Ok(found) => return self.texts([found]),
+                Err(Refusal::NotFound) => {}
+                Err(refusal) => {
+                    refused.get_or_insert(refusal);
+                }
+            }
+        }
+        match refused {
+            // An absolute path of another machine may end like one of ours.
+            Some(Refusal::Outside) | None => {}
+            Some(Refusal::Directory(_)) => return Meant::Unread("a directory".to_owned()),
+            Some(other) => return Meant::Unread(other.to_string()),
+        }
+        if refused.is_some() && path.split('/').any(|part| part == "..") {
+            return Meant::Unread("outside the project, so it was not looked at".to_owned());
+        }
+        let project = self.project;
+        let went = self.packed.iter().filter(|packed| Path::new(packed).ends_with(path));
+        let went: Vec<Found> =
+            went.filter_map(|packed| project.look(packed).ok()).take(MOST_OF_A_NAME).collect();
+        if !went.is_empty() {
+            return self.texts(went);
+        }
+        let names = self.names.get_or_insert_with(|| Names::of(project));
+        let found: Vec<Found> = tails(path)
+            .map(|tail| names.ending_with(tail))
+            .map(|paths| paths.filter_map(|path| project.look(path.to_str()?).ok()))
+            .map(|found| found.take(MOST_OF_A_NAME).collect::<Vec<_>>())
+            .find(|found| !found.is_empty())
+            .unwrap_or_default();
+        let is_whole = names.is_whole;
+        match (found.is_empty(), refused) {
+            (false, _) => self.texts(found),
+            (true, Some(_)) => Meant::Unread("outside the project, so it was not looked at".to_owned()),
+            (true, None) if !is_whole && !path.contains('/') => {
+                Meant::Unread("the project has more files than are looked through for a bare name".to_owned())
+            }
+            (true, None) => Meant::Nothing,
+        }
+    }
+
+    fn texts(&mut self, found: impl IntoIterator<Item = Found>) -> Meant {
+        let mut texts = Vec::new();
+        let mut why = None;
+        for file in found {
+            match self.read(&file) {
+                Ok(text) => texts.push((file.shown, Lines::of(text))),
+                Err(reason) => why = Some(reason),
+            }
+        }
+        match why.filter(|_| texts.is_empty()) {
+            Some(why) => Meant::Unread(why),
+            None => Meant::Texts(texts),
+        }
+    }
+
+    fn read(&mut self, found: &Found) -> Result<String, String> {
+        if self.files >= MOST_FILES || self.left == 0 {
+            return Err("more files are named than are looked into for one answer".to_owned());
+        }
+        self.files += 1;
+        let file = self.project.open(found).map_err(|refusal| refusal.to_string())?;
+        let mut bytes = Vec::new();
+        let room = MOST_BYTES.min(self.left) + 1;
+        file.take(room).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_sub(read);
+        if read >= room {
+            return Err("the file is too large to be looked into".to_owned());
+        }
+        if bytes.contains(&0) {
+            return Err(Refusal::Binary.to_string());
+        }
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+}
+
+/// A path as it is, without the prefixes of a diff, and without words of a script that puts no blank
+/// between them.
+fn forms(path: &str) -> impl Iterator<Item = &str> {
+    let bare = path.strip_prefix("a/").or_else(|| path.strip_prefix("b/"));
+    let alone = Some(path.trim_start_matches(|letter: char| !letter.is_ascii()));
+    std::iter::once(path)
+        .chain(bare)
+        .chain(alone.filter(|alone| alone.len() < path.len() && !alone.is_empty()))
+}
+
+/// The ends of a path by which a file is looked for: all of it; of an absolute one, ever less of it, and
+/// never its name alone.
+fn tails(path: &str) -> impl Iterator<Item = &str> {
+    let is_absolute = path.starts_with(['/', '~']) || path.get(1..2) == Some(":");
+    let shorter = path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..));
+    let shorter = shorter.filter(move |tail| is_absolute && tail.contains('/'));
+    std::iter::once(path.trim_start_matches("./")).chain(shorter)
+}
+
+#[cfg(test)]
+mod tests;

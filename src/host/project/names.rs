@@ -1,0 +1,69 @@
+//! The files of a project by their names, for paths that leave out where a file lies.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::Project;
+
+/// Entries and directories that are looked at: a bare name in a huge tree is not worth more time.
+const MOST_ENTRIES: usize = 4_000;
+const MOST_DIRECTORIES: usize = 160;
+
+/// Directories of what is fetched or built.
+const PASSED_OVER: [&str; 8] =
+    ["node_modules", "target", "__pycache__", "venv", "vendor", "dist", "build", "site-packages"];
+
+/// The files of a project by name. No content is read, no link followed.
+#[derive(Debug, Default)]
+pub struct Names {
+    directories: Vec<PathBuf>,
+    /// The directories in which there is a file of a name.
+    by_name: HashMap<OsString, Vec<usize>>,
+    /// Whether every directory was looked at.
+    pub is_whole: bool,
+}
+
+impl Names {
+    /// The names below the project's root, those near the root first.
+    #[must_use]
+    pub fn of(project: &Project) -> Self {
+        let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
+        let (mut here, mut seen) = (0, 0);
+        while let Some(below) = names.directories.get(here).cloned() {
+            if here >= MOST_DIRECTORIES {
+                return names;
+            }
+            let entries = std::fs::read_dir(project.root().join(&below)).into_iter().flatten();
+            for entry in entries.filter_map(Result::ok) {
+                seen += 1;
+                if seen > MOST_ENTRIES {
+                    return names;
+                }
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => {
+                        let name = entry.file_name();
+                        let is_own = |name: &str| !name.starts_with('.') && !PASSED_OVER.contains(&name);
+                        if name.to_str().is_some_and(is_own) {
+                            names.directories.push(below.join(name));
+                        }
+                    }
+                    Ok(kind) if kind.is_file() => {
+                        names.by_name.entry(entry.file_name()).or_default().push(here);
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            here += 1;
+        }
+        Self { is_whole: true, ..names }
+    }
+
+    /// The files whose path ends with this one, by whole parts.
+    pub fn ending_with<'a>(&'a self, path: &'a str) -> impl Iterator<Item = PathBuf> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let there = self.by_name.get(OsStr::new(name)).into_iter().flatten();
+        let found = there.filter_map(|at| self.directories.get(*at)).map(move |place| place.join(name));
+        found.filter(move |found| found.ends_with(path))
+    }
+}
