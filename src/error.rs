@@ -4,7 +4,7 @@
 mod approval;
 mod code;
 mod exit;
-mod hint;
+pub mod hint;
 mod note;
 pub mod reference;
 mod retry;

@@ -11,6 +11,7 @@ pub mod coordination;
 pub mod document;
 pub mod ensemble;
 pub mod evidence;
+pub mod health;
 pub mod inspect;
 pub mod journal;
 pub mod ledger;

@@ -232,6 +232,7 @@ fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
         model: "a-model".to_owned(),
         told: ModelNote::default(),
         code: None,
+        resets_at: None,
         elapsed_ms: 4_321,
         attempts: 1,
         input_tokens: Some(1_200),

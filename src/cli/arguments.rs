@@ -33,8 +33,10 @@ pub(super) enum Command {
     /// Serve MCP on standard input and output (the default)
     #[command(after_help = "Example:\n  maestro-mcp serve < requests.jsonl")]
     Serve,
-    /// See what is installed and logged in, and which settings hold
-    #[command(after_help = "Example:\n  maestro-mcp check --json | jq .providers")]
+    /// Show what works, what does not, and what to do about it
+    #[command(
+        after_help = "Example:\n  maestro-mcp check --settings\n\nExit status: 2 where the configuration cannot be used, 3 where no consultant can."
+    )]
     Check(CheckOptions),
     /// Print the entry for a client's settings, to add it by hand
     #[command(
@@ -338,7 +340,10 @@ pub(super) struct TrustOptions {
 
 #[derive(Args)]
 pub(super) struct CheckOptions {
-    /// Print JSON
+    /// Show every setting that is in force, and who said so
+    #[arg(long)]
+    pub(super) settings: bool,
+    /// Print all of it as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -1,120 +1,407 @@
-//! `maestro-mcp check`: what is there, and what is in force.
+//! `maestro-mcp check`: a doctor. What works, what does not, and what to do about it; what is in force
+//! on demand.
+
+mod consultants;
+mod finding;
+mod registered;
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::CheckOptions;
-use super::terminal::print;
+use super::line::{cut, one_line, span};
+use super::pick::short;
+use super::report::Colour;
+use super::slash_commands::{COMMANDS, this_binary};
+use super::terminal::{self, print};
 use crate::error::Error;
+use crate::error::hint::for_person;
+use crate::flow::health::{Health, Waiting, health};
+use crate::flow::providers::is_installed;
 use crate::flow::session::Session;
-use crate::flow::state::{LoginState, ProviderState, providers};
+use crate::flow::state::{ProviderState, providers};
+use crate::flow::time::now;
+use crate::flow::wall;
+use crate::host::config::{Enabled, Sandbox, Scope};
 use crate::host::human::harmless;
-use crate::host::trust::Standing;
+use crate::host::trust::Standing as Trust;
+use crate::host::wall::WallStanding;
+use crate::provider::Adapter;
+use finding::Finding;
+use registered::{CLAUDE_CODE, Registration, claude_settings, plugin, registrations, shown};
+
+/// The exit status where no consultant can be used.
+const NO_CONSULTANT: u8 = 3;
+
+/// The exit status where the configuration cannot.
+const NO_CONFIGURATION: u8 = 2;
+
+/// The width of a text that goes to no terminal.
+const USUAL_WIDTH: usize = 80;
+
+/// Everything that was looked at.
+struct Examined<'a> {
+    session: &'a Session,
+    states: Vec<ProviderState>,
+    health: Health,
+    wall: Result<Option<WallStanding>, Error>,
+    registrations: Vec<Registration>,
+}
+
+/// A part of the first screen.
+#[derive(Serialize)]
+struct Section {
+    title: &'static str,
+    findings: Vec<Finding>,
+}
 
 pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<ExitCode, Error> {
-    let states = providers(&session).await;
-    session.supervisor().shutdown().await;
-    let text = if options.json { as_json(&session, &states) } else { as_text(&session, &states) };
-    // What a user configured may hold a key of theirs.
-    match session.masker() {
-        Ok(masker) => print(&harmless(&masker.mask(&text).text))?,
+    let masker = match session.masker() {
+        Ok(masker) => masker,
         // Without the rules nothing is known to be harmless but what is wrong with them.
         Err(error) => {
             let version = env!("CARGO_PKG_VERSION");
             print(&if options.json {
                 format!("{:#}\n", json!({ "version": version, "problems": [error.to_string()] }))
             } else {
-                format!("maestro-mcp {version}\n\nProblems\n  - {error}\n")
+                format!("maestro-mcp {version}\n\nProblems\n\u{2717} {error}\n")
             })?;
             return Ok(error.exit_code());
         }
-    }
-    let usable = session.config().general_problems().is_empty();
-    Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(2) })
-}
-
-fn as_json(session: &Session, states: &[ProviderState]) -> String {
-    let config = session.config();
-    let settings: Vec<_> = config
-        .origins
-        .iter()
-        .map(|(path, value, origin)| json!({ "path": path, "value": value, "origin": origin }))
-        .collect();
-    let problems: Vec<_> = config.problems.iter().map(|problem| &problem.message).collect();
-    let report = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "project_root": session.root(),
-        "providers": states,
-        "settings": settings,
-        "problems": problems,
-        "project_trusted": config.standing == Standing::Trusted,
-        "project_ignored": config.ignored,
-    });
-    format!("{report:#}\n")
-}
-
-fn as_text(session: &Session, states: &[ProviderState]) -> String {
-    let mut out = format!(
-        "maestro-mcp {}\nproject root: {}\n\nProviders\n",
-        env!("CARGO_PKG_VERSION"),
-        session.root().display()
-    );
-    for state in states {
-        add_provider(&mut out, session, state);
-    }
-    out.push_str("\nConfiguration\n");
-    let shown: Vec<&str> = states.iter().map(|state| state.name.as_str()).collect();
-    for (path, value, origin) in &session.config().origins {
-        let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
-        // Templates that are off and not installed only matter where somebody changed them.
-        if provider.is_none_or(|name| shown.contains(&name)) || origin != "built in" {
-            let _ = writeln!(out, "  {path} = {value}   ({origin})");
-        }
-    }
-    let ignored = &session.config().ignored;
-    if !ignored.is_empty() {
-        out.push_str("\nIgnored until you trust this project (maestro-mcp trust)\n");
-        for line in ignored {
-            let _ = writeln!(out, "  - {line}");
-        }
-    }
-    let problems = &session.config().problems;
-    if !problems.is_empty() {
-        out.push_str("\nProblems\n");
-        for problem in problems {
-            let _ = writeln!(out, "  - {}", problem.message);
-        }
-    }
-    out
-}
-
-fn add_provider(out: &mut String, session: &Session, state: &ProviderState) {
-    let understudy =
-        session.catalogue().iter().any(|provider| provider.name == state.name && provider.is_understudy());
-    let program = match (&state.program, understudy) {
-        (Some(program), _) => program.as_str(),
-        (None, true) => "built in: rules, no model",
-        (None, false) => "not installed",
     };
-    let login = match (state.login, state.program.is_some()) {
-        (LoginState::LoggedIn, _) => ", logged in",
-        (LoginState::LoggedOut, true) => ", not logged in",
-        (LoginState::LoggedOut | LoginState::Unknown, _) => "",
+    let own = this_binary()?;
+    let examined = Examined {
+        states: providers(&session).await,
+        health: health(&session).await,
+        wall: wall::standing(&session).await,
+        registrations: registrations(&session, &own),
+        session: &session,
     };
-    let switched_off = if state.enabled { "" } else { ", switched off" };
-    let model =
-        state.model.as_deref().map_or("model of its own choice".to_owned(), |model| format!("model {model}"));
-    let effort = if understudy { String::new() } else { format!(", effort {}", state.effort) };
-    let model = if understudy { "no model".to_owned() } else { model };
-    let version = state.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
-    let _ = writeln!(
-        out,
-        "  {}{version}: {program}{login}{switched_off}; {model}{effort}, {} s",
-        state.name, state.timeout_sec
-    );
-    for note in &state.notes {
-        let _ = writeln!(out, "    - {note}");
+    session.supervisor().shutdown().await;
+    // What a user configured may hold a key of theirs.
+    let safe = |text: &str| harmless(&masker.mask(text).text);
+    let mut sections = examined.sections();
+    for finding in sections.iter_mut().flat_map(|section| &mut section.findings) {
+        finding.found = safe(&finding.found);
+        finding.next.iter_mut().for_each(|next| *next = safe(next));
+    }
+    let status = examined.status();
+    print(&if options.json {
+        safe(&examined.as_json(&sections))
+    } else {
+        let mut out = examined.as_text(&sections);
+        if options.settings {
+            out.push_str(&safe(&examined.settings()));
+        }
+        out
+    })?;
+    Ok(ExitCode::from(status))
+}
+
+impl Examined<'_> {
+    fn status(&self) -> u8 {
+        let is_model = |state: &&ProviderState| !consultants::is_understudy(self.session, &state.name);
+        if !self.session.config().general_problems().is_empty() {
+            NO_CONFIGURATION
+        } else if self.states.iter().filter(is_model).any(|state| state.usable) {
+            0
+        } else {
+            NO_CONSULTANT
+        }
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let maestro =
+            [self.clients(), self.slash_commands(), self.log(), self.waiting(), self.sandbox()].concat();
+        let sections = [
+            ("Consultants", self.consultants()),
+            ("Maestro", maestro),
+            ("Ignored until you trust this project (maestro-mcp trust)", self.ignored()),
+            ("Problems", self.problems()),
+        ];
+        let sections = sections.into_iter().map(|(title, findings)| Section { title, findings });
+        sections.filter(|section| !section.findings.is_empty()).collect()
+    }
+
+    fn consultants(&self) -> Vec<Finding> {
+        let is_off = |state: &&ProviderState| self.is_template(&state.name) && !state.enabled;
+        let shown = self.states.iter().filter(|state| !is_off(state));
+        let failure = |state: &ProviderState| self.health.last_failures.get(&state.name);
+        let mut findings: Vec<Finding> =
+            shown.map(|state| consultants::finding(self.session, state, failure(state))).collect();
+        let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
+        if let Some(first) = off.first() {
+            let variable = first.to_ascii_uppercase().replace('-', "_");
+            findings.push(Finding {
+                next: vec![format!(
+                    "MAESTRO_{variable}_ENABLED=1 in the server's `env` switches {first} on, if it is that CLI"
+                )],
+                ..Finding::good(format!("installed, and off until you want them: {}", off.join(", ")))
+            });
+        }
+        if self.status() == NO_CONSULTANT {
+            findings.push(Finding::bad(
+                "no consultant can be used",
+                "mend one of those above; until then the understudy answers, by rules and without a model",
+            ));
+        }
+        findings
+    }
+
+    fn is_template(&self, name: &str) -> bool {
+        let provider = self.session.catalogue().iter().find(|provider| provider.name == name);
+        provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
+    }
+
+    /// Whether Maestro is registered, and by which path.
+    fn clients(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
+        let environment = self.session.environment();
+        if let Some(plugin) = plugin(environment) {
+            findings.push(Finding::good(format!("{CLAUDE_CODE}: registered by its plugin {plugin}")));
+        } else if !self.registrations.iter().any(|one| one.client == CLAUDE_CODE) {
+            findings.push(Finding::look(
+                format!("{CLAUDE_CODE}: Maestro is not registered there"),
+                "maestro-mcp install, then restart Claude Code",
+            ));
+        }
+        findings
+    }
+
+    /// Whether the slash commands are those of this binary.
+    fn slash_commands(&self) -> Vec<Finding> {
+        let environment = self.session.environment();
+        let user = claude_settings(environment).and_then(|settings| {
+            let given = environment.get("CLAUDE_CONFIG_DIR").is_some_and(|given| !given.is_empty());
+            let directory = settings.parent()?.to_owned();
+            Some(if given { directory } else { directory.join(".claude") }.join("commands"))
+        });
+        let project = self.session.root().join(".claude/commands");
+        let mut findings = Vec::new();
+        for (directory, again) in user
+            .map(|user| (user, "maestro-mcp install"))
+            .into_iter()
+            .chain([(project, "maestro-mcp install --project")])
+        {
+            findings.extend(commands_in(&directory, &shown(self.session, &directory), again));
+        }
+        if findings.is_empty()
+            && plugin(environment).is_none()
+            && self.registrations.iter().any(|one| one.client == CLAUDE_CODE)
+        {
+            findings.push(Finding::look(
+                "slash commands: not installed (/maestro-debug and others)",
+                "maestro-mcp install",
+            ));
+        }
+        findings
+    }
+
+    /// Whether the log is sound.
+    fn log(&self) -> Vec<Finding> {
+        let Health { file, exists, events, warnings, .. } = &self.health;
+        let file = shown(self.session, Path::new(file));
+        if !warnings.is_empty() {
+            let bad = |note: &crate::error::ErrorNote| {
+                Finding::bad(format!("log: {}", one_line(&note.error)), for_person(&note.hint))
+            };
+            return warnings.iter().map(bad).collect();
+        }
+        let mut findings = vec![if *exists {
+            Finding::good(format!("log: {file}, {events} events, every hash fits"))
+        } else {
+            Finding::good(format!("log: none yet; the first event makes {file}"))
+        }];
+        for (key, told) in self.session.untold() {
+            if matches!(key, "log_adopted" | "log_in_git") {
+                let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
+                findings.push(Finding { mark: finding::Mark::Look, ..Finding::good(format!("log: {told}")) });
+            }
+        }
+        findings
+    }
+
+    /// What waits for a decision.
+    fn waiting(&self) -> Vec<Finding> {
+        const SHOWN: usize = 3;
+        const TASK: usize = 40;
+        let waiting = &self.health.waiting;
+        let described = |one: &Waiting| {
+            let task = cut(&one_line(&one.task), Some(TASK));
+            let since = span(now().saturating_sub(one.since));
+            Finding::look(
+                format!("{} of \u{201c}{task}\u{201d} waits for your decision, since {since}", one.stage),
+                format!("maestro-mcp approvals show {}", short(&one.request)),
+            )
+        };
+        if waiting.is_empty() {
+            return vec![Finding::good("nothing waits for your decision")];
+        }
+        let mut findings: Vec<Finding> = waiting.iter().take(SHOWN).map(described).collect();
+        let more = waiting.len().saturating_sub(SHOWN);
+        if more > 0 {
+            findings.push(Finding::look(format!("{more} more wait for a decision"), "maestro-mcp approvals"));
+        }
+        findings
+    }
+
+    /// Which wall holds around consultants and checks.
+    fn sandbox(&self) -> Vec<Finding> {
+        const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
+        const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
+        let is_required = self.session.config().settings.sandbox == Sandbox::Required;
+        vec![match &self.wall {
+            Err(error) => {
+                Finding::look(format!("sandbox: not known: {error}"), "run `maestro-mcp check` again")
+            }
+            Ok(None) => Finding::look("sandbox: switched off", OFF),
+            Ok(Some(standing)) => {
+                let found = format!("sandbox: {}", standing.in_words());
+                match (standing.missing(), is_required) {
+                    (None, _) => Finding::good(found),
+                    (Some(_), true) => Finding::bad(found, REQUIRED),
+                    (Some(_), false) => Finding::look(
+                        found,
+                        "consultants and checks run without it; `sandbox: required` refuses that",
+                    ),
+                }
+            }
+        }]
+    }
+
+    fn ignored(&self) -> Vec<Finding> {
+        let ignored = &self.session.config().ignored;
+        ignored.iter().map(|line| Finding { mark: finding::Mark::Look, ..Finding::good(line) }).collect()
+    }
+
+    /// What is wrong with the configuration, but for what stands beside a consultant already.
+    fn problems(&self) -> Vec<Finding> {
+        let is_told =
+            |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
+        let mut findings: Vec<Finding> = Vec::new();
+        for problem in &self.session.config().problems {
+            let mark = match &problem.scope {
+                Scope::Provider(name) if is_told(name) => continue,
+                Scope::Nothing => finding::Mark::Look,
+                Scope::Provider(_) | Scope::Everything => finding::Mark::Bad,
+            };
+            let finding = Finding { mark, ..Finding::good(&problem.message) };
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        findings
+    }
+
+    fn as_text(&self, sections: &[Section]) -> String {
+        let is_terminal = std::io::stdout().is_terminal();
+        let environment = self.session.environment();
+        let colour = Colour::choose(is_terminal, environment.get("NO_COLOR"), environment.get("TERM"));
+        let columns = terminal::width().unwrap_or(USUAL_WIDTH).clamp(40, 100);
+        let root = shown(self.session, self.session.root());
+        let mut out =
+            format!("maestro-mcp {}\nproject root: {}\n", env!("CARGO_PKG_VERSION"), harmless(&root));
+        for Section { title, findings } in sections {
+            let _ = write!(out, "\n{title}\n");
+            for finding in findings {
+                out.push_str(&finding.lines(columns, colour));
+            }
+        }
+        out
+    }
+
+    fn settings(&self) -> String {
+        let mut out = "\nConfiguration\n".to_owned();
+        for (path, value, origin) in &self.session.config().origins {
+            let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
+            let is_shown = |name: &str| self.states.iter().any(|state| state.name == name);
+            // Templates that are off and not installed only matter where somebody changed them.
+            if provider.is_none_or(is_shown) || origin != "built in" {
+                let _ = writeln!(out, "  {path} = {value}   ({origin})");
+            }
+        }
+        out
+    }
+
+    fn as_json(&self, sections: &[Section]) -> String {
+        let config = self.session.config();
+        let settings: Vec<_> = config
+            .origins
+            .iter()
+            .map(|(path, value, origin)| json!({ "path": path, "value": value, "origin": origin }))
+            .collect();
+        let problems: Vec<_> = config.problems.iter().map(|problem| &problem.message).collect();
+        let off = self.session.catalogue().iter().filter(|provider| {
+            provider.settings.enabled == Enabled::No
+                && matches!(provider.adapter, Adapter::Template(_))
+                && is_installed(self.session, provider)
+        });
+        let report = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "project_root": self.session.root(),
+            "exit_status": self.status(),
+            "sections": sections,
+            "providers": self.states,
+            "registrations": self.registrations,
+            "log": self.health,
+            "sandbox": self.wall.as_ref().ok().and_then(Option::as_ref),
+            "installed_but_off": off.map(|provider| &provider.name).collect::<Vec<_>>(),
+            "settings": settings,
+            "problems": problems,
+            "project_trusted": config.standing == Trust::Trusted,
+            "project_ignored": config.ignored,
+        });
+        format!("{report:#}\n")
+    }
+}
+
+/// Whether the commands that lie in a directory are those of this binary; none where none of them does.
+fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
+    const MOST_BYTES: u64 = 1024 * 1024;
+    let mut there = 0;
+    let mut others = Vec::new();
+    for command in COMMANDS {
+        let file = directory.join(command.file_name);
+        let Ok(about) = std::fs::metadata(&file) else { continue };
+        there += 1;
+        let is_readable = about.is_file() && about.len() <= MOST_BYTES;
+        let same = is_readable && std::fs::read(&file).is_ok_and(|bytes| bytes == command.text.as_bytes());
+        others.extend((!same).then_some(command.file_name));
+    }
+    let missing = COMMANDS.len() - there;
+    match (there, others.as_slice()) {
+        (0, _) => None,
+        (_, []) if missing == 0 => Some(Finding::good(format!("slash commands: current, in {shown}"))),
+        (_, []) => Some(Finding::look(format!("slash commands: {missing} are missing in {shown}"), again)),
+        (_, others) => Some(Finding::look(
+            format!("slash commands: not those of this version in {shown}: {}", others.join(", ")),
+            format!("{again} (it keeps a copy of what it replaces)"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_current_old_missing_or_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let found = || commands_in(directory.path(), "here", "again");
+        assert_eq!(found(), None);
+        for command in COMMANDS {
+            std::fs::write(directory.path().join(command.file_name), command.text).unwrap();
+        }
+        assert_eq!(found(), Some(Finding::good("slash commands: current, in here")));
+        let first = directory.path().join(COMMANDS[0].file_name);
+        std::fs::write(&first, "old").unwrap();
+        assert!(found().unwrap().found.contains(COMMANDS[0].file_name));
+        std::fs::remove_file(&first).unwrap();
+        assert!(found().unwrap().found.contains("1 are missing"));
     }
 }

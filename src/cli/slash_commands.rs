@@ -19,7 +19,7 @@ macro_rules! slash_commands {
     };
 }
 
-const COMMANDS: &[SlashCommand<'_>] =
+pub(super) const COMMANDS: &[SlashCommand<'_>] =
     slash_commands!["maestro-analyze.md", "maestro-consult.md", "maestro-debug.md", "maestro-workflow.md"];
 
 pub(super) fn mcp_config(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
@@ -71,7 +71,7 @@ fn command(session: &Session, options: &InstallOptions) -> Result<String, Error>
     })
 }
 
-fn this_binary() -> Result<PathBuf, Error> {
+pub(super) fn this_binary() -> Result<PathBuf, Error> {
     std::env::current_exe()
         .and_then(|path| path.canonicalize())
         .map_err(|error| Error::Internal(format!("the path of this binary: {error}")))

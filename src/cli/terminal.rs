@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use crate::error::Error;
+use crate::error::hint::for_person;
 use crate::host::human::harmless;
 
 /// Writes a text to standard output; a reader that went away ends the output quietly.
@@ -39,7 +40,7 @@ pub(super) fn complain(text: &str) {
 
 /// Says an error and its next step on standard error, and gives the exit code for it.
 pub(super) fn fail(error: &Error) -> ExitCode {
-    complain(&format!("{error} [{}]\n  {}", error.code(), error.hint()));
+    complain(&format!("{error} [{}]\n  {}", error.code(), for_person(&error.hint())));
     error.exit_code()
 }
 

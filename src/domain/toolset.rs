@@ -10,6 +10,9 @@ pub struct Toolset {
     pub tools: &'static [&'static str],
 }
 
+/// What every tool's name begins with.
+pub const PREFIX: &str = "maestro_";
+
 /// The tool that every server has.
 const ALWAYS: &str = "help";
 
@@ -124,10 +127,16 @@ pub fn names() -> Vec<&'static str> {
     TOOLSETS.iter().chain(PRESETS).map(|set| set.name).collect()
 }
 
+/// The names of all tools.
+pub fn tool_names() -> impl Iterator<Item = String> {
+    let bare = std::iter::once(ALWAYS).chain(TOOLSETS.iter().flat_map(|set| set.tools.iter().copied()));
+    bare.map(|bare| format!("{PREFIX}{bare}"))
+}
+
 /// Whether a tool belongs to one of the sets that were asked for; none asked for are all.
 #[must_use]
 pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
-    let bare = tool.strip_prefix("maestro_").unwrap_or(tool);
+    let bare = tool.strip_prefix(PREFIX).unwrap_or(tool);
     let asked_for = |set: &&Toolset| wanted.iter().any(|name| name == set.name);
     wanted.is_empty()
         || bare == ALWAYS

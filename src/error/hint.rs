@@ -1,5 +1,9 @@
 //! The next step after every error.
 
+use std::sync::OnceLock;
+
+use regex::{Captures, Regex};
+
 use super::Error;
 use crate::domain::budget::Spender;
 
@@ -129,9 +133,32 @@ fn there_is(available: &[String]) -> String {
     format!("There is: {}.", first(NEAREST, available))
 }
 
+/// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
+#[must_use]
+pub fn for_person(hint: &str) -> String {
+    static TO_A_MODEL: OnceLock<Option<Regex>> = OnceLock::new();
+    const THEREFORE: [(&str, &str); 6] = [
+        (", or to ", ", or "),
+        (", and tell the user", ""),
+        ("; then tell the user", ""),
+        ("Give the user ", "Give yourself "),
+        ("The user may ", "You may "),
+        ("the user can ", "you can "),
+    ];
+    let pattern = TO_A_MODEL
+        .get_or_init(|| Regex::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)").ok());
+    let Some(pattern) = pattern else { return hint.to_owned() };
+    let said = pattern.replace_all(hint, |found: &Captures<'_>| {
+        let first = found.get(2).map_or("", |letter| letter.as_str());
+        if found.get(1).is_some() { first.to_uppercase() } else { first.to_owned() }
+    });
+    THEREFORE.iter().fold(said.into_owned(), |said, (to_model, to_person)| said.replace(to_model, to_person))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::failure::FailureKind;
 
     #[test]
     fn lists_of_names_end_somewhere() {
@@ -147,5 +174,34 @@ mod tests {
         };
         assert_eq!(ambiguous(&names[..4]), "Give more of the id: 0, 1, 2, 3.");
         assert_eq!(ambiguous(&names), "Give more of the id: 0, 1, 2, 3 and more.");
+    }
+
+    #[test]
+    fn a_person_is_not_told_to_ask_the_user() {
+        for kind in [
+            FailureKind::LoginMissing,
+            FailureKind::ClientRefused,
+            FailureKind::RateLimited,
+            FailureKind::QuotaExceeded,
+            FailureKind::ModelUnavailable,
+            FailureKind::NetworkUnreachable,
+            FailureKind::Certificate,
+            FailureKind::CliOutdated,
+            FailureKind::CliBroken,
+            FailureKind::CliFailed,
+        ] {
+            for provider in ["codex", "claude", "gemini", "mine"] {
+                let said = for_person(&kind.hint(provider));
+                assert!(!said.to_lowercase().contains("the user"), "{kind:?}: {said}");
+                assert!(said.starts_with(char::is_uppercase) && said.ends_with('.'), "{kind:?}: {said}");
+            }
+        }
+        assert_eq!(
+            for_person("Ask the user to run `codex login` once, or to set CODEX_API_KEY."),
+            "Run `codex login` once, or set CODEX_API_KEY."
+        );
+        assert_eq!(for_person("A proxy: ask the user to set X."), "A proxy: set X.");
+        assert_eq!(for_person("Tell the user. Put it back."), "Put it back.");
+        assert_eq!(for_person("Wait a minute."), "Wait a minute.");
     }
 }

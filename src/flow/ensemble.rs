@@ -91,6 +91,9 @@ pub struct Candidate {
     /// What the call cost.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
+    /// The sandbox that the CLI ran in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// What the rules say of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub red_flag: Option<Value>,
@@ -328,6 +331,7 @@ impl Candidate {
             citations: reply.citations,
             elapsed_ms: reply.elapsed_ms,
             usage: reply.usage,
+            sandbox: reply.sandbox,
             red_flag,
             note: reply.note,
             ensemble_id: None,

@@ -395,6 +395,12 @@ impl Session {
                     self.root().display()
                 )));
             }
+            for missing in config.settings.repo_roots.iter().filter(|named| !self.root().join(named).is_dir()) {
+                config.problems.push(Problem::notice(format!(
+                    "repo_roots (MAESTRO_REPO_ROOTS) names {}, and there is no such directory: nothing below it can be read",
+                    missing.display()
+                )));
+            }
             for problem in &config.problems {
                 log_problem(problem);
             }

@@ -1,6 +1,8 @@
 //! The state of this machine's consultants, as a person wants to see it: where each CLI is, in
 //! which version, and whether it is logged in.
 
+use std::path::Path;
+
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -8,10 +10,12 @@ use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, is_installed, print, probe};
 use super::session::Session;
 use crate::error::Error;
+use crate::error::hint::for_person;
 use crate::host::config::Enabled;
 use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
+use crate::provider::effort::Wish;
 use crate::provider::failure::FailureKind;
 use crate::provider::login;
 
@@ -28,14 +32,32 @@ pub struct ProviderState {
     pub version: Option<String>,
     /// Whether it is logged in.
     pub login: LoginState,
+    /// Whether a consult with it can succeed, as far as can be seen from here.
+    pub usable: bool,
     /// The model asked for by default; none where the CLI chooses.
     pub model: Option<String>,
+    /// Whose choice the model is.
+    pub model_by: ChosenBy,
     /// How hard it is told to think by default.
     pub effort: String,
+    /// Whose choice the effort is.
+    pub effort_by: ChosenBy,
     /// Seconds for a call.
     pub timeout_sec: u64,
     /// What a user should know or do.
     pub notes: Vec<String>,
+}
+
+/// Whose choice a model or an effort is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChosenBy {
+    /// Maestro's configuration, or arguments that it adds.
+    Configuration,
+    /// The user's own configuration of the CLI.
+    Cli,
+    /// Nobody: the usual one.
+    Nobody,
 }
 
 /// Whether a CLI is logged in.
@@ -62,55 +84,87 @@ pub async fn providers(session: &Session) -> Vec<ProviderState> {
 async fn state(session: &Session, provider: &Provider) -> ProviderState {
     let program = session.environment().find_program(provider.command(), session.root());
     let (owned, environment) = (provider.clone(), session.clone());
-    let choice = off_thread(move || Choice::of(&owned, environment.environment(), None, None)).await;
-    let (model, effort) = match choice {
-        Ok(choice) => (choice.model, choice.wish.word().to_owned()),
-        Err(_) => (None, String::new()),
-    };
+    let choice = off_thread(move || Choice::of(&owned, environment.environment(), None, None)).await.ok();
+    let (model, wish) = choice.map_or((None, Wish::Usual), |choice| (choice.model, choice.wish));
+    let notes = session.config().problems_of(&provider.name);
     let mut state = ProviderState {
         name: provider.name.clone(),
         enabled: provider.settings.enabled != Enabled::No,
         program: program.as_ref().map(|program| program.display().to_string()),
         version: None,
         login: LoginState::Unknown,
+        usable: notes.is_empty() && provider.settings.enabled != Enabled::No && program.is_some(),
+        model_by: match (&model, &provider.settings.model) {
+            (None, _) => ChosenBy::Nobody,
+            (Some(_), Some(_)) => ChosenBy::Configuration,
+            (Some(_), None) => ChosenBy::Cli,
+        },
         model,
-        effort,
+        effort: wish.word().to_owned(),
+        effort_by: match wish {
+            Wish::Named(_) => ChosenBy::Configuration,
+            Wish::Own(_) => ChosenBy::Cli,
+            Wish::Usual => ChosenBy::Nobody,
+        },
         timeout_sec: provider.settings.timeout_sec,
-        notes: session.config().problems_for(&provider.name),
+        notes,
     };
-    if let Some(program) = program {
-        match probe(session, provider, &program, PATIENCE).await {
-            Ok(Some(version)) => state.version = Some(version.to_string()),
-            Ok(None) => state.notes.push("it told no version for --version".to_owned()),
-            Err(Error::Timeout { .. }) => {
-                state.notes.push(format!("it told no version for --version within {} s", PATIENCE.as_secs()));
-            }
-            Err(error) => {
-                state.notes.push(format!("{}: {error}. {}", error.code(), error.hint()));
-                let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
-                    || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
-                if does_not_run {
-                    // Whether it is logged in only it could say.
-                    return state;
-                }
-            }
-        }
-        let (login, why) = login_state(session, provider, &program).await;
-        state.login = login;
-        state.notes.extend(why);
-        let private = std::path::Path::new("private home");
-        state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
-        state.notes.extend(login_notes(session, provider, state.login));
+    // What nobody has switched on is not run: it may only share its name with a CLI that we know.
+    if let Some(program) = program.filter(|_| state.enabled) {
+        look_at(session, provider, &program, &mut state).await;
     }
     state
 }
 
+/// What a CLI tells of itself.
+async fn look_at(session: &Session, provider: &Provider, program: &Path, state: &mut ProviderState) {
+    if is_of_the_project(session, provider, program) {
+        state.usable = false;
+        state.notes.push(format!(
+            "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
+            provider.name.to_ascii_uppercase().replace('-', "_")
+        ));
+        return;
+    }
+    match probe(session, provider, program, PATIENCE).await {
+        Ok(Some(version)) => state.version = Some(version.to_string()),
+        Ok(None) => state.notes.push("it told no version for --version".to_owned()),
+        Err(Error::Timeout { .. }) => {
+            state.notes.push(format!("it told no version for --version within {} s", PATIENCE.as_secs()));
+        }
+        Err(error) => {
+            state.notes.push(format!("{}: {error}. {}", error.code(), for_person(&error.hint())));
+            let does_not_run = matches!(&error, Error::CliNotExecutable { .. } | Error::CliNotFound { .. })
+                || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
+            if does_not_run {
+                // Whether it is logged in only it could say.
+                state.usable = false;
+                return;
+            }
+        }
+    }
+    let (login, why) = login_state(session, provider, program).await;
+    state.login = login;
+    state.usable &= login != LoginState::LoggedOut;
+    state.notes.extend(why);
+    let private = Path::new("private home");
+    state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
+    state.notes.extend(login_notes(session, provider, state.login));
+}
+
+/// Whether a program that was found by its bare name is one of the project's own: a directory of the
+/// project on the user's PATH must not choose what a look at the machine runs.
+fn is_of_the_project(session: &Session, provider: &Provider, program: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = real(session.root());
+    // Where somebody works in their home directory, their own programs lie below it.
+    let holds_home = session.environment().home().is_some_and(|home| real(&home).starts_with(&root));
+    let lies_in = program.starts_with(session.root()) || real(program).starts_with(&root);
+    !provider.command().contains('/') && !holds_home && lies_in
+}
+
 /// Whether it is logged in, and why that is not known.
-async fn login_state(
-    session: &Session,
-    provider: &Provider,
-    program: &std::path::Path,
-) -> (LoginState, Option<String>) {
+async fn login_state(session: &Session, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],
         Adapter::Claude => &["auth", "status"],
@@ -130,7 +184,7 @@ async fn login_state(
                 (LoginState::LoggedOut, None)
             }
             Some(failure) => {
-                let (code, hint) = (failure.kind.code(), failure.kind.hint(&provider.name));
+                let (code, hint) = (failure.kind.code(), for_person(&failure.kind.hint(&provider.name)));
                 (LoginState::Unknown, Some(format!("{code} at `{asked}`: {}. {hint}", failure.detail)))
             }
         },
@@ -149,10 +203,10 @@ fn login_notes(session: &Session, provider: &Provider, login: LoginState) -> Vec
         {
             vec![format!(
                 "it uses a Google-account login, which Google has refused for free, AI Pro and Ultra accounts since 2026-06-18. If calls fail with client_refused: {}",
-                FailureKind::ClientRefused.hint("gemini")
+                for_person(&FailureKind::ClientRefused.hint("gemini"))
             )]
         }
-        (_, LoginState::LoggedOut) => vec![FailureKind::LoginMissing.hint(&provider.name)],
+        (_, LoginState::LoggedOut) => vec![for_person(&FailureKind::LoginMissing.hint(&provider.name))],
         (_, LoginState::LoggedIn | LoginState::Unknown) => Vec::new(),
     }
 }

@@ -2,18 +2,20 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::hex::hex;
 use crate::error::Error;
+use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 use crate::host::config::{Network as NetworkSetting, Sandbox};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Library};
-use crate::host::process::CallDir;
+use crate::host::process::{CallDir, Launch, Limits};
 use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn, SandboxRules};
-use crate::host::wall::{Network, Strictness, Wall};
+use crate::host::wall::{FileRules, Network, Strictness, Wall, WallStanding};
 use crate::provider::Places;
 use crate::provider::catalogue::Provider;
 use crate::provider::login::Login;
@@ -81,6 +83,34 @@ pub(in crate::flow) fn of_consultant(
     };
     let files = rules(session)?.consultant(session.environment(), &place);
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
+}
+
+/// Which wall this machine raises as the settings ask for it, tried on a program of ours; none where
+/// the user switched the sandbox off.
+///
+/// # Errors
+///
+/// The try itself could not be made.
+pub(crate) async fn standing(session: &Session) -> Result<Option<WallStanding>, Error> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let Some(wall) = asked_for(session) else { return Ok(None) };
+    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let directory = off_thread(CallDir::create).await?.map_err(internal)?;
+    let files = FileRules { read: vec!["/".into()], ..FileRules::default() };
+    let launch = Launch {
+        program: std::env::current_exe().map_err(internal)?,
+        args: vec!["--version".into()],
+        env: Vec::new(),
+        cwd: directory.work().to_owned(),
+        stdin: Vec::new(),
+        limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
+        // Whether it is required is for whoever asks to judge.
+        wall: Wall { files: Some(files), strictness: Strictness::BestEffort, ..wall },
+        capture_dir: directory.capture().to_owned(),
+        marker: uuid::Uuid::now_v7().to_string(),
+    };
+    let outcome = session.supervisor().run(launch, directory, |_| {}).await;
+    outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// Why a program behind a wall may have failed, where its output speaks of permissions.

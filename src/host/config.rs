@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::secret_rules::AddedRules;
+use crate::domain::toolset;
 use crate::domain::words::in_plain_words;
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
@@ -33,6 +34,9 @@ use layer::Layers;
 /// The documents of settings.
 const CLIENTS: &str = "conf/cli_clients.yaml";
 const SETTINGS: &str = "conf/maestro.yaml";
+
+/// How alike a name must be to be offered in the place of one that is not known.
+const NEAR: f64 = 0.7;
 
 /// Settings of safety that are limits: of the user's and the project's, the smaller counts.
 const LIMITS: [&str; 4] =
@@ -127,6 +131,13 @@ impl Config {
             .collect()
     }
 
+    /// The problems of this provider and of no other.
+    #[must_use]
+    pub fn problems_of(&self, provider: &str) -> Vec<String> {
+        let is_its = |problem: &&Problem| matches!(&problem.scope, Scope::Provider(name) if name == provider);
+        self.problems.iter().filter(is_its).map(|problem| problem.message.clone()).collect()
+    }
+
     /// The problems that stand in the way of every call.
     #[must_use]
     pub fn general_problems(&self) -> Vec<String> {
@@ -149,12 +160,23 @@ impl Config {
                 .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
         };
         let mut found = Vec::new();
-        let sets = crate::domain::toolset::names();
+        let sets = toolset::names();
         for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
             found.push(Problem::everything(format!(
                 "{}: toolsets has an unknown set {name}; known: {}",
                 origin("toolsets"),
                 sets.join(", ")
+            )));
+        }
+        let tools: Vec<String> = toolset::tool_names().collect();
+        for name in self.settings.disabled_tools.iter().filter(|name| !tools.contains(name)) {
+            let near =
+                tools.iter().max_by(|one, other| likeness(name, one).total_cmp(&likeness(name, other)));
+            found.push(Problem::notice(format!(
+                "{}: disabled_tools names {name}, and there is no such tool{}",
+                origin("disabled_tools"),
+                near.filter(|near| likeness(name, near) > NEAR)
+                    .map_or(String::new(), |near| format!("; is {near} meant?"))
             )));
         }
         if !(1..=256).contains(&self.settings.max_parallel) {
@@ -196,6 +218,12 @@ impl Config {
         }
         self.problems.extend(found);
     }
+}
+
+/// How much two names of tools are alike, apart from what all begin with.
+fn likeness(one: &str, other: &str) -> f64 {
+    let bare = |name: &str| name.strip_prefix(toolset::PREFIX).unwrap_or(name).to_owned();
+    strsim::jaro_winkler(&bare(one), &bare(other))
 }
 
 fn shipped() -> impl Iterator<Item = (Value, String)> {

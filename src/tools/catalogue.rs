@@ -56,11 +56,7 @@ impl Tools {
             router.remove_route(&name);
         }
         for name in &session.config().settings.disabled_tools {
-            if router.has_route(name) {
-                router.remove_route(name);
-            } else {
-                tracing::warn!(name, "disabled_tools names a tool that there is not");
-            }
+            router.remove_route(name);
         }
         let providers: Vec<String> =
             session.catalogue().enabled().map(|provider| provider.name.clone()).collect();

@@ -216,22 +216,26 @@ fn check_tells_what_is_there() {
     let output = server.run(&["check"], "");
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("codex 9.9.9:") && said.contains("logged in"), "{said}");
-    assert!(said.contains("claude: not installed"));
+    assert!(said.contains("\u{2713} codex 9.9.9 \u{b7} logged in"), "{said}");
+    assert!(said.contains("\u{2717} claude: not installed"), "{said}");
     assert!(
         said.contains("agy") && said.contains("GEMINI_API_KEY"),
         "the way out for a Google login: {said}"
     );
-    assert!(said.contains("MAESTRO_CODEX_CMD"));
+    assert!(!said.contains("MAESTRO_CODEX_CMD"), "settings are told on demand: {said}");
+    assert!(text(&server.run(&["check", "--settings"], "").stdout).contains("(MAESTRO_CODEX_CMD)"));
 }
 
 #[test]
 fn check_names_the_home_that_cannot_be_private() {
     let server = Server::new().codex().home_file(".codex/AGENTS.md", "my notes");
-    assert!(text(&server.run(&["check"], "").stdout).contains("AGENTS.md of that home reaches the model"));
+    let told = |server: &Server| {
+        text(&server.run(&["check"], "").stdout).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(told(&server).contains("AGENTS.md of that home reaches the model"), "{}", told(&server));
     let server =
         Server::new().codex().home_file(".codex/AGENTS.md", "my notes").home_file(".codex/auth.json", "{}");
-    assert!(!text(&server.run(&["check"], "").stdout).contains("reaches the model"));
+    assert!(!told(&server).contains("reaches the model"));
 }
 
 #[test]

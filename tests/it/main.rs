@@ -22,6 +22,7 @@ mod consult;
 mod coordination;
 mod differences;
 mod docs;
+mod doctor;
 mod ensemble;
 mod evidence;
 mod hostile;

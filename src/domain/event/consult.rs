@@ -97,6 +97,9 @@ pub struct ConsultSettled {
     /// The error's code; none where it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// When the limit that it ran into ends, where the CLI named a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// Starts of the CLI.
@@ -135,6 +138,8 @@ pub(super) struct SettledBrief {
     told: ModelNote,
     #[serde(default)]
     code: Option<String>,
+    #[serde(default)]
+    resets_at: Option<String>,
     elapsed_ms: u64,
     attempts: u32,
     #[serde(default)]
@@ -157,6 +162,7 @@ impl From<SettledBrief> for super::Body {
             model: brief.model,
             told: brief.told,
             code: brief.code,
+            resets_at: brief.resets_at,
             elapsed_ms: brief.elapsed_ms,
             attempts: brief.attempts,
             input_tokens: brief.input_tokens,

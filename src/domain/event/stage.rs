@@ -144,6 +144,12 @@ pub struct Candidate {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// When the limit that stands in the way ends, where the CLI named a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<String>,
+    /// The sandbox that the CLI ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// What the answer is, where it is not a model's, or who stands in for whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

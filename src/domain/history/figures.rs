@@ -151,6 +151,7 @@ mod tests {
                     model: String::new(),
                     told: crate::domain::served::ModelNote::default(),
                     code: failed.then(|| "timeout".to_owned()),
+                    resets_at: None,
                     elapsed_ms,
                     attempts: 1,
                     input_tokens: Some(elapsed_ms),

@@ -58,6 +58,8 @@ pub struct Calls {
     pub output_tokens: Reported<u64>,
     /// US dollars.
     pub cost: Reported<Sum>,
+    /// Calls by the model that answered and the one that was asked for, each as far as it is known.
+    pub models: BTreeMap<(String, Option<String>), u64>,
 }
 
 impl Calls {
@@ -72,6 +74,8 @@ impl Calls {
         self.input_tokens.add(consult.input_tokens, u64::saturating_add);
         self.output_tokens.add(consult.output_tokens, u64::saturating_add);
         self.cost.add(consult.cost_usd.and_then(Sum::of), plus);
+        let models = (consult.model.clone(), consult.model_asked.clone());
+        *self.models.entry(models).or_default() += 1;
     }
 
     /// Adds what another one holds.
@@ -85,6 +89,9 @@ impl Calls {
         self.input_tokens.merge(other.input_tokens, u64::saturating_add);
         self.output_tokens.merge(other.output_tokens, u64::saturating_add);
         self.cost.merge(other.cost, plus);
+        for (models, count) in &other.models {
+            *self.models.entry(models.clone()).or_default() += count;
+        }
     }
 
     /// Calls that succeeded.

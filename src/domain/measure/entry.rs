@@ -16,6 +16,10 @@ pub struct Consult {
     pub stage: Option<Stage>,
     /// Who was asked.
     pub provider: String,
+    /// The model that answered, else the one that was asked for; empty where nobody told.
+    pub model: String,
+    /// The model that was asked for; none where the CLI chose.
+    pub model_asked: Option<String>,
     /// What it was for.
     pub purpose: Purpose,
     /// The code of its error; none where it succeeded.

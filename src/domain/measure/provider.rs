@@ -29,6 +29,19 @@ pub struct ProviderStats {
     pub latency: Option<Percentiles>,
     /// What it cost.
     pub spent: Spent,
+    /// The calls by the model that answered and the one that was asked for.
+    pub models: Vec<ModelCalls>,
+}
+
+/// Calls of one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelCalls {
+    /// The model that answered, else the one that was asked for; none where nobody told.
+    pub model: Option<String>,
+    /// The model that was asked for; none where the CLI chose.
+    pub model_asked: Option<String>,
+    /// How many.
+    pub calls: u64,
 }
 
 /// Tokens and money, as far as the CLIs say; none where none of them says.
@@ -58,7 +71,15 @@ impl From<&Calls> for ProviderStats {
             total_elapsed_ms: calls.latency.total_ms(),
             latency: calls.latency.percentiles(),
             spent: calls.into(),
+            models: calls.models.iter().map(ModelCalls::of).collect(),
         }
+    }
+}
+
+impl ModelCalls {
+    fn of(((model, model_asked), calls): (&(String, Option<String>), &u64)) -> Self {
+        let model = Some(model.clone()).filter(|model| !model.is_empty());
+        Self { model, model_asked: model_asked.clone(), calls: *calls }
     }
 }
 

@@ -40,6 +40,8 @@ fn consult(run: Option<&str>, purpose: Purpose) -> Consult {
         run: run.map(str::to_owned),
         stage: None,
         provider: "codex".to_owned(),
+        model: String::new(),
+        model_asked: None,
         purpose,
         code: None,
         elapsed_ms: 100,
@@ -251,6 +253,8 @@ fn consults() -> impl Strategy<Value = Consult> {
     (runs(), what, spent).prop_map(|(run, (stage, provider, purpose, code, elapsed_ms), spent)| Consult {
         run,
         stage,
+        model: provider.clone(),
+        model_asked: code.clone(),
         provider,
         purpose,
         code,

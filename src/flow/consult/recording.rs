@@ -85,6 +85,7 @@ impl Recording {
             Some(attempted) => attempted.result.as_ref().err().map(Error::code),
             None => Some(Error::Cancelled.code()),
         };
+        let resets_at = attempted.and_then(|attempted| attempted.result.as_ref().err()?.note().resets_at);
         let elapsed_ms = milliseconds(self.begun.elapsed());
         let attempts = attempted.map_or(1, |attempted| attempted.attempts);
         tracing::info!(
@@ -112,6 +113,7 @@ impl Recording {
                 |attempted| attempted.note.clone(),
             ),
             code: code.map(str::to_owned),
+            resets_at,
             elapsed_ms,
             attempts,
             input_tokens: usage.input_tokens,

@@ -169,7 +169,9 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             resample: false,
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
+            resets_at: failure.as_ref().and_then(|failure| failure.resets_at.clone()),
             hint: failure.map(|failure| failure.hint),
+            sandbox: reply.sandbox,
             note: reply.note.map(str::to_owned),
             citations,
         })

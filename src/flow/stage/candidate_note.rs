@@ -36,6 +36,10 @@ struct CandidateNote<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandbox: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     citations: Option<&'a [Citation]>,
@@ -62,6 +66,8 @@ impl<'a> CandidateNote<'a> {
             error,
             code,
             hint,
+            resets_at,
+            sandbox,
             note,
             citations,
         } = candidate;
@@ -81,6 +87,8 @@ impl<'a> CandidateNote<'a> {
             error: error.as_deref(),
             code: code.as_deref(),
             hint: hint.as_deref(),
+            resets_at: resets_at.as_deref(),
+            sandbox: sandbox.as_deref(),
             note: note.as_deref(),
             citations: citations.as_deref(),
         }

@@ -20,6 +20,8 @@ fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u
         run: Some("w1".to_owned()),
         stage,
         provider: provider.to_owned(),
+        model: String::new(),
+        model_asked: None,
         purpose,
         code: (elapsed_ms > 60_000).then(|| "cli_timeout".to_owned()),
         elapsed_ms,

@@ -1,0 +1,207 @@
+//! Where clients name Maestro, and by which path. Files are read and compared; nothing is run.
+
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::finding::Finding;
+use crate::flow::session::Session;
+use crate::host::environment::Environment;
+
+/// The largest file that is read: Claude Code keeps its history in its settings.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The name of the binary, and with it of whatever starts it.
+const BINARY: &str = "maestro-mcp";
+
+/// The name under which it is registered.
+const NAME: &str = "maestro";
+
+/// An entry that starts Maestro.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Registration {
+    /// The client.
+    pub(super) client: &'static str,
+    /// The file that has it.
+    pub(super) file: String,
+    /// What it starts.
+    pub(super) command: String,
+    /// What that is.
+    pub(super) standing: Standing,
+}
+
+/// What an entry's command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Standing {
+    /// The binary that looks.
+    ThisBinary,
+    /// Another one, which is there.
+    AnotherBinary,
+    /// Nothing: there is no such program.
+    Missing,
+    /// A launcher or a variable stands before it.
+    NotFollowed,
+}
+
+/// A file in which a client names its servers.
+struct Place {
+    client: &'static str,
+    file: PathBuf,
+    /// Where in it they are.
+    servers: Vec<String>,
+}
+
+/// The entries of all clients.
+pub(super) fn registrations(session: &Session, own: &Path) -> Vec<Registration> {
+    let environment = session.environment();
+    let mut found = Vec::new();
+    for Place { client, file, servers } in places(session) {
+        let Some(document) = document(&file) else { continue };
+        let servers = servers.iter().try_fold(&document, |value, key| value.get(key));
+        for (name, entry) in servers.and_then(Value::as_object).into_iter().flatten() {
+            let words = words(entry);
+            let program = words.iter().find(|word| is_ours(word)).or(words.first());
+            let Some(program) = program.filter(|program| name == NAME || is_ours(program)) else { continue };
+            found.push(Registration {
+                client,
+                file: shown(session, &file),
+                standing: standing(environment, session.root(), program, own),
+                command: program.clone(),
+            });
+        }
+    }
+    found
+}
+
+/// A program and its arguments: two keys, or one list as opencode has it.
+fn words(entry: &Value) -> Vec<String> {
+    let of = |key: &str| match entry.get(key) {
+        Some(Value::String(word)) => vec![word.clone()],
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    [of("command"), of("args")].concat()
+}
+
+fn is_ours(word: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == BINARY)
+}
+
+fn places(session: &Session) -> Vec<Place> {
+    let environment = session.environment();
+    let root = session.root();
+    let key = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let servers = || key(&["mcpServers"]);
+    let mut places = vec![
+        Place { client: CLAUDE_CODE, file: root.join(".mcp.json"), servers: servers() },
+        Place { client: "VS Code", file: root.join(".vscode/mcp.json"), servers: key(&["servers"]) },
+        Place { client: "Cursor", file: root.join(".cursor/mcp.json"), servers: servers() },
+    ];
+    if let Some(settings) = claude_settings(environment) {
+        let here = root.display().to_string();
+        let of_project = key(&["projects", &here, "mcpServers"]);
+        places.push(Place { client: CLAUDE_CODE, file: settings.clone(), servers: of_project });
+        places.push(Place { client: CLAUDE_CODE, file: settings, servers: servers() });
+    }
+    let Some(home) = environment.home() else { return places };
+    let codex = environment.get("CODEX_HOME").map_or_else(|| home.join(".codex"), PathBuf::from);
+    let config = environment.get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
+    let desktop = "claude_desktop_config.json";
+    let desktop_of_mac = home.join("Library/Application Support/Claude").join(desktop);
+    for (client, file, servers) in [
+        ("Codex", codex.join("config.toml"), key(&["mcp_servers"])),
+        ("Gemini", home.join(".gemini/settings.json"), servers()),
+        ("Cursor", home.join(".cursor/mcp.json"), servers()),
+        ("opencode", config.join("opencode/opencode.json"), key(&["mcp"])),
+        ("Claude Desktop", config.join("Claude").join(desktop), servers()),
+        ("Claude Desktop", desktop_of_mac, servers()),
+    ] {
+        places.push(Place { client, file, servers });
+    }
+    places
+}
+
+/// The client that everybody should find it in.
+pub(super) const CLAUDE_CODE: &str = "Claude Code";
+
+/// The file in which Claude Code keeps the user's servers.
+pub(super) fn claude_settings(environment: &Environment) -> Option<PathBuf> {
+    let given = environment.get("CLAUDE_CONFIG_DIR").filter(|given| !given.is_empty()).map(PathBuf::from);
+    Some(given.or_else(|| environment.home())?.join(".claude.json"))
+}
+
+/// The plugin that Claude Code has switched on and that brings Maestro with it.
+pub(super) fn plugin(environment: &Environment) -> Option<String> {
+    let given = environment.get("CLAUDE_CONFIG_DIR").filter(|given| !given.is_empty()).map(PathBuf::from);
+    let directory = given.or_else(|| Some(environment.home()?.join(".claude")))?;
+    let settings = document(&directory.join("settings.json"))?;
+    let plugins = settings.get("enabledPlugins")?.as_object()?.clone();
+    let is_ours = |name: &str| name.split('@').next().is_some_and(|name| name.starts_with(NAME));
+    plugins.into_iter().find_map(|(name, on)| (on == Value::Bool(true) && is_ours(&name)).then_some(name))
+}
+
+/// A document of settings, JSON with comments or TOML. Nothing but a regular file of ordinary size is read.
+fn document(file: &Path) -> Option<Value> {
+    let about = std::fs::metadata(file).ok()?;
+    if !about.is_file() || about.len() > MOST_BYTES {
+        return None;
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    let text = text.trim_start_matches('\u{feff}');
+    if file.extension().is_some_and(|extension| extension == "toml") {
+        return serde_json::to_value(text.parse::<toml::Table>().ok()?).ok();
+    }
+    parse_to_serde_value(text, &ParseOptions::default()).ok()
+}
+
+fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> Standing {
+    if !is_ours(program) || program.contains('$') {
+        return Standing::NotFollowed;
+    }
+    let real = |path: PathBuf| path.canonicalize().ok();
+    match environment.find_program(program, root).and_then(real) {
+        None => Standing::Missing,
+        Some(found) if real(own.to_owned()).is_some_and(|own| own == found) => Standing::ThisBinary,
+        Some(_) => Standing::AnotherBinary,
+    }
+}
+
+/// A path as people write it: below the project, else below the home.
+pub(super) fn shown(session: &Session, path: &Path) -> String {
+    if let Ok(below) = path.strip_prefix(session.root())
+        && !below.as_os_str().is_empty()
+    {
+        return below.display().to_string();
+    }
+    let environment = session.environment();
+    let below = environment.home().and_then(|home| Some(path.strip_prefix(home).ok()?.to_owned()));
+    below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()))
+}
+
+impl Registration {
+    pub(super) fn finding(&self) -> Finding {
+        let Self { client, file, command, standing } = self;
+        let install = if *client == CLAUDE_CODE {
+            "run `maestro-mcp install` to register this one".to_owned()
+        } else {
+            format!("put the path of this binary into {file} (`maestro-mcp mcp-config` prints it)")
+        };
+        match standing {
+            Standing::ThisBinary => Finding::good(format!("{client}: registered in {file}, as this binary")),
+            Standing::AnotherBinary => Finding::look(
+                format!("{client}: registered in {file} as {command}, which is another copy than this one"),
+                install,
+            ),
+            Standing::Missing => Finding::bad(
+                format!("{client}: registered in {file} as {command}, and there is no such program"),
+                install,
+            ),
+            Standing::NotFollowed => {
+                Finding::good(format!("{client}: registered in {file}, started by {command}"))
+            }
+        }
+    }
+}
