@@ -1,4 +1,4 @@
-.PHONY: test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance build tools fmt
+.PHONY: test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance test-page page build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -115,3 +115,13 @@ test-clients: build
 ## Codex, Gemini CLI and opencode as hosts: the real programs start the server and call a tool, against a fake model.
 test-hosts: build
 	python3 tests/hosts/run.py $(TEST_HOSTS)
+
+## The local web page of the project that `make demo` works on, in this terminal.
+page: build
+	@cd "$${XDG_CACHE_HOME:-$$HOME/.cache}/maestro/demo" 2>/dev/null || { echo "there is no project of the demo yet: make demo first"; exit 1; }; \
+	"$(CURDIR)/$(BINARY)" page --open
+
+## The page in a real browser (Debian's chromium), driven by Playwright, which is installed once into a cache
+## outside the checkout. Without chromium it says that it skips.
+test-page: build
+	python3 tests/page/run.py $(TEST_PAGE)

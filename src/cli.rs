@@ -15,6 +15,7 @@ mod line;
 mod logging;
 mod manual;
 pub mod metrics;
+mod page;
 mod person;
 mod pick;
 mod quantity;
@@ -89,6 +90,7 @@ fn run(command: Command) -> ExitCode {
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust(options) => trust::run(&session, &options),
             Command::Approvals(options) => approvals::run(&session, options).await,
+            Command::Page(options) => page::run(&session, options).await,
             Command::Runs(options) => runs::run(&session, options).await,
             Command::Threads(options) => threads::run(&session, options).await,
             Command::Why(options) => why::run(&session, &options),

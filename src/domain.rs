@@ -22,6 +22,7 @@ pub mod handover;
 pub mod hex;
 pub mod history;
 pub mod judge;
+pub mod label;
 pub mod lineage;
 pub mod mask;
 pub mod measure;

@@ -1,6 +1,7 @@
 //! Effects on this machine: configuration, files, the embedded library and processes.
 
 pub mod answers;
+pub mod browser;
 pub mod change;
 pub mod checkout;
 pub mod config;

@@ -7,13 +7,13 @@
 //! 3. A command is load, fold, decide, append: several servers, a terminal and a team share one
 //!    project with no daemon between them.
 //! 4. Rules live in [`domain`], effects in [`host`] and [`provider`], sequences of effects in
-//!    [`flow`]; [`tools`] only translates MCP.
+//!    [`flow`]; [`tools`] only translates MCP, and [`page`] HTTP.
 //! 5. Nothing in memory is durable, nothing durable is only in memory.
 //!
 //! # Rings
 //!
 //! ```text
-//! domain <- host, provider <- flow <- tools <- server <- cli
+//! domain <- host, provider <- flow <- page <- tools <- server <- cli
 //! ```
 //!
 //! Each ring may use only those to its left; `tests/it/rings.rs` holds them to it.
@@ -23,6 +23,7 @@ pub mod domain;
 pub mod error;
 pub mod flow;
 pub mod host;
+pub mod page;
 pub mod provider;
 pub mod server;
 pub mod tools;

@@ -211,6 +211,7 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
         stage,
         decision: Decision::Approve,
         decided_by: DecidedBy::Elicitation,
+        opened: None,
         digest: "b".repeat(64),
         change: None,
         feedback: Some(sentence(60)),

@@ -72,6 +72,11 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp approvals show 4f2a\n  maestro-mcp approvals approve 4f2a -m \"good\"     # in a terminal of your own\n\nAny part of an id that no other has will do; its end tells it apart best."
     )]
     Approvals(ApprovalsOptions),
+    /// Serve the local web page: read what a decision covers, and decide
+    #[command(
+        after_help = "Example:\n  maestro-mcp page --open     # in a terminal of your own\n  maestro-mcp page 4f2a       # opens at that request\n\nIt listens on this machine alone, and only while it runs."
+    )]
+    Page(PageOptions),
     /// List the runs of the workflow, or end one
     #[command(
         args_conflicts_with_subcommands = true,
@@ -190,6 +195,15 @@ pub(super) struct ReviseOptions {
     /// An answer to a question of the report; can be repeated. Critical ones without are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct PageOptions {
+    /// The request to open at, by a part of its id; the queue where none is named
+    pub(super) id: Option<String>,
+    /// Open it in the browser as well
+    #[arg(long)]
+    pub(super) open: bool,
 }
 
 #[derive(Args)]

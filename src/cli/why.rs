@@ -1,7 +1,5 @@
 //! `maestro-mcp why`: what an event rests on, and what rests on it.
 
-mod label;
-
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -14,12 +12,12 @@ use super::pick::{Kind, pick, short};
 use super::terminal::{self, print};
 use crate::domain::event::record::ChangeKind;
 use crate::domain::event::{Body, Event};
+use crate::domain::label::{Label, label};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::rfc3339;
 use crate::host::store::{EventStore, StoreError};
-use label::{Label, label};
 
 /// Events that are in memory at the same time.
 const PAGE: usize = 1_000;
@@ -133,7 +131,7 @@ fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>) -
     for step in steps {
         let indent = (step.depth * COLUMNS_OF_A_LINK).min(most);
         let (at, text) = match facts.get(step.id.as_str()) {
-            Some(fact) => (seconds(fact.at), fact.label.line()),
+            Some(fact) => (seconds(fact.at), one_line(&fact.label.line())),
             None => (" ".repeat(19), "is not in the log".to_owned()),
         };
         let standing = match step.standing {

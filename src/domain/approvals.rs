@@ -29,7 +29,7 @@ impl Approvals {
     #[must_use]
     pub fn takes(self, word: DecidedBy) -> bool {
         match word {
-            DecidedBy::Elicitation | DecidedBy::Terminal => true,
+            DecidedBy::Elicitation | DecidedBy::Terminal | DecidedBy::Page => true,
             DecidedBy::ClientDialog | DecidedBy::Policy | DecidedBy::Relayed => self != Self::Human,
         }
     }

@@ -29,6 +29,7 @@ pub use material::{
 pub use page::{Line, LineKind, MIN_WIDTH};
 pub use risk::is_low_risk;
 pub use text::Language;
+pub use wrap::is_hidden;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

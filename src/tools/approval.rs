@@ -278,6 +278,7 @@ fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: Decide
         decision: decision(&input),
         request: input.request_id,
         decided_by,
+        opened: None,
         feedback: input.feedback,
         revision_instructions: input.revision_instructions,
         responses,

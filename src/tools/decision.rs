@@ -194,6 +194,7 @@ fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>
         request: open.request.id.clone(),
         decision: decided.decision,
         decided_by: DecidedBy::Elicitation,
+        opened: None,
         revision_instructions: decided.comment.clone().filter(|_| is_revision),
         feedback: decided.comment.filter(|_| !is_revision),
         responses,

@@ -19,12 +19,14 @@ use maestro::host::store::{EventStore as _, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) mod http;
 mod human;
 mod person;
 mod seeded;
 
 pub(crate) use human::Answer;
 use human::Human;
+pub(crate) use person::Person;
 pub(crate) use seeded::Seeded;
 
 /// The longest that a test waits for anything.
@@ -350,7 +352,7 @@ impl Client {
         let store = SqliteStore::new(self.project().join(".maestro"));
         let event = |stored: Stored| {
             let body: Value = serde_json::from_str(&stored.body).unwrap();
-            json!({ "run": stored.run, "kind": stored.kind, "data": body["data"] })
+            json!({ "run": stored.run, "kind": stored.kind, "id": body["id"], "data": body["data"] })
         };
         store.read_since(0, None, 100_000).unwrap().into_iter().map(event).collect()
     }

@@ -35,6 +35,7 @@ mod metrics;
 mod million;
 mod models;
 mod packing;
+mod page;
 mod prompts;
 mod requests;
 mod resources;

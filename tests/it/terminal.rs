@@ -270,6 +270,7 @@ fn a_decision_on_another_report_does_not_count() {
         request,
         decision: Decision::Approve,
         decided_by: DecidedBy::Terminal,
+        opened: None,
         feedback: None,
         revision_instructions: None,
         responses: serde_json::Map::new(),

@@ -79,6 +79,7 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         request: request.id,
         decision,
         decided_by: DecidedBy::Terminal,
+        opened: None,
         feedback,
         revision_instructions,
         responses,

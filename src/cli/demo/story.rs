@@ -199,6 +199,7 @@ impl<'a> Story<'a> {
             request: request.to_owned(),
             decision,
             decided_by: DecidedBy::Policy,
+            opened: None,
             feedback: Some(feedback.to_owned()),
             revision_instructions: instructions.map(str::to_owned),
             responses: Map::new(),

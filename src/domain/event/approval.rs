@@ -72,6 +72,8 @@ pub enum DecidedBy {
     ClientDialog,
     /// A human, in a terminal.
     Terminal,
+    /// A human, on the local web page.
+    Page,
     /// Nobody: the rule for stages of low risk.
     Policy,
     /// The model says that a human said so.
@@ -86,10 +88,21 @@ impl DecidedBy {
             Self::Elicitation => "a human, in a form of the client",
             Self::ClientDialog => "a human, in the client's permission dialog",
             Self::Terminal => "a human, in a terminal",
+            Self::Page => "a human, on the page",
             Self::Policy => "the policy for stages of low risk",
             Self::Relayed => "the model, which says that a human said so",
         }
     }
+}
+
+/// How a human came to the page on which they decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opened {
+    /// By the dialog of a client.
+    Dialog,
+    /// By a command in a terminal.
+    Terminal,
 }
 
 /// Somebody decided.
@@ -103,6 +116,9 @@ pub struct ApprovalDecided {
     pub decision: Decision,
     /// Whose word it is.
     pub decided_by: DecidedBy,
+    /// How they came to the page, where they decided on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
     /// The digest of what was reviewed.
     pub digest: String,
     /// The digest of the change that was reviewed.

@@ -159,7 +159,7 @@ fn decided(said: &ApprovalDecided) -> Told {
 
 fn whose_word(by: DecidedBy) -> &'static str {
     match by {
-        DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Terminal => "human",
+        DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Terminal | DecidedBy::Page => "human",
         DecidedBy::Policy => MAESTRO,
         DecidedBy::Relayed => "orchestrator",
     }

@@ -28,7 +28,9 @@ pub(super) fn visible(text: &str) -> String {
     out
 }
 
-fn is_hidden(letter: char) -> bool {
+/// Whether a reader would not see a letter, or a terminal would obey it.
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,

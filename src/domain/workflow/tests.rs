@@ -75,6 +75,7 @@ fn decided(request: &str, stage: Stage, decision: Decision) -> Body {
         stage,
         decision,
         decided_by: DecidedBy::Terminal,
+        opened: None,
         digest: "d".into(),
         change: None,
         feedback: None,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::approvals::Approvals;
 use crate::domain::decision::contradictions;
 use crate::domain::event::Draft;
-use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, StateUsed};
+use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, Opened, StateUsed};
 use crate::domain::history::History;
 use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};
@@ -25,6 +25,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// Whose word it is.
     pub decided_by: DecidedBy,
+    /// How they came to the page, where they decided on it.
+    pub opened: Option<Opened>,
     /// What they said.
     pub feedback: Option<String>,
     /// What is to be done differently.
@@ -201,6 +203,7 @@ fn draft(
         stage,
         decision: verdict.decision,
         decided_by: verdict.decided_by,
+        opened: verdict.opened,
         digest: request.asked.digest.clone(),
         change: request.asked.change.clone(),
         feedback: verdict.feedback.clone(),

@@ -58,6 +58,7 @@ pub(super) fn with_review(
             stage,
             decision: Decision::Approve,
             decided_by: DecidedBy::Policy,
+            opened: None,
             digest: shown,
             change,
             feedback: None,

@@ -76,6 +76,11 @@ impl Server {
 }
 
 impl Person {
+    /// What was shown so far.
+    pub(crate) fn screen(&self) -> String {
+        self.shown()
+    }
+
     fn shown(&self) -> String {
         String::from_utf8_lossy(&self.screen).replace("\r\n", "\n")
     }

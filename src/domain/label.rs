@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::cli::line::one_line;
 use crate::domain::event::Body;
 use crate::domain::event::approval::ApprovalDecided;
 use crate::domain::event::consult::ConsultSettled;
@@ -15,24 +14,27 @@ const MOST_LETTERS: usize = 300;
 
 /// An event in one line, in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Label {
+pub struct Label {
     /// What happened, as the log names it.
-    pub(super) kind: &'static str,
+    pub kind: &'static str,
     /// Whose word or work it is; empty where it is nobody's.
-    pub(super) who: String,
+    pub who: String,
     /// What it says.
-    pub(super) content: String,
+    pub content: String,
 }
 
 impl Label {
-    pub(super) fn line(&self) -> String {
+    /// It as one text.
+    #[must_use]
+    pub fn line(&self) -> String {
         let Self { kind, who, content } = self;
         if who.is_empty() { format!("{kind}: {content}") } else { format!("{kind} ({who}): {content}") }
     }
 }
 
 /// The label of an event.
-pub(super) fn label(body: &Body) -> Label {
+#[must_use]
+pub fn label(body: &Body) -> Label {
     let (who, content) = match body {
         Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),
         Body::RunStopped(it) => (String::new(), it.why.clone()),
@@ -71,7 +73,8 @@ pub(super) fn label(body: &Body) -> Label {
 }
 
 fn brief(text: &str) -> String {
-    one_line(&text.chars().take(MOST_LETTERS).collect::<String>())
+    let text: String = text.chars().take(MOST_LETTERS).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn round(stage: Stage, iteration: u32) -> String {

@@ -1,0 +1,71 @@
+//! `maestro-mcp page`: serves the page of the project while a person looks at it.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::PageOptions;
+use super::person::only_a_person;
+use super::pick::{Kind, pick};
+use super::terminal::{complain, print};
+use crate::domain::event::approval::Opened;
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::browser;
+use crate::host::human::{Standard, Terminal as _};
+use crate::page::{Page, SHORT};
+
+pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitCode, Error> {
+    only_a_person(session)?;
+    session.check_config()?;
+    let target = target(session, options.id.as_deref()).await?;
+    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let stop = CancellationToken::new();
+    let page = Page::start(session.clone(), stop.clone()).await?;
+    let mut kept = Vec::new();
+    print(&format!(
+        "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
+        session.root().display(),
+        port = page.port()
+    ))?;
+    loop {
+        let address = page.link(&target, Opened::Terminal, SHORT)?;
+        print(&format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs()))?;
+        if options.open {
+            match browser::open(session.environment(), &address) {
+                Ok(file) => kept.push(file),
+                Err(why) => complain(&format!("no browser was opened: {why}; open the address yourself")),
+            }
+        }
+        tokio::select! {
+            more = enter() => if !more {
+                // Nobody types any more: it is served until a signal comes.
+                tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+                break;
+            },
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+        }
+    }
+    stop.cancel();
+    print("\nThe page has ended.\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for Enter; false at the end of input.
+async fn enter() -> bool {
+    let line = tokio::task::spawn_blocking(|| Standard.line()).await;
+    matches!(line, Ok(Ok(line)) if !line.is_empty())
+}
+
+/// Where the page opens: at a request, named by a part of its id, else at the queue.
+async fn target(session: &Session, part: Option<&str>) -> Result<String, Error> {
+    let Some(part) = part else { return Ok("queue".to_owned()) };
+    let read = session.journal().read(|history| {
+        history.requests().into_iter().map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
+    });
+    Ok(format!("decide/{}", pick(Kind("request"), &read.await?, part)?))
+}

@@ -1,0 +1,71 @@
+//! Opening a page in the person's browser.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::environment::Environment;
+
+/// Why no browser is opened.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBrowser {
+    /// There is no screen: a session over the network, a container.
+    #[error("there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")]
+    NoDisplay,
+    /// The program that opens pages cannot be started.
+    #[error("{program} cannot be started: {error}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The file that leads to the page cannot be written.
+    #[error("the file that leads to the page cannot be written: {0}")]
+    NoFile(io::Error),
+}
+
+/// Whether this user can see a browser here.
+#[must_use]
+pub fn has_display(environment: &Environment) -> bool {
+    let mut names = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].into_iter();
+    cfg!(target_os = "macos") || names.any(|name| environment.get(name).is_some())
+}
+
+/// Opens an address in the browser. The address holds a secret and other users can list arguments, so
+/// the browser is given a file that only this user can read. It must be kept until the page is there.
+///
+/// # Errors
+///
+/// There is no display, or the program cannot be started.
+pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedTempFile, NoBrowser> {
+    if !has_display(environment) {
+        return Err(NoBrowser::NoDisplay);
+    }
+    // A temporary file is readable for its user alone.
+    let mut file = tempfile::Builder::new()
+        .prefix("maestro-page-")
+        .suffix(".html")
+        .tempfile()
+        .map_err(NoBrowser::NoFile)?;
+    let text = format!(
+        "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\"><meta http-equiv=\"refresh\" content=\"0; url={address}\"><title>Maestro</title>\n"
+    );
+    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(NoBrowser::NoFile)?;
+    start(environment, file.path())?;
+    Ok(file)
+}
+
+fn start(environment: &Environment, file: &Path) -> Result<(), NoBrowser> {
+    let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    // The first of several, as the tools that read the variable do it.
+    let program = environment.get("BROWSER").and_then(|all| all.split(':').next()).unwrap_or(usual);
+    Command::new(program)
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+        .map_err(|error| NoBrowser::NotStarted { program: program.to_owned(), error })
+}

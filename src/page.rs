@@ -1,0 +1,174 @@
+//! The local web page: what a decision covers, shown whole, and the decision taken. It serves one
+//! project on loopback, is no daemon, and decides nothing itself.
+
+mod decision;
+mod diff;
+mod door;
+mod guard;
+mod index;
+mod live;
+mod look;
+mod looks;
+mod render;
+mod routes;
+mod text;
+mod views;
+mod words;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use door::SHORT;
+
+use crate::domain::event::approval::Opened;
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::flow::time::now;
+use door::Door;
+use look::Look;
+use views::queue::Now;
+
+/// A page that is served until it is dropped or told to stop.
+#[derive(Clone)]
+pub struct Page {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: Session,
+    door: Door,
+    host: String,
+    look: Look,
+    watch: live::Watch,
+    indexed: index::Indexed,
+    stop: CancellationToken,
+}
+
+impl Page {
+    /// Serves the page of a session's project, on a port of this machine that nobody else can reach
+    /// from outside.
+    ///
+    /// # Errors
+    ///
+    /// No port can be had, or no randomness.
+    pub async fn start(session: Session, stop: CancellationToken) -> Result<Self, Error> {
+        let no_port = |error: std::io::Error| Error::Setup {
+            reason: format!("the page finds no port on this machine: {error}"),
+            hint: "Decide in a terminal instead: `maestro-mcp approvals`.".to_owned(),
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
+        let port = listener.local_addr().map_err(no_port)?.port();
+        let inner = Inner {
+            look: Look::of(session.environment()),
+            session,
+            door: Door::new()?,
+            host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
+            watch: live::Watch::new(),
+            indexed: index::Indexed::default(),
+            stop: stop.clone(),
+        };
+        let page = Self { inner: Arc::new(inner) };
+        let routes = routes::routes(page.clone());
+        tracing::info!(port, "the page is served");
+        tokio::spawn(async move {
+            tokio::select! {
+                served = async { axum::serve(listener, routes).await } => {
+                    if let Err(error) = served {
+                        tracing::error!(%error, "the page ends");
+                    }
+                }
+                () = stop.cancelled() => {}
+            }
+        });
+        Ok(page)
+    }
+
+    /// An address that opens a place of the page once. Whoever has it is let in: it goes to a person's
+    /// own screen and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// There is no randomness.
+    pub fn link(&self, target: &str, opened: Opened, lifetime: Duration) -> Result<String, Error> {
+        let token = self.inner.door.link(target, opened, lifetime)?;
+        Ok(format!("http://{}/{}/open?t={token}", self.inner.host, self.inner.door.prefix()))
+    }
+
+    /// The port that it is served on.
+    #[must_use]
+    pub fn port(&self) -> &str {
+        self.inner.host.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Takes back the unused links to a place.
+    pub fn revoke(&self, target: &str) {
+        self.inner.door.revoke(target);
+    }
+
+    /// What the views know beside the log.
+    fn now(&self) -> Now {
+        let session = self.session();
+        Now { at: now(), most: session.limits().total, idle_before: session.idle_before() }
+    }
+
+    /// Does what may block away from the thread that answers.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let page = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&page)).await;
+        done.map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    fn session(&self) -> &Session {
+        &self.inner.session
+    }
+
+    fn door(&self) -> &Door {
+        &self.inner.door
+    }
+
+    fn prefix(&self) -> &str {
+        self.inner.door.prefix()
+    }
+
+    fn host(&self) -> &str {
+        &self.inner.host
+    }
+
+    fn look(&self) -> Look {
+        self.inner.look
+    }
+
+    fn watch(&self) -> &live::Watch {
+        &self.inner.watch
+    }
+
+    fn indexed(&self) -> &index::Indexed {
+        &self.inner.indexed
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.inner.stop
+    }
+
+    /// The path under which everything is.
+    fn base(&self) -> String {
+        format!("/{}/", self.prefix())
+    }
+
+    fn path(&self, target: &str) -> String {
+        format!("/{}/{target}", self.prefix())
+    }
+
+    /// The project's name, for people.
+    fn project(&self) -> String {
+        let root = self.session().root();
+        root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned()
+    }
+}

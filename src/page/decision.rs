@@ -1,0 +1,197 @@
+//! A decision on the page: the request as it is shown, and the form as it is taken.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde_json::{Map, Value, json};
+
+use super::door::Visitor;
+use super::views::decide::{Around, Filled, Problem, field};
+use super::{Page, routes, views};
+use crate::domain::decision::Contradiction;
+use crate::domain::event::Body;
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::report::{Choice, Report};
+use crate::error::{ApprovalProblem, Error};
+use crate::flow::approval::decide::{Reviewed, Verdict, decide as record, find, known};
+use crate::flow::time::now;
+
+/// Shows a request, with what somebody typed and why it comes back.
+pub(super) async fn show(
+    page: &Page,
+    visitor: &Visitor,
+    id: &str,
+    status: StatusCode,
+    filled: Filled,
+) -> Response {
+    routes::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
+}
+
+async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
+    let session = page.session();
+    let Reviewed { run, request } = find(session, id).await?;
+    let applied =
+        request.asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+    let patches = if applied { patches(page, &run.id).await? } else { BTreeMap::new() };
+    let purpose = purpose(&request.id, &request.asked.digest);
+    let around = Around {
+        now: now(),
+        nonce: page.door().nonce(visitor, &purpose),
+        left: session.limits().total.saturating_sub(run.budget.used()),
+        patches,
+    };
+    let id = request.id.clone();
+    let read = session.journal().read(move |history| {
+        let view = views::decide::decide(&run, &request, &around, &filled)
+            .map_err(|error| Error::Internal(format!("the report of request {id}: {error}")))?;
+        let mut frame = views::frame(history, &format!("decide/{id}"));
+        // What waits after this one.
+        let next = history.pending().find(|(_, other)| other.id != id).map(|(_, other)| other.id.clone());
+        if let Some(frame) = frame.as_object_mut() {
+            frame.insert("next".to_owned(), json!(next));
+        }
+        Ok::<_, Error>((frame, view))
+    });
+    read.await?
+}
+
+/// The whole text of every change of a run, by the session of its backup.
+async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Error> {
+    let events = page.session().journal().events(Some(run.to_owned())).await?;
+    let changes = events.into_iter().filter_map(|event| match event.body {
+        Body::Changed(changed) => Some((changed.backup_session, changed.patch?)),
+        _ => None,
+    });
+    Ok(changes.collect())
+}
+
+/// What the mark of a form is bound to, beside its visitor.
+fn purpose(request: &str, digest: &str) -> String {
+    format!("decide {request} {digest}")
+}
+
+/// Takes a form.
+pub(super) async fn decide(
+    page: &Page,
+    visitor: &Visitor,
+    id: &str,
+    fields: BTreeMap<String, String>,
+) -> Response {
+    match taken(page, visitor, id, &fields).await {
+        Ok(()) => Redirect::to(&page.path(&format!("decide/{id}"))).into_response(),
+        Err(Refusal::Back(status, problem)) => {
+            let filled = Filled { fields, problem: Some(problem) };
+            show(page, visitor, id, status, filled).await
+        }
+        Err(Refusal::Error(error)) => {
+            routes::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
+        }
+    }
+}
+
+/// Why a form was not taken.
+enum Refusal {
+    /// It comes back with what was typed.
+    Back(StatusCode, Problem),
+    /// It cannot come back.
+    Error(Box<Error>),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Approval(ApprovalProblem::Contradiction { what, .. }) => {
+                let problem = if what.iter().any(Contradiction::is_final) {
+                    Problem::NoWords
+                } else {
+                    Problem::Contradiction(what.iter().map(Contradiction::line).collect())
+                };
+                Self::Back(StatusCode::UNPROCESSABLE_ENTITY, problem)
+            }
+            Error::Approval(ApprovalProblem::OtherReport(_)) => {
+                Self::Back(StatusCode::CONFLICT, Problem::Stale)
+            }
+            Error::Workflow(_) => Self::Back(StatusCode::CONFLICT, Problem::Decided),
+            Error::InvalidArguments(text) => {
+                Self::Back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Other(text))
+            }
+            error => Self::Error(Box::new(error)),
+        }
+    }
+}
+
+async fn taken(
+    page: &Page,
+    visitor: &Visitor,
+    id: &str,
+    fields: &BTreeMap<String, String>,
+) -> Result<(), Refusal> {
+    let said = |name: &str| fields.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let back = |status, problem| Err(Refusal::Back(status, problem));
+    let session = page.session();
+    let asked = id.to_owned();
+    let found = session.journal().read(move |history| {
+        known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
+    });
+    let Reviewed { run, request } = found.await.map_err(Refusal::from)?.map_err(Refusal::from)?;
+    // Whoever looked at another report decides on that one.
+    let digest = said("digest").unwrap_or_default();
+    if said("request") != Some(id) || digest != request.asked.digest {
+        return back(StatusCode::CONFLICT, Problem::Stale);
+    }
+    if !page.door().is_nonce(visitor, &purpose(id, digest), said("nonce").unwrap_or_default()) {
+        return back(StatusCode::CONFLICT, Problem::OldForm);
+    }
+    run.may_decide(&request).map_err(|refusal| Refusal::from(Error::Workflow(refusal)))?;
+    let chosen = Decision::ALL.into_iter().find(|decision| said("decision") == Some(decision.name()));
+    let Some(decision) = chosen else {
+        return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);
+    };
+    let report: Report = serde_json::from_value(request.asked.report.clone())
+        .map_err(|error| Refusal::from(Error::Internal(format!("the report of request {id}: {error}"))))?;
+    let words = said("feedback").map(|text| text.replace("\r\n", "\n"));
+    let is_revision = decision == Decision::Revise;
+    let verdict = Verdict {
+        request: request.id.clone(),
+        decision,
+        decided_by: DecidedBy::Page,
+        feedback: words.clone().filter(|_| !is_revision),
+        revision_instructions: words.filter(|_| is_revision),
+        responses: responses(&report, &said),
+        chosen: goes_on(&report.choices, decision, said("goes_on")),
+        is_meant: said("back").is_some(),
+        seen: Some(digest.to_owned()),
+        nonce: None,
+        opened: Some(visitor.way),
+    };
+    let settled = record(session, verdict).await.map_err(Refusal::from)?;
+    page.door().revoke(&format!("decide/{id}"));
+    tracing::info!(request = settled.request.id, decision = decision.name(), "decided on the page");
+    Ok(())
+}
+
+/// The answers: an option by its place, else the words.
+fn responses<'s>(report: &Report, said: &dyn Fn(&str) -> Option<&'s str>) -> Map<String, Value> {
+    let answered = report.questions.iter().filter_map(|question| {
+        let typed = said(&field(question))?;
+        let place = typed.parse::<usize>().ok().filter(|_| !question.options.is_empty());
+        let answer = match place {
+            Some(place) => question.options.get(place)?.clone(),
+            None => typed.replace("\r\n", "\n"),
+        };
+        Some((question.id.clone(), Value::String(answer)))
+    });
+    answered.collect()
+}
+
+/// The id of the choice with this number.
+fn goes_on(choices: &[Choice], decision: Decision, number: Option<&str>) -> Option<String> {
+    match decision {
+        Decision::Approve => {
+            let place = number?.parse::<usize>().ok()?.checked_sub(1)?;
+            choices.get(place).map(|choice| choice.id.clone())
+        }
+        Decision::Revise | Decision::Reject => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! A unified diff as the page shows it: by file, with line numbers and the words that changed.
+
+use serde::Serialize;
+
+use crate::domain::diff::{self, Action, FilePatch, HunkLine, Side};
+
+/// Changed lines above which a file starts closed.
+const MOST_OPEN: usize = 400;
+
+/// A file of a diff.
+#[derive(Debug, Serialize)]
+pub(super) struct File {
+    path: String,
+    /// What it was called before, where it is another name.
+    from: Option<String>,
+    action: &'static str,
+    added: usize,
+    removed: usize,
+    is_open: bool,
+    is_executable: Option<bool>,
+    hunks: Vec<Hunk>,
+}
+
+#[derive(Debug, Serialize)]
+struct Hunk {
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    /// `add`, `del` or `same`.
+    kind: &'static str,
+    old: Option<usize>,
+    new: Option<usize>,
+    parts: Vec<Part>,
+    /// Whether it is the last of its file, without a line end.
+    is_cut: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Part {
+    text: String,
+    is_changed: bool,
+}
+
+/// The files of a diff; the reason where it cannot be read.
+pub(super) fn files(text: &str) -> Result<Vec<File>, String> {
+    diff::parse(text)
+        .map(|patch| patch.files.iter().map(File::from).collect())
+        .map_err(|error| error.to_string())
+}
+
+/// Files that start closed for their size.
+pub(super) fn closed(files: &[File]) -> usize {
+    files.iter().filter(|file| !file.is_open).count()
+}
+
+impl From<&FilePatch> for File {
+    fn from(patch: &FilePatch) -> Self {
+        let count = |side| {
+            let lines = patch.hunks.iter().flat_map(|hunk| &hunk.lines);
+            lines.filter(|line| line.side == side).count()
+        };
+        let (added, removed) = (count(Side::Added), count(Side::Removed));
+        let (path, from, action) = match patch.action {
+            Action::Create => (&patch.new, None, "create"),
+            Action::Modify => (&patch.new, None, "modify"),
+            Action::Delete => (&patch.old, None, "delete"),
+            Action::Rename => (&patch.new, Some(patch.old.clone()), "rename"),
+            Action::Copy => (&patch.new, Some(patch.old.clone()), "copy"),
+        };
+        let mut shift = 0_isize;
+        let hunks = patch.hunks.iter().map(|hunk| {
+            let old = hunk.old_start.map(|start| start.max(1));
+            let new = old.and_then(|start| start.checked_add_signed(shift));
+            let lines = lines(&hunk.lines, old, new);
+            for line in &hunk.lines {
+                shift += match line.side {
+                    Side::Added => 1,
+                    Side::Removed => -1,
+                    Side::Context => 0,
+                };
+            }
+            Hunk { lines }
+        });
+        Self {
+            path: path.clone(),
+            from,
+            action,
+            added,
+            removed,
+            is_open: added + removed <= MOST_OPEN,
+            is_executable: patch.executable,
+            hunks: hunks.collect(),
+        }
+    }
+}
+
+/// The lines of a hunk. Removed lines and the added ones that follow are compared word by word.
+fn lines(hunk: &[HunkLine], mut old: Option<usize>, mut new: Option<usize>) -> Vec<Line> {
+    let mut out = Vec::with_capacity(hunk.len());
+    let mut rest = hunk;
+    while let Some(first) = rest.first() {
+        if first.side == Side::Context {
+            out.push(Line {
+                kind: "same",
+                old: take(&mut old),
+                new: take(&mut new),
+                parts: whole(&first.text, false),
+                is_cut: !first.ends,
+            });
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
+        let run = rest.iter().take_while(|line| line.side != Side::Context).count();
+        let (changed, after) = rest.split_at(run);
+        rest = after;
+        let removed: Vec<&HunkLine> = changed.iter().filter(|line| line.side == Side::Removed).collect();
+        let added: Vec<&HunkLine> = changed.iter().filter(|line| line.side == Side::Added).collect();
+        let pairs = if removed.len() == added.len() { removed.len() } else { 0 };
+        let marked: Vec<(Vec<Part>, Vec<Part>)> = removed
+            .iter()
+            .zip(&added)
+            .take(pairs)
+            .map(|(one, other)| compared(&one.text, &other.text))
+            .collect();
+        let (mut before, mut behind): (Vec<_>, Vec<_>) = marked.into_iter().unzip();
+        before.extend(removed.iter().skip(pairs).map(|line| whole(&line.text, false)));
+        behind.extend(added.iter().skip(pairs).map(|line| whole(&line.text, false)));
+        for (line, parts) in removed.iter().zip(before) {
+            out.push(Line { kind: "del", old: take(&mut old), new: None, parts, is_cut: !line.ends });
+        }
+        for (line, parts) in added.iter().zip(behind) {
+            out.push(Line { kind: "add", old: None, new: take(&mut new), parts, is_cut: !line.ends });
+        }
+    }
+    out
+}
+
+fn take(number: &mut Option<usize>) -> Option<usize> {
+    let now = *number;
+    *number = now.map(|now| now + 1);
+    now
+}
+
+fn whole(text: &str, is_changed: bool) -> Vec<Part> {
+    vec![Part { text: text.to_owned(), is_changed }]
+}
+
+/// Two lines, each in what they have in common at both ends and what differs between.
+fn compared(one: &str, other: &str) -> (Vec<Part>, Vec<Part>) {
+    let (a, b) = (words(one), words(other));
+    let head = a.iter().zip(&b).take_while(|(left, right)| left == right).count();
+    let most = a.len().min(b.len()) - head;
+    let tail =
+        a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(left, right)| left == right).count();
+    // Where little is in common, marks say nothing.
+    if (head + tail) * 3 < a.len().max(b.len()) {
+        return (whole(one, false), whole(other, false));
+    }
+    let parts = |all: &[&str]| {
+        let middle = all.len() - tail;
+        let part = |range: std::ops::Range<usize>, is_changed| {
+            let text = all.get(range).unwrap_or_default().concat();
+            (!text.is_empty()).then_some(Part { text, is_changed })
+        };
+        [part(0..head, false), part(head..middle, true), part(middle..all.len(), false)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+    };
+    (parts(&a), parts(&b))
+}
+
+/// Runs of letters and digits, and every other character by itself.
+fn words(text: &str) -> Vec<&str> {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = if is_word(first) {
+            rest.find(|letter| !is_word(letter)).unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        let (word, after) = rest.split_at(end);
+        out.push(word);
+        rest = after;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATCH: &str = "--- a/a.py\n+++ b/a.py\n@@ -10,3 +10,4 @@\n x\n-move(sku, 1)\n+move(normalise(sku), 1)\n+y\n z\n@@ -20,1 +21,1 @@\n-a\n+b\n";
+
+    #[test]
+    fn lines_are_numbered_on_both_sides() {
+        let files = files(PATCH).unwrap();
+        let numbers: Vec<(&str, Option<usize>, Option<usize>)> = files[0]
+            .hunks
+            .iter()
+            .flat_map(|hunk| &hunk.lines)
+            .map(|line| (line.kind, line.old, line.new))
+            .collect();
+        assert_eq!(
+            numbers,
+            [
+                ("same", Some(10), Some(10)),
+                ("del", Some(11), None),
+                ("add", None, Some(11)),
+                ("add", None, Some(12)),
+                ("same", Some(12), Some(13)),
+                ("del", Some(20), None),
+                ("add", None, Some(21)),
+            ]
+        );
+        assert_eq!((files[0].added, files[0].removed, files[0].is_open), (3, 2, true));
+    }
+
+    #[test]
+    fn changed_words_are_marked_and_nothing_is_lost() {
+        let (one, other) = compared("  move(sku, 1)", "  move(normalise(sku), 1)");
+        let marked = |parts: &[Part]| {
+            parts.iter().filter(|part| part.is_changed).map(|part| part.text.clone()).collect::<String>()
+        };
+        assert_eq!((marked(&one).as_str(), marked(&other).as_str()), ("sku", "normalise(sku)"));
+        let text = |parts: &[Part]| parts.iter().map(|part| part.text.as_str()).collect::<String>();
+        assert_eq!(text(&one), "  move(sku, 1)");
+        assert_eq!(text(&other), "  move(normalise(sku), 1)");
+        assert_eq!(compared("", "").0, []);
+        assert_eq!(compared("abc", "xyz").0, whole("abc", false));
+    }
+
+    #[test]
+    fn what_is_no_diff_says_why() {
+        assert!(files("change line 3").unwrap_err().contains("no unified diff"));
+    }
+}

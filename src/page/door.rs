@@ -1,0 +1,267 @@
+//! Who may come in: links that open once, visitors that are known by a cookie, and the mark that a
+//! form carries. All of it is in memory: a page that ends forgets everybody.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::look::Look;
+use crate::domain::event::approval::Opened;
+use crate::domain::hex::hex;
+use crate::error::Error;
+
+/// For how long a link of a terminal opens.
+pub const SHORT: Duration = Duration::from_secs(60);
+
+/// After how long a visitor who does nothing is forgotten.
+const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Visitors and links that are kept; the oldest make room.
+const MOST: usize = 256;
+
+/// 256 bits that nobody can guess.
+type Secret = [u8; 32];
+
+/// The door of one page.
+pub(super) struct Door {
+    prefix: String,
+    cookie: String,
+    key: Secret,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    links: Vec<Link>,
+    visitors: Vec<Known>,
+}
+
+/// A link that was not used yet. Only the mark of its token is kept.
+struct Link {
+    mark: Secret,
+    target: String,
+    way: Opened,
+    ends: Instant,
+}
+
+struct Known {
+    mark: Secret,
+    way: Opened,
+    seen: Instant,
+    look: Look,
+}
+
+/// Somebody with a cookie of this page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visitor {
+    mark: Secret,
+    /// How they came in.
+    pub(super) way: Opened,
+    /// In which language and colours they read.
+    pub(super) look: Look,
+}
+
+/// What a link opens.
+pub(super) struct Entry {
+    /// The page that it was made for.
+    pub(super) target: String,
+    /// The value of the visitor's cookie.
+    pub(super) cookie: String,
+}
+
+impl Door {
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self {
+            prefix: hex(&random::<16>()?),
+            cookie: format!("maestro_{}", hex(&random::<8>()?)),
+            key: random()?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The first part of every path of the page, 128 bits.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The token of a link to a place on the page.
+    pub(super) fn link(&self, target: &str, way: Opened, lifetime: Duration) -> Result<String, Error> {
+        let token = hex(&random::<32>()?);
+        let link =
+            Link { mark: self.mark(&token), target: target.to_owned(), way, ends: Instant::now() + lifetime };
+        self.with(|state| {
+            make_room(&mut state.links);
+            state.links.push(link);
+        });
+        Ok(token)
+    }
+
+    /// Takes back every unused link to a place.
+    pub(super) fn revoke(&self, target: &str) {
+        self.with(|state| state.links.retain(|link| link.target != target));
+    }
+
+    /// Spends a token; it opens nothing a second time.
+    pub(super) fn open(&self, token: &str, look: Look) -> Result<Option<Entry>, Error> {
+        let cookie = hex(&random::<32>()?);
+        let (mark, known) = (self.mark(token), self.mark(&cookie));
+        Ok(self.with(|state| {
+            let now = Instant::now();
+            state.links.retain(|link| link.ends > now);
+            let place = state.links.iter().position(|link| self.is_same(&link.mark, &mark))?;
+            let link = state.links.swap_remove(place);
+            make_room(&mut state.visitors);
+            state.visitors.push(Known { mark: known, way: link.way, seen: now, look });
+            Some(Entry { target: link.target, cookie })
+        }))
+    }
+
+    /// The header that gives a visitor their cookie.
+    pub(super) fn set_cookie(&self, value: &str) -> String {
+        format!("{}={value}; HttpOnly; SameSite=Strict; Path=/{}/", self.cookie, self.prefix)
+    }
+
+    /// The visitor of a `Cookie` header.
+    pub(super) fn visitor(&self, header: &str) -> Option<Visitor> {
+        let named = header.split(';').filter_map(|pair| pair.trim().split_once('='));
+        let value = named.into_iter().find(|(name, _)| *name == self.cookie)?.1;
+        let mark = self.mark(value);
+        self.with(|state| {
+            let now = Instant::now();
+            state.visitors.retain(|known| now.duration_since(known.seen) < IDLE);
+            let known = state.visitors.iter_mut().find(|known| self.is_same(&known.mark, &mark))?;
+            known.seen = now;
+            Some(Visitor { mark: known.mark, way: known.way, look: known.look })
+        })
+    }
+
+    /// Remembers in which language and colours a visitor reads.
+    pub(super) fn remember(&self, visitor: &Visitor, look: Look) {
+        self.with(|state| {
+            if let Some(known) = state.visitors.iter_mut().find(|known| known.mark == visitor.mark) {
+                known.look = look;
+            }
+        });
+    }
+
+    /// The mark of a form: it holds for one visitor and one purpose.
+    pub(super) fn nonce(&self, visitor: &Visitor, purpose: &str) -> String {
+        self.mark_hex(&format!("{}|{purpose}", hex(&visitor.mark)))
+    }
+
+    /// Whether a form is one that this visitor was given for this purpose.
+    pub(super) fn is_nonce(&self, visitor: &Visitor, purpose: &str, said: &str) -> bool {
+        self.is_same(&self.mark(&self.nonce(visitor, purpose)), &self.mark(said))
+    }
+
+    fn mark_hex(&self, text: &str) -> String {
+        hex(&self.mark(text))
+    }
+
+    fn mark(&self, text: &str) -> Secret {
+        match Hmac::<Sha256>::new_from_slice(&self.key) {
+            Ok(mut mac) => {
+                mac.update(text.as_bytes());
+                mac.finalize().into_bytes().into()
+            }
+            // HMAC takes keys of any length.
+            Err(_) => self.key,
+        }
+    }
+
+    /// Compares in a time that says nothing about where two marks differ.
+    fn is_same(&self, one: &Secret, other: &Secret) -> bool {
+        Hmac::<Sha256>::new_from_slice(&self.key).is_ok_and(|mut mac| {
+            mac.update(one);
+            let tag = mac.finalize().into_bytes();
+            Hmac::<Sha256>::new_from_slice(&self.key).is_ok_and(|mut mac| {
+                mac.update(other);
+                mac.verify(&tag).is_ok()
+            })
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn make_room<T>(kept: &mut Vec<T>) {
+    if kept.len() >= MOST {
+        kept.remove(0);
+    }
+}
+
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Error> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cookie_of(door: &Door, opened: &Entry) -> String {
+        door.set_cookie(&opened.cookie).split(';').next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_link_opens_once_and_in_its_time() {
+        let door = Door::new().unwrap();
+        let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
+        assert!(door.open("", Look::default()).unwrap().is_none());
+        assert!(door.open(&token.to_uppercase(), Look::default()).unwrap().is_none());
+        let opened = door.open(&token, Look::default()).unwrap().unwrap();
+        assert_eq!(opened.target, "queue");
+        assert!(door.open(&token, Look::default()).unwrap().is_none());
+        let late = door.link("queue", Opened::Terminal, Duration::ZERO).unwrap();
+        assert!(door.open(&late, Look::default()).unwrap().is_none());
+        let revoked = door.link("decide/1", Opened::Dialog, SHORT).unwrap();
+        door.revoke("decide/1");
+        assert!(door.open(&revoked, Look::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_visitor_is_known_by_this_doors_cookie_alone() {
+        let (door, other) = (Door::new().unwrap(), Door::new().unwrap());
+        let token = door.link("queue", Opened::Dialog, SHORT).unwrap();
+        let cookie = cookie_of(&door, &door.open(&token, Look::default()).unwrap().unwrap());
+        assert_eq!(door.visitor(&format!("a=b; {cookie}")).unwrap().way, Opened::Dialog);
+        assert!(other.visitor(&cookie).is_none());
+        let (name, value) = cookie.split_once('=').unwrap();
+        for wrong in [String::new(), format!("{name}="), format!("{name}={value}0"), format!("x={value}")] {
+            assert!(door.visitor(&wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_form_counts_for_its_visitor_and_its_purpose() {
+        let door = Door::new().unwrap();
+        let enter = || {
+            let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
+            let opened = door.open(&token, Look::default()).unwrap().unwrap();
+            door.visitor(&cookie_of(&door, &opened)).unwrap()
+        };
+        let (one, other) = (enter(), enter());
+        let nonce = door.nonce(&one, "decide r d");
+        assert!(door.is_nonce(&one, "decide r d", &nonce));
+        assert!(!door.is_nonce(&other, "decide r d", &nonce));
+        assert!(!door.is_nonce(&one, "decide r e", &nonce));
+        assert!(!door.is_nonce(&one, "decide r d", ""));
+    }
+
+    #[test]
+    fn old_visitors_make_room() {
+        let door = Door::new().unwrap();
+        let mut cookies = Vec::new();
+        for _ in 0..=MOST {
+            let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
+            cookies.push(cookie_of(&door, &door.open(&token, Look::default()).unwrap().unwrap()));
+        }
+        assert!(door.visitor(&cookies[0]).is_none());
+        assert!(door.visitor(&cookies[1]).is_some());
+    }
+}

@@ -1,0 +1,85 @@
+//! What every request must be before it is looked at, and what every answer says to the browser.
+
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Page;
+
+/// Nothing but our own style, script and forms; nobody frames the page.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const ALWAYS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    // Not `no-referrer`: with it a browser sends `Origin: null` with a form of our own.
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Why a request is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// It was sent to another name: a foreign one that resolves to this machine.
+    Host,
+    /// Another site, or another port of this machine, sent it.
+    Foreign,
+}
+
+impl Refused {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::Foreign => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+/// Holds each request to its host and its origin, and each answer to the headers.
+pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next) -> Response {
+    let is_link = request.uri().path() == format!("/{}/open", page.prefix());
+    let mut response = match checked(&page, request.method(), request.headers(), is_link) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => {
+            let mut response = Response::new(refused.status().to_string().into());
+            *response.status_mut() = refused.status();
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Ports do not count for cookies, so another local server's page could send ours: the host and the
+/// origin are compared exactly. A link is opened from anywhere, its token is what counts.
+fn checked(page: &Page, method: &Method, headers: &HeaderMap, is_link: bool) -> Result<(), Refused> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let is_ours = hosts.next().is_some_and(|host| host.as_bytes() == page.host().as_bytes());
+    if !is_ours || hosts.next().is_some() {
+        return Err(Refused::Host);
+    }
+    let is_read = method == Method::GET || method == Method::HEAD;
+    let origin = headers.get(header::ORIGIN);
+    let own = format!("http://{}", page.host());
+    match origin {
+        Some(origin) if origin.as_bytes() == own.as_bytes() => {}
+        None if is_read => {}
+        Some(_) | None => return Err(Refused::Foreign),
+    }
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        // Browsers of before 2023 do not send it; then the origin is what counts.
+        None | Some(b"same-origin") => Ok(()),
+        // Typed, or opened by another program.
+        Some(b"none") if is_read => Ok(()),
+        Some(_) if is_read && is_link => Ok(()),
+        Some(_) => Err(Refused::Foreign),
+    }
+}

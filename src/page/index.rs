@@ -1,0 +1,241 @@
+//! What the views need of the log beyond its state: every event in a line, and where votes, ensembles
+//! and recorded texts are. It is folded once, and then only what is new.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::chain::Stored;
+use crate::domain::coordination::record::RunRecord;
+use crate::domain::event::consult::{ConsultSettled, Kept, Purpose};
+use crate::domain::event::noted::EnsembleNoted;
+use crate::domain::event::record::Topic;
+use crate::domain::event::{Body, Event};
+use crate::domain::label::{Label, label};
+use crate::domain::lineage::Linked;
+use crate::domain::select::record::SelectionRecord;
+use crate::domain::vote::record::VoteRecord;
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::host::store::{EventStore as _, StoreError};
+
+/// Events read at a time: theirs may hold whole prompts and answers.
+const READ: usize = 512;
+
+/// How often a log that is replaced meanwhile is read anew.
+const MOST_TRIES: usize = 10;
+
+/// An event in a line.
+pub(super) struct Fact {
+    pub(super) seq: u64,
+    pub(super) linked: Linked,
+    pub(super) run: String,
+    pub(super) at: u64,
+    pub(super) label: Label,
+}
+
+/// A vote.
+pub(super) struct Voted {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) at: u64,
+    pub(super) record: VoteRecord,
+    /// Its samples, by their events.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// An answer of a consult.
+#[derive(Clone)]
+pub(super) struct Sample {
+    pub(super) seq: u64,
+    pub(super) purpose: Purpose,
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) elapsed_ms: u64,
+    pub(super) tokens: Option<u64>,
+    pub(super) cost_usd: Option<f64>,
+    pub(super) code: Option<String>,
+    pub(super) response: Option<String>,
+}
+
+/// Several answers to one question, outside of a stage.
+pub(super) struct Ensemble {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) at: u64,
+    pub(super) noted: EnsembleNoted,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// A selection among candidates.
+pub(super) struct Selected {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) at: u64,
+    pub(super) record: SelectionRecord,
+}
+
+/// The fold.
+#[derive(Default)]
+pub(super) struct Index {
+    last: u64,
+    pub(super) facts: Vec<Fact>,
+    by_id: HashMap<String, usize>,
+    pub(super) votes: Vec<Voted>,
+    pub(super) ensembles: Vec<Ensemble>,
+    pub(super) selections: Vec<Selected>,
+    pub(super) results: Vec<(String, u64, RunRecord)>,
+    /// Where a recorded text is, by its digest.
+    texts: HashMap<String, u64>,
+    /// Settled consults by run that no vote or ensemble has claimed yet.
+    open: HashMap<String, Vec<Sample>>,
+}
+
+impl Index {
+    /// An event by its id.
+    pub(super) fn fact(&self, id: &str) -> Option<&Fact> {
+        self.facts.get(*self.by_id.get(id)?)
+    }
+
+    fn add(&mut self, event: Event) {
+        self.last = event.seq;
+        let Event { seq, run, at, id, rests_on, body } = event;
+        self.by_id.insert(id.clone(), self.facts.len());
+        self.facts.push(Fact {
+            seq,
+            label: label(&body),
+            linked: Linked { id: id.clone(), rests_on },
+            run: run.clone(),
+            at,
+        });
+        match body {
+            Body::ConsultSettled(settled) => self.settled(seq, &run, settled),
+            Body::Noted(noted) => match noted.topic {
+                Topic::Vote => {
+                    if let Ok(record) = serde_json::from_value::<VoteRecord>(noted.content) {
+                        let samples = self.claim(&run, Purpose::Vote, record.samples);
+                        self.votes.push(Voted { id, run, at, record, samples });
+                    }
+                }
+                Topic::Ensemble => {
+                    if let Some(noted) = noted.read::<EnsembleNoted>() {
+                        let samples = self.claim(&run, Purpose::Candidate, noted.answers);
+                        self.ensembles.push(Ensemble { id, run, at, noted, samples });
+                    }
+                }
+                Topic::Selection => {
+                    if let Some(record) = noted.read::<SelectionRecord>() {
+                        self.selections.push(Selected { id, run, at, record });
+                    }
+                }
+                Topic::Coordination => {
+                    if let Some(record) = noted.read::<RunRecord>() {
+                        self.results.push((id, at, record));
+                    }
+                }
+                Topic::Calibration | Topic::Tools | Topic::Thread => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn settled(&mut self, seq: u64, run: &str, settled: ConsultSettled) {
+        let keep = |kept: Option<Kept>| kept.filter(|kept| kept.text.is_some()).map(|kept| kept.sha256);
+        let (prompt, response) = (keep(settled.prompt), keep(settled.response));
+        for digest in prompt.iter().chain(&response) {
+            self.texts.entry(digest.clone()).or_insert(seq);
+        }
+        let tokens = settled.input_tokens.zip(settled.output_tokens).map(|(sent, answered)| sent + answered);
+        let sample = Sample {
+            seq,
+            purpose: settled.purpose,
+            provider: settled.provider,
+            model: settled.model,
+            elapsed_ms: settled.elapsed_ms,
+            tokens: tokens.or(settled.output_tokens),
+            cost_usd: settled.cost_usd,
+            code: settled.code,
+            response,
+        };
+        self.open.entry(run.to_owned()).or_default().push(sample);
+    }
+
+    /// The latest answers of a purpose that nothing has claimed: a result is noted after its consults.
+    fn claim(&mut self, run: &str, purpose: Purpose, count: u32) -> Vec<Sample> {
+        let Some(open) = self.open.get_mut(run) else { return Vec::new() };
+        let mut claimed = Vec::new();
+        let mut rest = Vec::new();
+        for sample in std::mem::take(open).into_iter().rev() {
+            if sample.purpose == purpose && claimed.len() < count as usize {
+                claimed.push(sample);
+            } else if sample.purpose != purpose {
+                rest.push(sample);
+            }
+        }
+        rest.reverse();
+        *open = rest;
+        claimed.reverse();
+        claimed
+    }
+}
+
+/// The fold of a project, kept.
+#[derive(Default)]
+pub(super) struct Indexed(Mutex<(u64, Index)>);
+
+impl Indexed {
+    /// Looks at the fold as it is now. For a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub(super) fn read<T>(&self, session: &Session, look: impl FnOnce(&Index) -> T) -> Result<T, Error> {
+        let store = session.store();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = 0;
+        loop {
+            let generation = store.generation();
+            if kept.0 != generation {
+                *kept = (generation, Index::default());
+                tries += 1;
+            }
+            match store.read_since(kept.1.last, None, READ) {
+                Ok(page) => {
+                    // What was opened or replaced by this very read is of another generation.
+                    if store.generation() != generation && tries < MOST_TRIES {
+                        continue;
+                    }
+                    let is_last = page.len() < READ;
+                    for stored in page {
+                        kept.1.add(event(stored)?);
+                    }
+                    if is_last {
+                        return Ok(look(&kept.1));
+                    }
+                }
+                Err(StoreError::Replaced) if tries < MOST_TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A recorded prompt or answer, by its digest. For a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub(super) fn text(&self, session: &Session, digest: &str) -> Result<Option<String>, Error> {
+        let Some(seq) = self.read(session, |index| index.texts.get(digest).copied())? else {
+            return Ok(None);
+        };
+        let page = session.store().read_since(seq.saturating_sub(1), None, 1)?;
+        let Some(stored) = page.into_iter().next() else { return Ok(None) };
+        let Body::ConsultSettled(settled) = event(stored)?.body else { return Ok(None) };
+        let kept = [settled.prompt, settled.response].into_iter().flatten();
+        Ok(kept.into_iter().find(|kept| kept.sha256 == digest).and_then(|kept| kept.text))
+    }
+}
+
+fn event(stored: Stored) -> Result<Event, Error> {
+    Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
+        .map_err(|error| StoreError::Corrupt { reason: error.to_string() }.into())
+}

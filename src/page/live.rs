@@ -1,0 +1,96 @@
+//! What changes, while somebody looks: one watcher of the log for all open streams, and none where
+//! no stream is open.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::unfold;
+use serde::Serialize;
+use tokio::sync::watch::{Receiver, Sender};
+
+use super::Page;
+
+/// How often the log is looked at while a stream is open. Other processes write to it, too.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often a stream says that it is there; a page that hears nothing for 10 s says so.
+const BEAT: Duration = Duration::from_secs(4);
+
+/// What a page is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Seen {
+    /// The place of the last event.
+    last: u64,
+    /// Requests that wait.
+    waiting: Vec<String>,
+}
+
+/// Where the watcher says what it sees.
+pub(super) struct Watch(Sender<Seen>);
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self(Sender::new(Seen::default()))
+    }
+
+    /// Listens; the first who does starts the watcher.
+    fn listen(&self, page: &Page) -> Receiver<Seen> {
+        let is_first = self.0.receiver_count() == 0;
+        let receiver = self.0.subscribe();
+        if is_first {
+            tokio::spawn(watch(page.clone()));
+        }
+        receiver
+    }
+}
+
+/// Looks at the log until nobody listens.
+async fn watch(page: Page) {
+    let out = &page.watch().0;
+    loop {
+        let read = page.session().journal().read(|history| Seen {
+            last: history.last_seq,
+            waiting: history.pending().map(|(_, request)| request.id.clone()).collect(),
+        });
+        match read.await {
+            Ok(seen) => {
+                out.send_if_modified(|known| {
+                    let is_new = *known != seen;
+                    if is_new {
+                        *known = seen;
+                    }
+                    is_new
+                });
+            }
+            Err(error) => tracing::debug!(%error, "the log cannot be read for the page"),
+        }
+        if out.receiver_count() == 0 {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The stream of a tab. Each event is the state as it is, so that one that reconnects misses nothing.
+pub(super) async fn events(State(page): State<Page>) -> Response {
+    let mut receiver = page.watch().listen(&page);
+    receiver.mark_changed();
+    let stop = page.stop().clone();
+    let stream = unfold((receiver, stop), |(mut receiver, stop)| async move {
+        let event = tokio::select! {
+            () = stop.cancelled() => return None,
+            changed = receiver.changed() => {
+                changed.ok()?;
+                let seen = receiver.borrow_and_update().clone();
+                let data = serde_json::to_string(&seen).ok()?;
+                Event::default().event("log").id(seen.last.to_string()).data(data)
+            }
+            () = tokio::time::sleep(BEAT) => Event::default().event("beat").data(""),
+        };
+        Some((Ok::<_, Infallible>(event), (receiver, stop)))
+    });
+    Sse::new(stream).into_response()
+}

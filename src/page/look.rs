@@ -1,0 +1,100 @@
+//! How a visitor reads: in which language, in which colours, and whether single keys act.
+
+use crate::host::environment::Environment;
+
+/// The languages of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tongue {
+    /// English.
+    #[default]
+    English,
+    /// Korean.
+    Korean,
+    /// Both, one below the other.
+    Both,
+}
+
+/// The colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Theme {
+    /// What the browser is set to.
+    #[default]
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// Whether single keys act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// They do.
+    #[default]
+    On,
+    /// They do not: for whoever speaks to a computer, or types blindly.
+    Off,
+}
+
+/// How a visitor reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) tongue: Tongue,
+    pub(super) theme: Theme,
+    pub(super) keys: Keys,
+}
+
+impl Tongue {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Korean => "ko",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl Theme {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+impl Keys {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl Look {
+    /// How somebody with this environment reads.
+    pub(super) fn of(environment: &Environment) -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| environment.get(name));
+        let tongue =
+            if set.is_some_and(|name| name.starts_with("ko")) { Tongue::Korean } else { Tongue::English };
+        Self { tongue, ..Self::default() }
+    }
+
+    /// The same after a choice; what is no choice changes nothing.
+    pub(super) fn choose(mut self, name: &str, value: &str) -> Self {
+        match (name, value) {
+            ("lang", "en") => self.tongue = Tongue::English,
+            ("lang", "ko") => self.tongue = Tongue::Korean,
+            ("lang", "both") => self.tongue = Tongue::Both,
+            ("theme", "auto") => self.theme = Theme::Auto,
+            ("theme", "light") => self.theme = Theme::Light,
+            ("theme", "dark") => self.theme = Theme::Dark,
+            ("keys", "on") => self.keys = Keys::On,
+            ("keys", "off") => self.keys = Keys::Off,
+            _ => {}
+        }
+        self
+    }
+}

@@ -1,0 +1,105 @@
+//! Templates, embedded in the binary. Every text that they show goes through one place, where it is
+//! made into text that a browser shows and never obeys.
+
+use std::sync::OnceLock;
+
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
+
+use super::look::{Look, Tongue};
+use super::text::escaped;
+use super::words;
+use crate::error::Error;
+
+const TEMPLATES: [(&str, &str); 12] = [
+    ("base.html", include_str!("templates/base.html")),
+    ("bare.html", include_str!("templates/bare.html")),
+    ("queue.html", include_str!("templates/queue.html")),
+    ("decide.html", include_str!("templates/decide.html")),
+    ("diff.html", include_str!("templates/diff.html")),
+    ("list.html", include_str!("templates/list.html")),
+    ("run.html", include_str!("templates/run.html")),
+    ("why.html", include_str!("templates/why.html")),
+    ("compare.html", include_str!("templates/compare.html")),
+    ("vote.html", include_str!("templates/vote.html")),
+    ("metrics.html", include_str!("templates/metrics.html")),
+    ("trust.html", include_str!("templates/trust.html")),
+];
+
+fn environment() -> &'static Environment<'static> {
+    static MADE: OnceLock<Environment<'static>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_formatter(|out, _, value| {
+            if value.is_none() || value.is_undefined() {
+                return Ok(());
+            }
+            let text = match value.as_str() {
+                Some(text) if value.is_safe() => text.to_owned(),
+                Some(text) => escaped(text),
+                None => escaped(&value.to_string()),
+            };
+            out.write_str(&text).map_err(minijinja::Error::from)
+        });
+        environment.add_function("t", |state: &State<'_, '_>, name: &str, given: Kwargs| {
+            let mut text = words::word(tongue(state), name);
+            for key in given.args() {
+                let value: Value = given.get(key)?;
+                text = text.replace(&format!("{{{key}}}"), &value.to_string());
+            }
+            given.assert_all_used()?;
+            Ok::<_, minijinja::Error>(text)
+        });
+        environment.add_filter("cut", |text: &str, most: usize| match text.char_indices().nth(most) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
+            None => text.to_owned(),
+        });
+        environment
+            .add_function("pair", |state: &State<'_, '_>, en: &str, ko: &str| pair(tongue(state), en, ko));
+        environment.add_function("ago", |state: &State<'_, '_>, span: u64| words::span(tongue(state), span));
+        for (name, source) in TEMPLATES {
+            if let Err(error) = environment.add_template(name, source) {
+                tracing::error!(name, %error, "a template of the page");
+            }
+        }
+        environment
+    })
+}
+
+/// A text that exists in both languages, in the one that is read; the second below the first.
+fn pair(tongue: Tongue, en: &str, ko: &str) -> Value {
+    Value::from_safe_string(match tongue {
+        Tongue::English => escaped(en),
+        Tongue::Korean => escaped(ko),
+        Tongue::Both if en == ko => escaped(en),
+        Tongue::Both => format!("{}<span class=\"twin\" lang=\"ko\">{}</span>", escaped(en), escaped(ko)),
+    })
+}
+
+fn tongue(state: &State<'_, '_>) -> Tongue {
+    let name = state.lookup("lang");
+    match name.as_ref().and_then(Value::as_str) {
+        Some("ko") => Tongue::Korean,
+        Some("both") => Tongue::Both,
+        Some(_) | None => Tongue::English,
+    }
+}
+
+/// A page, from its template and what it shows.
+///
+/// # Errors
+///
+/// Only by a defect of a template.
+pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Result<String, Error> {
+    let defect = |error: minijinja::Error| Error::Internal(format!("{template}: {error:#}"));
+    let found = environment().get_template(template).map_err(defect)?;
+    let context = minijinja::context! {
+        lang => look.tongue.name(),
+        theme => look.theme.name(),
+        keys => look.keys.name(),
+        ..Value::from(Serde(shown))
+    };
+    found.render(context).map_err(defect)
+}

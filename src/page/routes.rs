@@ -1,0 +1,206 @@
+//! The routes: what is asked becomes a view or a decision, and an answer.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::door::Visitor;
+use super::guard::guard;
+use super::look::Look;
+use super::views::decide::Filled;
+use super::{Page, decision, live, looks, render, views};
+use crate::error::Error;
+
+/// The largest form that is read, in bytes.
+const MOST_FORM: usize = 64 * 1024;
+
+/// Files of the page itself: their name, kind and content.
+const FILES: [(&str, &str, &str); 3] = [
+    ("page.css", "text/css; charset=utf-8", include_str!("templates/page.css")),
+    ("page.js", "text/javascript; charset=utf-8", include_str!("templates/page.js")),
+    ("icon.svg", "image/svg+xml", include_str!("templates/icon.svg")),
+];
+
+/// The routes of a page.
+pub(super) fn routes(page: Page) -> Router {
+    let inside = Router::new()
+        .route("/queue", get(queue))
+        .route("/decide/{id}", get(show).post(decide))
+        .route("/runs", get(looks::runs))
+        .route("/runs/{id}", get(looks::run))
+        .route("/runs/{id}/stop", post(looks::stop))
+        .route("/why/{id}", get(looks::why))
+        .route("/compare", get(looks::compared))
+        .route("/compare/{id}", get(looks::compare))
+        .route("/votes", get(looks::votes))
+        .route("/votes/{id}", get(looks::vote))
+        .route("/metrics", get(looks::metrics))
+        .route("/trust", get(looks::trust).post(looks::confirm))
+        .route("/blob/{digest}", get(looks::blob))
+        .route("/events", get(live::events))
+        .route("/prefs", post(prefs))
+        .route_layer(from_fn_with_state(page.clone(), known));
+    let mut all = inside.route("/open", get(open));
+    for (name, kind, content) in FILES {
+        let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
+        all = all.route(&format!("/{name}"), get(file));
+    }
+    Router::new()
+        .nest(&format!("/{}", page.prefix()), all)
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(DefaultBodyLimit::max(MOST_FORM))
+        .layer(from_fn_with_state(page.clone(), guard))
+        .with_state(page)
+}
+
+/// Lets visitors of this page in, and nobody else.
+async fn known(State(page): State<Page>, mut request: Request, next: Next) -> Response {
+    let mut cookies = request.headers().get_all(header::COOKIE).iter();
+    let visitor = cookies.find_map(|value| page.door().visitor(value.to_str().ok()?));
+    match visitor {
+        Some(visitor) => {
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
+        None => bare(&page, page.look(), StatusCode::FORBIDDEN, "no_visitor").await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Token {
+    #[serde(default)]
+    t: String,
+}
+
+/// Spends a link's token. A page of our own leads on, not a redirect: after one, a browser that came
+/// from a file or another program does not send a strict cookie.
+async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<Token>) -> Response {
+    match page.door().open(&token.t, page.look()) {
+        Ok(Some(opened)) => {
+            let shown = json!({ "kind": "opened", "target": page.path(&opened.target), "base": page.base() });
+            let cookie = page.door().set_cookie(&opened.cookie);
+            let text = answer(StatusCode::OK, "bare.html", page.look(), shown).await;
+            ([(header::SET_COOKIE, cookie)], text).into_response()
+        }
+        Ok(None) => {
+            let cookies = headers.get_all(header::COOKIE).iter();
+            let mut visitors = cookies.filter_map(|value| page.door().visitor(value.to_str().ok()?));
+            let kind = if visitors.next().is_some() { "used_known" } else { "used" };
+            bare(&page, page.look(), StatusCode::FORBIDDEN, kind).await
+        }
+        Err(error) => failed(&page, page.look(), &error).await,
+    }
+}
+
+/// A page without a view: what happened, and what to do.
+pub(super) async fn bare(page: &Page, look: Look, status: StatusCode, kind: &str) -> Response {
+    let shown = json!({ "kind": kind, "target": page.path("queue"), "base": page.base() });
+    answer(status, "bare.html", look, shown).await
+}
+
+pub(super) async fn failed(page: &Page, look: Look, error: &Error) -> Response {
+    let (status, kind) = match error {
+        Error::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    };
+    let shown = json!({
+        "kind": kind, "target": page.path("queue"), "base": page.base(), "error": error.to_string(), "hint": error.hint(),
+    });
+    answer(status, "bare.html", look, shown).await
+}
+
+/// Renders on a thread that may take its time.
+async fn answer(status: StatusCode, template: &'static str, look: Look, shown: Value) -> Response {
+    let rendered = tokio::task::spawn_blocking(move || render::page(template, look, &shown)).await;
+    match rendered {
+        Ok(Ok(text)) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a view cannot be shown");
+            (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a view cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A view inside the frame that all have.
+pub(super) async fn framed(
+    page: &Page,
+    visitor: &Visitor,
+    status: StatusCode,
+    template: &'static str,
+    shown: Result<(Value, Value), Error>,
+) -> Response {
+    match shown {
+        Ok((frame, view)) => {
+            let shown = json!({
+                "frame": frame,
+                "base": page.base(),
+                "project": page.project(),
+                "prefs": page.door().nonce(visitor, "prefs"),
+                "view": view,
+            });
+            answer(status, template, visitor.look, shown).await
+        }
+        Err(error) => failed(page, visitor.look, &error).await,
+    }
+}
+
+async fn queue(State(page): State<Page>, Extension(visitor): Extension<Visitor>) -> Response {
+    let now = page.now();
+    let asks = page.blocking(|page| views::trust::is_asked(page.session())).await.unwrap_or(false);
+    let shown = page
+        .session()
+        .journal()
+        .read(move |history| (views::frame(history, "queue"), views::queue::queue(history, now, asks)));
+    framed(&page, &visitor, StatusCode::OK, "queue.html", shown.await).await
+}
+
+async fn show(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Response {
+    decision::show(&page, &visitor, &id, StatusCode::OK, Filled::default()).await
+}
+
+async fn decide(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    decision::decide(&page, &visitor, &id, fields.into_iter().collect()).await
+}
+
+async fn prefs(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let fields: BTreeMap<String, String> = fields.into_iter().collect();
+    let seal = fields.get("seal").map(String::as_str).unwrap_or_default();
+    if !page.door().is_nonce(&visitor, "prefs", seal) {
+        return bare(&page, visitor.look, StatusCode::FORBIDDEN, "old_form").await;
+    }
+    let look = fields.iter().fold(visitor.look, |look, (name, value)| look.choose(name, value));
+    page.door().remember(&visitor, look);
+    // Only a path of our own; a browser sends the page on which the form stood.
+    let back = fields.get("here").filter(|path| is_own_path(path)).map_or("queue", String::as_str);
+    Redirect::to(&page.path(back)).into_response()
+}
+
+fn is_own_path(path: &str) -> bool {
+    let letter =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '/' | '-' | '_' | '?' | '=');
+    !path.is_empty() && !path.starts_with('/') && !path.contains("//") && path.chars().all(letter)
+}

@@ -1,0 +1,39 @@
+//! What each view shows: a fold over the log, as plain values for its template.
+
+pub(super) mod compare;
+pub(super) mod decide;
+pub(super) mod metrics;
+mod parts;
+pub(super) mod queue;
+pub(super) mod run;
+pub(super) mod trust;
+pub(super) mod vote;
+pub(super) mod why;
+
+use serde_json::{Value, json};
+
+use crate::domain::history::History;
+
+/// The views that every page leads to: their path, the name of their word, the key after `g`.
+pub(super) const VIEWS: [(&str, &str, &str); 5] = [
+    ("queue", "queue", "q"),
+    ("runs", "run", "r"),
+    ("compare", "compare", "c"),
+    ("votes", "vote", "v"),
+    ("metrics", "metrics", "m"),
+];
+
+/// What the frame of every page shows.
+pub(super) fn frame(history: &History, here: &str) -> Value {
+    let view = here.split('/').next().unwrap_or_default();
+    let views: Vec<Value> = VIEWS
+        .iter()
+        .map(|(path, word, key)| json!({ "path": path, "word": word, "key": key, "is_here": *path == view }))
+        .collect();
+    json!({
+        "views": views,
+        "here": here,
+        "waiting": history.pending().count(),
+        "last": history.last_seq,
+    })
+}

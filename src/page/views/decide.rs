@@ -1,0 +1,417 @@
+//! A request for a decision: everything that its digest covers, the questions, and the form.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::parts::{colour, digest, dollars, mode, short, stages};
+use crate::domain::diff as unified;
+use crate::domain::event::approval::{ApprovalDecided, Decision};
+use crate::domain::event::record::ChangeKind;
+use crate::domain::event::stage::{Candidate, StageFinished};
+use crate::domain::question::{Priority, Question};
+use crate::domain::report::{
+    AppliedChange, Choice, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,
+};
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Request, Run};
+use crate::page::diff;
+
+/// What somebody typed into the form, and what came of it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::page) struct Filled {
+    /// The fields.
+    pub(in crate::page) fields: BTreeMap<String, String>,
+    /// Why the form comes back.
+    pub(in crate::page) problem: Option<Problem>,
+}
+
+/// Why a form comes back.
+#[derive(Clone, Debug)]
+pub(in crate::page) enum Problem {
+    /// A revision without words.
+    NoWords,
+    /// Answers that do not go with the decision, each in a line.
+    Contradiction(Vec<String>),
+    /// The page was about another report.
+    Stale,
+    /// Somebody else decided.
+    Decided,
+    /// A form of another visit.
+    OldForm,
+    /// No decision was chosen.
+    NoDecision,
+    /// Something else, in words.
+    Other(String),
+}
+
+impl Problem {
+    fn value(&self) -> Value {
+        let (kind, lines): (&str, &[String]) = match self {
+            Self::NoWords => ("no_words", &[]),
+            Self::Contradiction(lines) => ("contradiction", lines),
+            Self::Stale => ("stale", &[]),
+            Self::Decided => ("decided", &[]),
+            Self::OldForm => ("old_form", &[]),
+            Self::NoDecision => ("no_decision", &[]),
+            Self::Other(text) => ("other", std::slice::from_ref(text)),
+        };
+        json!({ "kind": kind, "lines": lines })
+    }
+}
+
+/// What the view knows beside the run.
+#[derive(Clone, Debug)]
+pub(in crate::page) struct Around {
+    pub(in crate::page) now: u64,
+    pub(in crate::page) nonce: String,
+    /// Consults that the run may still have for this stage, and in all.
+    pub(in crate::page) left: u32,
+    /// The full text of applied changes, by the session of their backup.
+    pub(in crate::page) patches: BTreeMap<String, String>,
+}
+
+pub(in crate::page) fn decide(
+    run: &Run,
+    request: &Request,
+    around: &Around,
+    filled: &Filled,
+) -> Result<Value, serde_json::Error> {
+    let report: Report = serde_json::from_value(request.asked.report.clone())?;
+    let finished = finished(run, request);
+    let changes = changes(&report, finished);
+    let risks = risks(&report);
+    let (critical, others): (Vec<_>, Vec<_>) =
+        report.questions.iter().partition(|question| question.priority == Priority::Critical);
+    let typed = |name: &str| filled.fields.get(name).map(String::as_str).unwrap_or_default();
+    let asked = |all: Vec<&Question>| -> Vec<Value> {
+        all.into_iter().map(|question| shown(question, typed(&field(question)))).collect()
+    };
+    let what = json!({
+        "nonce": around.nonce,
+        "request": request.id,
+        "short": short(&request.id),
+        "digest": request.asked.digest,
+        "digest_short": digest(&request.asked.digest),
+        "run": run.id,
+        "run_short": short(&run.id),
+        "task": run.task,
+        "stage": request.asked.stage.name(),
+        "round": report.iteration,
+        "stages": stages(run, Some(request.asked.stage)),
+        "age": around.now.saturating_sub(request.at),
+        "summary": report.summary,
+        "summary_ko": report.summary_ko,
+        "lede": lede(&report),
+        "who": who(&report, finished),
+        "mode": mode(report.mode),
+        "why": report.mode_reason,
+    });
+    let shown = json!({
+        "risks": risks,
+        "risks_found": risks.iter().filter(|risk| risk["origin"] == "found").count(),
+        "changes": changes,
+        "applied": report.applied.iter().map(|change| applied(change, &around.patches)).collect::<Vec<_>>(),
+        "size": size(&report),
+        "tests": report.tests.as_ref().map(tests),
+        "cost": cost(&report),
+        "findings": findings(&report),
+        "choices": choices(&report, typed("goes_on")),
+        "disagree": report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count() > 1,
+        "critical": asked(critical),
+        "others": asked(others),
+        "open_questions": open_questions(&report),
+        "next": next(&report),
+        "asks_again": finished.map_or_else(|| ORCHESTRATOR.to_owned(), |it| it.provider.clone()),
+        "left": around.left,
+        "display": request.asked.display,
+    });
+    let standing = json!({
+        "decision": typed("decision"),
+        "feedback": typed("feedback"),
+        "problem": filled.problem.as_ref().map(Problem::value),
+        "decided": request.decided.as_ref().map(|(at, decided)| settled(decided, around.now.saturating_sub(*at))),
+        "decision_event": request.decision,
+        "stopped": match &run.phase {
+            Phase::Stopped(why) if request.decided.is_none() => Some(why),
+            Phase::Stopped(_) | Phase::Complete | Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_)
+            | Phase::AwaitingApproval { .. } => None,
+        },
+    });
+    let parts = [what, shown, standing].into_iter().filter_map(|part| match part {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    Ok(Value::Object(parts.flatten().collect()))
+}
+
+/// The name of a question's field.
+pub(in crate::page) fn field(question: &Question) -> String {
+    format!("q_{}", question.id)
+}
+
+fn finished<'r>(run: &'r Run, request: &Request) -> Option<&'r StageFinished> {
+    let is_it =
+        |it: &&StageFinished| it.stage == request.asked.stage && it.iteration == request.asked.iteration;
+    run.finished_of(request).or_else(|| run.finished.iter().rev().find(is_it))
+}
+
+/// What is proposed, in one line: the plan of a change, else the summary.
+fn lede(report: &Report) -> Option<&str> {
+    let plan = report.outputs.get("patch_plan").and_then(Value::as_str);
+    plan.filter(|_| report.stage == Stage::Implement)
+}
+
+fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
+    let candidates = finished.map(|it| it.candidates.as_slice()).unwrap_or_default();
+    report
+        .sources
+        .iter()
+        .map(|source| {
+            let found = candidates.iter().find(|it| it.ok && (it.provider == *source || it.id == *source));
+            json!({
+                "name": source,
+                "colour": colour(source),
+                "is_ours": source == ORCHESTRATOR,
+                "model": found.map(|it| it.model.as_str()).filter(|model| !model.is_empty()),
+                "effort": found.and_then(|it| it.told.effort.as_deref()),
+                "elapsed": found.map(|it| it.elapsed_ms),
+            })
+        })
+        .collect()
+}
+
+/// What Maestro found comes first, then what consultants state: their words have no translation.
+fn risks(report: &Report) -> Vec<Value> {
+    let all = report.risks.iter().zip(&report.risks_ko).map(|(en, ko)| {
+        let source = report.sources.iter().find_map(|source| {
+            let en = en.strip_prefix("the ").filter(|_| source == ORCHESTRATOR).unwrap_or(en);
+            let rest = en.strip_prefix(source.as_str())?.strip_prefix(": ")?;
+            Some((source.as_str(), rest))
+        });
+        let ko_rest = ko.split_once(": ").map_or(ko.as_str(), |(_, rest)| rest);
+        match source {
+            Some((source, rest)) if rest == ko_rest => json!({
+                "origin": "stated", "who": source, "colour": colour(source), "en": rest, "ko": ko_rest,
+            }),
+            Some((source, rest)) => json!({
+                "origin": "found", "who": source, "colour": colour(source), "en": rest, "ko": ko_rest,
+            }),
+            None => json!({ "origin": "found", "who": null, "colour": "", "en": en, "ko": ko }),
+        }
+    });
+    let (mut found, stated): (Vec<_>, Vec<_>) = all.partition(|risk| risk["origin"] == "found");
+    found.extend(stated);
+    found
+}
+
+/// Every proposed change, whole: a report holds the first lines only, its run the rest.
+fn changes(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
+    report
+        .diff
+        .iter()
+        .map(|change| {
+            let whole = finished.and_then(|finished| whole(change, finished));
+            let text = whole.as_deref().unwrap_or(&change.text);
+            let left_out = if whole.is_some() { 0 } else { change.lines_left_out };
+            shown_change(&change.source, text, left_out, change.problem.as_deref())
+        })
+        .collect()
+}
+
+/// The whole text of a change whose first lines a report shows.
+fn whole(change: &ProposedChange, finished: &StageFinished) -> Option<String> {
+    if change.lines_left_out == 0 {
+        return Some(change.text.clone());
+    }
+    let of = |it: &Candidate| proposed_diff(finished.stage, it.structured.as_ref()?);
+    let own = proposed_diff(finished.stage, &finished.output);
+    let others = finished.candidates.iter().filter_map(of);
+    own.into_iter().chain(others).find(|text| text.trim_end().starts_with(change.text.as_str()))
+}
+
+fn shown_change(source: &str, text: &str, left_out: usize, problem: Option<&str>) -> Value {
+    let (files, why) = match diff::files(text) {
+        Ok(files) if left_out == 0 => (files, None),
+        // Half a diff is shown as the text that it is.
+        Ok(_) => (Vec::new(), None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    json!({
+        "source": source,
+        "colour": colour(source),
+        "closed": diff::closed(&files),
+        "text": if files.is_empty() { text } else { "" },
+        "files": files,
+        "left_out": left_out,
+        "problem": problem.map(str::to_owned).or(why),
+        "digest": unified::digest(text),
+    })
+}
+
+fn applied(change: &AppliedChange, patches: &BTreeMap<String, String>) -> Value {
+    let whole = patches.get(&change.backup_session);
+    let text = whole.unwrap_or(&change.text);
+    let left_out = if whole.is_some() { 0 } else { change.lines_left_out };
+    let shown = shown_change("", text, left_out, None);
+    json!({
+        "kind": match change.kind {
+            ChangeKind::Applied if change.approved_by.is_some() => "applied_approved",
+            ChangeKind::Applied => "applied_unapproved",
+            ChangeKind::RolledBack => "rolled_back",
+            ChangeKind::Recovered => "recovered",
+        },
+        "approved_by": change.approved_by,
+        "names": change.files.iter().map(|file| json!({
+            "path": file.path, "action": file.action, "is_expected": file.is_expected,
+        })).collect::<Vec<_>>(),
+        "backup": change.backup_session,
+        "has_text": !text.is_empty(),
+        "shown": shown,
+    })
+}
+
+fn size(report: &Report) -> Value {
+    let files: Vec<&str> =
+        report.diff.iter().flat_map(|change| &change.files).map(|file| file.path.as_str()).collect();
+    json!({
+        "files": files,
+        "count": files.len(),
+        "added": report.diff.iter().map(|change| change.added).sum::<usize>(),
+        "removed": report.diff.iter().map(|change| change.removed).sum::<usize>(),
+    })
+}
+
+fn tests(note: &VerificationNote) -> Value {
+    let state = match (note.shows_tests(), note.passed) {
+        (true, _) => "passed",
+        (false, true) if note.is_claim => "claimed",
+        (false, true) if note.is_old => "old",
+        (false, true) => "idle",
+        (false, false) => "failed",
+    };
+    json!({
+        "state": state,
+        "summary": note.summary,
+        "failing": note.failing,
+        "idle": note.idle,
+        "is_claim": note.is_claim,
+        "is_old": note.is_old,
+        "commands": note.commands,
+        "left_out": note.left_out,
+        "missing": note.missing,
+    })
+}
+
+fn cost(report: &Report) -> Value {
+    let cost = &report.cost;
+    let tokens = cost.input_tokens.zip(cost.output_tokens).map(|(sent, answered)| sent + answered);
+    json!({
+        "used": cost.consults_total,
+        "most": cost.max_total,
+        "tokens": tokens.or(cost.output_tokens),
+        "dollars": cost.cost_usd.map(|sum| dollars(sum, false)),
+        "duration": cost.duration_ms,
+    })
+}
+
+fn findings(report: &Report) -> Vec<Value> {
+    let label = |text: &str| match text.split_once(": ") {
+        Some((label, rest)) if label.chars().count() <= 40 => (label.to_owned(), rest.to_owned()),
+        _ => (String::new(), text.to_owned()),
+    };
+    let pairs = report.key_findings.iter().zip(&report.key_findings_ko);
+    pairs
+        .map(|(en, ko)| {
+            let ((label_en, text_en), (label_ko, text_ko)) = (label(en), label(ko));
+            json!({ "label": label_en, "label_ko": label_ko, "text": text_en, "text_ko": text_ko })
+        })
+        .collect()
+}
+
+/// The choices, numbered: what a consultant called its own is text and no value of a form.
+fn choices(report: &Report, typed: &str) -> Vec<Value> {
+    let wanted = report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count();
+    let numbered = report.choices.iter().zip(1_usize..);
+    numbered
+        .map(|(choice, number)| {
+            let Choice { id, claim, test, from, selected_by, also } = choice;
+            let is_chosen = if typed.is_empty() {
+                wanted == 1 && !selected_by.is_empty()
+            } else {
+                typed == number.to_string()
+            };
+            let named = |names: &[String]| -> Vec<Value> {
+                names.iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
+            };
+            json!({
+                "number": number, "id": id, "claim": claim, "test": test, "from": named(from),
+                "selected_by": named(selected_by), "also": also, "is_chosen": is_chosen,
+            })
+        })
+        .collect()
+}
+
+fn shown(question: &Question, typed: &str) -> Value {
+    let options: Vec<Value> = question
+        .options
+        .iter()
+        .zip(&question.options_ko)
+        .zip(0_usize..)
+        .map(|((en, ko), place)| {
+            json!({ "value": place, "en": en, "ko": ko, "is_chosen": typed == place.to_string() })
+        })
+        .collect();
+    json!({
+        "name": field(question),
+        "en": question.question,
+        "ko": question.question_ko,
+        "context": question.context,
+        "context_ko": question.context_ko,
+        "options": options,
+        "typed": typed,
+    })
+}
+
+fn open_questions(report: &Report) -> Vec<Value> {
+    report
+        .open_questions
+        .iter()
+        .map(|open| {
+            let known = crate::domain::question::for_stage(open.stage);
+            let found = known.iter().find(|question| question.id == open.id);
+            json!({
+                "stage": open.stage.name(),
+                "en": found.map_or(open.id.as_str(), |question| question.question.as_str()),
+                "ko": found.map_or(open.id.as_str(), |question| question.question_ko.as_str()),
+            })
+        })
+        .collect()
+}
+
+fn next(report: &Report) -> Value {
+    json!({
+        "stage": report.next_stage.map(Stage::name),
+        "en": report.next_stage_preview,
+        "ko": report.next_stage_preview_ko,
+    })
+}
+
+/// A decision that was made.
+pub(super) fn settled(decided: &ApprovalDecided, age: u64) -> Value {
+    json!({
+        "decision": decided.decision.status(),
+        "colour": match decided.decision {
+            Decision::Approve => "ok",
+            Decision::Revise => "warn",
+            Decision::Reject => "bad",
+        },
+        "by": decided.decided_by,
+        "by_words": decided.decided_by.words(),
+        "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),
+        "chosen": decided.chosen,
+        "responses": decided.responses,
+        "unanswered": decided.unanswered_critical,
+        "age": age,
+    })
+}

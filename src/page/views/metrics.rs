@@ -1,0 +1,105 @@
+//! Figures of a run or of the project: value, target and definition.
+
+use serde_json::{Value, json};
+
+use super::parts::{colour, dollars, short};
+use crate::domain::history::History;
+use crate::domain::measure::report::Report;
+use crate::domain::measure::target::{Reached, Side, Targeted};
+
+/// Runs that can be chosen.
+const MOST_RUNS: usize = 20;
+
+pub(in crate::page) fn metrics(history: &History, report: &Report, run: Option<&str>) -> Value {
+    let Report { metrics, summary, .. } = report;
+    let targets: Vec<Value> = summary
+        .targets
+        .iter()
+        .map(|target| {
+            let key = match target.figure {
+                Targeted::CoordinationOverheadPercent => "coordination_overhead_percent",
+                Targeted::TestCoverageRate => "test_coverage_rate",
+                Targeted::EfficiencyScore => "efficiency_score",
+            };
+            let shown = |value: f64| match target.figure {
+                Targeted::CoordinationOverheadPercent => format!("{value:.0} %"),
+                Targeted::TestCoverageRate => format!("{:.0} %", value * 100.0),
+                Targeted::EfficiencyScore => format!("{value:.2}"),
+            };
+            json!({
+                "key": key,
+                "value": target.value.map(shown),
+                "bound": shown(target.bound),
+                "side": match target.wanted { Side::Below => "below", Side::Above => "above" },
+                "reached": match target.reached {
+                    Reached::Met => "met",
+                    Reached::Missed => "missed",
+                    Reached::Unknown => "unknown",
+                },
+                "definition": summary.figures.get(key).map(|it| it.definition),
+                "note": summary.figures.get(key).and_then(|it| it.note.clone()),
+                "rests_on_default": summary.figures.get(key).is_some_and(|it| it.rests_on_default),
+            })
+        })
+        .collect();
+    let figures: Vec<Value> = summary
+        .figures
+        .iter()
+        .filter(|(key, _)| !targets.iter().any(|target| target.get("key").and_then(Value::as_str) == Some(key)))
+        .map(|(key, it)| {
+            json!({
+                "key": key,
+                "value": it.value.map(|value| figure(key, value, metrics.spent.calls_with_cost < metrics.total_calls)),
+                "definition": it.definition,
+                "note": it.note,
+            })
+        })
+        .collect();
+    let providers: Vec<Value> = metrics
+        .provider_stats
+        .iter()
+        .map(|(name, it)| {
+            json!({
+                "name": name,
+                "colour": colour(name),
+                "calls": it.total_calls,
+                "failed": it.failed_calls,
+                "latency": it.avg_latency_ms,
+                "elapsed": it.total_elapsed_ms,
+            })
+        })
+        .collect();
+    let most = providers.iter().filter_map(|it| it.get("calls")?.as_u64()).max().unwrap_or(1).max(1);
+    let runs = history.runs().rev().take(MOST_RUNS).map(|one| {
+        json!({ "id": one.id, "short": short(&one.id), "task": one.task, "is_here": run == Some(one.id.as_str()) })
+    });
+    json!({
+        "run": run,
+        "runs": runs.collect::<Vec<_>>(),
+        "headline": summary.headline,
+        "targets": targets,
+        "figures": figures,
+        "providers": providers,
+        "most": most,
+        "purposes": metrics.calls_by_purpose,
+        "stages": metrics.consults_per_stage,
+        "patches": { "applied": metrics.patches.applied, "restored": metrics.patches.restored },
+        "verifications": {
+            "passed": metrics.verifications.passed,
+            "failed": metrics.verifications.failed,
+            "undecided": metrics.verifications.undecided,
+        },
+        "calls": metrics.total_calls,
+    })
+}
+
+/// A figure as people read it; a sum that lacks a part ends in a plus.
+fn figure(key: &str, value: f64, is_partial: bool) -> String {
+    match key {
+        "cost_usd" => dollars(value, is_partial),
+        "success_rate" | "redundancy" => format!("{:.0} %", value * 100.0),
+        "avg_latency_ms" => format!("{:.1} s", value / 1000.0),
+        "tokens" => format!("{value:.0}{}", if is_partial { "+" } else { "" }),
+        _ => format!("{value:.2}"),
+    }
+}

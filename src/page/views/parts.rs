@@ -1,0 +1,79 @@
+//! What several views show of a run, a request or a stage.
+
+use serde_json::{Value, json};
+
+use crate::domain::event::stage::Mode;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Run};
+
+/// The end of an id, by which people tell ids apart.
+pub(super) fn short(id: &str) -> &str {
+    let start = id.char_indices().rev().nth(11).map_or(0, |(place, _)| place);
+    id.get(start..).unwrap_or(id)
+}
+
+/// A digest as it is shown beside its whole.
+pub(super) fn digest(digest: &str) -> String {
+    let letters: Vec<char> = digest.chars().collect();
+    match (letters.get(..8), letters.len().checked_sub(8).and_then(|start| letters.get(start..))) {
+        (Some(head), Some(tail)) if letters.len() > 20 => {
+            format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
+        }
+        _ => digest.to_owned(),
+    }
+}
+
+/// The five stages of a run, with what became of each, seen from one of them.
+pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
+    let all = Stage::ALL.into_iter().zip(1..);
+    all.map(|(stage, number)| {
+        let state = if Some(stage) == now {
+            "now"
+        } else if run.approval(stage).is_some() {
+            "done"
+        } else if now.is_some_and(|now| stage < now) || run.phase == Phase::Complete {
+            "skipped"
+        } else {
+            "todo"
+        };
+        json!({ "number": number, "name": stage.name(), "state": state })
+    })
+    .collect()
+}
+
+/// How a stage was worked on, by the name of its word.
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Consult => "mode_consult",
+        Mode::Ensemble => "mode_ensemble",
+        Mode::Solo => "mode_solo",
+    }
+}
+
+/// The class that gives a provider its colour; unknown ones share one.
+pub(super) fn colour(provider: &str) -> &'static str {
+    ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
+}
+
+/// Figures of money: what lacks a part ends in a plus.
+pub(super) fn dollars(cost: f64, is_partial: bool) -> String {
+    let digits = if cost > 0.0 && cost < 0.01 { 4 } else { 2 };
+    format!("${cost:.digits$}{}", if is_partial { "+" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_digests_are_shortened() {
+        assert_eq!(short("019a1b2c-3d4e-7f00-8000-0123456789ab"), "0123456789ab");
+        assert_eq!(short("ab"), "ab");
+        assert_eq!(digest(&"0123456789abcdef".repeat(4)), "01234567…89abcdef");
+        assert_eq!(digest("ab"), "ab");
+        assert_eq!(
+            (dollars(0.05, true), dollars(0.0012, false)),
+            ("$0.05+".to_owned(), "$0.0012".to_owned())
+        );
+    }
+}

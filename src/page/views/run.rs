@@ -1,0 +1,241 @@
+//! A run: what is worked on, where its time went, its stages, its budget, and why it is as it is.
+
+use serde_json::{Value, json};
+
+use super::parts::{colour, dollars, short, stages};
+use super::queue::{Now, working};
+use crate::domain::budget::Limits;
+use crate::domain::event::approval::Decision;
+use crate::domain::event::{Body, Event};
+use crate::domain::history::History;
+use crate::domain::label::label;
+use crate::domain::measure::provider::Spent;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Run};
+
+/// The chart, in its own units.
+const WIDTH: u64 = 1_000;
+const ROW: u64 = 28;
+const LEFT: u64 = 0;
+
+/// Events that the short chain leaves out.
+fn is_detail(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::ConsultReserved(_)
+            | Body::ConsultSettled(_)
+            | Body::ConsultReleased(_)
+            | Body::StageDelivered(_)
+            | Body::StageResumed(_)
+            | Body::StateUsed(_)
+            | Body::StageStarted(_)
+    )
+}
+
+pub(in crate::page) fn run(
+    history: &History,
+    run: &Run,
+    events: &[Event],
+    limits: Limits,
+    now: Now,
+) -> Value {
+    let spent = history.tally_of(&run.id).map(|tally| Spent::from(&tally.calls));
+    let waited: u64 =
+        run.requests.iter().map(|request| until(request, now.at).saturating_sub(request.at)).sum();
+    let worked: u64 = run.finished.iter().map(|finished| finished.elapsed_ms).sum();
+    let checks: Vec<bool> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::Verified(verified) => Some(verified.passed),
+            _ => None,
+        })
+        .collect();
+    let patches = events.iter().filter(|event| matches!(event.body, Body::Changed(_))).count();
+    json!({
+        "id": run.id,
+        "short": short(&run.id),
+        "task": run.task,
+        "state": run.phase.name(),
+        "stage": run.phase.stage().map(Stage::name),
+        "stopped": match &run.phase { Phase::Stopped(why) => Some(why), _ => None },
+        "is_open": run.phase.is_open(),
+        "is_parked": run.is_parked(now.idle_before),
+        "age": now.at.saturating_sub(run.started_at),
+        "approvals": run.approvals,
+        "events": events.len(),
+        "pending": run.pending().map(|request| &request.id),
+        "stages": stages(run, run.phase.stage()),
+        "working": working(run, now.at),
+        "chart": chart(run, events, now.at),
+        "rows": rows(run, now.at),
+        "budget": budget(run, limits),
+        "worked": worked,
+        "waited": waited,
+        "tokens": spent.as_ref().and_then(|it| Some(it.input_tokens? + it.output_tokens?)),
+        "cost": spent.as_ref().and_then(|it| it.cost_usd).map(|sum| dollars(sum, false)),
+        "patches": patches,
+        "checks": checks.len(),
+        "last_check": checks.last(),
+        "chain": chain(events, false),
+        "all": chain(events, true),
+        "outputs": outputs(run),
+    })
+}
+
+fn until(request: &crate::domain::workflow::Request, now: u64) -> u64 {
+    request.decided.as_ref().map_or(now, |(at, _)| *at)
+}
+
+fn rows(run: &Run, now: u64) -> Vec<Value> {
+    run.requests
+        .iter()
+        .map(|request| {
+            let finished = run.finished_of(request);
+            let decided = request.decided.as_ref();
+            let who: Vec<Value> = finished
+                .into_iter()
+                .flat_map(|it| {
+                    let own = it.candidates.is_empty().then(|| it.provider.clone());
+                    own.into_iter().chain(it.candidates.iter().filter(|one| one.ok).map(|one| one.provider.clone()))
+                })
+                .map(|name| json!({ "name": name, "colour": colour(&name) }))
+                .collect();
+            json!({
+                "request": request.id,
+                "stage": request.asked.stage.name(),
+                "round": request.asked.iteration,
+                "who": who,
+                "summary": request.asked.report.get("summary").and_then(Value::as_str).unwrap_or_default(),
+                "summary_ko": request.asked.report.get("summary_ko").and_then(Value::as_str).unwrap_or_default(),
+                "decision": decided.map(|(_, it)| it.decision.status()),
+                "colour": decided.map(|(_, it)| match it.decision {
+                    Decision::Approve => "ok",
+                    Decision::Revise => "warn",
+                    Decision::Reject => "bad",
+                }),
+                "by": decided.map(|(_, it)| it.decided_by),
+                "time": finished.map(|it| it.elapsed_ms),
+                "waited": until(request, now).saturating_sub(request.at),
+            })
+        })
+        .collect()
+}
+
+fn budget(run: &Run, limits: Limits) -> Vec<Value> {
+    let bar = |name: &str, used: u32, most: u32| {
+        let cells: Vec<bool> = (0..most.min(24)).map(|place| place < used).collect();
+        json!({ "name": name, "used": used, "most": most, "cells": cells })
+    };
+    vec![bar("budget_run", run.budget.used(), limits.total), bar("budget_debug", run.debug_iteration, 5)]
+}
+
+/// Spans of work, of waiting for a person and of checks, in the chart's units.
+fn chart(run: &Run, events: &[Event], now: u64) -> Option<Value> {
+    let end = if run.phase.is_open() { now } else { run.last_at };
+    // A run that rests for days would leave nothing to see of its work.
+    let total = end.saturating_sub(run.started_at);
+    if total == 0 {
+        return None;
+    }
+    let place = |at: u64| LEFT + at.saturating_sub(run.started_at).min(total).saturating_mul(WIDTH) / total;
+    let bar = |from: u64, to: u64, kind: &str, lane: u64, lanes: u64| {
+        let (x, right) = (place(from), place(to));
+        let height = (ROW - 10) / lanes.max(1);
+        json!({ "x": x, "w": (right - x.min(right)).max(2), "y": 4 + lane * height, "h": height.max(3) - 1, "kind": kind })
+    };
+    let mut shown: Vec<(Stage, Vec<Value>, u64, u64)> = Vec::new();
+    let mut add = |stage: Stage, value: Value, work: u64, wait: u64| match shown
+        .iter_mut()
+        .find(|(known, ..)| *known == stage)
+    {
+        Some((_, bars, worked, waited)) => {
+            bars.push(value);
+            *worked += work;
+            *waited += wait;
+        }
+        None => shown.push((stage, vec![value], work, wait)),
+    };
+    for event in events {
+        match &event.body {
+            Body::StageFinished(it) => {
+                let began = event.at.saturating_sub(it.elapsed_ms);
+                let answers: Vec<_> = it.candidates.iter().filter(|one| one.elapsed_ms > 0).collect();
+                if answers.is_empty() {
+                    add(it.stage, bar(began, event.at, "claude", 0, 1), it.elapsed_ms, 0);
+                }
+                for (lane, one) in (0_u64..).zip(&answers) {
+                    let lanes = u64::try_from(answers.len()).unwrap_or(1);
+                    let work = if lane == 0 { it.elapsed_ms } else { 0 };
+                    add(
+                        it.stage,
+                        bar(began, began + one.elapsed_ms, colour(&one.provider), lane, lanes),
+                        work,
+                        0,
+                    );
+                }
+            }
+            Body::Verified(it) => {
+                let took: u64 = it.checks.iter().map(|check| check.elapsed_ms).sum();
+                let stage = run.phase.stage().unwrap_or(Stage::Improve);
+                let stage = stage_at(events, event.seq).unwrap_or(stage);
+                add(stage, bar(event.at.saturating_sub(took), event.at, "check", 0, 1), took, 0);
+            }
+            _ => {}
+        }
+    }
+    for request in &run.requests {
+        let until = until(request, now);
+        let waited = until.saturating_sub(request.at);
+        add(request.asked.stage, bar(request.at, until, "waited", 0, 1), 0, waited);
+    }
+    shown.sort_by_key(|(stage, ..)| *stage);
+    let rows: Vec<Value> = shown
+        .into_iter()
+        .zip(0_u64..)
+        .map(|((stage, bars, worked, waited), row)| {
+            json!({ "stage": stage.name(), "y": row * ROW, "bars": bars, "worked": worked, "waited": waited })
+        })
+        .collect();
+    let height = u64::try_from(rows.len()).unwrap_or(0) * ROW;
+    Some(json!({ "rows": rows, "width": WIDTH, "height": height, "row": ROW, "total": total }))
+}
+
+/// The stage that the run was at when an event happened.
+fn stage_at(events: &[Event], seq: u64) -> Option<Stage> {
+    let before = events.iter().rev().filter(|event| event.seq < seq);
+    before.into_iter().find_map(|event| match &event.body {
+        Body::StageStarted(it) => Some(it.stage),
+        Body::ApprovalRequested(it) => Some(it.stage),
+        _ => None,
+    })
+}
+
+/// From the last event back to the task.
+fn chain(events: &[Event], with_details: bool) -> Vec<Value> {
+    let shown = events.iter().rev().filter(|event| with_details || !is_detail(&event.body));
+    shown
+        .map(|event| {
+            let label = label(&event.body);
+            json!({
+                "id": event.id,
+                "seq": event.seq,
+                "kind": label.kind,
+                "who": label.who,
+                "text": label.content,
+                "is_side": matches!(event.body, Body::Answered(_) | Body::RedFlagged(_) | Body::EvidenceLogged(_)),
+                "at": event.at,
+            })
+        })
+        .collect()
+}
+
+fn outputs(run: &Run) -> Vec<Value> {
+    run.finished
+        .iter()
+        .rev()
+        .map(|it| {
+            let text = serde_json::to_string_pretty(&it.output).unwrap_or_default();
+            json!({ "stage": it.stage.name(), "round": it.iteration, "who": it.provider, "colour": colour(&it.provider), "text": text })
+        })
+        .collect()
+}

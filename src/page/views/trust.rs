@@ -1,0 +1,43 @@
+//! What the project's own files would change, and whether the user has confirmed them.
+
+use serde_json::{Value, json};
+
+use crate::flow::session::Session;
+use crate::flow::verify::project_note;
+use crate::host::trust::{Standing, shown};
+
+/// Whether something waits for the user's trust. For a thread that may block.
+pub(in crate::page) fn is_asked(session: &Session) -> bool {
+    let layer = session.library().layer();
+    layer.files().next().is_some()
+        && layer.standing != Standing::Trusted
+        && !session.config().ignored.is_empty()
+}
+
+/// For a thread that may block: it reads the files.
+pub(in crate::page) fn trust(session: &Session) -> Value {
+    let layer = session.library().layer();
+    let files: Vec<Value> = layer
+        .files()
+        .map(|(name, content)| match content {
+            Ok(content) => json!({ "name": shown(name), "text": content, "problem": null }),
+            Err(unread) => json!({ "name": shown(name), "text": "", "problem": unread.to_string() }),
+        })
+        .collect();
+    let note = project_note(session);
+    let ignored = &session.config().ignored;
+    let standing = match layer.standing {
+        Standing::Trusted => "trusted",
+        Standing::Unconfirmed => "unconfirmed",
+        Standing::Changed => "changed",
+    };
+    json!({
+        "hash": layer.hash(),
+        "standing": standing,
+        "files": files,
+        "ignored": ignored,
+        "runs": note.as_ref().map(|note| note.adds.clone()).unwrap_or_default(),
+        "problem": note.and_then(|note| note.problem),
+        "is_asked": is_asked(session),
+    })
+}

@@ -1,0 +1,152 @@
+//! Votes: who answered alike, which answers were discarded, and what decided.
+
+use serde_json::{Value, json};
+
+use super::parts::{colour, dollars, short};
+use crate::domain::vote::record::VoteRecord;
+use crate::page::index::{Index, Voted};
+
+/// Votes that are listed.
+const MOST: usize = 60;
+
+/// The chart, in its own units.
+const WIDTH: u32 = 600;
+
+pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
+    let all = index.votes.iter().rev().take(MOST).map(|vote| {
+        let record = &vote.record;
+        json!({
+            "id": vote.id,
+            "short": short(&vote.id),
+            "step": record.step_type,
+            "stop": record.stop_reason,
+            "winner": record.winner_provider,
+            "samples": record.samples,
+            "classes": record.options.len(),
+            "lead": lead(record),
+            "k": record.k,
+            "run": vote.run,
+            "age": now.saturating_sub(vote.at),
+        })
+    });
+    json!({ "list": all.collect::<Vec<_>>(), "total": index.votes.len() })
+}
+
+/// By how many votes the first is ahead of the second.
+fn lead(record: &VoteRecord) -> u32 {
+    let mut sums = sums(record);
+    sums.sort_unstable_by(|one, other| other.cmp(one));
+    sums.first().copied().unwrap_or(0).saturating_sub(sums.get(1).copied().unwrap_or(0))
+}
+
+fn sums(record: &VoteRecord) -> Vec<u32> {
+    record.options.iter().map(|option| option.votes.values().sum()).collect()
+}
+
+pub(in crate::page) fn one(
+    index: &Index,
+    texts: &dyn Fn(&str) -> Option<String>,
+    id: &str,
+    now: u64,
+) -> Option<Value> {
+    let vote = index.votes.iter().find(|vote| vote.id == id)?;
+    let record = &vote.record;
+    let sums = sums(record);
+    let most = sums.iter().copied().max().unwrap_or(0).max(record.k).max(1);
+    let classes = record.options.iter().zip(&sums).zip(0_u32..).map(|((option, sum), place)| {
+        let split: Vec<Value> = option
+            .votes
+            .iter()
+            .map(|(name, votes)| json!({ "name": name, "colour": colour(name), "votes": votes }))
+            .collect();
+        json!({
+            "name": class(place),
+            "votes": sum,
+            "split": split,
+            "is_winner": record.winner.as_ref() == Some(&option.mark),
+            "bars": bars(&option.votes, most),
+            "y": place * 34,
+        })
+    });
+    let cost: f64 = vote.samples.iter().filter_map(|one| one.cost_usd).sum();
+    let told = vote.samples.iter().filter(|one| one.cost_usd.is_some()).count();
+    Some(json!({
+        "id": vote.id,
+        "short": short(&vote.id),
+        "step": record.step_type,
+        "k": record.k,
+        "ahead": record.lead,
+        "lead": lead(record),
+        "stop": record.stop_reason,
+        "is_decision": record.stop_reason.is_decision(),
+        "winner": record.winner_provider,
+        "samples": record.samples,
+        "valid": record.valid,
+        "flagged": record.flagged,
+        "failed": record.failed,
+        "rounds": record.rounds,
+        "classes": classes.collect::<Vec<_>>(),
+        "width": WIDTH,
+        "height": u32::try_from(record.options.len()).unwrap_or(0).max(1) * 34,
+        "line": record.k * WIDTH / most,
+        "discarded": record.red_flags,
+        "table": table(vote, texts),
+        "cost": (told > 0).then(|| dollars(cost, told < vote.samples.len())),
+        "run": vote.run,
+        "run_short": short(&vote.run),
+        "age": now.saturating_sub(vote.at),
+    }))
+}
+
+/// Letters as people count answers: A, B, ... then numbers.
+fn class(place: u32) -> String {
+    u8::try_from(place)
+        .ok()
+        .filter(|place| *place < 26)
+        .map_or_else(|| format!("#{}", place + 1), |place| char::from(b'A' + place).to_string())
+}
+
+/// A class's votes in a row, by consultant.
+fn bars(votes: &std::collections::BTreeMap<String, u32>, most: u32) -> Vec<Value> {
+    let mut x = 0;
+    votes
+        .iter()
+        .map(|(name, count)| {
+            let w = count * WIDTH / most;
+            let bar = json!({ "x": x, "w": w, "colour": colour(name) });
+            x += w;
+            bar
+        })
+        .collect()
+}
+
+fn table(vote: &Voted, texts: &dyn Fn(&str) -> Option<String>) -> Vec<Value> {
+    vote.samples
+        .iter()
+        .zip(1_u32..)
+        .map(|(one, number)| {
+            let text = one.response.as_deref().and_then(texts);
+            json!({
+                "number": number,
+                "name": one.provider,
+                "colour": colour(&one.provider),
+                "model": one.model,
+                "elapsed": one.elapsed_ms,
+                "tokens": one.tokens,
+                "error": one.code,
+                "digest": one.response,
+                "text": text.map(|text| text.chars().take(160).collect::<String>()),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_have_letters() {
+        assert_eq!((class(0).as_str(), class(25).as_str(), class(26).as_str()), ("A", "Z", "#27"));
+    }
+}

@@ -1,0 +1,359 @@
+//! The local page, through the real binary: who comes in, what is shown, and what is recorded.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::http::{Asked, Browser, Response, form};
+use crate::harness::{Client, Person, Server};
+
+/// A server with a request that waits, a terminal with the page, and a browser in it.
+struct Scene {
+    client: Client,
+    request: String,
+    person: Person,
+    browser: Browser,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::of(Server::new(), analysis())
+    }
+
+    fn of(server: Server, outputs: Value) -> Self {
+        let mut client = server.start();
+        let stage = outputs["stage"].as_str().unwrap().to_owned();
+        client.call("maestro_workflow_with_hitl", json!({ "task": "mend <the> mean", "start_stage": stage }));
+        let asked = client.call("maestro_request_approval", outputs);
+        let request = asked["request_id"].as_str().unwrap_or_else(|| panic!("{asked}")).to_owned();
+        let mut person = client.server.person(&["page"]);
+        let (browser, _) = Browser::open(&address(&mut person));
+        Self { client, request, person, browser }
+    }
+
+    fn path(&self) -> String {
+        format!("decide/{}", self.request)
+    }
+
+    fn show(&self) -> Response {
+        let shown = self.browser.get(&self.path());
+        assert_eq!(shown.status, 200, "{}", shown.body);
+        shown
+    }
+
+    /// Sends the form that was shown, with these fields.
+    fn send(&self, shown: &Response, fields: &[(&str, &str)]) -> Response {
+        let hidden = ["request", "digest", "nonce"].map(|name| (name, shown.field(name)));
+        let mut all: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        all.extend_from_slice(fields);
+        self.browser.post(&self.path(), &all)
+    }
+
+    fn decisions(&self) -> Vec<Value> {
+        self.client.events().into_iter().filter(|event| event["kind"] == "approval_decided").collect()
+    }
+}
+
+fn address(person: &mut Person) -> String {
+    person.reads("within 60 s.");
+    let shown = person.screen();
+    shown.lines().rev().find(|line| line.starts_with("http://127.0.0.1:")).unwrap().trim().to_owned()
+}
+
+fn analysis() -> Value {
+    let fact = json!({ "fact": "mean([]) fails", "source": "a.py", "certainty": "high" });
+    json!({ "stage": "analyze", "outputs": { "observations": [fact], "unknowns": ["why"] } })
+}
+
+#[test]
+fn a_decision_on_the_page_is_one_event_with_what_was_shown() {
+    let scene = Scene::new();
+    let shown = scene.show();
+    assert!(shown.body.contains("Is this analysis right?"), "{}", shown.body);
+    assert!(shown.body.contains("mend &lt;the&gt; mean") && !shown.body.contains("mend <the>"));
+    assert!(scene.decisions().is_empty());
+    let began = Instant::now();
+    let sent =
+        scene.send(&shown, &[("decision", "approve"), ("feedback", "good"), ("q_analyze_accuracy", "1")]);
+    let took = began.elapsed();
+    assert_eq!(
+        (sent.status, sent.header("location")),
+        (303, Some(format!("{}{}", scene.browser.base, scene.path()).as_str()))
+    );
+    let decided = scene.decisions();
+    assert_eq!(decided.len(), 1);
+    let data = &decided[0]["data"];
+    assert_eq!(
+        (&data["decided_by"], &data["opened"], &data["feedback"]),
+        (&json!("page"), &json!("terminal"), &json!("good")),
+        "{data}"
+    );
+    assert_eq!(data["digest"], shown.field("digest"));
+    assert_eq!(data["responses"]["analyze_accuracy"], "Most of them");
+    assert_eq!(data["unanswered_critical"], json!(["analyze_completeness"]));
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    let after = scene.browser.get(&scene.path());
+    assert!(after.body.contains("on the page") && !after.body.contains("id=\"record\""), "{}", after.body);
+    // The same form once more: nothing is recorded twice.
+    let again = scene.send(&shown, &[("decision", "reject")]);
+    assert_eq!(again.status, 409);
+    assert!(again.body.contains("Somebody decided before you"), "{}", again.body);
+    assert_eq!(scene.decisions().len(), 1);
+}
+
+#[test]
+fn what_does_not_count_comes_back_with_what_was_typed() {
+    let scene = Scene::new();
+    let shown = scene.show();
+    for (fields, status, says) in [
+        (vec![("feedback", "hm <b>")], 422, "Choose approve, revise or reject"),
+        (vec![("decision", "yes"), ("feedback", "hm <b>")], 422, "Choose approve, revise or reject"),
+        (vec![("decision", "revise"), ("feedback", " \r\n ")], 422, "A revision needs words"),
+        (
+            vec![("decision", "approve"), ("q_analyze_accuracy", "2"), ("feedback", "hm <b>")],
+            422,
+            "This does not go together",
+        ),
+        (
+            vec![("decision", "approve"), ("digest", "0000"), ("feedback", "hm <b>")],
+            409,
+            "not of the report that waits",
+        ),
+        (vec![("decision", "approve"), ("nonce", "0000"), ("feedback", "hm <b>")], 409, "from another visit"),
+        (
+            vec![("decision", "approve"), ("request", "0000"), ("feedback", "hm <b>")],
+            409,
+            "not of the report that waits",
+        ),
+    ] {
+        let sent = scene.send(&shown, &fields);
+        assert_eq!(sent.status, status, "{fields:?}");
+        assert!(sent.body.contains(says), "{fields:?}: {}", sent.body);
+        if fields.contains(&("feedback", "hm <b>")) {
+            assert!(sent.body.contains("hm &lt;b&gt;</textarea>"), "{fields:?}: {}", sent.body);
+        }
+        assert!(scene.decisions().is_empty(), "{fields:?}");
+    }
+    // Said again after it was asked back, it counts.
+    let back = scene.send(&shown, &[("decision", "approve"), ("q_analyze_accuracy", "2")]);
+    assert_eq!(back.field("back"), "1");
+    let sent = scene.send(&back, &[("decision", "approve"), ("q_analyze_accuracy", "2"), ("back", "1")]);
+    assert_eq!(sent.status, 303);
+    assert_eq!(scene.decisions().len(), 1);
+}
+
+#[test]
+fn a_revision_carries_its_words() {
+    let scene = Scene::new();
+    let sent = scene.send(&scene.show(), &[("decision", "revise"), ("feedback", "shorter\r\n가")]);
+    assert_eq!(sent.status, 303);
+    assert_eq!(scene.decisions()[0]["data"]["revision_instructions"], "shorter\n가");
+}
+
+#[test]
+fn an_address_opens_once_and_for_its_browser_alone() {
+    let mut scene = Scene::new();
+    scene.person.types("");
+    let address = address(&mut scene.person);
+    let (browser, opened) = Browser::open(&address);
+    assert_eq!(opened.status, 200);
+    let cookie = opened.header("set-cookie").unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", &format!("Path={}", browser.base)] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert_eq!(browser.get("queue").status, 200);
+    // Once more, with a wrong token, with none.
+    let token = address.split_once("t=").unwrap().1;
+    for path in
+        [format!("open?t={token}"), format!("open?t={}", "0".repeat(64)), "open?t=".into(), "open".into()]
+    {
+        let none = Browser { cookie: String::new(), ..browser.clone() };
+        assert_eq!(none.get(&path).status, 403, "{path}");
+    }
+    // Without the cookie nothing is shown, decided, or streamed.
+    let stranger = Browser { cookie: "maestro_0=0".into(), ..browser.clone() };
+    for path in ["queue", "events", &scene.path()] {
+        let shown = stranger.get(path);
+        assert_eq!(shown.status, 403, "{path}");
+        assert!(!shown.body.contains("mean"), "{path}");
+    }
+    let shown = scene.show();
+    let fields = ["request", "digest", "nonce"].map(|name| (name, shown.field(name)));
+    let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fields.push(("decision", "approve"));
+    assert_eq!(stranger.post(&scene.path(), &fields).status, 403);
+    // A form of one visitor is none of another's.
+    assert_eq!(browser.post(&scene.path(), &fields).status, 409);
+    assert!(scene.decisions().is_empty());
+    // Another prefix is another page.
+    let elsewhere = Browser { base: format!("/{}/", "0".repeat(32)), ..browser };
+    assert_eq!(elsewhere.get("queue").status, 404);
+}
+
+#[test]
+fn other_hosts_and_origins_are_nobody() {
+    let scene = Scene::new();
+    let (browser, shown) = (&scene.browser, scene.show());
+    let path = format!("{}{}", browser.base, scene.path());
+    let port = browser.host.split_once(':').unwrap().1;
+    let [local, other_port] = [format!("localhost:{port}"), "127.0.0.1:1".to_owned()];
+    for host in [Some(local.as_str()), Some("evil.example"), Some(&other_port), Some("127.0.0.1"), Some("")] {
+        assert_eq!(browser.raw(&path, &Asked { host, ..browser.asked("GET") }).status, 421, "{host:?}");
+    }
+    let hidden = ["request", "digest", "nonce"].map(|name| (name, shown.field(name)));
+    let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fields.push(("decision", "approve"));
+    let body = form(&fields);
+    let own = format!("http://{}", browser.host);
+    let foreign = format!("http://{local}");
+    for (origin, site) in [
+        (None, Some("same-origin")),
+        (Some("null"), Some("same-origin")),
+        (Some("http://evil.example"), None),
+        (Some("http://127.0.0.1:1"), Some("same-site")),
+        (Some(foreign.as_str()), Some("cross-site")),
+        (Some(own.as_str()), Some("same-site")),
+        (Some(own.as_str()), Some("cross-site")),
+        (Some(own.as_str()), Some("none")),
+    ] {
+        let asked = Asked { origin, site, body: &body, ..browser.asked("POST") };
+        assert_eq!(browser.raw(&path, &asked).status, 403, "{origin:?} {site:?}");
+    }
+    for site in ["same-site", "cross-site"] {
+        assert_eq!(browser.raw(&path, &Asked { site: Some(site), ..browser.asked("GET") }).status, 403);
+    }
+    // Other forms of a request, and a form that is too large.
+    let asked = Asked { origin: Some(&own), kind: "application/json", body: "{}", ..browser.asked("POST") };
+    assert_eq!(browser.raw(&path, &asked).status, 415);
+    let large = format!("{body}&feedback={}", "x".repeat(70_000));
+    let asked = Asked { origin: Some(&own), body: &large, ..browser.asked("POST") };
+    assert_eq!(browser.raw(&path, &asked).status, 413);
+    // A GET with the fields of a decision is a look.
+    assert_eq!(browser.raw(&format!("{path}?{body}"), &browser.asked("GET")).status, 200);
+    assert!(scene.decisions().is_empty());
+    for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"] {
+        assert!(shown.header(name).is_some(), "{name}");
+    }
+    assert!(shown.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    assert!(!shown.body.contains(" style=") && !shown.body.contains("<script>"));
+}
+
+#[test]
+fn two_tabs_and_a_terminal_make_one_event() {
+    let scene = Scene::new();
+    let (one, other) = (scene.show(), scene.show());
+    assert_eq!(scene.send(&one, &[("decision", "approve")]).status, 303);
+    assert_eq!(scene.send(&other, &[("decision", "reject")]).status, 409);
+    assert_eq!(scene.decisions().len(), 1);
+}
+
+#[test]
+fn what_another_server_does_is_heard_without_a_reload() {
+    let mut scene = Scene::new();
+    let heard = scene.browser.hears("events", &scene.request, Duration::from_secs(5));
+    assert!(heard.contains("text/event-stream") && heard.contains("event: log"), "{heard}");
+    let browser = scene.browser.clone();
+    let listening =
+        std::thread::spawn(move || browser.hears("events", "\"waiting\":[]", Duration::from_secs(10)));
+    std::thread::sleep(Duration::from_millis(500));
+    let mut other = scene.client.server.person(&["approvals", "reject", &scene.request, "-m", "no"]);
+    for _ in 0..2 {
+        other.reads("(Enter: none): ").types("");
+    }
+    other.reads("Type `reject`").types("reject");
+    assert_eq!(other.leaves().0, 0);
+    listening.join().unwrap();
+    assert!(scene.browser.get("queue").body.contains("Nothing waits for you"));
+    scene.client.close();
+}
+
+#[test]
+fn only_a_person_in_a_terminal_of_their_own_starts_the_page() {
+    let client = Server::new().start();
+    let output = client.server.run(&["page"], "");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    for variable in ["MAESTRO_DEPTH", "CLAUDECODE", "CODEX_CI", "GEMINI_CLI"] {
+        let (code, screen) = client.server.person_with(&["page"], &[(variable, "1")]).leaves();
+        assert_eq!(code, 5, "{screen}");
+        assert!(!screen.contains("http://"), "{screen}");
+    }
+}
+
+#[test]
+fn every_view_is_there_and_what_is_not_there_is_said() {
+    let scene = Scene::of(Server::new(), implementation("return 0 # <script>alert(1)</script>\u{202e}"));
+    let events = scene.client.events();
+    let run = events[0]["run"].as_str().unwrap();
+    let event = events.last().unwrap()["id"].as_str().unwrap();
+    for path in [
+        "queue".to_owned(),
+        scene.path(),
+        "runs".into(),
+        format!("runs/{run}"),
+        format!("why/{event}"),
+        "compare".into(),
+        format!("compare/{}", scene.request),
+        "votes".into(),
+        "metrics".into(),
+        format!("metrics?run={run}"),
+        "trust".into(),
+        "page.css".into(),
+        "page.js".into(),
+        "icon.svg".into(),
+    ] {
+        let shown = scene.browser.get(&path);
+        assert_eq!(shown.status, 200, "{path}: {}", shown.body);
+        assert!(!shown.body.contains("<script>alert") && !shown.body.contains('\u{202e}'), "{path}");
+    }
+    let decide = scene.show();
+    assert!(decide.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩"), "{}", decide.body);
+    for path in ["runs/0", "why/0", "compare/0", "votes/0", "decide/0", "blob/0", "metrics?run=0"] {
+        let shown = scene.browser.get(path);
+        assert_eq!(shown.status, 404, "{path}: {}", shown.body);
+    }
+    for path in ["nothing", "..", "page.html"] {
+        assert_eq!(scene.browser.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_run_is_stopped_with_words_and_a_language_is_chosen() {
+    let scene = Scene::new();
+    let run = scene.client.events()[0]["run"].as_str().unwrap().to_owned();
+    let path = format!("runs/{run}");
+    let shown = scene.browser.get(&path);
+    let nonce = shown.field("nonce");
+    let stop = format!("{path}/stop");
+    assert_eq!(scene.browser.post(&stop, &[("nonce", "0"), ("why", "enough")]).status, 409);
+    assert_eq!(scene.browser.post(&stop, &[("nonce", &nonce), ("why", " ")]).status, 422);
+    assert_eq!(scene.browser.get(&format!("{stop}?nonce={nonce}&why=x")).status, 405);
+    assert_eq!(scene.browser.post(&stop, &[("nonce", &nonce), ("why", "enough")]).status, 303);
+    let stopped = scene.client.events().into_iter().filter(|event| event["kind"] == "run_stopped").count();
+    assert_eq!(stopped, 1);
+    assert!(scene.browser.get(&scene.path()).body.contains("The run was stopped"));
+
+    let seal = scene.browser.get("queue").field("seal");
+    for (name, value, says) in [
+        ("lang", "ko", "대기열"),
+        ("lang", "both", "Queue · 대기열"),
+        ("theme", "dark", "data-theme=\"dark\""),
+    ] {
+        let sent = scene.browser.post("prefs", &[("seal", &seal), ("here", "queue"), (name, value)]);
+        assert_eq!(sent.status, 303);
+        assert!(scene.browser.get("queue").body.contains(says), "{value}");
+    }
+    for back in ["//evil.example", "http://evil.example", "/etc", "javascript:alert(1)"] {
+        let sent = scene.browser.post("prefs", &[("seal", &seal), ("here", back), ("lang", "en")]);
+        assert_eq!(sent.header("location"), Some(format!("{}queue", scene.browser.base).as_str()), "{back}");
+    }
+    assert_eq!(scene.browser.post("prefs", &[("seal", "0"), ("lang", "ko")]).status, 403);
+}
+
+fn implementation(line: &str) -> Value {
+    let diff =
+        format!("--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def mean(xs):\n-    return 1\n+    {line}\n");
+    json!({ "stage": "implement", "outputs": {
+        "patch_plan": "Return zero", "files_to_change": ["a.py"], "diff": diff,
+        "risks": ["a caller may rely on it <img src=x onerror=alert(1)>"],
+    } })
+}

@@ -1,0 +1,432 @@
+"""The page in a real browser: `make test-page`. With names as arguments only those tests run.
+
+Debian's chromium is driven by Playwright, which is installed into a cache outside the checkout. Where
+there is no chromium it says so and ends with 0, except where PAGE_NEEDS_BROWSER is set.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from rig import Project, Server, Terminal, chromium, launch
+
+HERE = Path(__file__).resolve().parent
+HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>"\'>javascript:alert(3) \u202eevil\u2066 \x1b[2J {{ 7*7 }} ${7}'
+DIFF = """--- a/inventory/stock.py
++++ b/inventory/stock.py
+@@ -51,7 +51,7 @@
+     def ship(self, sku, quantity):
+         available = self.on_hand(sku)
+         if quantity > available:
+             raise OutOfStock(sku)
+-        self._movements.append(Movement(sku, -quantity))
++        self._movements.append(Movement(normalise(sku), -quantity))
+ 
+     def on_hand(self, sku):
+--- a/tests/test_report.py
++++ b/tests/test_report.py
+@@ -40,3 +40,8 @@
+         ledger.ship("BOLT-M4", 30)
+         self.assertEqual(shipped_by_item(ledger), [("Bolt M4", 30)])
+ 
++    def test_value_after_a_shipment_in_another_spelling(self):
++        ledger = stocked()
++        ledger.ship("bolt-m4 ", 50)
++        self.assertEqual(stock_value(ledger, "BOLT-M4"), 12.0)
++
+"""
+TASK = "two tests of the report fail since ship() exists: find out why and fix it"
+
+
+def implementation(text="", diff=DIFF):
+    return {
+        "patch_plan": "Normalise the SKU where goods leave, as receive does, and add one test. " + text,
+        "files_to_change": ["inventory/stock.py", "tests/test_report.py"],
+        "diff": diff,
+        "risks": ["Movements that were booked before this change keep their old spelling. " + text],
+    }
+
+
+class Scene:
+    """A project with a request that waits, and a browser on its page."""
+
+    def __init__(self, playwright, stage="implement", outputs=None, task=TASK, **context):
+        self.project = Project()
+        self.server = Server(self.project)
+        self.server.call("maestro_workflow_with_hitl", {"task": task})
+        asked = self.server.call(
+            "maestro_request_approval", {"stage": stage, "outputs": outputs or implementation()}
+        )
+        self.request = asked["request_id"]
+        self.run = asked["workflow_id"]
+        self.terminal = Terminal(self.project)
+        self.browser = launch(playwright)
+        self.context = self.browser.new_context(viewport={"width": 1280, "height": 900}, **context)
+        self.said = []
+        self.foreign = []
+        self.page = self.tab()
+        self.page.goto(self.terminal.address())
+        self.page.wait_for_url("**/queue")
+        self.base = self.page.url.removesuffix("queue")
+
+    def tab(self):
+        page = self.context.new_page()
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("dialog", lambda dialog: (self.said.append("dialog " + dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: request.url.startswith("http://127.0.0.1:") or self.foreign.append(request.url))
+        return page
+
+    def go(self, path, page=None):
+        (page or self.page).goto(self.base + path)
+
+    def decide(self, page=None):
+        self.go(f"decide/{self.request}", page)
+
+    def decisions(self):
+        events = subprocess.run(
+            [os.environ["MAESTRO_BINARY"], "evidence", "export"],
+            cwd=self.project.root, env=self.project.environment, capture_output=True, text=True, check=True,
+        )
+        return [line for line in events.stdout.splitlines() if '"approval_decided"' in line]
+
+    def close(self):
+        self.browser.close()
+        try:
+            self.terminal.kill()
+        except OSError:
+            pass
+        self.server.close()
+        self.project.remove()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                assert not self.foreign, f"requests to elsewhere: {self.foreign}"
+                loud = [text for text in self.said if "409" not in text and "422" not in text]
+                assert not loud, f"the console says: {loud}"
+        finally:
+            self.close()
+
+
+def views(scene):
+    event = scene.decisions() or None
+    paths = ["queue", f"decide/{scene.request}", "runs", f"runs/{scene.run}", "compare",
+             f"compare/{scene.request}", "votes", "metrics", f"metrics?run={scene.run}", "trust"]
+    assert event is None
+    return paths
+
+
+def fits(page):
+    """What stands out of the screen to the side, outside of boxes that scroll."""
+    return page.evaluate("""() => document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('body *')]
+        .filter(it => it.getBoundingClientRect().right > innerWidth + 1 && !it.closest('.scroll, pre, .tabs, .sr'))
+        .slice(0, 5).map(it => it.outerHTML.slice(0, 120)) : []""")
+
+
+def contrast(page):
+    """Texts whose contrast with what is behind them is below AA."""
+    return page.evaluate("""() => {
+        const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+        const pen = canvas.getContext('2d', { willReadFrequently: true });
+        const rgba = (colour) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return [...pen.getImageData(0, 0, 1, 1).data]; };
+        const light = ([r, g, b]) => { const f = (v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+        const behind = (it) => { for (; it; it = it.parentElement) { const c = rgba(getComputedStyle(it).backgroundColor); if (c[3] === 255) return c; } return rgba(getComputedStyle(document.documentElement).colorScheme.includes('dark') ? '#000' : '#fff'); };
+        const bad = new Set();
+        const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+            const it = walk.currentNode.parentElement;
+            if (!walk.currentNode.data.trim() || it.closest('.sr, .skip, [hidden], svg, dialog:not([open]), details:not([open]) > :not(summary)')) continue;
+            const style = getComputedStyle(it);
+            if (!it.getClientRects().length || style.opacity !== '1') continue;
+            const [a, b] = [light(rgba(style.color)), light(behind(it))].sort((x, y) => y - x);
+            const ratio = (a + .05) / (b + .05);
+            if (ratio < 4.5) bad.add(`${ratio.toFixed(2)} ${it.tagName}.${it.className}: ${walk.currentNode.data.trim().slice(0, 40)}`);
+        }
+        return [...bad];
+    }""")
+
+
+def labels(page):
+    """Fields and buttons without a name, headings that skip a level, pictures without a text."""
+    return page.evaluate("""() => {
+        const bad = [];
+        for (const it of document.querySelectorAll('input:not([type=hidden]), textarea, select')) {
+            if (!it.labels?.length && !it.getAttribute('aria-label')) bad.push(it.outerHTML.slice(0, 100));
+        }
+        for (const it of document.querySelectorAll('button:not([hidden]), a')) {
+            if (!it.textContent.trim() && !it.getAttribute('aria-label')) bad.push(it.outerHTML.slice(0, 100));
+        }
+        for (const it of document.querySelectorAll('svg')) if (!it.getAttribute('aria-label')) bad.push('svg');
+        if (document.querySelectorAll('h1').length !== 1) bad.push('h1');
+        const ids = [...document.querySelectorAll('[id]')].map(it => it.id);
+        for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) bad.push('twice: ' + id);
+        return bad;
+    }""")
+
+
+def test_every_view_at_all_widths_and_in_both_schemes(playwright):
+    with Scene(playwright) as scene:
+        for path in views(scene):
+            for width, scheme in [(1280, "light"), (400, "dark"), (360, "light"), (1600, "dark")]:
+                scene.page.set_viewport_size({"width": width, "height": 800})
+                scene.page.emulate_media(color_scheme=scheme)
+                scene.go(path)
+                where = f"{path} at {width} {scheme}"
+                assert not fits(scene.page), f"{where}: {fits(scene.page)}"
+                assert not contrast(scene.page), f"{where}: {contrast(scene.page)}"
+                assert not labels(scene.page), f"{where}: {labels(scene.page)}"
+
+
+def test_both_languages(playwright):
+    with Scene(playwright) as scene:
+        scene.page.set_viewport_size({"width": 400, "height": 800})
+        for value in ("ko", "both"):
+            scene.decide()
+            scene.page.click(f'button[name="lang"][value="{value}"]')
+            scene.page.wait_for_url(f"**/decide/{scene.request}")
+            assert "이 변경을 승인합니까?" in scene.page.inner_text("h1"), value
+            assert not fits(scene.page), fits(scene.page)
+
+
+def test_keys_decide_and_enter_alone_does_not(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/decide/*")
+        page.keyboard.press("a")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+        assert not scene.decisions() and page.is_visible("#record")
+        page.focus("#feedback")
+        page.keyboard.type("ax\n?")
+        assert page.input_value("#feedback") == "ax\n?"
+        page.keyboard.press("Escape")
+        page.keyboard.press("Shift+?")
+        assert page.is_visible("#help")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("#outcome")
+        assert len(scene.decisions()) == 1 and "approved" in page.inner_text("#outcome")
+        page.keyboard.press("g")
+        page.keyboard.press("m")
+        page.wait_for_url("**/metrics")
+
+
+def test_words_and_contradictions_are_asked_for(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        scene.decide()
+        page.keyboard.press("r")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("#problem")
+        assert "needs words" in page.inner_text("#problem") and not scene.decisions()
+        page.check('input[name="q_impl_approach"][value="2"]', force=True)
+        page.keyboard.press("Escape")
+        page.check('input[name="decision"][value="approve"]', force=True)
+        page.click("#record")
+        page.wait_for_selector("#problem")
+        assert "does not go together" in page.inner_text("#problem") and not scene.decisions()
+        assert page.is_checked('input[name="q_impl_approach"][value="2"]')
+        page.click("#record")
+        page.wait_for_selector("#outcome")
+        assert len(scene.decisions()) == 1
+
+
+def test_without_javascript_it_is_read_and_decided(playwright):
+    with Scene(playwright, java_script_enabled=False) as scene:
+        scene.decide()
+        assert "normalise" in scene.page.inner_text("main")
+        scene.page.check('input[name="decision"][value="reject"]', force=True)
+        scene.page.fill("#feedback", "the wrong problem")
+        scene.page.click("#record")
+        assert "rejected" in scene.page.inner_text("#outcome")
+        assert len(scene.decisions()) == 1
+
+
+def test_hostile_text_does_nothing(playwright):
+    large = "--- /dev/null\n+++ b/large.txt\n@@ -0,0 +1,10000 @@\n" + "".join(f"+{n} {HOSTILE}\n" for n in range(10_000)).replace("\x1b", "")
+    outputs = implementation(HOSTILE, large) | {"files_to_change": ["large.txt", HOSTILE]}
+    with Scene(playwright, outputs=outputs, task=HOSTILE) as scene:
+        for path in views(scene):
+            scene.go(path)
+            # Our own two scripts, styles and nothing else that acts.
+            acting = scene.page.evaluate("document.querySelectorAll('script:not([src]), img, iframe, object, [onerror], [style], a[href^=javascript]').length")
+            assert acting == 0, path
+            text = scene.page.evaluate("document.documentElement.textContent")
+            assert not any(letter in text for letter in "\u202e\u2066\x1b"), path
+        assert not scene.said, scene.said
+
+
+def test_a_stale_page_decides_nothing_and_two_pages_make_one_event(playwright):
+    with Scene(playwright) as scene:
+        one, other = scene.page, scene.tab()
+        scene.decide(one)
+        scene.decide(other)
+        other.fill("#feedback", "keep me")
+        one.check('input[name="decision"][value="approve"]', force=True)
+        one.click("#record")
+        one.wait_for_selector("#outcome")
+        # The other hears of it, and does not lose what was typed.
+        other.bring_to_front()
+        other.wait_for_selector("#decided:not([hidden])")
+        assert other.input_value("#feedback") == "keep me" and other.is_disabled("#record")
+        sent = other.evaluate("""async () => { const form = document.getElementById('form'); const data = new URLSearchParams(new FormData(form));
+            data.set('decision', 'reject'); return (await fetch(form.action, { method: 'POST', body: data })).status; }""")
+        assert sent == 409, sent
+        assert len(scene.decisions()) == 1
+
+
+def test_what_happens_elsewhere_appears_by_itself(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        page.wait_for_selector("#live:not([hidden])")
+        other = Server(scene.project)
+        other.call("maestro_workflow_with_hitl", {"task": "another"})
+        other.call("maestro_request_approval", {"stage": "analyze", "outputs": {"observations": [{"fact": "f", "source": "s", "certainty": "high"}], "unknowns": ["u"]}})
+        page.wait_for_function("document.querySelectorAll('[data-item]').length === 2", timeout=5000)
+        assert page.title().startswith("(2) ")
+        other.close()
+
+
+def test_a_page_whose_server_is_killed_says_so(playwright):
+    scene = Scene(playwright)
+    try:
+        scene.decide()
+        scene.page.fill("#feedback", "not lost")
+        scene.page.wait_for_selector("#live:not([hidden])")
+        scene.terminal.kill()
+        scene.page.wait_for_selector("#gone:not([hidden])", timeout=20_000)
+        assert scene.page.is_disabled("#record") and scene.page.input_value("#feedback") == "not lost"
+        # A new page of the same project takes the decision.
+        scene.terminal = Terminal(scene.project, scene.request)
+        page = scene.tab()
+        page.goto(scene.terminal.address())
+        page.wait_for_url("**/decide/*")
+        page.check('input[name="decision"][value="approve"]', force=True)
+        page.click("#record")
+        page.wait_for_selector("#outcome")
+        assert len(scene.decisions()) == 1
+    finally:
+        scene.close()
+
+
+def test_other_sites_and_ports_get_nothing(playwright):
+    with Scene(playwright) as scene:
+        scene.decide()
+        form = scene.page.evaluate("Object.fromEntries(new FormData(document.getElementById('form')))")
+        port = scene.base.split(":")[2].split("/")[0]
+        request = scene.context.request
+        for host in (f"localhost:{port}", "evil.example", "127.0.0.1:1"):
+            assert request.get(scene.base + "queue", headers={"Host": host}).status == 421, host
+        for origin in ("http://evil.example", "null", f"http://localhost:{port}", "http://127.0.0.1:1"):
+            answer = request.post(scene.base + f"decide/{scene.request}", form=form | {"decision": "approve"}, headers={"Origin": origin})
+            assert answer.status == 403, origin
+        assert not scene.decisions()
+        # A page of another local server can neither frame it nor send its form.
+        directory = scene.project.home / "other"
+        directory.mkdir()
+        (directory / "index.html").write_text(f'<iframe src="{scene.base}queue"></iframe><form method="post" action="{scene.base}decide/{scene.request}"><input name="decision" value="approve"><button>go</button></form>')
+        other = subprocess.Popen([sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONUNBUFFERED": "1"}, text=True)
+        try:
+            address = other.stdout.readline().split("(")[1].split(")")[0]
+            page = scene.context.new_page()
+            page.goto(address)
+            page.click("button")
+            page.wait_for_timeout(500)
+        finally:
+            other.kill()
+        assert not scene.decisions()
+
+
+def test_a_dialog_of_the_client_leads_to_a_recorded_decision(playwright):
+    """The stateless protocol: the call ends with an address, and once it is decided the same call goes on."""
+    project = Project()
+    server = Server(project, {"elicitation": {"form": {}, "url": {}}})
+    try:
+        server.call("maestro_workflow_with_hitl", {"task": TASK})
+        asked = server.call("maestro_request_approval", {"stage": "implement", "outputs": implementation()})
+        arguments = {"request_id": asked["request_id"], "approved": False}
+        result = server.reply(server.begin("maestro_submit_approval", arguments))
+        assert result["resultType"] == "input_required", result
+        (question,) = result["inputRequests"].values()
+        assert question["params"]["mode"] == "url" and "stock.py" in question["params"]["message"], question
+        browser = launch(playwright)
+        page = browser.new_page()
+        page.goto(question["params"]["url"])
+        page.wait_for_url("**/decide/*")
+        answered = {"inputResponses": {name: {"action": "accept"} for name in result["inputRequests"]}, "requestState": result["requestState"]}
+        waiting = server.begin("maestro_submit_approval", arguments, answered)
+        page.check('input[name="decision"][value="approve"]', force=True)
+        page.evaluate("performance.mark('click')")
+        began = time.monotonic()
+        page.click("#record")
+        reply = server.reply(waiting)
+        print(f"    from click to reply: {(time.monotonic() - began) * 1000:.0f} ms")
+        assert reply["structuredContent"]["decided_by"] == "page", reply
+        browser.close()
+    finally:
+        server.close()
+        project.remove()
+
+
+def install():
+    """Playwright in a cache of its own; this program then runs inside it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maestro-page-tests"
+    python = cache / "bin" / "python"
+    stamp = cache / "requirements.txt"
+    wanted = (HERE / "requirements.txt").read_text()
+    if not python.exists() or not stamp.exists() or stamp.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(HERE / "requirements.txt")], check=True)
+        stamp.write_text(wanted)
+    os.execv(str(python), [str(python), str(HERE / Path(sys.argv[0]).name), *sys.argv[1:]])
+
+
+def main():
+    if not chromium():
+        print("SKIPPED: no chromium here, so the page was not tested in a browser (apt-get install chromium)")
+        return 1 if os.environ.get("PAGE_NEEDS_BROWSER") else 0
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        try:
+            install()
+        except (subprocess.CalledProcessError, OSError) as error:
+            print(f"SKIPPED: Playwright cannot be installed, so the page was not tested in a browser: {error}")
+            return 1 if os.environ.get("PAGE_NEEDS_BROWSER") else 0
+    from rig import binary
+
+    os.environ["MAESTRO_BINARY"] = binary()
+    names = [name for name in sys.argv[1:] if not name.startswith("--")]
+    short = "--short" in sys.argv
+    tests = {name.removeprefix("test_"): test for name, test in globals().items() if name.startswith("test_")}
+    if short:
+        tests = {name: tests[name] for name in ("keys_decide_and_enter_alone_does_not", "hostile_text_does_nothing", "without_javascript_it_is_read_and_decided")}
+    failed = 0
+    for name, test in tests.items():
+        if names and not any(part in name for part in names):
+            continue
+        began = time.monotonic()
+        try:
+            with sync_playwright() as playwright:
+                test(playwright)
+            print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAILED  {name}", flush=True)
+            traceback.print_exc()
+    print(f"{failed} failed" if failed else "all passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
