@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod handover;
 pub mod hex;
 pub mod history;
+pub mod job;
 pub mod judge;
 pub mod label;
 pub mod lineage;

@@ -1,5 +1,6 @@
 //! The MCP server: a cloneable handle, and the one place through which every call goes.
 
+mod jobs;
 mod lines;
 mod message;
 mod prompts;
@@ -9,33 +10,39 @@ mod told;
 mod wire;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CustomRequest, CustomResult,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::flow::change::recover;
+use crate::flow::job::{cancel, untold};
 use crate::flow::place::place_notes;
 use crate::flow::session::Session;
-use crate::tools::catalogue::Tools;
+use crate::tools::catalogue::{BACKGROUND, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes, with_room};
+use jobs::{Asking, Reasons};
 use told::Told;
 
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
 const MOST_CALLS: usize = 2_000;
+
+/// The tool that speaks of jobs itself.
+const JOB: &str = "maestro_job";
 
 /// What a client's model is told about the server as a whole.
 const INSTRUCTIONS: &str = include_str!("server/instructions.txt");
@@ -51,7 +58,14 @@ struct Inner {
     tools: OnceLock<Tools>,
     calls: AtomicUsize,
     told: Told,
+    /// Ends calls that somebody waits for.
     stop: CancellationToken,
+    /// Ends jobs, which go on when the client has left.
+    jobs_stop: CancellationToken,
+    asking: Asking,
+    reasons: Reasons,
+    /// Whether jobs of other servers may end without this one hearing of it.
+    looks_elsewhere: AtomicBool,
 }
 
 /// A call under way, counted until it ends in whatever way.
@@ -67,8 +81,23 @@ impl Maestro {
     /// A server over a session. `stop` ends every call under way.
     #[must_use]
     pub fn new(session: Session, stop: CancellationToken) -> Self {
-        let (tools, calls, told) = (OnceLock::new(), AtomicUsize::new(0), Told::default());
-        Self { inner: Arc::new(Inner { session, tools, calls, told, stop }) }
+        Self::on_wire(session, stop, Reasons::default())
+    }
+
+    /// The same with a wire that hears why calls are cancelled.
+    fn on_wire(session: Session, stop: CancellationToken, reasons: Reasons) -> Self {
+        let inner = Inner {
+            session,
+            tools: OnceLock::new(),
+            calls: AtomicUsize::new(0),
+            told: Told::default(),
+            stop,
+            jobs_stop: CancellationToken::new(),
+            asking: Asking::default(),
+            reasons,
+            looks_elsewhere: AtomicBool::new(true),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What the tools work with.
@@ -110,6 +139,7 @@ impl Maestro {
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
+        stop: CancellationToken,
     ) -> Result<CallToolResponse, ErrorData> {
         let cancelled = context.ct.clone();
         let name = request.name.clone();
@@ -128,7 +158,7 @@ impl Maestro {
         tokio::select! {
             biased;
             () = cancelled.cancelled() => Ok(failure(&Error::Cancelled).into()),
-            () = self.inner.stop.cancelled() => Ok(failure(&Error::ShuttingDown).into()),
+            () = stop.cancelled() => Ok(failure(&Error::ShuttingDown).into()),
             outcome = call => outcome.unwrap_or_else(|_| {
                 Ok(failure(&Error::Internal(format!("{name} panicked"))).into())
             }),
@@ -150,15 +180,36 @@ impl Maestro {
             return Ok(failure(&Error::Busy(MOST_CALLS)).into());
         };
         let version = context.protocol_version();
+        let finished = self.finished_jobs(&request.name).await;
         self.session().toolbox().update(&mut |toolbox| toolbox.used(&request.name));
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
         }
         let tool = request.name.clone();
-        let response = wrong_arguments_as_result(self.guarded(request, context).await)?;
-        let response = with_room(self.session(), &tool, response).await;
-        Ok(with_links(response, version.as_ref()))
+        let response = if is_long(&tool) {
+            let background = request.arguments.as_mut().and_then(|given| given.shift_remove(BACKGROUND));
+            self.long_call(request, context, background == Some(Value::Bool(true))).await?
+        } else {
+            let stop = self.inner.stop.clone();
+            let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
+            let response = with_room(self.session(), &tool, response).await;
+            with_links(response, version.as_ref())
+        };
+        Ok(with_notes(response, finished))
+    }
+
+    /// Jobs that ended and that nobody collected: said once, in the result of whatever is called next.
+    async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
+        let session = self.session();
+        let has_log = || session.store_directory().join("maestro.db").exists();
+        let may_have = session.running().has_ended() || self.inner.looks_elsewhere.load(Ordering::Relaxed);
+        if tool == JOB || !may_have || !has_log() && session.is_logged("") {
+            return Vec::new();
+        }
+        let (told, elsewhere) = untold(session).await;
+        self.inner.looks_elsewhere.store(elsewhere, Ordering::Relaxed);
+        told.into_iter().map(|told| ("jobs_finished", told)).collect()
     }
 
     /// A request other than a call, inside everything that may end it.
@@ -182,7 +233,7 @@ impl Maestro {
 
 /// Lists never change by themselves, so no client need listen for that.
 fn capabilities() -> ServerCapabilities {
-    ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().build()
+    ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().enable_tasks().build()
 }
 
 impl ServerHandler for Maestro {
@@ -222,6 +273,36 @@ impl ServerHandler for Maestro {
         let outcome = self.answered(request, context).instrument(ending.span()).await;
         ending.with(&outcome);
         outcome
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.task(&request.task_id).await.map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.task(&request.task_id).await?;
+        self.inner.asking.answer(&request.task_id, request.input_responses);
+        Ok(())
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.task(&request.task_id).await?;
+        match cancel(self.session(), &request.task_id).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
+        }
     }
 
     async fn list_resources(

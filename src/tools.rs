@@ -15,6 +15,7 @@ mod coordination_record;
 mod decision;
 pub(crate) mod dialog;
 mod evidence;
+mod job;
 mod library;
 mod links;
 mod metrics;
@@ -33,6 +34,6 @@ mod workflow;
 
 pub(crate) use links::{resource, with_links};
 pub(crate) use parameters::WRONG_ARGUMENTS;
-pub(crate) use reply::{failure, with_notes, with_room};
+pub(crate) use reply::{failure, reply, structured, with_notes, with_room};
 #[cfg(test)]
 pub(crate) use {parameters::Parameters, report::reporting};

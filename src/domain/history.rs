@@ -11,6 +11,7 @@ use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::record::{Noted, Topic};
 use super::event::{Body, Event};
+use super::job::Jobs;
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
@@ -50,6 +51,8 @@ pub struct History {
     used_states: BTreeSet<String>,
     /// Conversations.
     threads: Threads,
+    /// Calls that go on without their callers.
+    jobs: Jobs,
     /// What is counted.
     figures: Figures,
 }
@@ -94,7 +97,7 @@ impl History {
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
             }
-            Body::Noted(noted) => self.apply_noted(event.at, noted),
+            Body::Noted(noted) => self.apply_noted(event.seq, event.at, noted),
             Body::ConsultSettled(settled) => self.threads.settled(event.seq, event.at, settled),
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
@@ -123,7 +126,7 @@ impl History {
     }
 
     /// What a later version wrote in another form weighs in nothing here.
-    fn apply_noted(&mut self, at: u64, noted: &Noted) {
+    fn apply_noted(&mut self, seq: u64, at: u64, noted: &Noted) {
         let content = &noted.content;
         match noted.topic {
             Topic::Coordination => {
@@ -157,6 +160,11 @@ impl History {
             Topic::Thread => {
                 if let Some(forked) = noted.read() {
                     self.threads.forked(at, forked);
+                }
+            }
+            Topic::Job => {
+                if let Some(job) = noted.read() {
+                    self.jobs.apply(seq, at, job);
                 }
             }
             Topic::Tools | Topic::Ensemble => {}
@@ -242,6 +250,12 @@ impl History {
     #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// Calls that go on without their callers.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// The place of a run's last event; 0 where it has none.

@@ -146,5 +146,6 @@ fn topic(topic: Topic) -> &'static str {
         Topic::Tools => "tools",
         Topic::Ensemble => "ensemble",
         Topic::Thread => "thread",
+        Topic::Job => "job",
     }
 }

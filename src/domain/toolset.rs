@@ -27,6 +27,7 @@ pub const TOOLSETS: &[Toolset] = &[
             "consult_with_role",
             "ensemble_generate",
             "threads",
+            "job",
             "pack_context",
             "get_skill",
             "get_role",
@@ -153,7 +154,7 @@ mod tests {
         let count = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!((all.len(), count), (43, 43));
+        assert_eq!((all.len(), count), (44, 44));
     }
 
     #[test]

@@ -17,9 +17,12 @@ use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
 use super::providers;
+use super::scope::Scope;
 use super::session::Session;
 use super::slots::Place;
 use super::thread::converse;
+use crate::domain::answer::document;
+use crate::domain::change::Mark;
 use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
@@ -200,7 +203,11 @@ pub async fn ask(
     if let Err(error) = preflight(session, provider, prepared) {
         return Consulted::refused(name, asked, span.in_scope(|| not_begun(error)));
     }
-    let attempted = attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await;
+    let attempted = match arrived(name, prepared) {
+        // It is paid for: the reservation is given back.
+        Some(attempted) => attempted,
+        None => attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await,
+    };
     let (shared, owner) = (Arc::clone(prepared), name.to_owned());
     let reply = off_thread(move || Consulted::new(&owner, &shared, attempted)).await;
     let reply = reply.unwrap_or_else(|error| Consulted::refused(name, asked, error));
@@ -212,6 +219,30 @@ pub async fn ask(
             .or(reply.note),
         ..reply
     }
+}
+
+/// The answer to this very question that arrived in a job whose server is gone.
+fn arrived(provider: &str, prepared: &Prepared) -> Option<Attempted> {
+    let scope = Scope::current().filter(Scope::has_arrived)?;
+    let arrived = scope.take_arrived(provider, &Mark::of(prepared.prompt.as_bytes()).sha256)?;
+    let mut attempted = Attempted::answered(Answer {
+        structured: prepared
+            .schema
+            .as_ref()
+            .and_then(|_| document(&arrived.text).ok())
+            .map(|found| found.value),
+        text: arrived.text.clone(),
+        model: Some(arrived.model).filter(|model| !model.is_empty()),
+        ..Answer::default()
+    });
+    attempted.id = arrived.consult;
+    attempted.model = attempted.result.as_ref().ok().and_then(|answer| answer.model.clone());
+    attempted.masked = Some(arrived.text);
+    attempted.kept_in = arrived.thread;
+    attempted
+        .note
+        .warn("taken from the log: it arrived before its server ended, and was not asked for again");
+    Some(attempted)
 }
 
 async fn chosen(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<Choice, Error> {

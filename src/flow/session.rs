@@ -64,6 +64,7 @@ struct Inner {
     current_run: Mutex<Option<String>>,
     background: TaskTracker,
     working: Working,
+    running: super::job::Running,
     lease: Mutex<Option<Lease>>,
     toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
@@ -113,6 +114,7 @@ impl Session {
             current_run: Mutex::default(),
             background: TaskTracker::new(),
             working: Working::default(),
+            running: super::job::Running::default(),
             store: OnceLock::new(),
             user_key: OnceLock::new(),
             lease: Mutex::default(),
@@ -267,6 +269,12 @@ impl Session {
     #[must_use]
     pub fn working(&self) -> &Working {
         &self.inner.working
+    }
+
+    /// The jobs that this server runs.
+    #[must_use]
+    pub fn running(&self) -> &super::job::Running {
+        &self.inner.running
     }
 
     /// Work that outlives the call that began it.

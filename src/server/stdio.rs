@@ -38,7 +38,9 @@ pub async fn serve(session: Session) -> Result<(), Error> {
         "started"
     );
     let begun = Instant::now();
-    let server = Maestro::new(session, ends.input.clone());
+    let (session, running) = (session.clone(), session.running().clone());
+    let server = Maestro::on_wire(session, ends.input.clone(), ends.reasons.clone());
+    let jobs_stop = server.inner.jobs_stop.clone();
     let (served, why) = tokio::select! {
         served = until_end_of_input(server.clone(), ends.clone()) => {
             let why = if served.is_ok() { "end of input" } else { "the first exchange failed" };
@@ -55,6 +57,16 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     tracing::info!(why, calls = server.calls_so_far(), seconds, "shutting down");
     drop(server);
     ends.input.cancel();
+    // A client that closes its end leaves its jobs behind; one that says stop stops them.
+    if matches!(why, "end of input" | "the client takes no replies") && running.count() > 0 {
+        tracing::info!(jobs = running.count(), "the client has left; jobs go on");
+        tokio::select! {
+            () = running.all_ended() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    jobs_stop.cancel();
     supervisor.shutdown().await;
     background.close();
     if tokio::time::timeout(LAST_EVENTS, background.wait()).await.is_err() {

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Empty, empty};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::jobs::Reasons;
 use super::lines::{Lines, Next};
 use super::message::{Read, read, request_id};
 
@@ -35,6 +36,8 @@ pub(super) struct Ends {
     pub(super) input: CancellationToken,
     /// The client takes no more replies.
     pub(super) output: CancellationToken,
+    /// Why the client cancelled calls.
+    pub(super) reasons: Reasons,
 }
 
 /// The server's end of the wire.
@@ -123,6 +126,7 @@ where
             && let ClientNotification::CancelledNotification(cancelled) = &note.notification
             && let Some(id) = &cancelled.params.request_id
         {
+            self.ends.reasons.add(id, cancelled.params.reason.as_deref());
             self.waiting.retain(
                 |waiting| !matches!(waiting, ClientJsonRpcMessage::Request(request) if request.id == *id),
             );

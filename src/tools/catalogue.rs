@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{JsonObject, MetaObject, Tool};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::arguments::fitted;
 use super::polish::{plain, served};
@@ -13,6 +13,34 @@ use super::words::Words;
 use crate::domain::toolset::is_wanted;
 use crate::flow::session::Session;
 use crate::server::Maestro;
+
+/// The argument of a long call that has it go on as a job.
+pub(crate) const BACKGROUND: &str = "background";
+
+/// Tools whose calls may take long: each takes `background`, and goes on where its client gives up.
+const LONG: [&str; 10] = [
+    "maestro_consult",
+    "maestro_consult_with_role",
+    "maestro_ensemble_generate",
+    "maestro_run_stage",
+    "maestro_run_stage_with_approval",
+    "maestro_consensus_vote",
+    "maestro_vote_micro_step",
+    "maestro_calibrate",
+    "maestro_select_best",
+    "maestro_verify",
+];
+
+/// Whether a tool's calls may take long.
+pub(crate) fn is_long(tool: &str) -> bool {
+    LONG.contains(&tool)
+}
+
+/// Whether a call of such a tool asks a model or runs a check: choosing by given results does neither.
+pub(crate) fn takes_time(tool: &str, arguments: &Value) -> bool {
+    let chooses = tool == "maestro_select_best";
+    !chooses || arguments.get("verify").is_some_and(Value::is_array) || arguments["mode"] == "llm_judge"
+}
 
 /// The tools of a server and how they are called.
 pub struct Tools {
@@ -37,6 +65,7 @@ impl Tools {
             + Maestro::coordination_record_tools()
             + Maestro::coordination_tools()
             + Maestro::evidence_tools()
+            + Maestro::job_tools()
             + Maestro::library_tools()
             + Maestro::selection_tools()
             + Maestro::metrics_tools()
@@ -63,7 +92,12 @@ impl Tools {
         let words = Words::embedded();
         let mut forms = HashMap::new();
         for route in router.map.values_mut() {
-            let form = plain(&route.attr.input_schema);
+            let mut form = plain(&route.attr.input_schema);
+            if is_long(&route.attr.name)
+                && let Some(Value::Object(properties)) = form.get_mut("properties")
+            {
+                properties.insert(BACKGROUND.to_owned(), json!({ "type": "boolean", "default": false }));
+            }
             let mut schema = served(&form, &providers);
             if let Some(words) = &words {
                 words.describe(&mut route.attr, &mut schema);

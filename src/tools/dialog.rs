@@ -88,9 +88,16 @@ pub(crate) enum Asking {
     Modern,
 }
 
+/// A mark on a call that goes on without its client: nobody can be asked through it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NobodyToAsk;
+
 /// How the client of a call can ask its human, if it can. A client that names only URLs cannot show a
 /// form.
 pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
+    if context.extensions.get::<NobodyToAsk>().is_some() {
+        return None;
+    }
     let elicitation = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
     match elicitation {
         // An empty capability is that of the first version, which knew forms only.

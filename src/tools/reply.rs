@@ -44,7 +44,7 @@ pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
     structured(result.structured_content.unwrap_or_default())
 }
 
-fn structured(value: Value) -> CallToolResult {
+pub(crate) fn structured(value: Value) -> CallToolResult {
     if value.get("ok") == Some(&Value::Bool(false)) {
         CallToolResult::structured_error(value)
     } else {

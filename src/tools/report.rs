@@ -9,6 +9,7 @@ use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
 
 use crate::flow::progress::Progress;
+use crate::flow::scope::Scope;
 
 type Sending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -23,13 +24,15 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
     context: &RequestContext<RoleServer>,
     work: impl FnOnce(Progress) -> F,
 ) -> T {
-    let Some(token) = context.meta.get_progress_token() else {
+    let scope = Scope::current();
+    let token = context.meta.get_progress_token().filter(|_| !scope.as_ref().is_some_and(Scope::is_detached));
+    if token.is_none() && scope.is_none() {
         return work(Progress::silent()).await;
-    };
+    }
     let (progress, mut said) = Progress::channel();
     let work = work(progress);
     tokio::pin!(work);
-    let mut report = Report { context, token, count: 0.0, waiting: VecDeque::new(), sending: None };
+    let mut report = Report { context, token, scope, count: 0.0, waiting: VecDeque::new(), sending: None };
     loop {
         report.send_next();
         tokio::select! {
@@ -50,7 +53,9 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
 /// What is still to be said to one client about one call.
 struct Report<'a> {
     context: &'a RequestContext<RoleServer>,
-    token: ProgressToken,
+    /// None where nobody listens.
+    token: Option<ProgressToken>,
+    scope: Option<Scope>,
     count: f64,
     waiting: VecDeque<String>,
     sending: Option<Sending>,
@@ -58,6 +63,12 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn add(&mut self, message: String) {
+        if let Some(scope) = &self.scope {
+            scope.say(&message);
+            if scope.is_detached() {
+                self.token = None;
+            }
+        }
         if self.waiting.len() >= MOST_WAITING {
             self.waiting.pop_front();
         }
@@ -65,11 +76,15 @@ impl Report<'_> {
     }
 
     fn send_next(&mut self) {
+        let Some(token) = &self.token else {
+            self.waiting.clear();
+            return;
+        };
         if self.sending.is_none()
             && let Some(message) = self.waiting.pop_front()
         {
             self.count += 1.0;
-            let note = ProgressNotificationParam::new(self.token.clone(), self.count).with_message(message);
+            let note = ProgressNotificationParam::new(token.clone(), self.count).with_message(message);
             let peer = self.context.peer.clone();
             self.sending = Some(Box::pin(async move {
                 // A client that has gone away is noticed at the end of input.

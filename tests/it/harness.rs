@@ -68,6 +68,8 @@ pub(crate) struct Server {
     human: Option<Human>,
     /// A shell script in place of the server, for tests of this client.
     script: Option<String>,
+    /// The extensions of the protocol that the client knows.
+    extensions: Option<Value>,
 }
 
 impl Server {
@@ -90,6 +92,7 @@ impl Server {
             keeps_log: false,
             human: None,
             script: None,
+            extensions: None,
         }
     }
 
@@ -104,6 +107,7 @@ impl Server {
             keeps_log: self.keeps_log,
             human: None,
             script: None,
+            extensions: self.extensions.clone(),
         }
     }
 
@@ -219,8 +223,22 @@ impl Server {
         json!({ "name": self.client.0, "version": self.client.1 })
     }
 
+    /// A client of the stateless era that takes long calls as tasks.
+    pub(crate) fn tasks(mut self) -> Self {
+        self.extensions = Some(json!({ "io.modelcontextprotocol/tasks": {} }));
+        self.modern()
+    }
+
     fn capabilities(&self) -> Value {
-        if self.human.is_some() { json!({ "elicitation": { "form": {} } }) } else { json!({}) }
+        let mut capabilities = json!({});
+        // A client with tasks has a screen, and answers questions itself.
+        if self.human.is_some() || self.extensions.is_some() {
+            capabilities["elicitation"] = json!({ "form": {} });
+        }
+        if let Some(extensions) = &self.extensions {
+            capabilities["extensions"] = extensions.clone();
+        }
+        capabilities
     }
 
     pub(crate) fn project(&self) -> PathBuf {
@@ -415,6 +433,12 @@ impl Client {
         )
     }
 
+    /// Cancels a call as a client does whose own time is over.
+    pub(crate) fn give_up(&mut self, id: u64, reason: &str) {
+        let params = json!({ "requestId": id, "reason": reason });
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }));
+    }
+
     pub(crate) fn cancel(&mut self, id: u64) {
         self.send(
             &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } }),
@@ -565,6 +589,11 @@ impl Client {
     pub(crate) fn close(&mut self) -> (ExitStatus, Duration) {
         self.input = None;
         self.ended()
+    }
+
+    /// Closes this end of the pipe and does not wait.
+    pub(crate) fn leave(&mut self) {
+        self.input = None;
     }
 
     pub(crate) fn signal(&mut self, signal: &str) -> (ExitStatus, Duration) {

@@ -81,7 +81,7 @@ fn schemas_are_schemas() {
         assert!(jsonschema::validator_for(&result["schema"]).is_ok());
     }
     let tools = client.call("maestro_get_schema", json!({ "schema": "tools" }));
-    assert_eq!(tools["schema"].as_object().unwrap().len(), 44);
+    assert_eq!(tools["schema"].as_object().unwrap().len(), 45);
     assert!(tools["schema"]["maestro_consult"]["properties"]["prompt"].is_object());
 }
 

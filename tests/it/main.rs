@@ -28,6 +28,7 @@ mod evidence;
 mod hostile;
 mod human;
 mod inventory;
+mod jobs;
 mod library;
 mod load;
 mod log;

@@ -78,7 +78,9 @@ fn what_a_new_project_has_is_listed_and_nothing_is_made() {
 fn capabilities_name_what_there_is_and_promise_no_notices() {
     let mut client = Server::new().modern().start_silent();
     let result = client.request("server/discover", json!({}))["result"].clone();
-    assert_eq!(result["capabilities"], json!({ "prompts": {}, "resources": {}, "tools": {} }));
+    let extensions = json!({ "io.modelcontextprotocol/tasks": {} });
+    let expected = json!({ "extensions": extensions, "prompts": {}, "resources": {}, "tools": {} });
+    assert_eq!(result["capabilities"], expected);
 }
 
 #[test]

@@ -182,6 +182,8 @@ pub enum Topic {
     Ensemble,
     /// A conversation that begins with turns of another.
     Thread,
+    /// A call that goes on without its caller.
+    Job,
 }
 
 /// A result of a topic that folds its own events.

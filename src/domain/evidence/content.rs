@@ -245,7 +245,7 @@ fn noted_result(noted: &Noted) -> Option<Told> {
         Topic::Selection => Kind::Selection,
         Topic::Ensemble => Kind::Consult,
         Topic::Calibration | Topic::Coordination => Kind::Observation,
-        Topic::Tools | Topic::Thread => return None,
+        Topic::Tools | Topic::Thread | Topic::Job => return None,
     };
     let of = noted.content.get("stage").and_then(Value::as_str).map_or(OfStage::Any, OfStage::written);
     Some(Told { kind, ..stage(of, MAESTRO, noted.content.clone()) })

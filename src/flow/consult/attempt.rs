@@ -53,8 +53,8 @@ pub struct Attempted {
     pub sandbox: Option<String>,
     /// The answer as the log keeps it, its secrets masked.
     pub masked: Option<String>,
-    /// Whether the log keeps it as a turn of a conversation.
-    pub is_kept: bool,
+    /// The conversation that the log keeps it in, as a turn.
+    pub kept_in: Option<String>,
     /// The model that answered, or that would have; none where nobody told.
     pub model: Option<String>,
     /// What there is to say of it.
@@ -72,7 +72,7 @@ impl Attempted {
             exit_code: None,
             sandbox: None,
             masked: None,
-            is_kept: false,
+            kept_in: None,
             model: None,
             note: ModelNote::default(),
         }
@@ -88,7 +88,7 @@ impl Attempted {
             exit_code: None,
             sandbox: None,
             masked: None,
-            is_kept: false,
+            kept_in: None,
             model: None,
             note: ModelNote::default(),
         }

@@ -67,9 +67,9 @@ impl Recording {
         let recorded = match settled {
             Ok((settled, masked)) => {
                 attempted.masked = masked;
-                let is_turn = settled.turn.is_some();
+                let thread = settled.turn.as_ref().map(|turn| turn.thread.clone());
                 let recorded = reservation.settle(attempted.id.clone(), settled).await;
-                attempted.is_kept = is_turn && matches!(recorded, Ok(true));
+                attempted.kept_in = thread.filter(|_| matches!(recorded, Ok(true)));
                 recorded.map(drop)
             }
             Err(error) => Err(error),

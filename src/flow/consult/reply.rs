@@ -123,11 +123,11 @@ pub struct TurnNote {
 }
 
 impl TurnNote {
-    fn of(prepared: &Prepared, is_answered: bool, is_kept: bool) -> Option<Self> {
+    fn of(prepared: &Prepared, is_answered: bool, kept_in: Option<String>) -> Option<Self> {
         let (turn, number, replayed) = prepared.turn.as_ref()?;
-        let goes_on = replayed.is_some();
+        let (goes_on, is_kept) = (replayed.is_some(), kept_in.is_some());
         Some(Self {
-            thread: (is_kept || goes_on).then(|| turn.thread.clone()),
+            thread: kept_in.or_else(|| goes_on.then(|| turn.thread.clone())),
             turn: is_kept.then_some(*number),
             history: replayed.clone(),
             thread_note: match (is_answered, is_kept) {
@@ -244,7 +244,7 @@ impl Consulted {
             citations: None,
             structured: structured.map(|(answer, contract)| without_foreign(answer, contract)),
             schema_errors,
-            turn: TurnNote::of(prepared, cause.is_none(), attempted.is_kept),
+            turn: TurnNote::of(prepared, cause.is_none(), attempted.kept_in),
             usage: answer.usage,
             elapsed_ms: 0,
             attempts: attempted.attempts,

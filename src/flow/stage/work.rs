@@ -17,6 +17,7 @@ use crate::flow::account::Account;
 use crate::flow::consult::{Layout, Prepared, Question, prepare_as};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
+use crate::flow::scope::Scope;
 use crate::flow::session::Session;
 use crate::flow::watch::Watch;
 
@@ -29,10 +30,27 @@ pub(super) fn spawn(
     working: Worked,
 ) -> JoinHandle<Result<(), Error>> {
     let work = {
-        let session = session.clone();
+        let (session, scope) = (session.clone(), Scope::current());
         async move {
             let _working = working;
-            match work(&session, &request, &task, &progress).await {
+            let cancelled = scope.clone().unwrap_or_default().all;
+            let work = work(&session, &request, &task, &progress);
+            let work = async {
+                match scope {
+                    Some(scope) => scope.around(work).await,
+                    None => work.await,
+                }
+            };
+            // Whoever cancels the job wants all of it to end, not only their waiting.
+            let worked = tokio::select! {
+                biased;
+                () = cancelled.cancelled() => {
+                    finish::interrupted(&session, &task).await?;
+                    return Err(Error::Cancelled);
+                }
+                worked = work => worked,
+            };
+            match worked {
                 Ok(Ended::Answered) => finish::finish(&session, &request, &task).await,
                 Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
                     finish::interrupted(&session, &task).await?;

@@ -1,0 +1,202 @@
+//! Calls that go on after their caller has gone on: what the log says of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::event::noted::Content;
+use super::event::record::Topic;
+
+/// Why a call became a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its caller asked for it.
+    Background,
+    /// Its client takes long calls as tasks.
+    Task,
+    /// Its client gave up waiting.
+    TimedOut,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a result that says ok.
+    Done,
+    /// With a result that says what went wrong.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What happened to a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum JobNoted {
+    /// It began.
+    Began {
+        /// Its id.
+        job: String,
+        /// The tool that was called.
+        tool: String,
+        /// The arguments, their secrets masked.
+        arguments: Value,
+        /// The server that runs it.
+        server: String,
+        /// Why it is a job.
+        cause: Cause,
+        /// When its call came, in milliseconds since 1970.
+        since: u64,
+        /// The lost job in whose place it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_of: Option<String>,
+    },
+    /// Somebody wants it to end.
+    CancelAsked {
+        /// Its id.
+        job: String,
+    },
+    /// It ended.
+    Ended {
+        /// Its id.
+        job: String,
+        /// How.
+        outcome: Outcome,
+        /// The tool's result, its secrets masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<Value>,
+    },
+    /// Its caller has the result.
+    Collected {
+        /// Its id.
+        job: String,
+    },
+    /// A result of another call has said that it ended.
+    Told {
+        /// Its id.
+        job: String,
+    },
+}
+
+impl Content for JobNoted {
+    const TOPIC: Topic = Topic::Job;
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: String,
+    /// The tool that was called.
+    pub tool: String,
+    /// The server that runs it.
+    pub server: String,
+    /// Why it is a job.
+    pub cause: Cause,
+    /// When its call came.
+    pub since: u64,
+    /// The place of its beginning in the log, where its arguments are.
+    pub began_seq: u64,
+    /// The lost job in whose place it is.
+    pub again_of: Option<String>,
+    /// Whether somebody wants it to end.
+    pub cancel_asked: bool,
+    /// How it ended, when, and the place in the log that holds the result.
+    pub ended: Option<(Outcome, u64, u64)>,
+    /// Whether its caller has the result.
+    pub collected: bool,
+    /// Whether a result of another call has said that it ended.
+    pub told: bool,
+}
+
+/// Every job of a project, by id.
+#[derive(Clone, Debug, Default)]
+pub struct Jobs {
+    by_id: BTreeMap<String, Job>,
+}
+
+impl Jobs {
+    /// Folds an event in. The first end counts.
+    pub fn apply(&mut self, seq: u64, at: u64, noted: JobNoted) {
+        match noted {
+            JobNoted::Began { job: id, tool, server, cause, since, again_of, .. } => {
+                self.by_id.entry(id.clone()).or_insert(Job {
+                    id,
+                    tool,
+                    server,
+                    cause,
+                    since,
+                    began_seq: seq,
+                    again_of,
+                    cancel_asked: false,
+                    ended: None,
+                    collected: false,
+                    told: false,
+                });
+            }
+            JobNoted::CancelAsked { job } => self.with(&job, |job| job.cancel_asked = true),
+            JobNoted::Ended { job, outcome, .. } => {
+                self.with(&job, |job| job.ended = job.ended.or(Some((outcome, at, seq))));
+            }
+            JobNoted::Collected { job } => self.with(&job, |job| job.collected = true),
+            JobNoted::Told { job } => self.with(&job, |job| job.told = true),
+        }
+    }
+
+    fn with(&mut self, id: &str, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.by_id.get_mut(id) {
+            change(job);
+        }
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Job> {
+        self.by_id.get(id)
+    }
+
+    /// Every job, the latest first.
+    #[must_use]
+    pub fn latest_first(&self) -> Vec<&Job> {
+        let mut all: Vec<&Job> = self.by_id.values().collect();
+        all.sort_by_key(|job| std::cmp::Reverse(job.began_seq));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn began(job: &str) -> JobNoted {
+        JobNoted::Began {
+            job: job.to_owned(),
+            tool: "maestro_consult".to_owned(),
+            arguments: Value::Null,
+            server: "s".to_owned(),
+            cause: Cause::Background,
+            since: 1,
+            again_of: None,
+        }
+    }
+
+    #[test]
+    fn the_first_end_counts_and_what_is_unknown_changes_nothing() {
+        let mut jobs = Jobs::default();
+        let ended = |outcome| JobNoted::Ended { job: "a".to_owned(), outcome, result: None };
+        jobs.apply(1, 1, ended(Outcome::Done));
+        assert!(jobs.get("a").is_none());
+        jobs.apply(2, 2, began("a"));
+        jobs.apply(3, 3, ended(Outcome::Cancelled));
+        jobs.apply(4, 4, ended(Outcome::Done));
+        jobs.apply(5, 5, began("a"));
+        assert_eq!(jobs.get("a").unwrap().ended, Some((Outcome::Cancelled, 3, 3)));
+        jobs.apply(6, 6, JobNoted::Collected { job: "a".to_owned() });
+        jobs.apply(7, 7, began("b"));
+        assert!(jobs.get("a").unwrap().collected);
+        assert_eq!(jobs.latest_first()[0].id, "b");
+    }
+}

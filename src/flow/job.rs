@@ -1,0 +1,506 @@
+//! Jobs: calls that go on without their caller, and whose results wait in the log.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::journal::new_id;
+use super::progress::Progress;
+use super::scope::{Arrived, Scope};
+use super::session::Session;
+use super::time::{now, rfc3339};
+use crate::domain::event::record::Noted;
+use crate::domain::event::{Body, Draft};
+use crate::domain::history::History;
+use crate::domain::job::{Cause, Job, JobNoted, Outcome};
+use crate::error::Error;
+
+/// Jobs that a list shows.
+const LISTED: usize = 30;
+
+/// How long a cancelled job may take to say so.
+const LAST_WORD: Duration = Duration::from_secs(5);
+
+/// The jobs that this server runs.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    scopes: Arc<Mutex<HashMap<String, Scope>>>,
+    ended: Arc<AtomicBool>,
+    changed: Arc<Notify>,
+}
+
+impl Running {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Scope>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether one ended since this was asked last.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits until there is none.
+    pub async fn all_ended(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn remove(&self, job: &str) {
+        self.lock().remove(job);
+        self.ended.store(true, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// The scope of one.
+    #[must_use]
+    pub fn scope(&self, job: &str) -> Option<Scope> {
+        self.lock().get(job).cloned()
+    }
+}
+
+/// A call that is about to become a job.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The tool.
+    pub tool: String,
+    /// Its arguments.
+    pub arguments: Value,
+    /// When it came.
+    pub since: u64,
+    /// Why it becomes a job.
+    pub cause: Cause,
+    /// The lost job in whose place it is.
+    pub again_of: Option<String>,
+}
+
+/// A call becomes a job. Returns its id.
+///
+/// # Errors
+///
+/// The log cannot be written: a job that nobody could find is none.
+pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<String, Error> {
+    if session.is_logged("") {
+        session.show_alive()?;
+    }
+    let id = new_job();
+    let masker = session.masker()?;
+    let began = JobNoted::Began {
+        job: id.clone(),
+        tool: call.tool,
+        arguments: masked(&masker, call.arguments),
+        server: session.server().to_owned(),
+        cause: call.cause,
+        since: call.since,
+        again_of: call.again_of,
+    };
+    session.running().lock().insert(id.clone(), scope.clone());
+    if let Err(error) = record(session, began).await {
+        session.running().remove(&id);
+        return Err(error);
+    }
+    tracing::info!(job = id, "job began");
+    Ok(id)
+}
+
+fn new_job() -> String {
+    const LETTERS: usize = 12;
+    let id = new_id();
+    let tail: String = id.chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
+    format!("job-{tail}")
+}
+
+/// A job ended. A log that cannot be written loses the result, and says so to the operator.
+pub async fn end(session: &Session, job: &str, outcome: Outcome, result: Option<Value>) {
+    let result = match (session.masker(), result) {
+        (Ok(masker), Some(result)) => Some(masked(&masker, result)),
+        (_, None) | (Err(_), _) => None,
+    };
+    tracing::info!(job, ?outcome, "job ended");
+    if let Err(error) = record(session, JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
+        tracing::error!(%error, job, "the result of a job is not in the log");
+    }
+    session.running().remove(job);
+}
+
+/// A job is left by a server that ends; the next one finds it lost.
+pub fn leave(session: &Session, job: &str) {
+    session.running().remove(job);
+}
+
+async fn record(session: &Session, noted: JobNoted) -> Result<(), Error> {
+    let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
+    session.journal_of("").record("", vec![Draft::new(new_id(), noted)]).await
+}
+
+/// Every text of a document, its secrets masked.
+fn masked(masker: &crate::domain::mask::Masker, value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(masker.mask(&text).text.into_owned()),
+        Value::Array(items) => items.into_iter().map(|item| masked(masker, item)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, masked(masker, field))).collect()
+        }
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+    }
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is worked on.
+    Running,
+    /// Its result says ok.
+    Done,
+    /// Its result says what went wrong.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// The server that worked on it is gone.
+    ServerGone,
+}
+
+/// A job as a result shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// Its id.
+    pub job: String,
+    /// The tool that was called.
+    pub tool: String,
+    /// How it stands.
+    pub state: State,
+    /// Why it is a job.
+    pub cause: Cause,
+    /// When its call came.
+    pub began_at: String,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// Milliseconds since it began, until it ended.
+    pub elapsed_ms: u64,
+    /// What it does at the moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    /// Whether its result was collected before.
+    pub collected: bool,
+    /// The lost job in whose place it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again_of: Option<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The tool's own result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(skip)]
+    place: Option<u64>,
+    #[serde(skip)]
+    since: u64,
+    /// When something last changed, in milliseconds since 1970.
+    #[serde(skip)]
+    pub changed: u64,
+}
+
+fn shown(session: &Session, job: &Job) -> Shown {
+    let state = match job.ended {
+        Some((Outcome::Done, ..)) => State::Done,
+        Some((Outcome::Failed, ..)) => State::Failed,
+        Some((Outcome::Cancelled, ..)) => State::Cancelled,
+        None if job.server == session.server() => match session.running().scope(&job.id) {
+            Some(_) => State::Running,
+            None => State::ServerGone,
+        },
+        None if session.is_alive(&job.server) => State::Running,
+        None => State::ServerGone,
+    };
+    let until = job.ended.map_or_else(now, |(_, at, _)| at);
+    let said = session.running().scope(&job.id).map(|scope| scope.said()).filter(|said| !said.is_empty());
+    let id = &job.id;
+    Shown {
+        job: id.clone(),
+        tool: job.tool.clone(),
+        state,
+        cause: job.cause,
+        began_at: rfc3339(job.since),
+        ended_at: job.ended.map(|(_, at, _)| rfc3339(at)),
+        elapsed_ms: until.saturating_sub(job.since),
+        progress: said.filter(|_| state == State::Running),
+        collected: job.collected,
+        again_of: job.again_of.clone(),
+        next: match state {
+            State::Running => Some(format!(
+                "Go on with other work; maestro_job with job `{id}` waits for it, shows its progress or cancels it."
+            )),
+            State::Done | State::Failed if !job.collected => {
+                Some(format!("Collect the result: maestro_job with job `{id}`."))
+            }
+            State::ServerGone => Some(format!(
+                "The server that worked on it is gone. maestro_job with job `{id}` and action `again` asks again; answers that arrived are taken from the log and not paid again."
+            )),
+            State::Done | State::Failed | State::Cancelled => None,
+        },
+        result: None,
+        place: job.ended.map(|(_, _, seq)| seq),
+        since: job.since,
+        changed: until,
+    }
+}
+
+/// A job as it stands, without its result.
+///
+/// # Errors
+///
+/// There is none of that id, or the log cannot be read.
+pub async fn look(session: &Session, id: &str) -> Result<Shown, Error> {
+    let (owned, wanted) = (session.clone(), id.trim().to_owned());
+    session.journal_of("").read(move |history| Ok(shown(&owned, pick(history, &wanted)?))).await?
+}
+
+fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
+    const NAMED: usize = 5;
+    let jobs = history.jobs();
+    jobs.get(id).ok_or_else(|| Error::Unknown {
+        kind: "job",
+        name: id.to_owned(),
+        available: jobs.latest_first().iter().take(NAMED).map(|job| job.id.clone()).collect(),
+    })
+}
+
+/// The jobs of a project.
+#[derive(Clone, Debug, Serialize)]
+pub struct List {
+    /// How many there are.
+    pub count: usize,
+    /// The latest of them, without their results.
+    pub jobs: Vec<Shown>,
+}
+
+/// Lists jobs, the latest first.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn list(session: &Session) -> Result<List, Error> {
+    let owned = session.clone();
+    session
+        .journal_of("")
+        .read(move |history| {
+            let all = history.jobs().latest_first();
+            List { count: all.len(), jobs: all.iter().take(LISTED).map(|job| shown(&owned, job)).collect() }
+        })
+        .await
+}
+
+/// Waits until a job has ended, or for so long, and collects its result.
+///
+/// # Errors
+///
+/// There is none of that id, or the log cannot be used.
+pub async fn wait(
+    session: &Session,
+    id: &str,
+    patience: Duration,
+    progress: &Progress,
+) -> Result<Shown, Error> {
+    let until = Instant::now() + patience;
+    let mut said = None;
+    loop {
+        let job = look(session, id).await?;
+        if job.state != State::Running || Instant::now() >= until {
+            return with_result(session, job).await;
+        }
+        if job.progress.is_some() && job.progress != said {
+            said.clone_from(&job.progress);
+            progress.say(said.as_deref().unwrap_or_default());
+        }
+        session.journal_of("").changed().await;
+    }
+}
+
+/// A job with its result, which its caller then has.
+async fn with_result(session: &Session, mut job: Shown) -> Result<Shown, Error> {
+    job.result = result_of(session, &job).await?;
+    if !job.collected && matches!(job.state, State::Done | State::Failed) {
+        record(session, JobNoted::Collected { job: job.job.clone() }).await?;
+        job.next = None;
+    }
+    Ok(job)
+}
+
+/// The result of a job that ended.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn result_of(session: &Session, job: &Shown) -> Result<Option<Value>, Error> {
+    let Some(place) = job.place else { return Ok(None) };
+    let found = session.journal_of("").events_at(vec![place]).await?;
+    Ok(match found.into_iter().flatten().next().map(|event| event.body) {
+        Some(Body::Noted(noted)) => match noted.read::<JobNoted>() {
+            Some(JobNoted::Ended { result, .. }) => result,
+            Some(_) | None => None,
+        },
+        Some(_) | None => None,
+    })
+}
+
+/// The caller of a job has its result.
+///
+/// # Errors
+///
+/// The log cannot be written.
+pub async fn collected(session: &Session, job: &Shown) -> Result<(), Error> {
+    if job.collected {
+        return Ok(());
+    }
+    record(session, JobNoted::Collected { job: job.job.clone() }).await
+}
+
+/// Ends a job with everything that it started. Ending it twice is ending it once.
+///
+/// # Errors
+///
+/// There is none of that id, or the log cannot be used.
+pub async fn cancel(session: &Session, id: &str) -> Result<Shown, Error> {
+    let job = look(session, id).await?;
+    match job.state {
+        State::Done | State::Failed | State::Cancelled => return Ok(job),
+        State::ServerGone => {
+            let outcome = Outcome::Cancelled;
+            record(session, JobNoted::Ended { job: job.job.clone(), outcome, result: None }).await?;
+            return look(session, id).await;
+        }
+        State::Running => {}
+    }
+    record(session, JobNoted::CancelAsked { job: job.job.clone() }).await?;
+    if let Some(scope) = session.running().scope(&job.job) {
+        scope.all.cancel();
+        scope.call.cancel();
+    }
+    let until = Instant::now() + LAST_WORD;
+    loop {
+        let job = look(session, id).await?;
+        if job.state != State::Running || Instant::now() >= until {
+            return Ok(job);
+        }
+        session.journal_of("").changed().await;
+    }
+}
+
+/// Waits until somebody, here or at another server, wants a job to end.
+pub async fn cancel_asked(session: &Session, id: &str) {
+    const EVERY: Duration = Duration::from_millis(500);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let wanted = id.to_owned();
+        let asked = session.journal_of("").read(move |history| {
+            history.jobs().get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
+        });
+        if asked.await.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+/// What a lost job asked for, and the answers that arrived in it.
+///
+/// # Errors
+///
+/// There is none of that id, it is not lost, or the log cannot be read.
+pub async fn again(session: &Session, id: &str) -> Result<(Call, Vec<Arrived>), Error> {
+    let job = look(session, id).await?;
+    if !matches!(job.state, State::ServerGone | State::Cancelled | State::Failed) {
+        return Err(Error::InvalidArguments(format!(
+            "{} is {}: only a job that failed, was cancelled or lost its server is asked again",
+            job.job,
+            if job.state == State::Running { "still running" } else { "done; collect its result" }
+        )));
+    }
+    let (wanted, since) = (job.job.clone(), job.since);
+    let began = session
+        .journal_of("")
+        .visit(
+            || (None, Vec::new()),
+            move |(call, arrived): &mut (Option<Call>, Vec<Arrived>), event| match &event.body {
+                Body::Noted(noted) => {
+                    if let Some(JobNoted::Began { job, tool, arguments, since, .. }) = noted.read()
+                        && job == wanted
+                    {
+                        let again_of = Some(job);
+                        *call = Some(Call { tool, arguments, since, cause: Cause::Background, again_of });
+                    }
+                }
+                Body::ConsultSettled(settled) if settled.code.is_none() && event.at >= since => {
+                    let text = settled.response.as_ref().and_then(|kept| kept.text.clone());
+                    let prompt = settled.prompt.as_ref().map(|kept| kept.sha256.clone());
+                    if let (Some(text), Some(prompt)) = (text, prompt) {
+                        arrived.push(Arrived {
+                            consult: event.id.clone(),
+                            provider: settled.provider.clone(),
+                            prompt,
+                            text,
+                            model: settled.model.clone(),
+                            thread: settled.turn.as_ref().map(|turn| turn.thread.clone()),
+                        });
+                    }
+                }
+                _ => {}
+            },
+        )
+        .await?;
+    let (Some(call), arrived) = began else {
+        return Err(Error::Internal(format!("the log does not hold how {id} began")));
+    };
+    Ok((Call { since: now(), ..call }, arrived))
+}
+
+/// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
+/// others are still worked on elsewhere.
+pub async fn untold(session: &Session) -> (Option<Value>, bool) {
+    const NAMED: usize = 5;
+    let owned = session.clone();
+    let read = session.journal_of("").read(move |history| {
+        let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
+        let open: Vec<Shown> = open.map(|job| shown(&owned, job)).collect();
+        let elsewhere =
+            open.iter().any(|job| job.state == State::Running && owned.running().scope(&job.job).is_none());
+        let ended = open
+            .into_iter()
+            .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
+            // A client that takes tasks asks for the result by itself.
+            .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
+            .take(NAMED)
+            .collect::<Vec<_>>();
+        (ended, elsewhere)
+    });
+    let Ok((ended, elsewhere)) = read.await else { return (None, true) };
+    if ended.is_empty() {
+        return (None, elsewhere);
+    }
+    for job in &ended {
+        if let Err(error) = record(session, JobNoted::Told { job: job.job.clone() }).await {
+            tracing::warn!(%error, "that a job was mentioned is not in the log");
+        }
+    }
+    let told =
+        |job: &Shown| json!({ "job": job.job, "tool": job.tool, "state": job.state, "next": job.next });
+    (Some(Value::Array(ended.iter().map(told).collect())), elsewhere)
+}

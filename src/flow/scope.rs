@@ -1,0 +1,95 @@
+//! What a call knows of itself wherever it is worked on: whether it is to end, what it says meanwhile,
+//! and which answers it need not pay for again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+tokio::task_local! {
+    static SCOPE: Scope;
+}
+
+/// An answer that arrived in a job whose server is gone.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The id of its consult in the log.
+    pub consult: String,
+    /// Who answered.
+    pub provider: String,
+    /// The digest of the prompt.
+    pub prompt: String,
+    /// The answer, its secrets masked.
+    pub text: String,
+    /// The model that answered; empty where nobody told.
+    pub model: String,
+    /// The conversation that it is a turn of.
+    pub thread: Option<String>,
+}
+
+/// The scope of a call.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Ends the call.
+    pub call: CancellationToken,
+    /// Ends also work that outlives its call.
+    pub all: CancellationToken,
+    said: Arc<Mutex<String>>,
+    is_detached: Arc<AtomicBool>,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+}
+
+impl Scope {
+    /// The same with answers that need not be asked for again.
+    #[must_use]
+    pub fn with_arrived(self, arrived: Vec<Arrived>) -> Self {
+        Self { arrived: Arc::new(Mutex::new(arrived)), ..self }
+    }
+
+    /// The scope of the call that is worked on here, if it has one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        SCOPE.try_with(Clone::clone).ok()
+    }
+
+    /// Does some work in this scope.
+    pub async fn around<T>(self, work: impl Future<Output = T>) -> T {
+        SCOPE.scope(self, work).await
+    }
+
+    /// Its caller waits no more.
+    pub fn detach(&self) {
+        self.is_detached.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its caller waits no more.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.is_detached.load(Ordering::Relaxed)
+    }
+
+    /// What it does at the moment.
+    pub fn say(&self, message: &str) {
+        message.clone_into(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What it said last; empty where it said nothing yet.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes an answer to this very prompt by this provider, if one arrived: each once.
+    #[must_use]
+    pub fn take_arrived(&self, provider: &str, prompt: &str) -> Option<Arrived> {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = arrived.iter().position(|one| one.provider == provider && one.prompt == prompt)?;
+        Some(arrived.remove(at))
+    }
+
+    /// Whether there is any answer to take.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        !self.arrived.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}

@@ -1,0 +1,441 @@
+//! Calls that may take long: waited for, or run as jobs and as tasks of the protocol.
+//!
+//! Every such call is worked on beside the request that brought it. So it can go on when its client
+//! gives up waiting, and its answer is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, InputRequests,
+    InputRequiredResult, InputResponses, ProtocolVersion, RequestId, Task, TaskPayload, TaskStatus,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+
+use super::{Maestro, wrong_arguments_as_result};
+use crate::domain::job::{Cause, Outcome};
+use crate::error::Error;
+use crate::flow::job::{
+    self, Call, Shown, State, begin, cancel_asked, collected, end, leave, look, result_of,
+};
+use crate::flow::scope::Scope;
+use crate::flow::time::{now, rfc3339};
+use crate::tools::catalogue::takes_time;
+use crate::tools::dialog::NobodyToAsk;
+use crate::tools::{failure, reply, structured, with_links, with_room};
+
+/// How often a client may ask for a task.
+const POLL_MS: u64 = 1_000;
+
+/// Questions that one task may ask its human.
+const MOST_ROUNDS: usize = 16;
+
+/// Reasons of cancelled calls that are remembered.
+const MOST_REASONS: usize = 256;
+
+/// Why clients cancelled calls, by the calls' ids.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reasons(Arc<Mutex<Vec<(RequestId, String)>>>);
+
+impl Reasons {
+    pub(super) fn add(&self, id: &RequestId, reason: Option<&str>) {
+        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reasons.len() >= MOST_REASONS {
+            reasons.remove(0);
+        }
+        reasons.push((id.clone(), reason.unwrap_or_default().to_lowercase()));
+    }
+
+    /// Whether the client gave a call up because its own time was over. Then nobody changed their mind,
+    /// and the answer is wanted. `Request timed out` is what the TypeScript SDK says, `request timeout`
+    /// and `maximum total timeout exceeded` are the Rust SDK's.
+    fn is_time_out(&self, id: &RequestId) -> bool {
+        const WORDS: [&str; 4] = ["timeout", "timed out", "time-out", "deadline"];
+        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = reasons.iter().position(|(known, _)| known == id) else { return false };
+        let (_, reason) = reasons.remove(at);
+        WORDS.iter().any(|word| reason.contains(word))
+    }
+}
+
+/// Questions of tasks that wait for an answer, by task.
+#[derive(Debug, Default)]
+pub(super) struct Asking(Mutex<BTreeMap<String, Question>>);
+
+#[derive(Debug)]
+struct Question {
+    requests: InputRequests,
+    answer: oneshot::Sender<InputResponses>,
+}
+
+impl Asking {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Question>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn requests(&self, job: &str) -> Option<InputRequests> {
+        self.lock().get(job).map(|question| question.requests.clone())
+    }
+
+    /// Hands an answer on; one that nobody asked for is passed over, as the protocol wants it.
+    pub(super) fn answer(&self, job: &str, responses: InputResponses) {
+        let mut asking = self.lock();
+        let is_asked = asking
+            .get(job)
+            .is_some_and(|question| responses.keys().any(|key| question.requests.contains_key(key)));
+        if is_asked && let Some(question) = asking.remove(job) {
+            // A job that is over needs no answer.
+            let _ = question.answer.send(responses);
+        }
+    }
+}
+
+/// Whether a job can ask its human through the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialogs {
+    /// As a task.
+    InTask,
+    /// Not at all: decisions stay pending.
+    None,
+}
+
+/// What became of a question.
+enum Answered {
+    By(InputResponses),
+    /// Something was decided elsewhere: the call looks for itself.
+    LookAgain,
+    Over,
+}
+
+/// Who gets the outcome of a call.
+enum Standing {
+    Waited(oneshot::Sender<Result<CallToolResponse, ErrorData>>),
+    Job(String),
+    Over,
+}
+
+impl Maestro {
+    /// A call that may take long.
+    pub(super) async fn long_call(
+        &self,
+        request: CallToolRequestParams,
+        mut context: RequestContext<RoleServer>,
+        is_background: bool,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let takes_tasks = context.client_capabilities().is_some_and(|it| it.supports_tasks())
+            && context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        let scope = Scope::default();
+        let call = Call {
+            tool: request.name.to_string(),
+            arguments: Value::Object(request.arguments.clone().unwrap_or_default()),
+            since: now(),
+            cause: if takes_tasks { Cause::Task } else { Cause::Background },
+            again_of: None,
+        };
+        let is_retry = request.request_state.is_some();
+        if takes_tasks && !is_retry && (is_background || takes_time(&request.name, &call.arguments)) {
+            return Ok(match self.start(call, request, context, scope, Dialogs::InTask).await {
+                Ok(job) => CallToolResponse::Task(CreateTaskResult::new(task(&job, TaskStatus::Working))),
+                Err(error) => failure(&error).into(),
+            });
+        }
+        if is_background {
+            return Ok(reply(self.start(call, request, context, scope, Dialogs::None).await).into());
+        }
+        let (cancelled, id) = (context.ct.clone(), context.id.clone());
+        context.ct = scope.call.clone();
+        let (sender, mut receiver) = oneshot::channel();
+        let standing = Arc::new(Mutex::new(Standing::Waited(sender)));
+        self.work_beside(request, context, scope.clone(), Arc::clone(&standing));
+        tokio::select! {
+            biased;
+            outcome = &mut receiver => outcome.unwrap_or_else(|_| Ok(failure(&Error::ShuttingDown).into())),
+            () = cancelled.cancelled() => {
+                if self.inner.reasons.is_time_out(&id) {
+                    scope.detach();
+                    self.adopt(Call { cause: Cause::TimedOut, ..call }, scope, &standing, receiver).await;
+                } else {
+                    scope.call.cancel();
+                }
+                Ok(failure(&Error::Cancelled).into())
+            }
+            () = self.inner.stop.cancelled() => {
+                scope.call.cancel();
+                Ok(failure(&Error::ShuttingDown).into())
+            }
+        }
+    }
+
+    /// Works on a call in a task of its own, and hands the outcome to whoever stands for it then.
+    fn work_beside(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+        scope: Scope,
+        standing: Arc<Mutex<Standing>>,
+    ) {
+        let server = self.clone();
+        let work = async move {
+            let outcome = scope.around(server.worked(request, context)).await;
+            let standing = {
+                let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
+                match std::mem::replace(&mut *held, Standing::Over) {
+                    Standing::Waited(waiting) => {
+                        // Whoever waited may have gone: then nobody wants it.
+                        let _ = waiting.send(outcome);
+                        return;
+                    }
+                    other => other,
+                }
+            };
+            if let Standing::Job(job) = standing {
+                server.ended(&job, outcome).await;
+            }
+        };
+        self.session().background().spawn(work.in_current_span());
+    }
+
+    /// A call whose client gave up goes on as a job, and its answer is kept.
+    async fn adopt(
+        &self,
+        call: Call,
+        scope: Scope,
+        standing: &Mutex<Standing>,
+        mut receiver: oneshot::Receiver<Result<CallToolResponse, ErrorData>>,
+    ) {
+        let job = match begin(self.session(), call, &scope).await {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::warn!(%error, "a call whose client gave up waiting ends: its answer could not be kept");
+                scope.call.cancel();
+                return;
+            }
+        };
+        let outcome = {
+            let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
+            match receiver.try_recv() {
+                Ok(outcome) => Some(outcome),
+                Err(_) => {
+                    *held = Standing::Job(job.clone());
+                    None
+                }
+            }
+        };
+        match outcome {
+            Some(outcome) => self.ended(&job, outcome).await,
+            None => self.watch_for_cancel(&job, scope),
+        }
+    }
+
+    fn watch_for_cancel(&self, job: &str, scope: Scope) {
+        let (session, job) = (self.session().clone(), job.to_owned());
+        let stop = self.inner.jobs_stop.clone();
+        self.session().background().spawn(async move {
+            tokio::select! {
+                () = cancel_asked(&session, &job) => {
+                    scope.all.cancel();
+                    scope.call.cancel();
+                }
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Starts a job.
+    async fn start(
+        &self,
+        call: Call,
+        request: CallToolRequestParams,
+        mut context: RequestContext<RoleServer>,
+        scope: Scope,
+        dialogs: Dialogs,
+    ) -> Result<Shown, Error> {
+        scope.detach();
+        context.ct = scope.call.clone();
+        let job = begin(self.session(), call, &scope).await?;
+        let shown = look(self.session(), &job).await?;
+        self.watch_for_cancel(&job, scope.clone());
+        let server = self.clone();
+        let work = async move {
+            let outcome = server.run(&job, request, context, &scope, dialogs).await;
+            server.inner.asking.lock().remove(&job);
+            server.ended(&job, outcome).await;
+        };
+        self.session().background().spawn(work.in_current_span());
+        Ok(shown)
+    }
+
+    /// Asks again for what a lost job asked for. Answers that arrived are not asked for twice.
+    ///
+    /// # Errors
+    ///
+    /// There is no such job, it is not lost, or the log cannot be used.
+    pub(crate) async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
+        let (call, arrived) = job::again(self.session(), id).await?;
+        let arguments = match call.arguments.clone() {
+            Value::Object(arguments) => arguments,
+            _ => Map::new(),
+        };
+        let arguments = self.tools().fitted(&call.tool, arguments).map_err(Error::InvalidArguments)?;
+        let request = CallToolRequestParams::new(call.tool.clone()).with_arguments(arguments);
+        let scope = Scope::default().with_arrived(arrived);
+        self.start(call, request, context.clone(), scope, Dialogs::None).await
+    }
+
+    /// A job from its call to its result, with every question to the human in between.
+    async fn run(
+        &self,
+        job: &str,
+        mut request: CallToolRequestParams,
+        mut context: RequestContext<RoleServer>,
+        scope: &Scope,
+        dialogs: Dialogs,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if dialogs == Dialogs::None {
+            context.extensions.insert(NobodyToAsk);
+        }
+        for round in 1..=MOST_ROUNDS {
+            let worked = self.worked(request.clone(), context.clone());
+            let asked = match scope.clone().around(worked).await {
+                Ok(CallToolResponse::InputRequired(asked)) => asked,
+                other => return other,
+            };
+            let state = asked.request_state.clone();
+            (request.input_responses, request.request_state) = match self.ask(job, asked, round, scope).await
+            {
+                Answered::By(responses) => (Some(responses), state),
+                Answered::LookAgain => (None, None),
+                Answered::Over => return Ok(failure(&Error::Cancelled).into()),
+            };
+        }
+        context.extensions.insert(NobodyToAsk);
+        (request.input_responses, request.request_state) = (None, None);
+        scope.clone().around(self.worked(request, context)).await
+    }
+
+    /// Has the client ask its human, and waits for the answer, or until somebody decided elsewhere.
+    async fn ask(&self, job: &str, asked: InputRequiredResult, round: usize, scope: &Scope) -> Answered {
+        // A client asks each name once in a task.
+        let named = |key: &str| if round == 1 { key.to_owned() } else { format!("{key}-{round}") };
+        let requests = asked.input_requests.unwrap_or_default();
+        let names: BTreeMap<String, String> = requests.keys().map(|key| (named(key), key.clone())).collect();
+        let requests = requests.into_iter().map(|(key, request)| (named(&key), request)).collect();
+        let (answer, answered) = oneshot::channel();
+        scope.say("waiting for the human's decision");
+        self.inner.asking.lock().insert(job.to_owned(), Question { requests, answer });
+        let outcome = tokio::select! {
+            biased;
+            answered = answered => match answered {
+                Ok(responses) => Answered::By(
+                    responses
+                        .into_iter()
+                        .filter_map(|(name, response)| Some((names.get(&name)?.clone(), response)))
+                        .collect(),
+                ),
+                Err(_) => Answered::Over,
+            },
+            () = scope.call.cancelled() => Answered::Over,
+            () = self.inner.jobs_stop.cancelled() => Answered::Over,
+            () = self.decided_elsewhere() => Answered::LookAgain,
+        };
+        self.inner.asking.lock().remove(job);
+        outcome
+    }
+
+    /// Waits until a decision that was open is open no more.
+    async fn decided_elsewhere(&self) {
+        const EVERY: Duration = Duration::from_secs(1);
+        let open = || {
+            let journal = self.session().journal();
+            journal.read(|history| {
+                history.pending().map(|(_, request)| request.id.clone()).collect::<BTreeSet<String>>()
+            })
+        };
+        let before = open().await.unwrap_or_default();
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Ok(now) = open().await
+                && !before.is_subset(&now)
+            {
+                return;
+            }
+        }
+    }
+
+    /// The call itself with everything that its result is given.
+    async fn worked(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let (tool, version) = (request.name.clone(), context.protocol_version());
+        let stop = self.inner.jobs_stop.clone();
+        let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
+        let response = with_room(self.session(), &tool, response).await;
+        Ok(with_links(response, version.as_ref()))
+    }
+
+    /// Keeps the result of a job.
+    async fn ended(&self, job: &str, outcome: Result<CallToolResponse, ErrorData>) {
+        let value = match outcome {
+            Ok(CallToolResponse::Complete(CallToolResult { structured_content: Some(value), .. })) => value,
+            Ok(_) => json!({ "ok": false, "error": "the call ended without a result", "code": "internal" }),
+            Err(error) => json!({ "ok": false, "error": error.message, "code": "internal" }),
+        };
+        let outcome = match (value.get("ok"), value.get("code").and_then(Value::as_str)) {
+            // The next server finds the job lost, and can ask again.
+            (_, Some("shutting_down")) => return leave(self.session(), job),
+            (_, Some("cancelled")) => Outcome::Cancelled,
+            (Some(Value::Bool(false)), _) => Outcome::Failed,
+            _ => Outcome::Done,
+        };
+        let result = (outcome != Outcome::Cancelled).then_some(value);
+        end(self.session(), job, outcome, result).await;
+    }
+
+    /// A task, from the log.
+    pub(super) async fn task(&self, id: &str) -> Result<DetailedTask, ErrorData> {
+        let session = self.session();
+        let unknown = |error: Error| match error {
+            Error::Unknown { .. } => ErrorData::invalid_params(error.to_string(), None),
+            error => ErrorData::internal_error(error.to_string(), None),
+        };
+        let job = look(session, id).await.map_err(unknown)?;
+        let payload = match job.state {
+            State::Running => match self.inner.asking.requests(id) {
+                Some(input_requests) => TaskPayload::InputRequired { input_requests },
+                None => TaskPayload::Working,
+            },
+            State::Done | State::Failed => {
+                let value = result_of(session, &job).await.map_err(unknown)?.unwrap_or_default();
+                collected(session, &job).await.map_err(unknown)?;
+                TaskPayload::Completed { result: object(&structured(value)) }
+            }
+            State::Cancelled => TaskPayload::Cancelled,
+            State::ServerGone => {
+                let message = "the server that worked on this task is gone; maestro_job with action `again` asks again without paying twice for answers that arrived";
+                TaskPayload::Failed { error: object(&json!({ "code": -32_603, "message": message })) }
+            }
+        };
+        Ok(DetailedTask::new(task(&job, payload.status()), payload))
+    }
+}
+
+fn object(value: &impl serde::Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) | Err(_) => Map::new(),
+    }
+}
+
+fn task(job: &Shown, status: TaskStatus) -> Task {
+    let said = job.progress.clone().unwrap_or_else(|| format!("{}: working", job.tool));
+    let task =
+        Task::new(&job.job, status, &job.began_at, rfc3339(job.changed)).with_poll_interval_ms(POLL_MS);
+    if status.is_terminal() { task } else { task.with_status_message(said) }
+}

@@ -1,0 +1,95 @@
+//! Calls that go on in the background: waiting for them, looking at them, ending them.
+
+use std::time::Duration;
+
+use rmcp::model::CallToolResult;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::error::Error;
+use crate::flow::job::{cancel, list, look, wait};
+use crate::server::Maestro;
+
+/// Seconds that a call waits where nobody says how many: the least patient host gives up after 60.
+const WAIT: u32 = 45;
+
+/// The most that a call waits.
+const MOST_WAIT: u32 = 280;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct JobInput {
+    /// Its id.
+    job: Option<String>,
+    /// Default: wait for the named job, else list.
+    action: Option<Action>,
+    /// Seconds to wait.
+    wait_sec: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Action {
+    /// Every job.
+    List,
+    /// Until it ends, for a while.
+    Wait,
+    /// How it stands.
+    Progress,
+    /// Its result, if it has ended.
+    Collect,
+    /// End it with all that it started.
+    Cancel,
+    /// Ask again what a lost one asked.
+    Again,
+}
+
+#[tool_router(router = job_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Waits for a call in the background, shows, collects, cancels or repeats it.
+    #[tool(
+        title = "Background job",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("background job wait progress result collect cancel still running timed out", Load::OnSearch)
+    )]
+    async fn maestro_job(
+        &self,
+        Parameters(input): Parameters<JobInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let session = self.session();
+        if let Some(seconds) = input.wait_sec.filter(|seconds| *seconds > MOST_WAIT) {
+            let error = format!("wait_sec must be 0 to {MOST_WAIT} (got {seconds})");
+            return failure(&Error::InvalidArguments(error));
+        }
+        let action = input.action.unwrap_or(if input.job.is_some() { Action::Wait } else { Action::List });
+        let job = match (action, input.job.as_deref()) {
+            (Action::List, _) => return reply(list(session).await),
+            (_, Some(job)) => job,
+            (_, None) => {
+                let error = "job is missing: name the job; action `list` shows them".to_owned();
+                return failure(&Error::InvalidArguments(error));
+            }
+        };
+        let patience = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        match action {
+            Action::List | Action::Progress => reply(look(session, job).await),
+            Action::Wait | Action::Collect => {
+                let seconds = if action == Action::Wait { input.wait_sec.unwrap_or(WAIT) } else { 0 };
+                reporting(&context, |progress| async move {
+                    reply(wait(session, job, patience(seconds), &progress).await)
+                })
+                .await
+            }
+            Action::Cancel => reply(cancel(session, job).await),
+            Action::Again => reply(Box::pin(self.again(job, &context)).await),
+        }
+    }
+}
