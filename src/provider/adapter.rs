@@ -180,3 +180,23 @@ impl Adapter {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The versions that `make test-clis` installs, in their one place.
+    const PINS: &str = include_str!("../../tests/clis/install.py");
+
+    #[test]
+    fn the_newest_version_that_was_tried_is_the_one_that_is_pinned() {
+        for (adapter, package) in [
+            (Adapter::Claude, "@anthropic-ai/claude-code"),
+            (Adapter::Codex, "@openai/codex"),
+            (Adapter::Gemini, "@google/gemini-cli"),
+        ] {
+            let pin = format!("(\"{package}\", \"{}\")", adapter.newest_tried().unwrap());
+            assert!(PINS.contains(&pin), "{pin}");
+        }
+    }
+}

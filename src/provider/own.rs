@@ -55,12 +55,22 @@ fn codex(file: &Path) -> OwnChoice {
         return OwnChoice::default();
     };
     let chosen = table.get("profile").and_then(toml::Value::as_str);
+    // Newer versions keep a profile in a file of its own, and refuse the key that names it.
+    let own_file = chosen.and_then(profile_name).and_then(|name| {
+        read(&file.with_file_name(format!("{name}.config.toml")))?.parse::<toml::Table>().ok()
+    });
     let profile = chosen.and_then(|name| table.get("profiles")?.get(name)?.as_table());
     let value = |key: &str| {
         let text = |table: &toml::Table| table.get(key)?.as_str().and_then(harmless);
-        profile.and_then(text).or_else(|| text(&table))
+        own_file.as_ref().and_then(text).or_else(|| profile.and_then(text)).or_else(|| text(&table))
     };
     OwnChoice { model: value("model"), effort: value("model_reasoning_effort") }
+}
+
+/// A name that can stand in the name of a file beside the configuration.
+fn profile_name(name: &str) -> Option<&str> {
+    let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter));
+    (is_plain && !name.is_empty()).then_some(name)
 }
 
 fn claude(file: &Path) -> OwnChoice {
@@ -128,6 +138,13 @@ mod tests {
             of("model='a'\nmodel_reasoning_effort='low'\nprofile='p'\n[profiles.p]\nmodel='b'"),
             choice(Some("b"), Some("low"))
         );
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+        write("config.toml", "model='a'\nmodel_reasoning_effort='low'\nprofile='p'\n[profiles.p]\nmodel='b'");
+        write("p.config.toml", "model='c'\n[mcp_servers.x]\ncommand='x'");
+        assert_eq!(codex(&home.path().join("config.toml")), choice(Some("c"), Some("low")));
+        write("config.toml", "model='a'\nprofile='../p'");
+        assert_eq!(codex(&home.path().join("config.toml")), choice(Some("a"), None));
         assert_eq!(of("model='a'\nprofile='gone'"), choice(Some("a"), None));
         assert_eq!(of("[profiles.p]\nmodel='b'"), choice(None, None), "a profile that is not chosen");
         assert_eq!(of("[other]\nmodel='b'"), choice(None, None));

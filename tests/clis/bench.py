@@ -48,7 +48,8 @@ def clis(traps):
             ("Write", {"file_path": traps.touched, "content": "x"}), ("mcp__trap__x", {}), ("Skill", {"skill": "trap"}),
             ("WebFetch", {"url": "http://127.0.0.1/", "prompt": "x"}), ("Agent", {"prompt": touch, "description": "x"})]],
             ("x-api-key", KEYS["claude"]["ANTHROPIC_API_KEY"])),
-        "codex": Cli("codex", "gpt-5.5", ["apply_patch", "exec", "wait"], [[
+        # The last is text to the user; newer models bring it along, and no setting takes it away.
+        "codex": Cli("codex", "gpt-5.5", ["apply_patch", "exec", "wait", "send_message_to_user_async"], [[
             ("exec_command", {"cmd": "cat '%s'; %s" % (secret, touch)}), ("shell", {"command": ["sh", "-c", touch]}),
             ("local_shell", {"command": ["sh", "-c", touch]}), ("apply_patch", patch), ("exec", script), ("exec", reach),
             ("view_image", {"path": secret}), ("read_mcp_resource", {"server": "trap", "uri": "file://" + secret}),

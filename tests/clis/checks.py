@@ -292,6 +292,104 @@ def passing(round, cli):
     return "%d requests" % len(requests)
 
 
+# The user's own choice in each CLI's configuration: (file, text), and the model and effort that it means.
+OWN_CHOICE = {
+    "claude": ({".claude/settings.json": '{"model": "claude-sonnet-5", "effortLevel": "xhigh"}'}, "claude-sonnet-5", "xhigh"),
+    "codex": ({".codex/config.toml": 'model = "gpt-5.5"\nmodel_reasoning_effort = "medium"\n'}, "gpt-5.5", "medium"),
+    "gemini": ({".gemini/settings.json": '{"model": {"name": "gemini-3.1-pro-preview"}} // mine'}, "gemini-3.1-pro-preview", "high"),
+}
+# The same by a codex profile, in the form that today's codex wants and in the one that it refuses.
+PROFILES = {
+    "a profile's file": {".codex/config.toml": 'model = "gpt-5.6-sol"\nprofile = "p"\n',
+                         ".codex/p.config.toml": 'model = "gpt-5.5"\nmodel_reasoning_effort = "xhigh"\n'},
+    "a profile's table": {".codex/config.toml": 'model = "gpt-5.6-sol"\nprofile = "p"\n[profiles.p]\nmodel = "gpt-5.5"\n'
+                                                'model_reasoning_effort = "xhigh"\n'},
+}
+OTHER_MODEL = {"claude": "claude-opus-5-5", "codex": "gpt-6.2-sol", "gemini": "gemini-3.8-flash"}
+MODEL_FLAGS = ("-m", "--model")
+
+
+def user(round, name, files, **extra):
+    """A server of a user with these files, keys in the environment, and no MAESTRO_*_MODEL."""
+    bench, home = round.bench, os.path.join(round.bench.root, name)
+    os.makedirs(home, exist_ok=True)
+    for rel, text in files.items():
+        path = os.path.join(home, rel)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+    unset = ["CODEX_HOME"] + [name for cli in KEYS if (name := "MAESTRO_%s_MODEL" % cli.upper()) not in extra]
+    return bench.server(wrapped=True, without=unset, HOME=home, CODEX_API_KEY="sk-codexenv0123456789", **extra)
+
+
+def wire(round, cli, server, **arguments):
+    """One good consult: (result, model and effort on the wire, the CLI's arguments)."""
+    round.bench.spawns()
+    result, requests = round.good(cli, "x", server=server, **arguments)
+    asked = [r for r in requests if ANSWER in json.dumps(result)][-1]
+    argv = (round.bench.spawns() or [{"argv": []}])[-1]["argv"]
+    return result, (asked.model, (asked.effort or "none").lower()), argv
+
+
+def usual_model(round, cli):
+    """without a configured model none is passed, and the model thinks hard"""
+    server = user(round, "usual-" + cli.name, {})
+    result, (model, effort), argv = wire(round, cli, server)
+    expect(not set(argv) & set(MODEL_FLAGS), "a model was passed:", argv)
+    expect(effort == "high", "effort:", effort)
+    expect(result.get("model_asked") is None and result.get("effort") == "high", "result:", result)
+    if cli.name != "codex":
+        expect(result.get("model") == model and result.get("model_confirmed") is True, "model:", result)
+    _, (_, low), _ = wire(round, cli, server, effort="low")
+    expect(low == "low", "effort low arrived as", low)
+    server.terminate()
+    return "on the wire: %s, effort %s; result: model %s, effort %s" % (model, effort, result.get("model"), result.get("effort"))
+
+
+def own_model(round, cli):
+    """the user's own model and effort are carried over, and nothing else; arguments and variables win"""
+    files, model, effort = OWN_CHOICE[cli.name]
+    server = user(round, "own-" + cli.name, files)
+    result, seen, _ = wire(round, cli, server)
+    expect(seen == (model, effort), "on the wire:", seen)
+    expect(result.get("model") == model and result.get("effort", "").lower() == effort, "result:", result)
+    other = OTHER_MODEL[cli.name]
+    _, by_argument, _ = wire(round, cli, server, model=other, effort="low")
+    expect(by_argument == (other, "low"), "by arguments:", by_argument)
+    server.terminate()
+    upper = cli.name.upper()
+    server = user(round, "own-" + cli.name, files, **{"MAESTRO_%s_MODEL" % upper: other, "MAESTRO_%s_EFFORT" % upper: "low"})
+    _, by_variable, _ = wire(round, cli, server)
+    expect(by_variable == (other, "low"), "by variables:", by_variable)
+    server.terminate()
+    return "own %s, arguments %s" % (seen, by_argument)
+
+
+def profile(round, cli):
+    """model and effort of the user's codex profile are carried over, in either form"""
+    for name, files in PROFILES.items():
+        server = user(round, name.replace(" ", "-"), files)
+        _, seen, _ = wire(round, cli, server)
+        expect(seen == ("gpt-5.5", "xhigh"), name, "on the wire:", seen)
+        server.terminate()
+
+
+def served_model(round, cli):
+    """the model that answers is named beside the one asked for, with a warning where they differ"""
+    server = user(round, "served-" + cli.name, {})
+    asked, other = OTHER_MODEL[cli.name], "another-model-9"
+    result, requests = round.good(cli, "x " + marker(served=other), server=server, model=asked)
+    server.terminate()
+    expect(requests[-1].model == asked, "on the wire:", requests[-1].model)
+    expect(result.get("model_asked") == asked, "model_asked:", result)
+    if cli.name == "codex":                 # it does not tell who answered
+        expect(result.get("model") == asked and result.get("model_confirmed") is False, "model:", result)
+        return "asked %s, served %s: codex does not tell" % (asked, other)
+    expect(result.get("model") == other and result.get("model_confirmed") is True, "model:", result)
+    expect(other in (result.get("warning") or ""), "no warning:", result)
+    return "asked %s, served %s: %s" % (asked, result["model"], result["warning"])
+
+
 def no_login(round, cli):
     """without a login the code is login_missing"""
     empty = os.path.join(round.bench.root, "nobody")
@@ -488,6 +586,6 @@ def control(round, cli):
 SHORT = [hostile_prompt, hostile_model, spawned, escape, code_mode, huge_prompt, huge_answer, cancel, control]
 FULL = [hostile_prompt, hostile_model, spawned, escape, code_mode, slash, exact_text, huge_prompt, too_long, huge_answer,
         schema, schema_ignored,
-                *(error(kind) for kind in ERRORS), cut_short, few_requests, passing, no_login, env_login, file_login, traces, unreachable, timeout,
+        *(error(kind) for kind in ERRORS), cut_short, few_requests, usual_model, own_model, profile, served_model, passing, no_login, env_login, file_login, traces, unreachable, timeout,
                 cancel, sigterm, hang_up, in_a_row, control]
-ONLY_FOR = {escape: "gemini", code_mode: "codex", huge_prompt: "claude", too_long: "claude"}
+ONLY_FOR = {profile: "codex", escape: "gemini", code_mode: "codex", huge_prompt: "claude", too_long: "claude"}

@@ -6,6 +6,7 @@ answers as the prompt asks. The last marker in the request's text decides:
 
     @@fake:mode=error,status=429@@
 
+    served    the model that is said to answer, in the place of the one asked for (any mode)
     mode      what the model does                                     options
     ok        answers `text` (default ANSWER)                         text
     echo      length and sha256 of what it got between <<< and >>>
@@ -90,6 +91,19 @@ class Request:
         return "\n".join(out)
 
     @property
+    def model(self):
+        """The model that was asked for."""
+        return self.body.get("model")
+
+    @property
+    def effort(self):
+        """How hard the model is told to think, in the service's own words."""
+        body = self.body
+        said = [(body.get("output_config") or {}).get("effort"), (body.get("reasoning") or {}).get("effort"),
+                ((body.get("generationConfig") or {}).get("thinkingConfig") or {}).get("thinkingLevel")]
+        return next((word for word in said if word), None)
+
+    @property
     def results(self):
         """How many tool results the conversation holds: how far a tool plan has come."""
         body, count = self.body, 0
@@ -122,6 +136,7 @@ class Reply:
     cut_after: int = None
     cutoff: bool = False
     tokens: tuple = (1, 1)
+    model: str = None       # who is said to answer
 
     @property
     def text(self):
@@ -325,7 +340,7 @@ def compose(req, order, mode, plans):
         pause = float(order["every"])
     cut = int(order.get("after", 0)) if mode == "drop" else None
     tokens = max(1, len(req.raw) // 4), max(1, len(text) // 4)
-    return Reply(pieces, calls, pause, cut, mode == "cutoff", tokens)
+    return Reply(pieces, calls, pause, cut, mode == "cutoff", tokens, order.get("served") or req.body.get("model"))
 
 
 def prose(size):
@@ -469,7 +484,7 @@ def say_anthropic(req, reply, stream):
         block = {"type": "text", "text": reply.text}
         blocks.append((block, dict(block, text=""), [{"type": "text_delta", "text": piece} for piece in reply.pieces]))
     message = {"id": "msg_" + uuid.uuid4().hex[:20], "type": "message", "role": "assistant",
-               "model": req.body.get("model"), "content": [b[0] for b in blocks] if reply.calls or reply.text else [],
+               "model": reply.model, "content": [b[0] for b in blocks] if reply.calls or reply.text else [],
                "stop_reason": stop, "stop_sequence": None, "usage": usage}
     if not stream:
         return message
@@ -501,7 +516,7 @@ def say_openai(req, reply, stream):
     usage = {"input_tokens": reply.tokens[0], "input_tokens_details": {"cached_tokens": 0},
              "output_tokens": reply.tokens[1], "output_tokens_details": {"reasoning_tokens": 0},
              "total_tokens": sum(reply.tokens)}
-    final = {"id": "resp_" + key, "object": "response", "created_at": 0, "model": req.body.get("model"),
+    final = {"id": "resp_" + key, "object": "response", "created_at": 0, "model": reply.model,
              "status": "completed", "output": items, "usage": usage, "error": None, "incomplete_details": None}
     if not stream:
         return final
@@ -532,7 +547,7 @@ def say_gemini(req, reply, stream):
         if last:
             candidate["finishReason"] = "MAX_TOKENS" if reply.cutoff else "STOP"
             usage.update(candidatesTokenCount=reply.tokens[1], totalTokenCount=sum(reply.tokens))
-        return {"candidates": [candidate], "modelVersion": req.body.get("model"), "usageMetadata": usage}
+        return {"candidates": [candidate], "modelVersion": reply.model, "usageMetadata": usage}
 
     if reply.calls:
         chunks = [[{"functionCall": {"name": name, "args": value}} for name, value in reply.calls]]
