@@ -1,13 +1,14 @@
 //! The same question to several consultants side by side.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::account::{Account, kept, left, reserve};
-use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask, prepare};
+use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask, prepare, reserve_one};
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
@@ -103,12 +104,43 @@ pub struct Candidate {
     /// The ensemble that it belongs to, where the log knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
+    /// For whom it answers, and why, where it stands in for one that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands_in: Option<StandIn>,
     /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
 }
 
-/// Asks each provider `times` times, all side by side as far as there are slots, on the account of the
+/// Who is to be asked.
+#[derive(Clone, Debug, Default)]
+pub struct Whom {
+    /// The providers; none or nobody: whoever is there.
+    pub named: Option<Vec<String>>,
+    /// How often each is asked.
+    pub times: usize,
+    /// Whether another one answers for one that refuses; none: where nobody was named.
+    pub stand_in: Option<bool>,
+}
+
+/// For whom a candidate answers, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct StandIn {
+    /// Who was to be asked.
+    provider: String,
+    /// What kept them from answering.
+    code: &'static str,
+    /// The same in words.
+    error: String,
+    /// When that ends, where the CLI named a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<String>,
+}
+
+/// Who may answer for one that refuses, each once.
+type Bench = Mutex<VecDeque<String>>;
+
+/// Asks each provider so many times, all side by side as far as there are slots, on the account of the
 /// run that is under way.
 ///
 /// # Errors
@@ -117,8 +149,7 @@ pub struct Candidate {
 /// log that cannot be read by a server that works on a run.
 pub async fn generate(
     session: &Session,
-    named: Option<Vec<String>>,
-    times: usize,
+    Whom { named, times, stand_in }: Whom,
     question: Question,
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
@@ -140,7 +171,8 @@ pub async fn generate(
     let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
     let asked = asked(session, &prepared, &providers, times, places).await?;
-    let answered = answered(session, &prepared, asked, progress).await;
+    let bench = if stand_in.unwrap_or(!is_named) { bench(session, &providers) } else { VecDeque::new() };
+    let answered = answered(session, &prepared, asked, &Mutex::new(bench), progress).await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
     let (mut candidates, drafts) =
         off_thread(move || judged(&owned, &red_flags, stage, answered, &asked_for)).await??;
@@ -151,9 +183,17 @@ pub async fn generate(
     for candidate in &mut candidates {
         candidate.ensemble_id.clone_from(&id);
     }
+    let stood_in: Vec<String> = candidates.iter().filter_map(Candidate::stood_in).collect();
+    for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
+        providers.push(candidate.provider.clone());
+    }
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked());
-    ensemble.warning =
-        ensemble.warning.into_iter().chain(left_out).reduce(|all, more| format!("{all}; {more}"));
+    ensemble.warning = ensemble
+        .warning
+        .into_iter()
+        .chain(left_out)
+        .chain(stood_in)
+        .reduce(|all, more| format!("{all}; {more}"));
     ensemble.context = prepared.context_note();
     Ok(ensemble)
 }
@@ -217,8 +257,9 @@ async fn answered(
     session: &Session,
     prepared: &Arc<Prepared>,
     seats: Vec<Seat>,
+    bench: &Bench,
     progress: &Progress,
-) -> Vec<(String, Consulted)> {
+) -> Vec<Answered> {
     // With one candidate each, the provider's name says enough.
     let is_single = seats.iter().all(|seat| seat.id.ends_with("-1"));
     let names = seats.iter().map(|seat| if is_single { &seat.provider } else { &seat.id }.clone());
@@ -227,10 +268,55 @@ async fn answered(
     join_all(seats.into_iter().enumerate().map(|(member, Seat { id, provider, turn })| async move {
         let prepared = if are_several { prepared.for_member(member) } else { Arc::clone(prepared) };
         let reply = ask(session, &provider, &prepared, turn, &watch.progress()).await;
-        watch.done(member, reply.ok);
-        (id, reply)
+        let answered =
+            stood_in(session, &prepared, Answered { id, reply, stands_in: None }, bench, watch).await;
+        watch.done(member, answered.reply.ok);
+        answered
     }))
     .await
+}
+
+/// A candidate that was asked.
+struct Answered {
+    id: String,
+    reply: Consulted,
+    stands_in: Option<StandIn>,
+}
+
+/// Who is there and was not asked.
+fn bench(session: &Session, asked: &[String]) -> VecDeque<String> {
+    let there = session.catalogue().asked_by_default(session.environment(), session.root()).into_iter();
+    let others = there.filter(|other| !other.is_understudy() && !asked.contains(&other.name));
+    others.map(|other| other.name.clone()).collect()
+}
+
+/// The candidate itself, or the first on the bench that answers in its place where it refused. Where
+/// the budget or the slots have no room for that, it stays as it is.
+async fn stood_in(
+    session: &Session,
+    prepared: &Arc<Prepared>,
+    first: Answered,
+    bench: &Bench,
+    watch: &Arc<Watch>,
+) -> Answered {
+    let refusal = first.reply.cause.as_ref().filter(|cause| cause.is_refusal()).map(Error::note);
+    let Some(note) = refusal else { return first };
+    let why = StandIn {
+        provider: first.reply.provider.clone(),
+        code: note.code,
+        error: note.error,
+        resets_at: note.resets_at,
+    };
+    loop {
+        let next = bench.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(next) = next else { return first };
+        let Ok(place) = session.slots().place() else { return first };
+        let Ok(reservation) = reserve_one(session, prepared.account(), &next).await else { return first };
+        let reply = ask(session, &next, prepared, Turn { place, reservation }, &watch.progress()).await;
+        if reply.ok {
+            return Answered { id: format!("{next}-1"), reply, stands_in: Some(why) };
+        }
+    }
 }
 
 /// What the answers are worth, and what the log keeps of that.
@@ -238,18 +324,19 @@ fn judged(
     session: &Session,
     red_flags: &RedFlags,
     stage: Option<Stage>,
-    answered: Vec<(String, Consulted)>,
+    answered: Vec<Answered>,
     asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
-    let compared = compared(session, answered.iter().map(|(_, reply)| reply), asked_for)?;
-    let weights: Vec<usize> = answered.iter().map(|(_, reply)| weight(&reply.content)).collect();
+    let compared = compared(session, answered.iter().map(|one| &one.reply), asked_for)?;
+    let weights: Vec<usize> = answered.iter().map(|one| weight(&one.reply.content)).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
-    for ((id, reply), room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
+    for (Answered { id, reply, stands_in }, room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        candidates.push(Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag));
+        let candidate = Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag);
+        candidates.push(Candidate { stands_in, ..candidate });
     }
     drafts.push(compared);
     Ok((candidates, drafts))
@@ -335,8 +422,17 @@ impl Candidate {
             red_flag,
             note: reply.note,
             ensemble_id: None,
+            stands_in: None,
             failure: reply.failure,
         }
+    }
+
+    fn stood_in(&self) -> Option<String> {
+        let StandIn { provider, code, .. } = self.stands_in.as_ref()?;
+        Some(format!(
+            "{} answers in the place of {provider}, which could not be asked ({code})",
+            self.provider
+        ))
     }
 
     fn failure(&self) -> Option<String> {

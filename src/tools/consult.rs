@@ -19,7 +19,7 @@ use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, InThread, Question, consult_in_run};
-use crate::flow::ensemble::generate;
+use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::ContextRequest;
 use crate::flow::providers::overview;
 use crate::server::Maestro;
@@ -107,6 +107,8 @@ struct EnsembleInput {
     /// Candidates each, up to 8.
     #[serde(default = "once")]
     n_per_provider: u32,
+    /// Another provider for one that refuses.
+    stand_in: Option<bool>,
     /// Seconds; default: provider's.
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
@@ -190,11 +192,13 @@ impl Maestro {
             )));
         }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
-        let (session, providers) = (self.session(), input.providers.clone());
+        let session = self.session();
+        let whom = Whom { named: input.providers.clone(), times, stand_in: input.stand_in };
         let question = input.question();
-        reporting(&context, |progress| async move {
-            reply(generate(session, providers, times, question, &progress).await)
-        })
+        reporting(
+            &context,
+            |progress| async move { reply(generate(session, whom, question, &progress).await) },
+        )
         .await
     }
 

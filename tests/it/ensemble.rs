@@ -184,3 +184,44 @@ fn every_answer_says_which_of_its_places_are_there() {
         assert_eq!(statuses(&candidate["citations"]), wanted, "{candidate}");
     }
 }
+
+/// A stand-in whose account is used up, whatever it is asked.
+fn spent(server: Server, provider: &str) -> Server {
+    let words = "You've hit your usage limit. Try again at Aug 27th, 2099 5:05 AM.";
+    let event = json!({ "type": "turn.failed", "error": { "message": words } });
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.9.9 && exit\ncat >/dev/null\ncat <<'END'\n{event}\nEND\nexit 1\n"
+    );
+    let server = server.home_file(provider, &script);
+    let program = server.project().parent().unwrap().join("home").join(provider);
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    server.env(&format!("MAESTRO_{}_CMD", provider.to_uppercase()), program.to_str().unwrap())
+}
+
+#[test]
+fn another_provider_answers_for_one_whose_quota_is_spent_where_the_caller_permits() {
+    let mut client = spent(three(), "codex").start();
+    let named = json!({ "task": "x", "providers": ["codex", "gemini"] });
+    let alone = client.call("maestro_ensemble_generate", named);
+    let failed = &alone["candidates"][0];
+    assert_eq!((&alone["count"], &failed["code"]), (&json!(1), &json!("quota_exceeded")), "{alone}");
+    assert!(failed["resets_at"].is_string(), "{alone}");
+    assert!(client.log("claude").is_empty(), "nobody else is asked unbidden");
+
+    let permitted = json!({ "task": "x", "providers": ["codex", "gemini"], "stand_in": true });
+    let result = client.call("maestro_ensemble_generate", permitted);
+    assert_eq!(result["count"], 2, "{result}");
+    assert_eq!(result["providers_used"], json!(["codex", "gemini", "claude"]), "{result}");
+    let candidate = &result["candidates"][0];
+    assert_eq!((&candidate["provider"], &candidate["ok"]), (&json!("claude"), &json!(true)), "{candidate}");
+    let why = &candidate["stands_in"];
+    assert_eq!((&why["provider"], &why["code"]), (&json!("codex"), &json!("quota_exceeded")), "{candidate}");
+    assert!(why["resets_at"].as_str().unwrap().starts_with("2099-08-27"), "{candidate}");
+    assert!(candidate["sandbox"].is_string(), "which wall held is told: {candidate}");
+    let warning = result["warning"].as_str().unwrap();
+    assert!(warning.contains("claude answers in the place of codex"), "{warning}");
+    // Everybody was asked already: there is nobody left to stand in.
+    let all = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
+    let candidates = all["candidates"].as_array().unwrap().len();
+    assert_eq!((&all["count"], candidates), (&json!(2), 3), "{all}");
+}
