@@ -24,6 +24,7 @@ pub mod history;
 pub mod job;
 pub mod judge;
 pub mod label;
+pub mod language;
 pub mod lineage;
 pub mod mask;
 pub mod measure;

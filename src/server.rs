@@ -34,7 +34,7 @@ use crate::flow::job::{cancel, untold};
 use crate::flow::place::place_notes;
 use crate::flow::session::Session;
 use crate::tools::catalogue::{BACKGROUND, Tools, is_long};
-use crate::tools::{WRONG_ARGUMENTS, failure, with_links, with_notes, with_room};
+use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
 use jobs::{Asking, Reasons};
 use told::Told;
 
@@ -196,7 +196,8 @@ impl Maestro {
             let response = with_room(self.session(), &tool, response).await;
             with_links(response, version.as_ref())
         };
-        Ok(with_notes(response, finished))
+        let languages = self.session().config().settings.language;
+        Ok(in_languages(with_notes(response, finished), languages))
     }
 
     /// Jobs that ended and that nobody collected: said once, in the result of whatever is called next.

@@ -34,6 +34,6 @@ mod workflow;
 
 pub(crate) use links::{resource, with_links};
 pub(crate) use parameters::WRONG_ARGUMENTS;
-pub(crate) use reply::{failure, reply, structured, with_notes, with_room};
+pub(crate) use reply::{failure, in_languages, reply, structured, with_notes, with_room};
 #[cfg(test)]
 pub(crate) use {parameters::Parameters, report::reporting};

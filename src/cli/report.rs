@@ -1,5 +1,6 @@
 //! The report of a stage in colour. The text is the same with and without.
 
+use crate::domain::language::Language;
 use crate::domain::report::{self, Line, LineKind, Report};
 
 /// Whether colours are used.
@@ -23,8 +24,11 @@ impl Colour {
 
 /// The whole report for a terminal of so many columns.
 #[must_use]
-pub fn render(report: &Report, width: usize, colour: Colour) -> String {
-    report::lines(report, width).iter().map(|Line { kind, text }| paint(*kind, text, colour)).collect()
+pub fn render(report: &Report, width: usize, colour: Colour, language: Language) -> String {
+    report::lines(report, width, &[language])
+        .iter()
+        .map(|Line { kind, text }| paint(*kind, text, colour))
+        .collect()
 }
 
 /// A line of a kind, with its end.

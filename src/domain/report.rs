@@ -21,14 +21,13 @@ pub use applied::{AppliedChange, AppliedFile};
 pub use change::{ChangedFile, FileAction, ProposedChange};
 pub use choice::{Choice, meant};
 pub use dialog::dialog;
-pub use display::{display, display_en, display_ko, lines};
+pub use display::{display, lines};
 pub use material::{
     Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
     SchemaErrors, VerificationNote,
 };
 pub use page::{Line, LineKind, MIN_WIDTH};
 pub use risk::is_low_risk;
-pub use text::Language;
 pub use wrap::is_hidden;
 
 use indexmap::IndexMap;

@@ -21,6 +21,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::language::Language;
 use crate::domain::secret_rules::AddedRules;
 use crate::domain::toolset;
 use crate::domain::words::in_plain_words;
@@ -57,6 +58,8 @@ pub struct Config {
     pub ignored: Vec<String>,
     /// Whether a person has confirmed the project's own files.
     pub standing: Standing,
+    /// The language of the user's locale.
+    locale: Language,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +115,16 @@ impl Config {
             .and_then(|clients| clients.providers)
             .unwrap_or_default();
         let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
-        let mut config = Self { providers, settings, problems, origins, ignored, standing: project.standing };
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| environment.get(name));
+        let mut config = Self {
+            providers,
+            settings,
+            problems,
+            origins,
+            ignored,
+            standing: project.standing,
+            locale: locale.map(Language::of_locale).unwrap_or_default(),
+        };
         config.check_ranges();
         config
     }
@@ -142,6 +154,12 @@ impl Config {
     #[must_use]
     pub fn general_problems(&self) -> Vec<String> {
         self.problems_for("")
+    }
+
+    /// The language of what is written in one: dialogs, the terminal.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.settings.language.one(self.locale)
     }
 
     /// The limits of a packed context for a stage, or outside any stage.

@@ -16,6 +16,7 @@ use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::language::Language;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::error::{ApprovalProblem, Error};
@@ -237,7 +238,7 @@ impl Maestro {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
             let question = Question { session, context, retry, progress };
-            return match question.ask(asking, &open, &claim(&input)).await? {
+            return match question.ask(asking, &open, &claim(&input, session.config().language())).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),
                 Told::Settled(settled) => Ok(reply(Ok(decided(&settled, most_rounds))).into()),
@@ -263,13 +264,14 @@ fn decision(input: &SubmitInput) -> Decision {
 }
 
 /// What the model claims, shown above the report: the human's own answer is what counts.
-fn claim(input: &SubmitInput) -> String {
+fn claim(input: &SubmitInput, language: Language) -> String {
     let said =
         input.revision_instructions.iter().chain(&input.feedback).cloned().collect::<Vec<_>>().join("; ");
     let said = if said.is_empty() { said } else { format!(" ({said})") };
     let word = decision(input).name();
-    format!(
-        "The model says that your decision is: {word}{said}. Only what you choose here counts.\n모델이 전한 결정: {word}. 여기에서 선택한 것만 기록됩니다."
+    language.pick(
+        format!("The model says that your decision is: {word}{said}. Only what you choose here counts."),
+        format!("모델이 전한 결정: {word}{said}. 여기에서 선택한 것만 기록됩니다."),
     )
 }
 

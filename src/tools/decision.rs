@@ -14,6 +14,7 @@ use super::dialog::{
 };
 use crate::domain::decision::{self, contradictions};
 use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
@@ -75,7 +76,7 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     /// Asks the human to decide on a request.
     pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
-        let form = form(open, aside)?;
+        let form = form(open, aside, self.session.config().language())?;
         match asking {
             Asking::Legacy => {
                 self.progress.say("waiting for the human's decision");
@@ -245,32 +246,29 @@ fn cut(line: &str) -> String {
 }
 
 /// The form of a request: the report, what else there is to say, and the critical questions.
-fn form(open: &Reviewed, aside: &str) -> Result<Form, Error> {
+fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error> {
     let report: Report = serde_json::from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
-    let shown = report::dialog(&report, MOST_CHARS);
+    let shown = report::dialog(&report, MOST_CHARS, language);
     let choices: Vec<String> = report.choices.iter().map(|choice| cut(&choice.line())).collect();
     let choice = (!choices.is_empty()).then(|| CriticalQuestion {
         id: CHOSEN.to_owned(),
-        title: "Which one goes on?".to_owned(),
-        description: "진행할 것을 선택하십시오. / Left empty: the first.".to_owned(),
+        title: language.pick("Which one goes on?", "진행할 것을 선택하십시오.").to_owned(),
+        description: language.pick("Left empty: the first.", "비워 두면 첫 번째입니다.").to_owned(),
         options: choices,
     });
     let critical = report.questions.into_iter().filter(|question| question.priority == Priority::Critical);
     Ok(Form {
         message: if aside.is_empty() { shown } else { format!("{aside}\n\n{shown}") },
-        title: format!("Maestro: {} / {}", report.stage_display_name, report.stage_display_name_ko),
+        title: format!("Maestro: {}", language.pick(report.stage_display_name, report.stage_display_name_ko)),
+        language,
         critical: choice
             .into_iter()
             .chain(critical.map(|question| CriticalQuestion {
-                // A client may cut either to a line of its own: so each language has one.
-                description: match question.context {
-                    Some(context) => format!("{} / {context}", question.question_ko),
-                    None => question.question_ko,
-                },
-                title: question.question,
+                description: language.pick(question.context, question.context_ko).unwrap_or_default(),
+                title: language.pick(question.question, question.question_ko),
                 id: question.id,
-                options: question.options,
+                options: language.pick(question.options, question.options_ko),
             }))
             .collect(),
     })

@@ -18,6 +18,7 @@ use rmcp::model::ProtocolVersion;
 use rmcp::service::RequestContext;
 
 pub(crate) use crate::domain::event::approval::Decision;
+use crate::domain::language::Language;
 pub(crate) use legacy::ask_legacy;
 pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
 pub(crate) use state::{Seal, Subject};
@@ -29,6 +30,8 @@ pub(crate) struct Form {
     pub(crate) message: String,
     /// The title of the form.
     pub(crate) title: String,
+    /// The language of its fields.
+    pub(crate) language: Language,
     /// What else a human should answer, each in a field that may stay empty.
     pub(crate) critical: Vec<CriticalQuestion>,
 }

@@ -5,6 +5,7 @@ use rmcp::model::{CallToolResponse, CallToolResult};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::domain::language::Languages;
 use crate::error::Error;
 use crate::flow::oversize::{cut_down, is_oversize};
 use crate::flow::session::Session;
@@ -65,6 +66,64 @@ pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, V
             structured(Value::Object(object)).into()
         }
         other => other,
+    }
+}
+
+/// Korean twins of keys that a result has in English.
+const TWINS: [&str; 10] = [
+    "action_required_ko",
+    "context_ko",
+    "key_findings_ko",
+    "message_ko",
+    "next_stage_preview_ko",
+    "options_ko",
+    "question_ko",
+    "risks_ko",
+    "stage_display_name_ko",
+    "summary_ko",
+];
+
+/// Objects of a result that hold a text in each language.
+const IN_EACH_LANGUAGE: [&str; 2] = ["instructions", "tips"];
+
+/// What others wrote: its keys are theirs.
+const QUOTED: [&str; 5] = ["output", "outputs", "structured", "content", "metrics"];
+
+/// The response in the languages that the user reads: Korean twins are left out where they read
+/// English alone. Keys in English always stay; they are what models go by.
+pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> CallToolResponse {
+    match (languages, response) {
+        (Languages::En, CallToolResponse::Complete(mut result)) => match result.structured_content.take() {
+            Some(mut value) => {
+                leave_out_korean(&mut value);
+                let beside = result.content.into_iter().skip(1);
+                let mut shown = structured(value);
+                shown.content.extend(beside);
+                shown.into()
+            }
+            None => result.into(),
+        },
+        (_, other) => other,
+    }
+}
+
+fn leave_out_korean(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !TWINS.contains(&name.as_str()));
+            for (name, inner) in fields {
+                if IN_EACH_LANGUAGE.contains(&name.as_str())
+                    && let Value::Object(texts) = inner
+                {
+                    texts.shift_remove("ko");
+                }
+                if !QUOTED.contains(&name.as_str()) {
+                    leave_out_korean(inner);
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(leave_out_korean),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -188,11 +188,11 @@ def approved_in_the_dialog(world, era, name):
     screen = at_the_dialog(world, era)
     shown = screen.text()
     keep("approval_dialog" + name, shown)
-    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "Your decision / 결정"):
+    for words in ("Stage 1 of 5, Example Analysis", "Your decision"):
         expect(words in shown, "not on the screen:", words, "\n" + shown)
     screen.key(RIGHT)
     keep("approval_dialog_choices" + name, screen.settle())
-    for words in ("Approve and go on / 승인하고 계속", "Reject and stop / 거부하고 중단"):
+    for words in ("Approve and go on", "Reject and stop"):
         expect(words in screen.text(), "not on the screen:", words, "\n" + screen.text())
     take_and_accept(screen)
     screen.wait("DONE", 20)

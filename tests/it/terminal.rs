@@ -105,7 +105,7 @@ fn a_person_reads_answers_and_approves() {
     let mut person = client.server.person(&["approvals", "approve", &request[30..], "-m", "good"]);
     person.reads("From the orchestrator: 1 observation").reads("RISKS").reads("CRITICAL QUESTIONS (2)");
     person.reads("Which fact that you know of is missing here?").reads("(Enter: none): ").types("");
-    person.reads("Do the recorded facts agree").reads("3. Some are wrong / 틀린 것이 있음");
+    person.reads("Do the recorded facts agree").reads("3. Some are wrong");
     person.reads("(Enter: none): ").types("perhaps").reads("is no answer to `analyze_accuracy`");
     person.reads("(Enter: none): ").types("2").reads("Type `approve`").types("approve");
     let (code, screen) = person.leaves();
@@ -416,7 +416,7 @@ fn a_report_is_in_colour_for_a_terminal_only() {
     let (_, request) = asked(&mut client);
     let show = ["approvals", "show", &request];
     let plain = said(&client.server.run(&show, ""));
-    assert!(plain.contains("RISKS") && plain.contains("위험 요소") && !plain.contains('\u{1b}'), "{plain}");
+    assert!(plain.contains("RISKS") && !plain.contains("위험 요소") && !plain.contains('\u{1b}'), "{plain}");
     assert!(plain.contains(&format!("approvals approve|revise|reject {request}")), "{plain}");
     let (code, coloured) = client.server.person_with(&show, &[("TERM", "xterm")]).leaves();
     assert!(code == 0 && coloured.contains("\u{1b}["), "{coloured}");

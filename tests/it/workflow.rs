@@ -8,6 +8,7 @@ pub(crate) mod crash;
 mod gated;
 mod handover;
 mod interrupted;
+mod language;
 mod mode;
 mod proof;
 mod refusals;

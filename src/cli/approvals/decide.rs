@@ -51,19 +51,19 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     run.may_decide(&request).map_err(Error::Workflow)?;
     let mut responses = given(request.asked.stage, &said.answers)?;
 
-    let report = report(&request)?;
+    let (report, language) = (report(&request)?, session.config().language());
     print(&format!(
         "{}\n\nThe whole report: maestro-mcp approvals show {}\n",
-        harmless(&dialog(&report, MOST_CHARS)),
+        harmless(&dialog(&report, MOST_CHARS, language)),
         request.id
     ))?;
     let chosen = match decision {
         Decision::Approve => choose(&report, said.choice)?,
         Decision::Revise | Decision::Reject => None,
     };
-    ask(&report, &mut responses)?;
+    ask(&report, &mut responses, language)?;
     let instructions = message.as_deref().filter(|_| decision == Decision::Revise);
-    ask_back(&report, decision, instructions, &mut responses)?;
+    ask_back(&report, decision, instructions, &mut responses, language)?;
     let word = decision.name();
     let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
     print("\n")?;

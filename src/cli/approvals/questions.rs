@@ -9,6 +9,7 @@ use crate::cli::person::asked;
 use crate::cli::terminal::print;
 use crate::domain::decision::{Contradiction, asked_back, contradictions};
 use crate::domain::event::approval::Decision;
+use crate::domain::language::Language;
 use crate::domain::question::{self, Priority, Question};
 use crate::domain::report::{Report, meant};
 use crate::domain::stage::Stage;
@@ -36,14 +37,18 @@ pub(super) fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Valu
 }
 
 /// Asks the critical questions of a report that have no answer yet. Enter leaves one without.
-pub(super) fn ask(report: &Report, responses: &mut Map<String, Value>) -> Result<(), Error> {
+pub(super) fn ask(
+    report: &Report,
+    responses: &mut Map<String, Value>,
+    language: Language,
+) -> Result<(), Error> {
     let open: Vec<&Question> = report
         .questions
         .iter()
         .filter(|question| question.priority == Priority::Critical && !responses.contains_key(&question.id))
         .collect();
     for question in open {
-        print(&shown(question))?;
+        print(&shown(question, language))?;
         if let Some(answer) = answer(report.stage, question)? {
             responses.insert(question.id.clone(), Value::String(answer));
         }
@@ -79,6 +84,7 @@ pub(super) fn ask_back(
     decision: Decision,
     instructions: Option<&str>,
     responses: &mut Map<String, Value>,
+    language: Language,
 ) -> Result<(), Error> {
     let Ok(read) = question::read(report.stage, responses) else { return Ok(()) };
     let found = contradictions(decision, &read, instructions);
@@ -89,7 +95,7 @@ pub(super) fn ask_back(
     for one in found {
         let Contradiction::Answer { id, .. } = one else { continue };
         let Some(question) = report.questions.iter().find(|question| question.id == id) else { continue };
-        print(&shown(question))?;
+        print(&shown(question, language))?;
         if let Some(answer) = answer(report.stage, question)? {
             responses.insert(id.to_owned(), Value::String(answer));
         }
@@ -97,13 +103,14 @@ pub(super) fn ask_back(
     Ok(())
 }
 
-fn shown(question: &Question) -> String {
-    let mut text = format!("\n{}\n{}\n", one_line(&question.question), one_line(&question.question_ko));
-    if let Some(context) = &question.context {
+fn shown(question: &Question, language: Language) -> String {
+    let asked = language.pick(&question.question, &question.question_ko);
+    let mut text = format!("\n{}\n", one_line(asked));
+    if let Some(context) = language.pick(&question.context, &question.context_ko) {
         let _ = writeln!(text, "  ({})", one_line(context));
     }
-    for (number, (option, option_ko)) in question.options.iter().zip(&question.options_ko).enumerate() {
-        let _ = writeln!(text, "  {}. {} / {}", number + 1, one_line(option), one_line(option_ko));
+    for (number, option) in language.pick(&question.options, &question.options_ko).iter().enumerate() {
+        let _ = writeln!(text, "  {}. {}", number + 1, one_line(option));
     }
     text
 }
@@ -169,10 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_shown_in_both_languages_with_its_options() {
+    fn a_question_is_shown_in_one_language_with_its_options() {
         let question = choice();
-        let text = shown(&question);
-        assert!(text.contains(&question.question) && text.contains(&question.question_ko), "{text}");
-        assert!(text.contains(&format!("  1. {} / {}", question.options[0], question.options_ko[0])));
+        let (english, korean) = (shown(&question, Language::English), shown(&question, Language::Korean));
+        assert!(english.contains(&question.question) && !english.contains(&question.question_ko));
+        assert!(english.contains(&format!("  1. {}\n", question.options[0])), "{english}");
+        assert!(korean.contains(&question.question_ko) && !korean.contains(&question.question));
+        assert!(korean.contains(&format!("  1. {}\n", question.options_ko[0])), "{korean}");
     }
 }

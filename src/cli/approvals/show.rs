@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, options: &ShowOptions) -> Result<Exit
     let report = report(&request)?;
     let (width, environment) = (terminal::width(), session.environment());
     let colour = Colour::choose(width.is_some(), environment.get("NO_COLOR"), environment.get("TERM"));
-    let mut text = render(&report, width.unwrap_or(PLAIN_WIDTH), colour);
+    let mut text = render(&report, width.unwrap_or(PLAIN_WIDTH), colour, session.config().language());
     let _ = writeln!(text, "request {}, run {} ({})", request.id, run.id, run.phase);
     text.push_str(&standing(&run, &request));
     print(&text)?;

@@ -63,18 +63,14 @@ const EXTENTS: [Extent; 5] = [
     },
 ];
 
-/// The report in at most so many characters, as much of it as fits: English first, then Korean.
-/// Whatever is left out is said to be.
+/// The report in at most so many characters, as much of it as fits, in one language. Whatever is left
+/// out is said to be.
 #[must_use]
-pub fn dialog(report: &Report, max_chars: usize) -> String {
-    let glance = glance(report);
+pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
+    let glance = glance(report, language);
     let mut last = String::new();
     for extent in EXTENTS {
-        last = format!(
-            "{glance}\n\n{}\n\n{}",
-            part(report, extent, Language::English),
-            part(report, extent, Language::Korean)
-        );
+        last = format!("{glance}\n\n{}", part(report, extent, language));
         if last.chars().count() <= max_chars {
             return last;
         }
@@ -82,8 +78,9 @@ pub fn dialog(report: &Report, max_chars: usize) -> String {
     cut(&last, max_chars)
 }
 
-/// Three lines of at most 74 columns, what a client cuts on a screen of 80: what is decided, in both languages, and where to read it all.
-fn glance(report: &Report) -> String {
+/// Two lines of at most 74 columns, what a client cuts on a screen of 80: what is decided, and where to
+/// read it all.
+fn glance(report: &Report, language: Language) -> String {
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
     let risks = match report.risks.len() {
         0 => Text::new("no risk found", "위험 없음"),
@@ -100,12 +97,16 @@ fn glance(report: &Report) -> String {
         Some(note) if note.passed => Words::new("NO TEST RAN", "실행된 테스트 없음"),
         Some(_) => Words::new("TESTS FAILED", "테스트 실패"),
     };
-    [
-        format!("Stage {number} of {all}, {}: {}, {}.", report.stage_display_name, risks.en, tests.en),
-        format!("{all}단계 중 {number}단계 {}: {}, {}.", report.stage_display_name_ko, risks.ko, tests.ko),
-        "To read it all first, cancel. / 전체를 먼저 읽으려면 취소하십시오.".to_owned(),
-    ]
-    .join("\n")
+    language.pick(
+        format!(
+            "Stage {number} of {all}, {}: {}, {}.\nTo read it all first, cancel.",
+            report.stage_display_name, risks.en, tests.en
+        ),
+        format!(
+            "{all}단계 중 {number}단계 {}: {}, {}.\n전체를 먼저 읽으려면 취소하십시오.",
+            report.stage_display_name_ko, risks.ko, tests.ko
+        ),
+    )
 }
 
 fn part(report: &Report, extent: Extent, language: Language) -> String {
@@ -209,7 +210,7 @@ impl Lines {
                     &format!("변경 내용 ({}): 파일 {files}개, +{added} -{removed}", who.ko),
                 ),
             }
-            if self.language == Language::English && self.extent.diff_lines > 0 {
+            if self.extent.diff_lines > 0 {
                 self.diff(&change.text, change.lines_left_out);
             }
         }
@@ -227,10 +228,7 @@ impl Lines {
         for change in &report.applied {
             let title = change.title();
             self.say(&format!("- {}", title.en), &format!("- {}", title.ko));
-            if self.language == Language::English
-                && self.extent.diff_lines > 0
-                && change.approved_by.is_none()
-            {
+            if self.extent.diff_lines > 0 && change.approved_by.is_none() {
                 self.diff(&change.text, change.lines_left_out);
             }
         }
@@ -244,7 +242,7 @@ impl Lines {
         }
         let left = all.saturating_sub(self.extent.diff_lines.min(text.lines().count()));
         if left > 0 {
-            self.lines.push(format!("  ... {left} more lines"));
+            self.say(&format!("  ... {left} more lines"), &format!("  ... 그 밖에 {left}줄"));
         }
     }
 

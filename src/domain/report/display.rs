@@ -1,40 +1,29 @@
-//! The report as text for a terminal: English first, then Korean, the diff once.
+//! The report as text for a terminal: one language after the other, the diff once.
 
 mod sections;
 
 use super::Report;
-use super::page::{Line, Page};
+use super::page::{Diffs, Line, Page};
 use super::text::Language;
 
-/// The whole report in both languages, for a terminal of so many columns. Only lines of a diff
-/// may be wider.
+/// The whole report in these languages, for a terminal of so many columns. Only lines of a diff may
+/// be wider.
 #[must_use]
-pub fn display(report: &Report, width: usize) -> String {
-    joined(&lines(report, width))
-}
-
-/// The report in English, with the diff.
-#[must_use]
-pub fn display_en(report: &Report, width: usize) -> String {
-    joined(&part(report, width, Language::English))
-}
-
-/// The report in Korean; the diff is only summed up.
-#[must_use]
-pub fn display_ko(report: &Report, width: usize) -> String {
-    joined(&part(report, width, Language::Korean))
+pub fn display(report: &Report, width: usize, languages: &[Language]) -> String {
+    lines(report, width, languages).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
 }
 
 /// The lines of [`display`], each with what it is.
 #[must_use]
-pub fn lines(report: &Report, width: usize) -> Vec<Line> {
-    let mut lines = part(report, width, Language::English);
-    lines.extend(part(report, width, Language::Korean));
-    lines
+pub fn lines(report: &Report, width: usize, languages: &[Language]) -> Vec<Line> {
+    let mut diffs = Diffs::Here;
+    let part = |language: &Language| {
+        part(report, Page::new(*language, width, std::mem::replace(&mut diffs, Diffs::Above)))
+    };
+    languages.iter().flat_map(part).collect()
 }
 
-fn part(report: &Report, width: usize, language: Language) -> Vec<Line> {
-    let mut page = Page::new(language, width);
+fn part(report: &Report, mut page: Page) -> Vec<Line> {
     sections::title(&mut page, report);
     sections::findings(&mut page, report);
     sections::risks(&mut page, report);
@@ -48,8 +37,4 @@ fn part(report: &Report, width: usize, language: Language) -> Vec<Line> {
     sections::next(&mut page, report);
     page.blank();
     page.finish()
-}
-
-fn joined(lines: &[Line]) -> String {
-    lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
 }

@@ -72,17 +72,27 @@ pub struct Line {
     pub text: String,
 }
 
+/// Where the reader finds the lines of a diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Diffs {
+    /// On this page.
+    Here,
+    /// On the page of another language, above this one.
+    Above,
+}
+
 /// A page in one language.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) language: Language,
+    pub(super) diffs: Diffs,
     width: usize,
     lines: Vec<Line>,
 }
 
 impl Page {
-    pub(super) fn new(language: Language, width: usize) -> Self {
-        Self { language, width: width.max(MIN_WIDTH), lines: Vec::new() }
+    pub(super) fn new(language: Language, width: usize, diffs: Diffs) -> Self {
+        Self { language, diffs, width: width.max(MIN_WIDTH), lines: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Vec<Line> {

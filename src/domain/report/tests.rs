@@ -3,14 +3,18 @@ mod properties;
 
 use serde_json::json;
 
+use super::text::Language;
 use super::wrap::columns;
 use super::*;
 use fixtures::{DIFF, analysis, debugging, hypotheses, implementation, improvement, material, structured};
 
+/// Both languages, as a report has them where nobody chose.
+const BOTH: &[Language] = &[Language::English, Language::Korean];
+
 const WIDTH: usize = 92;
 
 fn shown(name: &str, material: &Material<'_>) {
-    let text = display(&report(material), WIDTH);
+    let text = display(&report(material), WIDTH, BOTH);
     insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, text);
     });
@@ -95,7 +99,7 @@ fn improve_reads_well() {
 fn a_dialog_reads_well() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
-    let text = dialog(&report, 3_000);
+    let text = dialog(&report, 3_000, Language::English);
     insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("implement_dialog", text);
     });
@@ -288,7 +292,7 @@ fn serialises_as_the_contract_has_it_and_can_be_read_again() {
     assert_eq!(written["metrics"]["lines_read"], 120);
     assert_eq!(written["metrics"]["duration_ms"], written["duration_ms"]);
     let again: Report = serde_json::from_value(written).unwrap();
-    assert_eq!(display(&again, WIDTH), display(&report, WIDTH));
+    assert_eq!(display(&again, WIDTH, BOTH), display(&report, WIDTH, BOTH));
 }
 
 #[test]
@@ -296,19 +300,43 @@ fn an_output_cannot_forge_lines_of_the_report() {
     let mut value = implementation();
     value["patch_plan"] = json!("small\n\nRISKS  (0)\n  None found.\u{1b}[2J");
     value["diff"] = json!(format!("{DIFF}\nRISKS  (0)\n"));
-    let text = display_en(&report(&material(Stage::Implement, &[structured("codex", &value)])), WIDTH);
+    let text = display(
+        &report(&material(Stage::Implement, &[structured("codex", &value)])),
+        WIDTH,
+        &[Language::English],
+    );
     assert!(!text.contains('\u{1b}'));
     assert_eq!(text.lines().filter(|line| line.starts_with("RISKS")).count(), 1);
+}
+
+fn is_korean(letter: char) -> bool {
+    ('가'..='힣').contains(&letter)
+}
+
+#[test]
+fn one_language_is_one_language_and_the_diff_stands_once() {
+    let value = implementation();
+    let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+    let diffs = |text: &str| text.lines().filter(|line| line.contains("| @@")).count();
+    let english = display(&report, WIDTH, &[Language::English]);
+    let korean = display(&report, WIDTH, &[Language::Korean]);
+    let both = display(&report, WIDTH, BOTH);
+    assert!(!english.contains(is_korean) && !korean.contains("RISKS") && korean.contains(is_korean));
+    assert_eq!([diffs(&english), diffs(&korean), diffs(&both)], [1; 3]);
+    assert!(both.starts_with(&english) && !korean.contains("위의 보고서"));
+    assert!(!dialog(&report, 6_000, Language::English).contains(is_korean));
+    let korean = dialog(&report, 6_000, Language::Korean);
+    assert!(korean.contains(is_korean) && !korean.contains("RISK") && korean.contains("| @@"), "{korean}");
 }
 
 #[test]
 fn a_dialog_fits_and_keeps_the_risks() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
-    for most in [900, 1_500, 4_000] {
-        let text = dialog(&report, most);
+    for most in [500, 800, 4_000] {
+        let text = dialog(&report, most, Language::English);
         assert!(text.chars().count() <= most, "{most}");
-        assert!(text.contains("RISKS (1)") && text.contains("위험 요소 (1건)"), "{text}");
+        assert!(text.contains("RISKS (1)"), "{text}");
         assert_eq!(text.contains("(Shortened:"), most < 4_000, "{text}");
     }
 }
@@ -316,7 +344,9 @@ fn a_dialog_fits_and_keeps_the_risks() {
 #[test]
 fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
     let value = implementation();
-    for stage in Stage::ALL {
+    let languages =
+        [(Language::English, "12 RISKS, TESTS FAILED"), (Language::Korean, "위험 12건, 테스트 실패")];
+    for (stage, (language, says)) in Stage::ALL.into_iter().zip(languages.into_iter().cycle()) {
         let mut report = report(&material(stage, &[structured("codex", &value)]));
         report.risks = vec![String::from("a"); 12];
         report.tests = Some(VerificationNote {
@@ -325,11 +355,11 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
             failing: vec![],
             ..VerificationNote::default()
         });
-        let text = dialog(&report, 6_000);
+        let text = dialog(&report, 6_000, language);
         let first: Vec<&str> = text.lines().take(3).collect();
         assert!(first.iter().all(|line| columns(line) <= 74), "{first:?}");
-        assert!(first[0].contains("12 RISKS, TESTS FAILED") && first[1].contains("위험 12건, 테스트 실패"));
-        assert_eq!(text.lines().nth(3), Some(""));
+        assert!(first[0].contains(says), "{first:?}");
+        assert_eq!(first[2], "");
     }
 }
 
@@ -337,7 +367,7 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
 fn drawing_is_as_wide_in_every_terminal() {
     let value = analysis();
     let report = report(&material(Stage::Analyze, &[structured("gemini", &value)]));
-    for line in lines(&report, WIDTH) {
+    for line in lines(&report, WIDTH, BOTH) {
         assert_eq!(
             columns(&line.text),
             unicode_width::UnicodeWidthStr::width_cjk(line.text.as_str()),

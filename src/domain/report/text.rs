@@ -1,15 +1,7 @@
 //! What is said in two languages, and how figures are written in both.
 
+pub(super) use crate::domain::language::Language;
 use crate::domain::words::grouped;
-
-/// A language of the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    English,
-    /// Korean.
-    Korean,
-}
 
 /// A text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use crate::domain::change::Mark;
 use crate::domain::diff;
 use crate::domain::event::approval::{ApprovalRequested, DecidedBy};
 use crate::domain::event::stage::{LowRisk, StageFinished};
+use crate::domain::language::Languages;
 use crate::domain::measure::provider::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
@@ -80,7 +81,7 @@ pub fn review(
         asked: ApprovalRequested {
             stage: finished.stage,
             iteration: finished.iteration,
-            display: report::display(&report, WIDTH),
+            display: report::display(&report, WIDTH, figures.languages.of_reports()),
             digest: digest(&value),
             change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
             report: value,
@@ -105,6 +106,8 @@ pub struct ReviewFigures {
     pub approvals: Approvals,
     /// Whether the user lets the policy approve.
     pub low_risk: bool,
+    /// The languages of the report.
+    pub languages: Languages,
 }
 
 impl ReviewFigures {

@@ -79,6 +79,7 @@ pub(super) fn review_figures(session: &Session) -> ReviewFigures {
     ReviewFigures {
         approvals: settings.approvals,
         low_risk: settings.auto_approve_low_risk,
+        languages: settings.language,
         max_total: policy.max_consults_total,
         max_debug_rounds: policy.max_debug_iterations,
         ..ReviewFigures::default()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::language::Languages;
 use crate::domain::stage::Stage;
 
 /// Everything outside the providers.
@@ -14,6 +15,8 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Tools that are not offered.
     pub disabled_tools: Vec<String>,
+    /// The languages of reports; dialogs and terminals use one.
+    pub language: Languages,
     /// The sets of tools that are offered; none named are all.
     pub toolsets: Vec<String>,
     /// Directories beside the project whose files may be packed.
@@ -71,7 +74,8 @@ pub enum Network {
 pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 15] = [
+    pub(super) const KEYS: [&'static str; 16] = [
+        "language",
         "max_parallel",
         "disabled_tools",
         "toolsets",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::layer::Layers;
 use super::problem::Problem;
 use crate::domain::effort::Effort;
+use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;
 use crate::host::environment::Environment;
 use table::{GENERAL, PER_PROVIDER};
@@ -30,6 +31,7 @@ pub(super) enum Form {
     Patterns,
     Approvals,
     Effort,
+    Language,
     Sandbox,
     Network,
 }
@@ -136,6 +138,7 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .map(|word| json!(word))
             .ok_or_else(|| format!("takes {}", Effort::NAMES)),
         Form::Approvals => one_of(text, &["ask", "human", "relay"]),
+        Form::Language => one_of(text, &Languages::NAMES),
         Form::Sandbox => one_of(text, &["off", "auto", "required"]),
         Form::Network => one_of(text, &["on", "off"]),
         Form::Names => Ok(list(text, &[',', ' '])),

@@ -98,6 +98,7 @@ fn said(text: &str) -> CallToolResponse {
 
 fn form() -> Form {
     Form {
+        language: crate::domain::language::Language::English,
         message: "The report\nof two lines".to_owned(),
         title: "Analyze".to_owned(),
         critical: vec![CriticalQuestion {
@@ -230,7 +231,7 @@ async fn only_a_client_that_shows_forms_is_asked() {
             let question = asked.question().await;
             let decision = &question["params"]["requestedSchema"]["properties"]["decision"];
             assert_eq!(decision["enum"], json!(["approve", "revise", "reject"]));
-            assert_eq!(decision["enumNames"][1], "Revise: again, with my comment / 의견대로 다시");
+            assert_eq!(decision["enumNames"][1], "Revise: again, with my comment");
         } else {
             assert_eq!(asked.word(1).await, "cannot ask", "{capabilities}");
         }

@@ -91,6 +91,7 @@ mod tests {
             options: options.iter().map(|option| (*option).to_owned()).collect(),
         };
         Form {
+            language: crate::domain::language::Language::English,
             message: String::new(),
             title: String::new(),
             critical: vec![question("risk", &["low", "high\x1b"]), question("why", &[])],

@@ -9,6 +9,7 @@ use rmcp::model::{
 };
 
 use super::{CriticalQuestion, Decision, Form};
+use crate::domain::language::Language;
 use crate::host::human::harmless;
 
 /// The field of the decision, the only one that must be filled in.
@@ -87,10 +88,10 @@ impl Form {
     }
 
     fn schema(&self, choices: Choices) -> ElicitationSchema {
-        let mut properties = vec![(DECISION.to_owned(), decision(choices))];
+        let mut properties = vec![(DECISION.to_owned(), decision(choices, self.language))];
         properties
             .extend(self.fields().into_iter().map(|(name, question)| (name, question.property(choices))));
-        properties.push((COMMENT.to_owned(), comment()));
+        properties.push((COMMENT.to_owned(), comment(self.language)));
         let order = properties.iter().map(|(name, _)| name.clone()).collect();
         let mut schema = ElicitationSchema::new(properties.into_iter().collect())
             .with_title(harmless(&self.title))
@@ -126,24 +127,24 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.chars().all(letter)
 }
 
-fn decision(choices: Choices) -> PrimitiveSchemaDefinition {
-    let options = Decision::ALL.map(|decision| ConstTitle::new(decision.name(), shown(decision)));
-    let description = "Nothing is decided before you accept. / 수락해야 결정됩니다.";
-    let title = "Your decision / 결정".to_owned();
+fn decision(choices: Choices, language: Language) -> PrimitiveSchemaDefinition {
+    let options = Decision::ALL.map(|decision| ConstTitle::new(decision.name(), shown(decision, language)));
+    let description = language.pick("Nothing is decided before you accept.", "수락해야 결정됩니다.");
+    let title = language.pick("Your decision", "결정").to_owned();
     PrimitiveSchemaDefinition::Enum(choices.schema(title, Some(description.to_owned()), options.into()))
 }
 
-fn shown(decision: Decision) -> &'static str {
+fn shown(decision: Decision, language: Language) -> &'static str {
     match decision {
-        Decision::Approve => "Approve and go on / 승인하고 계속",
-        Decision::Revise => "Revise: again, with my comment / 의견대로 다시",
-        Decision::Reject => "Reject and stop / 거부하고 중단",
+        Decision::Approve => language.pick("Approve and go on", "승인하고 계속"),
+        Decision::Revise => language.pick("Revise: again, with my comment", "의견대로 다시"),
+        Decision::Reject => language.pick("Reject and stop", "거부하고 중단"),
     }
 }
 
-fn comment() -> PrimitiveSchemaDefinition {
-    let description = "What to change, or why. / 수정할 내용이나 이유";
-    text("Comment / 의견".to_owned(), Some(description.to_owned()))
+fn comment(language: Language) -> PrimitiveSchemaDefinition {
+    let description = language.pick("What to change, or why.", "수정할 내용이나 이유");
+    text(language.pick("Comment", "의견").to_owned(), Some(description.to_owned()))
 }
 
 fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition {
@@ -168,7 +169,12 @@ mod tests {
     }
 
     fn form(critical: Vec<CriticalQuestion>) -> Form {
-        Form { message: "line 1\nline 2\x1b[1A".to_owned(), title: "Analyze".to_owned(), critical }
+        Form {
+            message: "line 1\nline 2\x1b[1A".to_owned(),
+            title: "Analyze".to_owned(),
+            language: Language::English,
+            critical,
+        }
     }
 
     fn shown(form: &Form, choices: Choices) -> Value {
@@ -188,9 +194,9 @@ mod tests {
         assert_eq!(
             schema["properties"]["decision"]["oneOf"],
             json!([
-                { "const": "approve", "title": "Approve and go on / 승인하고 계속" },
-                { "const": "revise", "title": "Revise: again, with my comment / 의견대로 다시" },
-                { "const": "reject", "title": "Reject and stop / 거부하고 중단" },
+                { "const": "approve", "title": "Approve and go on" },
+                { "const": "revise", "title": "Revise: again, with my comment" },
+                { "const": "reject", "title": "Reject and stop" },
             ])
         );
         assert!(!schema.to_string().contains("\"default\""));
@@ -201,7 +207,7 @@ mod tests {
         let params = shown(&form(vec![question("risk", &["low", "high", "low"])]), Choices::Names);
         let properties = &params["requestedSchema"]["properties"];
         assert_eq!(properties["decision"]["enum"], json!(["approve", "revise", "reject"]));
-        assert_eq!(properties["decision"]["enumNames"][0], "Approve and go on / 승인하고 계속");
+        assert_eq!(properties["decision"]["enumNames"][0], "Approve and go on");
         assert_eq!(properties["risk"]["enum"], json!(["low", "high"]));
         assert!(!params.to_string().contains("oneOf"));
         assert_eq!(Choices::of(Some(&ProtocolVersion::V_2025_06_18)), Choices::Names);

@@ -131,7 +131,12 @@ mod tests {
             digest: digest.to_owned(),
             is_back: false,
         };
-        let form = Form { message: String::new(), title: String::new(), critical: Vec::new() };
+        let form = Form {
+            message: String::new(),
+            title: String::new(),
+            language: crate::domain::language::Language::English,
+            critical: Vec::new(),
+        };
         let answered = |lifetime| {
             let call = Call { tool: "t".to_owned(), arguments: digest(None) };
             let state = seal.seal(&subject("d"), &call, lifetime).unwrap();

@@ -1,6 +1,6 @@
 //! The sections of the report, in the order in which they are read.
 
-use super::super::page::{LineKind, Page};
+use super::super::page::{Diffs, LineKind, Page};
 use super::super::text::{Language, Words, duration, listed};
 use super::super::{Mode, ProposedChange, Report, content, names, next};
 use crate::domain::question::{Counts, Priority, Question};
@@ -149,21 +149,25 @@ pub(super) fn changes(page: &mut Page, report: &Report) {
         let size = size(page, change);
         page.heading(Words::new("CHANGE", "변경 내용"), &size);
         let left = change.lines_left_out;
-        match page.language {
-            Language::English => {
-                change.text.lines().for_each(|line| page.diff(line));
-                if left > 0 {
-                    page.text(LineKind::Faint, 2, &format!("... {left} more lines are not shown."));
-                }
-            }
-            Language::Korean => {
-                let note = "diff 본문은 위의 영어 보고서에 있습니다.";
-                page.text(LineKind::Faint, 2, note);
-                if left > 0 {
-                    page.text(LineKind::Faint, 2, &format!("그중 마지막 {left}줄은 생략되었습니다."));
-                }
+        match page.diffs {
+            Diffs::Here => change.text.lines().for_each(|line| page.diff(line)),
+            Diffs::Above => {
+                let note =
+                    page.say("The diff is in the report above.", "diff 본문은 위의 보고서에 있습니다.");
+                page.text(LineKind::Faint, 2, &note);
             }
         }
+        lines_left_out(page, left);
+    }
+}
+
+fn lines_left_out(page: &mut Page, count: usize) {
+    if count > 0 {
+        let note = page.say(
+            format!("... {count} more lines are not shown."),
+            format!("... 마지막 {count}줄은 생략되었습니다."),
+        );
+        page.text(LineKind::Faint, 2, &note);
     }
 }
 
@@ -195,15 +199,9 @@ pub(super) fn applied(page: &mut Page, report: &Report) {
         let title = change.title();
         let title = page.say(title.en, title.ko);
         page.item(LineKind::Body, "  * ", &title);
-        if page.language == Language::English {
+        if page.diffs == Diffs::Here {
             change.text.lines().for_each(|line| page.diff(line));
-            if change.lines_left_out > 0 {
-                page.text(
-                    LineKind::Faint,
-                    2,
-                    &format!("... {} more lines are not shown.", change.lines_left_out),
-                );
-            }
+            lines_left_out(page, change.lines_left_out);
         }
     }
 }

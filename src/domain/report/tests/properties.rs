@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::super::text::Language;
 use super::super::wrap::columns;
 use super::super::*;
 use super::fixtures::{analysis, debugging, hypotheses, implementation, improvement, material};
@@ -91,12 +92,12 @@ proptest! {
         outputs.push(Output { source: "gemini", said: Said::Text(&text) });
         let material = material(stage, &outputs);
         let report = report(&material);
-        for line in lines(&report, width) {
+        for line in lines(&report, width, &[Language::English, Language::Korean]) {
             prop_assert!(line.kind.is_diff() || columns(&line.text) <= width, "{} > {width}: {}", columns(&line.text), line.text);
             let obeyed = line.text.contains('\u{1b}');
             prop_assert!(!obeyed, "{}", line.text);
         }
-        prop_assert!(dialog(&report, most).chars().count() <= most);
+        prop_assert!(dialog(&report, most, Language::English).chars().count() <= most);
         prop_assert_eq!(report.counts["key_findings"], report.key_findings.len());
         prop_assert_eq!(report.counts["risks"], report.risks.len());
         prop_assert_eq!(report.counts["outputs"], outputs.len());

@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 38] = [
+pub(in crate::host::config) const GENERAL: [Variable; 39] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -61,6 +61,12 @@ pub(in crate::host::config) const GENERAL: [Variable; 38] = [
         Form::Level,
         "warn",
         "error, warn, info, debug or trace, to stderr; info is a line for each call, consult, stage, decision, change and check, and no level prints what was asked or answered",
+    ),
+    shipped(
+        "MAESTRO_LANGUAGE",
+        &["language"],
+        Form::Language,
+        "the languages of reports and results: both, en or ko; with both, dialogs and the terminal use one, by `LANG`",
     ),
     worded(
         "MAESTRO_TOOLSETS",
