@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::host::ancestry::{self, Part};
 use crate::host::environment::Environment;
 use crate::host::guardian::{self, GuardianCommand};
 use crate::host::process::Supervisor;
@@ -68,6 +69,10 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> ExitCode {
     let environment = Environment::capture();
+    ancestry::show_name(match command {
+        Command::Demo(_) => Part::Demo,
+        _ => Part::Maestro,
+    });
     wall::close_to_others();
     wall::adopt_orphans();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -1,5 +1,6 @@
 //! Effects on this machine: configuration, files, the embedded library and processes.
 
+pub mod ancestry;
 pub mod answers;
 pub mod browser;
 pub mod change;

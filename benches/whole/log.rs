@@ -132,6 +132,7 @@ fn a_run() -> Vec<Draft> {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     let mut events = vec![Draft::new(new_id(), started)];
     for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Debug) {

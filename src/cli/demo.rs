@@ -26,9 +26,7 @@ use story::Story;
 const MOST_CONSULTS: usize = 6;
 
 pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCode, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_nested()?;
     let program = match (&options.dir, &options.command) {
         (Some(directory), Some(command)) => Program::of_the_user(directory, command)?,
         _ => Program::shipped(session.environment())?,

@@ -8,11 +8,13 @@ use rustix::termios::{QueueSelector, tcflush};
 use super::terminal::complain;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::session::Session;
+use crate::host::ancestry::Ancestry;
 use crate::host::human::{Standard, Terminal as _, Typed, check_person, confirm};
 
 /// Refuses everybody who is no person at a terminal of their own.
 pub(super) fn only_a_person(session: &Session) -> Result<(), Error> {
-    check_person(session.environment(), &Standard).map_err(|why| ApprovalProblem::NoPerson(why).into())
+    check_person(session.environment(), &Ancestry::of_terminal(), &Standard)
+        .map_err(|why| ApprovalProblem::NoPerson(why).into())
 }
 
 /// Asks for the word that stands for a decision. What was typed or pasted before the question stood

@@ -9,6 +9,7 @@ use super::terminal::{complain, print};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::verify::project_note;
+use crate::host::ancestry::Ancestry;
 use crate::host::human::{Standard, Typed, check_person, confirm, harmless};
 use crate::host::own_files::DIRECTORY;
 use crate::host::store::StoreError;
@@ -19,7 +20,7 @@ const WORD: &str = "trust";
 
 pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode, Error> {
     if !options.show {
-        check_person(session.environment(), &Standard).map_err(|why| {
+        check_person(session.environment(), &Ancestry::of_terminal(), &Standard).map_err(|why| {
             Error::InvalidArguments(format!(
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))

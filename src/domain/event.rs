@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Shown;
-use approval::{ApprovalDecided, ApprovalRequested, StateUsed};
+use approval::{ApprovalDecided, ApprovalRequested, DialogClosed, DialogOpened, StateUsed};
 use consult::{ConsultReleased, ConsultReserved, ConsultSettled, SettledBrief};
 use record::{Changed, EvidenceLogged, Noted, RedFlagged, Verified};
 use stage::{
@@ -170,6 +170,10 @@ bodies! {
     ApprovalDecided => "approval_decided",
     /// A sealed state of a dialog was used.
     StateUsed => "state_used",
+    /// A dialog stands before a human.
+    DialogOpened => "dialog_opened",
+    /// It does no longer.
+    DialogClosed => "dialog_closed",
     /// A consult is about to start.
     ConsultReserved => "consult_reserved",
     /// A consult ended.

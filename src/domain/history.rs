@@ -9,6 +9,7 @@ use serde::Deserialize as _;
 use super::calibrate::record::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
+use super::event::approval::DialogOpened;
 use super::event::record::{Noted, Topic};
 use super::event::{Body, Event};
 use super::job::Jobs;
@@ -47,6 +48,8 @@ pub struct History {
     calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
     /// Of several providers in turn, by step and their names.
     together: BTreeMap<(StepType, Vec<String>), Together>,
+    /// Dialogs that stand before a human, by the id of their event.
+    dialogs: BTreeMap<String, DialogOpened>,
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
     /// Conversations.
@@ -96,6 +99,14 @@ impl History {
             }
             Body::StateUsed(used) => {
                 self.used_states.insert(used.nonce.clone());
+                self.dialogs.retain(|_, dialog| !event.rests_on.contains(&dialog.request));
+            }
+            Body::DialogOpened(opened) => {
+                self.dialogs.insert(event.id.clone(), opened.clone());
+            }
+            Body::DialogClosed(closed) => drop(self.dialogs.remove(&closed.dialog)),
+            Body::ApprovalDecided(decided) => {
+                self.dialogs.retain(|_, dialog| dialog.request != decided.request);
             }
             Body::Noted(noted) => self.apply_noted(event.seq, event.at, noted),
             Body::ConsultSettled(settled) => self.threads.settled(event.seq, event.at, settled),
@@ -111,7 +122,6 @@ impl History {
             | Body::StageFailed(_)
             | Body::StageInterrupted(_)
             | Body::StageDelivered(_)
-            | Body::ApprovalDecided(_)
             | Body::ConsultReserved(_)
             | Body::ConsultReleased(_)
             | Body::EvidenceLogged(_)
@@ -224,6 +234,8 @@ impl History {
             | Body::ApprovalRequested(_)
             | Body::ApprovalDecided(_)
             | Body::StateUsed(_)
+            | Body::DialogOpened(_)
+            | Body::DialogClosed(_)
             | Body::ConsultReserved(_)
             | Body::ConsultSettled(_)
             | Body::ConsultReleased(_)
@@ -370,6 +382,11 @@ impl History {
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.figures.all()
+    }
+
+    /// The dialogs about a request that are waited for at a time, whether their servers are alive or not.
+    pub fn dialogs(&self, request: &str, now: u64) -> impl Iterator<Item = &DialogOpened> {
+        self.dialogs.values().filter(move |dialog| dialog.request == request && dialog.until > now)
     }
 
     /// Whether the sealed state of a dialog was used before.

@@ -58,6 +58,8 @@ pub fn label(body: &Body) -> Label {
         }
         Body::ApprovalDecided(it) => (it.decided_by.words().to_owned(), decided(it)),
         Body::StateUsed(_) => (String::new(), "an answer from a form was used".to_owned()),
+        Body::DialogOpened(_) => (String::new(), "a dialog was shown to the human".to_owned()),
+        Body::DialogClosed(_) => (String::new(), "the dialog was closed".to_owned()),
         Body::ConsultReserved(it) => (it.provider.clone(), at_stage(it.stage)),
         Body::ConsultSettled(it) => (it.provider.clone(), settled(it)),
         Body::ConsultReleased(it) => (String::new(), it.why.clone()),

@@ -195,6 +195,8 @@ pub struct Run {
     pub low_risk: LowRisk,
     /// Whose word decided when it began.
     pub approvals: Option<Approvals>,
+    /// The server that began it.
+    pub server: Option<String>,
     /// Where it is.
     pub phase: Phase,
     /// Rounds of debug that were begun.

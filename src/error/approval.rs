@@ -14,6 +14,14 @@ pub enum ApprovalProblem {
     /// Nobody is known to sit at the terminal.
     #[error("only a person can decide: {0}")]
     NoPerson(NoPerson),
+    /// The server is none that a person's client registered.
+    #[error(
+        "{0} stands above this server and feeds it by a command, so it is no server of a person's client: it decides, hands in and changes nothing"
+    )]
+    SecondServer(String),
+    /// The human is being asked elsewhere.
+    #[error("request {0} is open in a dialog before the human, and a relayed word does not close one")]
+    DialogOpen(String),
     /// The human did not decide.
     #[error("request {request} was not decided: {why}")]
     Undecided {
@@ -53,6 +61,8 @@ impl ApprovalProblem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::HumanWanted(_) | Self::NoPerson(_) => "human_wanted",
+            Self::SecondServer(_) => "second_server",
+            Self::DialogOpen(_) => "dialog_open",
             Self::Undecided { .. } => "undecided",
             Self::OtherReport(_) => "other_report",
             Self::LateStart { .. } => "late_start",
@@ -76,6 +86,12 @@ impl ApprovalProblem {
             Self::LateStart { setting, .. } => {
                 format!("Begin without start_stage; it counts once {setting}.")
             }
+            Self::SecondServer(_) => {
+                "Use the tools of the server that the client registered, or ask the human to decide in a terminal of their own: `maestro-mcp approvals`.".to_owned()
+            }
+            Self::DialogOpen(request) => format!(
+                "The human answers there. Where nobody sees the dialog any more, ask them to run `maestro-mcp approvals show {request}` in a terminal and decide there."
+            ),
             Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
             Self::Undecided { request, .. } => format!(
                 "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."

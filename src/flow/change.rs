@@ -51,7 +51,7 @@ pub struct PatchRequest {
 ///
 /// The call cannot be begun. A patch that does not apply is an outcome.
 pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<PatchOutcome, Error> {
-    refuse_nested(session)?;
+    refuse_strangers(session)?;
     blocking(session, move |session, cancelled| {
         let project = session.project()?;
         let dry_run = request.dry_run;
@@ -78,8 +78,9 @@ pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<Pat
 }
 
 /// A consultant gives text, and nothing else.
-fn refuse_nested(session: &Session) -> Result<(), Error> {
-    if session.environment().depth() > 0 { Err(Error::NestedConsult) } else { session.check_config() }
+fn refuse_strangers(session: &Session) -> Result<(), Error> {
+    session.refuse_strangers()?;
+    session.check_config()
 }
 
 /// What a change works with.

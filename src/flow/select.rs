@@ -95,9 +95,7 @@ pub async fn select(
     account: &Account,
     progress: &Progress,
 ) -> Result<Selection, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_nested()?;
     session.check_config()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
     check_files(session, &request.context_files).await?;

@@ -20,7 +20,8 @@ use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlags, VoteFlags};
 use crate::domain::secret_rules::SecretRules;
 use crate::domain::stage::Stage;
-use crate::error::Error;
+use crate::error::{ApprovalProblem, Error};
+use crate::host::ancestry::{Ancestry, Standing};
 use crate::host::answers::Answers;
 use crate::host::config::{Config, Problem, Scope};
 use crate::host::environment::Environment;
@@ -55,6 +56,9 @@ struct Inner {
     environment: Environment,
     root: PathBuf,
     working_directory: PathBuf,
+    /// Whether a client talks to it, and no person at a terminal.
+    is_served: AtomicBool,
+    is_below: OnceLock<bool>,
     library: Library,
     supervisor: Supervisor,
     ledger: Ledger,
@@ -105,6 +109,8 @@ impl Session {
             environment,
             root,
             working_directory: working_directory.to_owned(),
+            is_served: AtomicBool::new(false),
+            is_below: OnceLock::new(),
             library,
             supervisor,
             ledger: Ledger::default(),
@@ -151,6 +157,40 @@ impl Session {
     #[must_use]
     pub fn working_directory(&self) -> &Path {
         &self.inner.working_directory
+    }
+
+    /// From now on a client talks to this session.
+    pub fn serve(&self) {
+        self.inner.is_served.store(true, Ordering::Relaxed);
+    }
+
+    /// Refuses to spend, run or change anything below another Maestro: a consultant gives text, and a
+    /// check tells how the project is.
+    ///
+    /// # Errors
+    ///
+    /// A Maestro stands above this one.
+    pub fn refuse_nested(&self) -> Result<(), Error> {
+        let is_below = || self.environment().depth() > 0 || Ancestry::of_terminal().is_below_maestro();
+        if *self.inner.is_below.get_or_init(is_below) { Err(Error::NestedConsult) } else { Ok(()) }
+    }
+
+    /// Refuses to decide, hand in or change where no client of a person's stands above: below another
+    /// Maestro, and in a server that a command of an agent's started.
+    ///
+    /// # Errors
+    ///
+    /// Who stands above this one.
+    pub fn refuse_strangers(&self) -> Result<(), Error> {
+        self.refuse_nested()?;
+        if !self.inner.is_served.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match Ancestry::of_server().standing() {
+            Standing::Own => Ok(()),
+            Standing::BelowMaestro => Err(Error::NestedConsult),
+            Standing::Command(agent) => Err(ApprovalProblem::SecondServer(agent).into()),
+        }
     }
 
     /// The documents.

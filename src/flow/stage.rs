@@ -69,9 +69,7 @@ pub struct StageRequest {
 
 impl StageRequest {
     fn check(&self, session: &Session) -> Result<(), Error> {
-        if session.environment().depth() > 0 {
-            return Err(Error::NestedConsult);
-        }
+        session.refuse_strangers()?;
         session.check_config()?;
         if self.task.trim().is_empty() {
             return Err(Error::InvalidArguments("task is empty".to_owned()));

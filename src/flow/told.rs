@@ -74,6 +74,8 @@ fn one(run: &str, draft: &Draft) {
         | Body::Answered(_)
         | Body::StageDelivered(_)
         | Body::StateUsed(_)
+        | Body::DialogOpened(_)
+        | Body::DialogClosed(_)
         | Body::ConsultReserved(_)
         | Body::ConsultSettled(_)
         | Body::ConsultReleased(_)

@@ -121,9 +121,7 @@ pub struct Report {
 /// The rules or the configuration cannot be used, or arguments that make no sense. That a check
 /// fails or is refused is no error.
 pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_nested()?;
     session.check_config()?;
     let started = Instant::now();
     let (parallel, stop) = (request.parallel, request.stop_on_failure);

@@ -46,9 +46,7 @@ pub async fn start(
     start_stage: Stage,
     low_risk: LowRisk,
 ) -> Result<Started, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_strangers()?;
     session.check_config()?;
     if task.trim().is_empty() {
         return Err(Error::InvalidArguments("task is empty".to_owned()));
@@ -79,6 +77,7 @@ pub async fn start(
     })
     .await??;
     let (id, event, current) = (new_id(), new_id(), session.current_run());
+    let server = session.server().to_owned();
     let (run, was_open) = session
         .journal()
         .decide_on(move |history| {
@@ -90,8 +89,14 @@ pub async fn start(
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
             }
             let carried = history.carried(&task, current.as_deref());
-            let body =
-                RunStarted { task: task.clone(), start_stage, low_risk, carried, approvals: Some(approvals) };
+            let body = RunStarted {
+                task: task.clone(),
+                start_stage,
+                low_risk,
+                carried,
+                approvals: Some(approvals),
+                server: Some(server.clone()),
+            };
             let draft = Draft::new(event.clone(), body);
             Ok((id.clone(), Decided::append(vec![draft], (id.clone(), false))))
         })

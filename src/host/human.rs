@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use thiserror::Error;
 
+use super::ancestry::Ancestry;
 use super::environment::{DEPTH_VARIABLE, Environment};
 
 /// Variables that a shell has when a program types into it, and no person. Only what the programs
@@ -36,6 +37,14 @@ pub enum NoPerson {
     /// A variable that says that a program uses this shell.
     #[error("{0} is set, so this is a program's shell; use a terminal of your own")]
     Program(&'static str),
+    /// A Maestro stands above.
+    #[error(
+        "a check, a consultant or a server of Maestro's started this command; use a terminal of your own"
+    )]
+    BelowMaestro,
+    /// An agent stands above.
+    #[error("{0} stands above this command, so a program may be typing; use a terminal of your own")]
+    BelowAgent(&'static str),
     /// Input or output goes elsewhere.
     #[error("standard input and output must be a terminal")]
     NoTerminal,
@@ -92,19 +101,29 @@ impl Terminal for Standard {
     }
 }
 
-/// Whether a person sits at the terminal, as far as the environment tells.
+/// Whether a person sits at the terminal, as far as the environment and the parents tell.
 ///
 /// # Errors
 ///
 /// Why it is nobody's terminal.
-pub fn check_person(environment: &Environment, terminal: &impl Terminal) -> Result<(), NoPerson> {
+pub fn check_person(
+    environment: &Environment,
+    parents: &Ancestry,
+    terminal: &impl Terminal,
+) -> Result<(), NoPerson> {
+    if parents.is_below_maestro() {
+        return Err(NoPerson::BelowMaestro);
+    }
     if let Some(name) = NOT_A_PERSON.into_iter().find(|name| environment.get(name).is_some()) {
         return Err(NoPerson::Program(name));
     }
     if !terminal.is_interactive() {
         return Err(NoPerson::NoTerminal);
     }
-    Ok(())
+    match parents.agent() {
+        Some(agent) => Err(NoPerson::BelowAgent(agent)),
+        None => Ok(()),
+    }
 }
 
 /// Asks for a word that stands for a decision. Letter case counts, blanks around it do not.
@@ -171,12 +190,12 @@ mod tests {
     #[test]
     fn a_program_s_shell_is_nobody_s_terminal() {
         let own = environment(&[("CODEX_HOME", "/c"), ("GEMINI_CLI_HOME", "/g"), ("CLAUDECODE", "")]);
-        assert_eq!(check_person(&own, &terminal(true, "")), Ok(()));
+        assert_eq!(check_person(&own, &Ancestry::default(), &terminal(true, "")), Ok(()));
         for name in NOT_A_PERSON {
-            let found = check_person(&environment(&[(name, "1")]), &terminal(true, ""));
+            let found = check_person(&environment(&[(name, "1")]), &Ancestry::default(), &terminal(true, ""));
             assert_eq!(found, Err(NoPerson::Program(name)));
         }
-        assert_eq!(check_person(&own, &terminal(false, "")), Err(NoPerson::NoTerminal));
+        assert_eq!(check_person(&own, &Ancestry::default(), &terminal(false, "")), Err(NoPerson::NoTerminal));
     }
 
     #[test]

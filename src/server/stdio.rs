@@ -26,6 +26,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 ///
 /// The signals cannot be listened to, or the first exchange with the client fails.
 pub async fn serve(session: Session) -> Result<(), Error> {
+    session.serve();
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;

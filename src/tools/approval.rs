@@ -229,12 +229,17 @@ impl Maestro {
     ) -> Result<CallToolResponse, Error> {
         let session = self.session();
         session.check_config()?;
+        // Before anybody is asked.
+        session.refuse_strangers()?;
         let open = find(session, &input.request_id).await?;
         let responses = input.question_responses.clone().unwrap_or_default();
         may(&open.run, &open.request, &responses)?;
         let most_rounds = session.config().settings.policy.max_debug_iterations;
         let approvals = open.run.approvals(session.config().settings.approvals);
-        let decided_by = if approvals.takes(DecidedBy::ClientDialog) && client_has_asked(context) {
+        let decided_by = if approvals.takes(DecidedBy::ClientDialog)
+            && open.run.server.as_deref() == Some(session.server())
+            && client_has_asked(context)
+        {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
             let question = Question { session, context, retry, progress };

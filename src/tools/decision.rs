@@ -9,8 +9,8 @@ use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 
 use super::dialog::{
-    Answer, Asking, CriticalQuestion, Decided, Form, Retry, Seal, Subject, Word, ask_legacy, ask_modern,
-    asking, read_modern,
+    Answer, Asking, CriticalQuestion, Decided, Form, LIFETIME, Retry, Seal, Subject, Word, ask_legacy,
+    ask_modern, asking, read_modern,
 };
 use crate::domain::decision::{self, contradictions};
 use crate::domain::event::approval::{DecidedBy, Decision};
@@ -18,7 +18,7 @@ use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
+use crate::flow::approval::decide::{Dialog, Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::config::Approvals;
@@ -79,6 +79,7 @@ impl Question<'_> {
         let form = form(open, aside, self.session.config().language())?;
         match asking {
             Asking::Legacy => {
+                let _shown = Dialog::open(self.session, open, PATIENCE).await?;
                 self.progress.say("waiting for the human's decision");
                 let elsewhere = || decided_elsewhere(self.session, &open.request.id);
                 let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
@@ -100,6 +101,7 @@ impl Question<'_> {
         match read_modern(&seal, self.retry, &subject, form)? {
             None => {
                 let state = self.retry.sealed(&seal, &subject)?;
+                Dialog::note(self.session, open, LIFETIME).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
             }
             Some(Answer { word: Word::Decided(decided), nonce }) => {
@@ -110,6 +112,7 @@ impl Question<'_> {
                 };
                 use_up(self.session, &open.request.id, nonce).await?;
                 let state = self.retry.sealed(&seal, &self::subject(open, true))?;
+                Dialog::note(self.session, open, LIFETIME).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
             }
             Some(Answer { word, nonce }) => {

@@ -21,7 +21,7 @@ pub(crate) use crate::domain::event::approval::Decision;
 use crate::domain::language::Language;
 pub(crate) use legacy::ask_legacy;
 pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
-pub(crate) use state::{Seal, Subject};
+pub(crate) use state::{LIFETIME, Seal, Subject};
 
 /// A question to a human, as a form.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! A repository whose own files want more than a project may.
 
 mod log;
+mod second;
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;

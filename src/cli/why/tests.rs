@@ -24,6 +24,7 @@ fn began(task: &str) -> RunStarted {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     }
 }
 

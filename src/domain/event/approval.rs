@@ -141,6 +141,24 @@ pub struct ApprovalDecided {
     pub unanswered_critical: Vec<String>,
 }
 
+/// A dialog about a request stands before a human. Its event's id names the dialog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DialogOpened {
+    /// The request.
+    pub request: String,
+    /// The server that asks; its dialogs end with it.
+    pub server: String,
+    /// When it is no longer waited for, in milliseconds since 1970.
+    pub until: u64,
+}
+
+/// A dialog was closed without a decision, or with one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DialogClosed {
+    /// The dialog.
+    pub dialog: String,
+}
+
 /// A sealed state of a dialog was used; it counts once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateUsed {

@@ -24,6 +24,9 @@ pub struct RunStarted {
     /// Whose word decided when it began; none in a run of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Approvals>,
+    /// The server that began it; none in a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

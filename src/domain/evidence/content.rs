@@ -52,6 +52,8 @@ pub(super) fn told(event: &Event, detail: Detail) -> Option<Told> {
         Body::StageResumed(_)
         | Body::StageDelivered(_)
         | Body::StateUsed(_)
+        | Body::DialogOpened(_)
+        | Body::DialogClosed(_)
         | Body::ConsultReserved(_)
         | Body::ConsultReleased(_) => return None,
     })

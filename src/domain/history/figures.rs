@@ -85,6 +85,7 @@ mod tests {
             low_risk: LowRisk::Ask,
             carried: 0,
             approvals: None,
+            server: None,
         })
     }
 

@@ -71,6 +71,8 @@ pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
         | Body::ApprovalRequested(_)
         | Body::ApprovalDecided(_)
         | Body::StateUsed(_)
+        | Body::DialogOpened(_)
+        | Body::DialogClosed(_)
         | Body::ConsultReserved(_)
         | Body::ConsultReleased(_)
         | Body::RedFlagged(_) => None,

@@ -24,6 +24,7 @@ impl Run {
             start_stage: started.start_stage,
             low_risk: started.low_risk,
             approvals: started.approvals,
+            server: started.server.clone(),
             phase: Phase::Ready(started.start_stage),
             debug_iteration: 0,
             attempt: None,
@@ -120,6 +121,8 @@ impl Run {
             Body::RunStarted(_)
             | Body::RunStopped(_)
             | Body::StateUsed(_)
+            | Body::DialogOpened(_)
+            | Body::DialogClosed(_)
             | Body::RedFlagged(_)
             | Body::Noted(_) => {}
         }

@@ -24,6 +24,7 @@ fn begun() -> Run {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     Run::begin(&event(1, started.clone()), &started)
 }
@@ -160,6 +161,7 @@ fn improve_as_the_first_stage_wants_a_verification() {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     assert_eq!(run.may_start(Stage::Improve, ROUNDS).unwrap_err().code, "verification_missing");
@@ -175,6 +177,7 @@ fn debug_escalates_after_its_rounds() {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     for round in 1..=ROUNDS {
@@ -193,6 +196,7 @@ fn a_failed_round_of_debug_is_done_again() {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     then(&mut run, started(Stage::Debug, 1));

@@ -2,7 +2,7 @@
 
 use super::{Entry, entry};
 
-pub(super) const ENTRIES: [Entry; 17] = [
+pub(super) const ENTRIES: [Entry; 19] = [
     entry(
         "stage_out_of_order",
         "The stage is not the next one of the run.",
@@ -68,6 +68,18 @@ pub(super) const ENTRIES: [Entry; 17] = [
         "Only a person may decide this, and none could be asked this way.",
         "Ask the user to run the command that `hint` names; do not decide for them.",
         "Run `maestro-mcp approvals` in a terminal of your own.",
+    ),
+    entry(
+        "second_server",
+        "A command of an agent's started this server, and no client of a person's: it may read and consult, and does not decide, hand in or change.",
+        "Use the Maestro tools that the client offers.",
+        "Decide in a terminal of your own with `maestro-mcp approvals`. A server that your client reaches through a script of yours hands its input through (`exec`), so that the client feeds it.",
+    ),
+    entry(
+        "dialog_open",
+        "The request is open in a dialog before a person, and the model's word does not close that.",
+        "Wait for the person's answer.",
+        "Answer the dialog, or decide in a terminal with `maestro-mcp approvals`.",
     ),
     entry(
         "undecided",

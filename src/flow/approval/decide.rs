@@ -1,13 +1,16 @@
 //! Deciding on a request: once, with the record of whose word it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
 use crate::domain::decision::contradictions;
 use crate::domain::event::Draft;
-use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, Opened, StateUsed};
+use crate::domain::event::approval::{
+    ApprovalDecided, DecidedBy, Decision, DialogClosed, DialogOpened, Opened, StateUsed,
+};
 use crate::domain::history::History;
 use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};
@@ -15,6 +18,7 @@ use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
+use crate::flow::time::now;
 
 /// What somebody decided.
 #[derive(Clone, Debug)]
@@ -88,11 +92,82 @@ impl Reviewed {
 /// There is no such request, it was decided before, answers that no question allows, or the log
 /// cannot be used.
 pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Error> {
+    match verdict.decided_by {
+        DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
+            session.refuse_strangers()?
+        }
+        // Whoever types was looked at before, and a rule needs nobody.
+        DecidedBy::Terminal | DecidedBy::Policy => session.refuse_nested()?,
+    }
     let verdict = masked(session, verdict).await?;
     let request = verdict.request.clone();
-    let (id, server) = (new_id(), session.config().settings.approvals);
-    session.journal().decide_on(move |history| draft(history, &verdict, &id, server)).await?;
+    let (id, server, shared) = (new_id(), session.config().settings.approvals, session.clone());
+    let decision = move |history: &History| {
+        if verdict.decided_by == DecidedBy::Relayed {
+            refuse_over_dialog(&shared, history, &verdict.request)?;
+        }
+        draft(history, &verdict, &id, server)
+    };
+    session.journal().decide_on(decision).await?;
     find(session, &request).await?.settled()
+}
+
+/// A dialog that somebody may be looking at is answered there, and not by the model.
+fn refuse_over_dialog(session: &Session, history: &History, request: &str) -> Result<(), Error> {
+    let is_alive = |server: &str| server == session.server() || session.is_alive(server);
+    if history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server)) {
+        return Err(ApprovalProblem::DialogOpen(request.to_owned()).into());
+    }
+    Ok(())
+}
+
+/// A dialog in the log, which it leaves when this is dropped.
+pub struct Dialog {
+    session: Session,
+    run: String,
+    id: String,
+}
+
+impl Dialog {
+    /// Notes that a dialog about a request stands before the human, for this long at most.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn open(session: &Session, open: &Reviewed, patience: Duration) -> Result<Self, Error> {
+        let id = Self::note(session, open, patience).await?;
+        Ok(Self { session: session.clone(), run: open.run.id.clone(), id })
+    }
+
+    /// The same of a dialog that is answered by another call: an answer, or the time, closes it. Returns
+    /// the dialog's id.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn note(session: &Session, open: &Reviewed, patience: Duration) -> Result<String, Error> {
+        // Others take it for closed when this server dies.
+        session.show_alive()?;
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let opened = DialogOpened {
+            request: open.request.id.clone(),
+            server: session.server().to_owned(),
+            until: now().saturating_add(patience),
+        };
+        let id = new_id();
+        let draft = Draft::new(id.clone(), opened).on([open.request.id.clone()]);
+        session.journal().record(&open.run.id, vec![draft]).await?;
+        Ok(id)
+    }
+}
+
+impl Drop for Dialog {
+    fn drop(&mut self) {
+        let closed = Draft::new(new_id(), DialogClosed { dialog: self.id.clone() }).on([self.id.clone()]);
+        if let Err(error) = self.session.journal().record_now(&self.run, &[closed]) {
+            tracing::warn!(%error, "the log does not know that a dialog was closed");
+        }
+    }
 }
 
 /// A request and its run as they are now.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::outcome::{Failed, RestoreOutcome};
 use super::plan::{ancestors, refusal};
 use super::record::Told;
-use super::{Work, below, blocking, lock, refuse_nested, undo_open};
+use super::{Work, below, blocking, lock, refuse_strangers, undo_open};
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub struct RestoreRequest {
 ///
 /// The call cannot be begun. What cannot be undone is an outcome.
 pub async fn restore(session: &Session, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
-    refuse_nested(session)?;
+    refuse_strangers(session)?;
     blocking(session, move |session, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
         let project = session.project()?;

@@ -177,9 +177,7 @@ pub(super) async fn prepare_in(
     layout: Layout,
     conversation: Option<Conversation>,
 ) -> Result<Arc<Prepared>, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_nested()?;
     session.check_config()?;
     if question.prompt.trim().is_empty() {
         return Err(Error::InvalidArguments("prompt is empty".to_owned()));

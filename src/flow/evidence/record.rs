@@ -93,9 +93,7 @@ pub enum Gate {
 /// A confidence outside 0 to 1, no source, too much content, links to what is not in the log, no
 /// such run, or the log cannot be written.
 pub async fn log(session: &Session, request: LogRequest) -> Result<Logged, Error> {
-    if session.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    session.refuse_strangers()?;
     session.check_config()?;
     check(&request)?;
     let linked = known(session, &request.linked).await?;

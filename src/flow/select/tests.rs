@@ -57,6 +57,7 @@ async fn selected(consults: &str, tests: &[(&str, bool)]) -> (Selection, Vec<Eve
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     let account = Account { run: Some("r".to_owned()), ..Account::outside(Purpose::Judge) };

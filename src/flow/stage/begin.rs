@@ -230,6 +230,7 @@ impl Beginning {
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
             approvals: Some(self.session.config().settings.approvals),
+            server: Some(self.session.server().to_owned()),
         };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());

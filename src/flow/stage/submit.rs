@@ -42,6 +42,7 @@ pub struct Submission {
 ///
 /// The run refuses it, or the log cannot be used.
 pub async fn submit(session: &Session, submission: Submission) -> Result<(String, String), Error> {
+    session.refuse_strangers()?;
     let metrics = masked_metrics(session, submission.metrics.clone()).await?;
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
@@ -50,6 +51,7 @@ pub async fn submit(session: &Session, submission: Submission) -> Result<(String
         limits: review_figures(session),
         candidate: checked(session, &submission).await?,
         new_run: new_id(),
+        server: session.server().to_owned(),
         ids: Ids::new(),
         submission,
     };
@@ -99,6 +101,7 @@ struct Submitting {
     idle_before: u64,
     limits: ReviewFigures,
     new_run: String,
+    server: String,
     ids: Ids,
 }
 
@@ -113,7 +116,8 @@ impl Submitting {
                 let task = format!("{} handed in by the orchestrator", start_stage.name());
                 let carried = history.carried(&task, None);
                 let approvals = Some(self.limits.approvals);
-                let body = RunStarted { task, start_stage, low_risk, carried, approvals };
+                let server = Some(self.server.clone());
+                let body = RunStarted { task, start_stage, low_risk, carried, approvals, server };
                 let began = Draft::new(new_id(), body.clone());
                 let run = Run::new(&self.new_run, &began.id, now(), &body);
                 self.in_run(&run, None, vec![began])

@@ -34,6 +34,7 @@ async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Session, 
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     // A resample counts in the run and in no stage.

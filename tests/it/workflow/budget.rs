@@ -284,6 +284,7 @@ fn begun_before(days: u64) -> (crate::harness::Server, String) {
         low_risk: LowRisk::Ask,
         carried: 0,
         approvals: None,
+        server: None,
     };
     let id = "01900000-0000-7000-8000-000000000001".to_owned();
     let draft = Draft::new(id.clone(), body);

@@ -1,0 +1,456 @@
+//! What stands above this process: another Maestro, or a command that an agent ran.
+//!
+//! A server that an agent's client registered has that client above it, as a server must. One that
+//! the agent's model started from a shell has it above as well. The two differ in who feeds them:
+//! the client holds the other end of its own server's input, and a script holds the other end of the
+//! model's. So the feeder is looked for among the parents, and whatever agent stands above the
+//! feeder ran it as a command.
+//!
+//! On Linux `/proc` tells, and a process that changed its session, cleared its environment and forked
+//! twice is found all the same: servers and helpers adopt the orphans among their descendants.
+//! Elsewhere `ps` names the parents, and orphans go to the system's first process.
+
+use std::path::Path;
+
+/// What the kernel calls a process of Maestro. A script that starts it never has this name.
+pub const PROCESS_NAME: &str = "maestro-mcp srv";
+
+/// What the kernel calls a process that plays a client.
+const DEMO_NAME: &str = "maestro-mcp dmo";
+
+/// No chain of parents is followed further.
+const MOST_PARENTS: usize = 64;
+
+/// Programs in which a model runs commands.
+const AGENTS: [&str; 15] = [
+    "claude",
+    "codex",
+    "gemini",
+    "opencode",
+    "qwen",
+    "cursor-agent",
+    "copilot",
+    "aider",
+    "goose",
+    "amp",
+    "crush",
+    "droid",
+    "auggie",
+    "cline",
+    "openhands",
+];
+
+/// Directories of packages in which an agent's script lies.
+const AGENT_PACKAGES: [&str; 6] =
+    ["claude-code", "codex", "gemini-cli", "opencode-ai", "qwen-code", "copilot-cli"];
+
+/// Programs that run scripts.
+const INTERPRETERS: [&str; 7] = ["node", "bun", "deno", "python", "ruby", "sh", "bash"];
+
+/// Programs that start a server for a client and hand its input through.
+const LAUNCHERS: [&str; 11] =
+    ["node", "npm", "npx", "pnpm", "yarn", "bun", "bunx", "uv", "uvx", "pipx", "env"];
+
+/// A parent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// What the kernel calls it.
+    pub name: String,
+    /// Its command line.
+    pub words: Vec<String>,
+    /// Whether its environment says that a Maestro started it.
+    pub is_marked: bool,
+}
+
+/// Who feeds the input of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feeder {
+    /// The parent of this place in the chain, the nearest being 0.
+    Parent(usize),
+    /// Perhaps a parent whose open files are closed to others.
+    Unseen,
+    /// No parent: a file, a terminal, or a process elsewhere.
+    NoParent,
+}
+
+/// How this process stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A client of a person's started it, or a person did.
+    Own,
+    /// A Maestro stands above: a check, a consultant or a server started it.
+    BelowMaestro,
+    /// A command that an agent ran started it; which agent.
+    Command(String),
+}
+
+/// The parents of this process, the nearest first.
+#[derive(Clone, Debug, Default)]
+pub struct Ancestry {
+    parents: Vec<Process>,
+    feeder: Option<Feeder>,
+}
+
+impl Process {
+    /// Whether a Maestro stands here.
+    fn is_maestro(&self) -> bool {
+        self.is_marked || self.name == PROCESS_NAME
+    }
+
+    /// The agent that it is.
+    fn agent(&self) -> Option<&'static str> {
+        let known = |name: &str| AGENTS.into_iter().find(|agent| *agent == name);
+        let program = self.words.first().map_or("", |word| base(word));
+        known(&self.name).or_else(|| known(program)).or_else(|| {
+            let is_interpreter = INTERPRETERS.iter().any(|name| program.starts_with(name));
+            let script = self.words.iter().skip(1).find(|word| !word.starts_with('-'));
+            let script = Path::new(script.filter(|_| is_interpreter)?);
+            let of_package = || {
+                let mut parts = script.components().filter_map(|part| part.as_os_str().to_str());
+                parts.find_map(|part| AGENT_PACKAGES.into_iter().find(|package| *package == part))
+            };
+            known(script.file_stem()?.to_str()?).or_else(of_package)
+        })
+    }
+
+    /// Whether it is the demo, which feeds a server in a project of its own.
+    fn is_demo(&self) -> bool {
+        self.name == DEMO_NAME && self.words.get(1).is_some_and(|word| word == "demo")
+    }
+
+    fn is_launcher(&self) -> bool {
+        let program = self.words.first().map_or("", |word| base(word));
+        LAUNCHERS.iter().any(|known| *known == self.name || *known == program)
+    }
+}
+
+fn base(word: &str) -> &str {
+    // A login shell is written `-bash`, and some programs write their title with blanks.
+    let word = word.split(' ').next().unwrap_or_default();
+    word.rsplit('/').next().unwrap_or_default().trim_start_matches('-')
+}
+
+impl Ancestry {
+    /// Looks at the parents of this process, and at who feeds its input.
+    #[must_use]
+    pub fn of_server() -> Self {
+        let mut found = Self::of_terminal();
+        found.feeder = imp::feeder();
+        found
+    }
+
+    /// Looks at the parents of this process.
+    #[must_use]
+    pub fn of_terminal() -> Self {
+        Self { parents: imp::parents(), feeder: None }
+    }
+
+    /// Whether a Maestro stands above.
+    #[must_use]
+    pub fn is_below_maestro(&self) -> bool {
+        self.parents.iter().any(Process::is_maestro)
+    }
+
+    /// The nearest agent above.
+    #[must_use]
+    pub fn agent(&self) -> Option<&'static str> {
+        self.parents.iter().find_map(Process::agent)
+    }
+
+    /// How a server stands below these parents.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.is_below_maestro() {
+            return Standing::BelowMaestro;
+        }
+        if self.parents.first().is_some_and(Process::is_demo) {
+            return Standing::Own;
+        }
+        let client = match self.feeder.unwrap_or(Feeder::Unseen) {
+            Feeder::Parent(place) => place,
+            Feeder::NoParent => return self.command_of_any_agent(0),
+            // Then the client is known by nothing between it and the server but launchers.
+            Feeder::Unseen => {
+                let is_started_by_launcher = |place: usize| {
+                    let shell = self.parents.get(place).is_some_and(|one| base(&one.name).ends_with("sh"));
+                    shell && self.parents.get(place + 1).is_some_and(Process::is_launcher)
+                };
+                let is_between = |(place, one): &(usize, &Process)| {
+                    one.agent().is_none() && (one.is_launcher() || is_started_by_launcher(*place))
+                };
+                self.parents.iter().enumerate().take_while(is_between).count()
+            }
+        };
+        // An agent is often two processes, of which one started the other.
+        let rest = self.parents.get(client..).unwrap_or_default();
+        let own = if rest.first().is_some_and(|one| one.agent().is_some()) {
+            rest.iter().take_while(|one| one.agent().is_some() || one.is_launcher()).count()
+        } else {
+            0
+        };
+        self.command_of_any_agent(client + own)
+    }
+
+    fn command_of_any_agent(&self, from: usize) -> Standing {
+        let above = self.parents.get(from..).unwrap_or_default();
+        match above.iter().find_map(Process::agent) {
+            Some(agent) if !is_under_test() => Standing::Command(agent.to_owned()),
+            Some(_) | None => Standing::Own,
+        }
+    }
+}
+
+/// Whether the tests of this very build started it: they may be run by an agent as well. Never so in
+/// a build that is given to anybody.
+fn is_under_test() -> bool {
+    cfg!(debug_assertions) && imp::is_started_from_beside()
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use std::fs;
+    use std::io;
+
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+    use rustix::fs::{FileType, fstat};
+
+    use super::{Feeder, MOST_PARENTS, Process};
+    use crate::host::environment::DEPTH_VARIABLE;
+
+    /// The numbers of the parents, the nearest first.
+    fn chain() -> Vec<i32> {
+        let parent_of = |pid: i32| -> Option<i32> {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let (_, rest) = stat.rsplit_once(')')?;
+            rest.split_ascii_whitespace().nth(1)?.parse().ok()
+        };
+        let own = rustix::process::getpid().as_raw_pid();
+        let next = |pid: &i32| parent_of(*pid).filter(|parent| *parent > 0);
+        std::iter::successors(parent_of(own).filter(|parent| *parent > 0), next).take(MOST_PARENTS).collect()
+    }
+
+    pub(super) fn parents() -> Vec<Process> {
+        chain().into_iter().map(process).collect()
+    }
+
+    fn process(pid: i32) -> Process {
+        let text = |name: &str| {
+            let read = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            String::from_utf8_lossy(&read).into_owned()
+        };
+        let mark = format!("{DEPTH_VARIABLE}=");
+        let is_mark = |entry: &str| entry.strip_prefix(&mark).is_some_and(|depth| depth.trim() != "0");
+        Process {
+            name: text("comm").trim_end_matches('\n').to_owned(),
+            words: text("cmdline").split_terminator('\0').map(str::to_owned).collect(),
+            is_marked: text("environ").split('\0').any(is_mark),
+        }
+    }
+
+    pub(super) fn feeder() -> Option<Feeder> {
+        let input = io::stdin();
+        let found = fstat(&input).ok()?;
+        let chain = chain();
+        let place = |pid: i32| chain.iter().position(|parent| *parent == pid);
+        Some(match FileType::from_raw_mode(found.st_mode) {
+            // Whoever made a pair of sockets is written on both of them.
+            FileType::Socket => match getsockopt(&input, PeerCredentials).map(|peer| peer.pid()) {
+                Ok(pid) if pid > 0 => place(pid).map_or(Feeder::NoParent, Feeder::Parent),
+                Ok(_) | Err(_) => Feeder::Unseen,
+            },
+            FileType::Fifo => writer(&chain),
+            _ => Feeder::NoParent,
+        })
+    }
+
+    /// The nearest parent that holds the end of our input into which is written.
+    fn writer(chain: &[i32]) -> Feeder {
+        let Ok(pipe) = fs::read_link("/proc/self/fd/0") else { return Feeder::Unseen };
+        let mut is_all_seen = true;
+        for (place, pid) in chain.iter().enumerate() {
+            let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+                is_all_seen = false;
+                continue;
+            };
+            for entry in open.flatten() {
+                let writes = || {
+                    let info = format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy());
+                    let info = fs::read_to_string(info).unwrap_or_default();
+                    let mut lines = info.lines().filter_map(|line| line.strip_prefix("flags:"));
+                    // The last octal digit: 1 writes, 2 does both.
+                    lines.any(|flags| flags.trim().ends_with(['1', '2']))
+                };
+                if fs::read_link(entry.path()).is_ok_and(|target| target == pipe) && writes() {
+                    return Feeder::Parent(place);
+                }
+            }
+        }
+        if is_all_seen { Feeder::NoParent } else { Feeder::Unseen }
+    }
+
+    /// Whether the program of the parent lies in the directory of ours, or below it.
+    pub(super) fn is_started_from_beside() -> bool {
+        let Ok(own) = std::env::current_exe() else { return false };
+        let Some(directory) = own.parent() else { return false };
+        let is_beside = |program: std::path::PathBuf| program.starts_with(directory);
+        chain().first().is_some_and(|pid| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(is_beside))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use std::process::Command;
+
+    use super::{Feeder, MOST_PARENTS, Process, base};
+
+    /// By `ps`, which every system has. Where it does not answer, nothing is known.
+    pub(super) fn parents() -> Vec<Process> {
+        let output = Command::new("/bin/ps").args(["-axo", "pid=,ppid=,command="]).output();
+        let text =
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let row = |line: &str| -> Option<(u32, u32, Vec<String>)> {
+            let mut words = line.split_ascii_whitespace();
+            let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some((pid, parent, words.map(str::to_owned).collect()))
+        };
+        let table: Vec<_> = text.lines().filter_map(row).collect();
+        let mut parents = Vec::new();
+        let mut next = std::os::unix::process::parent_id();
+        while let Some((_, parent, words)) = table.iter().find(|(pid, _, _)| *pid == next)
+            && parents.len() < MOST_PARENTS
+        {
+            let name = words.first().map_or("", |word| base(word));
+            let name = if name == "maestro-mcp" { super::PROCESS_NAME } else { name };
+            parents.push(Process { name: name.to_owned(), words: words.clone(), is_marked: false });
+            next = *parent;
+        }
+        parents
+    }
+
+    pub(super) fn feeder() -> Option<Feeder> {
+        None
+    }
+
+    pub(super) fn is_started_from_beside() -> bool {
+        std::env::current_exe().is_ok_and(|own| own.components().any(|part| part.as_os_str() == "target"))
+    }
+}
+
+/// What a process does that others know by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It starts consultants and checks.
+    Maestro,
+    /// It plays a client, in a project of its own.
+    Demo,
+}
+
+/// Gives this process the name by which its descendants know it.
+pub fn show_name(part: Part) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::set_name(match part {
+        Part::Maestro => c"maestro-mcp srv",
+        Part::Demo => c"maestro-mcp dmo",
+    }) {
+        tracing::debug!(%error, "what is started below this process does not know it by its name");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = part;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(line: &str) -> Process {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Process { name: base(&words[0]).chars().take(15).collect(), words, is_marked: false }
+    }
+
+    fn standing(parents: &[&str], feeder: Feeder) -> Standing {
+        Ancestry { parents: parents.iter().map(|line| process(line)).collect(), feeder: Some(feeder) }
+            .standing()
+    }
+
+    #[test]
+    fn a_server_that_a_client_registered_is_a_persons() {
+        for parents in [
+            &["claude", "-bash", "sshd"] as &[&str],
+            &["node /usr/lib/node_modules/@anthropic-ai/claude-code/cli.js", "bash"],
+            &["node /x/bin/maestro-mcp", "sh -c maestro-mcp", "npm exec maestro-mcp", "claude", "bash"],
+            &["/bin/sh /home/u/start-maestro.sh", "claude", "zsh"],
+            &["codex", "node /usr/bin/codex", "bash"],
+            &["python3 sdk.py", "zsh"],
+            &["code", "systemd"],
+        ] {
+            let client = parents.iter().position(|line| process(line).agent().is_some()).unwrap_or(0);
+            assert_eq!(standing(parents, Feeder::Parent(client)), Standing::Own, "{parents:?}");
+        }
+        for parents in [
+            &["codex", "bash"] as &[&str],
+            &["node /x/bin/maestro-mcp", "sh -c maestro-mcp", "npm exec maestro-mcp", "codex", "bash"],
+        ] {
+            assert_eq!(standing(parents, Feeder::Unseen), Standing::Own, "{parents:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_an_agents_command_started_is_not() {
+        let command = |agent: &str| Standing::Command(agent.to_owned());
+        // A script feeds it.
+        assert_eq!(
+            standing(&["python3 x.py", "bash -c x", "claude", "bash"], Feeder::Parent(0)),
+            command("claude")
+        );
+        // A file or a pipe of the shell's feeds it.
+        for parents in
+            [&["claude", "bash"] as &[&str], &["bash -c x", "claude"], &["sh", "bash", "codex", "bash"]]
+        {
+            let agent = parents.iter().find_map(|line| process(line).agent()).unwrap();
+            assert_eq!(standing(parents, Feeder::NoParent), command(agent), "{parents:?}");
+        }
+        // An agent that an agent runs is no person's client.
+        let nested = ["claude -p", "bash -c claude", "codex exec", "bash"];
+        assert_eq!(standing(&nested, Feeder::Parent(0)), command("codex"));
+        // What cannot be seen counts as the agent's where a shell or a script stands between.
+        for parents in [&["bash -c x", "codex", "bash"] as &[&str], &["python3 x.py", "codex"]] {
+            assert_eq!(standing(parents, Feeder::Unseen), command("codex"), "{parents:?}");
+        }
+    }
+
+    #[test]
+    fn below_a_maestro_nothing_is_a_persons() {
+        let mut parents: Vec<Process> = ["sh", "exe contain /x", "x", "claude"].map(process).into();
+        parents[2].name = PROCESS_NAME.to_owned();
+        let ancestry = Ancestry { parents: parents.clone(), feeder: Some(Feeder::Parent(0)) };
+        assert_eq!(ancestry.standing(), Standing::BelowMaestro);
+        parents[2].name = "other".to_owned();
+        parents[0].is_marked = true;
+        assert_eq!(Ancestry { parents, feeder: None }.standing(), Standing::BelowMaestro);
+    }
+
+    #[test]
+    fn an_agent_is_known_by_its_program_and_by_its_script() {
+        for line in [
+            "claude",
+            "/opt/claude --resume",
+            "claude --x",
+            "node --max-old-space-size=8192 /usr/lib/node_modules/@google/gemini-cli/dist/index.js",
+            "/usr/bin/node /home/u/.npm/_npx/1/node_modules/.bin/gemini",
+            "bun /x/opencode-ai/bin/opencode.ts",
+            "python3.12 /home/u/.local/bin/aider",
+        ] {
+            assert!(process(line).agent().is_some(), "{line}");
+        }
+        for line in
+            ["bash", "vim claude", "code /home/u/claude", "cursor", "tmux new -s codex", "less gemini"]
+        {
+            assert_eq!(process(line).agent(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn this_process_has_parents() {
+        assert!(!Ancestry::of_terminal().parents.is_empty());
+    }
+}
