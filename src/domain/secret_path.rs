@@ -1,7 +1,7 @@
 //! Which files are refused by name, so that no secret is read, sent or overwritten.
 //!
-//! Names are compared whole, never in part: `secret_santa.py` and `tokenizer.json` are
-//! ordinary files.
+//! Names are compared whole, but for the two words that tell by themselves: `secret_santa.py` and
+//! `tokenizer.json` are ordinary files, `team-secrets.txt` is none.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
@@ -36,6 +36,12 @@ pub struct FileRule {
     /// How the name of a JSON file begins.
     #[serde(default)]
     pub prefixes: Vec<String>,
+    /// What stands anywhere in a file name, unless one of `ordinary` follows its last dot.
+    #[serde(default)]
+    pub contains: Vec<String>,
+    /// Extensions of files that are ordinary whatever their names hold.
+    #[serde(default)]
+    pub ordinary: Vec<String>,
     /// What follows the last dot of a file name.
     #[serde(default)]
     pub extensions: Vec<String>,
@@ -94,6 +100,8 @@ struct SecretPath {
     dotted: Vec<String>,
     exempt: BTreeSet<String>,
     prefixes: Vec<String>,
+    contains: Vec<String>,
+    ordinary: BTreeSet<String>,
     extensions: BTreeSet<String>,
     directories: Vec<Vec<String>>,
     allowed: Vec<Vec<String>>,
@@ -107,6 +115,8 @@ impl SecretPath {
             dotted: rule.dotted.iter().map(|name| name.to_lowercase()).collect(),
             exempt: lower(&rule.exempt),
             prefixes: rule.prefixes.iter().map(|name| name.to_lowercase()).collect(),
+            contains: rule.contains.iter().map(|part| part.to_lowercase()).collect(),
+            ordinary: lower(&rule.ordinary),
             extensions: lower(&rule.extensions),
             directories: paths(&rule.directories),
             allowed: paths(&rule.allowed),
@@ -114,6 +124,7 @@ impl SecretPath {
         let refuses_files = !(compiled.names.is_empty()
             && compiled.prefixes.is_empty()
             && compiled.dotted.is_empty()
+            && compiled.contains.is_empty()
             && compiled.extensions.is_empty());
         if refuses_files || !compiled.directories.is_empty() {
             return Ok(compiled);
@@ -147,8 +158,10 @@ impl SecretPath {
 
     fn refuses_name(&self, name: &str) -> bool {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+        let is_ordinary = || extension.is_some_and(|extension| self.ordinary.contains(extension));
         let is_json = extension == Some("json");
         (is_json && self.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())))
+            || (self.contains.iter().any(|part| name.contains(part.as_str())) && !is_ordinary())
             || self.names.contains(name)
             || extension.is_some_and(|extension| self.extensions.contains(extension))
             || self.dotted.iter().any(|prefix| self.is_dotted(name, prefix))
@@ -239,7 +252,7 @@ mod tests {
             ".env.template",
             "environment.py",
             "id_rsa.pub",
-            "server.crt",
+            "secrets/mod.rs",
             ".maestro/answers/1.md",
             ".gitignore",
             ".github/workflows/ci.yml",
@@ -254,7 +267,8 @@ mod tests {
         }
     }
 
-    /// A secret's name counts as a whole, or as an extension: never as a part of a word.
+    /// A secret's name counts as a whole, or as an extension: never as a part of a word, but for the two
+    /// words that tell by themselves.
     #[test]
     fn a_part_of_a_name_is_no_secret() {
         let rules = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap().files;
@@ -267,7 +281,9 @@ mod tests {
             let is_extension = |text: &str| extensions.iter().any(|end| text.ends_with(&format!(".{end}")));
             for longer in [format!("my_{name}"), format!("{name}_santa.py"), format!("{name}s")] {
                 let refused = paths.refuse(Path::new(&longer)).is_some();
-                assert_eq!(refused, is_extension(&longer), "{longer}");
+                let tells = ["secret", "credentials"].iter().any(|word| longer.contains(word));
+                let expected = is_extension(&longer) || (tells && !longer.ends_with(".py"));
+                assert_eq!(refused, expected, "{longer}");
             }
         }
         for end in extensions {

@@ -270,17 +270,22 @@ impl Session {
         }
     }
 
-    /// The key with which the project's servers seal what comes back to them through a client. It is
-    /// read each time: without it, nothing that was sealed with it opens.
+    /// The key with which the project's servers seal what comes back to them through a client: this
+    /// user's own, bound to the project. Nothing of it lies in the project.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or what is there cannot be used.
+    /// The user has no directory of state that can be written to.
     pub async fn seal_key(&self) -> Result<SealKey, Error> {
-        let root = self.root().to_owned();
-        off_thread(move || SealKey::of(&root)).await?.map_err(|error| Error::Setup {
-            reason: error.to_string(),
-            hint: "Make the directory writable, or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
+        let session = self.clone();
+        let bound = move || {
+            let root = session.root().as_os_str().as_encoded_bytes();
+            session.user_key().map(|(key, _)| key.bound_to("seal", root))
+        };
+        let key = off_thread(bound).await?;
+        key.ok_or_else(|| Error::Setup {
+            reason: "there is no key of yours to seal a question with".to_owned(),
+            hint: "Make your directory of state writable (XDG_STATE_HOME, else ~/.local/state), or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
         })
     }
 

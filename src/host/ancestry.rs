@@ -44,8 +44,8 @@ const AGENTS: [&str; 15] = [
 const AGENT_PACKAGES: [&str; 6] =
     ["claude-code", "codex", "gemini-cli", "opencode-ai", "qwen-code", "copilot-cli"];
 
-/// Programs that run scripts.
-const INTERPRETERS: [&str; 7] = ["node", "bun", "deno", "python", "ruby", "sh", "bash"];
+/// Programs that run scripts. A shell is none of them: what it runs is a command.
+const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "ruby"];
 
 /// Programs that start a server for a client and hand its input through.
 const LAUNCHERS: [&str; 11] =

@@ -111,11 +111,11 @@ pub fn check_person(
     parents: &Ancestry,
     terminal: &impl Terminal,
 ) -> Result<(), NoPerson> {
-    if parents.is_below_maestro() {
-        return Err(NoPerson::BelowMaestro);
-    }
     if let Some(name) = NOT_A_PERSON.into_iter().find(|name| environment.get(name).is_some()) {
         return Err(NoPerson::Program(name));
+    }
+    if parents.is_below_maestro() {
+        return Err(NoPerson::BelowMaestro);
     }
     if !terminal.is_interactive() {
         return Err(NoPerson::NoTerminal);

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// It is outside the project root and `MAESTRO_REPO_ROOTS`, or a link leads out.
     #[error("outside the project root and MAESTRO_REPO_ROOTS")]
     Outside,
+    /// It lies in a root that is there to be read.
+    #[error("in MAESTRO_REPO_ROOTS: what lies there is read, and changes are made in the project root alone")]
+    ReadOnly,
     /// Its name is that of a secret.
     #[error("refused as a secret by rule {0}")]
     Secret(String),

@@ -1,7 +1,6 @@
-//! The key with which a project's servers seal what comes back to them through a client.
-//!
-//! It lies in the project, so that it outlives a server and all servers of the project share it; in
-//! a directory of its own with a `.gitignore`, because what else is in `.maestro` may be committed.
+//! The key of a user, in their directory of state. By it what this user wrote into a project is known
+//! again, and bound to a project it seals what comes back to servers through a client. It outlives a
+//! server, all servers of a user share it, and nothing of it lies in a project.
 
 use std::fmt;
 use std::fs::File;
@@ -12,13 +11,13 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, openat, unlinkat};
 use rustix::io::Errno;
 use sha2::Sha256;
 use thiserror::Error;
 
-/// Where the key is, relative to the project root.
-pub const KEY_FILE: &str = ".maestro/private/key";
+/// The name of the key in the directory of state.
+const KEY_FILE: &str = "key";
 
 /// Bytes of a key.
 const LENGTH: usize = 32;
@@ -45,27 +44,12 @@ impl From<Errno> for KeyError {
 }
 
 impl SealKey {
-    /// The key of a project, made on first need. Of several servers that make it at once, one wins,
-    /// and all have the same.
+    /// The key of a user, in their directory of state, made on first need; and when it was made. Of several
+    /// servers that make it at once, one wins, and all have the same.
     ///
     /// # Errors
     ///
     /// It cannot be made, or what is there is a link, somebody else's, readable by others, or torn.
-    pub fn of(root: &Path) -> Result<Self, KeyError> {
-        let directory = private_directory(root)?;
-        match read(&directory) {
-            Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
-        }
-        make(&directory)?;
-        read(&directory)
-    }
-
-    /// The key of a user, in their directory of state, made on first need; and when it was made.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::of`].
     pub fn of_user(state: &Path) -> Result<(Self, Option<SystemTime>), KeyError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -77,7 +61,7 @@ impl SealKey {
             }
             found => found?,
         };
-        let found = std::fs::symlink_metadata(state.join("key"))?;
+        let found = std::fs::symlink_metadata(state.join(KEY_FILE))?;
         Ok((key, found.created().or_else(|_| found.modified()).ok()))
     }
 
@@ -93,6 +77,17 @@ impl SealKey {
         crate::domain::hex::hex(&mac.finalize().into_bytes())
     }
 
+    /// A key that only a holder of this one can make, for one purpose and one thing.
+    #[must_use]
+    pub fn bound_to(&self, purpose: &str, what: &[u8]) -> Self {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return self.clone() };
+        for part in [b"key of", purpose.as_bytes(), what] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Self(mac.finalize().into_bytes().into())
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> [u8; LENGTH] {
@@ -106,31 +101,10 @@ impl fmt::Debug for SealKey {
     }
 }
 
-fn private_directory(root: &Path) -> Result<OwnedFd, KeyError> {
-    let mut directory = OwnedFd::from(File::open(root)?);
-    for (name, mode) in [(".maestro", 0o755), ("private", 0o700)] {
-        match mkdirat(&directory, name, Mode::from_raw_mode(mode)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        directory = match openat(&directory, name, flags, Mode::empty()) {
-            Err(Errno::LOOP | Errno::NOTDIR) => {
-                return Err(KeyError::Unusable("a link or a file stands where a directory belongs"));
-            }
-            opened => opened?,
-        };
-    }
-    match write_new(&directory, ".gitignore", b"*\n") {
-        Ok(()) | Err(Errno::EXIST) => Ok(directory),
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
     // Not blocking: a pipe would never be opened otherwise.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(directory, "key", flags, Mode::empty()) {
+    let file = match openat(directory, KEY_FILE, flags, Mode::empty()) {
         Err(Errno::LOOP) => return Err(KeyError::Unusable("it is a symbolic link")),
         opened => opened?,
     };
@@ -156,7 +130,7 @@ fn make(directory: &OwnedFd) -> Result<(), KeyError> {
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     let aside = format!("key.{}.new", uuid::Uuid::now_v7());
     let made = write_new(directory, &aside, &bytes)
-        .and_then(|()| linkat(directory, &aside, directory, "key", AtFlags::empty()));
+        .and_then(|()| linkat(directory, &aside, directory, KEY_FILE, AtFlags::empty()));
     // Where this fails, a file of no use is left that nobody reads.
     let _ = unlinkat(directory, &aside, AtFlags::empty());
     match made {
@@ -178,41 +152,51 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    fn key_path(root: &Path) -> std::path::PathBuf {
-        root.join(KEY_FILE)
+    fn key(state: &Path) -> Result<SealKey, KeyError> {
+        SealKey::of_user(state).map(|(key, _)| key)
     }
 
-    fn unusable(root: &Path) -> bool {
-        matches!(SealKey::of(root), Err(KeyError::Unusable(_)))
+    fn unusable(state: &Path) -> bool {
+        matches!(key(state), Err(KeyError::Unusable(_)))
     }
 
     #[test]
     fn the_key_stays_and_is_the_owner_s_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let first = SealKey::of(root.path()).unwrap();
-        assert_eq!(SealKey::of(root.path()).unwrap(), first);
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path().join("a/state");
+        let first = key(&state).unwrap();
+        assert_eq!(key(&state).unwrap(), first);
         assert_ne!(first.bytes(), [0; LENGTH]);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&key_path(root.path())), 0o600);
-        assert_eq!(mode(&root.path().join(".maestro/private")), 0o700);
-        let names = std::fs::read_dir(root.path().join(".maestro/private")).unwrap();
-        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, [".gitignore", "key"]);
+        assert_eq!((mode(&state.join(KEY_FILE)), mode(&state)), (0o600, 0o700));
+        let names: Vec<_> =
+            std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [KEY_FILE]);
         assert_eq!(format!("{first:?}"), "SealKey(..)");
     }
 
     #[test]
-    fn every_project_has_a_key_of_its_own() {
+    fn every_user_and_every_project_has_a_key_of_its_own() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert_ne!(SealKey::of(one.path()).unwrap(), SealKey::of(other.path()).unwrap());
+        let (one, other) = (key(one.path()).unwrap(), key(other.path()).unwrap());
+        let keys = [
+            one.bound_to("seal", b"/a"),
+            one.bound_to("seal", b"/b"),
+            one.bound_to("x", b"/a"),
+            other.bound_to("seal", b"/a"),
+            one.clone(),
+        ];
+        for (place, key) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(place + 1).all(|other| other != key), "{place}");
+        }
+        assert_eq!(keys.first(), Some(&one.bound_to("seal", b"/a")));
     }
 
     #[test]
     fn servers_that_start_together_have_the_same_key() {
-        let root = tempfile::tempdir().unwrap();
+        let state = tempfile::tempdir().unwrap();
         let keys: Vec<SealKey> = std::thread::scope(|scope| {
-            let made: Vec<_> = (0..16).map(|_| scope.spawn(|| SealKey::of(root.path()).unwrap())).collect();
+            let made: Vec<_> = (0..16).map(|_| scope.spawn(|| key(state.path()).unwrap())).collect();
             made.into_iter().map(|made| made.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| key == &keys[0]));
@@ -220,31 +204,27 @@ mod tests {
 
     #[test]
     fn what_is_no_key_of_ours_is_refused_and_stays() {
-        let root = tempfile::tempdir().unwrap();
-        SealKey::of(root.path()).unwrap();
-        let path = key_path(root.path());
+        let state = tempfile::tempdir().unwrap();
+        key(state.path()).unwrap();
+        let path = state.path().join(KEY_FILE);
         for (content, mode) in
             [(vec![7; 32], 0o644), (vec![7; 31], 0o600), (vec![7; 33], 0o600), (vec![], 0o600)]
         {
             std::fs::write(&path, &content).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert!(unusable(root.path()), "{} bytes, {mode:o}", content.len());
+            assert!(unusable(state.path()), "{} bytes, {mode:o}", content.len());
             assert_eq!(std::fs::read(&path).unwrap(), content);
         }
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        assert!(unusable(root.path()));
+        assert!(unusable(state.path()));
     }
 
     #[test]
     fn no_link_is_followed() {
-        let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        SealKey::of(elsewhere.path()).unwrap();
-        symlink(elsewhere.path().join(".maestro"), root.path().join(".maestro")).unwrap();
-        assert!(unusable(root.path()));
-        std::fs::remove_file(root.path().join(".maestro")).unwrap();
-        std::fs::create_dir_all(root.path().join(".maestro/private")).unwrap();
-        symlink(key_path(elsewhere.path()), key_path(root.path())).unwrap();
-        assert!(unusable(root.path()));
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        key(elsewhere.path()).unwrap();
+        symlink(elsewhere.path().join(KEY_FILE), state.path().join(KEY_FILE)).unwrap();
+        assert!(unusable(state.path()));
     }
 }

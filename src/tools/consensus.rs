@@ -54,6 +54,8 @@ struct VoteInput {
     /// Discard longer answers; up to 15000.
     #[serde(default = "two_thousand")]
     max_response_chars: u32,
+    /// Run it is recorded in; samples have limits of their own.
+    workflow_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -75,6 +77,8 @@ struct StepInput {
     max_rounds: Option<u32>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
+    /// Run it is recorded in; samples have limits of their own.
+    workflow_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -108,6 +112,8 @@ struct CalibrateInput {
     num_samples: Option<u32>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
+    /// Run it is recorded in; samples have limits of their own.
+    workflow_id: Option<String>,
 }
 
 fn hundred() -> u32 {
@@ -136,7 +142,7 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let session = self.session();
-        let account = Account::of(session, None, None, Purpose::Vote).await;
+        let account = Account::of(session, input.workflow_id.clone(), None, Purpose::Vote).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),
@@ -157,7 +163,7 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let session = self.session();
-        let request = match Account::of(session, None, None, Purpose::Vote).await {
+        let request = match Account::of(session, input.workflow_id.clone(), None, Purpose::Vote).await {
             Ok(account) => input.request(account),
             Err(error) => return failure(&error),
         };
@@ -190,7 +196,7 @@ impl Maestro {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let session = self.session();
-        let account = Account::of(session, None, None, Purpose::Calibration).await;
+        let account = Account::of(session, input.workflow_id.clone(), None, Purpose::Calibration).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),

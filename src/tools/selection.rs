@@ -56,6 +56,8 @@ struct SelectInput {
     max_ablations: i64,
     /// With verify: commands whose output tells apart candidates that pass, as in `maestro_verify`.
     probe: Option<Vec<EntryInput>>,
+    /// Run in whose budget judges count; left out, none.
+    workflow_id: Option<String>,
 }
 
 // An ensemble's candidates carry more than is needed here, and are taken as they are.
@@ -141,11 +143,12 @@ impl Maestro {
         Parameters(input): Parameters<SelectInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
+        let named = input.workflow_id.clone();
         let request = match input.request() {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        let account = match Account::of(self.session(), None, None, Purpose::Judge).await {
+        let account = match Account::of(self.session(), named, None, Purpose::Judge).await {
             Ok(account) => account,
             Err(error) => return failure(&error),
         };

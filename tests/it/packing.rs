@@ -78,6 +78,15 @@ fn secrets_are_refused_by_name_and_ordinary_files_are_not() {
         ".aws/credentials",
         ".git/config",
         ".npmrc",
+        "ca.crt",
+        "node_modules/x/index.js",
+        ".venv/x.py",
+        "venv/x.py",
+        "__pycache__/a.py",
+        "a.pyc",
+        "prod.env",
+        "aws_credentials.csv",
+        "team-secrets.txt",
     ];
     let ordinary =
         ["secret_santa.py", "passwd_reset.py", "environment.py", ".env.example", "tokenizer.json", "key.py"];

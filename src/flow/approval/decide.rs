@@ -155,7 +155,8 @@ impl Dialog {
             until: now().saturating_add(patience),
         };
         let id = new_id();
-        let draft = Draft::new(id.clone(), opened).on([open.request.id.clone()]);
+        // Nothing rests on it: it tells of the screen, not of the decision.
+        let draft = Draft::new(id.clone(), opened);
         session.journal().record(&open.run.id, vec![draft]).await?;
         Ok(id)
     }
@@ -163,7 +164,7 @@ impl Dialog {
 
 impl Drop for Dialog {
     fn drop(&mut self) {
-        let closed = Draft::new(new_id(), DialogClosed { dialog: self.id.clone() }).on([self.id.clone()]);
+        let closed = Draft::new(new_id(), DialogClosed { dialog: self.id.clone() });
         if let Err(error) = self.session.journal().record_now(&self.run, &[closed]) {
             tracing::warn!(%error, "the log does not know that a dialog was closed");
         }

@@ -14,7 +14,7 @@ pub struct Base {
 }
 
 impl Project {
-    /// A directory inside the roots; the project root where none is given.
+    /// A directory inside the project root; that itself where none is given.
     ///
     /// # Errors
     ///
@@ -30,12 +30,15 @@ impl Project {
         let real = first.join(given).canonicalize().map_err(|_| {
             if self.leads_out(Path::new(given)) { Refusal::Outside } else { Refusal::NotFound }
         })?;
-        let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
+        // Further roots are there to be read.
+        if !real.starts_with(first) && self.roots.iter().any(|root| real.starts_with(root)) {
+            return Err(Refusal::ReadOnly);
+        }
+        let prefix = real.strip_prefix(first).map_err(|_| Refusal::Outside)?.to_owned();
         if !real.is_dir() {
             return Err(Refusal::Unreadable("not a directory".to_owned()));
         }
-        let prefix = real.strip_prefix(root).map_err(|_| Refusal::Outside)?.to_owned();
-        Ok(Base { root: root.clone(), prefix })
+        Ok(Base { root: first.clone(), prefix })
     }
 
     /// A root by its name.

@@ -128,9 +128,10 @@ impl SandboxRules {
         let path = environment.get("PATH").unwrap_or_default();
         read.extend(std::env::split_paths(path).filter(|directory| directory.is_absolute()).flat_map(
             |directory| {
-                // What a program needs lies beside its bin.
-                let beside = directory.parent().map(|above| above.join("lib"));
-                [Some(directory), beside].into_iter().flatten()
+                // What a program needs lies beside its bin; `share` holds what is private as well.
+                const BESIDE: [&str; 5] = ["lib", "lib64", "libexec", "include", "pyvenv.cfg"];
+                let beside = directory.parent().map(|above| BESIDE.map(|name| above.join(name)));
+                std::iter::once(directory.clone()).chain(beside.into_iter().flatten())
             },
         ));
         FileRules { read, write: expand_all(&self.system.write, environment), ..FileRules::default() }
@@ -324,6 +325,7 @@ mod tests {
         assert!(!written(".maestro") && !written(".git") && !written("escape") && !written("logs/maestro"));
         assert_eq!(project.hidden, [root.join(".maestro"), root.join("logs/maestro")]);
         assert_eq!(project.frozen, [root.join(".git")]);
+        assert!(rules.read.contains(&PathBuf::from("/usr/pyvenv.cfg")), "a virtual environment on PATH");
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
     }
 

@@ -73,7 +73,7 @@ impl Maestro {
 
 impl Maestro {
     fn modern(&self, retry: &Retry, input: AskInput) -> Result<CallToolResponse, Error> {
-        let seal = Seal::new(&SealKey::of(self.session().root()).unwrap());
+        let seal = Seal::new(&SealKey::of_user(&self.session().root().join("state")).unwrap().0);
         let subject = Subject {
             is_back: false,
             workflow_id: "w".to_owned(),
@@ -308,7 +308,7 @@ async fn a_state_that_is_not_this_call_s_is_refused_with_what_to_do() {
         assert!(error["hint"].as_str().unwrap().contains("without requestState"), "{what}");
     }
     // Without the key that it was sealed with, nothing opens: as in another project.
-    std::fs::remove_file(asked.project.path().join(crate::host::seal_key::KEY_FILE)).unwrap();
+    std::fs::remove_file(asked.project.path().join("state/key")).unwrap();
     let result = asked.modern(20, arguments(), answered(&state, &approve())).await;
     assert_eq!(result["structuredContent"]["code"], "request_state_invalid");
     // And a call without the state asks anew.

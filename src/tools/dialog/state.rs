@@ -132,7 +132,7 @@ mod tests {
 
     fn seal() -> (tempfile::TempDir, Seal) {
         let root = tempfile::tempdir().unwrap();
-        let key = SealKey::of(root.path()).unwrap();
+        let key = SealKey::of_user(root.path()).unwrap().0;
         (root, Seal::new(&key))
     }
 
@@ -157,7 +157,7 @@ mod tests {
         let (root, seal) = seal();
         let call = call("t", "a");
         let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
-        let restarted = Seal::new(&SealKey::of(root.path()).unwrap());
+        let restarted = Seal::new(&SealKey::of_user(root.path()).unwrap().0);
         let opened = restarted.open(&sealed, &call).unwrap();
         assert_eq!(opened.subject, subject());
         let again = seal.open(&seal.seal(&subject(), &call, LIFETIME).unwrap(), &call).unwrap();

@@ -73,6 +73,21 @@ fn the_root_is_not_the_caller_s_to_choose() {
 }
 
 #[test]
+fn further_roots_are_read_and_not_changed() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("f.txt"), "one\n").unwrap();
+    let root = outside.path().canonicalize().unwrap().display().to_string();
+    let mut client = Server::new().env("MAESTRO_REPO_ROOTS", &root).file("f.txt", "one\n").start();
+    for dry_run in [true, false] {
+        let arguments = json!({ "patch": CHANGE, "workspace_root": root, "dry_run": dry_run });
+        let result = client.call("maestro_apply_patch", arguments);
+        assert_eq!(result["code"], "path_refused", "{result}");
+        assert!(result.to_string().contains("in the project root alone"), "{result}");
+    }
+    assert_eq!(std::fs::read(outside.path().join("f.txt")).unwrap(), b"one\n");
+}
+
+#[test]
 fn secrets_and_internals_are_refused_by_name() {
     let mut client = started();
     for path in [
@@ -87,6 +102,15 @@ fn secrets_and_internals_are_refused_by_name() {
         "sub/.maestro/x",
         ".npmrc",
         "a/.ssh/config",
+        "ca.crt",
+        "node_modules/.bin/jest",
+        ".venv/bin/pytest",
+        "app/venv/x.py",
+        "__pycache__/a.py",
+        "a.pyc",
+        "prod.env",
+        "aws_credentials.csv",
+        "team-secrets.txt",
     ] {
         let result = apply(&mut client, &creating(path));
         assert_eq!(result["code"], "path_refused", "{path}: {result}");
@@ -94,7 +118,7 @@ fn secrets_and_internals_are_refused_by_name() {
     }
     for path in [
         "secret_santa.py",
-        "my_secrets.json",
+        "my_secrets.rs",
         "credentials_test.go",
         "pem.rs",
         "keyboard.key.ts",
@@ -289,9 +313,6 @@ fn what_acts_by_itself_is_refused_outside_an_approved_change() {
         create(".husky/pre-commit"),
         create(".bashrc"),
         create("sub/.profile"),
-        create("node_modules/.bin/jest"),
-        create(".venv/bin/pytest"),
-        create("ca.crt"),
         "--- a/.vscode/tasks.json\n+++ b/.vscode/tasks.json\n@@ -1 +1 @@\n-{}\n+{ }\n".to_owned(),
         "diff --git a/package.json b/.husky/x\nrename from package.json\nrename to .husky/x\n".to_owned(),
         format!(

@@ -320,3 +320,34 @@ fn an_idle_run_is_parked_and_can_be_taken_up() {
     let mut client = begun_before(900).0.env("MAESTRO_PARK_AFTER_DAYS", "0").start();
     assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved");
 }
+
+#[test]
+fn votes_and_judges_count_in_the_run_that_they_name() {
+    for named in [true, false] {
+        let mut client = crate::harness::Server::new().codex().fake("gemini", "gemini").start();
+        let run = begin(&mut client)["workflow_id"].clone();
+        let calls = [
+            ("maestro_consensus_vote", json!({ "question": "yes or no?", "k": 1, "providers": ["codex"] })),
+            (
+                "maestro_select_best",
+                json!({ "mode": "llm_judge", "judge_provider": "gemini", "task": "which?", "candidates": [
+                    { "id": "a", "provider": "codex", "content": "The first way is a lock." },
+                    { "id": "b", "provider": "codex", "content": "The second way is a queue." },
+                ] }),
+            ),
+        ];
+        for (tool, mut arguments) in calls {
+            if named {
+                arguments["workflow_id"] = run.clone();
+            }
+            let before = state(&mut client)["budget"]["used"].clone();
+            client.call(tool, arguments);
+            let after = state(&mut client)["budget"]["used"].clone();
+            // Samples of a vote have limits of their own.
+            assert_eq!(before != after, named && tool == "maestro_select_best", "{tool}: {before} {after}");
+            let last =
+                client.events().into_iter().rev().find(|event| event["kind"] == "consult_settled").unwrap();
+            assert_eq!(last["run"], if named { run.clone() } else { json!("") }, "{tool}: {last}");
+        }
+    }
+}
