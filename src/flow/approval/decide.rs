@@ -97,7 +97,7 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
             session.refuse_strangers()?
         }
         // Whoever types was looked at before, and a rule needs nobody.
-        DecidedBy::Terminal | DecidedBy::Policy => session.refuse_nested()?,
+        DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => session.refuse_nested()?,
     }
     let verdict = masked(session, verdict).await?;
     let request = verdict.request.clone();
