@@ -125,3 +125,16 @@ page: build
 ## outside the checkout. Without chromium it says that it skips.
 test-page: build
 	python3 tests/page/run.py $(TEST_PAGE)
+
+## Type-checks the crate for macOS; says what cannot be checked here, and why Windows is not supported.
+check-platforms:
+	./packaging/check-platforms.sh
+
+## All that a release publishes, into dist/: archives, npm and Python packages, Debian package, SBOM, checksums;
+## with REPOSITORY=https://github.com/OWNER/REPO the Homebrew formula and the registry's entry as well.
+release: dist
+	./packaging/release.py $(if $(REPOSITORY),--repository $(REPOSITORY))
+
+## Everything that must be green before a release, in one table. RELEASE_CHECK="lint test" runs some of it.
+release-check:
+	./packaging/release-check.sh $(RELEASE_CHECK)

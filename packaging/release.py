@@ -129,7 +129,7 @@ class Release:
         for target in self.archives:
             tag = self.wheel_tag(target)
             if tag is None:
-                self.skip("wheel for %s" % target, "the C library it needs cannot be told")
+                self.skip("wheel for %s" % target, "readelf is not here to tell which C library it needs")
                 continue
             module = PACKAGE.replace("-", "_")
             info = "%s-%s.dist-info" % (module, self.version)
@@ -164,8 +164,11 @@ class Release:
             return "macosx_11_0_arm64" if arch == "aarch64" else "macosx_10_12_x86_64"
         if target.endswith("musl"):
             return "musllinux_1_1_" + arch
-        with open(os.path.join(self.unpacked(target), NAME), "rb") as f:
-            needed = {tuple(map(int, found.split(b"."))) for found in re.findall(rb"GLIBC_(\d+\.\d+)\b", f.read())}
+        if not shutil.which("readelf"):
+            return None
+        told = subprocess.run(["readelf", "--version-info", os.path.join(self.unpacked(target), NAME)], check=True,
+                              text=True, stdout=subprocess.PIPE, env=dict(os.environ, LC_ALL="C")).stdout
+        needed = {tuple(map(int, found.split("."))) for found in re.findall(r"Name: GLIBC_(\d+\.\d+)\b", told)}
         return "manylinux_%d_%d_%s" % (*max(needed), arch) if needed else None
 
     def debian(self):

@@ -25,6 +25,7 @@ mod slash_commands;
 mod terminal;
 mod threads;
 mod trust;
+mod watch;
 mod welcome;
 mod why;
 
@@ -98,6 +99,7 @@ fn run(command: Command) -> ExitCode {
             Command::Page(options) => page::run(&session, options).await,
             Command::Runs(options) => runs::run(&session, options).await,
             Command::Threads(options) => threads::run(&session, options).await,
+            Command::Watch(options) => watch::run(&session, &options).await,
             Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),

@@ -18,6 +18,10 @@
 //!
 //! Each ring may use only those to its left; `tests/it/rings.rs` holds them to it.
 
+// Process groups, signals, rights of files and paths beneath a root are promises that need Unix.
+#[cfg(not(unix))]
+compile_error!("maestro-mcp needs Linux or macOS; on Windows build and run it in WSL (docs/platforms.md)");
+
 pub mod cli;
 pub mod domain;
 pub mod error;

@@ -89,6 +89,9 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp threads show 4f2a81\n  maestro-mcp consult --thread 4f2a81 \"and if the pool is empty?\""
     )]
     Threads(ThreadsOptions),
+    /// Follow what happens in this project, until Ctrl-C
+    #[command(after_help = "Example:\n  maestro-mcp watch")]
+    Watch(WatchOptions),
     /// Show what a decision, patch, check or stage rests on
     #[command(
         after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed from its beginning"
@@ -123,6 +126,9 @@ pub(super) enum Command {
 pub(super) struct ErrorsOptions {
     /// The code, as a result or a message gives it
     pub(super) code: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -163,9 +169,19 @@ pub(super) enum ApprovalsCommand {
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
-    /// The request, by a part of its id
+    /// Which one, by a part of its id
     pub(super) id: String,
     /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct WatchOptions {
+    /// The events of this run alone, by a part of its id
+    #[arg(long, value_name = "ID")]
+    pub(super) run: Option<String>,
+    /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -217,6 +233,12 @@ pub(super) struct RunsOptions {
 
 #[derive(Subcommand)]
 pub(super) enum RunsCommand {
+    /// Show one run: where it is, what was done, what it spent
+    #[command(after_help = "Example:\n  maestro-mcp runs show 4f2a")]
+    Show(ShowOptions),
+    /// Say how to go on with a run that stands still
+    #[command(after_help = "Example:\n  maestro-mcp runs resume 4f2a")]
+    Resume(ShowOptions),
     /// End a run before its last stage
     #[command(after_help = "Example:\n  maestro-mcp runs stop 4f2a -m \"given up\"")]
     Stop(StopOptions),
@@ -307,6 +329,9 @@ pub(super) struct VerifyOptions {
     /// A last hash that was noted before; the log must still hold it
     #[arg(long, value_name = "HASH")]
     pub(super) expect: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]

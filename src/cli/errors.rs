@@ -2,11 +2,25 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::arguments::ErrorsOptions;
 use super::terminal::print;
 use crate::error::{Error, reference};
 
 pub(super) fn run(options: &ErrorsOptions) -> Result<ExitCode, Error> {
+    if options.json {
+        let wanted = options.code.as_deref();
+        let found: Vec<Value> = reference::entries()
+            .filter(|entry| wanted.is_none_or(|code| entry.code == code))
+            .map(|entry| json!({ "code": entry.code, "text": entry.plain() }))
+            .collect();
+        if let (Some(code), true) = (wanted, found.is_empty()) {
+            return Err(unknown(code));
+        }
+        print(&format!("{:#}\n", Value::Array(found)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let text = match &options.code {
         None => reference::markdown(),
         Some(code) => reference::find(code).ok_or_else(|| unknown(code))?.plain(),

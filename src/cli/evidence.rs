@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::arguments::{EvidenceCommand, ExportOptions, VerifyOptions};
 use super::terminal::{complain, print, print_foreign};
 use crate::domain::chain::{Check, START, Stored};
@@ -47,6 +49,18 @@ fn verify(store: &dyn EventStore, options: &VerifyOptions) -> Result<ExitCode, E
         return Ok(ExitCode::from(1));
     }
     let checked = check.so_far();
+    if options.json {
+        let since = expected_at.map(|at| checked.events - at);
+        print(&format!(
+            "{:#}\n",
+            json!({ "events": checked.events, "last_hash": checked.last_hash, "expected_at": expected_at, "since": since })
+        ))?;
+        return Ok(if expected.is_some() && expected_at.is_none() {
+            ExitCode::from(1)
+        } else {
+            ExitCode::SUCCESS
+        });
+    }
     print(&format!("{}, no break found\nlast hash: {}\n", events(checked.events), checked.last_hash))?;
     match (expected, expected_at) {
         (None, _) => {}

@@ -29,6 +29,26 @@ pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
     format!("{}{}", kept.trim_end(), ".".repeat(dots))
 }
 
+/// A text in lines of at most so many columns, broken between words where that is possible.
+pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
+    let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let fits =
+            lines.last().is_some_and(|line| line.is_empty() || line.width() + 1 + word.width() <= columns);
+        if !fits {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 /// How long something lasted or is ago, in its largest unit.
 pub(super) fn span(milliseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
@@ -51,6 +71,13 @@ mod tests {
         assert_eq!(cut("평균을 고치기", Some(9)), "평균을...");
         assert_eq!(cut("mend the mean", None), "mend the mean");
         assert_eq!(cut("mend", Some(2)), "..");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words() {
+        assert_eq!(wrapped("mend the mean now", Some(8)), ["mend the", "mean now"]);
+        assert_eq!(wrapped("unbreakable is long", Some(4)), ["unbreakable", "is", "long"]);
+        assert_eq!(wrapped("mend the mean", None), ["mend the mean"]);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::arguments::{RunsCommand, RunsOptions, StopOptions};
-use super::line::{cut, one_line, span};
+use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions};
+use super::line::{cut, one_line, span, wrapped};
 use super::person::{confirmed, nothing_was_done, only_a_person};
 use super::pick::{Kind, pick, short};
 use super::terminal::{self, print};
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
 use crate::flow::workflow::stop::stop;
+use crate::flow::workflow::{RunState, state};
 use crate::host::human::Typed;
 
 /// The word to type.
@@ -23,6 +24,8 @@ const WORD: &str = "stop";
 pub(super) async fn run(session: &Session, options: RunsOptions) -> Result<ExitCode, Error> {
     match options.command {
         None => list(session, options.json).await,
+        Some(RunsCommand::Show(options)) => show(session, &options).await,
+        Some(RunsCommand::Resume(options)) => resume(session, &options).await,
         Some(RunsCommand::Stop(options)) => end(session, options).await,
     }
 }
@@ -72,6 +75,82 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, width: Optio
         let _ = writeln!(out, "{}", cut(&line, width));
     }
     out
+}
+
+/// The run that is meant.
+async fn the_run(session: &Session, part: &str) -> Result<RunState, Error> {
+    session.check_config()?;
+    let ids =
+        session.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
+    let id = pick(Kind("workflow"), &ids.await?, part)?;
+    let found = state(session, Some(id)).await?.run;
+    found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))
+}
+
+async fn show(session: &Session, options: &ShowOptions) -> Result<ExitCode, Error> {
+    let run = the_run(session, &options.id).await?;
+    print(&if options.json { format!("{:#}\n", json!(run)) } else { shown(&run, terminal::width()) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(run: &RunState, width: Option<usize>) -> String {
+    let parked = if run.parked { ", parked" } else { "" };
+    let spent = format!("{} of {}", run.budget.used, run.budget.limit);
+    let mut rows = vec![
+        ("run", run.workflow_id.clone()),
+        ("task", one_line(&run.task)),
+        ("began", run.started_at.clone()),
+        ("state", format!("{}{parked}", run.state)),
+        ("consults", spent),
+    ];
+    if let Some(checks) = &run.verification {
+        rows.push(("checks", one_line(checks["summary"].as_str().unwrap_or_default())));
+    }
+    for stage in &run.history {
+        let text = |key: &str| stage[key].as_str().unwrap_or("-").to_owned();
+        let row = format!("{} by {}: {}", text("stage"), text("provider"), text("status"));
+        rows.push(("stage", row));
+    }
+    rows.push(("next", how_to_go_on(run)));
+    let mut out = String::new();
+    for (name, value) in rows {
+        let lines = wrapped(&value, width.map(|width| width.saturating_sub(10)));
+        for (place, line) in lines.iter().enumerate() {
+            let _ = writeln!(out, "{:8}  {line}", if place == 0 { name } else { "" });
+        }
+    }
+    out
+}
+
+async fn resume(session: &Session, options: &ShowOptions) -> Result<ExitCode, Error> {
+    let run = the_run(session, &options.id).await?;
+    let next = how_to_go_on(&run);
+    print(&if options.json {
+        format!("{:#}\n", json!({ "workflow_id": run.workflow_id, "state": run.state, "next": next }))
+    } else {
+        wrapped(&next, terminal::width()).iter().fold(String::new(), |out, line| out + line + "\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a person types next, here or in the client.
+fn how_to_go_on(run: &RunState) -> String {
+    let id = short(&run.workflow_id);
+    match (&run.pending_request, run.current_stage) {
+        (Some(request), _) => {
+            let request = short(request);
+            format!(
+                "a stage waits for your decision: read it with maestro-mcp approvals show {request}, then \
+                 maestro-mcp approvals approve {request} (or revise, or reject)"
+            )
+        }
+        (None, Some(stage)) => format!(
+            "say in your client: \"go on with the Maestro run {}, stage {}\"; to end it: maestro-mcp runs stop {id} -m \"why\"",
+            run.workflow_id,
+            stage.name()
+        ),
+        (None, None) => "the run has ended; nothing is left to do".to_owned(),
+    }
 }
 
 async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error> {

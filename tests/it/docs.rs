@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use maestro::host::config::reference;
 
 /// Every document that a reader may open.
-const DOCUMENTS: [&str; 23] = [
+const DOCUMENTS: [&str; 28] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -21,6 +21,11 @@ const DOCUMENTS: [&str; 23] = [
     "docs/costs.md",
     "docs/differences.md",
     "docs/errors.md",
+    "docs/hosts.md",
+    "docs/migrate-from-codex-mcp-server.md",
+    "docs/migrate-from-gemini-cli.md",
+    "docs/migrate-from-pal.md",
+    "docs/platforms.md",
     "docs/providers.md",
     "docs/security.md",
     "docs/terminal.md",

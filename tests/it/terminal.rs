@@ -484,3 +484,48 @@ fn a_person_who_starts_the_server_by_hand_is_told_how_to_go_on() {
     let mut person = Server::new().person(&[]);
     person.reads("maestro-mcp is an MCP server").reads("maestro-mcp install").reads("--help");
 }
+
+#[test]
+fn a_run_is_shown_with_the_way_to_go_on() {
+    let mut client = Server::new().start();
+    let (run, request) = asked(&mut client);
+    let short = &run[run.len() - 6..];
+    let shown = said(&client.server.run(&["runs", "show", short], ""));
+    for part in [run.as_str(), "mend the mean", "awaiting_approval(analyze)", "approvals approve"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json = json_of(&client, &["runs", "show", short, "--json"]);
+    assert_eq!(json["pending_request"], request.as_str());
+    let resumed = said(&client.server.run(&["runs", "resume", short], ""));
+    assert!(resumed.contains("approvals show"), "{resumed}");
+
+    client.server.run(&["evidence", "verify", "--json"], "");
+    let verified = json_of(&client, &["evidence", "verify", "--json"]);
+    assert!(verified["events"].as_u64().unwrap() > 0 && verified["last_hash"].is_string(), "{verified}");
+    let errors = json_of(&client, &["errors", "--json", "login_missing"]);
+    assert_eq!(errors[0]["code"], "login_missing");
+    assert_eq!(client.server.run(&["errors", "--json", "nothing"], "").status.code(), Some(2));
+}
+
+#[test]
+fn watching_shows_what_was_and_what_comes() {
+    use std::io::BufRead as _;
+
+    let mut client = Server::new().start();
+    let (run, _) = asked(&mut client);
+    let mut watching = client.server.command().args(["watch", "--json"]).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(watching.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((first["kind"].as_str(), first["run"].as_str()), (Some("run_started"), Some(run.as_str())));
+    client.call(
+        "maestro_log_evidence",
+        json!({ "evidence_type": "observation", "stage": "analyze", "content": "seen", "source": "test" }),
+    );
+    let later = lines.find_map(|line| {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        (event["kind"] == "evidence_logged").then_some(event)
+    });
+    assert_eq!(later.unwrap()["who"], "test");
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Type-checks the crate for the platforms that this machine is not. SQLite's C needs a compiler for each: zig is one
+# for all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line a platform;
+# what cannot be checked here is said, and `--all` makes that a failure.
+set -u
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+all=${1:-}
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+failed=0
+skipped=0
+
+if command -v zig >/dev/null; then zig="zig"
+elif python3 -c 'import ziglang' 2>/dev/null; then zig="python3 -m ziglang"
+else zig=""
+fi
+
+say() { printf '%-26s %s\n' "$1" "$2"; }
+
+# zig knows targets by other names, and not the flags that are meant for Apple's clang.
+compiler() {
+  cat >"$tools/$1" <<SCRIPT
+#!/usr/bin/env bash
+kept=()
+for word in "\$@"; do
+  case "\$word" in --target=* | -arch | arm64 | x86_64 | -mmacosx-version-min=*) ;; *) kept+=("\$word") ;; esac
+done
+exec $zig cc -target $2 "\${kept[@]}"
+SCRIPT
+  chmod +x "$tools/$1"
+}
+
+check() {
+  target=$1
+  name=${target//-/_}
+  given="CC_$name"
+  if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
+    say "$target" "SKIPPED: rustup target add $target"
+    skipped=1
+    return
+  fi
+  if [ -z "${!given:-}" ]; then
+    if [ -z "$zig" ]; then
+      say "$target" "SKIPPED: no C compiler for it: pip install ziglang, or set $given"
+      skipped=1
+      return
+    fi
+    compiler "$target" "$2"
+    export "$given=$tools/$target"
+  fi
+  if "$cargo" check --quiet --locked --lib --bins --target "$target" 2>"$tools/log"; then
+    say "$target" "type-checks"
+  else
+    say "$target" "FAILED"
+    grep -E '^error' -A 4 "$tools/log" | head -40
+    failed=1
+  fi
+}
+
+check aarch64-apple-darwin aarch64-macos
+check x86_64-apple-darwin x86_64-macos
+say x86_64-pc-windows-gnu "not supported: Maestro needs Unix; docs/platforms.md says why, and how it runs in WSL"
+[ "$failed" = 0 ] || exit 1
+[ "$skipped" = 0 ] || [ "$all" != --all ] || exit 1

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs what must be green before a release, all of it even where something fails, and prints one table. What was
+# skipped for want of a tool counts as neither, and is in the table. Usage: packaging/release-check.sh [NAME ...]
+set -u
+cd "$(dirname "$0")/.."
+logs=${RELEASE_CHECK_LOGS:-target/release-check}
+mkdir -p "$logs"
+checks="
+lint|make lint
+test|make test
+docs|make docs && git diff --exit-code -- docs README.md
+soak|make soak
+fuzz|make fuzz
+platforms|make check-platforms
+dist|make dist
+reproducible|make dist-check
+release|make release
+artefacts|python3 tests/release/run.py
+plugin|python3 tests/clients/plugin.py && packaging/plugin-check.sh
+clis|make test-clis
+clients|make test-clients
+hosts|make test-hosts
+page|make test-page
+conformance|make test-conformance
+bench|make bench
+"
+rows=""
+failed=0
+wanted=" $* "
+while IFS='|' read -r name command; do
+  [ -n "$name" ] || continue
+  if [ "$#" -gt 0 ] && [ "${wanted#* "$name" }" = "$wanted" ]; then continue; fi
+  echo "release-check: $name ($command)" >&2
+  begun=$SECONDS
+  if bash -c "$command" >"$logs/$name.log" 2>&1; then result="ok"; else result="FAILED"; failed=1; fi
+  skips=$(grep -ciE '\bskipped\b' "$logs/$name.log")
+  [ "$result" = ok ] && [ "$skips" -gt 0 ] && result="ok, $skips skipped"
+  rows+=$(printf '%-13s %-16s %6s s  %s' "$name" "$result" "$((SECONDS - begun))" "$logs/$name.log")$'\n'
+done <<<"$checks"
+[ -n "$rows" ] || { echo "release-check: no such check:$wanted" >&2; exit 2; }
+printf '%-13s %-16s %8s  %s\n' check result time log
+printf '%s' "$rows"
+exit "$failed"
