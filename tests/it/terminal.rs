@@ -517,10 +517,11 @@ fn watching_shows_what_was_and_what_comes() {
     let mut lines = std::io::BufReader::new(watching.stdout.take().unwrap()).lines();
     let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!((first["kind"].as_str(), first["run"].as_str()), (Some("run_started"), Some(run.as_str())));
-    client.call(
+    let logged = client.call(
         "maestro_log_evidence",
-        json!({ "evidence_type": "observation", "stage": "analyze", "content": "seen", "source": "test" }),
+        json!({ "evidence_type": "observation", "stage": "analyze", "content": { "seen": "it" }, "source": "test" }),
     );
+    assert_eq!(logged["ok"], true, "{logged}");
     let later = lines.find_map(|line| {
         let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
         (event["kind"] == "evidence_logged").then_some(event)
