@@ -48,6 +48,7 @@ mod store;
 mod supervision;
 mod terminal;
 mod threads;
+mod varying;
 mod verify;
 mod wire;
 mod workflow;

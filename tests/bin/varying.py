@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""A consultant that never says a thing the same way twice: `varying.py SEED COUNT COMMAND ...`.
+
+Runs the scripted stand-in and says its answer in other words: keys in another order, texts paraphrased,
+confidence a little higher or lower, in a fence, behind a block of reasoning, between sentences, with noise on
+either stream, and with an exit that takes its time. COUNT is a file with a byte for each call, so that the same
+seed gives the same calls again.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+NOISE = ["mise: using node 22.1.0", "\x1b[2mnvm: v22 is active\x1b[0m", "(node:42) ExperimentalWarning: it may change", "warning: no tty", ""]
+OPENINGS = ["", "In short: ", "As far as the files show, ", "Looking at it line by line, "]
+BEFORE = ["Here is the document.", "The result follows.", "**Result**"]
+AFTER = ["", "That is all.", "Every line above is from the files."]
+TEXTS = {"fact", "claim", "description", "error_analysis", "details", "patch_plan"}
+
+
+def reworded(rng, value, key=None):
+    if isinstance(value, dict):
+        items = [(k, reworded(rng, v, k)) for k, v in value.items()]
+        rng.shuffle(items)
+        return dict(items)
+    if isinstance(value, list):
+        return [reworded(rng, v, key) for v in value]
+    if isinstance(value, str) and key in TEXTS:
+        return rng.choice(OPENINGS) + value
+    if isinstance(value, float) and key == "confidence":
+        return round(min(0.95, max(0.5, value + rng.uniform(-0.05, 0.05))), 2)
+    return value
+
+
+def said(rng, text):
+    thought = "<think>\n%s\n</think>\n" % rng.choice(["First the files, then the question.", "What would fail? { \"no\": 1 }"])
+    thought = rng.choice(["", thought])
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return thought + text
+    if not isinstance(document, dict):
+        return thought + text
+    layout = rng.choice([{"indent": 2}, {"separators": (",", ":")}, {}])
+    body = json.dumps(reworded(rng, document), ensure_ascii=rng.random() < 0.5, **layout)
+    fence = rng.choice(["", "```json\n%s\n```", "~~~\n%s\n~~~"])
+    body = fence % body if fence else body
+    if rng.random() < 0.5:
+        body = "%s\n\n%s\n\n%s" % (rng.choice(BEFORE), body, rng.choice(AFTER))
+    return thought + body
+
+
+def main():
+    seed, count, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+    if "exec" not in command:
+        os.execv(command[0], command)
+    with open(count, "ab") as f:
+        f.write(b".")
+        call = f.tell()
+    rng = random.Random("%s %d" % (seed, call))
+    run = subprocess.run(command, input=sys.stdin.buffer.read(), capture_output=True)
+    lines = []
+    for line in run.stdout.decode().splitlines():
+        event = json.loads(line)
+        if event.get("item", {}).get("type") == "agent_message":
+            event["item"]["text"] = said(rng, event["item"]["text"])
+        noise = [rng.choice(NOISE)] if rng.random() < 0.4 else []
+        lines += noise + [json.dumps(event)]
+    if rng.random() < 0.3:
+        lines.append(rng.choice(NOISE))
+    sys.stderr.write("\n".join([rng.choice(NOISE)] + [run.stderr.decode()]))
+    sys.stderr.flush()
+    print("\n".join(lines), flush=True)
+    time.sleep(rng.choice([0, 0, 0.2]))
+    sys.exit(run.returncode)
+
+
+main()
