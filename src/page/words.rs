@@ -71,7 +71,7 @@ mod tests {
         let is_used = |name: &str| {
             let parts = name.match_indices('_');
             let by_part = parts.into_iter().any(|(place, _)| {
-                let (head, tail) = (&name[..=place], &name[place..]);
+                let (head, tail) = (name.get(..=place).unwrap(), name.get(place..).unwrap());
                 text.contains(&format!("\"{head}\"")) || text.contains(&format!("\"{tail}\""))
             });
             by_part || text.contains(&format!("\"{name}\""))

@@ -94,7 +94,7 @@ impl Reviewed {
 pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Error> {
     match verdict.decided_by {
         DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
-            session.refuse_strangers()?
+            session.refuse_strangers()?;
         }
         // Whoever types was looked at before, and a rule needs nobody.
         DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => session.refuse_nested()?,
