@@ -42,10 +42,10 @@ pub enum CalibrationError {
     #[error("{0} is no probability")]
     NoProbability(f64),
     /// A success rate that nothing needs or nothing reaches.
-    #[error("target_success_rate is {0}, and takes a number above 0 and below 1")]
+    #[error("target_success_rate must be above 0 and below 1 (got {0})")]
     Target(f64),
     /// A task without a step, or a subtask without one.
-    #[error("the number of steps is 0, and takes a whole number from 1")]
+    #[error("estimated_total_steps must be 1 or more (got 0)")]
     NoStep,
 }
 

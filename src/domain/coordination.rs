@@ -33,7 +33,7 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     if (0.0..=1.0).contains(&value) {
         Ok(value)
     } else {
-        Err(BadInput(format!("{name} is {value}, and takes a number from 0 to 1")))
+        Err(BadInput(format!("{name} must be 0 to 1 (got {value})")))
     }
 }
 

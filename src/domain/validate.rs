@@ -92,7 +92,7 @@ impl ForbiddenPattern {
     pub fn compile(patterns: &[String]) -> Result<Vec<Self>, String> {
         if patterns.len() > MOST_PATTERNS {
             let all = patterns.len();
-            return Err(format!("forbidden_patterns has {all} patterns, and takes at most {MOST_PATTERNS}"));
+            return Err(format!("forbidden_patterns must hold at most {MOST_PATTERNS} patterns (got {all})"));
         }
         let one = |(number, text): (usize, &String)| {
             let place = format!("forbidden_patterns[{number}]");

@@ -130,7 +130,7 @@ fn there_is(available: &[String]) -> String {
     if available.is_empty() {
         return "There is none.".to_owned();
     }
-    format!("There is: {}.", first(NEAREST, available))
+    format!("Available: {}.", first(NEAREST, available))
 }
 
 /// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
@@ -167,8 +167,8 @@ mod tests {
             Error::Unknown { kind: "topic", name: "x".to_owned(), available: available.to_vec() }.hint()
         };
         assert_eq!(unknown(&[]), "There is none.");
-        assert_eq!(unknown(&names[..8]), "There is: 0, 1, 2, 3, 4, 5, 6, 7.");
-        assert_eq!(unknown(&names), "There is: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
+        assert_eq!(unknown(&names[..8]), "Available: 0, 1, 2, 3, 4, 5, 6, 7.");
+        assert_eq!(unknown(&names), "Available: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
         let ambiguous = |matches: &[String]| {
             Error::Ambiguous { kind: "run", part: "x".to_owned(), matches: matches.to_vec() }.hint()
         };

@@ -76,7 +76,7 @@ impl StageRequest {
         }
         if !(0.0..=1.0).contains(&self.baseline_confidence) {
             return Err(Error::InvalidArguments(format!(
-                "baseline_confidence is {}, and takes a number from 0 to 1",
+                "baseline_confidence must be 0 to 1 (got {})",
                 self.baseline_confidence
             )));
         }

@@ -199,7 +199,7 @@ impl Config {
         }
         if !(1..=256).contains(&self.settings.max_parallel) {
             found.push(Problem::everything(format!(
-                "{}: max_parallel is {}, and takes a whole number from 1 to 256",
+                "{}: max_parallel must be 1 to 256 (got {})",
                 origin("max_parallel"),
                 self.settings.max_parallel
             )));
@@ -207,13 +207,13 @@ impl Config {
         let threshold = self.settings.policy.capability_threshold;
         if !(0.0..=1.0).contains(&threshold) {
             found.push(Problem::everything(format!(
-                "{}: policy.capability_threshold is {threshold}, and takes a number from 0 to 1",
+                "{}: policy.capability_threshold must be 0 to 1 (got {threshold})",
                 origin("policy.capability_threshold")
             )));
         }
         if let Some(turns) = self.settings.policy.single_agent_turns.filter(|turns| *turns <= 0.0) {
             found.push(Problem::everything(format!(
-                "{}: policy.single_agent_turns is {turns}, and takes a number above 0",
+                "{}: policy.single_agent_turns must be above 0 (got {turns})",
                 origin("policy.single_agent_turns")
             )));
         }

@@ -203,7 +203,7 @@ impl Maestro {
     async fn request(&self, input: RequestInput) -> Result<Value, Error> {
         if !input.duration_ms.is_finite() || input.duration_ms < 0.0 {
             return Err(Error::InvalidArguments(format!(
-                "duration_ms is {}, and takes a number of milliseconds from 0 on",
+                "duration_ms must be 0 or more (got {})",
                 input.duration_ms
             )));
         }

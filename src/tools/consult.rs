@@ -187,7 +187,7 @@ impl Maestro {
     ) -> CallToolResult {
         if !(1..=MOST_PER_PROVIDER).contains(&input.n_per_provider) {
             return failure(&Error::InvalidArguments(format!(
-                "n_per_provider is {}, and takes a whole number from 1 to {MOST_PER_PROVIDER}",
+                "n_per_provider must be 1 to {MOST_PER_PROVIDER} (got {})",
                 input.n_per_provider
             )));
         }

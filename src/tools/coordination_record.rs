@@ -144,7 +144,7 @@ fn outcome(input: ResultInput) -> Result<Outcome, Error> {
     for (name, count) in [("outputs", outputs.len()), ("answers", answers.len())] {
         if count > MOST_TEXTS {
             return Err(Error::InvalidArguments(format!(
-                "{name} has {count} entries, and takes {MOST_TEXTS}"
+                "{name} must hold at most {MOST_TEXTS} entries (got {count})"
             )));
         }
     }

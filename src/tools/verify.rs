@@ -90,7 +90,7 @@ pub(super) fn entries(parameter: &str, given: Vec<EntryInput>) -> Result<Vec<Ent
     let outside = |seconds: u64| !(1..=LONGEST).contains(&seconds);
     if let Some(wrong) = given.iter().position(|entry| entry.timeout_sec.is_some_and(outside)) {
         return Err(Error::InvalidArguments(format!(
-            "{parameter}[{wrong}].timeout_sec takes a whole number from 1 to {LONGEST}"
+            "{parameter}[{wrong}].timeout_sec must be 1 to {LONGEST}"
         )));
     }
     let entry = |entry: EntryInput| Entry {

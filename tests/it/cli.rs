@@ -51,7 +51,7 @@ fn errors_explains_one_code_or_all() {
     );
     let none = server.run(&["errors", "login_misses"], "");
     assert_eq!(none.status.code(), Some(2));
-    assert!(text(&none.stderr).contains("There is: login_missing,"), "{}", text(&none.stderr));
+    assert!(text(&none.stderr).contains("Available: login_missing,"), "{}", text(&none.stderr));
 }
 
 #[test]

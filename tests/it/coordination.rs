@@ -492,7 +492,7 @@ fn a_stage_loads_what_it_needs_and_says_what_it_costs() {
     assert_eq!(unknown["ok"], false);
     assert_eq!(unknown["available_skills"].as_array().unwrap().len(), 3);
     assert_eq!(&unknown["loaded_tools"], loaded);
-    assert!(unknown["hint"].as_str().unwrap().starts_with("There is: mre_creation"));
+    assert!(unknown["hint"].as_str().unwrap().starts_with("Available: mre_creation"));
 
     let skill = client.call("maestro_enter_skill", json!({ "skill_name": "mre_creation" }));
     assert_eq!((&skill["stage"], &skill["skill"]), (&json!("analyze"), &json!("mre_creation")));

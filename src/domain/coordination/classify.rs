@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_score_outside_is_named() {
         let error = Scores::new(0.5, 1.2, 0.0).unwrap_err();
-        assert_eq!(error.to_string(), "sequential_dependency_score is 1.2, and takes a number from 0 to 1");
+        assert_eq!(error.to_string(), "sequential_dependency_score must be 0 to 1 (got 1.2)");
         assert!(Scores::new(-0.1, 0.0, 0.0).is_err());
         assert!(Scores::new(0.0, 0.0, f64::NAN).is_err());
     }

@@ -109,9 +109,7 @@ impl Inputs {
     pub fn new(baseline: f64, tools: Option<u32>, capability: Option<f64>) -> Result<Self, BadInput> {
         let capability_index = capability.unwrap_or(MODEL.mean_capability);
         if !(0.0..=100.0).contains(&capability_index) {
-            return Err(BadInput(format!(
-                "capability_index is {capability_index}, and takes a number from 0 to 100"
-            )));
+            return Err(BadInput(format!("capability_index must be 0 to 100 (got {capability_index})")));
         }
         Ok(Self {
             baseline_success: share("baseline_success", baseline)?,

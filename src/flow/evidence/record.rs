@@ -120,13 +120,13 @@ pub async fn log(session: &Session, request: LogRequest) -> Result<Logged, Error
 
 fn check(request: &LogRequest) -> Result<(), Error> {
     let problem = if !(0.0..=1.0).contains(&request.confidence) {
-        format!("confidence is {}, and takes a number from 0 to 1", request.confidence)
+        format!("confidence must be 0 to 1 (got {})", request.confidence)
     } else if request.source.trim().is_empty() {
         "source is empty".to_owned()
     } else if request.content.is_empty() {
         "content is empty".to_owned()
     } else if request.linked.len() > MOST_LINKS {
-        format!("linked_evidence_ids names {} pieces, and takes at most {MOST_LINKS}", request.linked.len())
+        format!("linked_evidence_ids must hold at most {MOST_LINKS} ids (got {})", request.linked.len())
     } else {
         let bytes = serde_json::to_string(&request.content).map_or(0, |text| text.len());
         if bytes <= MOST_BYTES {

@@ -197,7 +197,7 @@ fn lint(results: &[LintResult], ids: &[String]) -> Result<BTreeMap<String, Optio
         let id = &result.candidate_id;
         check_known("lint_results", number, id, ids)?;
         if let Some(score) = result.score.filter(|score| !(0.0..=1.0).contains(score)) {
-            return wrong(format!("lint_results[{number}].score is {score}, and takes a number from 0 to 1"));
+            return wrong(format!("lint_results[{number}].score must be 0 to 1 (got {score})"));
         }
         if lint.insert(id.clone(), result.score).is_some() {
             return wrong(format!("lint_results has two scores for `{id}`"));

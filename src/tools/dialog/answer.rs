@@ -18,7 +18,7 @@ pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
         },
         ElicitationAction::Decline => Word::Declined,
         ElicitationAction::Cancel => Word::Cancelled,
-        _ => Word::Unreadable("the action is none of accept, decline and cancel".to_owned()),
+        _ => Word::Unreadable("the action must be accept, decline or cancel".to_owned()),
     }
 }
 
@@ -45,7 +45,7 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
         return Err(format!("`{DECISION}` is missing"));
     };
     let Some(decision) = Decision::ALL.into_iter().find(|decision| decision.name() == said) else {
-        return Err(format!("`{DECISION}` is none of the decisions"));
+        return Err(format!("`{DECISION}` must be approve, revise or reject"));
     };
     let mut responses = BTreeMap::new();
     for (name, question) in fields {
@@ -74,7 +74,7 @@ fn response(question: &CriticalQuestion, said: &str) -> Result<String, String> {
         return Ok(said.to_owned());
     }
     let known = question.option(said).map(str::to_owned);
-    known.ok_or_else(|| format!("the answer to `{}` is none of its options", question.id))
+    known.ok_or_else(|| format!("the answer to `{}` must be one of its options", question.id))
 }
 
 #[cfg(test)]

@@ -284,7 +284,7 @@ fn an_answer_to_a_request_that_is_gone_says_which_it_was_and_which_there_are() {
     let reply = structured(&mut next, &again);
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("unknown_request")), "{reply}");
     assert_eq!(reply["error"], format!("there is no request `{gone}`"));
-    assert_eq!(reply["hint"], format!("There is: {there}."));
+    assert_eq!(reply["hint"], format!("Available: {there}."));
     assert_eq!(next.log("gemini").len(), 1, "the stage is not done again for it");
 }
 
