@@ -5,6 +5,7 @@ pub mod angle;
 pub mod answer;
 pub mod approvals;
 pub mod beta;
+pub mod breaker;
 pub mod budget;
 pub mod calibrate;
 pub mod chain;

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod approval;
+pub mod breaker;
 pub mod calibrate;
 pub mod change;
 mod citations;

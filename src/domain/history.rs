@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize as _;
 
+use super::breaker::{self, Spent};
 use super::calibrate::record::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
@@ -54,6 +55,8 @@ pub struct History {
     used_states: BTreeSet<String>,
     /// Conversations.
     threads: Threads,
+    /// Providers whose quota is spent, until when.
+    spent: BTreeMap<String, Spent>,
     /// Calls that go on without their callers.
     jobs: Jobs,
     /// What is counted.
@@ -109,7 +112,10 @@ impl History {
                 self.dialogs.retain(|_, dialog| dialog.request != decided.request);
             }
             Body::Noted(noted) => self.apply_noted(event.seq, event.at, noted),
-            Body::ConsultSettled(settled) => self.threads.settled(event.seq, event.at, settled),
+            Body::ConsultSettled(settled) => {
+                self.threads.settled(event.seq, event.at, settled);
+                breaker::settled(&mut self.spent, event.at, settled);
+            }
             Body::ApprovalRequested(_) => {
                 self.requests.insert(event.id.clone(), event.run.clone());
             }
@@ -262,6 +268,12 @@ impl History {
     #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// Providers whose quota was spent when they were asked last, and until when.
+    #[must_use]
+    pub fn spent(&self) -> &BTreeMap<String, Spent> {
+        &self.spent
     }
 
     /// Calls that go on without their callers.

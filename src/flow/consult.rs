@@ -6,6 +6,7 @@ mod prepare;
 mod recording;
 mod reply;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
+use super::breaker::{StoodIn, gives_way, open, refusal, stand_ins};
 use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
@@ -22,6 +24,7 @@ use super::session::Session;
 use super::slots::Place;
 use super::thread::converse;
 use crate::domain::answer::document;
+use crate::domain::breaker::Spent;
 use crate::domain::change::Mark;
 use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
@@ -131,34 +134,67 @@ async fn consult_from(
         InThread::Of(id) => Some(id),
     };
     let conversation = converse(session, named).await?;
+    let spent = open(session).await;
     if question.context.files.is_empty() && !conversation.files.is_empty() {
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
         question.context.files = still_there(session, conversation.files.clone()).await?;
     }
     let provider = &match provider {
         Some(named) => named.to_owned(),
-        None => asked_next(session, conversation.last_provider.as_deref())?,
+        None => asked_next(session, conversation.last_provider.as_deref(), &spent)?,
     };
     let prepared = prepare_in(session, question, Layout::Plain, Some(conversation)).await?;
-    let reservation = reserve_one(session, prepared.account(), provider).await?;
-    let reply = ask(session, provider, &prepared, Turn { place, reservation }, progress).await;
+    let mut reply = match spent.get(provider) {
+        // It said until when: nothing is started before.
+        Some(limit) => {
+            Consulted::refused(provider, prepared.model.clone(), not_begun(refusal(session, provider, limit)))
+        }
+        None => {
+            let reservation = reserve_one(session, prepared.account(), provider).await?;
+            ask(session, provider, &prepared, Turn { place, reservation }, progress).await
+        }
+    };
+    for other in stand_ins(session, provider, &spent) {
+        let Some(cause) = reply.cause.clone().filter(gives_way) else { break };
+        progress.say(&format!("{}: {}; asking {} instead", reply.provider, cause.code(), other.name));
+        // A model is one provider's: the stand-in answers with its own, and thinks no harder.
+        let own = prepared.with_own_model();
+        let place = session.slots().place()?;
+        let reservation = match reserve_one(session, own.account(), &other.name).await {
+            Ok(reservation) => reservation,
+            Err(Error::BudgetExhausted(_)) => break,
+            Err(error) => return Err(error),
+        };
+        let stood_in = StoodIn::of(&reply.provider, &cause);
+        reply = ask(session, &other.name, &own, Turn { place, reservation }, progress).await;
+        reply.stood_in.get_or_insert(stood_in);
+    }
     let session = session.clone();
     off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
 }
 
 /// Who is asked where nobody is named: whoever answered last in the conversation, while they can be
 /// asked; else the first who can.
-fn asked_next(session: &Session, last: Option<&str>) -> Result<String, Error> {
+fn asked_next(
+    session: &Session,
+    last: Option<&str>,
+    spent: &BTreeMap<String, Spent>,
+) -> Result<String, Error> {
     let can_be_asked = |name: &&str| {
         session.catalogue().get(name).is_ok_and(|provider| {
             provider.is_understudy()
                 || session.catalogue().program(provider, session.environment(), session.root()).is_ok()
         }) && session.config().problems_for(name).is_empty()
             && !session.ledger().refused(name)
+            && !spent.contains_key(*name)
     };
+    let there = session.catalogue().asked_by_default(session.environment(), session.root());
     match last.filter(can_be_asked) {
         Some(last) => Ok(last.to_owned()),
-        None => asked_by_default(session),
+        None => match there.iter().map(|provider| provider.name.as_str()).find(can_be_asked) {
+            Some(first) => Ok(first.to_owned()),
+            None => asked_by_default(session),
+        },
     }
 }
 

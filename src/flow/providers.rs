@@ -1,6 +1,6 @@
 //! Which consultants there are, and in which version.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::off_thread::off_thread;
 use super::session::{Session, UNTRUSTED};
+use crate::domain::breaker::Spent;
 use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
@@ -63,6 +64,12 @@ struct Entry<'a> {
     model: Option<String>,
     effort: Option<String>,
     timeout_sec: u64,
+    /// Until when it is not asked, because its quota is spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_asked_until: Option<&'a str>,
+    /// Who may answer in its place.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    fallback: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,10 +89,10 @@ pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
     {
         return Ok(Arc::clone(value));
     }
-    let broken = broken(session).await;
+    let (broken, spent) = (broken(session).await, super::breaker::open(session).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = session.clone();
-    let value = Arc::new(off_thread(move || look(&shared, &broken)).await?);
+    let value = Arc::new(off_thread(move || look(&shared, &broken, &spent)).await?);
     *last() = Some((Instant::now(), Arc::clone(&value)));
     Ok(value)
 }
@@ -119,7 +126,7 @@ async fn glance(session: &Session, provider: &Provider, program: &Path) -> Resul
     probed.map(drop)
 }
 
-fn look(session: &Session, broken: &HashMap<String, String>) -> Value {
+fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<String, Spent>) -> Value {
     let catalogue = session.catalogue();
     // Looking through PATH is most of the work, so it is done once for each.
     let found: HashMap<&str, bool> =
@@ -157,6 +164,8 @@ fn look(session: &Session, broken: &HashMap<String, String>) -> Value {
                 model,
                 effort,
                 timeout_sec: provider.settings.timeout_sec,
+                not_asked_until: spent.get(&provider.name).map(|spent| spent.resets_at.as_str()),
+                fallback: &provider.settings.fallback,
                 problems,
                 calls: totals.get(&provider.name).map(|totals| json!(totals)),
             }

@@ -41,6 +41,7 @@ mod prompts;
 mod requests;
 mod resources;
 mod rings;
+mod routing;
 mod sandbox;
 mod selection;
 mod sizes;

@@ -131,6 +131,11 @@ impl Prepared {
         Arc::new(Self { prompt, parts, ..Self::clone(self) })
     }
 
+    /// The same question for another provider: the model that was named is not one of theirs.
+    pub(super) fn with_own_model(&self) -> Arc<Self> {
+        Arc::new(Self { model: None, ..self.clone() })
+    }
+
     /// How many secrets were masked in it.
     #[must_use]
     pub fn masked(&self) -> usize {

@@ -14,6 +14,7 @@ use crate::domain::served::ModelNote;
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
+use crate::flow::breaker::StoodIn;
 use crate::flow::citations::citations;
 use crate::flow::pack::PackedContext;
 use crate::flow::session::Session;
@@ -66,6 +67,9 @@ pub struct Consulted {
     /// Where it does not fit the schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
+    /// Who was to answer, and why somebody else did.
+    #[serde(rename = "stood_in_for", skip_serializing_if = "Option::is_none")]
+    pub stood_in: Option<StoodIn>,
     /// The conversation that it is a turn of.
     #[serde(flatten)]
     pub turn: Option<TurnNote>,
@@ -199,6 +203,7 @@ impl Consulted {
             citations: None,
             structured: None,
             schema_errors: Vec::new(),
+            stood_in: None,
             turn: None,
             usage: Usage::default(),
             elapsed_ms: 0,
@@ -244,6 +249,7 @@ impl Consulted {
             citations: None,
             structured: structured.map(|(answer, contract)| without_foreign(answer, contract)),
             schema_errors,
+            stood_in: None,
             turn: TurnNote::of(prepared, cause.is_none(), attempted.kept_in),
             usage: answer.usage,
             elapsed_ms: 0,

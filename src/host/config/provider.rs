@@ -33,6 +33,8 @@ pub struct ProviderSettings {
     pub extra_env: IndexMap<String, String>,
     /// Variables passed on from our environment; a trailing `*` matches a prefix.
     pub allow_env: Vec<String>,
+    /// Who may answer in its place, in this order; none: nobody does.
+    pub fallback: Vec<String>,
     /// How far it is trusted where nothing better is known, 0 to 1.
     pub trust: f64,
     /// How a CLI without an adapter of its own is called and read.
@@ -52,6 +54,7 @@ impl Default for ProviderSettings {
             extra_args: Vec::new(),
             extra_env: IndexMap::new(),
             allow_env: Vec::new(),
+            fallback: Vec::new(),
             trust: 0.7,
             template: TemplateSettings::default(),
         }
