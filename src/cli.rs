@@ -20,6 +20,7 @@ mod person;
 mod pick;
 mod quantity;
 pub mod report;
+mod review;
 mod runs;
 mod slash_commands;
 mod terminal;
@@ -93,6 +94,7 @@ fn run(command: Command) -> ExitCode {
             Command::Install(options) => slash_commands::install(&session, &options),
             Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
             Command::Consult(options) => consult::run(session, options).await,
+            Command::Review(options) => review::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust(options) => trust::run(&session, &options),
             Command::Approvals(options) => approvals::run(&session, options).await,

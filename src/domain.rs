@@ -38,6 +38,7 @@ pub mod policy;
 pub mod question;
 pub mod redflag;
 pub mod report;
+pub mod review;
 pub mod rule;
 pub mod secret_path;
 pub mod secret_rules;

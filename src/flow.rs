@@ -26,6 +26,7 @@ pub mod place;
 pub mod progress;
 pub mod providers;
 pub mod resource;
+pub mod review;
 pub mod scope;
 pub mod select;
 pub mod session;

@@ -23,6 +23,7 @@ mod parameters;
 mod polish;
 mod reply;
 mod report;
+mod review;
 mod selection;
 mod stage;
 mod threads;

@@ -12,6 +12,7 @@ use super::install::Client;
 use super::metrics::MetricsOptions;
 use super::quantity::{read_bytes, read_time};
 use crate::domain::effort::Effort;
+use crate::domain::review::Severity;
 use crate::domain::stage::{Role, SchemaName, Stage};
 
 /// An MCP server that lets Claude Code consult other LLM command lines.
@@ -56,6 +57,11 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
     )]
     Consult(ConsultOptions),
+    /// Have a change or files reviewed; the exit status tells a hook what was found
+    #[command(
+        after_help = "Exit status: 0 where nothing as grave as --fail-on was found, 1 where something was, 2 to 4 where no review came about.\n\nExample:\n  maestro-mcp review --staged --fail-on high\n  maestro-mcp review --range origin/main...HEAD --json"
+    )]
+    Review(ReviewOptions),
     /// Take a failing program through the stages; costs nothing
     #[command(
         after_help = "Example:\n  maestro-mcp demo                    # asks no model, costs nothing\n  maestro-mcp demo --live             # asks the CLIs that are installed"
@@ -434,6 +440,42 @@ pub(super) struct ConsultOptions {
     pub(super) json: bool,
     /// The question; `-` reads it from standard input
     pub(super) question: String,
+}
+
+#[derive(Args)]
+pub(super) struct ReviewOptions {
+    /// Review what is staged
+    #[arg(long, conflicts_with_all = ["range", "files"])]
+    pub(super) staged: bool,
+    /// Review what lies between revisions, such as main..HEAD
+    #[arg(long, short, value_name = "REVISIONS", conflicts_with = "files")]
+    pub(super) range: Option<String>,
+    /// Who reviews, by commas or repeated; everybody installed where nobody is named
+    #[arg(long, short, value_delimiter = ',')]
+    pub(super) providers: Vec<String>,
+    /// What to look for beside the ordinary; can be repeated
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) criteria: Vec<String>,
+    /// The severity from which on the exit status is 1
+    #[arg(long, value_name = "SEVERITY", default_value = "high", value_parser = one_of::<Severity>(&Severity::ALL.map(Severity::name)))]
+    pub(super) fail_on: Severity,
+    /// A model, where one provider is named
+    #[arg(long, short)]
+    pub(super) model: Option<String>,
+    /// How hard they are to think
+    #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
+    pub(super) effort: Option<Effort>,
+    /// Seconds for each, where not the provider's own timeout
+    #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) timeout: Option<u64>,
+    /// Ask for fixes of what holds, and try them in a copy with the project's checks
+    #[arg(long)]
+    pub(super) fixes: bool,
+    /// Print the whole result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Review these files or patterns as they are; without any, what differs from the last commit
+    pub(super) files: Vec<String>,
 }
 
 #[derive(Args)]

@@ -19,8 +19,14 @@ macro_rules! slash_commands {
     };
 }
 
-pub(super) const COMMANDS: &[SlashCommand<'_>] =
-    slash_commands!["maestro-analyze.md", "maestro-consult.md", "maestro-debug.md", "maestro-workflow.md"];
+pub(super) const COMMANDS: &[SlashCommand<'_>] = slash_commands![
+    "maestro-analyze.md",
+    "maestro-compare.md",
+    "maestro-consult.md",
+    "maestro-debug.md",
+    "maestro-review.md",
+    "maestro-workflow.md",
+];
 
 pub(super) fn mcp_config(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
     let targets = targets(session, options)?;

@@ -183,7 +183,7 @@ impl History {
                     self.jobs.apply(seq, at, job);
                 }
             }
-            Topic::Tools | Topic::Ensemble => {}
+            Topic::Tools | Topic::Ensemble | Topic::Review => {}
         }
     }
 

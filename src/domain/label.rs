@@ -149,5 +149,6 @@ fn topic(topic: Topic) -> &'static str {
         Topic::Ensemble => "ensemble",
         Topic::Thread => "thread",
         Topic::Job => "job",
+        Topic::Review => "review",
     }
 }

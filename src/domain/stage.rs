@@ -97,17 +97,20 @@ pub enum Role {
     Refiner,
     /// Rubric and evidence, no favourites.
     Judge,
+    /// Defects with place, quote and scenario.
+    Reviewer,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ExampleAnalyst,
         Self::HypothesisScientist,
         Self::Implementer,
         Self::Debugger,
         Self::Refiner,
         Self::Judge,
+        Self::Reviewer,
     ];
 
     /// The name used in parameters, results and file names.
@@ -120,6 +123,7 @@ impl Role {
             Self::Debugger => "debugger",
             Self::Refiner => "refiner",
             Self::Judge => "judge",
+            Self::Reviewer => "reviewer",
         }
     }
 }
@@ -146,17 +150,20 @@ pub enum SchemaName {
     Stage5Output,
     /// What a judge answers.
     JudgeOutput,
+    /// What a reviewer finds.
+    Review,
 }
 
 impl SchemaName {
     /// Every schema.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Stage1Output,
         Self::Stage2Output,
         Self::Stage3Output,
         Self::Stage4Output,
         Self::Stage5Output,
         Self::JudgeOutput,
+        Self::Review,
     ];
 
     /// The name used in parameters, results and file names.
@@ -169,6 +176,7 @@ impl SchemaName {
             Self::Stage4Output => "stage4_output",
             Self::Stage5Output => "stage5_output",
             Self::JudgeOutput => "judge_output",
+            Self::Review => "review",
         }
     }
 }

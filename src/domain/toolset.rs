@@ -26,6 +26,7 @@ pub const TOOLSETS: &[Toolset] = &[
             "consult",
             "consult_with_role",
             "ensemble_generate",
+            "review",
             "threads",
             "job",
             "pack_context",
@@ -101,6 +102,7 @@ pub const PRESETS: &[Toolset] = &[
             "list_providers",
             "consult",
             "ensemble_generate",
+            "review",
             "workflow_with_hitl",
             "run_stage_with_approval",
             "request_approval",
@@ -154,7 +156,7 @@ mod tests {
         let count = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!((all.len(), count), (44, 44));
+        assert_eq!((all.len(), count), (45, 45));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::session::Session;
 use super::verify::Entry;
 use crate::domain::effort::Effort;
 use crate::domain::judge::{Case, Verdict};
-use crate::domain::select::{Evidence, Mode, Proof, TestWeight, rank};
+use crate::domain::select::{Evidence, Mode, Proof, TestWeight, Tests, rank};
 use crate::error::Error;
 use intake::Candidate;
 use judging::Judging;
@@ -169,6 +169,61 @@ pub async fn select(
     let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
     record::record(session, account, &parts).await;
     Ok(parts.selection())
+}
+
+/// What came of trying a change by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trialled {
+    /// It is no diff.
+    NoDiff,
+    /// It does not apply, or may not.
+    Refused(String),
+    /// Checks fail with it.
+    Failed(Vec<String>),
+    /// Checks pass with it.
+    Passed {
+        /// What fails without it and passes with it, where that speaks for it.
+        proven_by: Vec<String>,
+        /// What is to be known of that.
+        reasons: Vec<String>,
+    },
+    /// No test told.
+    Unknown(Vec<String>),
+}
+
+/// Tries changes, each by itself in a copy of the project, by the project's own checks; nobody wins, and
+/// nothing is recorded. The order is that of the diffs.
+///
+/// # Errors
+///
+/// There are no checks, or no copy can be had.
+pub(in crate::flow) async fn tried_alone(
+    session: &Session,
+    diffs: Vec<(String, String)>,
+    progress: &Progress,
+) -> Result<Vec<Trialled>, Error> {
+    let input = |(id, content): (String, String)| CandidateInput {
+        id: Some(id),
+        content,
+        ..CandidateInput::default()
+    };
+    let request =
+        SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
+    let candidates = intake::take(session, &request).await?;
+    let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
+    let trial = Box::pin(trial::run(session, &candidates, wanted, progress)).await?;
+    let of = |tested: Option<Tested>| match tested {
+        None => Trialled::NoDiff,
+        Some(Tested { refused: Some(why), .. }) => Trialled::Refused(why),
+        Some(tested) => match tested.tests {
+            Tests::Failed => Trialled::Failed(tested.reasons),
+            Tests::Passed => {
+                Trialled::Passed { proven_by: tested.proven_by().to_vec(), reasons: tested.reasons }
+            }
+            Tests::Unknown => Trialled::Unknown(tested.reasons),
+        },
+    };
+    Ok(trial.tested.into_iter().map(of).collect())
 }
 
 /// Given results and what was found out; what Maestro found out itself weighs more.

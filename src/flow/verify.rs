@@ -2,7 +2,7 @@
 
 mod elsewhere;
 mod foreign;
-mod git;
+pub(in crate::flow) mod git;
 pub mod oracle;
 mod plan;
 mod policy;

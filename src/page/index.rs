@@ -132,7 +132,7 @@ impl Index {
                         self.results.push((id, at, record));
                     }
                 }
-                Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job => {}
+                Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => {}
             },
             _ => {}
         }

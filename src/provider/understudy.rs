@@ -56,6 +56,12 @@ pub fn answer(prompt: &str, form: Form) -> String {
         SchemaName::Stage4Output => write::debug(&case()),
         SchemaName::Stage5Output => write::improvement(&case()),
         SchemaName::JudgeOutput => judge::judge(prompt),
+        // Rules see no defect of a change, and do not pretend to.
+        SchemaName::Review => serde_json::json!({
+            "answered_by": ANSWERED_BY,
+            "findings": [],
+            "not_checked": ["everything: rules read no code"],
+        }),
     };
     document.to_string()
 }

@@ -25,7 +25,7 @@ struct Template {
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 4] = [
+const TEMPLATES: [Template; 6] = [
     Template {
         name: "debug",
         title: "Debug a failure",
@@ -49,6 +49,22 @@ const TEMPLATES: [Template; 4] = [
         argument: "provider",
         about: "Who is asked: codex, gemini, claude, or one of yours",
         text: include_str!("prompts/consult.txt"),
+    },
+    Template {
+        name: "review",
+        title: "Review a change",
+        description: "Has other models review a change, and checks each finding against the code",
+        argument: "change",
+        about: "What is reviewed: staged, a range such as main..HEAD, or a file",
+        text: include_str!("prompts/review.txt"),
+    },
+    Template {
+        name: "compare",
+        title: "Compare several models",
+        description: "Asks several models the same and lays their answers side by side",
+        argument: "question",
+        about: "What they are asked",
+        text: include_str!("prompts/compare.txt"),
     },
     Template {
         name: "workflow",

@@ -67,6 +67,7 @@ impl Tools {
             + Maestro::evidence_tools()
             + Maestro::job_tools()
             + Maestro::library_tools()
+            + Maestro::review_tools()
             + Maestro::selection_tools()
             + Maestro::metrics_tools()
             + Maestro::stage_tools()

@@ -58,6 +58,8 @@ enum SchemaOrTools {
     #[serde(rename = "stage5_output")]
     Stage5Output,
     JudgeOutput,
+    /// What a reviewer finds.
+    Review,
     Tools,
 }
 
@@ -126,6 +128,7 @@ impl Maestro {
             SchemaOrTools::Stage4Output => SchemaName::Stage4Output,
             SchemaOrTools::Stage5Output => SchemaName::Stage5Output,
             SchemaOrTools::JudgeOutput => SchemaName::JudgeOutput,
+            SchemaOrTools::Review => SchemaName::Review,
             SchemaOrTools::Tools => return Ok(self.tool_schemas()),
         };
         document::schema(self.session(), name)

@@ -95,7 +95,14 @@ fn install_twice_is_install_once_and_uninstall_takes_it_back() {
     let commands: Vec<String> = names(&home.join(".claude/commands"));
     assert_eq!(
         commands,
-        ["maestro-analyze.md", "maestro-consult.md", "maestro-debug.md", "maestro-workflow.md"]
+        [
+            "maestro-analyze.md",
+            "maestro-compare.md",
+            "maestro-consult.md",
+            "maestro-debug.md",
+            "maestro-review.md",
+            "maestro-workflow.md"
+        ]
     );
     let files = names(&home);
     assert!(server.run(&["install"], "").status.success());

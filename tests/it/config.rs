@@ -253,7 +253,7 @@ fn tools_can_be_switched_off() {
     let mut client =
         Server::new().env("MAESTRO_DISABLED_TOOLS", "maestro_pack_context, maestro_get_role").start();
     let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
-    assert_eq!(tools.as_array().unwrap().len(), 43);
+    assert_eq!(tools.as_array().unwrap().len(), 44);
     let reply = client.request("tools/call", json!({ "name": "maestro_pack_context", "arguments": {} }));
     assert_eq!(reply["error"]["code"], -32602);
 }

@@ -5,10 +5,17 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 
 const STAGES: [&str; 5] = ["analyze", "hypothesize", "implement", "debug", "improve"];
-const ROLES: [&str; 6] =
-    ["example_analyst", "hypothesis_scientist", "implementer", "debugger", "refiner", "judge"];
-const SCHEMAS: [&str; 6] =
-    ["stage1_output", "stage2_output", "stage3_output", "stage4_output", "stage5_output", "judge_output"];
+const ROLES: [&str; 7] =
+    ["example_analyst", "hypothesis_scientist", "implementer", "debugger", "refiner", "judge", "reviewer"];
+const SCHEMAS: [&str; 7] = [
+    "stage1_output",
+    "stage2_output",
+    "stage3_output",
+    "stage4_output",
+    "stage5_output",
+    "judge_output",
+    "review",
+];
 
 #[test]
 fn every_skill_carries_its_seven_facts_and_the_policy_in_force() {
@@ -81,7 +88,7 @@ fn schemas_are_schemas() {
         assert!(jsonschema::validator_for(&result["schema"]).is_ok());
     }
     let tools = client.call("maestro_get_schema", json!({ "schema": "tools" }));
-    assert_eq!(tools["schema"].as_object().unwrap().len(), 45);
+    assert_eq!(tools["schema"].as_object().unwrap().len(), 46);
     assert!(tools["schema"]["maestro_consult"]["properties"]["prompt"].is_object());
 }
 

@@ -40,6 +40,7 @@ mod page;
 mod prompts;
 mod requests;
 mod resources;
+mod review;
 mod rings;
 mod routing;
 mod sandbox;

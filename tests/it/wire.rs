@@ -15,7 +15,7 @@ fn both_eras_are_served() {
     for server in [Server::new(), Server::new().modern()] {
         let mut client = server.start();
         let tools = client.request("tools/list", json!({}));
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 45);
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 46);
         assert_eq!(client.call("maestro_help", json!({ "topic": "overview" }))["ok"], true);
     }
 }

@@ -184,6 +184,8 @@ pub enum Topic {
     Thread,
     /// A call that goes on without its caller.
     Job,
+    /// A review.
+    Review,
 }
 
 /// A result of a topic that folds its own events.

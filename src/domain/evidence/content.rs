@@ -245,7 +245,7 @@ fn noted_result(noted: &Noted) -> Option<Told> {
     let kind = match noted.topic {
         Topic::Vote => Kind::Vote,
         Topic::Selection => Kind::Selection,
-        Topic::Ensemble => Kind::Consult,
+        Topic::Ensemble | Topic::Review => Kind::Consult,
         Topic::Calibration | Topic::Coordination => Kind::Observation,
         Topic::Tools | Topic::Thread | Topic::Job => return None,
     };

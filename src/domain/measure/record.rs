@@ -131,7 +131,7 @@ fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> 
             };
             Some(Entry::Outcome(Outcome { run: None, sequence, agents, success }))
         }
-        Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job => None,
+        Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => None,
     }
 }
 

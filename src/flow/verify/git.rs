@@ -30,7 +30,7 @@ const QUIET: [&str; 17] = [
 ];
 
 /// What git is told by its environment.
-pub(super) const VARIABLES: [(&str, &str); 9] = [
+pub(in crate::flow) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_PAGER", "cat"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_OPTIONAL_LOCKS", "0"),
@@ -67,7 +67,7 @@ pub(super) fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option
 }
 
 /// The arguments with what keeps git from running or showing what it should not.
-pub(super) fn guarded(
+pub(in crate::flow) fn guarded(
     program: &Path,
     directory: &Path,
     args: &[String],

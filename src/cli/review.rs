@@ -1,0 +1,135 @@
+//! `maestro-mcp review`: a review from a terminal, a hook or a pipeline.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::arguments::ReviewOptions;
+use super::terminal::{StatusLine, complain, fail, print_foreign};
+use crate::domain::review::{FixStatus, Status};
+use crate::error::Error;
+use crate::flow::progress::Progress;
+use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
+use crate::flow::session::Session;
+
+/// What a review with findings of the severity in question exits with.
+const FOUND: u8 = 1;
+
+pub(super) async fn run(session: Session, options: ReviewOptions) -> Result<ExitCode, Error> {
+    let (json, fail_on) = (options.json, options.fail_on);
+    let request = request(options);
+    let work = async {
+        let (progress, mut said) = Progress::channel();
+        let asked = Box::pin(review(&session, request, &progress));
+        tokio::pin!(asked);
+        let mut status = StatusLine::new();
+        let reviewed = loop {
+            tokio::select! {
+                biased;
+                Some(message) = said.recv() => status.show(&message),
+                reviewed = &mut asked => break reviewed,
+            }
+        };
+        status.clear();
+        reviewed
+    };
+    let reviewed = tokio::select! {
+        reviewed = work => reviewed,
+        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
+    };
+    session.supervisor().shutdown().await;
+    let reviewed = reviewed?;
+    if json {
+        let text =
+            serde_json::to_string_pretty(&reviewed).map_err(|error| Error::Internal(error.to_string()))?;
+        print_foreign(&format!("{text}\n"))?;
+    } else {
+        for left in &reviewed.left_out {
+            complain(&format!("left out: {}: {}", left.path, left.reason));
+        }
+        if let Some(warning) = &reviewed.warning {
+            complain(&format!("warning: {warning}"));
+        }
+        if reviewed.cause.is_none() {
+            print_foreign(&text(&reviewed))?;
+        }
+    }
+    if let Some(cause) = &reviewed.cause {
+        return Ok(if json { cause.exit_code() } else { fail(cause) });
+    }
+    let is_grave = reviewed.highest_severity.is_some_and(|highest| highest <= fail_on);
+    Ok(if is_grave { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+fn request(options: ReviewOptions) -> ReviewRequest {
+    let target = match options.range {
+        Some(range) => Target::Range(range),
+        None if options.staged => Target::Staged,
+        None if !options.files.is_empty() => Target::Files(options.files),
+        None => Target::Working,
+    };
+    ReviewRequest {
+        target,
+        criteria: options.criteria,
+        providers: Some(options.providers).filter(|named| !named.is_empty()),
+        model: options.model,
+        effort: options.effort,
+        timeout: options.timeout.map(Duration::from_secs),
+        fixes: if options.fixes { Fixes::Tried } else { Fixes::Not },
+        // A review of the human's own is no part of a run.
+        workflow_id: None,
+    }
+}
+
+/// The findings as a person and an editor read them: each begins with its place.
+fn text(review: &Review) -> String {
+    let mut out = String::new();
+    for finding in &review.findings {
+        let by = finding.found_by.join(", ");
+        let _ = writeln!(
+            out,
+            "{}:{}: {}: {} [{by}]",
+            finding.file,
+            finding.line,
+            finding.severity.name(),
+            finding.claim.replace('\n', " ")
+        );
+        for line in finding.quote.lines() {
+            let _ = writeln!(out, "    | {line}");
+        }
+        if !finding.scenario.trim().is_empty() {
+            let _ = writeln!(out, "    {}", finding.scenario.trim().replace('\n', "\n    "));
+        }
+        if let (Status::Moved, Some(stated)) = (finding.status, finding.line_stated) {
+            let _ = writeln!(out, "    (the reviewer named line {stated})");
+        }
+        if let Some(note) = &finding.note {
+            let _ = writeln!(out, "    ({note})");
+        }
+        if let Some(fix) = &finding.fix {
+            let what = match fix.status {
+                FixStatus::Proven => "a test fails without it and passes with it",
+                FixStatus::Passes => "the project's tests pass with it, as without",
+                FixStatus::Untested => "it could not be tried",
+                FixStatus::Fails => "the project's checks fail with it",
+                FixStatus::DoesNotApply => "it does not apply",
+            };
+            let _ = writeln!(out, "    fix by {}: {what}", fix.by);
+            for line in fix.patch.trim_end().lines() {
+                let _ = writeln!(out, "      {line}");
+            }
+        }
+        out.push('\n');
+    }
+    if !review.discarded.is_empty() {
+        out.push_str("Discarded, because the quote is not there:\n");
+        for one in &review.discarded {
+            let line = one.line.map_or_else(String::new, |line| format!(":{line}"));
+            let claim = one.claim.replace('\n', " ");
+            let _ = writeln!(out, "  {}{line}: {claim} [{}]: {}", one.file, one.found_by, one.reason);
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{}", review.summary);
+    out
+}

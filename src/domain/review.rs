@@ -1,0 +1,323 @@
+//! Findings of several reviewers: read leniently, held against the files, merged where they are the same,
+//! and ranked by what was verified, never by how many say so.
+
+mod merge;
+mod read;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::citations::Lines;
+
+pub use merge::{merged, ranked};
+pub use read::{Fix, findings, fixes};
+
+/// Findings of one reviewer that are read.
+pub const MOST_FINDINGS: usize = 60;
+/// Letters and digits that a quote needs to say where it is from.
+const LEAST_QUOTE: usize = 4;
+/// Characters that a scenario needs to be one.
+const LEAST_SCENARIO: usize = 16;
+
+/// How much harm a finding does, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Severity {
+    /// Loses data, opens a hole, or stops everything.
+    Critical,
+    /// Wrong results in ordinary use.
+    High,
+    /// Wrong results in rare use, or a cost that grows.
+    Medium,
+    /// A flaw that harms nobody yet.
+    Low,
+    /// Worth knowing.
+    Info,
+}
+
+impl Severity {
+    /// Every severity.
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Info => "info",
+        }
+    }
+
+    /// A severity in a reviewer's own word.
+    #[must_use]
+    pub fn written(word: &str) -> Self {
+        let word = word.to_lowercase();
+        let is = |names: &[&str]| names.iter().any(|name| word.contains(name));
+        if is(&["critical", "blocker", "p0", "sev0", "fatal"]) {
+            Self::Critical
+        } else if is(&["high", "major", "severe", "p1", "error"]) {
+            Self::High
+        } else if is(&["low", "minor", "p3", "trivial"]) {
+            Self::Low
+        } else if is(&["info", "nit", "style", "note", "suggestion", "p4"]) {
+            Self::Info
+        } else {
+            Self::Medium
+        }
+    }
+
+    /// One step less.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::Critical => Self::High,
+            Self::High => Self::Medium,
+            Self::Medium => Self::Low,
+            Self::Low | Self::Info => Self::Info,
+        }
+    }
+}
+
+/// What a reviewer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The file.
+    pub file: String,
+    /// The line, where one is named.
+    pub line: Option<usize>,
+    /// The code, word for word.
+    pub quote: String,
+    /// What is wrong, in a sentence.
+    pub claim: String,
+    /// How it goes wrong: input or state, and what happens.
+    pub scenario: String,
+    /// The severity, in the reviewer's word.
+    pub severity: String,
+}
+
+/// Whether a quote stands where the reviewer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In that line.
+    Exact,
+    /// In that file, in another line.
+    Moved,
+    /// Nowhere.
+    Absent,
+}
+
+/// A finding whose quote was seen in the files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its id in this review.
+    pub id: String,
+    /// The file.
+    pub file: String,
+    /// The line in which the quote stands.
+    pub line: usize,
+    /// The quote.
+    pub quote: String,
+    /// What is wrong.
+    pub claim: String,
+    /// How it goes wrong.
+    pub scenario: String,
+    /// How much harm it does.
+    pub severity: Severity,
+    /// What the reviewer said of that, where it was lowered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity_stated: Option<Severity>,
+    /// Who found it.
+    pub found_by: Vec<String>,
+    /// Whether the quote stood in the line that was named.
+    pub status: Status,
+    /// The line that was named, where the quote stands elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_stated: Option<usize>,
+    /// What else there is to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What the others who found it say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// The change that was proposed, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<TriedFix>,
+}
+
+/// A finding that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discarded {
+    /// The file as it was named.
+    pub file: String,
+    /// The line as it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The quote.
+    pub quote: String,
+    /// What was claimed.
+    pub claim: String,
+    /// Who claimed it.
+    pub found_by: String,
+    /// Always `absent`.
+    pub status: Status,
+    /// Why it was discarded.
+    pub reason: String,
+}
+
+/// What came of a proposed fix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FixStatus {
+    /// A test fails without it and passes with it.
+    Proven,
+    /// The project's tests pass with it, as they did without.
+    Passes,
+    /// It could not be tried.
+    Untested,
+    /// The project's checks fail with it.
+    Fails,
+    /// It does not apply.
+    DoesNotApply,
+}
+
+/// A proposed fix, tried in a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedFix {
+    /// The diff.
+    pub patch: String,
+    /// Who proposed it.
+    pub by: String,
+    /// What came of it.
+    pub status: FixStatus,
+    /// What is to be known of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// A file as it was reviewed.
+pub struct Reviewed<'a> {
+    /// Its name.
+    pub file: &'a str,
+    /// Its lines.
+    pub lines: &'a Lines,
+    /// Lines that the change takes away, with their old numbers.
+    pub removed: &'a [(usize, String)],
+}
+
+/// Holds a claim against its file.
+///
+/// # Errors
+///
+/// Why it does not hold.
+pub fn held(
+    claimed: &Claimed,
+    by: &str,
+    reviewed: Result<Reviewed<'_>, String>,
+) -> Result<Finding, Box<Discarded>> {
+    let discard = |claimed: &Claimed, reason: String| {
+        Box::new(Discarded {
+            file: short(&claimed.file, 200),
+            line: claimed.line,
+            quote: short(&claimed.quote, 300),
+            claim: short(&claimed.claim, 400),
+            found_by: by.to_owned(),
+            status: Status::Absent,
+            reason,
+        })
+    };
+    let letters = claimed.quote.chars().filter(|letter| letter.is_alphanumeric()).count();
+    if letters < LEAST_QUOTE {
+        let reason = if claimed.quote.trim().is_empty() {
+            "it quotes nothing"
+        } else {
+            "its quote is too short to say where it is from"
+        };
+        return Err(discard(claimed, reason.to_owned()));
+    }
+    let reviewed = match reviewed {
+        Ok(reviewed) => reviewed,
+        Err(reason) => return Err(discard(claimed, reason)),
+    };
+    let stated = claimed.line.unwrap_or(0);
+    let found = reviewed.lines.find(&claimed.quote, stated.max(1), stated.max(1));
+    let (line, note) = match found {
+        Some(line) => (line, None),
+        None => {
+            let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let wanted = squeezed(&claimed.quote);
+            let gone = reviewed.removed.iter().find(|(_, text)| squeezed(text).contains(&wanted));
+            match gone {
+                Some((line, _)) => (*line, Some("the change takes this line away".to_owned())),
+                None => {
+                    let reason = format!("its quote is nowhere in {}", reviewed.file);
+                    return Err(discard(claimed, reason));
+                }
+            }
+        }
+    };
+    // Who names the last line of a quote of several means it as well.
+    let length = claimed.quote.trim().lines().filter(|line| !line.trim().is_empty()).count().max(1);
+    let is_there = claimed.line.is_some_and(|stated| (line..line + length).contains(&stated));
+    let stated_severity = Severity::written(&claimed.severity);
+    let has_scenario = claimed.scenario.trim().chars().count() >= LEAST_SCENARIO
+        && claimed.scenario.trim() != claimed.claim.trim();
+    let severity = if has_scenario { stated_severity } else { stated_severity.lowered() };
+    let lowered = (severity != stated_severity)
+        .then(|| "lowered: no scenario says what input or state goes wrong, and how".to_owned());
+    let notes: Vec<String> = note.into_iter().chain(lowered).collect();
+    Ok(Finding {
+        id: String::new(),
+        file: reviewed.file.to_owned(),
+        line,
+        quote: short(claimed.quote.trim_matches('\n'), 600),
+        claim: short(&claimed.claim, 600),
+        scenario: short(&claimed.scenario, 1_200),
+        severity,
+        severity_stated: (severity != stated_severity).then_some(stated_severity),
+        found_by: vec![by.to_owned()],
+        status: if is_there { Status::Exact } else { Status::Moved },
+        line_stated: claimed.line.filter(|_| !is_there),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        also: Vec::new(),
+        fix: None,
+    })
+}
+
+/// What came of a review, in a line.
+#[must_use]
+pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> String {
+    let by: Vec<String> = Severity::ALL
+        .into_iter()
+        .filter_map(|severity| {
+            let many = findings.iter().filter(|finding| finding.severity == severity).count();
+            (many > 0).then(|| format!("{many} {}", severity.name()))
+        })
+        .collect();
+    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+    format!(
+        "{}{by} from {}; {} discarded",
+        count(findings.len(), "finding"),
+        count(reviewers, "reviewer"),
+        count(discarded, "finding")
+    )
+}
+
+fn count(many: usize, what: &str) -> String {
+    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
+}
+
+fn short(text: &str, most: usize) -> String {
+    let text = text.trim_end();
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

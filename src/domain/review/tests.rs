@@ -1,0 +1,133 @@
+use super::*;
+
+const STATS: &str = "def mean(values):\n    total = 0\n    for i in range(1, len(values)):\n        total += values[i]\n    return total / len(values)\n";
+
+fn claimed(file: &str, line: usize, quote: &str, claim: &str, scenario: &str, severity: &str) -> Claimed {
+    Claimed {
+        file: file.to_owned(),
+        line: Some(line),
+        quote: quote.to_owned(),
+        claim: claim.to_owned(),
+        scenario: scenario.to_owned(),
+        severity: severity.to_owned(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "tests build them in place")]
+fn hold(claimed: Claimed, by: &str) -> Result<Finding, Box<Discarded>> {
+    let lines = Lines::of(STATS.to_owned());
+    let removed = [(3, "    for i in range(len(values)):".to_owned())];
+    held(&claimed, by, Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed }))
+}
+
+const SKIPS: &str = "the first value is never counted";
+const CASE: &str = "mean([4]) returns 0.0 where 4.0 is right";
+
+#[test]
+fn a_finding_is_as_good_as_its_quote() {
+    let exact =
+        hold(claimed("stats.py", 3, "for i in range(1, len(values)):", SKIPS, CASE, "HIGH"), "a").unwrap();
+    assert_eq!((exact.status, exact.line, exact.severity), (Status::Exact, 3, Severity::High));
+    let moved = hold(claimed("stats.py", 90, "range(1,  len(values))", SKIPS, CASE, "major"), "a").unwrap();
+    assert_eq!((moved.status, moved.line, moved.line_stated), (Status::Moved, 3, Some(90)));
+    let block = "    for i in range(1, len(values)):\n        total += values[i]";
+    assert_eq!(hold(claimed("stats.py", 4, block, SKIPS, CASE, "high"), "a").unwrap().status, Status::Exact);
+    let gone =
+        hold(claimed("stats.py", 3, "for i in range(len(values)):", SKIPS, CASE, "high"), "a").unwrap();
+    assert!(gone.note.unwrap().contains("takes this line away"));
+    for quote in ["while i < len(values):", "", "  }", ":"] {
+        let discarded = hold(claimed("stats.py", 3, quote, SKIPS, CASE, "high"), "a").unwrap_err();
+        assert_eq!(discarded.status, Status::Absent, "{quote}");
+    }
+}
+
+#[test]
+fn without_a_scenario_a_finding_weighs_less() {
+    for (scenario, wanted) in
+        [(CASE, Severity::Critical), ("", Severity::High), ("bad", Severity::High), (SKIPS, Severity::High)]
+    {
+        let found = hold(claimed("stats.py", 2, "total = 0", SKIPS, scenario, "critical"), "a").unwrap();
+        assert_eq!(found.severity, wanted, "{scenario}");
+        assert_eq!(found.severity_stated.is_some(), wanted == Severity::High);
+    }
+}
+
+#[test]
+fn equal_findings_become_one_and_single_ones_stay() {
+    let loop_line = "for i in range(1, len(values)):";
+    let all = vec![
+        hold(claimed("stats.py", 3, loop_line, SKIPS, CASE, "medium"), "codex").unwrap(),
+        hold(
+            claimed(
+                "stats.py",
+                3,
+                "range(1, len(values))",
+                "loop skips the first of the values",
+                "mean([4]) is 0.0",
+                "high",
+            ),
+            "gemini",
+        )
+        .unwrap(),
+        hold(
+            claimed(
+                "stats.py",
+                5,
+                "return total / len(values)",
+                "empty input divides by zero",
+                "mean([]) raises ZeroDivisionError",
+                "high",
+            ),
+            "claude",
+        )
+        .unwrap(),
+    ];
+    let merged = ranked(merged(all));
+    assert_eq!(merged.len(), 2, "{merged:#?}");
+    assert_eq!(merged[0].found_by, ["codex", "gemini"]);
+    assert_eq!(merged[0].severity, Severity::High);
+    assert_eq!(merged[1].found_by, ["claude"]);
+}
+
+#[test]
+fn the_order_is_by_verification_and_not_by_votes() {
+    let one = |severity, status, found_by: &[&str]| Finding {
+        status,
+        severity,
+        found_by: found_by.iter().map(|&name| name.to_owned()).collect(),
+        ..hold(claimed("stats.py", 2, "total = 0", SKIPS, CASE, "low"), "a").unwrap()
+    };
+    let order = ranked(vec![
+        one(Severity::Low, Status::Exact, &["a", "b", "c"]),
+        one(Severity::Critical, Status::Moved, &["a", "b"]),
+        one(Severity::High, Status::Exact, &["a"]),
+    ]);
+    let order: Vec<Severity> = order.iter().map(|finding| finding.severity).collect();
+    assert_eq!(order, [Severity::High, Severity::Low, Severity::Critical]);
+}
+
+#[test]
+fn answers_are_read_however_they_are_written() {
+    let body = r#"{"findings": [{"file": "./src\\a.py", "line": "L12", "quote": "   12+| x = `y`", "title": "t", "severity": "P1"}]}"#;
+    for answer in [
+        body.to_owned(),
+        format!("Here you are:\n```json\n{body}\n```\nDone."),
+        format!("<think>hm</think>{body}"),
+    ] {
+        let (found, more) = findings(&answer).unwrap();
+        assert_eq!((found.len(), more), (1, 0), "{answer}");
+        assert_eq!((found[0].file.as_str(), found[0].line), ("./src/a.py", Some(12)));
+        assert_eq!((found[0].quote.as_str(), found[0].claim.as_str()), ("x = `y`", "t"));
+        assert_eq!(Severity::written(&found[0].severity), Severity::High);
+    }
+    let hostile = serde_json::json!({ "findings": [{ "file": "a.py:3", "quote": "\u{1b}[31mtotal = 0\u{1b}[0m\u{7}" }, 5, null] });
+    let (found, _) = findings(&hostile.to_string()).unwrap();
+    assert_eq!(
+        (found[0].file.as_str(), found[0].line, found[0].quote.as_str()),
+        ("a.py", Some(3), "total = 0")
+    );
+    let many: Vec<_> = (0..5_000).map(|line| serde_json::json!({ "file": "a", "line": line })).collect();
+    let (found, more) = findings(&serde_json::json!({ "findings": many }).to_string()).unwrap();
+    assert_eq!((found.len(), more), (MOST_FINDINGS, 5_000 - MOST_FINDINGS));
+    assert!(findings("I found nothing wrong.").is_err());
+}

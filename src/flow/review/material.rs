@@ -1,0 +1,462 @@
+//! What is reviewed: a diff or files, read once, with line numbers, masked, within limits.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Target;
+use super::related::related;
+use crate::domain::change::Mark;
+use crate::domain::citations::Lines;
+use crate::domain::diff::{self, Patch, Side};
+use crate::domain::mask::Masker;
+use crate::domain::plain::plain;
+use crate::error::Error;
+use crate::flow::session::Session;
+use crate::flow::verify::git::{VARIABLES, guarded};
+use crate::host::project::{Project, Refusal};
+
+/// Bytes of a diff that are read.
+const MOST_DIFF: u64 = 2 * 1024 * 1024;
+/// Bytes of a file that is read.
+const MOST_FILE: u64 = 1024 * 1024;
+/// Files of one review.
+const MOST_FILES: usize = 60;
+/// Characters of what is under review.
+const MOST_CHARS: usize = 60_000;
+/// Lines around each change, and the most lines of a file that is reviewed whole.
+const AROUND: usize = 12;
+const MOST_LINES: usize = 1_200;
+
+/// A file under review.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) lines: Lines,
+    pub(super) removed: Vec<(usize, String)>,
+    mark: Mark,
+}
+
+/// What is under review.
+pub(super) struct Material {
+    pub(super) files: Vec<File>,
+    /// What a reviewer reads.
+    pub(super) text: String,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) masked: usize,
+    version: Version,
+}
+
+/// Something that a reviewer does not see, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which version of the files is under review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Version {
+    /// As they are on the disk.
+    Working,
+    /// As they are staged.
+    Staged,
+    /// As a commit has them.
+    Commit(String),
+}
+
+/// Reads what is to be reviewed. Blocks.
+pub(super) fn material(session: &Session, target: &Target) -> Result<Material, Error> {
+    let project = session.project()?;
+    let masker = session.masker()?;
+    let reader = Reader { session, project: &project };
+    let mut gathered = match target {
+        Target::Files(files) => reader.files(files)?,
+        Target::Working => reader.change(&["HEAD"], Version::Working, New::Too)?,
+        Target::Staged => reader.change(&["--cached"], Version::Staged, New::Not)?,
+        Target::Range(range) => {
+            let (version, until) = reader.version(range)?;
+            reader.change(&[&until], version, New::Not)?
+        }
+    };
+    let mut text = String::new();
+    let mut masked = 0;
+    for change in &gathered.changes {
+        let shown = change.shown();
+        let clean = masker.mask(&shown);
+        if text.chars().count() + clean.text.chars().count() > MOST_CHARS {
+            let reason = format!("over the limit of {MOST_CHARS} characters");
+            gathered.left_out.push(LeftOut { path: change.name.clone(), reason });
+            continue;
+        }
+        masked += clean.count;
+        text.push_str(&clean.text);
+        text.push('\n');
+    }
+    let (around, count) = related(&project, &masker, &gathered.changes);
+    masked += count;
+    if !around.is_empty() && !text.is_empty() {
+        text.push_str("## Elsewhere in the project: what defines or uses the names of this change\n");
+        text.push_str(&around);
+    }
+    let is_shown = |change: &&Change| !gathered.left_out.iter().any(|left| left.path == change.name);
+    let files = gathered.changes.iter().filter(is_shown).map(|change| change.file(&masker)).collect();
+    Ok(Material { files, text, left_out: gathered.left_out, masked, version: gathered.version })
+}
+
+impl Material {
+    /// The files that are not any more what was reviewed. Blocks.
+    pub(super) fn changed_since(&self, session: &Session) -> Vec<String> {
+        let Ok(project) = session.project() else { return Vec::new() };
+        let reader = Reader { session, project: &project };
+        let is_changed = |file: &&File| {
+            let now = reader.content(&file.name, &self.version).unwrap_or_default();
+            Mark::of(now.as_bytes()) != file.mark
+        };
+        self.files.iter().filter(is_changed).map(|file| file.name.clone()).collect()
+    }
+}
+
+/// The text of a file of the project that is not under review itself, such as a caller. Blocks.
+pub(super) fn other(session: &Session, name: &str) -> Result<(String, Lines), String> {
+    let project = session.project().map_err(|error| error.to_string())?;
+    let masker = session.masker().map_err(|error| error.to_string())?;
+    let found = project.look(name).map_err(|refusal| refusal.to_string())?;
+    let text = read(project.open(&found).map_err(|refusal| refusal.to_string())?)?;
+    Ok((found.shown, as_seen(text, &masker)))
+}
+
+/// A file with what is to be seen of it.
+pub(super) struct Change {
+    pub(super) name: String,
+    text: String,
+    /// Its hunks; none where it is reviewed whole.
+    patch: Option<Patch>,
+}
+
+struct Gathered {
+    changes: Vec<Change>,
+    left_out: Vec<LeftOut>,
+    version: Version,
+}
+
+/// Whether files that git does not know yet are reviewed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum New {
+    Too,
+    Not,
+}
+
+struct Reader<'a> {
+    session: &'a Session,
+    project: &'a Project,
+}
+
+impl Reader<'_> {
+    fn files(&self, given: &[String]) -> Result<Gathered, Error> {
+        let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version: Version::Working };
+        for name in given {
+            let found = match self.project.find(name) {
+                Ok(found) => found,
+                Err(Refusal::NotFound) => {
+                    let near = self.project.nearest(name).map(|near| format!("; the nearest is `{near}`"));
+                    let problem = format!("there is no file `{name}`{}", near.unwrap_or_default());
+                    return Err(Error::InvalidArguments(problem));
+                }
+                Err(refusal) => {
+                    gathered.left_out.push(LeftOut { path: name.clone(), reason: refusal.to_string() });
+                    continue;
+                }
+            };
+            for file in found {
+                if !gathered.changes.iter().any(|known| known.name == file.shown) {
+                    let read = self.content(&file.shown, &Version::Working);
+                    gathered.add(file.shown, read, None);
+                }
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn change(&self, words: &[&str], version: Version, new: New) -> Result<Gathered, Error> {
+        let around = format!("-U{AROUND}");
+        let mut arguments =
+            vec!["diff", "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", &around];
+        arguments.extend(words);
+        let (printed, is_whole) = self.git(&arguments)?;
+        let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version };
+        if !is_whole {
+            let reason = format!("the diff has more than {MOST_DIFF} bytes; name a smaller range or files");
+            gathered.left_out.push(LeftOut { path: "the rest of the diff".to_owned(), reason });
+        }
+        for part in parts(&printed, is_whole) {
+            match diff::parse(part) {
+                Ok(patch) => self.take(patch, &mut gathered),
+                Err(error) => {
+                    let is_binary = part.lines().any(|line| line.starts_with("Binary files "));
+                    let reason = if is_binary { "binary".to_owned() } else { error.to_string() };
+                    gathered.left_out.push(LeftOut { path: named(part), reason });
+                }
+            }
+        }
+        if new == New::Too {
+            let (listed, _) = self.git(&["ls-files", "--others", "--exclude-standard", "-z"])?;
+            for name in listed.split('\0').filter(|name| !name.is_empty() && !name.starts_with(".maestro/")) {
+                gathered.add(name.to_owned(), self.content(name, &Version::Working), None);
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn take(&self, patch: Patch, gathered: &mut Gathered) {
+        let Some(file) = patch.files.first() else { return };
+        let is_gone = file.action == diff::Action::Delete;
+        let name = if is_gone { file.old.clone() } else { file.new.clone() };
+        let read = match self.project.refuses_reading(Path::new(&name)) {
+            Some(rule) => Err(format!("refused as a secret by rule {rule}")),
+            None if is_gone => Ok(String::new()),
+            None => self.content(&name, &gathered.version),
+        };
+        gathered.add(name, read, Some(patch));
+    }
+
+    /// The version that a range ends with, and the range by the numbers of its commits, so that a branch
+    /// that moves changes nothing.
+    fn version(&self, range: &str) -> Result<(Version, String), Error> {
+        let invalid = |why: &str| {
+            let problem =
+                format!("range takes revisions such as main..HEAD or HEAD~2 (got `{range}`): {why}");
+            Error::InvalidArguments(problem)
+        };
+        let is_plain = |letter: char| letter.is_alphanumeric() || "._/~^@{}-+".contains(letter);
+        if range.is_empty() || range.starts_with('-') || !range.chars().all(is_plain) {
+            return Err(invalid("it holds what no revision does"));
+        }
+        let commit = |name: &str| -> Result<String, Error> {
+            let name = if name.is_empty() { "HEAD" } else { name };
+            let asked = format!("{name}^{{commit}}");
+            if name.starts_with('-') {
+                return Err(invalid("a revision does not begin with a dash"));
+            }
+            match self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &asked]) {
+                Ok((found, _)) if !found.trim().is_empty() => Ok(found.trim().to_owned()),
+                Ok(_) | Err(_) => Err(invalid(&format!("there is no commit `{name}`"))),
+            }
+        };
+        for dots in ["...", ".."] {
+            if let Some((from, to)) = range.split_once(dots) {
+                let (from, to) = (commit(from)?, commit(to)?);
+                return Ok((Version::Commit(to.clone()), format!("{from}{dots}{to}")));
+            }
+        }
+        Ok((Version::Working, commit(range)?))
+    }
+
+    /// A file as a version has it.
+    fn content(&self, name: &str, version: &Version) -> Result<String, String> {
+        if let Some(rule) = self.project.refuses_reading(Path::new(name)) {
+            return Err(format!("refused as a secret by rule {rule}"));
+        }
+        let object = match version {
+            Version::Working => {
+                let found = self.project.look(name).map_err(|refusal| refusal.to_string())?;
+                return read(self.project.open(&found).map_err(|refusal| refusal.to_string())?);
+            }
+            Version::Staged => format!(":./{name}"),
+            Version::Commit(commit) => format!("{commit}:./{name}"),
+        };
+        let (text, is_whole) = self.git(&["show", &object]).map_err(|error| error.to_string())?;
+        match (is_whole, text.contains('\0')) {
+            (false, _) => Err("too large".to_owned()),
+            (true, true) => Err("binary".to_owned()),
+            (true, false) => Ok(text),
+        }
+    }
+
+    /// What a command of git prints, and whether that is all. Nothing that the repository configures runs.
+    fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
+        let setup = |reason: String| Error::Setup {
+            reason: format!("review: {reason}"),
+            hint: "Name `files` instead, or make the project a git repository with a commit.".to_owned(),
+        };
+        let root = self.session.root();
+        let program = self.session.environment().find_program("git", root);
+        let program = program.ok_or_else(|| setup("there is no git on this machine".to_owned()))?;
+        let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let secrets = self.session.secret_rules()?;
+        let failed = |error: std::io::Error| setup(format!("git: {error}"));
+        let mut child = Command::new(&program)
+            .args(guarded(&program, root, &words, &secrets))
+            .current_dir(root)
+            .envs(VARIABLES)
+            .env("LC_ALL", "C")
+            .env_remove("GIT_EXTERNAL_DIFF")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut printed = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MOST_DIFF + 1).read_to_end(&mut printed).map_err(failed)?;
+        }
+        let is_whole = u64::try_from(printed.len()).unwrap_or(u64::MAX) <= MOST_DIFF;
+        if !is_whole {
+            let _ = child.kill();
+        }
+        let output = child.wait_with_output().map_err(failed)?;
+        if is_whole && !output.status.success() {
+            let said = plain(&String::from_utf8_lossy(&output.stderr)).trim().to_owned();
+            let said = said.lines().next().unwrap_or("it failed").to_owned();
+            return Err(setup(format!("git {}: {said}", arguments.first().unwrap_or(&""))));
+        }
+        Ok((String::from_utf8_lossy(&printed).into_owned(), is_whole))
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, name: String, read: Result<String, String>, patch: Option<Patch>) {
+        let read = read.and_then(|text| match self.changes.len() {
+            count if count >= MOST_FILES => Err(format!("over the limit of {MOST_FILES} files")),
+            _ => Ok(text),
+        });
+        match read {
+            Ok(text) => self.changes.push(Change { name, text, patch }),
+            Err(reason) => self.left_out.push(LeftOut { path: name, reason }),
+        }
+    }
+}
+
+impl Change {
+    /// The file as it is checked: as a reviewer saw it, so masked.
+    fn file(&self, masker: &Masker) -> File {
+        File {
+            name: self.name.clone(),
+            mark: Mark::of(self.text.as_bytes()),
+            lines: as_seen(self.text.clone(), masker),
+            removed: self.removed(masker),
+        }
+    }
+
+    fn removed(&self, masker: &Masker) -> Vec<(usize, String)> {
+        let hunks = self.patch.iter().flat_map(|patch| &patch.files).flat_map(|file| &file.hunks);
+        let mut removed = Vec::new();
+        for hunk in hunks {
+            let mut line = hunk.old_start.unwrap_or(1);
+            for one in &hunk.lines {
+                if one.side == Side::Removed {
+                    removed.push((line.max(1), masker.mask(&one.text).text.into_owned()));
+                }
+                line += usize::from(one.side != Side::Added);
+            }
+        }
+        removed
+    }
+
+    /// What a reviewer sees: lines with the numbers that they have now.
+    fn shown(&self) -> String {
+        let mut out = format!("## {}\n", self.name);
+        let Some(patch) = &self.patch else {
+            let total = self.text.lines().count();
+            for (number, line) in (1..).zip(self.text.lines()).take(MOST_LINES) {
+                out.push_str(&format!("{number:>5} | {line}\n"));
+            }
+            if total > MOST_LINES {
+                out.push_str(&format!("(lines {} to {total} are not shown)\n", MOST_LINES + 1));
+            }
+            return out;
+        };
+        for file in &patch.files {
+            if file.old != file.new {
+                out.push_str(&format!("(was {})\n", file.old));
+            }
+            let mut shift: isize = 0;
+            for hunk in &file.hunks {
+                let mut number = hunk.old_start.unwrap_or(1).max(1).saturating_add_signed(shift).max(1);
+                for line in &hunk.lines {
+                    match line.side {
+                        Side::Removed => {
+                            out.push_str(&format!("      -| {}\n", line.text));
+                            shift -= 1;
+                        }
+                        Side::Added => {
+                            out.push_str(&format!("{number:>5}+| {}\n", line.text));
+                            number += 1;
+                            shift += 1;
+                        }
+                        Side::Context => {
+                            out.push_str(&format!("{number:>5} | {}\n", line.text));
+                            number += 1;
+                        }
+                    }
+                }
+                out.push_str("      ...\n");
+            }
+        }
+        out
+    }
+
+    /// The lines that a reviewer sees.
+    pub(super) fn seen(&self) -> Vec<&str> {
+        match &self.patch {
+            None => self.touched(),
+            Some(patch) => {
+                let lines = patch.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
+                lines.map(|line| line.text.as_str()).collect()
+            }
+        }
+    }
+
+    /// Lines that the change makes or takes away; all of them where a file is reviewed whole.
+    pub(super) fn touched(&self) -> Vec<&str> {
+        match &self.patch {
+            None => self.text.lines().take(MOST_LINES).collect(),
+            Some(patch) => {
+                let lines = patch.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
+                lines.filter(|line| line.side != Side::Context).map(|line| line.text.as_str()).collect()
+            }
+        }
+    }
+}
+
+/// The lines as a reviewer saw them. Where masking takes lines away, numbers would no longer fit.
+fn as_seen(text: String, masker: &Masker) -> Lines {
+    let clean = masker.mask(&text);
+    if clean.count > 0 && clean.text.lines().count() == text.lines().count() {
+        return Lines::of(clean.text.into_owned());
+    }
+    drop(clean);
+    Lines::of(text)
+}
+
+fn read(file: std::fs::File) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    file.take(MOST_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_FILE {
+        return Err("too large".to_owned());
+    }
+    if bytes.contains(&0) {
+        return Err("binary".to_owned());
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The diff of each file.
+fn parts(printed: &str, is_whole: bool) -> Vec<&str> {
+    let begins = |at: &usize| *at == 0 || printed.as_bytes().get(at - 1) == Some(&b'\n');
+    let starts: Vec<usize> = printed.match_indices("diff --git ").map(|(at, _)| at).filter(begins).collect();
+    let ends = starts.iter().skip(1).copied().chain([printed.len()]);
+    let mut parts: Vec<&str> =
+        starts.iter().zip(ends).filter_map(|(start, end)| printed.get(*start..end)).collect();
+    if !is_whole {
+        parts.pop();
+    }
+    parts
+}
+
+/// The name in the header of a part that is not read otherwise.
+fn named(part: &str) -> String {
+    let header = part.lines().next().unwrap_or_default();
+    header.rsplit_once(" b/").map_or(header, |(_, name)| name).to_owned()
+}

@@ -1,0 +1,109 @@
+//! What defines or uses the names that a change touches, elsewhere in the project: simple, and bounded.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::material::Change;
+use crate::domain::mask::Masker;
+use crate::host::project::Project;
+
+/// Names that are looked for.
+const MOST_NAMES: usize = 12;
+/// Files that are looked through, and bytes of each.
+const MOST_FILES: usize = 1_500;
+const MOST_BYTES: u64 = 200_000;
+/// Places of each name, and characters in all.
+const MOST_PLACES: usize = 4;
+const MOST_CHARS: usize = 8_000;
+/// Characters of a line.
+const MOST_LINE: usize = 200;
+
+/// Words that stand before a bracket and are no names of the project.
+const WORDS: [&str; 14] = [
+    "if", "for", "while", "match", "switch", "return", "catch", "self", "super", "assert", "print",
+    "println", "format", "range",
+];
+
+static DEFINES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?:fn|def|func|function|class|struct|enum|trait|interface|type|const|static|module|sub)[ \t]+([A-Za-z_][A-Za-z0-9_]{2,})").ok()
+});
+static CALLS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"([A-Za-z_][A-Za-z0-9_]{3,})[ \t]*\(").ok());
+
+/// Lines of other files with the names of a change, and how many secrets were masked in them.
+pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) -> (String, usize) {
+    let names = names(changes);
+    let extensions: BTreeSet<&str> =
+        changes.iter().filter_map(|change| Path::new(&change.name).extension()?.to_str()).collect();
+    if names.is_empty() {
+        return (String::new(), 0);
+    }
+    let own: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).collect();
+    let mut places: Vec<Vec<String>> = names.iter().map(|_| Vec::new()).collect();
+    let plain = extensions.into_iter().filter(|end| end.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let found = plain.filter_map(|end| project.find(&format!("**/*.{end}")).ok()).flatten();
+    let others = found.filter(|file| !own.contains(file.shown.as_str()));
+    for file in others.take(MOST_FILES) {
+        let Ok(open) = project.open(&file) else { continue };
+        let mut bytes = Vec::new();
+        if open.take(MOST_BYTES).read_to_end(&mut bytes).is_err() || bytes.contains(&0) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        for (name, places) in names.iter().zip(&mut places) {
+            if places.len() >= MOST_PLACES || !text.contains(name.as_str()) {
+                continue;
+            }
+            let lines = (1..).zip(text.lines()).filter(|(_, line)| has_word(line, name));
+            for (number, line) in lines.take(MOST_PLACES - places.len()) {
+                let number: usize = number;
+                let line: String = line.trim().chars().take(MOST_LINE).collect();
+                places.push(format!("{}:{number}: {line}\n", file.shown));
+            }
+        }
+    }
+    let mut out = String::new();
+    for (name, places) in names.iter().zip(places).filter(|(_, places)| !places.is_empty()) {
+        let part = format!("{name}\n{}", places.concat());
+        if out.len() + part.len() > MOST_CHARS {
+            break;
+        }
+        out.push_str(&part);
+    }
+    let clean = masker.mask(&out);
+    (clean.text.into_owned(), clean.count)
+}
+
+/// The names that a change defines, then those that it calls.
+fn names(changes: &[Change]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    // A change within a function concerns its callers: what is defined counts around the change too.
+    let seen: [(_, fn(&Change) -> Vec<&str>); 2] = [(&*DEFINES, Change::seen), (&*CALLS, Change::touched)];
+    for (pattern, lines) in seen {
+        let Some(pattern) = pattern else { continue };
+        for line in changes.iter().flat_map(lines) {
+            for name in pattern.captures_iter(line).filter_map(|caught| caught.get(1)) {
+                let name = name.as_str();
+                let is_new = !WORDS.contains(&name) && !names.iter().any(|known| known == name);
+                if names.len() < MOST_NAMES && is_new {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn has_word(line: &str, name: &str) -> bool {
+    let is_word =
+        |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    line.match_indices(name).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        let after = line.get(at + name.len()..).and_then(|after| after.chars().next());
+        !is_word(before) && !is_word(after)
+    })
+}

@@ -1,0 +1,108 @@
+//! Having a change reviewed, with findings that are checked.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use rmcp::model::CallToolResult;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::catalogue::{Load, found_by};
+use super::parameters::Parameters;
+use super::reply::{failure, reply};
+use super::report::reporting;
+use crate::domain::effort::Effort;
+use crate::error::Error;
+use crate::flow::review::{Fixes, ReviewRequest, Target, review};
+use crate::server::Maestro;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReviewInput {
+    /// Revisions, e.g. "main..HEAD".
+    range: Option<String>,
+    /// What is staged.
+    #[serde(default)]
+    staged: bool,
+    /// What differs from the last commit; the default.
+    #[serde(default)]
+    working: bool,
+    /// Files or globs, as they are.
+    files: Option<Vec<String>>,
+    /// What to look for beside the ordinary.
+    criteria: Option<Vec<String>>,
+    /// Default: all installed.
+    providers: Option<Vec<String>>,
+    /// With one provider: other than its default.
+    model: Option<String>,
+    /// Default: as configured, else high.
+    effort: Option<Effort>,
+    /// Seconds; default: provider's.
+    #[schemars(with = "NonZeroU64")]
+    #[serde(default)]
+    timeout_sec: Option<NonZeroU64>,
+    /// Ask for fixes of what holds, and try them in a copy.
+    #[serde(default = "yes")]
+    try_fixes: bool,
+    /// Run that pays; default: none.
+    workflow_id: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[tool_router(router = review_tools, vis = "pub(crate)")]
+impl Maestro {
+    /// Reviews a change or files with several models; every finding's quote is checked.
+    #[tool(
+        title = "Review a change",
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
+        meta = found_by("code review diff staged pull request findings bugs severity security", Load::OnSearch)
+    )]
+    async fn maestro_review(
+        &self,
+        Parameters(input): Parameters<ReviewInput>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let request = match input.request() {
+            Ok(request) => request,
+            Err(error) => return failure(&error),
+        };
+        let session = self.session();
+        reporting(
+            &context,
+            |progress| async move { reply(Box::pin(review(session, request, &progress)).await) },
+        )
+        .await
+    }
+}
+
+impl ReviewInput {
+    fn request(self) -> Result<ReviewRequest, Error> {
+        let files = self.files.filter(|files| !files.is_empty());
+        let given = [self.range.is_some(), self.staged, self.working, files.is_some()];
+        if given.iter().filter(|given| **given).count() > 1 {
+            let problem = "range, staged, working and files exclude one another: give one of them";
+            return Err(Error::InvalidArguments(problem.to_owned()));
+        }
+        let target = match (self.range, files) {
+            (Some(range), _) => Target::Range(range.trim().to_owned()),
+            (None, Some(files)) => Target::Files(files),
+            (None, None) if self.staged => Target::Staged,
+            (None, None) => Target::Working,
+        };
+        Ok(ReviewRequest {
+            target,
+            criteria: self.criteria.unwrap_or_default(),
+            providers: self.providers,
+            model: self.model,
+            effort: self.effort,
+            timeout: self.timeout_sec.map(|seconds| Duration::from_secs(seconds.get())),
+            fixes: if self.try_fixes { Fixes::Tried } else { Fixes::Not },
+            workflow_id: self.workflow_id,
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Reviews: every finding is held against the code, merged, ranked, and its fix tried in a copy.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, fake_cli, scripted};
+
+const GOOD: &str = "def mean(values):\n    total = 0\n    for i in range(len(values)):\n        total += values[i]\n    return total / len(values)\n";
+const TESTS: &str = "import unittest\nfrom stats import mean\n\n\nclass T(unittest.TestCase):\n    def test_mean(self):\n        self.assertEqual(mean([4, 2]), 3)\n";
+
+fn git(root: &Path, arguments: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").args(identity).args(arguments).current_dir(root).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn bad() -> String {
+    GOOD.replace("range(len(values))", "range(1, len(values))")
+}
+
+/// A repository whose working tree holds a bug that its last commit did not.
+fn repository() -> Server {
+    let server = Server::new()
+        .codex()
+        .fake("gemini", "gemini")
+        .fake("claude", "claude")
+        .file("stats.py", GOOD)
+        .file("test_stats.py", TESTS)
+        .file("app.py", "from stats import mean\nprint(mean([1, 2]))\n");
+    let root = server.project();
+    git(&root, &["init", "-q"]);
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-qm", "first"]);
+    std::fs::write(root.join("stats.py"), bad()).unwrap();
+    server
+}
+
+fn answer(findings: &Value) -> String {
+    json!({ "findings": findings }).to_string()
+}
+
+fn found(line: u32, quote: &str, claim: &str, scenario: &str, severity: &str) -> Value {
+    json!({ "file": "stats.py", "line": line, "quote": quote, "claim": claim, "scenario": scenario, "severity": severity })
+}
+
+/// What each reviewer says, in its own form: bare, fenced amid prose, and in another order of keys.
+fn script() -> String {
+    let codex = answer(&json!([
+        found(
+            3,
+            "for i in range(1, len(values)):",
+            "The first value is skipped.",
+            "mean([4]) returns 0.0 where 4.0 is right.",
+            "medium"
+        ),
+        found(
+            3,
+            "while i < len(values):",
+            "An invented loop never ends.",
+            "Any list hangs the caller forever.",
+            "critical"
+        ),
+    ]));
+    let gemini = format!(
+        "I looked at it closely.\n```json\n{}\n```\nThat is all.",
+        answer(&json!([
+            found(
+                2,
+                "    3+| range(1, len(values))",
+                "skips the first value of the list",
+                "mean([4]) is 0.0",
+                "high"
+            ),
+            found(5, "return total / len(values)", "Division by zero for an empty list.", "", "high"),
+        ]))
+    );
+    let claude = answer(&json!([
+        { "severity": "P0", "line": 1, "file": "/etc/passwd", "quote": "root:x:0:0", "claim": "leak", "scenario": "the password file is read by all" },
+        { "severity": "low", "line": 1, "file": "../../outside.py", "quote": "secret = 1", "claim": "leak", "scenario": "a file of somebody else is read" },
+    ]));
+    scripted(
+        json!({ "codex": { "text": codex }, "gemini": { "text": gemini }, "claude": { "text": claude } }),
+    )
+}
+
+#[test]
+fn findings_are_checked_merged_and_ranked() {
+    let server = repository();
+    let mut client = server.start();
+    let arguments = json!({ "working": true, "criteria": [script()], "try_fixes": false });
+    let result = client.call("maestro_review", arguments);
+    assert_eq!(result["ok"], true, "{result}");
+    let findings = result["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{result:#}");
+    let first = &findings[0];
+    assert_eq!(
+        (&first["file"], &first["line"], &first["status"]),
+        (&json!("stats.py"), &json!(3), &json!("exact"))
+    );
+    assert_eq!((&first["severity"], &first["found_by"]), (&json!("high"), &json!(["codex", "gemini"])));
+    let second = &findings[1];
+    assert_eq!((&second["severity"], &second["severity_stated"]), (&json!("medium"), &json!("high")));
+    assert_eq!(second["found_by"], json!(["gemini"]));
+    let discarded = result["discarded"].as_array().unwrap();
+    assert_eq!(discarded.len(), 3, "{result:#}");
+    assert!(discarded.iter().all(|one| one["status"] == "absent"));
+    assert!(discarded[1]["reason"].as_str().unwrap().contains("outside"), "{result:#}");
+    assert_eq!(result["highest_severity"], "high");
+    assert_eq!(result["files"], json!(["stats.py"]));
+    assert!(result["review_id"].is_string());
+}
+
+#[test]
+fn what_was_asked_holds_the_change_its_surroundings_and_no_secret() {
+    let server = repository()
+        .file(".env", "PASSWORD=hunter2hunter2\n")
+        .file("new.py", "TOKEN = 'ghp_0123456789abcdefghijklmnopqrstuvwxyzAB'\n");
+    let mut client = server.start();
+    let script = scripted(json!({ "text": answer(&json!([])) }));
+    let result = client.call("maestro_review", json!({ "providers": ["codex"], "criteria": [script] }));
+    assert_eq!(result["findings"], json!([]), "{result}");
+    let left_out: Vec<&str> =
+        result["left_out"].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap()).collect();
+    assert_eq!(left_out, [".env"]);
+    assert!(result["masked"].as_u64().unwrap() > 0);
+    let prompt = client.log("codex").iter().find(|call| call["prompt"].is_string()).unwrap()["prompt"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for wanted in [
+        "    3+|     for i in range(1, len(values)):",
+        "-|     for i in range(len(values)):",
+        "app.py:2: print(mean([1, 2]))",
+        "## new.py",
+    ] {
+        assert!(prompt.contains(wanted), "{wanted}: {prompt}");
+    }
+    assert!(!prompt.contains("hunter2") && !prompt.contains("ghp_0123456789"), "{prompt}");
+}
+
+#[test]
+fn staged_range_and_files_are_what_they_say() {
+    let server = repository();
+    let root = server.project();
+    git(&root, &["add", "stats.py"]);
+    // What is staged has the bug; the working tree has it mended already.
+    std::fs::write(root.join("stats.py"), GOOD).unwrap();
+    let mut client = server.start();
+    let text = answer(&json!([found(
+        3,
+        "for i in range(1, len(values)):",
+        "The first value is skipped.",
+        "mean([4]) returns 0.0",
+        "high"
+    )]));
+    let criteria = [scripted(json!({ "text": text }))];
+    let mut ask = |target: Value| {
+        let mut arguments = json!({ "providers": ["codex"], "criteria": criteria, "try_fixes": false });
+        arguments.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+        client.call("maestro_review", arguments)
+    };
+    assert_eq!(ask(json!({ "staged": true }))["findings"][0]["status"], "exact");
+    assert_eq!(ask(json!({ "files": ["*.py"] }))["discarded"].as_array().unwrap().len(), 1);
+    assert!(ask(json!({ "working": true }))["summary"].as_str().unwrap().contains("nothing to review"));
+    git(&root, &["commit", "-qm", "second"]);
+    assert_eq!(ask(json!({ "range": "HEAD~1..HEAD" }))["findings"][0]["line"], 3);
+    for range in ["--output=x", "HEAD;ls", "nothing..HEAD", "-p", "HEAD:.env"] {
+        assert_eq!(ask(json!({ "range": range }))["code"], "invalid_arguments", "{range}");
+    }
+    assert_eq!(ask(json!({ "staged": true, "range": "HEAD" }))["code"], "invalid_arguments");
+    assert_eq!(ask(json!({ "files": ["gone.py"] }))["code"], "invalid_arguments");
+}
+
+#[test]
+fn nothing_that_the_repository_configures_runs() {
+    let server = repository().file(".gitattributes", "*.py diff=evil filter=evil\n");
+    let root = server.project();
+    let mark = root.join("ran");
+    let evil = format!("sh -c 'touch {}; cat'", mark.display());
+    for key in [
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "core.fsmonitor",
+        "diff.external",
+        "core.pager",
+    ] {
+        git(&root, &["config", key, &evil]);
+    }
+    let _ = std::fs::remove_file(&mark);
+    let mut client = server.start();
+    let script = scripted(json!({ "text": answer(&json!([])) }));
+    let result = client.call("maestro_review", json!({ "providers": ["codex"], "criteria": [script] }));
+    assert_eq!(result["ok"], true, "{result}");
+    assert!(!mark.exists());
+}
+
+#[test]
+fn a_fix_is_tried_in_a_copy() {
+    let findings = answer(&json!([found(
+        3,
+        "for i in range(1, len(values)):",
+        "The first value is skipped.",
+        "mean([4]) returns 0.0",
+        "high"
+    )]));
+    let patch = "--- a/stats.py\n+++ b/stats.py\n@@ -2,3 +2,3 @@\n     total = 0\n-    for i in range(1, len(values)):\n+    for i in range(len(values)):\n         total += values[i]\n";
+    let fixes = json!({ "fixes": [{ "id": "F1", "patch": patch }] }).to_string();
+    // The second question does not repeat the criteria, so what is done stands in the command.
+    let server = repository();
+    let root = server.project();
+    let script = json!({ "text": findings, "later": { "text": fixes } }).to_string();
+    let state = root.parent().unwrap().join("fake/reviewer.state");
+    let command =
+        format!("{} --as codex --state {} --script '{script}'", fake_cli().display(), state.display());
+    let mut client = server.env("MAESTRO_CODEX_CMD", &command).start();
+    let result = client.call("maestro_review", json!({ "providers": ["codex"] }));
+    let fix = &result["findings"][0]["fix"];
+    assert_eq!(fix["by"], "codex", "{result:#}");
+    assert!(["proven", "untested"].contains(&fix["status"].as_str().unwrap()), "{result:#}");
+    assert_eq!(std::fs::read_to_string(root.join("stats.py")).unwrap(), bad());
+}
+
+#[test]
+fn a_tree_that_changes_meanwhile_is_noticed() {
+    let server = repository();
+    let file = server.project().join("stats.py");
+    let mut client = server.start();
+    let script = scripted(json!({ "sleep": 2, "text": answer(&json!([])) }));
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(1_000));
+        std::fs::write(file, "def mean(values):\n    return 0\n").unwrap();
+    });
+    let result = client.call("maestro_review", json!({ "providers": ["codex"], "criteria": [script] }));
+    writer.join().unwrap();
+    assert_eq!(result["tree_changed"], json!(["stats.py"]), "{result}");
+}
+
+#[test]
+fn reviewers_that_fail_are_told_apart() {
+    let server = repository();
+    let mut client = server.start();
+    let text = answer(&json!([found(3, "range(1, len(values))", "skips", "mean([4]) returns 0.0", "high")]));
+    let script = scripted(
+        json!({ "codex": { "text": text }, "gemini": { "text": "It looks good to me." }, "claude": { "exit": 3, "stderr": "broken" } }),
+    );
+    let result = client.call("maestro_review", json!({ "criteria": [script], "try_fixes": false }));
+    assert_eq!(
+        (&result["ok"], result["findings"].as_array().unwrap().len()),
+        (&json!(true), 1),
+        "{result:#}"
+    );
+    assert!(result["warning"].as_str().unwrap().contains("2 of 3 reviewers failed"));
+    let script = scripted(json!({ "text": "It looks good to me." }));
+    let result = client.call("maestro_review", json!({ "criteria": [script], "try_fixes": false }));
+    assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("every_candidate_failed")));
+}
+
+#[test]
+fn the_exit_status_tells_a_hook() {
+    let server = repository();
+    let text = answer(&json!([found(
+        3,
+        "range(1, len(values))",
+        "The first value is skipped.",
+        "mean([4]) returns 0.0",
+        "medium"
+    )]));
+    let script = scripted(json!({ "text": text }));
+    let run = |more: &[&str]| {
+        let mut words = vec!["review", "--providers", "codex", "--criteria", &script];
+        words.extend(more);
+        let output = server.run(&words, "");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, printed) = run(&[]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.starts_with("stats.py:3: medium: The first value is skipped. [codex]"), "{printed}");
+    assert_eq!(run(&["--fail-on", "medium"]).0, Some(1));
+    assert_eq!(run(&["--staged"]).0, Some(0));
+    assert_eq!(run(&["--range", "nothing..HEAD"]).0, Some(2));
+    let (code, printed) = run(&["--json", "--fail-on", "low", "stats.py"]);
+    assert_eq!(code, Some(1));
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed["findings"][0]["found_by"], json!(["codex"]));
+}
