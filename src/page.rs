@@ -63,7 +63,7 @@ impl Page {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let port = listener.local_addr().map_err(no_port)?.port();
         let inner = Inner {
-            look: Look::of(session.environment()),
+            look: Look::of(session.config().language()),
             session,
             door: Door::new()?,
             host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
@@ -102,6 +102,12 @@ impl Page {
     #[must_use]
     pub fn port(&self) -> &str {
         self.inner.host.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Whether somebody has the page before them.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.inner.watch.is_watched()
     }
 
     /// Takes back the unused links to a place.

@@ -25,6 +25,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -33,6 +34,7 @@ use crate::flow::change::recover;
 use crate::flow::job::{cancel, untold};
 use crate::flow::place::place_notes;
 use crate::flow::session::Session;
+use crate::page::Page;
 use crate::tools::catalogue::{BACKGROUND, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
 use jobs::{Asking, Reasons};
@@ -58,6 +60,7 @@ struct Inner {
     tools: OnceLock<Tools>,
     calls: AtomicUsize,
     told: Told,
+    page: OnceCell<Page>,
     /// Ends calls that somebody waits for.
     stop: CancellationToken,
     /// Ends jobs, which go on when the client has left.
@@ -91,6 +94,7 @@ impl Maestro {
             tools: OnceLock::new(),
             calls: AtomicUsize::new(0),
             told: Told::default(),
+            page: OnceCell::new(),
             stop,
             jobs_stop: CancellationToken::new(),
             asking: Asking::default(),
@@ -104,6 +108,19 @@ impl Maestro {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.inner.session
+    }
+
+    /// The local web page, served from the first need on.
+    ///
+    /// # Errors
+    ///
+    /// It stands below another consult, or no port can be had.
+    pub async fn page(&self) -> Result<&Page, Error> {
+        if self.session().environment().depth() > 0 {
+            return Err(Error::NestedConsult);
+        }
+        let start = || Page::start(self.session().clone(), self.inner.stop.clone());
+        self.inner.page.get_or_try_init(start).await
     }
 
     /// The tools, made on first need: a client that only says hello does not wait for them.

@@ -20,7 +20,7 @@ pub use super::event::stage::Mode;
 pub use applied::{AppliedChange, AppliedFile};
 pub use change::{ChangedFile, FileAction, ProposedChange};
 pub use choice::{Choice, meant};
-pub use dialog::dialog;
+pub use dialog::{dialog, fitted, heart};
 pub use display::{display, lines};
 pub use material::{
     Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,

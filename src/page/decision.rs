@@ -144,6 +144,9 @@ async fn taken(
         return back(StatusCode::CONFLICT, Problem::OldForm);
     }
     run.may_decide(&request).map_err(|refusal| Refusal::from(Error::Workflow(refusal)))?;
+    if said("stray").is_some() {
+        return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Stray);
+    }
     let chosen = Decision::ALL.into_iter().find(|decision| said("decision") == Some(decision.name()));
     let Some(decision) = chosen else {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);

@@ -35,6 +35,8 @@ pub(super) struct Door {
 #[derive(Default)]
 struct State {
     links: Vec<Link>,
+    /// Links that were used, by which a visitor who is in comes to their place once more.
+    used: Vec<Link>,
     visitors: Vec<Known>,
 }
 
@@ -114,8 +116,20 @@ impl Door {
             let link = state.links.swap_remove(place);
             make_room(&mut state.visitors);
             state.visitors.push(Known { mark: known, way: link.way, seen: now, look });
-            Some(Entry { target: link.target, cookie })
+            let target = link.target.clone();
+            make_room(&mut state.used);
+            state.used.push(link);
+            Some(Entry { target, cookie })
         }))
+    }
+
+    /// Where a used token led to; whoever is in already may go there again.
+    pub(super) fn led_to(&self, token: &str) -> Option<String> {
+        let mark = self.mark(token);
+        self.with(|state| {
+            let used = state.used.iter().find(|link| self.is_same(&link.mark, &mark))?;
+            Some(used.target.clone())
+        })
     }
 
     /// The header that gives a visitor their cookie.

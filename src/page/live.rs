@@ -36,6 +36,10 @@ impl Watch {
         Self(Sender::new(Seen::default()))
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
     /// Listens; the first who does starts the watcher.
     fn listen(&self, page: &Page) -> Receiver<Seen> {
         let is_first = self.0.receiver_count() == 0;

@@ -1,6 +1,6 @@
 //! How a visitor reads: in which language, in which colours, and whether single keys act.
 
-use crate::host::environment::Environment;
+use crate::domain::language::Language;
 
 /// The languages of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,12 +74,9 @@ impl Keys {
 }
 
 impl Look {
-    /// How somebody with this environment reads.
-    pub(super) fn of(environment: &Environment) -> Self {
-        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| environment.get(name));
-        let tongue =
-            if set.is_some_and(|name| name.starts_with("ko")) { Tongue::Korean } else { Tongue::English };
-        Self { tongue, ..Self::default() }
+    /// How somebody reads who is spoken to in this language.
+    pub(super) fn of(language: Language) -> Self {
+        Self { tongue: language.pick(Tongue::English, Tongue::Korean), ..Self::default() }
     }
 
     /// The same after a choice; what is no choice changes nothing.

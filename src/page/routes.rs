@@ -92,8 +92,11 @@ async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<
         Ok(None) => {
             let cookies = headers.get_all(header::COOKIE).iter();
             let mut visitors = cookies.filter_map(|value| page.door().visitor(value.to_str().ok()?));
-            let kind = if visitors.next().is_some() { "used_known" } else { "used" };
-            bare(&page, page.look(), StatusCode::FORBIDDEN, kind).await
+            match (visitors.next(), page.door().led_to(&token.t)) {
+                (Some(_), Some(target)) => Redirect::to(&page.path(&target)).into_response(),
+                (Some(visitor), None) => bare(&page, visitor.look, StatusCode::FORBIDDEN, "used_known").await,
+                (None, _) => bare(&page, page.look(), StatusCode::FORBIDDEN, "used").await,
+            }
         }
         Err(error) => failed(&page, page.look(), &error).await,
     }

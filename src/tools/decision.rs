@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::CallToolResponse;
+use rmcp::model::{CallToolResponse, ElicitRequestParams};
 use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 
 use super::dialog::{
-    Answer, Asking, CriticalQuestion, Decided, Form, LIFETIME, Retry, Seal, Subject, Word, ask_legacy,
-    ask_modern, asking, read_modern,
+    Answer, Asking, CriticalQuestion, Decided, Era, Form, LIFETIME, Leading, Means, Offered, Retry, Seal,
+    Subject, Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
 };
+use super::waiting::{EVERY, waiting};
 use crate::domain::decision::{self, contradictions};
-use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::event::approval::{DecidedBy, Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
@@ -21,10 +22,26 @@ use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Dialog, Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+use crate::host::browser::has_display;
 use crate::host::config::Approvals;
+use crate::host::human::harmless;
+use crate::page::Page;
+use crate::server::Maestro;
 
 /// How long a dialog stays open.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// For how long nobody has the page before them until they are asked again.
+const UNWATCHED: Duration = Duration::from_secs(60);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is said to a human who says that they are done, and is not.
+const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
+
+/// Columns of a title in a form.
+const TITLE: usize = 40;
 
 /// The field of the choice that goes on.
 const CHOSEN: &str = "chosen";
@@ -67,6 +84,7 @@ pub(crate) enum Told {
 
 /// A question to the human about a request.
 pub(crate) struct Question<'a> {
+    pub(crate) maestro: &'a Maestro,
     pub(crate) session: &'a Session,
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,
@@ -76,9 +94,18 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     /// Asks the human to decide on a request.
     pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
+        let is_on_page = match asking.means {
+            Means::Form => false,
+            Means::Page => true,
+            Means::Both if !self.session.config().settings.page => false,
+            Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
+        };
+        if is_on_page {
+            return self.on_page(self.maestro.page().await?, asking.era, open, aside).await;
+        }
         let form = form(open, aside, self.session.config().language())?;
-        match asking {
-            Asking::Legacy => {
+        match asking.era {
+            Era::Legacy => {
                 let _shown = Dialog::open(self.session, open, PATIENCE).await?;
                 self.progress.say("waiting for the human's decision");
                 let elsewhere = || decided_elsewhere(self.session, &open.request.id);
@@ -90,8 +117,88 @@ impl Question<'_> {
                 let word = ask_legacy(self.context, &again, self.progress, PATIENCE, elsewhere()).await;
                 self.settle(open, &form, word, None).await
             }
-            Asking::Modern => self.modern(open, &form).await,
+            Era::Modern => self.modern(open, &form).await,
         }
+    }
+
+    /// Leads the human to the page, and waits for the decision: there, in a terminal, or anywhere else.
+    async fn on_page(&self, page: &Page, era: Era, open: &Reviewed, aside: &str) -> Result<Told, Error> {
+        let target = format!("decide/{}", open.request.id);
+        let told = match era {
+            Era::Legacy => {
+                let params = self.address(page, &target, open, aside)?;
+                let decided = decided_elsewhere(self.session, &open.request.id);
+                let led =
+                    lead_legacy(self.context, params, &open.request.id, self.progress, PATIENCE, decided);
+                match Box::pin(led).await {
+                    Leading::Decided => self.elsewhere(open).await?,
+                    Leading::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
+                }
+            }
+            Era::Modern => {
+                let seal = seal(self.session).await?;
+                let subject = subject(open, false);
+                let again = |aside: &str| -> Result<Told, Error> {
+                    let params = self.address(page, &target, open, aside)?;
+                    Ok(Told::AskAgain(Box::new(lead_modern(params, self.retry.sealed(&seal, &subject)?))))
+                };
+                match read_visit(&seal, self.retry, &subject)? {
+                    None => return again(aside),
+                    Some(Visit::Not(word)) if is_open(self.session, &open.request.id).await? => {
+                        Told::Undecided(why_not(&word, &open.request.id))
+                    }
+                    Some(Visit::Not(_)) => self.elsewhere(open).await?,
+                    Some(Visit::Went) => {
+                        let decided = async {
+                            tokio::select! {
+                                biased;
+                                () = decided_elsewhere(self.session, &open.request.id) => true,
+                                () = nobody_looks(page) => false,
+                            }
+                        };
+                        if !waiting(self.progress, "your decision on the page", EVERY, decided).await {
+                            return again(UNDECIDED_YET);
+                        }
+                        self.elsewhere(open).await?
+                    }
+                }
+            }
+        };
+        page.revoke(&target);
+        Ok(told)
+    }
+
+    /// What the client is asked to open, with the heart of the decision beside it: where no browser
+    /// opens, it is all that the human sees.
+    fn address(
+        &self,
+        page: &Page,
+        target: &str,
+        open: &Reviewed,
+        aside: &str,
+    ) -> Result<ElicitRequestParams, Error> {
+        let environment = self.session.environment();
+        let report = report_of(open)?;
+        let [what, heart, risk] = report::heart(&report, self.session.config().language());
+        let way = format!("maestro-mcp page {}", open.request.id);
+        let lines = if has_display(environment) {
+            [what, heart, risk, "Opening it decides nothing; you decide on the page.".to_owned()]
+        } else {
+            [what, heart, format!("No display here. In a terminal of your own: {way}"), risk]
+        };
+        let message = lines.join("\n");
+        // What the model says never takes the first rows from the decision.
+        let message = match aside {
+            "" => message,
+            UNDECIDED_YET => format!("{aside}\n{message}"),
+            _ => format!("{message}\n{aside}"),
+        };
+        Ok(ElicitRequestParams::UrlElicitationParams {
+            meta: None,
+            message: harmless(&message),
+            url: page.link(target, Opened::Dialog, PATIENCE)?,
+            elicitation_id: open.request.id.clone(),
+        })
     }
 
     async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
@@ -133,17 +240,7 @@ impl Question<'_> {
     ) -> Result<Told, Error> {
         let decided = match word {
             Some(Word::Decided(decided)) => decided,
-            Some(Word::Declined) => return Ok(Told::Undecided("the human declined to answer")),
-            Some(Word::Cancelled) => return Ok(Told::Undecided("the dialog was closed without a decision")),
-            Some(Word::Unreadable(why)) => {
-                tracing::warn!(
-                    request = open.request.id,
-                    why,
-                    "an answer to a form cannot be read, and is no approval"
-                );
-                return Ok(Told::Undecided("the answer could not be read, and that is no approval"));
-            }
-            Some(Word::TimedOut) => return Ok(Told::Undecided("nobody answered")),
+            Some(word) => return Ok(Told::Undecided(why_not(&word, &open.request.id))),
             None => return self.elsewhere(open).await,
         };
         let verdict = verdict(open, form, decided, nonce);
@@ -166,6 +263,37 @@ impl Question<'_> {
             "decided elsewhere while the form was open"
         );
         Ok(Told::Settled(Box::new(settled)))
+    }
+}
+
+/// Why a word decides nothing.
+fn why_not(word: &Word, request: &str) -> &'static str {
+    match word {
+        Word::ReadsFirst => {
+            "the human wants to read everything first: show them `display` word for word and end your turn; when they say that they have read it, make the same call again, and they are asked again"
+        }
+        Word::Declined => "the human declined to answer",
+        Word::Cancelled => "the dialog was closed without a decision",
+        Word::TimedOut => "nobody answered",
+        Word::Decided(_) => "nothing was decided",
+        Word::Unreadable(why) => {
+            tracing::warn!(request, why, "an answer to a form cannot be read, and is no approval");
+            "the answer could not be read, and that is no approval"
+        }
+    }
+}
+
+/// A page that cannot be served: the form stands in.
+fn no_page(error: &Error) {
+    tracing::warn!(%error, "the page cannot be served, so the client is asked by a form");
+}
+
+/// Returns once nobody has had the page before them for a while.
+async fn nobody_looks(page: &Page) {
+    let mut since = Duration::ZERO;
+    while since < UNWATCHED {
+        tokio::time::sleep(LOOK).await;
+        since = if page.is_watched() { Duration::ZERO } else { since + LOOK };
     }
 }
 
@@ -248,32 +376,57 @@ fn cut(line: &str) -> String {
     line.chars().take(MOST_OF_A_CHOICE).collect()
 }
 
-/// The form of a request: the report, what else there is to say, and the critical questions.
+fn report_of(open: &Reviewed) -> Result<Report, Error> {
+    serde_json::from_value(open.request.asked.report.clone())
+        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))
+}
+
+/// The form of a request, in one language: the report with its heart first, what else there is to
+/// say, and the critical questions.
 fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error> {
-    let report: Report = serde_json::from_value(open.request.asked.report.clone())
-        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
+    let report = report_of(open)?;
     let shown = report::dialog(&report, MOST_CHARS, language);
-    let choices: Vec<String> = report.choices.iter().map(|choice| cut(&choice.line())).collect();
+    let [_, _, risk] = report::heart(&report, language);
+    let in_english = language == Language::English;
+    let choices: Vec<Offered> =
+        report.choices.iter().map(|choice| Offered::plain(cut(&choice.line()))).collect();
     let choice = (!choices.is_empty()).then(|| CriticalQuestion {
         id: CHOSEN.to_owned(),
-        title: language.pick("Which one goes on?", "진행할 것을 선택하십시오.").to_owned(),
-        description: language.pick("Left empty: the first.", "비워 두면 첫 번째입니다.").to_owned(),
+        title: if in_english { "Which one goes on?" } else { "무엇으로 진행합니까?" }.to_owned(),
+        description: if in_english {
+            "Left empty: the first."
+        } else {
+            "비워 두면 첫 번째로 진행합니다."
+        }
+        .to_owned(),
         options: choices,
     });
     let critical = report.questions.into_iter().filter(|question| question.priority == Priority::Critical);
+    let asked = critical.map(|question| {
+        let (text, context, titles) = if in_english {
+            (question.question, question.context, question.options.clone())
+        } else {
+            (question.question_ko, question.context_ko, question.options_ko)
+        };
+        let options = question.options.into_iter().zip(titles);
+        CriticalQuestion {
+            title: report::fitted(&text, TITLE),
+            // A client cuts a title; the whole question stands here.
+            description: match context {
+                Some(context) => format!("{text} ({context})"),
+                None => text,
+            },
+            id: question.id,
+            options: options.map(|(value, title)| Offered { value, title }).collect(),
+        }
+    });
+    let name = if in_english { report.stage_display_name } else { report.stage_display_name_ko };
     Ok(Form {
-        message: if aside.is_empty() { shown } else { format!("{aside}\n\n{shown}") },
-        title: format!("Maestro: {}", language.pick(report.stage_display_name, report.stage_display_name_ko)),
+        message: if aside.is_empty() { shown } else { format!("{shown}\n\n{aside}") },
+        title: format!("Maestro: {name}"),
+        critical: choice.into_iter().chain(asked).collect(),
         language,
-        critical: choice
-            .into_iter()
-            .chain(critical.map(|question| CriticalQuestion {
-                description: language.pick(question.context, question.context_ko).unwrap_or_default(),
-                title: language.pick(question.question, question.question_ko),
-                id: question.id,
-                options: language.pick(question.options, question.options_ko),
-            }))
-            .collect(),
+        hint: risk,
     })
 }
 

@@ -19,8 +19,9 @@ use rmcp::service::RequestContext;
 
 pub(crate) use crate::domain::event::approval::Decision;
 use crate::domain::language::Language;
-pub(crate) use legacy::ask_legacy;
-pub(crate) use modern::{Answer, Retry, ask_modern, read_modern};
+pub(crate) use answer::Visit;
+pub(crate) use legacy::{Leading, ask_legacy, lead_legacy};
+pub(crate) use modern::{Answer, Retry, ask_modern, lead_modern, read_modern, read_visit};
 pub(crate) use state::{LIFETIME, Seal, Subject};
 
 /// A question to a human, as a form.
@@ -34,6 +35,8 @@ pub(crate) struct Form {
     pub(crate) language: Language,
     /// What else a human should answer, each in a field that may stay empty.
     pub(crate) critical: Vec<CriticalQuestion>,
+    /// What stands at the decision: the gravest risk, or that nothing is decided before.
+    pub(crate) hint: String,
 }
 
 impl Form {
@@ -52,8 +55,25 @@ pub(crate) struct CriticalQuestion {
     pub(crate) title: String,
     /// What helps to answer it; empty: nothing.
     pub(crate) description: String,
-    /// What can be answered; empty: a text.
-    pub(crate) options: Vec<String>,
+    /// What can be answered, with how it is shown; empty: a text.
+    pub(crate) options: Vec<Offered>,
+}
+
+/// An answer that is offered.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    /// What it stands for.
+    pub(crate) value: String,
+    /// How it is shown.
+    pub(crate) title: String,
+}
+
+impl Offered {
+    /// One that is shown as what it stands for.
+    pub(crate) fn plain(value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self { title: value.clone(), value }
+    }
 }
 
 /// A decision and what was said with it.
@@ -72,6 +92,8 @@ pub(crate) struct Decided {
 pub(crate) enum Word {
     /// The human decided.
     Decided(Decided),
+    /// The human wants to read everything before they decide.
+    ReadsFirst,
     /// The human does not want to answer.
     Declined,
     /// The dialog was closed, or never shown: a client without a screen answers so by itself.
@@ -82,9 +104,9 @@ pub(crate) enum Word {
     TimedOut,
 }
 
-/// How this call's client can ask its human.
+/// When this call's client is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum Era {
     /// By a request during the call.
     Legacy,
     /// By a result, after which it calls again.
@@ -95,22 +117,38 @@ pub(crate) enum Asking {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NobodyToAsk;
 
+/// What the client can show to its human.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// A form alone.
+    Form,
+    /// An address to open, where a form may stand in.
+    Both,
+    /// An address to open alone.
+    Page,
+}
+
+/// How this call's client can ask its human.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asking {
+    pub(crate) era: Era,
+    pub(crate) means: Means,
+}
+
 /// How the client of a call can ask its human, if it can. A client that names only URLs cannot show a
 /// form.
 pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     if context.extensions.get::<NobodyToAsk>().is_some() {
         return None;
     }
-    let elicitation = context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
-    match elicitation {
+    let modes = context.client_capabilities()?.elicitation?;
+    let means = match (modes.form.is_some(), modes.url.is_some()) {
+        (true, true) => Means::Both,
+        (false, true) => Means::Page,
         // An empty capability is that of the first version, which knew forms only.
-        Some(modes) if modes.form.is_some() || modes.url.is_none() => {
-            if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
-                Some(Asking::Modern)
-            } else {
-                Some(Asking::Legacy)
-            }
-        }
-        Some(_) | None => None,
-    }
+        (_, false) => Means::Form,
+    };
+    let is_modern =
+        context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    Some(Asking { era: if is_modern { Era::Modern } else { Era::Legacy }, means })
 }

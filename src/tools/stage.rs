@@ -149,7 +149,7 @@ impl Maestro {
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
-        let question = Question { session, context, retry, progress };
+        let question = Question { maestro: self, session, context, retry, progress };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
             Told::Undecided(why) => reply(Ok(shown(stage, Some(why)))).into(),

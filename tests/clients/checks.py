@@ -188,11 +188,11 @@ def approved_in_the_dialog(world, era, name):
     screen = at_the_dialog(world, era)
     shown = screen.text()
     keep("approval_dialog" + name, shown)
-    for words in ("Stage 1 of 5, Example Analysis", "Your decision"):
+    for words in ("1/5 analyze", "Your decision"):
         expect(words in shown, "not on the screen:", words, "\n" + shown)
     screen.key(RIGHT)
     keep("approval_dialog_choices" + name, screen.settle())
-    for words in ("Approve and go on", "Reject and stop"):
+    for words in ("Approve and go on", "Show me everything first", "Reject and stop"):
         expect(words in screen.text(), "not on the screen:", words, "\n" + screen.text())
     take_and_accept(screen)
     screen.wait("DONE", 20)
@@ -288,7 +288,7 @@ def narrow_screen(world):
     screen = at_the_dialog(world, {}, columns=80, lines=24, task="mend the mean, MANY FACTS")
     shown = screen.settle()
     keep("approval_dialog_80x24", shown)
-    for words in ("Stage 1 of 5, Example Analysis", "5단계 중 1단계 사례 분석", "먼저 읽으려면 취소하십시오.", "Your decision / 결정"):
+    for words in ("1/5 analyze", "Your decision"):
         expect(words in shown, "not on the screen:", words, "\n" + shown)
     choose(screen, 0)
     screen.wait("DONE", 20)

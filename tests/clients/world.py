@@ -59,7 +59,8 @@ class World:
         env = {**keep, "HOME": self.home, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "USER": "nobody", "SHELL": "/bin/sh",
                "ANTHROPIC_BASE_URL": self.api.url, "ANTHROPIC_API_KEY": KEY, "DISABLE_AUTOUPDATER": "1",
                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "ENABLE_TOOL_SEARCH": "true", "NO_PROXY": "127.0.0.1",
-               "MCP_CONNECTION_NONBLOCKING": "0", "MAESTRO_CODEX_CMD": self.consultant()}
+               "MCP_CONNECTION_NONBLOCKING": "0", "MAESTRO_PAGE": "false",  # the dialogs of these checks are forms
+               "MAESTRO_CODEX_CMD": self.consultant()}
         env["PATH"] = self.bin() + ":" + env.get("PATH", "/usr/bin:/bin")
         env.update(more)
         return env

@@ -54,6 +54,7 @@ pub(crate) fn scripted(script: Value) -> String {
 }
 
 /// A server about to be started.
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of a test")]
 pub(crate) struct Server {
     directory: Arc<TempDir>,
     environment: BTreeMap<String, String>,
@@ -66,6 +67,8 @@ pub(crate) struct Server {
     keeps_log: bool,
     /// Who can be asked; none: the client cannot show a form.
     human: Option<Human>,
+    /// Whether the client can open an address in a browser.
+    opens_pages: bool,
     /// A shell script in place of the server, for tests of this client.
     script: Option<String>,
     /// The extensions of the protocol that the client knows.
@@ -91,6 +94,7 @@ impl Server {
             as_nobody: false,
             keeps_log: false,
             human: None,
+            opens_pages: false,
             script: None,
             extensions: None,
         }
@@ -106,6 +110,7 @@ impl Server {
             as_nobody: self.as_nobody,
             keeps_log: self.keeps_log,
             human: None,
+            opens_pages: false,
             script: None,
             extensions: self.extensions.clone(),
         }
@@ -208,6 +213,12 @@ impl Server {
     }
 
     /// A human who looks at each question; none is no answer at all.
+    /// A client that can open an address in a browser.
+    pub(crate) fn opens_pages(mut self) -> Self {
+        self.opens_pages = true;
+        self
+    }
+
     pub(crate) fn human_by(mut self, by: impl FnMut(&Value) -> Option<Answer> + Send + 'static) -> Self {
         self.human.get_or_insert_default().by = Some(Box::new(by));
         self
@@ -234,6 +245,9 @@ impl Server {
         // A client with tasks has a screen, and answers questions itself.
         if self.human.is_some() || self.extensions.is_some() {
             capabilities["elicitation"] = json!({ "form": {} });
+        }
+        if self.opens_pages {
+            capabilities["elicitation"]["url"] = json!({});
         }
         if let Some(extensions) = &self.extensions {
             capabilities["extensions"] = extensions.clone();

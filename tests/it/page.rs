@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::http::{Asked, Browser, Response, form};
-use crate::harness::{Client, Person, Server};
+use crate::harness::{Answer, Client, Person, Server};
 
 /// A server with a request that waits, a terminal with the page, and a browser in it.
 struct Scene {
@@ -107,6 +107,7 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
     let shown = scene.show();
     for (fields, status, says) in [
         (vec![("feedback", "hm <b>")], 422, "Choose approve, revise or reject"),
+        (vec![("decision", "approve"), ("stray", "1"), ("feedback", "hm <b>")], 422, "Enter records nothing"),
         (vec![("decision", "yes"), ("feedback", "hm <b>")], 422, "Choose approve, revise or reject"),
         (vec![("decision", "revise"), ("feedback", " \r\n ")], 422, "A revision needs words"),
         (
@@ -356,4 +357,115 @@ fn implementation(line: &str) -> Value {
         "patch_plan": "Return zero", "files_to_change": ["a.py"], "diff": diff,
         "risks": ["a caller may rely on it <img src=x onerror=alert(1)>"],
     } })
+}
+
+/// Opens the address of a dialog after a while, and records a decision there.
+fn decides_on_the_page(question: &Value, fields: &'static [(&'static str, &'static str)]) {
+    let address = question["params"]["url"].as_str().unwrap().to_owned();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        let (browser, opened) = Browser::open(&address);
+        assert_eq!(opened.status, 200);
+        let path = opened.body.split("url=").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let path = path.strip_prefix(&browser.base).unwrap().to_owned();
+        let shown = browser.get(&path);
+        let hidden = ["request", "digest", "nonce"].map(|name| (name, shown.field(name)));
+        let mut all: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        all.extend_from_slice(fields);
+        assert_eq!(browser.post(&path, &all).status, 303);
+    });
+}
+
+#[test]
+fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
+    for is_modern in [false, true] {
+        let server = Server::new().opens_pages().human_by(|question| {
+            decides_on_the_page(question, &[("decision", "approve"), ("feedback", "seen")]);
+            // Accepting says that the page is open, and decides nothing.
+            Some(Answer::raw(json!({ "action": "accept" })))
+        });
+        let mut client = if is_modern { server.modern() } else { server }.start();
+        client.call(
+            "maestro_workflow_with_hitl",
+            json!({ "task": "mend the mean", "start_stage": "implement" }),
+        );
+        let asked = client.call("maestro_request_approval", implementation("return 0"));
+        let request = asked["request_id"].as_str().unwrap().to_owned();
+        let decided =
+            client.call("maestro_submit_approval", json!({ "request_id": request, "approved": false }));
+        assert_eq!(decided["decided_by"], "page", "{is_modern}: {decided}");
+        assert_eq!(decided["status"], "approved", "{decided}");
+        let question = &client.asked()[0];
+        assert_eq!((&question["mode"], client.asked().len()), (&json!("url"), 1), "{question}");
+        let lines: Vec<&str> = question["message"].as_str().unwrap().lines().collect();
+        assert!(lines[0].contains("3/5 implement") && lines[0].contains("a.py +1 -1"), "{lines:?}");
+        assert!(lines[1].contains("- return 1") && lines[1].contains("+ return 0"), "{lines:?}");
+        // There is no display here, so the way without a browser is named, and the risk stays.
+        assert!(
+            lines[2].contains(&format!("maestro-mcp page {request}")) && lines[3].contains("RISK"),
+            "{lines:?}"
+        );
+        // The model never learns the address.
+        let address = question["url"].as_str().unwrap();
+        assert!(address.starts_with("http://127.0.0.1:") && !decided.to_string().contains("127.0.0.1"));
+        let logged = client.events().into_iter().filter(|event| event["kind"] == "approval_decided");
+        let logged: Vec<Value> = logged.collect();
+        assert_eq!((logged.len(), &logged[0]["data"]["opened"]), (1, &json!("dialog")));
+        // Its address is worth nothing once it was decided.
+        let (_, again) = Browser::open(address);
+        assert_eq!(again.status, 403);
+    }
+}
+
+#[test]
+fn a_page_that_is_declined_decides_nothing_and_opens_nothing() {
+    for is_modern in [false, true] {
+        for action in ["decline", "cancel"] {
+            let server = Server::new().opens_pages().human_by(move |_| {
+                Some(Answer::raw(json!({ "action": action, "content": { "decision": "approve" } })))
+            });
+            let mut client = if is_modern { server.modern() } else { server }.start();
+            client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+            let asked = client.call("maestro_request_approval", analysis());
+            let request = asked["request_id"].as_str().unwrap();
+            let result =
+                client.call("maestro_submit_approval", json!({ "request_id": request, "approved": true }));
+            assert_eq!(result["code"], "undecided", "{action} {is_modern}: {result}");
+            let (_, opened) = Browser::open(client.asked()[0]["url"].as_str().unwrap());
+            assert_eq!(opened.status, 403, "{action} {is_modern}");
+            assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
+        }
+    }
+}
+
+#[test]
+fn a_form_carries_the_decision_and_showing_everything_first_loses_nothing() {
+    let server = Server::new()
+        .human(Answer::accept(json!({ "decision": "show" })))
+        .human(Answer::accept(json!({ "decision": "approve" })));
+    let mut client = server.start();
+    client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": "implement" }));
+    let asked = client.call("maestro_request_approval", implementation("return 0"));
+    let submit = json!({ "request_id": asked["request_id"], "approved": true });
+    let first = client.call("maestro_submit_approval", submit.clone());
+    assert_eq!(first["code"], "undecided", "{first}");
+    assert!(first.to_string().contains("wants to read everything first"), "{first}");
+    assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
+    let second = client.call("maestro_submit_approval", submit);
+    assert_eq!(second["decided_by"], "elicitation", "{second}");
+    let form = &client.asked()[0];
+    // The model's claim does not take the first three rows from the decision.
+    let rows: Vec<&str> = form["message"].as_str().unwrap().lines().take(3).collect();
+    assert!(
+        rows[0].starts_with("3/5 implement · ") && rows[0].contains("a.py +1 -1 · tests not run"),
+        "{rows:?}"
+    );
+    assert!(rows[1].contains("- return 1") && rows[1].contains("+ return 0"), "{rows:?}");
+    assert!(rows[2].contains("RISK"), "{rows:?}");
+    let schema = form["requestedSchema"].to_string();
+    assert!(schema.contains("Show me everything first") && !schema.contains("승인"), "{schema}");
+    for property in form["requestedSchema"]["properties"].as_object().unwrap().values() {
+        assert!(property["title"].as_str().unwrap().chars().count() <= 40, "{property}");
+    }
+    assert!(schema.contains("Does the change remove the cause, or only the symptom?"), "{schema}");
 }

@@ -57,7 +57,7 @@ class Scene:
     def __init__(self, playwright, stage="implement", outputs=None, task=TASK, **context):
         self.project = Project()
         self.server = Server(self.project)
-        self.server.call("maestro_workflow_with_hitl", {"task": task})
+        self.server.call("maestro_workflow_with_hitl", {"task": task, "start_stage": stage})
         asked = self.server.call(
             "maestro_request_approval", {"stage": stage, "outputs": outputs or implementation()}
         )
@@ -292,7 +292,7 @@ def test_what_happens_elsewhere_appears_by_itself(playwright):
         other = Server(scene.project)
         other.call("maestro_workflow_with_hitl", {"task": "another"})
         other.call("maestro_request_approval", {"stage": "analyze", "outputs": {"observations": [{"fact": "f", "source": "s", "certainty": "high"}], "unknowns": ["u"]}})
-        page.wait_for_function("document.querySelectorAll('[data-item]').length === 2", timeout=5000)
+        page.locator("[data-item]").nth(1).wait_for(timeout=5000)
         assert page.title().startswith("(2) ")
         other.close()
 
@@ -352,7 +352,7 @@ def test_a_dialog_of_the_client_leads_to_a_recorded_decision(playwright):
     project = Project()
     server = Server(project, {"elicitation": {"form": {}, "url": {}}})
     try:
-        server.call("maestro_workflow_with_hitl", {"task": TASK})
+        server.call("maestro_workflow_with_hitl", {"task": TASK, "start_stage": "implement"})
         asked = server.call("maestro_request_approval", {"stage": "implement", "outputs": implementation()})
         arguments = {"request_id": asked["request_id"], "approved": False}
         result = server.reply(server.begin("maestro_submit_approval", arguments))

@@ -1,8 +1,8 @@
-//! The report in few words, for a dialog that asks for the decision: newlines count there, and
-//! nothing else does. What is judged as risky comes first and is the last to be left out. Some
-//! clients show three lines and hide the rest, so the first three say what matters on their own.
+//! The report in few words and in one language, for a dialog that asks for the decision: newlines
+//! count there, and nothing else does. What is judged as risky comes first and is the last to be left
+//! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
 
-use super::text::{Language, Text, Words};
+use super::text::{Language, Words};
 use super::{Report, content, names};
 use crate::domain::question::Priority;
 use crate::domain::stage::Stage;
@@ -63,14 +63,17 @@ const EXTENTS: [Extent; 5] = [
     },
 ];
 
-/// The report in at most so many characters, as much of it as fits, in one language. Whatever is left
-/// out is said to be.
+/// Columns of the first three lines: what a client cuts on a screen of 80.
+const COLUMNS: usize = 74;
+
+/// The report in at most so many characters, as much of it as fits. Whatever is left out is said to
+/// be.
 #[must_use]
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
-    let glance = glance(report, language);
+    let heart = heart(report, language).join("\n");
     let mut last = String::new();
     for extent in EXTENTS {
-        last = format!("{glance}\n\n{}", part(report, extent, language));
+        last = format!("{heart}\n\n{}", part(report, extent, language));
         if last.chars().count() <= max_chars {
             return last;
         }
@@ -78,17 +81,53 @@ pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     cut(&last, max_chars)
 }
 
-/// Two lines of at most 74 columns, what a client cuts on a screen of 80: what is decided, and where to
-/// read it all.
-fn glance(report: &Report, language: Language) -> String {
+/// The decision in three lines of at most 74 columns: stage, who, files and size, tests; the heart of
+/// the change or the finding; the first risk.
+#[must_use]
+pub fn heart(report: &Report, language: Language) -> [String; 3] {
+    [what(report, language), core(report, language), first_risk(report, language)]
+        .map(|line| fitted(&super::wrap::visible(&line), COLUMNS))
+}
+
+fn what(report: &Report, language: Language) -> String {
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
-    let risks = match report.risks.len() {
-        0 => Text::new("no risk found", "위험 없음"),
-        1 => Text::new("1 RISK", "위험 1건"),
-        count => Text::new(format!("{count} RISKS"), format!("위험 {count}건")),
+    let stage = match language {
+        Language::English => report.stage.name().to_owned(),
+        Language::Korean => report.stage_display_name_ko.clone(),
     };
-    let tests = match &report.tests {
-        None => Words::new("no test on record", "테스트 기록 없음"),
+    let who: Vec<String> = report
+        .sources
+        .iter()
+        .map(|source| {
+            let called = content::called(source);
+            match language {
+                Language::English => called.en,
+                Language::Korean => called.ko,
+            }
+        })
+        .collect();
+    let mut parts = vec![format!("{number}/{all} {stage}"), who.join(", ")];
+    let files: Vec<&str> =
+        report.diff.iter().flat_map(|change| &change.files).map(|file| file.path.as_str()).collect();
+    if let Some(first) = files.first() {
+        let name = first.rsplit('/').next().unwrap_or(first);
+        let more = match (files.len(), language) {
+            (1, _) => String::new(),
+            (count, Language::English) => format!(" and {} more", count - 1),
+            (count, Language::Korean) => format!(" 외 {}개", count - 1),
+        };
+        let (added, removed) =
+            report.diff.iter().fold((0, 0), |(added, removed), it| (added + it.added, removed + it.removed));
+        parts.push(format!("{}{more} +{added} -{removed}", fitted(name, 28)));
+    }
+    parts.push(tests_in_words(report).of(language).to_owned());
+    parts.retain(|part| !part.is_empty());
+    parts.join(" · ")
+}
+
+fn tests_in_words(report: &Report) -> Words {
+    match &report.tests {
+        None => Words::new("tests not run", "테스트 미실행"),
         Some(note) if note.shows_tests() => Words::new("tests passed", "테스트 통과"),
         Some(note) if note.passed && note.is_claim => Words::new("tests CLAIMED to pass", "테스트 통과 주장"),
         Some(note) if note.passed && note.is_old => {
@@ -96,17 +135,57 @@ fn glance(report: &Report, language: Language) -> String {
         }
         Some(note) if note.passed => Words::new("NO TEST RAN", "실행된 테스트 없음"),
         Some(_) => Words::new("TESTS FAILED", "테스트 실패"),
+    }
+}
+
+/// The first lines that change, else what the consultants want to go on with, else what was found.
+fn core(report: &Report, language: Language) -> String {
+    let text = report.diff.iter().map(|change| change.text.as_str()).find(|text| !text.is_empty());
+    if let Some(text) = text {
+        let changed = |sign: char| {
+            text.lines().find(|line| {
+                let mut letters = line.chars();
+                letters.next() == Some(sign)
+                    && !line.starts_with("--- ")
+                    && !line.starts_with("+++ ")
+                    && letters.any(|letter| !letter.is_whitespace())
+            })
+        };
+        let squeezed = |line: &str| {
+            let (sign, rest) = line.split_at(1);
+            format!("{sign} {}", rest.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        let both: Vec<String> = ['-', '+'].into_iter().filter_map(changed).map(squeezed).collect();
+        if let [removed, added] = both.as_slice() {
+            return format!("{}  {}", fitted(removed, COLUMNS / 2 - 1), fitted(added, COLUMNS / 2 - 1));
+        }
+        if let [only] = both.as_slice() {
+            return only.clone();
+        }
+    }
+    let wanted = report.choices.iter().find(|choice| !choice.selected_by.is_empty());
+    if let Some(choice) = wanted.or(report.choices.first()) {
+        return choice.line();
+    }
+    let findings = match language {
+        Language::English => &report.key_findings,
+        Language::Korean => &report.key_findings_ko,
     };
-    language.pick(
-        format!(
-            "Stage {number} of {all}, {}: {}, {}.\nTo read it all first, cancel.",
-            report.stage_display_name, risks.en, tests.en
-        ),
-        format!(
-            "{all}단계 중 {number}단계 {}: {}, {}.\n전체를 먼저 읽으려면 취소하십시오.",
-            report.stage_display_name_ko, risks.ko, tests.ko
-        ),
-    )
+    findings.first().cloned().unwrap_or_else(|| match language {
+        Language::English => report.summary.clone(),
+        Language::Korean => report.summary_ko.clone(),
+    })
+}
+
+fn first_risk(report: &Report, language: Language) -> String {
+    let count = report.risks.len();
+    match (report.risks.first().zip(report.risks_ko.first()), language) {
+        (None, Language::English) => "no risk found".to_owned(),
+        (None, Language::Korean) => "발견된 위험 없음".to_owned(),
+        (Some((risk, _)), Language::English) if count == 1 => format!("1 RISK: {risk}"),
+        (Some((risk, _)), Language::English) => format!("{count} RISKS: {risk}"),
+        (Some((_, risk)), Language::Korean) => format!("위험 {count}건: {risk}"),
+    }
 }
 
 fn part(report: &Report, extent: Extent, language: Language) -> String {
@@ -275,6 +354,23 @@ impl Lines {
             );
         }
     }
+}
+
+/// A text in at most so many columns; one that was longer ends in a dot of its own.
+#[must_use]
+pub fn fitted(text: &str, columns: usize) -> String {
+    if super::wrap::columns(text) <= columns {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        kept.push(letter);
+        if super::wrap::columns(&kept) > columns.saturating_sub(1) {
+            kept.pop();
+            break;
+        }
+    }
+    format!("{}…", kept.trim_end())
 }
 
 /// A text in at most so many characters; one that was longer ends in dots.

@@ -333,33 +333,41 @@ fn one_language_is_one_language_and_the_diff_stands_once() {
 fn a_dialog_fits_and_keeps_the_risks() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
-    for most in [500, 800, 4_000] {
+    for most in [900, 1_500, 4_000] {
         let text = dialog(&report, most, Language::English);
         assert!(text.chars().count() <= most, "{most}");
         assert!(text.contains("RISKS (1)"), "{text}");
-        assert_eq!(text.contains("(Shortened:"), most < 4_000, "{text}");
+        assert_eq!(text.contains("(Shortened:"), most < 1_500, "{text}");
+        assert!(dialog(&report, most, Language::Korean).contains("위험 요소 (1건)"));
     }
 }
 
 #[test]
 fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
     let value = implementation();
-    let languages =
-        [(Language::English, "12 RISKS, TESTS FAILED"), (Language::Korean, "위험 12건, 테스트 실패")];
-    for (stage, (language, says)) in Stage::ALL.into_iter().zip(languages.into_iter().cycle()) {
+    for stage in Stage::ALL {
         let mut report = report(&material(stage, &[structured("codex", &value)]));
-        report.risks = vec![String::from("a"); 12];
+        report.risks = vec![String::from("a is wrong"); 12];
+        report.risks_ko = vec![String::from("a가 틀림"); 12];
         report.tests = Some(VerificationNote {
             passed: false,
             summary: String::new(),
             failing: vec![],
             ..VerificationNote::default()
         });
-        let text = dialog(&report, 6_000, language);
+        let text = dialog(&report, 6_000, Language::English);
         let first: Vec<&str> = text.lines().take(3).collect();
         assert!(first.iter().all(|line| columns(line) <= 74), "{first:?}");
-        assert!(first[0].contains(says), "{first:?}");
-        assert_eq!(first[2], "");
+        assert!(
+            first[0].contains(stage.name())
+                && first[0].contains("codex")
+                && first[0].contains("TESTS FAILED"),
+            "{first:?}"
+        );
+        assert_eq!(first[2], "12 RISKS: a is wrong");
+        assert_eq!(text.lines().nth(3), Some(""));
+        let korean = dialog(&report, 6_000, Language::Korean);
+        assert!(korean.contains("테스트 실패") && korean.contains("위험 12건: a가 틀림"), "{korean}");
     }
 }
 

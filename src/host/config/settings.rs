@@ -37,6 +37,8 @@ pub struct Settings {
     /// Whether a run may begin at a later stage than analyze, if its caller wants that; the user's own
     /// word.
     pub late_start: bool,
+    /// Whether the human is led to the local page where the client can open an address.
+    pub page: bool,
     /// Whether checks and consultants run in a sandbox. The user's own setting.
     pub sandbox: Sandbox,
     /// The network of checks. The user's own setting.
@@ -74,7 +76,7 @@ pub enum Network {
 pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 16] = [
+    pub(super) const KEYS: [&'static str; 17] = [
         "language",
         "max_parallel",
         "disabled_tools",
@@ -87,6 +89,7 @@ impl Settings {
         "approvals",
         "auto_approve_low_risk",
         "late_start",
+        "page",
         "sandbox",
         "network",
         "park_after_days",

@@ -30,7 +30,8 @@
     document.addEventListener("input", keep);
     document.addEventListener("change", keep);
     form.addEventListener("submit", (event) => {
-      if (root.classList.contains("gone")) return event.preventDefault();
+      // Enter in a field chooses the form's first button, which records nothing.
+      if (root.classList.contains("gone") || event.submitter?.name === "stray") return event.preventDefault();
       byId("record").disabled = true;
     });
     byId("problem")?.scrollIntoView({ block: "center" });

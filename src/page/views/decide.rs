@@ -41,6 +41,8 @@ pub(in crate::page) enum Problem {
     OldForm,
     /// No decision was chosen.
     NoDecision,
+    /// Enter was pressed in a field; only the button records.
+    Stray,
     /// Something else, in words.
     Other(String),
 }
@@ -54,6 +56,7 @@ impl Problem {
             Self::Decided => ("decided", &[]),
             Self::OldForm => ("old_form", &[]),
             Self::NoDecision => ("no_decision", &[]),
+            Self::Stray => ("stray", &[]),
             Self::Other(text) => ("other", std::slice::from_ref(text)),
         };
         json!({ "kind": kind, "lines": lines })

@@ -17,7 +17,8 @@ use super::*;
 use crate::flow::progress::Progress;
 use crate::host::seal_key::SealKey;
 use crate::tools::dialog::{
-    Asking, CriticalQuestion, Form, Retry, Seal, Subject, ask_legacy, ask_modern, asking, read_modern,
+    Asking, CriticalQuestion, Era, Form, Offered, Retry, Seal, Subject, ask_legacy, ask_modern, asking,
+    read_modern,
 };
 use crate::tools::{Parameters, reporting};
 use asked::Asked;
@@ -53,7 +54,7 @@ impl Maestro {
         let milliseconds = |number: Option<u64>| Duration::from_millis(number.unwrap_or(60_000));
         let word = match asking(&context) {
             None => return said("cannot ask"),
-            Some(Asking::Legacy) => {
+            Some(Asking { era: Era::Legacy, .. }) => {
                 let elsewhere = tokio::time::sleep(milliseconds(input.elsewhere_ms));
                 let patience = milliseconds(input.patience_ms);
                 let ask = |progress: Progress| {
@@ -62,7 +63,7 @@ impl Maestro {
                 };
                 reporting(&context, ask).await
             }
-            Some(Asking::Modern) => match self.modern(&retry, input) {
+            Some(Asking { era: Era::Modern, .. }) => match self.modern(&retry, input) {
                 Ok(response) => return response,
                 Err(error) => return failure(&error).into(),
             },
@@ -105,8 +106,9 @@ fn form() -> Form {
             id: "risk".to_owned(),
             title: "How risky is it?".to_owned(),
             description: String::new(),
-            options: vec!["low".to_owned(), "high".to_owned()],
+            options: vec![Offered::plain("low"), Offered::plain("high")],
         }],
+        hint: String::new(),
     }
 }
 

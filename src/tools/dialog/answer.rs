@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use rmcp::model::{ElicitResult, ElicitationAction};
 use serde_json::{Map, Value};
 
-use super::form::{COMMENT, DECISION, MOST_CHARS};
+use super::form::{COMMENT, DECISION, MOST_CHARS, READS_FIRST};
 use super::{CriticalQuestion, Decided, Decision, Form, Word};
 
 /// Reads the answer to a form.
 pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
     match result.action {
+        ElicitationAction::Accept if reads_first(result.content.as_ref()) => Word::ReadsFirst,
         ElicitationAction::Accept => match decided(form, result.content.as_ref()) {
             Ok(decided) => Word::Decided(decided),
             Err(reason) => Word::Unreadable(reason),
@@ -22,12 +23,37 @@ pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
     }
 }
 
+/// What a client says of an address that it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// The human has opened it, or says so. That is no decision.
+    Went,
+    /// They have not.
+    Not(Word),
+}
+
+/// Reads the answer to an address.
+pub(super) fn visit(result: &ElicitResult) -> Visit {
+    match result.action {
+        ElicitationAction::Accept => Visit::Went,
+        ElicitationAction::Decline => Visit::Not(Word::Declined),
+        ElicitationAction::Cancel => Visit::Not(Word::Cancelled),
+        _ => Visit::Not(Word::Unreadable("the action is none of accept, decline and cancel".to_owned())),
+    }
+}
+
 /// Reads an answer that was not read yet.
 pub(super) fn read_value(form: &Form, value: &Value) -> Word {
     match serde_json::from_value::<ElicitResult>(value.clone()) {
         Ok(result) => read(form, &result),
         Err(_) => Word::Unreadable("it is no answer to a form".to_owned()),
     }
+}
+
+/// Whether the human wants to see everything before they decide: whatever else they filled in decides
+/// nothing then.
+fn reads_first(content: Option<&Value>) -> bool {
+    content.and_then(|content| content.get(DECISION)).and_then(Value::as_str) == Some(READS_FIRST)
 }
 
 fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
@@ -80,6 +106,8 @@ fn response(question: &CriticalQuestion, said: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::language::Language;
+    use crate::tools::dialog::Offered;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -88,13 +116,14 @@ mod tests {
             id: id.to_owned(),
             title: String::new(),
             description: String::new(),
-            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            options: options.iter().copied().map(Offered::plain).collect(),
         };
         Form {
-            language: crate::domain::language::Language::English,
             message: String::new(),
             title: String::new(),
             critical: vec![question("risk", &["low", "high\x1b"]), question("why", &[])],
+            language: Language::English,
+            hint: String::new(),
         }
     }
 
@@ -132,6 +161,15 @@ mod tests {
             let expected = Decided { decision: Decision::Approve, comment: None, responses: BTreeMap::new() };
             assert_eq!(accepted(&content), Word::Decided(expected));
         }
+    }
+
+    #[test]
+    fn whoever_reads_first_decides_nothing() {
+        assert_eq!(
+            accepted(&json!({ "decision": "show", "comment": "approve", "risk": "low" })),
+            Word::ReadsFirst
+        );
+        assert_eq!(said(&json!({ "action": "decline", "content": { "decision": "show" } })), Word::Declined);
     }
 
     #[test]

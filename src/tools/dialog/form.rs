@@ -8,7 +8,7 @@ use rmcp::model::{
     TitledSingleSelectEnumSchema,
 };
 
-use super::{CriticalQuestion, Decision, Form};
+use super::{CriticalQuestion, Form};
 use crate::domain::language::Language;
 use crate::host::human::harmless;
 
@@ -16,6 +16,8 @@ use crate::host::human::harmless;
 pub(super) const DECISION: &str = "decision";
 /// The field of the comment.
 pub(super) const COMMENT: &str = "comment";
+/// The choice that decides nothing: everything is shown first.
+pub(super) const READS_FIRST: &str = "show";
 /// The longest text that a field takes, in characters.
 pub(super) const MOST_CHARS: u32 = 10_000;
 
@@ -88,7 +90,7 @@ impl Form {
     }
 
     fn schema(&self, choices: Choices) -> ElicitationSchema {
-        let mut properties = vec![(DECISION.to_owned(), decision(choices, self.language))];
+        let mut properties = vec![(DECISION.to_owned(), self.decision(choices))];
         properties
             .extend(self.fields().into_iter().map(|(name, question)| (name, question.property(choices))));
         properties.push((COMMENT.to_owned(), comment(self.language)));
@@ -109,16 +111,16 @@ impl CriticalQuestion {
             return text(title, description);
         }
         let mut seen = BTreeSet::new();
-        let options = self.options.iter().map(|option| harmless(option));
+        let options = self.options.iter().map(|option| (harmless(&option.value), harmless(&option.title)));
         let options = options
-            .filter(|option| seen.insert(option.clone()))
-            .map(|option| ConstTitle::new(option.clone(), option));
+            .filter(|(value, _)| seen.insert(value.clone()))
+            .map(|(value, title)| ConstTitle::new(value, title));
         PrimitiveSchemaDefinition::Enum(choices.schema(title, description, options.collect()))
     }
 
     /// The option that a value of the form stands for.
     pub(super) fn option(&self, value: &str) -> Option<&str> {
-        self.options.iter().find(|option| harmless(option) == value).map(String::as_str)
+        self.options.iter().map(|option| option.value.as_str()).find(|option| harmless(option) == value)
     }
 }
 
@@ -127,24 +129,40 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.chars().all(letter)
 }
 
-fn decision(choices: Choices, language: Language) -> PrimitiveSchemaDefinition {
-    let options = Decision::ALL.map(|decision| ConstTitle::new(decision.name(), shown(decision, language)));
-    let description = language.pick("Nothing is decided before you accept.", "수락해야 결정됩니다.");
-    let title = language.pick("Your decision", "결정").to_owned();
-    PrimitiveSchemaDefinition::Enum(choices.schema(title, Some(description.to_owned()), options.into()))
-}
-
-fn shown(decision: Decision, language: Language) -> &'static str {
-    match decision {
-        Decision::Approve => language.pick("Approve and go on", "승인하고 계속"),
-        Decision::Revise => language.pick("Revise: again, with my comment", "의견대로 다시"),
-        Decision::Reject => language.pick("Reject and stop", "거부하고 중단"),
+impl Form {
+    fn decision(&self, choices: Choices) -> PrimitiveSchemaDefinition {
+        let (title, options) = match self.language {
+            Language::English => (
+                "Your decision",
+                [
+                    ("approve", "Approve and go on"),
+                    (READS_FIRST, "Show me everything first"),
+                    ("revise", "Revise: again, with my comment"),
+                    ("reject", "Reject and stop"),
+                ],
+            ),
+            Language::Korean => (
+                "결정",
+                [
+                    ("approve", "승인하고 계속"),
+                    (READS_FIRST, "먼저 전체 보기"),
+                    ("revise", "수정: 의견대로 다시"),
+                    ("reject", "거부하고 중단"),
+                ],
+            ),
+        };
+        let options = options.map(|(value, title)| ConstTitle::new(value, title));
+        let hint = Some(harmless(&self.hint)).filter(|text| !text.is_empty());
+        PrimitiveSchemaDefinition::Enum(choices.schema(title.to_owned(), hint, options.into()))
     }
 }
 
 fn comment(language: Language) -> PrimitiveSchemaDefinition {
-    let description = language.pick("What to change, or why.", "수정할 내용이나 이유");
-    text(language.pick("Comment", "의견").to_owned(), Some(description.to_owned()))
+    let (title, description) = match language {
+        Language::English => ("Comment", "What has to change, or why. A revision needs it."),
+        Language::Korean => ("의견", "수정할 내용이나 이유. 수정에는 꼭 필요합니다."),
+    };
+    text(title.to_owned(), Some(description.to_owned()))
 }
 
 fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition {
@@ -156,6 +174,7 @@ fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::dialog::Offered;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -164,17 +183,14 @@ mod tests {
             id: id.to_owned(),
             title: format!("{id}?"),
             description: String::new(),
-            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            options: options.iter().copied().map(Offered::plain).collect(),
         }
     }
 
     fn form(critical: Vec<CriticalQuestion>) -> Form {
-        Form {
-            message: "line 1\nline 2\x1b[1A".to_owned(),
-            title: "Analyze".to_owned(),
-            language: Language::English,
-            critical,
-        }
+        let message = "line 1\nline 2\x1b[1A".to_owned();
+        let (title, hint) = ("Analyze".to_owned(), "RISK: a".to_owned());
+        Form { message, title, critical, language: Language::English, hint }
     }
 
     fn shown(form: &Form, choices: Choices) -> Value {
@@ -195,6 +211,7 @@ mod tests {
             schema["properties"]["decision"]["oneOf"],
             json!([
                 { "const": "approve", "title": "Approve and go on" },
+                { "const": "show", "title": "Show me everything first" },
                 { "const": "revise", "title": "Revise: again, with my comment" },
                 { "const": "reject", "title": "Reject and stop" },
             ])
@@ -206,7 +223,7 @@ mod tests {
     fn clients_of_the_first_version_get_names_beside_the_values() {
         let params = shown(&form(vec![question("risk", &["low", "high", "low"])]), Choices::Names);
         let properties = &params["requestedSchema"]["properties"];
-        assert_eq!(properties["decision"]["enum"], json!(["approve", "revise", "reject"]));
+        assert_eq!(properties["decision"]["enum"], json!(["approve", "show", "revise", "reject"]));
         assert_eq!(properties["decision"]["enumNames"][0], "Approve and go on");
         assert_eq!(properties["risk"]["enum"], json!(["low", "high"]));
         assert!(!params.to_string().contains("oneOf"));

@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{CancelledNotificationParam, ClientResult, ElicitRequest, RequestId, ServerRequest};
+use rmcp::model::{
+    CancelledNotificationParam, ClientResult, CustomNotification, ElicitRequest, ElicitRequestParams,
+    RequestId, ServerNotification, ServerRequest,
+};
 use rmcp::service::{Peer, PeerRequestOptions, RequestContext, ServiceError};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinHandle;
 
+use serde_json::json;
+
+use super::answer::Visit;
 use super::form::Choices;
 use super::{Form, Word, answer};
 use crate::flow::progress::Progress;
@@ -57,6 +63,80 @@ pub(crate) async fn ask_legacy(
             dialog.close("nobody answered in time").await;
             Some(Word::TimedOut)
         }
+    }
+}
+
+/// What came of leading the human to a page.
+pub(crate) enum Leading {
+    /// It was decided, there or elsewhere.
+    Decided,
+    /// The human does not want to, or the dialog was closed.
+    Not(Word),
+}
+
+/// Leads the human to a page and waits until it is decided. That they open it decides nothing.
+pub(crate) async fn lead_legacy(
+    context: &RequestContext<RoleServer>,
+    params: ElicitRequestParams,
+    id: &str,
+    progress: &Progress,
+    patience: Duration,
+    decided: impl Future<Output = ()>,
+) -> Leading {
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
+    let options = PeerRequestOptions::no_options();
+    let mut asked = match context.peer.send_cancellable_request(request, options).await {
+        Ok(asked) => asked,
+        Err(error) => return Leading::Not(not_asked(&error)),
+    };
+    let dialog = OpenDialog { peer: context.peer.clone(), id: Some(asked.id.clone()) };
+    tokio::pin!(decided);
+    let answered = async {
+        tokio::select! {
+            biased;
+            () = &mut decided => None,
+            answer = &mut asked.rx => Some(visit(answer)),
+            () = tokio::time::sleep(patience) => Some(Visit::Not(Word::TimedOut)),
+        }
+    };
+    let leading = match waiting(progress, WHAT, EVERY, answered).await {
+        None => {
+            dialog.close("it was decided").await;
+            Leading::Decided
+        }
+        Some(Visit::Not(Word::TimedOut)) => {
+            dialog.close("nobody answered in time").await;
+            Leading::Not(Word::TimedOut)
+        }
+        Some(Visit::Not(word)) => {
+            dialog.has_closed();
+            Leading::Not(word)
+        }
+        // The client has closed its dialog, and the page is open: the decision is still to come.
+        Some(Visit::Went) => {
+            dialog.has_closed();
+            let late = async {
+                tokio::select! {
+                    () = &mut decided => Leading::Decided,
+                    () = tokio::time::sleep(patience) => Leading::Not(Word::TimedOut),
+                }
+            };
+            waiting(progress, WHAT, EVERY, late).await
+        }
+    };
+    // A client that waits for the end of the visit closes its second panel.
+    let done =
+        CustomNotification::new("notifications/elicitation/complete", Some(json!({ "elicitationId": id })));
+    let _ = context.peer.send_notification(ServerNotification::CustomNotification(done)).await;
+    leading
+}
+
+fn visit(received: Received) -> Visit {
+    match received {
+        Ok(Ok(ClientResult::ElicitResult(result))) => answer::visit(&result),
+        Ok(Ok(_)) => Visit::Not(Word::Unreadable("the client's answer is none to an address".to_owned())),
+        Ok(Err(error)) => Visit::Not(not_asked(&error)),
+        Err(_) => Visit::Not(Word::Unreadable("the client has gone away".to_owned())),
     }
 }
 

@@ -5,14 +5,14 @@ use rmcp::ErrorData;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolResponse, ElicitRequest, InputRequest, InputRequests, InputRequiredResult, InputResponses,
-    JsonObject,
+    CallToolResponse, ElicitRequest, ElicitRequestParams, ElicitResult, InputRequest, InputRequests,
+    InputRequiredResult, InputResponses, JsonObject,
 };
 use serde_json::Value;
 
 use super::form::Choices;
 use super::state::{Call, LIFETIME, Opened, Seal, StateError, Subject, Unfit};
-use super::{Form, Word, answer};
+use super::{Form, Visit, Word, answer};
 use crate::domain::change::Mark;
 use crate::error::Error;
 
@@ -80,6 +80,31 @@ pub(crate) fn ask_modern(form: &Form, sealed_state: String) -> CallToolResponse 
     InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
 }
 
+/// The result that leads to a page.
+pub(crate) fn lead_modern(params: ElicitRequestParams, sealed_state: String) -> CallToolResponse {
+    let question = InputRequest::Elicitation(ElicitRequest::new(params));
+    let questions: InputRequests = [(QUESTION.to_owned(), question)].into();
+    InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
+}
+
+/// What a call says of the page that its human was led to; none for a first call.
+///
+/// # Errors
+///
+/// As of [`read_modern`].
+pub(crate) fn read_visit(seal: &Seal, retry: &Retry, subject: &Subject) -> Result<Option<Visit>, StateError> {
+    let Some(Opened { subject: asked_about, .. }) = retry.opened(seal)? else { return Ok(None) };
+    if asked_about != *subject {
+        return Err(StateError::Unfit(Unfit::OtherSubject));
+    }
+    let response = retry.responses.as_ref().and_then(|responses| responses.get(QUESTION));
+    let read = response.and_then(|response| serde_json::from_value::<ElicitResult>(response.clone()).ok());
+    Ok(Some(read.map_or_else(
+        || Visit::Not(Word::Unreadable(format!("there is no answer under `{QUESTION}`"))),
+        |result| answer::visit(&result),
+    )))
+}
+
 /// The answer that a call brings along; none for a first call.
 ///
 /// # Errors
@@ -134,8 +159,9 @@ mod tests {
         let form = Form {
             message: String::new(),
             title: String::new(),
-            language: crate::domain::language::Language::English,
             critical: Vec::new(),
+            language: crate::domain::language::Language::English,
+            hint: String::new(),
         };
         let answered = |lifetime| {
             let call = Call { tool: "t".to_owned(), arguments: digest(None) };

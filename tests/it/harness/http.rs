@@ -44,7 +44,7 @@ impl Browser {
         let mut browser = Self { host: host.to_owned(), base: format!("/{prefix}/"), cookie: String::new() };
         let response = browser.raw(path, &browser.asked("GET"));
         if let Some(cookie) = response.header("set-cookie") {
-            browser.cookie = cookie.split(';').next().unwrap().to_owned();
+            cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
         }
         (browser, response)
     }

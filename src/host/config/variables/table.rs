@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 39] = [
+pub(in crate::host::config) const GENERAL: [Variable; 40] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -215,6 +215,12 @@ pub(in crate::host::config) const GENERAL: [Variable; 39] = [
         &["late_start"],
         Form::Flag,
         "whether the argument `start_stage` of a run counts; never in a file of a project, and never where `approvals` is `human`",
+    ),
+    shipped(
+        "MAESTRO_PAGE",
+        &["page"],
+        Form::Flag,
+        "whether a decision leads to the local page where the client can open an address; a form asks otherwise",
     ),
     shipped(
         "MAESTRO_SANDBOX",
