@@ -282,7 +282,8 @@ mod tests {
             for longer in [format!("my_{name}"), format!("{name}_santa.py"), format!("{name}s")] {
                 let refused = paths.refuse(Path::new(&longer)).is_some();
                 let tells = ["secret", "credentials"].iter().any(|word| longer.contains(word));
-                let expected = is_extension(&longer) || (tells && Path::new(&longer).extension().is_none_or(|end| end != "py"));
+                let expected = is_extension(&longer)
+                    || (tells && Path::new(&longer).extension().is_none_or(|end| end != "py"));
                 assert_eq!(refused, expected, "{longer}");
             }
         }

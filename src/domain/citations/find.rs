@@ -251,7 +251,10 @@ fn in_line(line: &str) -> Vec<Place> {
     if rest.contains(['`', '"', '“'])
         && let Some(marked) = &*MARKED
     {
-        let caught: Vec<Place> = marked.captures_iter(&rest).filter_map(|caught| place(&caught)).collect();
+        let opening = marked
+            .captures_iter(&rest)
+            .filter(|caught| caught.get(0).is_some_and(|whole| opens(&rest, whole.start())));
+        let caught: Vec<Place> = opening.filter_map(|caught| place(&caught)).collect();
         for mut place in caught {
             blank(&mut rest, place.start, place.end);
             place.claim.form = Form::Perhaps;
@@ -287,6 +290,14 @@ fn in_line(line: &str) -> Vec<Place> {
     }
     found.sort_by_key(|place| place.start);
     found
+}
+
+/// Whether a mark begins something: the one that ends a piece of code stands behind it.
+fn opens(line: &str, at: usize) -> bool {
+    let before = line.get(..at).unwrap_or_default();
+    let last = before.chars().next_back();
+    let stands_free = last.is_none_or(|last| last.is_whitespace() || "([*".contains(last));
+    stands_free && before.matches('`').count().is_multiple_of(2)
 }
 
 /// `path:10,20-30`: the places behind the first.
@@ -383,8 +394,13 @@ fn quote_beside(line: &str, places: &mut [Place]) {
         if places.iter().any(|place| place.start < whole.end() && whole.start() < place.end) {
             continue;
         }
-        let apart = |place: &Place| {
-            whole.start().checked_sub(place.end).unwrap_or_else(|| place.start.saturating_sub(whole.end()))
+        let apart = |place: &Place| match whole.start().checked_sub(place.end) {
+            Some(apart) => apart,
+            None => {
+                let between = line.get(whole.end()..place.start).unwrap_or_default();
+                // Behind the end of a sentence something else begins.
+                between.len() + if between.contains(['.', ';']) { MOST_APART } else { 0 }
+            }
         };
         let nearest = places.iter().enumerate().map(|(at, place)| (apart(place), at)).min();
         let Some((apart, at)) = nearest.filter(|(apart, _)| *apart <= MOST_APART) else { continue };

@@ -118,6 +118,14 @@ fn a_quote_belongs_to_the_place_that_is_nearest() {
     let found = claims("stats.py:2 sets `total = 0`, while `return max(values)` is at stats.py:9");
     let quotes: Vec<_> = found.iter().map(|claim| claim.quotes[0].text.as_str()).collect();
     assert_eq!(quotes, ["total = 0", "return max(values)"]);
+    let found = claims(
+        "In `stats.py:3` is `for i in range(1, n):`. At stats.py:1 it has `total = 0`; src/gone.py:9 is not.",
+    );
+    let places: Vec<_> = found.iter().map(|claim| claim.cited.as_str()).collect();
+    assert_eq!(places, ["stats.py:3", "stats.py:1", "src/gone.py:9"]);
+    let quotes: Vec<_> =
+        found.iter().map(|claim| claim.quotes.first().map(|quote| quote.text.as_str())).collect();
+    assert_eq!(quotes, [Some("for i in range(1, n):"), Some("total = 0"), None]);
 }
 
 #[test]
