@@ -1,6 +1,7 @@
 //! The local web page: what a decision covers, shown whole, and the decision taken. It serves one
 //! project on loopback, is no daemon, and decides nothing itself.
 
+mod answer;
 mod decision;
 mod diff;
 mod door;

@@ -14,6 +14,7 @@ pub mod environment;
 mod events;
 pub mod failure;
 pub mod gemini;
+mod json_file;
 pub mod login;
 pub mod own;
 pub mod schema;

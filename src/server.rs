@@ -10,8 +10,8 @@ mod told;
 mod wire;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
 use rmcp::handler::server::tool::ToolCallContext;
@@ -25,7 +25,6 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -34,8 +33,8 @@ use crate::flow::change::recover;
 use crate::flow::job::{cancel, untold};
 use crate::flow::place::place_notes;
 use crate::flow::session::Session;
-use crate::page::Page;
-use crate::tools::catalogue::{BACKGROUND, Tools, is_long};
+use crate::flow::toolbox::used;
+use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
 use jobs::{Asking, Reasons};
 use told::Told;
@@ -56,11 +55,9 @@ pub struct Maestro {
 }
 
 struct Inner {
-    session: Session,
-    tools: OnceLock<Tools>,
+    handle: Handle,
     calls: AtomicUsize,
     told: Told,
-    page: OnceCell<Page>,
     /// Ends calls that somebody waits for.
     stop: CancellationToken,
     /// Ends jobs, which go on when the client has left.
@@ -90,11 +87,9 @@ impl Maestro {
     /// The same with a wire that hears why calls are cancelled.
     fn on_wire(session: Session, stop: CancellationToken, reasons: Reasons) -> Self {
         let inner = Inner {
-            session,
-            tools: OnceLock::new(),
+            handle: Handle::new(session, stop.clone()),
             calls: AtomicUsize::new(0),
             told: Told::default(),
-            page: OnceCell::new(),
             stop,
             jobs_stop: CancellationToken::new(),
             asking: Asking::default(),
@@ -107,26 +102,11 @@ impl Maestro {
     /// What the tools work with.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.inner.session
+        self.inner.handle.session()
     }
 
-    /// The local web page, served from the first need on.
-    ///
-    /// # Errors
-    ///
-    /// It stands below another consult, or no port can be had.
-    pub async fn page(&self) -> Result<&Page, Error> {
-        if self.session().environment().depth() > 0 {
-            return Err(Error::NestedConsult);
-        }
-        let start = || Page::start(self.session().clone(), self.inner.stop.clone());
-        self.inner.page.get_or_try_init(start).await
-    }
-
-    /// The tools, made on first need: a client that only says hello does not wait for them.
-    #[must_use]
-    pub fn tools(&self) -> &Tools {
-        self.inner.tools.get_or_init(|| Tools::new(&self.inner.session))
+    fn tools(&self) -> &Tools {
+        self.inner.handle.tools()
     }
 
     /// Calls since the start.
@@ -155,15 +135,17 @@ impl Maestro {
     async fn guarded(
         &self,
         request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
         stop: CancellationToken,
     ) -> Result<CallToolResponse, ErrorData> {
+        context.extensions.insert(self.starts_again());
         let cancelled = context.ct.clone();
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
             let undone = recover(self.session()).await;
             let arguments = request.arguments.clone();
-            let response = self.tools().router.call(ToolCallContext::new(self, request, context)).await?;
+            let response =
+                self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context)).await?;
             let mut notes = self.session().untold();
             notes.extend(place_notes(self.session(), &name, arguments.as_ref()).await.unwrap_or_default());
             if !undone.is_empty() {
@@ -198,7 +180,7 @@ impl Maestro {
         };
         let version = context.protocol_version();
         let finished = self.finished_jobs(&request.name).await;
-        self.session().toolbox().update(&mut |toolbox| toolbox.used(&request.name));
+        used(self.session(), &request.name);
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
@@ -221,7 +203,8 @@ impl Maestro {
     async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
         let session = self.session();
         let has_log = || session.store_directory().join("maestro.db").exists();
-        let may_have = session.running().has_ended() || self.inner.looks_elsewhere.load(Ordering::Relaxed);
+        let may_have = session.kept::<crate::flow::job::Running>().has_ended()
+            || self.inner.looks_elsewhere.load(Ordering::Relaxed);
         if tool == JOB || !may_have || !has_log() && session.is_logged("") {
             return Vec::new();
         }

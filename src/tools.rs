@@ -1,7 +1,7 @@
 //! The MCP tools. They translate: arguments into a flow's question, its outcome into a result.
 //!
 //! A tool is a method with its name, in the router of its family. Everything that all tools share
-//! (unknown names, panics, cancelling, the end of input) is in [`crate::server`].
+//! (unknown names, panics, cancelling, the end of input) is in the server.
 
 mod approval;
 mod arguments;

@@ -14,7 +14,8 @@ use crate::error::Error;
 use crate::flow::metrics::{Wanted, metrics};
 use crate::flow::session::Session;
 use crate::host::environment::Environment;
-use render::{Look, render};
+use layout::Look;
+use render::render;
 
 /// What `metrics` takes.
 #[derive(Args, Clone, Debug, Default)]

@@ -20,7 +20,6 @@ pub mod calls;
 pub mod definition;
 pub mod entry;
 pub mod latency;
-pub mod notes;
 pub mod number;
 pub mod outcome;
 pub mod provider;
@@ -30,7 +29,6 @@ pub mod run;
 pub mod scope;
 pub mod similarity;
 pub mod stage;
-pub mod summary;
 pub mod tally;
 pub mod target;
 

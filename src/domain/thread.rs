@@ -10,31 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::event::consult::ConsultSettled;
 use super::event::noted::Content;
 use super::event::record::Topic;
-use super::stage::Role;
 
 /// Characters of earlier turns that go along with a question.
 pub const MOST_HISTORY: usize = 40_000;
 
 /// Characters by which a turn is recognized in a list.
 const BRIEF: usize = 100;
-
-/// What a consult keeps of its turn, secrets masked. The answer is the consult's own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TurnKept {
-    /// The thread that it belongs to.
-    pub thread: String,
-    /// What was asked, in the caller's own words.
-    pub question: String,
-    /// The persona that answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
-    /// The files that went with it, by the names that the caller gave.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
-    /// Facts, errors and constraints that went with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given: Vec<String>,
-}
 
 /// A thread begins with turns of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ pub fn refusal(session: &Session, provider: &str, spent: &Spent) -> Error {
     let failure =
         CliFailure { resets_at: until(spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = session.catalogue().get(provider);
-    let others = asked.map(|asked| super::consult::others_than(asked, session)).unwrap_or_default();
+    let others = asked.map(|asked| super::obstacle::others_than(asked, session)).unwrap_or_default();
     Error::Cli { provider: provider.to_owned(), failure, others }
 }
 

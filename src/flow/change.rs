@@ -15,7 +15,8 @@ use std::time::Duration;
 
 pub use backups::{Backup, BackupState, backups, keep, prune};
 pub(in crate::flow) use elsewhere::apply_to_copy;
-pub use outcome::{Detail, PatchOutcome, RestoreOutcome};
+pub use outcome::{PatchOutcome, RestoreOutcome};
+pub use plan::Detail;
 use record::Told;
 pub use restore::{RestoreRequest, restore};
 

@@ -1,7 +1,6 @@
 //! One question to one consultant, from its prompt to its recorded answer.
 
 mod attempt;
-mod obstacle;
 mod prepare;
 mod recording;
 mod reply;
@@ -38,10 +37,9 @@ use crate::provider::{effort, own, understudy};
 use recording::Recording;
 
 pub use attempt::Attempted;
-pub use obstacle::{others_than, process_error};
 use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
-pub use reply::{Consulted, ContextNote, UNTRUSTED, schema_errors};
+pub use reply::{Consulted, ContextNote, schema_errors};
 
 /// Who is asked where nobody is named: the first CLI that is installed and can be used, in the order of
 /// the configuration; else the understudy. One that refused a short while ago (no login, a limit that is

@@ -111,9 +111,9 @@ pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<Strin
         since: call.since,
         again_of: call.again_of,
     };
-    session.running().lock().insert(id.clone(), scope.clone());
+    session.kept::<Running>().lock().insert(id.clone(), scope.clone());
     if let Err(error) = record(session, began).await {
-        session.running().remove(&id);
+        session.kept::<Running>().remove(&id);
         return Err(error);
     }
     tracing::info!(job = id, "job began");
@@ -137,12 +137,12 @@ pub async fn end(session: &Session, job: &str, outcome: Outcome, result: Option<
     if let Err(error) = record(session, JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
         tracing::error!(%error, job, "the result of a job is not in the log");
     }
-    session.running().remove(job);
+    session.kept::<Running>().remove(job);
 }
 
 /// A job is left by a server that ends; the next one finds it lost.
 pub fn leave(session: &Session, job: &str) {
-    session.running().remove(job);
+    session.kept::<Running>().remove(job);
 }
 
 async fn record(session: &Session, noted: JobNoted) -> Result<(), Error> {
@@ -224,7 +224,7 @@ fn shown(session: &Session, job: &Job) -> Shown {
         Some((Outcome::Done, ..)) => State::Done,
         Some((Outcome::Failed, ..)) => State::Failed,
         Some((Outcome::Cancelled, ..)) => State::Cancelled,
-        None if job.server == session.server() => match session.running().scope(&job.id) {
+        None if job.server == session.server() => match session.kept::<Running>().scope(&job.id) {
             Some(_) => State::Running,
             None => State::ServerGone,
         },
@@ -232,7 +232,8 @@ fn shown(session: &Session, job: &Job) -> Shown {
         None => State::ServerGone,
     };
     let until = job.ended.map_or_else(now, |(_, at, _)| at);
-    let said = session.running().scope(&job.id).map(|scope| scope.said()).filter(|said| !said.is_empty());
+    let said =
+        session.kept::<Running>().scope(&job.id).map(|scope| scope.said()).filter(|said| !said.is_empty());
     let id = &job.id;
     Shown {
         job: id.clone(),
@@ -391,7 +392,7 @@ pub async fn cancel(session: &Session, id: &str) -> Result<Shown, Error> {
         State::Running => {}
     }
     record(session, JobNoted::CancelAsked { job: job.job.clone() }).await?;
-    if let Some(scope) = session.running().scope(&job.job) {
+    if let Some(scope) = session.kept::<Running>().scope(&job.job) {
         scope.all.cancel();
         scope.call.cancel();
     }
@@ -480,8 +481,9 @@ pub async fn untold(session: &Session) -> (Option<Value>, bool) {
     let read = session.journal_of("").read(move |history| {
         let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
         let open: Vec<Shown> = open.map(|job| shown(&owned, job)).collect();
-        let elsewhere =
-            open.iter().any(|job| job.state == State::Running && owned.running().scope(&job.job).is_none());
+        let elsewhere = open
+            .iter()
+            .any(|job| job.state == State::Running && owned.kept::<Running>().scope(&job.job).is_none());
         let ended = open
             .into_iter()
             .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))

@@ -39,7 +39,7 @@ const GRUDGE: Duration = Duration::from_secs(30);
 
 /// Versions by program, each asked for once.
 #[derive(Default)]
-pub struct Versions {
+struct Versions {
     known: Mutex<HashMap<Asked, Arc<OnceCell<Version>>>>,
     failed: Mutex<HashMap<Asked, (Instant, Error)>>,
 }
@@ -50,7 +50,7 @@ type Asked = (PathBuf, Option<SystemTime>, Vec<String>);
 
 /// The last overview and when it was made.
 #[derive(Default)]
-pub struct OverviewCache {
+struct OverviewCache {
     last: Mutex<Option<(Instant, Arc<Value>)>>,
 }
 
@@ -82,7 +82,7 @@ struct Entry<'a> {
 ///
 /// The look at the machine panicked.
 pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
-    let cache = session.overview();
+    let cache = session.kept::<OverviewCache>();
     let last = || cache.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((made, value)) = &*last()
         && made.elapsed() < FRESH
@@ -113,7 +113,8 @@ async fn broken(session: &Session) -> HashMap<String, String> {
 /// Whether a CLI tells about itself; one that did not is not asked again for a while.
 async fn glance(session: &Session, provider: &Provider, program: &Path) -> Result<(), Error> {
     let asked = asked(provider, program);
-    let failed = || session.versions().failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let versions = session.kept::<Versions>();
+    let failed = || versions.failed.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((when, error)) = failed().get(&asked)
         && when.elapsed() < GRUDGE
     {
@@ -235,7 +236,8 @@ pub async fn probe(
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
     let cell = {
-        let mut known = session.versions().known.lock().unwrap_or_else(PoisonError::into_inner);
+        let versions = session.kept::<Versions>();
+        let mut known = versions.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(asked(provider, program)).or_default())
     };
     let version = cell.get_or_try_init(|| async {
@@ -357,7 +359,7 @@ pub async fn print(
         .supervisor()
         .run(launch, directory, |_| {})
         .await
-        .map_err(|error| super::consult::process_error(provider, session, &error))?;
+        .map_err(|error| super::obstacle::process_error(provider, session, &error))?;
     Ok(Printed {
         ended: outcome.ended,
         exit: outcome.exit,

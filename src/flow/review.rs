@@ -22,9 +22,9 @@ use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
 use super::pack::ContextRequest;
-use super::progress::Progress;
+use super::progress::{Progress, Watch};
 use super::session::Session;
-use super::watch::Watch;
+
 use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;

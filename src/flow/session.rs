@@ -5,6 +5,8 @@ mod rules;
 
 pub use rules::MadeMasker;
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -37,8 +39,6 @@ use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
 use super::off_thread::off_thread;
 use super::slots::Slots;
-use super::stage::Working;
-use super::toolbox::{MemoryToolbox, ToolboxStore};
 
 /// What a person does about a project whose own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
@@ -67,10 +67,8 @@ struct Inner {
     server: String,
     current_run: Mutex<Option<String>>,
     background: TaskTracker,
-    working: Working,
-    running: super::job::Running,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     lease: Mutex<Option<Lease>>,
-    toolbox: Box<dyn ToolboxStore>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
     user_key: OnceLock<Option<(SealKey, Option<SystemTime>)>>,
@@ -83,9 +81,6 @@ struct Inner {
     vote_flags: OnceLock<Result<Arc<VoteFlags>, Error>>,
     inspector: OnceLock<Result<Arc<Inspector>, Error>>,
     micro_steps: OnceLock<Result<Arc<MicroSteps>, Error>>,
-    policy: super::verify::PolicyCache,
-    pub(super) versions: super::providers::Versions,
-    pub(super) overview: super::providers::OverviewCache,
 }
 
 /// The configuration and what follows from it.
@@ -119,12 +114,10 @@ impl Session {
             server: new_id(),
             current_run: Mutex::default(),
             background: TaskTracker::new(),
-            working: Working::default(),
-            running: super::job::Running::default(),
+            kept: Mutex::default(),
             store: OnceLock::new(),
             user_key: OnceLock::new(),
             lease: Mutex::default(),
-            toolbox: Box::new(MemoryToolbox::default()),
             settings: OnceLock::new(),
             masker: Arc::default(),
             project: OnceLock::new(),
@@ -134,9 +127,6 @@ impl Session {
             vote_flags: OnceLock::new(),
             inspector: OnceLock::new(),
             micro_steps: OnceLock::new(),
-            policy: super::verify::PolicyCache::default(),
-            versions: super::providers::Versions::default(),
-            overview: super::providers::OverviewCache::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -310,16 +300,11 @@ impl Session {
         }
     }
 
-    /// The attempts at stages that this server works on.
-    #[must_use]
-    pub fn working(&self) -> &Working {
-        &self.inner.working
-    }
-
-    /// The jobs that this server runs.
-    #[must_use]
-    pub fn running(&self) -> &super::job::Running {
-        &self.inner.running
+    /// A flow's own memory between calls: one value of each type, made on first need.
+    pub(crate) fn kept<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
+        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::clone(value).downcast().unwrap_or_default()
     }
 
     /// Work that outlives the call that began it.
@@ -358,12 +343,6 @@ impl Session {
         self.inner.user_key.get_or_init(make).as_ref()
     }
 
-    /// Where the work stands, and which tools were used.
-    #[must_use]
-    pub fn toolbox(&self) -> &dyn ToolboxStore {
-        self.inner.toolbox.as_ref()
-    }
-
     /// Where whole answers are kept.
     #[must_use]
     pub fn answers(&self) -> &Answers {
@@ -386,18 +365,6 @@ impl Session {
     #[must_use]
     pub fn slots(&self) -> &Slots {
         &self.settled().slots
-    }
-
-    pub(super) fn versions(&self) -> &super::providers::Versions {
-        &self.inner.versions
-    }
-
-    pub(super) fn overview(&self) -> &super::providers::OverviewCache {
-        &self.inner.overview
-    }
-
-    pub(super) fn policy_cache(&self) -> &super::verify::PolicyCache {
-        &self.inner.policy
     }
 
     /// What a result says beside its own: once, what of the project's own files has no effect and what

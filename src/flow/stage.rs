@@ -104,7 +104,7 @@ impl StageRequest {
 
 /// Attempts that this server works on right now.
 #[derive(Clone, Debug, Default)]
-pub struct Working {
+struct Working {
     attempts: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -172,7 +172,7 @@ async fn done(
             }
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
-                let working = session.working().begin(&attempt);
+                let working = session.kept::<Working>().begin(&attempt);
                 let ended = work::spawn(session, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
                 return answer(session, &run, &attempt, false).await;
@@ -228,7 +228,11 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
 }
 
 fn is_worked_on(session: &Session, server: &str, attempt: &str) -> bool {
-    if server == session.server() { session.working().holds(attempt) } else { session.is_alive(server) }
+    if server == session.server() {
+        session.kept::<Working>().holds(attempt)
+    } else {
+        session.is_alive(server)
+    }
 }
 
 /// The result of an attempt that has ended; from now on the caller has it.

@@ -20,22 +20,20 @@ use crate::error::{Error, ErrorNote};
 /// What a tool costs the context, in tokens; none for one that is not served.
 pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
-/// Where the state of the toolbox is kept.
-pub trait ToolboxStore: Send + Sync {
-    /// Reads or changes it; nobody else does meanwhile.
-    fn update(&self, change: &mut dyn FnMut(&mut Toolbox));
-}
-
-/// A toolbox that lives as long as the server.
+/// The toolbox, as long as the server lives.
 #[derive(Debug, Default)]
-pub struct MemoryToolbox {
+struct Kept {
     toolbox: Mutex<Toolbox>,
 }
 
-impl ToolboxStore for MemoryToolbox {
-    fn update(&self, change: &mut dyn FnMut(&mut Toolbox)) {
-        change(&mut self.toolbox.lock().unwrap_or_else(PoisonError::into_inner));
-    }
+/// Reads or changes the toolbox; nobody else does meanwhile.
+fn update(session: &Session, change: impl FnOnce(&mut Toolbox)) {
+    change(&mut session.kept::<Kept>().toolbox.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// A tool was called.
+pub fn used(session: &Session, tool: &str) {
+    update(session, |toolbox| toolbox.used(tool));
 }
 
 /// What is loaded after a step.
@@ -163,7 +161,7 @@ impl<'a> Bench<'a> {
     /// Takes a step, and says what it loaded.
     fn step(&self, session: &Session, take: impl Fn(&mut Toolbox)) -> Loaded {
         let (mut before, mut after) = (Loading::default(), Loading::default());
-        session.toolbox().update(&mut |toolbox| {
+        update(session, |toolbox| {
             before = self.loading(toolbox);
             take(toolbox);
             after = self.loading(toolbox);
@@ -219,7 +217,7 @@ fn unknown(session: &Session, bench: &Bench<'_>, name: &str) -> UnknownSkill {
     let mut available = bench.manifest.names();
     let error = Error::Unknown { kind: "skill", name: name.to_owned(), available: nearest(&available, name) };
     let mut loaded_tools = Vec::new();
-    session.toolbox().update(&mut |toolbox| {
+    update(session, |toolbox| {
         loaded_tools = bench.loading(toolbox).loaded;
         if let Some(stage) = toolbox.stage {
             available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
@@ -256,7 +254,7 @@ fn micro_steps(session: &Session, wanted: &[StepType]) -> Result<Vec<MicroStepNo
 pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
     let bench = Bench::new(session, cost)?;
     let mut left = None;
-    session.toolbox().update(&mut |toolbox| left = toolbox.stage);
+    update(session, |toolbox| left = toolbox.stage);
     let loaded = bench.step(session, Toolbox::exit);
     let message = match left {
         Some(stage) => format!("Left {}; the core tools stay.", stage.name()),
@@ -273,7 +271,7 @@ pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
 pub fn loaded_tools(session: &Session, cost: Cost<'_>) -> Result<Overview, Error> {
     let bench = Bench::new(session, cost)?;
     let mut toolbox = Toolbox::default();
-    session.toolbox().update(&mut |now| toolbox = now.clone());
+    update(session, |now| toolbox = now.clone());
     let loading = bench.loading(&toolbox);
     Ok(Overview {
         current_stage: toolbox.stage,

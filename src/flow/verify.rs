@@ -25,9 +25,10 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote, outcome};
 
-pub(in crate::flow) use elsewhere::{Hold, settled, verify_copy};
+pub(in crate::flow) use elsewhere::{settled, verify_copy};
+pub(in crate::flow) use plan::Hold;
 use plan::Plan;
-pub use policy::{PolicyCache, PolicyNote, ProjectNote, project_note};
+pub use policy::{PolicyNote, ProjectNote, project_note};
 pub use run::CheckResult;
 
 /// Checks that run at the same time.

@@ -4,6 +4,7 @@ pub mod consensus;
 mod measured;
 mod record;
 pub mod report;
+mod request;
 pub mod sample;
 pub mod step;
 

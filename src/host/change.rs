@@ -3,12 +3,14 @@
 
 mod journal;
 mod keep;
+mod manifest;
 mod rollback;
 mod store;
 mod tree;
 
-pub use journal::{After, Change, Entry, Manifest, Permission, Plan, State, Stopped, before, carry_out};
+pub use journal::{After, Change, Plan, Stopped, before, carry_out};
 pub use keep::{Keep, Pruned};
+pub use manifest::{Entry, Manifest, Permission, State};
 pub use rollback::{Recovery, roll_back};
 pub use store::{Listed, Lock, Store, is_session, open_journals};
 pub use tree::{FileState, Obstacle, Tree};

@@ -34,7 +34,7 @@ pub(crate) mod group;
 mod launch;
 pub(crate) mod leftover;
 mod meter;
-mod outcome;
+pub(in crate::host) mod outcome;
 mod registry;
 mod spawn;
 pub(crate) mod sweep;

@@ -12,6 +12,7 @@ pub mod lease;
 mod mark;
 mod memory;
 mod place;
+mod row;
 mod schema;
 mod sqlite;
 #[cfg(test)]

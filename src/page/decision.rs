@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::door::Visitor;
 use super::views::decide::{Around, Filled, Problem, field};
-use super::{Page, routes, views};
+use super::{Page, answer, views};
 use crate::domain::decision::Contradiction;
 use crate::domain::event::Body;
 use crate::domain::event::approval::{DecidedBy, Decision};
@@ -25,7 +25,7 @@ pub(super) async fn show(
     status: StatusCode,
     filled: Filled,
 ) -> Response {
-    routes::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
+    answer::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
 }
 
 async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
@@ -85,7 +85,7 @@ pub(super) async fn decide(
             show(page, visitor, id, status, filled).await
         }
         Err(Refusal::Error(error)) => {
-            routes::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
+            answer::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::door::Visitor;
-use super::{Page, routes, views};
+use super::{Page, answer, views};
 use crate::domain::measure::scope::Scope;
 use crate::error::Error;
 use crate::flow::metrics::report;
@@ -25,7 +25,7 @@ pub(super) async fn runs(State(page): State<Page>, Extension(visitor): Visit) ->
         .session()
         .journal()
         .read(move |history| (views::frame(history, "runs"), views::queue::runs(history, now)));
-    routes::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
+    answer::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
 }
 
 pub(super) async fn run(
@@ -44,7 +44,7 @@ async fn show_run(
     problem: Option<&'static str>,
 ) -> Response {
     let shown = run_of(page, visitor, id, problem).await;
-    routes::framed(page, visitor, status, "run.html", shown).await
+    answer::framed(page, visitor, status, "run.html", shown).await
 }
 
 async fn run_of(
@@ -89,7 +89,7 @@ pub(super) async fn stop(
     match end(page.session(), &id, why).await {
         // One that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
-        Err(error) => routes::failed(&page, visitor.look, &error).await,
+        Err(error) => answer::failed(&page, visitor.look, &error).await,
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn why(
         })
     });
     let shown = with_frame(&page, here, flat(found.await)).await;
-    routes::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
 }
 
 pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -118,7 +118,7 @@ pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit
         list?.map(|list| titled(list, "compare"))
     });
     let shown = with_frame(&page, "compare".to_owned(), found.await.and_then(|it| it)).await;
-    routes::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
 
 pub(super) async fn compare(
@@ -139,7 +139,7 @@ pub(super) async fn compare(
         view.ok_or_else(|| unknown("comparison", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
-    routes::framed(&page, &visitor, StatusCode::OK, "compare.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "compare.html", shown).await
 }
 
 pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -148,7 +148,7 @@ pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -
         page.indexed().read(page.session(), |index| titled(views::vote::list(index, now), "votes"))
     });
     let shown = with_frame(&page, "votes".to_owned(), found.await.and_then(|it| it)).await;
-    routes::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
 
 pub(super) async fn vote(
@@ -167,7 +167,7 @@ pub(super) async fn vote(
         view.ok_or_else(|| unknown("vote", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
-    routes::framed(&page, &visitor, StatusCode::OK, "vote.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "vote.html", shown).await
 }
 
 #[derive(Deserialize)]
@@ -191,7 +191,7 @@ pub(super) async fn metrics(
         Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run)))
     });
     let shown = read.await.and_then(|it| it);
-    routes::framed(&page, &visitor, StatusCode::OK, "metrics.html", shown).await
+    answer::framed(&page, &visitor, StatusCode::OK, "metrics.html", shown).await
 }
 
 pub(super) async fn trust(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -214,7 +214,7 @@ async fn show_trust(
         view
     });
     let shown = with_frame(page, "trust".to_owned(), view).await;
-    routes::framed(page, visitor, status, "trust.html", shown).await
+    answer::framed(page, visitor, status, "trust.html", shown).await
 }
 
 /// Confirms the very files that were shown, by their hash.
@@ -245,10 +245,10 @@ pub(super) async fn confirm(
                     "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
                         .to_owned(),
             };
-            routes::failed(&page, visitor.look, &error).await
+            answer::failed(&page, visitor.look, &error).await
         }
         Ok(None) => show_trust(&page, &visitor, StatusCode::CONFLICT, Some("trust_other")).await,
-        Err(error) => routes::failed(&page, visitor.look, &error).await,
+        Err(error) => answer::failed(&page, visitor.look, &error).await,
     }
 }
 
@@ -261,8 +261,8 @@ pub(super) async fn blob(
     let found = page.blocking(move |page| page.indexed().text(page.session(), &digest)).await;
     match found.and_then(|it| it) {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
-        Ok(None) => routes::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
-        Err(error) => routes::failed(&page, visitor.look, &error).await,
+        Ok(None) => answer::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
+        Err(error) => answer::failed(&page, visitor.look, &error).await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, InputRequests,
     InputRequiredResult, InputResponses, ProtocolVersion, RequestId, Task, TaskPayload, TaskStatus,
@@ -25,7 +26,7 @@ use crate::flow::job::{
 };
 use crate::flow::scope::Scope;
 use crate::flow::time::{now, rfc3339};
-use crate::tools::catalogue::takes_time;
+use crate::tools::catalogue::{Again, takes_time};
 use crate::tools::dialog::NobodyToAsk;
 use crate::tools::{failure, reply, structured, with_links, with_room};
 
@@ -275,7 +276,7 @@ impl Maestro {
     /// # Errors
     ///
     /// There is no such job, it is not lost, or the log cannot be used.
-    pub(crate) async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
+    async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
         let (call, arrived) = job::again(self.session(), id).await?;
         let arguments = match call.arguments.clone() {
             Value::Object(arguments) => arguments,
@@ -285,6 +286,20 @@ impl Maestro {
         let request = CallToolRequestParams::new(call.tool.clone()).with_arguments(arguments);
         let scope = Scope::default().with_arrived(arrived);
         self.start(call, request, context.clone(), scope, Dialogs::None).await
+    }
+
+    /// The same for a tool. Boxed here, since a job's call leads back to the tools.
+    pub(super) fn starts_again(&self) -> Again {
+        let server = self.clone();
+        Again(Arc::new(move |job, context| server.clone().again_owned(job, context)))
+    }
+
+    fn again_owned(
+        self,
+        job: String,
+        context: RequestContext<RoleServer>,
+    ) -> BoxFuture<'static, Result<Shown, Error>> {
+        Box::pin(async move { self.again(&job, &context).await })
     }
 
     /// A job from its call to its result, with every question to the human in between.

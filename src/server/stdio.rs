@@ -39,7 +39,7 @@ pub async fn serve(session: Session) -> Result<(), Error> {
         "started"
     );
     let begun = Instant::now();
-    let (session, running) = (session.clone(), session.running().clone());
+    let (session, running) = (session.clone(), session.kept::<crate::flow::job::Running>());
     let server = Maestro::on_wire(session, ends.input.clone(), ends.reasons.clone());
     let jobs_stop = server.inner.jobs_stop.clone();
     let (served, why) = tokio::select! {

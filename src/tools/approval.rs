@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
@@ -24,7 +25,6 @@ use crate::flow::approval::decide::{Verdict, decide, find, may};
 use crate::flow::approval::list::{decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
-use crate::server::Maestro;
 use outcome::{decided, requested};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ struct QuestionsInput {
 }
 
 #[tool_router(router = approval_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Hands in a stage you did yourself for human review.
     #[tool(
         title = "Request approval",
@@ -194,7 +194,7 @@ fn asks_the_human(words: &str) -> MetaObject {
     meta
 }
 
-impl Maestro {
+impl Handle {
     async fn one_request(&self, id: &str) -> Result<Value, Error> {
         let found = find(self.session(), id).await?;
         Ok(json!({ "count": 1, "total": 1, "history": [entry(&found.run, &found.request)] }))

@@ -1,18 +1,68 @@
 //! Every tool that this server offers, made once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use futures_util::future::BoxFuture;
+use rmcp::RoleServer;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{JsonObject, MetaObject, Tool};
+use rmcp::service::RequestContext;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::fitted;
 use super::polish::{plain, served};
 use super::words::Words;
 use crate::domain::toolset::is_wanted;
+use crate::error::Error;
+use crate::flow::job::Shown;
 use crate::flow::session::Session;
-use crate::server::Maestro;
+use crate::page::Page;
+
+/// Starts a lost job again: the job, and the call that asks for it. The server puts it into the extensions
+/// of each call.
+#[derive(Clone)]
+pub(crate) struct Again(pub(crate) Arc<StartAgain>);
+
+type StartAgain =
+    dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
+
+/// What each tool is a method of: the session and the tools. Clones share everything.
+#[derive(Clone)]
+pub struct Handle {
+    session: Session,
+    pub(crate) tools: Arc<OnceLock<Tools>>,
+    page: Arc<OnceCell<Page>>,
+    /// Ends the page with the server.
+    stop: CancellationToken,
+}
+
+impl Handle {
+    pub(crate) fn new(session: Session, stop: CancellationToken) -> Self {
+        Self { session, tools: Arc::default(), page: Arc::default(), stop }
+    }
+
+    /// The local web page, served from the first need on. Fails below another consult, and where no
+    /// port can be had.
+    pub(crate) async fn page(&self) -> Result<&Page, Error> {
+        if self.session.environment().depth() > 0 {
+            return Err(Error::NestedConsult);
+        }
+        let start = || Page::start(self.session.clone(), self.stop.clone());
+        self.page.get_or_try_init(start).await
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The tools, made on first need: a client that only says hello does not wait for them.
+    pub(crate) fn tools(&self) -> &Tools {
+        self.tools.get_or_init(|| Tools::new(&self.session))
+    }
+}
 
 /// The argument of a long call that has it go on as a job.
 pub(crate) const BACKGROUND: &str = "background";
@@ -45,7 +95,7 @@ pub(crate) fn takes_time(tool: &str, arguments: &Value) -> bool {
 /// The tools of a server and how they are called.
 pub struct Tools {
     /// Calls by name.
-    pub router: ToolRouter<Maestro>,
+    pub router: ToolRouter<Handle>,
     /// What `tools/list` answers, by name.
     pub list: Vec<Tool>,
     /// What each takes, by name.
@@ -57,24 +107,24 @@ impl Tools {
     /// the providers that there are.
     #[must_use]
     pub fn new(session: &Session) -> Self {
-        let mut router = Maestro::approval_tools()
-            + Maestro::consult_tools()
-            + Maestro::change_tools()
-            + Maestro::consensus_tools()
-            + Maestro::context_tools()
-            + Maestro::coordination_record_tools()
-            + Maestro::coordination_tools()
-            + Maestro::evidence_tools()
-            + Maestro::job_tools()
-            + Maestro::library_tools()
-            + Maestro::review_tools()
-            + Maestro::selection_tools()
-            + Maestro::metrics_tools()
-            + Maestro::stage_tools()
-            + Maestro::threads_tools()
-            + Maestro::toolbox_tools()
-            + Maestro::verify_tools()
-            + Maestro::workflow_tools();
+        let mut router = Handle::approval_tools()
+            + Handle::consult_tools()
+            + Handle::change_tools()
+            + Handle::consensus_tools()
+            + Handle::context_tools()
+            + Handle::coordination_record_tools()
+            + Handle::coordination_tools()
+            + Handle::evidence_tools()
+            + Handle::job_tools()
+            + Handle::library_tools()
+            + Handle::review_tools()
+            + Handle::selection_tools()
+            + Handle::metrics_tools()
+            + Handle::stage_tools()
+            + Handle::threads_tools()
+            + Handle::toolbox_tools()
+            + Handle::verify_tools()
+            + Handle::workflow_tools();
         let wanted = &session.config().settings.toolsets;
         let unwanted: Vec<String> = router
             .map

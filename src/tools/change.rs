@@ -5,11 +5,11 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::flow::change::{PatchRequest, RestoreRequest, apply_patch, restore};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ struct RestoreInput {
 }
 
 #[tool_router(router = change_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Applies a unified diff to the project, whole or not at all, with a backup.
     #[tool(
         title = "Apply a patch",

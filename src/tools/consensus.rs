@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::{failure, reply};
@@ -24,7 +25,6 @@ use crate::flow::account::Account;
 use crate::flow::calibrate::{CalibrationRequest, MOST_SAMPLES, calibrate};
 use crate::flow::vote::consensus::{ConsensusRequest, consensus};
 use crate::flow::vote::step::{StepRequest, vote_step};
-use crate::server::Maestro;
 
 /// Questions of one calibration.
 const MOST_PROMPTS: usize = 10;
@@ -129,7 +129,7 @@ fn almost_sure() -> f64 {
 }
 
 #[tool_router(router = consensus_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Samples a short question until an answer leads by k votes; compares the option or last line ANSWER.
     #[tool(
         title = "Vote on a question",

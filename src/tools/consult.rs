@@ -9,6 +9,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
@@ -22,7 +23,6 @@ use crate::flow::consult::{Consulted, InThread, Question, consult_in_run};
 use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::ContextRequest;
 use crate::flow::providers::overview;
-use crate::server::Maestro;
 
 /// How often one provider may be asked in an ensemble.
 const MOST_PER_PROVIDER: u32 = 8;
@@ -131,7 +131,7 @@ struct WithRole {
 }
 
 #[tool_router(router = consult_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Asks another LLM (text only) for its view, with packed files, facts and errors.
     #[tool(
         title = "Consult",

@@ -7,12 +7,12 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::domain::stage::Stage;
 use crate::flow::pack::{ContextRequest, pack_context};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +34,7 @@ struct PackInput {
 }
 
 #[tool_router(router = context_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Packs files, facts, errors and constraints into the masked text of a consult.
     #[tool(
         title = "Pack context",

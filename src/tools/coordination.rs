@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
@@ -14,7 +15,6 @@ use crate::domain::stage::Stage;
 use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
 use crate::flow::coordination::scaling::Asked;
 use crate::flow::coordination::task::classify_task;
-use crate::server::Maestro;
 
 /// The topologies that Maestro arranges.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -92,7 +92,7 @@ fn some_tools() -> f64 {
 }
 
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Returns the coordination policy: budgets, topologies, stage limits.
     #[tool(
         title = "Get the coordination policy",

@@ -5,6 +5,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::coordination::Arranged;
 use super::parameters::{NoInput, Parameters};
@@ -13,7 +14,6 @@ use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::coordination::health::{Counted, check_degradation};
 use crate::flow::coordination::{GivenAnswer, Outcome, record, summary};
-use crate::server::Maestro;
 
 /// The most outputs or answers of one result.
 const MOST_TEXTS: usize = 32;
@@ -86,7 +86,7 @@ fn once() -> u64 {
 }
 
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Says by counts whether several agents cost more than they bring.
     #[tool(
         title = "Check for degradation",

@@ -26,7 +26,7 @@ use crate::host::browser::has_display;
 use crate::host::config::Approvals;
 use crate::host::human::harmless;
 use crate::page::Page;
-use crate::server::Maestro;
+use crate::tools::catalogue::Handle;
 
 /// How long a dialog stays open.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,7 +84,7 @@ pub(crate) enum Told {
 
 /// A question to the human about a request.
 pub(crate) struct Question<'a> {
-    pub(crate) maestro: &'a Maestro,
+    pub(crate) maestro: &'a Handle,
     pub(crate) session: &'a Session,
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,

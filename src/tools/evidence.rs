@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::domain::event::record::EvidenceType;
 use crate::domain::evidence::{Kind, OfStage};
 use crate::flow::evidence::{ChainRequest, LogRequest, chain, log};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +59,7 @@ fn fifty() -> u32 {
 }
 
 #[tool_router(router = evidence_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Records evidence in the project's log. A passed verification opens improve, a failed one shuts it.
     #[tool(
         title = "Log evidence",

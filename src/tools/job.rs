@@ -8,13 +8,13 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::{Again, Handle};
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::error::Error;
 use crate::flow::job::{cancel, list, look, wait};
-use crate::server::Maestro;
 
 /// Seconds that a call waits where nobody says how many: the least patient host gives up after 60.
 const WAIT: u32 = 45;
@@ -52,7 +52,7 @@ enum Action {
 }
 
 #[tool_router(router = job_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Waits for a call in the background, shows, collects, cancels or repeats it.
     #[tool(
         title = "Background job",
@@ -89,7 +89,10 @@ impl Maestro {
                 .await
             }
             Action::Cancel => reply(cancel(session, job).await),
-            Action::Again => reply(Box::pin(self.again(job, &context)).await),
+            Action::Again => match context.extensions.get::<Again>().cloned() {
+                Some(again) => reply(again.0(job.to_owned(), context).await),
+                None => failure(&Error::Internal("nobody starts jobs here".to_owned())),
+            },
         }
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
@@ -13,7 +14,6 @@ use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::document::{self, RoleDocument};
 use crate::flow::session::Session;
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +71,7 @@ struct RoleReply {
 }
 
 #[tool_router(router = library_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Explains a tool or topic of Maestro. Start with overview.
     #[tool(
         title = "Help",
@@ -119,7 +119,7 @@ impl Maestro {
     }
 }
 
-impl Maestro {
+impl Handle {
     fn schema(&self, wanted: SchemaOrTools) -> Result<Value, Error> {
         let name = match wanted {
             SchemaOrTools::Stage1Output => SchemaName::Stage1Output,

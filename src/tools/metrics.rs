@@ -5,12 +5,12 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::error::Error;
 use crate::flow::metrics::{Wanted, metrics};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +45,7 @@ impl MetricsInput {
 }
 
 #[tool_router(router = metrics_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Returns calls, failures, times, tokens and efficiency of a run or the project.
     #[tool(
         title = "Figures",

@@ -16,7 +16,7 @@ use super::report::reporting;
 use crate::domain::effort::Effort;
 use crate::error::Error;
 use crate::flow::review::{Fixes, ReviewRequest, Target, review};
-use crate::server::Maestro;
+use crate::tools::catalogue::Handle;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +55,7 @@ fn yes() -> bool {
 }
 
 #[tool_router(router = review_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Reviews a change or files with several models; every finding's quote is checked.
     #[tool(
         title = "Review a change",

@@ -6,6 +6,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::{failure, reply};
@@ -19,7 +20,6 @@ use crate::domain::validate::ContentType;
 use crate::flow::account::Account;
 use crate::flow::inspect::{ValidationRequest, red_flag_check, validate_content};
 use crate::flow::select::{self, SelectRequest, select};
-use crate::server::Maestro;
 
 /// Hunks of a candidate that may be undone.
 const MOST_ABLATIONS: usize = 100;
@@ -131,7 +131,7 @@ fn claude() -> String {
 }
 
 #[tool_router(router = selection_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Chooses a candidate, tests first: by given results, a neutral judge or trying each diff in a copy.
     #[tool(
         title = "Select the best candidate",

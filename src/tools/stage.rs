@@ -11,6 +11,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::decision::{Question, Told, answers, channel};
 use super::dialog::Retry;
@@ -24,7 +25,6 @@ use crate::flow::approval::decide::{Settled, find};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
-use crate::server::Maestro;
 use shown::{refused, refused_with_approval, shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -76,7 +76,7 @@ impl StageInput {
 }
 
 #[tool_router(router = stage_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Runs a stage with its policy's consultants and returns validated outputs; a run then waits for approval.
     #[tool(
         title = "Run a stage",
@@ -122,7 +122,7 @@ impl Maestro {
     }
 }
 
-impl Maestro {
+impl Handle {
     async fn with_approval(
         &self,
         request: StageRequest,

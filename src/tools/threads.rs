@@ -5,12 +5,12 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::error::Error;
 use crate::flow::thread::{LISTED, fork, list, search, show};
-use crate::server::Maestro;
 
 /// Threads or hits that one result shows.
 const MOST: u32 = 100;
@@ -73,7 +73,7 @@ impl ThreadsInput {
 }
 
 #[tool_router(router = threads_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Lists, shows, searches or forks conversations with consultants; `thread` of a consult goes on with one.
     #[tool(
         title = "Threads",

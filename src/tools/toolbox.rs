@@ -5,13 +5,13 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
 use crate::domain::stage::Stage;
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::toolbox::{enter_skill, enter_stage, exit_stage, loaded_tools, recommend_tools};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ struct SkillInput {
 }
 
 #[tool_router(router = toolbox_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Recommends a stage and tools for a task.
     #[tool(
         title = "Recommend tools",

@@ -6,6 +6,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::{failure, reply};
@@ -13,7 +14,6 @@ use super::report::reporting;
 use crate::domain::verification::Kind;
 use crate::error::Error;
 use crate::flow::verify::{Entry, VerifyRequest, verify};
-use crate::server::Maestro;
 
 /// The longest that a check may take, in seconds.
 const LONGEST: u64 = 7_200;
@@ -53,7 +53,7 @@ pub(super) struct EntryInput {
 }
 
 #[tool_router(router = verify_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Runs the project's checks (tests, linters, types, builds) without a shell; returns statuses and failing tests.
     #[tool(
         title = "Verify the project",

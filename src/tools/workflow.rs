@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
@@ -13,7 +14,6 @@ use crate::domain::event::stage::LowRisk;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::flow::workflow::{Overview, Started, start, state};
-use crate::server::Maestro;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ struct StateInput {
 }
 
 #[tool_router(router = workflow_tools, vis = "pub(crate)")]
-impl Maestro {
+impl Handle {
     /// Begins a durable five-stage run; a human approves every stage.
     #[tool(
         title = "Start a workflow with human approval",

@@ -2,7 +2,59 @@
 
 use crate::domain::measure::number::real;
 
-use super::render::{Colour, Look, Marks};
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// What bars are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Block elements of Unicode.
+    Blocks,
+    /// Letters that every terminal and every file can hold.
+    Ascii,
+}
+
+/// How figures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Letters in a line, 40 at least.
+    pub width: usize,
+    /// Whether there are colours.
+    pub colour: Colour,
+    /// What bars are drawn with.
+    pub marks: Marks,
+}
+
+impl Look {
+    /// For a file or another program.
+    pub const PLAIN: Self = Self { width: 80, colour: Colour::Off, marks: Marks::Ascii };
+
+    /// Below it, lines would be torn to pieces.
+    pub(super) const NARROWEST: usize = 40;
+
+    /// For a terminal of this width, by what its environment says of it: the locale in force, the
+    /// kind of terminal, and whether the user wants no colours.
+    #[must_use]
+    pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let simple = term.is_none_or(|term| term == "dumb");
+        Self {
+            width: width.max(Self::NARROWEST),
+            colour: if simple || no_colour { Colour::Off } else { Colour::On },
+            marks: if locale.contains("utf-8") || locale.contains("utf8") {
+                Marks::Blocks
+            } else {
+                Marks::Ascii
+            },
+        }
+    }
+}
 
 /// How a row is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,65 +1,11 @@
 //! Figures as a person at a terminal reads them.
 
 use super::amount::{count, dollars, duration, number, percent, share, things};
-use super::layout::{Row, Tone, paint, paragraph, section, value};
+use super::layout::{Look, Row, Tone, paint, paragraph, section, value};
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::provider::{ProviderStats, Spent};
 use crate::domain::measure::report::{Metrics, Report};
 use crate::domain::measure::target::{Reached, Target, Targeted};
-
-/// Whether there are colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// Yes.
-    On,
-    /// No.
-    Off,
-}
-
-/// What bars are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
-    /// Block elements of Unicode.
-    Blocks,
-    /// Letters that every terminal and every file can hold.
-    Ascii,
-}
-
-/// How figures are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// Letters in a line, 40 at least.
-    pub width: usize,
-    /// Whether there are colours.
-    pub colour: Colour,
-    /// What bars are drawn with.
-    pub marks: Marks,
-}
-
-impl Look {
-    /// For a file or another program.
-    pub const PLAIN: Self = Self { width: 80, colour: Colour::Off, marks: Marks::Ascii };
-
-    /// Below it, lines would be torn to pieces.
-    const NARROWEST: usize = 40;
-
-    /// For a terminal of this width, by what its environment says of it: the locale in force, the
-    /// kind of terminal, and whether the user wants no colours.
-    #[must_use]
-    pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
-        let locale = locale.unwrap_or_default().to_ascii_lowercase();
-        let simple = term.is_none_or(|term| term == "dumb");
-        Self {
-            width: width.max(Self::NARROWEST),
-            colour: if simple || no_colour { Colour::Off } else { Colour::On },
-            marks: if locale.contains("utf-8") || locale.contains("utf8") {
-                Marks::Blocks
-            } else {
-                Marks::Ascii
-            },
-        }
-    }
-}
 
 /// The figures of a report as text.
 #[must_use]

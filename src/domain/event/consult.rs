@@ -3,8 +3,25 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::served::ModelNote;
-use crate::domain::stage::Stage;
-use crate::domain::thread::TurnKept;
+use crate::domain::stage::{Role, Stage};
+
+/// What a consult keeps of its turn, secrets masked. The answer is the consult's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TurnKept {
+    /// The thread that it belongs to.
+    pub thread: String,
+    /// What was asked, in the caller's own words.
+    pub question: String,
+    /// The persona that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The files that went with it, by the names that the caller gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Facts, errors and constraints that went with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+}
 
 /// What a consult is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,15 +8,14 @@ use super::baseline::Baseline;
 use super::definition::Figure;
 use super::entry::Verdict;
 use super::latency::Percentiles;
-use super::notes;
 use super::number::{ratio, shown};
 use super::outcome::Solved;
 use super::provider::{ProviderStats, Spent};
 use super::run::RunTally;
 use super::scope::Scope;
 use super::stage::StageStats;
-use super::summary::Summary;
 use super::tally::{Patches, Selections, Tally};
+use super::target::{Reached, Target};
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::Stage;
 
@@ -186,7 +185,7 @@ impl Metrics {
             patches: tally.patches.into(),
             notes: BTreeMap::new(),
         };
-        metrics.notes = notes::notes(&metrics, tally, baseline);
+        metrics.notes = notes(&metrics, tally, baseline);
         metrics
     }
 
@@ -275,4 +274,174 @@ impl From<Patches> for PatchCounts {
     fn from(patches: Patches) -> Self {
         Self { applied: patches.applied, restored: patches.restored }
     }
+}
+
+/// The notes of all figures, by their keys.
+fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, String> {
+    Figure::ALL
+        .into_iter()
+        .filter_map(|figure| Some((figure.key(), note(figure, metrics, tally, baseline)?)))
+        .collect()
+}
+
+fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Option<String> {
+    match figure {
+        Figure::CoordinationOverheadPercent => Some(match metrics.coordination_overhead_percent {
+            Some(_) => rests_on(baseline)?,
+            None if metrics.runs.total > 0 => {
+                "no run is finished yet: a part of a task is not compared with a whole one".to_owned()
+            }
+            None => no_run(metrics),
+        }),
+        Figure::EfficiencyScore => Some(match metrics.efficiency_score {
+            Some(_) => rests_on(baseline)?,
+            None if metrics.runs.total == 0 => no_run(metrics),
+            None => {
+                "no run has a known end yet: neither an outcome nor a verification after its latest change is recorded"
+                    .to_owned()
+            }
+        }),
+        Figure::TestCoverageRate => missing(metrics.test_coverage_rate, "no selection is recorded"),
+        Figure::ConsultsPerStageRun => missing(metrics.consults_per_stage_run, "no run of a stage is recorded"),
+        Figure::Redundancy => missing(
+            metrics.redundancy,
+            "no two answers to the same question are recorded; one answer repeats nothing",
+        ),
+        Figure::ErrorAmplification => missing(metrics.error_amplification, amplification(tally)),
+        Figure::SuccessRate | Figure::AvgLatencyMs => {
+            missing(metrics.success_rate, "no call to a consultant is recorded")
+        }
+        Figure::CostUsd => reported(metrics.spent.calls_with_cost, metrics.total_calls, "what they cost"),
+        Figure::Tokens => reported(metrics.spent.calls_with_tokens, metrics.total_calls, "their tokens"),
+    }
+}
+
+fn missing(value: Option<f64>, why: &str) -> Option<String> {
+    value.is_none().then(|| why.to_owned())
+}
+
+fn rests_on(baseline: Baseline) -> Option<String> {
+    baseline.is_default().then(|| {
+        format!(
+            "rests on a default: {} turns of a single agent, the mean of the paper's own tasks; policy.single_agent_turns sets your own",
+            baseline.turns()
+        )
+    })
+}
+
+fn no_run(metrics: &Metrics) -> String {
+    match metrics.runs.turns_outside {
+        0 => "no reasoning turn is recorded".to_owned(),
+        1 => "1 turn is recorded, outside of a run: it belongs to no task".to_owned(),
+        turns => format!("{turns} turns are recorded, all outside of a run: they belong to no task"),
+    }
+}
+
+fn amplification(tally: &Tally) -> &'static str {
+    let outcomes = tally.outcomes();
+    match (outcomes.single.rate(), outcomes.several.rate()) {
+        (None, None) => "no outcome of a task is recorded",
+        (None, Some(_)) => "no outcome of a single agent is recorded to compare with",
+        (Some(_), None) => "no outcome of several agents is recorded",
+        (Some(_), Some(_)) => "a single agent never failed, so that there is nothing to divide by",
+    }
+}
+
+fn reported(known: u64, calls: u64, what: &str) -> Option<String> {
+    if calls == 0 {
+        return Some("no call to a consultant is recorded".to_owned());
+    }
+    (known < calls).then(|| format!("{known} of {calls} calls tell {what}"))
+}
+
+/// What the figures come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// One sentence.
+    pub headline: String,
+    /// The figures with their definitions.
+    pub figures: BTreeMap<&'static str, Explained>,
+    /// What should be reached, and whether it was.
+    pub targets: Vec<Target>,
+    /// What a single agent would take.
+    pub baseline: Baseline,
+}
+
+/// A figure with its definition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explained {
+    /// Its value; none where it is not known.
+    pub value: Option<f64>,
+    /// What it is and how it is computed.
+    pub definition: &'static str,
+    /// Whether it rests on a default that was measured elsewhere.
+    pub rests_on_default: bool,
+    /// Why it is not known, or what it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Summary {
+    /// What these figures come to.
+    #[must_use]
+    fn of(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Self {
+        let targets = vec![
+            Target::overhead(metrics.coordination_overhead_percent),
+            Target::efficiency(metrics.efficiency_score),
+            Target::test_coverage(metrics.test_coverage_rate),
+        ];
+        Self {
+            headline: headline(metrics, tally, &targets),
+            figures: Figure::ALL
+                .into_iter()
+                .map(|figure| (figure.key(), explained(figure, metrics, baseline)))
+                .collect(),
+            targets,
+            baseline,
+        }
+    }
+}
+
+fn explained(figure: Figure, metrics: &Metrics, baseline: Baseline) -> Explained {
+    let value = metrics.value(figure);
+    Explained {
+        value,
+        definition: figure.definition(),
+        rests_on_default: value.is_some() && baseline.is_default() && uses_baseline(figure),
+        note: metrics.notes.get(figure.key()).cloned(),
+    }
+}
+
+fn uses_baseline(figure: Figure) -> bool {
+    match figure {
+        Figure::CoordinationOverheadPercent | Figure::EfficiencyScore => true,
+        Figure::TestCoverageRate
+        | Figure::ConsultsPerStageRun
+        | Figure::Redundancy
+        | Figure::ErrorAmplification
+        | Figure::SuccessRate
+        | Figure::AvgLatencyMs
+        | Figure::CostUsd
+        | Figure::Tokens => false,
+    }
+}
+
+fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> String {
+    if *tally == Tally::default() {
+        return "Nothing is recorded yet.".to_owned();
+    }
+    let count = |wanted| targets.iter().filter(|target| target.reached == wanted).count();
+    let calls = match (metrics.total_calls, metrics.failed_calls) {
+        (0, _) => "no call to a consultant".to_owned(),
+        (1, 0) => "1 call".to_owned(),
+        (1, _) => "1 call, failed".to_owned(),
+        (calls, 0) => format!("{calls} calls"),
+        (calls, failed) => format!("{calls} calls, {failed} of them failed"),
+    };
+    format!(
+        "{calls}; targets: {} met, {} missed, {} unknown.",
+        count(Reached::Met),
+        count(Reached::Missed),
+        count(Reached::Unknown)
+    )
 }

@@ -7,8 +7,6 @@ use serde_json::Value;
 
 use super::ForbiddenRule;
 use super::flag::Flag;
-use super::inspect::Inspector;
-use crate::domain::rule::RuleError;
 
 /// The section `step` of `conf/redflags.yaml`: when an answer to a step is flagged.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,73 +78,21 @@ fn once() -> usize {
 const SHOWN: usize = 80;
 
 impl Sample {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Detailed(sample) => sample.text.repeat(sample.times),
         }
     }
 
-    fn schema(&self) -> Option<&Value> {
+    pub(super) fn schema(&self) -> Option<&Value> {
         match self {
             Self::Text(_) => None,
             Self::Detailed(sample) => sample.schema.as_ref(),
         }
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         self.text().chars().take(SHOWN).collect()
-    }
-}
-
-impl StepRules {
-    /// Tries every example of every rule, and that every flag has a rule with both kinds.
-    ///
-    /// # Errors
-    ///
-    /// At the first rule that is missing or does not do what its examples say.
-    pub fn check(&self) -> Result<(), RuleError> {
-        self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check_ignoring_case)?;
-        let inspector = Inspector::new(self)?;
-        Flag::ALL.into_iter().try_for_each(|flag| self.check_flag(flag, &inspector))
-    }
-
-    fn check_flag(&self, flag: Flag, inspector: &Inspector) -> Result<(), RuleError> {
-        let incomplete = |problem: &str| {
-            Err(RuleError::Incomplete { rule: flag.name().to_owned(), problem: problem.to_owned() })
-        };
-        let Some(rule) = self.rules.get(&flag) else {
-            return incomplete("there is no such rule");
-        };
-        if rule.matching.is_empty() || rule.not_match.is_empty() {
-            return incomplete("it needs examples under `match` and under `not_match`");
-        }
-        if flag.has_patterns() == rule.patterns.is_empty() {
-            return incomplete(if flag.has_patterns() {
-                "it needs `patterns`"
-            } else {
-                "it is found by no pattern; leave `patterns` out"
-            });
-        }
-        if (flag == Flag::Contradiction) == rule.both.is_empty() {
-            return incomplete("`both` belongs to contradiction, and to nothing else");
-        }
-        let flags = |sample: &&Sample| {
-            let found = inspector.inspect(&sample.text(), &[flag], sample.schema());
-            !found.findings.is_empty()
-        };
-        if let Some(missed) = rule.matching.iter().find(|sample| !flags(sample)) {
-            return Err(RuleError::Missed {
-                rule: flag.name().to_owned(),
-                example: missed.shown(),
-                detail: String::new(),
-            });
-        }
-        match rule.not_match.iter().find(flags) {
-            Some(sample) => {
-                Err(RuleError::Overreached { rule: flag.name().to_owned(), example: sample.shown() })
-            }
-            None => Ok(()),
-        }
     }
 }

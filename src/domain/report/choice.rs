@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::known_keys;
 use super::material::{Output, Said};
 use super::read::{items, phrase, shortened, text, unwrapped};
 use super::text::{Text, listed};
@@ -184,6 +183,17 @@ pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[Str
         all.push(of(&who, "the same answer"));
     }
     all
+}
+
+/// Keys by which a stage's output is known.
+pub(super) fn known_keys(stage: Stage) -> &'static [&'static str] {
+    match stage {
+        Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],
+        Stage::Hypothesize => &["hypotheses", "selected"],
+        Stage::Implement => &["patch_plan", "files_to_change", "diff", "changes", "verification_command"],
+        Stage::Debug => &["error_analysis", "next_action", "change", "hypothesis_update"],
+        Stage::Improve => &["improvements", "ready_for_merge", "final_checklist", "regression_tests"],
+    }
 }
 
 #[cfg(test)]

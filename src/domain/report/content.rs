@@ -9,7 +9,7 @@ mod improve;
 use serde_json::Value;
 
 use super::change::ProposedChange;
-use super::choice::{self, Choice};
+use super::choice::{self, Choice, known_keys};
 use super::material::{Material, ORCHESTRATOR, Output, Said};
 use super::read;
 use super::text::{Noun, Text, Words, listed};
@@ -81,16 +81,6 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
         Stage::Analyze | Stage::Hypothesize | Stage::Improve => return None,
     };
     (!diff.trim().is_empty()).then_some(diff)
-}
-
-pub(super) fn known_keys(stage: Stage) -> &'static [&'static str] {
-    match stage {
-        Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],
-        Stage::Hypothesize => &["hypotheses", "selected"],
-        Stage::Implement => &["patch_plan", "files_to_change", "diff", "changes", "verification_command"],
-        Stage::Debug => &["error_analysis", "next_action", "change", "hypothesis_update"],
-        Stage::Improve => &["improvements", "ready_for_merge", "final_checklist", "regression_tests"],
-    }
 }
 
 /// How a source is called in both languages.

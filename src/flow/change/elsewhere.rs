@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::outcome::Detail;
 use super::plan;
+use super::plan::Detail;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::diff::Patch;
 use crate::host::change::{Obstacle, Store, Tree, carry_out};

@@ -2,9 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
-use super::plan::Planned;
+use super::plan::{Detail, FileOffset, Planned, word};
 use crate::domain::change::Refusal;
-use crate::domain::diff::{Action, Offset};
+use crate::domain::diff::Action;
 use crate::error::ErrorNote;
 use crate::host::change::{Recovery, Store};
 
@@ -39,40 +39,6 @@ pub struct PatchOutcome {
     /// Changes of killed servers that were undone first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restored_after_crash: Vec<Recovery>,
-}
-
-/// One file of a patch.
-#[derive(Clone, Debug, Serialize)]
-pub struct Detail {
-    /// Its name.
-    pub path: String,
-    /// What was to be done.
-    pub action: &'static str,
-    /// Its name before, where it has another one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Whether that can be done.
-    pub ok: bool,
-    /// Lines that are new.
-    pub added: usize,
-    /// Lines that are gone.
-    pub removed: usize,
-    /// Why it cannot be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The error's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-}
-
-/// A hunk that was found elsewhere than it said.
-#[derive(Clone, Debug, Serialize)]
-pub struct FileOffset {
-    /// The file.
-    pub path: String,
-    /// Which hunk, and where.
-    #[serde(flatten)]
-    pub offset: Offset,
 }
 
 /// The result of a patch has an `error` even where there is none.
@@ -140,16 +106,6 @@ impl PatchOutcome {
     pub(super) fn applied(&mut self, session: &str) {
         self.backup_dir = Some(Store::shown(session));
         self.backup_session = Some(session.to_owned());
-    }
-}
-
-pub(super) fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Modify => "modify",
-        Action::Delete => "delete",
-        Action::Rename => "rename",
-        Action::Copy => "copy",
     }
 }
 

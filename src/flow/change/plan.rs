@@ -2,12 +2,57 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::below;
-use super::outcome::{Detail, FileOffset, word};
 use crate::domain::change::{Reason, Refusal};
-use crate::domain::diff::{self, Action, Applied, FilePatch, HunkFailure, Patch, Side};
+use crate::domain::diff::{self, Action, Applied, FilePatch, HunkFailure, Offset, Patch, Side};
 use crate::host::change::{After, Change, FileState, Obstacle, Permission, Plan, Tree};
 use crate::host::project::{Base, Project};
+
+/// One file of a patch.
+#[derive(Clone, Debug, Serialize)]
+pub struct Detail {
+    /// Its name.
+    pub path: String,
+    /// What was to be done.
+    pub action: &'static str,
+    /// Its name before, where it has another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Whether that can be done.
+    pub ok: bool,
+    /// Lines that are new.
+    pub added: usize,
+    /// Lines that are gone.
+    pub removed: usize,
+    /// Why it cannot be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The error's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+}
+
+/// A hunk that was found elsewhere than it said.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileOffset {
+    /// The file.
+    pub path: String,
+    /// Which hunk, and where.
+    #[serde(flatten)]
+    pub offset: Offset,
+}
+
+pub(super) fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Modify => "modify",
+        Action::Delete => "delete",
+        Action::Rename => "rename",
+        Action::Copy => "copy",
+    }
+}
 
 /// Bytes that a file may have, before and after.
 const MOST_BYTES: u64 = 1_000_000;

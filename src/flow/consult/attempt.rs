@@ -8,9 +8,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use jiff::ZonedDateTime as Zoned;
 
-use super::{others_than, process_error, version_for};
+use super::version_for;
 use crate::domain::served::{ModelNote, means};
 use crate::error::Error;
+use crate::flow::obstacle::{others_than, process_error};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::providers;

@@ -17,9 +17,9 @@ use crate::flow::account::Account;
 use crate::flow::consult::{Layout, Prepared, Question, prepare_as};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
+use crate::flow::progress::Watch;
 use crate::flow::scope::Scope;
 use crate::flow::session::Session;
-use crate::flow::watch::Watch;
 
 /// Works on an attempt until its end is in the log, whether or not anybody waits for it.
 pub(super) fn spawn(

@@ -1,20 +1,16 @@
 //! The project's checks, run in a copy of the project.
 
-use std::any::Any;
 use std::sync::Arc;
 
-use super::plan::{self, Plan};
+use super::plan::{self, Hold, Kept, Plan};
 use super::policy::load;
-use super::run::{self, Kept};
+use super::run;
 use super::{CheckResult, Entry, MOST_CHECKS, VerifyRequest};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::project::Project;
-
-/// What must stay as long as a process of a check lives, for example the copy that it runs in.
-pub(in crate::flow) type Hold = Arc<dyn Any + Send + Sync>;
 
 /// The checks of a request as entries that name their commands, as they are found in the project
 /// itself: a copy that was changed has no say in what it is held against.

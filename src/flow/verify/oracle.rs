@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::plan::{Plan, plan_in};
+use super::plan::{Kept, Plan, plan_in};
 use super::policy::{InForce, load};
-use super::run::{self, CheckResult, Kept};
+use super::run::{self, CheckResult};
 use super::{Entry, VerifyRequest};
 use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::verification::status::Status;

@@ -1,12 +1,11 @@
 //! From a request to commands that are judged: named ones, defaults by language, or detected ones.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::elsewhere::Hold;
 use super::policy::{InForce, load};
-use super::run::Kept;
 use super::{Entry, VerifyRequest};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
@@ -20,6 +19,18 @@ use crate::host::project::Project;
 
 /// The time of a check that names none.
 const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What must stay as long as a process of a check lives, for example the copy that it runs in.
+pub(in crate::flow) type Hold = Arc<dyn Any + Send + Sync>;
+
+/// What of a check stays in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Output of which a result shows only a part.
+    LongOutput,
+    /// Nothing.
+    Nothing,
+}
 
 /// What is to be run.
 pub(super) struct Plan {

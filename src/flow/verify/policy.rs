@@ -63,14 +63,15 @@ struct Sources {
 
 /// The rules that were last in force; as long as their sources are the same, they are.
 #[derive(Default)]
-pub struct PolicyCache {
+struct PolicyCache {
     last: Mutex<Option<Arc<InForce>>>,
 }
 
 /// The rules in force. Their sources are read at every call, and compiled when they have changed.
 pub(super) fn load(session: &Session) -> Result<Arc<InForce>, Error> {
     let sources = Sources::read(session)?;
-    let mut last = session.policy_cache().last.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = session.kept::<PolicyCache>();
+    let mut last = cache.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = last.as_ref().filter(|known| known.sources == sources) {
         return Ok(known.clone());
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::foreign::foreign;
 use super::git;
-use super::plan::{Plan, Planned};
+use super::plan::{Kept, Plan, Planned};
 use crate::domain::verification::Kind;
 use crate::domain::verification::excerpt::excerpt;
 use crate::domain::verification::policy::{Permitted, Refused};
@@ -34,15 +34,6 @@ const MOST_KEPT: usize = 8 * 1024 * 1024;
 
 /// What is told of a failure in which no reader found a name.
 const NOT_READ: &str = "names not read: it failed by its exit code; the end of its output says why";
-
-/// What of a check stays in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// Output of which a result shows only a part.
-    LongOutput,
-    /// Nothing.
-    Nothing,
-}
 
 /// The result of one check.
 #[derive(Clone, Debug, Serialize)]

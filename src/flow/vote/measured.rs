@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{KSource, StepRequest};
+use super::request::{KSource, StepRequest};
 use crate::domain::calibrate::beta::Score;
 use crate::domain::calibrate::record::{Measurement, Together};
 use crate::domain::history::History;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::measured::{self, Chosen};
 use super::report::{Compared, Details, MaxSource};
+pub use super::request::{KSource, StepRequest};
 use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::document;
@@ -24,39 +25,6 @@ use crate::flow::session::Session;
 
 /// The least of the most samples, where the caller names none.
 const LEAST_MAX: u32 = 15;
-
-/// A micro-step that is put to the vote.
-#[derive(Clone, Debug)]
-pub struct StepRequest {
-    /// The step.
-    pub kind: StepType,
-    /// The question.
-    pub prompt: String,
-    /// Material for it.
-    pub context: String,
-    /// The lead that decides; measured or the step's own where none is named.
-    pub k: Option<u32>,
-    /// The most samples; by k where none is named.
-    pub max_samples: Option<u32>,
-    /// Who is asked; everybody who is there where nobody is named.
-    pub providers: Option<Vec<String>>,
-    /// How hard the voters are to think, where not as configured.
-    pub effort: Option<Effort>,
-    /// On whose account it goes.
-    pub account: Account,
-}
-
-/// Where a k comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KSource {
-    /// The caller named it.
-    Caller,
-    /// It was measured with everybody who is asked; the largest of their values counts.
-    Calibration,
-    /// Nothing else is known: two where three providers answer in turn, else the step's own.
-    Default,
-}
 
 /// The result of a vote on a step.
 #[derive(Clone, Debug, Serialize)]

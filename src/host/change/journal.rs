@@ -4,34 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-
+use super::manifest::{Entry, Manifest, Permission, State, original, staged};
 use super::rollback::roll_back;
 use super::store::Store;
-use super::tree::{FileState, Obstacle, Tree, split};
+use super::tree::{FileState, Obstacle, Tree};
 use crate::domain::change::Mark;
-
-/// What becomes of a file's permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// These.
-    Exact(u32),
-    /// Those of a new file.
-    New {
-        /// Whether it is a program.
-        executable: bool,
-    },
-}
-
-impl Permission {
-    pub(super) fn at_creation(self) -> u32 {
-        match self {
-            Self::Exact(_) => 0o600,
-            Self::New { executable: true } => 0o777,
-            Self::New { executable: false } => 0o666,
-        }
-    }
-}
 
 /// A file as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,49 +47,6 @@ pub struct Plan {
     pub make: Vec<(String, Option<u32>)>,
     /// Directories to remove if they are left empty, those below first, with their permissions.
     pub prune: Vec<(String, u32)>,
-}
-
-/// What was kept of a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Its name.
-    pub session: String,
-    /// Milliseconds since 1970.
-    pub at_ms: u64,
-    /// `patch` or `restore`.
-    pub kind: String,
-    /// The directory that the paths are relative to.
-    pub root: String,
-    /// The mark of the patch.
-    pub patch: Option<Mark>,
-    /// The session that was undone.
-    pub undoes: Option<String>,
-    /// The files.
-    pub files: Vec<Entry>,
-    /// Directories that were made.
-    pub made: Vec<String>,
-    /// Directories that may have been removed, with their permissions.
-    pub directories: Vec<(String, u32)>,
-}
-
-/// What was kept of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The path.
-    pub path: String,
-    /// What it was; none where it was not.
-    pub before: Option<State>,
-    /// What it became; none where it was removed.
-    pub after: Option<Mark>,
-}
-
-/// A file's content and permissions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// Its permissions.
-    pub mode: u32,
-    /// Its content.
-    pub mark: Mark,
 }
 
 /// What stopped a change, after all that was done of it was undone.
@@ -183,19 +117,6 @@ fn keep(store: &Store, plan: &Plan, manifest: &Manifest) -> Result<(), Obstacle>
         }
     }
     store.write_manifest(manifest)
-}
-
-/// The name of a file's content in its backup.
-pub(super) fn original(index: usize) -> String {
-    format!("{index}.original")
-}
-
-/// The name under which a file is written before it is put in its place.
-pub(super) fn staged(session: &str, index: usize, path: &str) -> String {
-    match split(path) {
-        ("", _) => format!(".maestro-{session}-{index}.tmp"),
-        (above, _) => format!("{above}/.maestro-{session}-{index}.tmp"),
-    }
 }
 
 fn perform(

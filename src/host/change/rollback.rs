@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::journal::{Entry, Manifest, Permission, State, original, staged};
+use super::manifest::{Entry, Manifest, Permission, State, original, staged};
 use super::store::Store;
 use super::tree::{Obstacle, Tree, split};
 use crate::domain::change::Mark;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
-use super::journal::Manifest;
 use super::keep::{Held, Keep, Pruned};
+use super::manifest::Manifest;
 use super::tree::{Obstacle, Tree};
 use crate::domain::change::Mark;
 use crate::host::seal_key::SealKey;

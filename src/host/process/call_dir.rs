@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::leftover;
+use crate::host::worktree;
 
 /// Only the owner.
 const PRIVATE: u32 = 0o700;
@@ -36,7 +37,10 @@ impl CallDir {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             if let Ok(runtime) = Handle::try_current() {
-                drop(runtime.spawn_blocking(leftover::remove_old));
+                drop(runtime.spawn_blocking(|| {
+                    leftover::remove_old();
+                    worktree::remove_abandoned(&std::env::temp_dir());
+                }));
             }
         });
         let mut builder = tempfile::Builder::new();

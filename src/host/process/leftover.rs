@@ -12,8 +12,6 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::getuid;
 
-use crate::host::worktree;
-
 /// What the name of a call's directory begins with.
 pub(crate) const PREFIX: &str = "maestro-call-";
 
@@ -74,7 +72,6 @@ pub(super) fn remove(base: &Path, young: Duration) {
 /// Removes what servers left in the system's temporary directory.
 pub(super) fn remove_old() {
     remove(&std::env::temp_dir(), YOUNG);
-    worktree::remove_abandoned(&std::env::temp_dir());
 }
 
 #[cfg(test)]

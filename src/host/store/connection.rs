@@ -10,8 +10,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::StoreError;
 use super::place::Place;
+use super::row::last_event;
 use super::schema::{self, MIGRATIONS, Owner};
-use super::sqlite::last_event;
 use crate::domain::chain::Stored;
 
 /// How long one looks away from a lock that somebody else holds.

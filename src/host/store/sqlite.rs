@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
 use super::mark::{Mark, Marks, Print};
 use super::place::{Beside, FileId, Place};
+use super::row::{event, last_event, number};
 use super::{EventStore, Expected, Note, StoreError, unseen};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 
 /// How long an append waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const LAST: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event ORDER BY seq DESC LIMIT 1";
 const LAST_OF_RUN: &str = "SELECT max(seq) FROM event WHERE run = ?1";
 const INSERT: &str =
     "INSERT INTO event (seq, run, at, kind, body, prev_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -540,28 +540,6 @@ fn insert(transaction: &Transaction<'_>, at: u64, records: &[Record]) -> Result<
         stored.push(event);
     }
     Ok(stored)
-}
-
-/// The last event of the log.
-pub(super) fn last_event(connection: &Connection) -> Result<Option<Stored>, StoreError> {
-    Ok(connection.prepare_cached(LAST)?.query_row([], event).optional()?)
-}
-
-fn event(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored {
-        seq: number(row, 0)?,
-        run: row.get(1)?,
-        at: number(row, 2)?,
-        kind: row.get(3)?,
-        body: row.get(4)?,
-        prev_hash: row.get(5)?,
-        hash: row.get(6)?,
-    })
-}
-
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 fn storable(number: u64) -> Result<i64, StoreError> {

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::process::Exit;
+use crate::host::process::outcome::Exit;
 
 /// Which wall stood around a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

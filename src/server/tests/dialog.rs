@@ -42,7 +42,7 @@ struct AskInput {
 }
 
 #[tool_router(router = asking_tools)]
-impl Maestro {
+impl Handle {
     /// Asks for a decision, and says what came of it.
     #[tool]
     async fn asks(
@@ -72,7 +72,7 @@ impl Maestro {
     }
 }
 
-impl Maestro {
+impl Handle {
     fn modern(&self, retry: &Retry, input: AskInput) -> Result<CallToolResponse, Error> {
         let seal = Seal::new(&SealKey::of_user(&self.session().root().join("state")).unwrap().0);
         let subject = Subject {

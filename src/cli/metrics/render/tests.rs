@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cli::metrics::layout::{Colour, Marks};
 use crate::domain::event::consult::Purpose;
 use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::entry::{

@@ -18,8 +18,8 @@ impl Asked {
         let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
         let server = Maestro::new(session, stop.clone());
         let mut tools = Tools::new(server.session());
-        tools.router += Maestro::asking_tools();
-        assert!(server.inner.tools.set(tools).is_ok());
+        tools.router += Handle::asking_tools();
+        assert!(server.inner.handle.tools.set(tools).is_ok());
         Self { client: Client::of(server, 1 << 20, &stop), stop, project, passed: Vec::new() }
     }
 
