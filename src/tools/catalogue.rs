@@ -68,7 +68,7 @@ impl Handle {
 pub(crate) const BACKGROUND: &str = "background";
 
 /// Tools whose calls may take long: each takes `background`, and goes on where its client gives up.
-const LONG: [&str; 10] = [
+const LONG: [&str; 11] = [
     "maestro_consult",
     "maestro_consult_with_role",
     "maestro_ensemble_generate",
@@ -79,6 +79,7 @@ const LONG: [&str; 10] = [
     "maestro_calibrate",
     "maestro_select_best",
     "maestro_verify",
+    "maestro_review",
 ];
 
 /// Whether a tool's calls may take long.
