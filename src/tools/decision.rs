@@ -126,6 +126,8 @@ impl Question<'_> {
         let target = format!("decide/{}", open.request.id);
         let told = match era {
             Era::Legacy => {
+                // While it is open, a relayed word counts nothing.
+                let _shown = Dialog::open(self.session, open, PATIENCE).await?;
                 let params = self.address(page, &target, open, aside)?;
                 let decided = decided_elsewhere(self.session, &open.request.id);
                 let led =
@@ -142,30 +144,40 @@ impl Question<'_> {
                     let params = self.address(page, &target, open, aside)?;
                     Ok(Told::AskAgain(Box::new(lead_modern(params, self.retry.sealed(&seal, &subject)?))))
                 };
-                match read_visit(&seal, self.retry, &subject)? {
-                    None => return again(aside),
-                    Some(Visit::Not(word)) if is_open(self.session, &open.request.id).await? => {
-                        Told::Undecided(why_not(&word, &open.request.id))
-                    }
-                    Some(Visit::Not(_)) => self.elsewhere(open).await?,
-                    Some(Visit::Went) => {
-                        let decided = async {
-                            tokio::select! {
-                                biased;
-                                () = decided_elsewhere(self.session, &open.request.id) => true,
-                                () = nobody_looks(page) => false,
-                            }
-                        };
-                        if !waiting(self.progress, "your decision on the page", EVERY, decided).await {
+                let Some((visit, nonce)) = read_visit(&seal, self.retry, &subject)? else {
+                    Dialog::note(self.session, open, LIFETIME).await?;
+                    return again(aside);
+                };
+                if is_open(self.session, &open.request.id).await? {
+                    use_up(self.session, &open.request.id, nonce).await?;
+                    match visit {
+                        Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
+                        Visit::Went if self.decided_on(page, open).await? => self.elsewhere(open).await?,
+                        Visit::Went => {
+                            Dialog::note(self.session, open, LIFETIME).await?;
                             return again(UNDECIDED_YET);
                         }
-                        self.elsewhere(open).await?
                     }
+                } else {
+                    self.elsewhere(open).await?
                 }
             }
         };
         page.revoke(&target);
         Ok(told)
+    }
+
+    /// Waits for the decision of a human who has opened the page; false once nobody looks at it any more.
+    async fn decided_on(&self, page: &Page, open: &Reviewed) -> Result<bool, Error> {
+        let _shown = Dialog::open(self.session, open, PATIENCE).await?;
+        let decided = async {
+            tokio::select! {
+                biased;
+                () = decided_elsewhere(self.session, &open.request.id) => true,
+                () = nobody_looks(page) => false,
+            }
+        };
+        Ok(waiting(self.progress, "your decision on the page", EVERY, decided).await)
     }
 
     /// What the client is asked to open, with the heart of the decision beside it: where no browser

@@ -469,3 +469,17 @@ fn a_form_carries_the_decision_and_showing_everything_first_loses_nothing() {
     }
     assert!(schema.contains("Does the change remove the cause, or only the symptom?"), "{schema}");
 }
+
+#[test]
+fn a_relayed_word_never_beats_an_open_page() {
+    let mut client = Server::new().opens_pages().human_by(|_| None).start();
+    let asked = client.call("maestro_request_approval", analysis());
+    let submit = json!({ "request_id": asked["request_id"], "approved": true });
+    client.begin_call("maestro_submit_approval", submit.clone());
+    let mut other = client.server.beside().start();
+    crate::harness::eventually("the dialog is known", crate::harness::PATIENCE, || {
+        client.events().iter().any(|event| event["kind"] == "dialog_opened")
+    });
+    assert_eq!(other.call("maestro_submit_approval", submit)["code"], "dialog_open");
+    assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
+}

@@ -18,6 +18,10 @@ const WIDTH: u64 = 1_000;
 const ROW: u64 = 28;
 const LEFT: u64 = 0;
 
+/// Events of a chain that are shown, the latest first; a long run has thousands.
+const MOST_SHORT: usize = 100;
+const MOST_ALL: usize = 300;
+
 /// Events that the short chain leaves out.
 fn is_detail(body: &Body) -> bool {
     matches!(
@@ -214,6 +218,7 @@ fn stage_at(events: &[Event], seq: u64) -> Option<Stage> {
 fn chain(events: &[Event], with_details: bool) -> Vec<Value> {
     let shown = events.iter().rev().filter(|event| with_details || !is_detail(&event.body));
     shown
+        .take(if with_details { MOST_ALL } else { MOST_SHORT })
         .map(|event| {
             let label = label(&event.body);
             json!({

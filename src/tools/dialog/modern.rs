@@ -92,17 +92,22 @@ pub(crate) fn lead_modern(params: ElicitRequestParams, sealed_state: String) -> 
 /// # Errors
 ///
 /// As of [`read_modern`].
-pub(crate) fn read_visit(seal: &Seal, retry: &Retry, subject: &Subject) -> Result<Option<Visit>, StateError> {
-    let Some(Opened { subject: asked_about, .. }) = retry.opened(seal)? else { return Ok(None) };
+pub(crate) fn read_visit(
+    seal: &Seal,
+    retry: &Retry,
+    subject: &Subject,
+) -> Result<Option<(Visit, String)>, StateError> {
+    let Some(Opened { subject: asked_about, nonce }) = retry.opened(seal)? else { return Ok(None) };
     if asked_about != *subject {
         return Err(StateError::Unfit(Unfit::OtherSubject));
     }
     let response = retry.responses.as_ref().and_then(|responses| responses.get(QUESTION));
     let read = response.and_then(|response| serde_json::from_value::<ElicitResult>(response.clone()).ok());
-    Ok(Some(read.map_or_else(
+    let visit = read.map_or_else(
         || Visit::Not(Word::Unreadable(format!("there is no answer under `{QUESTION}`"))),
         |result| answer::visit(&result),
-    )))
+    );
+    Ok(Some((visit, nonce)))
 }
 
 /// The answer that a call brings along; none for a first call.
