@@ -57,7 +57,7 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
     )]
     Consult(ConsultOptions),
-    /// Have a change or files reviewed; the exit status tells a hook what was found
+    /// Review a change or files; the exit status tells a hook
     #[command(
         after_help = "Exit status: 0 where nothing as grave as --fail-on was found, 1 where something was, 2 to 4 where no review came about.\n\nExample:\n  maestro-mcp review --staged --fail-on high\n  maestro-mcp review --range origin/main...HEAD --json"
     )]

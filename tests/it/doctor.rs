@@ -112,6 +112,12 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
     let codex = about(&screen, "codex 9.9.9");
     assert!(codex.starts_with("! ") && codex.contains("last failure: quota_exceeded"), "{codex}");
     assert!(codex.contains("resets at 2099-08-27") && status == 0, "{codex}");
+
+    // A limit that names no end is not waited for: the next consult is asked, and answers.
+    let mut client = Server::new().codex().start();
+    let failed =
+        json!({ "prompt": scripted(json!({ "status": 429, "message": "You've hit your usage limit." })) });
+    client.call("maestro_consult", failed);
     client.call("maestro_consult", json!({ "prompt": "x" }));
     let codex = about(&checked(&client.server).0, "codex 9.9.9");
     assert!(codex.starts_with("\u{2713} ") && codex.contains("answered since"), "{codex}");

@@ -208,12 +208,12 @@ fn what_is_not_there_is_said_by_the_code_of_the_era() {
 }
 
 #[test]
-fn four_prompts_take_one_argument_that_may_be_left_out() {
+fn six_prompts_take_one_argument_that_may_be_left_out() {
     for server in eras() {
         let mut client = server.start();
         let prompts = client.request("prompts/list", json!({}))["result"]["prompts"].clone();
         let names: Vec<&Value> = prompts.as_array().unwrap().iter().map(|prompt| &prompt["name"]).collect();
-        assert_eq!(names, ["debug", "analyze", "consult", "workflow"]);
+        assert_eq!(names, ["debug", "analyze", "consult", "review", "compare", "workflow"]);
         for prompt in prompts.as_array().unwrap() {
             let arguments = prompt["arguments"].as_array().unwrap();
             assert_eq!(arguments.len(), 1, "{prompt}");

@@ -231,7 +231,7 @@ fn a_tree_that_changes_meanwhile_is_noticed() {
     let mut client = server.start();
     let script = scripted(json!({ "sleep": 2, "text": answer(&json!([])) }));
     let writer = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(1_000));
+        std::thread::sleep(std::time::Duration::from_secs(1));
         std::fs::write(file, "def mean(values):\n    return 0\n").unwrap();
     });
     let result = client.call("maestro_review", json!({ "providers": ["codex"], "criteria": [script] }));

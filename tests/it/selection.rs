@@ -99,11 +99,11 @@ fn what_does_not_fit_together_is_a_clear_error() {
         ),
         (
             json!({ "candidates": two, "lint_results": [{ "candidate_id": "a", "score": -1 }] }),
-            "lint_results[0].score is -1",
+            "lint_results[0].score must be 0 to 1 (got -1)",
         ),
         (
             json!({ "candidates": two, "lint_results": [{ "candidate_id": "a", "score": 7.5 }] }),
-            "lint_results[0].score is 7.5",
+            "lint_results[0].score must be 0 to 1 (got 7.5)",
         ),
         (json!({ "candidates": two, "test_results": [{ "candidate_id": "a" }] }), "passed"),
         (json!({ "candidates": two, "mode": "coin" }), "coin"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Target;
-use super::related::related;
+use super::related::{Change, related};
 use crate::domain::change::Mark;
 use crate::domain::citations::Lines;
 use crate::domain::diff::{self, Patch, Side};
@@ -125,14 +125,6 @@ pub(super) fn other(session: &Session, name: &str) -> Result<(String, Lines), St
     let found = project.look(name).map_err(|refusal| refusal.to_string())?;
     let text = read(project.open(&found).map_err(|refusal| refusal.to_string())?)?;
     Ok((found.shown, as_seen(text, &masker)))
-}
-
-/// A file with what is to be seen of it.
-pub(super) struct Change {
-    pub(super) name: String,
-    text: String,
-    /// Its hunks; none where it is reviewed whole.
-    patch: Option<Patch>,
 }
 
 struct Gathered {

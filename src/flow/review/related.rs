@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::material::Change;
+use crate::domain::diff::Patch;
 use crate::domain::mask::Masker;
 use crate::host::project::Project;
 
@@ -21,6 +21,14 @@ const MOST_PLACES: usize = 4;
 const MOST_CHARS: usize = 8_000;
 /// Characters of a line.
 const MOST_LINE: usize = 200;
+
+/// A file with what is to be seen of it.
+pub(super) struct Change {
+    pub(super) name: String,
+    pub(super) text: String,
+    /// Its hunks; none where it is reviewed whole.
+    pub(super) patch: Option<Patch>,
+}
 
 /// Words that stand before a bracket and are no names of the project.
 const WORDS: [&str; 14] = [
@@ -80,9 +88,10 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
 
 /// The names that a change defines, then those that it calls.
 fn names(changes: &[Change]) -> Vec<String> {
+    type Lines = fn(&Change) -> Vec<&str>;
     let mut names: Vec<String> = Vec::new();
     // A change within a function concerns its callers: what is defined counts around the change too.
-    let seen: [(_, fn(&Change) -> Vec<&str>); 2] = [(&*DEFINES, Change::seen), (&*CALLS, Change::touched)];
+    let seen: [(_, Lines); 2] = [(&*DEFINES, Change::seen), (&*CALLS, Change::touched)];
     for (pattern, lines) in seen {
         let Some(pattern) = pattern else { continue };
         for line in changes.iter().flat_map(lines) {

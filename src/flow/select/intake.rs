@@ -269,7 +269,7 @@ mod tests {
         let scored = |score| LintResult { candidate_id: "a".to_owned(), score, output: None };
         let known = ["a".to_owned()];
         for score in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            assert!(lint(&[scored(Some(score))], &known).unwrap_err().to_string().contains("from 0 to 1"));
+            assert!(lint(&[scored(Some(score))], &known).unwrap_err().to_string().contains("must be 0 to 1"));
         }
         assert_eq!(lint(&[scored(None)], &known).unwrap().get("a"), Some(&None));
         assert!(lint(&[scored(None), scored(Some(1.0))], &known).is_err());

@@ -223,7 +223,6 @@ async fn a_stop_ends_the_wait() {
 async fn only_a_client_that_shows_forms_is_asked() {
     for (capabilities, can) in [
         (json!({}), false),
-        (json!({ "elicitation": { "url": {} } }), false),
         (json!({ "elicitation": {} }), true),
         (json!({ "elicitation": { "form": {}, "url": {} } }), true),
     ] {
@@ -232,8 +231,8 @@ async fn only_a_client_that_shows_forms_is_asked() {
         if can {
             let question = asked.question().await;
             let decision = &question["params"]["requestedSchema"]["properties"]["decision"];
-            assert_eq!(decision["enum"], json!(["approve", "revise", "reject"]));
-            assert_eq!(decision["enumNames"][1], "Revise: again, with my comment");
+            assert_eq!(decision["enum"], json!(["approve", "show", "revise", "reject"]));
+            assert_eq!(decision["enumNames"][2], "Revise: again, with my comment");
         } else {
             assert_eq!(asked.word(1).await, "cannot ask", "{capabilities}");
         }
