@@ -313,7 +313,7 @@ impl<'a> Story<'a> {
         let directory = self.program.directory().display();
         print(&format!(
             "\nThe project stays in {directory}. Next:\n\
-             \x20  maestro-mcp runs            # there: the run; also `why`, `metrics`\n\
+             \x20  maestro-mcp page --open     # there: the run and its decisions, in a browser\n\
              \x20  maestro-mcp demo --live     # the same with your own CLIs\n\
              \x20  maestro-mcp install         # register with Claude Code\n"
         ))?;
