@@ -123,9 +123,7 @@ pub(super) fn hypotheses(case: &Case<'_>) -> Value {
         "hypotheses": ids.iter().zip(claims).map(one).collect::<Vec<_>>(),
         "selected": "H1",
         "selection_reason": "it comes first in the output; rules rank no causes",
-        "recommended_order": ids,
         "test_command": clip(&command, 600),
-        "ensemble_used": false,
     })
 }
 
@@ -146,7 +144,6 @@ pub(super) fn implementation(case: &Case<'_>) -> Value {
         "diff": "",
         "verification_command": command,
         "risks": ["the file named here is where the error shows; its cause can be in another one"],
-        "next_action": "escalate",
     })
 }
 
@@ -194,7 +191,6 @@ pub(super) fn improvement(case: &Case<'_>) -> Value {
         "ready_for_merge": false,
         "final_checklist": [no_judge, &format!("open: {}", run_again(case))],
         "regression_tests": kept.collect::<Vec<_>>(),
-        "status": "needs_review",
     }))
 }
 
