@@ -51,7 +51,8 @@ fn a_cli_that_ignores_the_signal_is_killed_after_the_grace() {
     );
     assert_eq!(result["code"], "timeout");
     let took = started.elapsed();
-    assert!((Duration::from_millis(2_900)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    // Below the sandbox's helper the grace is 1.8 s, so that the helper ends within the server's 2 s.
+    assert!((Duration::from_millis(2_750)..Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
 #[test]

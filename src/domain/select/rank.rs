@@ -104,7 +104,10 @@ pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Opt
         .collect();
     // Stable, so that the earlier of two equals stays the earlier.
     ranked.sort_by(|one, other| {
-        one.against(other, mode, weight).0.then_with(|| one.known.size.cmp(&other.known.size))
+        one.against(other, mode, weight)
+            .0
+            .then_with(|| one.known.standing().cmp(&other.known.standing()))
+            .then_with(|| one.known.size.cmp(&other.known.size))
     });
     let (winner, deciding) = settled(&ranked, mode, weight);
     let with_first = |one: &&Ranked| {
@@ -149,9 +152,11 @@ impl Ranked<'_> {
             TestWeight::Among => Ordering::Equal,
         };
         let by_lint = two.lint.map_or(-1.0, |lint| lint).total_cmp(&one.lint.map_or(-1.0, |lint| lint));
-        // Where tests decide, how many agree is no sign: weak tests let the same mistake pass often.
+        // Where tests decide, how many agree is no sign: weak tests let the same mistake pass often. Where
+        // they do not, it is a sign for everybody: else the order would not be one.
+        let tests_decide = weight == TestWeight::First || mode == Mode::TestsFirst;
         let proven = one.standing() == Standing::Proven && two.standing() == Standing::Proven;
-        let by_support = if proven { Ordering::Equal } else { two.support.cmp(&one.support) };
+        let by_support = if tests_decide && proven { Ordering::Equal } else { two.support.cmp(&one.support) };
         let by_score = other.score.total_cmp(&self.score);
         let by_mode = match mode {
             Mode::TestsFirst => {
