@@ -378,7 +378,7 @@ mod tests {
             &["claude", "-bash", "sshd"] as &[&str],
             &["node /usr/lib/node_modules/@anthropic-ai/claude-code/cli.js", "bash"],
             &["node /x/bin/maestro-mcp", "sh -c maestro-mcp", "npm exec maestro-mcp", "claude", "bash"],
-            &["/bin/sh /home/u/start-maestro.sh", "claude", "zsh"],
+            &["/bin/sh /opt/start-maestro.sh", "claude", "zsh"],
             &["codex", "node /usr/bin/codex", "bash"],
             &["python3 sdk.py", "zsh"],
             &["code", "systemd"],
@@ -436,15 +436,13 @@ mod tests {
             "/opt/claude --resume",
             "claude --x",
             "node --max-old-space-size=8192 /usr/lib/node_modules/@google/gemini-cli/dist/index.js",
-            "/usr/bin/node /home/u/.npm/_npx/1/node_modules/.bin/gemini",
+            "/usr/bin/node /opt/npx/1/node_modules/.bin/gemini",
             "bun /x/opencode-ai/bin/opencode.ts",
-            "python3.12 /home/u/.local/bin/aider",
+            "python3.12 /opt/tools/aider",
         ] {
             assert!(process(line).agent().is_some(), "{line}");
         }
-        for line in
-            ["bash", "vim claude", "code /home/u/claude", "cursor", "tmux new -s codex", "less gemini"]
-        {
+        for line in ["bash", "vim claude", "code /opt/claude", "cursor", "tmux new -s codex", "less gemini"] {
             assert_eq!(process(line).agent(), None, "{line}");
         }
     }

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_long_line_goes_on_below_and_a_path_stays_whole() {
-        let path = format!("/home/user/{}/bin/maestro-mcp", "deep/".repeat(20));
+        let path = format!("/opt/{}/bin/maestro-mcp", "deep/".repeat(20));
         let finding = Finding::look(format!("{} {path}", "word ".repeat(30)), "maestro-mcp install");
         let shown = finding.lines(80, Colour::Plain);
         assert!(shown.starts_with("! word") && shown.contains(&path), "{shown}");

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, digest, dollars, mode, short, stages};
+use super::parts::{colour, decision_colour, digest, dollars, mode, short, stages};
 use crate::domain::diff as unified;
-use crate::domain::event::approval::{ApprovalDecided, Decision};
+use crate::domain::event::approval::ApprovalDecided;
 use crate::domain::event::record::ChangeKind;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::question::{Priority, Question};
@@ -404,11 +404,7 @@ fn next(report: &Report) -> Value {
 pub(super) fn settled(decided: &ApprovalDecided, age: u64) -> Value {
     json!({
         "decision": decided.decision.status(),
-        "colour": match decided.decision {
-            Decision::Approve => "ok",
-            Decision::Revise => "warn",
-            Decision::Reject => "bad",
-        },
+        "colour": decision_colour(decided.decision),
         "by": decided.decided_by,
         "by_words": decided.decided_by.words(),
         "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),

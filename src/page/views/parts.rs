@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::event::approval::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
@@ -59,6 +60,15 @@ pub(super) fn colour(provider: &str) -> &'static str {
 pub(super) fn dollars(cost: f64, is_partial: bool) -> String {
     let digits = if cost > 0.0 && cost < 0.01 { 4 } else { 2 };
     format!("${cost:.digits$}{}", if is_partial { "+" } else { "" })
+}
+
+/// The colour of a decision, by its meaning: a class of the style sheet.
+pub(super) fn decision_colour(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approve => "ok",
+        Decision::Revise => "warn",
+        Decision::Reject => "bad",
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, dollars, short};
-use crate::domain::event::approval::Decision;
+use super::parts::{colour, decision_colour, dollars, short};
 use crate::domain::history::History;
 use crate::domain::report::Report;
 use crate::domain::workflow::{Phase, Request, Run};
@@ -139,11 +138,7 @@ fn last(decided: &[(&Run, &Request)], now: u64) -> Vec<Value> {
                 "short": short(&run.id),
                 "stage": decided.stage.name(),
                 "decision": decided.decision.status(),
-                "colour": match decided.decision {
-                    Decision::Approve => "ok",
-                    Decision::Revise => "warn",
-                    Decision::Reject => "bad",
-                },
+                "colour": decision_colour(decided.decision),
                 "by": decided.decided_by,
                 "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),
                 "chosen": decided.chosen,

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, dollars, short, stages};
+use super::parts::{colour, decision_colour, dollars, short, stages};
 use super::queue::{Now, working};
 use crate::domain::budget::Limits;
-use crate::domain::event::approval::Decision;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
 use crate::domain::label::label;
@@ -112,11 +111,7 @@ fn rows(run: &Run, now: u64) -> Vec<Value> {
                 "summary": request.asked.report.get("summary").and_then(Value::as_str).unwrap_or_default(),
                 "summary_ko": request.asked.report.get("summary_ko").and_then(Value::as_str).unwrap_or_default(),
                 "decision": decided.map(|(_, it)| it.decision.status()),
-                "colour": decided.map(|(_, it)| match it.decision {
-                    Decision::Approve => "ok",
-                    Decision::Revise => "warn",
-                    Decision::Reject => "bad",
-                }),
+                "colour": decided.map(|(_, it)| decision_colour(it.decision)),
                 "by": decided.map(|(_, it)| it.decided_by),
                 "time": finished.map(|it| it.elapsed_ms),
                 "waited": until(request, now).saturating_sub(request.at),
