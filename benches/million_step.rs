@@ -7,7 +7,6 @@
 
 #![allow(
     missing_docs,
-    unreachable_pub,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
@@ -25,10 +24,9 @@ mod towers;
 
 use std::time::Instant;
 
-use maestro::domain::calibrate::cost::samples_per_decision;
-use maestro::domain::calibrate::lead::{expected_votes, selection, smallest_k, whole_task};
-use maestro::domain::calibrate::{Accuracy, Task};
-use maestro::domain::vote::canonical::Canonical;
+use maestro::testing::{
+    Accuracy, Canonical, Task, expected_votes, samples_per_decision, selection, smallest_k, whole_task,
+};
 
 use provider::{Provider, Rivals, decide};
 use report::{Models, Run, Sweep};

@@ -6,14 +6,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use maestro::domain::mask::Masker;
-use maestro::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
-use maestro::domain::secret_rules::SecretRules;
-use maestro::host::config::Config;
-use maestro::host::environment::Environment;
-use maestro::host::library::Library;
-use maestro::host::process::{Ended, Exit};
-use maestro::provider::Output;
+use maestro::testing::{
+    Config, Ended, Environment, Exit, FileText, Library, Masker, Material, Output, PackLimits, SecretRules,
+    file_lines, pack,
+};
 
 const RULES: &str = include_str!("../conf/secrets.yaml");
 
@@ -73,10 +69,10 @@ fn reading(bench: &mut Criterion) {
     let end = serde_json::json!({ "type": "turn.completed", "usage": {} });
     let codex = output(format!("{item}\n{end}\n"));
     bench.bench_function("read 1 MB from claude", |run| {
-        run.iter(|| black_box(maestro::provider::claude::parse(&claude)));
+        run.iter(|| black_box(maestro::testing::parse_claude(&claude)));
     });
     bench.bench_function("read 1 MB from codex", |run| {
-        run.iter(|| black_box(maestro::provider::codex::parse(&codex)));
+        run.iter(|| black_box(maestro::testing::parse_codex(&codex)));
     });
 }
 

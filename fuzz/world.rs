@@ -5,11 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use maestro::domain::diff;
-use maestro::flow::change::{PatchOutcome, PatchRequest, RestoreRequest, apply_patch, restore};
-use maestro::flow::session::Session;
-use maestro::host::environment::Environment;
-use maestro::host::process::Supervisor;
+use maestro::testing::{Environment, PatchOutcome, PatchRequest, RestoreRequest, Session, Supervisor, apply_patch, parse_diff, restore};
 use serde_json::{Value, json};
 
 /// What a tree holds: modes, and the bytes of files or the targets of links.
@@ -47,7 +43,7 @@ impl World {
 
     pub fn check(&self, text: &str) {
         let text = text.replace("@OUTSIDE@", self.around.to_str().unwrap());
-        if diff::parse(&text).is_err() {
+        if parse_diff(&text).is_err() {
             return;
         }
         let tried = self.apply(&text, true);

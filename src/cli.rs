@@ -10,16 +10,16 @@ mod demo;
 mod errors;
 mod evidence;
 mod help;
-pub mod install;
+pub(crate) mod install;
 mod line;
 mod logging;
 mod manual;
-pub mod metrics;
+pub(crate) mod metrics;
 mod page;
 mod person;
 mod pick;
 mod quantity;
-pub mod report;
+pub(crate) mod report;
 mod review;
 mod runs;
 mod slash_commands;
@@ -48,7 +48,6 @@ use arguments::Command;
 const LAST_WORK: Duration = Duration::from_millis(20);
 
 /// What `maestro-mcp` does, from its arguments to its exit code.
-#[must_use]
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     // The guardian outlives the server and must stay small: it needs nothing of what follows.

@@ -4,9 +4,9 @@
 mod approval;
 mod code;
 mod exit;
-pub mod hint;
+pub(crate) mod hint;
 mod note;
-pub mod reference;
+pub(crate) mod reference;
 mod retry;
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use approval::ApprovalProblem;
-pub use code::outcome;
+pub(crate) use code::outcome;
 pub use note::ErrorNote;
 
 use crate::domain::budget::Short;

@@ -22,12 +22,17 @@
 #[cfg(not(unix))]
 compile_error!("maestro-mcp needs Linux or macOS; on Windows build and run it in WSL (docs/platforms.md)");
 
-pub mod cli;
-pub mod domain;
-pub mod error;
-pub mod flow;
-pub mod host;
-pub mod page;
-pub mod provider;
-pub mod server;
-pub mod tools;
+mod cli;
+mod domain;
+mod error;
+mod flow;
+mod host;
+mod page;
+mod provider;
+mod server;
+mod tools;
+
+#[doc(hidden)]
+pub mod testing;
+
+pub use cli::main;

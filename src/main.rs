@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    maestro::cli::main()
+    maestro::main()
 }

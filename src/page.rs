@@ -100,13 +100,11 @@ impl Page {
     }
 
     /// The port that it is served on.
-    #[must_use]
     pub fn port(&self) -> &str {
         self.inner.host.rsplit(':').next().unwrap_or_default()
     }
 
     /// Whether somebody has the page before them.
-    #[must_use]
     pub fn is_watched(&self) -> bool {
         self.inner.watch.is_watched()
     }

@@ -3,24 +3,24 @@
 //! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
 //! [`Output`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
-pub mod activity;
-pub mod adapter;
-pub mod catalogue;
-pub mod choice;
-pub mod claude;
-pub mod codex;
-pub mod effort;
-pub mod environment;
+pub(crate) mod activity;
+pub(crate) mod adapter;
+pub(crate) mod catalogue;
+pub(crate) mod choice;
+pub(crate) mod claude;
+pub(crate) mod codex;
+pub(crate) mod effort;
+pub(crate) mod environment;
 mod events;
-pub mod failure;
-pub mod gemini;
+pub(crate) mod failure;
+pub(crate) mod gemini;
 mod json_file;
-pub mod login;
-pub mod own;
-pub mod schema;
-pub mod template;
-pub mod understudy;
-pub mod version;
+pub(crate) mod login;
+pub(crate) mod own;
+pub(crate) mod schema;
+pub(crate) mod template;
+pub(crate) mod understudy;
+pub(crate) mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -69,7 +69,6 @@ pub struct Places {
 
 impl Places {
     /// The places below a call's private directory.
-    #[must_use]
     pub fn of(directory: &CallDir) -> Self {
         Self {
             work: directory.work().to_owned(),
@@ -235,7 +234,6 @@ pub struct Usage {
 
 impl Usage {
     /// Whether the CLI said nothing.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -5,7 +5,7 @@ mod lines;
 mod message;
 mod prompts;
 mod resources;
-pub mod stdio;
+pub(crate) mod stdio;
 mod told;
 mod wire;
 
@@ -78,14 +78,8 @@ impl Drop for Counted<'_> {
 }
 
 impl Maestro {
-    /// A server over a session. `stop` ends every call under way.
-    #[must_use]
-    pub fn new(session: Session, stop: CancellationToken) -> Self {
-        Self::on_wire(session, stop, Reasons::default())
-    }
-
-    /// The same with a wire that hears why calls are cancelled.
-    fn on_wire(session: Session, stop: CancellationToken, reasons: Reasons) -> Self {
+    /// Server over a session. `stop` ends every call under way; the wire hears why calls are cancelled.
+    fn new(session: Session, stop: CancellationToken, reasons: Reasons) -> Self {
         let inner = Inner {
             handle: Handle::new(session, stop.clone()),
             calls: AtomicUsize::new(0),
@@ -100,7 +94,6 @@ impl Maestro {
     }
 
     /// What the tools work with.
-    #[must_use]
     pub fn session(&self) -> &Session {
         self.inner.handle.session()
     }

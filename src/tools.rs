@@ -5,7 +5,7 @@
 
 mod approval;
 mod arguments;
-pub mod catalogue;
+pub(crate) mod catalogue;
 mod change;
 mod consensus;
 mod consult;

@@ -1,6 +1,6 @@
 //! A provider that errs at a known rate, and votes over it.
 
-use maestro::domain::vote::{Ballot, MOST_SAMPLES, Rule, Stop};
+use maestro::testing::{Ballot, MOST_SAMPLES, Rule, Stop};
 
 /// A small generator of numbers (splitmix64), the same on every machine.
 pub struct Numbers(u64);

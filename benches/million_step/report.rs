@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use maestro::domain::calibrate::lead::{expected_votes, smallest_k};
-use maestro::domain::calibrate::{Accuracy, Task};
+use maestro::testing::{Accuracy, Task, expected_votes, smallest_k};
 
 use super::towers::steps;
 use super::{DECISIONS, DISKS, ERROR, K, VALID};

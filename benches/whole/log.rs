@@ -4,21 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use maestro::domain::chain::Record;
-use maestro::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};
-use maestro::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
-use maestro::domain::event::noted::EnsembleNoted;
-use maestro::domain::event::record::{Changed, Check, Noted, Verified};
-use maestro::domain::event::stage::{
-    Answered, Candidate, LowRisk, Mode, RunStarted, StageFinished, StageStarted,
+use maestro::testing::{
+    Answered, ApprovalDecided, ApprovalRequested, Body, Candidate, Changed, Check, ConsultReserved,
+    ConsultSettled, DecidedBy, Decision, Draft, EnsembleNoted, EventStore, Expected, Journal, Kept, Kind,
+    LowRisk, Mode, ModelNote, Noted, Purpose, Record, RunStarted, SqliteStore, Stage, StageFinished,
+    StageStarted, Status, Verified, new_id,
 };
-use maestro::domain::event::{Body, Draft};
-use maestro::domain::served::ModelNote;
-use maestro::domain::stage::Stage;
-use maestro::domain::verification::Kind;
-use maestro::domain::verification::status::Status;
-use maestro::flow::journal::{Journal, new_id};
-use maestro::host::store::{EventStore, Expected, SqliteStore};
 use serde_json::{Value, json};
 
 use super::{median, milliseconds};
@@ -65,11 +56,7 @@ pub(crate) fn measure() -> Measured {
             .map(|_| {
                 timed(&mut || {
                     assert!(
-                        runtime
-                            .block_on(journal.read(maestro::domain::history::History::tally))
-                            .unwrap()
-                            .calls
-                            .total
+                        runtime.block_on(journal.read(maestro::testing::History::tally)).unwrap().calls.total
                             > 0
                     );
                 })

@@ -2,7 +2,7 @@
 
 mod amount;
 mod layout;
-pub mod render;
+pub(crate) mod render;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,6 @@ pub enum Colour {
 impl Colour {
     /// Colours for a terminal, unless `NO_COLOR` has a value (<https://no-color.org>) or the
     /// terminal is a dumb one.
-    #[must_use]
     pub fn choose(is_terminal: bool, no_color: Option<&str>, term: Option<&str>) -> Self {
         let wanted = no_color.is_none_or(str::is_empty) && term != Some("dumb");
         if is_terminal && wanted { Self::Ansi } else { Self::Plain }
@@ -23,7 +22,6 @@ impl Colour {
 }
 
 /// The whole report for a terminal of so many columns.
-#[must_use]
 pub fn render(report: &Report, width: usize, colour: Colour, language: Language) -> String {
     report::lines(report, width, &[language])
         .iter()

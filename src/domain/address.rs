@@ -29,7 +29,6 @@ impl Address {
 
     /// Reads an address; none where it is not one of ours. Ids and names are plain: letters,
     /// digits, `.`, `_` and `-`, and no dot at the beginning, so that none leads elsewhere.
-    #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let path = text.strip_prefix(Self::SCHEME)?;
         let Some((family, id)) = path.split_once('/') else {
@@ -50,7 +49,6 @@ impl Address {
     }
 
     /// The form of what is read there.
-    #[must_use]
     pub fn mime_type(&self) -> &'static str {
         match self {
             Self::Runs | Self::Run(_) | Self::Trail | Self::Evidence(_) => "application/json",
@@ -60,7 +58,6 @@ impl Address {
     }
 
     /// What it is, in a few words.
-    #[must_use]
     pub fn title(&self) -> &'static str {
         match self {
             Self::Runs => "Runs of the project",
@@ -73,7 +70,6 @@ impl Address {
     }
 
     /// The path below the scheme, which also names it in lists.
-    #[must_use]
     pub fn path(&self) -> String {
         match self {
             Self::Runs => "runs".to_owned(),

@@ -10,7 +10,6 @@ const ANGLES: [&str; 4] = [
 ];
 
 /// What the member of this number (from 0) is told.
-#[must_use]
 pub fn instruction(member: usize) -> &'static str {
     ANGLES.get(member % ANGLES.len()).copied().unwrap_or_default()
 }

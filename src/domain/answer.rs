@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub(in crate::domain) use document::{FenceLine, FenceWalk};
 pub use document::{Found, Unreadable, looks_like_one, texts};
-pub use reasoning::{Spoken, spoken};
+pub use reasoning::spoken;
 
 /// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
 /// Reasoning is no part of the answer, so that a draft in it is none either.
@@ -27,7 +27,6 @@ pub fn document(answer: &str) -> Result<Found, Unreadable> {
 }
 
 /// The document of an answer that is nothing else: no word stands beside it.
-#[must_use]
 pub fn alone(answer: &str) -> Option<Value> {
     document(answer).ok().filter(|found| found.around.is_empty()).map(|found| found.value)
 }

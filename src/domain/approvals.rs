@@ -19,14 +19,12 @@ pub enum Approvals {
 
 impl Approvals {
     /// What holds where a run began with one and a server has another.
-    #[must_use]
     pub fn stricter(self, other: Self) -> Self {
         self.max(other)
     }
 
     /// Whether a word counts. Where a human is wanted, no rule and no argument of the model's does,
     /// also not one that the client has shown in a dialog of its own.
-    #[must_use]
     pub fn takes(self, word: DecidedBy) -> bool {
         match word {
             DecidedBy::Elicitation | DecidedBy::Terminal | DecidedBy::Page => true,

@@ -5,7 +5,6 @@ pub const CAUTIOUS: f64 = 0.1;
 
 /// The 10% quantile of a rate after so many successes and failures, before which any rate was as likely
 /// as any other: of Beta(s + 1, f + 1). Three of three come to 0.56, 95 of 100 to 0.91.
-#[must_use]
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     // Fifty halvings are as close as a double can tell.

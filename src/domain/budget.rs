@@ -104,7 +104,6 @@ pub struct Balance {
 
 impl Budget {
     /// The budget of a run that begins with what was spent before it.
-    #[must_use]
     pub fn carrying(total: u32) -> Self {
         Self { total, ..Self::default() }
     }
@@ -134,7 +133,6 @@ impl Budget {
     }
 
     /// How many consults of a kind may still start.
-    #[must_use]
     pub fn left(&self, item: Item, limits: Limits) -> u32 {
         let in_total = limits.total.saturating_sub(self.total);
         match item.place() {
@@ -145,7 +143,6 @@ impl Budget {
     }
 
     /// What is spent and left, for a result.
-    #[must_use]
     pub fn balance(&self, stage: Option<Stage>, round: u32, limits: Limits) -> Balance {
         let item = Item { stage, round, purpose: Purpose::Candidate };
         Balance {
@@ -157,7 +154,6 @@ impl Budget {
     }
 
     /// Consults so far, those under way among them.
-    #[must_use]
     pub fn used(&self) -> u32 {
         self.total
     }

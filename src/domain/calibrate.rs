@@ -7,14 +7,14 @@
 //! `classes` takes the two leading ones instead. A share of one half or less is refused: a lead is then
 //! no sign of being right, however large it is.
 
-pub mod beta;
-pub mod classes;
-pub mod cost;
-pub mod failure;
-pub mod interval;
-pub mod lead;
-pub mod record;
-pub mod summary;
+pub(crate) mod beta;
+pub(crate) mod classes;
+pub(crate) mod cost;
+pub(crate) mod failure;
+pub(crate) mod interval;
+pub(crate) mod lead;
+pub(crate) mod record;
+pub(crate) mod summary;
 
 use thiserror::Error;
 
@@ -66,13 +66,11 @@ impl Accuracy {
     }
 
     /// The probability.
-    #[must_use]
     pub fn probability(self) -> f64 {
         self.0
     }
 
     /// `ln(p / (1 - p))`: what one vote of lead adds to the odds of being right. Infinite at 1.
-    #[must_use]
     pub fn log_odds(self) -> f64 {
         (self.0 / (1.0 - self.0)).ln()
     }
@@ -96,25 +94,21 @@ impl Task {
     }
 
     /// The number of votes: `s / m`.
-    #[must_use]
     pub fn votes(self) -> f64 {
         f64::from(self.steps) / f64::from(self.per_subtask)
     }
 
     /// The steps of the whole: `s`.
-    #[must_use]
     pub fn steps(self) -> u32 {
         self.steps
     }
 
     /// The steps of one subtask: `m`.
-    #[must_use]
     pub fn per_subtask(self) -> u32 {
         self.per_subtask
     }
 
     /// The probability that is wanted for the whole: `t`.
-    #[must_use]
     pub fn target(self) -> f64 {
         self.target
     }

@@ -66,7 +66,6 @@ pub struct Shown<'a> {
 
 impl Stored {
     /// The event that follows one with the hash `prev_hash`.
-    #[must_use]
     pub fn following(prev_hash: &str, seq: u64, at: u64, record: &Record) -> Self {
         Self {
             seq,
@@ -80,7 +79,6 @@ impl Stored {
     }
 
     /// Whether its hash is the one of its content.
-    #[must_use]
     pub fn fits_its_hash(&self) -> bool {
         self.hash == hash(&self.prev_hash, self.seq, &self.run, self.at, &self.kind, &self.body)
     }
@@ -88,7 +86,6 @@ impl Stored {
 
 /// The hash of an event: SHA-256 in hexadecimal over the name of the encoding and all fields. Texts
 /// are preceded by their length in bytes, numbers are 64 bits; so no two events are encoded alike.
-#[must_use]
 pub fn hash(prev_hash: &str, seq: u64, run: &str, at: u64, kind: &str, body: &str) -> String {
     let mut digest = Sha256::new();
     add_text(&mut digest, ENCODING);
@@ -193,7 +190,6 @@ impl Check {
     }
 
     /// What has been checked so far.
-    #[must_use]
     pub fn so_far(&self) -> &Checked {
         &self.state
     }

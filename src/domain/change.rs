@@ -45,7 +45,6 @@ pub enum Reason {
 
 impl Reason {
     /// The stable code.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::PatchInvalid => "patch_invalid",
@@ -69,7 +68,6 @@ impl Reason {
     }
 
     /// Whether the same change may succeed a little later.
-    #[must_use]
     pub fn retryable(self) -> bool {
         match self {
             Self::ChangeLocked => true,
@@ -93,7 +91,6 @@ impl Reason {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
             Self::PatchInvalid => {
@@ -155,7 +152,6 @@ impl Refusal {
     }
 
     /// The same, with a next step of its own.
-    #[must_use]
     pub fn with_next(self, next: String) -> Self {
         Self { next: Some(next), ..self }
     }
@@ -172,7 +168,6 @@ pub struct Mark {
 
 impl Mark {
     /// The mark of a content.
-    #[must_use]
     pub fn of(content: &[u8]) -> Self {
         use sha2::Digest as _;
         let digit = |byte: u8| char::from_digit(u32::from(byte), 16).unwrap_or_default();

@@ -106,7 +106,6 @@ pub struct Citation {
 
 impl Citation {
     /// A claim of which only the standing is known.
-    #[must_use]
     pub fn bare(claim: &Claim, status: Standing, note: &str) -> Self {
         Self {
             cited: claim.cited.clone(),
@@ -122,7 +121,6 @@ impl Citation {
 }
 
 /// So many citations as a result lists, in the order of the answer. Where there are more, the gravest stay.
-#[must_use]
 pub fn listed(mut all: Vec<Citation>) -> Vec<Citation> {
     if all.len() > MOST_LISTED {
         let mut ranks: Vec<Standing> = all.iter().map(|one| one.status).collect();

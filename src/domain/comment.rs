@@ -19,7 +19,6 @@ enum Marks {
 }
 
 /// Whether a line of a file says nothing to a program: blank, or a comment from its first mark on.
-#[must_use]
 pub fn is_silent(path: &str, line: &str) -> bool {
     let line = line.trim();
     if line.is_empty() {
@@ -51,7 +50,6 @@ fn is_directive(line: &str) -> bool {
 }
 
 /// Whether a file is there for people alone: documentation, a licence, a change log.
-#[must_use]
 pub fn is_documentation(path: &str) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let stem = name.split('.').next().unwrap_or_default();

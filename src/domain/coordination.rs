@@ -4,20 +4,20 @@
 //! measures the same thing in another way, both are named. What a stage may spend is not said
 //! here but in [`super::policy`].
 
-pub mod architecture;
-pub mod classify;
-pub mod cusum;
-pub mod degradation;
-pub mod diversity;
-pub mod insight;
-pub mod intent;
-pub mod recommend;
-pub mod record;
-pub mod scaling;
-pub mod solo;
-pub mod statistics;
-pub mod strategy;
-pub mod wording;
+pub(crate) mod architecture;
+pub(crate) mod classify;
+pub(crate) mod cusum;
+pub(crate) mod degradation;
+pub(crate) mod diversity;
+pub(crate) mod insight;
+pub(crate) mod intent;
+pub(crate) mod recommend;
+pub(crate) mod record;
+pub(crate) mod scaling;
+pub(crate) mod solo;
+pub(crate) mod statistics;
+pub(crate) mod strategy;
+pub(crate) mod wording;
 
 /// An argument that a rule cannot work with, in words for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,14 +38,12 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
 }
 
 /// A count as a number to calculate with; exact up to 2^53, far above any count here.
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 pub fn number(count: u64) -> f64 {
     count as f64
 }
 
 /// A quotient; none where there is nothing to divide by.
-#[must_use]
 pub fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }

@@ -24,7 +24,6 @@ pub enum Contradiction {
 
 impl Contradiction {
     /// It in a line.
-    #[must_use]
     pub fn line(&self) -> String {
         match self {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
@@ -34,7 +33,6 @@ impl Contradiction {
     }
 
     /// Whether saying it again makes it no clearer: a revision needs words in any case.
-    #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
@@ -44,7 +42,6 @@ impl Contradiction {
 }
 
 /// What contradicts a decision.
-#[must_use]
 pub fn contradictions(
     decision: Decision,
     responses: &Responses,
@@ -66,7 +63,6 @@ pub fn contradictions(
 }
 
 /// The contradictions in a paragraph, for whoever is asked back.
-#[must_use]
 pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     let lines: Vec<String> = found.iter().map(|one| format!("- {}", one.line())).collect();
     format!(
@@ -122,6 +118,6 @@ mod tests {
             let none = read(Stage::Analyze, &Map::<String, Value>::new()).unwrap();
             assert_eq!(contradictions(Decision::Revise, &none, words).len(), count);
         }
-        assert_eq!(contradictions(Decision::Approve, &Responses::none(), Some("smaller")).len(), 1);
+        assert_eq!(contradictions(Decision::Approve, &Responses::default(), Some("smaller")).len(), 1);
     }
 }

@@ -34,7 +34,6 @@ pub struct Patch {
 
 impl Patch {
     /// How many lines it adds or removes.
-    #[must_use]
     pub fn changed_lines(&self) -> usize {
         let lines = self.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
         lines.filter(|line| line.side != Side::Context).count()

@@ -28,7 +28,6 @@ impl Effort {
     pub const NAMES: &'static str = "low, medium, high, xhigh or max";
 
     /// The name used in parameters, settings and results.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -40,7 +39,6 @@ impl Effort {
     }
 
     /// The effort of that name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effort| effort.name() == name)
     }

@@ -3,11 +3,11 @@
 //! State is never stored, only folded from these (`domain::history`). An event is kept for ever, so
 //! its form may grow by fields with a default, and never changes otherwise.
 
-pub mod approval;
-pub mod consult;
-pub mod noted;
-pub mod record;
-pub mod stage;
+pub(crate) mod approval;
+pub(crate) mod consult;
+pub(crate) mod noted;
+pub(crate) mod record;
+pub(crate) mod stage;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,13 +51,11 @@ pub struct Draft {
 
 impl Draft {
     /// An event that rests on nothing yet.
-    #[must_use]
     pub fn new(id: impl Into<String>, body: impl Into<Body>) -> Self {
         Self { id: id.into(), rests_on: Vec::new(), body: body.into() }
     }
 
     /// The same, resting on something.
-    #[must_use]
     pub fn on(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.rests_on.extend(ids.into_iter().filter(|id| !id.is_empty()));
         self
@@ -98,7 +96,6 @@ macro_rules! bodies {
 
         impl Body {
             /// The kind, as the log names it.
-            #[must_use]
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => $kind,)*

@@ -85,7 +85,6 @@ pub enum OfStage {
 
 impl OfStage {
     /// How it is written.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Analyze => Stage::Analyze.name(),
@@ -98,7 +97,6 @@ impl OfStage {
     }
 
     /// As somebody wrote it down; what is none of the five belongs to none in particular.
-    #[must_use]
     pub fn written(text: &str) -> Self {
         Stage::ALL.into_iter().find(|stage| stage.name() == text).into()
     }
@@ -156,7 +154,6 @@ pub struct Evidence {
 
 impl Evidence {
     /// The evidence that an event is; none where it is bookkeeping.
-    #[must_use]
     pub fn of(event: &Event, detail: Detail) -> Option<Self> {
         let told = content::told(event, detail)?;
         Some(Self {

@@ -41,7 +41,6 @@ pub struct Handover {
 
 impl Handover {
     /// What a run hands on to a stage.
-    #[must_use]
     pub fn of(run: &Run, stage: Stage) -> Self {
         let mut handover = Self {
             feedback: feedback(run),

@@ -265,43 +265,36 @@ impl History {
     }
 
     /// Conversations with consultants.
-    #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.threads
     }
 
     /// Providers whose quota was spent when they were asked last, and until when.
-    #[must_use]
     pub fn spent(&self) -> &BTreeMap<String, Spent> {
         &self.spent
     }
 
     /// Calls that go on without their callers.
-    #[must_use]
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
     }
 
     /// The place of a run's last event; 0 where it has none.
-    #[must_use]
     pub fn last_of(&self, run: &str) -> u64 {
         self.last.get(run).copied().unwrap_or(0)
     }
 
     /// A run.
-    #[must_use]
     pub fn run(&self, id: &str) -> Option<&Run> {
         self.runs.get(id)
     }
 
     /// Every run, oldest first.
-    #[must_use]
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.order.iter().filter_map(|id| self.runs.get(id))
     }
 
     /// The run that began last of those that go on and are not parked.
-    #[must_use]
     pub fn latest_open(&self, idle_before: u64) -> Option<&Run> {
         self.runs().rev().find(|run| run.phase.is_open() && !run.is_parked(idle_before))
     }
@@ -309,7 +302,6 @@ impl History {
     /// The consults that a new run begins with. A server's run that is open lends nothing to the next,
     /// and neither does one that the model's own words rejected: the project's last, or one of the same
     /// task.
-    #[must_use]
     pub fn carried(&self, task: &str, current: Option<&str>) -> u32 {
         let open = current.and_then(|id| self.run(id)).filter(|run| run.phase.is_open());
         let last = self.runs().next_back();
@@ -319,14 +311,12 @@ impl History {
     }
 
     /// The backups that a run which goes on may still want to go back to.
-    #[must_use]
     pub fn backups_in_use(&self) -> BTreeSet<String> {
         let open = self.runs().filter(|run| run.phase.is_open());
         open.flat_map(|run| run.backups.iter().cloned()).collect()
     }
 
     /// A request for a decision, and its run.
-    #[must_use]
     pub fn request(&self, id: &str) -> Option<(&Run, &Request)> {
         let run = self.runs.get(self.requests.get(id)?)?;
         Some((run, run.request(id)?))
@@ -338,7 +328,6 @@ impl History {
     }
 
     /// Every request, newest first.
-    #[must_use]
     pub fn requests(&self) -> Vec<(&Run, &Request)> {
         let mut all: Vec<(&Run, &Request)> =
             self.runs().flat_map(|run| run.requests.iter().map(move |request| (run, request))).collect();
@@ -347,37 +336,31 @@ impl History {
     }
 
     /// A stage outside any run, by what was asked.
-    #[must_use]
     pub fn loose(&self, request: &str) -> Option<&Loose> {
         self.loose.values().find(|loose| loose.attempt.request == request)
     }
 
     /// A stage outside any run, by its attempt.
-    #[must_use]
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
     }
 
     /// Recorded results of topologies, oldest first.
-    #[must_use]
     pub fn coordination(&self) -> &[RunRecord] {
         &self.coordination
     }
 
     /// Questions that several providers answered, in recorded results, votes and selections.
-    #[must_use]
     pub fn questions(&self) -> &[Question] {
         &self.questions
     }
 
     /// What was measured of a step with a provider, one for each model, the latest last.
-    #[must_use]
     pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
         self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What was measured of a step with these providers in turn.
-    #[must_use]
     pub fn calibration_together(&self, step: StepType, providers: &[String]) -> Option<&Together> {
         let mut names = providers.to_vec();
         names.sort();
@@ -385,13 +368,11 @@ impl History {
     }
 
     /// What was counted in a run; none where nothing was.
-    #[must_use]
     pub fn tally_of(&self, run: &str) -> Option<&Tally> {
         self.figures.of(run)
     }
 
     /// What was counted in the project, inside runs and outside of them.
-    #[must_use]
     pub fn tally(&self) -> Tally {
         self.figures.all()
     }
@@ -402,7 +383,6 @@ impl History {
     }
 
     /// Whether the sealed state of a dialog was used before.
-    #[must_use]
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
     }

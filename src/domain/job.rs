@@ -153,13 +153,11 @@ impl Jobs {
     }
 
     /// A job.
-    #[must_use]
     pub fn get(&self, id: &str) -> Option<&Job> {
         self.by_id.get(id)
     }
 
     /// Every job, the latest first.
-    #[must_use]
     pub fn latest_first(&self) -> Vec<&Job> {
         let mut all: Vec<&Job> = self.by_id.values().collect();
         all.sort_by_key(|job| std::cmp::Reverse(job.began_seq));

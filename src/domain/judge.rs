@@ -64,21 +64,13 @@ pub struct Case<'a> {
 
 impl Ballot {
     /// Some candidates as they come, and the same the other way round.
-    #[must_use]
     pub fn both_orders(candidates: &[usize]) -> [Self; 2] {
         let reversed = candidates.iter().rev().copied().collect();
         [Self { order: candidates.to_vec() }, Self { order: reversed }]
     }
 
-    /// The candidates in the order in which they stand on it.
-    #[must_use]
-    pub fn candidates(&self) -> &[usize] {
-        &self.order
-    }
-
     /// The task as the judge reads it. `boundary` is a word that stands in no candidate, so that none
     /// can end before its end.
-    #[must_use]
     pub fn task(&self, case: &Case, contents: &[String], boundary: &str) -> String {
         let criteria = match case.criteria {
             [] => "Without criteria of its own: correct, complete for the task, safe, easy to follow."
@@ -145,7 +137,6 @@ impl Ballot {
 }
 
 /// What two opinions on the two orders come to.
-#[must_use]
 pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     match (first.winner, second.winner) {
         (Some(one), Some(other)) if one == other => agreed(one, &first, second),
@@ -158,7 +149,6 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
 }
 
 /// What a third opinion makes of a tie between candidates: the one that it names too, else no choice.
-#[must_use]
 pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     match third.winner {
         Some(winner) if between.contains(&winner) => {
@@ -170,7 +160,6 @@ pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
 
 /// What several verdicts come to, each on candidates that its judge did not write: the candidate that
 /// was preferred to every other by more of those who saw both than the other way round.
-#[must_use]
 pub fn across(all: &[usize], verdicts: &[(Vec<usize>, Verdict)]) -> Verdict {
     let preferred = |one: usize, other: usize| {
         let names = |(judged, verdict): &&(Vec<usize>, Verdict)| {

@@ -25,7 +25,6 @@ pub struct Label {
 
 impl Label {
     /// It as one text.
-    #[must_use]
     pub fn line(&self) -> String {
         let Self { kind, who, content } = self;
         if who.is_empty() { format!("{kind}: {content}") } else { format!("{kind} ({who}): {content}") }
@@ -33,7 +32,6 @@ impl Label {
 }
 
 /// The label of an event.
-#[must_use]
 pub fn label(body: &Body) -> Label {
     let (who, content) = match body {
         Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),

@@ -14,7 +14,6 @@ pub enum Language {
 
 impl Language {
     /// The language of a POSIX locale such as `ko_KR.UTF-8`.
-    #[must_use]
     pub fn of_locale(locale: &str) -> Self {
         match locale.split(['_', '.', '@', '-']).next() {
             Some("ko") => Self::Korean,
@@ -49,7 +48,6 @@ impl Languages {
     pub const NAMES: [&'static str; 3] = ["both", "en", "ko"];
 
     /// The languages of a report, in order.
-    #[must_use]
     pub fn of_reports(self) -> &'static [Language] {
         match self {
             Self::Both => &[Language::English, Language::Korean],
@@ -59,7 +57,6 @@ impl Languages {
     }
 
     /// The language where one is used; `usual` where the setting does not choose.
-    #[must_use]
     pub fn one(self, usual: Language) -> Language {
         match self {
             Self::Both => usual,

@@ -50,7 +50,6 @@ pub struct Step {
 
 /// Walks from somebody along the links, each branch to its end. Ids that several have count as one,
 /// with the links of all.
-#[must_use]
 pub fn walk(all: &[Linked], start: &str, direction: Direction) -> Vec<Step> {
     let known: HashSet<&str> = all.iter().map(|linked| linked.id.as_str()).collect();
     let links = links(all, direction);

@@ -26,7 +26,6 @@ use redact::Found;
 
 pub use rules::{MaskRule, MaskRules};
 pub use user::{is_modest_pattern, split_user_regexes};
-pub use variables::VariableRules;
 
 use super::rule::RuleError;
 
@@ -116,7 +115,6 @@ impl Masker {
     }
 
     /// Masks a whole text.
-    #[must_use]
     pub fn mask<'a>(&self, text: &'a str) -> Masked<'a> {
         self.settle(text, |text, found| {
             self.keys.find(text, found);
@@ -125,7 +123,6 @@ impl Masker {
     }
 
     /// Masks a text that comes line by line.
-    #[must_use]
     pub fn lines(&self) -> LineMasker<'_> {
         LineMasker { masker: self, state: KeyState::Outside, behind: Behind::default() }
     }
@@ -178,14 +175,12 @@ pub struct LineMasker<'m> {
 
 impl LineMasker<'_> {
     /// Whether the next line may belong to a private key or another secret that an earlier one began.
-    #[must_use]
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
     /// Whether a line that is not kept matters to those that follow: a key or another secret may begin
     /// there. Cheap, for it is asked of every line of a file.
-    #[must_use]
     pub fn may_begin(line: &[u8]) -> bool {
         line.windows(4).any(|four| four == b"----") || following::may_open(line)
     }

@@ -15,22 +15,22 @@
 //! Source of the figures: Kim et al., "Towards a Science of Scaling Agent Systems", section 4.1 and
 //! table 5.
 
-pub mod baseline;
-pub mod calls;
-pub mod definition;
-pub mod entry;
-pub mod latency;
-pub mod number;
-pub mod outcome;
-pub mod provider;
-pub mod record;
-pub mod report;
-pub mod run;
-pub mod scope;
-pub mod similarity;
-pub mod stage;
-pub mod tally;
-pub mod target;
+pub(crate) mod baseline;
+pub(crate) mod calls;
+pub(crate) mod definition;
+pub(crate) mod entry;
+pub(crate) mod latency;
+pub(crate) mod number;
+pub(crate) mod outcome;
+pub(crate) mod provider;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod scope;
+pub(crate) mod similarity;
+pub(crate) mod stage;
+pub(crate) mod tally;
+pub(crate) mod target;
 
 #[cfg(test)]
 mod tests;

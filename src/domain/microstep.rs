@@ -59,7 +59,6 @@ impl StepType {
     ];
 
     /// The name used in parameters and results.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::S1SpecExtract => "s1_spec_extract",
@@ -106,7 +105,6 @@ pub struct MicroStep {
 
 impl MicroStep {
     /// What is added to the question, so that the answer has the form of the step.
-    #[must_use]
     pub fn instructions(&self) -> String {
         format!(
             "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite.{}\n{}",
@@ -126,7 +124,6 @@ impl MicroStep {
     }
 
     /// What is wrong with an answer, by the rules and the schema of the step.
-    #[must_use]
     pub fn inspect(&self, inspector: &Inspector, answer: &str) -> Findings {
         inspector.inspect(answer, &self.red_flag_rules, Some(&self.output_schema))
     }
@@ -177,7 +174,6 @@ impl MicroSteps {
     }
 
     /// A step by its name.
-    #[must_use]
     pub fn get(&self, kind: StepType) -> Option<&MicroStep> {
         self.steps.iter().find(|step| step.kind == kind)
     }

@@ -7,7 +7,6 @@ const DEEPEST: usize = 6;
 
 /// The form of a document that a schema asks for: one line for each field, with its type and
 /// whether it must be there.
-#[must_use]
 pub fn outline(schema: &Value) -> String {
     let mut lines = Vec::new();
     fields(schema, 0, &mut lines);

@@ -89,7 +89,6 @@ pub struct Omission {
 }
 
 /// Packs the material, most important first.
-#[must_use]
 pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     let mut packer = Packer { limit: limits.total_chars, packed: Packed::default(), section: None };
     for (index, text) in material.constraints.iter().enumerate() {
@@ -119,7 +118,6 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
 
 /// A packed text with its files in another order: the first so many go to the end. Lines of files
 /// are numbered, so that no line of theirs looks like a heading.
-#[must_use]
 pub fn with_files_turned(text: &str, by: usize) -> String {
     const SECTION: &str = "## Files\n";
     let Some(start) = text.rfind(SECTION).map(|at| at + SECTION.len()) else {

@@ -15,7 +15,6 @@ pub enum Power {
 
 impl Power {
     /// What it does, in a few words.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::ActsByItself(words) | Self::RunsInChecks(words) => words,
@@ -168,7 +167,6 @@ const CONFIGURATION: [&str; 16] = [
 ];
 
 /// What a file does beside being a source, by its name.
-#[must_use]
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(str::to_lowercase).collect();
     let (name, directories) = parts.split_last()?;
@@ -198,7 +196,6 @@ pub fn power(path: &str) -> Option<Power> {
 }
 
 /// What a change of a file's content does beside: scripts of a package, plug-ins and entry points.
-#[must_use]
 pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
     // In a new file nothing changes that ran before.
     if before.is_empty() {

@@ -22,7 +22,6 @@ static SEQUENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// The text without terminal sequences and control characters; line ends and tabs stay.
-#[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
     let acts = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
     match &*SEQUENCE {
@@ -34,7 +33,6 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// The same for every string in a document.
-#[must_use]
 pub fn plain_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(plain(&text).into_owned()),

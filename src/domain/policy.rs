@@ -68,7 +68,6 @@ pub enum SingleAgent {
 
 impl PolicySettings {
     /// Whether a stage is left to a single agent, and why.
-    #[must_use]
     pub fn single_agent(&self, stage: Stage) -> Option<SingleAgent> {
         match stage {
             Stage::Debug if self.debug_single_agent => Some(SingleAgent::Always),
@@ -79,7 +78,6 @@ impl PolicySettings {
     }
 
     /// How a stage is to go about its work, where nothing more is known than the stage.
-    #[must_use]
     pub fn recommended(&self, stage: Stage) -> Topology {
         match self.single_agent(stage) {
             Some(_) => Topology::Sas,
@@ -88,7 +86,6 @@ impl PolicySettings {
     }
 
     /// What a stage may do.
-    #[must_use]
     pub fn stage(&self, stage: Stage) -> StagePolicy {
         let ensemble_allowed = match stage {
             Stage::Analyze => false,

@@ -6,7 +6,7 @@
 mod response;
 mod table;
 
-pub use response::{Concern, ResponseError, Responses, read, told};
+pub use response::{Responses, read, told};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,6 @@ impl Priority {
     pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
 
     /// The name used in results.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -69,7 +68,6 @@ pub struct Question {
 }
 
 /// The questions of a stage, in the order in which they are asked.
-#[must_use]
 pub fn for_stage(stage: Stage) -> Vec<Question> {
     table::rows(stage).iter().map(table::Row::question).collect()
 }
@@ -93,7 +91,6 @@ pub struct Counts {
 
 impl Counts {
     /// Counts questions by their priority.
-    #[must_use]
     pub fn of(questions: &[Question]) -> Self {
         let count = |priority| questions.iter().filter(|question| question.priority == priority).count();
         Self {
@@ -105,7 +102,6 @@ impl Counts {
     }
 
     /// How many there are of one priority.
-    #[must_use]
     pub fn get(self, priority: Priority) -> usize {
         match priority {
             Priority::Critical => self.critical,
@@ -141,7 +137,6 @@ pub struct StageQuestions {
 }
 
 /// Lists the questions of a stage.
-#[must_use]
 pub fn list(stage: Stage) -> StageQuestions {
     let questions = for_stage(stage);
     let ids = |priority| {

@@ -20,7 +20,7 @@ use reading::Reading;
 
 pub use flag::Flag;
 pub use inspect::{Finding, Findings, Inspector};
-pub use rules::{FlagRule, Sample, StepRules};
+pub use rules::StepRules;
 pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 
 /// How much text around a forbidden phrase a reason shows, in characters.
@@ -156,7 +156,6 @@ impl RedFlags {
     }
 
     /// What is wrong with an answer.
-    #[must_use]
     pub fn verdict(&self, text: &str) -> Verdict {
         let spoken = spoken(text);
         let text = spoken.text().trim();
@@ -220,13 +219,11 @@ impl RedFlags {
     }
 
     /// The least length of an answer in characters.
-    #[must_use]
     pub fn min_chars(&self) -> usize {
         self.min_chars
     }
 
     /// The greatest length in characters, of an answer and of one that holds a diff.
-    #[must_use]
     pub fn max_chars(&self) -> (usize, usize) {
         (self.max_chars, self.max_diff_chars)
     }
@@ -251,13 +248,11 @@ pub struct Verdict {
 
 impl Verdict {
     /// Whether the answer is to be discarded.
-    #[must_use]
     pub fn is_flagged(&self) -> bool {
         self.flagged
     }
 
     /// Every red flag: the length first, then the phrases in the order of the rules.
-    #[must_use]
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
@@ -283,7 +278,6 @@ pub enum Reason {
 
 impl Reason {
     /// The reason in a word or two, by which it is counted.
-    #[must_use]
     pub fn in_words(&self) -> String {
         match self {
             Self::TooLong => "too_long".to_owned(),
@@ -293,7 +287,6 @@ impl Reason {
     }
 
     /// Its stable word; a phrase's is the name of its rule.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::TooLong => "too_long",

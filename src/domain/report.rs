@@ -17,8 +17,8 @@ mod text;
 mod wrap;
 
 pub use super::event::stage::Mode;
-pub use applied::{AppliedChange, AppliedFile};
-pub use change::{ChangedFile, FileAction, ProposedChange};
+pub use applied::AppliedChange;
+pub use change::ProposedChange;
 pub use choice::{Choice, meant};
 pub use dialog::{dialog, fitted, heart};
 pub use display::{display, lines};
@@ -26,7 +26,7 @@ pub use material::{
     Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
     SchemaErrors, VerificationNote,
 };
-pub use page::{Line, LineKind, MIN_WIDTH};
+pub use page::{Line, LineKind};
 pub use risk::is_low_risk;
 pub use wrap::is_hidden;
 
@@ -113,13 +113,11 @@ pub struct Report {
 }
 
 /// The change that a stage's output proposes, where the stage makes one.
-#[must_use]
 pub fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     content::proposed_diff(stage, output)
 }
 
 /// Makes the report of a stage.
-#[must_use]
 pub fn report(material: &Material<'_>) -> Report {
     let content = content::read(material);
     let risks = risk::all(material, &content);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::citations::Lines;
 
 pub use merge::{merged, ranked};
-pub use read::{Fix, findings, fixes};
+pub use read::{findings, fixes};
 
 /// Findings of one reviewer that are read.
 pub const MOST_FINDINGS: usize = 60;
@@ -41,7 +41,6 @@ impl Severity {
     pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
 
     /// Its name.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -53,7 +52,6 @@ impl Severity {
     }
 
     /// A severity in a reviewer's own word.
-    #[must_use]
     pub fn written(word: &str) -> Self {
         let word = word.to_lowercase();
         let is = |names: &[&str]| names.iter().any(|name| word.contains(name));
@@ -71,7 +69,6 @@ impl Severity {
     }
 
     /// One step less.
-    #[must_use]
     pub fn lowered(self) -> Self {
         match self {
             Self::Critical => Self::High,
@@ -289,7 +286,6 @@ pub fn held(
 }
 
 /// What came of a review, in a line.
-#[must_use]
 pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> String {
     let by: Vec<String> = Severity::ALL
         .into_iter()

@@ -86,7 +86,6 @@ impl SecretPaths {
     }
 
     /// The name of the rule that refuses a path, if one does.
-    #[must_use]
     pub fn refuse(&self, relative: &Path) -> Option<&str> {
         let parts = normal_parts(relative);
         self.rules.iter().find(|rule| rule.refuses(&parts)).map(|rule| rule.name.as_str())

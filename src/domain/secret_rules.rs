@@ -132,7 +132,6 @@ impl AddedRules {
 
 impl SecretRules {
     /// These rules and a project's.
-    #[must_use]
     pub fn with(mut self, added: AddedRules) -> Self {
         let AddedMasks { variables, parts, shapes, rules } =
             added.without_ours().masking_and(&mut self.files);

@@ -1,18 +1,17 @@
 //! Which of several candidates wins: tests first, one candidate as it is, or none.
 
-pub mod ablation;
+pub(crate) mod ablation;
 mod answer;
 mod evidence;
-pub mod guard;
-pub mod proof;
+pub(crate) mod guard;
+pub(crate) mod proof;
 mod rank;
-pub mod record;
+pub(crate) mod record;
 mod weights;
 
 pub use answer::is_answer;
 pub use evidence::{Evidence, Proof, Standing, Tests};
 pub use rank::{Deciding, Mode, Ranking, TestWeight, rank};
-pub use weights::{WEIGHTS, Weights};
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,6 @@ pub struct ModelNote {
 
 impl ModelNote {
     /// Whether there is nothing to say, as of what older logs hold.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -47,7 +46,6 @@ impl ModelNote {
 
 /// Whether a name that was asked for means the model that answered: the same name, the same with its
 /// date or vendor, or the name of a family (`opus`, `pro`, `auto`) that it belongs to.
-#[must_use]
 pub fn means(asked: &str, served: &str) -> bool {
     // Left to the CLI.
     const ROUTERS: [&str; 2] = ["auto", "default"];

@@ -66,26 +66,22 @@ impl Sent {
 }
 
 /// What a text weighs inside a result.
-#[must_use]
 pub fn weight(text: &str) -> usize {
     text.chars().map(Sent::of).fold(Sent::default(), Sent::plus).weight()
 }
 
 /// What a value weighs as a result.
-#[must_use]
 pub fn weight_of(value: &Value) -> usize {
     weight_of_json(&value.to_string())
 }
 
 /// What the JSON of a result weighs.
-#[must_use]
 pub fn weight_of_json(json: &str) -> usize {
     json.chars().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
 }
 
 /// Where to cut a text to a weight: at the last line end within it, else between two characters.
 /// None where the text weighs no more.
-#[must_use]
 pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     let mut sent = Sent::default();
     let (end, _) = text.char_indices().find(|(_, letter)| {
@@ -100,7 +96,6 @@ pub fn cut_at(text: &str, room: usize) -> Option<usize> {
 
 /// How much of a room each of several weights may take: what the light ones leave goes to the
 /// heavy ones.
-#[must_use]
 pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|index| weights.get(*index).copied().unwrap_or(0));
@@ -127,7 +122,6 @@ pub struct Shortened {
 }
 
 /// A value cut down to a weight, and where that was done. Light parts stay whole.
-#[must_use]
 pub fn shortened(value: Value, room: usize) -> (Value, Vec<Shortened>) {
     let mut places = Vec::new();
     let value = fit(value, room, "", &mut places);

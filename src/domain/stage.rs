@@ -26,13 +26,11 @@ impl Stage {
         [Self::Analyze, Self::Hypothesize, Self::Implement, Self::Debug, Self::Improve];
 
     /// The stage after it, in order; none after the last. A run may go another way.
-    #[must_use]
     pub fn next(self) -> Option<Self> {
         Self::ALL.into_iter().find(|other| *other > self)
     }
 
     /// The name used in parameters, results and file names.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Analyze => "analyze",
@@ -44,7 +42,6 @@ impl Stage {
     }
 
     /// What people call the stage.
-    #[must_use]
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Analyze => "Example Analysis",
@@ -56,7 +53,6 @@ impl Stage {
     }
 
     /// The schema that the stage's output follows.
-    #[must_use]
     pub fn schema(self) -> SchemaName {
         match self {
             Self::Analyze => SchemaName::Stage1Output,
@@ -68,7 +64,6 @@ impl Stage {
     }
 
     /// The role that leads the stage.
-    #[must_use]
     pub fn primary_role(self) -> Role {
         match self {
             Self::Analyze => Role::ExampleAnalyst,
@@ -114,7 +109,6 @@ impl Role {
     ];
 
     /// The name used in parameters, results and file names.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::ExampleAnalyst => "example_analyst",
@@ -167,7 +161,6 @@ impl SchemaName {
     ];
 
     /// The name used in parameters, results and file names.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Stage1Output => "stage1_output",

@@ -97,13 +97,11 @@ impl Threads {
     }
 
     /// A thread.
-    #[must_use]
     pub fn get(&self, id: &str) -> Option<&Thread> {
         self.by_id.get(id)
     }
 
     /// Every thread, the one that was last used first.
-    #[must_use]
     pub fn latest_first(&self) -> Vec<&Thread> {
         let mut all: Vec<&Thread> = self.by_id.values().collect();
         all.sort_by(|left, right| right.last_at.cmp(&left.last_at).then_with(|| right.id.cmp(&left.id)));
@@ -112,7 +110,6 @@ impl Threads {
 
     /// Ids for somebody who named none of them: those that are nearest by their letters, then those
     /// that were last used.
-    #[must_use]
     pub fn instead_of(&self, id: &str) -> Vec<String> {
         const NEAR: f64 = 0.8;
         const MOST: usize = 5;
@@ -183,7 +180,6 @@ fn is_nothing(count: &usize) -> bool {
 }
 
 /// The earlier turns of a conversation as far as there is room: the latest stay, the oldest go first.
-#[must_use]
 pub fn replay(turns: &[Turn], room: usize) -> Replayed {
     let mut kept: Vec<String> = Vec::new();
     let (mut left, mut cut_chars) = (room, 0);

@@ -3,7 +3,7 @@
 //! What is loaded follows from the stage, the skill and the limits alone, so the same state always
 //! means the same tools, in the same order.
 
-pub mod manifest;
+pub(crate) mod manifest;
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,6 @@ impl Toolbox {
     }
 
     /// What is loaded: the core always, then what the skill needs, or else the stage.
-    #[must_use]
     pub fn loading(&self, manifest: &Manifest, limits: &Limits<'_>) -> Loading {
         let wanted = match (&self.skill, self.stage) {
             (Some(skill), _) => manifest.skill(skill).map(|skill| vec![skill]).unwrap_or_default(),
@@ -151,7 +150,6 @@ impl Loading {
     }
 
     /// What is loaded here and was not before.
-    #[must_use]
     pub fn newly_loaded(&self, before: &Self) -> Vec<String> {
         self.loaded.iter().filter(|tool| !before.loaded.contains(tool)).cloned().collect()
     }
@@ -159,7 +157,6 @@ impl Loading {
 
 /// The tools of the stages that a task speaks of, the suggested one's first: what they require,
 /// then what is optional. At most `max_tools`, and only those that are served.
-#[must_use]
 pub fn recommended_tools(
     manifest: &Manifest,
     suggested: Stage,

@@ -125,7 +125,6 @@ pub const PRESETS: &[Toolset] = &[
 ];
 
 /// The names of all sets and presets.
-#[must_use]
 pub fn names() -> Vec<&'static str> {
     TOOLSETS.iter().chain(PRESETS).map(|set| set.name).collect()
 }
@@ -137,7 +136,6 @@ pub fn tool_names() -> impl Iterator<Item = String> {
 }
 
 /// Whether a tool belongs to one of the sets that were asked for; none asked for are all.
-#[must_use]
 pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
     let bare = tool.strip_prefix(PREFIX).unwrap_or(tool);
     let asked_for = |set: &&Toolset| wanted.iter().any(|name| name == set.name);

@@ -24,7 +24,6 @@ impl Topology {
         [Self::Sas, Self::Centralized, Self::Decentralized, Self::Independent, Self::Hybrid];
 
     /// The name used by the policy.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sas => "SAS",
@@ -36,7 +35,6 @@ impl Topology {
     }
 
     /// The name used in the parameters and results of the coordination tools.
-    #[must_use]
     pub fn id(self) -> &'static str {
         match self {
             Self::Sas => "sas",
@@ -50,7 +48,6 @@ impl Topology {
     /// What the paper calls an error multiplier and measures as overhead tokens in traces, over those of
     /// one agent ("Towards a Science of Scaling Agent Systems", table 5). It says nothing of how many
     /// tasks fail; see [`Self::task_error_ratio`].
-    #[must_use]
     pub fn error_multiplier(self) -> f64 {
         match self {
             Self::Sas => 1.0,
@@ -63,7 +60,6 @@ impl Topology {
 
     /// How many more tasks fail than with a single agent: the ratio of the means over the benchmarks of
     /// the paper's 260 configurations (six benchmarks).
-    #[must_use]
     pub fn task_error_ratio(self) -> f64 {
         match self {
             Self::Sas => 1.0,
@@ -75,7 +71,6 @@ impl Topology {
     }
 
     /// What it is for here.
-    #[must_use]
     pub fn use_for(self) -> &'static str {
         match self {
             Self::Sas => "steps that depend on one another: implement, debug",
@@ -86,7 +81,6 @@ impl Topology {
     }
 
     /// What it must never be used for.
-    #[must_use]
     pub fn never_for(self) -> Option<&'static str> {
         match self {
             Self::Independent => Some("deciding"),

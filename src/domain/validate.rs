@@ -109,7 +109,6 @@ impl ForbiddenPattern {
 
 /// Holds a content against the rules and the caller's demands. The first thing that is wrong decides:
 /// its length, its form, its phrases.
-#[must_use]
 pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validation {
     let fail = length(rules, content, demands).or_else(|| form(content, demands));
     fail.or_else(|| phrases(rules, content, demands)).unwrap_or_else(|| Validation {

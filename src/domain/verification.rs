@@ -1,14 +1,14 @@
 //! What may be run to verify a project, how its own checks are found, and what their output says.
 
-pub mod command;
-pub mod detect;
-pub mod excerpt;
-pub mod option;
-pub mod policy;
-pub mod proof;
-pub mod read;
-pub mod rules;
-pub mod status;
+pub(crate) mod command;
+pub(crate) mod detect;
+pub(crate) mod excerpt;
+pub(crate) mod option;
+pub(crate) mod policy;
+pub(crate) mod proof;
+pub(crate) mod read;
+pub(crate) mod rules;
+pub(crate) mod status;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,6 @@ pub enum Kind {
 
 impl Kind {
     /// The name in requests and results.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::UnitTest => "unit_test",
@@ -50,7 +49,6 @@ impl Kind {
     }
 
     /// Whether a failure means that the program does not do what it should.
-    #[must_use]
     pub fn is_critical(self) -> bool {
         matches!(self, Self::UnitTest | Self::Integration | Self::TypeCheck | Self::Build)
     }

@@ -9,13 +9,13 @@
 //! It ends early where samples would be wasted: where no answer can get far enough ahead with those that
 //! are left, and where nothing has repeated after several, so that answers have no common form.
 
-pub mod canonical;
-pub mod choice;
-pub mod confidence;
-pub mod discards;
-pub mod failure;
-pub mod record;
-pub mod stated;
+pub(crate) mod canonical;
+pub(crate) mod choice;
+pub(crate) mod confidence;
+pub(crate) mod discards;
+pub(crate) mod failure;
+pub(crate) mod record;
+pub(crate) mod stated;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -31,13 +31,11 @@ const WITHOUT_REPETITION: u32 = 6;
 
 /// The lead of a vote of which nothing is known: two where three providers answer in turn, since their
 /// mistakes differ, else three.
-#[must_use]
 pub fn usual_k(providers: usize) -> u32 {
     if providers >= 3 { 2 } else { 3 }
 }
 
 /// The most samples of a vote that names none: as many as a close vote takes, and at least `least`.
-#[must_use]
 pub fn usual_max(k: u32, least: u32) -> u32 {
     k.saturating_mul(8).max(least).min(MOST_SAMPLES)
 }
@@ -78,13 +76,11 @@ impl Rule {
     }
 
     /// The lead that decides.
-    #[must_use]
     pub fn k(self) -> u32 {
         self.k
     }
 
     /// The most samples.
-    #[must_use]
     pub fn max_samples(self) -> u32 {
         self.max_samples
     }
@@ -116,7 +112,6 @@ pub enum Stop {
 
 impl Stop {
     /// Whether there is a winner.
-    #[must_use]
     pub fn is_decision(self) -> bool {
         match self {
             Self::AheadByK | Self::Unanimous => true,
@@ -159,14 +154,12 @@ pub struct Ballot<A> {
 
 impl<A: PartialEq> Ballot<A> {
     /// A vote without a sample yet.
-    #[must_use]
     pub fn new(rule: Rule) -> Self {
         Self { rule, options: Vec::new(), launched: 0, outstanding: 0, rounds: 0, flagged: 0, failed: 0 }
     }
 
     /// How many samples a round would launch now: `k - lead`, or what is left of the samples; none
     /// once the vote is over, and none while samples are outstanding.
-    #[must_use]
     pub fn wanted(&self) -> u32 {
         if self.outstanding > 0 || self.stop().is_some() {
             return 0;
@@ -229,14 +222,12 @@ impl<A: PartialEq> Ballot<A> {
     }
 
     /// By how many votes the leader is ahead of every other answer.
-    #[must_use]
     pub fn lead(&self) -> u32 {
         let (first, second) = self.leading_two();
         first - second
     }
 
     /// The number of the answer that is ahead; none on a tie and before the first vote.
-    #[must_use]
     pub fn leader(&self) -> Option<usize> {
         let most = self.options.iter().map(|option| option.votes).max()?;
         let mut ahead = self.options.iter().enumerate().filter(|(_, option)| option.votes == most);
@@ -245,7 +236,6 @@ impl<A: PartialEq> Ballot<A> {
     }
 
     /// Why the vote is over by its own rule; nothing while it goes on.
-    #[must_use]
     pub fn stop(&self) -> Option<Stop> {
         let lead = self.lead();
         if lead >= self.rule.k {
@@ -269,7 +259,6 @@ impl<A: PartialEq> Ballot<A> {
     }
 
     /// The votes of the leader and of the runner-up.
-    #[must_use]
     pub fn leading_two(&self) -> (u32, u32) {
         let (mut first, mut second) = (0, 0);
         for option in &self.options {
@@ -283,43 +272,36 @@ impl<A: PartialEq> Ballot<A> {
     }
 
     /// Every answer with its votes, as they first came.
-    #[must_use]
     pub fn options(&self) -> &[Tally<A>] {
         &self.options
     }
 
     /// The rule.
-    #[must_use]
     pub fn rule(&self) -> Rule {
         self.rule
     }
 
     /// Samples launched.
-    #[must_use]
     pub fn samples(&self) -> u32 {
         self.launched
     }
 
     /// Rounds begun.
-    #[must_use]
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
 
     /// Votes that count.
-    #[must_use]
     pub fn valid(&self) -> u32 {
         self.options.iter().map(|option| option.votes).sum()
     }
 
     /// Answers discarded.
-    #[must_use]
     pub fn flagged(&self) -> u32 {
         self.flagged
     }
 
     /// Calls that failed.
-    #[must_use]
     pub fn failed(&self) -> u32 {
         self.failed
     }

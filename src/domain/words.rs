@@ -1,7 +1,6 @@
 //! Messages and numbers in a form that a reader takes in at once.
 
 /// A parser's message without the names of types.
-#[must_use]
 pub fn in_plain_words(message: &str) -> String {
     const WORDS: [(&str, &str); 8] = [
         ("expected a nonzero u64", "expected a whole number from 1 on"),
@@ -17,7 +16,6 @@ pub fn in_plain_words(message: &str) -> String {
 }
 
 /// A whole number with its thousands set apart.
-#[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

@@ -29,7 +29,6 @@ mod tests;
 
 pub use approved::{ApprovedChange, Gate, Held};
 pub use attempt::{Attempt, Outcome};
-pub use decide::Start;
 pub use refusal::Refusal;
 
 use std::collections::BTreeSet;
@@ -65,7 +64,6 @@ pub enum Phase {
 
 impl Phase {
     /// The stage that it is about.
-    #[must_use]
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Self::Ready(stage)
@@ -77,13 +75,11 @@ impl Phase {
     }
 
     /// Whether the run goes on.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.stage().is_some()
     }
 
     /// The state in a word.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ready(_) => "ready",
@@ -124,19 +120,16 @@ pub struct Request {
 
 impl Request {
     /// The status in a word, as results show it.
-    #[must_use]
     pub fn status(&self) -> &'static str {
         self.decided.as_ref().map_or("pending", |(_, decided)| decided.decision.status())
     }
 
     /// The choice that goes on, where one was chosen.
-    #[must_use]
     pub fn chosen(&self) -> Option<&str> {
         self.decided.as_ref()?.1.chosen.as_deref()
     }
 
     /// Whether that was decided.
-    #[must_use]
     pub fn is(&self, decision: Decision) -> bool {
         self.decided.as_ref().is_some_and(|(_, decided)| decided.decision == decision)
     }
@@ -233,13 +226,11 @@ pub struct Run {
 
 impl Run {
     /// Whose word decides in it where a server has its own setting: of the two the stricter holds.
-    #[must_use]
     pub fn approvals(&self, server: Approvals) -> Approvals {
         self.approvals.map_or(server, |own| own.stricter(server))
     }
 
     /// Whether the checks passed after the last change of files.
-    #[must_use]
     pub fn is_verified(&self) -> bool {
         self.is_checked_since_change()
             && self.verification.as_ref().is_some_and(|last| last.passed && self.counts(last))
@@ -247,7 +238,6 @@ impl Run {
 
     /// Whether a verification can open improve: tests ran in it. A claim counts, except where a human
     /// is wanted.
-    #[must_use]
     pub fn counts(&self, verification: &LastVerification) -> bool {
         if verification.is_claim {
             self.approvals != Some(Approvals::Human)
@@ -257,7 +247,6 @@ impl Run {
     }
 
     /// Whether the checks ran after the last change of files, whatever they said.
-    #[must_use]
     pub fn is_checked_since_change(&self) -> bool {
         self.verification
             .as_ref()
@@ -265,7 +254,6 @@ impl Run {
     }
 
     /// The request that waits for a decision.
-    #[must_use]
     pub fn pending(&self) -> Option<&Request> {
         match &self.phase {
             Phase::AwaitingApproval { request, .. } => self.request(request),
@@ -278,19 +266,16 @@ impl Run {
     }
 
     /// A request by its id.
-    #[must_use]
     pub fn request(&self, id: &str) -> Option<&Request> {
         self.requests.iter().find(|request| request.id == id)
     }
 
     /// The request by which a stage was approved last.
-    #[must_use]
     pub fn approval(&self, stage: Stage) -> Option<&Request> {
         self.requests.iter().rev().find(|it| it.asked.stage == stage && it.is(Decision::Approve))
     }
 
     /// The outputs of a stage that were approved last.
-    #[must_use]
     pub fn approved(&self, stage: Stage) -> Option<&StageFinished> {
         self.finished_of(self.approval(stage)?)
     }

@@ -57,7 +57,6 @@ fn lines(what: &[Contradiction]) -> String {
 
 impl ApprovalProblem {
     /// The stable code.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::HumanWanted(_) | Self::NoPerson(_) => "human_wanted",
@@ -71,7 +70,6 @@ impl ApprovalProblem {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::HumanWanted(request) | Self::OtherReport(request) => format!(

@@ -3,7 +3,7 @@
 use super::Error;
 
 /// Codes of what is no error, yet not what was asked for: the result holds the rest.
-pub mod outcome {
+pub(crate) mod outcome {
     /// A check did not pass, or was refused.
     pub const CHECKS_FAILED: &str = "checks_failed";
     /// There was no check to run.
@@ -22,7 +22,6 @@ pub mod outcome {
 
 impl Error {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidArguments(_) => "invalid_arguments",

@@ -6,10 +6,10 @@ use regex::{Captures, Regex};
 
 use super::Error;
 use crate::domain::budget::Spender;
+use crate::domain::calibrate::failure::OracleUnusable;
 
 impl Error {
     /// What to do next.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidArguments(_) => {
@@ -86,7 +86,7 @@ impl Error {
                 "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
             }
             Self::Vote(no_winner) => no_winner.hint().into(),
-            Self::Oracle(oracle) => oracle.hint().into(),
+            Self::Oracle(_) => OracleUnusable::HINT.into(),
             Self::Document { .. } => {
                 "Correct the file, or remove it: the built-in text is used then.".into()
             }
@@ -134,7 +134,6 @@ fn there_is(available: &[String]) -> String {
 }
 
 /// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
-#[must_use]
 pub fn for_person(hint: &str) -> String {
     static TO_A_MODEL: OnceLock<Option<Regex>> = OnceLock::new();
     const THEREFORE: [(&str, &str); 6] = [

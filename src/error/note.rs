@@ -44,7 +44,6 @@ fn shortened(text: &str) -> String {
 
 impl Error {
     /// The error as a result tells it.
-    #[must_use]
     pub fn note(&self) -> ErrorNote {
         ErrorNote {
             error: shortened(&self.to_string()),

@@ -52,21 +52,18 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// The entry of a code.
-#[must_use]
 pub fn find(code: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.code == code)
 }
 
 impl Entry {
     /// The entry as a part of a Markdown document.
-    #[must_use]
     pub fn markdown(&self) -> String {
         let Self { code, meaning, model, user } = self;
         format!("### `{code}`\n\n{meaning}\n\n- **The model:** {model}\n- **You:** {user}\n")
     }
 
     /// The entry for a terminal.
-    #[must_use]
     pub fn plain(&self) -> String {
         let Self { code, meaning, model, user } = self;
         format!("{code}\n  {meaning}\n  the model: {model}\n  you:       {user}\n")
@@ -74,7 +71,6 @@ impl Entry {
 }
 
 /// The whole of `docs/errors.md`.
-#[must_use]
 pub fn markdown() -> String {
     let mut out = String::from(
         "# Error codes\n\nThis file is written by `make docs` from the table in `src/error/reference.rs`; nothing in it is typed by hand.\n\n\

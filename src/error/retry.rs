@@ -4,7 +4,6 @@ use super::Error;
 
 impl Error {
     /// Whether the same call may succeed a little later.
-    #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.is_transient(),
@@ -39,7 +38,6 @@ impl Error {
 
     /// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
     /// that fails at its work has failed.
-    #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.is_refusal(),

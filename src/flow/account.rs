@@ -27,7 +27,6 @@ pub struct Account {
 
 impl Account {
     /// A consult outside any run.
-    #[must_use]
     pub fn outside(purpose: Purpose) -> Self {
         Self { run: None, stage: None, purpose, rests_on: Vec::new() }
     }
@@ -154,7 +153,6 @@ async fn reserve_in(
 }
 
 /// The refusal of a run whose consults are used up: whoever reads it knows which run that is.
-#[must_use]
 pub fn exhausted(run: &Run, short: Short) -> Error {
     Error::BudgetExhausted(Short {
         by: Spender {
@@ -168,15 +166,8 @@ pub fn exhausted(run: &Run, short: Short) -> Error {
 
 impl Reservation {
     /// The account that it goes on.
-    #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// Its id in the log; empty where it belongs to no run.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
     }
 
     /// The consult ended. Returns whether the log says so.
@@ -228,7 +219,6 @@ impl Drop for Reservation {
 }
 
 /// A text as the log keeps it: whole where it is to be saved, else its digest and length.
-#[must_use]
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
     let shown = || match text.char_indices().nth(MOST_CHARS) {

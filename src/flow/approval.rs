@@ -1,7 +1,7 @@
 //! Decisions on stages: asked for with a report, made once, by whoever the record says.
 
-pub mod decide;
-pub mod list;
+pub(crate) mod decide;
+pub(crate) mod list;
 mod review;
 
-pub use review::{Review, ReviewFigures, critical_questions, digest, review};
+pub use review::{Review, ReviewFigures, critical_questions, review};

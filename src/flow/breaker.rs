@@ -77,7 +77,6 @@ pub struct StoodIn {
 
 impl StoodIn {
     /// In the place of a provider that refused.
-    #[must_use]
     pub fn of(provider: &str, error: &Error) -> Self {
         let note = error.note();
         Self {
@@ -91,7 +90,6 @@ impl StoodIn {
 
 /// Whether a failure lets another answer: a limit that is spent, or a login or CLI that is not there.
 /// What passes by itself does not.
-#[must_use]
 pub fn gives_way(error: &Error) -> bool {
     error.is_refusal() && !error.retryable()
 }

@@ -1,6 +1,6 @@
 //! Measuring how often the answers to a step are right, and what that means for its vote.
 
-pub mod report;
+pub(crate) mod report;
 
 use std::collections::BTreeMap;
 

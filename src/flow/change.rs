@@ -15,8 +15,7 @@ use std::time::Duration;
 
 pub use backups::{Backup, BackupState, backups, keep, prune};
 pub(in crate::flow) use elsewhere::apply_to_copy;
-pub use outcome::{PatchOutcome, RestoreOutcome};
-pub use plan::Detail;
+pub use outcome::PatchOutcome;
 use record::Told;
 pub use restore::{RestoreRequest, restore};
 

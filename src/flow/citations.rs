@@ -30,7 +30,6 @@ enum Meant {
 
 /// The places that an answer names, and whether they are there. Blocks; what the project refuses to read is
 /// not read for this either. A name without its directory means a file that went with the question, if one has it.
-#[must_use]
 pub(in crate::flow) fn citations<'a>(
     session: &Session,
     answer: &str,
@@ -154,7 +153,7 @@ impl Reader<'_> {
             return Err("more files are named than are looked into for one answer".to_owned());
         }
         self.files += 1;
-        let file = self.project.open(found).map_err(|refusal| refusal.to_string())?;
+        let file = found.open().map_err(|refusal| refusal.to_string())?;
         let mut bytes = Vec::new();
         let room = MOST_BYTES.min(self.left) + 1;
         file.take(room).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

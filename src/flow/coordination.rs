@@ -1,9 +1,9 @@
 //! Coordination: what is recorded of it, and what the records say.
 
-pub mod choice;
-pub mod health;
-pub mod scaling;
-pub mod task;
+pub(crate) mod choice;
+pub(crate) mod health;
+pub(crate) mod scaling;
+pub(crate) mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 

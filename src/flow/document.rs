@@ -103,6 +103,9 @@ pub fn skill(session: &Session, stage: Stage, policy: &StagePolicy) -> Result<Sk
     let document = session.document(path)?;
     let invalid = |reason: String| Error::Document { name: document.origin.clone(), reason };
     let (head, body) = front_matter::parse::<SkillHead>(&document.text).map_err(invalid)?;
+    if head.stage != stage {
+        return Err(invalid(format!("it is the guide to {}, not to {}", head.stage.name(), stage.name())));
+    }
     let settings = &session.config().settings.policy;
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -13,7 +13,7 @@ use crate::domain::evidence::{
 };
 use crate::error::Error;
 
-pub use record::{Gate, GateNote, LogRequest, Logged, log};
+pub use record::{LogRequest, log};
 
 /// Pieces in one result.
 pub const MOST_PIECES: usize = 500;

@@ -41,13 +41,11 @@ impl Running {
     }
 
     /// How many there are.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
     /// Whether one ended since this was asked last.
-    #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended.swap(false, Ordering::Relaxed)
     }
@@ -70,7 +68,6 @@ impl Running {
     }
 
     /// The scope of one.
-    #[must_use]
     pub fn scope(&self, job: &str) -> Option<Scope> {
         self.lock().get(job).cloned()
     }

@@ -58,27 +58,23 @@ pub struct Decided<T> {
 
 impl<T> Decided<T> {
     /// Events, and the answer.
-    #[must_use]
     pub fn append(drafts: Vec<Draft>, answer: T) -> Self {
         Self { drafts, answer }
     }
 
     /// Nothing to append.
-    #[must_use]
     pub fn nothing(answer: T) -> Self {
         Self { drafts: Vec::new(), answer }
     }
 }
 
 /// A new id, which also tells when it was made.
-#[must_use]
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
 impl Journal {
     /// A journal over a store. Nothing is opened yet.
-    #[must_use]
     pub fn new(store: Arc<dyn EventStore>) -> Self {
         let inner = Inner { store, folded: Mutex::default(), appended: Notify::new() };
         Self { inner: Arc::new(inner) }

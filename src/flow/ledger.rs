@@ -66,14 +66,12 @@ impl Ledger {
     }
 
     /// Whether a provider refused a short while ago, and has not answered since.
-    #[must_use]
     pub fn refused(&self, provider: &str) -> bool {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.get(provider).is_some_and(|when| when.elapsed() < GRUDGE)
     }
 
     /// The sums so far.
-    #[must_use]
     pub fn totals(&self) -> BTreeMap<String, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

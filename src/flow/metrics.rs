@@ -37,7 +37,6 @@ pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error>
 }
 
 /// The figures of a scope.
-#[must_use]
 pub fn report(history: &History, scope: Scope, baseline: Baseline) -> Report {
     let tally = match &scope {
         Scope::Run(run) => history.tally_of(run).cloned().unwrap_or_default(),
@@ -64,7 +63,6 @@ fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: 
 
 impl Session {
     /// What a single agent would take for a task, as it is set.
-    #[must_use]
     pub fn baseline(&self) -> Baseline {
         Baseline::configured(self.config().settings.policy.single_agent_turns)
     }

@@ -63,7 +63,6 @@ pub struct Belonging {
 
 impl Belonging {
     /// Its id.
-    #[must_use]
     pub fn id(&self) -> &str {
         &self.run.id
     }
@@ -120,7 +119,6 @@ fn run_to_change(
 }
 
 /// What a run says against a change, as the outcome of the change.
-#[must_use]
 pub fn refused(Held { reason, refusal }: Held) -> Refusal {
     let next = refusal.next.clone();
     Refusal::new(reason, refusal).with_next(next)

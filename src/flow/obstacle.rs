@@ -7,7 +7,6 @@ use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Other CLIs that are installed, and may be asked in a provider's place.
-#[must_use]
 pub fn others_than(provider: &Provider, session: &Session) -> Vec<String> {
     let installed = session.catalogue().installed(session.environment(), session.root());
     let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
@@ -15,7 +14,6 @@ pub fn others_than(provider: &Provider, session: &Session) -> Vec<String> {
 }
 
 /// What a process that could not be run means to a caller.
-#[must_use]
 pub fn process_error(provider: &Provider, session: &Session, error: &ProcessError) -> Error {
     let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
         provider: provider.name.clone(),

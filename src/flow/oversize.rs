@@ -14,7 +14,6 @@ const FOR_THE_NOTE: usize = 3_000;
 const ALWAYS_FIT: usize = MOST * 2 / 3;
 
 /// Whether the JSON of a result is more than a client shows.
-#[must_use]
 pub fn is_oversize(json: &str) -> bool {
     json.len() > ALWAYS_FIT && weight_of_json(json) > MOST
 }

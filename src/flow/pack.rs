@@ -36,7 +36,6 @@ pub struct ContextRequest {
 
 impl ContextRequest {
     /// Whether there is nothing to pack.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
             && self.facts.is_empty()
@@ -185,8 +184,8 @@ impl Packing<'_> {
                 self.omit(&file.shown, &Refusal::TooMany(max_files));
                 continue;
             }
-            let read = project
-                .open(&file)
+            let read = file
+                .open()
                 .and_then(|open| FileLines::read(open, &file.shown, named, max_lines, self.masker));
             match read {
                 Ok(lines) => {

@@ -16,20 +16,17 @@ pub struct Progress {
 
 impl Progress {
     /// A progress that somebody listens to.
-    #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<String>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self { sender: Some(sender), label: String::new(), watch: None }, receiver)
     }
 
     /// A progress that nobody listens to.
-    #[must_use]
     pub fn silent() -> Self {
         Self { sender: None, label: String::new(), watch: None }
     }
 
     /// The same, with everything said under a label.
-    #[must_use]
     pub fn labelled(&self, label: &str) -> Self {
         Self { sender: self.sender.clone(), label: format!("{label}: "), watch: self.watch.clone() }
     }
@@ -77,7 +74,6 @@ enum Seat {
 
 impl Watch {
     /// A watch over those of these names.
-    #[must_use]
     pub fn over(progress: &Progress, names: impl IntoIterator<Item = String>) -> Arc<Self> {
         let seats = names.into_iter().map(|name| (name, Seat::Waiting)).collect();
         let state = State { begun: Instant::now(), seats, said: None };
@@ -85,7 +81,6 @@ impl Watch {
     }
 
     /// What each of them says comes to the one line of all.
-    #[must_use]
     pub fn progress(self: &Arc<Self>) -> Progress {
         Progress::watched(Arc::clone(self))
     }

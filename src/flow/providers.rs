@@ -194,7 +194,6 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
 }
 
 /// Whether a provider's CLI is on this machine.
-#[must_use]
 pub fn is_installed(session: &Session, provider: &Provider) -> bool {
     provider.is_understudy()
         || session.environment().find_program(provider.command(), session.root()).is_some()
@@ -295,7 +294,6 @@ pub struct Printed {
 
 impl Printed {
     /// What went wrong, where it did not end well.
-    #[must_use]
     pub fn failure(&self) -> Option<CliFailure> {
         if self.ended != Ended::Exited || self.exit.success() {
             return None;

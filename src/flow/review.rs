@@ -67,7 +67,6 @@ pub enum Target {
 
 impl Target {
     /// In a few words.
-    #[must_use]
     pub fn in_words(&self) -> String {
         match self {
             Self::Range(range) => range.clone(),

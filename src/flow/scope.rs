@@ -41,13 +41,11 @@ pub struct Scope {
 
 impl Scope {
     /// The same with answers that need not be asked for again.
-    #[must_use]
     pub fn with_arrived(self, arrived: Vec<Arrived>) -> Self {
         Self { arrived: Arc::new(Mutex::new(arrived)), ..self }
     }
 
     /// The scope of the call that is worked on here, if it has one.
-    #[must_use]
     pub fn current() -> Option<Self> {
         SCOPE.try_with(Clone::clone).ok()
     }
@@ -63,7 +61,6 @@ impl Scope {
     }
 
     /// Whether its caller waits no more.
-    #[must_use]
     pub fn is_detached(&self) -> bool {
         self.is_detached.load(Ordering::Relaxed)
     }
@@ -74,13 +71,11 @@ impl Scope {
     }
 
     /// What it said last; empty where it said nothing yet.
-    #[must_use]
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes an answer to this very prompt by this provider, if one arrived: each once.
-    #[must_use]
     pub fn take_arrived(&self, provider: &str, prompt: &str) -> Option<Arrived> {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let at = arrived.iter().position(|one| one.provider == provider && one.prompt == prompt)?;
@@ -88,7 +83,6 @@ impl Scope {
     }
 
     /// Whether there is any answer to take.
-    #[must_use]
     pub fn has_arrived(&self) -> bool {
         !self.arrived.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

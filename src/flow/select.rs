@@ -7,10 +7,9 @@ mod record;
 mod task;
 mod trial;
 
-pub use intake::{CandidateInput, LintResult, MOST_CANDIDATES, TestResult};
+pub use intake::{CandidateInput, LintResult, TestResult};
 pub use judging::JudgeNote;
-pub use outcome::{CandidateReport, Selection, Winner};
-pub use trial::{AblationNote, CheckNote, ProbeNote};
+pub use outcome::Selection;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -94,7 +94,6 @@ struct Settled {
 
 impl Session {
     /// A session of a server or a sub-command. Nothing is read, opened or started yet.
-    #[must_use]
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
         let root = project::root(&environment, working_directory);
         let library =
@@ -132,19 +131,16 @@ impl Session {
     }
 
     /// The environment of the server.
-    #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
     }
 
     /// The project root.
-    #[must_use]
     pub fn root(&self) -> &Path {
         &self.inner.root
     }
 
     /// Where the server was started.
-    #[must_use]
     pub fn working_directory(&self) -> &Path {
         &self.inner.working_directory
     }
@@ -184,32 +180,27 @@ impl Session {
     }
 
     /// The documents.
-    #[must_use]
     pub fn library(&self) -> &Library {
         &self.inner.library
     }
 
     /// Who runs processes.
-    #[must_use]
     pub fn supervisor(&self) -> &Supervisor {
         &self.inner.supervisor
     }
 
     /// What this server asked of whom.
-    #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
 
     /// The project's log.
-    #[must_use]
     pub fn journal(&self) -> &Journal {
         self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
     }
 
     /// Where a run is recorded. What belongs to none (an empty name) stays in memory where tracing is
     /// off.
-    #[must_use]
     pub fn journal_of(&self, run: &str) -> &Journal {
         if self.is_logged(run) {
             return self.journal();
@@ -218,13 +209,11 @@ impl Session {
     }
 
     /// Whether what belongs to a run, or to none, goes into the project's log.
-    #[must_use]
     pub fn is_logged(&self, run: &str) -> bool {
         !run.is_empty() || self.config().settings.tracing.enabled
     }
 
     /// The id of this server among those that work on the project.
-    #[must_use]
     pub fn server(&self) -> &str {
         &self.inner.server
     }
@@ -244,13 +233,11 @@ impl Session {
     }
 
     /// Whether another server is alive.
-    #[must_use]
     pub fn is_alive(&self, server: &str) -> bool {
         lease::is_alive(&self.store_directory(), server)
     }
 
     /// The limits of a run's budget, as they are set now.
-    #[must_use]
     pub fn limits(&self) -> Limits {
         let policy = &self.config().settings.policy;
         Limits {
@@ -280,7 +267,6 @@ impl Session {
     }
 
     /// The run that this server began or worked on last.
-    #[must_use]
     pub fn current_run(&self) -> Option<String> {
         self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -291,7 +277,6 @@ impl Session {
     }
 
     /// Runs without an event since then are parked; 0 where none ever is.
-    #[must_use]
     pub fn idle_before(&self) -> u64 {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         match self.config().settings.park_after_days {
@@ -308,20 +293,17 @@ impl Session {
     }
 
     /// Work that outlives the call that began it.
-    #[must_use]
     pub fn background(&self) -> &TaskTracker {
         &self.inner.background
     }
 
     /// Where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
-    #[must_use]
     pub fn store_directory(&self) -> PathBuf {
         let directory = self.config().settings.tracing.directory.as_deref();
         self.root().join(directory.unwrap_or(Path::new(".maestro")))
     }
 
     /// The project's events. Nothing is made or opened before the first of them.
-    #[must_use]
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| {
             let state = self.environment().state_directory();
@@ -332,7 +314,6 @@ impl Session {
 
     /// The key of this user, by which what this user wrote into a project is known again, and when it
     /// was made; none where the user has no directory that can be written to.
-    #[must_use]
     pub fn user_key(&self) -> Option<&(SealKey, Option<SystemTime>)> {
         let make = || {
             let state = self.environment().state_directory()?;
@@ -344,32 +325,27 @@ impl Session {
     }
 
     /// Where whole answers are kept.
-    #[must_use]
     pub fn answers(&self) -> &Answers {
         &self.inner.answers
     }
 
     /// The configuration, as far as it could be read.
-    #[must_use]
     pub fn config(&self) -> &Config {
         &self.settled().config
     }
 
     /// The consultants.
-    #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.settled().catalogue
     }
 
     /// The slots for consultants.
-    #[must_use]
     pub fn slots(&self) -> &Slots {
         &self.settled().slots
     }
 
     /// What a result says beside its own: once, what of the project's own files has no effect and what
     /// became of the log; and each time, why the log opens no gate. Nothing is read for it.
-    #[must_use]
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
         let mut told = Vec::new();
         // A directory that is a link at all is named by `check`: no call can do anything about it.

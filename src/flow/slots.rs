@@ -53,7 +53,6 @@ struct Ticket {
 
 impl Slots {
     /// As many slots as `size`.
-    #[must_use]
     pub fn new(size: usize) -> Self {
         Self { semaphore: Arc::new(Semaphore::new(size)), line: Arc::default(), size }
     }

@@ -3,7 +3,7 @@
 mod elsewhere;
 mod foreign;
 pub(in crate::flow) mod git;
-pub mod oracle;
+pub(crate) mod oracle;
 mod plan;
 mod policy;
 mod run;
@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorNote, outcome};
 pub(in crate::flow) use elsewhere::{settled, verify_copy};
 pub(in crate::flow) use plan::Hold;
 use plan::Plan;
-pub use policy::{PolicyNote, ProjectNote, project_note};
+pub use policy::{PolicyNote, project_note};
 pub use run::CheckResult;
 
 /// Checks that run at the same time.

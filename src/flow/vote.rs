@@ -1,12 +1,12 @@
 //! A vote: samples in rounds, side by side, until one answer is k ahead.
 
-pub mod consensus;
+pub(crate) mod consensus;
 mod measured;
 mod record;
-pub mod report;
+pub(crate) mod report;
 mod request;
-pub mod sample;
-pub mod step;
+pub(crate) mod sample;
+pub(crate) mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -226,14 +226,7 @@ impl Vote {
         self.candidates.iter().flat_map(|candidate| candidate.votes.keys()).map(String::as_str).collect()
     }
 
-    /// Why it ended.
-    #[must_use]
-    pub fn stop(&self) -> Stop {
-        self.stop
-    }
-
     /// Why nobody won; nothing where somebody did.
-    #[must_use]
     pub fn no_winner(&self) -> Option<NoWinner> {
         let failures = self.failures.iter();
         let failures = failures

@@ -1,6 +1,6 @@
 //! Beginning a gated run, and looking at where it is.
 
-pub mod stop;
+pub(crate) mod stop;
 
 use serde::Serialize;
 use serde_json::{Value, json};

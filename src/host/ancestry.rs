@@ -132,7 +132,6 @@ fn base(word: &str) -> &str {
 
 impl Ancestry {
     /// Looks at the parents of this process, and at who feeds its input.
-    #[must_use]
     pub fn of_server() -> Self {
         let mut found = Self::of_terminal();
         found.feeder = imp::feeder();
@@ -140,25 +139,21 @@ impl Ancestry {
     }
 
     /// Looks at the parents of this process.
-    #[must_use]
     pub fn of_terminal() -> Self {
         Self { parents: imp::parents(), feeder: None }
     }
 
     /// Whether a Maestro stands above.
-    #[must_use]
     pub fn is_below_maestro(&self) -> bool {
         self.parents.iter().any(Process::is_maestro)
     }
 
     /// The nearest agent above.
-    #[must_use]
     pub fn agent(&self) -> Option<&'static str> {
         self.parents.iter().find_map(Process::agent)
     }
 
     /// How a server stands below these parents.
-    #[must_use]
     pub fn standing(&self) -> Standing {
         if self.is_below_maestro() {
             return Standing::BelowMaestro;

@@ -24,7 +24,6 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Answers {
     /// Answers of a project.
-    #[must_use]
     pub fn new(project_root: &Path) -> Self {
         Self { root: project_root.to_owned() }
     }
@@ -39,7 +38,6 @@ impl Answers {
     }
 
     /// The address of an answer by its file; none where the project did not take it.
-    #[must_use]
     pub fn address(file: &str) -> Option<Address> {
         let path = Path::new(file);
         let is_ours = path.parent().is_some_and(|parent| parent.ends_with(STORE));
@@ -67,7 +65,6 @@ impl Answers {
     }
 
     /// The names of the newest answers, newest first.
-    #[must_use]
     pub fn newest(&self, limit: usize) -> Vec<String> {
         let entries = std::fs::read_dir(self.root.join(STORE)).into_iter().flatten().flatten();
         let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));

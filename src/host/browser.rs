@@ -26,7 +26,6 @@ pub enum NoBrowser {
 }
 
 /// Whether this user can see a browser here.
-#[must_use]
 pub fn has_display(environment: &Environment) -> bool {
     let mut names = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].into_iter();
     cfg!(target_os = "macos") || names.any(|name| environment.get(name).is_some())

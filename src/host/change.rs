@@ -8,9 +8,9 @@ mod rollback;
 mod store;
 mod tree;
 
-pub use journal::{After, Change, Plan, Stopped, before, carry_out};
+pub use journal::{After, Change, Plan, before, carry_out};
 pub use keep::{Keep, Pruned};
-pub use manifest::{Entry, Manifest, Permission, State};
+pub use manifest::{Entry, Manifest, Permission};
 pub use rollback::{Recovery, roll_back};
 pub use store::{Listed, Lock, Store, is_session, open_journals};
 pub use tree::{FileState, Obstacle, Tree};

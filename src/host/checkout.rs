@@ -13,7 +13,6 @@ pub struct Checkout {
 
 impl Checkout {
     /// The one that a path lies in, whether there is something at the path or not.
-    #[must_use]
     pub fn around(path: &Path) -> Option<Self> {
         let there = path.ancestors().find_map(|above| above.canonicalize().ok())?;
         let root = there.ancestors().find(|above| above.join(".git").exists())?.to_owned();
@@ -22,7 +21,6 @@ impl Checkout {
     }
 
     /// Whether another one is of the same repository and in another place.
-    #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {
         self.repository == other.repository && self.root != other.root
     }

@@ -6,7 +6,7 @@ mod harmless;
 mod layer;
 mod problem;
 mod provider;
-pub mod reference;
+pub(crate) mod reference;
 mod settings;
 mod variables;
 
@@ -15,7 +15,7 @@ pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule, is_model_name,
 };
-pub use settings::{Approvals, BackupSettings, ContextLimits, Network, PolicySettings, Sandbox, Settings};
+pub use settings::{Approvals, ContextLimits, Network, Sandbox, Settings};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -73,7 +73,6 @@ impl Config {
     /// Reads the files and the environment. Never fails: what cannot be used is left out and
     /// listed in [`Config::problems`]. A variable that is wrong costs the calls it concerns; a file
     /// with a mistake is left out whole, and costs every call until it is corrected.
-    #[must_use]
     pub fn load(environment: &Environment, library: &Library) -> Self {
         let project = library.layer();
         let mut layers = Layers::new();
@@ -130,7 +129,6 @@ impl Config {
     }
 
     /// The problems that stand in the way of a call to this provider.
-    #[must_use]
     pub fn problems_for(&self, provider: &str) -> Vec<String> {
         self.problems
             .iter()
@@ -144,26 +142,22 @@ impl Config {
     }
 
     /// The problems of this provider and of no other.
-    #[must_use]
     pub fn problems_of(&self, provider: &str) -> Vec<String> {
         let is_its = |problem: &&Problem| matches!(&problem.scope, Scope::Provider(name) if name == provider);
         self.problems.iter().filter(is_its).map(|problem| problem.message.clone()).collect()
     }
 
     /// The problems that stand in the way of every call.
-    #[must_use]
     pub fn general_problems(&self) -> Vec<String> {
         self.problems_for("")
     }
 
     /// The language of what is written in one: dialogs, the terminal.
-    #[must_use]
     pub fn language(&self) -> Language {
         self.settings.language.one(self.locale)
     }
 
     /// The limits of a packed context for a stage, or outside any stage.
-    #[must_use]
     pub fn context_limits(&self, stage: Option<crate::domain::stage::Stage>) -> ContextLimits {
         self.settings.context.limits(stage)
     }

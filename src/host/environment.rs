@@ -15,13 +15,11 @@ pub struct Environment {
 
 impl Environment {
     /// Takes the snapshot of this process.
-    #[must_use]
     pub fn capture() -> Self {
         std::env::vars_os().collect()
     }
 
     /// The value of a variable, where it is set, not empty, and valid Unicode.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables
             .get(OsStr::new(name))
@@ -40,13 +38,11 @@ impl Environment {
     }
 
     /// The user's home directory.
-    #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from)
     }
 
     /// Where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
-    #[must_use]
     pub fn maestro_home(&self) -> Option<PathBuf> {
         self.get("MAESTRO_HOME")
             .map(PathBuf::from)
@@ -64,7 +60,6 @@ impl Environment {
 
     /// Where Maestro keeps what is this user's and no project's: the XDG directory of state, else below
     /// `$MAESTRO_HOME`. A user with several configurations is one user still.
-    #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
         self.get("XDG_STATE_HOME")
             .map(|state| PathBuf::from(state).join("maestro"))
@@ -74,7 +69,6 @@ impl Environment {
     }
 
     /// The directories that are Maestro's, and no project's.
-    #[must_use]
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let below = |home: &str| Some(self.home()?.join(home).join("maestro"));
         let named = |name: &str| Some(PathBuf::from(self.get(name)?).join("maestro"));
@@ -97,14 +91,12 @@ impl Environment {
     }
 
     /// How many servers stand above this one; 0 for a server that a person's client started.
-    #[must_use]
     pub fn depth(&self) -> u32 {
         self.get(DEPTH_VARIABLE).map_or(0, |depth| depth.trim().parse().unwrap_or(1))
     }
 
     /// The file that a command name stands for: itself where it holds a slash, else the first
     /// executable of that name on `PATH`.
-    #[must_use]
     pub fn find_program(&self, command: &str, base: &Path) -> Option<PathBuf> {
         if let Some(below_home) = command.strip_prefix("~/") {
             return Some(self.home()?.join(below_home)).filter(|path| path.is_file());

@@ -41,7 +41,6 @@ impl Exhibit {
     }
 
     /// Its path relative to the project root. It holds no character that a command would need quoted.
-    #[must_use]
     pub fn path(&self) -> String {
         format!("{STORE}/{}", self.name)
     }

@@ -139,7 +139,6 @@ pub fn confirm(terminal: &mut impl Terminal, purpose: &str, word: &str) -> io::R
 
 /// A text without what could move a terminal's cursor, or turn the direction of its letters, and so
 /// show something other than what is there. Line ends and tabs stay.
-#[must_use]
 pub fn harmless(text: &str) -> String {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace("\r\n", "\n")

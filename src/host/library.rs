@@ -6,17 +6,6 @@ use std::path::PathBuf;
 use super::own_files::{DIRECTORY, Unread};
 use super::trust::{self, ProjectLayer, Standing};
 
-/// Where a document can come from, from the weakest to the strongest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Base {
-    /// Inside this binary.
-    Embedded,
-    /// `.maestro/` of the project.
-    Project,
-    /// `$MAESTRO_HOME`.
-    User,
-}
-
 /// The origin of what is inside this binary.
 pub const BUILT_IN: &str = "built in";
 
@@ -84,7 +73,6 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
 
 impl Library {
     /// A library over the user's directory and a project's root, either of which may be missing.
-    #[must_use]
     pub fn new(user: Option<PathBuf>, project: Option<PathBuf>) -> Self {
         Self { user, project }
     }
@@ -111,14 +99,12 @@ impl Library {
     }
 
     /// The shipped document at a path.
-    #[must_use]
     pub fn embedded(path: &str) -> Option<Document> {
         let (_, text) = EMBEDDED.iter().find(|(known, _)| *known == path)?;
         Some(Document { text: (*text).to_owned(), origin: BUILT_IN.to_owned() })
     }
 
     /// The user's document at a path, where there is one.
-    #[must_use]
     pub fn of_user(&self, path: &str) -> Option<std::io::Result<Document>> {
         let directory = self.user.as_ref()?;
         candidates(path).find_map(|candidate| {
@@ -135,7 +121,6 @@ impl Library {
     }
 
     /// The document at a path in what was read of a project, whatever it is worth.
-    #[must_use]
     pub fn of_layer(layer: &ProjectLayer, path: &str) -> Option<Result<Document, LayerError>> {
         let (name, text) = layer.file(candidates(path))?;
         let origin = trust::shown(name);
@@ -146,7 +131,6 @@ impl Library {
     }
 
     /// Every file of the project that says something to Maestro, and what it is worth.
-    #[must_use]
     pub fn layer(&self) -> ProjectLayer {
         let names = EMBEDDED.iter().flat_map(|(path, _)| candidates(path));
         let record = self.user.as_ref().map(|user| trust::record(user));

@@ -93,7 +93,6 @@ fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
 }
 
 /// Every project at or below a directory. One inside another of the same language may be a part of it.
-#[must_use]
 pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
     let mut left = vec![(start.to_owned(), 0)];

@@ -86,15 +86,6 @@ impl OwnFiles {
         }
         read(here.as_ref().unwrap_or(&self.directory), last)
     }
-
-    /// A text, which a YAML parser may be given if its name says that it is YAML.
-    ///
-    /// # Errors
-    ///
-    /// It is there and is not read.
-    pub fn text(&self, name: &str) -> Result<Option<String>, Unread> {
-        self.read(name)?.map(|bytes| text_of(name, bytes)).transpose()
-    }
 }
 
 /// The bytes of a file as a text that may be parsed.
@@ -165,6 +156,10 @@ fn check(name: &str, found: &Stat) -> Result<(), Unread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(files: &OwnFiles, name: &str) -> Result<Option<String>, Unread> {
+        files.read(name)?.map(|bytes| text_of(name, bytes)).transpose()
+    }
     use std::os::unix::fs::symlink;
     use std::time::{Duration, Instant};
 
@@ -185,9 +180,9 @@ mod tests {
         let fifo = std::process::Command::new("mkfifo").arg(own.join("pipe.yaml")).status().unwrap();
         assert!(fifo.success());
         let files = OwnFiles::of(root.path()).unwrap().unwrap();
-        assert_eq!(files.text("roles/a.md").unwrap().unwrap(), "A");
+        assert_eq!(text(&files, "roles/a.md").unwrap().unwrap(), "A");
         for missing in ["none.yaml", "no/such.md", "roles/a.md/b"] {
-            assert!(!matches!(files.text(missing), Ok(Some(_))), "{missing}");
+            assert!(!matches!(text(&files, missing), Ok(Some(_))), "{missing}");
         }
         let began = Instant::now();
         for name in [
@@ -200,7 +195,7 @@ mod tests {
             "pipe.yaml",
             "roles",
         ] {
-            let refused = files.text(name).unwrap_err().to_string();
+            let refused = text(&files, name).unwrap_err().to_string();
             assert!(!refused.contains("secret"), "{refused}");
         }
         assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());

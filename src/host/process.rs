@@ -63,7 +63,6 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor whose programs are ended by a guardian if the server is killed; `None` leaves
     /// that out. The guardian is started by the first run.
-    #[must_use]
     pub fn new(guardian: Option<GuardianCommand>) -> Self {
         Self::with_helper(guardian, None)
     }
@@ -115,7 +114,6 @@ impl Supervisor {
     }
 
     /// The number of programs that are running or being killed.
-    #[must_use]
     pub fn live(&self) -> usize {
         self.registry.live()
     }

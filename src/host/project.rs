@@ -87,7 +87,6 @@ pub struct Found {
 /// `.git`, else the working directory.
 ///
 /// The home directory is no project, whatever lies in it.
-#[must_use]
 pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
         return working_directory.join(named);
@@ -103,13 +102,39 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
 
 /// Where a project's own configuration lies, where nobody but its user can have put it there: the
 /// directory is the user's own, and what holds it is not open to everybody, as `/tmp` is.
-#[must_use]
 pub fn overrides(root: &Path) -> Option<PathBuf> {
     const OPEN_TO_EVERYBODY: u32 = 0o002;
     let directory = root.join(".maestro");
     let found = std::fs::symlink_metadata(&directory).ok()?;
     let is_shared = std::fs::metadata(root).is_ok_and(|root| root.mode() & OPEN_TO_EVERYBODY != 0);
     (found.uid() == getuid().as_raw() && !is_shared).then_some(directory)
+}
+
+impl Found {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    pub fn open(&self) -> Result<std::fs::File, Refusal> {
+        let unreadable = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => Refusal::NotFound,
+            _ => Refusal::Unreadable(error.to_string()),
+        };
+        let directory = Dir::open_ambient_dir(&self.root, ambient_authority()).map_err(unreadable)?;
+        let mut options = OpenOptions::new();
+        // Opening a pipe without a writer would otherwise wait for one.
+        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let file = directory.open_with(&self.relative, &options).map_err(unreadable)?.into_std();
+        let kind = file.metadata().map_err(unreadable)?;
+        if kind.is_dir() {
+            return Err(Refusal::Directory(self.shown.clone()));
+        }
+        if !kind.is_file() {
+            return Err(Refusal::Special);
+        }
+        Ok(file)
+    }
 }
 
 impl Project {
@@ -119,7 +144,6 @@ impl Project {
     }
 
     /// A project over its root and further roots; those that do not exist are left out.
-    #[must_use]
     pub fn new(root: &Path, further: &[PathBuf], secrets: SecretPaths) -> Self {
         let roots = std::iter::once(root.to_owned())
             .chain(further.iter().map(|other| root.join(other)))
@@ -130,7 +154,6 @@ impl Project {
 
     /// The same project, whose user's own directories are known: Maestro's are neither read nor changed,
     /// whatever name leads there, and the home directory is no project for changes.
-    #[must_use]
     pub fn of_user(mut self, environment: &Environment) -> Self {
         let real = |directory: PathBuf| directory.canonicalize().ok();
         self.home = environment.home().and_then(real);
@@ -153,7 +176,6 @@ impl Project {
     }
 
     /// The same rules over another root, such as a copy of the project; nothing else is open there.
-    #[must_use]
     pub fn at(&self, root: &Path) -> Self {
         Self { own: self.own.clone(), ..Self::new(root, &[], self.secrets.clone()) }
     }
@@ -189,41 +211,14 @@ impl Project {
     }
 
     /// Whether a name without a wildcard stands for nothing.
-    #[must_use]
     pub fn is_missing(&self, given: &str) -> bool {
         !globs::is_pattern(given) && matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound))
     }
 
     /// The existing file whose name is nearest to one that is not there: first by the name alone, for
     /// the directory is what is forgotten most often.
-    #[must_use]
     pub fn nearest(&self, given: &str) -> Option<String> {
         globs::nearest(self, given)
-    }
-
-    /// Opens a file for reading.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be.
-    pub fn open(&self, found: &Found) -> Result<std::fs::File, Refusal> {
-        let unreadable = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => Refusal::NotFound,
-            _ => Refusal::Unreadable(error.to_string()),
-        };
-        let directory = Dir::open_ambient_dir(&found.root, ambient_authority()).map_err(unreadable)?;
-        let mut options = OpenOptions::new();
-        // Opening a pipe without a writer would otherwise wait for one.
-        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-        let file = directory.open_with(&found.relative, &options).map_err(unreadable)?.into_std();
-        let kind = file.metadata().map_err(unreadable)?;
-        if kind.is_dir() {
-            return Err(Refusal::Directory(found.shown.clone()));
-        }
-        if !kind.is_file() {
-            return Err(Refusal::Special);
-        }
-        Ok(file)
     }
 
     fn find_one(&self, given: &Path) -> Result<Found, Refusal> {
@@ -265,7 +260,6 @@ impl Project {
     }
 
     /// The rule by which a name in the project is not read; none where it may be.
-    #[must_use]
     pub fn refuses_reading(&self, relative: &Path) -> Option<&str> {
         self.secrets.refuse(relative)
     }

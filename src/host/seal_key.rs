@@ -67,7 +67,6 @@ impl SealKey {
 
     /// What only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
     /// one kind apart from those of another.
-    #[must_use]
     pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         for part in [&[purpose.as_bytes()], parts].concat() {
@@ -78,7 +77,6 @@ impl SealKey {
     }
 
     /// A key that only a holder of this one can make, for one purpose and one thing.
-    #[must_use]
     pub fn bound_to(&self, purpose: &str, what: &[u8]) -> Self {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return self.clone() };
         for part in [b"key of", purpose.as_bytes(), what] {
@@ -89,7 +87,6 @@ impl SealKey {
     }
 
     /// Its bytes.
-    #[must_use]
     pub fn bytes(&self) -> [u8; LENGTH] {
         self.0
     }

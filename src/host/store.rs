@@ -8,7 +8,7 @@
 
 mod connection;
 mod error;
-pub mod lease;
+pub(crate) mod lease;
 mod mark;
 mod memory;
 mod place;

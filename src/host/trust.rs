@@ -38,13 +38,11 @@ pub struct ProjectLayer {
 
 impl ProjectLayer {
     /// What a place says that has no files.
-    #[must_use]
     pub fn nothing() -> Self {
         Self { files: BTreeMap::new(), standing: Standing::Unconfirmed }
     }
 
     /// Reads the files of these names.
-    #[must_use]
     pub fn read<'a>(root: &Path, names: impl Iterator<Item = &'a str>, record: Option<&Path>) -> Self {
         let mut layer = Self::nothing();
         let own = match OwnFiles::of(root) {
@@ -79,7 +77,6 @@ impl ProjectLayer {
     }
 
     /// The file of the first of these names that is there.
-    #[must_use]
     pub fn file<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<(&str, Result<&str, &Unread>)> {
         let mut names = names;
         names.find_map(|name| self.files.get_key_value(name)).map(named)
@@ -91,7 +88,6 @@ impl ProjectLayer {
     }
 
     /// What a person confirms: the names and texts of all of them.
-    #[must_use]
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.files {
@@ -117,13 +113,11 @@ fn named<'a>(
 }
 
 /// The file as people know it.
-#[must_use]
 pub fn shown(name: &str) -> String {
     if name.is_empty() { DIRECTORY.to_owned() } else { format!("{DIRECTORY}/{name}") }
 }
 
 /// The user's record, in their directory.
-#[must_use]
 pub fn record(user: &Path) -> PathBuf {
     user.join(RECORD)
 }

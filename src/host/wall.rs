@@ -27,9 +27,9 @@ mod landlock;
 #[cfg(target_os = "linux")]
 mod namespace;
 pub(crate) mod report;
-pub mod rules;
+pub(crate) mod rules;
 
-pub use report::{FileStanding, NetworkStanding, WallStanding};
+pub use report::{FileStanding, WallStanding};
 
 /// The argument that makes our binary a helper.
 pub const HELPER_ARGUMENT: &str = "contain";

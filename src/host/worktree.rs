@@ -130,7 +130,6 @@ impl Trees {
     }
 
     /// The project root in a copy.
-    #[must_use]
     pub fn project(&self, number: usize) -> Option<PathBuf> {
         self.trees.get(number).map(|tree| tree.join(&self.prefix))
     }

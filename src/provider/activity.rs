@@ -6,7 +6,6 @@ use serde_json::Value;
 const WORDS: [&str; 5] = ["/message", "/error/message", "/content", "/item/text", "/item/message"];
 
 /// The line itself; of an event in JSON what it is, and what it says. None for an event that was cut.
-#[must_use]
 pub fn told(line: &str) -> Option<String> {
     if !line.starts_with('{') {
         return Some(line.to_owned());

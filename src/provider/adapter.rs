@@ -40,7 +40,6 @@ const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 4 * 1024;
 
 impl Adapter {
     /// The adapter that a provider's settings name.
-    #[must_use]
     pub fn new(settings: &ProviderSettings) -> Self {
         match settings.adapter {
             AdapterKind::Codex => Self::Codex,
@@ -52,7 +51,6 @@ impl Adapter {
     }
 
     /// Whether flags depend on the CLI's version.
-    #[must_use]
     pub fn needs_version(&self) -> bool {
         match self {
             Self::Codex | Self::Gemini | Self::Claude => true,
@@ -61,7 +59,6 @@ impl Adapter {
     }
 
     /// The variable by which a user names another service, and which the CLI no longer reads.
-    #[must_use]
     pub fn gateway_variable(&self) -> Option<&'static str> {
         match self {
             Self::Codex => Some("OPENAI_BASE_URL"),
@@ -70,7 +67,6 @@ impl Adapter {
     }
 
     /// The newest version that Maestro is tried with (`make test-clis`).
-    #[must_use]
     pub fn newest_tried(&self) -> Option<Version> {
         match self {
             Self::Codex => Some(codex::NEWEST_TRIED),
@@ -81,7 +77,6 @@ impl Adapter {
     }
 
     /// What the CLI takes at most.
-    #[must_use]
     pub fn prompt_limit(&self) -> Option<PromptLimit> {
         match self {
             Self::Codex => Some(PromptLimit::Characters(codex::MAX_PROMPT_CHARS)),
@@ -96,7 +91,6 @@ impl Adapter {
     }
 
     /// How to tell that the answer is complete while the CLI still runs, where it says so.
-    #[must_use]
     pub fn finish(&self) -> Option<Finish> {
         match self {
             Self::Codex => Some(Finish {
@@ -110,7 +104,6 @@ impl Adapter {
     }
 
     /// What to run, after the program itself.
-    #[must_use]
     pub fn invocation(
         &self,
         leading: &[String],

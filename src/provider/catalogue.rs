@@ -22,7 +22,6 @@ pub struct Provider {
 
 impl Provider {
     /// A consultant by its settings.
-    #[must_use]
     pub fn new(name: &str, settings: &ProviderSettings) -> Self {
         Self {
             name: name.to_owned(),
@@ -33,19 +32,16 @@ impl Provider {
     }
 
     /// The program's name or path, as configured.
-    #[must_use]
     pub fn command(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
 
     /// The arguments that the configured command begins with.
-    #[must_use]
     pub fn leading_arguments(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
     }
 
     /// Whether it is the provider inside this binary.
-    #[must_use]
     pub fn is_understudy(&self) -> bool {
         matches!(self.adapter, Adapter::Understudy)
     }
@@ -59,7 +55,6 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of a configuration.
-    #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
             providers: config
@@ -105,13 +100,11 @@ impl Catalogue {
     }
 
     /// Who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
-    #[must_use]
     pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
         self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
     }
 
     /// The same, for a caller that knows already what is installed.
-    #[must_use]
     pub fn asked_among(&self, is_installed: impl Fn(&Provider) -> bool) -> Vec<&Provider> {
         let is_cli = |provider: &&Provider| {
             provider.settings.enabled == Enabled::Yes && !provider.is_understudy() && is_installed(provider)

@@ -21,7 +21,6 @@ impl Choice {
     /// By the first that says something: the call, our configuration (the environment before files),
     /// the user's own arguments, the user's own configuration of the CLI. The last is a file: not for
     /// the runtime's thread.
-    #[must_use]
     pub fn of(
         provider: &Provider,
         environment: &Environment,

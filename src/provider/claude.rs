@@ -13,7 +13,6 @@ use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_comman
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
 /// How to ask: no tools, no MCP servers, no settings, no memory files, one turn.
-#[must_use]
 pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
@@ -51,7 +50,6 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
 }
 
 /// Whether an output holds the result, after which nothing of the answer follows.
-#[must_use]
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }

@@ -95,7 +95,6 @@ fn chooses_service(arguments: &[String]) -> bool {
 }
 
 /// How to ask: a read-only sandbox without any tool that reads, in an empty directory.
-#[must_use]
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
@@ -147,7 +146,6 @@ fn toml_string(text: &str) -> String {
 }
 
 /// Whether an output holds the end of the turn, after which nothing of the answer follows.
-#[must_use]
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| matches!(kind(event), Some("turn.completed" | "turn.failed")))
 }
@@ -222,7 +220,6 @@ fn warning(message: Option<&str>) -> Option<String> {
 
 /// The levels of effort that a model takes, by the list that `codex debug models` prints; of the model
 /// that the CLI chooses where none is named. None where the list does not tell.
-#[must_use]
 pub fn levels(printed: &str, model: Option<&str>) -> Option<Vec<String>> {
     let list: Value = serde_json::from_str(printed).ok()?;
     let models = list.get("models")?.as_array()?;

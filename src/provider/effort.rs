@@ -27,7 +27,6 @@ pub enum Wish {
 
 impl Wish {
     /// The word for it.
-    #[must_use]
     pub fn word(&self) -> &str {
         match self {
             Self::Named(effort) => effort.name(),
@@ -70,7 +69,6 @@ impl Told {
 }
 
 /// Whether the CLI's list of models is needed to tell what a wish becomes.
-#[must_use]
 pub fn needs_levels(adapter: &Adapter, wish: &Wish) -> bool {
     matches!(adapter, Adapter::Codex) && matches!(wish, Wish::Named(effort) if *effort > Effort::High)
 }
@@ -89,7 +87,6 @@ pub struct Known<'a> {
 }
 
 /// What a CLI is told.
-#[must_use]
 pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
     match adapter {
         Adapter::Codex => codex(wish, known.levels),
@@ -166,7 +163,6 @@ fn gemini(wish: &Wish, model: Option<&str>) -> Told {
 }
 
 /// Whether a model of Gemini's has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
-#[must_use]
 pub fn gemini_took(model: &str) -> bool {
     let generation = model.split_once("gemini-").and_then(|(_, rest)| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

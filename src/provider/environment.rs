@@ -46,7 +46,6 @@ const COMMON: [&str; 37] = [
 ];
 
 /// Variables from the server's environment that a provider gets, and how deep it stands.
-#[must_use]
 pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsString)> {
     let fits = |name: &OsStr| {
         let name = name.to_string_lossy();

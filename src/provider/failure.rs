@@ -68,7 +68,6 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// The stable code.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::LoginMissing => "login_missing",
@@ -91,7 +90,6 @@ impl FailureKind {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn hint(self, provider: &str) -> String {
         let variable = provider.to_ascii_uppercase().replace('-', "_");
         match self {
@@ -125,7 +123,6 @@ impl FailureKind {
     }
 
     /// Whether the same request may succeed a little later.
-    #[must_use]
     pub fn is_transient(self) -> bool {
         match self {
             Self::RateLimited | Self::Overloaded | Self::NetworkInterrupted => true,
@@ -148,7 +145,6 @@ impl FailureKind {
 
     /// Whether the provider did not answer for reasons of its own, so that another may be asked instead.
     /// What lies in the task (its length, its form, an answer of no use) is the same for everybody.
-    #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
             Self::LoginMissing
@@ -184,13 +180,11 @@ fn update_of(provider: &str) -> &'static str {
 
 impl CliFailure {
     /// A failure of a known class.
-    #[must_use]
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: shortened(detail.into()), resets_at: None }
     }
 
     /// How long the CLI asks to wait, where it says so.
-    #[must_use]
     pub fn wait(&self, now: &Zoned) -> Option<Duration> {
         self.resets_at?.duration_since(now.timestamp()).try_into().ok()
     }

@@ -33,7 +33,6 @@ priority = 999
 
 /// How to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
-#[must_use]
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
     let policy = places.files.join("policy.toml");
@@ -101,7 +100,6 @@ fn thinking(effort: &str, model: Option<&str>) -> Value {
 }
 
 /// Whether an output holds the result, after which nothing of the answer follows.
-#[must_use]
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }

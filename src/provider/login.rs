@@ -91,7 +91,6 @@ fn modified(file: &Path) -> Option<SystemTime> {
 }
 
 /// How to carry the login of a provider into a private home.
-#[must_use]
 pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Login {
     match adapter {
         Adapter::Codex => codex(environment, private),
@@ -101,7 +100,6 @@ pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Lo
 }
 
 /// Whether the environment alone logs a provider in.
-#[must_use]
 pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
     match adapter {
         Adapter::Codex => environment.get(CODEX_KEY).is_some(),
@@ -168,7 +166,6 @@ fn gemini(environment: &Environment, private: &Path) -> Login {
 }
 
 /// The kind of login that Gemini would use, where it has any.
-#[must_use]
 pub fn gemini_kind(environment: &Environment) -> Option<String> {
     let own = gemini_home(environment);
     let carried = own.as_ref().map(|own| keys_in(&own.join(".env"), environment)).unwrap_or_default();

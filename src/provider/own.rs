@@ -24,7 +24,6 @@ pub struct OwnChoice {
 }
 
 /// Whether a CLI has a configuration that is looked into.
-#[must_use]
 pub fn has_configuration(adapter: &Adapter) -> bool {
     match adapter {
         Adapter::Codex | Adapter::Claude | Adapter::Gemini => true,
@@ -34,7 +33,6 @@ pub fn has_configuration(adapter: &Adapter) -> bool {
 
 /// The user's own choice for a CLI. A configuration that is not there, or cannot be read or understood,
 /// chooses nothing. Reads a file: not for the runtime's thread.
-#[must_use]
 pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     let found = match adapter {
         Adapter::Codex => codex_home(environment).map(|home| codex(&home.join("config.toml"))),

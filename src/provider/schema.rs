@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use crate::domain::outline::outline;
 
 /// For `claude --json-schema`: as it is, without the dialect, which that CLI cannot resolve.
-#[must_use]
 pub fn inline(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(object) = schema.as_object_mut() {
@@ -17,7 +16,6 @@ pub fn inline(schema: &Value) -> Value {
 /// For `codex --output-schema`: every object closed and every property required, optional ones
 /// allowed to be null, maps as lists of name and value, and no keyword beyond what strict
 /// structured output takes. [`from_strict`] undoes it in the answer.
-#[must_use]
 pub fn strict(schema: &Value) -> Value {
     const KEPT: [&str; 9] =
         ["type", "description", "enum", "const", "pattern", "minimum", "maximum", "minItems", "maxItems"];
@@ -82,7 +80,6 @@ fn nullable(mut schema: Value) -> Value {
 
 /// An answer to a [`strict`] schema in the form of the schema itself: nulls that stand for "left
 /// out" are taken out, lists of pairs become maps.
-#[must_use]
 pub fn from_strict(value: Value, schema: &Value) -> Value {
     match value {
         Value::Array(pairs) if values_of_map(schema).is_some() => Value::Object(
@@ -140,7 +137,6 @@ fn values_of_map(schema: &Value) -> Option<&Value> {
 }
 
 /// For CLIs that take no schema: the words that ask for it.
-#[must_use]
 pub fn in_words(schema: &Value) -> String {
     format!(
         "# Form of the answer\n\nOne JSON object and nothing else: no fence, no text around it. Its fields, in this order:\n\n{}",

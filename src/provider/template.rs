@@ -13,7 +13,6 @@ use crate::host::process::Ended;
 
 /// How to ask. `leading` are the command's own arguments, which may hold placeholders too; the
 /// result has them filled in front.
-#[must_use]
 pub fn invocation(
     template: &TemplateSettings,
     leading: &[String],

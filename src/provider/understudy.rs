@@ -36,14 +36,12 @@ pub enum Form {
 
 impl Form {
     /// The form of a schema, else of a stage; prose without either.
-    #[must_use]
     pub fn of(schema: Option<SchemaName>, stage: Option<Stage>) -> Self {
         schema.or_else(|| stage.map(Stage::schema)).map_or(Self::Prose, Self::Schema)
     }
 }
 
 /// Answers a prompt.
-#[must_use]
 pub fn answer(prompt: &str, form: Form) -> String {
     let Form::Schema(schema) = form else {
         return write::prose(&Case::read(prompt, LastResort::AnyErrorWord));

@@ -15,13 +15,11 @@ pub struct Version {
 
 impl Version {
     /// The version of three numbers.
-    #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
     /// The first version in what a CLI prints for `--version`.
-    #[must_use]
     pub fn find(printed: &str) -> Option<Self> {
         static VERSION: OnceLock<Option<Regex>> = OnceLock::new();
         let found = VERSION

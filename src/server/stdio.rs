@@ -40,7 +40,7 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     );
     let begun = Instant::now();
     let (session, running) = (session.clone(), session.kept::<crate::flow::job::Running>());
-    let server = Maestro::on_wire(session, ends.input.clone(), ends.reasons.clone());
+    let server = Maestro::new(session, ends.input.clone(), ends.reasons.clone());
     let jobs_stop = server.inner.jobs_stop.clone();
     let (served, why) = tokio::select! {
         served = until_end_of_input(server.clone(), ends.clone()) => {

@@ -18,7 +18,7 @@ mod dialog;
 /// A server with two more tools: one that panics, one that never ends.
 fn server(stop: &CancellationToken) -> Maestro {
     let session = Session::new(Environment::default(), std::path::Path::new("/"), Supervisor::new(None));
-    let server = Maestro::new(session, stop.clone());
+    let server = Maestro::new(session, stop.clone(), Reasons::default());
     let mut tools = Tools::new(server.session());
     let tool = |name: &'static str| Tool::new(name, "", Arc::new(JsonObject::new()));
     tools.router.add_route(ToolRoute::new_dyn(tool("panics"), |_| Box::pin(async { panic!("on purpose") })));

@@ -106,7 +106,6 @@ pub struct Tools {
 impl Tools {
     /// The tools for a configuration: without those that are switched off, and with the names of
     /// the providers that there are.
-    #[must_use]
     pub fn new(session: &Session) -> Self {
         let mut router = Handle::approval_tools()
             + Handle::consult_tools()
@@ -170,7 +169,6 @@ impl Tools {
 
     /// What a tool costs a model's context, in tokens: a quarter of the bytes in which it is
     /// served. None for one that is not served.
-    #[must_use]
     pub fn context_cost(&self, name: &str) -> Option<usize> {
         const BYTES_PER_TOKEN: usize = 4;
         let tool = self.list.iter().find(|tool| tool.name == name)?;
@@ -178,7 +176,6 @@ impl Tools {
     }
 
     /// The names nearest to one that is none of ours.
-    #[must_use]
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         let mut names: Vec<(f64, &str)> = self
             .list

@@ -7,9 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use maestro::domain::chain::{Record, verify};
-use maestro::host::store::lease::Lease;
-use maestro::host::store::{EventStore, Expected, SqliteStore, StoreError};
+use maestro::testing::{EventStore, Expected, Lease, Record, SqliteStore, StoreError, verify};
 
 /// The longest that it waits for anything.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,8 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maestro::error::Error;
-use maestro::server::stdio::serve_handler;
+use maestro::testing::{Error, serve_handler};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientResult, ContentBlock,
     CreateMessageRequestParams, ElicitRequest, ElicitRequestParams, GetPromptRequestParams,

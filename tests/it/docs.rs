@@ -5,7 +5,7 @@ mod generated;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use maestro::host::config::reference;
+use maestro::testing::settings as reference;
 
 /// Every document that a reader may open.
 const DOCUMENTS: [&str; 28] = [
@@ -240,7 +240,7 @@ fn every_tool_has_a_row_in_the_documents() {
 /// The files that hold codes, and where in them: what stands between the two marks.
 const CODES: [(&str, &str, &str); 7] = [
     ("src/error/code.rs", "pub fn code", "\n    }\n"),
-    ("src/error/code.rs", "pub mod outcome", "\n}\n"),
+    ("src/error/code.rs", "pub(crate) mod outcome", "\n}\n"),
     ("src/error/approval.rs", "pub fn code", "\n    }\n"),
     ("src/provider/failure.rs", "pub fn code", "\n    }\n"),
     ("src/host/store/error.rs", "pub fn code", "\n    }\n"),
@@ -275,7 +275,7 @@ fn emitted() -> BTreeSet<String> {
 #[test]
 fn the_table_of_errors_has_every_code_and_no_other() {
     let described: BTreeSet<String> =
-        maestro::error::reference::entries().map(|entry| entry.code.to_owned()).collect();
+        maestro::testing::errors::entries().map(|entry| entry.code.to_owned()).collect();
     assert_eq!(described, emitted());
 }
 
@@ -314,7 +314,7 @@ fn codes_come_from_nowhere_else() {
 #[test]
 fn the_document_of_errors_is_what_the_table_gives() {
     let written = read("docs/errors.md");
-    assert!(written == maestro::error::reference::markdown(), "docs/errors.md is old: run `make docs`");
+    assert!(written == maestro::testing::errors::markdown(), "docs/errors.md is old: run `make docs`");
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn every_code_of_the_symptoms_exists_and_none_is_there_twice() {
     let mut seen = BTreeSet::new();
     for row in rows(table) {
         for word in code(row[1]) {
-            assert!(maestro::error::reference::find(word).is_some(), "{word} is no code");
+            assert!(maestro::testing::errors::find(word).is_some(), "{word} is no code");
             assert!(seen.insert(word), "{word} is there twice");
         }
     }

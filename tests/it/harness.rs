@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use maestro::domain::chain::Stored;
-use maestro::host::library::Library;
-use maestro::host::store::{EventStore as _, SqliteStore};
+use maestro::testing::{EventStore as _, Library, SqliteStore, Stored};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,7 +1,6 @@
 //! The voting code over a simulated provider: the short version of `benches/million_step.rs`.
 
 #![allow(
-    unreachable_pub,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
@@ -13,9 +12,7 @@ mod provider;
 #[path = "../../benches/million_step/towers.rs"]
 mod towers;
 
-use maestro::domain::calibrate::Accuracy;
-use maestro::domain::calibrate::lead::{expected_votes, selection};
-use maestro::domain::vote::canonical::Canonical;
+use maestro::testing::{Accuracy, Canonical, expected_votes, selection};
 
 use provider::{Provider, Rivals, decide};
 use towers::{Towers, steps};

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use maestro::domain::chain::{Record, Stored, verify};
-use maestro::host::store::lease::{Lease, is_alive};
-use maestro::host::store::{EventStore, Expected, SqliteStore, StoreError};
+use maestro::testing::{
+    EventStore, Expected, Lease, Record, SqliteStore, StoreError, Stored, is_alive, verify,
+};
 use serde_json::Value;
 
 use crate::harness::{PATIENCE, Server, eventually, example};

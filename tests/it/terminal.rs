@@ -3,11 +3,7 @@
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use maestro::domain::event::approval::{DecidedBy, Decision};
-use maestro::flow::approval::decide::{Verdict, decide};
-use maestro::flow::session::Session;
-use maestro::host::environment::Environment;
-use maestro::host::process::Supervisor;
+use maestro::testing::{DecidedBy, Decision, Environment, Session, Supervisor, Verdict, decide};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server, eventually, scripted};

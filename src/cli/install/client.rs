@@ -137,7 +137,6 @@ pub struct Targets {
 
 impl Targets {
     /// Where `client` looks, or `None` if the home directory is needed and not known.
-    #[must_use]
     pub fn new(client: Client, scope: Scope<'_>, environment: &Environment) -> Option<Self> {
         let next_step = client.next_step(scope);
         let targets = |base: PathBuf, settings: PathBuf, commands, settings_mode| Self {

@@ -93,7 +93,6 @@ impl Format {
 
 impl InstallError {
     /// What the user can do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { format: Format::Json, .. } => {

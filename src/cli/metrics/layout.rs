@@ -40,7 +40,6 @@ impl Look {
 
     /// For a terminal of this width, by what its environment says of it: the locale in force, the
     /// kind of terminal, and whether the user wants no colours.
-    #[must_use]
     pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
         let simple = term.is_none_or(|term| term == "dumb");

@@ -8,7 +8,6 @@ use crate::domain::measure::report::{Metrics, Report};
 use crate::domain::measure::target::{Reached, Target, Targeted};
 
 /// The figures of a report as text.
-#[must_use]
 pub fn render(report: &Report, look: Look) -> String {
     let look = Look { width: look.width.max(Look::NARROWEST), ..look };
     let Report { scope, metrics, summary } = report;

@@ -93,7 +93,6 @@ pub(super) fn find(text: &str) -> Result<Found, Unreadable> {
 }
 
 /// Whether a text means to be a document.
-#[must_use]
 pub fn looks_like_one(text: &str) -> bool {
     let text = text.trim_start();
     let fence = text.trim_start_matches(['`', '~']);
@@ -323,7 +322,6 @@ fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
 }
 
 /// Every text in a document, with the name that it stands under.
-#[must_use]
 pub fn texts(value: &Value) -> Vec<(&str, &str)> {
     fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
         match value {

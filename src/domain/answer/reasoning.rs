@@ -30,25 +30,21 @@ pub struct Spoken<'a> {
 
 impl Spoken<'_> {
     /// The answer.
-    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
     /// Whether reasoning stood beside it.
-    #[must_use]
     pub fn has_reasoned(&self) -> bool {
         self.reasoned
     }
 
     /// Whether nothing else was there.
-    #[must_use]
     pub fn is_only_reasoning(&self) -> bool {
         self.reasoned && self.text.trim().is_empty()
     }
 
     /// The answer as a text of its own.
-    #[must_use]
     pub fn into_text(self) -> String {
         self.text.into_owned()
     }
@@ -65,7 +61,6 @@ struct Mark {
 /// An answer without the blocks in which the model thought: closed ones, one that was never closed
 /// (then the rest is reasoning), and one whose beginning went with the prompt (then all before its
 /// end is). A mark that is spoken of, in code or between quotes, is left alone.
-#[must_use]
 pub fn spoken(answer: &str) -> Spoken<'_> {
     let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
     let may_hold_one =

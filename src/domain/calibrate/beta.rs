@@ -4,7 +4,6 @@ use special::Beta as _;
 
 /// The probability that a rate with this beta distribution is below `x`: the regularised incomplete
 /// beta function.
-#[must_use]
 pub fn below(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -16,7 +15,6 @@ pub fn below(x: f64, a: f64, b: f64) -> f64 {
 }
 
 /// The rate below which it lies with probability `p`.
-#[must_use]
 pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     const HALVINGS: u32 = 60;
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
@@ -32,7 +30,6 @@ pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
 }
 
 /// The rate that one share of hits is above with probability 0.95: the one-sided bound of Jeffreys.
-#[must_use]
 pub fn jeffreys_low(hits: u32, misses: u32) -> f64 {
     const ERROR: f64 = 0.05;
     quantile(ERROR, f64::from(hits) + 0.5, f64::from(misses) + 0.5)
@@ -50,7 +47,6 @@ pub struct Score {
 impl Score {
     /// The probability that this one is right less often than another by more than `margin`, before an
     /// answer was seen any rate being as likely as any other.
-    #[must_use]
     pub fn is_worse_than(self, other: Self, margin: f64) -> f64 {
         const STEPS: u32 = 1_000;
         let rate_below = |of: Self, x: f64| below(x, f64::from(of.right) + 1.0, f64::from(of.wrong) + 1.0);

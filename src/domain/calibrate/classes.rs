@@ -30,7 +30,6 @@ pub struct Classes {
 
 impl Classes {
     /// The classes of one question, by their sizes.
-    #[must_use]
     pub fn of(right: &[u32], wrong: &[u32]) -> Self {
         let count = |sizes: &[u32]| u32::try_from(sizes.len()).unwrap_or(u32::MAX);
         let largest = |sizes: &[u32]| sizes.iter().copied().max().unwrap_or(0);
@@ -43,7 +42,6 @@ impl Classes {
     }
 
     /// Those of several questions: each has its own right answer and its own rivals.
-    #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {
             right: self.right + other.right,
@@ -54,26 +52,22 @@ impl Classes {
     }
 
     /// The share of the right class among the two leading ones; none where there is neither.
-    #[must_use]
     pub fn share(self) -> Option<f64> {
         let both = self.right + self.wrong;
         (both > 0).then(|| f64::from(self.right) / f64::from(both))
     }
 
     /// What that share is above with a probability of 0.95.
-    #[must_use]
     pub fn share_low(self) -> f64 {
         jeffreys_low(self.right, self.wrong)
     }
 
     /// Whether right answers are one in many forms, so that the wrong thing is compared.
-    #[must_use]
     pub fn is_scattered(self, right: u32) -> bool {
         self.right_classes > 2 && f64::from(self.right) < SCATTERED * f64::from(right)
     }
 
     /// Rivals that a lead must reckon with.
-    #[must_use]
     pub fn opponents(self) -> u32 {
         self.rivals.max(1)
     }
@@ -82,7 +76,6 @@ impl Classes {
 /// The probability that a vote with lead `k` chooses right where the share of the right answer among the
 /// two leading ones is `share`, with so many rivals: `1 - m / (1 + (q/(1-q))^k)`, at least 0. With one
 /// rival that is the paper's equation 9.
-#[must_use]
 pub fn selection(share: f64, k: u32, rivals: u32) -> f64 {
     if share >= 1.0 {
         return 1.0;
@@ -92,7 +85,6 @@ pub fn selection(share: f64, k: u32, rivals: u32) -> f64 {
 }
 
 /// The smallest lead with which a whole task reaches its target; none where the share is one half or less.
-#[must_use]
 pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     if share <= 0.5 {
         return None;
@@ -106,7 +98,6 @@ pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
 }
 
 /// What a task promises where its questions differ: `(mean of W(p, k))^s` and not `W(mean of p, k)^s`.
-#[must_use]
 pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
     let count = u32::try_from(shares.len()).ok().filter(|count| *count > 0)?;
     let mean = shares.iter().map(|share| selection(*share, k, 1)).sum::<f64>() / f64::from(count);
@@ -114,7 +105,6 @@ pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
 }
 
 /// The mean of some rates and their standard deviation.
-#[must_use]
 pub fn mean_and_spread(rates: &[f64]) -> Option<(f64, f64)> {
     let count = f64::from(u32::try_from(rates.len()).ok().filter(|count| *count > 1)?);
     let mean = rates.iter().sum::<f64>() / count;

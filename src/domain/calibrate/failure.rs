@@ -13,9 +13,6 @@ pub struct OracleUnusable {
 }
 
 impl OracleUnusable {
-    /// What to do next.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        "oracle_command is run as maestro_verify runs a check: by rule, without a shell, inside the project. A script tests/check_answer.py that reads the answer from its standard input is permitted."
-    }
+    /// Next step for the caller.
+    pub const HINT: &str = "oracle_command is run as maestro_verify runs a check: by rule, without a shell, inside the project. A script tests/check_answer.py that reads the answer from its standard input is permitted.";
 }

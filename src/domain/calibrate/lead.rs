@@ -3,7 +3,6 @@
 use super::{Accuracy, Task};
 
 /// The probability that the right answer wins a vote (Eq 9): `p^k / (p^k + (1-p)^k)`.
-#[must_use]
 pub fn selection(accuracy: Accuracy, k: u32) -> f64 {
     // 1 / (1 + ((1-p)/p)^k), in logarithms so that nothing under- or overflows.
     1.0 / (1.0 + odds_against(accuracy, k))
@@ -17,37 +16,13 @@ fn odds_against(accuracy: Accuracy, k: u32) -> f64 {
     (-f64::from(k) * accuracy.log_odds()).exp()
 }
 
-/// The probability that a subtask of m steps is right in one sample (Eq 10): `p^m`.
-#[must_use]
-pub fn subtask_right(accuracy: Accuracy, steps: u32) -> f64 {
-    accuracy.probability().powf(f64::from(steps))
-}
-
-/// The probability of its strongest rival (Eq 11): right up to the last step, and wrong there,
-/// `(1-p) p^(m-1)`.
-#[must_use]
-pub fn subtask_rival(accuracy: Accuracy, steps: u32) -> f64 {
-    let p = accuracy.probability();
-    (1.0 - p) * p.powf(f64::from(steps) - 1.0)
-}
-
-/// The probability that the right answer wins the vote over a subtask (Eq 12). It is that of a single
-/// step: m cancels out.
-#[must_use]
-pub fn subtask_selection(accuracy: Accuracy, k: u32, steps: u32) -> f64 {
-    let against = (subtask_rival(accuracy, steps).ln() - subtask_right(accuracy, steps).ln()) * f64::from(k);
-    1.0 / (1.0 + if k == 0 { 1.0 } else { against.exp() })
-}
-
 /// The probability that the whole task is right (Eq 13): `(1 + ((1-p)/p)^k)^(-s/m)`.
-#[must_use]
 pub fn whole_task(accuracy: Accuracy, k: u32, task: Task) -> f64 {
     (-task.votes() * odds_against(accuracy, k).ln_1p()).exp()
 }
 
 /// The smallest k with which the whole task reaches its target (Eq 14 and 23):
 /// `ceil(ln(t^(-m/s) - 1) / ln((1-p)/p))`, at least 1. It grows with the logarithm of s.
-#[must_use]
 pub fn smallest_k(accuracy: Accuracy, task: Task) -> u32 {
     if accuracy.log_odds().is_infinite() {
         return 1;
@@ -55,13 +30,6 @@ pub fn smallest_k(accuracy: Accuracy, task: Task) -> u32 {
     // t^(-m/s) - 1 is tiny for long tasks: expm1 keeps its digits.
     let excess = (-task.target().ln() / task.votes()).exp_m1();
     whole(-excess.ln() / accuracy.log_odds())
-}
-
-/// The smallest k with which a single decision is wrong with probability `error` at most: the lead
-/// at which a sequential test of the odds stops, `ceil(ln((1-a)/a) / ln(p/(1-p)))`, at least 1.
-#[must_use]
-pub fn k_of_one_decision(accuracy: Accuracy, error: f64) -> u32 {
-    whole(((1.0 - error) / error).ln() / accuracy.log_odds())
 }
 
 /// The smallest whole number that is not below, from 1; what lies a rounding error above a whole
@@ -75,7 +43,6 @@ fn whole(value: f64) -> u32 {
 }
 
 /// The votes that a decision takes on average (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
-#[must_use]
 pub fn expected_votes(accuracy: Accuracy, k: u32) -> f64 {
     if k == 0 {
         return 0.0;

@@ -55,7 +55,6 @@ pub struct Counted {
 }
 
 /// The plan that counts lead to; none where the right answer does not lead.
-#[must_use]
 pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let Counted { classes, valid, valid_rate } = counted;
     let p = match basis {
@@ -84,7 +83,6 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
 }
 
 /// Why nothing is recommended on the lower bound, and what would help.
-#[must_use]
 pub fn why_not(rate: &Rate, classes: Classes) -> String {
     let Classes { right, wrong, .. } = classes;
     let measured = format!(
@@ -106,7 +104,6 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
 }
 
 /// How many times as many samples at the same rate put the lower bound above one half.
-#[must_use]
 pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
     const MOST: u32 = 1_000;
     (1..=MOST).find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::classes::Classes;
-use super::cost::*;
 use super::interval::Rate;
 use super::lead::*;
 use super::summary::{Basis, Counted, plan, samples_above_half, why_not};
@@ -96,41 +95,6 @@ fn selection_and_votes() {
         assert!(near(selection(p(probability), k), selected, 5e-6), "p={probability} k={k}");
         assert!(near(expected_votes(p(probability), k), votes, 5e-4), "p={probability} k={k}");
     }
-}
-
-#[test]
-fn the_lead_of_a_single_decision() {
-    for (error, expected) in [(0.05, [8, 4, 3, 2]), (0.01, [12, 6, 4, 3])] {
-        let found = [0.6, 0.7, 0.8, 0.9].map(|probability| k_of_one_decision(p(probability), error));
-        assert_eq!(found, expected, "error {error}");
-    }
-}
-
-#[test]
-fn costs_by_their_equations() {
-    // Eq 18 for gpt-4.1-mini of the table, with output tokens alone: 2.7K dollars. (The 3.5K that the
-    // paper projects include input tokens.)
-    let price = sample_price(0.0, 0.0, 1.6e-6, 538.0);
-    let cost = whole_task_cost(p(0.9978), 3, task(HANOI, 0.95), price);
-    assert!(near(cost, 2_720.0, 10.0), "{cost}");
-    // Eq 19: with a valid rate of v everything costs 1/v.
-    let flagged = with_red_flags(p(0.9978), 3, HANOI, 0.973, price);
-    assert!(near(flagged * 0.973, cost, 1e-6));
-    // Eq 17: m steps a sample divide by p^(m-1).
-    let ten = whole_task_cost(p(0.9), 3, Task::new(100, 10, 0.95).unwrap(), 1.0);
-    assert!(near(ten, 100.0 * 3.0 / (0.9_f64.powi(9) * 0.8), 1e-9));
-    assert!(near(sample_price(2.0, 10.0, 8.0, 5.0), 60.0, 1e-12));
-    assert!(near(whole_task_samples(p(0.9), 3, 100, 0.5), 2.0 * 374.0, 0.1));
-}
-
-#[test]
-fn a_longer_subtask_changes_its_chances_and_not_the_vote() {
-    let accuracy = p(0.9);
-    for steps in [1, 2, 5, 40] {
-        assert!(near(subtask_right(accuracy, steps), 0.9_f64.powf(f64::from(steps)), 1e-12));
-        assert!(near(subtask_selection(accuracy, 3, steps), selection(accuracy, 3), 1e-9), "{steps}");
-    }
-    assert!(near(subtask_rival(accuracy, 3), 0.1 * 0.81, 1e-12));
 }
 
 #[test]

@@ -96,7 +96,6 @@ struct Place {
 }
 
 /// The places that an answer names, each once, with what it quotes for each.
-#[must_use]
 pub fn claims(answer: &str) -> Vec<Claim> {
     let said = spoken(answer);
     let text = said.text();

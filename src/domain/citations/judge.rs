@@ -19,7 +19,6 @@ pub struct Lines {
 
 impl Lines {
     /// The lines of a text.
-    #[must_use]
     pub fn of(text: String) -> Self {
         let mut spans = Vec::new();
         let mut start = 0;
@@ -32,7 +31,6 @@ impl Lines {
     }
 
     /// How many there are.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.spans.len()
     }
@@ -43,7 +41,6 @@ impl Lines {
     }
 
     /// Where a quote begins, from 1: within the range if it is there, else in the line nearest to it.
-    #[must_use]
     pub fn find(&self, quote: &str, line: usize, end: usize) -> Option<usize> {
         let wanted: Vec<String> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
         let first = wanted.first()?;
@@ -112,7 +109,6 @@ fn squeezed(line: &str) -> String {
 }
 
 /// What is found of a claim in the file that it means.
-#[must_use]
 pub fn judged(claim: &Claim, file: &str, lines: &Lines) -> Citation {
     let total = lines.count();
     let end = claim.end_line.unwrap_or(claim.line);

@@ -123,7 +123,6 @@ pub struct Classification {
 
 impl Classification {
     /// The scores by the keywords alone, without what the kind of the task adds.
-    #[must_use]
     pub fn by_keywords(&self) -> Scores {
         Scores {
             decomposability: score(&self.keywords.decomposable),
@@ -145,7 +144,6 @@ pub struct Keywords {
 }
 
 /// Classifies a task by everything that was said of it.
-#[must_use]
 pub fn classify(text: &Wording) -> Classification {
     let keywords = Keywords {
         decomposable: text.which(&DECOMPOSABLE),

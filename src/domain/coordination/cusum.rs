@@ -29,7 +29,6 @@ pub struct Cusum {
 
 impl Cusum {
     /// The sum over results, oldest first: true is a success.
-    #[must_use]
     pub fn of(results: impl IntoIterator<Item = bool>) -> Self {
         results.into_iter().fold(Self::default(), Self::with)
     }

@@ -92,7 +92,6 @@ fn runs(counts: &Counts) -> f64 {
 }
 
 /// The signs that a topology has degraded. A single agent cannot: there is nothing to give up.
-#[must_use]
 pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign> {
     if topology == Topology::Sas {
         return Vec::new();
@@ -123,7 +122,6 @@ fn agrees_rightly(counts: &Counts) -> bool {
 
 /// Answers of a topology discarded for their form since its last run without one. A failed run is
 /// no format error, and the first run in good form begins the count anew.
-#[must_use]
 pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
     runs.iter()
         .rev()

@@ -16,7 +16,6 @@ pub const ENOUGH_QUESTIONS: u64 = 30;
 /// The effective number of independent voices among `voices` whose errors correlate by `rho` on
 /// average: N / (1 + (N - 1) rho). A negative correlation counts as none, so that there are never
 /// more voices than heads.
-#[must_use]
 pub fn effective_voices(voices: u64, rho: f64) -> f64 {
     let voices = number(voices);
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
@@ -74,7 +73,6 @@ pub type Question = Vec<Answer>;
 
 /// How independent the providers of recorded questions are; none while no pair has answered
 /// [`ENOUGH_QUESTIONS`] together.
-#[must_use]
 pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =
         pairs(questions).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
@@ -96,13 +94,11 @@ pub fn diversity(questions: &[Question]) -> Option<Diversity> {
 }
 
 /// The most questions that any two providers have both answered.
-#[must_use]
 pub fn most_shared_questions(questions: &[Question]) -> u64 {
     pairs(questions).iter().map(|pair| pair.questions).max().unwrap_or_default()
 }
 
 /// Every pair of providers that answered a question together, in alphabetical order.
-#[must_use]
 pub fn pairs(questions: &[Question]) -> Vec<Pair> {
     let mut tallies: BTreeMap<[&str; 2], Tally> = BTreeMap::new();
     for question in questions {

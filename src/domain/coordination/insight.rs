@@ -6,7 +6,6 @@ use crate::domain::policy::PolicySettings;
 use crate::domain::topology::Topology;
 
 /// Why the rule applies.
-#[must_use]
 pub fn rationale(rule: Rule, scores: &Scores) -> String {
     let Scores { decomposability, sequential, tools } = scores;
     match rule {
@@ -34,7 +33,6 @@ pub fn rationale(rule: Rule, scores: &Scores) -> String {
 }
 
 /// What the paper ("Towards a Science of Scaling Agent Systems") found about a choice.
-#[must_use]
 pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) -> String {
     let several = |centre: &str| {
         let errors = topology.task_error_ratio();

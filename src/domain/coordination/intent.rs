@@ -88,7 +88,6 @@ pub struct Intent {
 
 impl Intent {
     /// Whether any word told it.
-    #[must_use]
     pub fn is_known(&self) -> bool {
         self.intent != GENERAL
     }
@@ -164,7 +163,6 @@ impl Lexicon {
     }
 
     /// What a task is after, by its description; a trace of a failure in what goes with it decides.
-    #[must_use]
     pub fn intent(&self, task: &str, material: &[&str]) -> Intent {
         let words = words(task);
         let first = words.iter().position(|word| !self.lead_in.contains(word)).unwrap_or(0);

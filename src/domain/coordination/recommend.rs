@@ -4,7 +4,6 @@ use super::wording::Wording;
 use crate::domain::stage::Stage;
 
 /// Every stage whose words occur, in their order.
-#[must_use]
 pub fn mentioned(task: &Wording) -> Vec<Stage> {
     Stage::ALL.into_iter().filter(|stage| task.has_any(words(*stage))).collect()
 }

@@ -36,7 +36,6 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// Whether it tells of work of a kind: what was not said of it fits any.
-    #[must_use]
     pub fn is_like(&self, stage: Option<Stage>, intent: Option<&str>) -> bool {
         let fits_stage = stage.is_none() || self.stage.is_none() || self.stage == stage;
         let fits_intent = intent.is_none() || self.intent.is_none() || self.intent.as_deref() == intent;
@@ -63,13 +62,11 @@ pub struct Mark(String);
 
 impl Mark {
     /// The mark of an answer. Answers that would vote together have the same mark.
-    #[must_use]
     pub fn of(answer: &str) -> Self {
         Self::of_canonical(&Canonical::of(answer))
     }
 
     /// The mark of an answer in the form by which it is compared.
-    #[must_use]
     pub fn of_canonical(answer: &Canonical) -> Self {
         let form = match answer.form() {
             Form::Json => "json",

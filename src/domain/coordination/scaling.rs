@@ -121,7 +121,6 @@ impl Inputs {
 
 impl Model {
     /// The predicted success of a topology. Outside the range of the data it may leave 0 to 1.
-    #[must_use]
     pub fn predict(&self, topology: Topology, inputs: &Inputs) -> f64 {
         let line = match topology {
             Topology::Sas => &self.single,
@@ -144,7 +143,6 @@ impl Model {
 
 /// How often several agents did better than one at such a gap, over the 208 pairs of the data,
 /// each cell predicted by a fit without it.
-#[must_use]
 pub fn observed_win_rate(gap: f64) -> f64 {
     const BELOW: [(f64, f64); 6] =
         [(-0.15, 0.08), (-0.05, 0.35), (0.0, 0.50), (0.05, 0.41), (0.10, 0.39), (0.20, 0.81)];
@@ -176,7 +174,6 @@ pub struct Prediction {
 }
 
 /// The prediction for a topology.
-#[must_use]
 pub fn prediction(topology: Topology, inputs: &Inputs) -> Prediction {
     let predicted_success = MODEL.predict(topology, inputs);
     let several = topology != Topology::Sas;
@@ -190,7 +187,6 @@ pub fn prediction(topology: Topology, inputs: &Inputs) -> Prediction {
 }
 
 /// The multi-agent topology with the highest prediction, among those given.
-#[must_use]
 pub fn best_of(topologies: &[Topology], inputs: &Inputs) -> Option<(Topology, Prediction)> {
     topologies
         .iter()
@@ -200,13 +196,11 @@ pub fn best_of(topologies: &[Topology], inputs: &Inputs) -> Option<(Topology, Pr
 }
 
 /// The advice at a gap.
-#[must_use]
 pub fn advice(gap: f64) -> Advice {
     if gap >= ADVISED_GAP { Advice::MultiAgent } else { Advice::SingleAgent }
 }
 
 /// The inputs that are outside the range of the data, by name.
-#[must_use]
 pub fn outside_the_data(inputs: &Inputs) -> Vec<&'static str> {
     [
         ("baseline_success", BASELINE_RANGE.contains(&inputs.baseline_success)),

@@ -30,7 +30,6 @@ pub struct Alone {
 
 impl SoloRecord {
     /// What recorded runs say of a single agent at a stage and an intent.
-    #[must_use]
     pub fn of(runs: &[RunRecord], stage: Stage, intent: Option<&str>) -> Self {
         let alike =
             runs.iter().filter(|run| run.topology == Topology::Sas && run.is_like(Some(stage), intent));
@@ -46,7 +45,6 @@ impl SoloRecord {
 
     /// Holds the record, else the stated confidence, against the threshold. A stated confidence is shown
     /// with what it comes to, and is never enough by itself.
-    #[must_use]
     pub fn alone(self, stated: f64, threshold: f64) -> Alone {
         let runs = self.successes + self.failures;
         if runs >= ENOUGH_OUTCOMES {

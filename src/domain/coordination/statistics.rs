@@ -71,14 +71,12 @@ pub struct History {
 
 impl History {
     /// Counts the recorded runs of work of a kind.
-    #[must_use]
     pub fn of_kind(runs: &[RunRecord], stage: Option<Stage>, intent: Option<&str>) -> Self {
         let alike: Vec<RunRecord> = runs.iter().filter(|run| run.is_like(stage, intent)).cloned().collect();
         Self::of(&alike)
     }
 
     /// Counts recorded runs. Time grows with their number, never with what they count.
-    #[must_use]
     pub fn of(runs: &[RunRecord]) -> Self {
         let mut tallies: BTreeMap<Topology, Tally> = BTreeMap::new();
         for run in runs {
@@ -91,26 +89,22 @@ impl History {
     }
 
     /// The topologies that ran, with what is known of each.
-    #[must_use]
     pub fn topologies(&self) -> &BTreeMap<Topology, TopologyStatistics> {
         &self.topologies
     }
 
     /// What is known of one topology; none if it never ran.
-    #[must_use]
     pub fn of_topology(&self, topology: Topology) -> Option<&TopologyStatistics> {
         self.topologies.get(&topology)
     }
 
     /// Runs in all.
-    #[must_use]
     pub fn runs(&self) -> u64 {
         self.topologies.values().map(|statistics| statistics.runs).sum()
     }
 
     /// The best topology among those with enough runs, and its score; of equal ones the
     /// first in the order of [`Topology::ALL`].
-    #[must_use]
     pub fn best(&self) -> Option<(Topology, f64)> {
         self.topologies
             .iter()
@@ -121,7 +115,6 @@ impl History {
 }
 
 /// The metrics of one run against the single-agent runs on record.
-#[must_use]
 pub fn of_run(run: &RunRecord, history: &History) -> PaperMetrics {
     let mut tally = Tally::default();
     tally.add(run);

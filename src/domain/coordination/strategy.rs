@@ -67,14 +67,12 @@ pub(crate) fn id<S: serde::Serializer>(topology: &Topology, serializer: S) -> Re
 }
 
 /// The strategy of a stage under a policy.
-#[must_use]
 pub fn strategy(stage: Stage, policy: &PolicySettings) -> Strategy {
     of_stage(stage, policy).arranged(policy.recommended(stage))
 }
 
 impl Strategy {
     /// The same with its agents arranged in another way.
-    #[must_use]
     pub fn arranged(self, topology: Topology) -> Self {
         let ensemble_strategy = match topology {
             Topology::Sas => EnsembleStrategy::SingleAgent,

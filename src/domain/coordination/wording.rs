@@ -8,26 +8,22 @@ pub struct Wording {
 
 impl Wording {
     /// Makes texts ready. Case is ignored; a phrase never spans two texts, or two sentences of one.
-    #[must_use]
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         Self { texts: texts.into_iter().map(normal).collect() }
     }
 
     /// Whether a word or phrase occurs. It is given in lower case.
-    #[must_use]
     pub fn has(&self, phrase: &str) -> bool {
         let phrase = format!(" {phrase} ");
         self.texts.iter().any(|text| text.contains(&phrase))
     }
 
     /// Which of some words and phrases occur, in their order; each once.
-    #[must_use]
     pub fn which(&self, phrases: &[&'static str]) -> Vec<&'static str> {
         phrases.iter().copied().filter(|phrase| self.has(phrase)).collect()
     }
 
     /// Whether any of some words and phrases occurs.
-    #[must_use]
     pub fn has_any(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.has(phrase))
     }

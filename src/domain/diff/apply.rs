@@ -92,7 +92,6 @@ pub enum HunkFailure {
 
 impl HunkFailure {
     /// Whether the lines that do not match look as if they did.
-    #[must_use]
     pub fn looks_same(&self) -> bool {
         match self {
             Self::Mismatch { nearest, .. } => nearest.places.iter().any(|place| place.looks_same),

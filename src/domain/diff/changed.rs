@@ -27,7 +27,6 @@ pub struct ChangedLines {
 }
 
 /// The changed lines of each file of a patch. Context, line numbers and line ends are no part of it.
-#[must_use]
 pub fn changed_lines(patch: &Patch) -> Changed {
     let mut changed = Changed::new();
     for file in &patch.files {
@@ -53,7 +52,6 @@ pub fn changed_lines(patch: &Patch) -> Changed {
 }
 
 /// The digest of a proposed change: of its changed lines, or of its text where that is no patch.
-#[must_use]
 pub fn digest(text: &str) -> String {
     let lines = super::parse(text).ok().and_then(|patch| serde_json::to_vec(&changed_lines(&patch)).ok());
     Mark::of(lines.as_deref().unwrap_or(text.as_bytes())).sha256

@@ -14,7 +14,6 @@ pub enum Shown {
 
 impl Patch {
     /// The patch as text. Not to be applied: without some of its lines it does less than it did.
-    #[must_use]
     pub fn text(&self, shown: Shown) -> String {
         self.files.iter().map(|file| file.text(shown)).collect()
     }
@@ -22,7 +21,6 @@ impl Patch {
     /// What it does, file by file, whatever it was written around it: removed and added lines in order,
     /// without context, numbers, comments and blank lines. Two patches that differ in nothing else say
     /// the same.
-    #[must_use]
     pub fn essence(&self) -> String {
         let mut files: Vec<String> = self.files.iter().map(FilePatch::essence).collect();
         files.sort();
@@ -69,7 +67,6 @@ impl FilePatch {
 
     /// Whether the program is the same without this hunk: it changes documentation, comments or blank
     /// lines only.
-    #[must_use]
     pub fn is_silent(&self, hunk: &super::Hunk) -> bool {
         is_documentation(&self.new)
             || hunk

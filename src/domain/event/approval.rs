@@ -42,7 +42,6 @@ impl Decision {
     pub const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
 
     /// How it is written.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Approve => "approve",
@@ -52,7 +51,6 @@ impl Decision {
     }
 
     /// The status of a request that was decided so.
-    #[must_use]
     pub fn status(self) -> &'static str {
         match self {
             Self::Approve => "approved",
@@ -82,7 +80,6 @@ pub enum DecidedBy {
 
 impl DecidedBy {
     /// Whose word it is, for people.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Elicitation => "a human, in a form of the client",

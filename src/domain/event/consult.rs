@@ -47,7 +47,6 @@ impl Purpose {
         [Self::Plain, Self::Candidate, Self::Resample, Self::Judge, Self::Vote, Self::Calibration];
 
     /// The name used in the log and in results.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -60,7 +59,6 @@ impl Purpose {
     }
 
     /// Whether such a consult is a reasoning turn (see [`crate::domain::measure`]).
-    #[must_use]
     pub fn is_turn(self) -> bool {
         match self {
             Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,

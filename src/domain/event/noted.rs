@@ -26,7 +26,6 @@ impl Noted {
     }
 
     /// What it says; none where it is about something else or has another form.
-    #[must_use]
     pub fn read<T: Content>(&self) -> Option<T> {
         (self.topic == T::TOPIC).then(|| T::deserialize(&self.content).ok()).flatten()
     }

@@ -78,7 +78,6 @@ pub struct Verified {
 
 impl Verified {
     /// Tests that ran and passed; none where a log of an earlier version does not say.
-    #[must_use]
     pub fn tests(&self) -> Option<usize> {
         let proofs: Vec<&Proof> = self.checks.iter().filter_map(|check| check.proof.as_ref()).collect();
         (!proofs.is_empty() || !self.checks.is_empty()).then(|| proofs.iter().map(|proof| proof.tests).sum())
@@ -142,7 +141,6 @@ pub struct ChangedFile {
 
 impl ChangedFile {
     /// What happened to it; a rename is one file removed and another made.
-    #[must_use]
     pub fn action(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "created",

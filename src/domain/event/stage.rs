@@ -166,13 +166,11 @@ impl Candidate {
     const AGAIN: &str = "-again";
 
     /// The id of a second sample: it names the candidate that it stands for.
-    #[must_use]
     pub fn again(id: &str) -> String {
         format!("{id}{}", Self::AGAIN)
     }
 
     /// The candidate that was to be asked: itself, or the discarded one that it stands for.
-    #[must_use]
     pub fn stands_for(&self) -> &str {
         self.id.strip_suffix(Self::AGAIN).filter(|_| self.resample).unwrap_or(&self.id)
     }

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 /// A value within about `room` characters, and whether anything was left out. No single text takes
 /// more than half of the room, so that what follows it is still seen.
-#[must_use]
 pub fn compact(value: &Value, room: usize) -> (Value, bool) {
     let mut cutter = Cutter { left: room, longest: room / 2, is_cut: false };
     let shown = cutter.value(value);

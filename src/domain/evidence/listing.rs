@@ -40,7 +40,6 @@ pub struct Listing {
 
 impl Listing {
     /// Nothing yet.
-    #[must_use]
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,

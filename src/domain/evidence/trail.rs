@@ -57,7 +57,6 @@ impl Behind {
 
     /// A piece and all that it rests on, directly or through others; none where there is no such
     /// piece.
-    #[must_use]
     pub fn of(&self, id: &str) -> Option<HashSet<String>> {
         self.links.get(id)?;
         let mut found = HashSet::new();

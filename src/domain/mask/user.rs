@@ -31,7 +31,6 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
 }
 
 /// Whether a pattern compiles to something small: one of somebody who is not trusted costs little.
-#[must_use]
 pub fn is_modest_pattern(pattern: &str) -> bool {
     const LONGEST: usize = 500;
     const MOST_BYTES: usize = 256 << 10;

@@ -10,7 +10,6 @@ const LONGEST_NAMED: usize = 1_000;
 impl Masker {
     /// Masks every text of a JSON value and the names of its fields. A text under a name such as
     /// `password` is secret wherever `"password": "..."` is in a running text.
-    #[must_use]
     pub fn mask_value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.mask(&text).text.into_owned()),

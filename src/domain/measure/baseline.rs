@@ -36,7 +36,6 @@ impl Default for Baseline {
 
 impl Baseline {
     /// The user's own number; the paper's where there is none or where it is no number above 0.
-    #[must_use]
     pub fn configured(turns: Option<f64>) -> Self {
         match turns.filter(|turns| turns.is_finite() && *turns > 0.0) {
             Some(turns) => Self { turns, origin: Origin::Configured },
@@ -45,19 +44,16 @@ impl Baseline {
     }
 
     /// What recorded runs of a single agent took; none where that is no number above 0.
-    #[must_use]
     pub fn recorded(turns: f64) -> Option<Self> {
         (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
     }
 
     /// Reasoning turns of a single agent.
-    #[must_use]
     pub fn turns(self) -> f64 {
         self.turns
     }
 
     /// Whether the paper's number stands in for one of the user's own.
-    #[must_use]
     pub fn is_default(self) -> bool {
         match self.origin {
             Origin::Paper => true,
@@ -67,19 +63,16 @@ impl Baseline {
 
     /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0
     /// where fewer turns were taken than a single agent's.
-    #[must_use]
     pub fn overhead_percent(self, turns: f64) -> f64 {
         (turns - self.turns) / self.turns * 100.0
     }
 
     /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none where no turn was taken.
-    #[must_use]
     pub fn efficiency(self, success: f64, turns: f64) -> Option<f64> {
         (turns > 0.0).then(|| success / (turns / self.turns)).filter(|value| value.is_finite())
     }
 
     /// Mean turns of tasks; none without a task.
-    #[must_use]
     pub fn mean_turns(turns: u64, tasks: u64) -> Option<f64> {
         (tasks > 0).then(|| real(turns) / real(tasks))
     }
@@ -87,13 +80,11 @@ impl Baseline {
 
 /// By how much errors of tasks grow with several agents: `(1 - P_MAS) / (1 - P_SAS)`. None where a
 /// single agent never failed.
-#[must_use]
 pub fn error_amplification(several: f64, single: f64) -> Option<f64> {
     error_ratio(1.0 - several, 1.0 - single)
 }
 
 /// The same of the rates of failure. None where a single agent never failed.
-#[must_use]
 pub fn error_ratio(several: f64, single: f64) -> Option<f64> {
     (single > 0.0).then(|| several / single).filter(|value| value.is_finite())
 }

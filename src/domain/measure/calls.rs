@@ -17,13 +17,11 @@ pub struct Reported<T> {
 
 impl<T: Copy> Reported<T> {
     /// The total; none where no call reported it, because then it is not known to be nothing.
-    #[must_use]
     pub fn total(&self) -> Option<T> {
         (self.calls > 0).then_some(self.total)
     }
 
     /// How many calls reported it.
-    #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls
     }
@@ -95,7 +93,6 @@ impl Calls {
     }
 
     /// Calls that succeeded.
-    #[must_use]
     pub fn succeeded(&self) -> u64 {
         self.total - self.failed
     }

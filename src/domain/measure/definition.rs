@@ -44,7 +44,6 @@ impl Figure {
     ];
 
     /// The key used in results.
-    #[must_use]
     pub fn key(self) -> &'static str {
         match self {
             Self::CoordinationOverheadPercent => "coordination_overhead_percent",
@@ -61,7 +60,6 @@ impl Figure {
     }
 
     /// What it is, how it is computed, and what of the same name it is not.
-    #[must_use]
     pub fn definition(self) -> &'static str {
         match self {
             Self::CoordinationOverheadPercent => {

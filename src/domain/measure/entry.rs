@@ -141,7 +141,6 @@ pub struct Candidates {
 impl Candidates {
     /// How much these answers repeat one another. Worth storing in their place: it is small, and
     /// comparing long texts again at every look would take time.
-    #[must_use]
     pub fn redundancy(&self) -> Redundancy {
         Redundancy { run: self.run.clone(), similarity: similarity::mean_pairwise(&self.answers) }
     }
@@ -192,7 +191,6 @@ pub enum Entry {
 
 impl Entry {
     /// The run that it belongs to.
-    #[must_use]
     pub fn run(&self) -> Option<&str> {
         match self {
             Self::Consult(Consult { run, .. })

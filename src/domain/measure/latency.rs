@@ -79,13 +79,11 @@ impl Latency {
     }
 
     /// All durations together.
-    #[must_use]
     pub fn total_ms(&self) -> u64 {
         self.total
     }
 
     /// The percentiles; none where nothing was added.
-    #[must_use]
     pub fn percentiles(&self) -> Option<Percentiles> {
         let (min_ms, max_ms) = self.range?;
         let count: u64 = self.counts.values().sum();

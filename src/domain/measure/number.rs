@@ -3,20 +3,17 @@
 use std::ops::AddAssign;
 
 /// A whole number as a real one.
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds stay far below 2^53")]
 pub fn real(count: u64) -> f64 {
     count as f64
 }
 
 /// A share or a mean; none where there is nothing to divide by.
-#[must_use]
 pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| real(part) / real(whole))
 }
 
 /// A figure as results show it: four decimals, and none where it is no number.
-#[must_use]
 pub fn shown(value: f64) -> Option<f64> {
     let rounded = (value * 1e4).round() / 1e4;
     // Adding zero turns a negative zero into the one that people write.
@@ -43,7 +40,6 @@ impl Sum {
     }
 
     /// The sum as a real number.
-    #[must_use]
     pub fn value(self) -> f64 {
         real(self.0) / Self::UNITS
     }

@@ -29,7 +29,6 @@ impl Solved {
     }
 
     /// The share that was solved, 0 to 1; none without a task.
-    #[must_use]
     pub fn rate(self) -> Option<f64> {
         ratio(self.successes, self.tasks)
     }
@@ -66,7 +65,6 @@ impl Outcomes {
 
     /// `(1 - P_MAS) / (1 - P_SAS)` over tasks; none where either was not recorded, or where a single
     /// agent never failed.
-    #[must_use]
     pub fn error_amplification(self) -> Option<f64> {
         error_amplification(self.several.rate()?, self.single.rate()?)
     }

@@ -23,7 +23,6 @@ use crate::domain::workflow::LastVerification;
 
 /// What an event is counted as; none where it is not. `stage` is the one whose work checks of the
 /// project see.
-#[must_use]
 pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
     let run = || (!event.run.is_empty()).then(|| event.run.clone());
     let sequence = event.seq;

@@ -124,7 +124,6 @@ pub struct PatchCounts {
 
 impl Report {
     /// The figures of a tally.
-    #[must_use]
     pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
         let metrics = Metrics::of(tally, baseline);
         let summary = Summary::of(&metrics, tally, baseline);
@@ -134,7 +133,6 @@ impl Report {
 
 impl Metrics {
     /// The figures of a tally.
-    #[must_use]
     pub fn of(tally: &Tally, baseline: Baseline) -> Self {
         let all = ProviderStats::from(&tally.calls);
         let Selections { total, with_tests, without_winner } = tally.selections;
@@ -190,7 +188,6 @@ impl Metrics {
     }
 
     /// The value of a figure.
-    #[must_use]
     pub fn value(&self, figure: Figure) -> Option<f64> {
         match figure {
             Figure::CoordinationOverheadPercent => self.coordination_overhead_percent,
@@ -383,7 +380,6 @@ pub struct Explained {
 
 impl Summary {
     /// What these figures come to.
-    #[must_use]
     fn of(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Self {
         let targets = vec![
             Target::overhead(metrics.coordination_overhead_percent),

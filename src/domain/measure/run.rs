@@ -29,7 +29,6 @@ impl RunTally {
 
     /// Whether the task is done, one way or the other: what it took can be compared with what a whole
     /// task takes.
-    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.improved || self.outcome.is_some()
     }
@@ -72,7 +71,6 @@ impl RunTally {
     }
 
     /// Who worked on it and whether it succeeded, where that was recorded.
-    #[must_use]
     pub fn outcome(&self) -> Option<(Agents, bool)> {
         self.outcome.map(|(_, agents, success)| (agents, success))
     }
@@ -82,7 +80,6 @@ impl RunTally {
     /// A test that fails before anything was changed is what the run is about, not a failure of it:
     /// only a verification after the latest change counts, or, where the orchestrator made its
     /// changes unseen, one of implement, debug or improve.
-    #[must_use]
     pub fn success(&self) -> Option<bool> {
         if let Some((_, _, success)) = self.outcome {
             return Some(success);

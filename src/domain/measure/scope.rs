@@ -16,7 +16,6 @@ pub enum Scope {
 
 impl Scope {
     /// Whether an entry is spoken of.
-    #[must_use]
     pub fn covers(&self, entry: &Entry) -> bool {
         match self {
             Self::Run(id) => entry.run() == Some(id),
@@ -25,7 +24,6 @@ impl Scope {
     }
 
     /// In words, for a heading.
-    #[must_use]
     pub fn title(&self) -> String {
         match self {
             Self::Run(id) => format!("run {id}"),

@@ -10,7 +10,6 @@ use super::number::real;
 
 /// Mean cosine similarity over all pairs of answers, from 0 (no word in common) to 1 (the same words
 /// equally often). Answers without a word are left out; none below two others.
-#[must_use]
 pub fn mean_pairwise<T: AsRef<str>>(answers: &[T]) -> Option<f64> {
     let mut vectors: Vec<Terms> =
         answers.iter().map(|answer| Terms::of(answer.as_ref())).filter(|terms| terms.length > 0.0).collect();

@@ -50,7 +50,6 @@ impl StageTally {
     }
 
     /// Runs of the stage.
-    #[must_use]
     pub fn runs(&self) -> u64 {
         self.answered + self.solo + self.failed
     }

@@ -77,7 +77,6 @@ pub struct Groups {
 
 impl Tally {
     /// Everything that a scope covers.
-    #[must_use]
     pub fn of<'a>(scope: &Scope, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut tally = Self::default();
         for entry in entries.into_iter().filter(|entry| scope.covers(entry)) {
@@ -205,13 +204,11 @@ impl Tally {
     }
 
     /// Runs of stages.
-    #[must_use]
     pub fn stage_runs(&self) -> u64 {
         self.stages.values().map(StageTally::runs).sum()
     }
 
     /// How tasks ended, inside runs and outside of them.
-    #[must_use]
     pub fn outcomes(&self) -> Outcomes {
         let mut outcomes = self.outcomes_outside;
         for (agents, success) in self.runs.values().filter_map(RunTally::outcome) {

@@ -53,19 +53,16 @@ pub struct Target {
 
 impl Target {
     /// Coordination overhead below 300 percent.
-    #[must_use]
     pub fn overhead(value: Option<f64>) -> Self {
         Self::judge(Targeted::CoordinationOverheadPercent, Side::Below, 300.0, value)
     }
 
     /// Efficiency above 0.4 (a single agent's is 0.466 in table 5).
-    #[must_use]
     pub fn efficiency(value: Option<f64>) -> Self {
         Self::judge(Targeted::EfficiencyScore, Side::Above, 0.4, value)
     }
 
     /// More than 80 percent of selections decided by tests.
-    #[must_use]
     pub fn test_coverage(value: Option<f64>) -> Self {
         Self::judge(Targeted::TestCoverageRate, Side::Above, 0.8, value)
     }

@@ -188,7 +188,6 @@ fn push_gap(text: &mut String, expected: usize, following: usize) {
 }
 
 /// A fence longer than any run of backquotes inside.
-#[must_use]
 pub fn fence_for<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let runs = lines.flat_map(|line| line.split(|letter| letter != '`')).map(str::len);
     "`".repeat(runs.max().unwrap_or(0).max(2) + 1)

@@ -15,7 +15,6 @@ pub struct Mention {
 
 impl Mention {
     /// Whether the mention means this file: one path is a tail of the other, by whole components.
-    #[must_use]
     pub fn means(&self, path: &str) -> bool {
         let ours = path.split(['/', '\\']).rev();
         let theirs = self.path.split(['/', '\\']).filter(|part| *part != ".").rev();
@@ -24,7 +23,6 @@ impl Mention {
 }
 
 /// The places that the texts name, innermost (last) first, at most 200.
-#[must_use]
 pub fn mentions<'a>(texts: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Mention> {
     const MOST: usize = 200;
     texts

@@ -10,7 +10,6 @@ const WINDOW: usize = 15;
 
 /// The most important lines of a file, best first: those around the lines that an error names,
 /// then its head and its tail, two lines to one. At most `limit` numbers, each in `1..=total`.
-#[must_use]
 pub fn file_lines(total: usize, named: &[usize], limit: usize) -> Vec<usize> {
     let around = (0..=WINDOW).flat_map(|distance| {
         named

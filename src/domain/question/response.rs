@@ -49,7 +49,7 @@ pub enum ResponseError {
 
 /// The accepted answers of a review, each under the id of its question. An answer that was chosen
 /// is in the words of its English option.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Responses {
     #[serde(skip)]
@@ -207,7 +207,6 @@ fn same(left: &str, right: &str) -> bool {
 
 /// An answer with its question, for somebody who was not there; none where it says no more than
 /// that all is well.
-#[must_use]
 pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
     const NOTHING: [&str; 7] = ["nothing", "none", "no", "n/a", "-", "없음", "없습니다"];
     let Some(row) = table::rows(stage).iter().find(|row| same(row.id, id)) else {
@@ -223,14 +222,7 @@ pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
 }
 
 impl Responses {
-    /// No answer at all.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { stage: None, given: IndexMap::new() }
-    }
-
     /// The answer to a question.
-    #[must_use]
     pub fn get(&self, id: &str) -> Option<&str> {
         self.given.get(id).map(String::as_str)
     }
@@ -241,7 +233,6 @@ impl Responses {
     }
 
     /// The critical questions of a stage that have no answer here.
-    #[must_use]
     pub fn unanswered_critical(&self, stage: Stage) -> Vec<Question> {
         let mut questions = for_stage(stage);
         questions
@@ -251,7 +242,6 @@ impl Responses {
 
     /// The answers by which the reviewer says that something is not as it should be: choices that are
     /// marked so, and whatever but `nothing` answers a question that asks for trouble.
-    #[must_use]
     pub fn concerns(&self) -> Vec<Concern> {
         self.those(|row, answer| match row.choices.iter().find(|choice| choice.en == answer) {
             Some(choice) => choice.bearing != Bearing::Fine,
@@ -260,7 +250,6 @@ impl Responses {
     }
 
     /// The choices that an approval does not go with.
-    #[must_use]
     pub fn against_approval(&self) -> Vec<Concern> {
         self.those(|row, answer| {
             row.choices.iter().any(|choice| choice.en == answer && choice.bearing == Bearing::Against)
@@ -286,19 +275,9 @@ impl Responses {
     }
 
     /// The concerns that answer critical questions.
-    #[must_use]
     pub fn critical_concerns(&self) -> Vec<Concern> {
         let mut concerns = self.concerns();
         concerns.retain(|concern| concern.priority == Priority::Critical);
         concerns
-    }
-
-    /// The same questions, each with its answer.
-    #[must_use]
-    pub fn fill(&self, mut questions: Vec<Question>) -> Vec<Question> {
-        for question in &mut questions {
-            question.response = self.get(&question.id).map(str::to_owned);
-        }
-        questions
     }
 }

@@ -53,7 +53,6 @@ impl Flag {
     ];
 
     /// The name used in parameters, results and the rule file.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::TooLong => "too_long",
@@ -73,7 +72,6 @@ impl Flag {
     }
 
     /// The flag of a name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|flag| flag.name() == name)
     }

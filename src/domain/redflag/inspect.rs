@@ -95,7 +95,6 @@ impl Inspector {
 
     /// The flags that say something about a text of which nothing else is known: those of its form
     /// apply where it has that form.
-    #[must_use]
     pub fn usual(text: &str) -> Vec<Flag> {
         let is_document = answer::looks_like_one(text);
         let is_diff = change::looks_like_one(text);
@@ -116,7 +115,6 @@ impl Inspector {
     }
 
     /// Holds an answer against some of the rules, and its document against a schema.
-    #[must_use]
     pub fn inspect(&self, text: &str, flags: &[Flag], schema: Option<&Value>) -> Findings {
         let spoken = answer::spoken(text);
         let text = spoken.text();

@@ -66,7 +66,6 @@ impl VoteFlags {
     }
 
     /// What is wrong with an answer of at most so many characters.
-    #[must_use]
     pub fn of_answer(&self, answer: &str, max_chars: usize, form: AnswerForm) -> Vec<RedFlag> {
         let spoken = spoken(answer);
         let answer = spoken.text();

@@ -47,7 +47,6 @@ pub struct AppliedFile {
 
 impl AppliedChange {
     /// A change of the log, beside the files that approved changes name.
-    #[must_use]
     pub fn of(changed: &Changed, approved: &BTreeSet<String>) -> Self {
         let text = changed.patch.as_deref().unwrap_or_default();
         let ProposedChange { added, removed, text, lines_left_out, .. } = ProposedChange::read("", text);

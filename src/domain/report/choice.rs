@@ -34,14 +34,12 @@ pub struct Choice {
 
 impl Choice {
     /// The choices of a report as it was stored.
-    #[must_use]
     pub fn of_report(report: &Value) -> Vec<Self> {
         let stored = report.get("choices").cloned().unwrap_or_default();
         serde_json::from_value(stored).unwrap_or_default()
     }
 
     /// It in a line.
-    #[must_use]
     pub fn line(&self) -> String {
         format!("{}: {}", self.id, self.claim)
     }
@@ -49,7 +47,6 @@ impl Choice {
 
 /// The choice that is meant: by its id, by the id that its author gave where no other has it, or by
 /// its author where they have one only.
-#[must_use]
 pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
     let said = said.trim();
     let only = |of: &dyn Fn(&Choice) -> bool| {

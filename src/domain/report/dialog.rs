@@ -68,7 +68,6 @@ const COLUMNS: usize = 74;
 
 /// The report in at most so many characters, as much of it as fits. Whatever is left out is said to
 /// be.
-#[must_use]
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
     let mut last = String::new();
@@ -83,7 +82,6 @@ pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
 
 /// The decision in three lines of at most 74 columns: stage, who, files and size, tests; the heart of
 /// the change or the finding; the first risk.
-#[must_use]
 pub fn heart(report: &Report, language: Language) -> [String; 3] {
     [what(report, language), core(report, language), first_risk(report, language)]
         .map(|line| fitted(&super::wrap::visible(&line), COLUMNS))
@@ -357,7 +355,6 @@ impl Lines {
 }
 
 /// A text in at most so many columns; one that was longer ends in a dot of its own.
-#[must_use]
 pub fn fitted(text: &str, columns: usize) -> String {
     if super::wrap::columns(text) <= columns {
         return text.to_owned();

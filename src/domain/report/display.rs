@@ -8,13 +8,11 @@ use super::text::Language;
 
 /// The whole report in these languages, for a terminal of so many columns. Only lines of a diff may
 /// be wider.
-#[must_use]
 pub fn display(report: &Report, width: usize, languages: &[Language]) -> String {
     lines(report, width, languages).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
 }
 
 /// The lines of [`display`], each with what it is.
-#[must_use]
 pub fn lines(report: &Report, width: usize, languages: &[Language]) -> Vec<Line> {
     let mut diffs = Diffs::Here;
     let part = |language: &Language| {

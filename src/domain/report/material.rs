@@ -125,7 +125,6 @@ pub struct VerificationNote {
 
 impl VerificationNote {
     /// Whether it shows that the tests pass as things are.
-    #[must_use]
     pub fn shows_tests(&self) -> bool {
         self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
     }

@@ -42,27 +42,6 @@ pub enum LineKind {
     DiffContext,
 }
 
-impl LineKind {
-    /// Whether it is a line of a diff, the only ones that may be wider than the page.
-    #[must_use]
-    pub fn is_diff(self) -> bool {
-        match self {
-            Self::DiffHeader | Self::DiffHunk | Self::DiffAdded | Self::DiffRemoved | Self::DiffContext => {
-                true
-            }
-            Self::Rule
-            | Self::Title
-            | Self::Heading
-            | Self::Body
-            | Self::Good
-            | Self::Bad
-            | Self::Critical
-            | Self::Priority
-            | Self::Faint => false,
-        }
-    }
-}
-
 /// A line of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

@@ -29,7 +29,6 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// Whether a reader would not see a letter, or a terminal would obey it.
-#[must_use]
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

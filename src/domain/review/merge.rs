@@ -10,7 +10,6 @@ const ALIKE: f64 = 0.22;
 
 /// Findings with those of the same place and the like claim as one. Single ones stay: most defects are
 /// found by one reviewer alone.
-#[must_use]
 pub fn merged(all: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in all {
@@ -62,7 +61,6 @@ fn join(same: &mut Finding, other: Finding) {
 
 /// Findings in the order in which somebody should look at them: first what was verified best, then what
 /// does most harm. How many found it has no say.
-#[must_use]
 pub fn ranked(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|one, other| {
         let key = |finding: &Finding| (verified(finding), finding.severity);

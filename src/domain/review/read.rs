@@ -29,7 +29,6 @@ pub fn findings(answer: &str) -> Result<(Vec<Claimed>, usize), String> {
 }
 
 /// The fixes of an answer.
-#[must_use]
 pub fn fixes(answer: &str) -> Vec<Fix> {
     let Ok(found) = document(answer) else { return Vec::new() };
     let Some(list) = list(&found.value, "fixes") else { return Vec::new() };

@@ -21,7 +21,6 @@ pub struct Parts {
 }
 
 /// Takes a patch apart: by hunk where files are changed, by file where one is made, removed or moved.
-#[must_use]
 pub fn parts(patch: &Patch) -> Parts {
     let places: Vec<(usize, Option<usize>)> = patch
         .files

@@ -39,7 +39,6 @@ static PHRASE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Whether a text is an answer at all.
-#[must_use]
 pub fn is_answer(text: &str) -> bool {
     let text = text.trim();
     if !text.chars().any(char::is_alphanumeric) {

@@ -32,7 +32,6 @@ pub enum Standing {
 
 impl Standing {
     /// Whether it can win at all.
-    #[must_use]
     pub fn can_win(self) -> bool {
         match self {
             Self::Proven | Self::Open => true,
@@ -79,7 +78,6 @@ pub struct Evidence {
 
 impl Evidence {
     /// Whether it can win.
-    #[must_use]
     pub fn standing(&self) -> Standing {
         match (self.tests, self.proof, self.flagged) {
             _ if !self.answers => Standing::NoAnswer,

@@ -32,7 +32,6 @@ pub struct Touched {
 
 impl Touched {
     /// Whether the patch can be proven at all.
-    #[must_use]
     pub fn is_honest(&self) -> bool {
         self.weakened.is_empty() && self.runner.is_empty()
     }
@@ -93,7 +92,6 @@ fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
 }
 
 /// What a file is to the tests, by its name.
-#[must_use]
 pub fn part(path: &str) -> Option<Part> {
     if fits(&RUNNER, path) {
         Some(Part::Runner)
@@ -107,7 +105,6 @@ pub fn part(path: &str) -> Option<Part> {
 }
 
 /// A patch without what it does to tests, and what that is. `content` gives a file as it is before.
-#[must_use]
 pub fn without_tests(patch: &Patch, content: &dyn Fn(&str) -> Option<String>) -> (Patch, Touched) {
     let mut touched = Touched::default();
     let mut kept = Patch { files: Vec::new(), normalised: patch.normalised.clone() };

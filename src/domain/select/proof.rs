@@ -41,7 +41,6 @@ pub struct Weighed {
 }
 
 /// Weighs each check against the same one in the project as it is.
-#[must_use]
 pub fn weigh(base: &[Observed], with: &[Observed]) -> Weighed {
     let mut weighed = Weighed::default();
     let mut verdicts = Vec::new();
@@ -180,7 +179,6 @@ impl Observed {
 }
 
 /// A few of many names, in words.
-#[must_use]
 pub fn named(names: &[String]) -> String {
     let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {

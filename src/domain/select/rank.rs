@@ -76,7 +76,6 @@ impl Ranking {
     }
 
     /// Those at the head of the order that nothing ranks one above another.
-    #[must_use]
     pub fn level(&self) -> &[usize] {
         self.order.get(..self.level).unwrap_or_default()
     }
@@ -88,7 +87,6 @@ impl Ranking {
 /// A candidate that failed its tests never wins, and with [`TestWeight::First`] one that is proven comes
 /// before all that are not. Neither length nor order nor authorship decides: where nothing else tells the
 /// first from another one, nobody wins.
-#[must_use]
 pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Option<usize>) -> Ranking {
     let score = match mode {
         Mode::TestsFirst | Mode::LlmJudge => tests_first_score,

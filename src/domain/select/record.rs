@@ -66,7 +66,6 @@ pub struct OptionRecord {
 
 impl OptionRecord {
     /// A candidate by what it says and what is known of it.
-    #[must_use]
     pub fn new(id: &str, content: &str, known: &Evidence, flags: &[Reason]) -> Self {
         Self {
             id: id.to_owned(),
@@ -80,7 +79,6 @@ impl OptionRecord {
 
 /// The voice of each provider: whether its first tested candidate passed. Two candidates that say
 /// the same in other words are not compared, so a voice has no mark.
-#[must_use]
 pub fn voices(options: &[OptionRecord]) -> Vec<Answer> {
     let mut voices: Vec<Answer> = Vec::new();
     for option in options {

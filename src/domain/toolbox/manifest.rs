@@ -69,26 +69,22 @@ impl Manifest {
     }
 
     /// A skill by its name.
-    #[must_use]
     pub fn skill(&self, name: &str) -> Option<&Skill> {
         self.skills.iter().find(|skill| skill.name == name)
     }
 
     /// The skills of a stage, by priority.
-    #[must_use]
     pub fn skills_of(&self, stage: Stage) -> Vec<&Skill> {
         self.skills.iter().filter(|skill| skill.stage == stage).collect()
     }
 
     /// The names of all skills, by stage and priority.
-    #[must_use]
     pub fn names(&self) -> Vec<String> {
         let of = |stage| self.skills_of(stage).into_iter().map(|skill| skill.name.clone());
         Stage::ALL.into_iter().flat_map(of).collect()
     }
 
     /// Tools that a stage may load besides the core.
-    #[must_use]
     pub fn budget(&self, stage: Stage) -> usize {
         self.stage_budgets.get(stage.name()).copied().unwrap_or_default()
     }

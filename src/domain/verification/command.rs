@@ -30,12 +30,6 @@ pub fn words(text: &str) -> Result<Vec<String>, NoCommand> {
     }
 }
 
-/// The words as one text that splits into them again.
-#[must_use]
-pub fn shown(words: &[String]) -> String {
-    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
-}
-
 /// The first operator of a shell that no quote makes ordinary.
 fn operator(text: &str) -> Option<String> {
     let mut quote = None;
@@ -60,7 +54,6 @@ fn operator(text: &str) -> Option<String> {
 }
 
 /// Whether a path that is relative to the project root stays below it, by its words alone.
-#[must_use]
 pub fn stays_inside(path: &str) -> bool {
     if path.starts_with(['/', '~', '\\']) {
         return false;

@@ -57,7 +57,6 @@ impl Check {
 }
 
 /// The projects of one directory.
-#[must_use]
 pub fn detect(directory: &dyn Directory) -> Vec<Detected> {
     let mut found: Vec<Detected> =
         [rust(directory), javascript::detect(directory), python::detect(directory), go(directory)]
@@ -88,7 +87,6 @@ impl Detected {
 
     /// Whether a project of the same language below it is a part of it: a module of Go never is, and a
     /// directory that tests nothing itself does not hide what is below.
-    #[must_use]
     pub fn includes(&self, inner: &Self) -> bool {
         let is_same = self.language == inner.language
             || [self.language, inner.language].iter().all(|language| language.ends_with("script"));

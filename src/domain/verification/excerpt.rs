@@ -16,7 +16,6 @@ pub struct Excerpt {
 
 /// Cuts a text to about `most` characters. A quarter goes to the head, a quarter to the failures,
 /// and the rest to the tail; what one part leaves goes to the others.
-#[must_use]
 pub fn excerpt(text: &str, most: usize, names: &[String]) -> Excerpt {
     if text.chars().count() <= most {
         return Excerpt { text: text.to_owned(), cut: false };

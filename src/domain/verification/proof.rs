@@ -89,7 +89,6 @@ const NARROWS: [(&str, bool); 30] = [
 ];
 
 /// What a check shows of tests. `foreign` names tests that are not the project's.
-#[must_use]
 pub fn proof(
     kind: Kind,
     status: Status,

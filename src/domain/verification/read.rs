@@ -79,7 +79,6 @@ impl Reading {
     }
 
     /// Whether anything failed, by its own words.
-    #[must_use]
     pub fn found(&self) -> bool {
         self.totals.bad() > 0 || !self.failing.is_empty()
     }
@@ -118,7 +117,6 @@ pub struct Totals {
 
 impl Totals {
     /// Failures and errors.
-    #[must_use]
     pub fn bad(&self) -> usize {
         self.failed.unwrap_or(0) + self.errors.unwrap_or(0)
     }
@@ -181,7 +179,6 @@ const READERS: [(&str, Reader); 25] = [
 
 /// Reads an output: by the reader of its runner, where one is known. A script may start anything, so
 /// without a name everybody reads who finds its own summary, and all of them count.
-#[must_use]
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
     let output = Output {
         stdout: lines::plain(stdout),

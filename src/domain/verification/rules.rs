@@ -147,7 +147,6 @@ impl VerificationRules {
     }
 
     /// The default command of a language for a type.
-    #[must_use]
     pub fn default_command(&self, language: &str, kind: Kind) -> Option<&str> {
         self.defaults.get(language)?.get(&kind).map(String::as_str)
     }
@@ -163,7 +162,6 @@ impl ProjectRules {
     }
 
     /// What it adds, for a person to read: a rule and its commands each.
-    #[must_use]
     pub fn described(&self) -> Vec<String> {
         self.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.commands.join(", "))).collect()
     }

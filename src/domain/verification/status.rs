@@ -59,7 +59,6 @@ pub struct Told<'a> {
 }
 
 /// Judges a run by its end and its output.
-#[must_use]
 pub fn judge(end: End, told: Told) -> Status {
     let code = match end {
         End::TimedOut => return Status::TimedOut,

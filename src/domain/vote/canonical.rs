@@ -5,7 +5,7 @@
 //! dropped: an option must never collapse into another. The case of a plain word is dress, that of a
 //! name is not.
 
-pub mod fields;
+pub(crate) mod fields;
 mod json;
 mod number;
 mod patch;
@@ -45,7 +45,6 @@ pub struct Canonical {
 
 impl Canonical {
     /// The canonical form of an answer. A code fence around the whole answer does not count.
-    #[must_use]
     pub fn of(answer: &str) -> Self {
         let spoken = spoken(answer);
         let answer = spoken.text();
@@ -64,13 +63,11 @@ impl Canonical {
     }
 
     /// The canonical form of one line of text.
-    #[must_use]
     pub fn of_line(line: &str) -> Self {
         Self { form: Form::Text, key: text::key(line) }
     }
 
     /// One of the options of a closed list.
-    #[must_use]
     pub fn of_option(option: &str) -> Self {
         Self { form: Form::Choice, key: option.to_owned() }
     }
@@ -81,26 +78,22 @@ impl Canonical {
     }
 
     /// The canonical form of a JSON document, wherever in an answer it stood.
-    #[must_use]
     pub fn of_document(document: &Value) -> Self {
         Self { form: Form::Json, key: json::key_of(document.clone()) }
     }
 
     /// What is compared, for an answer of its form.
-    #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
     /// How it is compared.
-    #[must_use]
     pub fn form(&self) -> Form {
         self.form
     }
 }
 
 /// What is inside, where one code fence encloses the whole text; else the text, trimmed.
-#[must_use]
 pub fn unfenced(text: &str) -> &str {
     let text = text.trim();
     inside_fence(text).unwrap_or(text)
@@ -122,7 +115,6 @@ fn lines(text: &str) -> String {
 }
 
 /// A line in one spelling of its letters, quotes, spaces and minus signs.
-#[must_use]
 pub(super) fn plain(line: &str) -> String {
     text::plain(line)
 }

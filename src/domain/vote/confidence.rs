@@ -4,7 +4,6 @@
 /// answers, before a vote was seen anything being as likely as anything else: `1 - I(0.5; a+1, b+1)`,
 /// with the votes a and b of both (I is the regularised incomplete beta function). With whole numbers that
 /// is the probability of at most a heads among a+b+1 tosses of a coin.
-#[must_use]
 pub fn confidence(leader: u32, runner_up: u32) -> f64 {
     let tosses = f64::from(leader) + f64::from(runner_up) + 1.0;
     // The most samples of a vote keep the first term well above the smallest double.

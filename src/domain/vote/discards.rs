@@ -33,7 +33,6 @@ impl Discards {
     }
 
     /// Every provider and reason with its count, in alphabetical order.
-    #[must_use]
     pub fn list(&self) -> Vec<Discarded> {
         let entry = |((provider, reason), count): (&(String, String), &u32)| Discarded {
             provider: provider.clone(),
@@ -44,7 +43,6 @@ impl Discards {
     }
 
     /// The reasons alone, most frequent first.
-    #[must_use]
     pub fn reasons(&self) -> Vec<String> {
         let mut totals: BTreeMap<&str, u32> = BTreeMap::new();
         for ((_, reason), count) in &self.counts {

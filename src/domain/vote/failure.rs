@@ -23,7 +23,6 @@ pub struct NoWinner {
 
 impl NoWinner {
     /// The stable code.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self.stop {
             Stop::NoValid => "no_valid_vote",
@@ -39,7 +38,6 @@ impl NoWinner {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self.stop {
             Stop::NoValid => {

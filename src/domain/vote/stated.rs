@@ -11,7 +11,6 @@ static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// What the last such line says; where it says nothing itself, what follows it does.
-#[must_use]
 pub fn stated(answer: &str) -> Option<&str> {
     let found = LINE.as_ref()?.captures_iter(answer).last()?;
     let said = found.name("said")?;

@@ -9,13 +9,11 @@ use crate::domain::stage::Stage;
 
 impl Run {
     /// The run that an event begins.
-    #[must_use]
     pub fn begin(event: &Event, started: &RunStarted) -> Self {
         Self { last_seq: event.seq, ..Self::new(&event.run, &event.id, event.at, started) }
     }
 
     /// A run that is about to begin.
-    #[must_use]
     pub fn new(id: &str, event: &str, at: u64, started: &RunStarted) -> Self {
         Self {
             id: id.to_owned(),

@@ -26,7 +26,6 @@ pub struct ApprovedChange {
 
 impl ApprovedChange {
     /// Its changed lines; none where it cannot be understood.
-    #[must_use]
     pub fn lines(&self) -> Option<Changed> {
         Some(diff::changed_lines(&diff::parse(&self.diff).ok()?))
     }
@@ -92,7 +91,6 @@ impl Run {
     }
 
     /// The refusal of a change that is not the approved one; `why` names the difference.
-    #[must_use]
     pub fn differs(&self, approved: &[ApprovedChange], why: &str) -> Held {
         let reason = match approved {
             [] => {
@@ -138,7 +136,6 @@ impl Run {
     }
 
     /// The changes that were approved, oldest first: of implement, and of debug where it proposed one.
-    #[must_use]
     pub fn approved_changes(&self) -> Vec<ApprovedChange> {
         let approved = self.requests.iter().filter(|request| request.is(Decision::Approve));
         approved
@@ -151,7 +148,6 @@ impl Run {
     }
 
     /// The files that approved changes name.
-    #[must_use]
     pub fn approved_files(&self) -> BTreeSet<String> {
         let lines = self.approved_changes().into_iter().filter_map(|change| change.lines());
         lines
@@ -161,14 +157,12 @@ impl Run {
     }
 
     /// The outputs that a request is about.
-    #[must_use]
     pub fn finished_of(&self, request: &Request) -> Option<&StageFinished> {
         let (stage, iteration) = (request.asked.stage, request.asked.iteration);
         self.finished.iter().rev().find(|it| it.stage == stage && it.iteration == iteration)
     }
 
     /// The outputs that a decision sends on: of several changes the chosen one, else the first.
-    #[must_use]
     pub fn outputs_of(&self, request: &Request) -> Option<&serde_json::Value> {
         let finished = self.finished_of(request)?;
         let chosen = request.chosen().filter(|_| request.asked.stage == Stage::Implement);

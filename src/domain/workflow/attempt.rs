@@ -38,7 +38,6 @@ pub struct Attempt {
 
 impl Attempt {
     /// An attempt that has just begun.
-    #[must_use]
     pub fn begun(id: &str, at: u64, started: &StageStarted) -> Self {
         Self {
             id: id.to_owned(),
@@ -58,7 +57,6 @@ impl Attempt {
     }
 
     /// The candidates that are still to be asked: those without a counted or failed answer.
-    #[must_use]
     pub fn left(&self) -> Vec<(String, String)> {
         self.planned()
             .into_iter()
@@ -67,7 +65,6 @@ impl Attempt {
     }
 
     /// Every candidate that is to be asked, as its id and its provider.
-    #[must_use]
     pub fn planned(&self) -> Vec<(String, String)> {
         let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
         self.providers
@@ -82,7 +79,6 @@ impl Attempt {
 
     /// The first answer that counts, in the order of the candidates; a second sample has the place of
     /// the one that it stands for.
-    #[must_use]
     pub fn best(&self) -> Option<&Candidate> {
         let planned = self.planned();
         self.answers.iter().filter(|answer| answer.ok).min_by_key(|answer| {
@@ -92,7 +88,6 @@ impl Attempt {
     }
 
     /// Whether the orchestrator does the stage itself.
-    #[must_use]
     pub fn is_solo(&self) -> bool {
         self.mode == Mode::Solo
     }

@@ -16,13 +16,11 @@ pub struct Start {
 
 impl LastVerification {
     /// The checks that somebody else ran and recorded, where it says whether they passed.
-    #[must_use]
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
         Some(Self { seq: event.seq, id: event.id.clone(), ..Self::of(logged)? })
     }
 
     /// The checks that ran here.
-    #[must_use]
     pub fn ran(seq: u64, id: String, verified: &Verified) -> Self {
         let proofs = || verified.checks.iter().filter_map(|check| Some((check, check.proof.as_ref()?)));
         let idle: Vec<String> = proofs()
@@ -51,7 +49,6 @@ impl LastVerification {
     }
 
     /// The same before it is in the log.
-    #[must_use]
     pub fn of(logged: &EvidenceLogged) -> Option<Self> {
         if logged.evidence_type != EvidenceType::Verification {
             return None;
@@ -271,7 +268,6 @@ impl Run {
     }
 
     /// What a consult counts as in this run: one without a stage belongs to the current one.
-    #[must_use]
     pub fn item(&self, stage: Option<Stage>, purpose: Purpose) -> Item {
         let stage = stage.or_else(|| self.phase.stage());
         let round = if stage == Some(Stage::Debug) { self.debug_iteration.max(1) } else { 0 };
@@ -279,7 +275,6 @@ impl Run {
     }
 
     /// Where a stage leads that is approved as things stand; none: the run is complete.
-    #[must_use]
     pub fn leads_to(&self, stage: Stage) -> Option<Stage> {
         match stage {
             Stage::Analyze => Some(Stage::Hypothesize),
@@ -291,7 +286,6 @@ impl Run {
     }
 
     /// A refusal in the run's state.
-    #[must_use]
     pub fn refusal(&self, code: &'static str, reason: String, next: String) -> Refusal {
         Refusal { code, state: self.phase.to_string(), reason, next }
     }

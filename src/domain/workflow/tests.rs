@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::decide::Start;
 use super::*;
 use crate::domain::event::approval::DecidedBy;
 use crate::domain::event::record::{Changed, Verified};

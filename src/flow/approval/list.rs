@@ -79,13 +79,11 @@ pub async fn decisions(session: &Session, stage: Option<Stage>, limit: usize) ->
 }
 
 /// The status in a word; nobody decides on the request of a run that was stopped.
-#[must_use]
 pub fn status(run: &Run, request: &Request) -> &'static str {
     if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
 }
 
 /// A request with all that is known of it, its report among it.
-#[must_use]
 pub fn entry(run: &Run, request: &Request) -> Value {
     let mut entry = in_short(run, request);
     if let Some(fields) = entry.as_object_mut() {

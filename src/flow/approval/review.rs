@@ -116,7 +116,6 @@ impl ReviewFigures {
     }
 
     /// The same with what the run has spent, as far as the CLIs told.
-    #[must_use]
     pub fn with_spent(self, tally: Option<&Tally>) -> Self {
         let Some(Spent { input_tokens, output_tokens, cost_usd, .. }) =
             tally.map(|tally| Spent::from(&tally.calls))
@@ -128,7 +127,6 @@ impl ReviewFigures {
 }
 
 /// The digest by which a report is known again.
-#[must_use]
 pub fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
 }
@@ -251,7 +249,6 @@ fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
 }
 
 /// The questions of a report that are critical, as results show them.
-#[must_use]
 pub fn critical_questions(report: &Value) -> Value {
     let questions = report.get("questions").and_then(Value::as_array).into_iter().flatten();
     let critical = questions.filter(|question| question.get("priority") == Some(&json!("critical")));

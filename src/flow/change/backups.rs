@@ -98,7 +98,6 @@ pub(super) fn prune_after(session: &Session, store: &Store, made: &str) {
 }
 
 /// What the configuration keeps; there, 0 is no limit.
-#[must_use]
 pub fn keep(session: &Session) -> Keep {
     let settings = session.config().settings.backups;
     let age = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));

@@ -1,5 +1,6 @@
 //! Which changes are recorded.
 
+use super::outcome::RestoreOutcome;
 use super::*;
 use crate::domain::event::Body;
 use crate::domain::event::record::{ChangeKind, Changed};

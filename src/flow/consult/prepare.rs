@@ -115,14 +115,12 @@ impl Parts {
 
 impl Prepared {
     /// What goes with it, and what was left out.
-    #[must_use]
     pub fn context_note(&self) -> Option<ContextNote> {
         self.context.as_ref().map(ContextNote::from)
     }
 
     /// The same question for one of several who are asked it: from another angle, and with the files
     /// in another order.
-    #[must_use]
     pub fn for_member(self: &Arc<Self>, member: usize) -> Arc<Self> {
         let mut parts = self.parts.clone();
         if self.context.as_ref().is_some_and(|context| context.files.len() > 1) {
@@ -138,13 +136,11 @@ impl Prepared {
     }
 
     /// How many secrets were masked in it.
-    #[must_use]
     pub fn masked(&self) -> usize {
         self.masked
     }
 
     /// On whose account it goes.
-    #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
     }

@@ -168,7 +168,6 @@ impl From<&PackedContext> for ContextNote {
 
 impl ContextNote {
     /// What was left out of it, and why.
-    #[must_use]
     pub fn omitted(&self) -> &[Omission] {
         &self.omitted
     }
@@ -186,7 +185,6 @@ fn is_none_masked(masked: &usize) -> bool {
 
 impl Consulted {
     /// The reply of a provider that was not asked.
-    #[must_use]
     pub fn refused(name: &str, asked: Option<String>, error: Error) -> Self {
         Self {
             ok: false,
@@ -269,7 +267,6 @@ impl Consulted {
     }
 
     /// Says of each place that the answer names whether it is there. Blocks.
-    #[must_use]
     pub fn cited(self, session: &Session) -> Self {
         let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
         let citations = self.ok.then(|| citations(session, &self.content, packed));
@@ -278,7 +275,6 @@ impl Consulted {
 
     /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
     /// as data weighs as much again, and is left out where both have no room.
-    #[must_use]
     pub fn cut_to(mut self, session: &Session, room: usize) -> Self {
         let Some(cut) = cut_at(&self.content, room) else {
             let of_data = self.structured.as_ref().map_or(0, weight_of);
@@ -310,7 +306,6 @@ impl Consulted {
 }
 
 /// Where an answer does not fit a schema.
-#[must_use]
 pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     const MOST: usize = 10;
     let Some(answer) = answer else {

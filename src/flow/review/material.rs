@@ -123,7 +123,7 @@ pub(super) fn other(session: &Session, name: &str) -> Result<(String, Lines), St
     let project = session.project().map_err(|error| error.to_string())?;
     let masker = session.masker().map_err(|error| error.to_string())?;
     let found = project.look(name).map_err(|refusal| refusal.to_string())?;
-    let text = read(project.open(&found).map_err(|refusal| refusal.to_string())?)?;
+    let text = read(found.open().map_err(|refusal| refusal.to_string())?)?;
     Ok((found.shown, as_seen(text, &masker)))
 }
 
@@ -253,7 +253,7 @@ impl Reader<'_> {
         let object = match version {
             Version::Working => {
                 let found = self.project.look(name).map_err(|refusal| refusal.to_string())?;
-                return read(self.project.open(&found).map_err(|refusal| refusal.to_string())?);
+                return read(found.open().map_err(|refusal| refusal.to_string())?);
             }
             Version::Staged => format!(":./{name}"),
             Version::Commit(commit) => format!("{commit}:./{name}"),

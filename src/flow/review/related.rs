@@ -56,7 +56,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
     let found = plain.filter_map(|end| project.find(&format!("**/*.{end}")).ok()).flatten();
     let others = found.filter(|file| !own.contains(file.shown.as_str()));
     for file in others.take(MOST_FILES) {
-        let Ok(open) = project.open(&file) else { continue };
+        let Ok(open) = file.open() else { continue };
         let mut bytes = Vec::new();
         if open.take(MOST_BYTES).read_to_end(&mut bytes).is_err() || bytes.contains(&0) {
             continue;

@@ -63,7 +63,6 @@ pub struct SeatNote {
 
 impl JudgeNote {
     /// Whether tests left something to judge.
-    #[must_use]
     pub fn was_needed(&self) -> bool {
         self.verdict != "not_needed"
     }

@@ -21,7 +21,6 @@ pub struct MadeMasker(Arc<OnceLock<Result<Arc<Masker>, Error>>>);
 
 impl MadeMasker {
     /// The masker, where it was needed already and could be made.
-    #[must_use]
     pub fn get(&self) -> Option<Arc<Masker>> {
         self.0.get()?.as_ref().ok().cloned()
     }
@@ -29,7 +28,6 @@ impl MadeMasker {
 
 impl Session {
     /// The masker of secrets, as far as it is made.
-    #[must_use]
     pub fn made_masker(&self) -> MadeMasker {
         MadeMasker(Arc::clone(&self.inner.masker))
     }

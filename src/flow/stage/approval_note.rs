@@ -30,7 +30,6 @@ pub struct ApprovalNote {
 
 impl ApprovalNote {
     /// A request as results show it.
-    #[must_use]
     pub fn of(request: &Request) -> Self {
         let questions = request.asked.report.get("questions").and_then(Value::as_array).map_or(0, Vec::len);
         Self {

@@ -118,7 +118,6 @@ impl Oracle {
     }
 
     /// The error of a command that failed by itself instead of judging.
-    #[must_use]
     pub fn broken(&self, times: u32, why: &str) -> Error {
         self.unusable(format!(
             "it failed by itself on {times} answers, which is no verdict. The first time: {why}"

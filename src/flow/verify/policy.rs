@@ -138,7 +138,6 @@ fn of_project(session: &Session) -> (Result<Option<String>, String>, ProjectStat
 }
 
 /// What the project adds and what that is worth; nothing where it adds nothing.
-#[must_use]
 pub fn project_note(session: &Session) -> Option<ProjectNote> {
     let (project, state) = of_project(session);
     described(&project, state).map(|(note, _)| note)

@@ -130,7 +130,6 @@ pub struct FailureNote {
 
 impl Details {
     /// The details of a vote.
-    #[must_use]
     pub fn of(vote: &Vote, compared: Compared, max_rounds_source: MaxSource, warnings: Vec<String>) -> Self {
         let ballot = &vote.ballot;
         let leader = vote.leader().filter(|_| !vote.stop.is_decision());
@@ -172,7 +171,6 @@ impl Details {
     }
 
     /// Votes by answer, most first.
-    #[must_use]
     pub fn distribution(&self) -> IndexMap<String, u32> {
         self.answers.iter().map(|answer| (answer.answer.clone(), answer.votes)).collect()
     }

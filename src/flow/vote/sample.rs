@@ -33,18 +33,7 @@ pub enum Checked {
 }
 
 impl Checked {
-    /// An answer that counts where it shows no red flag, compared as a whole.
-    #[must_use]
-    pub fn new(flags: Vec<RedFlag>, canonical: impl FnOnce() -> Canonical) -> Self {
-        if flags.is_empty() {
-            Self::Valid { canonical: canonical(), said: None }
-        } else {
-            Self::Flagged(flags)
-        }
-    }
-
     /// An answer that does not count, for one reason.
-    #[must_use]
     pub fn flagged(reason: &'static str, detail: impl Into<String>) -> Self {
         Self::Flagged(vec![RedFlag { reason, detail: detail.into() }])
     }
@@ -123,19 +112,16 @@ impl Sampler {
     }
 
     /// Everybody who is asked.
-    #[must_use]
     pub fn providers(&self) -> &[String] {
         &self.providers
     }
 
     /// Secrets that were masked in the question.
-    #[must_use]
     pub fn masked(&self) -> usize {
         self.prepared.masked()
     }
 
     /// Whether every provider has failed for good.
-    #[must_use]
     pub fn is_deserted(&self) -> bool {
         self.left.is_empty()
     }

@@ -11,7 +11,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::event::record::{Noted, Topic};
 use crate::domain::event::stage::{LowRisk, RunStarted};
 use crate::domain::event::{Draft, Event};
-use crate::domain::redflag::{AnswerForm, RedFlag};
+use crate::domain::redflag::AnswerForm;
 use crate::domain::stage::Stage;
 use crate::domain::vote::record::VoteRecord;
 use crate::flow::account::Account;
@@ -61,8 +61,11 @@ async fn vote_in(session: &Session, account: Account, rule: Rule, flagged: &'sta
     let check: Check = Arc::new(move |answer| {
         let turn = usize::try_from(turn.fetch_add(1, Ordering::Relaxed)).unwrap();
         let is_flagged = flagged.get(turn).copied().unwrap_or(false);
-        let flag = is_flagged.then(|| RedFlag { reason: "hedging", detail: String::new() });
-        Checked::new(flag.into_iter().collect(), || Canonical::of(answer))
+        if is_flagged {
+            Checked::flagged("hedging", "")
+        } else {
+            Checked::Valid { canonical: Canonical::of(answer), said: None }
+        }
     });
     let providers = vec!["understudy".to_owned()];
     let question = question("why?", account);
@@ -91,11 +94,11 @@ async fn a_budget_is_asked_for_whole_rounds_and_may_end_the_vote() {
     let rule = Rule::new(3, 12).unwrap();
     // Three samples, of which one counts; then two more, of which one counts; then one is too many.
     let some = vote_in(&session, account.clone(), rule, &[true, true, false, true]).await;
-    assert_eq!((some.stop(), some.ballot.samples(), some.ballot.valid()), (Stop::Budget, 5, 2));
+    assert_eq!((some.stop, some.ballot.samples(), some.ballot.valid()), (Stop::Budget, 5, 2));
     assert_eq!(some.leader().map(|(_, votes)| votes), Some(2));
     assert!(some.winner().is_none());
     let none = vote_in(&session, account, rule, &[]).await;
-    assert_eq!((none.stop(), none.ballot.samples()), (Stop::Budget, 0));
+    assert_eq!((none.stop, none.ballot.samples()), (Stop::Budget, 0));
     let reason = none.no_winner().unwrap();
     assert_eq!(reason.code(), "vote_over_budget");
     assert!(reason.to_string().contains("5 of 5"), "{reason}");
@@ -107,7 +110,7 @@ async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
     let (session, account) = in_a_run(&directory, Purpose::Vote).await;
     let flagged = &[true, true, true, true, true, true];
     let vote = vote_in(&session, account, Rule::new(3, 12).unwrap(), flagged).await;
-    assert_eq!((vote.stop(), vote.ballot.samples()), (Stop::Unanimous, 9));
+    assert_eq!((vote.stop, vote.ballot.samples()), (Stop::Unanimous, 9));
     let events = session.journal().events(Some("r".to_owned())).await.unwrap();
     assert_eq!(reserved(&events), [Purpose::Vote; 9]);
     assert_eq!(events.iter().filter(|event| matches!(event.body, Body::ConsultSettled(_))).count(), 9);
@@ -127,9 +130,9 @@ async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
 #[tokio::test]
 async fn flagged_samples_are_taken_again_until_the_lead_is_there() {
     let vote = voted(2, 12, &[true, false, true, false]).await;
-    assert_eq!((vote.stop(), vote.ballot.samples(), vote.ballot.flagged()), (Stop::Unanimous, 4, 2));
+    assert_eq!((vote.stop, vote.ballot.samples(), vote.ballot.flagged()), (Stop::Unanimous, 4, 2));
     let never = voted(2, 4, &[true; 4]).await;
-    assert_eq!((never.stop(), never.ballot.samples()), (Stop::NoValid, 4));
+    assert_eq!((never.stop, never.ballot.samples()), (Stop::NoValid, 4));
 }
 
 #[tokio::test]

@@ -24,7 +24,6 @@ pub struct Recovery {
 ///
 /// What somebody else changed meanwhile stays as it is, and what the file was before stays in the
 /// backup. `touched` are the files that the change reached, where that is known.
-#[must_use]
 pub fn roll_back(
     store: &Store,
     tree: &Tree,

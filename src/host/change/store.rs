@@ -52,7 +52,6 @@ pub struct Listed {
 }
 
 /// Whether a change of a project is under way, or was when its server was killed.
-#[must_use]
 pub fn open_journals(root: &Path) -> bool {
     std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
 }
@@ -94,7 +93,6 @@ impl Store {
     }
 
     /// The same, honouring only what this user wrote.
-    #[must_use]
     pub fn of_user(self, key: Option<&(SealKey, Option<SystemTime>)>) -> Self {
         Self { key: key.cloned(), ..self }
     }
@@ -108,13 +106,11 @@ impl Store {
     }
 
     /// A session's directory as results show it.
-    #[must_use]
     pub fn shown(session: &str) -> String {
         format!("{BACKUPS}/{session}")
     }
 
     /// Whether anybody has ever changed the project.
-    #[must_use]
     pub fn has_lock(&self) -> bool {
         self.directory().join(LOCK).exists()
     }
@@ -277,7 +273,6 @@ impl Store {
 
     /// Removes the backups that are beyond the limits: never one that is under way or protected.
     /// Whoever calls it holds the lock.
-    #[must_use]
     pub fn prune(&self, keep: &Keep, protected: &BTreeSet<String>, now_ms: u64) -> Pruned {
         let (Ok(held), Ok(open)) = (self.held(), self.open_sessions()) else {
             return Pruned::default();
@@ -300,7 +295,6 @@ impl Store {
     }
 
     /// The bytes of a session's files.
-    #[must_use]
     pub fn bytes(&self, session: &str) -> u64 {
         let Ok(entries) = std::fs::read_dir(self.session(session)) else {
             return 0;
@@ -327,7 +321,6 @@ fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {
 }
 
 /// Whether a name is one of ours, and so no path to anywhere else.
-#[must_use]
 pub fn is_session(name: &str) -> bool {
     name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
 }

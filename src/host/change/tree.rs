@@ -139,7 +139,6 @@ impl Tree {
     }
 
     /// Whether files can be made in a directory; one that is not there yet is made in its turn.
-    #[must_use]
     pub fn is_writable(&self, path: &str) -> bool {
         match self.directory(path) {
             Ok(Some(directory)) => {

@@ -22,19 +22,16 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of every call.
-    #[must_use]
     pub fn everything(message: String) -> Self {
         Self { scope: Scope::Everything, message }
     }
 
     /// Something worth a look that stands in nobody's way.
-    #[must_use]
     pub fn notice(message: String) -> Self {
         Self { scope: Scope::Nothing, message }
     }
 
     /// A problem of one provider's calls.
-    #[must_use]
     pub fn provider(name: &str, message: String) -> Self {
         Self { scope: Scope::Provider(name.to_owned()), message }
     }

@@ -230,7 +230,6 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
 
 /// Whether a text can be a model's name: it goes onto a command line, where it must not be taken for
 /// anything else.
-#[must_use]
 pub fn is_model_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')

@@ -10,20 +10,17 @@ use crate::host::environment::Environment;
 use crate::host::library::Library;
 
 /// The configuration of somebody who has configured nothing.
-#[must_use]
 pub fn defaults() -> Config {
     Config::load(&Environment::default(), &Library::new(None, None))
 }
 
 /// The variables of the server as a table.
-#[must_use]
 pub fn server_variables() -> String {
     let config = defaults();
     table("", GENERAL.iter().map(|variable| (variable, of_server(&config, variable))))
 }
 
 /// The variables that every provider has, as a table.
-#[must_use]
 pub fn provider_variables() -> String {
     let config = defaults();
     table(
@@ -33,7 +30,6 @@ pub fn provider_variables() -> String {
 }
 
 /// The providers that ship, as a table.
-#[must_use]
 pub fn providers() -> String {
     let rows = defaults().providers.into_iter().map(|(name, provider)| {
         let (command, timeout) = if provider.adapter == AdapterKind::Understudy {

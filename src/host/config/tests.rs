@@ -1,3 +1,4 @@
+use super::settings::BackupSettings;
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Config {

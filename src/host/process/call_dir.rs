@@ -63,13 +63,11 @@ impl CallDir {
     }
 
     /// An empty directory for the program to work in.
-    #[must_use]
     pub fn work(&self) -> &Path {
         &self.work
     }
 
     /// The place for [`Launch::capture_dir`](super::Launch::capture_dir).
-    #[must_use]
     pub fn capture(&self) -> &Path {
         &self.capture
     }

@@ -36,7 +36,6 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
 }
 
 /// Whether a directory is ours and its server is gone: its lock is free, or it is old and has none.
-#[must_use]
 pub(crate) fn is_abandoned(directory: &Path) -> bool {
     is_abandoned_after(YOUNG, directory)
 }

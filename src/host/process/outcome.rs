@@ -38,13 +38,11 @@ pub enum Exit {
 
 impl Exit {
     /// Whether the program exited with code 0.
-    #[must_use]
     pub fn success(self) -> bool {
         self == Self::Code(0)
     }
 
     /// The exit code, where there is one.
-    #[must_use]
     pub fn code(self) -> Option<i32> {
         match self {
             Self::Code(code) => Some(code),

@@ -42,13 +42,11 @@ impl Project {
     }
 
     /// A root by its name.
-    #[must_use]
     pub fn known_root(&self, name: &str) -> Option<&Path> {
         self.roots.iter().map(PathBuf::as_path).find(|root| root.to_str() == Some(name))
     }
 
     /// Why a file of a root is not changed, whatever it holds; none where it may be.
-    #[must_use]
     pub fn refuses_change(&self, relative: &str) -> Option<String> {
         if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
             return Some("it belongs to Maestro's own directories".to_owned());

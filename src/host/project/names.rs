@@ -26,7 +26,6 @@ pub struct Names {
 
 impl Names {
     /// The names below the project's root, those near the root first.
-    #[must_use]
     pub fn of(project: &Project) -> Self {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
         let (mut here, mut seen) = (0, 0);

@@ -25,7 +25,6 @@ impl Project {
 
     /// Whether a path, as a program in this directory would follow it, stays in the project. What
     /// is not there yet is judged by its nearest parent that is.
-    #[must_use]
     pub fn holds(&self, directory: &Path, path: &str) -> bool {
         if path.starts_with('~') {
             return false;
@@ -51,7 +50,6 @@ impl Project {
     }
 
     /// The path as results show it.
-    #[must_use]
     pub fn shown_directory(&self, directory: &Path) -> String {
         match self.shown(directory) {
             shown if shown.is_empty() => ".".to_owned(),

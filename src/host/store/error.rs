@@ -91,7 +91,6 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "store_conflict",
@@ -110,7 +109,6 @@ impl StoreError {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "Read the run's state again, then decide anew.",
@@ -139,7 +137,6 @@ impl StoreError {
     }
 
     /// Whether the same call may succeed a little later.
-    #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
             Self::Conflict { .. } | Self::Replaced | Self::Busy => true,

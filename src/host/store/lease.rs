@@ -64,7 +64,6 @@ impl Drop for Lease {
 }
 
 /// Whether the server `id` is alive. One of which that cannot be found out is believed to be.
-#[must_use]
 pub fn is_alive(directory: &Path, id: &str) -> bool {
     is_name(id) && is_held(&directory.join(SERVERS).join(id))
 }

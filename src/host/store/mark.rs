@@ -69,7 +69,6 @@ pub struct Marks {
 
 impl Marks {
     /// The marks in a user's directory of state, which is there since `began`.
-    #[must_use]
     pub fn new(state: &Path, began: Option<SystemTime>) -> Self {
         Self { directory: state.join("logs"), began }
     }

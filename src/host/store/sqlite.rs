@@ -71,7 +71,6 @@ enum Seen {
 
 impl SqliteStore {
     /// A log in this directory, usually `.maestro` of a project. Nothing is opened or made yet.
-    #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self {
             place: Place::new(directory),
@@ -85,14 +84,12 @@ impl SqliteStore {
     }
 
     /// The same log of a project whose directory must be there: it is not made.
-    #[must_use]
     pub fn below(mut self, root: &Path) -> Self {
         self.place = self.place.clone().below(root);
         self
     }
 
     /// The same log, honoured only where it fits what this user has seen of it.
-    #[must_use]
     pub fn with_marks(mut self, marks: Option<Marks>) -> Self {
         self.marks = marks;
         self
@@ -227,7 +224,6 @@ impl SqliteStore {
     }
 
     /// The same log with another patience for others that write to it; 5 s otherwise.
-    #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

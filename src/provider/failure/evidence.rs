@@ -79,7 +79,6 @@ impl Told {
     }
 
     /// What the CLI's words and its end mean. None: they tell nothing beyond that it ended.
-    #[must_use]
     pub fn failure(&self, stderr: &str, exit: Exit, now: &Zoned) -> Option<CliFailure> {
         let own = telling_lines(&self.words.join("\n"));
         let channels = [own, telling_lines(&self.noise), telling_lines(stderr)];
@@ -114,7 +113,6 @@ impl Told {
     }
 
     /// What the end alone means, where no word tells more. `chatter` is what was printed beside.
-    #[must_use]
     pub fn by_end_alone(&self, exit: Exit, chatter: &str) -> CliFailure {
         let last = chatter.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.map(|line| format!("; the last that it printed is: {line}")).unwrap_or_default();

@@ -85,7 +85,6 @@ pattern!(
 
 /// The first end of a limit that these words name. They are in small letters, with plain apostrophes and
 /// single blanks.
-#[must_use]
 pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     if let Some(found) = AFTER_BAR.as_ref().and_then(|bar| bar.captures(words)) {
         return epoch(found.get(1)?.as_str());

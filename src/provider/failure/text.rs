@@ -10,7 +10,6 @@ use crate::domain::plain::plain;
 const LOOKED_AT: usize = 256 * 1024;
 
 /// Small letters, one kind of apostrophe, quote and dash, and single blanks in place of line breaks.
-#[must_use]
 pub(in crate::provider) fn normalised(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for letter in words.chars() {
@@ -56,7 +55,6 @@ const CHATTER: [&str; 20] = [
 ];
 
 /// The lines of a channel that may tell of a failure, their terminal sequences removed.
-#[must_use]
 pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
     ends_of(channel)
         .into_iter()

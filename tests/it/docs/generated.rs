@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use maestro::domain::toolset::{PRESETS, TOOLSETS, Toolset};
-use maestro::domain::words::grouped;
-use maestro::host::config::reference;
+use maestro::testing::settings as reference;
+use maestro::testing::{PRESETS, TOOLSETS, Toolset, grouped};
 use serde_json::Value;
 
 use super::{between, read, rows};

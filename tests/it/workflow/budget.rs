@@ -271,11 +271,9 @@ fn an_open_run_holds_up_no_other_work() {
 
 /// A project with a run that began so many days ago.
 fn begun_before(days: u64) -> (crate::harness::Server, String) {
-    use maestro::domain::chain::Record;
-    use maestro::domain::event::Draft;
-    use maestro::domain::event::stage::{LowRisk, RunStarted};
-    use maestro::domain::stage::Stage;
-    use maestro::host::store::{EventStore as _, Expected, SqliteStore};
+    use maestro::testing::{
+        Draft, EventStore as _, Expected, LowRisk, Record, RunStarted, SqliteStore, Stage,
+    };
 
     let server = project();
     let body = RunStarted {

@@ -93,7 +93,8 @@ proptest! {
         let material = material(stage, &outputs);
         let report = report(&material);
         for line in lines(&report, width, &[Language::English, Language::Korean]) {
-            prop_assert!(line.kind.is_diff() || columns(&line.text) <= width, "{} > {width}: {}", columns(&line.text), line.text);
+            let is_diff = matches!(line.kind, LineKind::DiffHeader | LineKind::DiffHunk | LineKind::DiffAdded | LineKind::DiffRemoved | LineKind::DiffContext);
+            prop_assert!(is_diff || columns(&line.text) <= width, "{} > {width}: {}", columns(&line.text), line.text);
             let obeyed = line.text.contains('\u{1b}');
             prop_assert!(!obeyed, "{}", line.text);
         }

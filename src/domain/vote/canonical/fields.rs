@@ -35,7 +35,6 @@ pub struct VoteBy(IndexMap<String, How>);
 
 impl VoteBy {
     /// Whether nothing is compared: then the step is not voted on.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -46,14 +45,12 @@ impl VoteBy {
     }
 
     /// The names of the fields in a row.
-    #[must_use]
     pub fn in_a_line(&self) -> String {
         self.names().collect::<Vec<_>>().join(", ")
     }
 
     /// A document in the form by which it is compared. None where every compared field is absent, null
     /// or empty: such an answer says nothing that could get a vote.
-    #[must_use]
     pub fn project(&self, document: &Value) -> Option<Canonical> {
         let files: Vec<&str> = self
             .0

@@ -1,7 +1,6 @@
 //! Paths in their shortest form.
 
 /// A path without `./`, `//`, `x/..` and a slash at its end; what is none is left as it is.
-#[must_use]
 pub(super) fn shortest(written: &str) -> String {
     if written.contains("://") {
         return written.to_owned();

@@ -71,7 +71,6 @@ fn without_lead_in(line: &str) -> &str {
 }
 
 /// In one spelling of its letters, quotes, spaces and minus signs.
-#[must_use]
 pub(super) fn plain(line: &str) -> String {
     let letters = line.nfc().filter_map(|letter| match letter {
         '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => None,
@@ -85,7 +84,6 @@ pub(super) fn plain(line: &str) -> String {
 }
 
 /// Without marks around the whole, backticks among them.
-#[must_use]
 pub(super) fn undressed(text: &str) -> &str {
     let mut text = undressed_but_code(text);
     while let Some(inner) = enclosed(text, "`") {

@@ -16,7 +16,7 @@ impl Asked {
         let project = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
         let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
-        let server = Maestro::new(session, stop.clone());
+        let server = Maestro::new(session, stop.clone(), Reasons::default());
         let mut tools = Tools::new(server.session());
         tools.router += Handle::asking_tools();
         assert!(server.inner.handle.tools.set(tools).is_ok());

@@ -1,0 +1,51 @@
+//! Parts of the library that tests, benches and the fuzz target reach. It is no interface: anything
+//! here may change or go at any time.
+
+pub use crate::domain::calibrate::cost::samples_per_decision;
+pub use crate::domain::calibrate::lead::{expected_votes, selection, smallest_k, whole_task};
+pub use crate::domain::calibrate::{Accuracy, Task};
+pub use crate::domain::chain::{Record, Stored, verify};
+pub use crate::domain::diff::parse as parse_diff;
+pub use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};
+pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
+pub use crate::domain::event::noted::EnsembleNoted;
+pub use crate::domain::event::record::{Changed, Check, Noted, Verified};
+pub use crate::domain::event::stage::*;
+pub use crate::domain::event::{Body, Draft};
+pub use crate::domain::history::History;
+pub use crate::domain::mask::Masker;
+pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
+pub use crate::domain::secret_rules::SecretRules;
+pub use crate::domain::served::ModelNote;
+pub use crate::domain::stage::Stage;
+pub use crate::domain::toolset::{PRESETS, TOOLSETS, Toolset};
+pub use crate::domain::verification::Kind;
+pub use crate::domain::verification::status::Status;
+pub use crate::domain::vote::canonical::Canonical;
+pub use crate::domain::vote::{Ballot, MOST_SAMPLES, Rule, Stop};
+pub use crate::domain::words::grouped;
+pub use crate::error::Error;
+pub use crate::flow::approval::decide::{Verdict, decide};
+pub use crate::flow::change::{PatchOutcome, PatchRequest, RestoreRequest, apply_patch, restore};
+pub use crate::flow::journal::{Journal, new_id};
+pub use crate::flow::session::Session;
+pub use crate::host::config::Config;
+pub use crate::host::environment::Environment;
+pub use crate::host::library::Library;
+pub use crate::host::process::{Ended, Exit, Supervisor};
+pub use crate::host::store::lease::{Lease, is_alive};
+pub use crate::host::store::{EventStore, Expected, SqliteStore, StoreError};
+pub use crate::provider::Output;
+pub use crate::provider::claude::parse as parse_claude;
+pub use crate::provider::codex::parse as parse_codex;
+pub use crate::server::stdio::serve_handler;
+
+/// Tables behind `docs/configuration.md`.
+pub mod settings {
+    pub use crate::host::config::reference::{defaults, provider_variables, providers, server_variables};
+}
+
+/// Table behind `docs/errors.md`.
+pub mod errors {
+    pub use crate::error::reference::{entries, find, markdown};
+}
