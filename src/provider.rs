@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::host::process::{CallDir, Ended, Exit};
 
@@ -219,16 +220,14 @@ pub struct Answer {
 }
 
 /// What a call cost, as far as the CLI says.
+#[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {
     /// Tokens sent, cached ones included.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
     /// Tokens answered, thinking included.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
     /// US dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
 }
 

@@ -9,6 +9,7 @@ mod judge;
 mod shape;
 
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 pub use find::claims;
 pub use judge::{Lines, judged};
@@ -79,28 +80,29 @@ pub enum Standing {
 }
 
 /// A place that an answer names, and what was found of it.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citation {
     /// The place as the answer names it.
     pub cited: String,
     /// The file that it means, where one was found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub file: Option<String>,
     /// The line.
     pub line: usize,
     /// The last line of a range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub end_line: Option<usize>,
     /// What the answer quotes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub quote: Option<String>,
     /// What was found.
     pub status: Standing,
     /// Where the quote stands, if elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub found_line: Option<usize>,
     /// What else there is to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub note: Option<String>,
 }
 

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::IntoStaticStr;
 
 use super::redflag::{Findings, Flag, Inspector};
 use super::rule::{self, RuleError};
@@ -14,7 +15,21 @@ use super::stage::Stage;
 use super::vote::canonical::fields::VoteBy;
 
 /// A micro-step by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum StepType {
@@ -60,19 +75,7 @@ impl StepType {
 
     /// The name used in parameters and results.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::S1SpecExtract => "s1_spec_extract",
-            Self::S2EdgeCase => "s2_edge_case",
-            Self::S3Mre => "s3_mre",
-            Self::H1RootCause => "h1_root_cause",
-            Self::H2Verification => "h2_verification",
-            Self::C1MinimalPatch => "c1_minimal_patch",
-            Self::C2CompileCheck => "c2_compile_check",
-            Self::D1FailureLabel => "d1_failure_label",
-            Self::D2NextExperiment => "d2_next_experiment",
-            Self::R1Refactor => "r1_refactor",
-            Self::R2Perf => "r2_perf",
-        }
+        self.into()
     }
 }
 

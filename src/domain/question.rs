@@ -10,11 +10,13 @@ pub use response::{Responses, read, told};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::stage::Stage;
 
 /// How much depends on a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// An approval without an answer is not an informed one.
@@ -33,12 +35,7 @@ impl Priority {
 
     /// The name used in results.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-        }
+        self.into()
     }
 }
 

@@ -6,6 +6,8 @@ mod read;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+use strum::IntoStaticStr;
 
 use crate::domain::citations::Lines;
 
@@ -20,7 +22,21 @@ const LEAST_QUOTE: usize = 4;
 const LEAST_SCENARIO: usize = 16;
 
 /// How much harm a finding does, the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Severity {
@@ -42,13 +58,7 @@ impl Severity {
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-            Self::Info => "info",
-        }
+        self.into()
     }
 
     /// A severity in a reviewer's own word.
@@ -109,6 +119,7 @@ pub enum Status {
 }
 
 /// A finding whose quote was seen in the files.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Its id in this review.
@@ -126,23 +137,23 @@ pub struct Finding {
     /// How much harm it does.
     pub severity: Severity,
     /// What the reviewer said of that, where it was lowered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub severity_stated: Option<Severity>,
     /// Who found it.
     pub found_by: Vec<String>,
     /// Whether the quote stood in the line that was named.
     pub status: Status,
     /// The line that was named, where the quote stands elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub line_stated: Option<usize>,
     /// What else there is to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub note: Option<String>,
     /// What the others who found it say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The change that was proposed, and what came of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub fix: Option<TriedFix>,
 }
 

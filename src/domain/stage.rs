@@ -2,9 +2,24 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// One stage of the workflow, in the order in which a run goes through them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Stage {
@@ -32,13 +47,7 @@ impl Stage {
 
     /// The name used in parameters, results and file names.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Analyze => "analyze",
-            Self::Hypothesize => "hypothesize",
-            Self::Implement => "implement",
-            Self::Debug => "debug",
-            Self::Improve => "improve",
-        }
+        self.into()
     }
 
     /// What people call the stage.
@@ -76,7 +85,8 @@ impl Stage {
 }
 
 /// A persona that a consultant can be asked to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Role {
@@ -110,20 +120,13 @@ impl Role {
 
     /// The name used in parameters, results and file names.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::ExampleAnalyst => "example_analyst",
-            Self::HypothesisScientist => "hypothesis_scientist",
-            Self::Implementer => "implementer",
-            Self::Debugger => "debugger",
-            Self::Refiner => "refiner",
-            Self::Judge => "judge",
-            Self::Reviewer => "reviewer",
-        }
+        self.into()
     }
 }
 
 /// The JSON schema of a stage's output or of the judge's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SchemaName {
@@ -162,14 +165,6 @@ impl SchemaName {
 
     /// The name used in parameters, results and file names.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Stage1Output => "stage1_output",
-            Self::Stage2Output => "stage2_output",
-            Self::Stage3Output => "stage3_output",
-            Self::Stage4Output => "stage4_output",
-            Self::Stage5Output => "stage5_output",
-            Self::JudgeOutput => "judge_output",
-            Self::Review => "review",
-        }
+        self.into()
     }
 }

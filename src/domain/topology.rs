@@ -1,9 +1,11 @@
 //! How the agents of a piece of work are arranged.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// How the agents of a stage are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Topology {
     /// One agent.
@@ -25,13 +27,7 @@ impl Topology {
 
     /// The name used by the policy.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sas => "SAS",
-            Self::Centralized => "CENTRALIZED",
-            Self::Decentralized => "DECENTRALIZED",
-            Self::Independent => "INDEPENDENT",
-            Self::Hybrid => "HYBRID",
-        }
+        self.into()
     }
 
     /// The name used in the parameters and results of the coordination tools.

@@ -12,9 +12,11 @@ pub(crate) mod status;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// What a check is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Kind {
@@ -37,15 +39,7 @@ pub enum Kind {
 impl Kind {
     /// The name in requests and results.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::UnitTest => "unit_test",
-            Self::Integration => "integration",
-            Self::Lint => "lint",
-            Self::TypeCheck => "type_check",
-            Self::Format => "format",
-            Self::Custom => "custom",
-            Self::Build => "build",
-        }
+        self.into()
     }
 
     /// Whether a failure means that the program does not do what it should.

@@ -32,6 +32,7 @@ pub use attempt::{Attempt, Outcome};
 pub use refusal::Refusal;
 
 use std::collections::BTreeSet;
+use strum::IntoStaticStr;
 
 use super::approvals::Approvals;
 use super::budget::Budget;
@@ -41,7 +42,8 @@ use super::event::stage::{LowRisk, StageFailed, StageFinished};
 use super::stage::Stage;
 
 /// Where a run is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// The stage may begin.
     Ready(Stage),
@@ -81,14 +83,7 @@ impl Phase {
 
     /// The state in a word.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Ready(_) => "ready",
-            Self::Running(_) => "running",
-            Self::AwaitingApproval { .. } => "awaiting_approval",
-            Self::Revising(_) => "revising",
-            Self::Stopped(_) => "stopped",
-            Self::Complete => "complete",
-        }
+        self.into()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use super::account::{Account, kept, left, reserve};
 use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask, prepare, reserve_one};
@@ -58,6 +59,7 @@ pub struct Ensemble {
 }
 
 /// One candidate.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
     /// Its id within the ensemble.
@@ -67,6 +69,7 @@ pub struct Candidate {
     /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
+    #[serialize_always]
     pub model: Option<String>,
     /// What there is to say of it.
     #[serde(flatten)]
@@ -74,18 +77,14 @@ pub struct Candidate {
     /// The answer, as far as it is shown.
     pub content: String,
     /// What the answer is to whoever reads it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_is: Option<&'static str>,
     /// Whether more of it is in `content_file`.
     pub truncated: bool,
     /// Where the whole answer is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
     /// The same as a resource.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The places that the answer names, and whether they are there.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub citations: Option<Vec<Citation>>,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
@@ -93,22 +92,18 @@ pub struct Candidate {
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
     /// The sandbox that the CLI ran in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
     /// What the rules say of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub red_flag: Option<Value>,
     /// What the answer is, where it is not a model's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     /// The ensemble that it belongs to, where the log knows it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
     /// For whom it answers, and why, where it stands in for one that refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stands_in: Option<StandIn>,
     /// What went wrong.
     #[serde(flatten)]
+    #[serialize_always]
     pub failure: Option<ErrorNote>,
 }
 

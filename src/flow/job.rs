@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use serde_with::skip_serializing_none;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -176,6 +177,7 @@ pub enum State {
 }
 
 /// A job as a result shows it.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Shown {
     /// Its id.
@@ -189,23 +191,18 @@ pub struct Shown {
     /// When its call came.
     pub began_at: String,
     /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
     /// Milliseconds since it began, until it ended.
     pub elapsed_ms: u64,
     /// What it does at the moment.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
     /// Whether its result was collected before.
     pub collected: bool,
     /// The lost job in whose place it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub again_of: Option<String>,
     /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// The tool's own result.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     #[serde(skip)]
     place: Option<u64>,

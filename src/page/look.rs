@@ -1,21 +1,27 @@
 //! How a visitor reads: in which language, in which colours, and whether single keys act.
 
+use strum::IntoStaticStr;
+
 use crate::domain::language::Language;
 
 /// The languages of the page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Tongue {
     /// English.
     #[default]
+    #[strum(serialize = "en")]
     English,
     /// Korean.
+    #[strum(serialize = "ko")]
     Korean,
     /// Both, one below the other.
     Both,
 }
 
 /// The colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Theme {
     /// What the browser is set to.
     #[default]
@@ -27,7 +33,8 @@ pub(super) enum Theme {
 }
 
 /// Whether single keys act.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Keys {
     /// They do.
     #[default]
@@ -46,30 +53,19 @@ pub(super) struct Look {
 
 impl Tongue {
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Korean => "ko",
-            Self::Both => "both",
-        }
+        self.into()
     }
 }
 
 impl Theme {
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
+        self.into()
     }
 }
 
 impl Keys {
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-        }
+        self.into()
     }
 }
 

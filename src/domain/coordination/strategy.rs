@@ -1,6 +1,7 @@
 //! How candidates of each stage are made, checked and chosen from.
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
@@ -29,6 +30,7 @@ pub enum VotingMode {
 }
 
 /// The strategy of one stage.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Strategy {
     /// In a sentence.
@@ -41,10 +43,8 @@ pub struct Strategy {
     /// How one of them is chosen.
     pub voting_mode: VotingMode,
     /// Answers to choose from.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_candidates: Option<u32>,
     /// Iterations.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_iterations: Option<u32>,
     /// What disqualifies an answer.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_with::skip_serializing_none;
+use strum::IntoStaticStr;
 
 use crate::domain::stage::Stage;
 
@@ -26,7 +28,8 @@ pub struct ApprovalRequested {
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Go on.
@@ -43,11 +46,7 @@ impl Decision {
 
     /// How it is written.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Revise => "revise",
-            Self::Reject => "reject",
-        }
+        self.into()
     }
 
     /// The status of a request that was decided so.
@@ -103,6 +102,7 @@ pub enum Opened {
 }
 
 /// Somebody decided.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalDecided {
     /// The request.
@@ -114,24 +114,24 @@ pub struct ApprovalDecided {
     /// Whose word it is.
     pub decided_by: DecidedBy,
     /// How they came to the page, where they decided on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub opened: Option<Opened>,
     /// The digest of what was reviewed.
     pub digest: String,
     /// The digest of the change that was reviewed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub change: Option<String>,
     /// What the reviewer said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub feedback: Option<String>,
     /// What is to be done differently.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub revision_instructions: Option<String>,
     /// Answers by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
     /// Which of the choices goes on, where one was chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub chosen: Option<String>,
     /// Critical questions without an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,8 @@
 //! Events of consults.
 
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+use strum::IntoStaticStr;
 
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
@@ -24,7 +26,8 @@ pub struct TurnKept {
 }
 
 /// What a consult is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// A question of the orchestrator's.
@@ -48,14 +51,7 @@ impl Purpose {
 
     /// The name used in the log and in results.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Candidate => "candidate",
-            Self::Resample => "resample",
-            Self::Judge => "judge",
-            Self::Vote => "vote",
-            Self::Calibration => "calibration",
-        }
+        self.into()
     }
 
     /// Whether such a consult is a reasoning turn (see [`crate::domain::measure`]).
@@ -92,13 +88,14 @@ pub struct Kept {
 }
 
 /// A consult ended.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultSettled {
     /// The reservation, where there was one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reservation: String,
     /// The stage that it belonged to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub stage: Option<Stage>,
     /// What it was for.
     pub purpose: Purpose,
@@ -110,32 +107,32 @@ pub struct ConsultSettled {
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
     /// The error's code; none where it answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub code: Option<String>,
     /// When the limit that it ran into ends, where the CLI named a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub resets_at: Option<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// Starts of the CLI.
     pub attempts: u32,
     /// Tokens sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub input_tokens: Option<u64>,
     /// Tokens answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub output_tokens: Option<u64>,
     /// US dollars.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cost_usd: Option<f64>,
     /// What was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub prompt: Option<Kept>,
     /// What was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub response: Option<Kept>,
     /// The turn of a conversation that it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub turn: Option<TurnKept>,
 }
 

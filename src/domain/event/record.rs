@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::domain::stage::Stage;
 use crate::domain::verification::Kind;
@@ -39,6 +40,7 @@ pub struct EvidenceLogged {
 }
 
 /// One check of the project.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The command.
@@ -50,7 +52,7 @@ pub struct Check {
     /// What became of it.
     pub status: Status,
     /// Its exit code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub exit_code: Option<i32>,
     /// The tests that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,7 +60,7 @@ pub struct Check {
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// What it shows of tests; none in a log of an earlier version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub proof: Option<Proof>,
 }
 
@@ -97,6 +99,7 @@ pub enum ChangeKind {
 }
 
 /// A patch was applied, or undone.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// What was done.
@@ -104,7 +107,7 @@ pub struct Changed {
     /// The session that holds what was there before; after a crash, the one that was open.
     pub backup_session: String,
     /// The session that it undid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub undoes: Option<String>,
     /// The directory that the paths are relative to.
     #[serde(default)]
@@ -112,13 +115,13 @@ pub struct Changed {
     /// The files, each once.
     pub files: Vec<ChangedFile>,
     /// SHA-256 of the patch's text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub patch_sha256: Option<String>,
     /// The patch, masked, as far as a report shows it; in a run only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub patch: Option<String>,
     /// The request whose approved change it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub approved_by: Option<String>,
     /// What could not be undone after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,15 +130,16 @@ pub struct Changed {
 
 /// A file of a change. It was made where there is no `before`, and removed where there is no
 /// `after`; after a crash, `before` is what the change had made of it or was about to.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
     /// Its name.
     pub path: String,
     /// SHA-256 of what it held.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub before: Option<String>,
     /// SHA-256 of what it holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub after: Option<String>,
 }
 

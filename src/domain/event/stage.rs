@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::domain::approvals::Approvals;
 use crate::domain::citations::Citation;
@@ -9,6 +10,7 @@ use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 
 /// A run began.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     /// What is to be achieved.
@@ -22,10 +24,10 @@ pub struct RunStarted {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub carried: u32,
     /// Whose word decided when it began; none in a run of an earlier version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub approvals: Option<Approvals>,
     /// The server that began it; none in a run of an earlier version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub server: Option<String>,
 }
 
@@ -103,6 +105,7 @@ pub struct Answered {
 }
 
 /// One candidate of a stage.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its id within the stage, for example `codex-1`.
@@ -119,10 +122,10 @@ pub struct Candidate {
     /// The answer, as far as it is shown.
     pub content: String,
     /// Where the whole answer is, if more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub content_file: Option<String>,
     /// The answer as data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub structured: Option<Value>,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -139,25 +142,25 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,
     /// What went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub error: Option<String>,
     /// A stable word for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub code: Option<String>,
     /// What to do next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub hint: Option<String>,
     /// When the limit that stands in the way ends, where the CLI named a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub sandbox: Option<String>,
     /// What the answer is, where it is not a model's, or who stands in for whom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub note: Option<String>,
     /// The places that the answer names, and whether they were there when it came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub citations: Option<Vec<Citation>>,
 }
 

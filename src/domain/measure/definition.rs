@@ -1,9 +1,11 @@
 //! What each figure means, in words that travel with it.
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 /// A figure of the summary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// Coordination overhead in percent.
@@ -45,18 +47,7 @@ impl Figure {
 
     /// The key used in results.
     pub fn key(self) -> &'static str {
-        match self {
-            Self::CoordinationOverheadPercent => "coordination_overhead_percent",
-            Self::EfficiencyScore => "efficiency_score",
-            Self::TestCoverageRate => "test_coverage_rate",
-            Self::ConsultsPerStageRun => "consults_per_stage_run",
-            Self::Redundancy => "redundancy",
-            Self::ErrorAmplification => "error_amplification",
-            Self::SuccessRate => "success_rate",
-            Self::AvgLatencyMs => "avg_latency_ms",
-            Self::CostUsd => "cost_usd",
-            Self::Tokens => "tokens",
-        }
+        self.into()
     }
 
     /// What it is, how it is computed, and what of the same name it is not.

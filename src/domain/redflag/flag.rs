@@ -1,9 +1,11 @@
 //! The red flags by name.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// A sign that an answer is not worth counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// It is longer than an answer may be.
@@ -54,21 +56,7 @@ impl Flag {
 
     /// The name used in parameters, results and the rule file.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::TooLong => "too_long",
-            Self::TooShort => "too_short",
-            Self::MissingFields => "missing_fields",
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidDiff => "invalid_diff",
-            Self::Hedging => "hedging",
-            Self::MultiFile => "multi_file",
-            Self::DangerousCode => "dangerous_code",
-            Self::DangerousCommand => "dangerous_command",
-            Self::ForbiddenFile => "forbidden_file",
-            Self::ExcessiveChanges => "excessive_changes",
-            Self::Contradiction => "contradiction",
-            Self::FormatError => "format_error",
-        }
+        self.into()
     }
 
     /// The flag of a name.

@@ -14,6 +14,7 @@ mod python;
 mod rust;
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 /// Most names that a reading lists; the totals count all.
 const MOST_NAMES: usize = 100;
@@ -96,22 +97,18 @@ impl Reading {
 }
 
 /// Totals, as far as the output says them.
+#[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Tests that passed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub passed: Option<usize>,
     /// Tests that failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<usize>,
     /// Tests that were left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<usize>,
     /// Errors beside failing tests; findings of a linter or a compiler.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<usize>,
     /// Warnings.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub warnings: Option<usize>,
 }
 

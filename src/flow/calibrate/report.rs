@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use super::{CalibrationRequest, Count, Measured, TakenAs};
 use crate::domain::calibrate::classes::{Classes, mean_and_spread, promise};
@@ -17,6 +18,7 @@ use crate::flow::verify::oracle::Verdict;
 use crate::provider::Usage;
 
 /// What was measured, and what it means.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Calibration {
     /// Whether something was measured.
@@ -26,25 +28,23 @@ pub struct Calibration {
     /// Answers that came in.
     pub calibration_samples: u32,
     /// How often a valid answer is right, by the oracle; none without one.
+    #[serialize_always]
     pub estimated_p: Option<f64>,
     /// The same with its 95% interval.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Rate>,
     /// How often an answer is valid.
     pub estimated_v: f64,
     /// The largest right and wrong answers, which decide the lead.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Classes>,
     /// What each question gave, where there are several.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub over_prompts: Option<OverPrompts>,
     /// Answers of which the oracle said nothing, because it failed by itself.
     #[serde(skip_serializing_if = "is_none")]
     pub oracle_errors: u32,
     /// What to keep in mind.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// The share of the most frequent answer among the valid ones. It is no accuracy.
+    #[serialize_always]
     pub agreement: Option<Rate>,
     /// The success rate that is wanted for the whole task.
     pub target_success_rate: f64,
@@ -52,16 +52,16 @@ pub struct Calibration {
     pub estimated_total_steps: u32,
     /// The lead that reaches the target on the lower end of the interval; none where nothing can be
     /// promised.
+    #[serialize_always]
     pub recommended_k: Option<u32>,
     /// Samples of one decision with that lead: the cost of the vote in units of one answer.
+    #[serialize_always]
     pub expected_cost_multiplier: Option<f64>,
     /// Why nothing is recommended.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub no_recommendation: Option<String>,
     /// What follows from the lower end of the interval, and what from the estimate.
     pub plans: Vec<Plan>,
     /// What the whole task is expected to cost with the recommended lead.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub whole_task: Option<WholeTask>,
     /// The same by provider.
     pub by_provider: BTreeMap<String, ByProvider>,
@@ -77,7 +77,6 @@ pub struct Calibration {
     /// Secrets that were masked on the way out.
     pub masked: usize,
     /// Why later votes do not know of it, where the log could not be written.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub not_kept: Option<String>,
     /// In a few sentences.
     pub insight: String,
@@ -103,6 +102,7 @@ pub struct OverPrompts {
 }
 
 /// The expected cost of a whole task.
+#[skip_serializing_none]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct WholeTask {
     /// Votes that count.
@@ -110,13 +110,10 @@ pub struct WholeTask {
     /// Samples, discarded ones included.
     pub samples: f64,
     /// Tokens sent, where the CLIs tell theirs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<f64>,
     /// Tokens answered, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<f64>,
     /// US dollars, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use super::below;
 use crate::domain::change::{Reason, Refusal};
@@ -11,6 +12,7 @@ use crate::host::change::{After, Change, FileState, Obstacle, Permission, Plan, 
 use crate::host::project::{Base, Project};
 
 /// One file of a patch.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Detail {
     /// Its name.
@@ -18,7 +20,6 @@ pub struct Detail {
     /// What was to be done.
     pub action: &'static str,
     /// Its name before, where it has another one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Whether that can be done.
     pub ok: bool,
@@ -27,10 +28,8 @@ pub struct Detail {
     /// Lines that are gone.
     pub removed: usize,
     /// Why it cannot be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The error's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use super::{Attempted, Prepared};
 use crate::domain::answer::{Unreadable, document};
@@ -29,16 +30,17 @@ const REASONED: &str = "a block of reasoning stood beside the answer and was tak
 const MOST_STDERR: usize = 2_000;
 
 /// The reply to a question, failed or not.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Consulted {
     /// Whether there is an answer.
     pub ok: bool,
     /// What went with the question, and what did not: who reads the answer has to know it first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextNote>,
     /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
+    #[serialize_always]
     pub model: Option<String>,
     /// What there is to say of it.
     #[serde(flatten)]
@@ -46,30 +48,26 @@ pub struct Consulted {
     /// The answer, as far as it is shown.
     pub content: String,
     /// What the answer is to whoever reads it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_is: Option<&'static str>,
     /// Whether more of it is in `content_file`.
     pub truncated: bool,
     /// Where the whole answer is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
     /// The same as a resource.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The places that the answer names, and whether they are there; none where nothing was answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub citations: Option<Vec<Citation>>,
     /// The answer as data, where a schema was asked for and it is JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub structured: Option<Value>,
     /// Where it does not fit the schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
     /// Who was to answer, and why somebody else did.
-    #[serde(rename = "stood_in_for", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "stood_in_for")]
     pub stood_in: Option<StoodIn>,
     /// The conversation that it is a turn of.
     #[serde(flatten)]
+    #[serialize_always]
     pub turn: Option<TurnNote>,
     /// What the call cost.
     #[serde(skip_serializing_if = "Usage::is_empty")]
@@ -80,10 +78,8 @@ pub struct Consulted {
     #[serde(skip_serializing_if = "is_ordinary")]
     pub attempts: u32,
     /// The exit code, where the call failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// The sandbox that the CLI ran in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
     /// The end of what the CLI wrote to stderr.
     pub stderr: String,
@@ -91,10 +87,10 @@ pub struct Consulted {
     #[serde(skip_serializing_if = "is_none_masked")]
     pub masked: usize,
     /// What the answer is, where it is not a model's, and what was taken off it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     /// What went wrong.
     #[serde(flatten)]
+    #[serialize_always]
     pub failure: Option<ErrorNote>,
     /// The same, for callers in this process.
     #[serde(skip)]
@@ -108,19 +104,16 @@ pub struct Consulted {
 }
 
 /// Where an answer stands in a conversation.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct TurnNote {
     /// By which the next question goes on with it; none where the log does not keep it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     thread: Option<String>,
     /// The number of this turn.
-    #[serde(skip_serializing_if = "Option::is_none")]
     turn: Option<usize>,
     /// What of earlier turns went along.
-    #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Replayed>,
     /// Why there is no thread to go on with, or what became of this turn.
-    #[serde(skip_serializing_if = "Option::is_none")]
     thread_note: Option<&'static str>,
 }
 

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use super::intake::Candidate;
 use super::judging::JudgeNote;
@@ -76,26 +77,23 @@ pub struct Winner {
 }
 
 /// What is known of a candidate.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CandidateReport {
     id: String,
+    #[serialize_always]
     provider: Option<String>,
     standing: Standing,
     tests: Tests,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lint: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     judge: Option<f64>,
     score: f64,
     red_flags: Vec<Reason>,
     /// Authors that say the same, its own included.
     #[serde(skip_serializing_if = "is_one")]
     support: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
     behaves_like: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     changed_lines: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     does_not_apply: Option<String>,
     /// What fails without it and passes with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -103,7 +101,6 @@ pub struct CandidateReport {
     /// Why it is not proven.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ablation: Option<AblationNote>,
     /// Tests that it adds; they were not run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -112,7 +109,6 @@ pub struct CandidateReport {
     probes: Vec<ProbeNote>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<CheckNote>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
 }
 

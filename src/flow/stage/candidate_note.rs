@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::domain::citations::Citation;
 use crate::domain::event::stage::Candidate;
@@ -10,16 +11,17 @@ use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::host::answers::Answers;
 
 /// A candidate without its document: that of the one that is handed on is the stage's output.
+#[skip_serializing_none]
 #[derive(Serialize)]
 struct CandidateNote<'a> {
     id: &'a str,
     ok: bool,
     provider: &'a str,
+    #[serialize_always]
     model: Option<&'a str>,
     #[serde(flatten)]
     told: &'a ModelNote,
     content: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     content_file: Option<&'a str>,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -29,19 +31,12 @@ struct CandidateNote<'a> {
     consults: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     resample: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     sandbox: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     citations: Option<&'a [Citation]>,
 }
 

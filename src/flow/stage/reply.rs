@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use serde_with::skip_serializing_none;
 
 use super::StageRequest;
 use super::approval_note::ApprovalNote;
@@ -24,6 +25,7 @@ use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
 
 /// What came of a stage.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct StageReply {
     /// Whether it has outputs, or is the orchestrator's to do.
@@ -42,35 +44,31 @@ pub struct StageReply {
     /// Which round of it.
     pub iteration: u32,
     /// What it brought; none in solo.
+    #[serialize_always]
     pub output: Option<Value>,
     /// Consults that it took.
     pub consults_used: u32,
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// What went wrong.
+    #[serialize_always]
     pub error: Option<String>,
     /// A stable word for that.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The stage that follows; none at the end.
+    #[serialize_always]
     pub next_stage: Option<Stage>,
     /// The run.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow_id: Option<String>,
     /// Where the run is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// What the run may still spend.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Balance>,
     /// What the orchestrator works from, in solo.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub solo: Option<Value>,
     /// The request for approval.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalNote>,
     /// Whether the same request was answered before, at no further consult.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

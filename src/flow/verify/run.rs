@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use super::foreign::foreign;
 use super::git;
@@ -63,29 +64,25 @@ pub struct CheckResult {
 }
 
 /// What is known of a check beside its result.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Metadata {
     /// Where it ran, relative to the project root.
     pub cwd: String,
     /// The rule that permits it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Whether that rule is the project's own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rule_of_project: bool,
     /// The rule that refuses it, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
     /// Why it was not run, or ended as it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Whose output was read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub runner: Option<&'static str>,
     /// What it shows of tests.
     pub proof: Proof,
     /// Totals of the tests or findings.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
     /// The tests that failed, or the places that were found wrong.
     pub failing: Vec<String>,
@@ -96,13 +93,10 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
     /// The file with the whole output.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_file: Option<PathBuf>,
     /// The sandbox that it ran in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
     /// Processes that outlived the check and were ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub leftovers: Option<usize>,
 }
 

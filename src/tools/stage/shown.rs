@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use serde_with::skip_serializing_none;
 
 use crate::domain::budget::Balance;
 use crate::domain::event::approval::Decision;
@@ -34,6 +35,7 @@ pub(super) fn refused_with_approval(stage: Stage) -> Value {
 }
 
 /// A stage with its approval, in the form of `maestro_run_stage_with_approval`.
+#[skip_serializing_none]
 #[derive(Serialize)]
 pub(super) struct Shown {
     ok: bool,
@@ -42,30 +44,23 @@ pub(super) struct Shown {
     stage: Stage,
     stage_display: &'static str,
     stage_result: Outcome,
+    #[serialize_always]
     approval: Option<Approval>,
     action_required: String,
     action_required_ko: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     elapsed_ms: u64,
     mode: Mode,
     why: String,
     iteration: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
     workflow_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Balance>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     solo: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     from_log: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     undecided: Option<&'static str>,
 }
 

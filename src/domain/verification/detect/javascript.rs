@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use strum::IntoStaticStr;
 
 use super::{Check, Detected, Directory};
 use crate::domain::verification::Kind;
@@ -44,13 +45,15 @@ const NO_TEST: &str = "no test specified";
 const MOST_PACKAGES: usize = 200;
 
 /// Who runs the scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum Manager {
     Npm,
     Pnpm,
     /// Yarn 1.
     Yarn,
     /// Yarn since 2.
+    #[strum(serialize = "yarn")]
     Berry,
     Bun,
 }
@@ -71,12 +74,7 @@ impl Manager {
     }
 
     fn name(self) -> &'static str {
-        match self {
-            Self::Npm => "npm",
-            Self::Pnpm => "pnpm",
-            Self::Yarn | Self::Berry => "yarn",
-            Self::Bun => "bun",
-        }
+        self.into()
     }
 
     /// How a script of the package itself is run. `bun test` is bun's own runner and no script.

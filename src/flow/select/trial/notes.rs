@@ -1,6 +1,7 @@
 //! What a caller learns of checks, of parts that were undone, and of probes.
 
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::domain::change::Mark;
 use crate::domain::select::proof::Observed;
@@ -16,6 +17,7 @@ const MOST_NAMES: usize = 20;
 const MOST_SHOWN: usize = 1_200;
 
 /// What a check said.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckNote {
     /// The command.
@@ -28,10 +30,8 @@ pub struct CheckNote {
     /// The tests that failed.
     pub failing: Vec<String>,
     /// Totals.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
     /// Why it was not run, or ended as it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The end of what it printed, where it did not pass.
     #[serde(skip_serializing_if = "String::is_empty")]
