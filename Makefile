@@ -61,11 +61,11 @@ dist-check:
 
 DEBUG_BINARY = "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/maestro-mcp"
 
-## docs/errors.md from the table in src/error/reference.rs, and the tables between marks in README.md and
+## docs/errors.md from src/error/reference.yaml, and the tables between marks in README.md and
 ## docs/ from the tools, the configuration and docs/benchmarks.md.
 docs:
 	@$(CARGO) build --locked --bins --examples
-	@$(DEBUG_BINARY) errors > docs/errors.md.new
+	@$(DEBUG_BINARY) errors --markdown > docs/errors.md.new
 	@mv docs/errors.md.new docs/errors.md
 	@WRITE_DOCS=1 $(CARGO) test --locked --quiet --test it -- --exact docs::generated::the_documents_hold_what_the_sources_give
 
@@ -109,8 +109,7 @@ test-conformance:
 
 ## Maestro in the real Claude Code, with no screen and on one, against a fake model: no login.
 ## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
-test-clients:
-	$(CARGO) build --bins
+test-clients: build
 	python3 tests/clients/run.py $(TEST_CLIENTS)
 
 ## Codex, Gemini CLI and opencode as hosts: the real programs start the server and call a tool, against a fake model.

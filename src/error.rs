@@ -161,8 +161,13 @@ pub enum Error {
     #[error("{0} calls are waiting already")]
     Busy(usize),
     /// Every candidate of an ensemble failed.
-    #[error("every candidate failed: {}", .0.join("; "))]
-    EveryCandidateFailed(Vec<String>),
+    #[error("every candidate failed: {}", .failures.join("; "))]
+    EveryCandidateFailed {
+        /// Each candidate's error.
+        failures: Vec<String>,
+        /// Providers that are installed and were not asked.
+        others: Vec<String>,
+    },
     /// A vote that nobody won.
     #[error("{0}")]
     Vote(NoWinner),

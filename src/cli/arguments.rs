@@ -130,8 +130,11 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct ErrorsOptions {
-    /// The code, as a result or a message gives it
+    /// The code, as a result or a message gives it; without one, all in short
     pub(super) code: Option<String>,
+    /// Print all as a Markdown document
+    #[arg(long, conflicts_with_all = ["json", "code"])]
+    pub(super) markdown: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -1,38 +1,89 @@
-//! `errors`: what a code means, or all of them as the document.
+//! `errors`: what a code means, all codes in short, or all of them as the document.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::arguments::ErrorsOptions;
-use super::terminal::print;
-use crate::error::{Error, reference};
+use super::line::hanging;
+use super::terminal::{self, print};
+use crate::error::reference::{self, Entry};
+use crate::error::{Error, reference::Group};
 
 pub(super) fn run(options: &ErrorsOptions) -> Result<ExitCode, Error> {
-    if options.json {
-        let wanted = options.code.as_deref();
-        let found: Vec<Value> = reference::entries()
-            .filter(|entry| wanted.is_none_or(|code| entry.code == code))
-            .map(|entry| json!({ "code": entry.code, "text": entry.plain() }))
-            .collect();
-        if let (Some(code), true) = (wanted, found.is_empty()) {
-            return Err(unknown(code));
-        }
-        print(&format!("{:#}\n", Value::Array(found)))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let text = match &options.code {
-        None => reference::markdown(),
-        Some(code) => reference::find(code).ok_or_else(|| unknown(code))?.plain(),
+    let wanted = options.code.as_deref();
+    let entries = match wanted {
+        Some(code) => vec![reference::find(code).ok_or_else(|| unknown(code))?],
+        None => reference::entries().collect(),
     };
-    print(&text)?;
+    let width = terminal::width();
+    print(&match wanted {
+        _ if options.json => format!("{:#}\n", entries.iter().map(|entry| as_json(entry)).collect::<Value>()),
+        _ if options.markdown => reference::markdown(),
+        Some(_) => entries.iter().map(|entry| in_full(entry, width)).collect(),
+        None => in_short(reference::groups(), width),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn as_json(entry: &Entry) -> Value {
+    json!({
+        "code": entry.code,
+        "meaning": entry.meaning,
+        "model": entry.model,
+        "you": entry.user,
+        "text": in_full(entry, None),
+    })
+}
+
+/// One code: what happened, and what each side does about it.
+fn in_full(entry: &Entry, width: Option<usize>) -> String {
+    let Entry { code, meaning, model, user } = entry;
+    let mut out = format!("{code}\n");
+    for (label, text) in [("  ", meaning), ("  you:       ", user), ("  the model: ", model)] {
+        out.push_str(&hanging(label, text, width));
+    }
+    out
+}
+
+/// All codes with their meanings.
+fn in_short(groups: &[Group], width: Option<usize>) -> String {
+    let mut out = String::new();
+    for group in groups {
+        let _ = writeln!(out, "{}", group.title);
+        for entry in &group.entries {
+            out.push_str(&hanging(&format!("  {:22}  ", entry.code), &entry.meaning, width));
+        }
+        out.push('\n');
+    }
+    out.push_str("maestro-mcp errors CODE says what to do about one.\n");
+    out
+}
+
 fn unknown(code: &str) -> Error {
-    let mut available: Vec<String> = reference::entries().map(|entry| entry.code.to_owned()).collect();
+    let mut available: Vec<String> = reference::entries().map(|entry| entry.code.clone()).collect();
     available.sort_by(|left, right| {
         strsim::jaro_winkler(right, code).total_cmp(&strsim::jaro_winkler(left, code))
     });
     Error::Unknown { kind: "code", name: code.to_owned(), available }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    #[test]
+    fn texts_fit_a_terminal() {
+        let short = in_short(reference::groups(), Some(80));
+        let full: String = reference::entries().map(|entry| in_full(entry, Some(80))).collect();
+        for line in short.lines().chain(full.lines()) {
+            assert!(line.width() <= 80, "{line}");
+        }
+        for entry in reference::entries() {
+            assert!(short.contains(&entry.code) && full.contains(&entry.code));
+        }
+    }
 }

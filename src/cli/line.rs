@@ -1,10 +1,16 @@
 //! Texts as one line of a terminal, and times as people read them.
 
+use std::borrow::Cow;
+
+use textwrap::{Options, WordSplitter};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::host::human::harmless;
 
 const DOTS: &str = "...";
+
+/// Columns that a text has beside its label, however narrow the terminal is.
+const NARROWEST: usize = 20;
 
 /// A text as one line that cannot move a terminal's cursor.
 pub(super) fn one_line(text: &str) -> String {
@@ -29,24 +35,23 @@ pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
     format!("{}{}", kept.trim_end(), ".".repeat(dots))
 }
 
-/// A text in lines of at most so many columns, broken between words where that is possible.
+/// A text in lines of at most so many columns, broken between words where that is possible. No width
+/// is no limit.
 pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let fits =
-            lines.last().is_some_and(|line| line.is_empty() || line.width() + 1 + word.width() <= columns);
-        if !fits {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
+    let options = Options::new(columns).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(&text.split_whitespace().collect::<Vec<_>>().join(" "), options)
+        .into_iter()
+        .map(Cow::into_owned)
+        .collect()
+}
+
+/// A label and a text beside it; its further lines are indented as far as the first one begins.
+pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String {
+    let indent = label.width();
+    let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(indent).max(NARROWEST)));
+    let first = [label.to_owned()].into_iter().chain(std::iter::repeat(" ".repeat(indent)));
+    first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
 }
 
 /// How long something lasted or is ago, in its largest unit.
@@ -78,6 +83,15 @@ mod tests {
         assert_eq!(wrapped("mend the mean now", Some(8)), ["mend the", "mean now"]);
         assert_eq!(wrapped("unbreakable is long", Some(4)), ["unbreakable", "is", "long"]);
         assert_eq!(wrapped("mend the mean", None), ["mend the mean"]);
+    }
+
+    #[test]
+    fn a_text_hangs_beside_its_label() {
+        assert_eq!(
+            hanging("run  ", "mend the mean of the list now", Some(25)),
+            "run  mend the mean of the\n     list now\n"
+        );
+        assert_eq!(hanging("run  ", "mend the mean", None), "run  mend the mean\n");
     }
 
     #[test]

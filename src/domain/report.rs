@@ -166,7 +166,7 @@ pub fn report(material: &Material<'_>) -> Report {
 /// The questions of the stage, each with what it is about here.
 fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
     let mut questions = question::for_stage(material.stage);
-    let iteration = material.iteration.map(|round| ("debug_iteration", next::round(round)));
+    let iteration = material.iteration.and_then(|round| Some(("debug_iteration", next::round(round)?)));
     for (id, context) in content.contexts.iter().cloned().chain(iteration) {
         if let Some(question) = questions.iter_mut().find(|question| question.id == id) {
             question.context = Some(read::shortened(&context.en));

@@ -69,6 +69,16 @@ impl FileRules {
     }
 }
 
+/// Reason of a refusal by this rule.
+pub fn refusal(rule: &str) -> String {
+    /// The one rule whose files are refused though they hold no secret.
+    const NO_SOURCE: &str = "installed-or-compiled";
+    match rule {
+        NO_SOURCE => format!("refused as no source of the project by rule {rule}"),
+        _ => format!("refused as a secret by rule {rule}"),
+    }
+}
+
 /// The rules, ready to judge paths.
 #[derive(Debug, Clone)]
 pub struct SecretPaths {

@@ -53,7 +53,7 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::ShuttingDown => "shutting_down",
             Self::Busy(_) => "busy",
-            Self::EveryCandidateFailed(_) => outcome::EVERY_CANDIDATE_FAILED,
+            Self::EveryCandidateFailed { .. } => outcome::EVERY_CANDIDATE_FAILED,
             Self::Vote(no_winner) => no_winner.code(),
             Self::Oracle(_) => "oracle_unusable",
             Self::Document { .. } => "document_invalid",

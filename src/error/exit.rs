@@ -28,7 +28,7 @@ impl Error {
             Self::Timeout { .. }
             | Self::Stalled { .. }
             | Self::OutputTooLarge { .. }
-            | Self::EveryCandidateFailed(_)
+            | Self::EveryCandidateFailed { .. }
             | Self::Vote(_)
             | Self::Cli { .. } => 4,
             Self::Workflow(_) | Self::BudgetExhausted(_) | Self::Approval(_) => 5,

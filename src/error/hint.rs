@@ -82,9 +82,13 @@ impl Error {
             Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
             Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
             Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
-            Self::EveryCandidateFailed(_) => {
-                "Read each candidate's code and hint; ask other providers, or go on without a consultant.".into()
-            }
+            Self::EveryCandidateFailed { others, .. } => match others.as_slice() {
+                [] => "Read each candidate's code and hint. No other CLI is installed: go on without a consultant.".into(),
+                some => format!(
+                    "Read each candidate's code and hint. Installed and not asked: {}. Ask them, or go on without a consultant.",
+                    some.join(", ")
+                ),
+            },
             Self::Vote(no_winner) => no_winner.hint().into(),
             Self::Oracle(_) => OracleUnusable::HINT.into(),
             Self::Document { .. } => {

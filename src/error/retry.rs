@@ -25,7 +25,7 @@ impl Error {
             | Self::NestedConsult
             | Self::RequestState(_)
             | Self::Cancelled
-            | Self::EveryCandidateFailed(_)
+            | Self::EveryCandidateFailed { .. }
             | Self::Vote(_)
             | Self::Oracle(_)
             | Self::Document { .. }
@@ -59,7 +59,7 @@ impl Error {
             | Self::Cancelled
             | Self::ShuttingDown
             | Self::Busy(_)
-            | Self::EveryCandidateFailed(_)
+            | Self::EveryCandidateFailed { .. }
             | Self::Vote(_)
             | Self::Oracle(_)
             | Self::Document { .. }

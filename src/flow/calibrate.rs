@@ -130,7 +130,7 @@ pub async fn calibrate(
     let measured = judge(session, rounds, oracle.as_ref(), (providers, masked), progress).await?;
     if measured.taken.is_empty() {
         let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));
-        return Err(Error::EveryCandidateFailed(failures.collect()));
+        return Err(Error::EveryCandidateFailed { failures: failures.collect(), others: Vec::new() });
     }
     if let Some(oracle) = &oracle {
         measured.check_oracle(oracle)?;

@@ -142,6 +142,8 @@ pub struct Topic {
     pub name: String,
     /// Its text, heading included.
     pub content: String,
+    /// Other names that people ask for it by.
+    also: Vec<String>,
 }
 
 /// The sections of the reference, by their second-level headings. Only real headings count: a rule
@@ -173,40 +175,70 @@ pub fn topics(session: &Session) -> Result<Vec<Topic>, Error> {
     Ok(starts
         .into_iter()
         .zip(ends)
-        .map(|((start, name), end)| Topic {
-            name,
-            content: without_rule(text.get(start..end).unwrap_or_default()).to_owned(),
+        .map(|((start, name), end)| {
+            let section = text.get(start..end).unwrap_or_default();
+            Topic { name, also: other_names(section), content: as_read(section) }
         })
         .collect())
 }
 
-/// A section without the rule that divides it from the next.
-fn without_rule(section: &str) -> &str {
-    let section = section.trim();
-    section.strip_suffix("\n---").map_or(section, str::trim_end)
+/// How a section begins its list of other names: a comment, so that no reader of the document sees it.
+const ALSO: &str = "<!-- also: ";
+
+fn other_names(section: &str) -> Vec<String> {
+    let names = section.lines().find_map(|line| line.strip_prefix(ALSO)?.strip_suffix(" -->"));
+    names.into_iter().flat_map(|names| names.split(", ")).map(str::to_owned).collect()
 }
 
-/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter.
-///
-/// # Errors
-///
-/// There is none; the nearest names are given.
+/// A section without the rule that divides it from the next, and without comments of its makers.
+fn as_read(section: &str) -> String {
+    let section = section.trim();
+    let section = section.strip_suffix("\n---").map_or(section, str::trim_end);
+    let comment = |line: &&str| line.starts_with("<!-- ") && line.ends_with(" -->");
+    let mut lines: Vec<&str> = section.lines().filter(|line| !comment(line)).collect();
+    // A comment that goes leaves two blank lines.
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    lines.join("\n")
+}
+
+/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the
+/// topics that are most likely meant.
 pub fn topic(session: &Session, name: &str) -> Result<Topic, Error> {
     let topics = topics(session)?;
     let wanted = plain(name);
-    if let Some(found) = topics.iter().find(|topic| plain(&topic.name) == wanted) {
+    let by_name = topics.iter().find(|topic| plain(&topic.name) == wanted);
+    let by_another = || topics.iter().find(|topic| topic.also.iter().any(|other| plain(other) == wanted));
+    if let Some(found) = by_name.or_else(by_another) {
         return Ok(found.clone());
     }
-    let mut names: Vec<(f64, String)> = topics
-        .into_iter()
-        .map(|topic| (strsim::jaro_winkler(&plain(&topic.name), &wanted), topic.name))
+    Err(Error::Unknown { kind: "topic", name: name.to_owned(), available: likely(&topics, &wanted) })
+}
+
+/// The topics that a name most likely means: those whose name is like it, then those whose text has it
+/// most often. The general ones where nothing is like it.
+fn likely(topics: &[Topic], wanted: &str) -> Vec<String> {
+    const MOST: usize = 8;
+    const LIKE_ENOUGH: f64 = 0.85;
+    let in_words = wanted.replace('_', " ");
+    let likeness = |topic: &Topic| {
+        let names = std::iter::once(&topic.name).chain(&topic.also).map(|name| plain(name));
+        names.map(|name| strsim::jaro_winkler(&name, wanted)).fold(0.0, f64::max)
+    };
+    let mentions = |topic: &Topic| topic.content.to_lowercase().matches(&in_words).count();
+    let mut ranked: Vec<(f64, usize, &Topic)> = topics
+        .iter()
+        .map(|topic| (likeness(topic), mentions(topic), topic))
+        .map(|(likeness, mentions, topic)| {
+            (if likeness < LIKE_ENOUGH { 0.0 } else { likeness }, mentions, topic)
+        })
+        .filter(|(likeness, mentions, _)| *likeness > 0.0 || *mentions > 0)
         .collect();
-    names.sort_by(|left, right| right.0.total_cmp(&left.0));
-    Err(Error::Unknown {
-        kind: "topic",
-        name: name.to_owned(),
-        available: names.into_iter().map(|(_, name)| name).collect(),
-    })
+    ranked.sort_by(|left, right| right.0.total_cmp(&left.0).then(right.1.cmp(&left.1)));
+    if ranked.is_empty() {
+        let is_tool = |topic: &&Topic| topic.name.starts_with("maestro_");
+        return topics.iter().filter(|topic| !is_tool(topic)).map(|topic| topic.name.clone()).collect();
+    }
+    ranked.into_iter().take(MOST).map(|(_, _, topic)| topic.name.clone()).collect()
 }
 
 fn plain(name: &str) -> String {

@@ -21,7 +21,7 @@ use crate::domain::citations::Citation;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::measure::entry::Candidates;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
@@ -166,7 +166,7 @@ pub async fn generate(
     let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
     let asked = asked(session, &prepared, &providers, times, places).await?;
-    let bench = if stand_in.unwrap_or(!is_named) { bench(session, &providers) } else { VecDeque::new() };
+    let bench = if stand_in.unwrap_or(!is_named) { not_asked(session, &providers) } else { VecDeque::new() };
     let answered = answered(session, &prepared, asked, &Mutex::new(bench), progress).await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
     let (mut candidates, drafts) =
@@ -182,7 +182,8 @@ pub async fn generate(
     for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
         providers.push(candidate.provider.clone());
     }
-    let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked());
+    let others = not_asked(session, &providers).into();
+    let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
     ensemble.warning = ensemble
         .warning
         .into_iter()
@@ -279,7 +280,7 @@ struct Answered {
 }
 
 /// Who is there and was not asked.
-fn bench(session: &Session, asked: &[String]) -> VecDeque<String> {
+fn not_asked(session: &Session, asked: &[String]) -> VecDeque<String> {
     let there = session.catalogue().asked_by_default(session.environment(), session.root()).into_iter();
     let others = there.filter(|other| !other.is_understudy() && !asked.contains(&other.name));
     others.map(|other| other.name.clone()).collect()
@@ -339,10 +340,10 @@ fn judged(
 
 /// How alike answers to the same question are.
 pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
-    let answers: Vec<&str> = answers.collect();
+    let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
     EnsembleNoted {
-        answers: u32::try_from(answers.len()).unwrap_or(u32::MAX),
-        redundancy: mean_pairwise(&answers),
+        answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
+        redundancy: candidates.redundancy().similarity,
         task: None,
         context_files: Vec::new(),
     }
@@ -441,10 +442,11 @@ impl Ensemble {
         candidates: Vec<Candidate>,
         ensemble_id: Option<String>,
         masked: usize,
+        others: Vec<String>,
     ) -> Self {
         let count = candidates.iter().filter(|candidate| candidate.ok).count();
         let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
-        let error = (count == 0).then_some(Error::EveryCandidateFailed(failures));
+        let error = (count == 0).then_some(Error::EveryCandidateFailed { failures, others });
         let warning = match candidates.len() - count {
             0 => (providers_used.len() == 1 && count > 1)
                 .then(|| "all candidates come from one provider: their agreement says little".to_owned()),

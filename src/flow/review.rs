@@ -389,7 +389,8 @@ impl Checked {
             finding.id = format!("F{number}");
         }
         let answered = self.reviewers.iter().filter(|reviewer| reviewer.ok).count();
-        let error = (answered == 0).then(|| Error::EveryCandidateFailed(self.failures.clone()));
+        let error = (answered == 0)
+            .then(|| Error::EveryCandidateFailed { failures: self.failures.clone(), others: Vec::new() });
         let mut review = Review {
             ok: error.is_none(),
             summary: summary(&findings, self.discarded.len(), answered),

@@ -165,8 +165,8 @@ pub struct Overview {
     pub run: Option<RunState>,
     /// The figures.
     pub metrics: Metrics,
-    /// Consults that belong to no run.
-    pub consults_outside: u64,
+    /// Figures of the calls that belong to no run.
+    pub outside: Metrics,
 }
 
 /// Where a run is, and what it took.
@@ -182,12 +182,12 @@ pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Ove
         let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = report(history, scope, baseline).metrics;
-        let outside = report(history, Scope::Run(String::new()), baseline).metrics.total_calls;
+        let outside = report(history, Scope::Run(String::new()), baseline).metrics;
         Ok(Overview {
             run: run
                 .map(|run| RunState { parked: run.is_parked(idle_before), ..state_of(run, limits, most) }),
             metrics,
-            consults_outside: outside,
+            outside,
         })
     });
     read.await?

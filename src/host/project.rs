@@ -16,7 +16,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use rustix::process::getuid;
 
-use crate::domain::secret_path::SecretPaths;
+use crate::domain::secret_path::{self, SecretPaths};
 use crate::host::environment::Environment;
 
 pub use base::Base;
@@ -36,7 +36,7 @@ pub enum Refusal {
     #[error("in MAESTRO_REPO_ROOTS: what lies there is read, and changes are made in the project root alone")]
     ReadOnly,
     /// Its name is that of a secret.
-    #[error("refused as a secret by rule {0}")]
+    #[error("{}", secret_path::refusal(.0))]
     Secret(String),
     /// It is a directory.
     #[error("a directory; name a file or a pattern such as {0}/**/*.py")]

@@ -9,13 +9,15 @@ use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
 /// Names of one thing in different tools. A tool takes each for the one that it has.
-const ALIASES: [&[&str]; 6] = [
+const ALIASES: [&[&str]; 8] = [
     &["prompt", "task", "question", "task_description", "test_prompt"],
     &["context_files", "files"],
     &["context_errors", "errors"],
     &["context_facts", "facts"],
     &["context_constraints", "constraints"],
     &["timeout_sec", "timeout_seconds"],
+    &["max_chars", "max_response_chars"],
+    &["workflow_id", "run_id"],
 ];
 
 /// Further names that suggest the one that was meant, but are not taken for it: their form may differ.
@@ -26,6 +28,9 @@ const ALIKE: [&[&str]; 5] = [
     &["timeout_sec", "timeout", "timeout_ms"],
     &["provider", "providers", "client", "cli"],
 ];
+
+/// The parameter that says who is asked. Nobody is not everybody, so an empty list is refused.
+const WHOM: &str = "providers";
 
 /// How like a known name must be to be what was meant.
 const LIKE_ENOUGH: f64 = 0.8;
@@ -82,6 +87,11 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
             Some(wanted) if !required(&name) && stands_for_nothing(wanted, &value) => {}
             Some(wanted) => {
                 let value = fit(wanted, value, &member(place, &name), problems);
+                if name == WHOM && value.as_array().is_some_and(Vec::is_empty) {
+                    problems.push(format!(
+                        "{name} must name at least one (got none); leave it out for the default"
+                    ));
+                }
                 fitted.insert(name, value);
             }
         }

@@ -167,12 +167,15 @@ impl Tools {
         }
     }
 
-    /// What a tool costs a model's context, in tokens: a quarter of the bytes in which it is
-    /// served. None for one that is not served.
+    /// What a tool costs a model's context, in tokens: a quarter of the bytes that a host gives its
+    /// model (name, description, parameters). None for one that is not served.
     pub fn context_cost(&self, name: &str) -> Option<usize> {
         const BYTES_PER_TOKEN: usize = 4;
         let tool = self.list.iter().find(|tool| tool.name == name)?;
-        Some(serde_json::to_string(tool).ok()?.len() / BYTES_PER_TOKEN)
+        let read = serde_json::json!({
+            "name": tool.name, "description": tool.description, "inputSchema": tool.input_schema,
+        });
+        Some(read.to_string().len() / BYTES_PER_TOKEN)
     }
 
     /// The names nearest to one that is none of ours.

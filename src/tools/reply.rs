@@ -3,7 +3,7 @@
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::domain::language::Languages;
 use crate::error::Error;
@@ -45,12 +45,40 @@ pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
     structured(result.structured_content.unwrap_or_default())
 }
 
-pub(crate) fn structured(value: Value) -> CallToolResult {
+pub(crate) fn structured(mut value: Value) -> CallToolResult {
+    round(&mut value);
     if value.get("ok") == Some(&Value::Bool(false)) {
         CallToolResult::structured_error(value)
     } else {
         CallToolResult::structured(value)
     }
+}
+
+/// Others' data, whose numbers are theirs.
+const FOREIGN: [&str; 5] = ["output", "outputs", "structured", "content", "schema"];
+
+/// Shortens our own numbers to what they can mean: a reader takes 0.6666666666666666 for precision.
+fn round(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(short) = number.as_f64().map(shortened).and_then(Number::from_f64) {
+                *number = short;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(round),
+        Value::Object(fields) => {
+            let own = fields.iter_mut().filter(|(name, _)| !FOREIGN.contains(&name.as_str()));
+            own.for_each(|(_, inner)| round(inner));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Nine decimals, which is less than what adding up in another order changes; of tiny numbers six digits.
+fn shortened(number: f64) -> f64 {
+    const TINY: f64 = 1e-4;
+    let text = if number.abs() < TINY { format!("{number:.5e}") } else { format!("{number:.9}") };
+    text.parse().unwrap_or(number)
 }
 
 /// The response with further keys, which never take the place of its own.
@@ -158,5 +186,26 @@ fn with_ok(value: Value) -> Value {
             Value::Object(out)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_numbers_are_short_and_those_of_others_stay() {
+        let mut value = json!({
+            "rate": 0.666_666_666_666_666_6, "tiny": 0.000_000_123_456_789, "ms": 1_234_567.891_234_567_8, "n": 3,
+            "list": [{ "score": 0.1 }, 2.0], "structured": { "x": 0.123_456_789_012 },
+        });
+        round(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "rate": 0.666_666_667, "tiny": 0.000_000_123_457, "ms": 1_234_567.891_234_568, "n": 3,
+                "list": [{ "score": 0.1 }, 2.0], "structured": { "x": 0.123_456_789_012 },
+            })
+        );
     }
 }

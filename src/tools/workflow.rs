@@ -1,5 +1,7 @@
 //! Beginning a gated run, and looking at where it is.
 
+use std::collections::BTreeMap;
+
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -11,6 +13,7 @@ use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
+use crate::domain::measure::report::Metrics;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::flow::workflow::{Overview, Started, start, state};
@@ -63,19 +66,33 @@ impl Handle {
     )]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
         let session = self.session();
-        let policy = &session.config().settings.policy;
+        let (policy, limits) = (&session.config().settings.policy, session.limits());
         let shown = state(session, input.workflow_id).await.map(|overview| {
             let state = overview.run.clone();
             let summary = match &state {
                 Some(state) => format!("{}: {}", state.state, state.next_step),
-                None => "There is no run; maestro_workflow_with_hitl begins one.".to_owned(),
+                None => format!(
+                    "There is no run; maestro_workflow_with_hitl begins one, with up to {} consults ({} a stage).",
+                    limits.total, limits.per_stage
+                ),
             };
             let summary = format!("{summary} {}", spent(&overview));
+            let outside = overview.outside.total_calls;
             let mut workflow = json!({
                 "current_stage": null, "history": [], "context_summary": null,
-                "total_consults": overview.consults_outside, "max_consults": policy.max_consults_total,
-                "consults_outside_runs": overview.consults_outside,
+                "total_consults": outside, "max_consults": limits.total,
+                "consults_outside_runs": outside,
+                "consulted_outside_runs": consulted(&overview.outside),
             });
+            if let (None, Some(fields)) = (&state, workflow.as_object_mut()) {
+                fields.insert("a_run_would_allow".to_owned(), json!({
+                    "consults": limits.total,
+                    "consults_per_stage": limits.per_stage,
+                    "consults_per_debug_round": limits.per_debug_round,
+                    "debug_rounds": policy.max_debug_iterations,
+                    "capability_threshold": policy.capability_threshold,
+                }));
+            }
             if let (Some(fields), Some(Ok(Value::Object(known)))) =
                 (workflow.as_object_mut(), state.as_ref().map(serde_json::to_value))
             {
@@ -88,17 +105,41 @@ impl Handle {
     }
 }
 
-/// What was spent, and what came of it, in a sentence.
+/// Calls by provider.
+fn consulted(metrics: &Metrics) -> BTreeMap<&str, u64> {
+    metrics.provider_stats.iter().map(|(name, stats)| (name.as_str(), stats.total_calls)).collect()
+}
+
+/// Consults, budget, overhead and efficiency in a sentence.
 fn spent(overview: &Overview) -> String {
+    let metrics = &overview.metrics;
     let consults = match &overview.run {
-        Some(run) => format!("{} of {} consults used", run.budget.used, run.budget.limit),
-        None => format!("{} consults outside of any run, which no budget limits", overview.consults_outside),
+        Some(run) => {
+            let balance = &run.budget;
+            format!("{} of {} consults used, {} left", balance.used, balance.limit, balance.left)
+        }
+        None if overview.outside.total_calls == 0 => "No consults outside of runs".to_owned(),
+        None => {
+            let by: Vec<String> = consulted(&overview.outside)
+                .into_iter()
+                .map(|(provider, calls)| format!("{provider} {calls}"))
+                .collect();
+            format!(
+                "{} consults outside of runs ({}), which no budget limits",
+                overview.outside.total_calls,
+                by.join(", ")
+            )
+        }
     };
-    let efficiency = match overview.metrics.efficiency_score {
+    let overhead = match metrics.coordination_overhead_percent {
+        Some(percent) => format!("overhead {percent:.1} %"),
+        None => "overhead not known yet".to_owned(),
+    };
+    let efficiency = match metrics.efficiency_score {
         Some(score) => format!("efficiency {score:.2}"),
         None => "efficiency not known yet".to_owned(),
     };
-    format!("{consults}; {efficiency}.")
+    format!("{consults}; {overhead}; {efficiency}.")
 }
 
 fn started(started: &Started) -> Value {

@@ -43,7 +43,20 @@ fn the_version_says_what_was_built() {
 #[test]
 fn errors_explains_one_code_or_all() {
     let server = Server::new();
-    assert_eq!(text(&server.run(&["errors"], "").stdout), std::fs::read_to_string("docs/errors.md").unwrap());
+    let document = std::fs::read_to_string("docs/errors.md").unwrap();
+    assert_eq!(text(&server.run(&["errors", "--markdown"], "").stdout), document);
+    let all = text(&server.run(&["errors"], "").stdout);
+    assert!(!all.contains("###") && !all.contains("make docs"), "a person reads no source: {all}");
+    let codes = document.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
+    for code in codes {
+        assert!(all.contains(code), "{code}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&server.run(&["errors", "timeout", "--json"], "").stdout).unwrap();
+    assert!(
+        json[0]["model"].is_string() && json[0]["you"].is_string() && json[0]["meaning"].is_string(),
+        "{json}"
+    );
     let one = text(&server.run(&["errors", "login_missing"], "").stdout);
     assert!(
         one.starts_with("login_missing\n") && one.contains("log in") && !one.contains("rate_limited"),

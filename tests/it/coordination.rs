@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
+use crate::inventory::read_by_a_model;
 
 fn close(value: &Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|value| (value - expected).abs() < 1e-9)
@@ -464,7 +465,7 @@ fn a_stage_loads_what_it_needs_and_says_what_it_costs() {
         let tools = listed.as_array().unwrap().iter();
         tools
             .filter(|tool| names.contains(&tool["name"].as_str().unwrap()))
-            .map(|tool| tool.to_string().len() / 4)
+            .map(|tool| read_by_a_model(tool) / 4)
             .sum()
     };
     let served = |name: &str| listed.as_array().unwrap().iter().any(|tool| tool["name"] == name);

@@ -275,7 +275,7 @@ fn emitted() -> BTreeSet<String> {
 #[test]
 fn the_table_of_errors_has_every_code_and_no_other() {
     let described: BTreeSet<String> =
-        maestro::testing::errors::entries().map(|entry| entry.code.to_owned()).collect();
+        maestro::testing::errors::entries().map(|entry| entry.code.clone()).collect();
     assert_eq!(described, emitted());
 }
 

@@ -125,6 +125,65 @@ fn equal_things_are_taken_by_each_of_their_names() {
     assert_eq!(both["error"], "`task` is another name of `prompt`: send one of the two");
 }
 
+/// Names of one thing in different tools.
+const ALIASES: [&[&str]; 8] = [
+    &["prompt", "task", "question", "task_description", "test_prompt"],
+    &["context_files", "files"],
+    &["context_errors", "errors"],
+    &["context_facts", "facts"],
+    &["context_constraints", "constraints"],
+    &["timeout_sec", "timeout_seconds"],
+    &["max_chars", "max_response_chars"],
+    &["workflow_id", "run_id"],
+];
+
+/// Each tool takes each name of a thing that it has, unless two of its parameters could be meant.
+#[test]
+fn every_tool_takes_every_name_of_what_it_has() {
+    let mut client = Server::new().codex().start();
+    let mut tried = 0;
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        let own: Vec<String> = parameters(&tool).into_iter().map(|parameter| parameter.name).collect();
+        for names in ALIASES {
+            let has: Vec<&&str> = names.iter().filter(|one| own.iter().any(|own| own == **one)).collect();
+            for other in names.iter().filter(|other| !has.contains(other)) {
+                let result = client.call(name, json!({ *other: null, NOTHING: 1 }));
+                let error = result["error"].as_str().unwrap();
+                let is_taken = !error.contains(&format!("unknown argument `{other}`"));
+                assert_eq!(is_taken, has.len() == 1, "{name}: {other}: {error}");
+                tried += usize::from(is_taken);
+            }
+        }
+    }
+    assert!(tried > 80, "{tried}");
+}
+
+/// What has the same name in several tools has the same type, and the same choices.
+#[test]
+fn equal_names_mean_equal_things() {
+    // The contract calls a text that is checked and an object that is logged `content`, and the texts of
+    // agents and the result of a stage `outputs`.
+    const OTHERWISE: [&str; 2] = ["content", "outputs"];
+    let mut known: Vec<(String, String, Value)> = Vec::new();
+    let mut differing = Vec::new();
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        for parameter in parameters(&tool) {
+            let form = json!([parameter.schema["type"], parameter.schema["items"]["type"]]);
+            match known.iter().find(|(other, ..)| *other == parameter.name) {
+                Some((_, first, wanted)) if form != *wanted => {
+                    differing.push(format!("{}: {first} and {name}", parameter.name));
+                }
+                Some(_) => {}
+                None => known.push((parameter.name, name.to_owned(), form)),
+            }
+        }
+    }
+    differing.retain(|one| OTHERWISE.iter().all(|name| !one.starts_with(name)));
+    assert!(differing.is_empty(), "{differing:#?}");
+}
+
 #[test]
 fn presets_are_few_tools() {
     for (preset, most) in [("core", 20), ("ask", 8)] {

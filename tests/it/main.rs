@@ -25,6 +25,7 @@ mod docs;
 mod doctor;
 mod ensemble;
 mod evidence;
+mod examples;
 mod hostile;
 mod human;
 mod inventory;

@@ -147,6 +147,9 @@ pub struct Candidate {
     /// A stable word for that.
     #[serde(default)]
     pub code: Option<String>,
+    /// Whether the same question may be answered a little later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retryable: bool,
     /// What to do next.
     #[serde(default)]
     pub hint: Option<String>,
@@ -219,6 +222,9 @@ pub struct StageFailed {
     /// What to do next, where the stage could not be worked on at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether the same stage may succeed a little later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retryable: bool,
     /// Every candidate.
     #[serde(default)]
     pub candidates: Vec<Candidate>,

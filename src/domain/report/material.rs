@@ -163,8 +163,9 @@ pub struct OpenQuestion {
 pub struct Iteration {
     /// Which, from 1.
     pub number: u32,
-    /// How many there may be.
-    pub of: u32,
+    /// How many there may be; none where only the reviewer ends them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
 }
 
 /// What an approval leads to.

@@ -14,12 +14,16 @@ pub(super) fn stage(next: Next) -> Option<Stage> {
     }
 }
 
-/// An iteration in words.
-pub(super) fn round(round: Iteration) -> Text {
-    Text::new(
-        format!("iteration {} of {}", round.number, round.of),
-        format!("전체 {}회 중 {}번째 반복", round.of, round.number),
-    )
+/// An iteration in words. The first of a stage without a limit needs none.
+pub(super) fn round(round: Iteration) -> Option<Text> {
+    match (round.number, round.of) {
+        (number, Some(of)) => Some(Text::new(
+            format!("iteration {number} of {of}"),
+            format!("전체 {of}회 중 {number}번째 반복"),
+        )),
+        (1, None) => None,
+        (number, None) => Some(Text::new(format!("iteration {number}"), format!("{number}번째 반복"))),
+    }
 }
 
 /// What will happen next.
@@ -27,7 +31,7 @@ pub(super) fn preview(next: Next) -> Text {
     match next {
         Next::Stage(stage) => of_stage(stage),
         Next::DebugAgain(iteration) => {
-            let round = round(iteration);
+            let round = round(iteration).unwrap_or_default();
             Text::new(
                 format!(
                     "Debugging goes on with {}: one more smallest change, then the checks again.",

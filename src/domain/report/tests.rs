@@ -69,8 +69,8 @@ fn debug_reads_well() {
         &Material {
             mode: Mode::Solo,
             why: Some("the first two iterations are done without a consultant"),
-            iteration: Some(Iteration { number: 2, of: 5 }),
-            next: Next::DebugAgain(Iteration { number: 3, of: 5 }),
+            iteration: Some(Iteration { number: 2, of: Some(5) }),
+            next: Next::DebugAgain(Iteration { number: 3, of: Some(5) }),
             cost: Cost { consults_total: 4, max_total: Some(6), duration_ms: 95_000, ..Cost::default() },
             ..material(Stage::Debug, &[structured(ORCHESTRATOR, &value)])
         },
@@ -200,7 +200,7 @@ fn tests_that_are_missing_or_fail_are_a_risk_where_they_should_pass() {
     unclaimed["test_result"] = json!(null);
     let outputs = [structured("codex", &unclaimed)];
     let debug = || material(Stage::Debug, &[]);
-    let again = Next::DebugAgain(Iteration { number: 2, of: 5 });
+    let again = Next::DebugAgain(Iteration { number: 2, of: Some(5) });
     let found = risks(&Material { outputs: &outputs, verification: failed(), next: again, ..debug() });
     assert_eq!(found, [""; 0]);
     let found = risks(&Material { outputs: &outputs, ..debug() });

@@ -207,6 +207,7 @@ fn a_failed_round_of_debug_is_done_again() {
         error: "no".into(),
         code: "timeout".into(),
         hint: None,
+        retryable: true,
         candidates: Vec::new(),
         consults_used: 1,
         elapsed_ms: 1,

@@ -67,7 +67,7 @@ pub fn review(
         began_at: run.start_stage,
         mode: finished.mode,
         why: Some(&finished.why),
-        iteration: iteration(finished, figures.max_debug_rounds),
+        iteration: Some(iteration(finished, figures.max_debug_rounds)),
         next: next(run, finished, figures.max_debug_rounds),
         at: &text,
     };
@@ -227,11 +227,8 @@ fn open_questions(run: &Run) -> Vec<OpenQuestion> {
     open
 }
 
-fn iteration(finished: &StageFinished, most: u32) -> Option<Iteration> {
-    match finished.stage {
-        Stage::Debug => Some(Iteration { number: finished.iteration, of: most }),
-        Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => None,
-    }
+fn iteration(finished: &StageFinished, most: u32) -> Iteration {
+    Iteration { number: finished.iteration, of: (finished.stage == Stage::Debug).then_some(most) }
 }
 
 fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
@@ -241,7 +238,7 @@ fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
             if finished.iteration >= most {
                 Next::Escalate
             } else {
-                Next::DebugAgain(Iteration { number: finished.iteration + 1, of: most })
+                Next::DebugAgain(Iteration { number: finished.iteration + 1, of: Some(most) })
             }
         }
         Some(stage) => Next::Stage(stage),

@@ -326,7 +326,11 @@ pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
         Obstacle::Changed => Reason::FileChanged,
         Obstacle::Foreign | Obstacle::Io(_) => Reason::WriteFailed,
     };
-    Refusal::new(reason, format!("{path}: {obstacle}"))
+    let what = match obstacle {
+        Obstacle::Link(at) if at == path => "it is a symbolic link".to_owned(),
+        other => other.to_string(),
+    };
+    Refusal::new(reason, format!("{path}: {what}"))
 }
 
 /// The directories above a path, nearest first.

@@ -15,6 +15,9 @@ use crate::flow::session::Session;
 use crate::host::change::{Change, Entry, Manifest, Plan, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
 
+/// Next step where something else is where a file was.
+const IN_THE_WAY: &str = "Restore the other files by name (files). The user may remove what is in the way (a link, a directory), then restore again.";
+
 /// A change to undo.
 #[derive(Clone, Debug)]
 pub struct RestoreRequest {
@@ -71,10 +74,14 @@ fn restore_now(
         return Err(unknown(format!("the backup `{name}` holds no file to restore")));
     }
     let restoring = Restoring { store: &store, project, tree: &tree, manifest: &manifest };
-    let changes = restoring.changes(&entries, outcome);
-    if let [first, ..] = outcome.failed.as_slice() {
-        let message = format!("nothing was restored: {}: {}", first.path, first.error);
-        return Err(Refusal::new(Reason::BackupUnknown, message));
+    let not_held = (!outcome.failed.is_empty()).then_some(Reason::BackupUnknown);
+    let (changes, refused) = restoring.changes(&entries, outcome);
+    if let ([first, ..], Some(reason)) = (outcome.failed.as_slice(), not_held.or(refused)) {
+        let refusal = Refusal::new(reason, format!("nothing was restored: {}: {}", first.path, first.error));
+        return Err(match reason {
+            Reason::PathRefused => refusal.with_next(IN_THE_WAY.to_owned()),
+            _ => refusal,
+        });
     }
     if !changes.is_empty() {
         let plan = restoring.plan(changes);
@@ -132,8 +139,10 @@ struct Restoring<'a> {
 }
 
 impl Restoring<'_> {
-    fn changes(&self, entries: &[&Entry], outcome: &mut RestoreOutcome) -> Vec<Change> {
+    /// The changes that undo the entries, and why the first of those that cannot be undone is refused.
+    fn changes(&self, entries: &[&Entry], outcome: &mut RestoreOutcome) -> (Vec<Change>, Option<Reason>) {
         let mut changes = Vec::new();
+        let mut refused = None;
         for entry in entries {
             match self.change(entry, outcome) {
                 Ok(change) => {
@@ -144,11 +153,14 @@ impl Restoring<'_> {
                     }
                 }
                 Err(refusal) => {
-                    outcome.failed.push(Failed { path: entry.path.clone(), error: refusal.message });
+                    refused.get_or_insert(refusal.reason);
+                    let path = entry.path.clone();
+                    let error = refusal.message.strip_prefix(&format!("{path}: ")).map(str::to_owned);
+                    outcome.failed.push(Failed { path, error: error.unwrap_or(refusal.message) });
                 }
             }
         }
-        changes
+        (changes, refused)
     }
 
     /// What makes a file what it was; none where it is so already.

@@ -11,6 +11,7 @@ use crate::domain::citations::Lines;
 use crate::domain::diff::{self, Patch, Side};
 use crate::domain::mask::Masker;
 use crate::domain::plain::plain;
+use crate::domain::secret_path;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::verify::git::{VARIABLES, guarded};
@@ -206,7 +207,7 @@ impl Reader<'_> {
         let is_gone = file.action == diff::Action::Delete;
         let name = if is_gone { file.old.clone() } else { file.new.clone() };
         let read = match self.project.refuses_reading(Path::new(&name)) {
-            Some(rule) => Err(format!("refused as a secret by rule {rule}")),
+            Some(rule) => Err(secret_path::refusal(rule)),
             None if is_gone => Ok(String::new()),
             None => self.content(&name, &gathered.version),
         };
@@ -248,7 +249,7 @@ impl Reader<'_> {
     /// A file as a version has it.
     fn content(&self, name: &str, version: &Version) -> Result<String, String> {
         if let Some(rule) = self.project.refuses_reading(Path::new(name)) {
-            return Err(format!("refused as a secret by rule {rule}"));
+            return Err(secret_path::refusal(rule));
         }
         let object = match version {
             Version::Working => {

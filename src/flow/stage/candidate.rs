@@ -169,6 +169,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             resample: false,
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
+            retryable: failure.as_ref().is_some_and(|failure| failure.retryable),
             resets_at: failure.as_ref().and_then(|failure| failure.resets_at.clone()),
             hint: failure.map(|failure| failure.hint),
             sandbox: reply.sandbox,

@@ -96,6 +96,7 @@ fn failed_body(attempt: &Attempt, elapsed_ms: u64) -> StageFailed {
         attempt: attempt.id.clone(),
         stage: attempt.stage,
         error: attempt.answers.iter().map(said).collect::<Vec<_>>().join("; "),
+        retryable: code != outcome::NO_VALID_ANSWER && failed.iter().all(|answer| answer.retryable),
         code,
         hint: None,
         candidates: attempt.answers.clone(),
@@ -126,6 +127,7 @@ pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -
                 error: note.error.clone(),
                 code: note.code.to_owned(),
                 hint: Some(note.hint.clone()),
+                retryable: note.retryable,
                 ..failed_body(attempt, elapsed_ms)
             };
             Ok(Decided::append(vec![Draft::new(id.clone(), body).on([attempt.id.clone()])], ()))

@@ -57,6 +57,8 @@ pub struct StageReply {
     pub code: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// Whether the same call may succeed a little later; only where it failed.
+    pub retryable: Option<bool>,
     /// The stage that follows; none at the end.
     #[serialize_always]
     pub next_stage: Option<Stage>,
@@ -92,6 +94,7 @@ impl StageReply {
             error: None,
             code: None,
             hint: None,
+            retryable: None,
             next_stage: None,
             workflow_id: None,
             state: None,
@@ -251,6 +254,7 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
         error: Some(failed.error.clone()),
         code: Some(failed.code.clone()),
         hint: Some(hint),
+        retryable: Some(failed.retryable),
         next_stage: Some(failed.stage),
         ..bare
     }

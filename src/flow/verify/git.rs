@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::domain::secret_path;
 use crate::domain::secret_rules::SecretRules;
 use crate::domain::verification::policy::Refused;
 
@@ -62,7 +63,7 @@ pub(super) fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option
     let rule = words.iter().skip(2).find_map(|word| named(word))?;
     Some(Refused {
         rule: "git_shows_a_secret".to_owned(),
-        reason: format!("it would show a file that is refused as a secret by rule {rule}"),
+        reason: format!("it would show a file that is {}", secret_path::refusal(&rule)),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, Refusal};
+use crate::domain::secret_path;
 
 /// A directory of the project whose files may be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,6 @@ impl Project {
         if parts().any(|part| part == ".git" || part == "git~1") {
             return Some("it belongs to the repository's internals".to_owned());
         }
-        self.secrets.refuse(Path::new(relative)).map(|rule| format!("refused as a secret by rule {rule}"))
+        self.secrets.refuse(Path::new(relative)).map(secret_path::refusal)
     }
 }

@@ -59,6 +59,7 @@ pub(super) struct Shown {
     solo: Option<Value>,
     code: Option<String>,
     hint: Option<String>,
+    retryable: Option<bool>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     from_log: bool,
     undecided: Option<&'static str>,
@@ -123,6 +124,7 @@ pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown
         solo: stage.solo,
         code: stage.code,
         hint: stage.hint,
+        retryable: stage.retryable,
         from_log: stage.from_log,
         undecided,
     }

@@ -23,11 +23,13 @@ const FIGURES: [&str; 5] = [
     "patch of 50 files, 5,000 lines",
 ];
 
-/// What is made: the document, the name in its marks, the text.
-fn parts() -> Vec<(&'static str, &'static str, String)> {
+/// A generated part: the document, the name in its marks, the text.
+type Part = (&'static str, String, String);
+
+fn parts() -> Vec<Part> {
     let tools = listed(Server::new());
     let benchmarks = read("docs/benchmarks.md");
-    vec![
+    let tables = [
         ("README.md", "tool families", table_of_families(&tools)),
         ("README.md", "benchmarks", table_of_benchmarks(&benchmarks)),
         ("docs/tools.md", "tools", table_of_tools(&tools)),
@@ -36,7 +38,63 @@ fn parts() -> Vec<(&'static str, &'static str, String)> {
         ("docs/configuration.md", "variables of the server", reference::server_variables()),
         ("docs/configuration.md", "variables of a provider", reference::provider_variables()),
         ("docs/costs.md", "costs", table_of_costs(&tools, &benchmarks)),
-    ]
+    ];
+    let parameters = tools.iter().filter_map(|tool| {
+        let name = format!("parameters of {}", tool["name"].as_str().unwrap());
+        Some(("SKILLS.md", name, table_of_parameters(tool)?))
+    });
+    tables
+        .into_iter()
+        .map(|(document, name, text)| (document, name.to_owned(), text))
+        .chain(parameters)
+        .collect()
+}
+
+/// The parameters of a tool as they are served. None if it takes none.
+fn table_of_parameters(tool: &Value) -> Option<String> {
+    let schema = &tool["inputSchema"];
+    let properties = schema["properties"].as_object().filter(|properties| !properties.is_empty())?;
+    let is_required = |name: &str| {
+        let names = schema["required"].as_array().into_iter().flatten();
+        names.into_iter().any(|required| required == name)
+    };
+    let mut out = "| name | type | default | meaning |\n|--|--|--|--|\n".to_owned();
+    for (name, property) in properties {
+        let default = match &property["default"] {
+            _ if is_required(name) => "required".to_owned(),
+            Value::Null => "none".to_owned(),
+            Value::String(text) if text.is_empty() => "empty".to_owned(),
+            value => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+        };
+        let meaning = property["description"].as_str().unwrap().replace('|', "\\|");
+        writeln!(
+            out,
+            "| `{name}` | {} | {default} | {meaning}{} |",
+            type_in_words(property),
+            choices(name, property)
+        )
+        .unwrap();
+    }
+    Some(out)
+}
+
+fn type_in_words(property: &Value) -> String {
+    match (property["type"].as_str().unwrap(), property["items"]["type"].as_str()) {
+        ("array", Some(items)) => format!("list of {items}s"),
+        (other, _) => other.to_owned(),
+    }
+}
+
+/// The values that a parameter takes, as a sentence. Names of providers differ from user to user.
+fn choices(name: &str, property: &Value) -> String {
+    let values: Vec<String> = match property["enum"].as_array() {
+        Some(values) if !name.contains("provider") => {
+            values.iter().map(|value| format!("`{}`", value.as_str().unwrap())).collect()
+        }
+        _ => return String::new(),
+    };
+    let stop = if property["description"].as_str().unwrap().ends_with('.') { "" } else { "." };
+    format!("{stop} One of {}.", values.join(", "))
 }
 
 fn marks(name: &str) -> (String, String) {
@@ -48,7 +106,7 @@ fn the_documents_hold_what_the_sources_give() {
     let mut old = vec![];
     for (document, name, part) in parts() {
         let written = read(document);
-        let (from, to) = marks(name);
+        let (from, to) = marks(&name);
         let inside = between(&written, &from, &to);
         let wanted = format!("\n{part}\n");
         if inside == wanted {

@@ -30,7 +30,8 @@ fn about(page: &Page, report: &Report) -> String {
         Mode::Solo => page.say("without a consultant", "컨설턴트 없이 수행"),
     };
     let why = report.mode_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let round = report.iteration.map(next::round).map(|round| format!(" | {}", page.say(round.en, round.ko)));
+    let round =
+        report.iteration.and_then(next::round).map(|round| format!(" | {}", page.say(round.en, round.ko)));
     format!("{} | {mode}{why}{}", report.timestamp, round.unwrap_or_default())
 }
 
