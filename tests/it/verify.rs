@@ -62,6 +62,40 @@ fn code_that_does_not_load_and_no_tests_are_told_apart() {
     assert_eq!(one(&error)["status"], "error", "{error}");
 }
 
+#[test]
+fn tests_behind_a_target_count_and_findings_do_not() {
+    let server = Server::new()
+        .file("test_a.py", "import unittest\nclass A(unittest.TestCase):\n    def test_it(self): pass\n")
+        .file("Makefile", "check:\n\t@python3 -m unittest\nlint:\n\t@echo all is well\n");
+    let mut client = server.start();
+    let mut of =
+        |command: &str| client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+    let tests = of("make check");
+    assert_eq!(one(&tests)["metadata"]["proof"], json!({ "tests": 1 }), "{tests}");
+    assert_eq!(tests["tests_passed"], 1);
+    let none = of("make lint");
+    assert_eq!(one(&none)["metadata"]["proof"]["idle"], "no test was seen to run", "{none}");
+}
+
+/// The names are those of the tests, and the note says what decided.
+#[test]
+fn a_summary_of_failures_decides_where_the_exit_code_is_swallowed() {
+    let tap = "1..2\nok 1 - a\nnot ok 2 - b c\n# tests 2\n# pass 1\n# fail 1\n";
+    let pytest = "=== test session starts ===\ncollected 2 items\n\ntest_a.py .F   [100%]\n\n=== 1 failed, 1 passed in 0.02s ===\n";
+    let server = Server::new()
+        .file("tap.txt", tap)
+        .file("pytest.txt", pytest)
+        .file("Makefile", "test:\n\t@cat tap.txt; exit 1\ncheck:\n\t@cat pytest.txt\n");
+    let mut client = server.start();
+    let mut of =
+        |command: &str| client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+    assert_eq!(one(&of("make test"))["metadata"]["failing"], json!(["b c"]));
+    let swallowed = of("make check");
+    assert_eq!(one(&swallowed)["status"], "failed", "{swallowed}");
+    let note = one(&swallowed)["metadata"]["note"].as_str().unwrap();
+    assert!(note.contains("exit code 0") && note.contains("summary"), "{note}");
+}
+
 /// The same size, and the same second: a compiled file of the one would stand for the other.
 #[test]
 fn a_right_fix_within_a_second_is_not_judged_by_what_was_compiled_before() {

@@ -107,7 +107,13 @@ pub fn proof(
             (None, None, Status::Passed) if tests == 0 => Some("no test was seen to run".to_owned()),
             (None, None, _) => None,
         },
-        Kind::Lint | Kind::TypeCheck | Kind::Format | Kind::Custom | Kind::Build => {
+        // A script or a target may do anything: it shows what its runner's own summary says.
+        Kind::Custom => match (foreign, lists) {
+            (Some(foreign), _) => Some(format!("{foreign} are not the project's own tests")),
+            (None, Some(word)) => Some(format!("`{word}` runs no test")),
+            (None, None) => (tests == 0).then(|| "no test was seen to run".to_owned()),
+        },
+        Kind::Lint | Kind::TypeCheck | Kind::Format | Kind::Build => {
             Some(format!("a check of type {} runs no test", kind.name()))
         }
     };
@@ -117,11 +123,17 @@ pub fn proof(
 
 /// The words that choose among tests.
 fn narrowed(words: &[String]) -> Vec<String> {
-    // What comes before the runner's own options: `python -m pytest`, `cargo test`.
-    let start = words.iter().position(|word| {
-        matches!(word.as_str(), "pytest" | "unittest" | "test" | "jest" | "vitest" | "nextest")
-    });
-    let mut rest = words.get(start.map_or(1, |start| start + 1)..).unwrap_or_default().iter();
+    let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    // What comes before the runner's own options: `python -m pytest`, `cargo test`, `npm run unit`.
+    // Targets are the whole of what `make` and `just` are told.
+    let start = match (program, at(&["pytest", "unittest", "test", "jest", "vitest", "nextest"])) {
+        ("make" | "just", _) => words.len(),
+        (_, Some(runner)) => runner + 1,
+        ("npm" | "pnpm" | "yarn" | "bun", None) => at(&["run", "run-script"]).map_or(2, |run| run + 2),
+        (_, None) => 1,
+    };
+    let mut rest = words.get(start..).unwrap_or_default().iter();
     let mut found = Vec::new();
     while let Some(word) = rest.next() {
         let name = word.split('=').next().unwrap_or_default();
@@ -150,6 +162,8 @@ mod tests {
         assert_eq!(of(Kind::UnitTest, "python -m pytest", Some(3)).tests, 3);
         for (kind, command, passed) in [
             (Kind::Custom, "git status", None),
+            (Kind::Custom, "make -n test", None),
+            (Kind::Custom, "npm run list -- --listTests", Some(3)),
             (Kind::UnitTest, "git status", None),
             (Kind::UnitTest, "python -m pytest --collect-only", Some(3)),
             (Kind::UnitTest, "cargo test --no-run", Some(3)),
@@ -160,6 +174,13 @@ mod tests {
         ] {
             let found = of(kind, command, passed);
             assert!(found.tests == 0 && found.idle.is_some(), "{command}: {found:?}");
+        }
+        for command in ["make test", "npm run test:unit", "just check"] {
+            let found = of(Kind::Custom, command, Some(3));
+            assert!(
+                found.tests == 3 && found.idle.is_none() && found.narrowed.is_empty(),
+                "{command}: {found:?}"
+            );
         }
         let failed = proof(
             Kind::UnitTest,
@@ -190,6 +211,10 @@ mod tests {
             ("cargo test -p core name", vec!["-p core", "name"]),
             ("go test ./... -run X", vec!["-run X"]),
             ("npm test", vec![]),
+            ("make -j4 check lint", vec![]),
+            ("npm run unit -- -t one src", vec!["-t one", "src"]),
+            ("yarn unit", vec![]),
+            ("bun test -t one", vec!["-t one"]),
         ] {
             assert_eq!(of(Kind::UnitTest, command, Some(1)).narrowed, left_out, "{command}");
         }

@@ -35,6 +35,8 @@ const MOST_KEPT: usize = 8 * 1024 * 1024;
 
 /// What is told of a failure in which no reader found a name.
 const NOT_READ: &str = "names not read: it failed by its exit code; the end of its output says why";
+/// The same where the program ended well and its runner's summary says otherwise.
+const NOT_READ_IN_SUMMARY: &str = "names not read: it ended with exit code 0, and its runner's own summary counts failures; the end of its output says more";
 
 /// The result of one check.
 #[derive(Clone, Debug, Serialize)]
@@ -282,8 +284,8 @@ async fn finished(
     };
     let status = said.status;
     let reading = said.reading.unwrap_or_default();
-    let names_not_read =
-        (status == Status::Failed && reading.failing.is_empty()).then(|| NOT_READ.to_owned());
+    let names_not_read = (status == Status::Failed && reading.failing.is_empty())
+        .then(|| if exit_code == Some(0) { NOT_READ_IN_SUMMARY } else { NOT_READ }.to_owned());
     let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
     // What looks at the code counts its findings, and no tests.
     let totals = (reading.does == Does::Test && !reading.runner.is_empty()).then_some(reading.totals);

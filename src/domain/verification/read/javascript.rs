@@ -212,7 +212,11 @@ fn mocha_tap(lines: &[&str]) -> Option<Reading> {
     let planned = lines.iter().any(|line| *line == format!("1..{all}"));
     (planned && passed + failed == all).then_some(())?;
     let totals = Totals { passed: Some(passed), failed: Some(failed), ..Totals::default() };
-    let name = |line: &&str| Some(line.strip_prefix("not ok ")?.split_once(' ')?.1.to_owned());
+    // mocha writes `not ok 2 name`; most other writers of TAP, `not ok 2 - name`.
+    let name = |line: &&str| {
+        let (_, name) = line.strip_prefix("not ok ")?.split_once(' ')?;
+        Some(name.strip_prefix("- ").unwrap_or(name).to_owned())
+    };
     let failing = lines.iter().filter_map(name).collect();
     Some(Reading { totals, failing, ..Reading::of("mocha").seen(seen(&totals, all, false)) })
 }
