@@ -211,9 +211,11 @@ impl Trial<'_> {
         self.base_probes = base?;
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         let mut first_like = BTreeMap::new();
+        let mut any_spoke = false;
         for ((index, _), probes) in numbers.iter().zip(runs) {
             let probes = probes?;
             let marks: Vec<String> = probes.iter().map(ProbeNote::mark).collect();
+            any_spoke |= probes.iter().any(ProbeNote::speaks);
             let first = match groups.iter().find(|(known, _)| *known == marks) {
                 Some((_, first)) => *first,
                 None => {
@@ -226,7 +228,8 @@ impl Trial<'_> {
                 tested.probes = probes;
             }
         }
-        Ok(first_like)
+        // Silence that all share shows nothing of how they behave.
+        Ok(if any_spoke || groups.len() > 1 { first_like } else { BTreeMap::new() })
     }
 }
 

@@ -327,6 +327,11 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
         (&json!("right"), &json!(false)),
         "{settled}"
     );
+    // A probe that prints nothing shows nothing.
+    let silent = json!([{ "command": "python3 test_cart.py" }]);
+    let unsettled = select(&mut client, with(&alike, silent, "tests_first"));
+    assert_eq!(unsettled["winner_id"], Value::Null, "{unsettled}");
+    assert!(unsettled["hint"].as_str().unwrap().contains("`probe`"), "{unsettled}");
     for (arguments, why) in [
         (with(&all, json!([{ "command": "python3 -c pass" }]), "tests_first"), "refused by rule"),
         (json!({ "candidates": all, "probe": probe }), "give verify too"),

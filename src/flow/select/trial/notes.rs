@@ -117,6 +117,11 @@ impl ProbeNote {
         }
     }
 
+    /// Whether it came to its end and printed something.
+    pub(super) fn speaks(&self) -> bool {
+        self.exit_code.is_some() && !self.stdout.trim().is_empty()
+    }
+
     /// By what it is compared.
     pub(super) fn mark(&self) -> String {
         format!("{:?} {:?} {}", self.command, self.exit_code, self.stdout_sha256)
