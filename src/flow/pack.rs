@@ -16,6 +16,8 @@ const MOST_OMISSIONS: usize = 40;
 
 /// Missing files that one refusal names.
 const MOST_MISSING: usize = 5;
+/// Characters of a name that a refusal shows.
+const MOST_NAME: usize = 200;
 
 /// What is to be packed.
 #[derive(Clone, Debug, Default)]
@@ -143,9 +145,12 @@ fn check_there(project: &Project, files: &[String]) -> Result<(), Error> {
     let missing = files.iter().filter(|name| project.is_missing(name));
     let told: Vec<String> = missing
         .take(MOST_MISSING)
-        .map(|name| match project.nearest(name) {
-            Some(near) => format!("there is no file `{name}`; the nearest is `{near}`"),
-            None => format!("there is no file `{name}`"),
+        .map(|name| {
+            let near =
+                project.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"));
+            let more = if name.chars().count() > MOST_NAME { "..." } else { "" };
+            let name: String = name.chars().take(MOST_NAME).collect();
+            format!("there is no file `{name}{more}`{near}")
         })
         .collect();
     if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }

@@ -212,7 +212,8 @@ impl Project {
 
     /// Whether a name without a wildcard stands for nothing.
     pub fn is_missing(&self, given: &str) -> bool {
-        !globs::is_pattern(given) && matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound))
+        !globs::is_pattern(given)
+            && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
     /// The existing file whose name is nearest to one that is not there: first by the name alone, for
@@ -242,7 +243,12 @@ impl Project {
 
     fn resolve(&self, path: &Path) -> Result<Found, Refusal> {
         let real = path.canonicalize().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Refusal::NotFound,
+            // No file can go by a name that is too long or holds a zero byte.
+            std::io::ErrorKind::NotFound
+            | std::io::ErrorKind::NotADirectory
+            | std::io::ErrorKind::InvalidInput
+            | std::io::ErrorKind::InvalidFilename => Refusal::NotFound,
+            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Refusal::NotFound,
             _ => Refusal::Unreadable(error.to_string()),
         })?;
         let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;

@@ -142,6 +142,22 @@ fn what_is_no_text_file_is_refused_at_once() {
     }
 }
 
+/// No file can go by such a name, so nothing is sent for it either.
+#[test]
+fn a_name_that_no_file_can_have_is_no_file() {
+    let server = Server::new().codex().file("a.py", "x = 1\n");
+    std::os::unix::fs::symlink("loop.py", server.project().join("loop.py")).unwrap();
+    let mut client = server.start();
+    for name in
+        [String::new(), "n".repeat(300), "n".repeat(9_000), "a.py\u{0}".to_owned(), "loop.py".to_owned()]
+    {
+        let result = client.call("maestro_consult", json!({ "prompt": "why?", "context_files": [name] }));
+        let error = result["error"].as_str().unwrap_or_else(|| panic!("{name}: {result}"));
+        assert!(error.starts_with("there is no file `") && error.len() < 300, "{error}");
+    }
+    assert!(client.log("codex").is_empty());
+}
+
 /// An answer about a file that nobody read costs as much as any other.
 #[test]
 fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent() {
