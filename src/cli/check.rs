@@ -212,8 +212,17 @@ impl Examined<'_> {
             };
             return warnings.iter().map(bad).collect();
         }
-        let mut findings = vec![if *exists {
-            Finding::good(format!("log: {file}, {events} events, every hash fits"))
+        let path = Path::new(&self.health.file);
+        let mut findings = vec![if !can_be_written(path) {
+            Finding::bad(
+                format!("log: {file} cannot be written"),
+                "make its directory writable for you; until then nothing is recorded, and no run goes on",
+            )
+        } else if *exists {
+            Finding::good(format!(
+                "log: {file}, {events} {}, every hash fits",
+                if *events == 1 { "event" } else { "events" }
+            ))
         } else {
             Finding::good(format!("log: none yet; the first event makes {file}"))
         }];
@@ -383,6 +392,12 @@ fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
             format!("{again} (it keeps a copy of what it replaces)"),
         )),
     }
+}
+
+/// Whether a file can be written, or made where it is not there yet.
+fn can_be_written(file: &Path) -> bool {
+    let place = file.ancestors().find(|place| place.exists());
+    place.is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::arguments::Arguments;
 /// What belongs together. What is in no group comes under the last one.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["install", "uninstall", "mcp-config", "check", "trust"]),
-    ("Ask", &["consult", "demo"]),
+    ("Ask", &["consult", "review", "threads", "demo"]),
     ("Decide", &["approvals", "runs", "watch", "page"]),
     ("Look back", &["why", "metrics", "evidence", "backups", "errors"]),
     ("Others", &["serve", "completions", "man"]),
@@ -59,6 +59,7 @@ mod tests {
         for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
             let lines = list.lines().filter(|line| line.split_whitespace().next() == Some(sub.get_name()));
             assert_eq!(lines.count(), 1, "{}", sub.get_name());
+            assert!(GROUPS.iter().any(|(_, names)| names.contains(&sub.get_name())), "{}", sub.get_name());
         }
         for line in list.lines() {
             assert!(line.chars().count() <= 80, "{line}");

@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use crate::error::Error;
 use crate::error::hint::for_person;
+use crate::error::{Error, reference};
 use crate::host::human::harmless;
 
 /// Writes a text to standard output; a reader that went away ends the output quietly.
@@ -40,24 +40,33 @@ pub(super) fn complain(text: &str) {
 
 /// Says an error and its next step on standard error, and gives the exit code for it.
 pub(super) fn fail(error: &Error) -> ExitCode {
-    complain(&format!("{error} [{}]\n  {}", error.code(), for_person(&error.hint())));
+    complain(&format!("{error} [{}]\n  {}", error.code(), next_step(error)));
     error.exit_code()
 }
 
-/// A line on standard error that the next one replaces, where somebody is looking.
+/// What the person at the terminal does next. A hint that names tools speaks to a model.
+fn next_step(error: &Error) -> String {
+    let hint = for_person(&error.hint());
+    match reference::find(error.code()) {
+        Some(entry) if hint.contains("maestro_") => entry.user.to_owned(),
+        Some(_) | None => hint,
+    }
+}
+
+/// A line on standard error that the next one replaces, where somebody is looking; else nothing.
 pub(super) struct StatusLine {
-    replaces: bool,
+    is_seen: bool,
     last: String,
 }
 
 impl StatusLine {
     pub(super) fn new() -> Self {
-        Self { replaces: io::stderr().is_terminal(), last: String::new() }
+        Self { is_seen: io::stderr().is_terminal(), last: String::new() }
     }
 
     /// Shows a message in place of the last one.
     pub(super) fn show(&mut self, message: &str) {
-        if message == self.last {
+        if !self.is_seen || message == self.last {
             return;
         }
         let message: String = harmless(message)
@@ -66,17 +75,13 @@ impl StatusLine {
             .take(110)
             .collect();
         let mut out = io::stderr().lock();
-        let _ = if self.replaces {
-            write!(out, "\r\x1b[2K{message}").and_then(|()| out.flush())
-        } else {
-            writeln!(out, "{message}")
-        };
+        let _ = write!(out, "\r\x1b[2K{message}").and_then(|()| out.flush());
         self.last = message;
     }
 
     /// Takes the line away.
     pub(super) fn clear(&mut self) {
-        if self.replaces && !self.last.is_empty() {
+        if self.is_seen && !self.last.is_empty() {
             let mut out = io::stderr().lock();
             let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
         }

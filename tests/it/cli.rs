@@ -203,7 +203,10 @@ fn consult_asks_one_question() {
     );
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "because\n");
-    assert!(text(&output.stderr).contains("claude: started"));
+    assert_eq!(text(&output.stderr), "", "progress is for a terminal");
+    let wrong = server.run(&["consult", "--file", "src/b.py", "why?"], "");
+    let said = text(&wrong.stderr);
+    assert!(said.contains("src/b.py") && said.contains("--help") && !said.contains("maestro_help"), "{said}");
     let piped = server.run(&["consult", "-"], &scripted(json!({ "text": "from stdin" })));
     assert_eq!(text(&piped.stdout), "from stdin\n");
     let whole =

@@ -112,6 +112,8 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
     let codex = about(&screen, "codex 9.9.9");
     assert!(codex.starts_with("! ") && codex.contains("last failure: quota_exceeded"), "{codex}");
     assert!(codex.contains("resets at 2099-08-27") && status == 0, "{codex}");
+    assert!(codex.contains("next: Look at the account"), "{codex}");
+    assert!(screen.contains("1 event, every hash fits"), "{screen}");
 
     // A limit that names no end is not waited for: the next consult is asked, and answers.
     let mut client = Server::new().codex().start();
@@ -122,6 +124,14 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
     let codex = about(&checked(&client.server).0, "codex 9.9.9");
     assert!(codex.starts_with("\u{2713} ") && codex.contains("answered since"), "{codex}");
     assert_eq!(report(&client.server)["log"]["last_failures"]["codex"]["answered_since"], true);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told() {
+    let server = Server::new().codex().run_as_nobody();
+    let (screen, _) = checked(&server);
+    let log = about(&screen, "log: ");
+    assert!(log.starts_with("\u{2717} ") && log.contains("cannot be written"), "{screen}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn text(rows: &[Row], now: u64, width: Option<usize>) -> String {
         let _ = writeln!(out, "{}", cut(&row.line(now), width));
     }
     out.push_str(
-        "\nmaestro-mcp approvals show ID prints a report; any part of an id that no other has will do.\n",
+        "\nmaestro-mcp approvals show ID prints a report.\nAny part of an id that no other has will do.\n",
     );
     out
 }

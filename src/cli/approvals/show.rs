@@ -29,7 +29,7 @@ pub(super) async fn run(session: &Session, options: &ShowOptions) -> Result<Exit
     let (width, environment) = (terminal::width(), session.environment());
     let colour = Colour::choose(width.is_some(), environment.get("NO_COLOR"), environment.get("TERM"));
     let mut text = render(&report, width.unwrap_or(PLAIN_WIDTH), colour, session.config().language());
-    let _ = writeln!(text, "request {}, run {} ({})", request.id, run.id, run.phase);
+    let _ = writeln!(text, "request {}\nrun     {} ({})", request.id, run.id, run.phase);
     text.push_str(&standing(&run, &request));
     print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, Mark};
 use crate::cli::line::span;
+use crate::error::reference;
 use crate::flow::health::LastFailure;
 use crate::flow::session::Session;
 use crate::flow::state::{ChosenBy, LoginState, ProviderState};
@@ -46,6 +47,11 @@ pub(super) fn finding(session: &Session, state: &ProviderState, failed: Option<&
         (true, true) | (false, _) => Mark::Look,
     };
     let mut next = notes.clone();
+    if let Some(entry) =
+        failed.filter(|failed| *usable && !failed.answered_since).and_then(|f| reference::find(&f.code))
+    {
+        next.push(entry.user.to_owned());
+    }
     if !enabled {
         next.push(format!("MAESTRO_{}_ENABLED=1 switches it on", variable(name)));
     }

@@ -64,7 +64,7 @@ fn coordination(report: &Report) -> Vec<Row> {
             known(runs.mean_turns, number),
             vec![
                 things(runs.total, "run", "runs"),
-                format!("{} ended", count(runs.judged)),
+                format!("{} with a verdict", count(runs.judged)),
                 format!("{} succeeded", count(runs.succeeded)),
             ],
         ),
