@@ -33,8 +33,8 @@ pub struct Totals {
     pub input_tokens: u64,
     /// Tokens answered.
     pub output_tokens: u64,
-    /// US dollars, as far as the CLIs say.
-    pub cost_usd: f64,
+    /// US dollars, as far as the CLIs say; none where none of them does.
+    pub cost_usd: Option<f64>,
 }
 
 impl Ledger {
@@ -52,7 +52,9 @@ impl Ledger {
         total.elapsed_ms += call.elapsed_ms;
         total.input_tokens += call.input_tokens.unwrap_or(0);
         total.output_tokens += call.output_tokens.unwrap_or(0);
-        total.cost_usd += call.cost_usd.unwrap_or(0.0);
+        if let Some(cost) = call.cost_usd {
+            total.cost_usd = Some(total.cost_usd.unwrap_or(0.0) + cost);
+        }
     }
 
     /// Whether the last call to a provider ended in its refusal.

@@ -60,13 +60,17 @@ impl SoloRecord {
                 ),
             };
         }
-        let mapped = STATED * stated;
-        Alone {
-            is_enough: false,
-            why: format!(
-                "a stated confidence of {stated:.2} comes to about {mapped:.2} and skips no ensemble ({runs} of {ENOUGH_OUTCOMES} verified outcomes of a single agent are recorded)"
-            ),
-        }
+        let recorded =
+            format!("{runs} of {ENOUGH_OUTCOMES} verified outcomes of a single agent are recorded");
+        let why = if stated > 0.0 {
+            let mapped = STATED * stated;
+            format!(
+                "a stated confidence of {stated:.2} comes to about {mapped:.2} and skips no ensemble ({recorded})"
+            )
+        } else {
+            recorded
+        };
+        Alone { is_enough: false, why }
     }
 }
 
@@ -76,7 +80,9 @@ mod tests {
 
     #[test]
     fn only_verified_outcomes_are_enough() {
-        for stated in [0.0, 0.45, 0.9, 1.0] {
+        let silent = SoloRecord { successes: 9, failures: 0 }.alone(0.0, 0.45);
+        assert!(!silent.is_enough && !silent.why.contains("stated"), "{}", silent.why);
+        for stated in [0.45, 0.9, 1.0] {
             let alone = SoloRecord { successes: 9, failures: 0 }.alone(stated, 0.45);
             assert!(!alone.is_enough);
             assert!(alone.why.contains(&format!("{:.2}", 0.4 * stated)), "{}", alone.why);

@@ -330,15 +330,23 @@ impl Call<'_> {
         if failure.kind == FailureKind::CliOutdated {
             let installed =
                 providers::version(self.session, self.provider, self.program, providers::PATIENCE).await;
-            let installed = match installed {
-                Ok(Some(version)) => format!("version {version} is installed"),
-                Ok(None) | Err(_) => "its version is not known".to_owned(),
+            let tried = self.provider.adapter.newest_tried();
+            let versions = match (installed.ok().flatten(), tried) {
+                (Some(installed), Some(tried)) if installed >= tried => format!(
+                    "version {installed} is installed, and Maestro is tried with {tried}: the version fits, so look for an extra argument, or for another program of that name on PATH"
+                ),
+                (Some(installed), Some(tried)) => {
+                    format!(
+                        "version {installed} is installed, and Maestro is tried with {tried}: update the CLI"
+                    )
+                }
+                (Some(installed), None) => format!("version {installed} is installed: update the CLI"),
+                (None, Some(tried)) => {
+                    format!("its version is not known, and Maestro is tried with {tried}: update the CLI")
+                }
+                (None, None) => "its version is not known: update the CLI".to_owned(),
             };
-            let tried = match self.provider.adapter.newest_tried() {
-                Some(tried) => format!(", and Maestro is tried with {tried}"),
-                None => String::new(),
-            };
-            failure.detail = format!("{} ({installed}{tried}: update the CLI)", failure.detail);
+            failure.detail = format!("{} ({versions})", failure.detail);
         }
         if failure.kind.is_refusal() {
             *others = others_than(self.provider, self.session);

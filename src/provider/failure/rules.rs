@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::CliBroken),
-        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,60}panicked at|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open",
+        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|missing optional dependency|re-?install (?:codex|claude(?: code)?|(?:the )?gemini(?:[- ]cli)?)\b|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,60}panicked at|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open",
         &[
             "env: 'node': No such file or directory",
             "/usr/bin/env: \u{2018}node\u{2019}: No such file or directory",
@@ -84,6 +84,8 @@ pub(super) const RULES: &[Rule] = &[
             "SyntaxError: The requested module 'node:util' does not provide an export named 'styleText'",
             "Error: Cannot find module '/usr/lib/node_modules/@google/gemini-cli/dist/index.js'",
             "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.39' not found",
+            "Error: Missing optional dependency @openai/codex-linux-x64. Reinstall Codex: npm install -g @openai/codex@latest",
+            "Error: claude native binary not installed. Please reinstall Claude Code.",
             "bash: /usr/local/bin/codex: cannot execute binary file: Exec format error",
             "gemini requires Node.js version 20 or higher",
             "thread 'main' panicked at src/main.rs:4:5:",
