@@ -48,7 +48,7 @@ pub(super) fn fail(error: &Error) -> ExitCode {
 fn next_step(error: &Error) -> String {
     let hint = for_person(&error.hint());
     match reference::find(error.code()) {
-        Some(entry) if hint.contains("maestro_") => entry.user.to_owned(),
+        Some(entry) if hint.contains("maestro_") => entry.user.clone(),
         Some(_) | None => hint,
     }
 }

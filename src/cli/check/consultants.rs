@@ -50,7 +50,7 @@ pub(super) fn finding(session: &Session, state: &ProviderState, failed: Option<&
     if let Some(entry) =
         failed.filter(|failed| *usable && !failed.answered_since).and_then(|f| reference::find(&f.code))
     {
-        next.push(entry.user.to_owned());
+        next.push(entry.user.clone());
     }
     if !enabled {
         next.push(format!("MAESTRO_{}_ENABLED=1 switches it on", variable(name)));
