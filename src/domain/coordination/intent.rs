@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn nothing_said_is_nothing_known() {
-        for task in ["", "hello", "로그인 버그를 고쳐라"] {
+        for task in ["", "hello", "ログインの不具合を直してください"] {
             let found = lexicon().intent(task, &[]);
             assert_eq!(
                 (found.intent.as_str(), found.stage, found.voices),
