@@ -16,6 +16,7 @@ pub(crate) mod failure;
 pub(crate) mod gemini;
 mod json_file;
 pub(crate) mod login;
+mod messages;
 pub(crate) mod own;
 pub(crate) mod schema;
 pub(crate) mod template;
@@ -199,6 +200,23 @@ impl Output {
             Some(said) => format!("{what}: {}", said.detail),
             None => what,
         })
+    }
+}
+
+/// What a start of a CLI has asked of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// How many requests.
+    pub(crate) requests: u32,
+    /// How many the next start makes at most.
+    pub(crate) next: u32,
+    /// The model that the CLI chose, where it says so.
+    pub(crate) chosen: Option<String>,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self { requests: 1, next: 1, chosen: None }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct SelectRequest {
     pub lint_results: Vec<LintResult>,
     /// Who judges, where a judge is needed.
     pub judge_provider: String,
+    /// The model of that judge, where not as configured.
+    pub model: Option<String>,
     /// How hard the judge is to think, where not as configured.
     pub effort: Option<Effort>,
     /// What the judge looks at.
@@ -61,6 +63,7 @@ pub struct SelectRequest {
 impl Default for SelectRequest {
     fn default() -> Self {
         Self {
+            model: None,
             effort: None,
             candidates: Vec::new(),
             mode: Mode::default(),
@@ -138,6 +141,7 @@ pub async fn select(
                 wanted: &request.judge_provider,
                 case: Case { task: asked_for.task.as_deref(), criteria: &request.criteria },
                 context_files: &asked_for.files,
+                model: request.model.as_deref(),
                 effort: request.effort,
             };
             Some(Box::pin(judging.judge(&candidates, &level)).await?)

@@ -203,7 +203,11 @@ async fn observe(
         {
             end.seen = Some(Instant::now());
         }
-        if end.over(limits).is_some_and(|over| now >= over) {
+        let repeats = match limits.repeats {
+            Some(repeats) => capture.stderr.is_finished(repeats, &mut end.heard).await,
+            None => false,
+        };
+        if repeats || end.over(limits).is_some_and(|over| now >= over) {
             return Ended::Finished;
         }
     }
@@ -214,6 +218,8 @@ async fn observe(
 struct End {
     scanned: Scanned,
     seen: Option<Instant>,
+    /// The same of stderr.
+    heard: Scanned,
 }
 
 impl End {

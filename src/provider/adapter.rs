@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::failure::{CliFailure, FailureKind};
 use super::version::Version;
-use super::{Answer, Ask, Invocation, Output, Places, claude, codex, gemini, schema, template};
+use super::{Answer, Ask, Asked, Invocation, Output, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken};
 use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
@@ -100,6 +100,23 @@ impl Adapter {
             Self::Gemini => Some(Finish { marks: &["\"result\""], is_there: gemini::is_finished }),
             Self::Claude => Some(Finish { marks: &["\"result\""], is_there: claude::is_finished }),
             Self::Template(_) | Self::Understudy => None,
+        }
+    }
+
+    /// How to tell from stderr that the CLI tries again by itself. Maestro's own start does that better: it
+    /// counts, and no half of an answer is left over.
+    pub(crate) fn repeats(&self) -> Option<Finish> {
+        match self {
+            Self::Gemini => Some(Finish { marks: &["Retrying"], is_there: gemini::tries_again }),
+            Self::Codex | Self::Claude | Self::Template(_) | Self::Understudy => None,
+        }
+    }
+
+    /// Which requests a start has made, by what it left behind.
+    pub(crate) fn asked(&self, output: &Output) -> Asked {
+        match self {
+            Self::Gemini => gemini::asked(output),
+            Self::Codex | Self::Claude | Self::Template(_) | Self::Understudy => Asked::default(),
         }
     }
 

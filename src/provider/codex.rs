@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::events::{self, Piece, kind, pieces};
 use super::failure::{CliFailure, Told};
+use super::messages::together;
 use super::schema::strict;
 use super::version::Version;
 use super::{Answer, Ask, Form, Invocation, Output, Places, Usage};
@@ -157,9 +158,11 @@ pub fn is_finished(stdout: &str) -> bool {
 /// What the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
+    let mut messages: Vec<&str> = Vec::new();
     let mut told = Told::default();
     let mut form = Form::Absent;
-    for piece in pieces(&output.stdout) {
+    let pieces = pieces(&output.stdout);
+    for piece in &pieces {
         let event = match piece {
             Piece::Document(event) => event,
             Piece::Broken(line) => {
@@ -176,27 +179,29 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
             form = Form::Begun;
         }
         let words = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-        match (kind(&event), words("/item/type")) {
-            (Some("item.completed"), Some("agent_message")) => {
-                if let Some(text) = words("/item/text") {
-                    text.clone_into(&mut answer.text);
-                }
-            }
+        match (kind(event), words("/item/type")) {
+            // Remarks on the way, what it sends by a tool for messages, and the answer look all alike.
+            (Some("item.completed"), Some("agent_message")) => messages.extend(words("/item/text")),
             (Some("item.completed"), Some("error")) => {
                 answer.warnings.extend(warning(words("/item/message")));
             }
             (Some("turn.completed"), _) if form == Form::Broken => break,
             (Some("turn.completed"), _) => {
-                answer.usage = usage(&event);
+                answer.usage = usage(event);
+                let (text, parts) = together(&messages);
+                answer.text = text;
+                if parts > 1 {
+                    answer.warnings.push(format!("it spoke {parts} times: all of it is here, in that order"));
+                }
                 return if answer.text.trim().is_empty() { Err(output.empty(&told)) } else { Ok(answer) };
             }
             (Some("turn.failed"), _) => {
-                told.say(words("/error/message").map_or_else(|| in_short(&event), ToOwned::to_owned));
+                told.say(words("/error/message").map_or_else(|| in_short(event), ToOwned::to_owned));
                 return Err(output.failure(&told, Form::Begun));
             }
             // They tell of reconnects and the like as well: the end of the turn decides, if it comes.
-            (Some("error"), _) => told.say(reason(words("/message").unwrap_or(&in_short(&event)))),
-            (None, _) if event.get("error").is_some() => told.say(in_short(&event)),
+            (Some("error"), _) => told.say(reason(words("/message").unwrap_or(&in_short(event)))),
+            (None, _) if event.get("error").is_some() => told.say(in_short(event)),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use super::events::{self, Piece, kind, pieces};
 use super::failure::{CliFailure, Told};
 use super::schema::in_words;
 use super::version::Version;
-use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+use super::{Answer, Ask, Asked, Form, Invocation, Output, Places, Usage, never_a_command};
 use crate::host::process::Exit;
 
 /// The newest version that Maestro is tried with.
@@ -102,6 +102,33 @@ fn thinking(effort: &str, model: Option<&str>) -> Value {
 /// Whether an output holds the result, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
+}
+
+/// Whether it waits to ask once more. It asks as often as it is told only for the answer itself: the
+/// request by which it chooses a model it makes up to five times, with pauses of up to half a minute.
+pub(crate) fn tries_again(stderr: &str) -> bool {
+    stderr.lines().any(|line| line.starts_with("Attempt ") && line.contains("Retrying "))
+}
+
+/// What it asked of which models. One request may choose the model for the other; what it chose is known
+/// from then on.
+pub(crate) fn asked(output: &Output) -> Asked {
+    if tries_again(&output.stderr) {
+        return Asked { requests: 1, next: 2, chosen: None };
+    }
+    let models = |event: &Value| {
+        let models = event.pointer("/stats/models")?.as_object()?;
+        let tokens = |model: &Value| model.get("total_tokens").and_then(Value::as_u64).unwrap_or(0);
+        // The one that was asked last has failed, and wrote nothing.
+        let silent = models.iter().find(|(_, model)| tokens(model) == 0).map(|(name, _)| name.clone());
+        let requests = u32::try_from(models.len()).unwrap_or(u32::MAX).max(1);
+        Some(Asked { requests, next: if silent.is_some() { 1 } else { requests }, chosen: silent })
+    };
+    let found = pieces(&output.stdout).into_iter().rev().find_map(|piece| match piece {
+        Piece::Document(event) => models(&event),
+        Piece::Broken(_) | Piece::Noise(_) => None,
+    });
+    found.unwrap_or_default()
 }
 
 /// Reads the events on stdout, a JSON document a line.
@@ -214,6 +241,35 @@ fn usage(event: &Value) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::process::Ended;
+
+    #[test]
+    fn it_is_known_what_was_asked_already() {
+        assert!(tries_again(
+            "Ripgrep is not there.\nAttempt 1 failed with status 429. Retrying with backoff... _ApiError: {}\n    at x"
+        ));
+        assert!(tries_again("Attempt 2 failed: slow down. Retrying after 3012ms..."));
+        assert!(!tries_again("Attempt 1 failed: slow down. Max attempts reached\nRetrying SSE connection"));
+        let left = |stdout: String, stderr: &str| Output {
+            ended: Ended::Exited,
+            exit: Exit::Code(1),
+            stdout,
+            stderr: stderr.to_owned(),
+            at: jiff::ZonedDateTime::now(),
+        };
+        let of = |models: Value| {
+            let result = json!({ "type": "result", "status": "error", "stats": { "models": models } });
+            asked(&left(result.to_string(), ""))
+        };
+        let chosen = of(json!({ "small": { "total_tokens": 805 }, "large": { "total_tokens": 0 } }));
+        assert_eq!(chosen, Asked { requests: 2, next: 1, chosen: Some("large".into()) });
+        let unknown = of(json!({ "small": { "total_tokens": 805 }, "large": { "total_tokens": 9 } }));
+        assert_eq!(unknown, Asked { requests: 2, next: 2, chosen: None });
+        assert_eq!(of(json!({})), Asked::default());
+        let begun = "{\"type\":\"init\",\"model\":\"auto\"}";
+        assert_eq!(asked(&left(begun.into(), "")), Asked::default());
+        assert_eq!(asked(&left(begun.into(), "Attempt 1 failed. Retrying with backoff...")).next, 2);
+    }
 
     #[test]
     fn the_cli_asks_once() {

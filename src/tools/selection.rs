@@ -39,6 +39,8 @@ struct SelectInput {
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
     #[serde(default = "claude")]
     judge_provider: String,
+    /// The judge's; default: as configured, else its own.
+    model: Option<String>,
     /// The judge's; default: as configured, else high.
     effort: Option<Effort>,
     /// For the judge.
@@ -216,6 +218,7 @@ impl SelectInput {
         Ok(SelectRequest {
             max_ablations,
             probe: entries("probe", self.probe.unwrap_or_default())?,
+            model: self.model,
             effort: self.effort,
             candidates: self.candidates.into_iter().map(candidate).collect(),
             mode: self.mode,

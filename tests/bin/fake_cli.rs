@@ -242,12 +242,15 @@ fn flood(bytes: f64) {
     std::thread::sleep(Duration::from_secs(60));
 }
 
+/// The number of this call. Calls side by side have numbers of their own: each appends its mark, and where
+/// that ends is how many there are.
+#[expect(clippy::cast_precision_loss, reason = "few calls are counted")]
 fn count_call(state: Option<&str>) -> f64 {
+    use std::io::Seek as _;
     let Some(state) = state else { return 1.0 };
-    let calls =
-        std::fs::read_to_string(state).ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0) + 1.0;
-    std::fs::write(state, calls.to_string()).unwrap();
-    calls
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(state).unwrap();
+    file.write_all(b".").unwrap();
+    file.stream_position().unwrap() as f64
 }
 
 fn asked_model(words: &[String]) -> Option<&str> {

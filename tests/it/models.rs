@@ -156,6 +156,35 @@ fn an_effort_that_nobody_knows_is_refused_with_those_that_there_are() {
     assert!(result["error"].as_str().unwrap().contains("low, medium, high, xhigh or max"), "{result}");
 }
 
+/// Both orders of a judge are asked of the model, and in the effort, that the call names.
+#[test]
+fn a_judge_has_a_model_and_an_effort_of_its_own() {
+    let one = |id: &str, provider: &str| json!({ "id": id, "provider": provider, "content": format!("candidate {id}, in so many words") });
+    let asked = |candidates: Value, more: Value| {
+        let mut asked = json!({ "candidates": candidates, "mode": "llm_judge", "criteria": [scripted(json!({ "judge": "candidate a" }))] });
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked
+    };
+    let mut client =
+        three().env("MAESTRO_CLAUDE_MODEL", "configured").env("MAESTRO_CLAUDE_EFFORT", "low").start();
+    let of_others = json!([one("a", "codex"), one("b", "gemini")]);
+    let named = asked(of_others.clone(), json!({ "model": "named", "effort": "max" }));
+    assert_eq!(client.call("maestro_select_best", named)["winner_id"], "a");
+    assert_eq!(told(&client, "claude"), pair(Some("named"), Some("max")));
+    let usual = asked(of_others, json!({}));
+    assert_eq!(client.call("maestro_select_best", usual)["winner_id"], "a");
+    assert_eq!(told(&client, "claude"), pair(Some("configured"), Some("low")));
+    assert_eq!(client.log("claude").len(), 4);
+    // Another judges where the wanted one wrote a candidate: the model is not theirs.
+    let own = asked(json!([one("a", "claude"), one("b", "gemini")]), json!({ "model": "named" }));
+    let result = client.call("maestro_select_best", own);
+    assert_eq!(result["judge"]["provider"], "codex", "{result}");
+    assert_eq!(told(&client, "codex").0, None);
+    let bad = asked(json!([one("a", "codex"), one("b", "gemini")]), json!({ "model": "--evil" }));
+    let refused = client.call("maestro_select_best", bad);
+    assert_eq!(refused["code"], "invalid_arguments", "{refused}");
+}
+
 #[test]
 fn every_tool_that_asks_tells_the_effort() {
     let mut client = Server::new().fake("claude", "claude").start();

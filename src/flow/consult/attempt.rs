@@ -25,11 +25,14 @@ use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
 use crate::provider::environment::allowed;
 use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
-use crate::provider::{Adapter, Answer, Ask, Output, Places, Usage};
+use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, Usage};
 
 /// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
 /// nothing again themselves, so that this is all that reaches the service.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Requests of one consult that reach the service, whoever tries again.
+const MOST_REQUESTS: u32 = 3;
 
 /// A limit that ends later is not waited for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -179,12 +182,16 @@ pub(super) async fn until_answered(
         effort: told.effort.as_deref(),
         ..*ask
     };
-    let call = Call { session, provider, program, ask, version, progress, started, timeout };
-    let mut attempted = call.once(1, Arc::clone(&permit)).await;
+    let call = Call { session, provider, program, version, progress, started, timeout };
+    let (mut attempted, mut asked) = call.once(1, ask, Arc::clone(&permit)).await;
+    let mut requests = asked.requests;
     for (number, pause) in (2..).zip(BACKOFF) {
         let Err(error @ Error::Cli { failure, .. }) = &attempted.result else { break };
         let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
-        if !failure.kind.is_transient() || pause > LONGEST_PAUSE || call.left() <= pause {
+        // What a CLI has chosen once it need not choose again.
+        let model = choice.model.as_deref().or(asked.chosen.as_deref());
+        let are_too_many = requests + asked.next > MOST_REQUESTS;
+        if !failure.kind.is_transient() || are_too_many || pause > LONGEST_PAUSE || call.left() <= pause {
             break;
         }
         tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
@@ -194,7 +201,11 @@ pub(super) async fn until_answered(
             break;
         }
         let before = attempted.result;
-        attempted = call.once(number, Arc::clone(&permit)).await;
+        let again = Ask { model: ask.model.or(model.filter(|_| choice.model.is_none())), ..*ask };
+        let (next, its) = call.once(number, &again, Arc::clone(&permit)).await;
+        requests += its.requests;
+        asked = Asked { chosen: its.chosen.or(asked.chosen), ..its };
+        attempted = next;
         if matches!(attempted.result, Err(Error::Timeout { .. } | Error::Stalled { .. })) {
             // What it said the last time tells more than that there was no time left.
             attempted.result = before;
@@ -216,7 +227,6 @@ struct Call<'a> {
     session: &'a Session,
     provider: &'a Provider,
     program: &'a Path,
-    ask: &'a Ask<'a>,
     version: Option<crate::provider::version::Version>,
     progress: &'a Progress,
     started: Instant,
@@ -228,22 +238,33 @@ impl Call<'_> {
         self.timeout.saturating_sub(self.started.elapsed())
     }
 
-    async fn once(&self, number: u32, permit: Arc<OwnedSemaphorePermit>) -> Attempted {
+    async fn once(
+        &self,
+        number: u32,
+        ask: &Ask<'_>,
+        permit: Arc<OwnedSemaphorePermit>,
+    ) -> (Attempted, Asked) {
         let id = uuid::Uuid::now_v7().to_string();
         let mut attempted =
             Attempted { id: id.clone(), attempts: number, ..Attempted::failed(Error::Cancelled) };
-        match self.run(id, permit).await {
+        let mut asked = Asked::default();
+        match self.run(id, ask, permit).await {
             Ok(outcome) => {
                 attempted.exit_code = outcome.exit.code();
                 attempted.sandbox = Some(outcome.wall.in_words());
-                (attempted.result, attempted.stderr) = self.judge(outcome).await;
+                (attempted.result, attempted.stderr, asked) = self.judge(ask, outcome).await;
             }
             Err(error) => attempted.result = Err(error),
         }
-        attempted
+        (attempted, asked)
     }
 
-    async fn run(&self, id: String, permit: Arc<OwnedSemaphorePermit>) -> Result<Outcome, Error> {
+    async fn run(
+        &self,
+        id: String,
+        ask: &Ask<'_>,
+        permit: Arc<OwnedSemaphorePermit>,
+    ) -> Result<Outcome, Error> {
         if self.left().is_zero() {
             let provider = self.provider.name.clone();
             return Err(Error::Timeout { provider, after: self.timeout, said: String::new() });
@@ -260,7 +281,7 @@ impl Call<'_> {
         let mut invocation = self.provider.adapter.invocation(
             self.provider.leading_arguments(),
             &settings.extra_env,
-            self.ask,
+            ask,
             &places,
             self.version,
         );
@@ -295,6 +316,7 @@ impl Call<'_> {
                     .then(|| Duration::from_secs(settings.stall_timeout_sec)),
                 output_bytes: OUTPUT_BYTES,
                 finish: self.provider.adapter.finish(),
+                repeats: self.provider.adapter.repeats(),
                 ..Limits::default()
             },
             wall,
@@ -305,14 +327,14 @@ impl Call<'_> {
         let held = Held { _permit: permit, login, _directory: directory };
         self.session
             .supervisor()
-            .run(launch, held, |activity| self.tell(activity))
+            .run(launch, held, |activity| self.tell(ask, activity))
             .await
             .map_err(|error| process_error(self.provider, self.session, &error))
     }
 
-    fn tell(&self, activity: &Activity) {
+    fn tell(&self, ask: &Ask<'_>, activity: &Activity) {
         let seconds = self.started.elapsed().as_secs();
-        let model = self.ask.model.map(|model| format!(" {model}")).unwrap_or_default();
+        let model = ask.model.map(|model| format!(" {model}")).unwrap_or_default();
         let what = format!("{}{model}: running for {seconds} s", self.provider.name);
         let told = activity.last_line.as_deref().and_then(told_by);
         let message = match (activity.last_output, told) {
@@ -353,11 +375,12 @@ impl Call<'_> {
         }
     }
 
-    /// What came of a run, and what it wrote to stderr. Long answers take their time to read.
-    async fn judge(&self, outcome: Outcome) -> (Result<Answer, Error>, String) {
+    /// What came of a run, what it wrote to stderr, and what it asked of the service. Long answers take
+    /// their time to read.
+    async fn judge(&self, ask: &Ask<'_>, outcome: Outcome) -> (Result<Answer, Error>, String, Asked) {
         let provider = self.provider.name.clone();
         let adapter = self.provider.adapter.clone();
-        let schema = self.ask.schema.cloned();
+        let schema = ask.schema.cloned();
         let (timeout, stall) = (self.timeout, Duration::from_secs(self.provider.settings.stall_timeout_sec));
         let judged = off_thread(move || {
             let output = Output {
@@ -380,9 +403,10 @@ impl Call<'_> {
                     }
                 }
             });
-            (result, output.stderr)
+            let asked = adapter.asked(&output);
+            (result, output.stderr, asked)
         });
-        judged.await.unwrap_or_else(|error| (Err(error), String::new()))
+        judged.await.unwrap_or_else(|error| (Err(error), String::new(), Asked::default()))
     }
 }
 

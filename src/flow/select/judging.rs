@@ -112,6 +112,8 @@ pub(super) struct Judging<'a> {
     pub(super) wanted: &'a str,
     pub(super) case: Case<'a>,
     pub(super) context_files: &'a [String],
+    /// The model of the wanted judge.
+    pub(super) model: Option<&'a str>,
     pub(super) effort: Option<Effort>,
 }
 
@@ -247,8 +249,8 @@ impl Judging<'_> {
                 let [forth, back] = Ballot::both_orders(&seat.judged);
                 let labels = [format!("judge {} 1", seat.provider), format!("judge {} 2", seat.provider)];
                 let (first, second) = futures_util::future::join(
-                    self.opinion(&seat.provider, shown, &forth, one, &labels[0]),
-                    self.opinion(&seat.provider, shown, &back, other, &labels[1]),
+                    Box::pin(self.opinion(&seat.provider, shown, &forth, one, &labels[0])),
+                    Box::pin(self.opinion(&seat.provider, shown, &back, other, &labels[1])),
                 )
                 .await;
                 let verdict = match (first?, second?) {
@@ -331,7 +333,8 @@ impl Judging<'_> {
             role: Some(Role::Judge),
             context: ContextRequest { files: self.context_files.to_vec(), ..ContextRequest::default() },
             schema: Some(SchemaName::JudgeOutput),
-            model: None,
+            // A model is one provider's: who judges in its place does so with their own.
+            model: self.model.filter(|_| judge == self.wanted).map(str::to_owned),
             effort: self.effort,
             timeout: None,
             account: self.account.clone(),

@@ -53,6 +53,8 @@ pub struct Limits {
     pub finish: Option<Finish>,
     /// How long it may go on after that.
     pub linger: Duration,
+    /// How to tell from stderr that the program begins its work once more by itself: it is ended at once.
+    pub repeats: Option<Finish>,
 }
 
 /// What the end of an output looks like.
@@ -75,6 +77,7 @@ impl Default for Limits {
             drain: Duration::from_millis(50),
             finish: None,
             linger: Duration::from_secs(2),
+            repeats: None,
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum Ended {
     /// The program exited of its own accord, or somebody else killed it.
     Exited,
     /// It had said all that was wanted of it and stayed for [`Limits::linger`](super::Limits::linger);
-    /// the tree was killed.
+    /// the tree was killed. Or it was about to begin once more ([`Limits::repeats`](super::Limits::repeats)).
     Finished,
     /// [`Limits::timeout`](super::Limits::timeout) passed and the tree was killed.
     TimedOut,

@@ -156,6 +156,12 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
     let rule = by_line.map(|(rule, _)| rule).into_iter().chain(broken).min();
     let said = rule.and_then(|rule| Some((RULES.get(rule)?.says, line_of(rule))));
     match (said, status) {
+        // Words that nobody knows, of something that is used up until a time.
+        (None, None) if reset.is_some() && speaks_of_use(whole) => {
+            let line = lines.iter().find(|line| speaks_of_use(&normalised(line)));
+            let line = line.or(lines.first()).cloned().unwrap_or_default();
+            Some(Verdict { kind: limit(whole, reset), sure: Sure::Known, line })
+        }
         (None, None) => None,
         (None, Some(status)) => {
             let line = lines.iter().find(|line| status_in(&normalised(line)).is_some());
@@ -174,6 +180,14 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
             Some(Verdict { kind, sure, line })
         }
     }
+}
+
+/// Whether words are about what may be used up.
+fn speaks_of_use(words: &str) -> bool {
+    static USED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"\b(?:limit|cap|quota|usage|allowance|credit|request|message|prompt|token|plan|window|budget|exceeded|exhausted|used up|run out)s?\b").ok()
+    });
+    USED.as_ref().is_some_and(|used| used.is_match(words))
 }
 
 /// The class that an HTTP status stands for, refined by the class that the words beside it have.
@@ -435,6 +449,45 @@ mod tests {
         let failure =
             of("", "", &format!("{}the rate limit is reached{}", "x".repeat(9_000), "y".repeat(9_000)));
         assert!(failure.detail.contains("the rate limit is reached"), "{}", failure.detail);
+    }
+
+    /// A time and words of use tell a limit, whatever the wording.
+    #[test]
+    fn a_limit_in_words_that_nobody_knows_is_told_by_its_time() {
+        use FailureKind::{CliFailed, QuotaExceeded, RateLimited};
+        for (words, kind, resets_at) in [
+            (
+                "You've used all of your Pro plan's messages. Your limit resets tomorrow at 9 AM (Europe/London).",
+                QuotaExceeded,
+                Some("2026-11-29T09:00:00Z"),
+            ),
+            (
+                "No more prompts for you today; come back at 18:00.",
+                QuotaExceeded,
+                Some("2026-11-28T18:00:00Z"),
+            ),
+            (
+                "That was this week's allowance. It refills on Monday.",
+                QuotaExceeded,
+                Some("2026-11-30T00:00:00Z"),
+            ),
+            (
+                "The message window is full and reopens in 3 hours",
+                QuotaExceeded,
+                Some("2026-11-28T13:00:00Z"),
+            ),
+            (
+                "Request window full, back in 40 seconds: retry in 40s",
+                RateLimited,
+                Some("2026-11-28T10:00:40Z"),
+            ),
+            ("The cat sleeps until 18:00.", CliFailed, None),
+        ] {
+            for failure in [of(words, "", ""), of("", words, ""), of("", "", words)] {
+                let at = failure.resets_at.map(|at| at.to_string());
+                assert_eq!((failure.kind, at.as_deref()), (kind, resets_at), "{words}");
+            }
+        }
     }
 
     #[test]

@@ -46,8 +46,8 @@ pattern!(
     KEY,
     r#"(?x)
     (?: resets? (?:_?(?:at|in|time))? | reset(?:ting|s?at) | (?:try|trying|retry|retrying|check|come|be)\ (?:back|again)
-      | retry[-_\ ]?(?:after|delay|in) | retry(?:ing)? | available | refresh(?:es)? | renews? | restored | resumes?
-      | lifted | until | wait(?:ing)? | back\ (?:at|on|in) )
+      | retry[-_\ ]?(?:after|delay|in) | retry(?:ing)? | available | refresh(?:es)? | renew(?:s|ed)? | restored | resumes?
+      | replenish(?:es|ed)? | refill(?:s|ed)? | (?:re)?opens? | unlock(?:s|ed)? | lifted | until | wait(?:ing)? | back\ (?:at|on|in) )
     ["'\s:=(]* (?: (?:again|will|be|is|at|on|in|after|for|by|about|approximately|another|it|your|limits?|quota|usage|the|next|please)\b ["'\s:=(]* ){0,6}"#
 );
 pattern!(
@@ -69,7 +69,7 @@ pattern!(
     r"(?x)^(?: (?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)
       | (?: (?:mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?,? \s+ )?
         (?: (?P<n1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \s+ (?P<d1>\d{1,2})(?:st|nd|rd|th)?\b (?: ,?\s+ (?P<y1>\d{4})\b )?
-          | (?P<d2>\d{1,2})(?:st|nd|rd|th)? \s+ (?P<n2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?: ,?\s+ (?P<y2>\d{4})\b )? )
+          | (?P<d2>\d{1,2})(?:st|nd|rd|th)? \s+ (?:of\s+)? (?P<n2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?: ,?\s+ (?P<y2>\d{4})\b )? )
       | (?P<rel>today|tomorrow)\b
       | (?P<wd>mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?\b
     ) (?: t | ,?\s*(?:at)?\s* )"
@@ -78,6 +78,7 @@ pattern!(
     CLOCK,
     r"(?x)^(?: (?P<h>\d{1,2}) (?: :(?P<m>\d\d) (?: :(?P<s>\d\d)(?:\.\d+)? )? )? \s* (?P<half>[ap]\.?m\b\.?)? | (?P<name>noon|midnight)\b )"
 );
+pattern!(BEHIND, r"^[\s,]*(?:on\s+)?");
 pattern!(
     ZONE,
     r"^\s*(?:\(?\s*(?P<offset>[+-]\d\d:?\d\d)|\(?\s*(?P<name>[a-z][a-z0-9_+-]*(?:/[a-z0-9_+-]+)*))"
@@ -160,12 +161,20 @@ fn length(words: &str) -> Option<Duration> {
 
 /// A date, a time of the clock, or both.
 fn moment(words: &str, now: &Zoned) -> Option<Reset> {
+    let length =
+        |date: &Option<Captures<'_>>| date.as_ref().and_then(|date| date.get(0)).map_or(0, |date| date.end());
     let date = DATE.as_ref()?.captures(words);
-    let rest = words.get(date.as_ref().and_then(|date| date.get(0)).map_or(0, |date| date.end())..)?;
+    let rest = words.get(length(&date)..)?;
     let (time, rest) = match clock(rest) {
         Some((time, length)) => (Some(time), rest.get(length..)?),
         None => (None, rest),
     };
+    // Some say the day after the time.
+    let behind = BEHIND.as_ref()?.find(rest).map_or(0, |found| found.end());
+    let day = rest.get(behind..).filter(|_| date.is_none() && time.is_some());
+    let day = DATE.as_ref()?.captures(day.unwrap_or_default());
+    let rest = if day.is_some() { rest.get(behind + length(&day)..)? } else { rest };
+    let date = date.or(day);
     if date.is_none() && time.is_none() {
         return None;
     }
@@ -332,6 +341,13 @@ mod tests {
             ("resets Monday 9am", "2026-11-30T00:00:00Z"),
             ("will be restored on 2 December 2026", "2026-12-01T15:00:00Z"),
             ("It resets at midnight (UTC).", "2026-11-29T00:00:00Z"),
+            ("resets at 3:00 PM tomorrow", "2026-11-29T06:00:00Z"),
+            ("try again at 9 AM on Monday (UTC)", "2026-11-30T09:00:00Z"),
+            ("resets at 17:30, Dec 2 UTC", "2026-12-02T17:30:00Z"),
+            ("wait until the 1st of December", "2026-11-30T15:00:00Z"),
+            ("Your quota will be replenished in 2 days, 3 hrs and 10 min", "2026-11-30T17:50:11Z"),
+            ("The next window opens at 14:30.", "2026-11-29T05:30:00Z"),
+            ("They reset on January 1.", "2026-12-31T15:00:00Z"),
         ] {
             assert_eq!(read(words).as_deref(), Some(wanted), "{words}");
         }

@@ -113,6 +113,15 @@ pub(super) const RULES: &[Rule] = &[
         &["Server is temporarily limiting requests (not your usage limit)"],
     ),
     rule(
+        Limit,
+        r"throttlingexception|too many tokens(?: (?:per|this|for the|in) .{0,40})?[,.;:] ?(?:please )?(?:wait|try|retry|slow)",
+        &[
+            "ThrottlingException: please slow down",
+            "Too many tokens, please wait before trying again.",
+            "Too many tokens per day, please wait before trying again.",
+        ],
+    ),
+    rule(
         Class(K::ContextTooLong),
         r"reduce the length|(?:conversation|request) too (?:long|large)|(?:prompt|input|request|message|conversation|context).{0,40}(?:is too (?:long|large|big)|exceeds? the.{0,30}(?:context|maximum))|(?:context|input)[_ ](?:length|window|token)s?.{0,60}(?:exceed|too (?:long|large|small|many)|limit|full|ran out)|(?:exceed\w*|ran out of).{0,60}context|input_too_large|maximum context|too many (?:input )?tokens|exceeds the maximum number of tokens|request_too_large|payload too large|context_length_exceeded",
         &[
@@ -136,15 +145,17 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::Overloaded),
-        r"model (?:is )?(?:currently )?at capacity|no capacity (?:available )?for model|model_capacity",
+        r"model (?:is )?(?:currently )?at capacity|no capacity (?:available )?for model|model_capacity|model(?: \S{1,60})? is (?:overloaded|(?:currently|temporarily) (?:overloaded|unavailable|busy))|\x22status\x22: ?\x22unavailable\x22",
         &[
+            "{\"error\":{\"code\":503,\"message\":\"The model is overloaded. Please try again later.\",\"status\":\"UNAVAILABLE\"}}",
+            "The model gemini-3.8-flash is temporarily unavailable.",
             "Selected model is at capacity. Please try a different model.",
             "No capacity available for model gemini-3.1-pro-preview on the server",
         ],
     ),
     rule(
         Class(K::QuotaExceeded),
-        r"insufficient[_ ](?:quota|credits?|funds|balance)|check your plan and billing|credit balance|(?:usage|session|weekly|daily|monthly|hourly|\d+[- ]hour|spend(?:ing)?|plan|billing|free[- ]tier|subscription|opus|sonnet|haiku) (?:limit|cap|quota|allowance)|out of (?:extra |usage |more |free )?(?:usage|credits?|quota|funds|requests)|no (?:more |remaining )?credits|spend cap|usage_limit_reached|usage_not_included|billing_(?:error|hard_limit)|payment required|(?:exceeded|exhausted|used up) (?:all )?(?:of )?your (?:current |daily |monthly |weekly )?(?:quota|credits?|allowance|requests)|usage is paused|doesn't include usage|does not include usage|terminalquotaerror.{0,200}daily|to use codex with your chatgpt plan|purchase more credits|run out of (?:messages|requests|tokens)|budget (?:has been |was )?exceeded|(?:trial|subscription) (?:has )?(?:ended|expired)|requests exhausted|add (?:more )?credits|top up|perday|per day",
+        r"insufficient[_ ](?:quota|credits?|funds|balance)|check your plan and billing|credit balance|(?:usage|session|weekly|daily|monthly|hourly|\d+[- ]hour|spend(?:ing)?|plan|billing|free[- ]tier|subscription|opus|sonnet|haiku) (?:limit|cap|quota|allowance|window)|out of (?:\w+ ){0,3}(?:usage|credits?|quota|funds|requests|messages|prompts)|used (?:up )?(?:all (?:of )?)?(?:your|the) .{0,40}(?:messages|requests|prompts|usage|quota|credits)|no (?:more |remaining )?credits|spend cap|usage_limit_reached|usage_not_included|billing_(?:error|hard_limit)|payment required|(?:exceeded|exhausted|used up) (?:all )?(?:of )?your (?:current |daily |monthly |weekly )?(?:quota|credits?|allowance|requests)|usage is paused|doesn't include usage|does not include usage|terminalquotaerror.{0,200}daily|to use codex with your chatgpt plan|purchase more credits|run out of (?:messages|requests|tokens)|budget (?:has been |was )?exceeded|(?:trial|subscription) (?:has )?(?:ended|expired)|requests exhausted|add (?:more )?credits|top up|perday|per day",
         &[
             "You've hit your session limit \u{b7} resets 3:20pm (Asia/Seoul)",
             "You've hit your monthly spend limit",
@@ -164,6 +175,9 @@ pub(super) const RULES: &[Rule] = &[
             "You have exhausted your daily quota on this model.",
             "402 Payment Required: insufficient balance",
             "Quota exceeded for metric: GenerateRequestsPerDayPerProjectPerModel",
+            "You've used all of your plan's messages.",
+            "You have run out of premium requests for this month.",
+            "You have exceeded the 5-hour window. The next window opens at 14:30.",
         ],
     ),
     rule(
@@ -230,7 +244,6 @@ pub(super) const RULES: &[Rule] = &[
             "You've reached your Fable limit",
             "All your credits are exhausted",
             "API Error: Request rejected (429) \u{b7} This request would exceed the rate limit for your organization",
-            "ThrottlingException: please slow down",
         ],
     ),
     rule(
@@ -261,7 +274,7 @@ pub(super) const RULES: &[Rule] = &[
         &[
             "API Error: 529 {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
             "We\u{2019}re currently experiencing high demand, which may cause temporary errors.",
-            "The model is overloaded. Please try again later.",
+            "The service is overloaded. Please try again later.",
         ],
     ),
     rule(
