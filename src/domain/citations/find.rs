@@ -253,7 +253,7 @@ fn in_line(line: &str) -> Vec<Place> {
         let opening = marked
             .captures_iter(&rest)
             .filter(|caught| caught.get(0).is_some_and(|whole| opens(&rest, whole.start())));
-        let caught: Vec<Place> = opening.filter_map(|caught| place(&caught)).collect();
+        let caught: Vec<Place> = opening.filter_map(|caught| place(&caught)).take(MOST_CLAIMS).collect();
         for mut place in caught {
             blank(&mut rest, place.start, place.end);
             place.claim.form = Form::Perhaps;
@@ -264,7 +264,9 @@ fn in_line(line: &str) -> Vec<Place> {
         let Some(pattern) = pattern else { continue };
         let mut at = 0;
         let mut caught_here = Vec::new();
-        while let Some(caught) = pattern.captures_at(&rest, at) {
+        while caught_here.len() < MOST_CLAIMS
+            && let Some(caught) = pattern.captures_at(&rest, at)
+        {
             let Some(whole) = caught.get(0) else { break };
             at = whole.end().max(at + 1);
             if goes_on(&rest, whole.end()) || begins_within(&rest, whole.start()) || is_prose(&caught) {
