@@ -126,7 +126,7 @@ page: build
 test-page: build
 	python3 tests/page/run.py $(TEST_PAGE)
 
-## Type-checks the crate for macOS; says what cannot be checked here, and why Windows is not supported.
+## Type-checks the crate for macOS and Windows; says what cannot be checked here.
 check-platforms:
 	./packaging/check-platforms.sh
 

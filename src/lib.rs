@@ -19,20 +19,32 @@
 //! Each ring may use only those to its left; `tests/it/rings.rs` holds them to it.
 
 // Process groups, signals, rights of files and paths beneath a root are promises that need Unix.
-#[cfg(not(unix))]
-compile_error!("maestro-mcp needs Linux or macOS; on Windows build and run it in WSL (docs/platforms.md)");
-
+#[cfg(unix)]
 mod cli;
+#[cfg(unix)]
 mod domain;
+#[cfg(not(unix))]
+mod elsewhere;
+#[cfg(unix)]
 mod error;
+#[cfg(unix)]
 mod flow;
+#[cfg(unix)]
 mod host;
+#[cfg(unix)]
 mod page;
+#[cfg(unix)]
 mod provider;
+#[cfg(unix)]
 mod server;
+#[cfg(unix)]
 mod tools;
 
+#[cfg(unix)]
 #[doc(hidden)]
 pub mod testing;
 
+#[cfg(unix)]
 pub use cli::main;
+#[cfg(not(unix))]
+pub use elsewhere::main;
