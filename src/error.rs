@@ -19,6 +19,7 @@ pub use note::ErrorNote;
 
 use crate::domain::budget::Short;
 use crate::domain::calibrate::failure::OracleUnusable;
+use crate::domain::cap::Passed;
 use crate::domain::vote::failure::NoWinner;
 use crate::domain::workflow::Refusal;
 use crate::host::store::StoreError;
@@ -188,6 +189,17 @@ pub enum Error {
     /// The consults of a run or a stage are used up.
     #[error("{}", short(.0))]
     BudgetExhausted(Short),
+    /// Consults would pass a cap on spending.
+    #[error("{}", passed(.0))]
+    CapReached(Passed),
+    /// Money is capped, and nobody knows what a provider costs.
+    #[error("a cap in dollars holds, and no price is known of {}", priceless(.provider, .model))]
+    PriceUnknown {
+        /// The provider.
+        provider: String,
+        /// Its model; empty where the CLI chooses.
+        model: String,
+    },
     /// The log of the project cannot be used.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -201,6 +213,21 @@ pub enum Error {
 
 fn and_said(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+}
+
+fn passed(passed: &Passed) -> String {
+    let Passed { standing, wanted, .. } = passed;
+    format!(
+        "the cap on {} is {}: {} are spent, {} under way, and what is wanted may take {wanted}",
+        standing.cap.words(),
+        standing.limit,
+        standing.spent,
+        standing.reserved
+    )
+}
+
+fn priceless(provider: &str, model: &str) -> String {
+    if model.is_empty() { provider.to_owned() } else { format!("{provider}'s {model}") }
 }
 
 /// What is used up, or what does not reach.

@@ -18,6 +18,7 @@ pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
 pub use crate::domain::secret_rules::SecretRules;
 pub use crate::domain::served::ModelNote;
 pub use crate::domain::stage::Stage;
+pub use crate::domain::tokens::Tokens;
 pub use crate::domain::toolset::{PRESETS, TOOLSETS, Toolset};
 pub use crate::domain::verification::Kind;
 pub use crate::domain::verification::status::Status;

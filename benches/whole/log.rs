@@ -151,8 +151,12 @@ fn a_stage(stage: Stage, events: &mut Vec<Draft>) {
     let mut candidates = Vec::new();
     for provider in providers {
         let (reservation, provider) = (new_id(), provider.to_owned());
-        let reserved =
-            ConsultReserved { stage: Some(stage), purpose: Purpose::Candidate, provider: provider.clone() };
+        let reserved = ConsultReserved {
+            stage: Some(stage),
+            purpose: Purpose::Candidate,
+            provider: provider.clone(),
+            expected: None,
+        };
         add(&reservation, reserved.into());
         add(&new_id(), settled(Some(stage), reservation).into());
         let candidate = Candidate {
@@ -227,6 +231,7 @@ fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettled {
         input_tokens: Some(1_200),
         output_tokens: Some(300),
         cost_usd: Some(0.01),
+        estimate: None,
         prompt: Some(kept(400)),
         response: Some(kept(400)),
         turn: None,

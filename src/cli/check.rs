@@ -19,11 +19,14 @@ use super::pick::short;
 use super::report::Colour;
 use super::slash_commands::{COMMANDS, this_binary};
 use super::terminal::{self, print};
+use crate::domain::cap::Standing as CapStanding;
+use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::error::hint::for_person;
 use crate::flow::health::{Health, Waiting, health};
 use crate::flow::providers::is_installed;
 use crate::flow::session::Session;
+use crate::flow::spending::today;
 use crate::flow::state::{ProviderState, providers};
 use crate::flow::time::now;
 use crate::flow::wall;
@@ -50,6 +53,7 @@ struct Examined<'a> {
     states: Vec<ProviderState>,
     health: Health,
     wall: Result<Option<WallStanding>, Error>,
+    caps: Vec<CapStanding>,
     registrations: Vec<Registration>,
 }
 
@@ -79,6 +83,7 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
         states: providers(&session).await,
         health: health(&session).await,
         wall: wall::standing(&session).await,
+        caps: today(&session).await,
         registrations: registrations(&session, &own),
         session: &session,
     };
@@ -117,7 +122,8 @@ impl Examined<'_> {
 
     fn sections(&self) -> Vec<Section> {
         let maestro =
-            [self.clients(), self.slash_commands(), self.log(), self.waiting(), self.sandbox()].concat();
+            [self.clients(), self.slash_commands(), self.log(), self.waiting(), self.caps(), self.sandbox()]
+                .concat();
         let sections = [
             ("Consultants", self.consultants()),
             ("Maestro", maestro),
@@ -236,6 +242,11 @@ impl Examined<'_> {
     }
 
     /// What waits for a decision.
+    fn caps(&self) -> Vec<Finding> {
+        let notes = self.caps.iter().map(CapNote::from);
+        notes.map(|note| Finding::good(format!("cap on {}", note.words))).collect()
+    }
+
     fn waiting(&self) -> Vec<Finding> {
         const SHOWN: usize = 3;
         const TASK: usize = 40;

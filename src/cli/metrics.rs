@@ -26,6 +26,9 @@ pub struct MetricsOptions {
     /// Everything in this project, as where no run goes on
     #[arg(long)]
     pub all: bool,
+    /// The last so many days of this project
+    #[arg(long, value_name = "N", conflicts_with_all = ["run", "all"], value_parser = clap::value_parser!(u32).range(1..=366))]
+    pub days: Option<u32>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -34,10 +37,11 @@ pub struct MetricsOptions {
 impl MetricsOptions {
     /// What the report speaks of: the same as of the tool where nothing is said.
     fn wanted(&self) -> Wanted {
-        match (&self.run, self.all) {
-            (Some(id), _) => Wanted::Run(Some(id.clone())),
-            (None, true) => Wanted::Project,
-            (None, false) => Wanted::Current,
+        match (&self.run, self.days, self.all) {
+            (Some(id), ..) => Wanted::Run(Some(id.clone())),
+            (None, Some(days), _) => Wanted::Days(days),
+            (None, None, true) => Wanted::Project,
+            (None, None, false) => Wanted::Current,
         }
     }
 }

@@ -14,9 +14,11 @@ use super::event::approval::DialogOpened;
 use super::event::record::{Noted, Topic};
 use super::event::{Body, Event};
 use super::job::Jobs;
+use super::measure::cost::Cells;
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
+use super::spending::Spending;
 use super::thread::Threads;
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Request, Run};
@@ -59,6 +61,8 @@ pub struct History {
     spent: BTreeMap<String, Spent>,
     /// Calls that go on without their callers.
     jobs: Jobs,
+    /// What caps are held against.
+    spending: Spending,
     /// What is counted.
     figures: Figures,
 }
@@ -94,6 +98,7 @@ impl History {
             None => drop(self.last.insert(event.run.clone(), event.seq)),
         }
         self.figures.apply(&event, self.runs.get(&event.run));
+        self.spending.apply(&event);
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
@@ -368,8 +373,23 @@ impl History {
     }
 
     /// What was counted in a run; none where nothing was.
-    pub fn tally_of(&self, run: &str) -> Option<&Tally> {
+    pub fn tally_of(&self, run: &str) -> Option<Tally> {
         self.figures.of(run)
+    }
+
+    /// Tokens and money of a run.
+    pub(crate) fn cells_of(&self, run: &str) -> Cells {
+        self.figures.cells_of(run)
+    }
+
+    /// What was counted since a time, by the day (UTC) in which it lies.
+    pub(crate) fn tally_since(&self, start: u64) -> Tally {
+        self.figures.since(start)
+    }
+
+    /// What caps are held against.
+    pub(crate) fn spending(&self) -> &Spending {
+        &self.spending
     }
 
     /// What was counted in the project, inside runs and outside of them.

@@ -17,6 +17,7 @@
 
 pub(crate) mod baseline;
 pub(crate) mod calls;
+pub(crate) mod cost;
 pub(crate) mod definition;
 pub(crate) mod entry;
 pub(crate) mod latency;

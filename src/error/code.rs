@@ -59,6 +59,8 @@ impl Error {
             Self::Document { .. } => "document_invalid",
             Self::Workflow(refusal) => refusal.code,
             Self::BudgetExhausted(_) => "budget_exhausted",
+            Self::CapReached(_) => "cap_reached",
+            Self::PriceUnknown { .. } => "price_unknown",
             Self::Store(error) => error.code(),
             Self::Approval(problem) => problem.code(),
             Self::Internal(_) => "internal",

@@ -31,7 +31,11 @@ impl Error {
             | Self::EveryCandidateFailed { .. }
             | Self::Vote(_)
             | Self::Cli { .. } => 4,
-            Self::Workflow(_) | Self::BudgetExhausted(_) | Self::Approval(_) => 5,
+            Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
+            | Self::Approval(_) => 5,
             Self::NestedConsult
             | Self::Cancelled
             | Self::ShuttingDown

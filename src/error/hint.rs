@@ -7,6 +7,7 @@ use regex::{Captures, Regex};
 use super::Error;
 use crate::domain::budget::Spender;
 use crate::domain::calibrate::failure::OracleUnusable;
+use crate::domain::cap::Passed;
 
 impl Error {
     /// What to do next.
@@ -96,6 +97,8 @@ impl Error {
             }
             Self::Workflow(refusal) => refusal.next.clone(),
             Self::BudgetExhausted(short) => exhausted(&short.by),
+            Self::CapReached(passed) => capped(passed),
+            Self::PriceUnknown { provider, model } => priceless(provider, model),
             Self::Store(error) => error.hint().into(),
             Self::Approval(problem) => problem.hint(),
             Self::Internal(_) => {
@@ -103,6 +106,28 @@ impl Error {
             }
         }
     }
+}
+
+/// Which cap is in the way, how long, and who can raise it.
+fn capped(passed: &Passed) -> String {
+    let cap = passed.standing.cap;
+    let who = match &passed.run {
+        Some(run) => format!("The run {run} has spent it."),
+        None => "It holds until midnight in the user's time zone.".to_owned(),
+    };
+    format!(
+        "Nothing was asked. {who} Go on without a consultant, or ask for less. The user raises `caps.{}` in their own maestro.yaml (or {}) and restarts the server; maestro_get_metrics shows what was spent.",
+        cap.key(),
+        cap.variable()
+    )
+}
+
+/// How a price is told.
+fn priceless(provider: &str, model: &str) -> String {
+    let model = if model.is_empty() { "*" } else { model };
+    format!(
+        "Nothing was asked. The user adds its price to prices.yaml in ~/.config/maestro, for example `models: [{{ provider: {provider}, model: \"{model}\", input: 5, output: 25 }}]` (US dollars for a million tokens), or caps tokens instead (`caps.day_tokens`, MAESTRO_CAP_DAY_TOKENS)."
+    )
 }
 
 /// Which run has spent it, and what can be done about that.

@@ -31,9 +31,30 @@ impl Error {
             | Self::Document { .. }
             | Self::Workflow(_)
             | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
             | Self::Approval(_)
             | Self::Internal(_) => false,
         }
+    }
+
+    /// Whether a model may have been reached before it failed, so that it may have cost something.
+    pub(crate) fn may_have_cost(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.may_have_cost(),
+            Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Internal(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether there was no room for a consult: in the budget of its run, or under a cap on spending.
+    pub(crate) fn is_out_of_budget(&self) -> bool {
+        matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
     }
 
     /// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
@@ -65,6 +86,8 @@ impl Error {
             | Self::Document { .. }
             | Self::Workflow(_)
             | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
             | Self::Store(_)
             | Self::Approval(_)
             | Self::Internal(_) => false,

@@ -2,13 +2,17 @@
 
 use super::journal::{Decided, new_id};
 use super::session::Session;
+use super::spending::{Guard, wanted};
 use super::time::now;
 use super::which_run::find_run;
 use crate::domain::budget::{Short, Spender};
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
+use crate::domain::history::History;
+use crate::domain::spending::Spending;
 use crate::domain::stage::Stage;
+use crate::domain::tokens::{Expected, Tokens};
 use crate::domain::workflow::{Phase, Run};
 use crate::error::Error;
 
@@ -79,12 +83,29 @@ impl Account {
     }
 }
 
+/// What is known of what a consult took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// Its CLI told.
+    Told,
+    /// It answered with so many bytes.
+    Answered(usize),
+    /// It failed after it may have reached a model.
+    Unknown,
+    /// It reached no model.
+    Nothing,
+}
+
 /// A consult that may start. Dropped before it has started, it counts nowhere.
 pub struct Reservation {
     session: Session,
     account: Account,
-    /// Its event in the log; empty where it belongs to no run.
+    /// Its event in the log; empty where it belongs to no run and no cap is held against it.
     id: String,
+    /// Tokens of the question, by its letters.
+    question: u64,
+    /// What it is expected to take.
+    expected: Tokens,
     is_over: bool,
 }
 
@@ -92,19 +113,37 @@ pub struct Reservation {
 ///
 /// # Errors
 ///
-/// The budget does not reach, or the log cannot be written.
-pub async fn reserve(
+/// The budget does not reach, a cap on spending would be passed, or the log cannot be written.
+pub(crate) async fn reserve(
     session: &Session,
     account: &Account,
+    asked: &Asked<'_>,
     providers: &[String],
 ) -> Result<Vec<Reservation>, Error> {
-    let (ids, stage) = match &account.run {
-        None => (providers.iter().map(|_| String::new()).collect(), account.stage),
-        Some(run) => reserve_in(session, run.clone(), account, providers).await?,
+    let guard = Guard::of(session);
+    let usual = Spending::default().expected("", asked.tokens);
+    let (reserved, stage) = match (&account.run, &guard) {
+        (None, None) => (providers.iter().map(|_| (String::new(), usual)).collect(), account.stage),
+        _ => reserve_in(session, guard, account, asked, providers).await?,
     };
     let account = Account { stage, ..account.clone() };
-    let made = |id| Reservation { session: session.clone(), account: account.clone(), id, is_over: false };
-    Ok(ids.into_iter().map(made).collect())
+    let made = |(id, expected)| Reservation {
+        session: session.clone(),
+        account: account.clone(),
+        id,
+        question: asked.tokens,
+        expected,
+        is_over: false,
+    };
+    Ok(reserved.into_iter().map(made).collect())
+}
+
+/// What a consult asks, as far as its price goes.
+pub(crate) struct Asked<'a> {
+    /// Tokens of the question, by its letters.
+    pub(crate) tokens: u64,
+    /// The model, where one is named.
+    pub(crate) model: Option<&'a str>,
 }
 
 /// How many consults an account may still make; outside a run as many as anybody likes.
@@ -122,34 +161,56 @@ pub async fn left(session: &Session, account: &Account) -> Result<usize, Error> 
     Ok(left.await?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
 
-/// The reservations, and the stage that they belong to: the current one where none was named.
+/// The reservations, each with what it is expected to take, and the stage that they belong to: the
+/// current one where none was named.
 async fn reserve_in(
     session: &Session,
-    run: String,
+    guard: Option<Guard>,
     account: &Account,
+    asked: &Asked<'_>,
     providers: &[String],
-) -> Result<(Vec<String>, Option<Stage>), Error> {
+) -> Result<(Vec<(String, Tokens)>, Option<Stage>), Error> {
     let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
-    let (providers, rests_on) = (providers.to_vec(), account.rests_on.clone());
-    let id = run.clone();
-    session
-        .journal()
-        .decide(&run, move |history| {
-            let run = history.run(&id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
-            let item = run.item(stage, purpose);
-            let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
-            run.budget.may(item, wanted, limits).map_err(|short| exhausted(run, short))?;
-            let drafts: Vec<Draft> = providers
-                .iter()
-                .map(|provider| {
-                    let body = ConsultReserved { stage: item.stage, purpose, provider: provider.clone() };
-                    Draft::new(new_id(), body).on(rests_on.clone())
-                })
-                .collect();
-            let ids = drafts.iter().map(|draft| draft.id.clone()).collect();
-            Ok(Decided::append(drafts, (ids, item.stage)))
-        })
-        .await
+    let (question, rests_on, id) = (asked.tokens, account.rests_on.clone(), account.run.clone());
+    let wanted = wanted(session, providers, asked.model).await?;
+    let is_guarded = guard.is_some();
+    let decision = move |history: &History| {
+        let stage = match &id {
+            None => stage,
+            Some(id) => {
+                let run = history.run(id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
+                let item = run.item(stage, purpose);
+                let count = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
+                run.budget.may(item, count, limits).map_err(|short| exhausted(run, short))?;
+                item.stage
+            }
+        };
+        let expected = match &guard {
+            None => wanted.iter().map(|_| None).collect(),
+            Some(guard) => guard.admit(history, id.as_deref(), &wanted, question)?,
+        };
+        let drafts: Vec<Draft> = wanted
+            .iter()
+            .zip(&expected)
+            .map(|(one, expected)| {
+                let provider = one.provider.clone();
+                let body = ConsultReserved { stage, purpose, provider, expected: expected.clone() };
+                Draft::new(new_id(), body).on(rests_on.clone())
+            })
+            .collect();
+        let tokens = |expected: &Option<Expected>, provider: &str| match expected {
+            Some(expected) => expected.tokens,
+            None => history.spending().expected(provider, question),
+        };
+        let reserved = drafts.iter().zip(&expected).zip(&wanted);
+        let reserved = reserved
+            .map(|((draft, expected), one)| (draft.id.clone(), tokens(expected, &one.provider)))
+            .collect();
+        Ok(Decided::append(drafts, (reserved, stage)))
+    };
+    let (journal, run) = (session.journal(), account.run.as_deref().unwrap_or_default());
+    // A day is of all runs: whoever was faster anywhere counts.
+    if is_guarded { journal.decide_alone(run, decision).await } else { journal.decide(run, decision).await }
 }
 
 /// The refusal of a run whose consults are used up: whoever reads it knows which run that is.
@@ -168,6 +229,17 @@ impl Reservation {
     /// The account that it goes on.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What a consult took by an estimate: the question's letters where the CLI told its tokens, by
+    /// which later estimates learn; else what is to be taken for it.
+    pub(crate) fn estimate(&self, took: Took) -> Tokens {
+        match took {
+            Took::Told => Tokens { input: self.question, output: 0 },
+            Took::Answered(bytes) => Tokens { input: self.expected.input, output: Tokens::of_bytes(bytes) },
+            Took::Unknown => self.expected,
+            Took::Nothing => Tokens::default(),
+        }
     }
 
     /// The consult ended. Returns whether the log says so.
@@ -198,7 +270,12 @@ impl Reservation {
 
     fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
         self.session.ledger().add(&settled);
-        let is_recorded = self.account.run.is_some() || self.session.config().settings.tracing.enabled;
+        let is_traced = self.account.run.is_some() || self.session.config().settings.tracing.enabled;
+        // What a cap is held against is on record whatever else is kept.
+        let is_recorded = is_traced || !self.id.is_empty();
+        if !is_traced {
+            (settled.prompt, settled.response, settled.turn) = (None, None, None);
+        }
         settled.reservation.clone_from(&self.id);
         let rests_on = self.account.rests_on.iter().cloned().chain([self.id.clone()]);
         let draft = Draft::new(if id.is_empty() { new_id() } else { id }, settled).on(rests_on);
@@ -208,7 +285,8 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(run) = self.account.run.as_ref().filter(|_| !self.is_over) {
+        if !self.id.is_empty() && !self.is_over {
+            let run = self.account.run.as_deref().unwrap_or_default();
             let body = ConsultReleased { reservation: self.id.clone(), why: "it never started".to_owned() };
             let released = self.session.journal().record_now(run, &[Draft::new(new_id(), body)]);
             if let Err(error) = released {

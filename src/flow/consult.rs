@@ -148,7 +148,7 @@ async fn consult_from(
             Consulted::refused(provider, prepared.model.clone(), not_begun(refusal(session, provider, limit)))
         }
         None => {
-            let reservation = reserve_one(session, prepared.account(), provider).await?;
+            let reservation = reserve_one(session, &prepared, provider).await?;
             ask(session, provider, &prepared, Turn { place, reservation }, progress).await
         }
     };
@@ -158,9 +158,9 @@ async fn consult_from(
         // A model is one provider's: the stand-in answers with its own, and thinks no harder.
         let own = prepared.with_own_model();
         let place = session.slots().place()?;
-        let reservation = match reserve_one(session, own.account(), &other.name).await {
+        let reservation = match reserve_one(session, &own, &other.name).await {
             Ok(reservation) => reservation,
-            Err(Error::BudgetExhausted(_)) => break,
+            Err(error) if error.is_out_of_budget() => break,
             Err(error) => return Err(error),
         };
         let stood_in = StoodIn::of(&reply.provider, &cause);
@@ -208,9 +208,27 @@ pub struct Turn {
 ///
 /// # Errors
 ///
-/// The budget does not reach, or the log cannot be written.
-pub async fn reserve_one(session: &Session, account: &Account, provider: &str) -> Result<Reservation, Error> {
-    let made = reserve(session, account, &[provider.to_owned()]).await?;
+/// As of [`reserve`].
+pub(crate) async fn reserve_one(
+    session: &Session,
+    prepared: &Prepared,
+    provider: &str,
+) -> Result<Reservation, Error> {
+    reserve_on(session, prepared.account(), prepared, provider).await
+}
+
+/// The same on another account than the question's own.
+///
+/// # Errors
+///
+/// As of [`reserve`].
+pub(crate) async fn reserve_on(
+    session: &Session,
+    account: &Account,
+    prepared: &Prepared,
+    provider: &str,
+) -> Result<Reservation, Error> {
+    let made = reserve(session, account, &prepared.asked(), &[provider.to_owned()]).await?;
     made.into_iter().next().ok_or_else(|| Error::Internal("nothing was reserved".to_owned()))
 }
 

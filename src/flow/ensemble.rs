@@ -237,7 +237,7 @@ async fn asked(
     let wanted: Vec<(usize, String)> =
         (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
     let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
-    let reservations = reserve(session, prepared.account(), &names).await?;
+    let reservations = reserve(session, prepared.account(), &prepared.asked(), &names).await?;
     let seats = wanted.into_iter().zip(places).zip(reservations);
     Ok(seats
         .map(|(((number, provider), place), reservation)| Seat {
@@ -307,7 +307,7 @@ async fn stood_in(
         let next = bench.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(next) = next else { return first };
         let Ok(place) = session.slots().place() else { return first };
-        let Ok(reservation) = reserve_one(session, prepared.account(), &next).await else { return first };
+        let Ok(reservation) = reserve_one(session, prepared, &next).await else { return first };
         let reply = ask(session, &next, prepared, Turn { place, reservation }, &watch.progress()).await;
         if reply.ok {
             return Answered { id: format!("{next}-1"), reply, stands_in: Some(why) };

@@ -119,6 +119,21 @@ impl Journal {
         self.decide_on(move |history| Ok((run.clone(), decision(history)?))).await
     }
 
+    /// The same, where the decision rests on the whole log and not on its run alone.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::decide`].
+    pub(crate) async fn decide_alone<T: Send + 'static>(
+        &self,
+        run: &str,
+        mut decision: impl FnMut(&History) -> Result<Decided<T>, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let run = run.to_owned();
+        let whole = |history: &History, _: &str| Expected::Last(history.last_seq);
+        self.decide_at(whole, move |history| Ok((run.clone(), decision(history)?))).await
+    }
+
     /// The same, where the state says which run it is.
     ///
     /// # Errors
@@ -126,6 +141,14 @@ impl Journal {
     /// As of [`Self::decide`].
     pub async fn decide_on<T: Send + 'static>(
         &self,
+        decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.decide_at(|history, run| Expected::At(history.last_of(run)), decision).await
+    }
+
+    async fn decide_at<T: Send + 'static>(
+        &self,
+        expects: fn(&History, &str) -> Expected,
         mut decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let journal = self.clone();
@@ -138,7 +161,7 @@ impl Journal {
                 if drafts.is_empty() {
                     return Ok(answer);
                 }
-                let expected = Expected::At(folded.history.last_of(&run));
+                let expected = expects(&folded.history, &run);
                 match inner.append(&mut folded, expected, &run, &drafts) {
                     Ok(()) => return Ok(answer),
                     Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}

@@ -2,11 +2,15 @@
 //! terminal shows the same.
 
 use super::session::Session;
+use super::spending::standings;
+use super::time::now;
 use super::which_run::find_run;
 use crate::domain::history::History;
 use crate::domain::measure::baseline::Baseline;
+use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::Report;
 use crate::domain::measure::scope::Scope;
+use crate::domain::measure::tally::Tally;
 use crate::error::Error;
 
 /// What figures are asked for.
@@ -18,6 +22,8 @@ pub enum Wanted {
     Run(Option<String>),
     /// Those of the project: what was done inside runs and outside of them.
     Project,
+    /// Those of the last so many days.
+    Days(u32),
 }
 
 /// The figures that are asked for.
@@ -27,27 +33,48 @@ pub enum Wanted {
 /// There is no such run, or the log cannot be read.
 pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error> {
     session.check_config()?;
-    let (current, baseline) = (session.current_run(), session.baseline());
-    let idle_before = session.idle_before();
+    let current = session.current_run();
+    let (idle_before, shared) = (session.idle_before(), session.clone());
     let read = session.journal().read(move |history| {
         let scope = scope(history, wanted, current.as_deref(), idle_before)?;
-        Ok(report(history, scope, baseline))
+        Ok(report(&shared, history, scope))
     });
     read.await?
 }
 
-/// The figures of a scope.
-pub fn report(history: &History, scope: Scope, baseline: Baseline) -> Report {
-    let tally = match &scope {
-        Scope::Run(run) => history.tally_of(run).cloned().unwrap_or_default(),
-        Scope::Project => history.tally(),
+/// The figures of a scope, and what they cost.
+pub(crate) fn report(session: &Session, history: &History, scope: Scope) -> Report {
+    let tally = tally(history, &scope);
+    let run = match &scope {
+        Scope::Run(run) => Some(run.as_str()),
+        Scope::Project | Scope::Days(_) => None,
     };
+    let caps = standings(session, history, run);
+    let cost = Costs::of(&tally.cells, &session.config().prices, &caps);
+    Report { cost: Some(cost), ..Report::of(scope, &tally, session.baseline()) }
+}
+
+/// The figures of a scope alone.
+pub(crate) fn figures(history: &History, scope: Scope, baseline: Baseline) -> Report {
+    let tally = tally(history, &scope);
     Report::of(scope, &tally, baseline)
+}
+
+fn tally(history: &History, scope: &Scope) -> Tally {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    match scope {
+        Scope::Run(run) => history.tally_of(run).unwrap_or_default(),
+        Scope::Project => history.tally(),
+        Scope::Days(days) => {
+            history.tally_since(now().saturating_sub(u64::from(days.saturating_sub(1)) * DAY))
+        }
+    }
 }
 
 fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: u64) -> Result<Scope, Error> {
     match wanted {
         Wanted::Project => Ok(Scope::Project),
+        Wanted::Days(days) => Ok(Scope::Days(days)),
         Wanted::Current => {
             let run = find_run(history, None, current, idle_before)?;
             Ok(run.map_or(Scope::Project, |run| Scope::Run(run.id.clone())))

@@ -13,7 +13,9 @@ use tokio::sync::OnceCell;
 
 use super::off_thread::off_thread;
 use super::session::{Session, UNTRUSTED};
+use super::spending::today;
 use crate::domain::breaker::Spent;
+use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
@@ -92,7 +94,12 @@ pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
     let (broken, spent) = (broken(session).await, super::breaker::open(session).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = session.clone();
-    let value = Arc::new(off_thread(move || look(&shared, &broken, &spent)).await?);
+    let mut value = off_thread(move || look(&shared, &broken, &spent)).await?;
+    let caps: Vec<CapNote> = today(session).await.iter().map(CapNote::from).collect();
+    if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
+        fields.insert("caps".into(), json!(caps));
+    }
+    let value = Arc::new(value);
     *last() = Some((Instant::now(), Arc::clone(&value)));
     Ok(value)
 }

@@ -179,14 +179,14 @@ pub struct Reviewer {
 
 /// What the log keeps of a review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct ReviewNoted {
-    target: String,
-    summary: String,
-    files: Vec<String>,
-    reviewers: Vec<String>,
-    findings: Vec<Finding>,
-    discarded: usize,
-    tree_changed: Vec<String>,
+pub(crate) struct ReviewNoted {
+    pub(crate) target: String,
+    pub(crate) summary: String,
+    pub(crate) files: Vec<String>,
+    pub(crate) reviewers: Vec<String>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) discarded: usize,
+    pub(crate) tree_changed: Vec<String>,
 }
 
 /// Reviews, and records it.
@@ -211,7 +211,7 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
         return Ok(Review::of_nothing(&request.target, material.left_out));
     }
     let prepared = prepare(session, question(&request, &material, &criteria, account)).await?;
-    let reservations = reserve(session, prepared.account(), &providers).await?;
+    let reservations = reserve(session, prepared.account(), &prepared.asked(), &providers).await?;
     let watch = &Watch::over(progress, providers.iter().cloned());
     let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
     let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {

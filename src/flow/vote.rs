@@ -106,7 +106,7 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
         }
         let seats = match sampler.seats(session, vote.ballot.wanted()).await {
             Ok(seats) => seats,
-            Err(refused @ Error::BudgetExhausted(_)) => {
+            Err(refused) if refused.is_out_of_budget() => {
                 vote.refused = Some(refused);
                 break Stop::Budget;
             }

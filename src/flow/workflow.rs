@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::journal::{Decided, new_id};
-use super::metrics::report;
+use super::metrics::figures;
 use super::session::Session;
 use super::time::rfc3339;
 use super::which_run::find_run;
@@ -181,8 +181,8 @@ pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Ove
     let read = session.journal().read(move |history| {
         let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
-        let metrics = report(history, scope, baseline).metrics;
-        let outside = report(history, Scope::Run(String::new()), baseline).metrics;
+        let metrics = figures(history, scope, baseline).metrics;
+        let outside = figures(history, Scope::Run(String::new()), baseline).metrics;
         Ok(Overview {
             run: run
                 .map(|run| RunState { parked: run.is_parked(idle_before), ..state_of(run, limits, most) }),

@@ -21,7 +21,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::cap::Cap;
 use crate::domain::language::Language;
+use crate::domain::price::{PriceList, Prices};
 use crate::domain::secret_rules::AddedRules;
 use crate::domain::toolset;
 use crate::domain::words::in_plain_words;
@@ -35,6 +37,9 @@ use layer::Layers;
 /// The documents of settings.
 const CLIENTS: &str = "conf/cli_clients.yaml";
 const SETTINGS: &str = "conf/maestro.yaml";
+
+/// What models cost.
+const PRICES: &str = "conf/prices.yaml";
 
 /// How alike a name must be to be offered in the place of one that is not known.
 const NEAR: f64 = 0.7;
@@ -50,6 +55,8 @@ pub struct Config {
     pub providers: IndexMap<String, ProviderSettings>,
     /// Everything else.
     pub settings: Settings,
+    /// What models cost: the user's own list first. A project has no say in it.
+    pub(crate) prices: Prices,
     /// What could not be used, and why. Calls that depend on it are refused with this text.
     pub problems: Vec<Problem>,
     /// Where each value came from: `(path, value, origin)` in the order of the files.
@@ -114,10 +121,17 @@ impl Config {
             .and_then(|clients| clients.providers)
             .unwrap_or_default();
         let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
+        let prices = prices(library, environment, &mut problems);
+        if project.standing == Standing::Trusted
+            && let Some(Ok(document)) = Library::of_layer(&project, PRICES)
+        {
+            ignored.push(document.origin);
+        }
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| environment.get(name));
         let mut config = Self {
             providers,
             settings,
+            prices,
             problems,
             origins,
             ignored,
@@ -211,6 +225,10 @@ impl Config {
                 origin("policy.single_agent_turns")
             )));
         }
+        if let Some((key, fault)) = self.settings.caps.fault() {
+            let path = format!("caps.{key}");
+            found.push(Problem::everything(format!("{}: {path} {fault}", origin(&path))));
+        }
         for (name, provider) in &self.providers {
             if name.is_empty()
                 || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
@@ -259,6 +277,30 @@ fn of_user(
         }
     }
     usable
+}
+
+/// What models cost: the user's own prices before those that ship.
+fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Problem>) -> Prices {
+    let mut lists = Vec::new();
+    match library.of_user(PRICES) {
+        None => {}
+        Some(Ok(Document { text, origin })) => {
+            let read = checked::<PriceList>(&origin, &text, environment);
+            match read.map(serde_json::from_value::<PriceList>) {
+                Ok(Ok(list)) => match list.fault() {
+                    None => lists.push(list),
+                    Some(fault) => problems.push(Problem::everything(format!("{origin}: {fault}"))),
+                },
+                // An empty file is one of comments.
+                Ok(Err(_)) => {}
+                Err(found) => problems.extend(found),
+            }
+        }
+        Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
+    }
+    let shipped = Library::embedded(PRICES).and_then(|shipped| serde_yaml::from_str(&shipped.text).ok());
+    lists.extend(shipped);
+    Prices::new(lists)
 }
 
 /// The project's own settings, as a person has confirmed them.
@@ -386,6 +428,14 @@ fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
             && layers.value(&path).and_then(Value::as_u64).is_some_and(|holds| own < holds)
         {
             layers.set(origin, &path, own.into());
+        }
+    }
+    for cap in Cap::ALL {
+        let path = ["caps", cap.key()];
+        if let Some(own) = document.pointer(&format!("/caps/{}", cap.key())).filter(|own| own.is_number())
+            && layers.value(&path).and_then(Value::as_f64).is_none_or(|holds| own.as_f64() < Some(holds))
+        {
+            layers.set(origin, &path, own.clone());
         }
     }
     let path = ["masking", "regexes"];

@@ -39,6 +39,7 @@ pub const EMBEDDED: &[(&str, &str)] = embedded![
     "conf/intents.yaml",
     "conf/maestro.yaml",
     "conf/micro_steps.yaml",
+    "conf/prices.yaml",
     "conf/redflags.yaml",
     "conf/sandbox.yaml",
     "conf/secrets.yaml",

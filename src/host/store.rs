@@ -43,6 +43,8 @@ pub enum Expected {
     Any,
     /// At this event, by its seq: its last one is no other. 0: it has none yet.
     At(u64),
+    /// The whole log at this event: nobody has appended anything since, to any run.
+    Last(u64),
 }
 
 /// A log of events. Every method blocks, for as long as another writer does at worst.

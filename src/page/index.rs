@@ -15,6 +15,7 @@ use crate::domain::lineage::Linked;
 use crate::domain::select::record::SelectionRecord;
 use crate::domain::vote::record::VoteRecord;
 use crate::error::Error;
+use crate::flow::review::ReviewNoted;
 use crate::flow::session::Session;
 use crate::host::store::{EventStore as _, StoreError};
 
@@ -47,6 +48,7 @@ pub(super) struct Voted {
 #[derive(Clone)]
 pub(super) struct Sample {
     pub(super) seq: u64,
+    pub(super) at: u64,
     pub(super) purpose: Purpose,
     pub(super) provider: String,
     pub(super) model: String,
@@ -74,6 +76,14 @@ pub(super) struct Selected {
     pub(super) record: SelectionRecord,
 }
 
+/// A review.
+pub(super) struct Reviewed {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) at: u64,
+    pub(super) record: ReviewNoted,
+}
+
 /// The fold.
 #[derive(Default)]
 pub(super) struct Index {
@@ -83,6 +93,7 @@ pub(super) struct Index {
     pub(super) votes: Vec<Voted>,
     pub(super) ensembles: Vec<Ensemble>,
     pub(super) selections: Vec<Selected>,
+    pub(super) reviews: Vec<Reviewed>,
     pub(super) results: Vec<(String, u64, RunRecord)>,
     /// Where a recorded text is, by its digest.
     texts: HashMap<String, u64>,
@@ -108,7 +119,7 @@ impl Index {
             at,
         });
         match body {
-            Body::ConsultSettled(settled) => self.settled(seq, &run, settled),
+            Body::ConsultSettled(settled) => self.settled(seq, at, &run, settled),
             Body::Noted(noted) => match noted.topic {
                 Topic::Vote => {
                     if let Ok(record) = serde_json::from_value::<VoteRecord>(noted.content) {
@@ -132,13 +143,18 @@ impl Index {
                         self.results.push((id, at, record));
                     }
                 }
-                Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => {}
+                Topic::Review => {
+                    if let Ok(record) = serde_json::from_value::<ReviewNoted>(noted.content) {
+                        self.reviews.push(Reviewed { id, run, at, record });
+                    }
+                }
+                Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job => {}
             },
             _ => {}
         }
     }
 
-    fn settled(&mut self, seq: u64, run: &str, settled: ConsultSettled) {
+    fn settled(&mut self, seq: u64, at: u64, run: &str, settled: ConsultSettled) {
         let keep = |kept: Option<Kept>| kept.filter(|kept| kept.text.is_some()).map(|kept| kept.sha256);
         let (prompt, response) = (keep(settled.prompt), keep(settled.response));
         for digest in prompt.iter().chain(&response) {
@@ -147,6 +163,7 @@ impl Index {
         let tokens = settled.input_tokens.zip(settled.output_tokens).map(|(sent, answered)| sent + answered);
         let sample = Sample {
             seq,
+            at,
             purpose: settled.purpose,
             provider: settled.provider,
             model: settled.model,
@@ -157,6 +174,21 @@ impl Index {
             response,
         };
         self.open.entry(run.to_owned()).or_default().push(sample);
+    }
+
+    /// Samples of votes that are under way: nothing has claimed them, and each came a while ago at most.
+    pub(super) fn open_votes(&self, since: u64) -> Vec<(&str, Vec<&Sample>)> {
+        let mut open: Vec<(&str, Vec<&Sample>)> = self
+            .open
+            .iter()
+            .map(|(run, samples)| {
+                let is_open = |sample: &&Sample| sample.purpose == Purpose::Vote && sample.at >= since;
+                (run.as_str(), samples.iter().filter(is_open).collect::<Vec<_>>())
+            })
+            .filter(|(_, samples)| !samples.is_empty())
+            .collect();
+        open.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.last().map(|sample| sample.seq)));
+        open
     }
 
     /// The latest answers of a purpose that nothing has claimed: a result is noted after its consults.

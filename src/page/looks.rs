@@ -16,6 +16,7 @@ use crate::domain::measure::scope::Scope;
 use crate::error::Error;
 use crate::flow::metrics::report;
 use crate::flow::workflow::stop::stop as end;
+use crate::flow::{breaker, job};
 
 type Visit = Extension<Visitor>;
 
@@ -134,7 +135,8 @@ pub(super) async fn compare(
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
         let view = page.session().journal().read_now(|history| {
-            page.indexed().read(page.session(), |index| views::compare::one(history, index, &text, &id))
+            page.indexed()
+                .read(page.session(), |index| views::compare::one(page.session(), history, index, &text, &id))
         })??;
         view.ok_or_else(|| unknown("comparison", &id))
     });
@@ -145,7 +147,14 @@ pub(super) async fn compare(
 pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        page.indexed().read(page.session(), |index| titled(views::vote::list(index, now), "votes"))
+        let digests = page.indexed().read(page.session(), |index| {
+            let open = index.open_votes(0);
+            let open = open.iter().flat_map(|(_, samples)| samples);
+            open.filter_map(|one| one.response.clone()).collect::<Vec<_>>()
+        })?;
+        let texts = texts_by(page, digests)?;
+        let text = |digest: &str| texts.get(digest).cloned();
+        page.indexed().read(page.session(), |index| titled(views::vote::list(index, &text, now), "votes"))
     });
     let shown = with_frame(&page, "votes".to_owned(), found.await.and_then(|it| it)).await;
     answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
@@ -170,9 +179,68 @@ pub(super) async fn vote(
     answer::framed(&page, &visitor, StatusCode::OK, "vote.html", shown).await
 }
 
+pub(super) async fn threads(State(page): State<Page>, Extension(visitor): Visit) -> Response {
+    let now = page.now().at;
+    let read = page
+        .session()
+        .journal()
+        .read(move |history| (views::frame(history, "threads"), views::threads::list(history, now)));
+    answer::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
+}
+
+pub(super) async fn thread(
+    State(page): State<Page>,
+    Extension(visitor): Visit,
+    Path(id): Path<String>,
+) -> Response {
+    let here = format!("threads/{id}");
+    let shown = with_frame(&page, here, thread_of(&page, &id).await).await;
+    answer::framed(&page, &visitor, StatusCode::OK, "thread.html", shown).await
+}
+
+async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
+    let (wanted, now) = (id.to_owned(), page.now().at);
+    let found = page.session().journal().read(move |history| history.threads().get(&wanted).cloned());
+    let thread = found.await?.ok_or_else(|| unknown("thread", id))?;
+    let places = thread.turns.iter().map(|turn| turn.seq).collect();
+    let events = page.session().journal().events_at(places).await?;
+    page.blocking(move |page| views::threads::one(page.session(), &thread, &events, now)).await
+}
+
+pub(super) async fn reviews(State(page): State<Page>, Extension(visitor): Visit) -> Response {
+    let now = page.now().at;
+    let found = page
+        .blocking(move |page| page.indexed().read(page.session(), |index| views::reviews::list(index, now)));
+    let shown = with_frame(&page, "reviews".to_owned(), found.await.and_then(|it| it)).await;
+    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+}
+
+pub(super) async fn review(
+    State(page): State<Page>,
+    Extension(visitor): Visit,
+    Path(id): Path<String>,
+) -> Response {
+    let (here, now) = (format!("reviews/{id}"), page.now().at);
+    let found = page.blocking(move |page| {
+        let view = page.indexed().read(page.session(), |index| views::reviews::one(index, &id, now))?;
+        view.ok_or_else(|| unknown("review", &id))
+    });
+    let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
+    answer::framed(&page, &visitor, StatusCode::OK, "review.html", shown).await
+}
+
+pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
+    let now = page.now().at;
+    let spent = breaker::open(page.session()).await;
+    let found = job::list(page.session()).await.map(|jobs| views::jobs::list(&jobs, &spent, now));
+    let shown = with_frame(&page, "jobs".to_owned(), found).await;
+    answer::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await
+}
+
 #[derive(Deserialize)]
 pub(super) struct OfRun {
     run: Option<String>,
+    days: Option<u32>,
 }
 
 pub(super) async fn metrics(
@@ -180,15 +248,20 @@ pub(super) async fn metrics(
     Extension(visitor): Visit,
     Query(of): Query<OfRun>,
 ) -> Response {
-    let baseline = page.session().baseline();
+    let session = page.session().clone();
     let read = page.session().journal().read(move |history| {
         let run = of.run.as_deref();
         if let Some(run) = run.filter(|run| history.run(run).is_none()) {
             return Err(unknown("run", run));
         }
-        let scope = run.map_or(Scope::Project, |run| Scope::Run(run.to_owned()));
-        let report = report(history, scope, baseline);
-        Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run)))
+        let days = of.days.filter(|days| (1..=366).contains(days));
+        let scope = match (run, days) {
+            (Some(run), _) => Scope::Run(run.to_owned()),
+            (None, Some(days)) => Scope::Days(days),
+            (None, None) => Scope::Project,
+        };
+        let report = report(&session, history, scope);
+        Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run, days)))
     });
     let shown = read.await.and_then(|it| it);
     answer::framed(&page, &visitor, StatusCode::OK, "metrics.html", shown).await
@@ -290,6 +363,10 @@ fn texts_of(
     of: impl FnOnce(&super::index::Index, &str) -> Option<Vec<String>>,
 ) -> Result<BTreeMap<String, String>, Error> {
     let digests = page.indexed().read(page.session(), |index| of(index, id))?.unwrap_or_default();
+    texts_by(page, digests)
+}
+
+fn texts_by(page: &Page, digests: Vec<String>) -> Result<BTreeMap<String, String>, Error> {
     let mut texts = BTreeMap::new();
     for digest in digests {
         if let Some(text) = page.indexed().text(page.session(), &digest)? {

@@ -11,7 +11,7 @@ use super::text::escaped;
 use super::words;
 use crate::error::Error;
 
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("base.html", include_str!("templates/base.html")),
     ("bare.html", include_str!("templates/bare.html")),
     ("queue.html", include_str!("templates/queue.html")),
@@ -23,6 +23,10 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("compare.html", include_str!("templates/compare.html")),
     ("vote.html", include_str!("templates/vote.html")),
     ("metrics.html", include_str!("templates/metrics.html")),
+    ("thread.html", include_str!("templates/thread.html")),
+    ("citations.html", include_str!("templates/citations.html")),
+    ("jobs.html", include_str!("templates/jobs.html")),
+    ("review.html", include_str!("templates/review.html")),
     ("trust.html", include_str!("templates/trust.html")),
 ];
 

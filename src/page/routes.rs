@@ -16,6 +16,7 @@ use super::door::Visitor;
 use super::guard::guard;
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
+use crate::flow::breaker;
 
 /// The largest form that is read, in bytes.
 const MOST_FORM: usize = 64 * 1024;
@@ -40,6 +41,11 @@ pub(super) fn routes(page: Page) -> Router {
         .route("/compare/{id}", get(looks::compare))
         .route("/votes", get(looks::votes))
         .route("/votes/{id}", get(looks::vote))
+        .route("/threads", get(looks::threads))
+        .route("/threads/{id}", get(looks::thread))
+        .route("/reviews", get(looks::reviews))
+        .route("/reviews/{id}", get(looks::review))
+        .route("/jobs", get(looks::jobs))
         .route("/metrics", get(looks::metrics))
         .route("/trust", get(looks::trust).post(looks::confirm))
         .route("/blob/{digest}", get(looks::blob))
@@ -104,10 +110,10 @@ async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<
 async fn queue(State(page): State<Page>, Extension(visitor): Extension<Visitor>) -> Response {
     let now = page.now();
     let asks = page.blocking(|page| views::trust::is_asked(page.session())).await.unwrap_or(false);
-    let shown = page
-        .session()
-        .journal()
-        .read(move |history| (views::frame(history, "queue"), views::queue::queue(history, now, asks)));
+    let spent = breaker::open(page.session()).await;
+    let shown = page.session().journal().read(move |history| {
+        (views::frame(history, "queue"), views::queue::queue(history, now, asks, &spent))
+    });
     framed(&page, &visitor, StatusCode::OK, "queue.html", shown.await).await
 }
 

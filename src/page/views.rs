@@ -2,10 +2,13 @@
 
 pub(super) mod compare;
 pub(super) mod decide;
+pub(super) mod jobs;
 pub(super) mod metrics;
 mod parts;
 pub(super) mod queue;
+pub(super) mod reviews;
 pub(super) mod run;
+pub(super) mod threads;
 pub(super) mod trust;
 pub(super) mod vote;
 pub(super) mod why;
@@ -15,11 +18,14 @@ use serde_json::{Value, json};
 use crate::domain::history::History;
 
 /// The views that every page leads to: their path, the name of their word, the key after `g`.
-pub(super) const VIEWS: [(&str, &str, &str); 5] = [
+pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("queue", "queue", "q"),
     ("runs", "run", "r"),
     ("compare", "compare", "c"),
     ("votes", "vote", "v"),
+    ("threads", "threads", "t"),
+    ("reviews", "reviews", "w"),
+    ("jobs", "jobs", "j"),
     ("metrics", "metrics", "m"),
 ];
 

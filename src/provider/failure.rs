@@ -122,6 +122,29 @@ impl FailureKind {
         }
     }
 
+    /// Whether a model may have been reached, so that it may have cost something.
+    pub(crate) fn may_have_cost(self) -> bool {
+        match self {
+            Self::NetworkInterrupted
+            | Self::AnswerTruncated
+            | Self::AnswerEmpty
+            | Self::AnswerUnreadable
+            | Self::CliFailed => true,
+            Self::LoginMissing
+            | Self::ClientRefused
+            | Self::RateLimited
+            | Self::QuotaExceeded
+            | Self::ModelUnavailable
+            | Self::Overloaded
+            | Self::NetworkUnreachable
+            | Self::Certificate
+            | Self::CliOutdated
+            | Self::CliBroken
+            | Self::ContextTooLong
+            | Self::RequestRejected => false,
+        }
+    }
+
     /// Whether the same request may succeed a little later.
     pub fn is_transient(self) -> bool {
         match self {

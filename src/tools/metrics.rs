@@ -19,6 +19,8 @@ struct MetricsInput {
     scope: Option<ScopeName>,
     /// Default: current run.
     workflow_id: Option<String>,
+    /// The last so many days of the project, 1 to 366.
+    days: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -33,6 +35,17 @@ enum ScopeName {
 
 impl MetricsInput {
     fn wanted(self) -> Result<Wanted, Error> {
+        if let Some(days) = self.days {
+            if !(1..=366).contains(&days) {
+                return Err(Error::InvalidArguments(format!("days must be 1 to 366 (got {days})")));
+            }
+            if self.workflow_id.is_some() || matches!(self.scope, Some(ScopeName::Run)) {
+                return Err(Error::InvalidArguments(
+                    "days are of the whole project: leave out scope and workflow_id".to_owned(),
+                ));
+            }
+            return Ok(Wanted::Days(days));
+        }
         match (self.scope, self.workflow_id) {
             (None, None) => Ok(Wanted::Current),
             (Some(ScopeName::Run) | None, named) => Ok(Wanted::Run(named)),

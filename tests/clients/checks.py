@@ -11,6 +11,7 @@ from messages_api import text_of, tool_results
 from world import HERE, PREFIX, ROOT, World, expect
 
 LEGACY = {"MCP_PROTOCOL_NEGOTIATION": "legacy"}
+NO_TASKS = {"CLAUDE_CODE_DISABLE_MCP_TASKS": "1"}     # the stateless era, with calls that are waited for
 UP, DOWN, RIGHT, ESCAPE, ENTER = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b", "\r"
 SCREENS = os.path.join(ROOT, "docs", "screens")
 
@@ -217,7 +218,7 @@ def dialog_approves_legacy(world):
 def rejection_stands(world, era):
     """The human rejects in the dialog; the model claims an approval afterwards, and is refused."""
     screen = at_the_dialog(world, era, CLAIM)
-    choose(screen, 2)
+    choose(screen, 3)
     screen.wait(r"Do you want to|submit_approval|Submit approval|DONE", 20)
     screen.settle()
     if "DONE" not in screen.text():
@@ -232,7 +233,7 @@ def rejection_stands(world, era):
 
 
 def rejection_stands_modern(world):
-    return rejection_stands(world, {})
+    return rejection_stands(world, NO_TASKS)
 
 
 def rejection_stands_legacy(world):
@@ -242,7 +243,7 @@ def rejection_stands_legacy(world):
 def claimed_approval_needs_the_human(world):
     """A decision left open, then claimed by the model: the client asks its human, whose no keeps the call from us, and
     whose yes is recorded as theirs."""
-    screen = at_the_dialog(world, {}, CLAIM)
+    screen = at_the_dialog(world, NO_TASKS, CLAIM)
     for _ in range(3):
         if "requests your input" not in screen.text():
             break
@@ -267,7 +268,7 @@ def claimed_approval_needs_the_human(world):
 def report_on_screen(world):
     """A dialog that is closed decides nothing, and the model can show the whole report, no line of it broken
     on 80 columns."""
-    screen = at_the_dialog(world, {}, "SHOW THE REPORT", columns=80, lines=120)
+    screen = at_the_dialog(world, NO_TASKS, "SHOW THE REPORT", columns=80, lines=120)
     for _ in range(3):
         if "requests your input" not in screen.text():
             break
@@ -321,7 +322,7 @@ def progress_and_escape(world, era):
 
 
 def escape_modern(world):
-    return progress_and_escape(world, {})
+    return progress_and_escape(world, NO_TASKS)
 
 
 def escape_legacy(world):

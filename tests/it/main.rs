@@ -20,6 +20,7 @@ mod config;
 mod consensus;
 mod consult;
 mod coordination;
+mod costs;
 mod differences;
 mod docs;
 mod doctor;

@@ -220,7 +220,9 @@ fn a_fix_is_tried_in_a_copy() {
     let result = client.call("maestro_review", json!({ "providers": ["codex"] }));
     let fix = &result["findings"][0]["fix"];
     assert_eq!(fix["by"], "codex", "{result:#}");
-    assert!(["proven", "untested"].contains(&fix["status"].as_str().unwrap()), "{result:#}");
+    // A test of the project's fails without it and passes with it.
+    assert_eq!(fix["status"], "proven", "{result:#}");
+    assert!(fix["reasons"].to_string().contains("fails without it, passes with it"), "{result:#}");
     assert_eq!(std::fs::read_to_string(root.join("stats.py")).unwrap(), bad());
 }
 
@@ -286,4 +288,25 @@ fn the_exit_status_tells_a_hook() {
     assert_eq!(code, Some(1));
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed["findings"][0]["found_by"], json!(["codex"]));
+}
+
+#[test]
+fn a_review_counts_in_the_run_that_it_names_and_a_consultant_reviews_nothing() {
+    let mut client = repository().start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let script = scripted(json!({ "text": answer(&json!([])) }));
+    let asked = |run: &Value| json!({ "providers": ["codex", "gemini"], "criteria": [script], "workflow_id": run, "try_fixes": false });
+    let result = client.call("maestro_review", asked(&run["workflow_id"]));
+    assert_eq!(result["ok"], true, "{result}");
+    let state = client.call("maestro_workflow_state", json!({ "workflow_id": run["workflow_id"] }));
+    assert_eq!(state["workflow"]["budget"]["used"], 2, "{state}");
+    // The run has no room for two more in this stage.
+    let refused = client.call("maestro_review", asked(&run["workflow_id"]));
+    assert_eq!(refused["code"], "budget_exhausted", "{refused}");
+    assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 1));
+    assert_eq!(client.call("maestro_review", asked(&json!("no-such-run")))["code"], "unknown_workflow");
+    let mut nested = client.server.beside().env("MAESTRO_DEPTH", "1").start();
+    let refused = nested.call("maestro_review", json!({ "providers": ["codex"] }));
+    assert_eq!(refused["code"], "nested_consult", "{refused}");
+    assert_eq!(nested.log("codex").len(), 1);
 }

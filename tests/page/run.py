@@ -54,8 +54,9 @@ def implementation(text="", diff=DIFF):
 class Scene:
     """A project with a request that waits, and a browser on its page."""
 
-    def __init__(self, playwright, stage="implement", outputs=None, task=TASK, **context):
+    def __init__(self, playwright, stage="implement", outputs=None, task=TASK, environment=None, **context):
         self.project = Project()
+        self.project.environment |= environment or {}
         self.server = Server(self.project)
         self.server.call("maestro_workflow_with_hitl", {"task": task, "start_stage": stage})
         asked = self.server.call(
@@ -114,6 +115,60 @@ class Scene:
                 assert not loud, f"the console says: {loud}"
         finally:
             self.close()
+
+
+CONSULTANT = """#!/usr/bin/env python3
+import json, os, sys, time
+if "--version" in sys.argv:
+    sys.exit(print("codex-cli 9.9.9"))
+if sys.argv[-2:] == ["login", "status"]:
+    sys.exit()
+prompt = sys.stdin.read()
+say = lambda **event: print(json.dumps(event), flush=True)
+say(type="thread.started", thread_id="t")
+if "SPENT" in prompt:
+    words = "You\u2019ve hit your usage limit. To get more access now, try again at Aug 27th, 2099 5:05 AM."
+    say(type="error", message=words)
+    say(type="turn.failed", error={"message": words})
+    sys.exit(1)
+hostile = %r
+if "Report findings only" in prompt:
+    finding = {"file": "stock.py", "line": 1, "quote": "def receive(stock, sku, count):", "claim": "A key is taken as it is written. " + hostile,
+               "scenario": "A shipment that is spelt otherwise is counted apart. " + hostile, "severity": "high"}
+    gone = dict(finding, quote="nothing of the kind stands here")
+    text = json.dumps({"findings": [finding, gone]})
+elif "SAMPLE" in prompt:
+    time.sleep(1.5)
+    text = "ANSWER: yes"
+else:
+    text = "See stock.py:1 `def receive(stock, sku, count):` and absent.py:9. " + hostile
+say(type="item.completed", item={"type": "agent_message", "text": text})
+say(type="turn.completed", usage={"input_tokens": 1100, "output_tokens": 70})
+"""
+
+
+def work(scene, hostile=""):
+    """Fills every view that shows what consultants do: a conversation, a review, a job, a spent limit."""
+    scene.project.cli("codex", CONSULTANT % hostile)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (git + ["init", "-q"], git + ["add", "-A"], git + ["commit", "-qm", "first"]):
+        subprocess.run(command, cwd=scene.project.root, check=True)
+    (scene.project.root / "stock.py").write_text("def receive(stock, sku, count):\n    stock[sku] = stock.get(sku, 0) + count\n")
+    ask = {"prompt": "Why are there two shelves? " + hostile, "provider": "codex", "context_facts": ["one fact " + hostile], "context_files": ["stock.py"]}
+    first = scene.server.call("maestro_consult", ask)
+    assert first["ok"], first
+    second = scene.server.call("maestro_consult", {"prompt": "And now? " + hostile, "thread": first["thread"]})
+    assert second["ok"], second
+    review = scene.server.call("maestro_review", {"working": True, "providers": ["codex"], "try_fixes": False})
+    assert review["ok"] and review["findings"], review
+    job = scene.server.call("maestro_consult", {"prompt": "in the background " + hostile, "provider": "codex", "background": True})
+    assert job["job"], job
+    both = scene.server.call("maestro_ensemble_generate", {"task": "Why? " + hostile, "providers": ["codex"], "num_per_provider": 2})
+    assert both["ok"], both
+    spent = scene.server.call("maestro_consult", {"prompt": "SPENT", "provider": "codex"})
+    assert spent["code"] == "quota_exceeded", spent
+    return ["threads", f"threads/{first['thread']}", "reviews", f"reviews/{review['review_id']}", "jobs", "queue",
+            f"compare/{both['ensemble_id']}", "metrics", "metrics?days=7"]
 
 
 def views(scene):
@@ -183,6 +238,74 @@ def test_every_view_at_all_widths_and_in_both_schemes(playwright):
                 assert not fits(scene.page), f"{where}: {fits(scene.page)}"
                 assert not contrast(scene.page), f"{where}: {contrast(scene.page)}"
                 assert not labels(scene.page), f"{where}: {labels(scene.page)}"
+
+
+def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwright):
+    with Scene(playwright) as scene:
+        for path in work(scene, HOSTILE):
+            for width, scheme in [(1280, "light"), (400, "dark"), (360, "light")]:
+                scene.page.set_viewport_size({"width": width, "height": 800})
+                scene.page.emulate_media(color_scheme=scheme)
+                scene.go(path)
+                where = f"{path} at {width} {scheme}"
+                assert not fits(scene.page), f"{where}: {fits(scene.page)}"
+                assert not contrast(scene.page), f"{where}: {contrast(scene.page)}"
+                assert not labels(scene.page), f"{where}: {labels(scene.page)}"
+            acting = scene.page.evaluate("document.querySelectorAll('script:not([src]), img, iframe, object, [onerror], [style], a[href^=javascript]').length")
+            text = scene.page.evaluate("document.documentElement.textContent")
+            assert acting == 0 and not any(letter in text for letter in "\u202e\u2066\x1b"), path
+        scene.page.set_viewport_size({"width": 1280, "height": 800})
+        scene.go("threads")
+        scene.page.keyboard.press("j")
+        scene.page.keyboard.press("Enter")
+        scene.page.wait_for_url("**/threads/*")
+        shown = scene.page.inner_text("main")
+        assert "Why are there two shelves?" in shown and "And now?" in shown, shown
+        scene.page.click("details summary >> text=Places that it names >> nth=0")
+        shown = scene.page.inner_text("main")
+        assert "the quote stands there" in shown and "not there" in shown, shown
+        scene.go("jobs")
+        shown = scene.page.inner_text("main")
+        assert "2099" in shown and "maestro_consult" in shown, shown
+        scene.page.keyboard.press("g")
+        scene.page.keyboard.press("w")
+        scene.page.wait_for_url("**/reviews")
+        scene.page.click("[data-item]")
+        shown = scene.page.inner_text("main")
+        assert "stock.py:1" in shown and "quote stands there" in shown, shown
+        scene.go("metrics")
+        assert "By thread" in scene.page.inner_text("main")
+
+
+def test_samples_of_a_vote_appear_while_it_is_under_way(playwright):
+    # One at a time, so that a sample is there while others are waited for.
+    with Scene(playwright, environment={"MAESTRO_MAX_PARALLEL": "1"}) as scene:
+        scene.project.cli("codex", CONSULTANT % "")
+        scene.go("votes")
+        scene.page.evaluate("window.mark = 1")
+        waiting = scene.server.begin("maestro_consensus_vote", {"question": "SAMPLE: is it so?", "providers": ["codex"], "k": 3})
+        scene.page.wait_for_selector("text=A vote is under way", timeout=20_000)
+        assert "ANSWER: yes" in scene.page.inner_text("main")
+        scene.server.reply(waiting)
+        scene.page.wait_for_selector("text=A vote is under way", state="detached", timeout=10_000)
+        assert scene.page.evaluate("window.mark") == 1, "the page was loaded anew"
+
+
+def test_forced_colours_keep_what_colour_says(playwright):
+    with Scene(playwright, forced_colors="active") as scene:
+        for path in views(scene):
+            scene.go(path)
+            assert not fits(scene.page), path
+        scene.decide()
+        # Signs say what colours say, and what is chosen has an outline of its own.
+        added = scene.page.inner_text("main")
+        assert "+" in added and "\u2212" in added or "-" in added
+        scene.page.keyboard.press("a")
+        marked = scene.page.evaluate("""() => { const it = document.querySelector('input[name=decision][value=approve]').closest('label').querySelector('span');
+            const style = getComputedStyle(it); return [style.outlineStyle, style.borderStyle, style.backgroundColor, style.forcedColorAdjust]; }""")
+        other = scene.page.evaluate("""() => { const it = document.querySelector('input[name=decision][value=reject]').closest('label').querySelector('span');
+            const style = getComputedStyle(it); return [style.outlineStyle, style.borderStyle, style.backgroundColor, style.forcedColorAdjust]; }""")
+        assert marked != other, f"what is chosen cannot be seen: {marked}"
 
 
 def test_both_languages(playwright):

@@ -2,6 +2,7 @@
 
 use super::amount::{count, dollars, duration, number, percent, share, things};
 use super::layout::{Look, Row, Tone, paint, paragraph, section, value};
+use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::provider::{ProviderStats, Spent};
 use crate::domain::measure::report::{Metrics, Report};
@@ -10,7 +11,7 @@ use crate::domain::measure::target::{Reached, Target, Targeted};
 /// The figures of a report as text.
 pub fn render(report: &Report, look: Look) -> String {
     let look = Look { width: look.width.max(Look::NARROWEST), ..look };
-    let Report { scope, metrics, summary } = report;
+    let Report { scope, metrics, summary, cost } = report;
     let mut out = String::new();
     paragraph(&mut out, look, "", &format!("Metrics of {}", scope.title()));
     paragraph(&mut out, look, "", &summary.headline);
@@ -18,11 +19,81 @@ pub fn render(report: &Report, look: Look) -> String {
     section(&mut out, look, "Targets", &targets);
     section(&mut out, look, "Coordination", &coordination(report));
     section(&mut out, look, "Calls by consultant", &providers(metrics));
+    if let Some(costs) = cost {
+        cost_sections(&mut out, look, costs);
+    }
     section(&mut out, look, "Calls by purpose", &purposes(metrics));
     section(&mut out, look, "Consults by stage", &stages(metrics));
     section(&mut out, look, "Evidence", &evidence(metrics));
     notes(&mut out, look, metrics);
+    if let Some(costs) = cost {
+        for note in &costs.notes {
+            paragraph(&mut out, look, "  - ", &format!("cost: {note}"));
+        }
+        for list in &costs.prices {
+            paragraph(&mut out, look, "  - ", &format!("prices: {list}"));
+        }
+    }
     out
+}
+
+/// Tokens and money: by model, provider, stage and thread, and the caps.
+fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
+    let share = |cost: &Cost| match (cost.cost_usd, costs.total.cost_usd) {
+        (Some(own), Some(all)) if all > 0.0 => Some(own / all),
+        _ => None,
+    };
+    let rows = |named: &[Named], nameless: &str| -> Vec<Row> {
+        let row = |one: &Named| Row {
+            label: one.name.clone().unwrap_or_else(|| nameless.to_owned()),
+            value: value(money(&one.cost)),
+            share: share(&one.cost),
+            details: taken(&one.cost),
+            tone: Tone::Neutral,
+        };
+        named.iter().map(row).collect()
+    };
+    section(out, look, "Cost by model", &rows(&costs.by_model, "model not told"));
+    section(out, look, "Cost by provider", &rows(&costs.by_provider, "-"));
+    section(out, look, "Cost by stage", &rows(&costs.by_stage, "outside of stages"));
+    if costs.by_thread.iter().any(|one| one.name.is_some()) {
+        section(out, look, "Cost by thread", &rows(&costs.by_thread, "in no thread"));
+    }
+    let cap = |one: &CapNote| {
+        let part = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
+        let share = (part(&one.spent) + part(&one.reserved)) / part(&one.limit);
+        Row {
+            label: one.cap.to_owned(),
+            value: value(percent(share * 100.0)),
+            share: Some(share),
+            details: vec![one.words.clone()],
+            tone: if share >= 1.0 { Tone::Bad } else { Tone::Good },
+        }
+    };
+    section(out, look, "Caps", &costs.caps.iter().map(cap).collect::<Vec<_>>());
+}
+
+/// Dollars; a sum that lacks a part ends in a plus.
+fn money(cost: &Cost) -> String {
+    match cost.cost_usd {
+        None => "-".to_owned(),
+        Some(sum) if cost.calls_without_cost > 0 => format!("{}+", dollars(sum)),
+        Some(sum) => dollars(sum),
+    }
+}
+
+fn taken(cost: &Cost) -> Vec<String> {
+    let mut details = vec![things(cost.calls, "call", "calls")];
+    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
+    details
+        .extend([tokens(cost.input_tokens, "in"), tokens(cost.output_tokens, "out")].into_iter().flatten());
+    if cost.calls_without_tokens > 0 {
+        details.push(format!("{} without tokens", count(cost.calls_without_tokens)));
+    }
+    if cost.calls_without_cost > 0 {
+        details.push(format!("{} without cost", count(cost.calls_without_cost)));
+    }
+    details
 }
 
 fn target(target: &Target) -> Row {

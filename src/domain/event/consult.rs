@@ -6,6 +6,7 @@ use strum::IntoStaticStr;
 
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
+use crate::domain::tokens::{Expected, Tokens};
 
 /// What a consult keeps of its turn, secrets masked. The answer is the consult's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct ConsultReserved {
     pub purpose: Purpose,
     /// Who is asked.
     pub provider: String,
+    /// What it is expected to take, where a cap is held against that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
 }
 
 /// A text of a consult, as far as it is kept.
@@ -125,6 +129,9 @@ pub struct ConsultSettled {
     /// US dollars.
     #[serde(default)]
     pub cost_usd: Option<f64>,
+    /// What it took by an estimate from letters; nothing where no model was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Tokens>,
     /// What was asked.
     #[serde(default)]
     pub prompt: Option<Kept>,
@@ -161,6 +168,8 @@ pub(super) struct SettledBrief {
     #[serde(default)]
     cost_usd: Option<f64>,
     #[serde(default)]
+    estimate: Option<Tokens>,
+    #[serde(default)]
     turn: Option<TurnKept>,
 }
 
@@ -180,6 +189,7 @@ impl From<SettledBrief> for super::Body {
             input_tokens: brief.input_tokens,
             output_tokens: brief.output_tokens,
             cost_usd: brief.cost_usd,
+            estimate: brief.estimate,
             prompt: None,
             response: None,
             turn: brief.turn,

@@ -29,7 +29,7 @@ fn logged(stage: &str) -> EvidenceLogged {
 }
 
 fn reserved() -> ConsultReserved {
-    ConsultReserved { stage: None, purpose: Purpose::Plain, provider: "codex".to_owned() }
+    ConsultReserved { stage: None, purpose: Purpose::Plain, provider: "codex".to_owned(), expected: None }
 }
 
 fn settled() -> ConsultSettled {
@@ -48,6 +48,7 @@ fn settled() -> ConsultSettled {
         input_tokens: None,
         output_tokens: None,
         cost_usd: None,
+        estimate: None,
         prompt: kept("the prompt"),
         response: kept("the answer"),
         turn: None,

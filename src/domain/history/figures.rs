@@ -1,41 +1,64 @@
 //! What is counted of a project: one tally for each run, and one for what belongs to none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::event::Event;
+use crate::domain::measure::cost::Cells;
 use crate::domain::measure::record::entry;
 use crate::domain::measure::tally::Tally;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
 
-/// Tallies by run; what belongs to no run under the empty name. Together they are all that was
+/// Milliseconds of a day.
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// Tallies by run and day; what belongs to no run under the empty name. Together they are all that was
 /// counted, so nothing is counted twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    tallies: HashMap<String, Tally>,
+    tallies: HashMap<String, BTreeMap<u64, Tally>>,
 }
 
 impl Figures {
     /// Counts an event; `run` is its run as it was before.
     pub(super) fn apply(&mut self, event: &Event, run: Option<&Run>) {
         let Some(entry) = entry(event, run.and_then(worked_on)) else { return };
-        match self.tallies.get_mut(&event.run) {
-            Some(tally) => tally.add(&entry),
-            None => self.tallies.entry(event.run.clone()).or_default().add(&entry),
-        }
+        let days = match self.tallies.get_mut(&event.run) {
+            Some(days) => days,
+            None => self.tallies.entry(event.run.clone()).or_default(),
+        };
+        days.entry(event.at / DAY).or_default().add(&entry);
     }
 
-    pub(super) fn of(&self, run: &str) -> Option<&Tally> {
-        self.tallies.get(run)
+    pub(super) fn of(&self, run: &str) -> Option<Tally> {
+        Some(merged(self.tallies.get(run)?.values()))
     }
 
-    pub(super) fn all(&self) -> Tally {
-        let mut all = Tally::default();
-        for tally in self.tallies.values() {
-            all.merge(tally);
+    pub(super) fn cells_of(&self, run: &str) -> Cells {
+        let mut all = Cells::new();
+        for tally in self.tallies.get(run).into_iter().flat_map(BTreeMap::values) {
+            for (key, cell) in &tally.cells {
+                all.entry(key.clone()).or_default().merge(cell);
+            }
         }
         all
     }
+
+    pub(super) fn all(&self) -> Tally {
+        merged(self.tallies.values().flat_map(BTreeMap::values))
+    }
+
+    pub(super) fn since(&self, start: u64) -> Tally {
+        merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
+    }
+}
+
+fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
+    let mut all = Tally::default();
+    for tally in tallies {
+        all.merge(tally);
+    }
+    all
 }
 
 /// The stage whose work a check of the project sees: the one that is being done, else the one that
@@ -158,12 +181,32 @@ mod tests {
                     input_tokens: Some(elapsed_ms),
                     output_tokens: None,
                     cost_usd: None,
+                    estimate: None,
                     prompt: None,
                     response: None,
                     turn: None,
                 })
             }),
         ]
+    }
+
+    #[test]
+    fn days_are_told_apart() {
+        let mut history = fold([("r", changed()), ("r", changed())]);
+        let body = changed();
+        let at = 3 * DAY + 5;
+        history.apply(Event {
+            seq: 9,
+            run: "r".to_owned(),
+            at,
+            id: "9".to_owned(),
+            rests_on: Vec::new(),
+            body,
+        });
+        assert_eq!(history.tally_of("r").unwrap().patches.applied, 3);
+        assert_eq!(history.tally_since(at).patches.applied, 1);
+        assert_eq!(history.tally_since(DAY).patches.applied, 1);
+        assert_eq!(history.tally_since(0).patches.applied, 3);
     }
 
     proptest! {
@@ -175,9 +218,9 @@ mod tests {
             let mut all = Tally::default();
             for run in ["", "a", "b"] {
                 let alone = fold(events.iter().filter(|(of, _)| *of == run).cloned());
-                let of = |history: &History| history.tally_of(run).map(|tally| tally.calls.clone());
+                let of = |history: &History| history.tally_of(run).map(|tally| tally.calls);
                 prop_assert_eq!(of(&history), of(&alone));
-                all.merge(&history.tally_of(run).cloned().unwrap_or_default());
+                all.merge(&history.tally_of(run).unwrap_or_default());
             }
             prop_assert_eq!(&history.tally(), &all);
             let calls = events.iter().filter(|(_, body)| matches!(body, Body::ConsultSettled(_))).count();

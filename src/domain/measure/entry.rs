@@ -5,6 +5,7 @@ use super::similarity;
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
+use crate::domain::tokens::Tokens;
 use crate::domain::verification::status::Status;
 
 /// One call to one consultant that was started, however it ended and however often it was repeated.
@@ -32,6 +33,10 @@ pub struct Consult {
     pub output_tokens: Option<u64>,
     /// US dollars, where the CLI says.
     pub cost_usd: Option<f64>,
+    /// What it took by an estimate from letters.
+    pub estimate: Option<Tokens>,
+    /// The conversation whose turn it is.
+    pub thread: Option<String>,
 }
 
 /// How a run of a stage ended.

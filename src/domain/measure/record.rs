@@ -91,6 +91,8 @@ fn consult(run: Option<String>, settled: &ConsultSettled) -> Consult {
         input_tokens: settled.input_tokens,
         output_tokens: settled.output_tokens,
         cost_usd: settled.cost_usd,
+        estimate: settled.estimate,
+        thread: settled.turn.as_ref().map(|turn| turn.thread.clone()),
     }
 }
 
@@ -227,6 +229,7 @@ mod tests {
             input_tokens: Some(1),
             output_tokens: None,
             cost_usd: Some(0.5),
+            estimate: None,
             prompt: None,
             response: None,
             turn: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::baseline::Baseline;
+use super::cost::Costs;
 use super::definition::Figure;
 use super::entry::Verdict;
 use super::latency::Percentiles;
@@ -28,6 +29,9 @@ pub struct Report {
     pub metrics: Metrics,
     /// What they come to, with definitions and targets.
     pub summary: Summary,
+    /// Tokens and money, and the caps on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Costs>,
 }
 
 /// The figures. What is none is not known; `notes` says why.
@@ -127,7 +131,7 @@ impl Report {
     pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
         let metrics = Metrics::of(tally, baseline);
         let summary = Summary::of(&metrics, tally, baseline);
-        Self { scope, metrics, summary }
+        Self { scope, metrics, summary, cost: None }
     }
 }
 

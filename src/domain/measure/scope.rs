@@ -12,6 +12,8 @@ pub enum Scope {
     Run(String),
     /// Everything recorded in this project, inside runs and outside of them.
     Project,
+    /// The last so many days, today among them.
+    Days(u32),
 }
 
 impl Scope {
@@ -19,7 +21,7 @@ impl Scope {
     pub fn covers(&self, entry: &Entry) -> bool {
         match self {
             Self::Run(id) => entry.run() == Some(id),
-            Self::Project => true,
+            Self::Project | Self::Days(_) => true,
         }
     }
 
@@ -28,6 +30,8 @@ impl Scope {
         match self {
             Self::Run(id) => format!("run {id}"),
             Self::Project => "this project".to_owned(),
+            Self::Days(1) => "today".to_owned(),
+            Self::Days(days) => format!("the last {days} days"),
         }
     }
 }

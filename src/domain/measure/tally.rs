@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::Calls;
+use super::cost::{Cells, Key};
 use super::entry::{
     Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageRun, Verdict,
     Verification,
@@ -14,6 +15,7 @@ use super::scope::Scope;
 use super::stage::StageTally;
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::record::Basis;
+use crate::domain::spending::{Cell, Taken, Whose};
 use crate::domain::stage::Stage;
 
 /// Everything counted. It grows with the number of providers, error codes and runs, not with that
@@ -26,6 +28,8 @@ pub struct Tally {
     pub providers: BTreeMap<String, Calls>,
     /// Calls by purpose.
     pub purposes: BTreeMap<Purpose, u64>,
+    /// Tokens and money, by model, stage and thread.
+    pub(crate) cells: Cells,
     /// Work by stage.
     pub stages: BTreeMap<Stage, StageTally>,
     /// Runs by id.
@@ -104,6 +108,18 @@ impl Tally {
         self.calls.add(consult);
         self.providers.entry(consult.provider.clone()).or_default().add(consult);
         *self.purposes.entry(consult.purpose).or_default() += 1;
+        let key = Key {
+            whose: Whose { provider: consult.provider.clone(), model: consult.model.clone() },
+            stage: consult.stage,
+            thread: consult.thread.clone(),
+        };
+        let taken = Taken {
+            input: consult.input_tokens,
+            output: consult.output_tokens,
+            dollars: consult.cost_usd,
+            estimate: consult.estimate,
+        };
+        self.cells.entry(key).or_default().merge(&Cell::of(taken));
         if let Some(stage) = consult.stage {
             self.stages.entry(stage).or_default().add_consult(consult);
         }
@@ -181,6 +197,9 @@ impl Tally {
         }
         for (purpose, count) in &other.purposes {
             *self.purposes.entry(*purpose).or_default() += count;
+        }
+        for (key, cell) in &other.cells {
+            self.cells.entry(key.clone()).or_default().merge(cell);
         }
         for (stage, tally) in &other.stages {
             self.stages.entry(*stage).or_default().merge(tally);

@@ -48,6 +48,8 @@ fn consult(run: Option<&str>, purpose: Purpose) -> Consult {
         input_tokens: None,
         output_tokens: None,
         cost_usd: None,
+        estimate: None,
+        thread: None,
     }
 }
 
@@ -189,6 +191,8 @@ fn costs_are_unknown_where_no_cli_tells_them() {
     assert_eq!(report(&tally).metrics.spent.cost_usd, None);
     tally.add_consult(&Consult {
         cost_usd: Some(0.25),
+        estimate: None,
+        thread: None,
         input_tokens: Some(10),
         output_tokens: Some(5),
         ..consult(None, Purpose::Plain)
@@ -262,6 +266,8 @@ fn consults() -> impl Strategy<Value = Consult> {
         input_tokens: spent.0,
         output_tokens: spent.1,
         cost_usd: spent.2,
+        estimate: None,
+        thread: None,
     })
 }
 

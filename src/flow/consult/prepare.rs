@@ -14,8 +14,9 @@ use crate::domain::mask::Masker;
 use crate::domain::pack::with_files_turned;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::domain::thread::Replayed;
+use crate::domain::tokens::Tokens;
 use crate::error::Error;
-use crate::flow::account::Account;
+use crate::flow::account::{Account, Asked};
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::{ContextRequest, PackedContext, pack_now};
@@ -133,6 +134,12 @@ impl Prepared {
     /// The same question for another provider: the model that was named is not one of theirs.
     pub(super) fn with_own_model(&self) -> Arc<Self> {
         Arc::new(Self { model: None, ..self.clone() })
+    }
+
+    /// What it asks, as far as its price goes.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        let tokens = Tokens::of_bytes(self.system.len() + self.prompt.len());
+        Asked { tokens, model: self.model.as_deref() }
     }
 
     /// How many secrets were masked in it.

@@ -8,7 +8,7 @@ use crate::domain::event::consult::ConsultSettled;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::error::Error;
-use crate::flow::account::{Account, Reservation, kept};
+use crate::flow::account::{Account, Reservation, Took, kept};
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
 
@@ -119,10 +119,23 @@ impl Recording {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             cost_usd: usage.cost_usd,
+            estimate: Some(reservation.estimate(took(attempted))),
             prompt: None,
             response: None,
             turn: None,
         }
+    }
+}
+
+/// What is known of what a call took.
+fn took(attempted: Option<&Attempted>) -> Took {
+    match attempted.map(|attempted| &attempted.result) {
+        Some(Ok(answer)) if answer.usage.input_tokens.is_some() && answer.usage.output_tokens.is_some() => {
+            Took::Told
+        }
+        Some(Ok(answer)) => Took::Answered(answer.text.len()),
+        Some(Err(error)) if !error.may_have_cost() => Took::Nothing,
+        Some(Err(_)) | None => Took::Unknown,
     }
 }
 

@@ -120,7 +120,7 @@ async fn proposals(
     };
     let prepared = prepare(session, question).await?;
     let place = session.slots().place()?;
-    let reservation = reserve_one(session, prepared.account(), provider).await?;
+    let reservation = reserve_one(session, &prepared, provider).await?;
     let progress = progress.labelled(&format!("{provider}: fixes"));
     let reply = ask(session, provider, &prepared, Turn { place, reservation }, &progress).await;
     if let Some(cause) = reply.cause {

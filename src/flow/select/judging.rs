@@ -9,8 +9,9 @@ use super::intake::Candidate;
 use crate::domain::effort::Effort;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
+use crate::domain::tokens::Tokens;
 use crate::error::Error;
-use crate::flow::account::{Account, Reservation, reserve};
+use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::consult::{Consulted, Question, Turn, ask, prepare};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
@@ -158,8 +159,8 @@ impl Judging<'_> {
         // Both orders of each or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
-        let reserved = match reserve(self.session, self.account, &asked).await {
-            Err(error @ Error::BudgetExhausted(_)) => {
+        let reserved = match reserve(self.session, self.account, &question(chars), &asked).await {
+            Err(error) if error.is_out_of_budget() => {
                 let reason = format!("{error} ({})", error.code());
                 return Ok(JudgeNote::none(Some(names), 0, reason));
             }
@@ -294,10 +295,12 @@ impl Judging<'_> {
         let (Some(third), false) = (third, between.is_empty()) else {
             return Ok(Verdict::Tie { between });
         };
-        let mut reserved = match reserve(self.session, self.account, std::slice::from_ref(third)).await {
-            Err(Error::BudgetExhausted(_)) => return Ok(Verdict::Tie { between }),
-            reserved => reserved?.into_iter(),
-        };
+        let asked = question(shown.iter().map(String::len).sum());
+        let mut reserved =
+            match reserve(self.session, self.account, &asked, std::slice::from_ref(third)).await {
+                Err(error) if error.is_out_of_budget() => return Ok(Verdict::Tie { between }),
+                reserved => reserved?.into_iter(),
+            };
         let Some(reservation) = reserved.next() else { return Ok(Verdict::Tie { between }) };
         // With one alone there is nothing to compare it with, so all are shown again.
         let mut on_it = if between.len() > 1 {
@@ -412,6 +415,12 @@ fn panel(heard: &[(&Seat, Result<Verdict, String>)], candidates: &[Candidate]) -
         }
     };
     heard.iter().map(seat).collect()
+}
+
+/// A question to a judge, as far as its price goes: the candidates, and our own words around them.
+fn question(candidates: usize) -> Asked<'static> {
+    const OWN_WORDS: usize = 6_000;
+    Asked { tokens: Tokens::of_bytes(candidates + OWN_WORDS), model: None }
 }
 
 /// An answer that fits the schema and names a candidate that there is; anything else is none.

@@ -11,7 +11,7 @@ use crate::domain::redflag::Reason;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, Prepared, Turn, ask, reserve_one};
+use crate::flow::consult::{Consulted, Prepared, Turn, ask, reserve_on};
 use crate::flow::journal::new_id;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
@@ -71,7 +71,7 @@ async fn first_that_answers(
         let reply = match asked(session, seat, &provider, account, progress).await {
             Ok(reply) => reply,
             // What there is no room for is a candidate that was not asked; the others may answer.
-            Err(error @ (Error::BudgetExhausted(_) | Error::Busy(_))) => {
+            Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
                 let refused = || Consulted::refused(&provider, None, error);
                 return Ok(Some((last.take().unwrap_or_else(refused), notes)));
             }
@@ -105,7 +105,7 @@ async fn asked(
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     let place = session.slots().place()?;
-    let reservation = reserve_one(session, account, provider).await?;
+    let reservation = reserve_on(session, account, seat.prepared, provider).await?;
     Ok(ask(session, provider, seat.prepared, Turn { place, reservation }, progress).await)
 }
 
@@ -119,8 +119,8 @@ async fn resample(
     let account = Account { purpose: Purpose::Resample, ..seat.prepared.account().clone() };
     let reply = match asked(session, seat, provider, &account, progress).await {
         Ok(reply) => reply,
-        Err(Error::BudgetExhausted(short)) => {
-            progress.say(&format!("not asked again: {}", Error::BudgetExhausted(short)));
+        Err(error) if error.is_out_of_budget() => {
+            progress.say(&format!("not asked again: {error}"));
             return Ok(Ended::Answered);
         }
         Err(error) => return Err(error),

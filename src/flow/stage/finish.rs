@@ -54,7 +54,7 @@ pub(super) async fn finish(
                 consults_used: consults(attempt),
                 elapsed_ms,
             };
-            let limits = limits.with_spent(history.tally_of(&task.run));
+            let limits = limits.with_spent(history.tally_of(&task.run).as_ref());
             let compared = compared(attempt);
             let mut drafts = with_review(history.run(&task.run), finished, &ids, &limits, None)?;
             drafts.extend(

@@ -110,7 +110,7 @@ impl Submitting {
         let named = self.submission.workflow_id.as_deref();
         let run = find_run(history, named, self.current.as_deref(), self.idle_before)?;
         match run {
-            Some(run) => self.in_run(run, history.tally_of(&run.id), Vec::new()),
+            Some(run) => self.in_run(run, history.tally_of(&run.id).as_ref(), Vec::new()),
             None => {
                 let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
                 let task = format!("{} handed in by the orchestrator", start_stage.name());

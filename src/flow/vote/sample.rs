@@ -135,7 +135,8 @@ impl Sampler {
         let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
         let places = asked.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
-        let reservations = reserve(session, self.prepared.account(), &providers).await?;
+        let reservations =
+            reserve(session, self.prepared.account(), &self.prepared.asked(), &providers).await?;
         let turns = places.into_iter().zip(reservations);
         let turns = turns.map(|(place, reservation)| Turn { place, reservation });
         Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())

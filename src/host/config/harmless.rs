@@ -52,6 +52,7 @@ fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
             "policy",
             "max_consults_per_stage" | "max_consults_total" | "max_debug_iterations" | "max_tools",
         ] => is_smaller(value, below_value),
+        ["caps", _] => is_stricter(value, below_value),
         ["approvals"] => {
             let strictness = |value: &Value| value.as_str().and_then(strictness);
             strictness(value).is_some() && strictness(value) >= below_value.and_then(strictness)
@@ -83,6 +84,12 @@ fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
         .is_some_and(|(value, below)| (1..=below).contains(&value))
 }
 
+/// A cap, and no larger than the one below; where there is none, every cap is stricter.
+fn is_stricter(value: &Value, below: Option<&Value>) -> bool {
+    let below = below.and_then(Value::as_f64);
+    value.as_f64().is_some_and(|value| value > 0.0 && below.is_none_or(|below| value <= below))
+}
+
 /// A word that can be nothing but a name where it stands on a command line, and that no variable of
 /// the environment goes into.
 fn is_name(value: &Value) -> bool {
@@ -110,7 +117,7 @@ mod tests {
     fn kept(document: Value) -> (Value, Vec<String>) {
         let below = json!({
             "max_parallel": 8, "approvals": "ask", "repo_roots": [], "context": { "default": { "max_files": 7 } },
-            "policy": { "max_consults_total": 6 },
+            "policy": { "max_consults_total": 6 }, "caps": { "day_usd": 5.0, "run_usd": null },
             "providers": { "codex": { "timeout_sec": 900, "command": "codex" } },
         });
         let mut document = document;
@@ -123,6 +130,7 @@ mod tests {
         let document = json!({
             "max_parallel": 2, "approvals": "human", "context": { "default": { "max_files": 3 } },
             "policy": { "max_consults_total": 6 }, "masking": { "regexes": ["ACME-\\d+"] }, "language": "en",
+            "caps": { "day_usd": 4.5, "run_usd": 100, "run_tokens": 9 },
             "providers": { "codex": { "model": "gpt-5.2[1m]", "effort": "low", "timeout_sec": 60, "enabled": false } },
         });
         assert_eq!(kept(document.clone()), (document, Vec::new()));
@@ -140,6 +148,9 @@ mod tests {
             (json!({ "max_parallel": 9 }), "max_parallel"),
             (json!({ "max_parallel": 0 }), "max_parallel"),
             (json!({ "policy": { "max_consults_total": 7 } }), "policy.max_consults_total"),
+            (json!({ "caps": { "day_usd": 5.5 } }), "caps.day_usd"),
+            (json!({ "caps": { "day_usd": null } }), "caps.day_usd"),
+            (json!({ "caps": { "run_usd": 0 } }), "caps.run_usd"),
             (json!({ "policy": { "capability_threshold": 0.1 } }), "policy.capability_threshold"),
             (json!({ "context": { "everywhere": { "max_files": 1 } } }), "context.everywhere.max_files"),
             (json!({ "masking": { "replacement": "" } }), "masking.replacement"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::cap::Caps;
 use crate::domain::language::Languages;
 use crate::domain::stage::Stage;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub masking: MaskingSettings,
     /// The coordination policy.
     pub policy: PolicySettings,
+    /// Caps on what is spent.
+    pub(crate) caps: Caps,
     /// The record of calls.
     pub tracing: TracingSettings,
     /// Who decides on a stage where nobody can be shown a dialog.
@@ -76,7 +79,7 @@ pub enum Network {
 pub use crate::domain::approvals::Approvals;
 
 impl Settings {
-    pub(super) const KEYS: [&'static str; 17] = [
+    pub(super) const KEYS: [&'static str; 18] = [
         "language",
         "max_parallel",
         "disabled_tools",
@@ -85,6 +88,7 @@ impl Settings {
         "context",
         "masking",
         "policy",
+        "caps",
         "tracing",
         "approvals",
         "auto_approve_low_risk",

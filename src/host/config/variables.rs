@@ -23,6 +23,7 @@ pub(super) enum Form {
     Days,
     Fraction,
     Positive,
+    Tokens,
     Flag,
     Enabled,
     Level,
@@ -121,6 +122,12 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .filter(|number| number.is_finite() && *number > 0.0)
             .map(|number| json!(number))
             .ok_or_else(|| "takes a number above 0, for example 7.2".to_owned()),
+        Form::Tokens => text
+            .parse::<u64>()
+            .ok()
+            .filter(|count| *count > 0)
+            .map(|count| json!(count))
+            .ok_or_else(|| "takes a whole number of tokens above 0, for example 200000".to_owned()),
         Form::Flag => flag(text)
             .map(|flag| json!(flag))
             .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off)".to_owned()),

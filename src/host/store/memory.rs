@@ -30,12 +30,13 @@ impl EventStore for MemoryStore {
         records: &[Record],
     ) -> Result<Vec<Stored>, StoreError> {
         let mut events = self.events();
-        let found = last_of(&events, run);
-        match expected {
-            Expected::At(seq) if seq != found => {
-                return Err(StoreError::Conflict { run: run.to_owned(), expected: seq, found });
-            }
-            Expected::At(_) | Expected::Any => {}
+        let (expected, found) = match expected {
+            Expected::Any => (0, 0),
+            Expected::At(seq) => (seq, last_of(&events, run)),
+            Expected::Last(seq) => (seq, events.last().map_or(0, |last| last.seq)),
+        };
+        if expected != found {
+            return Err(StoreError::Conflict { run: run.to_owned(), expected, found });
         }
         let mut appended = Vec::with_capacity(records.len());
         for record in records {

@@ -502,11 +502,17 @@ impl EventStore for SqliteStore {
 }
 
 fn check_expected(transaction: &Transaction<'_>, expected: Expected, run: &str) -> Result<(), StoreError> {
-    let Expected::At(expected) = expected else {
-        return Ok(());
+    let (expected, found) = match expected {
+        Expected::Any => return Ok(()),
+        Expected::Last(expected) => (expected, last_event(transaction)?.map_or(0, |last| last.seq)),
+        Expected::At(expected) => {
+            let last: Option<i64> =
+                transaction.prepare_cached(LAST_OF_RUN)?.query_row([run], |row| row.get(0))?;
+            let found =
+                last.map_or(Ok(0), |last| u64::try_from(last).map_err(|_| damaged("a seq below zero")))?;
+            (expected, found)
+        }
     };
-    let last: Option<i64> = transaction.prepare_cached(LAST_OF_RUN)?.query_row([run], |row| row.get(0))?;
-    let found = last.map_or(Ok(0), |last| u64::try_from(last).map_err(|_| damaged("a seq below zero")))?;
     if found == expected {
         return Ok(());
     }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, dollars, short};
+use super::parts::{citations, cited, colour, dollars, short};
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
 use crate::domain::measure::similarity::mean_pairwise;
 use crate::domain::report::Choice;
 use crate::domain::workflow::{Request, Run};
+use crate::flow::session::Session;
 use crate::page::index::{Ensemble, Index, Selected};
 
 /// Comparisons that are listed.
@@ -63,6 +64,7 @@ fn named(names: &[&str]) -> Vec<Value> {
 
 /// One comparison; none where there is none of this id.
 pub(in crate::page) fn one(
+    session: &Session,
     history: &History,
     index: &Index,
     texts: &dyn Fn(&str) -> Option<String>,
@@ -72,7 +74,7 @@ pub(in crate::page) fn one(
         return Some(stage(run, request, run.finished_of(request)?));
     }
     if let Some(found) = index.ensembles.iter().find(|it| it.id == id) {
-        return Some(ensemble(found, texts));
+        return Some(ensemble(session, found, texts));
     }
     index.selections.iter().find(|it| it.id == id).map(selection)
 }
@@ -80,9 +82,11 @@ pub(in crate::page) fn one(
 fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
     let answered: Vec<&Candidate> = finished.candidates.iter().filter(|one| one.ok).collect();
     let texts: Vec<String> = answered.iter().map(|one| text_of(one)).collect();
-    let answers = finished.candidates.iter().map(|one| {
+    let answers = finished.candidates.iter().zip(1_u32..).map(|(one, number)| {
         json!({
             "id": one.id,
+            "number": number,
+            "citations": cited(one.citations.as_deref().unwrap_or_default()),
             "name": one.provider,
             "colour": colour(&one.provider),
             "model": one.model,
@@ -149,11 +153,14 @@ fn likeness(texts: &[String]) -> Option<u32> {
     Some((likeness.clamp(0.0, 1.0) * 100.0).round() as u32)
 }
 
-fn ensemble(found: &Ensemble, texts: &dyn Fn(&str) -> Option<String>) -> Value {
-    let answers = found.samples.iter().map(|one| {
+fn ensemble(session: &Session, found: &Ensemble, texts: &dyn Fn(&str) -> Option<String>) -> Value {
+    let files = &found.noted.context_files;
+    let answers = found.samples.iter().zip(1_u32..).map(|(one, number)| {
         let text = one.response.as_deref().and_then(texts);
         json!({
             "id": one.seq.to_string(),
+            "number": number,
+            "citations": citations(session, text.as_deref().unwrap_or_default(), files),
             "name": one.provider,
             "colour": colour(&one.provider),
             "model": one.model,

@@ -4,14 +4,20 @@ use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, short};
 use crate::domain::history::History;
+use crate::domain::measure::cost::{Cost, Costs, Named};
 use crate::domain::measure::report::Report;
 use crate::domain::measure::target::{Reached, Side, Targeted};
 
 /// Runs that can be chosen.
 const MOST_RUNS: usize = 20;
 
-pub(in crate::page) fn metrics(history: &History, report: &Report, run: Option<&str>) -> Value {
-    let Report { metrics, summary, .. } = report;
+pub(in crate::page) fn metrics(
+    history: &History,
+    report: &Report,
+    run: Option<&str>,
+    days: Option<u32>,
+) -> Value {
+    let Report { metrics, summary, cost, .. } = report;
     let targets: Vec<Value> = summary
         .targets
         .iter()
@@ -75,6 +81,8 @@ pub(in crate::page) fn metrics(history: &History, report: &Report, run: Option<&
     });
     json!({
         "run": run,
+        "days": days,
+        "cost": cost.as_ref().map(costs),
         "runs": runs.collect::<Vec<_>>(),
         "headline": summary.headline,
         "targets": targets,
@@ -90,6 +98,50 @@ pub(in crate::page) fn metrics(history: &History, report: &Report, run: Option<&
             "undecided": metrics.verifications.undecided,
         },
         "calls": metrics.total_calls,
+    })
+}
+
+/// Tokens and money by model, provider, stage and thread, and the caps.
+fn costs(costs: &Costs) -> Value {
+    let splits = [
+        ("model", &costs.by_model),
+        ("provider", &costs.by_provider),
+        ("stage", &costs.by_stage),
+        ("thread", &costs.by_thread),
+    ];
+    let split = |(key, rows): (&str, &Vec<Named>)| {
+        let rows: Vec<Value> = rows.iter().map(|one| row(one.name.as_deref(), &one.cost)).collect();
+        json!({ "key": key, "rows": rows })
+    };
+    let caps: Vec<Value> = costs
+        .caps
+        .iter()
+        .map(|cap| {
+            let part = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
+            let share = (part(&cap.spent) + part(&cap.reserved)) / part(&cap.limit);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
+            let width = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
+            json!({ "key": cap.cap, "words": cap.words, "width": width })
+        })
+        .collect();
+    json!({
+        "total": row(None, &costs.total),
+        "splits": splits.into_iter().map(split).collect::<Vec<_>>(),
+        "caps": caps,
+        "notes": costs.notes,
+        "prices": costs.prices.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "more_threads": costs.more_threads,
+    })
+}
+
+fn row(name: Option<&str>, cost: &Cost) -> Value {
+    json!({
+        "name": name,
+        "calls": cost.calls,
+        "input": cost.input_tokens,
+        "output": cost.output_tokens,
+        "untold": cost.calls_without_tokens,
+        "cost": cost.cost_usd.map(|sum| dollars(sum, cost.calls_without_cost > 0)),
     })
 }
 

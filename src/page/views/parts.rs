@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::citations::{Citation, Standing};
 use crate::domain::event::approval::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
+use crate::flow::citations::citations as check;
+use crate::flow::session::Session;
 
 /// The end of an id, by which people tell ids apart.
 pub(super) fn short(id: &str) -> &str {
@@ -54,6 +57,37 @@ pub(super) fn mode(mode: Mode) -> &'static str {
 /// The class that gives a provider its colour; unknown ones share one.
 pub(super) fn colour(provider: &str) -> &'static str {
     ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
+}
+
+/// The places that an answer names, held against the files as they are now.
+pub(super) fn citations(session: &Session, answer: &str, files: &[String]) -> Value {
+    cited(&check(session, answer, files.iter().map(String::as_str)))
+}
+
+/// The places that an answer names, with what was found of each.
+pub(super) fn cited(found: &[Citation]) -> Value {
+    let list: Vec<Value> = found
+        .iter()
+        .map(|one| {
+            let (status, colour) = match one.status {
+                Standing::Exact => ("exact", "ok"),
+                Standing::LineOnly => ("line_only", ""),
+                Standing::Moved => ("moved", "warn"),
+                Standing::Unchecked => ("unchecked", "muted"),
+                Standing::Absent => ("absent", "bad"),
+            };
+            json!({
+                "cited": one.cited,
+                "status": status,
+                "colour": colour,
+                "found": one.found_line,
+                "note": one.note,
+                "quote": one.quote,
+            })
+        })
+        .collect();
+    let absent = found.iter().filter(|one| one.status == Standing::Absent).count();
+    json!({ "list": list, "absent": absent })
 }
 
 /// Figures of money: what lacks a part ends in a plus.

@@ -1,8 +1,12 @@
 //! The queue: what waits for a person, what is worked on, the runs, and the last decisions.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::jobs::breakers;
 use super::parts::{colour, decision_colour, dollars, short};
+use crate::domain::breaker::Spent;
 use crate::domain::history::History;
 use crate::domain::report::Report;
 use crate::domain::workflow::{Phase, Request, Run};
@@ -22,7 +26,12 @@ pub(in crate::page) struct Now {
     pub(in crate::page) idle_before: u64,
 }
 
-pub(in crate::page) fn queue(history: &History, now: Now, asks_trust: bool) -> Value {
+pub(in crate::page) fn queue(
+    history: &History,
+    now: Now,
+    asks_trust: bool,
+    spent: &BTreeMap<String, Spent>,
+) -> Value {
     let mut waiting: Vec<(&Run, &Request)> = history.pending().collect();
     waiting.sort_by_key(|(_, request)| std::cmp::Reverse(request.at));
     let runs: Vec<&Run> = history.runs().rev().collect();
@@ -30,6 +39,7 @@ pub(in crate::page) fn queue(history: &History, now: Now, asks_trust: bool) -> V
         history.requests().into_iter().filter(|(_, request)| request.decided.is_some()).collect();
     json!({
         "asks_trust": asks_trust,
+        "breakers": breakers(spent, now.at),
         "pending": waiting.iter().map(|(run, request)| pending(run, request, now.at)).collect::<Vec<_>>(),
         "working": runs.iter().filter_map(|run| working(run, now.at)).collect::<Vec<_>>(),
         "runs_total": runs.len(),
@@ -65,6 +75,8 @@ fn pending(run: &Run, request: &Request, now: u64) -> Value {
         "summary": report.map(|report| &report.summary),
         "summary_ko": report.map(|report| &report.summary_ko),
         "files": files,
+        // The human approved another change before.
+        "is_changed": !files.is_empty() && !run.approved_changes().is_empty(),
         "added": sum(|change| change.added),
         "removed": sum(|change| change.removed),
         "risks": report.map_or(0, |report| report.risks.len()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, short};
 use crate::domain::vote::record::VoteRecord;
-use crate::page::index::{Index, Voted};
+use crate::page::index::{Index, Sample, Voted};
 
 /// Votes that are listed.
 const MOST: usize = 60;
@@ -12,7 +12,11 @@ const MOST: usize = 60;
 /// The chart, in its own units.
 const WIDTH: u32 = 600;
 
-pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
+/// For how long a sample may wait for the vote that it belongs to.
+const UNDER_WAY: u64 = 15 * 60 * 1_000;
+
+/// Votes, the latest first, with the samples of those that are under way.
+pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String>, now: u64) -> Value {
     let all = index.votes.iter().rev().take(MOST).map(|vote| {
         let record = &vote.record;
         json!({
@@ -29,7 +33,24 @@ pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
             "age": now.saturating_sub(vote.at),
         })
     });
-    json!({ "list": all.collect::<Vec<_>>(), "total": index.votes.len() })
+    let open = index.open_votes(now.saturating_sub(UNDER_WAY));
+    let open = open.into_iter().map(|(run, samples)| {
+        json!({ "run": run, "short": short(run), "samples": samples.iter().map(|one| open_sample(one, texts)).collect::<Vec<_>>() })
+    });
+    json!({ "list": all.collect::<Vec<_>>(), "total": index.votes.len(), "open": open.collect::<Vec<_>>() })
+}
+
+/// A sample of a vote that is under way.
+fn open_sample(one: &Sample, texts: &dyn Fn(&str) -> Option<String>) -> Value {
+    let text = one.response.as_deref().and_then(texts);
+    json!({
+        "name": one.provider,
+        "colour": colour(&one.provider),
+        "model": one.model,
+        "elapsed": one.elapsed_ms,
+        "error": one.code,
+        "text": text.map(|text| text.chars().take(160).collect::<String>()),
+    })
 }
 
 /// By how many votes the first is ahead of the second.

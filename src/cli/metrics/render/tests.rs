@@ -29,6 +29,8 @@ fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u
         input_tokens: tells.then_some(12_345),
         output_tokens: tells.then_some(678),
         cost_usd: tells.then_some(0.125),
+        estimate: None,
+        thread: None,
     }
 }
 
@@ -140,6 +142,8 @@ proptest! {
         tally.add_consult(&Consult {
             input_tokens: Some(tokens),
             cost_usd: Some(1e9),
+            estimate: None,
+            thread: None,
             ..consult(&provider, Purpose::Plain, None, elapsed_ms)
         });
         tally.calls.total = u64::MAX / 2;

@@ -47,7 +47,7 @@ const fn worded(
 }
 
 /// Variables of the whole server, in the order in which the README shows them.
-pub(in crate::host::config) const GENERAL: [Variable; 40] = [
+pub(in crate::host::config) const GENERAL: [Variable; 44] = [
     worded("MAESTRO_HOME", &[], Form::Text, "`~/.config/maestro`", "where your own configuration lies"),
     shipped(
         "MAESTRO_MAX_PARALLEL",
@@ -239,6 +239,34 @@ pub(in crate::host::config) const GENERAL: [Variable; 40] = [
         &["park_after_days"],
         Form::Days,
         "days after which a run that nobody goes on with is parked: it holds nothing up and is taken up again by its name or task; 0 is never",
+    ),
+    worded(
+        "MAESTRO_CAP_RUN_USD",
+        &["caps", "run_usd"],
+        Form::Positive,
+        "no cap",
+        "US dollars that one run may spend; a consult that would pass it is refused ([what it costs](costs.md))",
+    ),
+    worded(
+        "MAESTRO_CAP_RUN_TOKENS",
+        &["caps", "run_tokens"],
+        Form::Tokens,
+        "no cap",
+        "tokens, both ways, of one run",
+    ),
+    worded(
+        "MAESTRO_CAP_DAY_USD",
+        &["caps", "day_usd"],
+        Form::Positive,
+        "no cap",
+        "US dollars of a day in this project, in runs and outside of them",
+    ),
+    worded(
+        "MAESTRO_CAP_DAY_TOKENS",
+        &["caps", "day_tokens"],
+        Form::Tokens,
+        "no cap",
+        "tokens of a day in this project",
     ),
     shipped(
         "MAESTRO_TRACING_ENABLED",

@@ -1,0 +1,396 @@
+//! What calls cost: by model, provider, stage and thread, with what is not known counted apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::number::Sum;
+use crate::domain::cap::Standing;
+use crate::domain::price::Prices;
+use crate::domain::spending::{Cell, Whose};
+use crate::domain::stage::Stage;
+use crate::domain::tokens::Tokens;
+
+/// Threads that are listed, the dearest first.
+const MOST_THREADS: usize = 20;
+
+/// Whose calls a cell of a tally holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    /// The provider and its model.
+    pub(crate) whose: Whose,
+    /// The stage that they served.
+    pub(crate) stage: Option<Stage>,
+    /// The thread whose turns they are.
+    pub(crate) thread: Option<String>,
+}
+
+/// Calls by all of that.
+pub(crate) type Cells = BTreeMap<Key, Cell>;
+
+/// What calls cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Costs {
+    /// All of them.
+    pub(crate) total: Cost,
+    /// By the model that answered.
+    pub(crate) by_model: Vec<Named>,
+    /// By provider.
+    pub(crate) by_provider: Vec<Named>,
+    /// By stage; without a name: outside of any.
+    pub(crate) by_stage: Vec<Named>,
+    /// By thread, the dearest first; without a name: turns of none.
+    pub(crate) by_thread: Vec<Named>,
+    /// Threads that are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) more_threads: u64,
+    /// Models whose tokens were told and that no price list knows.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) models_without_price: BTreeSet<String>,
+    /// Where prices are from, the strongest first.
+    pub(crate) prices: Vec<PriceNote>,
+    /// The caps that are set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) caps: Vec<CapNote>,
+    /// What is not known, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+}
+
+/// What some calls cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Cost {
+    /// Calls.
+    pub(crate) calls: u64,
+    /// Tokens sent, as told.
+    pub(crate) input_tokens: Option<u64>,
+    /// Tokens answered, as told.
+    pub(crate) output_tokens: Option<u64>,
+    /// Calls whose tokens were not told, or not in full.
+    pub(crate) calls_without_tokens: u64,
+    /// What those took by an estimate from letters, where there is one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) estimated_tokens: u64,
+    /// US dollars, told and priced; none where nothing is known.
+    pub(crate) cost_usd: Option<f64>,
+    /// Those that CLIs told.
+    pub(crate) told_usd: Option<f64>,
+    /// Those that the price list gives for told tokens.
+    pub(crate) priced_usd: Option<f64>,
+    /// Calls whose cost is not known.
+    pub(crate) calls_without_cost: u64,
+}
+
+/// What the calls of one name cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Named {
+    /// The name; none where there is none.
+    pub(crate) name: Option<String>,
+    /// What they cost.
+    #[serde(flatten)]
+    pub(crate) cost: Cost,
+}
+
+/// A price list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct PriceNote {
+    /// The day on which its prices held.
+    date: String,
+    /// Where they are from.
+    source: String,
+}
+
+/// A cap and how it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct CapNote {
+    /// Its key below `caps`.
+    pub(crate) cap: &'static str,
+    /// The limit.
+    pub(crate) limit: serde_json::Number,
+    /// What was spent, with a guess in the place of what is not known.
+    pub(crate) spent: serde_json::Number,
+    /// What is under way, as it is expected.
+    pub(crate) reserved: serde_json::Number,
+    /// Calls that are in neither, since nobody can tell what they cost.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) calls_without_cost: u64,
+    /// The same in words.
+    pub(crate) words: String,
+}
+
+impl std::fmt::Display for PriceNote {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.source.as_str(), self.date.as_str()) {
+            ("", "") => formatter.write_str("a list without a date"),
+            ("", date) => write!(formatter, "a list of {date}"),
+            (source, "") => formatter.write_str(source),
+            (source, date) => write!(formatter, "{source} ({date})"),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl From<&Standing> for CapNote {
+    fn from(standing: &Standing) -> Self {
+        let Standing { cap, limit, spent, reserved, unpriced } = standing;
+        let more = match unpriced {
+            0 => String::new(),
+            1 => "; the cost of 1 call is not known".to_owned(),
+            calls => format!("; the cost of {calls} calls is not known"),
+        };
+        Self {
+            cap: cap.key(),
+            limit: limit.number(),
+            spent: spent.number(),
+            reserved: reserved.number(),
+            calls_without_cost: *unpriced,
+            words: format!("{}: {spent} of {limit} spent, {reserved} under way{more}", cap.words()),
+        }
+    }
+}
+
+impl Cost {
+    fn of<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Self {
+        let mut all = Cell::default();
+        let (mut priced, mut calls_priced) = (Sum::default(), 0);
+        for (whose, cell) in cells {
+            all.merge(cell);
+            if let Some(rate) = prices.of(&whose.provider, &whose.model) {
+                priced += rate.of(cell.to_price);
+                calls_priced += cell.calls_to_price;
+            }
+        }
+        let is_told = all.calls > all.untold || all.told != Tokens::default();
+        let mut known = all.dollars;
+        known += priced;
+        let sum = |is_known: bool, sum: Sum| is_known.then(|| sum.value());
+        Self {
+            calls: all.calls,
+            input_tokens: is_told.then_some(all.told.input),
+            output_tokens: is_told.then_some(all.told.output),
+            calls_without_tokens: all.untold,
+            estimated_tokens: all.estimated.both(),
+            cost_usd: sum(all.with_dollars + calls_priced > 0, known),
+            told_usd: sum(all.with_dollars > 0, all.dollars),
+            priced_usd: sum(calls_priced > 0, priced),
+            calls_without_cost: all.calls_to_price - calls_priced + all.calls_to_guess,
+        }
+    }
+
+    /// Tokens both ways, as told.
+    pub(crate) fn tokens(&self) -> Option<u64> {
+        Some(self.input_tokens?.saturating_add(self.output_tokens?))
+    }
+}
+
+impl Costs {
+    /// What the calls of a tally cost, by these prices.
+    pub(crate) fn of(cells: &Cells, prices: &Prices, caps: &[Standing]) -> Self {
+        let total = Cost::of(cells.iter().map(|(key, cell)| (&key.whose, cell)), prices);
+        let mut by_thread = grouped(cells, prices, |key| key.thread.clone());
+        let more_threads = by_thread.len().saturating_sub(MOST_THREADS);
+        by_thread.truncate(MOST_THREADS);
+        let without = cells.iter().filter(|(key, cell)| {
+            cell.calls_to_price > 0 && prices.of(&key.whose.provider, &key.whose.model).is_none()
+        });
+        let models_without_price: BTreeSet<String> = without
+            .map(|(key, _)| match key.whose.model.as_str() {
+                "" => format!("{} (it does not tell its model)", key.whose.provider),
+                model => model.to_owned(),
+            })
+            .collect();
+        Self {
+            notes: notes(&total, &models_without_price),
+            total,
+            by_model: grouped(cells, prices, |key| {
+                Some(key.whose.model.clone()).filter(|model| !model.is_empty())
+            }),
+            by_provider: grouped(cells, prices, |key| Some(key.whose.provider.clone())),
+            by_stage: grouped(cells, prices, |key| key.stage.map(|stage| stage.name().to_owned())),
+            by_thread,
+            more_threads: u64::try_from(more_threads).unwrap_or(u64::MAX),
+            models_without_price,
+            prices: prices
+                .lists()
+                .map(|(date, source)| PriceNote { date: date.to_owned(), source: source.to_owned() })
+                .collect(),
+            caps: caps.iter().map(CapNote::from).collect(),
+        }
+    }
+}
+
+/// The calls of each name, the dearest first.
+fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>) -> Vec<Named> {
+    let mut groups: BTreeMap<Option<String>, Vec<(&Whose, &Cell)>> = BTreeMap::new();
+    for (key, cell) in cells {
+        groups.entry(name(key)).or_default().push((&key.whose, cell));
+    }
+    let mut all: Vec<Named> = groups
+        .into_iter()
+        .map(|(name, cells)| Named { name, cost: Cost::of(cells.into_iter(), prices) })
+        .collect();
+    let weight = |named: &Named| (named.cost.cost_usd.unwrap_or(0.0), named.cost.tokens().unwrap_or(0));
+    all.sort_by(|one, other| {
+        let (one, other) = (weight(one), weight(other));
+        other.0.total_cmp(&one.0).then(other.1.cmp(&one.1))
+    });
+    all
+}
+
+fn notes(total: &Cost, without: &BTreeSet<String>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let calls = |count: u64| if count == 1 { "1 call".to_owned() } else { format!("{count} calls") };
+    if total.calls_without_tokens > 0 {
+        let estimate = match total.estimated_tokens {
+            0 => "nothing is known of them".to_owned(),
+            tokens => format!("about {tokens} by their letters, which are in no sum"),
+        };
+        notes.push(format!("{} told no tokens, or not all: {estimate}", calls(total.calls_without_tokens)));
+    }
+    if total.calls_without_cost > 0 {
+        notes.push(format!("the cost of {} is not known and is in no sum", calls(total.calls_without_cost)));
+    }
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "no price is known of {}: add it to prices.yaml of your own, in ~/.config/maestro",
+            names.join(", ")
+        ));
+    }
+    if total.priced_usd.is_some() {
+        notes.push(
+            "dollars by the price list are an estimate: cached tokens count in full, a subscription is billed otherwise".to_owned(),
+        );
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::price::PriceList;
+    use crate::domain::spending::Taken;
+
+    fn prices() -> Prices {
+        let list: PriceList = serde_yaml::from_str(
+            "date: 2026-01-02\nsource: a test\nmodels:\n- {provider: codex, model: known, input: 1, output: 10}\n",
+        )
+        .unwrap();
+        Prices::new(vec![list])
+    }
+
+    fn key(provider: &str, model: &str, stage: Option<Stage>, thread: Option<&str>) -> Key {
+        Key {
+            whose: Whose { provider: provider.to_owned(), model: model.to_owned() },
+            stage,
+            thread: thread.map(str::to_owned),
+        }
+    }
+
+    fn told(input: u64, output: u64) -> Taken {
+        Taken { input: Some(input), output: Some(output), ..Taken::default() }
+    }
+
+    #[test]
+    fn what_a_cli_tells_counts_before_the_table_and_what_is_unknown_is_apart() {
+        let cells: Cells = [
+            (key("codex", "known", None, Some("t")), Cell::of(told(1_000_000, 100_000))),
+            (
+                key("claude", "known", Some(Stage::Debug), None),
+                Cell::of(Taken { dollars: Some(0.5), ..told(10, 10) }),
+            ),
+            (key("codex", "new", None, None), Cell::of(told(7, 3))),
+            (
+                key("gemini", "", None, None),
+                Cell::of(Taken { estimate: Some(Tokens { input: 40, output: 2 }), ..Taken::default() }),
+            ),
+        ]
+        .into();
+        let costs = Costs::of(&cells, &prices(), &[]);
+        let total = &costs.total;
+        assert_eq!((total.told_usd, total.priced_usd, total.cost_usd), (Some(0.5), Some(2.0), Some(2.5)));
+        assert_eq!((total.input_tokens, total.output_tokens), (Some(1_000_017), Some(100_013)));
+        assert_eq!(
+            (total.calls_without_tokens, total.estimated_tokens, total.calls_without_cost),
+            (1, 42, 2)
+        );
+        assert_eq!(costs.models_without_price, BTreeSet::from(["new".to_owned()]));
+        assert_eq!(costs.by_model[0].name.as_deref(), Some("known"));
+        let unknown = costs.by_provider.iter().find(|one| one.name.as_deref() == Some("gemini")).unwrap();
+        assert_eq!((unknown.cost.cost_usd, unknown.cost.input_tokens), (None, None));
+        assert_eq!(costs.by_thread[0].name.as_deref(), Some("t"));
+        assert_eq!(costs.notes.len(), 4, "{:?}", costs.notes);
+    }
+
+    #[test]
+    fn a_call_that_reached_no_model_is_known_to_have_cost_nothing() {
+        let free = Taken { estimate: Some(Tokens::default()), ..Taken::default() };
+        let cells: Cells = [(key("codex", "known", None, None), Cell::of(free))].into();
+        let total = Costs::of(&cells, &prices(), &[]).total;
+        assert_eq!((total.calls, total.calls_without_tokens, total.calls_without_cost), (1, 0, 0));
+    }
+
+    fn taken() -> impl Strategy<Value = Taken> {
+        let tokens = || prop::option::of(0_u64..10_000_000);
+        let estimate = (0_u64..10_000, 0_u64..10_000).prop_map(|(input, output)| Tokens { input, output });
+        (tokens(), tokens(), prop::option::of(0.0_f64..10.0), prop::option::of(estimate))
+            .prop_map(|(input, output, dollars, estimate)| Taken { input, output, dollars, estimate })
+    }
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let stages = prop::option::of(prop::sample::select(Stage::ALL.to_vec()));
+        let threads = prop::option::of(prop::sample::select(vec!["one", "two"]));
+        (
+            prop::sample::select(vec!["codex", "claude"]),
+            prop::sample::select(vec!["known", "new", ""]),
+            stages,
+            threads,
+        )
+            .prop_map(|(provider, model, stage, thread)| key(provider, model, stage, thread))
+    }
+
+    proptest! {
+        /// Each way to split the calls adds up to all of them, in whatever order they came.
+        #[test]
+        fn every_split_adds_up(calls in prop::collection::vec((keys(), taken()), 0..40)) {
+            let mut cells = Cells::new();
+            for (key, taken) in &calls {
+                cells.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+            }
+            let mut backwards = Cells::new();
+            for (key, taken) in calls.iter().rev() {
+                backwards.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+            }
+            prop_assert_eq!(&cells, &backwards);
+            let costs = Costs::of(&cells, &prices(), &[]);
+            for split in [&costs.by_model, &costs.by_provider, &costs.by_stage, &costs.by_thread] {
+                let sum = |of: fn(&Cost) -> u64| split.iter().map(|one| of(&one.cost)).sum::<u64>();
+                prop_assert_eq!(sum(|cost| cost.calls), costs.total.calls);
+                prop_assert_eq!(sum(|cost| cost.input_tokens.unwrap_or(0)), costs.total.input_tokens.unwrap_or(0));
+                prop_assert_eq!(sum(|cost| cost.calls_without_cost), costs.total.calls_without_cost);
+                prop_assert_eq!(sum(|cost| cost.calls_without_tokens), costs.total.calls_without_tokens);
+                let dollars: f64 = split.iter().filter_map(|one| one.cost.cost_usd).sum();
+                prop_assert!((dollars - costs.total.cost_usd.unwrap_or(0.0)).abs() < 1e-6);
+            }
+        }
+
+        /// What weighs against a cap is never less than what is known to be spent.
+        #[test]
+        fn a_cap_weighs_at_least_what_is_known(calls in prop::collection::vec((keys(), taken()), 0..40)) {
+            let mut cells = Cells::new();
+            for (key, taken) in &calls {
+                cells.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+            }
+            let total = Costs::of(&cells, &prices(), &[]).total;
+            let weight = crate::domain::spending::weight(cells.iter().map(|(key, cell)| (&key.whose, cell)), &prices());
+            prop_assert!(weight.tokens >= total.tokens().unwrap_or(0));
+            prop_assert!(weight.dollars.value() + 1e-6 >= total.cost_usd.unwrap_or(0.0));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Tokens and money of consults: what was told, what was not, and what may still be spent.
+//!
+//! Nothing unknown is taken for nothing. A CLI that tells its own cost is believed. Else its tokens are
+//! priced by the table. Tokens that nobody told are estimated from letters, and kept apart.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::AddAssign;
+
+use super::event::consult::ConsultSettled;
+use super::event::{Body, Event};
+use super::measure::number::Sum;
+use super::price::Prices;
+use super::tokens::{Expected, Tokens};
+
+/// Tokens that an answer is taken to have where a provider's last ones say nothing.
+const USUAL_ANSWER: u64 = 4_000;
+
+/// Calls of a provider that its estimates look back on.
+const REMEMBERED: usize = 20;
+
+/// How finely times of spending are kept: every zone's midnight lies between two of these.
+const QUARTER_HOUR: u64 = 15 * 60 * 1_000;
+
+/// Quarters of an hour that are kept: more than a day.
+const KEPT_QUARTERS: u64 = 2 * 24 * 4;
+
+/// What a call took, as far as its CLI told, and what was estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Taken {
+    /// Tokens sent.
+    pub(crate) input: Option<u64>,
+    /// Tokens answered.
+    pub(crate) output: Option<u64>,
+    /// US dollars.
+    pub(crate) dollars: Option<f64>,
+    /// What was estimated; nothing at all where it is known that no model was reached.
+    pub(crate) estimate: Option<Tokens>,
+}
+
+impl From<&ConsultSettled> for Taken {
+    fn from(call: &ConsultSettled) -> Self {
+        Self {
+            input: call.input_tokens,
+            output: call.output_tokens,
+            dollars: call.cost_usd,
+            estimate: call.estimate,
+        }
+    }
+}
+
+/// What some calls of one model took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// Calls.
+    pub(crate) calls: u64,
+    /// Tokens that CLIs told.
+    pub(crate) told: Tokens,
+    /// Calls of which none, or only one way, was told.
+    pub(crate) untold: u64,
+    /// What was estimated in their place.
+    pub(crate) estimated: Tokens,
+    /// Dollars that CLIs told.
+    pub(crate) dollars: Sum,
+    /// Calls that told them.
+    pub(crate) with_dollars: u64,
+    /// Told tokens of calls that told no dollars: a table prices them.
+    pub(crate) to_price: Tokens,
+    /// Those calls.
+    pub(crate) calls_to_price: u64,
+    /// Tokens, some of them estimated, of calls that told no dollars.
+    pub(crate) to_guess: Tokens,
+    /// Those calls.
+    pub(crate) calls_to_guess: u64,
+}
+
+impl Cell {
+    /// A call.
+    pub(crate) fn of(call: Taken) -> Self {
+        let Taken { input, output, dollars, estimate } = call;
+        let told = Tokens { input: input.unwrap_or(0), output: output.unwrap_or(0) };
+        let guess = estimate.unwrap_or_default();
+        let is_told = input.is_some() && output.is_some();
+        // It is known that nothing reached a model.
+        let is_free = estimate == Some(Tokens::default());
+        let estimated = Tokens {
+            input: if input.is_some() { 0 } else { guess.input },
+            output: if output.is_some() { 0 } else { guess.output },
+        };
+        let mut all = told;
+        all += estimated;
+        let dollars = dollars.and_then(Sum::of);
+        let mut cell = Self { calls: 1, told, dollars: dollars.unwrap_or_default(), ..Self::default() };
+        cell.with_dollars = u64::from(dollars.is_some());
+        if !is_told && !is_free {
+            cell.untold = 1;
+            cell.estimated = estimated;
+        }
+        match (dollars, is_told, is_free) {
+            (Some(_), ..) | (None, false, true) => {}
+            (None, true, _) => (cell.to_price, cell.calls_to_price) = (told, 1),
+            (None, false, false) => (cell.to_guess, cell.calls_to_guess) = (all, 1),
+        }
+        cell
+    }
+
+    /// Adds what another one holds.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.told += other.told;
+        self.untold += other.untold;
+        self.estimated += other.estimated;
+        self.dollars += other.dollars;
+        self.with_dollars += other.with_dollars;
+        self.to_price += other.to_price;
+        self.calls_to_price += other.calls_to_price;
+        self.to_guess += other.to_guess;
+        self.calls_to_guess += other.calls_to_guess;
+    }
+
+    /// What it weighs against a cap: everything, with a guess in the place of what is not known.
+    pub(crate) fn weight(&self, provider: &str, model: &str, prices: &Prices) -> Weight {
+        let rate = prices.of(provider, model).or_else(|| prices.dearest(provider));
+        let mut tokens = self.told;
+        tokens += self.estimated;
+        let mut weight = Weight { tokens: tokens.both(), dollars: self.dollars, unpriced: 0 };
+        match rate {
+            Some(rate) => {
+                weight.dollars += rate.of(self.to_price);
+                weight.dollars += rate.of(self.to_guess);
+            }
+            None => weight.unpriced = self.calls_to_price + self.calls_to_guess,
+        }
+        weight
+    }
+}
+
+/// What counts against a cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Tokens both ways.
+    pub(crate) tokens: u64,
+    /// US dollars.
+    pub(crate) dollars: Sum,
+    /// Calls whose cost nobody can tell, not even by a guess.
+    pub(crate) unpriced: u64,
+}
+
+impl AddAssign for Weight {
+    fn add_assign(&mut self, other: Self) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.dollars += other.dollars;
+        self.unpriced += other.unpriced;
+    }
+}
+
+/// Whose calls a cell holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Whose {
+    /// The provider.
+    pub(crate) provider: String,
+    /// The model that answered, else the one that was asked for; empty where nobody told.
+    pub(crate) model: String,
+}
+
+impl Whose {
+    fn of(call: &ConsultSettled) -> Self {
+        Self { provider: call.provider.clone(), model: call.model.clone() }
+    }
+}
+
+/// A consult that is under way, or whose server is gone.
+#[derive(Clone, Debug)]
+struct Open {
+    run: String,
+    at: u64,
+    provider: String,
+    expected: Expected,
+}
+
+/// How far a call was from its estimate.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Tokens sent beyond those of the question: the CLI's own words.
+    beyond: u64,
+    /// Tokens answered.
+    output: u64,
+}
+
+/// The fold: what caps are held against, and what estimates are made from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spending {
+    open: HashMap<String, Open>,
+    /// The last two days, by quarters of an hour.
+    quarters: BTreeMap<u64, BTreeMap<Whose, Cell>>,
+    seen: HashMap<String, VecDeque<Seen>>,
+}
+
+impl Spending {
+    /// Folds an event in.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        match &event.body {
+            Body::ConsultReserved(reserved) => {
+                if let Some(expected) = &reserved.expected {
+                    let open = Open {
+                        run: event.run.clone(),
+                        at: event.at,
+                        provider: reserved.provider.clone(),
+                        expected: expected.clone(),
+                    };
+                    self.open.insert(event.id.clone(), open);
+                }
+            }
+            Body::ConsultReleased(released) => drop(self.open.remove(&released.reservation)),
+            Body::ConsultSettled(settled) => {
+                self.open.remove(&settled.reservation);
+                self.settled(event.at, settled);
+            }
+            Body::RunStarted(_)
+            | Body::RunStopped(_)
+            | Body::StageStarted(_)
+            | Body::StageResumed(_)
+            | Body::Answered(_)
+            | Body::StageFinished(_)
+            | Body::StageFailed(_)
+            | Body::StageInterrupted(_)
+            | Body::StageDelivered(_)
+            | Body::ApprovalRequested(_)
+            | Body::ApprovalDecided(_)
+            | Body::StateUsed(_)
+            | Body::DialogOpened(_)
+            | Body::DialogClosed(_)
+            | Body::EvidenceLogged(_)
+            | Body::Verified(_)
+            | Body::Changed(_)
+            | Body::RedFlagged(_)
+            | Body::Noted(_) => {}
+        }
+    }
+
+    fn settled(&mut self, at: u64, settled: &ConsultSettled) {
+        let quarter = at / QUARTER_HOUR;
+        let cells = self.quarters.entry(quarter).or_default();
+        cells.entry(Whose::of(settled)).or_default().merge(&Cell::of(settled.into()));
+        let newest = self.quarters.last_key_value().map_or(quarter, |(newest, _)| *newest);
+        while let Some(oldest) = self.quarters.first_entry()
+            && oldest.key().saturating_add(KEPT_QUARTERS) < newest
+        {
+            oldest.remove();
+        }
+        if let (Some(input), Some(output), Some(estimate)) =
+            (settled.input_tokens, settled.output_tokens, settled.estimate)
+        {
+            let seen = self.seen.entry(settled.provider.clone()).or_default();
+            seen.push_back(Seen { beyond: input.saturating_sub(estimate.input), output });
+            if seen.len() > REMEMBERED {
+                seen.pop_front();
+            }
+        }
+    }
+
+    /// What a question of so many tokens is expected to take: the most that the provider's last calls
+    /// took beyond their questions.
+    pub(crate) fn expected(&self, provider: &str, question: u64) -> Tokens {
+        let seen = self.seen.get(provider);
+        let most = |of: fn(&Seen) -> u64| seen.into_iter().flatten().map(of).max();
+        Tokens {
+            input: question.saturating_add(most(|seen| seen.beyond).unwrap_or(0)),
+            output: most(|seen| seen.output).unwrap_or(USUAL_ANSWER),
+        }
+    }
+
+    /// What was spent since a time, by the quarter of an hour in which it lies.
+    pub(crate) fn since(&self, start: u64, prices: &Prices) -> Weight {
+        let settled = self.quarters.range(start / QUARTER_HOUR..).flat_map(|(_, cells)| cells);
+        weight(settled, prices)
+    }
+
+    /// What is under way since a time.
+    pub(crate) fn open_since(&self, start: u64, prices: &Prices) -> Weight {
+        self.open_where(|open| open.at >= start, prices)
+    }
+
+    /// What is under way in a run.
+    pub(crate) fn open_in(&self, run: &str, prices: &Prices) -> Weight {
+        self.open_where(|open| open.run == run, prices)
+    }
+
+    fn open_where(&self, counts: impl Fn(&Open) -> bool, prices: &Prices) -> Weight {
+        let mut sum = Weight::default();
+        for open in self.open.values().filter(|open| counts(open)) {
+            sum += expected_weight(&open.provider, &open.expected, prices);
+        }
+        sum
+    }
+}
+
+/// What cells weigh against a cap.
+pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Weight {
+    let mut sum = Weight::default();
+    for (whose, cell) in cells {
+        sum += cell.weight(&whose.provider, &whose.model, prices);
+    }
+    sum
+}
+
+/// What a consult is expected to weigh.
+pub(crate) fn expected_weight(provider: &str, expected: &Expected, prices: &Prices) -> Weight {
+    let rate = prices.of(provider, &expected.model).or_else(|| prices.dearest(provider));
+    let dollars = rate.map(|rate| rate.of(expected.tokens)).unwrap_or_default();
+    Weight { tokens: expected.tokens.both(), dollars, unpriced: 0 }
+}

@@ -1,0 +1,46 @@
+//! Tokens of calls, and what is expected of one.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a token, roughly.
+const BYTES: usize = 4;
+
+/// Tokens of a call, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Sent.
+    pub input: u64,
+    /// Answered.
+    pub output: u64,
+}
+
+/// What a consult is expected to take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The model that is asked for; empty where the CLI chooses.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// Tokens.
+    pub tokens: Tokens,
+}
+
+impl Tokens {
+    /// A text's, by its length.
+    pub(crate) fn of_bytes(bytes: usize) -> u64 {
+        u64::try_from(bytes.div_ceil(BYTES)).unwrap_or(u64::MAX)
+    }
+
+    /// Both ways.
+    pub(crate) fn both(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+impl AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        self.input = self.input.saturating_add(other.input);
+        self.output = self.output.saturating_add(other.output);
+    }
+}

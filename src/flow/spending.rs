@@ -1,0 +1,138 @@
+//! Caps on spending, held against the log before a consult starts.
+
+use jiff::ZonedDateTime as Zoned;
+
+use super::off_thread::off_thread;
+use super::session::Session;
+use crate::domain::cap::{Caps, Standing};
+use crate::domain::history::History;
+use crate::domain::price::Prices;
+use crate::domain::spending::{Weight, expected_weight, weight};
+use crate::domain::tokens::Expected;
+use crate::error::Error;
+use crate::provider::choice::Choice;
+
+/// What caps are held against.
+#[derive(Clone)]
+pub(super) struct Guard {
+    caps: Caps,
+    prices: Prices,
+    /// When the day began, in milliseconds since 1970.
+    day: u64,
+}
+
+/// A consult that is to be reserved.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) provider: String,
+    /// The model that it is asked for; empty where the CLI chooses.
+    model: String,
+    /// Whether it is answered by rules, which cost nothing.
+    is_free: bool,
+}
+
+impl Guard {
+    /// The guard over the caps that are set; none where none is.
+    pub(super) fn of(session: &Session) -> Option<Self> {
+        let caps = session.config().settings.caps;
+        caps.any().then(|| Self { caps, prices: session.config().prices.clone(), day: midnight() })
+    }
+
+    /// What consults are expected to take.
+    ///
+    /// # Errors
+    ///
+    /// They would pass a cap, or nobody knows what one costs.
+    pub(super) fn admit(
+        &self,
+        history: &History,
+        run: Option<&str>,
+        wanted: &[Wanted],
+        question: u64,
+    ) -> Result<Vec<Option<Expected>>, Error> {
+        let is_priced = self.caps.day_usd.is_some() || (run.is_some() && self.caps.run_usd.is_some());
+        let mut sum = Weight::default();
+        let mut all = Vec::new();
+        for one in wanted {
+            if one.is_free {
+                all.push(None);
+                continue;
+            }
+            let known =
+                self.prices.of(&one.provider, &one.model).or_else(|| self.prices.dearest(&one.provider));
+            if is_priced && known.is_none() {
+                return Err(Error::PriceUnknown { provider: one.provider.clone(), model: one.model.clone() });
+            }
+            let tokens = history.spending().expected(&one.provider, question);
+            let expected = Expected { model: one.model.clone(), tokens };
+            sum += expected_weight(&one.provider, &expected, &self.prices);
+            all.push(Some(expected));
+        }
+        if all.iter().any(Option::is_some) {
+            for standing in self.standings(history, run) {
+                standing.admits(sum, run).map_err(Error::CapReached)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// How the caps stand.
+    fn standings(&self, history: &History, run: Option<&str>) -> Vec<Standing> {
+        let spending = history.spending();
+        // The empty name is that of all that belongs to no run.
+        let of_run = run.map(|run| {
+            if run.is_empty() {
+                return (Weight::default(), Weight::default());
+            }
+            let cells = history.cells_of(run);
+            let spent = weight(cells.iter().map(|(key, cell)| (&key.whose, cell)), &self.prices);
+            (spent, spending.open_in(run, &self.prices))
+        });
+        let of_day = (spending.since(self.day, &self.prices), spending.open_since(self.day, &self.prices));
+        self.caps.standings(of_run, of_day)
+    }
+}
+
+/// How the caps that are set stand, for a run and for today.
+pub(crate) fn standings(session: &Session, history: &History, run: Option<&str>) -> Vec<Standing> {
+    Guard::of(session).map(|guard| guard.standings(history, run)).unwrap_or_default()
+}
+
+/// How every cap stands today, those of a run as for one that has spent nothing; none where none is set.
+pub(crate) async fn today(session: &Session) -> Vec<Standing> {
+    let Some(guard) = Guard::of(session) else { return Vec::new() };
+    session.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
+}
+
+/// The consults that are to be reserved, with the models that they go to as far as that matters.
+///
+/// # Errors
+///
+/// The look at the CLIs' own configurations panicked.
+pub(super) async fn wanted(
+    session: &Session,
+    providers: &[String],
+    model: Option<&str>,
+) -> Result<Vec<Wanted>, Error> {
+    let (session, providers, model) = (session.clone(), providers.to_vec(), model.map(str::to_owned));
+    let in_dollars = session.config().settings.caps.in_dollars();
+    off_thread(move || {
+        let one = |name: String| {
+            let provider = session.catalogue().get(&name).ok();
+            let is_free = provider.is_some_and(crate::provider::catalogue::Provider::is_understudy);
+            let chosen = provider
+                .filter(|_| in_dollars && !is_free)
+                .and_then(|provider| Choice::of(provider, session.environment(), model.clone(), None).model);
+            Wanted { provider: name, model: chosen.unwrap_or_default(), is_free }
+        };
+        providers.into_iter().map(one).collect()
+    })
+    .await
+}
+
+/// When today began where the user is.
+fn midnight() -> u64 {
+    let now = Zoned::now();
+    let start = now.start_of_day().unwrap_or(now);
+    u64::try_from(start.timestamp().as_millisecond()).unwrap_or(0)
+}

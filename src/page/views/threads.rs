@@ -1,0 +1,88 @@
+//! Conversations with consultants: what was asked, who answered, and what of that is in the files.
+
+use serde_json::{Value, json};
+
+use super::parts::{citations, colour, dollars};
+use crate::domain::event::consult::ConsultSettled;
+use crate::domain::event::{Body, Event};
+use crate::domain::history::History;
+use crate::domain::thread::{Thread, TurnAt};
+use crate::flow::session::Session;
+
+/// Conversations that are listed.
+const MOST: usize = 60;
+
+/// Letters of an answer that are shown at once.
+const MOST_LETTERS: usize = 12_000;
+
+/// Every conversation, the one that was last used first.
+pub(in crate::page) fn list(history: &History, now: u64) -> Value {
+    let all = history.threads().latest_first();
+    let listed = all.iter().take(MOST).map(|thread| {
+        json!({
+            "id": thread.id,
+            "what": thread.turns.first().map(|turn| turn.brief.as_str()),
+            "last": thread.turns.last().map(|turn| turn.brief.as_str()),
+            "turns": thread.turns.len(),
+            "who": who(&thread.turns),
+            "forked_from": thread.forked_from.as_ref().map(|(of, _)| of),
+            "age": now.saturating_sub(thread.last_at),
+        })
+    });
+    json!({ "title": "threads", "list": listed.collect::<Vec<_>>(), "total": all.len() })
+}
+
+fn who(turns: &[TurnAt]) -> Vec<Value> {
+    let mut names: Vec<&str> = Vec::new();
+    for turn in turns {
+        if !names.contains(&turn.provider.as_str()) {
+            names.push(&turn.provider);
+        }
+    }
+    names.into_iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
+}
+
+/// One conversation, with the events of its turns. Looks at the project's files.
+pub(in crate::page) fn one(session: &Session, thread: &Thread, events: &[Option<Event>], now: u64) -> Value {
+    let turns = thread.turns.iter().zip(events).zip(1_u64..).map(|((at, event), number)| {
+        let settled = match event.as_ref().map(|event| &event.body) {
+            Some(Body::ConsultSettled(settled)) => Some(settled),
+            Some(_) | None => None,
+        };
+        turn(session, number, at, settled, now)
+    });
+    json!({
+        "id": thread.id,
+        "what": thread.turns.first().map(|turn| turn.brief.as_str()),
+        "forked_from": thread.forked_from.as_ref().map(|(of, after)| json!({ "id": of, "after": after })),
+        "who": who(&thread.turns),
+        "age": now.saturating_sub(thread.last_at),
+        "turns": turns.collect::<Vec<_>>(),
+    })
+}
+
+fn turn(session: &Session, number: u64, at: &TurnAt, settled: Option<&ConsultSettled>, now: u64) -> Value {
+    let kept = settled.and_then(|settled| settled.turn.as_ref());
+    let answer = settled.and_then(|settled| settled.response.as_ref()).and_then(|kept| kept.text.as_deref());
+    let tokens = settled.and_then(|it| it.input_tokens?.checked_add(it.output_tokens?));
+    let (head, rest) = match answer.and_then(|text| Some((text, text.char_indices().nth(MOST_LETTERS)?.0))) {
+        Some((text, end)) => (text.get(..end), text.get(end..)),
+        None => (answer, None),
+    };
+    json!({
+        "number": number,
+        "name": at.provider,
+        "colour": colour(&at.provider),
+        "model": at.model,
+        "question": kept.map_or(at.brief.as_str(), |kept| kept.question.as_str()),
+        "given": kept.map(|kept| kept.given.as_slice()).unwrap_or_default(),
+        "files": at.files,
+        "answer": head,
+        "rest": rest,
+        "citations": citations(session, answer.unwrap_or_default(), &at.files),
+        "elapsed": settled.map(|settled| settled.elapsed_ms),
+        "tokens": tokens,
+        "cost": settled.and_then(|settled| settled.cost_usd).map(|sum| dollars(sum, false)),
+        "age": now.saturating_sub(at.at),
+    })
+}
