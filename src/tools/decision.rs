@@ -322,7 +322,12 @@ fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<Strin
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, form, decided.clone(), None);
     let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
-    let found = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
+    let found = contradictions(
+        verdict.decision,
+        &responses,
+        verdict.revision_instructions.as_deref(),
+        verdict.feedback.as_deref(),
+    );
     (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
 }
 

@@ -83,11 +83,12 @@ pub(super) fn ask_back(
     report: &Report,
     decision: Decision,
     instructions: Option<&str>,
+    comment: Option<&str>,
     responses: &mut Map<String, Value>,
     language: Language,
 ) -> Result<(), Error> {
     let Ok(read) = question::read(report.stage, responses) else { return Ok(()) };
-    let found = contradictions(decision, &read, instructions);
+    let found = contradictions(decision, &read, instructions, comment);
     if found.is_empty() {
         return Ok(());
     }
