@@ -24,7 +24,9 @@ mod towers;
 
 use std::time::Instant;
 
-use maestro::testing::{Canonical, Task, expected_votes, selection, smallest_k};
+use maestro::testing::{
+    Accuracy, Canonical, Task, expected_votes, samples_per_decision, selection, smallest_k, whole_task,
+};
 
 use provider::{Provider, Rivals, decide};
 use report::{Models, Run, Sweep};
@@ -92,18 +94,19 @@ fn run(k: u32) -> Run {
         towers.make(step);
     }
     assert!(failed_at.is_some() || towers.is_solved());
-    let task = Task::new(steps(DISKS), 0.95).unwrap();
+    let accuracy = Accuracy::new(1.0 - ERROR).unwrap();
+    let task = Task::new(steps(DISKS), 1, 0.95).unwrap();
     Run {
         k,
         steps: taken,
         failed_at,
         votes_per_step: votes as f64 / f64::from(taken),
-        expected_votes: expected_votes(1.0 - ERROR, k),
+        expected_votes: expected_votes(accuracy, k),
         samples_per_step: samples as f64 / f64::from(taken),
-        expected_samples: expected_votes(1.0 - ERROR, k) / VALID,
+        expected_samples: samples_per_decision(accuracy, k, VALID),
         most_rounds: most,
-        success: selection(1.0 - ERROR, k, 1).powf(task.votes()),
-        needed: smallest_k(1.0 - ERROR, 1, task).unwrap(),
+        success: whole_task(accuracy, k, task),
+        needed: smallest_k(accuracy, task),
         seconds: started.elapsed().as_secs_f64(),
     }
 }
@@ -117,8 +120,11 @@ fn sweep(p: f64, k: u32, rivals: Rivals) -> Sweep {
         right += u32::from(decision.winner == 0);
         votes += u64::from(decision.votes);
     }
-    let expected = (rivals == Rivals::One)
-        .then(|| report::Expected { right: selection(p, k, 1), votes: expected_votes(p, k) });
+    let accuracy = Accuracy::new(p).ok().filter(|_| rivals == Rivals::One);
+    let expected = accuracy.map(|accuracy| report::Expected {
+        right: selection(accuracy, k),
+        votes: expected_votes(accuracy, k),
+    });
     let count = f64::from(DECISIONS);
     Sweep { p, k, right: f64::from(right) / count, votes: votes as f64 / count, expected }
 }

@@ -17,6 +17,8 @@
 mod list;
 #[path = "whole/log.rs"]
 mod log;
+#[path = "whole/many.rs"]
+mod many;
 #[path = "whole/results.rs"]
 mod results;
 
@@ -314,7 +316,7 @@ fn burst(maestro: &Path, fake: &Path) -> (f64, f64) {
 /// Rows on the log of a project.
 fn log_rows(rows: &mut Vec<[String; 4]>) {
     let log = log::measure();
-    let size = format!("{} events, {:.0} MB", log::EVENTS, log.megabytes);
+    let size = format!("{} events, {:.0} MB", many::EVENTS, log.megabytes);
     for (what, took, against, aim) in [
         ("log, cold fold", log.fold, size.as_str(), "300 ms"),
         ("log, figures of the project after it", log.figures, "", "50 ms"),

@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod environment;
 pub(crate) mod exhibit;
 pub(crate) mod front_matter;
+pub(crate) mod git;
 pub(crate) mod guardian;
 pub(crate) mod human;
 pub(crate) mod library;

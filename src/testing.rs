@@ -1,8 +1,9 @@
 //! Parts of the library that tests, benches and the fuzz target reach. It is no interface: anything
 //! here may change or go at any time.
 
-pub use crate::domain::calibrate::Task;
-pub use crate::domain::calibrate::classes::{expected_votes, selection, smallest_k};
+pub use crate::domain::calibrate::cost::samples_per_decision;
+pub use crate::domain::calibrate::lead::{expected_votes, selection, smallest_k, whole_task};
+pub use crate::domain::calibrate::{Accuracy, Task};
 pub use crate::domain::chain::{Record, Stored, verify};
 pub use crate::domain::diff::parse as parse_diff;
 pub use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use maestro::testing::{Task, expected_votes, smallest_k};
+use maestro::testing::{Accuracy, Task, expected_votes, smallest_k};
 
 use super::towers::steps;
 use super::{DECISIONS, DISKS, ERROR, K, VALID};
@@ -78,10 +78,11 @@ impl Models {
             ("qwen-3 235B", 0.2342),
             ("gpt-4.1-nano", 0.3571),
         ];
-        let task = Task::new(steps(DISKS), 0.95).unwrap();
+        let task = Task::new(steps(DISKS), 1, 0.95).unwrap();
         let row = |(name, error): (&'static str, f64)| {
-            let k = smallest_k(1.0 - error, 1, task).unwrap();
-            (name, error, k, expected_votes(1.0 - error, k))
+            let accuracy = Accuracy::new(1.0 - error).unwrap();
+            let k = smallest_k(accuracy, task);
+            (name, error, k, expected_votes(accuracy, k))
         };
         Self(rates.into_iter().map(row).collect())
     }

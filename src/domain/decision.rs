@@ -18,8 +18,6 @@ pub enum Contradiction {
     },
     /// An approval that says what is to be done differently.
     Instructions,
-    /// An approval whose comment speaks against it.
-    Comment(String),
     /// Another version is asked for, and nothing says how it should differ.
     NoWords,
 }
@@ -30,7 +28,6 @@ impl Contradiction {
         match self {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
             Self::Instructions => "an approval with instructions for a revision".to_owned(),
-            Self::Comment(words) => format!("the comment: {words}"),
             Self::NoWords => "a revision without a word on what should be different".to_owned(),
         }
     }
@@ -39,46 +36,9 @@ impl Contradiction {
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
-            Self::Answer { .. } | Self::Instructions | Self::Comment(_) => false,
+            Self::Answer { .. } | Self::Instructions => false,
         }
     }
-}
-
-/// Words of a comment that go with no approval. A false alarm costs one question.
-const AGAINST: [&str; 26] = [
-    "not approve",
-    "not merge",
-    "not be merged",
-    "not apply",
-    "not be applied",
-    "not go on",
-    "not proceed",
-    "not ship",
-    "nt merge",
-    "nt apply",
-    "nt approve",
-    "nt be merged",
-    "nt proceed",
-    "nt ship",
-    "i reject",
-    "reject this",
-    "reject it",
-    "is wrong",
-    "승인하지",
-    "거부합",
-    "반려",
-    "병합하지",
-    "적용하지",
-    "진행하지",
-    "잘못되었",
-    "잘못됐",
-];
-
-/// Whether a comment speaks against an approval.
-fn speaks_against(comment: &str) -> bool {
-    let said = comment.to_lowercase().replace(['\'', '\u{2019}'], "");
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    AGAINST.iter().any(|words| said.contains(words))
 }
 
 /// What contradicts a decision.
@@ -86,7 +46,6 @@ pub fn contradictions(
     decision: Decision,
     responses: &Responses,
     instructions: Option<&str>,
-    comment: Option<&str>,
 ) -> Vec<Contradiction> {
     let has_words = instructions.is_some_and(|words| !words.trim().is_empty());
     match decision {
@@ -96,11 +55,7 @@ pub fn contradictions(
                 question: concern.question,
                 answer: concern.response,
             });
-            let comment = comment.filter(|comment| speaks_against(comment));
-            against
-                .chain(has_words.then_some(Contradiction::Instructions))
-                .chain(comment.map(|comment| Contradiction::Comment(comment.trim().to_owned())))
-                .collect()
+            against.chain(has_words.then_some(Contradiction::Instructions)).collect()
         }
         Decision::Revise if !has_words => vec![Contradiction::NoWords],
         Decision::Revise | Decision::Reject => Vec::new(),
@@ -127,7 +82,7 @@ mod tests {
 
     fn found(stage: Stage, decision: Decision, id: &str, answer: &str, words: Option<&str>) -> usize {
         let given = Map::from_iter([(id.to_owned(), json!(answer))]);
-        contradictions(decision, &read(stage, &given).unwrap(), words, None).len()
+        contradictions(decision, &read(stage, &given).unwrap(), words).len()
     }
 
     #[test]
@@ -158,47 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_that_speaks_against_an_approval_contradicts_it() {
-        let count = |decision, comment| {
-            contradictions(
-                decision,
-                &Responses::default(),
-                Some("x").filter(|_| decision == Decision::Revise),
-                Some(comment),
-            )
-            .len()
-        };
-        for comment in [
-            "do not merge this, it is wrong",
-            "Don't apply it yet",
-            "it can\u{2019}t be merged",
-            "This is wrong",
-            "I reject this",
-            "아직 병합하지 마십시오",
-            "계산이 잘못되었습니다",
-        ] {
-            assert_eq!(count(Decision::Approve, comment), 1, "{comment}");
-            assert_eq!(count(Decision::Reject, comment), 0, "{comment}");
-            assert_eq!(count(Decision::Revise, comment), 0, "{comment}");
-        }
-        for comment in [
-            "",
-            "good",
-            "keep the wrong input in the tests",
-            "nothing is missing",
-            "reject empty names too",
-            "좋습니다",
-        ] {
-            assert_eq!(count(Decision::Approve, comment), 0, "{comment}");
-        }
-    }
-
-    #[test]
     fn a_revision_needs_words() {
         for (words, count) in [(None, 1), (Some(""), 1), (Some(" \n"), 1), (Some("smaller"), 0)] {
             let none = read(Stage::Analyze, &Map::<String, Value>::new()).unwrap();
-            assert_eq!(contradictions(Decision::Revise, &none, words, None).len(), count);
+            assert_eq!(contradictions(Decision::Revise, &none, words).len(), count);
         }
-        assert_eq!(contradictions(Decision::Approve, &Responses::default(), Some("smaller"), None).len(), 1);
+        assert_eq!(contradictions(Decision::Approve, &Responses::default(), Some("smaller")).len(), 1);
     }
 }

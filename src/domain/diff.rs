@@ -81,8 +81,30 @@ pub struct Hunk {
     pub line: usize,
     /// The first line of the file, from 1; none where the patch does not say.
     pub old_start: Option<usize>,
+    /// Whether its two line numbers mean one place.
+    pub place: Stated,
     /// Its lines.
     pub lines: Vec<HunkLine>,
+}
+
+/// What the two line numbers of a hunk mean, with what the hunks above it add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stated {
+    /// The same place; or there are none.
+    AtOnePlace,
+    /// Two places, of which one is a slip.
+    AtTwoPlaces,
+}
+
+impl Hunk {
+    /// How many more lines the file has behind it.
+    fn shift(&self) -> isize {
+        self.lines.iter().fold(0, |shift, line| match line.side {
+            Side::Context => shift,
+            Side::Removed => shift - 1,
+            Side::Added => shift + 1,
+        })
+    }
 }
 
 /// One line of a hunk.

@@ -23,6 +23,9 @@ pub use inspect::{Finding, Findings, Inspector};
 pub use rules::StepRules;
 pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 
+/// What is said of a diff that changes nothing.
+const EMPTY_DIFF: &str = "a diff in which no line changes";
+
 /// How much text around a forbidden phrase a reason shows, in characters.
 const EXCERPT: usize = 120;
 
@@ -52,6 +55,10 @@ pub struct CandidateRules {
     pub diff_markers: Vec<String>,
     /// Phrases of answers that do not answer.
     pub forbidden: Vec<ForbiddenRule>,
+    /// Whole clauses that announce, agree or report, and hold nothing. One that holds only such, and what
+    /// refuses, asks back or is an error, cannot win. Case is ignored.
+    #[serde(default)]
+    pub empty: Vec<ForbiddenRule>,
 }
 
 /// A phrase that flags the answer it occurs in.
@@ -89,6 +96,7 @@ impl RedFlagRules {
         }
         let mut forbidden = self.candidate.forbidden.iter().chain(&self.vote.forbidden);
         forbidden.try_for_each(ForbiddenRule::check)?;
+        self.candidate.empty.iter().try_for_each(ForbiddenRule::check_ignoring_case)?;
         self.step.check()
     }
 }
@@ -130,6 +138,8 @@ pub struct RedFlags {
     max_diff_chars: usize,
     diff_markers: Vec<Regex>,
     forbidden: Vec<(String, Regex)>,
+    /// Clauses of a candidate that is none.
+    empty: Vec<(String, Regex)>,
     /// What every answer is held against, of whatever kind it is.
     inspector: Inspector,
 }
@@ -145,12 +155,15 @@ impl RedFlags {
         let rules = &rules.candidate;
         let marker = |marker: &String| compile("diff_markers", marker);
         let forbidden = |rule: &ForbiddenRule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?));
+        let named =
+            |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
         Ok(Self {
             min_chars: rules.min_chars,
             max_chars: rules.max_chars,
             max_diff_chars: rules.max_diff_chars,
             diff_markers: rules.diff_markers.iter().map(marker).collect::<Result<_, _>>()?,
             forbidden: rules.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
+            empty: rules.empty.iter().map(named).collect::<Result<_, _>>()?,
             inspector,
         })
     }
@@ -164,6 +177,13 @@ impl RedFlags {
         let others = self.others(text, &reading, phrases.is_empty());
         let reasons: Vec<Reason> = self.length(text).into_iter().chain(phrases).chain(others).collect();
         Verdict { flagged: !reasons.is_empty(), reasons }
+    }
+
+    /// Whether an answer says anything, so that it may win where nothing else speaks for or against it.
+    pub fn is_answer(&self, text: &str) -> bool {
+        let spoken = spoken(text);
+        let text = spoken.text().trim();
+        text.chars().any(char::is_alphanumeric) && self.inspector.no_answer(text, &self.empty).is_none()
     }
 
     /// The phrases in an answer that flag it.
@@ -208,8 +228,8 @@ impl RedFlags {
             Ok(_) | Err(_) => None,
         };
         // A diff in which nothing changes; one that cannot be applied is seen where it is tried.
-        let is_empty_diff = !reading.changes.is_empty() && !is_document && reading.changed_lines() == 0;
-        let empty = is_empty_diff.then(|| (Flag::InvalidDiff, "a diff in which no line changes".to_owned()));
+        let is_empty_diff = !is_document && reading.changes_nothing();
+        let empty = is_empty_diff.then(|| (Flag::InvalidDiff, EMPTY_DIFF.to_owned()));
         reasons.extend(
             cut.into_iter()
                 .chain(empty)
@@ -360,6 +380,15 @@ mod tests {
     }
 
     #[test]
+    fn a_diff_that_changes_nothing_is_flagged_and_one_that_moves_a_file_is_not() {
+        let nothing = "--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n b = 2\n";
+        assert_eq!(verdict(nothing).reasons().first().map(Reason::name), Some("invalid_diff"));
+        let moved = "diff --git a/x.py b/y.py\nsimilarity index 100%\nrename from x.py\nrename to y.py\n";
+        let mode = "diff --git a/x.sh b/x.sh\nold mode 100644\nnew mode 100755\n";
+        assert!(!verdict(moved).is_flagged() && !verdict(mode).is_flagged());
+    }
+
+    #[test]
     fn every_reason_is_given() {
         let reasons = verdict("It's unclear, and I'm not sure. This could be wrong.").reasons().len();
         assert_eq!(reasons, 3);
@@ -383,6 +412,64 @@ mod tests {
             "rule `does_not_know` matches `I dont know`, which it must not"
         );
         assert!(broken("min_chars", "min_char").contains("unknown field"));
+    }
+
+    #[test]
+    fn a_refusal_or_a_mere_phrase_is_no_answer() {
+        let rules = RedFlagRules::from_yaml(SHIPPED).unwrap();
+        let flags = RedFlags::candidate(&rules).unwrap();
+        for text in [
+            "",
+            " \n ",
+            "...",
+            "I'm sorry, but I can't help with that.",
+            "I cannot see the file. Please provide src/cart.py.",
+            "As an AI language model, I do not run code.",
+            "Unfortunately the request could not be completed.",
+            "Unfortunately, I am not able to open the repository from here. Could you paste the file?",
+            "Could you share the failing test first?",
+            "We are unable to comply with this request.",
+            "This request cannot be fulfilled.",
+            "My apologies, but that is nothing I can do.",
+            "Done.",
+            "**Done!**",
+            "Sure!",
+            "LGTM",
+            "Looks good to me. Thanks!",
+            "Sure, here is the fix:",
+            "Here's your updated patch.",
+            "Certainly! Below is the corrected version.",
+            "I will look into it.",
+            "I've fixed the issue.",
+            "I have fixed the bug as requested.",
+            "Let me know if you need anything else!",
+            "TODO",
+            "n/a",
+            "It depends.",
+            "Error: 429 Too Many Requests. Please try again later.",
+            "죄송하지만 도와드릴 수 없습니다.",
+            "<think>The sum is wrong, so I change line 3.</think>\nDone.",
+        ] {
+            assert!(!flags.is_answer(text), "{text}");
+        }
+        for text in [
+            "42",
+            "B",
+            "some candidate content here",
+            "candidate without id or provider",
+            "Use a lock around the counter.",
+            "No, the index is off by one: the loop ends at len(items).",
+            "Here is the fix: replace `sum(items) + 1` by `sum(items)`.",
+            "Sorry for the delay; see the patch:\n```diff\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n```",
+            "The sorting is unfortunately unstable; use a key.",
+            "Unfortunately the sorting is unstable, so compare the keys as well.",
+            "Yes: the cache is never cleared.",
+            "I fixed the issue by clearing the cache in load().",
+            "{\"summary\": \"none\", \"file\": \"a.py\"}",
+            "로그인 함수가 None을 돌려준다",
+        ] {
+            assert!(flags.is_answer(text), "{text}");
+        }
     }
 
     /// Answers in our own words, good and bad, of which few may be judged wrongly.

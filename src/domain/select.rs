@@ -1,7 +1,6 @@
 //! Which of several candidates wins: tests first, one candidate as it is, or none.
 
 pub(crate) mod ablation;
-mod answer;
 mod evidence;
 pub(crate) mod guard;
 pub(crate) mod proof;
@@ -9,7 +8,6 @@ mod rank;
 pub(crate) mod record;
 mod weights;
 
-pub use answer::is_answer;
 pub use evidence::{Evidence, Proof, Standing, Tests};
 pub use rank::{Deciding, Mode, Ranking, TestWeight, rank};
 

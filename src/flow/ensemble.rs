@@ -21,7 +21,7 @@ use crate::domain::citations::Citation;
 use crate::domain::event::Draft;
 use crate::domain::event::noted::EnsembleNoted;
 use crate::domain::event::record::{Noted, RedFlagged};
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::measure::entry::Candidates;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
@@ -340,10 +340,10 @@ fn judged(
 
 /// How alike answers to the same question are.
 pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
-    let answers: Vec<&str> = answers.collect();
+    let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
     EnsembleNoted {
-        answers: u32::try_from(answers.len()).unwrap_or(u32::MAX),
-        redundancy: mean_pairwise(&answers),
+        answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
+        redundancy: candidates.redundancy().similarity,
         task: None,
         context_files: Vec::new(),
     }

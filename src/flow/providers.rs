@@ -140,11 +140,8 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
     let found: HashMap<&str, bool> =
         catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(session, provider))).collect();
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
-    let by_default: Vec<&str> = catalogue
-        .asked_among(session.environment(), is_installed)
-        .iter()
-        .map(|provider| provider.name.as_str())
-        .collect();
+    let by_default: Vec<&str> =
+        catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
     let totals = session.ledger().totals();
     let is_relevant =
         |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(provider);

@@ -24,6 +24,9 @@ use crate::provider::login::Login;
 const DENIED: [&str; 5] =
     ["Permission denied", "permission denied", "EACCES", "PermissionError", "Operation not permitted"];
 
+/// Programs by which others run: where they lie elsewhere than their link on PATH says, it is opened too.
+const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby"];
+
 /// The wall around a check, and what goes with it.
 pub(in crate::flow) struct CheckWall {
     pub(in crate::flow) wall: Wall,
@@ -45,7 +48,9 @@ pub(in crate::flow) fn of_check(
     let environment = session.environment();
     let cache = cache(environment, root).unwrap_or_else(|| directory.work().to_owned());
     let closed = own_directories(session);
-    let programs = [program.to_owned()];
+    // What a script or a Makefile goes on to start is found by the same PATH.
+    let others = INTERPRETERS.iter().filter_map(|name| environment.find_program(name, root));
+    let programs: Vec<PathBuf> = std::iter::once(program.to_owned()).chain(others).collect();
     let place =
         CheckPlace { temporary: directory.work(), cache: &cache, programs: &programs, closed: &closed };
     let files = rules.check(environment, root, &place);

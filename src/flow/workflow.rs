@@ -107,8 +107,8 @@ pub async fn start(
     let budget = balance(&run, session.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
-            "{} of {} consults are spent from the start: the run before it is open, or was rejected in the model's words, and another run is no new budget.",
-            budget.used, budget.limit
+            "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and another run is no new budget.",
+            budget.used
         ));
     }
     Ok(Started { run, was_open, budget, notes })

@@ -82,7 +82,7 @@ impl Trees {
         count: usize,
     ) -> Result<Self, TreeError> {
         let program = environment.find_program("git", root).ok_or(TreeError::NoGit)?;
-        let git = Git::new(supervisor, environment, &program, root);
+        let git = Git::new(supervisor, environment, &program, root).await?;
         let no_commit = |error: TreeError| TreeError::NoCommit(error.to_string());
         let top = git.line(&["rev-parse", "--show-toplevel"]).await.map_err(no_commit)?;
         let prefix = git.line(&["rev-parse", "--show-prefix"]).await.map_err(no_commit)?;

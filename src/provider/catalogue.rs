@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::host::config::{Config, Enabled, ProviderSettings};
 use crate::host::environment::Environment;
 
-use super::{Adapter, login};
+use super::Adapter;
 
 /// A consultant by its settings.
 #[derive(Clone, Debug)]
@@ -99,23 +99,17 @@ impl Catalogue {
             .filter(move |provider| environment.find_program(provider.command(), base).is_some())
     }
 
-    /// Who is asked where nobody is named: the installed CLIs, one without a login last; else whoever
-    /// stands in for them.
+    /// Who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
     pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
-        self.asked_among(environment, |provider| environment.find_program(provider.command(), base).is_some())
+        self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
     }
 
     /// The same, for a caller that knows already what is installed.
-    pub fn asked_among(
-        &self,
-        environment: &Environment,
-        is_installed: impl Fn(&Provider) -> bool,
-    ) -> Vec<&Provider> {
+    pub fn asked_among(&self, is_installed: impl Fn(&Provider) -> bool) -> Vec<&Provider> {
         let is_cli = |provider: &&Provider| {
             provider.settings.enabled == Enabled::Yes && !provider.is_understudy() && is_installed(provider)
         };
-        let mut installed: Vec<&Provider> = self.iter().filter(is_cli).collect();
-        installed.sort_by_key(|provider| lacks_login(provider, environment));
+        let installed: Vec<&Provider> = self.iter().filter(is_cli).collect();
         if installed.is_empty() {
             return self.enabled().filter(|provider| provider.is_understudy()).collect();
         }
@@ -142,12 +136,4 @@ impl Catalogue {
             installed: self.installed(environment, base).map(|provider| provider.name.clone()).collect(),
         })
     }
-}
-
-/// Whether it is plain without asking it that a CLI has no login. A command of the user's own may have
-/// its own ways.
-pub fn lacks_login(provider: &Provider, environment: &Environment) -> bool {
-    matches!(provider.adapter, Adapter::Gemini)
-        && provider.command() == provider.name
-        && login::gemini_kind(environment).is_none()
 }

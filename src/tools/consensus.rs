@@ -252,7 +252,7 @@ impl StepInput {
 
 impl CalibrateInput {
     fn request(self, account: Account) -> Result<CalibrationRequest, Error> {
-        let task = Task::new(self.estimated_total_steps, self.target_success_rate);
+        let task = Task::new(self.estimated_total_steps, 1, self.target_success_rate);
         let mut prompts = vec![self.test_prompt];
         for prompt in self.test_prompts.unwrap_or_default() {
             if !prompts.contains(&prompt) {

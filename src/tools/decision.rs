@@ -149,10 +149,6 @@ impl Question<'_> {
                     return again(aside);
                 };
                 if is_open(self.session, &open.request.id).await? {
-                    if self.retry.looks_again() {
-                        Dialog::note(self.session, open, LIFETIME).await?;
-                        return again(aside);
-                    }
                     use_up(self.session, &open.request.id, nonce).await?;
                     match visit {
                         Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
@@ -221,11 +217,7 @@ impl Question<'_> {
         let seal = seal(self.session).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
         let subject = subject(open, is_back);
-        if self.retry.looks_again() && !is_open(self.session, &open.request.id).await? {
-            return self.elsewhere(open).await;
-        }
-        let read = read_modern(&seal, self.retry, &subject, form)?.filter(|_| !self.retry.looks_again());
-        match read {
+        match read_modern(&seal, self.retry, &subject, form)? {
             None => {
                 let state = self.retry.sealed(&seal, &subject)?;
                 Dialog::note(self.session, open, LIFETIME).await?;
@@ -322,12 +314,7 @@ fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<Strin
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, form, decided.clone(), None);
     let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
-    let found = contradictions(
-        verdict.decision,
-        &responses,
-        verdict.revision_instructions.as_deref(),
-        verdict.feedback.as_deref(),
-    );
+    let found = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
     (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
 }
 

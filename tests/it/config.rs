@@ -258,6 +258,29 @@ fn tools_can_be_switched_off() {
     assert_eq!(reply["error"]["code"], -32602);
 }
 
+/// A setting that is shown and does nothing is worse than none: each has a test that sets it.
+#[test]
+fn every_variable_is_set_by_a_test() {
+    fn texts(directory: &std::path::Path, all: &mut String) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                texts(&path, all);
+            } else if path.file_name().is_some_and(|name| name != "table.rs" && name != "reference.rs") {
+                *all += &String::from_utf8_lossy(&std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut all = String::new();
+    for directory in ["tests/it", "src/host/config"] {
+        texts(std::path::Path::new(directory), &mut all);
+    }
+    let table = maestro::testing::settings::server_variables();
+    let names = table.split('`').filter(|name| name.starts_with("MAESTRO_") && !name.contains(' '));
+    let without: Vec<&str> = names.filter(|name| !all.contains(&format!("\"{name}\""))).collect();
+    assert!(without.is_empty(), "no test sets {without:?}");
+}
+
 #[test]
 fn the_policy_follows_its_variables() {
     let mut client = Server::new()

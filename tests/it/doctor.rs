@@ -127,21 +127,6 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
 }
 
 #[test]
-fn a_consultant_without_a_login_is_asked_last() {
-    let server = Server::new();
-    for name in ["gemini", "claude"] {
-        script(&server, &format!("bin/{name}"), "exit 0");
-    }
-    let path = format!("{}:/usr/bin:/bin", server.project().parent().unwrap().join("bin").display());
-    let order = |server: Server| {
-        let mut client = server.env("PATH", &path).start();
-        client.call("maestro_list_providers", json!({}))["asked_by_default"].clone()
-    };
-    assert_eq!(order(server.beside().env("GEMINI_API_KEY", "x")), json!(["gemini", "claude"]));
-    assert_eq!(order(server.beside()), json!(["claude", "gemini"]));
-}
-
-#[test]
 fn a_log_that_cannot_be_written_is_told() {
     let server = Server::new().codex().run_as_nobody();
     let (screen, _) = checked(&server);

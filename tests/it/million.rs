@@ -12,7 +12,7 @@ mod provider;
 #[path = "../../benches/million_step/towers.rs"]
 mod towers;
 
-use maestro::testing::{Canonical, expected_votes, selection};
+use maestro::testing::{Accuracy, Canonical, expected_votes, selection};
 
 use provider::{Provider, Rivals, decide};
 use towers::{Towers, steps};
@@ -40,7 +40,7 @@ fn play(disks: u32, accuracy: f64, k: u32) -> (Option<u32>, f64) {
 fn ten_disks_are_moved_without_an_error() {
     let (wrong, votes) = play(10, 0.9978, 3);
     assert_eq!(wrong, None);
-    let formula = expected_votes(0.9978, 3);
+    let formula = expected_votes(Accuracy::new(0.9978).unwrap(), 3);
     assert!((votes / formula - 1.0).abs() < 0.01, "{votes} votes a step, {formula} by the formula");
 }
 
@@ -68,8 +68,9 @@ fn decisions_are_as_reliable_as_the_formula_says() {
     };
     for (p, k) in [(0.6, 3), (0.7, 2), (0.8, 3), (0.9, 3)] {
         let (right, votes) = measured(p, k, Rivals::One);
-        assert!((right - selection(p, k, 1)).abs() < 0.01, "p={p} k={k}: {right}");
-        assert!((votes / expected_votes(p, k) - 1.0).abs() < 0.01, "p={p} k={k}: {votes}");
+        let accuracy = Accuracy::new(p).unwrap();
+        assert!((right - selection(accuracy, k)).abs() < 0.01, "p={p} k={k}: {right}");
+        assert!((votes / expected_votes(accuracy, k) - 1.0).abs() < 0.01, "p={p} k={k}: {votes}");
     }
     // One rival is the worst case: where errors spread, even four right answers in ten are enough.
     let (right, _) = measured(0.6, 3, Rivals::Four);

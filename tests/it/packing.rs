@@ -289,11 +289,17 @@ fn stages_have_their_own_limits() {
 
 #[test]
 fn the_environment_sets_limits() {
+    limited("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", "MAESTRO_CONTEXT_MAX_TOTAL_CHARS");
+    // Two have an older name.
+    limited("MAESTRO_CONTEXT_MAX_LINES", "MAESTRO_CONTEXT_MAX_CHARS");
+}
+
+fn limited(lines: &str, chars: &str) {
     let mut client = Server::new()
         .env("MAESTRO_CONTEXT_MAX_FILES", "1")
-        .env("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", "0")
+        .env(lines, "0")
         .env("MAESTRO_CONTEXT_MAX_ERROR_LINES", "2")
-        .env("MAESTRO_CONTEXT_MAX_TOTAL_CHARS", "600")
+        .env(chars, "600")
         .file("a.txt", numbered(50))
         .file("b.txt", numbered(50))
         .start();

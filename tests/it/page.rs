@@ -418,6 +418,22 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
 }
 
 #[test]
+fn with_the_page_switched_off_the_form_asks() {
+    let server = Server::new().opens_pages().env("MAESTRO_PAGE", "false").human(Answer::approve());
+    let mut client = server.start();
+    client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let asked = client.call("maestro_request_approval", analysis());
+    let request = asked["request_id"].as_str().unwrap();
+    let decided = client.call("maestro_submit_approval", json!({ "request_id": request, "approved": false }));
+    assert_eq!(
+        (&decided["status"], &decided["decided_by"]),
+        (&json!("approved"), &json!("elicitation")),
+        "{decided}"
+    );
+    assert_ne!(client.asked()[0]["mode"], "url");
+}
+
+#[test]
 fn a_page_that_is_declined_decides_nothing_and_opens_nothing() {
     for is_modern in [false, true] {
         for action in ["decline", "cancel"] {

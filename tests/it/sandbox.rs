@@ -1,8 +1,10 @@
 //! The sandbox around checks and consultants, held against programs that try to get out.
 
+mod suites;
+
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{Client, Server};
 
 /// A test program that tries things and says which of them went through.
 const TRIES: &str = r#"
@@ -128,18 +130,123 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
     }
 }
 
+/// A command that starts a process which leaves everything by which it could be known: its session, its
+/// environment and, by two forks, its parent. It sleeps for so many seconds.
+fn detached(seconds: &str) -> String {
+    format!("env -i /bin/sh -c '(setsid /bin/sh -c \"(sleep {seconds} >/dev/null 2>&1 </dev/null &)\" &)'")
+}
+
+fn is_asleep(seconds: &str) -> bool {
+    let words = format!("sleep\0{seconds}\0");
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .any(|entry| std::fs::read(entry.path().join("cmdline")).is_ok_and(|found| found == words.as_bytes()))
+}
+
+/// A test that passes, and leaves such a process behind.
+fn leaves_behind(seconds: &str) -> String {
+    let command = detached(seconds);
+    format!(
+        "import os, subprocess, unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        \
+         subprocess.run(['/bin/sh', '-c', {command:?}])\n        import cart\n        \
+         self.assertEqual(cart.total([1]), 1)\n"
+    )
+}
+
 #[test]
 fn what_a_check_detaches_from_everything_ends_with_it() {
-    let detaches = "import os, subprocess, unittest\n\
-        class T(unittest.TestCase):\n    def test_it(self):\n        \
-        subprocess.run(['/bin/sh', '-c', 'setsid sh -c \"sleep 47.11 & \" &'], env={}, start_new_session=True)\n";
-    let mut client = Server::new().file("test_it.py", detaches).start();
-    let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
-    assert_eq!(result["results"][0]["passed"], true, "{result}");
-    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        std::fs::read(entry.path().join("cmdline")).is_ok_and(|words| words == b"sleep\x0047.11\0")
-    });
-    assert!(!alive, "{result}");
+    for sandbox in ["off", "auto"] {
+        let mut client = Server::new()
+            .env("MAESTRO_SANDBOX", sandbox)
+            .file("cart.py", "def total(items): return sum(items)\n")
+            .file("test_it.py", leaves_behind("4711.1"))
+            .start();
+        let check = json!({ "commands": [{ "command": "python3 -m unittest" }] });
+        let result = client.call("maestro_verify", check);
+        assert_eq!(result["results"][0]["passed"], true, "{result}");
+        assert!(!is_asleep("4711.1"), "{sandbox}: {result}");
+    }
+}
+
+/// A consultant's program that leaves one process behind where it is asked for its version, and another
+/// where it answers.
+fn consultant(server: Server, sleeps: [&str; 2]) -> Server {
+    let program = server.project().parent().unwrap().join("fake/leaving-codex");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && {} && echo 1.2.3 && exit\n{}\n\
+         printf '%s\\n' '{{\"type\":\"thread.started\",\"thread_id\":\"t\"}}' '{{\"type\":\"turn.started\"}}' \
+         '{{\"type\":\"item.completed\",\"item\":{{\"id\":\"i\",\"type\":\"agent_message\",\"text\":\"The lock is taken twice.\"}}}}' \
+         '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":1,\"output_tokens\":1}}}}'\n",
+        detached(sleeps[0]),
+        detached(sleeps[1]),
+    );
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap())
+}
+
+#[test]
+fn what_a_consultant_and_the_question_for_its_version_detach_ends_with_them() {
+    let sleeps = ["4712.1", "4712.2"];
+    let left = || sleeps.iter().filter(|seconds| is_asleep(seconds)).count();
+    for sandbox in ["off", "auto"] {
+        let mut client = consultant(Server::new().env("MAESTRO_SANDBOX", sandbox), sleeps).start();
+        for (tool, arguments) in [
+            ("maestro_list_providers", json!({ "probe": true })),
+            ("maestro_list_providers", json!({})),
+            ("maestro_consult", json!({ "prompt": "why?", "provider": "codex" })),
+            (
+                "maestro_ensemble_generate",
+                json!({ "task": "why?", "providers": ["codex"], "num_candidates": 2 }),
+            ),
+            ("maestro_consensus_vote", json!({ "question": "why?", "providers": ["codex"], "k": 1 })),
+        ] {
+            let result: Value = client.call(tool, arguments);
+            assert_eq!(left(), 0, "{sandbox}: {tool}: {result}");
+        }
+        assert_eq!(
+            client.call("maestro_consult", json!({ "prompt": "why?", "provider": "codex" }))["ok"],
+            true
+        );
+        let server = client.server.beside();
+        for words in [vec!["check"], vec!["consult", "why?", "--provider", "codex"]] {
+            server.run(&words, "");
+            assert_eq!(left(), 0, "{sandbox}: maestro-mcp {words:?}");
+        }
+    }
+}
+
+fn git(client: &Client, arguments: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
+    let mut git = std::process::Command::new("git");
+    let done = git.args(identity).args(arguments).current_dir(client.project()).output().unwrap();
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn what_a_trial_and_its_git_detach_ends_with_them() {
+    let server = Server::new()
+        .file("cart.py", "def total(items): return sum(items) + 1\n")
+        .file("test_it.py", leaves_behind("4713.1"));
+    let mut client = server.start();
+    git(&client, &["init", "-q"]);
+    git(&client, &["add", "-A"]);
+    git(&client, &["commit", "-qm", "first"]);
+    let hook = client.project().join(".git/hooks/post-checkout");
+    std::fs::write(&hook, format!("#!/bin/sh\n{}\n", detached("4713.2"))).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let diff = "--- a/cart.py\n+++ b/cart.py\n@@ -1 +1 @@\n-def total(items): return sum(items) + 1\n+def total(items): return sum(items)\n";
+    let result = client.call(
+        "maestro_select_best",
+        json!({
+            "candidates": [{ "id": "a", "provider": "codex", "content": diff }],
+            "verify": [{ "command": "python3 -m unittest" }],
+            "probe": [{ "command": "python3 -m unittest" }],
+        }),
+    );
+    assert_eq!(result["winner_id"], "a", "{result}");
+    assert!(!is_asleep("4713.1") && !is_asleep("4713.2"), "{result}");
 }
 
 #[test]

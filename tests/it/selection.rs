@@ -1,5 +1,6 @@
 //! Choosing among candidates, and holding answers against the rules.
 
+mod cases;
 mod judge;
 mod trial;
 

@@ -63,7 +63,7 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     };
     ask(&report, &mut responses, language)?;
     let instructions = message.as_deref().filter(|_| decision == Decision::Revise);
-    ask_back(&report, decision, instructions, message.as_deref(), &mut responses, language)?;
+    ask_back(&report, decision, instructions, &mut responses, language)?;
     let word = decision.name();
     let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
     print("\n")?;

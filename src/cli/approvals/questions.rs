@@ -83,12 +83,11 @@ pub(super) fn ask_back(
     report: &Report,
     decision: Decision,
     instructions: Option<&str>,
-    comment: Option<&str>,
     responses: &mut Map<String, Value>,
     language: Language,
 ) -> Result<(), Error> {
     let Ok(read) = question::read(report.stage, responses) else { return Ok(()) };
-    let found = contradictions(decision, &read, instructions, comment);
+    let found = contradictions(decision, &read, instructions);
     if found.is_empty() {
         return Ok(());
     }

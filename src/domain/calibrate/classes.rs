@@ -104,19 +104,6 @@ pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
     Some(mean.powf(task.votes()))
 }
 
-/// The votes that a decision takes on average (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`, where
-/// `p_sub` is the paper's equation 9. A share of one half is a fair walk and takes `k^2`.
-pub fn expected_votes(share: f64, k: u32) -> f64 {
-    let k = f64::from(k);
-    let half = (share / (1.0 - share)).ln() / 2.0;
-    if half == 0.0 {
-        return k * k;
-    }
-    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2): exact also where p is barely above 1/2.
-    // At a share of 1, L is infinite, and no vote is lost.
-    if k == 0.0 { 0.0 } else { k * (k * half).tanh() / half.tanh() }
-}
-
 /// The mean of some rates and their standard deviation.
 pub fn mean_and_spread(rates: &[f64]) -> Option<(f64, f64)> {
     let count = f64::from(u32::try_from(rates.len()).ok().filter(|count| *count > 1)?);
@@ -130,12 +117,19 @@ mod tests {
     use super::*;
 
     fn task(steps: u32, target: f64) -> Task {
-        Task::new(steps, target).unwrap()
+        Task::new(steps, 1, target).unwrap()
     }
 
     #[test]
-    fn a_share_of_one_half_has_no_lead_and_one_of_all_the_smallest() {
-        assert_eq!(smallest_k(0.5, 1, task(1, 0.95)), None);
+    fn one_rival_is_the_papers_case() {
+        for share in [0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99] {
+            let accuracy = crate::domain::calibrate::Accuracy::new(share).unwrap();
+            for (steps, target) in [(1, 0.95), (100, 0.99), (1_000_000, 0.9)] {
+                let papers = crate::domain::calibrate::lead::smallest_k(accuracy, task(steps, target));
+                assert_eq!(smallest_k(share, 1, task(steps, target)), Some(papers), "{share} {steps}");
+            }
+        }
+        assert_eq!(smallest_k(0.5, 1, task(1, 0.9)), None);
         assert_eq!(smallest_k(1.0, 3, task(1_000, 0.99)), Some(1));
     }
 

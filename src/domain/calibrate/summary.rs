@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Task;
 use super::beta::jeffreys_low;
-use super::classes::{Classes, expected_votes, selection, smallest_k};
+use super::classes::{Classes, selection, smallest_k};
 use super::interval::Rate;
+use super::{Accuracy, Task, lead};
 
 /// Samples that a recommendation needs to be one.
 pub const USUAL_SAMPLES: u32 = 30;
@@ -64,9 +64,10 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let rivals = classes.opponents();
     let k = smallest_k(p, rivals, task)?;
     let step = selection(p, k, rivals);
+    let accuracy = Accuracy::new(p).ok()?;
     // Votes for neither of the two leading answers come beside.
     let leading = f64::from(classes.right + classes.wrong) / f64::from(valid.max(1));
-    let votes = expected_votes(p, k) / leading.clamp(f64::MIN_POSITIVE, 1.0);
+    let votes = lead::expected_votes(accuracy, k) / leading.clamp(f64::MIN_POSITIVE, 1.0);
     let samples = votes / valid_rate.clamp(f64::MIN_POSITIVE, 1.0);
     Some(Plan {
         basis,
@@ -77,7 +78,7 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
         task_success: step.powf(task.votes()),
         votes_per_step: votes,
         samples_per_step: samples,
-        samples_in_all: samples * task.votes(),
+        samples_in_all: samples * f64::from(task.steps()),
     })
 }
 

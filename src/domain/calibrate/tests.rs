@@ -2,18 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::classes::*;
+use super::classes::Classes;
 use super::interval::Rate;
+use super::lead::*;
 use super::summary::{Basis, Counted, plan, samples_above_half, why_not};
 use super::*;
 
-fn task(steps: u32, target: f64) -> Task {
-    Task::new(steps, target).unwrap()
+fn p(probability: f64) -> Accuracy {
+    Accuracy::new(probability).unwrap()
 }
 
-/// Probability that a whole task is right (Eq 13): every one of its decisions is.
-fn whole_task(share: f64, k: u32, task: Task) -> f64 {
-    selection(share, k, 1).powf(task.votes())
+fn task(steps: u32, target: f64) -> Task {
+    Task::new(steps, 1, target).unwrap()
 }
 
 fn near(value: f64, expected: f64, within: f64) -> bool {
@@ -40,18 +40,20 @@ const MODELS: [(&str, f64, u32, f64); 9] = [
 #[test]
 fn every_model_of_the_paper_gets_its_k_and_its_votes() {
     for (model, error, k, votes) in MODELS {
-        let share = 1.0 - error;
-        assert_eq!(smallest_k(share, 1, task(HANOI, 0.95)), Some(k), "{model}");
-        let expected = expected_votes(share, k);
+        let accuracy = p(1.0 - error);
+        assert_eq!(smallest_k(accuracy, task(HANOI, 0.95)), k, "{model}");
+        let expected = expected_votes(accuracy, k);
         assert!(near(expected, votes, votes * 2e-4), "{model}: {expected}");
-        assert!(whole_task(share, k, task(HANOI, 0.95)) >= 0.95, "{model}");
+        assert!(whole_task(accuracy, k, task(HANOI, 0.95)) >= 0.95, "{model}");
     }
 }
 
 #[test]
 fn the_model_that_is_always_wrong_is_refused() {
     // llama-3.2-3B in the same table: an error rate of 1.
-    assert_eq!(smallest_k(0.0, 1, task(HANOI, 0.95)), None);
+    let refused = Accuracy::new(0.0).unwrap_err();
+    assert_eq!(refused, CalibrationError::TooWeak(0.0));
+    assert!(refused.to_string().contains("no k helps"));
 }
 
 #[test]
@@ -75,8 +77,8 @@ fn further_values_of_k() {
         (0.95, 100, 0.99, 4),
     ] {
         assert_eq!(
-            smallest_k(probability, 1, task(steps, target)),
-            Some(k),
+            smallest_k(p(probability), task(steps, target)),
+            k,
             "p={probability} s={steps} t={target}"
         );
     }
@@ -90,26 +92,28 @@ fn selection_and_votes() {
         (0.8, 3, 0.98462, 4.846),
         (0.9, 3, 0.99863, 3.740),
     ] {
-        assert!(near(selection(probability, k, 1), selected, 5e-6), "p={probability} k={k}");
-        assert!(near(expected_votes(probability, k), votes, 5e-4), "p={probability} k={k}");
+        assert!(near(selection(p(probability), k), selected, 5e-6), "p={probability} k={k}");
+        assert!(near(expected_votes(p(probability), k), votes, 5e-4), "p={probability} k={k}");
     }
 }
 
 #[test]
 fn extremes_do_not_overflow() {
     let long = task(u32::MAX, 0.999_999_999);
-    assert_eq!(smallest_k(1.0, 1, long), Some(1));
-    assert!(near(selection(1.0, 1, 1), 1.0, 0.0) && near(whole_task(1.0, 1, long), 1.0, 0.0));
-    assert!(near(expected_votes(1.0, 7), 7.0, 0.0));
-    let barely = 0.5 + 1e-12;
-    assert_eq!(smallest_k(barely, 1, long), None, "a lead of more than a billion is none");
+    assert_eq!(smallest_k(p(1.0), long), 1);
+    assert!(near(selection(p(1.0), 1), 1.0, 0.0) && near(whole_task(p(1.0), 1, long), 1.0, 0.0));
+    assert!(near(expected_votes(p(1.0), 7), 7.0, 0.0));
+    let barely = p(0.5 + 1e-12);
+    assert!(smallest_k(barely, long) > 1_000_000_000);
     assert!(near(expected_votes(barely, 10), 100.0, 1e-3), "a fair walk takes k squared");
-    assert_eq!(smallest_k(0.9, 1, task(1, 1e-300)), Some(1));
-    assert!(whole_task(0.51, 1, long) >= 0.0);
-    for bad in [f64::NAN, f64::INFINITY, -0.1, 0.0, 1.0, 1.1] {
-        assert!(Task::new(1, bad).is_err(), "{bad}");
+    assert_eq!(smallest_k(p(0.9), task(1, 1e-300)), 1);
+    assert!(whole_task(p(0.51), 1, long) >= 0.0);
+    for bad in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
+        assert!(Accuracy::new(bad).is_err(), "{bad}");
+        assert!(Task::new(1, 1, bad).is_err(), "{bad}");
     }
-    assert!(Task::new(0, 0.9).is_err());
+    assert!(Task::new(1, 1, 0.0).is_err() && Task::new(1, 1, 1.0).is_err());
+    assert!(Task::new(0, 1, 0.9).is_err() && Task::new(1, 0, 0.9).is_err());
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn a_plan_stands_on_the_two_leading_classes_or_says_why_not() {
     let found = plan(Basis::Estimate, counted(&[27], &[3]), task(100, 0.99)).unwrap();
     assert_eq!((found.k, found.rivals), (5, 1));
     assert!(near(found.p, 0.9, 1e-9) && found.task_success >= 0.99);
-    assert!(near(found.samples_per_step, 2.0 * expected_votes(0.9, 5), 1e-9));
+    assert!(near(found.samples_per_step, 2.0 * expected_votes(p(0.9), 5), 1e-9));
     // The same wrong answers apart: one of three leads by more.
     let low = plan(Basis::IntervalLow, counted(&[27], &[3]), task(100, 0.99)).unwrap();
     let apart = plan(Basis::IntervalLow, counted(&[27], &[1, 1, 1]), task(100, 0.99)).unwrap();
@@ -163,12 +167,10 @@ proptest! {
         steps in 1_u32..2_000_000,
         target in 0.01_f64..0.9999,
     ) {
-        let task = task(steps, target);
-        let Some(k) = smallest_k(probability, 1, task) else {
-            return Ok(());
-        };
-        prop_assert!(whole_task(probability, k, task) >= target - 1e-6);
-        prop_assert!(k == 1 || whole_task(probability, k - 1, task) < target + 1e-6);
+        let (accuracy, task) = (p(probability), task(steps, target));
+        let k = smallest_k(accuracy, task);
+        prop_assert!(whole_task(accuracy, k, task) >= target - 1e-6);
+        prop_assert!(k == 1 || whole_task(accuracy, k - 1, task) < target + 1e-6);
     }
 
     #[test]
@@ -176,9 +178,10 @@ proptest! {
         probability in 0.501_f64..1.0,
         k in 1_u32..40,
     ) {
-        prop_assert!(selection(probability, k + 1, 1) >= selection(probability, k, 1));
-        prop_assert!(expected_votes(probability, k + 1) > expected_votes(probability, k));
-        prop_assert!(expected_votes(probability, k) >= f64::from(k) - 1e-9);
+        let accuracy = p(probability);
+        prop_assert!(selection(accuracy, k + 1) >= selection(accuracy, k));
+        prop_assert!(expected_votes(accuracy, k + 1) > expected_votes(accuracy, k));
+        prop_assert!(expected_votes(accuracy, k) >= f64::from(k) - 1e-9);
     }
 
     #[test]
@@ -197,16 +200,12 @@ proptest! {
         steps in 1_u32..=u32::MAX,
         target in 1e-300_f64..1.0,
     ) {
-        let Ok(task) = Task::new(steps, target) else {
+        let (Ok(accuracy), Ok(task)) = (Accuracy::new(probability), Task::new(steps, 1, target)) else {
             return Ok(());
         };
-        for value in [
-            selection(probability, k, 1),
-            whole_task(probability, k, task),
-            expected_votes(probability, k),
-        ] {
+        for value in [selection(accuracy, k), whole_task(accuracy, k, task), expected_votes(accuracy, k)] {
             prop_assert!(value.is_finite() && value >= 0.0, "{value}");
         }
-        prop_assert!(smallest_k(probability, 1, task).is_none_or(|k| k >= 1));
+        prop_assert!(smallest_k(accuracy, task) >= 1);
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::nearest::{Nearest, Place};
-use super::{FilePatch, Hunk, HunkLine, Side};
+use super::{FilePatch, Hunk, HunkLine, Side, Stated};
 
 const MARK: &str = "\u{feff}";
 
@@ -53,7 +53,7 @@ pub enum HunkFailure {
     },
     /// Its lines are in the file more than once, and not where it says.
     #[error(
-        "hunk {hunk} (patch line {line}): its lines are not at the stated place, and stand in the file more than once (at lines {} and {})",
+        "hunk {hunk} (patch line {line}): its lines stand in the file more than once (at lines {} and {}), and its line numbers do not say which place is meant",
         places.0, places.1
     )]
     NotUnique {
@@ -346,7 +346,7 @@ impl EndNotes {
     fn compare(&mut self, line: &HunkLine, end: Option<&[u8]>) {
         match (line.text.ends_with('\r'), end) {
             (false, Some(b"\r\n")) => self.to_crlf = true,
-            (true, Some(b"\n")) => self.to_lf = true,
+            (true, Some(b"\n") | None) => self.to_lf = true,
             _ => {}
         }
     }
@@ -376,8 +376,10 @@ fn place(
     }
     let stated = hunk.old_start.map(|start| start.saturating_sub(1));
     let stands_at = |at: usize| lines.get(at..at.saturating_add(old.len())).is_some_and(|there| there == old);
-    // After a hunk that was moved, the stated lines are in doubt, and only one place will do.
-    if let Some(at) = stated.filter(|at| !moved && stands_at(*at)) {
+    // After a hunk that was moved, the stated lines are in doubt, and only one place will do. The same
+    // where the numbers mean two places.
+    let is_sure = !moved && hunk.place == Stated::AtOnePlace;
+    if let Some(at) = stated.filter(|at| is_sure && stands_at(*at)) {
         return Ok(at);
     }
     match index.find(old).as_slice() {

@@ -132,9 +132,117 @@ fn what_git_made_is_not_put_right() {
         let error = refused(&text);
         assert!(error.contains(says), "{error}\n{text}");
     }
+    for (text, says) in [
+        (with("--- a/f", "--- a/f "), "ends with blanks, and nobody knows"),
+        (with("diff --git a/f b/f", "diff --git a/f b/f "), "ends with blanks"),
+        (
+            with("@@ -1,3 +1,3 @@", "@@ -1,3 +7,3 @@"),
+            "line 5: the two places of the hunk's header do not fit",
+        ),
+        (GIT.to_owned() + "@@ -9,1 +9,2 @@\n x\n+y\n@@ -20,1 +20,1 @@\n-x\n+y\n", "line 13: the two places"),
+        (
+            GIT.lines().take(2).collect::<Vec<_>>().join("\n") + "\n",
+            "line 1: by its index line the content changes",
+        ),
+        (
+            with("index", "index 1234567..89abcde 100644\nindex"),
+            "line 3: a header line of the file stands twice",
+        ),
+    ] {
+        let error = refused(&text);
+        assert!(error.contains(says), "{error}\n{text}");
+    }
     // Without git's hashes a model wrote it, and its counts are worth nothing.
     let miscounted = with("index 1234567..89abcde 100644\n", "").replace("-1,3 +1,3", "-1,7 +1,9");
     assert_eq!(files(&miscounted), ["f"]);
+}
+
+const MOVED: &str = "diff --git a/old dir/f b/new dir/f\nsimilarity index 60%\nrename from old dir/f\nrename to new dir/f\nindex 1234567..89abcde 100644\n--- a/old dir/f\t\n+++ b/new dir/f\t\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+const BINARY: &str = "diff --git a/x.bin b/x.bin\nnew file mode 100644\nindex 0000000000000000000000000000000000000000..89abcde789abcde789abcde789abcde789abcde7\nGIT binary patch\nliteral 3\nKcmZQzWMT#Y01f~L\n\nliteral 0\nHcmV?d00001\n\n";
+
+/// A header that lost a part, or got one of another file, still stands over something: nothing of that
+/// is prose, and half a file is no file.
+#[test]
+fn a_damaged_header_is_no_other_header() {
+    assert_eq!(files(MOVED), ["new dir/f"]);
+    let with = |from: &str, to: &str| MOVED.replacen(from, to, 1);
+    for text in [
+        with("rename to new dir/f", "rename to new"),
+        with("rename to new dir/f", "rename to new dir/g"),
+        with("rename from old dir/f", "rename from new dir/f"),
+        with("--- a/old dir/f\t", "--- a/new dir/f\t"),
+        with("--- a/old dir/f\t", "--- /dev/null"),
+        with("+++ b/new dir/f\t", "+++ b/f"),
+        with("b/new dir/f\n", "b/new dir/g\n"),
+        with("+++ b/new dir/f\t\n", ""),
+        with("rename to new dir/f", "rename to new dir/f "),
+        with("similarity index 60%\n", "similarity index 60%\nsimilarity index 60%\n"),
+        with("similarity index 60%\n", "similarity inde\n"),
+        MOVED.lines().take(4).chain(["--- a/ol"]).collect::<Vec<_>>().join("\n") + "\n",
+        MOVED.lines().take(5).collect::<Vec<_>>().join("\n") + "\n",
+        MOVED.lines().take(7).collect::<Vec<_>>().join("\n") + "\n",
+    ] {
+        assert!(refused(&text).starts_with("line "), "{text}");
+    }
+    // Wherever a binary change is cut below its index line, or whichever line of it is lost: no empty
+    // file comes of it.
+    let lines: Vec<&str> = BINARY.lines().collect();
+    for at in 1..lines.len() {
+        if at > 2 {
+            refused(&(lines.get(..at).unwrap().join("\n") + "\n"));
+        }
+        let (above, below) = lines.split_at(at);
+        refused(&[above.get(..at - 1).unwrap(), below].concat().join("\n"));
+    }
+    let mode = "diff --git a/run b/run\nold mode 100644\nnew mode 100755\n";
+    assert_eq!(files(mode), ["run"]);
+    for text in [
+        mode.replace("old mode 100644\n", ""),
+        mode.replace("new mode 100755\n", ""),
+        mode.replace("100755", "120000"),
+        mode.replace("100755", "10075"),
+        mode.replace("diff --git a/run b/run\n", ""),
+        format!("{mode}old mode 100755\nnew mode 100644\n"),
+        format!("{mode}index 1234567..89abcde\n"),
+        format!("{mode}literal 3\n"),
+        mode.replace("old mode", "old  mode"),
+    ] {
+        refused(&text);
+    }
+    // An empty file needs no hunk.
+    for text in [
+        "diff --git a/e b/e\nnew file mode 100644\nindex 0000000..e69de29\n",
+        "diff --git a/e b/e\ndeleted file mode 100644\nindex e69de29..0000000\n",
+    ] {
+        assert_eq!(files(text), ["e"]);
+    }
+}
+
+#[test]
+fn blanks_after_a_name_are_put_right_where_a_model_wrote_it_and_said() {
+    let patch = parse(&GOOD.replace("+++ b/f", "+++ b/f ")).unwrap();
+    assert_eq!(patch.files[0].new, "f");
+    assert_eq!(patch.normalised, ["line 2: blanks at the end of a file's header were left out"]);
+}
+
+/// Where the two line numbers of a header contradict one another, one place is meant only if the lines
+/// stand in one.
+#[test]
+fn numbers_that_mean_two_places_decide_nothing() {
+    let patch = |numbers: &str| format!("--- a/f\n+++ b/f\n@@ {numbers} @@\n a\n-b\n+B\n c\n");
+    let twice = "a\nb\nc\n-\na\nb\nc\n";
+    for numbers in ["-1,3 +5,3", "-5,3 +1,3", "-1,3 +3,3"] {
+        let error = applied(twice, &patch(numbers)).unwrap_err();
+        assert!(matches!(error, HunkFailure::NotUnique { .. }), "{error}");
+        assert!(error.to_string().contains("do not say which place is meant"), "{error}");
+        assert_eq!(text("a\nb\nc\n-\n", &patch(numbers)), "a\nB\nc\n-\n");
+    }
+    assert_eq!(text(twice, &patch("-5,3 +5,3")), "a\nb\nc\n-\na\nB\nc\n");
+    // What the hunks above it add may be left out of account, and may not.
+    for place in ["-6,2 +6,2", "-6,2 +7,2"] {
+        let two = format!("--- a/f\n+++ b/f\n@@ -1,1 +1,2 @@\n-a\n+A\n+A2\n@@ {place} @@\n-b\n+B\n c\n");
+        assert_eq!(text(twice, &two), "A\nA2\nb\nc\n-\na\nB\nc\n");
+    }
 }
 
 fn applied(content: &str, patch: &str) -> Result<Applied, HunkFailure> {

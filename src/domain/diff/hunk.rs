@@ -3,14 +3,25 @@
 
 use super::cursor::{Cursor, is_blank};
 use super::visible::shown;
-use super::{DiffError, Hunk, HunkLine, Side};
+use super::{DiffError, Hunk, HunkLine, Side, Stated};
 
 /// The numbers of a hunk's header.
 #[derive(Clone, Copy, Debug)]
 struct Numbers {
     old_start: usize,
     old: usize,
+    new_start: usize,
     new: usize,
+}
+
+impl Numbers {
+    /// How far apart its two places are, as lines before the hunk. A range without a line stands behind
+    /// the line that it names.
+    fn apart(&self) -> Option<isize> {
+        let before = |start: usize, count: usize| start.saturating_sub(usize::from(count > 0));
+        let (old, new) = (before(self.old_start, self.old), before(self.new_start, self.new));
+        isize::try_from(new).ok()?.checked_sub(isize::try_from(old).ok()?)
+    }
 }
 
 /// What a hunk's header says.
@@ -31,6 +42,8 @@ pub(super) struct Setting {
     pub(super) by_git: bool,
     /// Whether the last line of the text has an end.
     pub(super) text_ends: bool,
+    /// How many lines the hunks above it add.
+    pub(super) shift: isize,
 }
 
 /// A hunk, and whether its counts say where it ends.
@@ -71,11 +84,18 @@ pub(super) fn read(
         return Err(DiffError::EmptyHunk(number));
     }
     ends_once(number, &lines)?;
-    let old_start = match header {
-        Header::Numbered(numbers) => Some(numbers.old_start),
-        Header::Bare | Header::Broken => None,
+    let (old_start, apart) = match header {
+        Header::Numbered(numbers) => (Some(numbers.old_start), numbers.apart()),
+        Header::Bare | Header::Broken => (None, Some(setting.shift)),
     };
-    Ok(Read { hunk: Hunk { line: number, old_start, lines }, counted })
+    // Models often leave out of account what the hunks above it add; git never does.
+    let fits = apart == Some(setting.shift) || !setting.by_git && apart == Some(0);
+    if !fits && setting.by_git {
+        let reason = "the two places of the hunk's header do not fit the hunks above it";
+        return Err(DiffError::Contradiction { line: number, reason });
+    }
+    let place = if fits { Stated::AtOnePlace } else { Stated::AtTwoPlaces };
+    Ok(Read { hunk: Hunk { line: number, old_start, place, lines }, counted })
 }
 
 /// `@@ -1,2 +3,4 @@ section`
@@ -87,8 +107,8 @@ fn header(text: &str) -> Header {
     let numbers = || {
         let (old, rest) = rest.split_once(" +")?;
         let (new, _section) = rest.split_once(" @@")?;
-        let ((old_start, old), (_, new)) = (range(old)?, range(new)?);
-        Some(Numbers { old_start, old, new })
+        let ((old_start, old), (new_start, new)) = (range(old)?, range(new)?);
+        Some(Numbers { old_start, old, new_start, new })
     };
     numbers().map_or(Header::Broken, Header::Numbered)
 }

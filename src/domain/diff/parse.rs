@@ -79,8 +79,10 @@ impl Reader<'_, '_> {
                 self.open_fence(line, fence)?;
             } else if let Some(rest) = line.text.strip_prefix("diff --git ") {
                 self.begin(line)?;
-                let git = name::git_names(rest.trim_end());
-                self.draft = Some(Draft { line: line.number, git, is_git: true, ..Draft::default() });
+                let git = Some(GitLine::of(rest.trim_end()));
+                let mut draft = Draft { line: line.number, git, ..Draft::default() };
+                draft.note_blanks(line);
+                self.draft = Some(draft);
                 self.cursor.advance(1);
             } else if self.cursor.at_names() {
                 self.names(line)?;
@@ -160,7 +162,11 @@ impl Reader<'_, '_> {
                 Some(_) | None => DiffError::NoName(line.number),
             });
         };
-        let setting = Setting { by_git: draft.is_indexed, text_ends: self.text_ends };
+        let setting = Setting {
+            by_git: draft.is_indexed(),
+            text_ends: self.text_ends,
+            shift: draft.hunks.iter().map(Hunk::shift).sum(),
+        };
         let read = hunk::read(&mut self.cursor, setting, &mut self.patch.normalised)?;
         self.uncounted |= !read.counted && self.cursor.at_fence_end();
         if let Some(last) = draft.hunks.last() {
@@ -184,10 +190,16 @@ impl Reader<'_, '_> {
             self.cursor.advance(1);
             return Ok(());
         }
+        // What stands right below the headers of a file is a part of it, or something was lost there.
+        let ends_file = self.cursor.at_preamble() || self.cursor.at_signature() || is_mail(line.text);
+        if !line.is_blank() && !ends_file && self.draft.as_ref().is_some_and(Draft::is_in_header) {
+            refuse_unsupported(line)?;
+            return Err(DiffError::UnderHeader { line: line.number, text: shown(line.text) });
+        }
         // A blank line says nothing. But below it git reads no further, neither in its own headers nor
         // for more hunks of what it made.
         if line.is_blank() {
-            if self.draft.as_ref().is_some_and(|draft| draft.is_in_header() || draft.is_indexed) {
+            if self.draft.as_ref().is_some_and(|draft| draft.is_in_header() || draft.is_indexed()) {
                 self.leave_file(line)?;
             }
             self.cursor.advance(1);
@@ -242,10 +254,14 @@ impl Reader<'_, '_> {
 #[derive(Debug, Default)]
 struct Draft {
     line: usize,
-    git: Option<(String, String)>,
-    is_git: bool,
-    /// Whether git's index line is there, with its two hashes.
-    is_indexed: bool,
+    /// The `diff --git` line.
+    git: Option<GitLine>,
+    /// Git's index line, with its two hashes.
+    index: Option<Index>,
+    /// The extended headers that were read.
+    seen: Vec<&'static str>,
+    /// The first header line that ends with blanks.
+    padded: Option<usize>,
     headers: Option<(Header, Header)>,
     from: Option<String>,
     to: Option<String>,
@@ -257,10 +273,55 @@ struct Draft {
     hunks: Vec<Hunk>,
 }
 
+/// What follows `diff --git `, and its two names where they can be told apart.
+#[derive(Debug)]
+struct GitLine {
+    rest: String,
+    names: Option<(String, String)>,
+}
+
+impl GitLine {
+    fn of(rest: &str) -> Self {
+        Self { rest: rest.to_owned(), names: name::git_names(rest) }
+    }
+
+    /// Whether it may name these two files.
+    fn may_name(&self, old: &str, new: &str) -> bool {
+        match &self.names {
+            Some((git_old, git_new)) => git_old == old && git_new == new,
+            None => name::is_git_line(&self.rest, old, new),
+        }
+    }
+}
+
+/// What git's index line says of the contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Index {
+    /// They stay, or are empty before or after.
+    NeedsNoHunk,
+    /// They change.
+    NeedsHunks,
+}
+
 impl Draft {
     /// Whether git's extended headers may follow.
     fn is_in_header(&self) -> bool {
-        self.is_git && self.headers.is_none() && self.hunks.is_empty()
+        self.git.is_some() && self.headers.is_none() && self.hunks.is_empty()
+    }
+
+    /// Whether git made it, as its index line says.
+    fn is_indexed(&self) -> bool {
+        self.index.is_some()
+    }
+
+    fn git_names(&self) -> Option<&(String, String)> {
+        self.git.as_ref()?.names.as_ref()
+    }
+
+    fn note_blanks(&mut self, line: Line) {
+        if line.text.ends_with(' ') {
+            self.padded.get_or_insert(line.number);
+        }
     }
 
     /// Whether it says something without a hunk.
@@ -297,34 +358,73 @@ fn is_orphan(text: &str) -> bool {
         .iter()
         .filter_map(|word| text.strip_prefix(word))
         .any(|rest| rest.ends_with('%'));
-    is_mode || is_similarity || text.strip_prefix("index ").is_some_and(has_hashes)
+    is_mode || is_similarity || text.strip_prefix("index ").and_then(hashes).is_some()
 }
 
-/// Whether what follows `index ` are two hashes of git's, as long as git makes them.
-fn has_hashes(rest: &str) -> bool {
+/// The two hashes that follow `index `, as long as git makes them.
+fn hashes(rest: &str) -> Option<(&str, &str)> {
     let is_hash = |text: &str| text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let hashes = rest.split_whitespace().next().and_then(|hashes| hashes.split_once(".."));
-    hashes.is_some_and(|(old, new)| is_hash(old) && is_hash(new))
+    let (old, new) = rest.split_whitespace().next()?.split_once("..")?;
+    (is_hash(old) && is_hash(new)).then_some((old, new))
+}
+
+/// What two hashes of git's say of the contents.
+fn index(old: &str, new: &str) -> Index {
+    const EMPTY: [&str; 2] = [
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+    ];
+    let is_none = |hash: &str| hash.bytes().all(|digit| digit == b'0');
+    let is_empty = |hash: &str| is_none(hash) || EMPTY.iter().any(|empty| empty.starts_with(hash));
+    if old == new || is_empty(old) && is_empty(new) { Index::NeedsNoHunk } else { Index::NeedsHunks }
 }
 
 fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffError> {
+    let mut padded = draft.padded;
     let mut next = |mark: &str| {
         let line = cursor.peek();
         cursor.advance(1);
+        if let Some(line) = line.filter(|line| line.text.ends_with(' ')) {
+            padded.get_or_insert(line.number);
+        }
         let header = line.and_then(|line| name::header(line.text.strip_prefix(mark)?));
         header.ok_or(DiffError::NoName(line.map_or(draft.line, |line| line.number)))
     };
     let old = next("--- ")?;
     let new = next("+++ ")?;
     draft.headers = Some((old, new));
+    draft.padded = padded;
     Ok(draft)
 }
+
+/// The beginnings of git's extended header lines.
+const EXTENDED: [&str; 11] = [
+    "rename from ",
+    "rename to ",
+    "copy from ",
+    "copy to ",
+    "new file mode ",
+    "deleted file mode ",
+    "new mode ",
+    "old mode ",
+    "index ",
+    "similarity index ",
+    "dissimilarity index ",
+];
 
 /// Reads one of git's extended header lines; false if it is none.
 fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     let path =
         |rest: &str| Some(name::unquote(rest).map_or_else(|| rest.trim_end().to_owned(), |(name, _)| name));
     let text = line.text;
+    if let Some(word) = EXTENDED.into_iter().find(|word| text.starts_with(word)) {
+        if draft.seen.contains(&word) {
+            let reason = "a header line of the file stands twice";
+            return Err(DiffError::Contradiction { line: line.number, reason });
+        }
+        draft.seen.push(word);
+        draft.note_blanks(line);
+    }
     if let Some(rest) = text.strip_prefix("rename from ") {
         draft.from = path(rest);
     } else if let Some(rest) = text.strip_prefix("rename to ") {
@@ -344,7 +444,7 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
         known_mode(mode, line.number)?;
         draft.old_mode = true;
     } else if let Some(rest) = text.strip_prefix("index ") {
-        draft.is_indexed = has_hashes(rest);
+        draft.index = hashes(rest).map(|(old, new)| index(old, new));
         if let Some(mode) = rest.split_whitespace().nth(1) {
             known_mode(mode, line.number)?;
         }
@@ -379,7 +479,10 @@ fn finish(draft: Option<Draft>, patch: &mut Patch) -> Result<(), DiffError> {
     if action == Action::Modify && draft.hunks.is_empty() && executable.is_none() {
         return Err(DiffError::NoChange { line, name: new });
     }
-    let by_git = draft.is_indexed;
+    if let Some(padded) = draft.padded {
+        patch.normalised.push(format!("line {padded}: blanks at the end of a file's header were left out"));
+    }
+    let by_git = draft.is_indexed();
     patch.files.push(FilePatch { line, action, old, new, executable, by_git, hunks: draft.hunks });
     Ok(())
 }
@@ -408,7 +511,7 @@ fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
             (named_action(draft, *unborn, *gone), name)
         }
         None => {
-            let (old, new) = draft.git.clone().ok_or(DiffError::NoName(draft.line))?;
+            let (old, new) = draft.git_names().cloned().ok_or(DiffError::NoName(draft.line))?;
             if old != new {
                 return Err(DiffError::TwoNames { line: draft.line, old, new });
             }
@@ -430,7 +533,7 @@ fn named_action(draft: &Draft, unborn: bool, gone: bool) -> Action {
 }
 
 fn one_sided(draft: &Draft, name: &str, is_old: bool) -> String {
-    match &draft.git {
+    match draft.git_names() {
         Some((old, new)) if old == new => new.clone(),
         _ => name::without_prefix(name, is_old),
     }
@@ -461,45 +564,55 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
         _ if draft.creates && action != Action::Create || draft.deletes && action != Action::Delete => {
             "a header says that the file is new or deleted, and another one contradicts it"
         }
-        _ if draft.is_git && names_both && (draft.creates || draft.deletes) => {
+        _ if draft.git.is_some() && names_both && (draft.creates || draft.deletes) => {
             "a new or deleted file, and neither of its two names is /dev/null"
         }
-        _ if draft.is_indexed && names_none && !(draft.creates || draft.deletes) => {
+        _ if draft.is_indexed() && names_none && !(draft.creates || draft.deletes) => {
             "/dev/null, and no `new file mode` or `deleted file mode` above it"
         }
-        _ if draft.is_git && draft.old_mode != changes_mode => {
+        _ if draft.git.is_some() && draft.old_mode != changes_mode => {
             "a mode has changed, and only one of `old mode` and `new mode` is there"
         }
         _ if draft.headers.is_some() && draft.hunks.is_empty() => {
             "the names of a file, and no hunk below them"
         }
-        _ if !one_file(action, draft) => "the lines of its header name different files",
+        _ if draft.hunks.is_empty() && draft.index == Some(Index::NeedsHunks) => {
+            "by its index line the content changes, and no hunk says how"
+        }
+        _ if draft.padded.is_some() && (draft.is_indexed() || draft.from.is_some()) => {
+            "a line of its header ends with blanks, and nobody knows whether a name does"
+        }
+        _ if !one_file(draft) => "the lines of its header name different files",
         _ => return Ok(()),
     };
     Err(DiffError::Contradiction { line: draft.line, reason })
 }
 
 /// Whether all lines of a header that name files name the same.
-fn one_file(action: Action, draft: &Draft) -> bool {
-    let Some((git_old, git_new)) = &draft.git else {
+fn one_file(draft: &Draft) -> bool {
+    if let (Some(from), Some(to)) = (&draft.from, &draft.to) {
+        let by_git = draft.git.as_ref().is_none_or(|git| git.may_name(from, to));
+        let by_names = match &draft.headers {
+            Some((Header::File { name: old, .. }, Header::File { name: new, .. })) => {
+                name::without_prefixes(old, new) == (from.clone(), to.clone())
+            }
+            Some(_) => false,
+            None => true,
+        };
+        return by_git && by_names;
+    }
+    let Some((git_old, git_new)) = draft.git_names() else {
         return true;
     };
-    let moves = matches!(action, Action::Rename | Action::Copy);
-    let moved = !moves || (draft.from.as_ref() == Some(git_old) && draft.to.as_ref() == Some(git_new));
-    let named = match &draft.headers {
+    match &draft.headers {
         Some((Header::File { name: old, .. }, Header::File { name: new, .. })) => {
             let (old, new) = name::without_prefixes(old, new);
-            if moves {
-                (&old, &new) == (git_old, git_new)
-            } else {
-                name::common(&old, &new).is_some_and(|name| name == *git_new)
-            }
+            name::common(&old, &new).is_some_and(|name| name == *git_new)
         }
         Some((Header::File { name, .. }, Header::Nothing)) => is_name(name, git_old),
         Some((Header::Nothing, Header::File { name, .. })) => is_name(name, git_new),
         Some((Header::Nothing, Header::Nothing)) | None => true,
-    };
-    moved && named
+    }
 }
 
 /// Whether a name is that one, whatever its tool put before it.

@@ -1,6 +1,7 @@
 //! What the figures are made of: plain data, one entry for each thing that was recorded.
 
 use super::outcome::Agents;
+use super::similarity;
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
@@ -133,6 +134,23 @@ pub struct Patch {
     pub change: Change,
 }
 
+/// Answers of several consultants to the same question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// The run that they belong to.
+    pub run: Option<String>,
+    /// The texts, in any order.
+    pub answers: Vec<String>,
+}
+
+impl Candidates {
+    /// How much these answers repeat one another. Worth storing in their place: it is small, and
+    /// comparing long texts again at every look would take time.
+    pub fn redundancy(&self) -> Redundancy {
+        Redundancy { run: self.run.clone(), similarity: similarity::mean_pairwise(&self.answers) }
+    }
+}
+
 /// How much the answers of one group repeat one another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redundancy {
@@ -169,7 +187,25 @@ pub enum Entry {
     /// A patch or restore.
     Patch(Patch),
     /// Answers to the same question.
+    Candidates(Candidates),
+    /// Answers to the same question, compared already.
     Redundancy(Redundancy),
     /// The end of a task.
     Outcome(Outcome),
+}
+
+impl Entry {
+    /// The run that it belongs to.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::Consult(Consult { run, .. })
+            | Self::StageRun(StageRun { run, .. })
+            | Self::Verification(Verification { run, .. })
+            | Self::Selection(Selection { run, .. })
+            | Self::Patch(Patch { run, .. })
+            | Self::Candidates(Candidates { run, .. })
+            | Self::Redundancy(Redundancy { run, .. })
+            | Self::Outcome(Outcome { run, .. }) => run.as_deref(),
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::entry::Entry;
+
 /// What a report speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
@@ -15,6 +17,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether an entry is spoken of.
+    pub fn covers(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Run(id) => entry.run() == Some(id),
+            Self::Project | Self::Days(_) => true,
+        }
+    }
+
     /// In words, for a heading.
     pub fn title(&self) -> String {
         match self {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::calls::Calls;
 use super::cost::{Cells, Key};
 use super::entry::{
-    Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageRun, Verdict, Verification,
+    Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageRun, Verdict,
+    Verification,
 };
 use super::number::Sum;
 use super::outcome::Outcomes;
 use super::run::RunTally;
+use super::scope::Scope;
 use super::stage::StageTally;
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::record::Basis;
@@ -78,6 +80,15 @@ pub struct Groups {
 }
 
 impl Tally {
+    /// Everything that a scope covers.
+    pub fn of<'a>(scope: &Scope, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut tally = Self::default();
+        for entry in entries.into_iter().filter(|entry| scope.covers(entry)) {
+            tally.add(entry);
+        }
+        tally
+    }
+
     /// Adds an entry.
     pub fn add(&mut self, entry: &Entry) {
         match entry {
@@ -86,6 +97,7 @@ impl Tally {
             Entry::Verification(verification) => self.add_verification(verification),
             Entry::Selection(selection) => self.add_selection(selection),
             Entry::Patch(patch) => self.add_patch(patch),
+            Entry::Candidates(candidates) => self.add_candidates(candidates),
             Entry::Redundancy(redundancy) => self.add_redundancy(redundancy),
             Entry::Outcome(outcome) => self.add_outcome(outcome),
         }
@@ -152,6 +164,11 @@ impl Tally {
         if let Some(run) = &patch.run {
             self.run(run).add_patch(patch);
         }
+    }
+
+    /// Adds answers to the same question; how alike they are is found here.
+    pub fn add_candidates(&mut self, candidates: &Candidates) {
+        self.add_redundancy(&candidates.redundancy());
     }
 
     /// Adds answers to the same question that were compared already.

@@ -1,6 +1,6 @@
 //! The diff in an answer, as far as it can be understood.
 
-use crate::domain::diff::{self, DiffError, Patch, Side};
+use crate::domain::diff::{self, Action, DiffError, FilePatch, Patch, Side};
 
 /// What an answer would change.
 #[derive(Debug)]
@@ -40,6 +40,12 @@ impl ProposedChange {
             Ok(patch) => patch.changed_lines(),
             Err(_) => self.text.lines().filter(|line| is_changed(line)).count(),
         }
+    }
+
+    /// Whether nothing would be another than before.
+    pub(super) fn is_empty(&self) -> bool {
+        let moves = |file: &FilePatch| file.action != Action::Modify || file.executable.is_some();
+        self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))
     }
 
     /// What it would bring in: what it removes or leaves alone is nobody's proposal.

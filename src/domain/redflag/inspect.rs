@@ -10,7 +10,7 @@ use super::commitment::{Evasion, contrary, evasion, repetition};
 use super::flag::Flag;
 use super::reading::{Reading, is_fence_open};
 use super::rules::{FlagRule, Sample, StepRules};
-use super::{ForbiddenRule, change, compile_ignoring_case};
+use super::{EMPTY_DIFF, ForbiddenRule, change, compile_ignoring_case};
 use crate::domain::answer;
 use crate::domain::rule::RuleError;
 
@@ -146,7 +146,11 @@ impl Inspector {
             Flag::InvalidJson => reading.document.as_ref().err().map(ToString::to_string),
             Flag::InvalidDiff => match reading.changes.as_slice() {
                 [] => Some("the answer holds no diff".to_owned()),
-                some => some.iter().find_map(|change| Some(change.patch.as_ref().err()?.to_string())),
+                some => {
+                    let broken =
+                        some.iter().find_map(|change| Some(change.patch.as_ref().err()?.to_string()));
+                    broken.or_else(|| reading.changes_nothing().then(|| EMPTY_DIFF.to_owned()))
+                }
             },
             Flag::MultiFile => more(reading.count(), self.max_files, "files are changed"),
             Flag::ExcessiveChanges => more(reading.changed_lines(), self.max_diff_lines, "lines are changed"),
@@ -192,10 +196,18 @@ impl Inspector {
         said.or_else(|| evasion(&reading.around, reading.has_code, &beside))
     }
 
-    /// Why a text is no answer to a question: it refuses, asks back, announces, or is an error message.
-    pub(super) fn no_answer(&self, text: &str) -> Option<String> {
+    /// Why a text is no answer to a question: it refuses, asks back, announces, is an error message, or
+    /// holds only such phrases as are given.
+    pub(super) fn no_answer(&self, text: &str, phrases: &[(String, Regex)]) -> Option<String> {
         const KINDS: [&str; 4] = ["refusal", "request", "announcement", ERROR_MESSAGE];
-        let found = self.evasion(&Reading::of(text)).filter(|found| KINDS.contains(&found.rule.as_str()))?;
+        let reading = Reading::of(text);
+        let is_kind = |(name, _): &&(String, Regex)| KINDS.contains(&name.as_str());
+        // The fields of a document may be as short as they like.
+        let is_document = matches!(&reading.document, Ok(Value::Object(_) | Value::Array(_)));
+        let phrases = if is_document { &[] } else { phrases };
+        let rules: Vec<(String, Regex)> =
+            phrases.iter().chain(self.evasive.iter().filter(is_kind)).cloned().collect();
+        let found = reading.statements.iter().find_map(|text| evasion(text, reading.has_code, &rules))?;
         Some(shown(&found.rule, &found.clause))
     }
 

@@ -86,7 +86,7 @@ impl VoteFlags {
         if let Some((rule, _)) = self.forbidden.iter().find(|(_, regex)| regex.is_match(said)) {
             raise("forbidden_pattern", rule.clone());
         } else if form == AnswerForm::Text
-            && let Some(finding) = self.inspector.no_answer(said)
+            && let Some(finding) = self.inspector.no_answer(said, &[])
         {
             raise("forbidden_pattern", finding);
         }

@@ -55,6 +55,9 @@ static RUNNER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         (^|/)(conftest\.py|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|noxfile\.py|\.coveragerc|sitecustomize\.py|usercustomize\.py
             |(jest|vitest|karma|playwright|cypress|ava|wdio|web-test-runner)[^/]*\.(c|m)?[jt]s(on)?|\.mocharc[^/]*|\.taprc|\.nycrc[^/]*|\.rspec
             |phpunit[^/]*\.xml[^/]*|Makefile|makefile|GNUmakefile|[Jj]ustfile|Taskfile\.ya?ml|Rakefile|CTestTestfile\.cmake|bunfig\.toml|\.runsettings|[^/]*\.runsettings)$
+        # A module of the runner's name in the project is taken for the runner; so is what is installed in it.
+        | (^|/)(unittest|doctest|pytest|_pytest|pluggy|coverage|nose2|tox|nox)(\.py|/__(init|main)__\.py)$
+        | (^|/)(node_modules|site-packages|\.venv|venv|vendor/bin)/
         | (^|/)\.config/nextest\.toml$ | (^|/)\.cargo/config(\.toml)?$ | \.pth$",
     )
     .ok()
@@ -228,6 +231,10 @@ mod tests {
             "vitest.config.mts",
             ".config/nextest.toml",
             "phpunit.xml.dist",
+            "unittest.py",
+            "pytest/__init__.py",
+            "node_modules/jest/index.js",
+            ".venv/bin/pytest",
         ] {
             assert_eq!(part(path), Some(Part::Runner), "{path}");
         }
@@ -239,6 +246,8 @@ mod tests {
             "protest.py",
             "Audit.java",
             "src/specification.py",
+            "src/unittests.py",
+            "pytester.py",
         ] {
             assert_eq!(part(path), None, "{path}");
         }

@@ -110,7 +110,22 @@ impl Observed {
     }
 
     fn compare_passed(&self, base: &Self, weighed: &mut Weighed) -> bool {
-        if let (Some(before), Some(after)) = (base.totals, self.totals) {
+        let all = |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
+        // An exit code says nothing where the runner did not come to its summary.
+        if let (Some(before), None, true) = (base.totals, self.totals, self.is_test())
+            && all(before) > 0
+        {
+            weighed.broken.push(format!(
+                "`{}`: no test reported, and {} do without it",
+                self.command,
+                all(before)
+            ));
+            return true;
+        }
+        let fewer_before = weighed.fewer.len();
+        // Some runners count only what fails: `go test` without -v.
+        let counted = self.totals.filter(|after| after.passed.is_some() || after.skipped.is_some());
+        if let (Some(before), Some(after)) = (base.totals, counted) {
             let (was, is) = (before.passed.unwrap_or(0), after.passed.unwrap_or(0));
             if is < was {
                 weighed
@@ -118,8 +133,6 @@ impl Observed {
                     .push(format!("`{}`: {is} tests passed, and {was} pass without it", self.command));
                 return true;
             }
-            let all =
-                |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
             if base.status == Status::Failed && all(after) < all(before) {
                 weighed.fewer.push(format!(
                     "`{}`: {} tests instead of {}",
@@ -134,7 +147,8 @@ impl Observed {
                 weighed.fewer.push(format!("`{}`: {count} more tests are skipped", self.command));
             }
         }
-        if self.is_test() && base.speaks_against() {
+        // Of tests that no longer run nobody knows whether they are those that failed.
+        if self.is_test() && base.speaks_against() && weighed.fewer.len() == fewer_before {
             if base.failing.is_empty() || base.status == Status::CompileError {
                 weighed.proof.push(format!("`{}`", self.command));
             } else {
@@ -237,6 +251,19 @@ mod tests {
         assert_eq!(fewer.fewer.len(), 1);
         let skipped = one(test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 2, 1));
         assert_eq!(skipped.fewer, ["`x`: 1 more tests are skipped"]);
+        assert!(skipped.proof.is_empty() && fewer.proof.is_empty(), "nobody knows which ran");
+        // The program ended with 0 before its tests did.
+        for base in [test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 3, 0)] {
+            let silent = one(base, check(Kind::UnitTest, Status::Passed));
+            assert_eq!((silent.tests, silent.proof.len()), (Some(Tests::Failed), 0));
+            assert_eq!(silent.broken, ["`x`: no test reported, and 3 do without it"]);
+        }
+        let uncounted = Observed { totals: Some(Totals::default()), ..check(Kind::UnitTest, Status::Passed) };
+        let failed = Observed {
+            totals: Some(Totals { failed: Some(1), ..Totals::default() }),
+            ..test(Status::Failed, &["a"], 0, 0)
+        };
+        assert_eq!(one(failed, uncounted).proof, ["a"]);
     }
 
     #[test]

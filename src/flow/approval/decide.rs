@@ -267,12 +267,7 @@ fn draft(
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
-    let against = contradictions(
-        verdict.decision,
-        &responses,
-        verdict.revision_instructions.as_deref(),
-        verdict.feedback.as_deref(),
-    );
+    let against = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
     if against.iter().any(|one| !verdict.is_meant || one.is_final()) {
         let request = request.id.clone();
         return Err(ApprovalProblem::Contradiction { request, what: against }.into());

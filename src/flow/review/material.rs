@@ -14,7 +14,8 @@ use crate::domain::plain::plain;
 use crate::domain::secret_path;
 use crate::error::Error;
 use crate::flow::session::Session;
-use crate::flow::verify::git::{VARIABLES, guarded};
+use crate::flow::verify::git::guarded;
+use crate::host::git::VARIABLES;
 use crate::host::project::{Project, Refusal};
 
 /// Bytes of a diff that are read.

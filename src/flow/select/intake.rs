@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::SelectRequest;
 use crate::domain::diff::{self, Patch, Shown};
 use crate::domain::redflag::Reason;
-use crate::domain::select::{Tests, is_answer};
+use crate::domain::select::Tests;
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::session::Session;
@@ -117,7 +117,7 @@ pub(super) async fn take(session: &Session, request: &SelectRequest) -> Result<V
             tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),
             lint: lint.get(&id).copied().flatten(),
             output: outputs.get(&id).cloned(),
-            answers: is_answer(&input.content),
+            answers: rules.is_answer(&input.content),
             patch: diff::parse(&input.content).ok(),
             provider: input.provider.filter(|provider| !provider.trim().is_empty()),
             content: input.content,

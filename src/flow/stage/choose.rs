@@ -10,7 +10,7 @@ use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::account::exhausted;
 use crate::flow::session::Session;
-use crate::provider::catalogue::{Provider, lacks_login};
+use crate::provider::catalogue::Provider;
 
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
@@ -186,9 +186,6 @@ fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Opti
     let default = session.catalogue().asked_by_default(session.environment(), session.root());
     let is_there = |name: &&&str| default.iter().any(|provider| provider.name == **name);
     let mut there: Vec<String> = preferred.iter().filter(is_there).map(|name| (*name).to_owned()).collect();
-    there.sort_by_key(|name| {
-        default.iter().any(|provider| provider.name == *name && lacks_login(provider, session.environment()))
-    });
     let missing: Vec<&str> = preferred.iter().filter(|name| !is_there(name)).copied().collect();
     let note = match missing.first() {
         _ if there.is_empty() => {

@@ -3,45 +3,11 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::domain::secret_path;
 use crate::domain::secret_rules::SecretRules;
 use crate::domain::verification::policy::Refused;
-
-/// What git is told before anything else: keys by which a repository makes it start programs.
-const QUIET: [&str; 17] = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
-    "safe.bareRepository=explicit",
-    "core.pager=cat",
-    "core.editor=false",
-    "core.sshCommand=false",
-    "core.gitProxy=",
-    "core.askPass=false",
-    "core.alternateRefsCommand=",
-    "credential.helper=",
-    "gpg.program=false",
-    "gpg.ssh.program=false",
-    "gpg.x509.program=false",
-    "log.showSignature=false",
-    "diff.external=",
-    "protocol.allow=never",
-    "submodule.recurse=false",
-];
-
-/// What git is told by its environment.
-pub(in crate::flow) const VARIABLES: [(&str, &str); 9] = [
-    ("GIT_PAGER", "cat"),
-    ("GIT_TERMINAL_PROMPT", "0"),
-    ("GIT_OPTIONAL_LOCKS", "0"),
-    ("GIT_ASKPASS", "false"),
-    ("GIT_SSH_COMMAND", "false"),
-    ("GIT_EDITOR", "false"),
-    ("GIT_NO_LAZY_FETCH", "1"),
-    ("GIT_ALLOW_PROTOCOL", "none"),
-    ("GIT_NO_REPLACE_OBJECTS", "1"),
-];
+use crate::host::git::{asking, running_nothing};
 
 /// Commands that show what is in files.
 const SHOWING: [&str; 4] = ["diff", "show", "log", "blame"];
@@ -75,15 +41,7 @@ pub(in crate::flow) fn guarded(
     secrets: &SecretRules,
 ) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["--no-pager".into()];
-    for setting in QUIET {
-        all.extend(["-c".into(), setting.into()]);
-    }
-    for key in configured(program, directory) {
-        all.extend(["-c".into(), format!("{key}=").into()]);
-        if let Some(filter) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
-            all.extend(["-c".into(), format!("filter.{}.required=false", filter.0).into()]);
-        }
-    }
+    all.extend(running_nothing(program, directory));
     let Some((command, rest)) = args.split_first() else { return all };
     all.push(command.into());
     let shows = SHOWING.contains(&command.as_str());
@@ -120,21 +78,7 @@ pub(super) fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) ->
         .take_while(|word| *word != "--")
         .filter(|word| !word.starts_with('-') && !word.contains(':'));
     objects.take(8).any(|object| {
-        let asked = Command::new(program)
-            .args([
-                "-c",
-                "core.fsmonitor=false",
-                "-c",
-                "safe.bareRepository=explicit",
-                "cat-file",
-                "-t",
-                object,
-            ])
-            .current_dir(directory)
-            .envs(VARIABLES)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output();
+        let asked = asking(program, directory).args(["cat-file", "-t", object]).output();
         asked.is_ok_and(|asked| asked.stdout.starts_with(b"blob"))
     })
 }
@@ -151,25 +95,6 @@ fn hidden(secrets: &SecretRules) -> Vec<String> {
         all.extend(rule.directories.iter().map(|directory| spec(&format!("{directory}/**"))));
     }
     all
-}
-
-/// The keys of a repository's own configuration by which git starts programs: filters, drivers of diffs
-/// and merges, aliases. Asking for them starts none.
-fn configured(program: &Path, directory: &Path) -> Vec<String> {
-    let asked = Command::new(program)
-        .args(["-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "config", "--show-scope", "--name-only"])
-        .args(["--get-regexp", r"^(filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd))$"])
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let Ok(asked) = asked else { return Vec::new() };
-    let text = String::from_utf8_lossy(&asked.stdout).into_owned();
-    // What the user configured for all repositories is the user's own.
-    let own = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("local\t").or_else(|| line.strip_prefix("worktree\t")));
-    own.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

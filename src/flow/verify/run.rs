@@ -23,6 +23,7 @@ use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::flow::wall;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
+use crate::host::git::VARIABLES;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, Outcome, ProcessError};
 use crate::host::wall::FileStanding;
 
@@ -194,7 +195,7 @@ async fn start(
     let mut env = environment(session.environment(), &plan.in_force.rules.environment);
     let args = if git::is_git(&permitted.words) {
         env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
-        env.extend(git::VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
+        env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
         let secrets = session.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
         let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
         let guarded = off_thread(move || {

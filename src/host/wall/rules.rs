@@ -57,7 +57,7 @@ impl SandboxRules {
     pub fn check(&self, environment: &Environment, root: &Path, place: &CheckPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
         rules.read.extend(expand_all(&self.check.read, environment));
-        rules.read.extend(place.programs.iter().flat_map(|program| homes_of(program)));
+        rules.read.extend(place.programs.iter().flat_map(|program| toolchain_of(program, root)));
         rules.write.extend(expand_all(&self.check.write, environment));
         rules.write.extend([place.temporary.to_owned(), place.cache.to_owned()]);
         let frozen = git_directories(root);
@@ -223,6 +223,42 @@ fn homes_of(program: &Path) -> Vec<PathBuf> {
     homes
 }
 
+/// Where the files lie that a program of a check needs. The user's own program brings the directory that
+/// it is in. One in the project may be a link that a check has made: it opens no directory but those of
+/// programs and of their libraries.
+fn toolchain_of(program: &Path, root: &Path) -> Vec<PathBuf> {
+    let mut found = if program.starts_with(root) { Vec::new() } else { homes_of(program) };
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let outermost = real.ancestors().filter(|path| path.ends_with("node_modules")).last();
+    found.extend(outermost.map(Path::to_owned));
+    for directory in [program.parent(), real.parent()].into_iter().flatten() {
+        found.extend(with_libraries(directory));
+        // A virtual environment: its interpreter is another one's, which lies anywhere.
+        let base = ["python3", "python"].iter().find_map(|name| directory.join(name).canonicalize().ok());
+        found.extend(base.as_deref().and_then(Path::parent).into_iter().flat_map(with_libraries));
+        found.extend(base_of(directory).iter().flat_map(|base| with_libraries(base)));
+    }
+    found.push(real);
+    found
+}
+
+/// A directory of programs, and the libraries beside it; of another directory nothing.
+fn with_libraries(directory: &Path) -> Vec<PathBuf> {
+    const BESIDE: [&str; 4] = ["lib", "lib64", "libexec", "pyvenv.cfg"];
+    let Some(above) = directory.parent().filter(|_| directory.ends_with("bin")) else { return Vec::new() };
+    std::iter::once(directory.to_owned()).chain(BESIDE.map(|name| above.join(name))).collect()
+}
+
+/// The directory of the interpreter from which a virtual environment was made, as it says itself. That is
+/// a file that a check may have written, so only a directory in which there is one counts.
+fn base_of(bin: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(bin.parent()?.join("pyvenv.cfg")).ok()?;
+    let home = text.lines().find_map(|line| line.strip_prefix("home")?.trim_start().strip_prefix('='))?;
+    let home = PathBuf::from(home.trim());
+    let holds_one = ["python3", "python"].iter().any(|name| home.join(name).is_file());
+    (home.is_absolute() && holds_one).then_some(home)
+}
+
 /// The repository of a worktree lies elsewhere, and git needs to read it.
 fn git_directories(root: &Path) -> Vec<PathBuf> {
     let own = root.join(".git");
@@ -327,6 +363,43 @@ mod tests {
         assert_eq!(project.frozen, [root.join(".git")]);
         assert!(rules.read.contains(&PathBuf::from("/usr/pyvenv.cfg")), "a virtual environment on PATH");
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
+    }
+
+    /// A virtual environment anywhere, of an interpreter that lies anywhere else.
+    #[test]
+    fn a_virtual_environment_brings_its_interpreter_and_a_link_in_the_project_no_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, root) = (directory.path().join("home"), directory.path().join("home/project"));
+        let base = directory.path().join("built/python3.99");
+        for name in ["home/private", "home/copied/bin", "home/linked/bin", "home/project/.venv/bin"] {
+            std::fs::create_dir_all(directory.path().join(name)).unwrap();
+        }
+        std::fs::create_dir_all(base.join("bin")).unwrap();
+        for file in [base.join("bin/python3"), home.join("private/tool"), home.join("copied/bin/pytest")] {
+            std::fs::write(file, "").unwrap();
+        }
+        let link = |from: PathBuf, to: PathBuf| std::os::unix::fs::symlink(from, to).unwrap();
+        link(base.join("bin/python3"), home.join("linked/bin/python"));
+        link(home.join("private/tool"), root.join(".venv/bin/pytest"));
+        let config = format!("home = {}\nversion = 3.99\n", base.join("bin").display());
+        std::fs::write(home.join("copied/pyvenv.cfg"), config).unwrap();
+        std::fs::write(root.join(".venv/pyvenv.cfg"), format!("home = {}/private\n", home.display()))
+            .unwrap();
+        let read = |program: PathBuf| {
+            let programs = [program];
+            let place = CheckPlace { temporary: &root, cache: &root, programs: &programs, closed: &[] };
+            shipped().check(&environment(&home), &root, &place).read
+        };
+        let real = base.canonicalize().unwrap();
+        for (program, base) in [("copied/bin/pytest", &base), ("linked/bin/python", &real)] {
+            let read = read(home.join(program));
+            assert!(
+                read.contains(&base.join("bin")) && read.contains(&base.join("lib")),
+                "{program} {read:?}"
+            );
+        }
+        let read = read(root.join(".venv/bin/pytest"));
+        assert!(!read.iter().any(|path| path.ends_with("private")), "{read:?}");
     }
 
     #[test]

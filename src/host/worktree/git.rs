@@ -1,4 +1,4 @@
-//! Running git for ourselves: without hooks, without questions, and without touching the index.
+//! Running git for the copies of a project.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,45 +7,44 @@ use std::time::Duration;
 
 use super::TreeError;
 use crate::host::environment::Environment;
+use crate::host::git::{VARIABLES, running_nothing};
 use crate::host::process::{CallDir, Ended, Launch, Limits, Supervisor};
 
 /// The longest that one command may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
-
-/// Options of every command: no hook of the repository's is run, and no monitor started.
-const QUIET: [&str; 6] =
-    ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false"];
-
-/// Variables of every command: it asks nobody, and leaves the user's index alone.
-const VARIABLES: [(&str, &str); 3] =
-    [("GIT_TERMINAL_PROMPT", "0"), ("GIT_OPTIONAL_LOCKS", "0"), ("LC_ALL", "C")];
 
 /// git in a directory.
 #[derive(Clone, Debug)]
 pub(super) struct Git<'a> {
     supervisor: &'a Supervisor,
     program: PathBuf,
+    options: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     directory: PathBuf,
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn new(
+    pub(super) async fn new(
         supervisor: &'a Supervisor,
         environment: &Environment,
         program: &Path,
         directory: &Path,
-    ) -> Self {
+    ) -> Result<Self, TreeError> {
+        let (own, place) = (program.to_owned(), directory.to_owned());
+        let options = tokio::task::spawn_blocking(move || running_nothing(&own, &place));
+        let options = options.await.map_err(|error| TreeError::Failed(error.to_string()))?;
         let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
             .iter()
             .filter_map(|name| Some((OsString::from(name), OsString::from(environment.get(name)?))));
         let own = VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        Self {
+        let plain = [(OsString::from("LC_ALL"), OsString::from("C"))];
+        Ok(Self {
             supervisor,
             program: program.to_owned(),
-            environment: passed.chain(own).collect(),
+            options,
+            environment: passed.chain(own).chain(plain).collect(),
             directory: directory.to_owned(),
-        }
+        })
     }
 
     pub(super) fn at(self, directory: &Path) -> Self {
@@ -58,10 +57,10 @@ impl<'a> Git<'a> {
         arguments: impl IntoIterator<Item = &OsStr>,
     ) -> Result<Vec<u8>, TreeError> {
         let directory = CallDir::create_off_thread().await?;
-        let options = QUIET.iter().map(OsStr::new);
+        let arguments = arguments.into_iter().map(OsStr::to_owned);
         let launch = Launch {
             program: self.program.clone(),
-            args: options.chain(arguments).map(OsStr::to_owned).collect(),
+            args: self.options.iter().cloned().chain(arguments).collect(),
             env: self.environment.clone(),
             cwd: self.directory.clone(),
             stdin: Vec::new(),
@@ -96,7 +95,8 @@ impl<'a> Git<'a> {
 /// The same for where nothing else runs any more: waits for the end, and says only whether git did it.
 pub(super) fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) -> bool {
     let mut command = Command::new(program);
-    command.args(QUIET).args(arguments).current_dir(directory).env_clear().envs(VARIABLES);
+    command.args(running_nothing(program, directory)).args(arguments).current_dir(directory);
+    command.env_clear().envs(VARIABLES);
     let passed = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     command.envs(passed).output().is_ok_and(|output| output.status.success())
 }

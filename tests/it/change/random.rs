@@ -212,6 +212,7 @@ fn round(client: &mut Client, twin: &Path, seed: u64) {
 }
 
 /// Damage as mails, terminals, models and limits do it.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of damage")]
 fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
     // Fences are text around the patch to git, and their lines move like others.
@@ -222,7 +223,7 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     }
     let at = seeded.below(lines.len());
     let to = seeded.below(lines.len());
-    match seeded.below(17) {
+    match seeded.below(24) {
         0 => drop(lines.remove(at)),
         1 => lines.insert(at, lines[at].clone()),
         2 => {
@@ -272,6 +273,48 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
             lines.insert(at, prose.to_owned());
         }
         14 => lines.insert(at, "\\ No newline at end of file\n".to_owned()),
+        17 => {
+            if let Some(header) = lines.iter_mut().find(|line| line.starts_with("@@"))
+                && let Some(place) = header.find('+')
+            {
+                let digit = seeded.below(10).to_string();
+                header.replace_range(place + 1..=place + 1, &digit);
+            }
+        }
+        18 => {
+            let end = [" \n", "\t\n", "\r\n", "  \n"][seeded.below(4)];
+            lines[at] = lines[at].trim_end_matches('\n').to_owned() + end;
+        }
+        19 => lines[at] = lines[to].as_str().to_owned(),
+        20 => {
+            let (from, end) = (at.min(to), at.max(to));
+            drop(lines.drain(from..end));
+        }
+        21 => {
+            let letters: Vec<char> = lines[at].chars().collect();
+            let cut = seeded.below(letters.len() + 1);
+            lines.truncate(at);
+            lines.push(letters.into_iter().take(cut).collect());
+        }
+        22 => {
+            let header = [
+                "rename from a.txt\n",
+                "rename to UPPER\n",
+                "new mode 100755\n",
+                "old mode 100644\n",
+                "new file mode 100644\n",
+                "deleted file mode 100644\n",
+                "similarity index 100%\n",
+                "--- /dev/null\n",
+                "+++ /dev/null\n",
+                "index 1234567..89abcde 100644\n",
+                "diff --git a/plain b/plain\n",
+                "From 1234567 Mon Sep 17 00:00:00 2001\n",
+                "-- \n",
+            ];
+            lines.insert(at, header[seeded.below(13)].to_owned());
+        }
+        23 => lines[at] = lines[at].replacen("100644", "100755", 1).replacen("100755", "100644", 1),
         15 => {
             let binary = ["Binary files a/x and b/x differ\n", "GIT binary patch\n", "diff --cc x\n"];
             lines.insert(at, binary[seeded.below(3)].to_owned());

@@ -13,7 +13,7 @@ use crate::harness::{Client, Server, eventually};
 const TESTS: &str = "import unittest\nfrom cart import total\n\nclass A(unittest.TestCase):\n    def test_sum(self): self.assertEqual(total([1, 2]), 3)\n    def test_none(self): self.assertEqual(total([]), 0)\n";
 const CART: &str = "def total(items):\n    # add them up\n    return sum(items) + 1\n";
 
-fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(super) fn git(directory: &Path, arguments: &[&str]) -> String {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
     let output = Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -133,6 +133,38 @@ fn each_is_tried_and_the_project_stays_as_it_is() {
     let changed: Vec<&PathBuf> =
         before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path)).collect();
     assert!(changed.is_empty(), "{changed:?}");
+}
+
+/// A project that came as an archive has a git configuration of its own.
+#[test]
+fn a_trial_starts_nothing_that_the_repository_configures() {
+    let (server, _scratch) = project();
+    let root = server.project();
+    let (program, mark) = (root.parent().unwrap().join("evil"), root.parent().unwrap().join("it-ran"));
+    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\nexec cat\n", mark.display())).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(root.join(".gitattributes"), "*.py filter=evil diff=evil\n").unwrap();
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-qm", "second"]);
+    for key in ["clean", "smudge", "process"].map(|key| format!("filter.evil.{key}")).iter().chain(&[
+        "core.fsmonitor".to_owned(),
+        "diff.evil.command".to_owned(),
+        "diff.evil.textconv".to_owned(),
+        "diff.external".to_owned(),
+    ]) {
+        git(&root, &["config", key, program.to_str().unwrap()]);
+    }
+    git(&root, &["config", "filter.evil.required", "true"]);
+    for hook in ["post-checkout", "post-index-change", "reference-transaction"] {
+        std::fs::copy(&program, root.join(".git/hooks").join(hook)).unwrap();
+    }
+    // One file that git has to look into, and one that it does not know.
+    std::fs::write(root.join("cart.py"), CART).unwrap();
+    std::fs::write(root.join("more.py"), "x = 1\n").unwrap();
+    let mut client = server.start();
+    let result = tried(&mut client, json!([candidate("right", "codex", &diff("sum(items)"))]));
+    assert_eq!(result["winner_id"], "right", "{result}");
+    assert!(!mark.exists(), "a trial started a program of the repository's: {result}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
     FIRST_DIFF, SECOND_DIFF, approve, arguments, assert_refused, begin, hand_in, pass, patch, project,
     request_of, stage, state, verify,
 };
-use crate::harness::Client;
+use crate::harness::{Client, Server};
 
 fn up_to_implement(client: &mut Client) {
     begin(client);
@@ -126,9 +126,18 @@ fn improve_before_the_checks_passed_after_the_last_change() {
 
 #[test]
 fn a_sixth_round_of_debug() {
-    let mut client = project().start();
+    rounds_of_debug(project(), 5);
+}
+
+#[test]
+fn a_round_of_debug_beyond_those_of_the_setting() {
+    rounds_of_debug(project().env("MAESTRO_MAX_DEBUG_ITERATIONS", "2"), 2);
+}
+
+fn rounds_of_debug(server: Server, most: u64) {
+    let mut client = server.start();
     up_to_implement(&mut client);
-    for round in 1..=5 {
+    for round in 1..=most {
         let mut call = arguments("debug");
         call["task"] = json!(super::answered(&super::debugged(&format!("round {round}"))));
         let reply = client.call("maestro_run_stage_with_approval", call);
@@ -141,7 +150,7 @@ fn a_sixth_round_of_debug() {
             request_of(&reply)
         };
         let decided = approve(&mut client, &request);
-        let next = if round < 5 { "run_stage:debug" } else { "escalate" };
+        let next = if round < most { "run_stage:debug" } else { "escalate" };
         assert_eq!((&decided["status"], &decided["next_action"]), (&json!("approved"), &json!(next)));
     }
     assert_refused(&stage(&mut client, "debug"), "debug_escalated", "ready(debug)", "tell the human");

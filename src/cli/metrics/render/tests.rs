@@ -7,11 +7,10 @@ use crate::cli::metrics::layout::{Colour, Marks};
 use crate::domain::event::consult::Purpose;
 use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::entry::{
-    Change, Consult, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict, Verification,
+    Candidates, Change, Consult, Outcome, Patch, Selection, StageEnd, StageRun, Verdict, Verification,
 };
 use crate::domain::measure::outcome::Agents;
 use crate::domain::measure::scope::Scope;
-use crate::domain::measure::similarity::mean_pairwise;
 use crate::domain::measure::tally::Tally;
 use crate::domain::select::record::Basis;
 use crate::domain::stage::Stage;
@@ -48,7 +47,7 @@ fn full() -> Tally {
         tally.add_consult(&consult("claude", Purpose::Vote, None, 1_500));
     }
     let texts = ["the cache is stale", "the lock is stale"];
-    tally.add_redundancy(&Redundancy { run: run(), similarity: mean_pairwise(&texts) });
+    tally.add_candidates(&Candidates { run: run(), answers: texts.map(str::to_owned).to_vec() });
     let ends = [
         (Stage::Analyze, StageEnd::Answered),
         (Stage::Hypothesize, StageEnd::Answered),

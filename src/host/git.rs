@@ -1,0 +1,88 @@
+//! git as Maestro runs it: it starts nothing that the repository configures, asks nobody, and leaves the
+//! index alone. A repository brings its own configuration where it came as an archive, and a program that
+//! runs in the project may have written to it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What git is told before anything else: keys by which a repository makes it start programs.
+const QUIET: [&str; 17] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "safe.bareRepository=explicit",
+    "core.pager=cat",
+    "core.editor=false",
+    "core.sshCommand=false",
+    "core.gitProxy=",
+    "core.askPass=false",
+    "core.alternateRefsCommand=",
+    "credential.helper=",
+    "gpg.program=false",
+    "gpg.ssh.program=false",
+    "gpg.x509.program=false",
+    "log.showSignature=false",
+    "diff.external=",
+    "protocol.allow=never",
+    "submodule.recurse=false",
+];
+
+/// What git is told by its environment.
+pub(crate) const VARIABLES: [(&str, &str); 9] = [
+    ("GIT_PAGER", "cat"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_ASKPASS", "false"),
+    ("GIT_SSH_COMMAND", "false"),
+    ("GIT_EDITOR", "false"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_ALLOW_PROTOCOL", "none"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+];
+
+/// The options by which git starts nothing that this repository configures. Blocks.
+pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
+    let mut options: Vec<OsString> = Vec::new();
+    let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
+    for setting in QUIET {
+        set(setting.to_owned());
+    }
+    for key in configured(program, directory) {
+        set(format!("{key}="));
+        if let Some((filter, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
+            set(format!("filter.{filter}.required=false"));
+        }
+    }
+    options
+}
+
+/// A question to git that starts nothing.
+pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args(["-c", "safe.bareRepository=explicit"])
+        .current_dir(directory)
+        .envs(VARIABLES)
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// The keys of a repository's own configuration by which git starts programs: filters, drivers of diffs
+/// and merges, aliases. Asking for them starts none.
+fn configured(program: &Path, directory: &Path) -> Vec<String> {
+    let asked = asking(program, directory)
+        .args(["config", "--show-scope", "--name-only"])
+        .args(["--get-regexp", r"^(filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd))$"])
+        .output();
+    let Ok(asked) = asked else { return Vec::new() };
+    let text = String::from_utf8_lossy(&asked.stdout).into_owned();
+    // What the user configured for all repositories is the user's own.
+    let own = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("local\t").or_else(|| line.strip_prefix("worktree\t")));
+    own.map(str::to_owned).collect()
+}
