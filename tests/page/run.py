@@ -151,7 +151,7 @@ def work(scene, hostile=""):
     """Fills every view that shows what consultants do: a conversation, a review, a job, a spent limit."""
     scene.project.cli("codex", CONSULTANT % hostile)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for command in (git + ["init", "-q"], git + ["add", "-A"], git + ["commit", "-qm", "first"]):
+    for command in (git + ["init", "-q"], git + ["add", "-A"], git + ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run(command, cwd=scene.project.root, check=True)
     (scene.project.root / "stock.py").write_text("def receive(stock, sku, count):\n    stock[sku] = stock.get(sku, 0) + count\n")
     ask = {"prompt": "Why are there two shelves? " + hostile, "provider": "codex", "context_facts": ["one fact " + hostile], "context_files": ["stock.py"]}
@@ -163,7 +163,7 @@ def work(scene, hostile=""):
     assert review["ok"] and review["findings"], review
     job = scene.server.call("maestro_consult", {"prompt": "in the background " + hostile, "provider": "codex", "background": True})
     assert job["job"], job
-    both = scene.server.call("maestro_ensemble_generate", {"task": "Why? " + hostile, "providers": ["codex"], "num_per_provider": 2})
+    both = scene.server.call("maestro_ensemble_generate", {"task": "Why? " + hostile, "providers": ["codex"], "n_per_provider": 2})
     assert both["ok"], both
     spent = scene.server.call("maestro_consult", {"prompt": "SPENT", "provider": "codex"})
     assert spent["code"] == "quota_exceeded", spent
@@ -242,7 +242,8 @@ def test_every_view_at_all_widths_and_in_both_schemes(playwright):
 
 def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwright):
     with Scene(playwright) as scene:
-        for path in work(scene, HOSTILE):
+        paths = work(scene, HOSTILE)
+        for path in paths:
             for width, scheme in [(1280, "light"), (400, "dark"), (360, "light")]:
                 scene.page.set_viewport_size({"width": width, "height": 800})
                 scene.page.emulate_media(color_scheme=scheme)
@@ -259,6 +260,7 @@ def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwrig
         scene.page.keyboard.press("j")
         scene.page.keyboard.press("Enter")
         scene.page.wait_for_url("**/threads/*")
+        scene.go(paths[1])
         shown = scene.page.inner_text("main")
         assert "Why are there two shelves?" in shown and "And now?" in shown, shown
         scene.page.click("details summary >> text=Places that it names >> nth=0")

@@ -4,7 +4,7 @@ import os
 import sys
 
 from rig import ROOT, binary, chromium
-from run import Scene, install
+from run import Scene, install, work
 
 try:
     from playwright.sync_api import sync_playwright
@@ -35,6 +35,16 @@ def main():
             scene.page.wait_for_timeout(400)
             scene.page.screenshot(path=str(OUT / f"{name}.png"))
             print(OUT / f"{name}.png")
+        threads, thread, reviews, review, jobs, *_ = work(scene)
+        for name, path, width, height, scheme in [("page-thread", thread, 1280, 900, "light"), ("page-review-dark-400", review, 400, 900, "dark"),
+                                                  ("page-jobs", jobs, 1280, 500, "light"), ("page-metrics-cost-400", "metrics", 400, 3200, "light")]:
+            scene.page.set_viewport_size({"width": width, "height": height})
+            scene.page.emulate_media(color_scheme=scheme)
+            scene.go(path)
+            scene.page.wait_for_timeout(400)
+            scene.page.screenshot(path=str(OUT / f"{name}.png"))
+            print(OUT / f"{name}.png")
+        scene.page.emulate_media(color_scheme="light")
         scene.page.click('button[name="lang"][value="ko"]')
         scene.page.set_viewport_size({"width": 1280, "height": 1500})
         scene.decide()
