@@ -109,7 +109,8 @@ test-conformance:
 
 ## Maestro in the real Claude Code, with no screen and on one, against a fake model: no login.
 ## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
-test-clients: build
+test-clients:
+	$(CARGO) build --bins
 	python3 tests/clients/run.py $(TEST_CLIENTS)
 
 ## Codex, Gemini CLI and opencode as hosts: the real programs start the server and call a tool, against a fake model.

@@ -324,7 +324,8 @@ impl Maestro {
             (request.input_responses, request.request_state) = match self.ask(job, asked, round, scope).await
             {
                 Answered::By(responses) => (Some(responses), state),
-                Answered::LookAgain => (None, None),
+                // The question's state says which request the call was about: the run has gone on since.
+                Answered::LookAgain => (None, state),
                 Answered::Over => return Ok(failure(&Error::Cancelled).into()),
             };
         }

@@ -149,6 +149,10 @@ impl Question<'_> {
                     return again(aside);
                 };
                 if is_open(self.session, &open.request.id).await? {
+                    if self.retry.looks_again() {
+                        Dialog::note(self.session, open, LIFETIME).await?;
+                        return again(aside);
+                    }
                     use_up(self.session, &open.request.id, nonce).await?;
                     match visit {
                         Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
@@ -217,7 +221,11 @@ impl Question<'_> {
         let seal = seal(self.session).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
         let subject = subject(open, is_back);
-        match read_modern(&seal, self.retry, &subject, form)? {
+        if self.retry.looks_again() && !is_open(self.session, &open.request.id).await? {
+            return self.elsewhere(open).await;
+        }
+        let read = read_modern(&seal, self.retry, &subject, form)?.filter(|_| !self.retry.looks_again());
+        match read {
             None => {
                 let state = self.retry.sealed(&seal, &subject)?;
                 Dialog::note(self.session, open, LIFETIME).await?;

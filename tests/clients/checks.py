@@ -1,5 +1,6 @@
 """The checks, each with a world of its own. They raise AssertionError with what they saw; what they return is a note."""
 
+import html
 import json
 import os
 import re
@@ -30,6 +31,22 @@ def result(requests, tool):
     found = [(text, bad) for name, text, bad in tool_results(requests) if name.endswith("maestro_" + tool)]
     expect(found, "no result of", tool, "among", [name for name, _, _ in tool_results(requests)])
     return found[-1]
+
+
+def outcome(world, tool, start):
+    """What the model saw of a tool in the end: its result, or that of the task that it became."""
+    text, bad = result(start, tool)
+    if "started server-side task" not in text:
+        return text, bad
+    bodies, until = list(start), time.monotonic() + 30
+    while time.monotonic() < until:
+        bodies += world.api.take()
+        said = "\n".join(text_of(m["content"]) for body in bodies for m in body.get("messages", []) if m["role"] == "user")
+        ended = re.search(r"<task-notification>.*?</task-notification>", said, re.S)
+        if ended:
+            return ended[0], "<status>completed</status>" not in ended[0]
+        time.sleep(0.2)
+    raise AssertionError("the task told no end: " + text[:300])
 
 
 def decided(world):
@@ -111,12 +128,12 @@ def commands_with_free_text(world):
 def slash(world, command, prefix, options):
     """What the command's text lets the model do needs no rule beside its own: `allowed-tools` is its permission."""
     words = 'why does "mean" of {1, 2} give $1? 평균이 왜 틀리죠'
-    events, requests = world.ask("%s %s\nCALL %sworkflow_state {}" % (command, words, prefix), options, allow="ToolSearch")
+    events, requests = world.ask("%s %s\nCALL %slist_providers {}" % (command, words, prefix), options, allow="ToolSearch")
     texts = [text_of(m["content"]) for body in requests for m in body.get("messages", []) if m["role"] == "user"]
     whole = "\n".join(texts)
     expect(words in whole, command, "its words did not reach the model:", whole[-1500:])
     expect("<request>" in whole and "in the language the user writes in" in whole, command, "its text did not reach the model")
-    text, bad = result(requests, "workflow_state")
+    text, bad = result(requests, "list_providers")
     expect(not bad and '"ok":true' in text, command, "the tool:", text)
     expect(text_of(requests[-1]["messages"][-1]["content"]) is not None and events[-1]["subtype"] == "success", command, events[-1])
 
@@ -142,8 +159,8 @@ def plugin_works(world):
     expect([s["status"] for s in init["mcp_servers"] if "maestro" in s["name"]] == ["connected"], init["mcp_servers"])
     expect('"ok":true' in result(requests, "consult")[0], result(requests, "consult"))
     known = set(init.get("slash_commands", []))
-    expect({"maestro:" + name for name in plugin.NAMES} <= known, "commands:", sorted(known))
-    expect("maestro:maestro" in set(init.get("skills", [])) | known, "skills:", init.get("skills"))
+    expect({"mconsult:" + name for name in plugin.NAMES} <= known, "commands:", sorted(known))
+    expect("mconsult:maestro" in set(init.get("skills", [])) | known, "skills:", init.get("skills"))
     for name in plugin.NAMES:
         slash(world, "/mconsult:" + name, prefix, options)
     expect(not (left := world.quiet()), "still alive:", left)
@@ -200,8 +217,8 @@ def approved_in_the_dialog(world, era, name):
     verdict = decided(world)
     expect(len(verdict) == 1 and verdict[0]["decision"] == "approve", "decided:", verdict)
     expect(verdict[0]["decided_by"] == "elicitation", "decided by:", verdict)
-    text, bad = result(world.api.take(), "run_stage_with_approval")
-    expect(not bad and '"status":"approved"' in text, "what the model saw:", text[:600])
+    text, bad = outcome(world, "run_stage_with_approval", world.api.take())
+    expect(not bad and re.search(r'"status":\s*"approved"', text.replace("\\", "")), "what the model saw:", text[:1500])
     leave(world, screen)
 
 
@@ -213,6 +230,101 @@ def dialog_approves_modern(world):
 def dialog_approves_legacy(world):
     """The same with `initialize` and a request from the server."""
     approved_in_the_dialog(world, LEGACY, "_legacy")
+
+
+def on_the_page(world, era, name):
+    """The client opens the page in a browser; who decides there is who decided, and the call ends with it."""
+    screen = world.screen(**era, **world.browser("approve", "seen on the page"))
+    screen.say("\n".join(["please", BEGIN, STAGE]))
+    shown = screen.wait("open a URL", 40)
+    keep("url_dialog" + name, re.sub(r"http://127\.0\.0\.1:\d+/\S+(\s+│ [0-9a-f]+)?", "http://127.0.0.1:PORT/PREFIX/open?t=TOKEN", shown))
+    expect("1/5 analyze" in shown, "the dialog does not say what is decided:\n" + shown)
+    time.sleep(0.8)
+    screen.key(ENTER)
+    for _ in range(3):      # the client asks whether the human is done; that is no decision
+        if world.seen():
+            break
+        time.sleep(0.5)
+    until = time.monotonic() + 20
+    while not decided(world) and time.monotonic() < until:
+        time.sleep(0.1)
+    verdict = decided(world)
+    said = os.path.join(world.root, "browser.err")
+    said = open(said).read() if os.path.exists(said) else "the browser was not opened"
+    expect([(v["decision"], v["decided_by"]) for v in verdict] == [("approve", "page")], "decided:", verdict, said, screen.text())
+    expect(verdict[0]["feedback"] == "seen on the page", verdict)
+    page = world.seen()[0]
+    expect("mean([1, 2]) returns 1 where 1.5 was expected" in html.unescape(page["shown"]), "the page shows:", page["shown"][:3000])
+    time.sleep(0.8)
+    if re.search(r"I'm done|Skip|Reopen", screen.text()):
+        screen.key(ENTER)
+    screen.wait("DONE", 20)
+    requests = world.api.take()
+    token = re.search(r"t=([0-9a-f]{64})", page["address"])[1]
+    expect(token not in json.dumps(requests), "the model was shown the page's token")
+    text, bad = outcome(world, "run_stage_with_approval", requests)
+    expect(not bad and re.search(r'"decided_by":\s*"page"', text.replace("\\", "")), "what the model saw:", text[:1500])
+    leave(world, screen)
+
+
+def page_decides_modern(world):
+    """URL elicitation from within a task of the stateless era."""
+    on_the_page(world, {}, "")
+
+
+def page_decides_in_a_call(world):
+    """The same without tasks: the call is answered with a question, and made again."""
+    on_the_page(world, NO_TASKS, "_call")
+
+
+def page_decides_legacy(world):
+    """The same with `initialize` and a request from the server."""
+    on_the_page(world, LEGACY, "_legacy")
+
+
+def long_call_is_a_task(world):
+    """A consult that takes long is a task of the client: the session goes on, and the result comes later, once."""
+    screen = world.screen()
+    screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 4 why?"))
+    screen.wait("DONE", 20)
+    text, _ = result(world.api.take(), "consult")
+    expect("started server-side task" in text, "no task:", text)
+    keep("task", screen.settle(), "❯ please")
+    screen.say("meanwhile\n" + call("workflow_state"))
+    until = time.monotonic() + 30
+    told = []
+    while not told and time.monotonic() < until:
+        said = "\n".join(text_of(m["content"]) for body in world.api.take() for m in body.get("messages", []) if m["role"] == "user")
+        told = re.findall(r"<task-notification>.*?</task-notification>", said, re.S)
+        time.sleep(0.2)
+    expect(told and "<status>completed</status>" in told[0] and "The divisor is floored" in told[0], "the end of the task:", told)
+    screen.settle()
+    polls, cancels = world.sent("tasks/get"), world.sent("tasks/cancel")
+    expect(polls and not cancels, "polls and cancels:", len(polls), cancels)
+    leave(world, screen)
+    return "%d polls" % len(polls)
+
+
+def time_out_loses_nothing(world):
+    """Without tasks, and with a limit of two seconds: the client gives up, the consult goes on as a job, and its answer
+    is paid once."""
+    options = world.servers()
+    with open(os.path.join(world.root, "mcp.json")) as f:
+        entry = json.load(f)
+    entry["mcpServers"]["maestro"]["timeout"] = 2000
+    world.write("mcp.json", json.dumps(entry))
+    prompt = "\n".join(["please", call("consult", provider="codex", prompt="PAUSE 5 why?"), call("job", action="list"),
+                        call("job", job="@job", wait_sec=1), call("job", job="@job", wait_sec=1), call("job", job="@job", wait_sec=1),
+                        call("job", job="@job", wait_sec=1), call("job", job="@job", wait_sec=1)])
+    _, requests = world.ask(prompt, options, timeout=90)
+    text, bad = result(requests, "consult")
+    expect(bad and re.search("timed? ?out", text, re.I), "the call did not time out:", text)
+    text, bad = result(requests, "job")
+    expect(not bad and "The divisor is floored" in text, "what the job gave:", text)
+    asked = [body for kind, body in world.log("consult_settled")]
+    expect(len(asked) == 1, "asked more than once:", asked)
+    reasons = [params.get("reason") for params in world.sent("notifications/cancelled")]
+    return "the client said: %s" % reasons
 
 
 def rejection_stands(world, era):
@@ -343,6 +455,7 @@ def commands_on_screen(world):
     leave(world, screen)
 
 
-HEADLESS = [headless_modern, headless_legacy, mcp_list_says_connected, commands_with_free_text, plugin_validates, plugin_works]
+HEADLESS = [headless_modern, headless_legacy, time_out_loses_nothing, mcp_list_says_connected, commands_with_free_text, plugin_validates, plugin_works]
 ON_SCREEN = [dialog_approves_modern, dialog_approves_legacy, rejection_stands_modern, rejection_stands_legacy,
+             page_decides_modern, page_decides_in_a_call, page_decides_legacy, long_call_is_a_task,
              claimed_approval_needs_the_human, report_on_screen, narrow_screen, escape_modern, escape_legacy, commands_on_screen]

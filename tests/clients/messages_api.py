@@ -1,7 +1,7 @@
 """A Messages API on loopback whose model does what the user's text says.
 
 A line `CALL tool {json}` in a user's text becomes that tool call; one call a turn, in order, and then the word DONE.
-`@request_id` in the arguments stands for the last request_id that a tool has told. `SHOW THE REPORT` makes it show
+`@request_id` in the arguments stands for the last request_id that a tool has told, `@job` for the last job. `SHOW THE REPORT` makes it show
 the last report before that word.
 """
 
@@ -12,6 +12,7 @@ import threading
 
 CALL = re.compile(r"^\s*CALL (\S+) ?(.*)$")
 REQUEST_ID = re.compile(r'request_id\\*"\s*:\s*\\*"([\w-]+)')
+JOB = re.compile(r"job-[0-9a-f]{12}")
 
 
 def text_of(content):
@@ -50,7 +51,9 @@ def blocks(body, number):
         return [{"type": "text", "text": report(body) + "DONE"}]
     name, arguments = calls[made]
     known = REQUEST_ID.findall(json.dumps(body["messages"]))
-    arguments = json.loads(arguments.replace("@request_id", known[-1] if known else "none") or "{}")
+    jobs = JOB.findall(json.dumps(body["messages"]))
+    arguments = arguments.replace("@request_id", known[-1] if known else "none").replace("@job", jobs[-1] if jobs else "none")
+    arguments = json.loads(arguments or "{}")
     return [{"type": "tool_use", "id": "toolu_%05d" % number, "name": name, "input": arguments}]
 
 

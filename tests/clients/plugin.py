@@ -10,7 +10,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOURCE, TARGET = os.path.join(ROOT, ".claude", "commands"), os.path.join(ROOT, "plugin", "commands")
-NAMES = ["analyze", "consult", "debug", "workflow"]
+NAMES = ["analyze", "compare", "consult", "debug", "review", "workflow"]
 
 
 def as_plugin(text):

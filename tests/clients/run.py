@@ -7,8 +7,10 @@
 import argparse
 import importlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -34,14 +36,23 @@ def terminal_emulator():
         return run.stderr.strip().splitlines()[-1] if run.returncode else None
 
 
+def beside(maestro):
+    """A folder with the server and the interpreter of `tee.py`. A server refuses to decide for whoever feeds it from
+    below an agent; a debug build lets a program of its own folder do so, which is how its wire can be written down."""
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="maestro-clients-bin-", dir="/var/tmp"))
+    shutil.copy(maestro, os.path.join(folder, "maestro-mcp"))
+    shutil.copy(os.path.realpath(sys.executable), os.path.join(folder, "python3"))
+    return folder
+
+
 def main():
     parser = argparse.ArgumentParser(description="the bench behind `make test-clients`")
-    parser.add_argument("--maestro", default=os.path.join(ROOT, "target", "release", "maestro-mcp"), help="the server's binary")
+    parser.add_argument("--maestro", default=os.path.join(ROOT, "target", "debug", "maestro-mcp"), help="the server's binary, a debug build")
     parser.add_argument("--check", action="append", help="only checks whose name contains this; may be repeated")
     args = parser.parse_args()
     maestro = os.path.abspath(args.maestro)
     if not os.path.exists(maestro):
-        sys.exit("FAILED no server at %s: `cargo build --release` makes it, --maestro names another" % maestro)
+        sys.exit("FAILED no server at %s: `cargo build` makes it, --maestro names another" % maestro)
     import checks
     chosen = [c for c in checks.HEADLESS + checks.ON_SCREEN if not args.check or any(w in c.__name__ for w in args.check)]
     if not chosen:
@@ -55,11 +66,12 @@ def main():
         not_run += [(c, "pyte cannot be had: " + missing) for c in on_screen]
         chosen = [c for c in chosen if c not in on_screen]
     failed = 0
+    folder = beside(maestro)
     from messages_api import MessagesApi
     api = MessagesApi()
     for check in chosen:
         start, note = time.monotonic(), ""
-        world = checks.World(install.binary("claude"), maestro, api)
+        world = checks.World(install.binary("claude"), folder, api)
         try:
             note = check(world) or ""
             verdict = "ok    "
@@ -70,6 +82,7 @@ def main():
             world.close()
         took = time.monotonic() - start
         print("%s %s (%.1f s)%s" % (verdict, check.__name__, took, ": " + note if note else ""), flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
     for check, why in not_run:
         print("NOT RUN %s: %s" % (check.__name__, why))
     print("\n%d ok, %d failed, %d not run" % (len(chosen) - failed, failed, len(not_run)))

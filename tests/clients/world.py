@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -24,8 +25,9 @@ def expect(condition, *what):
 class World:
     """One home and one project; a new one for every check."""
 
-    def __init__(self, claude, maestro, api):
-        self.claude, self.maestro, self.api = claude, maestro, api
+    def __init__(self, claude, folder, api):
+        self.claude, self.folder, self.api = claude, folder, api
+        self.maestro = os.path.join(folder, "maestro-mcp")
         self.root = os.path.realpath(tempfile.mkdtemp(prefix="maestro-clients-", dir="/var/tmp"))
         self.home, self.project = self.make("home"), self.make("project")
         self.wire_file = os.path.join(self.root, "wire")
@@ -74,10 +76,25 @@ class World:
             os.symlink(self.maestro, link)
         return path
 
+    def browser(self, decision, feedback=""):
+        """The variables under which the client opens a browser that decides so; what it saw is in `seen`."""
+        words = [sys.executable, os.path.join(HERE, "browser.py"), decision, feedback, os.path.join(self.root, "seen")]
+        script = self.write("bin/browser", '#!/bin/sh\nexec %s "$1" 2>>%s\n' % (shlex.join(words), os.path.join(self.root, "browser.err")))
+        os.chmod(script, 0o755)
+        return {"BROWSER": script, "MAESTRO_PAGE": "true"}
+
+    def seen(self):
+        """What the browser saw, page by page."""
+        path = os.path.join(self.root, "seen")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
     def servers(self):
         """The option of Claude Code that names our server, its wire written down."""
         command = [os.path.join(HERE, "tee.py"), self.wire_file, self.maestro]
-        entry = {"command": sys.executable, "args": command}
+        entry = {"command": os.path.join(self.folder, "python3"), "args": command, "env": {"PYTHONHOME": sys.base_prefix}}
         path = self.write("mcp.json", json.dumps({"mcpServers": {"maestro": entry}}))
         return ["--mcp-config", path, "--strict-mcp-config"]
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::harness::http::Browser;
 use crate::harness::{Client, PATIENCE, Server, scripted};
 
 fn two() -> Server {
@@ -292,6 +293,85 @@ fn a_task_asks_its_human_and_goes_on_with_the_answer() {
     let content = &done["result"]["structuredContent"];
     assert_eq!(content["approval"]["status"], "approved", "{content}");
     assert_eq!(content["approval"]["decided_by"], "elicitation", "{content}");
+}
+
+/// Begins a stage whose task asks its human, and returns the task, the request and the question.
+fn asks(client: &mut Client) -> (String, String, Value) {
+    let answer = json!({
+        "observations": ["the mean of an empty list divides by nothing"], "repro_steps": ["call it"],
+        "affected_modules": ["mean.py"], "invariants": ["one number is its own mean"], "confidence": 0.9,
+    });
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let arguments = json!({
+        "stage": "analyze", "task": scripted(json!({ "text": answer.to_string() })), "providers": ["codex"],
+        "workflow_id": run["workflow_id"],
+    });
+    let call = json!({ "name": "maestro_run_stage_with_approval", "arguments": arguments });
+    let reply = client.request("tools/call", call);
+    let task = reply["result"]["taskId"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned();
+    let asked = until_task(client, &task, "input_required");
+    let pending = client.call("maestro_get_pending_approvals", json!({}));
+    let request =
+        pending["pending_requests"][0]["request_id"].as_str().unwrap_or_else(|| panic!("{pending}"));
+    let question = asked["inputRequests"].as_object().unwrap().values().next().unwrap().clone();
+    (task, request.to_owned(), question)
+}
+
+#[test]
+fn a_task_whose_decision_is_made_in_a_terminal_ends_with_it() {
+    let mut client = two().tasks().start();
+    let (task, request, question) = asks(&mut client);
+    assert_eq!(question["params"]["mode"], "form", "{question}");
+    let mut person = client.server.person(&["approvals", "approve", &request, "-m", "seen"]);
+    person.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("");
+    assert_eq!(person.reads("Type `approve`").types("approve").leaves().0, 0);
+    let done = until_task(&mut client, &task, "completed");
+    let approval = &done["result"]["structuredContent"]["approval"];
+    assert_eq!(
+        (&approval["status"], &approval["decided_by"]),
+        (&json!("approved"), &json!("terminal")),
+        "{done}"
+    );
+}
+
+#[test]
+fn a_task_that_led_to_the_page_ends_with_the_decision_there() {
+    let mut client = two().tasks().opens_pages().start();
+    let (task, request, question) = asks(&mut client);
+    assert_eq!(question["params"]["mode"], "url", "{question}");
+    let (browser, _) = Browser::open(question["params"]["url"].as_str().unwrap());
+    let form = browser.get(&format!("decide/{request}"));
+    let (digest, nonce) = (form.field("digest"), form.field("nonce"));
+    let fields =
+        [("request", request.as_str()), ("digest", &digest), ("nonce", &nonce), ("decision", "approve")];
+    let sent = browser.post(&format!("decide/{request}"), &fields);
+    assert_eq!(sent.status, 303, "{}", sent.body);
+    let done = until_task(&mut client, &task, "completed");
+    let approval = &done["result"]["structuredContent"]["approval"];
+    assert_eq!(
+        (&approval["status"], &approval["decided_by"]),
+        (&json!("approved"), &json!("page")),
+        "{done}"
+    );
+    let next = client.call("maestro_workflow_state", json!({}));
+    assert_eq!(next["workflow"]["current_stage"], "hypothesize", "{next}");
+}
+
+#[test]
+fn a_task_whose_own_decision_is_open_still_asks_after_another_was_made() {
+    let mut client = two().tasks().start();
+    let (task, _, _) = asks(&mut client);
+    let begun = client.call("maestro_workflow_with_hitl", json!({ "task": "another" }));
+    let outputs = json!({ "observations": ["o"], "repro_steps": ["r"], "affected_modules": ["m"], "invariants": ["i"] });
+    let arguments = json!({ "stage": "analyze", "outputs": outputs, "workflow_id": begun["workflow_id"] });
+    let other = client.call("maestro_request_approval", arguments);
+    let mut person = client.server.person(&["approvals", "approve", other["request_id"].as_str().unwrap()]);
+    person.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("");
+    assert_eq!(person.reads("Type `approve`").types("approve").leaves().0, 0);
+    // It has looked meanwhile.
+    std::thread::sleep(Duration::from_millis(2_500));
+    let still = until_task(&mut client, &task, "input_required");
+    assert_eq!(still["inputRequests"].as_object().unwrap().len(), 1, "{still}");
 }
 
 #[test]

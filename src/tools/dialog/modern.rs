@@ -50,6 +50,11 @@ impl Retry {
         self.state.is_some() || self.responses.as_ref().is_some_and(|responses| !responses.is_empty())
     }
 
+    /// Whether it comes back to a question without an answer: to look what became of it.
+    pub(crate) fn looks_again(&self) -> bool {
+        self.state.is_some() && self.responses.as_ref().is_none_or(InputResponses::is_empty)
+    }
+
     /// What the question was about that this call answers; none for a call that answers none.
     pub(crate) fn subject(&self, seal: &Seal) -> Result<Option<Subject>, StateError> {
         Ok(self.opened(seal)?.map(|opened| opened.subject))
