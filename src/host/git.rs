@@ -3,7 +3,7 @@
 //! runs in the project may have written to it.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What git is told before anything else: keys by which a repository makes it start programs.
@@ -47,13 +47,31 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
     for setting in QUIET {
         set(setting.to_owned());
     }
-    for key in configured(program, directory) {
+    let configured = configured(program, directory);
+    for key in configured.iter().filter(|key| *key != ELSEWHERE) {
         set(format!("{key}="));
         if let Some((filter, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
             set(format!("filter.{filter}.required=false"));
         }
     }
+    // A repository could name any directory for its files, and have them shown or copied.
+    if let Some(top) = top(directory).filter(|_| configured.iter().any(|key| key == ELSEWHERE)) {
+        let mut option = OsString::from("--work-tree=");
+        option.push(top);
+        options.push(option);
+    }
     options
+}
+
+/// The key by which a repository has its files elsewhere.
+const ELSEWHERE: &str = "core.worktree";
+
+/// The directory that holds the repository of a directory; none where that is a worktree or a submodule,
+/// whose files lie where they must.
+fn top(directory: &Path) -> Option<PathBuf> {
+    let real = directory.canonicalize().ok()?;
+    let top = real.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok())?;
+    top.join(".git").is_dir().then(|| top.to_owned())
 }
 
 /// A question to git that starts nothing.
@@ -76,7 +94,7 @@ pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
 fn configured(program: &Path, directory: &Path) -> Vec<String> {
     let asked = asking(program, directory)
         .args(["config", "--show-scope", "--name-only"])
-        .args(["--get-regexp", r"^(filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd))$"])
+        .args(["--get-regexp", r"^(core\.worktree|filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd))$"])
         .output();
     let Ok(asked) = asked else { return Vec::new() };
     let text = String::from_utf8_lossy(&asked.stdout).into_owned();

@@ -67,7 +67,7 @@ impl SandboxRules {
             root: root.to_owned(),
             hidden: hidden.filter(|path| path.starts_with(root) && path != root).collect(),
             // The answer that an oracle is asked about.
-            shown: vec![root.join(".maestro/oracle")],
+            shown: [root.join(".maestro/oracle")].into_iter().filter(|path| is_inside(path, root)).collect(),
             frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
             entries: entries(root, place.closed),
         });
@@ -259,20 +259,40 @@ fn base_of(bin: &Path) -> Option<PathBuf> {
     (home.is_absolute() && holds_one).then_some(home)
 }
 
-/// The repository of a worktree lies elsewhere, and git needs to read it.
+/// The repository of a worktree or a submodule lies elsewhere, and git needs to read it. Where, is said by
+/// a file of the project's, so it counts only where that place knows of the project.
 fn git_directories(root: &Path) -> Vec<PathBuf> {
     let own = root.join(".git");
-    let mut found = vec![own.clone()];
+    let mut found = Vec::new();
     if let Ok(text) = std::fs::read_to_string(&own)
-        && let Some(directory) = text.strip_prefix("gitdir:").map(str::trim)
+        && let Some(directory) = text.strip_prefix("gitdir:").map(|named| root.join(named.trim()))
+        && let Ok(directory) = directory.canonicalize()
     {
-        let directory = root.join(directory);
-        if let Ok(common) = std::fs::read_to_string(directory.join("commondir")) {
-            found.push(directory.join(common.trim()));
+        let points_back = std::fs::read_to_string(directory.join("gitdir"))
+            .is_ok_and(|back| is_same(&directory.join(back.trim()), &own));
+        let is_submodule = root.ancestors().skip(1).any(|above| {
+            above.join(".git/modules").canonicalize().is_ok_and(|modules| directory.starts_with(modules))
+        });
+        if points_back || is_submodule {
+            let common = std::fs::read_to_string(directory.join("commondir")).ok();
+            let common = common.and_then(|common| directory.join(common.trim()).canonicalize().ok());
+            found.extend(common.filter(|common| directory.starts_with(common)));
+            found.push(directory);
         }
-        found.push(directory);
+    }
+    if is_inside(&own, root) {
+        found.insert(0, own);
     }
     found
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
+/// Whether a path leads nowhere else.
+fn is_inside(path: &Path, root: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| root.canonicalize().is_ok_and(|root| path.starts_with(root)))
 }
 
 /// The entries of a project's root that may be written. A link grants nothing: it may lead anywhere.
@@ -363,6 +383,33 @@ mod tests {
         assert_eq!(project.frozen, [root.join(".git")]);
         assert!(rules.read.contains(&PathBuf::from("/usr/pyvenv.cfg")), "a virtual environment on PATH");
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
+    }
+
+    /// What a repository says of where it lies opens nothing that does not know of it.
+    #[test]
+    fn a_worktree_brings_its_repository_and_a_forged_one_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for name in ["main/.git/worktrees/w", "worktree", "forged", "linked", "private/.git/modules/x"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        let gitdir = |to: &str| format!("gitdir: {}\n", at(to).display());
+        std::fs::write(at("worktree/.git"), gitdir("main/.git/worktrees/w")).unwrap();
+        std::fs::write(at("main/.git/worktrees/w/gitdir"), at("worktree/.git").display().to_string())
+            .unwrap();
+        std::fs::write(at("main/.git/worktrees/w/commondir"), "../..\n").unwrap();
+        let real = |name: &str| at(name).canonicalize().unwrap();
+        let found = git_directories(&at("worktree"));
+        assert!(
+            found.contains(&real("main/.git")) && found.contains(&real("main/.git/worktrees/w")),
+            "{found:?}"
+        );
+        for to in ["private", "private/.git/modules/x", "main/.git/worktrees/w"] {
+            std::fs::write(at("forged/.git"), gitdir(to)).unwrap();
+            assert_eq!(git_directories(&at("forged")), [at("forged/.git")], "{to}");
+        }
+        std::os::unix::fs::symlink(at("private"), at("linked/.git")).unwrap();
+        assert!(git_directories(&at("linked")).is_empty());
     }
 
     /// A virtual environment anywhere, of an interpreter that lies anywhere else.

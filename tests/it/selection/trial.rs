@@ -167,6 +167,25 @@ fn a_trial_starts_nothing_that_the_repository_configures() {
     assert!(!mark.exists(), "a trial started a program of the repository's: {result}");
 }
 
+/// A repository that says that its files are somebody else's.
+#[test]
+fn a_trial_copies_nothing_from_outside_of_the_project() {
+    let (server, _scratch) = project();
+    let server = server.home_file("private.txt", "a private thing\n");
+    let root = server.project();
+    let home = root.parent().unwrap().join("home").display().to_string();
+    let test = TESTS.replace("    def test_none", "    def test_private(self):\n        import os\n        self.assertFalse(os.path.exists('private.txt'))\n    def test_none");
+    std::fs::write(root.join("test_cart.py"), test).unwrap();
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-qm", "second"]);
+    git(&root, &["config", "core.worktree", &home]);
+    let mut client = server.start();
+    let result = tried(&mut client, json!([candidate("right", "codex", &diff("sum(items)"))]));
+    assert!(!result.to_string().contains("test_private"), "{result}");
+    let shown = client.call("maestro_verify", json!({ "commands": [{ "command": "git status --short" }] }));
+    assert!(!shown.to_string().contains("private.txt"), "{shown}");
+}
+
 #[test]
 fn nobody_wins_where_no_diff_passes() {
     let (server, _scratch) = project();
