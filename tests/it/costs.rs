@@ -165,6 +165,19 @@ fn a_cap_on_the_dollars_of_a_run_holds_for_the_run_alone() {
 }
 
 #[test]
+fn a_cap_on_the_tokens_of_a_run_holds_for_the_run_alone() {
+    let mut client = three().env("MAESTRO_CAP_RUN_TOKENS", "13000").start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let run = run["workflow_id"].as_str().unwrap().to_owned();
+    let mut large = json!({ "prompt": "x".repeat(60_000), "workflow_id": run });
+    let refused = ask(&mut client, "codex", large.clone());
+    assert_eq!(refused["code"], "cap_reached", "{refused}");
+    assert!(refused["error"].as_str().unwrap().contains("tokens of a run"), "{refused}");
+    large.as_object_mut().unwrap().remove("workflow_id");
+    assert_eq!(ask(&mut client, "codex", large)["ok"], true);
+}
+
+#[test]
 fn a_cap_in_dollars_refuses_whom_nobody_knows_the_price_of() {
     let config = OWN;
     let server =
