@@ -285,7 +285,10 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
             let end = [" \n", "\t\n", "\r\n", "  \n"][seeded.below(4)];
             lines[at] = lines[at].trim_end_matches('\n').to_owned() + end;
         }
-        19 => lines[at] = lines[to].as_str().to_owned(),
+        19 => {
+            let other = lines[to].clone();
+            lines[at] = other;
+        }
         20 => {
             let (from, end) = (at.min(to), at.max(to));
             drop(lines.drain(from..end));
