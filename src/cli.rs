@@ -44,10 +44,10 @@ use crate::host::process::Supervisor;
 use crate::host::wall::{self, HelperCommand};
 use arguments::Command;
 
-/// How long the removal of the last calls' directories may hold up the end.
+/// Time that the removal of the last calls' directories may hold up the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
 
-/// What `maestro-mcp` does, from its arguments to its exit code.
+/// Returns what `maestro-mcp` does, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     // The guardian outlives the server and must stay small: it needs nothing of what follows.

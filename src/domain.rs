@@ -9,6 +9,7 @@ pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod calibrate;
 pub(crate) mod cap;
+pub(crate) mod catalogue;
 pub(crate) mod chain;
 pub(crate) mod change;
 pub(crate) mod citations;

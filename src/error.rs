@@ -48,7 +48,6 @@ pub enum Error {
         kind: &'static str,
         /// The part as given.
         part: String,
-        /// Whose ids hold it.
         matches: Vec<String>,
     },
     /// A provider that is switched off.
@@ -71,7 +70,6 @@ pub enum Error {
         provider: String,
         /// Its program.
         program: String,
-        /// What the system said.
         reason: String,
     },
     /// The sandbox is required and this machine has none.
@@ -79,12 +77,7 @@ pub enum Error {
     NoSandbox(String),
     /// Something on this machine that a sub-command needs.
     #[error("{reason}")]
-    Setup {
-        /// What is wrong.
-        reason: String,
-        /// What to do about it.
-        hint: String,
-    },
+    Setup { reason: String, hint: String },
     /// Nobody is there to be asked.
     #[error("no provider can be asked")]
     NoProvider,
@@ -97,13 +90,11 @@ pub enum Error {
     #[error("the configuration could not be used: {}", .0.join("; "))]
     ConfigInvalid(Vec<String>),
     /// A prompt that is longer than the CLI takes.
-    #[error("the prompt has {actual} {unit}, and {provider} takes at most {limit}")]
+    #[error("the prompt must have at most {limit} {unit} for {provider} (got {actual})")]
     PromptTooLong {
         /// The provider.
         provider: String,
-        /// What it takes.
         limit: usize,
-        /// What it was given.
         actual: usize,
         /// `characters` or `bytes`.
         unit: &'static str,
@@ -123,7 +114,6 @@ pub enum Error {
     Stalled {
         /// The provider.
         provider: String,
-        /// How long it was silent.
         after: Duration,
         /// What it said before, if it said anything.
         said: String,
@@ -136,12 +126,10 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// What a CLI said went wrong.
     #[error("{provider}: {failure}")]
     Cli {
         /// The provider.
         provider: String,
-        /// What it said.
         failure: CliFailure,
         /// Others that are installed and may be asked instead.
         others: Vec<String>,
@@ -180,7 +168,6 @@ pub enum Error {
     Document {
         /// The document.
         name: String,
-        /// What is wrong with it.
         reason: String,
     },
     /// A run does not do what it is asked to.

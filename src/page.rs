@@ -104,7 +104,7 @@ impl Page {
         self.inner.host.rsplit(':').next().unwrap_or_default()
     }
 
-    /// Whether somebody has the page before them.
+    /// True if somebody has the page before them.
     pub fn is_watched(&self) -> bool {
         self.inner.watch.is_watched()
     }
@@ -114,7 +114,7 @@ impl Page {
         self.inner.door.revoke(target);
     }
 
-    /// What the views know beside the log.
+    /// Returns what the views know beside the log.
     fn now(&self) -> Now {
         let session = self.session();
         Now { at: now(), most: session.limits().total, idle_before: session.idle_before() }

@@ -42,11 +42,10 @@ pub use adapter::Adapter;
 pub struct Ask<'a> {
     /// What is asked, with its context.
     pub prompt: &'a str,
-    /// Who the consultant is.
     pub system: &'a str,
     /// The model by the provider's own name; none where the CLI chooses.
     pub model: Option<&'a str>,
-    /// How hard it is to think, in the CLI's words; none where the CLI cannot be told.
+    /// Effort: how hard it is to think, in the CLI's words; none where the CLI cannot be told.
     pub effort: Option<&'a str>,
     /// The schema that the answer must follow.
     pub schema: Option<&'a Value>,
@@ -81,7 +80,6 @@ impl Places {
     }
 }
 
-/// What to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// Arguments after the command's own.
@@ -90,7 +88,6 @@ pub struct Invocation {
     pub env: Vec<(OsString, OsString)>,
     /// Files to be written first, and what they hold.
     pub files: Vec<(PathBuf, String)>,
-    /// What goes to stdin.
     pub stdin: Vec<u8>,
 }
 
@@ -111,18 +108,16 @@ impl Invocation {
     }
 }
 
-/// What a CLI left behind.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Why its run is over.
     pub ended: Ended,
-    /// How its process ended.
     pub exit: Exit,
     /// Its standard output.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-    /// When that was, in the zone in which the CLI tells the time.
+    /// Time when that was, in the zone in which the CLI tells the time.
     pub at: Zoned,
 }
 
@@ -142,7 +137,7 @@ impl Output {
         self.ended == Ended::Exited && self.exit.success()
     }
 
-    /// What it means that the CLI gave no whole answer.
+    /// Returns what it means that the CLI gave no whole answer.
     fn failure(&self, told: &Told, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
         // The signal of whoever stopped it says nothing of the CLI.
@@ -171,7 +166,7 @@ impl Output {
         }
     }
 
-    /// What an answer without a word means: the reason, where one stands beside it.
+    /// Returns what an answer without a word means: the reason, where one stands beside it.
     fn empty(&self, told: &Told) -> CliFailure {
         match told.failure(&self.stderr, self.exit, &self.at) {
             Some(said) if said.kind != FailureKind::CliFailed => said,
@@ -179,7 +174,7 @@ impl Output {
         }
     }
 
-    /// What went wrong after an answer that is complete.
+    /// Returns what went wrong after an answer that is complete.
     fn aftermath(&self) -> Option<String> {
         let what = match (self.ended, self.exit) {
             (Ended::Exited, Exit::Code(0)) => return None,
@@ -203,12 +198,11 @@ impl Output {
     }
 }
 
-/// What a start of a CLI has asked of the service.
+/// Requests that a start of a CLI made of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// How many requests.
     pub(crate) requests: u32,
-    /// How many the next start makes at most.
+    /// Most requests that the next start makes.
     pub(crate) next: u32,
     /// The model that the CLI chose, where it says so.
     pub(crate) chosen: Option<String>,
@@ -220,20 +214,17 @@ impl Default for Asked {
     }
 }
 
-/// What a consultant answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// Its text.
     pub text: String,
     /// Its structured answer, where a schema was given and the CLI keeps it apart.
     pub structured: Option<Value>,
-    /// Whether reasoning stood before it, which was taken off.
+    /// True if reasoning stood before it, which was taken off.
     pub reasoned: bool,
-    /// What it cost.
     pub usage: Usage,
     /// The model that answered, where the CLI tells.
     pub model: Option<String>,
-    /// What the CLI complains of although it answered.
     pub warnings: Vec<String>,
 }
 
@@ -250,7 +241,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Whether the CLI said nothing.
+    /// True if the CLI said nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -93,7 +93,6 @@ impl Maestro {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What the tools work with.
     pub fn session(&self) -> &Session {
         self.inner.handle.session()
     }

@@ -83,7 +83,7 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp page --open     # in a terminal of your own\n  maestro-mcp page 4f2a       # opens at that request\n\nIt listens on this machine alone, and only while it runs."
     )]
     Page(PageOptions),
-    /// List the runs of the workflow, or end one
+    /// List the runs of the workflow, show, resume or end one
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "Example:\n  maestro-mcp runs --json | jq '.[] | select(.open)'\n  maestro-mcp runs stop 4f2a -m \"given up\"     # in a terminal of your own"
@@ -245,7 +245,7 @@ pub(super) enum RunsCommand {
     /// Show one run: where it is, what was done, what it spent
     #[command(after_help = "Example:\n  maestro-mcp runs show 4f2a")]
     Show(ShowOptions),
-    /// Say how to go on with a run that stands still
+    /// Take up a parked run again, and say how to go on with it
     #[command(after_help = "Example:\n  maestro-mcp runs resume 4f2a")]
     Resume(ShowOptions),
     /// End a run before its last stage

@@ -164,7 +164,7 @@ impl Examined<'_> {
         provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
     }
 
-    /// Whether Maestro is registered, and by which path.
+    /// Returns whether Maestro is registered, and by which path.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
         let environment = self.session.environment();
@@ -179,7 +179,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Whether the slash commands are those of this binary.
+    /// Returns whether the slash commands are those of this binary.
     fn slash_commands(&self) -> Vec<Finding> {
         let environment = self.session.environment();
         let user = claude_settings(environment).and_then(|settings| {
@@ -208,7 +208,6 @@ impl Examined<'_> {
         findings
     }
 
-    /// Whether the log is sound.
     fn log(&self) -> Vec<Finding> {
         let Health { file, exists, events, warnings, .. } = &self.health;
         let file = shown(self.session, Path::new(file));
@@ -270,7 +269,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Which wall holds around consultants and checks.
+    /// Returns which wall holds around consultants and checks.
     fn sandbox(&self) -> Vec<Finding> {
         const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
         const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
@@ -299,7 +298,7 @@ impl Examined<'_> {
         ignored.iter().map(|line| Finding { mark: finding::Mark::Look, ..Finding::good(line) }).collect()
     }
 
-    /// What is wrong with the configuration, but for what stands beside a consultant already.
+    /// Returns what is wrong with the configuration, but for what stands beside a consultant already.
     fn problems(&self) -> Vec<Finding> {
         let is_told =
             |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
@@ -380,7 +379,8 @@ impl Examined<'_> {
     }
 }
 
-/// Whether the commands that lie in a directory are those of this binary; none where none of them does.
+/// Returns whether the commands that lie in a directory are those of this binary; none where none of them
+/// does.
 fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
     const MOST_BYTES: u64 = 1024 * 1024;
     let mut there = 0;

@@ -48,7 +48,7 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
     outcome
 }
 
-/// Who is asked: the understudy, unless the user wants the installed CLIs or names some.
+/// Returns who is asked: the understudy, unless the user wants the installed CLIs or names some.
 async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<String>, Error> {
     if !options.provider.is_empty() {
         return Ok(options.provider.clone());
@@ -81,7 +81,7 @@ fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) 
     }
     if !std::io::stdin().is_terminal() {
         return Err(Error::Setup {
-            reason: "a live demo spends money, and nobody is here to agree".to_owned(),
+            reason: "a live demo spends money and needs your yes".to_owned(),
             hint: "Add --yes to agree, or run `maestro-mcp demo` without --live: it asks no model."
                 .to_owned(),
         });

@@ -92,7 +92,6 @@ fn export(store: &dyn EventStore, options: &ExportOptions) -> Result<ExitCode, E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether more is wanted.
 enum Next {
     Page,
     Stop,

@@ -35,11 +35,11 @@ pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
     format!("{}{}", kept.trim_end(), ".".repeat(dots))
 }
 
-/// A text in lines of at most so many columns, broken between words where that is possible. No width
-/// is no limit.
+/// A text in lines of at most so many columns, broken between words, and inside of a word that is longer
+/// than a line. No width is no limit.
 pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
-    let options = Options::new(columns).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(&text.split_whitespace().collect::<Vec<_>>().join(" "), options)
         .into_iter()
         .map(Cow::into_owned)
@@ -54,7 +54,7 @@ pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String
     first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
 }
 
-/// How long something lasted or is ago, in its largest unit.
+/// Returns how long something lasted or is ago, in its largest unit.
 pub(super) fn span(milliseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     UNITS
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_text_is_wrapped_between_words() {
         assert_eq!(wrapped("mend the mean now", Some(8)), ["mend the", "mean now"]);
-        assert_eq!(wrapped("unbreakable is long", Some(4)), ["unbreakable", "is", "long"]);
+        assert_eq!(wrapped("unbreakable is", Some(6)), ["unbrea", "kable", "is"]);
         assert_eq!(wrapped("mend the mean", None), ["mend the mean"]);
     }
 

@@ -48,7 +48,6 @@ fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     tracing::error!(place, "a defect: something panicked");
 }
 
-/// Where lines of the log go.
 struct Log {
     /// The session's masker, as soon as it is made: its configuration is not read for the log's sake.
     masker: MadeMasker,

@@ -61,7 +61,7 @@ async fn enter() -> bool {
     matches!(line, Ok(Ok(line)) if !line.is_empty())
 }
 
-/// Where the page opens: at a request, named by a part of its id, else at the queue.
+/// Returns where the page opens: at a request, named by a part of its id, else at the queue.
 async fn target(session: &Session, part: Option<&str>) -> Result<String, Error> {
     let Some(part) = part else { return Ok("queue".to_owned()) };
     let read = session.journal().read(|history| {

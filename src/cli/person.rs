@@ -31,7 +31,7 @@ pub(super) fn asked(question: &str) -> Result<String, Error> {
     Ok(terminal.line().map_err(failed)?.trim().to_owned())
 }
 
-/// What a command ends with where something else than the word was typed.
+/// Returns what a command ends with where something else than the word was typed.
 pub(super) fn nothing_was_done(what: &str) -> ExitCode {
     complain(what);
     ExitCode::from(1)

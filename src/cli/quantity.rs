@@ -19,15 +19,14 @@ const TIMES: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("
 pub(super) fn read_time(text: &str) -> Result<Duration, String> {
     read(text, &TIMES)
         .map(Duration::from_secs)
-        .ok_or_else(|| "takes a whole number and a unit: 30d (w, d, h, m or s)".to_owned())
+        .ok_or_else(|| "must be a whole number and a unit (w, d, h, m or s), for example 30d".to_owned())
 }
 
 /// Reads `500MB`, or a number of bytes.
 pub(super) fn read_bytes(text: &str) -> Result<u64, String> {
-    text.parse()
-        .ok()
-        .or_else(|| read(text, &BYTES))
-        .ok_or_else(|| "takes a whole number and a unit: 500MB (B, KB, MB, GB, KiB, MiB or GiB)".to_owned())
+    text.parse().ok().or_else(|| read(text, &BYTES)).ok_or_else(|| {
+        "must be a whole number and a unit (B, KB, MB, GB, KiB, MiB or GiB), for example 500MB".to_owned()
+    })
 }
 
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -3,7 +3,6 @@
 use crate::domain::language::Language;
 use crate::domain::report::{self, Line, LineKind, Report};
 
-/// Whether colours are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// ANSI sequences around lines.

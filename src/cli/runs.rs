@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions};
-use super::line::{cut, one_line, span, wrapped};
+use super::line::{cut, hanging, one_line, span};
 use super::person::{confirmed, nothing_was_done, only_a_person};
 use super::pick::{Kind, pick, short};
 use super::terminal::{self, print};
@@ -14,7 +14,7 @@ use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
-use crate::flow::workflow::stop::stop;
+use crate::flow::workflow::stop::{self as workflow, stop};
 use crate::flow::workflow::{RunState, state};
 use crate::host::human::Typed;
 
@@ -112,28 +112,37 @@ fn shown(run: &RunState, width: Option<usize>) -> String {
         rows.push(("stage", row));
     }
     rows.push(("next", how_to_go_on(run)));
-    let mut out = String::new();
-    for (name, value) in rows {
-        let lines = wrapped(&value, width.map(|width| width.saturating_sub(10)));
-        for (place, line) in lines.iter().enumerate() {
-            let _ = writeln!(out, "{:8}  {line}", if place == 0 { name } else { "" });
-        }
-    }
-    out
+    rows.iter().map(|(name, value)| hanging(&format!("{name:8}  "), value, width)).collect()
 }
 
+/// Takes a parked run up again: from then on it gates the project's work, as before it was parked.
 async fn resume(session: &Session, options: &ShowOptions) -> Result<ExitCode, Error> {
     let run = the_run(session, &options.id).await?;
+    let was_parked = run.parked;
+    if was_parked {
+        workflow::resume(session, &run.workflow_id).await?;
+    } else {
+        workflow::may_go_on(session, &run.workflow_id).await?;
+    }
     let next = how_to_go_on(&run);
     print(&if options.json {
-        format!("{:#}\n", json!({ "workflow_id": run.workflow_id, "state": run.state, "next": next }))
+        let resumed = json!({
+            "workflow_id": run.workflow_id, "state": run.state, "was_parked": was_parked, "next": next,
+        });
+        format!("{resumed:#}\n")
     } else {
-        wrapped(&next, terminal::width()).iter().fold(String::new(), |out, line| out + line + "\n")
+        let done = if was_parked {
+            "The run was parked and is active again."
+        } else {
+            "The run was not parked: nothing had to be done."
+        };
+        let width = terminal::width();
+        hanging("", done, width) + &hanging("next: ", &next, width)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a person types next, here or in the client.
+/// Returns what a person types next, here or in the client.
 fn how_to_go_on(run: &RunState) -> String {
     let id = short(&run.workflow_id);
     match (&run.pending_request, run.current_stage) {

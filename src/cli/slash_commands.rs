@@ -60,9 +60,9 @@ fn targets(session: &Session, options: &InstallOptions) -> Result<Targets, Error
     })
 }
 
-/// How a client is to start this server: in a file that others share by its name, where that is found.
-/// The user's own clients start it from any directory and with any PATH, so there it is a path: the one on
-/// PATH where that leads here, because it survives an update.
+/// Returns how a client is to start this server: in a file that others share by its name, where that is
+/// found. The user's own clients start it from any directory and with any PATH, so there it is a path: the
+/// one on PATH where that leads here, because it survives an update.
 fn command(session: &Session, options: &InstallOptions) -> Result<String, Error> {
     let found = session.environment().find_program(NAME, session.root());
     if options.project && found.is_some() {

@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use super::report::Colour;
 use crate::error::hint::for_person;
 use crate::error::{Error, reference};
+use crate::flow::session::Session;
 use crate::host::human::harmless;
 
 /// Writes a text to standard output; a reader that went away ends the output quietly.
@@ -29,6 +31,12 @@ pub(super) fn width() -> Option<usize> {
     }
     let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
     Some(if columns == 0 { USUAL } else { columns })
+}
+
+/// Colours for standard output, where it is a terminal of a person who wants them.
+pub(super) fn colour(session: &Session) -> Colour {
+    let environment = session.environment();
+    Colour::choose(io::stdout().is_terminal(), environment.get("NO_COLOR"), environment.get("TERM"))
 }
 
 /// Says something on standard error.
@@ -64,7 +72,7 @@ impl StatusLine {
         Self { is_seen: io::stderr().is_terminal(), last: String::new() }
     }
 
-    /// Shows a message in place of the last one.
+    /// Shows a message in place of the last one. Where nobody is looking there is nothing to show.
     pub(super) fn show(&mut self, message: &str) {
         if !self.is_seen || message == self.last {
             return;
@@ -81,7 +89,7 @@ impl StatusLine {
 
     /// Takes the line away.
     pub(super) fn clear(&mut self) {
-        if self.is_seen && !self.last.is_empty() {
+        if !self.last.is_empty() {
             let mut out = io::stderr().lock();
             let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
         }

@@ -18,7 +18,7 @@ use crate::flow::time::rfc3339;
 use crate::host::human::harmless;
 use crate::host::store::{EventStore as _, StoreError};
 
-/// How often the log is looked at. Other processes write it, and it tells nobody.
+/// Interval at which the log is looked at. Other processes write it, and it tells nobody.
 const PAUSE: Duration = Duration::from_millis(300);
 /// Events that are in memory at the same time.
 const PAGE: usize = 1_000;

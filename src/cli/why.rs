@@ -1,15 +1,15 @@
 //! `maestro-mcp why`: what an event rests on, and what rests on it.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::arguments::WhyOptions;
-use super::line::{cut, one_line};
+use super::line::{cut, hanging, one_line};
 use super::pick::{Kind, pick, short};
-use super::terminal::{self, print};
+use super::report::Colour;
+use super::terminal::{self, colour, print};
 use crate::domain::event::record::ChangeKind;
 use crate::domain::event::{Body, Event};
 use crate::domain::label::{Label, label};
@@ -22,7 +22,7 @@ use crate::host::store::{EventStore, StoreError};
 /// Events that are in memory at the same time.
 const PAGE: usize = 1_000;
 
-/// How an id is meant, in refusals.
+/// Way in which an id is meant, in refusals.
 const EVENT: Kind = Kind("event");
 
 pub(super) fn run(session: &Session, options: &WhyOptions) -> Result<ExitCode, Error> {
@@ -38,7 +38,7 @@ pub(super) fn run(session: &Session, options: &WhyOptions) -> Result<ExitCode, E
             steps.iter().map(|it| as_json(it, by_id.get(it.id.as_str()).copied())).collect();
         format!("{:#}\n", Value::Array(all))
     } else {
-        as_text(&steps, &by_id, terminal::width())
+        as_text(&steps, &by_id, terminal::width(), colour(session))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -121,15 +121,18 @@ fn as_json(step: &Step, fact: Option<&Fact>) -> Value {
     })
 }
 
-/// Time and id in columns; then the tree. However deep it is, its texts have the larger part of a
-/// line.
-fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>) -> String {
+/// Time and id in columns; then the tree, with texts that wrap beside it. However deep it is, its texts
+/// have most of a line.
+fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>, colour: Colour) -> String {
     const COLUMNS_OF_A_LINK: usize = 2;
-    const UNLIMITED: usize = 400;
-    let most = width.unwrap_or(UNLIMITED) / 4;
+    const DEEPEST: usize = 12;
+    /// Below this, the text stands under time and id.
+    const NARROW: usize = 72;
+    const MOST_LETTERS: usize = 400;
     let mut out = String::new();
     for step in steps {
-        let indent = (step.depth * COLUMNS_OF_A_LINK).min(most);
+        let indent = step.depth.saturating_mul(COLUMNS_OF_A_LINK);
+        let indent = " ".repeat(if width.is_some() { indent.min(DEEPEST) } else { indent });
         let (at, text) = match facts.get(step.id.as_str()) {
             Some(fact) => (seconds(fact.at), one_line(&fact.label.line())),
             None => (" ".repeat(19), "is not in the log".to_owned()),
@@ -139,8 +142,23 @@ fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>) -
             Standing::Again => "(shown above) ",
             Standing::Cycle => "(rests on itself) ",
         };
-        let line = format!("{at}  {:12}  {:indent$}{standing}{text}", short(&one_line(&step.id)), "");
-        let _ = writeln!(out, "{}", cut(&line, width));
+        let text = format!("{standing}{}", cut(&text, width.map(|_| MOST_LETTERS)));
+        let head = format!("{at}  {:12}", short(&one_line(&step.id)));
+        let shown = match width {
+            Some(width) if width < NARROW => {
+                format!(
+                    "{}\n{}",
+                    cut(&head, Some(width)),
+                    hanging(&format!("  {indent}"), &text, Some(width))
+                )
+            }
+            width => hanging(&format!("{head}  {indent}"), &text, width),
+        };
+        let painted = match colour {
+            Colour::Ansi => shown.replacen(&head, &format!("\u{1b}[2m{head}\u{1b}[0m"), 1),
+            Colour::Plain => shown,
+        };
+        out.push_str(&painted);
     }
     out
 }

@@ -11,7 +11,6 @@ const LONGEST: usize = 200;
 pub enum Address {
     /// Every run of the project.
     Runs,
-    /// Where a run is.
     Run(String),
     /// The report of a stage, by its request.
     Approval(String),
@@ -24,7 +23,6 @@ pub enum Address {
 }
 
 impl Address {
-    /// What every address begins with.
     pub const SCHEME: &str = "maestro://";
 
     /// Reads an address; none where it is not one of ours. Ids and names are plain: letters,
@@ -57,7 +55,7 @@ impl Address {
         }
     }
 
-    /// What it is, in a few words.
+    /// Returns what it is, in a few words.
     pub fn title(&self) -> &'static str {
         match self {
             Self::Runs => "Runs of the project",

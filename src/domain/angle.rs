@@ -9,7 +9,7 @@ const ANGLES: [&str; 4] = [
     "Begin at the edges: what is empty, first, last, rare or concurrent, and what others rely on without saying so.",
 ];
 
-/// What the member of this number (from 0) is told.
+/// Returns what the member of this number (from 0) is told.
 pub fn instruction(member: usize) -> &'static str {
     ANGLES.get(member % ANGLES.len()).copied().unwrap_or_default()
 }

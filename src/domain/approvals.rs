@@ -18,12 +18,12 @@ pub enum Approvals {
 }
 
 impl Approvals {
-    /// What holds where a run began with one and a server has another.
+    /// Returns what holds where a run began with one and a server has another.
     pub fn stricter(self, other: Self) -> Self {
         self.max(other)
     }
 
-    /// Whether a word counts. Where a human is wanted, no rule and no argument of the model's does,
+    /// True if a word counts. Where a human is wanted, no rule and no argument of the model's does,
     /// also not one that the client has shown in a dialog of its own.
     pub fn takes(self, word: DecidedBy) -> bool {
         match word {

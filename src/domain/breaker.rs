@@ -12,9 +12,9 @@ const SPENT: &str = "quota_exceeded";
 /// A limit that is spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spent {
-    /// When it ends, as text.
+    /// Time when it ends, as text.
     pub resets_at: String,
-    /// When that was said, in milliseconds since 1970.
+    /// Time when that was said, in milliseconds since 1970.
     pub said_at: u64,
 }
 

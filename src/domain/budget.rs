@@ -22,14 +22,12 @@ pub struct Limits {
     pub total: u32,
 }
 
-/// What one consult counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The stage that it belongs to.
     pub stage: Option<Stage>,
     /// The round of debug, where it is one of debug; else 0.
     pub round: u32,
-    /// What it is for.
     pub purpose: Purpose,
 }
 
@@ -46,7 +44,7 @@ impl Item {
         self.counts_in_total() && self.purpose != Purpose::Resample
     }
 
-    /// Where it counts: the stage, and in debug the round.
+    /// Returns where it counts: the stage, and in debug the round.
     fn place(self) -> Option<(&'static str, u32)> {
         self.stage.filter(|_| self.counts_in_stage()).map(|stage| match stage {
             Stage::Debug => (stage.name(), self.round),
@@ -62,11 +60,8 @@ pub struct Short {
     pub of: String,
     /// Its limit.
     pub limit: u32,
-    /// What is spent.
     pub used: u32,
-    /// What was wanted.
     pub wanted: u32,
-    /// Who has spent it.
     pub by: Spender,
 }
 
@@ -75,13 +70,11 @@ pub struct Short {
 pub struct Spender {
     /// Its id.
     pub run: String,
-    /// What it is to achieve.
     pub task: String,
     /// How long ago it began, in milliseconds.
     pub age_ms: u64,
 }
 
-/// What a run has spent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     open: BTreeMap<String, Item>,
@@ -96,9 +89,7 @@ pub struct Balance {
     pub used: u32,
     /// The limit.
     pub limit: u32,
-    /// What is left of it.
     pub left: u32,
-    /// What the current stage may still spend.
     pub left_in_stage: u32,
 }
 
@@ -108,11 +99,11 @@ impl Budget {
         Self { total, ..Self::default() }
     }
 
-    /// Whether `wanted` consults may start, all of them.
+    /// Returns whether `wanted` consults may start, all of them.
     ///
     /// # Errors
     ///
-    /// What is used up.
+    /// Returns what is used up.
     pub fn may(&self, item: Item, wanted: u32, limits: Limits) -> Result<(), Short> {
         if item.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
             let of = "the run".to_owned();
@@ -132,7 +123,7 @@ impl Budget {
         Ok(())
     }
 
-    /// How many consults of a kind may still start.
+    /// Returns how many consults of a kind may still start.
     pub fn left(&self, item: Item, limits: Limits) -> u32 {
         let in_total = limits.total.saturating_sub(self.total);
         match item.place() {
@@ -142,7 +133,7 @@ impl Budget {
         }
     }
 
-    /// What is spent and left, for a result.
+    /// Returns what is spent and left, for a result.
     pub fn balance(&self, stage: Option<Stage>, round: u32, limits: Limits) -> Balance {
         let item = Item { stage, round, purpose: Purpose::Candidate };
         Balance {

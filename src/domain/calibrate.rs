@@ -18,7 +18,7 @@ pub(crate) mod summary;
 
 use thiserror::Error;
 
-/// How often a valid sample is right: above one half, at most 1.
+/// Number of times that a valid sample is right: above one half, at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Accuracy(f64);
 

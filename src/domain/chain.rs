@@ -37,7 +37,7 @@ pub struct Stored {
     pub seq: u64,
     /// The run that it belongs to; empty for the project itself.
     pub run: String,
-    /// When it was appended, in milliseconds since 1970 (UTC). Never less than the one before it.
+    /// Time when it was appended, in milliseconds since 1970 (UTC). Never less than the one before it.
     pub at: u64,
     /// What happened, by name.
     pub kind: String,
@@ -56,7 +56,7 @@ pub struct Shown<'a> {
     pub seq: u64,
     /// The run that it belongs to; empty for the project itself.
     pub run: &'a str,
-    /// When it was appended, in milliseconds since 1970 (UTC).
+    /// Time when it was appended, in milliseconds since 1970 (UTC).
     pub at: u64,
     /// What happened, by name.
     pub kind: &'a str,
@@ -78,7 +78,7 @@ impl Stored {
         }
     }
 
-    /// Whether its hash is the one of its content.
+    /// True if its hash is the one of its content.
     pub fn fits_its_hash(&self) -> bool {
         self.hash == hash(&self.prev_hash, self.seq, &self.run, self.at, &self.kind, &self.body)
     }
@@ -112,7 +112,6 @@ fn add_text(digest: &mut Sha256, text: &str) {
 /// A chain in which no break was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// How many events it has.
     pub events: u64,
     /// The hash of the last one; [`START`] where there is none.
     pub last_hash: String,
@@ -128,7 +127,6 @@ pub struct Broken {
     pub why: Flaw,
 }
 
-/// How a chain can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The log goes on with a later event.
@@ -189,7 +187,7 @@ impl Check {
         Ok(())
     }
 
-    /// What has been checked so far.
+    /// Returns what has been checked so far.
     pub fn so_far(&self) -> &Checked {
         &self.state
     }

@@ -67,7 +67,7 @@ impl Reason {
         }
     }
 
-    /// Whether the same change may succeed a little later.
+    /// True if the same change may succeed a little later.
     pub fn retryable(self) -> bool {
         match self {
             Self::ChangeLocked => true,
@@ -90,7 +90,6 @@ impl Reason {
         }
     }
 
-    /// What to do next.
     pub fn hint(self) -> &'static str {
         match self {
             Self::PatchInvalid => {
@@ -139,7 +138,6 @@ impl Reason {
 pub struct Refusal {
     /// Its class.
     pub reason: Reason,
-    /// What exactly.
     pub message: String,
     /// The next step, where it is not that of the class.
     pub next: Option<String>,

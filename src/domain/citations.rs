@@ -30,7 +30,6 @@ pub struct Claim {
     pub end_line: Option<usize>,
     /// What is quoted beside it, the nearest first.
     pub quotes: Vec<Quote>,
-    /// Whether it can only be a place.
     pub form: Form,
 }
 
@@ -48,7 +47,6 @@ pub enum Form {
 pub struct Quote {
     /// The text.
     pub text: String,
-    /// What it is there for.
     pub sense: Sense,
 }
 
@@ -63,7 +61,6 @@ pub enum Sense {
     Proposed,
 }
 
-/// What was found of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -93,15 +90,12 @@ pub struct Citation {
     /// The last line of a range.
     #[serde(default)]
     pub end_line: Option<usize>,
-    /// What the answer quotes.
     #[serde(default)]
     pub quote: Option<String>,
-    /// What was found.
     pub status: Standing,
     /// Where the quote stands, if elsewhere.
     #[serde(default)]
     pub found_line: Option<usize>,
-    /// What else there is to say.
     #[serde(default)]
     pub note: Option<String>,
 }

@@ -18,7 +18,7 @@ enum Marks {
     Markup,
 }
 
-/// Whether a line of a file says nothing to a program: blank, or a comment from its first mark on.
+/// True if a line of a file says nothing to a program: blank, or a comment from its first mark on.
 pub fn is_silent(path: &str, line: &str) -> bool {
     let line = line.trim();
     if line.is_empty() {
@@ -49,7 +49,7 @@ fn is_directive(line: &str) -> bool {
         .any(|word| said.starts_with(word))
 }
 
-/// Whether a file is there for people alone: documentation, a licence, a change log.
+/// True if a file is there for people alone: documentation, a licence, a change log.
 pub fn is_documentation(path: &str) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let stem = name.split('.').next().unwrap_or_default();

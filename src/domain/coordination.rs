@@ -1,4 +1,4 @@
-//! How a task is arranged among agents: classified, given a topology, watched, and learnt from.
+//! Way in which a task is arranged among agents: classified, given a topology, watched, and learnt from.
 //!
 //! The rules are the contract's; where the paper ("Towards a Science of Scaling Agent Systems")
 //! measures the same thing in another way, both are named. What a stage may spend is not said

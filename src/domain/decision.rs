@@ -13,7 +13,6 @@ pub enum Contradiction {
         id: &'static str,
         /// It in words.
         question: &'static str,
-        /// What was answered.
         answer: String,
     },
     /// An approval that says what is to be done differently.
@@ -32,7 +31,7 @@ impl Contradiction {
         }
     }
 
-    /// Whether saying it again makes it no clearer: a revision needs words in any case.
+    /// True if saying it again makes it no clearer: a revision needs words in any case.
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
@@ -41,7 +40,6 @@ impl Contradiction {
     }
 }
 
-/// What contradicts a decision.
 pub fn contradictions(
     decision: Decision,
     responses: &Responses,

@@ -28,12 +28,11 @@ use thiserror::Error;
 pub struct Patch {
     /// Its files, in order.
     pub files: Vec<FilePatch>,
-    /// What was put right on the way.
     pub normalised: Vec<String>,
 }
 
 impl Patch {
-    /// How many lines it adds or removes.
+    /// Returns how many lines it adds or removes.
     pub fn changed_lines(&self) -> usize {
         let lines = self.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
         lines.filter(|line| line.side != Side::Context).count()
@@ -45,21 +44,19 @@ impl Patch {
 pub struct FilePatch {
     /// The line of the patch at which it begins.
     pub line: usize,
-    /// What is done.
     pub action: Action,
     /// The file that is read; the one that is made where there is none to read.
     pub old: String,
     /// The file that is written; the one that is removed where none is written.
     pub new: String,
-    /// Whether the file is executable afterwards, where the patch says so.
+    /// True if the file is executable afterwards, where the patch says so.
     pub executable: Option<bool>,
-    /// Whether git made it, by its index line: then nothing in it is put right.
+    /// True if git made it, by its index line: then nothing in it is put right.
     pub by_git: bool,
     /// The changes.
     pub hunks: Vec<Hunk>,
 }
 
-/// What becomes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// It is made.
@@ -110,15 +107,12 @@ impl Hunk {
 /// One line of a hunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HunkLine {
-    /// Where it belongs.
     pub side: Side,
     /// Its text without the line end.
     pub text: String,
-    /// Whether a line end follows.
     pub ends: bool,
 }
 
-/// Which file a line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Both.
@@ -163,7 +157,6 @@ pub enum DiffError {
     /// A name that cannot be used.
     #[error("line {line}: the name `{name}` is refused: {reason}")]
     Name {
-        /// Where.
         line: usize,
         /// The name.
         name: String,
@@ -175,7 +168,6 @@ pub enum DiffError {
         "line {line}: `{old}` and `{new}` are two files, and no `rename from` says that one becomes the other"
     )]
     TwoNames {
-        /// Where.
         line: usize,
         /// The one.
         old: String,
@@ -184,46 +176,21 @@ pub enum DiffError {
     },
     /// A line that is nothing.
     #[error("line {line}: `{text}` is neither context nor change, in a hunk")]
-    Stray {
-        /// Where.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
+    Stray { line: usize, text: String },
     /// A line below the header of a file that is no part of one.
     #[error("line {line}: `{text}` is neither a header nor a hunk, under the header of a file")]
-    UnderHeader {
-        /// Where.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
+    UnderHeader { line: usize, text: String },
     /// Text between two files, or two hunks of one.
     #[error(
         "line {line}: `{text}` stands between two parts of the patch; text goes before the first file or after the last"
     )]
-    Between {
-        /// Where.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
+    Between { line: usize, text: String },
     /// A header without its file.
     #[error("line {line}: `{text}` is a header of a file, and no `diff --git` line above it names one")]
-    Orphan {
-        /// Where.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
+    Orphan { line: usize, text: String },
     /// A hunk's header that cannot be read.
     #[error("line {line}: `{text}` is no whole hunk header (@@ -1,3 +1,4 @@)")]
-    HunkHeader {
-        /// Where.
-        line: usize,
-        /// What it says.
-        text: String,
-    },
+    HunkHeader { line: usize, text: String },
     /// Lines are missing or too many.
     #[error(
         "line {line}: the hunk says {} old and {} new lines and has {} and {}; git made it (its index line says so), so lines were lost or added on the way",
@@ -254,23 +221,16 @@ pub enum DiffError {
     /// Links and submodules.
     #[error("line {line}: mode {mode} is neither 100644 nor 100755 (links and submodules are not patched)")]
     Mode {
-        /// Where.
         line: usize,
         /// The mode.
         mode: String,
     },
     /// Headers that contradict one another or the hunks.
     #[error("line {line}: {reason}")]
-    Contradiction {
-        /// Where.
-        line: usize,
-        /// What.
-        reason: &'static str,
-    },
+    Contradiction { line: usize, reason: &'static str },
     /// A file about which nothing is said.
     #[error("line {line}: nothing changes in `{name}`")]
     NoChange {
-        /// Where.
         line: usize,
         /// The file.
         name: String,

@@ -1,10 +1,10 @@
-//! How hard a consultant is to think.
+//! Effort: how hard a consultant is to think.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// How hard a consultant is to think, by the names that its CLI's users know.
+/// Effort: how hard a consultant is to think, by the names that its CLI's users know.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, IntoStaticStr,
 )]

@@ -17,8 +17,8 @@ use approval::{ApprovalDecided, ApprovalRequested, DialogClosed, DialogOpened, S
 use consult::{ConsultReleased, ConsultReserved, ConsultSettled, SettledBrief};
 use record::{Changed, EvidenceLogged, Noted, RedFlagged, Verified};
 use stage::{
-    Answered, RunStarted, RunStopped, StageDelivered, StageFailed, StageFinished, StageInterrupted,
-    StageResumed, StageStarted,
+    Answered, RunResumed, RunStarted, RunStopped, StageDelivered, StageFailed, StageFinished,
+    StageInterrupted, StageResumed, StageStarted,
 };
 
 /// One event of the log.
@@ -34,7 +34,6 @@ pub struct Event {
     pub id: String,
     /// The ids of what it rests on.
     pub rests_on: Vec<String>,
-    /// What happened.
     pub body: Body,
 }
 
@@ -45,7 +44,6 @@ pub struct Draft {
     pub id: String,
     /// The ids of what it rests on.
     pub rests_on: Vec<String>,
-    /// What happened.
     pub body: Body,
 }
 
@@ -79,7 +77,6 @@ pub struct Unreadable {
     pub seq: u64,
     /// Its kind.
     pub kind: String,
-    /// What is wrong.
     pub reason: String,
 }
 
@@ -88,7 +85,6 @@ const CONSULT_SETTLED: &str = "consult_settled";
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident => $kind:literal,)*) => {
-        /// What happened.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Body {
             $($(#[$doc])* $name($name),)*
@@ -147,6 +143,8 @@ bodies! {
     RunStarted => "run_started",
     /// A run was ended before its last stage.
     RunStopped => "run_stopped",
+    /// A parked run was taken up again.
+    RunResumed => "run_resumed",
     /// A stage began.
     StageStarted => "stage_started",
     /// A stage that was interrupted goes on.

@@ -22,7 +22,6 @@ pub use flags::FlagSummary;
 pub use listing::{Filter, Listing};
 pub use trail::{Behind, Trail};
 
-/// What a piece of evidence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -49,7 +48,7 @@ pub enum Kind {
     Rollback,
     /// A decision was asked for, or made.
     Approval,
-    /// What became of a run and its stages.
+    /// Outcome of a run and its stages.
     Stage,
 }
 
@@ -84,7 +83,7 @@ pub enum OfStage {
 }
 
 impl OfStage {
-    /// How it is written.
+    /// Returns how it is written.
     pub fn name(self) -> &'static str {
         match self {
             Self::Analyze => Stage::Analyze.name(),
@@ -134,15 +133,13 @@ pub enum Detail {
 pub struct Evidence {
     /// The id of its event.
     pub id: String,
-    /// What it is.
     pub evidence_type: Kind,
     /// The stage that it belongs to.
     pub stage: OfStage,
-    /// What it says.
     pub content: Value,
     /// Who says so: a provider, `maestro`, `orchestrator`, `human`, or as somebody recorded it.
     pub source: String,
-    /// How sure they are, 0 to 1. What this server saw itself is certain.
+    /// Certainty, 0 to 1. What this server saw itself is certain.
     pub confidence: f64,
     /// The ids of what it rests on.
     pub links: Vec<String>,

@@ -13,19 +13,14 @@ use super::workflow::Run;
 /// What the next stage starts from. Every list may be empty; the templates say what they do then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handover {
-    /// What analyze established.
     pub facts: Vec<String>,
-    /// How to reproduce it.
     pub reproduction: Vec<String>,
-    /// What must stay true.
     pub invariants: Vec<String>,
     /// The hypotheses, each in a line.
     pub hypotheses: Vec<String>,
     /// The one that was selected.
     pub selected: Option<String>,
-    /// How it is tested.
     pub test: Option<String>,
-    /// What implement planned.
     pub plan: Option<String>,
     /// Its diff.
     pub diff: Option<String>,
@@ -35,12 +30,11 @@ pub struct Handover {
     pub feedback: Vec<String>,
     /// What is to be done differently in this round.
     pub revision: Option<String>,
-    /// What came of the last checks.
     pub verification: Option<String>,
 }
 
 impl Handover {
-    /// What a run hands on to a stage.
+    /// Returns what a run hands on to a stage.
     pub fn of(run: &Run, stage: Stage) -> Self {
         let mut handover = Self {
             feedback: feedback(run),

@@ -70,13 +70,12 @@ pub struct History {
 /// A stage outside any run.
 #[derive(Clone, Debug)]
 pub struct Loose {
-    /// How it went.
     pub attempt: Attempt,
     /// Its result, once it has one.
     pub result: Option<LooseResult>,
 }
 
-/// What came of a stage outside any run.
+/// Outcome of a stage outside any run.
 #[derive(Clone, Debug)]
 pub enum LooseResult {
     /// Outputs.
@@ -126,6 +125,7 @@ impl History {
             }
             Body::RunStarted(_)
             | Body::RunStopped(_)
+            | Body::RunResumed(_)
             | Body::StageStarted(_)
             | Body::StageResumed(_)
             | Body::Answered(_)
@@ -242,6 +242,7 @@ impl History {
             }
             Body::RunStarted(_)
             | Body::RunStopped(_)
+            | Body::RunResumed(_)
             | Body::ApprovalRequested(_)
             | Body::ApprovalDecided(_)
             | Body::StateUsed(_)
@@ -360,12 +361,12 @@ impl History {
         &self.questions
     }
 
-    /// What was measured of a step with a provider, one for each model, the latest last.
+    /// Returns what was measured of a step with a provider, one for each model, the latest last.
     pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
         self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What was measured of a step with these providers in turn.
+    /// Returns what was measured of a step with these providers in turn.
     pub fn calibration_together(&self, step: StepType, providers: &[String]) -> Option<&Together> {
         let mut names = providers.to_vec();
         names.sort();
@@ -402,7 +403,7 @@ impl History {
         self.dialogs.values().filter(move |dialog| dialog.request == request && dialog.until > now)
     }
 
-    /// Whether the sealed state of a dialog was used before.
+    /// True if the sealed state of a dialog was used before.
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
     }

@@ -20,7 +20,6 @@ pub enum Cause {
     TimedOut,
 }
 
-/// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -32,7 +31,6 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// What happened to a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum JobNoted {
@@ -63,7 +61,6 @@ pub enum JobNoted {
     Ended {
         /// Its id.
         job: String,
-        /// How.
         outcome: Outcome,
         /// The tool's result, its secrets masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,19 +93,18 @@ pub struct Job {
     pub server: String,
     /// Why it is a job.
     pub cause: Cause,
-    /// When its call came.
     pub since: u64,
     /// The place of its beginning in the log, where its arguments are.
     pub began_seq: u64,
     /// The lost job in whose place it is.
     pub again_of: Option<String>,
-    /// Whether somebody wants it to end.
+    /// True if somebody wants it to end.
     pub cancel_asked: bool,
-    /// How it ended, when, and the place in the log that holds the result.
+    /// Way in which it ended, when, and the place in the log that holds the result.
     pub ended: Option<(Outcome, u64, u64)>,
-    /// Whether its caller has the result.
+    /// True if its caller has the result.
     pub collected: bool,
-    /// Whether a result of another call has said that it ended.
+    /// True if a result of another call has said that it ended.
     pub told: bool,
 }
 

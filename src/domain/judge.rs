@@ -56,9 +56,7 @@ pub enum Verdict {
 /// What the judge is told beside the candidates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case<'a> {
-    /// What the candidates were asked for.
     pub task: Option<&'a str>,
-    /// What counts.
     pub criteria: &'a [String],
 }
 
@@ -120,10 +118,7 @@ impl Ballot {
         let mut scores = BTreeMap::new();
         for (name, score) in answer.get("scores").and_then(Value::as_object).into_iter().flatten() {
             let score = score.as_f64().filter(|score| (0.0..=1.0).contains(score));
-            scores.insert(
-                known(name)?,
-                score.ok_or_else(|| format!("its score of {name} is none from 0 to 1"))?,
-            );
+            scores.insert(known(name)?, score.ok_or_else(|| format!("its score of {name} is not 0 to 1"))?);
         }
         if let Some(winner) = winner {
             let own = scores.get(&winner).ok_or("it gives its winner no score")?;
@@ -136,7 +131,7 @@ impl Ballot {
     }
 }
 
-/// What two opinions on the two orders come to.
+/// Returns what two opinions on the two orders come to.
 pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     match (first.winner, second.winner) {
         (Some(one), Some(other)) if one == other => agreed(one, &first, second),
@@ -148,7 +143,8 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     }
 }
 
-/// What a third opinion makes of a tie between candidates: the one that it names too, else no choice.
+/// Returns what a third opinion makes of a tie between candidates: the one that it names too, else no
+/// choice.
 pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     match third.winner {
         Some(winner) if between.contains(&winner) => {
@@ -158,8 +154,8 @@ pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     }
 }
 
-/// What several verdicts come to, each on candidates that its judge did not write: the candidate that
-/// was preferred to every other by more of those who saw both than the other way round.
+/// Returns what several verdicts come to, each on candidates that its judge did not write: the candidate
+/// that was preferred to every other by more of those who saw both than the other way round.
 pub fn across(all: &[usize], verdicts: &[(Vec<usize>, Verdict)]) -> Verdict {
     let preferred = |one: usize, other: usize| {
         let names = |(judged, verdict): &&(Vec<usize>, Verdict)| {
@@ -268,7 +264,7 @@ mod tests {
             (json!({ "scores": {} }), "no winner_id"),
             (json!({ "winner_id": "A", "scores": { "B": 0.1 } }), "no score"),
             (json!({ "winner_id": "A", "scores": { "A": 0.1, "B": 0.2 } }), "higher"),
-            (json!({ "winner_id": "A", "scores": { "A": 1.5 } }), "from 0 to 1"),
+            (json!({ "winner_id": "A", "scores": { "A": 1.5 } }), "not 0 to 1"),
             (json!({ "winner_id": "A", "scores": { "A": 0.5, "Z": 0.1 } }), "`Z`"),
         ] {
             let error = ballot.read(&answer).unwrap_err();

@@ -19,7 +19,6 @@ pub struct Label {
     pub kind: &'static str,
     /// Whose word or work it is; empty where it is nobody's.
     pub who: String,
-    /// What it says.
     pub content: String,
 }
 
@@ -36,6 +35,7 @@ pub fn label(body: &Body) -> Label {
     let (who, content) = match body {
         Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),
         Body::RunStopped(it) => (String::new(), it.why.clone()),
+        Body::RunResumed(_) => (String::new(), "the run was taken up again".to_owned()),
         Body::StageStarted(it) => (
             it.providers.join(", "),
             format!("{}, {}: {}", round(it.stage, it.iteration), mode(it.mode), it.why),

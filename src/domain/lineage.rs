@@ -15,7 +15,6 @@ pub struct Linked {
     pub rests_on: Vec<String>,
 }
 
-/// Which way a walk goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// To what somebody rests on.
@@ -24,7 +23,6 @@ pub enum Direction {
     Forward,
 }
 
-/// How somebody stands in a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// For the first time; what it leads to follows.
@@ -42,9 +40,7 @@ pub enum Standing {
 pub struct Step {
     /// How many links away from the start, along this branch.
     pub depth: usize,
-    /// Whose line it is.
     pub id: String,
-    /// How they stand here.
     pub standing: Standing,
 }
 

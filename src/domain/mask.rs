@@ -49,7 +49,6 @@ pub enum MaskError {
     UserRegex {
         /// The pattern.
         pattern: String,
-        /// What the regex compiler said.
         problem: String,
     },
     /// The list of the user's patterns starts as JSON and is not a JSON array of strings.
@@ -68,7 +67,6 @@ pub enum MaskError {
 pub struct Masked<'a> {
     /// The text, borrowed if nothing was masked.
     pub text: Cow<'a, str>,
-    /// How many places were masked.
     pub count: usize,
 }
 
@@ -174,12 +172,12 @@ pub struct LineMasker<'m> {
 }
 
 impl LineMasker<'_> {
-    /// Whether the next line may belong to a private key or another secret that an earlier one began.
+    /// True if the next line may belong to a private key or another secret that an earlier one began.
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
-    /// Whether a line that is not kept matters to those that follow: a key or another secret may begin
+    /// True if a line that is not kept matters to those that follow: a key or another secret may begin
     /// there. Cheap, for it is asked of every line of a file.
     pub fn may_begin(line: &[u8]) -> bool {
         line.windows(4).any(|four| four == b"----") || following::may_open(line)

@@ -88,11 +88,10 @@ pub struct MicroStep {
     pub kind: StepType,
     /// Its stage.
     pub stage: Stage,
-    /// What it asks for.
     pub description: String,
     /// The lead of its vote where nothing was measured and the caller says nothing.
     pub default_k: u32,
-    /// Whether a command can tell a right answer from a wrong one.
+    /// True if a command can tell a right answer from a wrong one.
     pub has_oracle: bool,
     /// The red flags that discard an answer.
     pub red_flag_rules: Vec<Flag>,
@@ -107,7 +106,7 @@ pub struct MicroStep {
 }
 
 impl MicroStep {
-    /// What is added to the question, so that the answer has the form of the step.
+    /// Returns what is added to the question, so that the answer has the form of the step.
     pub fn instructions(&self) -> String {
         format!(
             "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite.{}\n{}",
@@ -118,7 +117,7 @@ impl MicroStep {
         )
     }
 
-    /// What a model is told of the comparison, so that it is exact where it counts.
+    /// Returns what a model is told of the comparison, so that it is exact where it counts.
     fn compared(&self) -> String {
         if self.vote_by.is_empty() {
             return String::new();
@@ -126,7 +125,7 @@ impl MicroStep {
         format!(" It is compared with other answers by {}: be exact there.", self.vote_by.in_a_line())
     }
 
-    /// What is wrong with an answer, by the rules and the schema of the step.
+    /// Returns what is wrong with an answer, by the rules and the schema of the step.
     pub fn inspect(&self, inspector: &Inspector, answer: &str) -> Findings {
         inspector.inspect(answer, &self.red_flag_rules, Some(&self.output_schema))
     }
@@ -157,7 +156,7 @@ impl MicroSteps {
         }
         for step in &rules.steps {
             if let Err(error) = jsonschema::validator_for(&step.output_schema) {
-                return incomplete(step.kind, format!("its output_schema is none: {error}"));
+                return incomplete(step.kind, format!("its output_schema is not a schema: {error}"));
             }
             let is_there = |name: &&str| step.output_schema.pointer(&format!("/properties/{name}")).is_some();
             if let Some(name) = step.vote_by.names().find(|name| !is_there(name)) {

@@ -23,11 +23,9 @@ pub const MAX_LINE_CHARS: usize = 1_000;
 /// What to pack, in the order of its importance. Every text is already masked.
 #[derive(Clone, Debug, Default)]
 pub struct Material {
-    /// What must hold.
     pub constraints: Vec<String>,
     /// Error texts, stack traces, logs.
     pub errors: Vec<String>,
-    /// What is known.
     pub facts: Vec<String>,
     /// Files, as far as they were read.
     pub files: Vec<FileText>,
@@ -38,7 +36,6 @@ pub struct Material {
 pub struct FileText {
     /// The path as shown.
     pub path: String,
-    /// How many lines the file has.
     pub total_lines: usize,
     /// Line number (from 1) and text.
     pub lines: BTreeMap<usize, String>,
@@ -46,7 +43,6 @@ pub struct FileText {
     pub ranking: Vec<usize>,
 }
 
-/// What limits a packed context.
 #[derive(Clone, Copy, Debug)]
 pub struct PackLimits {
     /// Lines of one error.

@@ -14,7 +14,7 @@ pub enum Power {
 }
 
 impl Power {
-    /// What it does, in a few words.
+    /// Returns what it does, in a few words.
     pub fn words(self) -> &'static str {
         match self {
             Self::ActsByItself(words) | Self::RunsInChecks(words) => words,
@@ -166,7 +166,7 @@ const CONFIGURATION: [&str; 16] = [
     "next.config.",
 ];
 
-/// What a file does beside being a source, by its name.
+/// Returns what a file does beside being a source, by its name.
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(str::to_lowercase).collect();
     let (name, directories) = parts.split_last()?;
@@ -195,7 +195,7 @@ pub fn power(path: &str) -> Option<Power> {
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
-/// What a change of a file's content does beside: scripts of a package, plug-ins and entry points.
+/// Returns what a change of a file's content does beside: scripts of a package, plug-ins and entry points.
 pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
     // In a new file nothing changes that ran before.
     if before.is_empty() {

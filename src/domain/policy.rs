@@ -22,13 +22,13 @@ pub struct PolicySettings {
     pub max_consults_total: u32,
     /// Iterations of debug before it escalates.
     pub max_debug_iterations: u32,
-    /// Whether tests decide before anything else.
+    /// True if tests decide before anything else.
     pub prefer_tests_first: bool,
-    /// Whether hypothesize may ask several providers.
+    /// True if hypothesize may ask several providers.
     pub ensemble_hypotheses: bool,
-    /// Whether implement may ask several providers.
+    /// True if implement may ask several providers.
     pub ensemble_implementation: bool,
-    /// Whether debug is held to a single agent.
+    /// True if debug is held to a single agent.
     pub debug_single_agent: bool,
     /// Tools loaded at a time.
     pub max_tools: u32,
@@ -37,21 +37,19 @@ pub struct PolicySettings {
     pub single_agent_turns: Option<f64>,
 }
 
-/// What one stage may do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StagePolicy {
-    /// How its agents are arranged: who decides.
+    /// Way in which its agents are arranged: who decides.
     pub topology: Topology,
-    /// How its candidates come about, where it asks for more than one answer. Independent ones are
+    /// Way in which its candidates come about, where it asks for more than one answer. Independent ones are
     /// asked without seeing one another, together or one by one; they never decide.
     pub candidates: Topology,
-    /// Whether it may ask several providers at once.
+    /// True if it may ask several providers at once.
     pub ensemble_allowed: bool,
     /// Consults; in debug, of one iteration.
     pub max_consults: u32,
     /// Iterations.
     pub max_iterations: u32,
-    /// Who is asked first.
     pub preferred_clients: &'static [&'static str],
 }
 
@@ -67,7 +65,7 @@ pub enum SingleAgent {
 }
 
 impl PolicySettings {
-    /// Whether a stage is left to a single agent, and why.
+    /// Returns whether a stage is left to a single agent, and why.
     pub fn single_agent(&self, stage: Stage) -> Option<SingleAgent> {
         match stage {
             Stage::Debug if self.debug_single_agent => Some(SingleAgent::Always),
@@ -77,7 +75,7 @@ impl PolicySettings {
         }
     }
 
-    /// How a stage is to go about its work, where nothing more is known than the stage.
+    /// Returns how a stage is to go about its work, where nothing more is known than the stage.
     pub fn recommended(&self, stage: Stage) -> Topology {
         match self.single_agent(stage) {
             Some(_) => Topology::Sas,
@@ -85,7 +83,6 @@ impl PolicySettings {
         }
     }
 
-    /// What a stage may do.
     pub fn stage(&self, stage: Stage) -> StagePolicy {
         let ensemble_allowed = match stage {
             Stage::Analyze => false,

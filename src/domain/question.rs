@@ -1,7 +1,7 @@
 //! The questions that a person answers when a stage is reviewed, and how answers are judged.
 //!
-//! They are code and no rule file on purpose: a project's files can be edited by the model whose
-//! work is reviewed, and a review must not be made easier by such an edit.
+//! They are embedded on purpose: a project's files can be edited by the model whose work is reviewed, and
+//! a review must not be made easier by such an edit.
 
 mod response;
 mod table;
@@ -14,7 +14,6 @@ use strum::IntoStaticStr;
 
 use super::stage::Stage;
 
-/// How much depends on a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -42,9 +41,7 @@ impl Priority {
 /// A question as a report or a result carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// By which it is answered.
     pub id: String,
-    /// How much depends on it.
     pub priority: Priority,
     /// In English.
     pub question: String,
@@ -54,9 +51,8 @@ pub struct Question {
     pub options: Vec<String>,
     /// The same answers in Korean, in the same order.
     pub options_ko: Vec<String>,
-    /// Whether the answer is in one's own words.
+    /// True if the answer is in one's own words.
     pub requires_text_response: bool,
-    /// What in this report it is about.
     pub context: Option<String>,
     /// The same in Korean.
     pub context_ko: Option<String>,
@@ -69,7 +65,7 @@ pub fn for_stage(stage: Stage) -> Vec<Question> {
     table::rows(stage).iter().map(table::Row::question).collect()
 }
 
-/// How many questions there are of each priority.
+/// Number of questions there are of each priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Of priority critical.
@@ -98,7 +94,7 @@ impl Counts {
         }
     }
 
-    /// How many there are of one priority.
+    /// Returns how many there are of one priority.
     pub fn get(self, priority: Priority) -> usize {
         match priority {
             Priority::Critical => self.critical,

@@ -41,7 +41,6 @@ pub struct RedFlagRules {
     pub step: StepRules,
 }
 
-/// When a competing answer is flagged.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CandidateRules {
@@ -65,7 +64,6 @@ pub struct CandidateRules {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForbiddenRule {
-    /// What reasons and errors call it.
     pub name: String,
     /// A regex; `^` and `$` are line boundaries.
     pub pattern: String,
@@ -168,7 +166,7 @@ impl RedFlags {
         })
     }
 
-    /// What is wrong with an answer.
+    /// Returns what is wrong with an answer.
     pub fn verdict(&self, text: &str) -> Verdict {
         let spoken = spoken(text);
         let text = spoken.text().trim();
@@ -203,8 +201,8 @@ impl RedFlags {
         self.forbidden.iter().filter_map(found).collect()
     }
 
-    /// What is wrong with an answer of any kind. The document of a stage has a schema of its own, and
-    /// may well tell of commands: of it only what is left out counts, and what is no answer at all.
+    /// Returns what is wrong with an answer of any kind. The document of a stage has a schema of its own,
+    /// and may well tell of commands: of it only what is left out counts, and what is no answer at all.
     fn others(&self, text: &str, reading: &Reading, may_hedge: bool) -> Vec<Reason> {
         let is_document =
             reading.document.as_ref().is_ok_and(|document| document.is_object() || document.is_array());
@@ -259,7 +257,6 @@ impl RedFlags {
     }
 }
 
-/// What was found in an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     flagged: bool,
@@ -267,7 +264,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the answer is to be discarded.
+    /// True if the answer is to be discarded.
     pub fn is_flagged(&self) -> bool {
         self.flagged
     }

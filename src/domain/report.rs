@@ -44,11 +44,9 @@ use text::Text;
 pub struct Report {
     /// The stage.
     pub stage: Stage,
-    /// What people call it.
     pub stage_display_name: String,
     /// The same in Korean.
     pub stage_display_name_ko: String,
-    /// Who brought how much of what.
     pub summary: String,
     /// The same in Korean.
     pub summary_ko: String,
@@ -56,15 +54,12 @@ pub struct Report {
     pub key_findings: Vec<String>,
     /// The same in Korean; what a model wrote is quoted as it is.
     pub key_findings_ko: Vec<String>,
-    /// What may go wrong.
     pub risks: Vec<String>,
     /// The same in Korean.
     pub risks_ko: Vec<String>,
-    /// What the reviewer is asked.
     pub questions: Vec<Question>,
     /// The stage that an approval leads to; none at the end.
     pub next_stage: Option<Stage>,
-    /// What will happen there.
     pub next_stage_preview: String,
     /// The same in Korean.
     pub next_stage_preview_ko: String,
@@ -76,11 +71,9 @@ pub struct Report {
     pub duration_ms: u64,
     /// The time of the report.
     pub timestamp: String,
-    /// How the stage was done.
     pub mode: Mode,
     /// Why it was done so.
     pub mode_reason: Option<String>,
-    /// Which iteration this is.
     pub iteration: Option<Iteration>,
     /// Who handed something in, in order.
     pub sources: Vec<String>,
@@ -102,11 +95,9 @@ pub struct Report {
     /// Changes that were made since the last report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<AppliedChange>,
-    /// What was spent.
     pub cost: Cost,
     /// Critical questions of earlier stages without an answer.
     pub open_questions: Vec<OpenQuestion>,
-    /// What the reviewer is asked to do.
     pub action_required: String,
     /// The same in Korean.
     pub action_required_ko: String,

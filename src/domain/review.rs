@@ -89,7 +89,6 @@ impl Severity {
     }
 }
 
-/// What a reviewer says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// The file.
@@ -100,7 +99,7 @@ pub struct Claimed {
     pub quote: String,
     /// What is wrong, in a sentence.
     pub claim: String,
-    /// How it goes wrong: input or state, and what happens.
+    /// Way in which it goes wrong: input or state, and what happens.
     pub scenario: String,
     /// The severity, in the reviewer's word.
     pub severity: String,
@@ -130,23 +129,18 @@ pub struct Finding {
     pub line: usize,
     /// The quote.
     pub quote: String,
-    /// What is wrong.
     pub claim: String,
-    /// How it goes wrong.
     pub scenario: String,
-    /// How much harm it does.
     pub severity: Severity,
-    /// What the reviewer said of that, where it was lowered.
+    /// Words that the reviewer said of that, where it was lowered.
     #[serde(default)]
     pub severity_stated: Option<Severity>,
-    /// Who found it.
     pub found_by: Vec<String>,
     /// Whether the quote stood in the line that was named.
     pub status: Status,
     /// The line that was named, where the quote stands elsewhere.
     #[serde(default)]
     pub line_stated: Option<usize>,
-    /// What else there is to say.
     #[serde(default)]
     pub note: Option<String>,
     /// What the others who found it say.
@@ -167,9 +161,7 @@ pub struct Discarded {
     pub line: Option<usize>,
     /// The quote.
     pub quote: String,
-    /// What was claimed.
     pub claim: String,
-    /// Who claimed it.
     pub found_by: String,
     /// Always `absent`.
     pub status: Status,
@@ -177,7 +169,6 @@ pub struct Discarded {
     pub reason: String,
 }
 
-/// What came of a proposed fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FixStatus {
@@ -198,9 +189,7 @@ pub enum FixStatus {
 pub struct TriedFix {
     /// The diff.
     pub patch: String,
-    /// Who proposed it.
     pub by: String,
-    /// What came of it.
     pub status: FixStatus,
     /// What is to be known of that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -296,7 +285,7 @@ pub fn held(
     })
 }
 
-/// What came of a review, in a line.
+/// Returns what came of a review, in a line.
 pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> String {
     let by: Vec<String> = Severity::ALL
         .into_iter()

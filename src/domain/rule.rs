@@ -23,7 +23,6 @@ pub enum RuleError {
     Pattern {
         /// The rule.
         rule: String,
-        /// What the regex compiler said.
         problem: String,
     },
     /// A rule refers to something that the file does not define, or lacks what it needs.
@@ -31,7 +30,6 @@ pub enum RuleError {
     Incomplete {
         /// The rule.
         rule: String,
-        /// What is missing.
         problem: String,
     },
     /// A `match` example that the rule does not match.
@@ -59,7 +57,7 @@ pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError>
     serde_yaml::from_str(text).map_err(|error| RuleError::Yaml(error.to_string()))
 }
 
-/// What the regex compiler complains of, without the pattern that it draws above.
+/// Returns what the regex compiler complains of, without the pattern that it draws above.
 pub(crate) fn problem(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();

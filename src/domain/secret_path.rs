@@ -1,4 +1,4 @@
-//! Which files are refused by name, so that no secret is read, sent or overwritten.
+//! Files that are refused by name, so that no secret is read, sent or overwritten.
 //!
 //! Names are compared whole, but for the two words that tell by themselves: `secret_santa.py` and
 //! `tokenizer.json` are ordinary files, `team-secrets.txt` is none.
@@ -33,7 +33,6 @@ pub struct FileRule {
     /// Endings of `dotted` names that make them ordinary.
     #[serde(default)]
     pub exempt: Vec<String>,
-    /// How the name of a JSON file begins.
     #[serde(default)]
     pub prefixes: Vec<String>,
     /// What stands anywhere in a file name, unless one of `ordinary` follows its last dot.

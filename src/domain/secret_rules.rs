@@ -13,9 +13,7 @@ use super::secret_path::{FileRule, FileRules};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRules {
-    /// What is masked in text.
     pub masking: MaskRules,
-    /// Which files are refused by name.
     pub files: FileRules,
 }
 
@@ -111,7 +109,7 @@ impl AddedRules {
         Ok(added)
     }
 
-    /// What is ours already says nothing: many a file began as a copy of the shipped one.
+    /// Returns what is ours already says nothing: many a file began as a copy of the shipped one.
     fn without_ours(mut self) -> Self {
         if let Ok(ours) = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")) {
             let known = |rule: &MaskRule| {

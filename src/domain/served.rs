@@ -5,15 +5,15 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-/// What there is to say of the model that answered, beside its name.
+/// Notes about the model that answered, beside its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelNote {
     /// The model that was asked for; none where the CLI chose.
     pub model_asked: Option<String>,
-    /// Whether the CLI itself named the model that answered.
+    /// True if the CLI itself named the model that answered.
     pub model_confirmed: bool,
-    /// How hard it was told to think; none where the CLI could not be told.
+    /// Effort: how hard it was told to think; none where the CLI could not be told.
     pub effort: Option<String>,
     /// What to keep in mind: another model than the one asked for, the CLI's own warnings.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ pub struct ModelNote {
 }
 
 impl ModelNote {
-    /// Whether there is nothing to say, as of what older logs hold.
+    /// True if there is nothing to say, as of what older logs hold.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -44,7 +44,7 @@ impl ModelNote {
     }
 }
 
-/// Whether a name that was asked for means the model that answered: the same name, the same with its
+/// True if a name that was asked for means the model that answered: the same name, the same with its
 /// date or vendor, or the name of a family (`opus`, `pro`, `auto`) that it belongs to.
 pub fn means(asked: &str, served: &str) -> bool {
     // Left to the CLI.

@@ -36,7 +36,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// What is nearer to its bound.
+    /// Returns what is nearer to its bound.
     fn weight(self) -> usize {
         self.characters.max((self.bytes * BYTES_WEIGH).div_ceil(100))
     }
@@ -65,22 +65,22 @@ impl Sent {
     }
 }
 
-/// What a text weighs inside a result.
+/// Returns what a text weighs inside a result.
 pub fn weight(text: &str) -> usize {
     text.chars().map(Sent::of).fold(Sent::default(), Sent::plus).weight()
 }
 
-/// What a value weighs as a result.
+/// Returns what a value weighs as a result.
 pub fn weight_of(value: &Value) -> usize {
     weight_of_json(&value.to_string())
 }
 
-/// What the JSON of a result weighs.
+/// Returns what the JSON of a result weighs.
 pub fn weight_of_json(json: &str) -> usize {
     json.chars().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
 }
 
-/// Where to cut a text to a weight: at the last line end within it, else between two characters.
+/// Returns where to cut a text to a weight: at the last line end within it, else between two characters.
 /// None where the text weighs no more.
 pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     let mut sent = Sent::default();
@@ -94,7 +94,7 @@ pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     Some(shown.rfind('\n').filter(|line_end| *line_end >= least).unwrap_or(end))
 }
 
-/// How much of a room each of several weights may take: what the light ones leave goes to the
+/// Returns how much of a room each of several weights may take: what the light ones leave goes to the
 /// heavy ones.
 pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
@@ -117,7 +117,6 @@ pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
 pub struct Shortened {
     /// Where, as `history[3].report`.
     pub at: String,
-    /// How much of it is not there.
     pub left_out: String,
 }
 
@@ -189,7 +188,7 @@ fn fit_object(
     fields.into_iter().zip(rooms.into_iter().zip(name_weights)).map(fit_field).collect()
 }
 
-/// How many of the first have room where each gets at least what is worth showing of it.
+/// Returns how many of the first have room where each gets at least what is worth showing of it.
 fn as_many_as_fit(weights: &[usize], room: usize) -> usize {
     let mut left = room;
     weights

@@ -217,6 +217,7 @@ impl Spending {
             }
             Body::RunStarted(_)
             | Body::RunStopped(_)
+            | Body::RunResumed(_)
             | Body::StageStarted(_)
             | Body::StageResumed(_)
             | Body::Answered(_)

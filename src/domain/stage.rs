@@ -50,7 +50,7 @@ impl Stage {
         self.into()
     }
 
-    /// What people call the stage.
+    /// Returns what people call the stage.
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Analyze => "Example Analysis",
@@ -130,24 +130,17 @@ impl Role {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SchemaName {
-    /// What analyze hands on.
     #[serde(rename = "stage1_output")]
     Stage1Output,
-    /// What hypothesize hands on.
     #[serde(rename = "stage2_output")]
     Stage2Output,
-    /// What implement hands on.
     #[serde(rename = "stage3_output")]
     Stage3Output,
-    /// What debug hands on.
     #[serde(rename = "stage4_output")]
     Stage4Output,
-    /// What improve hands on.
     #[serde(rename = "stage5_output")]
     Stage5Output,
-    /// What a judge answers.
     JudgeOutput,
-    /// What a reviewer finds.
     Review,
 }
 

@@ -24,7 +24,6 @@ pub struct Forked {
     pub thread: String,
     /// The thread whose turns it begins with.
     pub of: String,
-    /// How many of them.
     pub turns: usize,
 }
 
@@ -39,7 +38,6 @@ pub struct TurnAt {
     pub seq: u64,
     /// Milliseconds since 1970.
     pub at: u64,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered; empty where nobody told.
     pub model: String,
@@ -58,7 +56,7 @@ pub struct Thread {
     pub forked_from: Option<(String, usize)>,
     /// Its turns, oldest first.
     pub turns: Vec<TurnAt>,
-    /// When something was last added, in milliseconds since 1970.
+    /// Time when something was last added, in milliseconds since 1970.
     pub last_at: u64,
 }
 
@@ -147,17 +145,14 @@ pub struct Turn {
     pub number: usize,
     /// Who answered: provider and model.
     pub who: String,
-    /// What was asked.
     pub question: String,
     /// What went with it, beside files.
     pub given: Vec<String>,
     /// The files that went with it.
     pub files: Vec<String>,
-    /// What was answered.
     pub answer: String,
 }
 
-/// What of earlier turns goes along.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Replayed {
     /// The text.

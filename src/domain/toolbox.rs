@@ -23,7 +23,6 @@ pub struct Toolbox {
     pub usage: BTreeMap<String, u64>,
 }
 
-/// What limits the loading of tools.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
     /// Tools at a time, the core among them.
@@ -88,7 +87,7 @@ impl Toolbox {
         *self.usage.entry(tool.to_owned()).or_default() += 1;
     }
 
-    /// What is loaded: the core always, then what the skill needs, or else the stage.
+    /// Returns what is loaded: the core always, then what the skill needs, or else the stage.
     pub fn loading(&self, manifest: &Manifest, limits: &Limits<'_>) -> Loading {
         let wanted = match (&self.skill, self.stage) {
             (Some(skill), _) => manifest.skill(skill).map(|skill| vec![skill]).unwrap_or_default(),
@@ -149,7 +148,7 @@ impl Loading {
         false
     }
 
-    /// What is loaded here and was not before.
+    /// Returns what is loaded here and was not before.
     pub fn newly_loaded(&self, before: &Self) -> Vec<String> {
         self.loaded.iter().filter(|tool| !before.loaded.contains(tool)).cloned().collect()
     }

@@ -10,7 +10,6 @@ pub struct Toolset {
     pub tools: &'static [&'static str],
 }
 
-/// What every tool's name begins with.
 pub const PREFIX: &str = "maestro_";
 
 /// The tool that every server has.
@@ -135,7 +134,7 @@ pub fn tool_names() -> impl Iterator<Item = String> {
     bare.map(|bare| format!("{PREFIX}{bare}"))
 }
 
-/// Whether a tool belongs to one of the sets that were asked for; none asked for are all.
+/// True if a tool belongs to one of the sets that were asked for; none asked for are all.
 pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
     let bare = tool.strip_prefix(PREFIX).unwrap_or(tool);
     let asked_for = |set: &&Toolset| wanted.iter().any(|name| name == set.name);

@@ -1,9 +1,9 @@
-//! How the agents of a piece of work are arranged.
+//! Way in which the agents of a piece of work are arranged.
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// How the agents of a stage are arranged.
+/// Way in which the agents of a stage are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -41,9 +41,9 @@ impl Topology {
         }
     }
 
-    /// What the paper calls an error multiplier and measures as overhead tokens in traces, over those of
-    /// one agent ("Towards a Science of Scaling Agent Systems", table 5). It says nothing of how many
-    /// tasks fail; see [`Self::task_error_ratio`].
+    /// Returns what the paper calls an error multiplier and measures as overhead tokens in traces, over
+    /// those of one agent ("Towards a Science of Scaling Agent Systems", table 5). It says nothing of how
+    /// many tasks fail; see [`Self::task_error_ratio`].
     pub fn error_multiplier(self) -> f64 {
         match self {
             Self::Sas => 1.0,
@@ -54,8 +54,8 @@ impl Topology {
         }
     }
 
-    /// How many more tasks fail than with a single agent: the ratio of the means over the benchmarks of
-    /// the paper's 260 configurations (six benchmarks).
+    /// Returns how many more tasks fail than with a single agent: the ratio of the means over the
+    /// benchmarks of the paper's 260 configurations (six benchmarks).
     pub fn task_error_ratio(self) -> f64 {
         match self {
             Self::Sas => 1.0,
@@ -66,7 +66,6 @@ impl Topology {
         }
     }
 
-    /// What it is for here.
     pub fn use_for(self) -> &'static str {
         match self {
             Self::Sas => "steps that depend on one another: implement, debug",
@@ -76,7 +75,7 @@ impl Topology {
         }
     }
 
-    /// What it must never be used for.
+    /// Returns what it must never be used for.
     pub fn never_for(self) -> Option<&'static str> {
         match self {
             Self::Independent => Some("deciding"),

@@ -18,7 +18,6 @@ pub const MOST_PATTERN_CHARS: usize = 1_000;
 /// since matching takes time in proportion to their product and never more.
 const MOST_PATTERN_BYTES: usize = 256 * 1024;
 
-/// What a content is to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -35,7 +34,6 @@ pub enum ContentType {
 /// What a content is held against, beside the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
-    /// What it is to be.
     pub content_type: ContentType,
     /// The most characters; the rule's where none is given.
     pub max_chars: Option<usize>,
@@ -52,7 +50,6 @@ pub struct ForbiddenPattern {
     regex: Regex,
 }
 
-/// What became of the validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -88,7 +85,7 @@ impl ForbiddenPattern {
     ///
     /// # Errors
     ///
-    /// Which pattern cannot be used, and why: too many, too long, too large, or no regex.
+    /// Returns which pattern cannot be used, and why: too many, too long, too large, or no regex.
     pub fn compile(patterns: &[String]) -> Result<Vec<Self>, String> {
         if patterns.len() > MOST_PATTERNS {
             let all = patterns.len();
@@ -154,7 +151,7 @@ fn form(content: &str, demands: &Demands) -> Option<Validation> {
     (!missing.is_empty()).then(|| Validation { outcome: Outcome::MissingJsonField, reason: reason() })
 }
 
-/// Whether a document has a field of that name, or a field of a field.
+/// True if a document has a field of that name, or a field of a field.
 fn has(document: &Value, field: &str) -> bool {
     let nested = || field.split('.').try_fold(document, |value, part| value.get(part)).is_some();
     document.get(field).is_some() || nested()

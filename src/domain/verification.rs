@@ -14,7 +14,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// What a check is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -42,7 +41,7 @@ impl Kind {
         self.into()
     }
 
-    /// Whether a failure means that the program does not do what it should.
+    /// True if a failure means that the program does not do what it should.
     pub fn is_critical(self) -> bool {
         matches!(self, Self::UnitTest | Self::Integration | Self::TypeCheck | Self::Build)
     }

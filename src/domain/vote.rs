@@ -40,7 +40,6 @@ pub fn usual_max(k: u32, least: u32) -> u32 {
     k.saturating_mul(8).max(least).min(MOST_SAMPLES)
 }
 
-/// What decides a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     k: u32,
@@ -111,7 +110,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Whether there is a winner.
+    /// True if there is a winner.
     pub fn is_decision(self) -> bool {
         match self {
             Self::AheadByK | Self::Unanimous => true,
@@ -158,7 +157,7 @@ impl<A: PartialEq> Ballot<A> {
         Self { rule, options: Vec::new(), launched: 0, outstanding: 0, rounds: 0, flagged: 0, failed: 0 }
     }
 
-    /// How many samples a round would launch now: `k - lead`, or what is left of the samples; none
+    /// Returns how many samples a round would launch now: `k - lead`, or what is left of the samples; none
     /// once the vote is over, and none while samples are outstanding.
     pub fn wanted(&self) -> u32 {
         if self.outstanding > 0 || self.stop().is_some() {

@@ -3,8 +3,8 @@
 /// A parser's message without the names of types.
 pub fn in_plain_words(message: &str) -> String {
     const WORDS: [(&str, &str); 8] = [
-        ("expected a nonzero u64", "expected a whole number from 1 on"),
-        ("expected a nonzero usize", "expected a whole number from 1 on"),
+        ("expected a nonzero u64", "expected a whole number, 1 or more"),
+        ("expected a nonzero usize", "expected a whole number, 1 or more"),
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number"),
         ("expected usize", "expected a whole number"),

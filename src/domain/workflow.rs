@@ -76,7 +76,7 @@ impl Phase {
         }
     }
 
-    /// Whether the run goes on.
+    /// True if the run goes on.
     pub fn is_open(&self) -> bool {
         self.stage().is_some()
     }
@@ -103,13 +103,11 @@ pub struct Request {
     pub id: String,
     /// When it was made, in milliseconds since 1970.
     pub at: u64,
-    /// What is asked.
     pub asked: ApprovalRequested,
     /// What was decided, and when.
     pub decided: Option<(u64, ApprovalDecided)>,
     /// The id of the event that says so, on which the next stage rests.
     pub decision: Option<String>,
-    /// That event's place in the log.
     pub decided_seq: Option<u64>,
 }
 
@@ -124,7 +122,7 @@ impl Request {
         self.decided.as_ref()?.1.chosen.as_deref()
     }
 
-    /// Whether that was decided.
+    /// True if that was decided.
     pub fn is(&self, decision: Decision) -> bool {
         self.decided.as_ref().is_some_and(|(_, decided)| decided.decision == decision)
     }
@@ -137,7 +135,6 @@ pub struct LastChange {
     pub seq: u64,
     /// Its event's id.
     pub id: String,
-    /// What was done.
     pub kind: ChangeKind,
     /// The session of the backup.
     pub backup_session: String,
@@ -150,19 +147,16 @@ pub struct LastVerification {
     pub seq: u64,
     /// Its event's id.
     pub id: String,
-    /// Whether all of them passed.
     pub passed: bool,
     /// In a line.
     pub summary: String,
     /// The tests that failed.
     pub failing: Vec<String>,
-    /// Whether somebody only says so: nothing ran here.
+    /// True if somebody only says so: nothing ran here.
     pub is_claim: bool,
     /// Whether no test ran in it, and why that is known.
     pub idle: Option<String>,
-    /// What ran.
     pub commands: Vec<String>,
-    /// What the commands left out.
     pub left_out: Vec<String>,
     /// The project's own checks of tests that were not among them.
     pub missing: Vec<String>,
@@ -173,25 +167,19 @@ pub struct LastVerification {
 pub struct Run {
     /// Its id, the `workflow_id`.
     pub id: String,
-    /// What is to be achieved.
     pub task: String,
     /// When it began, in milliseconds since 1970.
     pub started_at: u64,
-    /// Where it began.
     pub start_stage: Stage,
-    /// Who approves stages of low risk.
     pub low_risk: LowRisk,
-    /// Whose word decided when it began.
     pub approvals: Option<Approvals>,
     /// The server that began it.
     pub server: Option<String>,
-    /// Where it is.
     pub phase: Phase,
     /// Rounds of debug that were begun.
     pub debug_iteration: u32,
     /// The latest try at a stage.
     pub attempt: Option<Attempt>,
-    /// What it has spent.
     pub budget: Budget,
     /// Outputs, oldest first.
     pub finished: Vec<StageFinished>,
@@ -225,13 +213,13 @@ impl Run {
         self.approvals.map_or(server, |own| own.stricter(server))
     }
 
-    /// Whether the checks passed after the last change of files.
+    /// True if the checks passed after the last change of files.
     pub fn is_verified(&self) -> bool {
         self.is_checked_since_change()
             && self.verification.as_ref().is_some_and(|last| last.passed && self.counts(last))
     }
 
-    /// Whether a verification can open improve: tests ran in it. A claim counts, except where a human
+    /// True if a verification can open improve: tests ran in it. A claim counts, except where a human
     /// is wanted.
     pub fn counts(&self, verification: &LastVerification) -> bool {
         if verification.is_claim {
@@ -241,7 +229,7 @@ impl Run {
         }
     }
 
-    /// Whether the checks ran after the last change of files, whatever they said.
+    /// True if the checks ran after the last change of files, whatever they said.
     pub fn is_checked_since_change(&self) -> bool {
         self.verification
             .as_ref()

@@ -33,7 +33,7 @@ pub enum OutOfBounds {
     Aliases,
 }
 
-/// Whether a parser may be given a text.
+/// Returns whether a parser may be given a text.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ fn dashes(line: &str) -> usize {
     count
 }
 
-/// Whether a name is given to something and used again.
+/// True if a name is given to something and used again.
 fn has_alias(text: &str) -> bool {
     let anchors: HashSet<&str> = names(text, '&').collect();
     !anchors.is_empty() && names(text, '*').any(|name| anchors.contains(name))

@@ -5,11 +5,10 @@ use thiserror::Error;
 use crate::domain::decision::Contradiction;
 use crate::host::human::NoPerson;
 
-/// What is wrong with a decision.
 #[derive(Clone, Debug, Error)]
 pub enum ApprovalProblem {
     /// A human must decide, and the model's word is not one's.
-    #[error("request {0} is for a human to decide, and nobody can be asked through this client")]
+    #[error("a human must decide request {0}, and this client cannot ask one")]
     HumanWanted(String),
     /// Nobody is known to sit at the terminal.
     #[error("only a person can decide: {0}")]
@@ -27,26 +26,18 @@ pub enum ApprovalProblem {
     Undecided {
         /// The request.
         request: String,
-        /// What they did instead.
         why: &'static str,
     },
     /// An argument of the model's is to skip stages.
     #[error("a run begins at analyze, and not at {stage}")]
-    LateStart {
-        /// Where it was to begin.
-        stage: &'static str,
-        /// What makes that count.
-        setting: String,
-    },
+    LateStart { stage: &'static str, setting: String },
     /// The answers do not go with the decision.
     #[error("request {request} was not decided: {}", lines(what))]
     Contradiction {
         /// The request.
         request: String,
-        /// What does not go with it.
         what: Vec<Contradiction>,
     },
-    /// What is reviewed has changed since.
     #[error("request {0} was made for another report than the one that was reviewed")]
     OtherReport(String),
 }
@@ -69,7 +60,6 @@ impl ApprovalProblem {
         }
     }
 
-    /// What to do next.
     pub fn hint(&self) -> String {
         match self {
             Self::HumanWanted(request) | Self::OtherReport(request) => format!(
@@ -88,7 +78,7 @@ impl ApprovalProblem {
                 "Use the tools of the server that the client registered, or ask the human to decide in a terminal of their own: `maestro-mcp approvals`.".to_owned()
             }
             Self::DialogOpen(request) => format!(
-                "The human answers there. Where nobody sees the dialog any more, ask them to run `maestro-mcp approvals show {request}` in a terminal and decide there."
+                "The human answers there. If the dialog is gone, ask them to run `maestro-mcp approvals show {request}` in a terminal and decide there."
             ),
             Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
             Self::Undecided { request, .. } => format!(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Error;
 
 impl Error {
-    /// What a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
+    /// Returns what a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
     /// is missing on this machine, 4 for what the CLI answered,
     /// 5 for what the workflow refuses, 1 for the rest.
     pub fn exit_code(&self) -> ExitCode {

@@ -10,7 +10,6 @@ use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::cap::Passed;
 
 impl Error {
-    /// What to do next.
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidArguments(_) => {
@@ -165,7 +164,14 @@ fn there_is(available: &[String]) -> String {
 /// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
 pub fn for_person(hint: &str) -> String {
     static TO_A_MODEL: OnceLock<Option<Regex>> = OnceLock::new();
-    const THEREFORE: [(&str, &str); 6] = [
+    const THEREFORE: [(&str, &str); 13] = [
+        ("maestro_help with the tool's name shows them all", "`--help` shows them all"),
+        ("(maestro_list_providers)", "(`maestro-mcp check` lists them)"),
+        ("maestro_get_evidence_chain lists", "`maestro-mcp evidence export` prints"),
+        ("maestro_get_pending_approvals", "`maestro-mcp approvals`"),
+        ("maestro_workflow_state", "`maestro-mcp runs`"),
+        ("maestro_get_metrics", "`maestro-mcp metrics`"),
+        ("maestro_threads", "`maestro-mcp threads`"),
         (", or to ", ", or "),
         (", and tell the user", ""),
         ("; then tell the user", ""),
@@ -231,5 +237,18 @@ mod tests {
         assert_eq!(for_person("A proxy: ask the user to set X."), "A proxy: set X.");
         assert_eq!(for_person("Tell the user. Put it back."), "Put it back.");
         assert_eq!(for_person("Wait a minute."), "Wait a minute.");
+        for (hint, said) in [
+            (
+                "Correct the arguments; maestro_help with the tool's name shows them all.",
+                "Correct the arguments; `--help` shows them all.",
+            ),
+            (
+                "Ask another provider (maestro_list_providers).",
+                "Ask another provider (`maestro-mcp check` lists them).",
+            ),
+            ("maestro_workflow_state shows the state.", "`maestro-mcp runs` shows the state."),
+        ] {
+            assert_eq!(for_person(hint), said);
+        }
     }
 }

@@ -8,15 +8,13 @@ use crate::domain::change;
 /// An error as a result tells it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorNote {
-    /// What went wrong.
     pub error: String,
     /// Its stable code.
     pub code: &'static str,
-    /// What to do next.
     pub hint: String,
-    /// Whether the same call may succeed a little later.
+    /// True if the same call may succeed a little later.
     pub retryable: bool,
-    /// When the limit ends that stands in the way, in RFC 3339.
+    /// Time when the limit ends that stands in the way, in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
 }
@@ -33,7 +31,7 @@ impl From<&change::Refusal> for ErrorNote {
     }
 }
 
-/// What a caller gave may be long, and an error repeats it.
+/// Returns what a caller gave may be long, and an error repeats it.
 fn shortened(text: &str) -> String {
     const MOST_CHARS: usize = 4_000;
     match text.char_indices().nth(MOST_CHARS) {

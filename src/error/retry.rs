@@ -3,7 +3,7 @@
 use super::Error;
 
 impl Error {
-    /// Whether the same call may succeed a little later.
+    /// True if the same call may succeed a little later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.is_transient(),

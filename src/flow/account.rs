@@ -23,7 +23,6 @@ pub struct Account {
     pub run: Option<String>,
     /// The stage.
     pub stage: Option<Stage>,
-    /// What it is for.
     pub purpose: Purpose,
     /// The ids of what it rests on.
     pub rests_on: Vec<String>,
@@ -146,7 +145,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) model: Option<&'a str>,
 }
 
-/// How many consults an account may still make; outside a run as many as anybody likes.
+/// Returns how many consults an account may still make; outside a run as many as anybody likes.
 ///
 /// # Errors
 ///

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
-/// Whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
+/// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
 pub async fn open(session: &Session) -> BTreeMap<String, Spent> {
     let spent = session.journal().read(|history| history.spent().clone()).await;
     let now = Timestamp::now();
@@ -36,7 +36,7 @@ pub fn refusal(session: &Session, provider: &str, spent: &Spent) -> Error {
     Error::Cli { provider: provider.to_owned(), failure, others }
 }
 
-/// Who may answer in a provider's place by the user's permission, in that order: those that can be
+/// Returns who may answer in a provider's place by the user's permission, in that order: those that can be
 /// asked, each once.
 pub fn stand_ins<'a>(
     session: &'a Session,
@@ -64,13 +64,12 @@ pub fn stand_ins<'a>(
 /// Why somebody else answered.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoodIn {
-    /// Who was to be asked.
     pub provider: String,
     /// Why they could not be.
     pub code: &'static str,
     /// The same in words.
     pub why: String,
-    /// When they can be asked again, where that is known.
+    /// Time when they can be asked again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
 }
@@ -88,7 +87,7 @@ impl StoodIn {
     }
 }
 
-/// Whether a failure lets another answer: a limit that is spent, or a login or CLI that is not there.
+/// True if a failure lets another answer: a limit that is spent, or a login or CLI that is not there.
 /// What passes by itself does not.
 pub fn gives_way(error: &Error) -> bool {
     error.is_refusal() && !error.retryable()

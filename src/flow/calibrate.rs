@@ -36,7 +36,6 @@ pub const MOST_SAMPLES: u32 = 100;
 /// Oracles that run at the same time.
 const MOST_ORACLES: usize = 4;
 
-/// What is to be measured.
 #[derive(Clone, Debug)]
 pub struct CalibrationRequest {
     /// The step.
@@ -47,17 +46,16 @@ pub struct CalibrationRequest {
     pub oracle: Option<String>,
     /// The whole task: how many such steps, and how surely all of them are to be right.
     pub task: Task,
-    /// How many samples in all; the questions share them.
+    /// Number of samples in all; the questions share them.
     pub samples: u32,
-    /// Who is asked in turn; everybody who is there where nobody is named.
+    /// Providers that are asked in turn; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// How hard they are to think, where not as configured.
+    /// Effort: how hard they are to think, where not as configured.
     pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
 }
 
-/// What came of the samples.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) taken: Vec<Taken>,
@@ -67,7 +65,6 @@ pub(super) struct Measured {
     pub(super) providers: Vec<String>,
     /// The models that answered, by provider.
     pub(super) models: BTreeMap<String, String>,
-    /// How many questions there were.
     pub(super) prompts: usize,
 }
 
@@ -80,7 +77,6 @@ pub(super) struct Taken {
     pub(super) outcome: TakenAs,
 }
 
-/// What an answer is worth.
 #[derive(Debug)]
 pub(super) enum TakenAs {
     /// Discarded, by these reasons.
@@ -142,7 +138,7 @@ pub async fn calibrate(
     Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
 }
 
-/// How many samples each of so many questions gets.
+/// Returns how many samples each of so many questions gets.
 fn shares(samples: u32, prompts: usize) -> impl Iterator<Item = u32> {
     let count = u32::try_from(prompts).unwrap_or(u32::MAX).max(1);
     (0..count).map(move |number| samples / count + u32::from(number < samples % count))
@@ -204,7 +200,7 @@ async fn judge(
     Ok(measured)
 }
 
-/// What an oracle gets to read: the document of an answer, where something stands around it.
+/// Returns what an oracle gets to read: the document of an answer, where something stands around it.
 fn to_judge(answer: String) -> String {
     if serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok() {
         return answer;
@@ -244,7 +240,7 @@ pub(super) struct Count {
 }
 
 impl Measured {
-    /// What was measured of one provider; none where no answer of its counted.
+    /// Returns what was measured of one provider; none where no answer of its counted.
     fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
         let its = |taken: &Taken| taken.provider == provider;
         let count = self.count(its);
@@ -260,7 +256,7 @@ impl Measured {
         })
     }
 
-    /// What was measured of all who were asked in turn, where they are several.
+    /// Returns what was measured of all who were asked in turn, where they are several.
     fn together(&self, task: Task) -> Option<Together> {
         let count = self.count(|_| true);
         Rate::of(count.right, count.valid).filter(|_| self.providers.len() > 1)?;
@@ -296,7 +292,6 @@ impl Measured {
         (0..self.prompts).map(of).collect()
     }
 
-    /// What a plan stands on.
     pub(super) fn counted(&self, fits: impl Fn(&Taken) -> bool + Copy) -> Counted {
         let count = self.count(fits);
         Counted {

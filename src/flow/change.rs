@@ -31,7 +31,7 @@ use crate::host::change::{
 };
 use crate::host::project::{Base, Project};
 
-/// How long a change waits for another server's.
+/// Time that a change waits for another server's.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A patch to apply.
@@ -41,7 +41,7 @@ pub struct PatchRequest {
     pub patch: String,
     /// The directory that its names are relative to; none for the project root.
     pub workspace_root: Option<String>,
-    /// Whether everything is checked and nothing written.
+    /// True if everything is checked and nothing written.
     pub dry_run: bool,
 }
 
@@ -83,7 +83,6 @@ fn refuse_strangers(session: &Session) -> Result<(), Error> {
     session.check_config()
 }
 
-/// What a change works with.
 struct Work<'a> {
     session: &'a Session,
     project: &'a Project,
@@ -126,7 +125,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether a patch that is only tried is a change that was approved.
+    /// True if a patch that is only tried is a change that was approved.
     fn is_approved_in(&self, run: Option<&Belonging>, patch: &Patch) -> bool {
         let lines = diff::changed_lines(patch);
         self.base.prefix.as_os_str().is_empty()

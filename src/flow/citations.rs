@@ -67,7 +67,7 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
         .collect()
 }
 
-/// Which of several files of one name is meant: the one where most is found.
+/// Returns which of several files of one name is meant: the one where most is found.
 fn weight(standing: Standing) -> u8 {
     match standing {
         Standing::Exact => 4,

@@ -41,9 +41,9 @@ use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
-/// Who is asked where nobody is named: the first CLI that is installed and can be used, in the order of
-/// the configuration; else the understudy. One that refused a short while ago (no login, a limit that is
-/// spent) gives way to the next.
+/// Returns who is asked where nobody is named: the first CLI that is installed and can be used, in the
+/// order of the configuration; else the understudy. One that refused a short while ago (no login, a limit
+/// that is spent) gives way to the next.
 ///
 /// # Errors
 ///
@@ -61,7 +61,6 @@ pub fn asked_by_default(session: &Session) -> Result<String, Error> {
         .ok_or(Error::NoProvider)
 }
 
-/// Which conversation a consult belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InThread {
     /// It begins one.
@@ -171,7 +170,7 @@ async fn consult_from(
     off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
 }
 
-/// Who is asked where nobody is named: whoever answered last in the conversation, while they can be
+/// Returns who is asked where nobody is named: whoever answered last in the conversation, while they can be
 /// asked; else the first who can.
 fn asked_next(
     session: &Session,

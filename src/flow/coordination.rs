@@ -45,9 +45,7 @@ pub async fn recorded_or_nothing(session: &Session) -> Vec<RunRecord> {
 /// A result as a caller gives it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// How the agents were arranged.
     pub topology: Topology,
-    /// Whether the result was right.
     pub success: bool,
     /// Tokens in all.
     pub tokens_used: u64,
@@ -74,11 +72,10 @@ pub struct GivenAnswer {
     pub provider: String,
     /// Its answer.
     pub answer: String,
-    /// Whether it was right, where that is known.
+    /// True if it was right, where that is known.
     pub correct: Option<bool>,
 }
 
-/// What was recorded.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recorded {
     recorded: Entry,
@@ -106,7 +103,7 @@ struct RunMetrics {
     redundancy_rate: Option<f64>,
 }
 
-/// What the paper's measures mean in a result that shows them.
+/// Returns what the paper's measures mean in a result that shows them.
 fn definitions() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([
         (
@@ -205,7 +202,6 @@ fn hint(history: &History) -> String {
     "Enough is recorded to weigh in maestro_select_architecture.".to_owned()
 }
 
-/// What is recorded so far.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     total_samples: u64,

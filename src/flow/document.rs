@@ -23,7 +23,6 @@ pub struct RoleDocument {
     pub stage: String,
     /// Its traits.
     pub traits: Vec<String>,
-    /// What a consultant is told.
     pub prompt: String,
 }
 
@@ -59,7 +58,6 @@ pub fn role(session: &Session, role: Role) -> Result<RoleDocument, Error> {
 /// The guide to a stage.
 #[derive(Clone, Debug)]
 pub struct SkillDocument {
-    /// What its head says.
     pub head: SkillHead,
     /// The guide, with the figures in force filled in.
     pub content: String,
@@ -79,7 +77,6 @@ pub struct SkillHead {
     pub goal: String,
     /// The role that leads it.
     pub persona: Role,
-    /// What must be true to enter it.
     pub entry_condition: String,
     /// The schema of its output.
     pub schema: SchemaName,
@@ -182,7 +179,8 @@ pub fn topics(session: &Session) -> Result<Vec<Topic>, Error> {
         .collect())
 }
 
-/// How a section begins its list of other names: a comment, so that no reader of the document sees it.
+/// Way in which a section begins its list of other names: a comment, so that no reader of the document sees
+/// it.
 const ALSO: &str = "<!-- also: ";
 
 fn other_names(section: &str) -> Vec<String> {

@@ -35,25 +35,20 @@ pub const MOST_CANDIDATES: usize = 24;
 /// The candidates of an ensemble.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ensemble {
-    /// Whether any candidate answered.
     pub ok: bool,
     /// What went with the question, and what did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextNote>,
-    /// How many answered.
     pub count: usize,
-    /// Who was asked.
     pub providers_used: Vec<String>,
     /// Every candidate, failed ones included.
     pub candidates: Vec<Candidate>,
     /// By which a judge learns what was asked; none where the log keeps no record of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
-    /// What to keep in mind.
     pub warning: Option<String>,
     /// Secrets that were masked on the way out.
     pub masked: usize,
-    /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
 }
@@ -64,23 +59,18 @@ pub struct Ensemble {
 pub struct Candidate {
     /// Its id within the ensemble.
     pub id: String,
-    /// Whether it answered.
     pub ok: bool,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
     #[serialize_always]
     pub model: Option<String>,
-    /// What there is to say of it.
     #[serde(flatten)]
     pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
-    /// What the answer is to whoever reads it.
     pub content_is: Option<&'static str>,
-    /// Whether more of it is in `content_file`.
+    /// True if more of it is in `content_file`.
     pub truncated: bool,
-    /// Where the whole answer is.
     pub content_file: Option<String>,
     /// The same as a resource.
     pub resource: Option<String>,
@@ -88,12 +78,10 @@ pub struct Candidate {
     pub citations: Option<Vec<Citation>>,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
-    /// What the call cost.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
-    /// What the rules say of the answer.
     pub red_flag: Option<Value>,
     /// What the answer is, where it is not a model's.
     pub note: Option<&'static str>,
@@ -101,38 +89,33 @@ pub struct Candidate {
     pub ensemble_id: Option<String>,
     /// For whom it answers, and why, where it stands in for one that refused.
     pub stands_in: Option<StandIn>,
-    /// What went wrong.
     #[serde(flatten)]
     #[serialize_always]
     pub failure: Option<ErrorNote>,
 }
 
-/// Who is to be asked.
 #[derive(Clone, Debug, Default)]
 pub struct Whom {
     /// The providers; none or nobody: whoever is there.
     pub named: Option<Vec<String>>,
-    /// How often each is asked.
     pub times: usize,
-    /// Whether another one answers for one that refuses; none: where nobody was named.
+    /// True if another one answers for one that refuses; none: where nobody was named.
     pub stand_in: Option<bool>,
 }
 
 /// For whom a candidate answers, and why.
 #[derive(Clone, Debug, Serialize)]
 pub struct StandIn {
-    /// Who was to be asked.
     provider: String,
-    /// What kept them from answering.
     code: &'static str,
     /// The same in words.
     error: String,
-    /// When that ends, where the CLI named a time.
+    /// Time when that ends, where the CLI named a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<String>,
 }
 
-/// Who may answer for one that refuses, each once.
+/// Providers that may answer for one that refuses, each once.
 type Bench = Mutex<VecDeque<String>>;
 
 /// Asks each provider so many times, all side by side as far as there are slots, on the account of the
@@ -154,7 +137,7 @@ pub async fn generate(
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
         return Err(Error::InvalidArguments(format!(
-            "{} providers x {times} are {wanted} candidates, and an ensemble takes at most {MOST_CANDIDATES}",
+            "an ensemble must have at most {MOST_CANDIDATES} candidates (got {wanted}: {} providers x {times})",
             providers.len()
         )));
     }
@@ -213,7 +196,6 @@ async fn fit(
     }))
 }
 
-/// What the candidates were asked for.
 struct AskedFor {
     task: String,
     files: Vec<String>,
@@ -226,7 +208,7 @@ struct Seat {
     turn: Turn,
 }
 
-/// Who is asked: every provider once before any is asked again, all of them reserved or none.
+/// Returns who is asked: every provider once before any is asked again, all of them reserved or none.
 async fn asked(
     session: &Session,
     prepared: &Arc<Prepared>,
@@ -248,7 +230,7 @@ async fn asked(
         .collect())
 }
 
-/// What each of them says, all side by side as far as there are slots.
+/// Returns what each of them says, all side by side as far as there are slots.
 async fn answered(
     session: &Session,
     prepared: &Arc<Prepared>,
@@ -279,7 +261,7 @@ struct Answered {
     stands_in: Option<StandIn>,
 }
 
-/// Who is there and was not asked.
+/// Returns who is there and was not asked.
 fn not_asked(session: &Session, asked: &[String]) -> VecDeque<String> {
     let there = session.catalogue().asked_by_default(session.environment(), session.root()).into_iter();
     let others = there.filter(|other| !other.is_understudy() && !asked.contains(&other.name));
@@ -315,7 +297,7 @@ async fn stood_in(
     }
 }
 
-/// What the answers are worth, and what the log keeps of that.
+/// Returns what the answers are worth, and what the log keeps of that.
 fn judged(
     session: &Session,
     red_flags: &RedFlags,
@@ -338,7 +320,7 @@ fn judged(
     Ok((candidates, drafts))
 }
 
-/// How alike answers to the same question are.
+/// Returns how alike answers to the same question are.
 pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
     let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
     EnsembleNoted {

@@ -24,7 +24,6 @@ const MOST_CHARS: usize = 40_000;
 /// Characters that every content may have, however many there are.
 const LEAST_CHARS: usize = 200;
 
-/// Which evidence is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ChainRequest {
     /// Of this kind only.
@@ -44,24 +43,19 @@ pub struct ChainRequest {
 pub struct Entry {
     /// The id of its event.
     pub id: String,
-    /// What it is.
     pub evidence_type: Kind,
     /// The stage that it belongs to.
     pub stage: OfStage,
-    /// What it says.
     pub content: Value,
-    /// Who says so.
     pub source: String,
-    /// How sure they are, 0 to 1.
+    /// Certainty, 0 to 1.
     pub confidence: f64,
     /// The ids of what it rests on.
     pub links: Vec<String>,
-    /// When it was recorded.
     pub timestamp: String,
     /// Its run.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub workflow_id: String,
-    /// Whether the content was shortened.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
 }
@@ -71,9 +65,7 @@ pub struct Entry {
 pub struct Chain {
     /// The pieces, oldest first.
     pub evidence: Vec<Entry>,
-    /// How many they are.
     pub count: usize,
-    /// How many fit.
     pub total: usize,
     /// Flagged answers of the run and the stage that were asked for.
     pub red_flag_summary: FlagSummary,

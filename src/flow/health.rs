@@ -11,21 +11,16 @@ use crate::domain::event::Body;
 use crate::domain::workflow::Run;
 use crate::error::{Error, ErrorNote};
 
-/// What the log says.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Health {
-    /// Where it is.
     pub file: String,
-    /// Whether there is one; it is made with the first event.
+    /// True if there is one; it is made with the first event.
     pub exists: bool,
     /// Events in it.
     pub events: u64,
-    /// What is wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ErrorNote>,
-    /// What waits for a person's decision.
     pub waiting: Vec<Waiting>,
-    /// How each consultant failed last.
     pub last_failures: BTreeMap<String, LastFailure>,
 }
 
@@ -53,10 +48,9 @@ pub struct LastFailure {
     pub at: u64,
     /// The same as text.
     pub when: String,
-    /// When the limit ends that stood in the way, where the CLI named a time.
+    /// Time when the limit ends that stood in the way, where the CLI named a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
-    /// Whether it has answered since.
     pub answered_since: bool,
 }
 

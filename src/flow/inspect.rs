@@ -15,13 +15,10 @@ const MOST_BYTES: usize = 1_000_000;
 /// What the red flags say of a text.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlagReport {
-    /// Whether it shows one.
     pub is_flagged: bool,
-    /// Which.
     pub reasons: Vec<Flag>,
-    /// Whether it is to be discarded; the same.
+    /// True if it is to be discarded; the same.
     pub should_discard: bool,
-    /// What to do.
     pub recommendation: &'static str,
     /// The step that it was held against.
     pub step_type: Option<StepType>,
@@ -107,7 +104,6 @@ fn check_size(content: &str) -> Result<(), Error> {
 pub struct ValidationRequest {
     /// The content.
     pub content: String,
-    /// What it is to be.
     pub content_type: ContentType,
     /// The most characters.
     pub max_chars: Option<usize>,
@@ -122,7 +118,6 @@ pub struct ValidationRequest {
 pub struct ValidationReport {
     /// The same as `is_valid`.
     pub ok: bool,
-    /// Whether nothing speaks against it.
     pub is_valid: bool,
     /// The first thing that does.
     pub result: Outcome,
@@ -130,9 +125,7 @@ pub struct ValidationReport {
     pub reason: String,
     /// Its length in characters.
     pub content_length: usize,
-    /// What it was to be.
     pub content_type: ContentType,
-    /// What went wrong.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
 }

@@ -25,7 +25,7 @@ use crate::error::Error;
 /// Jobs that a list shows.
 const LISTED: usize = 30;
 
-/// How long a cancelled job may take to say so.
+/// Time that a cancelled job may take to say so.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// The jobs that this server runs.
@@ -41,12 +41,11 @@ impl Running {
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether one ended since this was asked last.
+    /// True if one ended since this was asked last.
     pub fn has_ended(&self) -> bool {
         self.ended.swap(false, Ordering::Relaxed)
     }
@@ -81,7 +80,6 @@ pub struct Call {
     pub tool: String,
     /// Its arguments.
     pub arguments: Value,
-    /// When it came.
     pub since: u64,
     /// Why it becomes a job.
     pub cause: Cause,
@@ -160,7 +158,6 @@ fn masked(masker: &crate::domain::mask::Masker, value: Value) -> Value {
     }
 }
 
-/// How a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -184,23 +181,18 @@ pub struct Shown {
     pub job: String,
     /// The tool that was called.
     pub tool: String,
-    /// How it stands.
     pub state: State,
     /// Why it is a job.
     pub cause: Cause,
-    /// When its call came.
     pub began_at: String,
-    /// When it ended.
     pub ended_at: Option<String>,
     /// Milliseconds since it began, until it ended.
     pub elapsed_ms: u64,
-    /// What it does at the moment.
     pub progress: Option<String>,
-    /// Whether its result was collected before.
+    /// True if its result was collected before.
     pub collected: bool,
     /// The lost job in whose place it is.
     pub again_of: Option<String>,
-    /// What to do next.
     pub next: Option<String>,
     /// The tool's own result.
     pub result: Option<Value>,
@@ -208,7 +200,7 @@ pub struct Shown {
     place: Option<u64>,
     #[serde(skip)]
     since: u64,
-    /// When something last changed, in milliseconds since 1970.
+    /// Time when something last changed, in milliseconds since 1970.
     #[serde(skip)]
     pub changed: u64,
 }
@@ -282,7 +274,6 @@ fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
 /// The jobs of a project.
 #[derive(Clone, Debug, Serialize)]
 pub struct List {
-    /// How many there are.
     pub count: usize,
     /// The latest of them, without their results.
     pub jobs: Vec<Shown>,
@@ -415,7 +406,7 @@ pub async fn cancel_asked(session: &Session, id: &str) {
     }
 }
 
-/// What a lost job asked for, and the answers that arrived in it.
+/// Returns what a lost job asked for, and the answers that arrived in it.
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ const PAGE: usize = 4_096;
 /// Events that a visitor has in memory: theirs may hold whole prompts and answers.
 const VISITED: usize = 256;
 
-/// How often a decision is tried where others are always faster.
+/// Number of times that a decision is tried where others are always faster.
 const MOST_TRIES: usize = 200;
 
 /// How soon somebody who waits sees what another process appended.
@@ -109,7 +109,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// What the decision says, or the log cannot be used. Nothing is appended then.
+    /// Returns what the decision says, or the log cannot be used. Nothing is appended then.
     pub async fn decide<T: Send + 'static>(
         &self,
         run: &str,
@@ -270,7 +270,7 @@ impl Inner {
         let records: Vec<Record> = drafts
             .iter()
             .map(|draft| {
-                let body = draft.text().map_err(|_| StoreError::Unfit { reason: "a body is no JSON" })?;
+                let body = draft.text().map_err(|_| StoreError::Unfit { reason: "an event is not JSON" })?;
                 Ok(Record { run: run.to_owned(), kind: draft.body.kind().to_owned(), body })
             })
             .collect::<Result<_, StoreError>>()?;

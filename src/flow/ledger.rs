@@ -17,7 +17,7 @@ pub struct Ledger {
     refusals: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// How long a provider that refused is passed over where nobody names it.
+/// Time that a provider that refused is passed over where nobody names it.
 const GRUDGE: Duration = Duration::from_secs(600);
 
 /// The calls to one provider, added up.
@@ -57,7 +57,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the last call to a provider ended in its refusal.
+    /// True if the last call to a provider ended in its refusal.
     pub fn note(&self, provider: &str, refused: bool) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if refused {
@@ -67,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a provider refused a short while ago, and has not answered since.
+    /// True if a provider refused a short while ago, and has not answered since.
     pub fn refused(&self, provider: &str) -> bool {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.get(provider).is_some_and(|when| when.elapsed() < GRUDGE)

@@ -13,7 +13,6 @@ use crate::domain::measure::scope::Scope;
 use crate::domain::measure::tally::Tally;
 use crate::error::Error;
 
-/// What figures are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// Those of the current run, where there is one, else those of the project.
@@ -89,7 +88,7 @@ fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: 
 }
 
 impl Session {
-    /// What a single agent would take for a task, as it is set.
+    /// Returns what a single agent would take for a task, as it is set.
     pub fn baseline(&self) -> Baseline {
         Baseline::configured(self.config().settings.policy.single_agent_turns)
     }

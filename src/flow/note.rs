@@ -57,7 +57,6 @@ pub(super) async fn note_on(session: &Session, account: &Account, drafts: Vec<Dr
 pub struct Belonging {
     /// The run.
     pub run: Run,
-    /// Which changes it takes.
     pub gate: Gate,
 }
 

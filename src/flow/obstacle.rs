@@ -13,7 +13,7 @@ pub fn others_than(provider: &Provider, session: &Session) -> Vec<String> {
     others.map(|other| other.name.clone()).collect()
 }
 
-/// What a process that could not be run means to a caller.
+/// Returns what a process that could not be run means to a caller.
 pub fn process_error(provider: &Provider, session: &Session, error: &ProcessError) -> Error {
     let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
         provider: provider.name.clone(),

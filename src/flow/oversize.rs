@@ -13,7 +13,7 @@ const FOR_THE_NOTE: usize = 3_000;
 /// Bytes of JSON that always have room: a byte weighs one and a half at most.
 const ALWAYS_FIT: usize = MOST * 2 / 3;
 
-/// Whether the JSON of a result is more than a client shows.
+/// True if the JSON of a result is more than a client shows.
 pub fn is_oversize(json: &str) -> bool {
     json.len() > ALWAYS_FIT && weight_of_json(json) > MOST
 }

@@ -19,16 +19,13 @@ const MOST_MISSING: usize = 5;
 /// Characters of a name that a refusal shows.
 const MOST_NAME: usize = 200;
 
-/// What is to be packed.
 #[derive(Clone, Debug, Default)]
 pub struct ContextRequest {
     /// Paths and patterns.
     pub files: Vec<String>,
-    /// What is known.
     pub facts: Vec<String>,
     /// Error texts.
     pub errors: Vec<String>,
-    /// What must hold.
     pub constraints: Vec<String>,
     /// The stage whose limits apply.
     pub stage: Option<Stage>,
@@ -37,7 +34,7 @@ pub struct ContextRequest {
 }
 
 impl ContextRequest {
-    /// Whether there is nothing to pack.
+    /// True if there is nothing to pack.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
             && self.facts.is_empty()
@@ -57,7 +54,6 @@ pub struct PackedContext {
     pub files: Vec<PackedFile>,
     /// The text.
     pub packed_context: String,
-    /// How many secrets were masked.
     pub masked: usize,
 }
 
@@ -72,7 +68,6 @@ pub struct Stats {
     pub files_requested: usize,
     /// Characters packed.
     pub total_chars: usize,
-    /// Whether anything was left out.
     pub truncated: bool,
 }
 

@@ -25,7 +25,7 @@ const TOOLS: [&str; 8] = [
 /// Paths of a request that are looked at.
 const MOST_PATHS: usize = 200;
 
-/// What a result says of it beside its own keys.
+/// Returns what a result says of it beside its own keys.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub async fn place_notes(
     .await
 }
 
-/// What to say where something points into another worktree.
+/// Returns what to say where something points into another worktree.
 fn elsewhere(root: &Path, working_directory: &Path, paths: &[String]) -> Option<String> {
     let own = Checkout::around(root)?;
     let other = |path: &Path| Checkout::around(path).filter(|other| own.is_beside(other));

@@ -48,7 +48,7 @@ impl Progress {
     }
 }
 
-/// How often the line is said again while nothing changes.
+/// Interval at which the line is said again while nothing changes.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Several who are asked side by side.
@@ -80,7 +80,7 @@ impl Watch {
         Arc::new(Self { progress: progress.clone(), state: Mutex::new(state) })
     }
 
-    /// What each of them says comes to the one line of all.
+    /// Returns what each of them says comes to the one line of all.
     pub fn progress(self: &Arc<Self>) -> Progress {
         Progress::watched(Arc::clone(self))
     }

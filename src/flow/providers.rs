@@ -27,16 +27,16 @@ use crate::provider::login;
 use crate::provider::version::Version;
 use crate::provider::{codex, understudy};
 
-/// How long a CLI may take to tell about itself.
+/// Time that a CLI may take to tell about itself.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a look at the machine is believed.
+/// Time that a look at the machine is believed.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long an overview waits for a CLI to tell about itself.
+/// Time that an overview waits for a CLI to tell about itself.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// How long an overview remembers that a CLI did not.
+/// Time that an overview remembers that a CLI did not.
 const GRUDGE: Duration = Duration::from_secs(30);
 
 /// Versions by program, each asked for once.
@@ -69,7 +69,6 @@ struct Entry<'a> {
     /// Until when it is not asked, because its quota is spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_asked_until: Option<&'a str>,
-    /// Who may answer in its place.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     fallback: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -117,7 +116,7 @@ async fn broken(session: &Session) -> HashMap<String, String> {
     join_all(found).await.into_iter().flatten().collect()
 }
 
-/// Whether a CLI tells about itself; one that did not is not asked again for a while.
+/// Returns whether a CLI tells about itself; one that did not is not asked again for a while.
 async fn glance(session: &Session, provider: &Provider, program: &Path) -> Result<(), Error> {
     let asked = asked(provider, program);
     let versions = session.kept::<Versions>();
@@ -200,7 +199,7 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
     overview
 }
 
-/// Whether a provider's CLI is on this machine.
+/// True if a provider's CLI is on this machine.
 pub fn is_installed(session: &Session, provider: &Provider) -> bool {
     provider.is_understudy()
         || session.environment().find_program(provider.command(), session.root()).is_some()
@@ -291,7 +290,6 @@ pub async fn levels(
 pub struct Printed {
     /// Why its run is over.
     pub ended: Ended,
-    /// How it ended.
     pub exit: Exit,
     /// Its standard output.
     pub stdout: String,
@@ -300,7 +298,7 @@ pub struct Printed {
 }
 
 impl Printed {
-    /// What went wrong, where it did not end well.
+    /// Returns what went wrong, where it did not end well.
     pub fn failure(&self) -> Option<CliFailure> {
         if self.ended != Ended::Exited || self.exit.success() {
             return None;

@@ -27,13 +27,12 @@ const MOST_TASK: usize = 80;
 /// Something that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Where.
     pub address: Address,
     /// What it is about; empty where its title says all.
     pub about: String,
 }
 
-/// What can be read, a bounded number of each family, newest first. Evidence is not listed piece by
+/// Returns what can be read, a bounded number of each family, newest first. Evidence is not listed piece by
 /// piece: that would read the whole log each time a client connects.
 pub async fn listed(session: &Session) -> Vec<Listed> {
     let mut all = vec![plain(Address::Runs), plain(Address::Trail)];
@@ -93,7 +92,7 @@ pub async fn read(session: &Session, address: Address) -> Result<Option<String>,
     Ok(found?.map(|value| format!("{value:#}")))
 }
 
-/// What is not there is no failure here.
+/// Returns what is not there is no failure here.
 fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
     if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
 }

@@ -15,7 +15,6 @@ tokio::task_local! {
 pub struct Arrived {
     /// The id of its consult in the log.
     pub consult: String,
-    /// Who answered.
     pub provider: String,
     /// The digest of the prompt.
     pub prompt: String,
@@ -60,7 +59,7 @@ impl Scope {
         self.is_detached.store(true, Ordering::Relaxed);
     }
 
-    /// Whether its caller waits no more.
+    /// True if its caller waits no more.
     pub fn is_detached(&self) -> bool {
         self.is_detached.load(Ordering::Relaxed)
     }
@@ -70,7 +69,7 @@ impl Scope {
         message.clone_into(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What it said last; empty where it said nothing yet.
+    /// Returns what it said last; empty where it said nothing yet.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -82,7 +81,7 @@ impl Scope {
         Some(arrived.remove(at))
     }
 
-    /// Whether there is any answer to take.
+    /// True if there is any answer to take.
     pub fn has_arrived(&self) -> bool {
         !self.arrived.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

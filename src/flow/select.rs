@@ -33,19 +33,15 @@ pub struct SelectRequest {
     pub candidates: Vec<CandidateInput>,
     /// What decides among those that stand level by their tests.
     pub mode: Mode,
-    /// What their tests said.
     pub test_results: Vec<TestResult>,
-    /// What a linter said.
     pub lint_results: Vec<LintResult>,
     /// Who judges, where a judge is needed.
     pub judge_provider: String,
     /// The model of that judge, where not as configured.
     pub model: Option<String>,
-    /// How hard the judge is to think, where not as configured.
+    /// Effort: how hard the judge is to think, where not as configured.
     pub effort: Option<Effort>,
-    /// What the judge looks at.
     pub criteria: Vec<String>,
-    /// What the candidates were asked for.
     pub task: Option<String>,
     /// Files that the judge reads beside it.
     pub context_files: Vec<String>,
@@ -174,7 +170,7 @@ pub async fn select(
     Ok(parts.selection())
 }
 
-/// What came of trying a change by itself.
+/// Outcome of trying a change by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trialled {
     /// It is no diff.
@@ -187,7 +183,6 @@ pub enum Trialled {
     Passed {
         /// What fails without it and passes with it, where that speaks for it.
         proven_by: Vec<String>,
-        /// What is to be known of that.
         reasons: Vec<String>,
     },
     /// No test told.
@@ -262,7 +257,7 @@ fn is_honest(trial: Option<&Trial<'_>>, index: usize) -> bool {
     tested.is_none_or(|tested| tested.touched.is_honest())
 }
 
-/// How many authors some candidates have together; one that has none counts by itself.
+/// Returns how many authors some candidates have together; one that has none counts by itself.
 fn support(candidates: &[Candidate], same: &[usize]) -> usize {
     let of = |index: &usize| candidates.get(*index).map(Candidate::author);
     let authors: Vec<Option<String>> = same.iter().filter_map(of).collect();

@@ -140,7 +140,6 @@ impl Session {
         &self.inner.root
     }
 
-    /// Where the server was started.
     pub fn working_directory(&self) -> &Path {
         &self.inner.working_directory
     }
@@ -166,7 +165,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Who stands above this one.
+    /// Returns who stands above this one.
     pub fn refuse_strangers(&self) -> Result<(), Error> {
         self.refuse_nested()?;
         if !self.inner.is_served.load(Ordering::Relaxed) {
@@ -184,12 +183,11 @@ impl Session {
         &self.inner.library
     }
 
-    /// Who runs processes.
     pub fn supervisor(&self) -> &Supervisor {
         &self.inner.supervisor
     }
 
-    /// What this server asked of whom.
+    /// Returns what this server asked of whom.
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
@@ -199,8 +197,8 @@ impl Session {
         self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
     }
 
-    /// Where a run is recorded. What belongs to none (an empty name) stays in memory where tracing is
-    /// off.
+    /// Returns where a run is recorded. What belongs to none (an empty name) stays in memory where tracing
+    /// is off.
     pub fn journal_of(&self, run: &str) -> &Journal {
         if self.is_logged(run) {
             return self.journal();
@@ -208,7 +206,7 @@ impl Session {
         self.inner.aside.get_or_init(|| Journal::new(Arc::new(MemoryStore::default())))
     }
 
-    /// Whether what belongs to a run, or to none, goes into the project's log.
+    /// True if what belongs to a run, or to none, goes into the project's log.
     pub fn is_logged(&self, run: &str) -> bool {
         !run.is_empty() || self.config().settings.tracing.enabled
     }
@@ -232,7 +230,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether another server is alive.
+    /// True if another server is alive.
     pub fn is_alive(&self, server: &str) -> bool {
         lease::is_alive(&self.store_directory(), server)
     }
@@ -261,7 +259,7 @@ impl Session {
         };
         let key = off_thread(bound).await?;
         key.ok_or_else(|| Error::Setup {
-            reason: "there is no key of yours to seal a question with".to_owned(),
+            reason: "your key for sealing questions is missing".to_owned(),
             hint: "Make your directory of state writable (XDG_STATE_HOME, else ~/.local/state), or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
         })
     }
@@ -297,7 +295,7 @@ impl Session {
         &self.inner.background
     }
 
-    /// Where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
+    /// Returns where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
     pub fn store_directory(&self) -> PathBuf {
         let directory = self.config().settings.tracing.directory.as_deref();
         self.root().join(directory.unwrap_or(Path::new(".maestro")))
@@ -324,7 +322,6 @@ impl Session {
         self.inner.user_key.get_or_init(make).as_ref()
     }
 
-    /// Where whole answers are kept.
     pub fn answers(&self) -> &Answers {
         &self.inner.answers
     }
@@ -344,8 +341,8 @@ impl Session {
         &self.settled().slots
     }
 
-    /// What a result says beside its own: once, what of the project's own files has no effect and what
-    /// became of the log; and each time, why the log opens no gate. Nothing is read for it.
+    /// Returns what a result says beside its own: once, what of the project's own files has no effect and
+    /// what became of the log; and each time, why the log opens no gate. Nothing is read for it.
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
         let mut told = Vec::new();
         // A directory that is a link at all is named by `check`: no call can do anything about it.

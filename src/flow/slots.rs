@@ -15,7 +15,7 @@ use crate::error::Error;
 /// Calls that may wait; what comes beyond is refused at once.
 const MOST_WAITING: usize = 1_000;
 
-/// How often a waiting call says where it stands.
+/// Interval at which a waiting call says where it stands.
 const RHYTHM: Duration = Duration::from_secs(1);
 
 type Permit = Result<OwnedSemaphorePermit, AcquireError>;

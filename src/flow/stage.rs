@@ -38,7 +38,6 @@ pub use submit::{Submission, submit};
 /// Whether the stage ends with a request for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Where it belongs to a run.
     InRun,
     /// Always: outside a run, one is begun.
     Always,
@@ -49,21 +48,18 @@ pub enum Gate {
 pub struct StageRequest {
     /// The stage.
     pub stage: Stage,
-    /// What is to be achieved.
     pub task: String,
-    /// What goes with the prompt.
     pub context: ContextRequest,
-    /// Who is asked, where the orchestrator says so.
+    /// Providers that are asked, where the orchestrator says so.
     pub providers: Option<Vec<String>>,
-    /// How likely a single agent is to succeed, 0 to 1.
+    /// Probability that a single agent is to succeed, 0 to 1.
     pub baseline_confidence: f64,
     /// The time for each consult and its retries, where not the provider's own.
     pub timeout: Option<Duration>,
-    /// How hard consultants are to think, where not as configured.
+    /// Effort: how hard consultants are to think, where not as configured.
     pub effort: Option<Effort>,
     /// The run.
     pub workflow_id: Option<String>,
-    /// Whether it ends with a request for approval.
     pub gate: Gate,
 }
 
@@ -86,7 +82,8 @@ impl StageRequest {
         Ok(())
     }
 
-    /// By what the same question is known again; the time and the effort that it may take are no part of it.
+    /// Returns by what the same question is known again; the time and the effort that it may take are no
+    /// part of it.
     fn digest(&self) -> String {
         let context = &self.context;
         let asked = serde_json::json!([
@@ -194,7 +191,6 @@ async fn attached(session: &Session, run: &str, attempt: &str) -> Result<Option<
     }
 }
 
-/// How an attempt stands.
 enum Standing {
     /// Its outputs are in the log, or its failure.
     Ended,

@@ -24,27 +24,21 @@ use crate::provider::login;
 pub struct ProviderState {
     /// Its name.
     pub name: String,
-    /// Whether it may be asked.
     pub enabled: bool,
-    /// Where its program is.
     pub program: Option<String>,
     /// The version that it prints.
     pub version: Option<String>,
-    /// Whether it is logged in.
     pub login: LoginState,
-    /// Whether a consult with it can succeed, as far as can be seen from here.
+    /// True if a consult with it can succeed, as far as can be seen from here.
     pub usable: bool,
     /// The model asked for by default; none where the CLI chooses.
     pub model: Option<String>,
-    /// Whose choice the model is.
     pub model_by: ChosenBy,
-    /// How hard it is told to think by default.
+    /// Effort: how hard it is told to think by default.
     pub effort: String,
-    /// Whose choice the effort is.
     pub effort_by: ChosenBy,
     /// Seconds for a call.
     pub timeout_sec: u64,
-    /// What a user should know or do.
     pub notes: Vec<String>,
 }
 
@@ -60,7 +54,6 @@ pub enum ChosenBy {
     Nobody,
 }
 
-/// Whether a CLI is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginState {
@@ -152,7 +145,7 @@ async fn look_at(session: &Session, provider: &Provider, program: &Path, state: 
     state.notes.extend(login_notes(session, provider, state.login));
 }
 
-/// Whether a program that was found by its bare name is one of the project's own: a directory of the
+/// True if a program that was found by its bare name is one of the project's own: a directory of the
 /// project on the user's PATH must not choose what a look at the machine runs.
 fn is_of_the_project(session: &Session, provider: &Provider, program: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -163,7 +156,7 @@ fn is_of_the_project(session: &Session, provider: &Provider, program: &Path) -> 
     !provider.command().contains('/') && !holds_home && lies_in
 }
 
-/// Whether it is logged in, and why that is not known.
+/// Returns whether it is logged in, and why that is not known.
 async fn login_state(session: &Session, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],

@@ -142,11 +142,8 @@ pub struct Listed {
     pub thread: String,
     /// Its turns.
     pub turns: usize,
-    /// What it began with.
     pub first_question: String,
-    /// What was asked last.
     pub last_question: String,
-    /// When something was last said.
     pub last_at: String,
     /// Who answered, each model once, in the order of their first turns.
     pub answered_by: Vec<String>,
@@ -155,7 +152,6 @@ pub struct Listed {
     pub forked_from: Option<Origin>,
 }
 
-/// Where a fork began.
 #[derive(Clone, Debug, Serialize)]
 pub struct Origin {
     thread: String,
@@ -191,7 +187,6 @@ fn who(turn: &TurnAt) -> String {
 /// Threads, the one that was last used first.
 #[derive(Clone, Debug, Serialize)]
 pub struct List {
-    /// How many there are.
     pub count: usize,
     /// Those that are shown.
     pub threads: Vec<Listed>,
@@ -219,12 +214,10 @@ pub async fn list(session: &Session, most: usize) -> Result<List, Error> {
 /// A conversation with its texts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shown {
-    /// What a list says of it.
     #[serde(flatten)]
     pub listed: Listed,
     /// Its turns, oldest first.
     pub said: Vec<TurnShown>,
-    /// What the answers are to whoever reads them.
     pub content_is: &'static str,
 }
 
@@ -233,13 +226,10 @@ pub struct Shown {
 pub struct TurnShown {
     /// Its number, from 1.
     pub turn: usize,
-    /// When it was answered.
     pub at: String,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
     pub model: Option<String>,
-    /// What was asked.
     pub question: String,
     /// Facts, errors and constraints that went with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -247,7 +237,6 @@ pub struct TurnShown {
     /// The files that went with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-    /// What was answered.
     pub answer: String,
 }
 
@@ -277,16 +266,13 @@ fn shown(turn: Turn, at: &TurnAt) -> TurnShown {
     }
 }
 
-/// Where some words were said.
 #[derive(Clone, Debug, Serialize)]
 pub struct Hit {
     /// The thread.
     pub thread: String,
     /// The turn, from 1.
     pub turn: usize,
-    /// Who answered.
     pub answered_by: String,
-    /// When.
     pub at: String,
     /// The words around.
     pub excerpt: String,
@@ -295,7 +281,6 @@ pub struct Hit {
 /// Where some words were said, the latest first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Hits {
-    /// How many turns have them.
     pub count: usize,
     /// Those that are shown.
     pub hits: Vec<Hit>,

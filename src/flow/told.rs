@@ -21,6 +21,7 @@ fn one(run: &str, draft: &Draft) {
     match &draft.body {
         Body::RunStarted(it) => info!(run, stage = it.start_stage.name(), "run started"),
         Body::RunStopped(_) => info!(run, "run stopped"),
+        Body::RunResumed(_) => info!(run, "run resumed"),
         Body::StageStarted(it) => info!(
             run,
             stage = it.stage.name(),

@@ -36,7 +36,6 @@ pub fn used(session: &Session, tool: &str) {
     update(session, |toolbox| toolbox.used(tool));
 }
 
-/// What is loaded after a step.
 #[derive(Clone, Debug, Serialize)]
 struct Loaded {
     loaded_tools: Vec<String>,
@@ -112,7 +111,6 @@ pub struct Exited {
     context_cost: usize,
 }
 
-/// What is loaded now.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
     current_stage: Option<Stage>,
@@ -131,9 +129,7 @@ pub struct Recommended {
     recommended_tools: Vec<String>,
     tool_count: usize,
     hint: String,
-    /// How agents are best arranged for it.
     recommended_topology: &'static str,
-    /// What the task is after.
     #[serde(flatten)]
     intent: Intent,
 }
@@ -263,7 +259,7 @@ pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
     Ok(Exited { message, loaded_tools: loaded.loaded_tools, context_cost: loaded.context_cost })
 }
 
-/// What is loaded now.
+/// Returns what is loaded now.
 ///
 /// # Errors
 ///

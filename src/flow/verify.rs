@@ -55,7 +55,6 @@ const CHECKS_FAILED: (&str, &str) = (
 pub struct Entry {
     /// The command, as shell words.
     pub command: Option<String>,
-    /// What it is for.
     pub kind: Option<Kind>,
     /// Further arguments, as shell words.
     pub args: Option<String>,
@@ -63,27 +62,24 @@ pub struct Entry {
     pub language: Option<String>,
     /// Seconds.
     pub timeout_sec: Option<u64>,
-    /// Where it runs.
     pub cwd: Option<String>,
 }
 
-/// What is to be verified.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyRequest {
     /// The entries; none stands for the project's own checks.
     pub entries: Vec<Entry>,
     /// Where they run, if they do not say.
     pub cwd: Option<String>,
-    /// Whether a failure keeps the rest from being run.
+    /// True if a failure keeps the rest from being run.
     pub stop_on_failure: bool,
-    /// Whether they run side by side.
+    /// True if they run side by side.
     pub parallel: bool,
 }
 
-/// What came of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Whether there was something to run and all of it passed.
+    /// True if there was something to run and all of it passed.
     pub ok: bool,
     /// The same.
     pub all_passed: bool,
@@ -110,7 +106,6 @@ pub struct Report {
     /// The project's own checks of tests that were not among them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_checks: Vec<String>,
-    /// What to keep in mind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
@@ -129,7 +124,7 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
     let planning = session.clone();
     let plan = off_thread(move || plan::plan(&planning, &request)).await??;
     if plan.checks.len() > MOST_CHECKS {
-        let problem = format!("{} checks, and a call takes at most {MOST_CHECKS}", plan.checks.len());
+        let problem = format!("commands must have at most {MOST_CHECKS} checks (got {})", plan.checks.len());
         return Err(Error::InvalidArguments(problem));
     }
     let id = uuid::Uuid::now_v7().to_string();

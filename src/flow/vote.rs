@@ -27,15 +27,13 @@ use crate::provider::Usage;
 
 use sample::{Check, Sample, Sampler};
 
-/// What is put to the vote.
 pub struct VoteRequest {
     /// The question of every sample, and on whose account it goes.
     pub question: Question,
     /// The micro-step that it is about; none where it is any question.
     pub step_type: Option<StepType>,
-    /// Who is asked in turn, each at least once.
+    /// Providers that are asked in turn, each at least once.
     pub providers: Vec<String>,
-    /// What decides.
     pub rule: Rule,
     /// What discards an answer, and what of it is compared.
     pub check: Check,
@@ -71,13 +69,12 @@ struct Candidate {
     text: String,
     /// The whole answer, where that is more.
     whole: Option<String>,
-    /// Who gave it first.
     provider: String,
     /// Its votes by provider.
     votes: BTreeMap<String, u32>,
 }
 
-/// What went wrong with a provider's calls, by error.
+/// Error with a provider's calls, by error.
 #[derive(Debug)]
 struct Failure {
     provider: String,
@@ -215,7 +212,7 @@ impl Vote {
         )
     }
 
-    /// How sure the vote is that its leader is the more probable one of the two leading answers.
+    /// Returns how sure the vote is that its leader is the more probable one of the two leading answers.
     fn confidence(&self) -> f64 {
         let (leader, runner_up) = self.ballot.leading_two();
         confidence(leader, runner_up)
@@ -254,7 +251,7 @@ impl Vote {
     }
 }
 
-/// Who is asked for votes: those named, else whoever is there. Rules are no voter: they would repeat
+/// Returns who is asked for votes: those named, else whoever is there. Rules are no voter: they would repeat
 /// themselves.
 ///
 /// # Errors

@@ -90,7 +90,7 @@ pub(in crate::flow) fn of_consultant(
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
 
-/// Which wall this machine raises as the settings ask for it, tried on a program of ours; none where
+/// Returns which wall this machine raises as the settings ask for it, tried on a program of ours; none where
 /// the user switched the sandbox off.
 ///
 /// # Errors

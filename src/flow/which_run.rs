@@ -1,4 +1,4 @@
-//! Which run is meant, where a caller may name one and need not.
+//! Run that is meant, where a caller may name one and need not.
 
 use crate::domain::history::History;
 use crate::domain::workflow::Run;

@@ -26,9 +26,8 @@ use crate::error::{ApprovalProblem, Error};
 pub struct Started {
     /// The run.
     pub run: Run,
-    /// Whether it was there before: the same task from the same stage.
+    /// True if it was there before: the same task from the same stage.
     pub was_open: bool,
-    /// What it may spend.
     pub budget: Balance,
     /// What the caller wanted and did not get, and what it began with.
     pub notes: Vec<String>,
@@ -114,7 +113,7 @@ pub async fn start(
     Ok(Started { run, was_open, budget, notes })
 }
 
-/// What makes an argument of the model's count.
+/// Returns what makes an argument of the model's count.
 fn own_setting(key: &str, approvals: Approvals) -> String {
     let loosened = if approvals == Approvals::Human { " and approvals is not human" } else { "" };
     format!(
@@ -127,41 +126,34 @@ fn balance(run: &Run, limits: Limits) -> Balance {
     run.budget.balance(run.phase.stage(), run.debug_iteration.max(1), limits)
 }
 
-/// Where a run is.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunState {
     /// The run.
     pub workflow_id: String,
-    /// What is to be achieved.
     pub task: String,
-    /// When it began.
     pub started_at: String,
     /// Where it is, for example `ready(analyze)`.
     pub state: String,
     /// The stage that it is about; none once it has ended.
     pub current_stage: Option<Stage>,
-    /// Whether nobody went on with it for long, so that it holds nothing up until it is taken up.
+    /// True if nobody went on with it for long, so that it holds nothing up until it is taken up.
     pub parked: bool,
-    /// What is next to do.
     pub next_step: String,
     /// Rounds of debug that were begun.
     pub debug_iteration: u32,
     /// The request that waits for a decision.
     pub pending_request: Option<String>,
-    /// What it may still spend.
     pub budget: Balance,
     /// The last checks.
     pub verification: Option<Value>,
     /// What was done, oldest first.
     pub history: Vec<Value>,
-    /// What approved stages hand on.
     pub context_summary: Handover,
 }
 
 /// Where a run is, if there is one, and its figures, else those of the project.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// Where the run is.
     pub run: Option<RunState>,
     /// The figures.
     pub metrics: Metrics,
@@ -169,7 +161,7 @@ pub struct Overview {
     pub outside: Metrics,
 }
 
-/// Where a run is, and what it took.
+/// Returns where a run is, and what it took.
 ///
 /// # Errors
 ///

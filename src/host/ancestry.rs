@@ -54,11 +54,10 @@ const LAUNCHERS: [&str; 11] =
 /// A parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// What the kernel calls it.
     pub name: String,
     /// Its command line.
     pub words: Vec<String>,
-    /// Whether its environment says that a Maestro started it.
+    /// True if its environment says that a Maestro started it.
     pub is_marked: bool,
 }
 
@@ -73,7 +72,6 @@ pub enum Feeder {
     NoParent,
 }
 
-/// How this process stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// A client of a person's started it, or a person did.
@@ -92,7 +90,7 @@ pub struct Ancestry {
 }
 
 impl Process {
-    /// Whether a Maestro stands here.
+    /// True if a Maestro stands here.
     fn is_maestro(&self) -> bool {
         self.is_marked || self.name == PROCESS_NAME
     }
@@ -113,7 +111,7 @@ impl Process {
         })
     }
 
-    /// Whether it is the demo, which feeds a server in a project of its own.
+    /// True if it is the demo, which feeds a server in a project of its own.
     fn is_demo(&self) -> bool {
         self.name == DEMO_NAME && self.words.get(1).is_some_and(|word| word == "demo")
     }
@@ -143,7 +141,7 @@ impl Ancestry {
         Self { parents: imp::parents(), feeder: None }
     }
 
-    /// Whether a Maestro stands above.
+    /// True if a Maestro stands above.
     pub fn is_below_maestro(&self) -> bool {
         self.parents.iter().any(Process::is_maestro)
     }
@@ -153,7 +151,7 @@ impl Ancestry {
         self.parents.iter().find_map(Process::agent)
     }
 
-    /// How a server stands below these parents.
+    /// Returns how a server stands below these parents.
     pub fn standing(&self) -> Standing {
         if self.is_below_maestro() {
             return Standing::BelowMaestro;
@@ -195,7 +193,7 @@ impl Ancestry {
     }
 }
 
-/// Whether the tests of this very build started it: they may be run by an agent as well. Never so in
+/// True if the tests of this very build started it: they may be run by an agent as well. Never so in
 /// a build that is given to anybody.
 fn is_under_test() -> bool {
     cfg!(debug_assertions) && imp::is_started_from_beside()
@@ -283,7 +281,7 @@ mod imp {
         if is_all_seen { Feeder::NoParent } else { Feeder::Unseen }
     }
 
-    /// Whether the program of the parent lies in the directory of ours, or below it.
+    /// True if the program of the parent lies in the directory of ours, or below it.
     pub(super) fn is_started_from_beside() -> bool {
         let Ok(own) = std::env::current_exe() else { return false };
         let Some(directory) = own.parent() else { return false };

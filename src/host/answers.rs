@@ -60,7 +60,7 @@ impl Answers {
             .look(&format!("{STORE}/{name}"), MOST_BYTES)
             .map_err(|obstacle| refused(obstacle.to_string()))?;
         found
-            .map(|state| String::from_utf8(state.content).map_err(|_| refused("it is no text".to_owned())))
+            .map(|state| String::from_utf8(state.content).map_err(|_| refused("it is not text".to_owned())))
             .transpose()
     }
 

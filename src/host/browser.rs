@@ -17,7 +17,6 @@ pub enum NoBrowser {
     NotStarted {
         /// The program.
         program: String,
-        /// What the system says.
         error: io::Error,
     },
     /// The file that leads to the page cannot be written.
@@ -25,7 +24,7 @@ pub enum NoBrowser {
     NoFile(io::Error),
 }
 
-/// Whether this user can see a browser here.
+/// True if this user can see a browser here.
 pub fn has_display(environment: &Environment) -> bool {
     let mut names = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].into_iter();
     cfg!(target_os = "macos") || names.any(|name| environment.get(name).is_some())

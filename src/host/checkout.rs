@@ -20,7 +20,7 @@ impl Checkout {
         Some(Self { root, repository })
     }
 
-    /// Whether another one is of the same repository and in another place.
+    /// True if another one is of the same repository and in another place.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.repository == other.repository && self.root != other.root
     }

@@ -250,7 +250,7 @@ impl Config {
     }
 }
 
-/// How much two names of tools are alike, apart from what all begin with.
+/// Returns how much two names of tools are alike, apart from what all begin with.
 fn likeness(one: &str, other: &str) -> f64 {
     let bare = |name: &str| name.strip_prefix(toolset::PREFIX).unwrap_or(name).to_owned();
     strsim::jaro_winkler(&bare(one), &bare(other))
@@ -345,7 +345,7 @@ fn whole(
     }
 }
 
-/// What holds of a project's own settings before a person has confirmed them; the rest is named.
+/// Returns what holds of a project's own settings before a person has confirmed them; the rest is named.
 fn untrusted(project: &ProjectLayer, below: &Value, ignored: &mut Vec<String>) -> Vec<(Value, String)> {
     let mut usable = Vec::new();
     for (name, text) in project.files() {
@@ -521,8 +521,8 @@ fn misfit(
     Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(&said)))
 }
 
-/// What a parser says of the setting at a path, without the values of those that hold secrets: what a
-/// provider's CLI is started with.
+/// Returns what a parser says of the setting at a path, without the values of those that hold secrets: what
+/// a provider's CLI is started with.
 fn fit_to_show(path: &str, said: String) -> String {
     let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
     if may_be_secret { expand::without_values(&said) } else { said }

@@ -42,7 +42,7 @@ impl Environment {
         self.get("HOME").map(PathBuf::from)
     }
 
-    /// Where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
+    /// Returns where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
     pub fn maestro_home(&self) -> Option<PathBuf> {
         self.get("MAESTRO_HOME")
             .map(PathBuf::from)
@@ -50,7 +50,7 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".config/maestro")))
     }
 
-    /// Where Maestro keeps what can be made again.
+    /// Returns where Maestro keeps what can be made again.
     pub fn cache_directory(&self) -> Option<PathBuf> {
         self.get("XDG_CACHE_HOME")
             .map(PathBuf::from)
@@ -58,8 +58,8 @@ impl Environment {
             .map(|cache| cache.join("maestro"))
     }
 
-    /// Where Maestro keeps what is this user's and no project's: the XDG directory of state, else below
-    /// `$MAESTRO_HOME`. A user with several configurations is one user still.
+    /// Returns where Maestro keeps what is this user's and no project's: the XDG directory of state, else
+    /// below `$MAESTRO_HOME`. A user with several configurations is one user still.
     pub fn state_directory(&self) -> Option<PathBuf> {
         self.get("XDG_STATE_HOME")
             .map(|state| PathBuf::from(state).join("maestro"))
@@ -90,7 +90,7 @@ impl Environment {
         .collect()
     }
 
-    /// How many servers stand above this one; 0 for a server that a person's client started.
+    /// Returns how many servers stand above this one; 0 for a server that a person's client started.
     pub fn depth(&self) -> u32 {
         self.get(DEPTH_VARIABLE).map_or(0, |depth| depth.trim().parse().unwrap_or(1))
     }

@@ -33,7 +33,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The pause between two looks at them.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How to start a guardian.
 #[derive(Debug, Clone)]
 pub struct GuardianCommand {
     /// The program.

@@ -50,7 +50,7 @@ pub enum NoPerson {
     NoTerminal,
 }
 
-/// What came of asking for a word.
+/// Outcome of asking for a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
     /// The very word.
@@ -59,9 +59,8 @@ pub enum Typed {
     SomethingElse,
 }
 
-/// Where a person reads and types.
 pub trait Terminal {
-    /// Whether what is read is typed here, and what is said is shown here.
+    /// True if what is read is typed here, and what is said is shown here.
     fn is_interactive(&self) -> bool;
 
     /// Shows a text.
@@ -101,7 +100,7 @@ impl Terminal for Standard {
     }
 }
 
-/// Whether a person sits at the terminal, as far as the environment and the parents tell.
+/// Returns whether a person sits at the terminal, as far as the environment and the parents tell.
 ///
 /// # Errors
 ///

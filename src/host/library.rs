@@ -154,7 +154,7 @@ impl Library {
         }
     }
 
-    /// Whether the project has something at a path. Most have nothing, and this is cheap.
+    /// True if the project has something at a path. Most have nothing, and this is cheap.
     fn has_of_project(&self, path: &str) -> bool {
         let Some(root) = &self.project else { return false };
         candidates(path).any(|name| std::fs::symlink_metadata(root.join(DIRECTORY).join(name)).is_ok())

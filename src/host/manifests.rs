@@ -8,7 +8,6 @@ use crate::domain::verification::detect::{Detected, Directory, detect};
 
 /// How deep projects inside a project are looked for.
 const MOST_DEEP: usize = 2;
-/// How many directories are looked at.
 const MOST_DIRECTORIES: usize = 400;
 /// The largest manifest, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -74,7 +73,7 @@ impl Directory for OnDisk<'_> {
     }
 }
 
-/// Whether an interpreter finds a module. It is asked outside of the project, so that nothing of the
+/// True if an interpreter finds a module. It is asked outside of the project, so that nothing of the
 /// project is run.
 fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
     const FIND: &str = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";

@@ -25,7 +25,7 @@ pub enum Unread {
     #[error("`{0}` is a symbolic link, and none is followed")]
     Link(String),
     /// A directory, a pipe, a socket or a device.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     Special,
     /// More than is read.
     #[error("it has more than 1 MiB")]
@@ -33,7 +33,6 @@ pub enum Unread {
     /// No text.
     #[error("it is no UTF-8 text")]
     NoText,
-    /// What a parser should not be given.
     #[error(transparent)]
     OutOfBounds(#[from] yaml_bounds::OutOfBounds),
     /// The system said no.

@@ -44,7 +44,7 @@ pub use call_dir::CallDir;
 pub use launch::{Finish, Launch, Limits, MARKER_VARIABLE};
 pub use outcome::{Activity, Ended, Exit, Outcome, ProcessError};
 
-/// How long a shutdown waits between SIGTERM and SIGKILL.
+/// Time that a shutdown waits between SIGTERM and SIGKILL.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
 /// The longest sweep at the end of a shutdown.
 const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
@@ -223,7 +223,7 @@ struct End {
 }
 
 impl End {
-    /// When the program has lingered long enough.
+    /// Returns when the program has lingered long enough.
     fn over(&self, limits: &Limits) -> Option<Instant> {
         self.seen?.checked_add(limits.linger)
     }
@@ -236,7 +236,7 @@ async fn end(tree: Tree, stopped: Option<Ended>, drain: Duration) -> Settled {
     }
 }
 
-/// How the program itself ended, and behind which wall, by the helper's report.
+/// Returns how the program itself ended, and behind which wall, by the helper's report.
 fn reported(
     through: Through,
     settled: Settled,

@@ -100,7 +100,7 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
         .to_owned()
 }
 
-/// Where a project's own configuration lies, where nobody but its user can have put it there: the
+/// Returns where a project's own configuration lies, where nobody but its user can have put it there: the
 /// directory is the user's own, and what holds it is not open to everybody, as `/tmp` is.
 pub fn overrides(root: &Path) -> Option<PathBuf> {
     const OPEN_TO_EVERYBODY: u32 = 0o002;
@@ -170,7 +170,7 @@ impl Project {
         home.starts_with(root).then(|| Refusal::Unreadable(why.to_owned()))
     }
 
-    /// Whether a path with no link in it lies in one of Maestro's own directories.
+    /// True if a path with no link in it lies in one of Maestro's own directories.
     fn is_own(&self, real: &Path) -> bool {
         self.own.iter().any(|own| real.starts_with(own))
     }
@@ -210,7 +210,7 @@ impl Project {
         self.find_one(given)
     }
 
-    /// Whether a name without a wildcard stands for nothing.
+    /// True if a name without a wildcard stands for nothing.
     pub fn is_missing(&self, given: &str) -> bool {
         !globs::is_pattern(given)
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))

@@ -65,7 +65,7 @@ impl SealKey {
         Ok((key, found.created().or_else(|_| found.modified()).ok()))
     }
 
-    /// What only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
+    /// Returns what only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
     /// one kind apart from those of another.
     pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
@@ -107,7 +107,7 @@ fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
     };
     let found = fstat(&file)?;
     if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
-        return Err(KeyError::Unusable("it is no regular file"));
+        return Err(KeyError::Unusable("it is not a regular file"));
     }
     if found.st_uid != rustix::process::geteuid().as_raw() {
         return Err(KeyError::Unusable("it belongs to somebody else"));

@@ -32,12 +32,11 @@ pub enum Standing {
 pub struct ProjectLayer {
     /// The text of each, or why it is not read, by its name below `.maestro/`.
     files: BTreeMap<String, Result<String, Unread>>,
-    /// Whether a person has confirmed them.
     pub standing: Standing,
 }
 
 impl ProjectLayer {
-    /// What a place says that has no files.
+    /// Returns what a place says that has no files.
     pub fn nothing() -> Self {
         Self { files: BTreeMap::new(), standing: Standing::Unconfirmed }
     }
@@ -87,7 +86,7 @@ impl ProjectLayer {
         self.files.iter().map(named)
     }
 
-    /// What a person confirms: the names and texts of all of them.
+    /// Returns what a person confirms: the names and texts of all of them.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.files {

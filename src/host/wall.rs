@@ -79,7 +79,6 @@ pub struct ProjectRules {
     /// Directories below a hidden one that can be read all the same.
     #[serde(default)]
     pub shown: Vec<PathBuf>,
-    /// What can be read and not changed.
     pub frozen: Vec<PathBuf>,
     /// The entries of the root but for those two.
     pub entries: Vec<PathBuf>,
@@ -119,7 +118,7 @@ struct Orders {
     grace_ms: u64,
 }
 
-/// How to start the helper: our own binary, even if its file was replaced by an upgrade.
+/// Way to start the helper: our own binary, even if its file was replaced by an upgrade.
 #[derive(Clone, Debug)]
 pub struct HelperCommand {
     /// The binary.

@@ -176,7 +176,8 @@ impl Drop for Trees {
     }
 }
 
-/// What differs from the last commit, and what git does not know yet; paths from the repository's root.
+/// Returns what differs from the last commit, and what git does not know yet; paths from the repository's
+/// root.
 async fn changed(git: &Git<'_>, prefix: &Path) -> Result<Vec<PathBuf>, TreeError> {
     let tracked =
         ["diff", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules", "HEAD"];

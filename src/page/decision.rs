@@ -66,7 +66,7 @@ async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Err
     Ok(changes.collect())
 }
 
-/// What the mark of a form is bound to, beside its visitor.
+/// Returns what the mark of a form is bound to, beside its visitor.
 fn purpose(request: &str, digest: &str) -> String {
     format!("decide {request} {digest}")
 }

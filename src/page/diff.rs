@@ -33,7 +33,7 @@ struct Line {
     old: Option<usize>,
     new: Option<usize>,
     parts: Vec<Part>,
-    /// Whether it is the last of its file, without a line end.
+    /// True if it is the last of its file, without a line end.
     is_cut: bool,
 }
 

@@ -59,13 +59,11 @@ struct Known {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visitor {
     mark: Secret,
-    /// How they came in.
     pub(super) way: Opened,
     /// In which language and colours they read.
     pub(super) look: Look,
 }
 
-/// What a link opens.
 pub(super) struct Entry {
     /// The page that it was made for.
     pub(super) target: String,
@@ -123,7 +121,7 @@ impl Door {
         }))
     }
 
-    /// Where a used token led to; whoever is in already may go there again.
+    /// Returns where a used token led to; whoever is in already may go there again.
     pub(super) fn led_to(&self, token: &str) -> Option<String> {
         let mark = self.mark(token);
         self.with(|state| {
@@ -165,7 +163,7 @@ impl Door {
         self.mark_hex(&format!("{}|{purpose}", hex(&visitor.mark)))
     }
 
-    /// Whether a form is one that this visitor was given for this purpose.
+    /// True if a form is one that this visitor was given for this purpose.
     pub(super) fn is_nonce(&self, visitor: &Visitor, purpose: &str, said: &str) -> bool {
         self.is_same(&self.mark(&self.nonce(visitor, purpose)), &self.mark(said))
     }

@@ -22,7 +22,7 @@ use crate::host::store::{EventStore as _, StoreError};
 /// Events read at a time: theirs may hold whole prompts and answers.
 const READ: usize = 512;
 
-/// How often a log that is replaced meanwhile is read anew.
+/// Number of times that a log that is replaced meanwhile is read anew.
 const MOST_TRIES: usize = 10;
 
 /// An event in a line.

@@ -13,13 +13,12 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use super::Page;
 
-/// How often the log is looked at while a stream is open. Other processes write to it, too.
+/// Interval at which the log is looked at while a stream is open. Other processes write to it, too.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How often a stream says that it is there; a page that hears nothing for 10 s says so.
+/// Interval at which a stream says that it is there; a page that hears nothing for 10 s says so.
 const BEAT: Duration = Duration::from_secs(4);
 
-/// What a page is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Seen {
     /// The place of the last event.

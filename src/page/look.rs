@@ -1,4 +1,4 @@
-//! How a visitor reads: in which language, in which colours, and whether single keys act.
+//! Way in which a visitor reads: in which language, in which colours, and whether single keys act.
 
 use strum::IntoStaticStr;
 
@@ -23,7 +23,6 @@ pub(super) enum Tongue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Theme {
-    /// What the browser is set to.
     #[default]
     Auto,
     /// Light.
@@ -32,7 +31,6 @@ pub(super) enum Theme {
     Dark,
 }
 
-/// Whether single keys act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Keys {
@@ -43,7 +41,6 @@ pub(super) enum Keys {
     Off,
 }
 
-/// How a visitor reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) tongue: Tongue,
@@ -70,7 +67,7 @@ impl Keys {
 }
 
 impl Look {
-    /// How somebody reads who is spoken to in this language.
+    /// Returns how somebody reads who is spoken to in this language.
     pub(super) fn of(language: Language) -> Self {
         Self { tongue: language.pick(Tongue::English, Tongue::Korean), ..Self::default() }
     }

@@ -29,7 +29,7 @@ pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("metrics", "metrics", "m"),
 ];
 
-/// What the frame of every page shows.
+/// Returns what the frame of every page shows.
 pub(super) fn frame(history: &History, here: &str) -> Value {
     let view = here.split('/').next().unwrap_or_default();
     let views: Vec<Value> = VIEWS

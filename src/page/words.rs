@@ -27,7 +27,7 @@ pub(super) fn word(tongue: Tongue, name: &str) -> String {
     }
 }
 
-/// How long something lasted or is ago, in its largest unit.
+/// Returns how long something lasted or is ago, in its largest unit.
 pub(super) fn span(tongue: Tongue, milliseconds: u64) -> String {
     const UNITS: [(u64, &str, &str); 4] =
         [(86_400_000, "d", "일"), (3_600_000, "h", "시간"), (60_000, "min", "분"), (1_000, "s", "초")];

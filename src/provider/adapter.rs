@@ -11,7 +11,7 @@ use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
 use crate::host::process::Finish;
 
-/// How a CLI is called and read.
+/// Way in which a CLI is called and read.
 #[derive(Clone, Debug)]
 pub enum Adapter {
     /// The Codex CLI.
@@ -50,7 +50,7 @@ impl Adapter {
         }
     }
 
-    /// Whether flags depend on the CLI's version.
+    /// True if flags depend on the CLI's version.
     pub fn needs_version(&self) -> bool {
         match self {
             Self::Codex | Self::Gemini | Self::Claude => true,
@@ -76,7 +76,7 @@ impl Adapter {
         }
     }
 
-    /// What the CLI takes at most.
+    /// Returns what the CLI takes at most.
     pub fn prompt_limit(&self) -> Option<PromptLimit> {
         match self {
             Self::Codex => Some(PromptLimit::Characters(codex::MAX_PROMPT_CHARS)),
@@ -90,7 +90,7 @@ impl Adapter {
         }
     }
 
-    /// How to tell that the answer is complete while the CLI still runs, where it says so.
+    /// Returns how to tell that the answer is complete while the CLI still runs, where it says so.
     pub fn finish(&self) -> Option<Finish> {
         match self {
             Self::Codex => Some(Finish {
@@ -103,8 +103,8 @@ impl Adapter {
         }
     }
 
-    /// How to tell from stderr that the CLI tries again by itself. Maestro's own start does that better: it
-    /// counts, and no half of an answer is left over.
+    /// Returns how to tell from stderr that the CLI tries again by itself. Maestro's own start does that
+    /// better: it counts, and no half of an answer is left over.
     pub(crate) fn repeats(&self) -> Option<Finish> {
         match self {
             Self::Gemini => Some(Finish { marks: &["Retrying"], is_there: gemini::tries_again }),
@@ -112,7 +112,7 @@ impl Adapter {
         }
     }
 
-    /// Which requests a start has made, by what it left behind.
+    /// Returns which requests a start has made, by what it left behind.
     pub(crate) fn asked(&self, output: &Output) -> Asked {
         match self {
             Self::Gemini => gemini::asked(output),
@@ -120,7 +120,7 @@ impl Adapter {
         }
     }
 
-    /// What to run, after the program itself.
+    /// Returns what to run, after the program itself.
     pub fn invocation(
         &self,
         leading: &[String],
@@ -150,7 +150,7 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// What the CLI reported.
+    /// Returns what the CLI reported.
     pub fn parse(&self, output: &Output, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
         let mut answer = match self {
             Self::Codex => codex::parse(output),

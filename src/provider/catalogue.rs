@@ -15,7 +15,6 @@ pub struct Provider {
     pub name: String,
     /// Its settings.
     pub settings: ProviderSettings,
-    /// How it is called and read.
     pub adapter: Adapter,
     words: Vec<String>,
 }
@@ -41,7 +40,7 @@ impl Provider {
         self.words.get(1..).unwrap_or_default()
     }
 
-    /// Whether it is the provider inside this binary.
+    /// True if it is the provider inside this binary.
     pub fn is_understudy(&self) -> bool {
         matches!(self.adapter, Adapter::Understudy)
     }
@@ -99,7 +98,7 @@ impl Catalogue {
             .filter(move |provider| environment.find_program(provider.command(), base).is_some())
     }
 
-    /// Who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
+    /// Returns who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
     pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
         self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
     }

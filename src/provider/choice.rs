@@ -11,9 +11,8 @@ use crate::host::environment::Environment;
 pub struct Choice {
     /// The model; none leaves it to the CLI.
     pub model: Option<String>,
-    /// Whether the user's own arguments name it already, so that we do not.
+    /// True if the user's own arguments name it already, so that we do not.
     pub is_written: bool,
-    /// How hard it is to think.
     pub wish: Wish,
 }
 
@@ -59,7 +58,7 @@ fn written(provider: &Provider, flags: &[&str]) -> Option<String> {
     behind.or_else(joined).filter(|value| !value.contains('{'))
 }
 
-/// How hard the user's own arguments tell the CLI to think.
+/// Returns how hard the user's own arguments tell the CLI to think.
 fn written_effort(provider: &Provider) -> Option<String> {
     let setting =
         written(provider, &["model_reasoning_effort"]).map(|word| word.trim_matches('"').to_owned());

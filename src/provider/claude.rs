@@ -12,7 +12,7 @@ use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_comman
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
-/// How to ask: no tools, no MCP servers, no settings, no memory files, one turn.
+/// Returns how to ask: no tools, no MCP servers, no settings, no memory files, one turn.
 pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
@@ -49,7 +49,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
     call
 }
 
-/// Whether an output holds the result, after which nothing of the answer follows.
+/// True if an output holds the result, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
@@ -59,7 +59,7 @@ pub fn is_finished(stdout: &str) -> bool {
 ///
 /// # Errors
 ///
-/// What the CLI reported.
+/// Returns what the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut told = Told::default();
     let (mut events, mut form) = (Vec::new(), Form::Absent);

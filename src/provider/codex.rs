@@ -86,7 +86,7 @@ const ONE_REQUEST: [&str; 6] = [
     "model_providers.maestro.stream_max_retries=0",
 ];
 
-/// Whether arguments of the user's choose a service; then it is theirs to say how often it is asked.
+/// True if arguments of the user's choose a service; then it is theirs to say how often it is asked.
 fn chooses_service(arguments: &[String]) -> bool {
     let chooses = |argument: &String| {
         let bare: String = argument.chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -95,7 +95,7 @@ fn chooses_service(arguments: &[String]) -> bool {
     arguments.iter().any(chooses)
 }
 
-/// How to ask: a read-only sandbox without any tool that reads, in an empty directory.
+/// Returns how to ask: a read-only sandbox without any tool that reads, in an empty directory.
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
     let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
@@ -146,7 +146,7 @@ fn toml_string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Whether an output holds the end of the turn, after which nothing of the answer follows.
+/// True if an output holds the end of the turn, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| matches!(kind(event), Some("turn.completed" | "turn.failed")))
 }
@@ -155,7 +155,7 @@ pub fn is_finished(stdout: &str) -> bool {
 ///
 /// # Errors
 ///
-/// What the CLI reported.
+/// Returns what the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut messages: Vec<&str> = Vec::new();
@@ -218,7 +218,7 @@ fn reason(message: &str) -> &str {
     inside.map_or(message, |(_, reason)| reason.trim_end().trim_end_matches(')'))
 }
 
-/// What the CLI notes beside its answer. That it does not know one of our settings is between us.
+/// Returns what the CLI notes beside its answer. That it does not know one of our settings is between us.
 fn warning(message: Option<&str>) -> Option<String> {
     message.filter(|message| !message.starts_with("Codex is ignoring")).map(ToOwned::to_owned)
 }

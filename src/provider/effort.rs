@@ -1,11 +1,11 @@
-//! How a wish for effort becomes what a CLI, in its version, with its model, can be told.
+//! Way in which a wish for effort becomes what a CLI, in its version, with its model, can be told.
 
 use super::Adapter;
 use super::version::Version;
 use crate::domain::effort::Effort;
 
-/// How hard a consultant is to think where nobody says anything: a second opinion is worth it, and the
-/// CLIs' own choices are low and medium.
+/// Effort: how hard a consultant is to think where nobody says anything: a second opinion is worth it, and
+/// the CLIs' own choices are low and medium.
 pub const USUAL: Effort = Effort::High;
 
 /// The first Claude that has `--effort`.
@@ -14,7 +14,7 @@ const CLAUDE_TAKES: Version = Version::new(2, 1, 72);
 /// The first Claude that has `--effort xhigh`; those before refuse the word.
 const CLAUDE_TAKES_XHIGH: Version = Version::new(2, 1, 111);
 
-/// How hard a consultant is to think, by whose word.
+/// Effort: how hard a consultant is to think, by whose word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// The call, the environment or our configuration.
@@ -44,7 +44,6 @@ impl Wish {
     }
 }
 
-/// What a CLI is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The word that it gets, or that stands for what it gets; none where it cannot be told.
@@ -68,12 +67,12 @@ impl Told {
     }
 }
 
-/// Whether the CLI's list of models is needed to tell what a wish becomes.
+/// True if the CLI's list of models is needed to tell what a wish becomes.
 pub fn needs_levels(adapter: &Adapter, wish: &Wish) -> bool {
     matches!(adapter, Adapter::Codex) && matches!(wish, Wish::Named(effort) if *effort > Effort::High)
 }
 
-/// What is known of a CLI that is to be told.
+/// Known facts about a CLI that is to be told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// The model that is asked for.
@@ -86,7 +85,6 @@ pub struct Known<'a> {
     pub leading: &'a [String],
 }
 
-/// What a CLI is told.
 pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
     match adapter {
         Adapter::Codex => codex(wish, known.levels),
@@ -128,7 +126,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
     let takes = |effort: &Effort| levels.iter().any(|level| level == effort.name());
     match Effort::ALL.into_iter().rev().filter(|other| *other <= effort).find(takes) {
         Some(found) if found == effort => Told::word(effort.name()),
-        Some(found) => Told::less(effort, found, "the model takes no more"),
+        Some(found) => Told::less(effort, found, "the model has no higher effort"),
         None => Told::nothing(format!("effort {} is not told: the model does not take it", effort.name())),
     }
 }
@@ -158,11 +156,13 @@ fn gemini(wish: &Wish, model: Option<&str>) -> Told {
     }
     match wish.effort().unwrap_or(USUAL) {
         effort @ (Effort::Low | Effort::Medium | Effort::High) => Told::word(effort.name()),
-        effort @ (Effort::Xhigh | Effort::Max) => Told::less(effort, Effort::High, "gemini takes no more"),
+        effort @ (Effort::Xhigh | Effort::Max) => {
+            Told::less(effort, Effort::High, "gemini has no higher effort")
+        }
     }
 }
 
-/// Whether a model of Gemini's has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
+/// True if a model of Gemini's has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
 pub fn gemini_took(model: &str) -> bool {
     let generation = model.split_once("gemini-").and_then(|(_, rest)| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

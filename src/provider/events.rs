@@ -76,18 +76,17 @@ fn noise<'a>(text: Option<&'a str>, found: &mut Vec<Piece<'a>>) {
     found.extend(lines.map(|line| if is_rest(line) { Piece::Broken(line) } else { Piece::Noise(line) }));
 }
 
-/// Whether a line is the rest of an event whose beginning is lost.
+/// True if a line is the rest of an event whose beginning is lost.
 fn is_rest(line: &str) -> bool {
     let count = |wanted: char| line.chars().filter(|letter| *letter == wanted).count();
     line.trim_end().ends_with('}') && line.contains('"') && count('}') > count('{')
 }
 
-/// Whether one of the documents in an output is as wanted.
+/// True if one of the documents in an output is as wanted.
 pub(super) fn any(text: &str, wanted: impl Fn(&Value) -> bool) -> bool {
     pieces(text).iter().any(|piece| matches!(piece, Piece::Document(document) if wanted(document)))
 }
 
-/// What an event is.
 pub(super) fn kind(event: &Value) -> Option<&str> {
     event.get("type").and_then(Value::as_str)
 }

@@ -23,7 +23,7 @@ pub struct CliFailure {
     pub kind: FailureKind,
     /// The CLI's own words, masked by whoever shows them.
     pub detail: String,
-    /// When the limit ends that it ran into, where it says so.
+    /// Time when the limit ends that it ran into, where it says so.
     pub resets_at: Option<Timestamp>,
 }
 
@@ -89,7 +89,6 @@ impl FailureKind {
         }
     }
 
-    /// What to do next.
     pub fn hint(self, provider: &str) -> String {
         let variable = provider.to_ascii_uppercase().replace('-', "_");
         match self {
@@ -166,7 +165,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether the provider did not answer for reasons of its own, so that another may be asked instead.
+    /// True if the provider did not answer for reasons of its own, so that another may be asked instead.
     /// What lies in the task (its length, its form, an answer of no use) is the same for everybody.
     pub fn is_refusal(self) -> bool {
         match self {
@@ -191,7 +190,6 @@ impl FailureKind {
     }
 }
 
-/// How each CLI is updated.
 fn update_of(provider: &str) -> &'static str {
     match provider {
         "claude" => " (`claude update`, or `npm install -g @anthropic-ai/claude-code@latest`)",
@@ -207,7 +205,7 @@ impl CliFailure {
         Self { kind, detail: shortened(detail.into()), resets_at: None }
     }
 
-    /// How long the CLI asks to wait, where it says so.
+    /// Returns how long the CLI asks to wait, where it says so.
     pub fn wait(&self, now: &Zoned) -> Option<Duration> {
         self.resets_at?.duration_since(now.timestamp()).try_into().ok()
     }

@@ -31,7 +31,7 @@ decision = "allow"
 priority = 999
 "#;
 
-/// How to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
+/// Returns how to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
     let system = places.files.join("system.md");
@@ -83,8 +83,8 @@ fn workspace_settings(ask: &Ask<'_>) -> Value {
     settings
 }
 
-/// How hard a model thinks: that of the base on which the CLI builds every model that has levels, and of
-/// one that it does not know, by its name.
+/// Returns how hard a model thinks: that of the base on which the CLI builds every model that has levels,
+/// and of one that it does not know, by its name.
 fn thinking(effort: &str, model: Option<&str>) -> Value {
     let config = json!({
         "generateContentConfig": { "thinkingConfig": { "thinkingLevel": effort.to_uppercase() } },
@@ -99,7 +99,7 @@ fn thinking(effort: &str, model: Option<&str>) -> Value {
     })
 }
 
-/// Whether an output holds the result, after which nothing of the answer follows.
+/// True if an output holds the result, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
@@ -135,7 +135,7 @@ pub(crate) fn asked(output: &Output) -> Asked {
 ///
 /// # Errors
 ///
-/// What the CLI reported.
+/// Returns what the CLI reported.
 pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
@@ -213,7 +213,7 @@ fn in_short(event: &Value) -> String {
     event.get("error").unwrap_or(event).to_string()
 }
 
-/// What its exit code stands for: the low byte of the HTTP status, or one of the CLI's own.
+/// Returns what its exit code stands for: the low byte of the HTTP status, or one of the CLI's own.
 fn status_by_exit(exit: Exit) -> Option<u16> {
     match exit.code()? {
         41 | 145 => Some(401),

@@ -32,7 +32,7 @@ const CODEX_KEY: &str = "CODEX_API_KEY";
 /// The variables that log Claude in without its own login.
 const CLAUDE_KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
-/// How a provider's login is carried over.
+/// Way in which a provider's login is carried over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
     /// The variable that names the private home, where there is one.
@@ -54,7 +54,7 @@ pub struct Link {
     pub private: PathBuf,
     /// The user's own file, whatever links lead to it.
     pub own: PathBuf,
-    /// When the user's file was last written, as the call found it.
+    /// Time when the user's file was last written, as the call found it.
     modified: Option<SystemTime>,
 }
 
@@ -90,7 +90,7 @@ fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|found| found.modified()).ok()
 }
 
-/// How to carry the login of a provider into a private home.
+/// Returns how to carry the login of a provider into a private home.
 pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Login {
     match adapter {
         Adapter::Codex => codex(environment, private),
@@ -99,7 +99,7 @@ pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Lo
     }
 }
 
-/// Whether the environment alone logs a provider in.
+/// True if the environment alone logs a provider in.
 pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
     match adapter {
         Adapter::Codex => environment.get(CODEX_KEY).is_some(),
@@ -177,7 +177,6 @@ pub(super) fn gemini_home(environment: &Environment) -> Option<PathBuf> {
     Some(base.join(".gemini"))
 }
 
-/// Where Claude keeps its settings.
 pub(super) fn claude_home(environment: &Environment) -> Option<PathBuf> {
     environment
         .get("CLAUDE_CONFIG_DIR")

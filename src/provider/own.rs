@@ -19,11 +19,11 @@ use crate::host::environment::Environment;
 pub struct OwnChoice {
     /// The model.
     pub model: Option<String>,
-    /// How hard it thinks, in the CLI's own words.
+    /// Effort: how hard it thinks, in the CLI's own words.
     pub effort: Option<String>,
 }
 
-/// Whether a CLI has a configuration that is looked into.
+/// True if a CLI has a configuration that is looked into.
 pub fn has_configuration(adapter: &Adapter) -> bool {
     match adapter {
         Adapter::Codex | Adapter::Claude | Adapter::Gemini => true,

@@ -131,7 +131,7 @@ fn is_required(schema: &Value, name: &str) -> bool {
         .is_some_and(|names| names.iter().any(|required| required == name))
 }
 
-/// What an object without named properties holds under every name.
+/// Returns what an object without named properties holds under every name.
 fn values_of_map(schema: &Value) -> Option<&Value> {
     schema.get("additionalProperties").filter(|of| of.is_object() && schema.get("properties").is_none())
 }

@@ -11,7 +11,7 @@ use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
 use crate::host::process::Ended;
 
-/// How to ask. `leading` are the command's own arguments, which may hold placeholders too; the
+/// Returns how to ask. `leading` are the command's own arguments, which may hold placeholders too; the
 /// result has them filled in front.
 pub fn invocation(
     template: &TemplateSettings,

@@ -30,7 +30,7 @@ use crate::tools::catalogue::{Again, takes_time};
 use crate::tools::dialog::NobodyToAsk;
 use crate::tools::{failure, reply, structured, with_links, with_room};
 
-/// How often a client may ask for a task.
+/// Number of times that a client may ask for a task.
 const POLL_MS: u64 = 1_000;
 
 /// Questions that one task may ask its human.
@@ -52,7 +52,7 @@ impl Reasons {
         reasons.push((id.clone(), reason.unwrap_or_default().to_lowercase()));
     }
 
-    /// Whether the client gave a call up because its own time was over. Then nobody changed their mind,
+    /// True if the client gave a call up because its own time was over. Then nobody changed their mind,
     /// and the answer is wanted. `Request timed out` is what the TypeScript SDK says, `request timeout`
     /// and `maximum total timeout exceeded` are the Rust SDK's.
     fn is_time_out(&self, id: &RequestId) -> bool {
@@ -105,7 +105,6 @@ enum Dialogs {
     None,
 }
 
-/// What became of a question.
 enum Answered {
     By(InputResponses),
     /// Something was decided elsewhere: the call looks for itself.

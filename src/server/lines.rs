@@ -6,7 +6,6 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 /// Bytes at each end of a line in which its id is looked for.
 const KEPT: usize = 4 * 1024;
 
-/// What comes next on the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A line without its end.
@@ -100,7 +99,7 @@ pub(super) fn id_of(line: &[u8]) -> Value {
     ends.id()
 }
 
-/// What stands before a top-level `"id"` is an object that only lacks its end.
+/// Returns what stands before a top-level `"id"` is an object that only lacks its end.
 fn id_in_head(head: &str) -> Option<Value> {
     head.match_indices("\"id\"").find_map(|(at, key)| {
         let (before, after) = head.split_at(at);
@@ -111,7 +110,7 @@ fn id_in_head(head: &str) -> Option<Value> {
     })
 }
 
-/// What stands from a top-level `"id"` on is an object that only lacks its beginning.
+/// Returns what stands from a top-level `"id"` on is an object that only lacks its beginning.
 fn id_in_tail(tail: &str) -> Option<Value> {
     tail.match_indices("\"id\"").find_map(|(at, _)| {
         let (_, from) = tail.split_at(at);

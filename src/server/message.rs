@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::lines::id_of;
 
-/// What a line is.
 pub(super) enum Read {
     /// A message.
     Message(Box<ClientJsonRpcMessage>),

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// Where a text takes the argument.
 const SLOT: &str = "{{ request }}";
 
 /// Stands for an argument that was not given.
@@ -111,7 +110,7 @@ pub(super) fn get(
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.as_str()),
         Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            let message = format!("the argument `{}` takes a text", template.argument);
+            let message = format!("the argument `{}` must be a text", template.argument);
             return Err(ErrorData::invalid_params(message, None));
         }
     };

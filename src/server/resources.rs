@@ -12,7 +12,7 @@ use crate::tools::resource;
 /// Letters of an address that an error repeats.
 const MOST_SHOWN: usize = 200;
 
-/// What can be read right now: a bounded number of each family.
+/// Returns what can be read right now: a bounded number of each family.
 pub(super) async fn list(session: &Session) -> Vec<Resource> {
     let entry = |Listed { address, about }: Listed| {
         let entry = resource(&address);

@@ -12,7 +12,7 @@ use super::wire::{Ends, MAX_LINE, Wire};
 use crate::error::Error;
 use crate::flow::session::Session;
 
-/// How long a client that closed its end may take to read the last replies.
+/// Time that a client that closed its end may take to read the last replies.
 const LAST_REPLIES: Duration = Duration::from_millis(20);
 
 /// How long stages that are cut short may take to say so in the log. Their consults fail at once, so
@@ -50,7 +50,7 @@ pub async fn serve(session: Session) -> Result<(), Error> {
         _ = interrupt.recv() => (Ok(()), "SIGINT"),
         _ = terminate.recv() => (Ok(()), "SIGTERM"),
         () = nobody_listens(&ends) => {
-            let why = if ends.output.is_cancelled() { "the client takes no replies" } else { "end of input" };
+            let why = if ends.output.is_cancelled() { "the client reads no replies" } else { "end of input" };
             (Ok(()), why)
         }
     };
@@ -59,7 +59,7 @@ pub async fn serve(session: Session) -> Result<(), Error> {
     drop(server);
     ends.input.cancel();
     // A client that closes its end leaves its jobs behind; one that says stop stops them.
-    if matches!(why, "end of input" | "the client takes no replies") && running.count() > 0 {
+    if matches!(why, "end of input" | "the client reads no replies") && running.count() > 0 {
         tracing::info!(jobs = running.count(), "the client has left; jobs go on");
         tokio::select! {
             () = running.all_ended() => {}

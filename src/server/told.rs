@@ -12,7 +12,6 @@ use tracing::{Level, Span, debug, error, info};
 /// Characters of a name that a client chose.
 const MOST_CHARS: usize = 80;
 
-/// What was told so far.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     met: AtomicBool,

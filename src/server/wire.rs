@@ -29,7 +29,6 @@ pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
 /// Replies that may wait for the client to read, and requests that may wait behind them.
 const MOST_UNREAD: usize = 256;
 
-/// What the wire makes known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
     /// The client closed its end, or sends nothing that can be read.
@@ -96,7 +95,7 @@ where
         }
     }
 
-    /// What a line is to the server, if it is anything.
+    /// Returns what a line is to the server, if it is anything.
     fn take(&mut self, line: &[u8]) -> Option<ClientJsonRpcMessage> {
         match read(line) {
             Read::Nothing => None,

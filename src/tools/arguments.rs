@@ -116,7 +116,7 @@ fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     own.next().filter(|_| own.next().is_none())
 }
 
-/// Whether a value is null, or its text where a text is not wanted.
+/// True if a value is null, or its text where a text is not wanted.
 fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -205,7 +205,7 @@ fn refused(wanted: &JsonObject, value: &Value, place: &str) -> String {
     format!("{place} must be {} (got {}){}", describe(wanted), shown(wanted, value), advice(wanted, value))
 }
 
-/// What to send instead of a text that is not what is wanted.
+/// Returns what to send instead of a text that is not what is wanted.
 fn advice(wanted: &JsonObject, value: &Value) -> String {
     const SHORT: usize = 80;
     let Value::String(text) = value else {
@@ -241,7 +241,7 @@ fn shown(wanted: &JsonObject, value: &Value) -> String {
     }
 }
 
-/// What a schema wants, in words of JSON.
+/// Returns what a schema wants, in words of JSON.
 fn describe(wanted: &JsonObject) -> String {
     if let Some(choices) = wanted.get("enum").and_then(Value::as_array) {
         let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
@@ -285,7 +285,7 @@ fn unknown(name: &str, place: &str, known: &Map<String, Value>) -> String {
     let what = format!("unknown argument `{}`", member(place, &short));
     match nearest(name, known) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
-        None if known.is_empty() => format!("{what}; the tool takes none"),
+        None if known.is_empty() => format!("{what}; the tool has no arguments"),
         None => format!("{what}; known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
     }
 }

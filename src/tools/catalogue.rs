@@ -82,12 +82,12 @@ const LONG: [&str; 11] = [
     "maestro_review",
 ];
 
-/// Whether a tool's calls may take long.
+/// True if a tool's calls may take long.
 pub(crate) fn is_long(tool: &str) -> bool {
     LONG.contains(&tool)
 }
 
-/// Whether a call of such a tool asks a model or runs a check: choosing by given results does neither.
+/// True if a call of such a tool asks a model or runs a check: choosing by given results does neither.
 pub(crate) fn takes_time(tool: &str, arguments: &Value) -> bool {
     let chooses = tool == "maestro_select_best";
     !chooses || arguments.get("verify").is_some_and(Value::is_array) || arguments["mode"] == "llm_judge"
@@ -167,7 +167,7 @@ impl Tools {
         }
     }
 
-    /// What a tool costs a model's context, in tokens: a quarter of the bytes that a host gives its
+    /// Returns what a tool costs a model's context, in tokens: a quarter of the bytes that a host gives its
     /// model (name, description, parameters). None for one that is not served.
     pub fn context_cost(&self, name: &str) -> Option<usize> {
         const BYTES_PER_TOKEN: usize = 4;
@@ -195,7 +195,7 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("maestro_").unwrap_or(name)
 }
 
-/// When a client should show a tool's schema to its model.
+/// Time when a client should show a tool's schema to its model.
 #[derive(Clone, Copy)]
 pub(super) enum Load {
     /// From the start.

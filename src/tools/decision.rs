@@ -28,13 +28,11 @@ use crate::host::human::harmless;
 use crate::page::Page;
 use crate::tools::catalogue::Handle;
 
-/// How long a dialog stays open.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// For how long nobody has the page before them until they are asked again.
 const UNWATCHED: Duration = Duration::from_secs(60);
 
-/// How often that is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What is said to a human who says that they are done, and is not.
@@ -55,7 +53,7 @@ const MOST_CHARS: usize = 6_000;
 /// The first version of Claude Code that asks its human at every call of a tool that wants it.
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
-/// How the human can be asked by a form during a call, if they can.
+/// Returns how the human can be asked by a form during a call, if they can.
 pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>) -> Option<Asking> {
     match approvals {
         Approvals::Relay => None,
@@ -63,7 +61,7 @@ pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>
     }
 }
 
-/// Whether the client has shown its own dialog for this call, in every mode and without exception:
+/// True if the client has shown its own dialog for this call, in every mode and without exception:
 /// then the call's arguments are the human's word.
 pub(crate) fn client_has_asked(context: &RequestContext<RoleServer>) -> bool {
     let Some(client) = context.client_info() else { return false };
@@ -72,7 +70,6 @@ pub(crate) fn client_has_asked(context: &RequestContext<RoleServer>) -> bool {
     client.name == "claude-code" && version >= CLAUDE_CODE_ASKS
 }
 
-/// What came of asking.
 pub(crate) enum Told {
     /// The human decided, here or elsewhere.
     Settled(Box<Settled>),
@@ -184,7 +181,7 @@ impl Question<'_> {
         Ok(waiting(self.progress, "your decision on the page", EVERY, decided).await)
     }
 
-    /// What the client is asked to open, with the heart of the decision beside it: where no browser
+    /// Returns what the client is asked to open, with the heart of the decision beside it: where no browser
     /// opens, it is all that the human sees.
     fn address(
         &self,
@@ -317,7 +314,7 @@ async fn nobody_looks(page: &Page) {
     }
 }
 
-/// What is asked back about a decision, if anything contradicts it.
+/// Returns what is asked back about a decision, if anything contradicts it.
 fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<String> {
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, form, decided.clone(), None);

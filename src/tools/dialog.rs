@@ -62,9 +62,7 @@ pub(crate) struct CriticalQuestion {
 /// An answer that is offered.
 #[derive(Clone, Debug)]
 pub(crate) struct Offered {
-    /// What it stands for.
     pub(crate) value: String,
-    /// How it is shown.
     pub(crate) title: String,
 }
 
@@ -87,7 +85,6 @@ pub(crate) struct Decided {
     pub(crate) responses: BTreeMap<String, String>,
 }
 
-/// What became of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     /// The human decided.
@@ -104,7 +101,6 @@ pub(crate) enum Word {
     TimedOut,
 }
 
-/// When this call's client is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Era {
     /// By a request during the call.
@@ -135,8 +131,8 @@ pub(crate) struct Asking {
     pub(crate) means: Means,
 }
 
-/// How the client of a call can ask its human, if it can. A client that names only URLs cannot show a
-/// form.
+/// Returns how the client of a call can ask its human, if it can. A client that names only URLs cannot show
+/// a form.
 pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     if context.extensions.get::<NobodyToAsk>().is_some() {
         return None;

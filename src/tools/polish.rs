@@ -7,7 +7,6 @@ use rmcp::model::JsonObject;
 
 use crate::domain::redflag::Flag;
 
-/// What neither form needs.
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
 /// What no model needs: a parameter's text says its range, and a value outside is refused with the

@@ -74,7 +74,8 @@ impl ThreadsInput {
 
 #[tool_router(router = threads_tools, vis = "pub(crate)")]
 impl Handle {
-    /// Lists, shows, searches or forks conversations with consultants; `thread` of a consult goes on with one.
+    /// Lists, shows, searches or forks conversations with consultants; `thread` of a consult goes on with
+    /// one.
     #[tool(
         title = "Threads",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),

@@ -54,7 +54,8 @@ pub(super) struct EntryInput {
 
 #[tool_router(router = verify_tools, vis = "pub(crate)")]
 impl Handle {
-    /// Runs the project's checks (tests, linters, types, builds) without a shell; returns statuses and failing tests.
+    /// Runs the project's checks (tests, linters, types, builds) without a shell; returns statuses and
+    /// failing tests.
     #[tool(
         title = "Verify the project",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::flow::progress::Progress;
 
-/// How often a waiting call says so. The least patient clients give up after a minute.
+/// Interval at which a waiting call says so. The least patient clients give up after a minute.
 pub(crate) const EVERY: Duration = Duration::from_secs(15);
 
 /// Runs something that may take long, and says at once and then every so often what is waited for.

@@ -221,8 +221,8 @@ fn files_are_named_with_the_line() {
             vec!["cli_clients.yaml", "line 4", "NO_SUCH_MODEL", "${NO_SUCH_MODEL:-default}"],
         ),
         ("providers: [\n", vec!["cli_clients.yaml", "line"]),
-        ("providers: { codex: { template: { answer: { jason: /x } } } }\n", vec!["answer takes"]),
-        ("providers: { codex: { trust: 7 } }\n", vec!["cli_clients.yaml", "trust", "from 0 to 1"]),
+        ("providers: { codex: { template: { answer: { jason: /x } } } }\n", vec!["answer must be"]),
+        ("providers: { codex: { trust: 7 } }\n", vec!["cli_clients.yaml", "trust", "must be 0 to 1 (got 7)"]),
     ] {
         let mut client = Server::new().codex().user_file("cli_clients.yaml", text).start();
         let result = client.call("maestro_consult", json!({ "prompt": "x" }));
@@ -360,10 +360,10 @@ fn a_template_stays_in_its_directory_and_a_name_is_a_name() {
     for (text, said) in [
         (
             "providers: { x: { command: cat, template: { files: { '../../y': z } } } }\n",
-            "names inside the working directory",
+            "must name files inside the working directory",
         ),
         ("providers: { 'x/y': { command: cat } }\n", "a name takes letters, digits, - and _"),
-        ("providers: { x: { model: m } }\n", "cli_clients.yaml: providers.x.command is empty"),
+        ("providers: { x: { model: m } }\n", "cli_clients.yaml: providers.x.command must be a program"),
     ] {
         let report = check(&Server::new().user_file("cli_clients.yaml", text));
         assert!(report["problems"].to_string().contains(said), "{text}: {}", report["problems"]);

@@ -67,7 +67,7 @@ fn debug_is_one_agent_in_every_word_of_the_answer() {
         let forced = client
             .call("maestro_select_architecture", json!({ "stage": "debug", "force_topology": topology }));
         assert_eq!(forced["code"], "invalid_arguments", "{forced}");
-        assert!(forced["error"].as_str().unwrap().contains("debug takes one agent only"));
+        assert!(forced["error"].as_str().unwrap().contains("must be sas in debug"));
     }
 }
 

@@ -102,7 +102,7 @@ fn a_person_reads_answers_and_approves() {
     person.reads("From the orchestrator: 1 observation").reads("RISKS").reads("CRITICAL QUESTIONS (2)");
     person.reads("Which fact that you know of is missing here?").reads("(Enter: none): ").types("");
     person.reads("Do the recorded facts agree").reads("3. Some are wrong");
-    person.reads("(Enter: none): ").types("perhaps").reads("is no answer to `analyze_accuracy`");
+    person.reads("(Enter: none): ").types("perhaps").reads("the answer to `analyze_accuracy` must be one of");
     person.reads("(Enter: none): ").types("2").reads("Type `approve`").types("approve");
     let (code, screen) = person.leaves();
     assert_eq!(code, 0, "{screen}");
@@ -459,7 +459,7 @@ fn a_chain_leads_from_a_decision_to_the_beginning_of_its_run() {
     let (code, screen) = client.server.person(&["why", &second]).leaves();
     assert_eq!(code, 0, "{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
-    assert!(screen.lines().nth(5).unwrap().contains("          run_started: analyze"), "{screen}");
+    assert!(screen.lines().any(|line| line.contains("          run_started: analyze")), "{screen}");
     let unknown = client.server.run(&["why", "nobody"], "");
     assert_eq!(unknown.status.code(), Some(2));
     assert!(said(&unknown).contains("there is no event `nobody`"));

@@ -17,7 +17,7 @@ use crate::host::human::{Typed, harmless};
 /// Characters of what is shown before the questions; the whole report is another command.
 const MOST_CHARS: usize = 6_000;
 
-/// What a person says on the command line.
+/// Words that a person says on the command line.
 pub(super) struct Said {
     id: String,
     message: Option<String>,

@@ -56,7 +56,7 @@ pub(super) fn ask(
     Ok(())
 }
 
-/// Which of the choices goes on: as the command line says, else asked. Enter leaves it at the first.
+/// Returns which of the choices goes on: as the command line says, else asked. Enter leaves it at the first.
 pub(super) fn choose(report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
     if said.is_some() || report.choices.is_empty() {
         return Ok(said);
@@ -115,7 +115,7 @@ fn shown(question: &Question, language: Language) -> String {
     text
 }
 
-/// What is typed, until it is an answer or nothing.
+/// Returns what is typed, until it is an answer or nothing.
 fn answer(stage: Stage, question: &Question) -> Result<Option<String>, Error> {
     let prompt = if question.options.is_empty() {
         "Your answer (Enter: none): "

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::arguments::ShowOptions;
 use crate::cli::line::one_line;
-use crate::cli::report::{Colour, render};
+use crate::cli::report::render;
 use crate::cli::terminal::{self, print};
 use crate::domain::report::Report;
 use crate::domain::workflow::{Phase, Request, Run};
@@ -26,9 +26,8 @@ pub(super) async fn run(session: &Session, options: &ShowOptions) -> Result<Exit
         return Ok(ExitCode::SUCCESS);
     }
     let report = report(&request)?;
-    let (width, environment) = (terminal::width(), session.environment());
-    let colour = Colour::choose(width.is_some(), environment.get("NO_COLOR"), environment.get("TERM"));
-    let mut text = render(&report, width.unwrap_or(PLAIN_WIDTH), colour, session.config().language());
+    let width = terminal::width().unwrap_or(PLAIN_WIDTH);
+    let mut text = render(&report, width, terminal::colour(session), session.config().language());
     let _ = writeln!(text, "request {}\nrun     {} ({})", request.id, run.id, run.phase);
     text.push_str(&standing(&run, &request));
     print(&text)?;
@@ -41,7 +40,7 @@ pub(super) fn report(request: &Request) -> Result<Report, Error> {
         .map_err(|error| Error::Internal(format!("the report of request {}: {error}", request.id)))
 }
 
-/// What was decided, by whom and in which words; or how to decide.
+/// Returns what was decided, by whom and in which words; or how to decide.
 pub(super) fn standing(run: &Run, request: &Request) -> String {
     let Some((at, decided)) = &request.decided else {
         if let Phase::Stopped(why) = &run.phase {

@@ -8,12 +8,12 @@ use crate::flow::session::Session;
 use crate::flow::state::{ChosenBy, LoginState, ProviderState};
 use crate::flow::time::now;
 
-/// Whether a provider answers by rules and without a model.
+/// True if a provider answers by rules and without a model.
 pub(super) fn is_understudy(session: &Session, name: &str) -> bool {
     session.catalogue().iter().any(|provider| provider.name == name && provider.is_understudy())
 }
 
-/// What there is to say of a consultant.
+/// Returns what there is to say of a consultant.
 pub(super) fn finding(session: &Session, state: &ProviderState, failed: Option<&LastFailure>) -> Finding {
     let ProviderState { name, enabled, program, version, login, usable, notes, .. } = state;
     if is_understudy(session, name) {

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::cli::report::{Colour, paint};
 use crate::domain::report::LineKind;
 
-/// How good what was found is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mark {
@@ -20,11 +19,8 @@ pub(super) enum Mark {
 /// Something that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    /// How good it is.
     pub(super) mark: Mark,
-    /// What was found.
     pub(super) found: String,
-    /// What to do about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) next: Vec<String>,
 }

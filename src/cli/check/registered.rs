@@ -26,13 +26,10 @@ pub(super) struct Registration {
     pub(super) client: &'static str,
     /// The file that has it.
     pub(super) file: String,
-    /// What it starts.
     pub(super) command: String,
-    /// What that is.
     pub(super) standing: Standing,
 }
 
-/// What an entry's command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
@@ -50,7 +47,6 @@ pub(super) enum Standing {
 struct Place {
     client: &'static str,
     file: PathBuf,
-    /// Where in it they are.
     servers: Vec<String>,
 }
 

@@ -71,9 +71,9 @@ impl Program {
 
     /// A program of the user's.
     pub(super) fn of_the_user(directory: &Path, command: &str) -> Result<Self, Error> {
-        let words = shlex::split(command)
-            .filter(|words| !words.is_empty())
-            .ok_or_else(|| Error::InvalidArguments(format!("--command {command:?} is no command")))?;
+        let words = shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
+            Error::InvalidArguments(format!("--command must be a command (got {command:?})"))
+        })?;
         Ok(Self {
             directory: directory
                 .canonicalize()
@@ -86,7 +86,7 @@ impl Program {
         })
     }
 
-    /// Whether it is the one that ships, in a directory of its own.
+    /// True if it is the one that ships, in a directory of its own.
     pub(super) fn is_shipped(&self) -> bool {
         self.is_shipped
     }

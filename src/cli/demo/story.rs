@@ -20,7 +20,6 @@ use crate::flow::session::Session;
 use crate::host::process::Supervisor;
 use crate::provider::understudy::NAME as UNDERSTUDY;
 
-/// What the run is about.
 const TASK: &str = "Two tests of the stock ledger fail. Find out why and fix it with the smallest change.";
 
 /// The diff that the demo hands in as the orchestrator where no CLI wrote one that applies.
@@ -88,7 +87,7 @@ impl<'a> Story<'a> {
         show::outcome(&indented(&symptoms(self.failure).join("\n")), false)
     }
 
-    /// What a consultant would be sent.
+    /// Returns what a consultant would be sent.
     async fn material(&mut self) -> Result<(), Error> {
         let packed = self
             .call("maestro_pack_context", json!({ "files": self.program.files(), "errors": [self.failure] }))
@@ -296,7 +295,7 @@ impl<'a> Story<'a> {
         self.hand_in("debug", outputs).await
     }
 
-    /// What is on record, and where to go on.
+    /// Returns what is on record, and where to go on.
     async fn record(&mut self) -> Result<ExitCode, Error> {
         let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
         heading("8", "On record", "a log with a chain of hashes, .maestro/maestro.db")?;

@@ -19,7 +19,7 @@ pub(super) fn register(client: Client, bytes: &[u8], command: &str) -> Result<Op
     })
 }
 
-/// What is left without the server, or `None` if it was not there.
+/// Returns what is left without the server, or `None` if it was not there.
 pub(super) fn deregister(client: Client, bytes: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     edited(bytes, |text| match client.format() {
         Format::Json | Format::Jsonc => jsonc::deregister(text, client.format(), client.lists(), NAME),
@@ -27,7 +27,7 @@ pub(super) fn deregister(client: Client, bytes: &[u8]) -> Result<Option<Vec<u8>>
     })
 }
 
-/// Whether a file with nothing but this in it may as well not be there.
+/// True if a file with nothing but this in it may as well not be there.
 pub(super) fn says_nothing(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);

@@ -37,9 +37,7 @@ pub enum InstallError {
         line: usize,
         /// The column of the fault, from 1.
         column: usize,
-        /// What the parser found.
         reason: String,
-        /// What it should be.
         format: Format,
     },
     /// Something that has to hold the servers is another kind of value.
@@ -49,9 +47,7 @@ pub enum InstallError {
         path: PathBuf,
         /// The line where the value starts, from 1.
         line: usize,
-        /// Which value it is.
         what: String,
-        /// What it should be.
         format: Format,
     },
     /// Another program wrote the file each time it was about to be replaced.
@@ -63,11 +59,9 @@ pub enum InstallError {
     /// The file system refused.
     #[error("cannot {action} {}: {source}", .path.display())]
     File {
-        /// What was attempted.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
     /// The report could not be written.
@@ -92,7 +86,7 @@ impl Format {
 }
 
 impl InstallError {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { format: Format::Json, .. } => {

@@ -92,7 +92,7 @@ pub(super) fn deregister(
     Ok(changed.then_some(now))
 }
 
-/// Whether nothing is in the file but an empty object.
+/// True if nothing is in the file but an empty object.
 pub(super) fn is_empty(text: &str) -> bool {
     text.chars().filter(|letter| !letter.is_whitespace()).eq("{}".chars())
 }
@@ -314,7 +314,7 @@ impl File<'_> {
         comma.into_iter().chain([Splice::at(end, format!("{lead}{member}{own_comma}"))]).collect()
     }
 
-    /// What takes a member out, with its comma and the space before it.
+    /// Returns what takes a member out, with its comma and the space before it.
     fn without(&self, object: &Object<'_>, index: usize, property: &ObjectProp<'_>) -> Vec<Splice> {
         let (open, close) = (object.range.start + 1, object.range.end - 1);
         let before = index.checked_sub(1).and_then(|before| object.properties.get(before));
@@ -351,7 +351,7 @@ impl File<'_> {
     }
 }
 
-/// How the members of one object are laid out.
+/// Way in which the members of one object are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Layout {
     /// All on one line; `gap` follows each colon and comma.

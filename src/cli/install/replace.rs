@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::backup::Backup;
 use super::error::InstallError;
 
-/// How often a change is redone because the file changed under it.
+/// Number of times that a change is redone because the file changed under it.
 const ATTEMPTS: usize = 3;
 /// As many symbolic links as Linux follows.
 const LINKS: usize = 40;
@@ -30,7 +30,6 @@ pub(super) enum Verdict {
     Remove,
 }
 
-/// What was done with a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Unchanged(Option<&'static str>),
@@ -185,7 +184,7 @@ fn read(file: &Path) -> io::Result<Option<Seen>> {
     Ok(Some(Seen { bytes, metadata }))
 }
 
-/// Whether the file still holds what it held.
+/// Returns whether the file still holds what it held.
 fn still(file: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
     let now = read(file).map_err(InstallError::file("read", file))?;
     Ok(now.map(|now| now.bytes).as_ref() == seen.map(|seen| &seen.bytes))

@@ -140,7 +140,7 @@ fn transplant(text: &str, before: &str, after: &str) -> String {
     edited
 }
 
-/// How many bytes two texts have in common from their beginnings.
+/// Returns how many bytes two texts have in common from their beginnings.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
 }

@@ -2,7 +2,6 @@
 
 use crate::domain::measure::number::real;
 
-/// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// Yes.
@@ -11,7 +10,6 @@ pub enum Colour {
     Off,
 }
 
-/// What bars are drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {
     /// Block elements of Unicode.
@@ -20,14 +18,11 @@ pub enum Marks {
     Ascii,
 }
 
-/// How figures are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// Letters in a line, 40 at least.
     pub width: usize,
-    /// Whether there are colours.
     pub colour: Colour,
-    /// What bars are drawn with.
     pub marks: Marks,
 }
 
@@ -55,7 +50,6 @@ impl Look {
     }
 }
 
-/// How a row is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     /// As it should be.
@@ -129,13 +123,13 @@ impl Row {
     }
 }
 
-/// How the rows of a section share a line.
+/// Way in which the rows of a section share a line.
 struct Columns {
     label: usize,
     value: usize,
     /// 0 where there are no bars.
     bar: usize,
-    /// Whether details stand on lines of their own, because those of one row leave too little room.
+    /// True if details stand on lines of their own, because those of one row leave too little room.
     details_follow: bool,
 }
 

@@ -46,7 +46,7 @@ fn patched() -> Changed {
 fn text(facts: &[Fact], start: &str, width: Option<usize>) -> String {
     let links: Vec<Linked> = facts.iter().map(|fact| fact.linked.clone()).collect();
     let by_id = facts.iter().map(|fact| (fact.linked.id.as_str(), fact)).collect();
-    as_text(&walk(&links, start, Direction::Back), &by_id, width)
+    as_text(&walk(&links, start, Direction::Back), &by_id, width, Colour::Plain)
 }
 
 #[test]

@@ -37,13 +37,10 @@ pub enum Unreadable {
     Broken {
         /// The line of the answer at which it begins.
         line: usize,
-        /// What the parser says.
         problem: String,
     },
     /// There are several, and they say different things.
-    #[error(
-        "the answer is not one JSON document: it holds {0} that differ, and nobody can tell which is meant"
-    )]
+    #[error("the answer must be one JSON document (got {0} different ones)")]
     Several(usize),
 }
 
@@ -55,7 +52,6 @@ struct Candidate {
     kind: Kind,
 }
 
-/// Where a document stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// On its own, or in a fence for JSON.
@@ -92,7 +88,7 @@ pub(super) fn find(text: &str) -> Result<Found, Unreadable> {
     Ok(Found { value: first.value, around })
 }
 
-/// Whether a text means to be a document.
+/// True if a text means to be a document.
 pub fn looks_like_one(text: &str) -> bool {
     let text = text.trim_start();
     let fence = text.trim_start_matches(['`', '~']);
@@ -108,9 +104,7 @@ pub fn looks_like_one(text: &str) -> bool {
 struct Fence {
     /// All of it, its lines of backticks too.
     whole: Range<usize>,
-    /// What it holds.
     inside: Range<usize>,
-    /// What its first line says.
     label: String,
 }
 
@@ -151,7 +145,7 @@ impl FenceWalk {
         }
     }
 
-    /// Whether a fence is open.
+    /// True if a fence is open.
     pub(in crate::domain) fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -197,7 +191,7 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 impl Fence {
-    /// Whether it is for JSON: it says so, or says nothing, or its first line holds the beginning.
+    /// True if it is for JSON: it says so, or says nothing, or its first line holds the beginning.
     fn is_json(&self) -> bool {
         let label = self.label.to_ascii_lowercase();
         label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
@@ -248,7 +242,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
     (found, broken)
 }
 
-/// Whether what begins here means to be an object or a list of them: `{"`, `[{`.
+/// True if what begins here means to be an object or a list of them: `{"`, `[{`.
 fn begins_an_object(text: &str) -> bool {
     let mut letters = text.chars().filter(|letter| !letter.is_whitespace());
     match (letters.next(), letters.next(), letters.next()) {
@@ -258,7 +252,7 @@ fn begins_an_object(text: &str) -> bool {
     }
 }
 
-/// How far a block of brackets reaches, strings passed over; to the end where it is never closed.
+/// Returns how far a block of brackets reaches, strings passed over; to the end where it is never closed.
 fn length_of_block(text: &str) -> usize {
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for (at, letter) in text.char_indices() {

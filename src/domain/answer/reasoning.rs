@@ -34,12 +34,12 @@ impl Spoken<'_> {
         &self.text
     }
 
-    /// Whether reasoning stood beside it.
+    /// True if reasoning stood beside it.
     pub fn has_reasoned(&self) -> bool {
         self.reasoned
     }
 
-    /// Whether nothing else was there.
+    /// True if nothing else was there.
     pub fn is_only_reasoning(&self) -> bool {
         self.reasoned && self.text.trim().is_empty()
     }
@@ -121,7 +121,7 @@ fn marks(answer: &str) -> Vec<Mark> {
     pattern.captures_iter(answer).filter_map(mark).collect()
 }
 
-/// Whether a place is inside a code fence, or between backticks on its line.
+/// True if a place is inside a code fence, or between backticks on its line.
 fn in_code(kept: &str, between: &str) -> bool {
     let mut fences = FenceWalk::default();
     let mut last = "";
@@ -164,7 +164,7 @@ fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     line_before.trim_end().ends_with(['.', '!', '?', '…', ')', '。']) || !goes_on
 }
 
-/// What is inside, where marks such as `<answer>` enclose the whole.
+/// Returns what is inside, where marks such as `<answer>` enclose the whole.
 fn unwrapped(text: &str) -> &str {
     let inside = |name: &str| {
         let rest = text.strip_prefix('<')?.strip_prefix(name)?.strip_prefix('>')?;

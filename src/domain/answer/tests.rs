@@ -60,7 +60,7 @@ fn documents_that_differ_are_refused_with_that_reason() {
         assert_eq!(document(text), Err(Unreadable::Several(2)), "{text}");
     }
     assert_eq!(value("{\"a\": 1}\n{\"a\":1}"), Some(json!({ "a": 1 })));
-    assert!(document("{\"a\": 1}{\"a\": 2}").unwrap_err().to_string().contains("2 that differ"));
+    assert!(document("{\"a\": 1}{\"a\": 2}").unwrap_err().to_string().contains("got 2 different ones"));
 }
 
 #[test]

@@ -57,12 +57,12 @@ impl Classes {
         (both > 0).then(|| f64::from(self.right) / f64::from(both))
     }
 
-    /// What that share is above with a probability of 0.95.
+    /// Returns what that share is above with a probability of 0.95.
     pub fn share_low(self) -> f64 {
         jeffreys_low(self.right, self.wrong)
     }
 
-    /// Whether right answers are one in many forms, so that the wrong thing is compared.
+    /// True if right answers are one in many forms, so that the wrong thing is compared.
     pub fn is_scattered(self, right: u32) -> bool {
         self.right_classes > 2 && f64::from(self.right) < SCATTERED * f64::from(right)
     }
@@ -97,7 +97,8 @@ pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     (1..=MOST).find(reaches)
 }
 
-/// What a task promises where its questions differ: `(mean of W(p, k))^s` and not `W(mean of p, k)^s`.
+/// Returns what a task promises where its questions differ: `(mean of W(p, k))^s` and not `W(mean of p,
+/// k)^s`.
 pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
     let count = u32::try_from(shares.len()).ok().filter(|count| *count > 0)?;
     let mean = shares.iter().map(|share| selection(*share, k, 1)).sum::<f64>() / f64::from(count);

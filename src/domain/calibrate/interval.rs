@@ -8,7 +8,6 @@ const Z: f64 = 1.959_963_984_540_054;
 /// A measured rate with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rate {
-    /// What was counted.
     pub hits: u32,
     /// Out of so many.
     pub of: u32,

@@ -1,4 +1,4 @@
-//! What the log keeps of a calibration, for votes to come.
+//! Record that the log keeps of a calibration, for votes to come.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,12 @@ pub struct CalibrationRecord {
     pub target_success_rate: f64,
     /// Such steps in the whole task.
     pub estimated_total_steps: u32,
-    /// What was measured of each provider.
     pub providers: Vec<Measurement>,
     /// What was measured of all of them in turn, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
 }
 
-/// What was measured of one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The provider.

@@ -10,7 +10,6 @@ use super::{Accuracy, Task, lead};
 /// Samples that a recommendation needs to be one.
 pub const USUAL_SAMPLES: u32 = 30;
 
-/// Which share a recommendation stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -43,7 +42,6 @@ pub struct Plan {
     pub samples_in_all: f64,
 }
 
-/// What was counted of valid answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counted {
     /// Their classes.
@@ -103,7 +101,7 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
     }
 }
 
-/// How many times as many samples at the same rate put the lower bound above one half.
+/// Returns how many times as many samples at the same rate put the lower bound above one half.
 pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
     const MOST: u32 = 1_000;
     (1..=MOST).find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)

@@ -293,7 +293,7 @@ fn in_line(line: &str) -> Vec<Place> {
     found
 }
 
-/// Whether a mark begins something: the one that ends a piece of code stands behind it.
+/// True if a mark begins something: the one that ends a piece of code stands behind it.
 fn opens(line: &str, at: usize) -> bool {
     let before = line.get(..at).unwrap_or_default();
     let last = before.chars().next_back();
@@ -325,7 +325,7 @@ fn further(line: &str, first: &Place) -> Vec<Place> {
     more
 }
 
-/// Whether what was read as a line is the beginning of something else: `1.5`, `10px`, `3:45pm`.
+/// True if what was read as a line is the beginning of something else: `1.5`, `10px`, `3:45pm`.
 fn goes_on(line: &str, end: usize) -> bool {
     let mut rest = line.get(end..).unwrap_or_default().chars();
     match rest.next() {
@@ -337,14 +337,14 @@ fn goes_on(line: &str, end: usize) -> bool {
     }
 }
 
-/// Whether what stands before "line 3" is a word of the sentence.
+/// True if what stands before "line 3" is a word of the sentence.
 fn is_prose(caught: &Captures<'_>) -> bool {
     let in_words = caught.name("d1").or_else(|| caught.name("e1")).is_some();
     let path = caught.name("path").map_or("", |path| path.as_str());
     in_words && !path.contains(['/', '\\', '.']) && form(path, 1) != Some(Form::Place)
 }
 
-/// Whether a path is the end of a longer word, such as the host of an address of mail.
+/// True if a path is the end of a longer word, such as the host of an address of mail.
 fn begins_within(line: &str, start: usize) -> bool {
     line.get(..start)
         .and_then(|before| before.chars().next_back())
@@ -461,7 +461,7 @@ fn quote(text: &str, sense: Sense) -> Option<Quote> {
     Some(Quote { text: text.to_owned(), sense })
 }
 
-/// Whether one of the last words introduces what should stand there.
+/// True if one of the last words introduces what should stand there.
 fn proposes(before: &str, words: usize) -> bool {
     let all = before.rsplit(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     all.take(words).any(|word| {

@@ -13,7 +13,6 @@ const MOST_PLACES: usize = 400;
 /// A file's lines.
 pub struct Lines {
     text: String,
-    /// Where each line begins and ends.
     spans: Vec<(usize, usize)>,
 }
 
@@ -30,7 +29,6 @@ impl Lines {
         Self { text, spans }
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.spans.len()
     }
@@ -40,7 +38,8 @@ impl Lines {
         self.text.get(*start..*end)
     }
 
-    /// Where a quote begins, from 1: within the range if it is there, else in the line nearest to it.
+    /// Returns where a quote begins, from 1: within the range if it is there, else in the line nearest to
+    /// it.
     pub fn find(&self, quote: &str, line: usize, end: usize) -> Option<usize> {
         let wanted: Vec<String> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
         let first = wanted.first()?;
@@ -78,7 +77,7 @@ impl Lines {
     }
 }
 
-/// Whether a line holds a piece of code, from which something may be left out.
+/// True if a line holds a piece of code, from which something may be left out.
 fn holds(line: &str, wanted: &str) -> bool {
     if line.contains(wanted) {
         return true;
@@ -108,7 +107,7 @@ fn squeezed(line: &str) -> String {
     all
 }
 
-/// What is found of a claim in the file that it means.
+/// Returns what is found of a claim in the file that it means.
 pub fn judged(claim: &Claim, file: &str, lines: &Lines) -> Citation {
     let total = lines.count();
     let end = claim.end_line.unwrap_or(claim.line);

@@ -17,7 +17,7 @@ const PORTS: [usize; 24] = [
     8443, 9000, 9090, 9200,
 ];
 
-/// What a word with a number behind it can be; none where it is no place at all.
+/// Returns what a word with a number behind it can be; none where it is no place at all.
 pub(super) fn form(path: &str, line: usize) -> Option<Form> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_lowercase();
@@ -39,7 +39,7 @@ pub(super) fn form(path: &str, line: usize) -> Option<Form> {
     Some(if is_source && !is_port && !has_host && !stem.is_empty() { Form::Place } else { Form::Perhaps })
 }
 
-/// Whether a part of a path is a host's name by its ending.
+/// True if a part of a path is a host's name by its ending.
 fn is_host(part: &str) -> bool {
     const DOMAINS: &str = " ai app cloud co com dev edu eu gov io local net org uk us ";
     part.rsplit_once('.').is_some_and(|(stem, end)| !stem.is_empty() && is_in(DOMAINS, &end.to_lowercase()))

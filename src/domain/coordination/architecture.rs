@@ -21,12 +21,10 @@ const PROVEN_SUCCESS: f64 = 0.7;
 /// No more confidence than this comes from recorded runs.
 const MOST_CONFIDENCE: f64 = 0.9;
 
-/// What a choice starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The stage; none for a task that is not in one yet.
     pub stage: Option<Stage>,
-    /// What the task is like.
     pub scores: Scores,
     /// The topology that the caller insists on.
     pub forced: Option<Topology>,
@@ -56,7 +54,6 @@ pub enum Rule {
     DecomposableWithTools,
     /// It can be taken apart.
     Decomposable,
-    /// What the task is after.
     Intent,
     /// Nothing but the stage is known.
     StageDefault,
@@ -161,9 +158,9 @@ fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>)
     }
     match (single, stage) {
         (Some(SingleAgent::Always), Some(stage)) => Err(BadInput(format!(
-            "force_topology is {}, and {} takes one agent only (sas)",
-            topology.id(),
-            stage.name()
+            "force_topology must be sas in {}: that stage has one agent only (got {})",
+            stage.name(),
+            topology.id()
         ))),
         _ => Ok(Choice::several(Rule::Forced, topology, 1.0, limits_of(topology))),
     }

@@ -67,11 +67,8 @@ const ENOUGH_KEYWORDS: f64 = 5.0;
 /// What a task is like, each 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
-    /// How far it can be taken apart.
     pub decomposability: f64,
-    /// How far its steps depend on one another.
     pub sequential: f64,
-    /// How much of it is work with tools.
     pub tools: f64,
 }
 
@@ -111,11 +108,11 @@ pub struct Classification {
     pub scores: Scores,
     /// The kind that counts, the first that applies.
     pub domain: Domain,
-    /// Whether a word of debugging occurs.
+    /// True if a word of debugging occurs.
     pub is_debugging: bool,
-    /// Whether a word of refactoring occurs.
+    /// True if a word of refactoring occurs.
     pub is_refactoring: bool,
-    /// Whether a word of a new feature occurs.
+    /// True if a word of a new feature occurs.
     pub is_feature: bool,
     /// The keywords that were found.
     pub keywords: Keywords,

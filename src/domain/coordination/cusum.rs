@@ -19,9 +19,9 @@ pub struct Cusum {
     pub results: u64,
     /// The sum after the last of them.
     pub sum: f64,
-    /// How often it reached [`ALARM`], and began anew.
+    /// Number of times that it reached [`ALARM`], and began anew.
     pub alarms: u64,
-    /// Whether the last alarm still stands: fewer than five successes in a row since.
+    /// True if the last alarm still stands: fewer than five successes in a row since.
     pub alarmed: bool,
     #[serde(skip)]
     in_a_row: u64,

@@ -36,7 +36,7 @@ pub struct Counts {
     pub redundancy: f64,
     /// Answers discarded for their form, in a row up to now.
     pub format_errors: u64,
-    /// Whether the recorded results of the topology became worse.
+    /// True if the recorded results of the topology became worse.
     pub became_worse: bool,
 }
 
@@ -47,7 +47,6 @@ pub struct Metrics {
     pub coordination_overhead: f64,
     /// The rate of failures over the expected 0.3; 1 without runs.
     pub error_amplification: f64,
-    /// How alike the outputs were.
     pub redundancy_rate: f64,
     /// Successes among the runs; 0 without runs.
     pub success_rate: f64,

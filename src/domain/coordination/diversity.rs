@@ -21,7 +21,6 @@ pub fn effective_voices(voices: u64, rho: f64) -> f64 {
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
 }
 
-/// What two providers have in common.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pair {
     /// The providers, in alphabetical order.
@@ -44,13 +43,11 @@ pub struct Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// Whether the answers were right.
     Correctness,
     /// Nothing but whether they are equal, which right answers are too.
     Agreement,
 }
 
-/// How independent the providers are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diversity {
     /// Providers that are part of a pair with enough questions.
@@ -59,7 +56,6 @@ pub struct Diversity {
     pub effective_voices: Option<f64>,
     /// The mean correlation of being right over the pairs; none likewise.
     pub rho: Option<f64>,
-    /// What is known of the answers.
     pub basis: Basis,
     /// The pairs with enough questions.
     pub pairs: Vec<Pair>,
@@ -71,7 +67,7 @@ pub struct Diversity {
 /// What several providers answered to one question.
 pub type Question = Vec<Answer>;
 
-/// How independent the providers of recorded questions are; none while no pair has answered
+/// Returns how independent the providers of recorded questions are; none while no pair has answered
 /// [`ENOUGH_QUESTIONS`] together.
 pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =

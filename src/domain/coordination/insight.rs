@@ -32,7 +32,7 @@ pub fn rationale(rule: Rule, scores: &Scores) -> String {
     }
 }
 
-/// What the paper ("Towards a Science of Scaling Agent Systems") found about a choice.
+/// Returns what the paper ("Towards a Science of Scaling Agent Systems") found about a choice.
 pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) -> String {
     let several = |centre: &str| {
         let errors = topology.task_error_ratio();

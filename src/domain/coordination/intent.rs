@@ -11,7 +11,7 @@ const FIRST: f64 = 2.0;
 /// Least words of a phrase with an open place that stand for it, and most.
 const OPEN: std::ops::RangeInclusive<usize> = 1..=6;
 
-/// How many agents a task is worth.
+/// Number of agents a task is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voices {
@@ -67,7 +67,6 @@ pub struct Lexicon {
     intents: Vec<(Entry, Vec<(Phrase, f64)>)>,
 }
 
-/// What a task is after.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intent {
     /// What it has in common with others: `debugging`, `review`; `general` where no word tells.
@@ -75,10 +74,8 @@ pub struct Intent {
     /// The kind, finer: `crash`, `security`.
     #[serde(rename = "intent_kind")]
     pub kind: String,
-    /// Where it begins.
     #[serde(skip)]
     pub stage: Stage,
-    /// How many agents it is worth.
     #[serde(skip)]
     pub voices: Voices,
     /// The words that decided; none where it is only the form of a request.
@@ -87,7 +84,7 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// Whether any word told it.
+    /// True if any word told it.
     pub fn is_known(&self) -> bool {
         self.intent != GENERAL
     }
@@ -98,7 +95,7 @@ impl Intent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phrase {
     words: Vec<String>,
-    /// Whether it counts at the head of a task only.
+    /// True if it counts at the head of a task only.
     at_head: bool,
 }
 
@@ -108,7 +105,7 @@ impl Phrase {
         Self { words: text.split_whitespace().map(str::to_owned).collect(), at_head }
     }
 
-    /// Whether it stands in some words.
+    /// True if it stands in some words.
     fn is_in(&self, words: &[String]) -> bool {
         self.find(words).is_some()
     }
@@ -121,7 +118,7 @@ impl Phrase {
         words.get(start..).is_some_and(|rest| fits(&self.words, rest))
     }
 
-    /// How often it counts in a task whose first word that says something is given.
+    /// Returns how often it counts in a task whose first word that says something is given.
     fn counts(&self, words: &[String], first: usize) -> Option<f64> {
         if self.at_head {
             return (self.is_at(words, 0) || self.is_at(words, first)).then_some(1.0);
@@ -162,7 +159,7 @@ impl Lexicon {
         })
     }
 
-    /// What a task is after, by its description; a trace of a failure in what goes with it decides.
+    /// Returns what a task is after, by its description; a trace of a failure in what goes with it decides.
     pub fn intent(&self, task: &str, material: &[&str]) -> Intent {
         let words = words(task);
         let first = words.iter().position(|word| !self.lead_in.contains(word)).unwrap_or(0);
@@ -210,7 +207,7 @@ impl Lexicon {
         request.map_or_else(general, |(entry, _)| entry.with(Vec::new()))
     }
 
-    /// Where it begins: its kind says so, but a word at the head of the task may say otherwise.
+    /// Returns where it begins: its kind says so, but a word at the head of the task may say otherwise.
     fn stage(&self, found: &Intent, head: &str) -> Stage {
         if found.intent != DEBUGGING {
             return found.stage;
@@ -255,7 +252,7 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a text shows where a program failed: a trace, a panic, a failing test.
+/// True if a text shows where a program failed: a trace, a panic, a failing test.
 fn shows_a_failure(text: &str) -> bool {
     const SIGNS: [&str; 14] = [
         "Traceback (most recent call last)",

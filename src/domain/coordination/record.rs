@@ -10,9 +10,7 @@ use crate::domain::vote::canonical::{Canonical, Form};
 /// One piece of work that came to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// How its agents were arranged.
     pub topology: Topology,
-    /// Whether its result was right.
     pub success: bool,
     /// Tokens in all.
     pub tokens: u64,
@@ -24,7 +22,6 @@ pub struct RunRecord {
     pub format_errors: u64,
     /// How alike its outputs were, 0 to 1; none where there were fewer than two.
     pub redundancy: Option<f64>,
-    /// Who answered what.
     pub answers: Vec<Answer>,
     /// The stage of the work, where that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +32,7 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Whether it tells of work of a kind: what was not said of it fits any.
+    /// True if it tells of work of a kind: what was not said of it fits any.
     pub fn is_like(&self, stage: Option<Stage>, intent: Option<&str>) -> bool {
         let fits_stage = stage.is_none() || self.stage.is_none() || self.stage == stage;
         let fits_intent = intent.is_none() || self.intent.is_none() || self.intent.as_deref() == intent;
@@ -52,7 +49,7 @@ pub struct Answer {
     /// but only whether they were right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-    /// Whether it was right, where that is known.
+    /// True if it was right, where that is known.
     pub correct: Option<bool>,
 }
 

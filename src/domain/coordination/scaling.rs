@@ -46,7 +46,6 @@ pub struct Model {
     pub log_tools: f64,
     /// bIL.
     pub capability_log_tools: f64,
-    /// What differs by architecture.
     pub single: Line,
     /// Likewise.
     pub independent: Line,
@@ -89,7 +88,6 @@ pub const MODEL: Model = Model {
     hybrid: line(-0.009_478_6, 0.011_702_9, -0.012_235_1, -0.015_184_3),
 };
 
-/// What a prediction starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Inputs {
     /// The success of a single agent, 0 to 1.
@@ -141,7 +139,7 @@ impl Model {
     }
 }
 
-/// How often several agents did better than one at such a gap, over the 208 pairs of the data,
+/// Returns how often several agents did better than one at such a gap, over the 208 pairs of the data,
 /// each cell predicted by a fit without it.
 pub fn observed_win_rate(gap: f64) -> f64 {
     const BELOW: [(f64, f64); 6] =
@@ -149,7 +147,6 @@ pub fn observed_win_rate(gap: f64) -> f64 {
     BELOW.iter().find(|(bound, _)| gap < *bound).map_or(1.0, |(_, rate)| *rate)
 }
 
-/// What is advised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {

@@ -22,14 +22,13 @@ pub struct SoloRecord {
 /// Whether one agent is enough, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
-    /// Whether several would add little.
     pub is_enough: bool,
     /// Why, with the figures.
     pub why: String,
 }
 
 impl SoloRecord {
-    /// What recorded runs say of a single agent at a stage and an intent.
+    /// Returns what recorded runs say of a single agent at a stage and an intent.
     pub fn of(runs: &[RunRecord], stage: Stage, intent: Option<&str>) -> Self {
         let alike =
             runs.iter().filter(|run| run.topology == Topology::Sas && run.is_like(Some(stage), intent));

@@ -93,7 +93,7 @@ impl History {
         &self.topologies
     }
 
-    /// What is known of one topology; none if it never ran.
+    /// Returns what is known of one topology; none if it never ran.
     pub fn of_topology(&self, topology: Topology) -> Option<&TopologyStatistics> {
         self.topologies.get(&topology)
     }

@@ -7,7 +7,7 @@ use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
-/// How the answers of a stage come about.
+/// Way in which the answers of a stage come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnsembleStrategy {
@@ -35,27 +35,21 @@ pub enum VotingMode {
 pub struct Strategy {
     /// In a sentence.
     pub description: &'static str,
-    /// How its agents are arranged.
     #[serde(serialize_with = "id")]
     pub topology: Topology,
-    /// How its answers come about.
     pub ensemble_strategy: EnsembleStrategy,
-    /// How one of them is chosen.
     pub voting_mode: VotingMode,
     /// Answers to choose from.
     pub max_candidates: Option<u32>,
     /// Iterations.
     pub max_iterations: Option<u32>,
-    /// What disqualifies an answer.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub red_flag_rules: &'static [&'static str],
-    /// What is scored.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub scoring_criteria: &'static [&'static str],
     /// What decides, in this order.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub selection_priority: &'static [&'static str],
-    /// What comes of it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub outputs: &'static [&'static str],
 }

@@ -12,18 +12,18 @@ impl Wording {
         Self { texts: texts.into_iter().map(normal).collect() }
     }
 
-    /// Whether a word or phrase occurs. It is given in lower case.
+    /// True if a word or phrase occurs. It is given in lower case.
     pub fn has(&self, phrase: &str) -> bool {
         let phrase = format!(" {phrase} ");
         self.texts.iter().any(|text| text.contains(&phrase))
     }
 
-    /// Which of some words and phrases occur, in their order; each once.
+    /// Returns which of some words and phrases occur, in their order; each once.
     pub fn which(&self, phrases: &[&'static str]) -> Vec<&'static str> {
         phrases.iter().copied().filter(|phrase| self.has(phrase)).collect()
     }
 
-    /// Whether any of some words and phrases occurs.
+    /// True if any of some words and phrases occurs.
     pub fn has_any(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.has(phrase))
     }

@@ -13,14 +13,12 @@ use super::{FilePatch, Hunk, HunkLine, Side, Stated};
 
 const MARK: &str = "\u{feff}";
 
-/// What came of applying hunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The file's new bytes.
     pub content: Vec<u8>,
     /// Hunks that were found elsewhere than they said.
     pub offsets: Vec<Offset>,
-    /// What was put right.
     pub normalised: Vec<String>,
 }
 
@@ -48,7 +46,6 @@ pub enum HunkFailure {
         hunk: usize,
         /// Its line in the patch.
         line: usize,
-        /// Where it would fit best.
         nearest: Nearest,
     },
     /// Its lines are in the file more than once, and not where it says.
@@ -57,7 +54,6 @@ pub enum HunkFailure {
         places.0, places.1
     )]
     NotUnique {
-        /// Which hunk.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
@@ -67,7 +63,6 @@ pub enum HunkFailure {
     /// Nothing in it says where it belongs.
     #[error("hunk {hunk} (patch line {line}): no context and no removed line, and the file is not empty")]
     NoContext {
-        /// Which hunk.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
@@ -75,7 +70,6 @@ pub enum HunkFailure {
     /// It belongs before a hunk that comes earlier.
     #[error("hunk {hunk} (patch line {line}): it belongs before or into the hunk above it")]
     OutOfOrder {
-        /// Which hunk.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
@@ -83,7 +77,6 @@ pub enum HunkFailure {
     /// Its last line has no end, and the file goes on.
     #[error("hunk {hunk} (patch line {line}): by its `\\ No newline` the file ends there, and it goes on")]
     GoesOn {
-        /// Which hunk.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
@@ -91,7 +84,7 @@ pub enum HunkFailure {
 }
 
 impl HunkFailure {
-    /// Whether the lines that do not match look as if they did.
+    /// True if the lines that do not match look as if they did.
     pub fn looks_same(&self) -> bool {
         match self {
             Self::Mismatch { nearest, .. } => nearest.places.iter().any(|place| place.looks_same),
@@ -142,7 +135,7 @@ struct Bend {
 ///
 /// # Errors
 ///
-/// Which of them does not apply, and why.
+/// Returns which of them does not apply, and why.
 pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> {
     let hunks = patch.hunks.as_slice();
     let open = !patch.by_git && content.last().is_some_and(|last| *last != b'\n');
@@ -169,7 +162,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
     failure.map_or_else(|| Ok(Applied { content: content.to_vec(), ..Applied::default() }), Err)
 }
 
-/// Whether the file has line ends, or a mark at its start, that the patch may lack.
+/// True if the file has line ends, or a mark at its start, that the patch may lack.
 fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
     let mut lines = hunks.iter().flat_map(|hunk| &hunk.lines);
     let has_cr = lines.clone().any(|line| line.text.ends_with('\r'));
@@ -212,7 +205,7 @@ struct Work<'a> {
     /// The file's lines as they are.
     lines: Vec<&'a [u8]>,
     bend: Bend,
-    /// Whether the patch's lines have all the same ends, so that they say nothing of the file's.
+    /// True if the patch's lines have all the same ends, so that they say nothing of the file's.
     one_end: bool,
 }
 
@@ -358,7 +351,7 @@ impl EndNotes {
     }
 }
 
-/// Where a hunk belongs, as an index into the lines.
+/// Returns where a hunk belongs, as an index into the lines.
 fn place(
     lines: &[&[u8]],
     index: &mut Index,

@@ -16,9 +16,9 @@ pub type Changed = BTreeMap<String, ChangedLines>;
 pub struct ChangedLines {
     /// The name of the file that it was made from, where that is another.
     pub from: Option<String>,
-    /// Whether that file is gone afterwards, or this one is.
+    /// True if that file is gone afterwards, or this one is.
     pub removes: bool,
-    /// Whether it is executable afterwards, where the patch says so.
+    /// True if it is executable afterwards, where the patch says so.
     pub executable: Option<bool>,
     /// Lines that it takes away, in order.
     pub removed: Vec<String>,

@@ -2,7 +2,6 @@
 
 use super::source::{Fence, Line};
 
-/// Where a reader is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'s, 'a> {
     lines: &'s [Line<'a>],
@@ -29,7 +28,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         rest
     }
 
-    /// Whether the code fence around the lines closes here.
+    /// True if the code fence around the lines closes here.
     pub(super) fn at_fence_end(&self) -> bool {
         match (self.fence, self.peek()) {
             (Some(fence), Some(line)) => fence.is_closed_by(line),
@@ -37,30 +36,30 @@ impl<'s, 'a> Cursor<'s, 'a> {
         }
     }
 
-    /// Whether the code fence closes here and what looks like more of a hunk stands right behind it.
+    /// True if the code fence closes here and what looks like more of a hunk stands right behind it.
     pub(super) fn at_fence_end_amid_hunk(&self) -> bool {
         let mut rest = self.after(1);
         rest.fence = None;
         self.at_fence_end() && rest.looks_like_more()
     }
 
-    /// Whether the lines, or the code fence around them, are over here.
+    /// True if the lines, or the code fence around them, are over here.
     pub(super) fn at_end(&self) -> bool {
         self.lines.is_empty() || self.at_fence_end()
     }
 
-    /// Whether a new file or a new hunk begins here.
+    /// True if a new file or a new hunk begins here.
     pub(super) fn at_header(&self) -> bool {
         self.peek().is_some_and(|line| line.text.starts_with("diff --git ") || line.text.starts_with("@@"))
             || self.at_names()
     }
 
-    /// Whether the two lines with the names of a file are next.
+    /// True if the two lines with the names of a file are next.
     pub(super) fn at_names(&self) -> bool {
         matches!(self.lines, [old, new, ..] if old.text.starts_with("--- ") && new.text.starts_with("+++ "))
     }
 
-    /// Whether the signature is next that mail programs and `git format-patch` put at the end: it ends
+    /// True if the signature is next that mail programs and `git format-patch` put at the end: it ends
     /// the text, or the next mail follows.
     pub(super) fn at_signature(&self) -> bool {
         let Some(dashes) = self.peek().filter(|line| matches!(line.text, "-- " | "--")) else {
@@ -80,12 +79,11 @@ impl<'s, 'a> Cursor<'s, 'a> {
         true
     }
 
-    /// Whether a line of a hunk is next, blank lines passed over.
+    /// True if a line of a hunk is next, blank lines passed over.
     pub(super) fn more_after_blanks(&self) -> bool {
         self.past_blanks().looks_like_more()
     }
 
-    /// What comes after blank lines.
     pub(super) fn past_blanks(&self) -> Self {
         self.after(self.lines.iter().take_while(|line| is_blank(line.text)).count())
     }
@@ -96,7 +94,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
             && self.peek().is_some_and(|line| line.text.starts_with([' ', '+', '-', '\\']))
     }
 
-    /// Whether a changed line comes before the next header.
+    /// True if a changed line comes before the next header.
     pub(super) fn change_before_header(&self) -> bool {
         let mut rest = *self;
         while let Some(line) = rest.peek().filter(|_| !rest.at_header() && !rest.at_signature()) {
@@ -111,14 +109,14 @@ impl<'s, 'a> Cursor<'s, 'a> {
         false
     }
 
-    /// Whether a line is next that tools put between two files, and that says nothing.
+    /// True if a line is next that tools put between two files, and that says nothing.
     pub(super) fn at_preamble(&self) -> bool {
         const WORDS: [&str; 5] = ["index ", "Index: ", "diff ", "Only in ", "==="];
         self.peek().is_some_and(|line| WORDS.iter().any(|word| line.text.starts_with(word)))
     }
 }
 
-/// Whether nothing is on a line of a hunk.
+/// True if nothing is on a line of a hunk.
 pub(super) fn is_blank(text: &str) -> bool {
     matches!(text, "" | "\r")
 }

@@ -29,7 +29,6 @@ impl Numbers {
 enum Header {
     /// Where it belongs, and how many lines it has.
     Numbered(Numbers),
-    /// That a hunk begins.
     Bare,
     /// Numbers that are not whole.
     Broken,
@@ -38,9 +37,9 @@ enum Header {
 /// What the reader of a hunk has to know of its surroundings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
-    /// Whether git made the patch, so that the counts are right.
+    /// True if git made the patch, so that the counts are right.
     pub(super) by_git: bool,
-    /// Whether the last line of the text has an end.
+    /// True if the last line of the text has an end.
     pub(super) text_ends: bool,
     /// How many lines the hunks above it add.
     pub(super) shift: isize,
@@ -245,7 +244,7 @@ fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
     Ok(())
 }
 
-/// Whether a hunk may end here: something else begins, or everything is over.
+/// True if a hunk may end here: something else begins, or everything is over.
 fn is_boundary(cursor: &Cursor) -> bool {
     cursor.at_header() || cursor.at_preamble() || cursor.at_signature() || cursor.at_end()
 }
@@ -267,7 +266,7 @@ fn hunk_line(text: &str) -> Option<HunkLine> {
     Some(HunkLine { side, text: rest.to_owned(), ends: true })
 }
 
-/// How many lines of the old and of the new file a line is.
+/// Returns how many lines of the old and of the new file a line is.
 fn share(side: Side) -> (usize, usize) {
     match side {
         Side::Context => (1, 1),

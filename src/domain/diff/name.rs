@@ -26,7 +26,7 @@ pub(super) enum Header {
     File {
         /// The name, with its prefix.
         name: String,
-        /// Whether `diff -N` means no file by it.
+        /// True if `diff -N` means no file by it.
         epoch: bool,
     },
 }

@@ -11,7 +11,7 @@ const MOST_PLACES: usize = 2;
 /// What a line that is equal counts, and one that only looks equal.
 const EQUAL: u32 = 4;
 const ALIKE: u32 = 3;
-/// How alike two lines are, from 0 to 1, so that one may be meant by the other.
+/// Similarity of two lines, from 0 to 1, so that one may be meant by the other.
 const LEAST_LIKENESS: f64 = 0.5;
 
 /// A place of a file, by the first line that differs there.
@@ -21,11 +21,9 @@ pub struct Place {
     pub start: usize,
     /// The line of the file that differs first.
     pub line: usize,
-    /// What the patch says.
     pub expected: String,
-    /// What the file holds.
     pub found: String,
-    /// Whether the two look the same.
+    /// True if the two look the same.
     pub looks_same: bool,
 }
 
@@ -36,9 +34,8 @@ pub struct Nearest {
     pub places: Vec<Place>,
     /// How many fit as well and are not told.
     pub left_out: usize,
-    /// How many lines are equal there.
     pub equal: usize,
-    /// How many lines of the file the hunk has.
+    /// Number of lines of the file the hunk has.
     pub of: usize,
 }
 
@@ -86,12 +83,12 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-/// What is compared where only the look of a line counts.
+/// Returns what is compared where only the look of a line counts.
 fn look(line: &[u8]) -> String {
     words(&looks(&text(line))).join(" ")
 }
 
-/// How well the hunk fits, for each line at which it might begin.
+/// Returns how well the hunk fits, for each line at which it might begin.
 fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, line) in lines.iter().enumerate() {
@@ -122,7 +119,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     scores
 }
 
-/// Where the longest line of the hunk has its like, though no line is equal.
+/// Returns where the longest line of the hunk has its like, though no line is equal.
 fn like(lines: &[&[u8]], old: &[Vec<u8>]) -> Option<usize> {
     const MOST_BYTES: usize = 400_000;
     let (at, longest) = old.iter().enumerate().max_by_key(|(_, line)| line.len())?;

@@ -12,7 +12,7 @@ use super::{Action, DiffError, FilePatch, Hunk, Patch, Side};
 ///
 /// # Errors
 ///
-/// What of it cannot be understood, or could mean two things.
+/// Returns what of it cannot be understood, or could mean two things.
 pub fn parse(text: &str) -> Result<Patch, DiffError> {
     let mut patch = Patch::default();
     let (lines, text_ends) = lines(text, &mut patch.normalised);
@@ -44,11 +44,11 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
 /// What stands outside of the fences, or inside the one that is open.
 #[derive(Debug, Default)]
 struct Part {
-    /// Whether a file was read in it.
+    /// True if a file was read in it.
     has_files: bool,
     /// The first line after its last file that is none of a patch.
     prose: Option<(usize, String)>,
-    /// Whether a mail has begun, whose text ends with the next file.
+    /// True if a mail has begun, whose text ends with the next file.
     in_mail: bool,
 }
 
@@ -62,11 +62,10 @@ struct Reader<'s, 'a> {
     draft: Option<Draft>,
     outside: Part,
     inside: Part,
-    /// Whether a fence had files in it.
+    /// True if a fence had files in it.
     fenced: bool,
-    /// Whether only a fence said where a hunk ends.
+    /// True if only a fence said where a hunk ends.
     uncounted: bool,
-    /// Whether something was left out.
     prose: bool,
 }
 
@@ -304,7 +303,7 @@ enum Index {
 }
 
 impl Draft {
-    /// Whether git's extended headers may follow.
+    /// True if git's extended headers may follow.
     fn is_in_header(&self) -> bool {
         self.git.is_some() && self.headers.is_none() && self.hunks.is_empty()
     }
@@ -324,7 +323,7 @@ impl Draft {
         }
     }
 
-    /// Whether it says something without a hunk.
+    /// True if it says something without a hunk.
     fn is_whole(&self) -> bool {
         let moves = self.from.is_some() && self.to.is_some();
         self.headers.is_none() && (moves || self.creates || self.deletes || self.mode.is_some())
@@ -347,7 +346,7 @@ fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     Ok(())
 }
 
-/// Whether a line is a header of git's that says something of a file.
+/// True if a line is a header of git's that says something of a file.
 fn is_orphan(text: &str) -> bool {
     let text = text.trim_end();
     let is_mode = ["old mode ", "new mode ", "new file mode ", "deleted file mode "]
@@ -491,7 +490,6 @@ fn is_executable(mode: &str) -> bool {
     mode.bytes().rev().nth(2).is_some_and(|owner| owner.is_ascii_digit() && (owner - b'0') & 1 == 1)
 }
 
-/// What happens to which files.
 fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
     let action = if draft.copies { Action::Copy } else { Action::Rename };
     match (&draft.from, &draft.to) {
@@ -615,7 +613,7 @@ fn one_file(draft: &Draft) -> bool {
     }
 }
 
-/// Whether a name is that one, whatever its tool put before it.
+/// True if a name is that one, whatever its tool put before it.
 fn is_name(name: &str, wanted: &str) -> bool {
     name == wanted || name.split_once('/').is_some_and(|(_, below)| below == wanted)
 }

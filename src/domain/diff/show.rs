@@ -18,9 +18,9 @@ impl Patch {
         self.files.iter().map(|file| file.text(shown)).collect()
     }
 
-    /// What it does, file by file, whatever it was written around it: removed and added lines in order,
-    /// without context, numbers, comments and blank lines. Two patches that differ in nothing else say
-    /// the same.
+    /// Returns what it does, file by file, whatever it was written around it: removed and added lines in
+    /// order, without context, numbers, comments and blank lines. Two patches that differ in nothing else
+    /// say the same.
     pub fn essence(&self) -> String {
         let mut files: Vec<String> = self.files.iter().map(FilePatch::essence).collect();
         files.sort();
@@ -65,7 +65,7 @@ impl FilePatch {
         line.side == Side::Added && !line.text.trim().is_empty() && is_silent(&self.new, &line.text)
     }
 
-    /// Whether the program is the same without this hunk: it changes documentation, comments or blank
+    /// True if the program is the same without this hunk: it changes documentation, comments or blank
     /// lines only.
     pub fn is_silent(&self, hunk: &super::Hunk) -> bool {
         is_documentation(&self.new)

@@ -10,7 +10,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Whether nothing is on it.
+    /// True if nothing is on it.
     pub(super) fn is_blank(self) -> bool {
         self.text.trim().is_empty()
     }
@@ -59,7 +59,7 @@ impl Fence {
         (!is_code).then_some(Self { line: line.number, mark, length })
     }
 
-    /// Whether a line closes it: the same marks, as many or more, and nothing else.
+    /// True if a line closes it: the same marks, as many or more, and nothing else.
     pub(super) fn is_closed_by(&self, line: Line) -> bool {
         marks(line.text).is_some_and(|(mark, length, rest)| {
             mark == self.mark && length >= self.length && rest.trim().is_empty()

@@ -99,7 +99,7 @@ pub(super) fn looks(text: &str) -> String {
     out
 }
 
-/// Whether two lines that differ look the same; a tab may look like any number of blanks.
+/// True if two lines that differ look the same; a tab may look like any number of blanks.
 pub(super) fn look_the_same(left: &str, right: &str) -> bool {
     let (one, other) = (looks(left), looks(right));
     one == other || ((left.contains('\t') || right.contains('\t')) && words(&one) == words(&other))

@@ -14,9 +14,7 @@ use crate::domain::stage::Stage;
 pub struct ApprovalRequested {
     /// The stage.
     pub stage: Stage,
-    /// Which round of it.
     pub iteration: u32,
-    /// What is to be reviewed.
     pub report: Value,
     /// The same as text.
     pub display: String,
@@ -27,7 +25,6 @@ pub struct ApprovalRequested {
     pub change: Option<String>,
 }
 
-/// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +41,6 @@ impl Decision {
     /// Every decision, as a form lists them.
     pub const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
 
-    /// How it is written.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -59,7 +55,6 @@ impl Decision {
     }
 }
 
-/// Whose word a decision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecidedBy {
@@ -78,7 +73,7 @@ pub enum DecidedBy {
 }
 
 impl DecidedBy {
-    /// Whose word it is, for people.
+    /// Returns whose word it is, for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Elicitation => "a human, in a form of the client",
@@ -91,7 +86,7 @@ impl DecidedBy {
     }
 }
 
-/// How a human came to the page on which they decided.
+/// Way in which a human came to the page on which they decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opened {
@@ -109,11 +104,9 @@ pub struct ApprovalDecided {
     pub request: String,
     /// The stage.
     pub stage: Stage,
-    /// What was decided.
     pub decision: Decision,
-    /// Whose word it is.
     pub decided_by: DecidedBy,
-    /// How they came to the page, where they decided on it.
+    /// Way in which they came to the page, where they decided on it.
     #[serde(default)]
     pub opened: Option<Opened>,
     /// The digest of what was reviewed.
@@ -121,10 +114,8 @@ pub struct ApprovalDecided {
     /// The digest of the change that was reviewed.
     #[serde(default)]
     pub change: Option<String>,
-    /// What the reviewer said.
     #[serde(default)]
     pub feedback: Option<String>,
-    /// What is to be done differently.
     #[serde(default)]
     pub revision_instructions: Option<String>,
     /// Answers by question.
@@ -145,7 +136,7 @@ pub struct DialogOpened {
     pub request: String,
     /// The server that asks; its dialogs end with it.
     pub server: String,
-    /// When it is no longer waited for, in milliseconds since 1970.
+    /// Time when it is no longer waited for, in milliseconds since 1970.
     pub until: u64,
 }
 
@@ -159,6 +150,5 @@ pub struct DialogClosed {
 /// A sealed state of a dialog was used; it counts once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateUsed {
-    /// What makes the state unlike every other.
     pub nonce: String,
 }

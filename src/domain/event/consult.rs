@@ -26,7 +26,6 @@ pub struct TurnKept {
     pub given: Vec<String>,
 }
 
-/// What a consult is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -55,7 +54,7 @@ impl Purpose {
         self.into()
     }
 
-    /// Whether such a consult is a reasoning turn (see [`crate::domain::measure`]).
+    /// True if such a consult is a reasoning turn (see [`crate::domain::measure`]).
     pub fn is_turn(self) -> bool {
         match self {
             Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,
@@ -70,9 +69,7 @@ pub struct ConsultReserved {
     /// The stage that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// What it is for.
     pub purpose: Purpose,
-    /// Who is asked.
     pub provider: String,
     /// What it is expected to take, where a cap is held against that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,19 +98,16 @@ pub struct ConsultSettled {
     /// The stage that it belonged to.
     #[serde(default)]
     pub stage: Option<Stage>,
-    /// What it was for.
     pub purpose: Purpose,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered, else the one that was asked for; empty where nobody told.
     pub model: String,
-    /// What there is to say of it.
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
     /// The error's code; none where it answered.
     #[serde(default)]
     pub code: Option<String>,
-    /// When the limit that it ran into ends, where the CLI named a time.
+    /// Time when the limit that it ran into ends, where the CLI named a time.
     #[serde(default)]
     pub resets_at: Option<String>,
     /// Milliseconds.
@@ -135,7 +129,6 @@ pub struct ConsultSettled {
     /// What was asked.
     #[serde(default)]
     pub prompt: Option<Kept>,
-    /// What was answered.
     #[serde(default)]
     pub response: Option<Kept>,
     /// The turn of a conversation that it is.

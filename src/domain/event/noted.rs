@@ -11,7 +11,6 @@ use crate::domain::select::record::SelectionRecord;
 
 /// The content of a noted result. Fields that a later version adds are passed over.
 pub trait Content: Serialize + DeserializeOwned {
-    /// What it is about.
     const TOPIC: Topic;
 }
 
@@ -25,7 +24,7 @@ impl Noted {
         Ok(Self { topic: T::TOPIC, content: serde_json::to_value(content)? })
     }
 
-    /// What it says; none where it is about something else or has another form.
+    /// Returns what it says; none where it is about something else or has another form.
     pub fn read<T: Content>(&self) -> Option<T> {
         (self.topic == T::TOPIC).then(|| T::deserialize(&self.content).ok()).flatten()
     }

@@ -27,15 +27,12 @@ pub enum EvidenceType {
 /// Somebody recorded something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceLogged {
-    /// What it is.
     pub evidence_type: EvidenceType,
     /// The stage that it was said to belong to.
     pub stage: String,
-    /// What it says.
     pub content: Value,
-    /// Who says so.
     pub source: String,
-    /// How sure they are, 0 to 1.
+    /// Certainty, 0 to 1.
     pub confidence: f64,
 }
 
@@ -47,9 +44,7 @@ pub struct Check {
     pub command: String,
     /// Where it ran, relative to the project root.
     pub cwd: String,
-    /// What it is for.
     pub kind: Kind,
-    /// What became of it.
     pub status: Status,
     /// Its exit code.
     #[serde(default)]
@@ -67,7 +62,7 @@ pub struct Check {
 /// The project's checks ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// Whether there was something to run and all of it passed.
+    /// True if there was something to run and all of it passed.
     pub passed: bool,
     /// In a line.
     pub summary: String,
@@ -102,7 +97,6 @@ pub enum ChangeKind {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
-    /// What was done.
     pub kind: ChangeKind,
     /// The session that holds what was there before; after a crash, the one that was open.
     pub backup_session: String,
@@ -144,7 +138,7 @@ pub struct ChangedFile {
 }
 
 impl ChangedFile {
-    /// What happened to it; a rename is one file removed and another made.
+    /// Returns what happened to it; a rename is one file removed and another made.
     pub fn action(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "created",
@@ -157,7 +151,6 @@ impl ChangedFile {
 /// An answer was flagged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedFlagged {
-    /// Whose answer.
     pub provider: String,
     /// The stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,7 +159,6 @@ pub struct RedFlagged {
     pub reasons: Vec<String>,
 }
 
-/// What a noted result is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
@@ -193,7 +185,6 @@ pub enum Topic {
 /// A result of a topic that folds its own events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Noted {
-    /// What it is about.
     pub topic: Topic,
     /// The result.
     pub content: Value,

@@ -13,9 +13,7 @@ use crate::domain::stage::Stage;
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
-    /// What is to be achieved.
     pub task: String,
-    /// Where it begins.
     pub start_stage: Stage,
     /// Who approves stages in which nothing was found to worry about.
     pub low_risk: LowRisk,
@@ -53,7 +51,10 @@ pub struct RunStopped {
     pub why: String,
 }
 
-/// How a stage is worked on.
+/// A run that nobody went on with was taken up again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResumed {}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -72,7 +73,6 @@ pub struct StageStarted {
     pub stage: Stage,
     /// Which round of it; more than 1 in debug and after a request for revision.
     pub iteration: u32,
-    /// How it is worked on.
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
@@ -80,7 +80,7 @@ pub struct StageStarted {
     pub request: String,
     /// The server that works on it.
     pub server: String,
-    /// Who is to be asked, in order; one per candidate.
+    /// Providers to be asked, in order; one per candidate.
     pub providers: Vec<String>,
 }
 
@@ -110,13 +110,11 @@ pub struct Answered {
 pub struct Candidate {
     /// Its id within the stage, for example `codex-1`.
     pub id: String,
-    /// Whether it counts: it answered, fits the schema and carries no flag.
+    /// True if it counts: it answered, fits the schema and carries no flag.
     pub ok: bool,
-    /// Who answered.
     pub provider: String,
     /// The model that answered, else the one that was asked for; empty where nobody told.
     pub model: String,
-    /// What there is to say of it.
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
     /// The answer, as far as it is shown.
@@ -132,28 +130,25 @@ pub struct Candidate {
     /// Why it was discarded by the rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<String>,
-    /// Where it does not fit the schema.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
     /// Consults that it took: more than one where another provider had to stand in.
     #[serde(default)]
     pub consults: u32,
-    /// Whether it stands for one that was discarded.
+    /// True if it stands for one that was discarded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,
-    /// What went wrong.
     #[serde(default)]
     pub error: Option<String>,
     /// A stable word for that.
     #[serde(default)]
     pub code: Option<String>,
-    /// Whether the same question may be answered a little later.
+    /// True if the same question may be answered a little later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retryable: bool,
-    /// What to do next.
     #[serde(default)]
     pub hint: Option<String>,
-    /// When the limit that stands in the way ends, where the CLI named a time.
+    /// Time when the limit that stands in the way ends, where the CLI named a time.
     #[serde(default)]
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.
@@ -189,9 +184,7 @@ pub struct StageFinished {
     pub attempt: String,
     /// The stage.
     pub stage: Stage,
-    /// Which round of it.
     pub iteration: u32,
-    /// How it was worked on.
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
@@ -215,14 +208,13 @@ pub struct StageFailed {
     pub attempt: String,
     /// The stage.
     pub stage: Stage,
-    /// What went wrong.
     pub error: String,
     /// A stable word for that.
     pub code: String,
-    /// What to do next, where the stage could not be worked on at all.
+    /// Next step, where the stage could not be worked on at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Whether the same stage may succeed a little later.
+    /// True if the same stage may succeed a little later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retryable: bool,
     /// Every candidate.
@@ -241,7 +233,6 @@ pub struct StageInterrupted {
     pub attempt: String,
     /// The stage.
     pub stage: Stage,
-    /// What ended it.
     pub why: String,
 }
 

@@ -13,7 +13,6 @@ use crate::domain::event::{Body, Event};
 /// The source of what this server saw and did itself.
 const MAESTRO: &str = "maestro";
 
-/// What an event says.
 pub(super) struct Told {
     pub(super) kind: Kind,
     pub(super) stage: OfStage,
@@ -22,7 +21,7 @@ pub(super) struct Told {
     pub(super) confidence: f64,
 }
 
-/// What an event says; none where it is bookkeeping.
+/// Returns what an event says; none where it is bookkeeping.
 pub(super) fn told(event: &Event, detail: Detail) -> Option<Told> {
     Some(match &event.body {
         Body::RunStarted(started) => {
@@ -31,6 +30,7 @@ pub(super) fn told(event: &Event, detail: Detail) -> Option<Told> {
         Body::RunStopped(stopped) => {
             stage(OfStage::Any, MAESTRO, json!({ "event": "run_stopped", "why": stopped.why }))
         }
+        Body::RunResumed(_) => stage(OfStage::Any, MAESTRO, json!({ "event": "run_resumed" })),
         Body::StageStarted(started) => begun(started),
         Body::Answered(answered) => answer(event, answered, detail),
         Body::StageFinished(done) => finished(done),
@@ -66,7 +66,7 @@ fn without_nulls(mut content: Value) -> Value {
     content
 }
 
-/// What became of a stage; what others build on.
+/// Returns what became of a stage; what others build on.
 fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Told {
     Told { kind: Kind::Stage, stage: of.into(), content, source: source.to_owned(), confidence: 1.0 }
 }
@@ -240,7 +240,7 @@ fn changed(change: &Changed) -> Told {
     Told { kind, ..stage(OfStage::Any, MAESTRO, content) }
 }
 
-/// Which tools are loaded is no evidence of anything.
+/// Returns which tools are loaded is no evidence of anything.
 fn noted_result(noted: &Noted) -> Option<Told> {
     let kind = match noted.topic {
         Topic::Vote => Kind::Vote,

@@ -32,7 +32,7 @@ impl FlagSummary {
     }
 }
 
-/// Whose answer an event says is flagged, and why, each reason once.
+/// Returns whose answer an event says is flagged, and why, each reason once.
 pub(super) fn flagged(event: &Event) -> Option<(&str, Vec<&str>)> {
     let (provider, reasons, misfits) = if let Body::Answered(answered) = &event.body {
         let candidate = &answered.candidate;

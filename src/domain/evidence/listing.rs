@@ -8,7 +8,6 @@ use crate::domain::event::Event;
 /// Characters of one piece that are held while the log is read.
 const MOST_HELD: usize = 20_000;
 
-/// Which pieces are asked for.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// Of this kind only.
@@ -21,7 +20,6 @@ pub struct Filter {
     pub among: Option<HashSet<String>>,
     /// The most to keep: the newest.
     pub limit: usize,
-    /// How much of each.
     pub detail: Detail,
 }
 

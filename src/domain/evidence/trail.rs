@@ -9,7 +9,6 @@ use crate::domain::event::Event;
 /// reservation, the reservation on its stage, so the consult rests on the stage.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
-    /// What events that are no evidence rest on.
     past: HashMap<String, Vec<String>>,
 }
 

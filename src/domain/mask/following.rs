@@ -25,13 +25,12 @@ pub(super) struct Behind {
 }
 
 impl Behind {
-    /// Whether the next line may hold a secret for what was before it.
+    /// True if the next line may hold a secret for what was before it.
     pub(super) fn is_open(self) -> bool {
         self != Self { generated: self.generated, ..Self::default() } || self.generated > 0
     }
 }
 
-/// What the next line may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Follows {
     #[default]
@@ -40,7 +39,6 @@ enum Follows {
     Block(usize),
     /// One such line.
     Line(usize),
-    /// What goes on until this quote is closed.
     Quoted(&'static str),
     /// Further pieces of a string, in quotes.
     Pieces,
@@ -233,7 +231,7 @@ impl Following {
         }
     }
 
-    /// Whether a line names a secret that comes on the next.
+    /// Returns whether a line names a secret that comes on the next.
     fn opens(&self, line: &str, add: &mut impl FnMut(Span)) -> Follows {
         let end = line.trim_end();
         let last = end.rsplit(char::is_whitespace).next().unwrap_or_default();
@@ -313,7 +311,7 @@ impl Following {
         Some((mark, at, cells.len()))
     }
 
-    /// Whether a text is rather a secret than a word, a reference or a path.
+    /// True if a text is rather a secret than a word, a reference or a path.
     fn is_value(&self, text: &str) -> bool {
         let has = |fits: fn(char) -> bool| text.chars().any(fits);
         let mixed = has(|letter| letter.is_ascii_digit())
@@ -329,7 +327,7 @@ impl Following {
     }
 }
 
-/// Whether a line may be one behind which a secret follows, by its end alone.
+/// True if a line may be one behind which a secret follows, by its end alone.
 pub(super) fn may_open(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     line.ends_with(b"Secret") || line.last().is_some_and(|last| b"|>\\(+\"'`:{-".contains(last))
@@ -344,7 +342,7 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Where a part of a line is in it.
+/// Returns where a part of a line is in it.
 fn inner(line: &str, part: &str) -> Span {
     let at = if part.is_empty() { 0 } else { line.find(part).unwrap_or_default() };
     at..at + part.len()

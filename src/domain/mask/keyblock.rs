@@ -12,8 +12,8 @@ const LONGEST_BLOCK: usize = 400;
 const KEY_RUN: usize = 16;
 const NAME: &str = "PRIVATE KEY";
 const PUTTY: &str = "Private-Lines:";
-/// How the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH. Where the
-/// first line of a block is missing, this tells that it is one.
+/// Way in which the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH.
+/// Where the first line of a block is missing, this tells that it is one.
 const BEGINNINGS: [&str; 9] = [
     "IBAAKC",
     "IBADANBgkqhkiG9w0BAQEFAAS",
@@ -160,7 +160,7 @@ impl KeyBlocks {
     }
 }
 
-/// Whether a line is the beginning of a key's content, whatever stood above it.
+/// True if a line is the beginning of a key's content, whatever stood above it.
 fn is_first_line(line: &str) -> bool {
     let text = line.get(core(line, 0..line.len())).unwrap_or_default();
     let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
@@ -210,7 +210,7 @@ fn marker(line: &str, at: usize) -> Option<Marker> {
     }
 }
 
-/// Whether the block that a text starts within ends, before another begins.
+/// True if the block that a text starts within ends, before another begins.
 fn ends_ahead(rest: &str) -> bool {
     let first = rest.lines().take(LONGEST_BLOCK).find_map(|line| markers(line).next());
     matches!(first, Some(Marker::End(_)))

@@ -24,7 +24,7 @@ impl Found {
         (text_after != text).then_some((text_after, spans.len()))
     }
 
-    /// What is not masked already. A known secret that reaches into a masked part takes it in.
+    /// Returns what is not masked already. A known secret that reaches into a masked part takes it in.
     fn outside(self, masked: &[Span]) -> Vec<Span> {
         let rules = self.by_rule.into_iter().filter(|span| touching(masked, span).is_empty());
         let known = self.known.into_iter().filter_map(|span| {

@@ -10,7 +10,6 @@ use super::variables::VariableRules;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskRules {
-    /// Which environment variables hold secrets.
     pub variables: VariableRules,
     /// Pieces of patterns, which patterns use as `(?&name)`.
     #[serde(default)]
@@ -26,7 +25,6 @@ pub struct MaskRules {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskRule {
-    /// What errors call it.
     pub name: String,
     /// Literals, in any ASCII case, of which a line must hold one for the pattern to be tried.
     pub keywords: Vec<String>,

@@ -30,7 +30,7 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     patterns.iter().map(compile).collect()
 }
 
-/// Whether a pattern compiles to something small: one of somebody who is not trusted costs little.
+/// True if a pattern compiles to something small: one of somebody who is not trusted costs little.
 pub fn is_modest_pattern(pattern: &str) -> bool {
     const LONGEST: usize = 500;
     const MOST_BYTES: usize = 256 << 10;

@@ -28,7 +28,7 @@ pub struct VariableRules {
 }
 
 impl VariableRules {
-    /// Whether a variable of this name holds a secret.
+    /// True if a variable of this name holds a secret.
     pub fn is_secret(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let words: Vec<&str> = name.split('_').filter(|word| !word.is_empty()).collect();

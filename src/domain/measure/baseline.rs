@@ -7,7 +7,6 @@ use super::number::real;
 /// Turns that a single agent takes for a task (Kim et al., table 5: 7.2, standard deviation 2.1).
 pub const PAPER_TURNS: f64 = 7.2;
 
-/// Where a baseline comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -24,7 +23,6 @@ pub enum Origin {
 pub struct Baseline {
     /// Reasoning turns, above 0.
     turns: f64,
-    /// Where the number comes from.
     origin: Origin,
 }
 
@@ -43,7 +41,7 @@ impl Baseline {
         }
     }
 
-    /// What recorded runs of a single agent took; none where that is no number above 0.
+    /// Returns what recorded runs of a single agent took; none where that is no number above 0.
     pub fn recorded(turns: f64) -> Option<Self> {
         (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
     }
@@ -53,7 +51,7 @@ impl Baseline {
         self.turns
     }
 
-    /// Whether the paper's number stands in for one of the user's own.
+    /// True if the paper's number stands in for one of the user's own.
     pub fn is_default(self) -> bool {
         match self.origin {
             Origin::Paper => true,

@@ -11,7 +11,6 @@ use super::number::Sum;
 pub struct Reported<T> {
     /// The total of the calls that report it.
     total: T,
-    /// How many do.
     calls: u64,
 }
 
@@ -21,7 +20,6 @@ impl<T: Copy> Reported<T> {
         (self.calls > 0).then_some(self.total)
     }
 
-    /// How many calls reported it.
     pub fn calls(&self) -> u64 {
         self.calls
     }
@@ -48,7 +46,6 @@ pub struct Calls {
     pub failed: u64,
     /// The failed ones by the code of their error.
     pub failures: BTreeMap<String, u64>,
-    /// How long they took.
     pub latency: Latency,
     /// Tokens sent.
     pub input_tokens: Reported<u64>,

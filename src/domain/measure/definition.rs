@@ -16,7 +16,6 @@ pub enum Figure {
     TestCoverageRate,
     /// Consults for each run of a stage.
     ConsultsPerStageRun,
-    /// How much answers repeat one another.
     Redundancy,
     /// By how much errors grow with several agents.
     ErrorAmplification,
@@ -50,7 +49,7 @@ impl Figure {
         self.into()
     }
 
-    /// What it is, how it is computed, and what of the same name it is not.
+    /// Returns what it is, how it is computed, and what of the same name it is not.
     pub fn definition(self) -> &'static str {
         match self {
             Self::CoordinationOverheadPercent => {

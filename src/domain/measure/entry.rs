@@ -15,13 +15,11 @@ pub struct Consult {
     pub run: Option<String>,
     /// The stage that it served.
     pub stage: Option<Stage>,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered, else the one that was asked for; empty where nobody told.
     pub model: String,
     /// The model that was asked for; none where the CLI chose.
     pub model_asked: Option<String>,
-    /// What it was for.
     pub purpose: Purpose,
     /// The code of its error; none where it succeeded.
     pub code: Option<String>,
@@ -39,7 +37,7 @@ pub struct Consult {
     pub thread: Option<String>,
 }
 
-/// How a run of a stage ended.
+/// Way in which a run of a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageEnd {
     /// A consultant's answer was accepted.
@@ -57,7 +55,6 @@ pub struct StageRun {
     pub run: Option<String>,
     /// The stage.
     pub stage: Stage,
-    /// How it ended.
     pub end: StageEnd,
     /// Milliseconds of wall-clock time.
     pub elapsed_ms: u64,
@@ -99,7 +96,6 @@ pub struct Verification {
     pub sequence: u64,
     /// The stage in which it was made.
     pub stage: Option<Stage>,
-    /// What it says.
     pub verdict: Verdict,
 }
 
@@ -108,9 +104,7 @@ pub struct Verification {
 pub struct Selection {
     /// The run that it belongs to.
     pub run: Option<String>,
-    /// What decided it.
     pub basis: Basis,
-    /// Whether anybody won.
     pub won: bool,
 }
 
@@ -130,7 +124,6 @@ pub struct Patch {
     pub run: Option<String>,
     /// Its place in the record; later entries of the same run have greater ones.
     pub sequence: u64,
-    /// What became of it.
     pub change: Change,
 }
 
@@ -144,7 +137,7 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// How much these answers repeat one another. Worth storing in their place: it is small, and
+    /// Returns how much these answers repeat one another. Worth storing in their place: it is small, and
     /// comparing long texts again at every look would take time.
     pub fn redundancy(&self) -> Redundancy {
         Redundancy { run: self.run.clone(), similarity: similarity::mean_pairwise(&self.answers) }
@@ -160,16 +153,13 @@ pub struct Redundancy {
     pub similarity: Option<f64>,
 }
 
-/// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The run; none for a task that was recorded by itself.
     pub run: Option<String>,
     /// Its place in the record; the last one of a run counts.
     pub sequence: u64,
-    /// Who worked on it.
     pub agents: Agents,
-    /// Whether the task was solved.
     pub success: bool,
 }
 

@@ -23,7 +23,6 @@ pub struct Latency {
     total: u64,
 }
 
-/// How exact percentiles are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -33,7 +32,7 @@ pub enum Precision {
     WithinOnePercent,
 }
 
-/// What is known of durations, in milliseconds. Percentiles are nearest-rank.
+/// Known facts about durations, in milliseconds. Percentiles are nearest-rank.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     /// The shortest.

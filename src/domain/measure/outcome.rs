@@ -3,7 +3,6 @@
 use super::baseline::error_amplification;
 use super::number::ratio;
 
-/// Who worked on a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Agents {
     /// One agent.

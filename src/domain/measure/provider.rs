@@ -27,7 +27,6 @@ pub struct ProviderStats {
     pub total_elapsed_ms: u64,
     /// Percentiles of the milliseconds of a call.
     pub latency: Option<Percentiles>,
-    /// What it cost.
     pub spent: Spent,
     /// The calls by the model that answered and the one that was asked for.
     pub models: Vec<ModelCalls>,
@@ -40,7 +39,6 @@ pub struct ModelCalls {
     pub model: Option<String>,
     /// The model that was asked for; none where the CLI chose.
     pub model_asked: Option<String>,
-    /// How many.
     pub calls: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
 
-/// What an event is counted as; none where it is not. `stage` is the one whose work checks of the
+/// Returns what an event is counted as; none where it is not. `stage` is the one whose work checks of the
 /// project see.
 pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
     let run = || (!event.run.is_empty()).then(|| event.run.clone());
@@ -62,6 +62,7 @@ pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
         Body::Noted(noted) => of_noted(run(), sequence, noted),
         Body::RunStarted(_)
         | Body::RunStopped(_)
+        | Body::RunResumed(_)
         | Body::StageStarted(_)
         | Body::StageResumed(_)
         | Body::Answered(_)
@@ -105,7 +106,7 @@ fn verdict(verified: &Verified) -> Verdict {
     }
 }
 
-/// What a verification that somebody recorded says; none where it does not say whether it passed.
+/// Returns what a verification that somebody recorded says; none where it does not say whether it passed.
 fn logged_verdict(event: &Event, logged: &EvidenceLogged) -> Option<Verdict> {
     let verification = LastVerification::logged(event, logged)?;
     Some(if verification.passed { Verdict::Passed } else { Verdict::Failed })

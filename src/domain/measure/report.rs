@@ -23,7 +23,6 @@ use crate::domain::stage::Stage;
 /// The figures of a scope, and what they come to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// What they speak of.
     pub scope: Scope,
     /// The figures.
     pub metrics: Metrics,
@@ -355,7 +354,6 @@ fn reported(known: u64, calls: u64, what: &str) -> Option<String> {
     (known < calls).then(|| format!("{known} of {calls} calls tell {what}"))
 }
 
-/// What the figures come to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// One sentence.
@@ -364,7 +362,6 @@ pub struct Summary {
     pub figures: BTreeMap<&'static str, Explained>,
     /// What should be reached, and whether it was.
     pub targets: Vec<Target>,
-    /// What a single agent would take.
     pub baseline: Baseline,
 }
 
@@ -373,9 +370,8 @@ pub struct Summary {
 pub struct Explained {
     /// Its value; none where it is not known.
     pub value: Option<f64>,
-    /// What it is and how it is computed.
     pub definition: &'static str,
-    /// Whether it rests on a default that was measured elsewhere.
+    /// True if it rests on a default that was measured elsewhere.
     pub rests_on_default: bool,
     /// Why it is not known, or what it rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -383,7 +379,6 @@ pub struct Explained {
 }
 
 impl Summary {
-    /// What these figures come to.
     fn of(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Self {
         let targets = vec![
             Target::overhead(metrics.coordination_overhead_percent),

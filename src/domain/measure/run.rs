@@ -14,7 +14,6 @@ pub struct RunTally {
     verified: Option<(u64, Verdict)>,
     work_verified: Option<(u64, Verdict)>,
     outcome: Option<(u64, Agents, bool)>,
-    /// Whether its last stage ended.
     improved: bool,
 }
 
@@ -27,7 +26,7 @@ impl RunTally {
         }
     }
 
-    /// Whether the task is done, one way or the other: what it took can be compared with what a whole
+    /// True if the task is done, one way or the other: what it took can be compared with what a whole
     /// task takes.
     pub fn is_finished(&self) -> bool {
         self.improved || self.outcome.is_some()
@@ -70,12 +69,12 @@ impl RunTally {
         self.improved |= other.improved;
     }
 
-    /// Who worked on it and whether it succeeded, where that was recorded.
+    /// Returns who worked on it and whether it succeeded, where that was recorded.
     pub fn outcome(&self) -> Option<(Agents, bool)> {
         self.outcome.map(|(_, agents, success)| (agents, success))
     }
 
-    /// Whether its task is solved: the recorded outcome, else the latest verification of the work.
+    /// True if its task is solved: the recorded outcome, else the latest verification of the work.
     ///
     /// A test that fails before anything was changed is what the run is about, not a failure of it:
     /// only a verification after the latest change counts, or, where the orchestrator made its

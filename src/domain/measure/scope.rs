@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::entry::Entry;
 
-/// What a report speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Scope {
@@ -17,7 +16,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether an entry is spoken of.
+    /// True if an entry is spoken of.
     pub fn covers(&self, entry: &Entry) -> bool {
         match self {
             Self::Run(id) => entry.run() == Some(id),

@@ -1,4 +1,4 @@
-//! How alike answers are, by the words in them.
+//! Similarity of answers, by the words in them.
 //!
 //! The paper compares embeddings (section 4.1: mean cosine similarity of the agents' outputs).
 //! There is no embedding here, so an answer stands for how often each word occurs in it. That sees
@@ -31,7 +31,6 @@ pub fn mean_pairwise<T: AsRef<str>>(answers: &[T]) -> Option<f64> {
     (pairs > 0).then(|| (sum / real(pairs) * PRECISION).round() / PRECISION).map(|mean| mean.clamp(0.0, 1.0))
 }
 
-/// How often each word occurs.
 struct Terms {
     counts: BTreeMap<String, u64>,
     length: f64,

@@ -227,7 +227,7 @@ impl Tally {
         self.stages.values().map(StageTally::runs).sum()
     }
 
-    /// How tasks ended, inside runs and outside of them.
+    /// Returns how tasks ended, inside runs and outside of them.
     pub fn outcomes(&self) -> Outcomes {
         let mut outcomes = self.outcomes_outside;
         for (agents, success) in self.runs.values().filter_map(RunTally::outcome) {

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-/// Whether a target was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reached {
@@ -47,7 +46,6 @@ pub struct Target {
     pub bound: f64,
     /// The figure's value.
     pub value: Option<f64>,
-    /// Whether it was reached.
     pub reached: Reached,
 }
 

@@ -9,7 +9,6 @@ use super::{FileText, shown_line};
 pub(super) struct Block {
     /// What it is called in the list of omissions.
     pub(super) label: String,
-    /// How many lines it has in all.
     pub(super) total: usize,
     style: Style,
     lines: Vec<Line>,
@@ -30,7 +29,6 @@ enum Style {
     Fenced { heading: String, numbers: bool },
 }
 
-/// What fits.
 pub(super) struct Fitted {
     pub(super) text: String,
     pub(super) shown: usize,

@@ -14,7 +14,7 @@ pub struct Mention {
 }
 
 impl Mention {
-    /// Whether the mention means this file: one path is a tail of the other, by whole components.
+    /// True if the mention means this file: one path is a tail of the other, by whole components.
     pub fn means(&self, path: &str) -> bool {
         let ours = path.split(['/', '\\']).rev();
         let theirs = self.path.split(['/', '\\']).filter(|part| *part != ".").rev();

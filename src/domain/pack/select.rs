@@ -178,7 +178,7 @@ fn is_difference(line: &str) -> bool {
     line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
 }
 
-/// What is told of all tests together, or of one that passed.
+/// Returns what is told of all tests together, or of one that passed.
 fn is_total(line: &str) -> bool {
     static TOTAL: OnceLock<Option<Regex>> = OnceLock::new();
     matches(

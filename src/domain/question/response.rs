@@ -14,7 +14,7 @@ use crate::domain::stage::Stage;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ResponseError {
     /// There is no such question in the stage.
-    #[error("`{id}` is no question of {stage}; its questions are {}", known.join(", "))]
+    #[error("{stage} has no question `{id}`; its questions are {}", known.join(", "))]
     Unknown {
         /// As given.
         id: String,
@@ -24,13 +24,12 @@ pub enum ResponseError {
         known: Vec<&'static str>,
     },
     /// The answer is none of those offered.
-    #[error("`{given}` is no answer to `{id}`; it is one of: {}", offered.join(" | "))]
+    #[error("the answer to `{id}` must be one of: {} (got `{given}`)", offered.join(" | "))]
     NotOffered {
         /// The question.
         id: &'static str,
         /// As given.
         given: String,
-        /// What is offered.
         offered: Vec<&'static str>,
     },
     /// The answer is no text.
@@ -62,7 +61,6 @@ pub struct Responses {
 pub struct Concern {
     /// The question.
     pub id: &'static str,
-    /// How much depends on it.
     pub priority: Priority,
     /// The question, in English.
     pub question: &'static str,
@@ -128,7 +126,7 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     }
 }
 
-/// Whether an answer names nothing: `nothing`, `none` and their like, with words around that add
+/// True if an answer names nothing: `nothing`, `none` and their like, with words around that add
 /// nothing to it. Whatever names something, or makes an exception, does not.
 fn says_nothing(answer: &str) -> bool {
     const NOTHING: [&str; 12] = [
@@ -245,7 +243,7 @@ impl Responses {
     pub fn concerns(&self) -> Vec<Concern> {
         self.those(|row, answer| match row.choices.iter().find(|choice| choice.en == answer) {
             Some(choice) => choice.bearing != Bearing::Fine,
-            None => table::ASK_FOR_TROUBLE.contains(&row.id) && !says_nothing(answer),
+            None => row.asks_for_trouble && !says_nothing(answer),
         })
     }
 

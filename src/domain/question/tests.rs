@@ -153,8 +153,8 @@ fn every_answer_that_cannot_be_accepted_is_named() {
     assert_eq!(
         said,
         [
-            "`No way` is no answer to `improve_merge`; it is one of: Yes | After small corrections | No",
-            "`impl_scope` is no question of improve; its questions are improve_necessary, improve_priority, improve_risk, improve_tests, improve_merge",
+            "the answer to `improve_merge` must be one of: Yes | After small corrections | No (got `No way`)",
+            "improve has no question `impl_scope`; its questions are improve_necessary, improve_priority, improve_risk, improve_tests, improve_merge",
             "the answer to `improve_tests` must be a text",
         ]
     );

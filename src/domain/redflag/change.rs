@@ -2,7 +2,6 @@
 
 use crate::domain::diff::{self, Action, DiffError, FilePatch, Patch, Side};
 
-/// What an answer would change.
 #[derive(Debug)]
 pub(super) struct ProposedChange {
     /// The patch, or why it is none.
@@ -26,7 +25,7 @@ impl ProposedChange {
         names
     }
 
-    /// How many files it changes; a renamed one counts once.
+    /// Returns how many files it changes; a renamed one counts once.
     pub(super) fn count(&self) -> usize {
         match &self.patch {
             Ok(patch) => patch.files.len(),
@@ -70,7 +69,7 @@ impl ProposedChange {
     }
 }
 
-/// Whether a text means to be a diff.
+/// True if a text means to be a diff.
 pub(super) fn looks_like_one(text: &str) -> bool {
     let headers = text.lines().any(|line| line.starts_with("diff --git ") || line.starts_with("@@ "));
     headers || text.lines().zip(text.lines().skip(1)).any(|(old, new)| is_names(old, new))
@@ -80,7 +79,7 @@ fn is_names(old: &str, new: &str) -> bool {
     old.starts_with("--- ") && new.starts_with("+++ ")
 }
 
-/// Whether a line belongs to a diff, and not to what is said around it.
+/// True if a line belongs to a diff, and not to what is said around it.
 pub(super) fn is_line(line: &str) -> bool {
     line.starts_with(['+', '-', ' ', '@']) || line.starts_with("diff --git ") || line.starts_with("index ")
 }

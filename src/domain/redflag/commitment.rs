@@ -74,7 +74,7 @@ fn clauses(prose: &str) -> Vec<Clause<'_>> {
     found
 }
 
-/// Whether a clause is long enough to say something. Code in it counts as a word.
+/// True if a clause is long enough to say something. Code in it counts as a word.
 fn is_definite(clause: &str) -> bool {
     let words = clause
         .split_whitespace()

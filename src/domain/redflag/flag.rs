@@ -64,7 +64,7 @@ impl Flag {
         Self::ALL.into_iter().find(|flag| flag.name() == name)
     }
 
-    /// Whether its rule is a list of patterns.
+    /// True if its rule is a list of patterns.
     pub(super) fn has_patterns(self) -> bool {
         match self {
             Self::Hedging

@@ -54,7 +54,6 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// What was found in an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {
     /// The flags, in the order of [`Flag::ALL`].
@@ -243,7 +242,7 @@ impl Patterns {
         })
     }
 
-    /// Where a pattern first matches, and nothing stands before it that makes it harmless.
+    /// Returns where a pattern first matches, and nothing stands before it that makes it harmless.
     fn first(&self, pattern: &Regex, text: &str) -> Option<usize> {
         self.all(pattern, text).first().map(|(from, _)| *from)
     }
@@ -260,7 +259,7 @@ impl Patterns {
     }
 }
 
-/// How a document differs from its schema, nested objects included.
+/// Returns how a document differs from its schema, nested objects included.
 fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Option<String> {
     let document = match document {
         Ok(document) => document,
@@ -282,7 +281,7 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 
-/// What is wrong with the form of a text, whatever it says.
+/// Returns what is wrong with the form of a text, whatever it says.
 fn form(text: &str, reading: &Reading) -> Option<String> {
     if reading.document.is_err() && is_fence_open(text) {
         return Some("a code fence is not closed".to_owned());
@@ -329,7 +328,7 @@ fn machinery(document: &Value) -> Option<String> {
     fails.then(|| "the error message of a service, and no answer".to_owned())
 }
 
-/// Whether a text is nothing but the trace of an exception.
+/// True if a text is nothing but the trace of an exception.
 fn is_trace(text: &str) -> bool {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let begins =

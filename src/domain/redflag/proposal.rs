@@ -61,7 +61,7 @@ fn holds(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
 }
 
 impl Segment {
-    /// Where a pattern matches something that is proposed.
+    /// Returns where a pattern matches something that is proposed.
     pub(super) fn proposed(&self, find: impl Fn(&str) -> Vec<(usize, usize)>) -> Option<String> {
         match self {
             Self::Code { text, lead } => {
@@ -82,7 +82,7 @@ fn rest_of_line(text: &str, at: usize) -> String {
     text.get(at..).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
-/// Whether what stands between two places of a line is there to be run.
+/// True if what stands between two places of a line is there to be run.
 fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     let outside_code = outside_code(line, from, to);
     if !holds(&SENTENCE, &outside_code) {
@@ -119,7 +119,7 @@ fn is_harmless_in_a_sentence(line: &str, from: usize) -> bool {
     ["/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty"].iter().any(|device| here.starts_with(device))
 }
 
-/// What no description needs to repeat as advice: the root, the home, all of it, a whole disk.
+/// Returns what no description needs to repeat as advice: the root, the home, all of it, a whole disk.
 fn is_severe(line: &str, from: usize, found: &str) -> bool {
     let command: String = line.get(from..).unwrap_or_default().chars().take(80).collect();
     let words: Vec<&str> = command.split(['`', '\n']).next().unwrap_or_default().split_whitespace().collect();
@@ -139,7 +139,7 @@ fn outside_code(line: &str, from: usize, to: usize) -> String {
     format!("{} {}", kept(before, 0), kept(after, usize::from(in_code)))
 }
 
-/// What stands before and after a match in its own clause. Marks within backticks end nothing.
+/// Returns what stands before and after a match in its own clause. Marks within backticks end nothing.
 fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
     let before = line.get(..from).unwrap_or_default();
     let open = if before.matches('`').count() % 2 == 1 { before.rfind('`') } else { None };

@@ -22,11 +22,9 @@ pub(super) struct Reading {
     pub(super) prose: String,
     /// What is said in one place: the text as a whole, or each field of its document.
     pub(super) statements: Vec<String>,
-    /// What is said around its document.
     pub(super) around: String,
-    /// Whether code stands in it, which is definite.
+    /// True if code stands in it, which is definite.
     pub(super) has_code: bool,
-    /// What it would bring in or have run.
     pub(super) segments: Vec<Segment>,
     /// Every text in it with its code.
     pub(super) whole: Vec<String>,
@@ -177,7 +175,7 @@ fn without_code(text: &str) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether the last fence of a text is never closed.
+/// True if the last fence of a text is never closed.
 pub(super) fn is_fence_open(text: &str) -> bool {
     let mut fences = FenceWalk::default();
     for line in text.lines() {

@@ -23,7 +23,6 @@ pub struct VoteRules {
 pub struct RedFlag {
     /// Its stable word.
     pub reason: &'static str,
-    /// What was found.
     pub detail: String,
 }
 
@@ -65,7 +64,7 @@ impl VoteFlags {
         })
     }
 
-    /// What is wrong with an answer of at most so many characters.
+    /// Returns what is wrong with an answer of at most so many characters.
     pub fn of_answer(&self, answer: &str, max_chars: usize, form: AnswerForm) -> Vec<RedFlag> {
         let spoken = spoken(answer);
         let answer = spoken.text();

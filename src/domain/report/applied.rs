@@ -12,7 +12,6 @@ use crate::domain::event::record::{ChangeKind, Changed};
 /// A change that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedChange {
-    /// What was done.
     pub kind: ChangeKind,
     /// The request whose approved change it is; none where nobody approved it.
     pub approved_by: Option<String>,
@@ -24,7 +23,6 @@ pub struct AppliedChange {
     pub removed: usize,
     /// Its first lines; empty where it is an undoing.
     pub text: String,
-    /// How many lines follow that are not shown.
     pub lines_left_out: usize,
     /// The session that undoes it.
     pub backup_session: String,
@@ -37,11 +35,9 @@ pub struct AppliedFile {
     pub path: String,
     /// What happened to it, in a word.
     pub action: String,
-    /// Whether an approved change of the run names it.
+    /// True if an approved change of the run names it.
     pub is_expected: bool,
-    /// What it held.
     before: Option<String>,
-    /// What it holds.
     after: Option<String>,
 }
 
@@ -72,7 +68,7 @@ impl AppliedChange {
         }
     }
 
-    /// What it is, in a line.
+    /// Returns what it is, in a line.
     pub(super) fn title(&self) -> Text {
         let paths: Vec<String> =
             self.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();

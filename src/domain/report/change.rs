@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::diff::{self, Action, FilePatch, Side};
 
-/// How many lines of a diff a report holds.
+/// Number of lines of a diff a report holds.
 const MAX_LINES: usize = 160;
 
 /// A proposed change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedChange {
-    /// Who proposes it.
     pub source: String,
     /// Its files; none where it could not be understood.
     pub files: Vec<ChangedFile>,
@@ -24,7 +23,6 @@ pub struct ProposedChange {
     pub problem: Option<String>,
     /// Its first lines.
     pub text: String,
-    /// How many lines follow that are not shown.
     pub lines_left_out: usize,
 }
 
@@ -35,7 +33,6 @@ pub struct ChangedFile {
     pub path: String,
     /// The path that it had, if that is another.
     pub from: Option<String>,
-    /// What becomes of it.
     pub action: FileAction,
     /// Lines added.
     pub added: usize,
@@ -43,7 +40,6 @@ pub struct ChangedFile {
     pub removed: usize,
 }
 
-/// What becomes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileAction {

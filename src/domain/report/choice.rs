@@ -16,16 +16,11 @@ const ALIKE: f64 = 0.9;
 /// One of those that can go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// By which it is chosen.
     pub id: String,
-    /// What it says.
     pub claim: String,
-    /// How it is tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
-    /// Who says so.
     pub from: Vec<String>,
-    /// Who would take this one.
     pub selected_by: Vec<String>,
     /// The ids under which others brought the same claim.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +57,7 @@ pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
         .or_else(|| only(&|choice| choice.from.iter().any(|from| same(from))))
 }
 
-/// What can be chosen among in a stage; none where there is nothing to choose. `also` gave the same
+/// Returns what can be chosen among in a stage; none where there is nothing to choose. `also` gave the same
 /// answer as the first.
 pub(super) fn choices(stage: Stage, outputs: &[Output<'_>], also: &[String]) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
@@ -137,7 +132,7 @@ fn free(choices: &[Choice], wanted: &str) -> String {
     std::iter::once(wanted.to_owned()).chain(numbered).find(|id| is_free(id)).unwrap_or_default()
 }
 
-/// Where consultants want different ones to go on.
+/// Returns where consultants want different ones to go on.
 pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     let wanted: Vec<&Choice> = choices.iter().filter(|choice| !choice.selected_by.is_empty()).collect();
     let [first, _, ..] = wanted.as_slice() else { return None };
@@ -164,7 +159,7 @@ pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     ))
 }
 
-/// Where several consultants say the same, each in a line.
+/// Returns where several consultants say the same, each in a line.
 pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[String]) -> Vec<Text> {
     let of = |who: &[String], what: &str| {
         let who = listed(who);

@@ -16,7 +16,7 @@ use super::text::{Noun, Text, Words, listed};
 use crate::domain::permits::power;
 use crate::domain::stage::Stage;
 
-/// How many items of a kind a report lists for each output.
+/// Number of items of a kind a report lists for each output.
 const MAX_LISTED: usize = 8;
 
 const TEXT_OUTPUT: Noun =
@@ -35,11 +35,10 @@ pub(super) struct Content {
     pub(super) changes: Vec<ProposedChange>,
     /// What questions refer to, by their ids.
     pub(super) contexts: Vec<(&'static str, Text)>,
-    /// Whether outputs name a way to check the change.
+    /// True if outputs name a way to check the change.
     pub(super) names_a_check: bool,
     /// What outputs say of tests: whether all passed.
     pub(super) claims: Vec<bool>,
-    /// What can be chosen to go on.
     pub(super) choices: Vec<Choice>,
 }
 
@@ -47,7 +46,7 @@ pub(super) struct Content {
 struct Source<'o> {
     value: &'o Value,
     name: &'o str,
-    /// Whether others stand beside it, so that findings must name it.
+    /// True if others stand beside it, so that findings must name it.
     among_others: bool,
 }
 
@@ -83,7 +82,7 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     (!diff.trim().is_empty()).then_some(diff)
 }
 
-/// How a source is called in both languages.
+/// Returns how a source is called in both languages.
 pub(super) fn called(source: &str) -> Text {
     if source == ORCHESTRATOR {
         Text::new("the orchestrator", "오케스트레이터")

@@ -7,14 +7,13 @@ use super::{Report, content, names};
 use crate::domain::question::Priority;
 use crate::domain::stage::Stage;
 
-/// How much of everything is shown.
 #[derive(Clone, Copy)]
 struct Extent {
     findings: usize,
     diff_lines: usize,
     risks: usize,
     questions: Questions,
-    /// Whether it says that there is more.
+    /// True if it says that there is more.
     shortened: bool,
     /// The longest line, in characters.
     line: usize,

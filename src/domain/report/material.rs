@@ -15,7 +15,6 @@ pub const ORCHESTRATOR: &str = "orchestrator";
 pub struct Material<'a> {
     /// The stage.
     pub stage: Stage,
-    /// What it brought.
     pub outputs: &'a [Output<'a>],
     /// Consultants whose answer is the same as the first's, which stands for theirs.
     pub also: Vec<String>,
@@ -29,21 +28,17 @@ pub struct Material<'a> {
     pub verification: Option<VerificationNote>,
     /// Changes that were made since the last report, oldest first.
     pub applied: Vec<AppliedChange>,
-    /// What was spent.
     pub cost: Cost,
     /// Figures of the caller's own, shown beside ours.
     pub metrics: Option<&'a Map<String, Value>>,
     /// Critical questions of earlier stages that nobody answered.
     pub open_questions: Vec<OpenQuestion>,
-    /// Where the run began.
     pub began_at: Stage,
-    /// How the stage was done.
     pub mode: Mode,
     /// Why it was done so.
     pub why: Option<&'a str>,
     /// Which iteration this is, where the stage has several.
     pub iteration: Option<Iteration>,
-    /// What an approval leads to.
     pub next: Next,
     /// The time of the report, as text.
     pub at: &'a str,
@@ -54,7 +49,6 @@ pub struct Material<'a> {
 pub struct Output<'a> {
     /// The consultant, or [`ORCHESTRATOR`].
     pub source: &'a str,
-    /// What was handed in.
     pub said: Said<'a>,
 }
 
@@ -70,7 +64,6 @@ pub enum Said<'a> {
 /// An answer that shows red flags.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flagged {
-    /// Who gave it.
     pub provider: String,
     /// Why, in words.
     pub reasons: Vec<String>,
@@ -79,43 +72,36 @@ pub struct Flagged {
 /// An answer that does not fit the schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaErrors {
-    /// Who gave it.
     pub provider: String,
-    /// Where it does not fit.
     pub errors: Vec<String>,
 }
 
 /// A consultant that gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Who.
     pub provider: String,
-    /// What happened.
     pub message: String,
 }
 
 /// A verification that was run and recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerificationNote {
-    /// Whether everything succeeded.
     pub passed: bool,
     /// Totals in words.
     pub summary: String,
     /// Names of what failed.
     pub failing: Vec<String>,
-    /// Whether somebody only says so: nothing ran here.
+    /// True if somebody only says so: nothing ran here.
     #[serde(default)]
     pub is_claim: bool,
-    /// Whether files were changed after it.
+    /// True if files were changed after it.
     #[serde(default)]
     pub is_old: bool,
     /// Why no test ran in it, where none did.
     #[serde(default)]
     pub idle: Option<String>,
-    /// What ran.
     #[serde(default)]
     pub commands: Vec<String>,
-    /// What the commands left out.
     #[serde(default)]
     pub left_out: Vec<String>,
     /// The project's own checks of tests that were not among them.
@@ -124,13 +110,12 @@ pub struct VerificationNote {
 }
 
 impl VerificationNote {
-    /// Whether it shows that the tests pass as things are.
+    /// True if it shows that the tests pass as things are.
     pub fn shows_tests(&self) -> bool {
         self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
     }
 }
 
-/// What was spent so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Consults of this stage.
@@ -168,7 +153,6 @@ pub struct Iteration {
     pub of: Option<u32>,
 }
 
-/// What an approval leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another stage.

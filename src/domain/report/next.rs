@@ -26,7 +26,6 @@ pub(super) fn round(round: Iteration) -> Option<Text> {
     }
 }
 
-/// What will happen next.
 pub(super) fn preview(next: Next) -> Text {
     match next {
         Next::Stage(stage) => of_stage(stage),
@@ -79,7 +78,7 @@ fn of_stage(stage: Stage) -> Text {
     }
 }
 
-/// What the reviewer is asked to do.
+/// Returns what the reviewer is asked to do.
 pub(super) fn action(material: &Material<'_>, questions: &[Question], risks: usize) -> Text {
     let critical = Counts::of(questions).critical;
     let weigh = match risks {

@@ -45,7 +45,6 @@ pub enum LineKind {
 /// A line of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What it is.
     pub kind: LineKind,
     /// Its text, without a line end.
     pub text: String,

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 /// The longest item of a report, in characters.
 const MAX_ITEM: usize = 600;
 
-/// How deep odd values are followed.
 const MAX_DEPTH: usize = 4;
 
 /// Keys that hold what an item is about, the most telling first.
@@ -84,7 +83,7 @@ pub(super) fn truth(value: &Value, key: &str) -> Option<bool> {
     }
 }
 
-/// Whether a text says that there is nothing.
+/// True if a text says that there is nothing.
 pub(super) fn says_none(text: &str) -> bool {
     let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
     ["none", "no risk", "no risks", "n/a", "nothing", "-", "없음", "none known", "none identified"]

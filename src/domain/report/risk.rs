@@ -7,7 +7,7 @@ use super::material::{Material, Next, VerificationNote};
 use super::text::Text;
 use crate::domain::stage::Stage;
 
-/// How many failing tests a risk names.
+/// Number of failing tests a risk names.
 const MAX_NAMED: usize = 5;
 
 /// Every risk: first those of the outputs, then those about them.
@@ -30,7 +30,7 @@ fn late_start(material: &Material<'_>) -> Option<Text> {
     }
     let (began, skipped) = (material.began_at.name(), skipped.join(", "));
     Some(Text::new(
-        format!("The run began at {began}: {skipped} did not take place and were reviewed by nobody."),
+        format!("The run began at {began}: {skipped} were skipped, so nobody reviewed them."),
         format!(
             "이 작업은 {began} 단계에서 시작되었습니다. {skipped} 단계는 수행되지도 검토되지도 않았습니다."
         ),
@@ -92,7 +92,7 @@ fn of_tests(material: &Material<'_>, content: &Content) -> Option<Text> {
     }
 }
 
-/// What a verification does not show, though it passed.
+/// Returns what a verification does not show, though it passed.
 fn of_the_verification(material: &Material<'_>) -> Vec<Text> {
     let Some(note) = material.verification.as_ref().filter(|note| note.passed) else { return Vec::new() };
     let mut risks = Vec::new();
@@ -147,7 +147,7 @@ fn failed(note: &VerificationNote) -> Option<Text> {
     ))
 }
 
-/// Whether a stage can be approved by policy: no output is flagged or misfits its schema, no risk
+/// Returns whether a stage can be approved by policy: no output is flagged or misfits its schema, no risk
 /// is found, and nothing is changed. Implement never can.
 ///
 /// # Errors

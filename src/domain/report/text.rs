@@ -17,7 +17,7 @@ impl Text {
         Self { en: en.into(), ko: ko.into() }
     }
 
-    /// What a model wrote: it is quoted, never translated.
+    /// Returns what a model wrote: it is quoted, never translated.
     pub(super) fn quoted(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { en: text.clone(), ko: text }

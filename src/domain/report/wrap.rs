@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// How many columns of a terminal a text takes.
+/// Returns how many columns of a terminal a text takes.
 pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
@@ -28,7 +28,7 @@ pub(super) fn visible(text: &str) -> String {
     out
 }
 
-/// Whether a reader would not see a letter, or a terminal would obey it.
+/// True if a reader would not see a letter, or a terminal would obey it.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

@@ -5,7 +5,7 @@ use crate::domain::measure::similarity::mean_pairwise;
 
 /// Lines between two findings of the same place.
 const NEAR: usize = 4;
-/// How alike the words of two findings of the same place are, at least.
+/// Similarity of the words of two findings of the same place, at least.
 const ALIKE: f64 = 0.22;
 
 /// Findings with those of the same place and the like claim as one. Single ones stay: most defects are

@@ -1,8 +1,7 @@
-//! What is known of a candidate.
+//! Known facts about a candidate.
 
 use serde::{Deserialize, Serialize};
 
-/// What its tests said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tests {
@@ -31,7 +30,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Whether it can win at all.
+    /// True if it can win at all.
     pub fn can_win(self) -> bool {
         match self {
             Self::Proven | Self::Open => true,
@@ -40,7 +39,6 @@ impl Standing {
     }
 }
 
-/// What passing tests are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// They speak for the candidate: the caller says so, or they fail without its change.
@@ -49,12 +47,9 @@ pub enum Proof {
     Lacks,
 }
 
-/// What is known of a candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// Who wrote it.
     pub provider: Option<String>,
-    /// What its tests said.
     pub tests: Tests,
     /// What that is worth, where they passed.
     pub proof: Proof,
@@ -62,9 +57,9 @@ pub struct Evidence {
     pub lint: Option<f64>,
     /// What a judge gave it, from 0 to 1.
     pub judge: Option<f64>,
-    /// Whether it shows a red flag.
+    /// True if it shows a red flag.
     pub flagged: bool,
-    /// Whether it says anything at all.
+    /// True if it says anything at all.
     pub answers: bool,
     /// How many authors say the same, its own included.
     pub support: usize,
@@ -77,7 +72,6 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Whether it can win.
     pub fn standing(&self) -> Standing {
         match (self.tests, self.proof, self.flagged) {
             _ if !self.answers => Standing::NoAnswer,

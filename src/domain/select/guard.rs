@@ -31,7 +31,7 @@ pub struct Touched {
 }
 
 impl Touched {
-    /// Whether the patch can be proven at all.
+    /// True if the patch can be proven at all.
     pub fn is_honest(&self) -> bool {
         self.weakened.is_empty() && self.runner.is_empty()
     }
@@ -94,7 +94,7 @@ fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
     pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
-/// What a file is to the tests, by its name.
+/// Returns what a file is to the tests, by its name.
 pub fn part(path: &str) -> Option<Part> {
     if fits(&RUNNER, path) {
         Some(Part::Runner)
@@ -139,7 +139,7 @@ fn note_test(file: &FilePatch, touched: &mut Touched) {
     if weakens { touched.weakened.push(file.new.clone()) } else { touched.added.push(file.new.clone()) }
 }
 
-/// Whether changed lines of a test take something away: lines that are no imports, or a skip that comes
+/// True if changed lines of a test take something away: lines that are no imports, or a skip that comes
 /// in.
 fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)>) -> bool {
     lines.any(|(side, text)| match side {

@@ -8,18 +8,14 @@ use crate::domain::verification::status::Status;
 /// Names that a reason lists.
 const NAMED: usize = 5;
 
-/// What a check came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The command.
     pub command: String,
-    /// What it is for.
     pub kind: Kind,
-    /// How it ended.
     pub status: Status,
     /// The tests that failed.
     pub failing: Vec<String>,
-    /// What it counted.
     pub totals: Option<Totals>,
 }
 
@@ -30,7 +26,6 @@ pub struct Weighed {
     pub proof: Vec<String>,
     /// What passes without the change and does not with it.
     pub broken: Vec<String>,
-    /// What fails with it and without it.
     pub still: Vec<String>,
     /// Tests that no longer run.
     pub fewer: Vec<String>,
@@ -70,7 +65,7 @@ pub fn weigh(base: &[Observed], with: &[Observed]) -> Weighed {
 }
 
 impl Observed {
-    /// What it says of the change, given what the same check says of the project as it is.
+    /// Returns what it says of the change, given what the same check says of the project as it is.
     fn verdict(&self, base: Option<&Self>) -> Tests {
         let same_before = base.is_some_and(|base| base.status == self.status);
         match self.status {
@@ -158,7 +153,7 @@ impl Observed {
         false
     }
 
-    /// Whether it failed by what it tested, or could not load what it was to test.
+    /// True if it failed by what it tested, or could not load what it was to test.
     fn speaks_against(&self) -> bool {
         match self.status {
             Status::Failed
@@ -176,7 +171,7 @@ impl Observed {
         }
     }
 
-    /// Whether it runs tests; a build or a type check runs none.
+    /// True if it runs tests; a build or a type check runs none.
     fn is_test(&self) -> bool {
         match self.kind {
             Kind::UnitTest | Kind::Integration | Kind::Custom => true,

@@ -62,7 +62,6 @@ pub struct Ranking {
     pub order: Vec<usize>,
     /// The winner; none where nobody can win, or nothing tells the first from others.
     pub winner: Option<usize>,
-    /// What decided.
     pub deciding: Deciding,
     /// How many at the head of the order nothing ranks one above another.
     pub level: usize,
@@ -115,7 +114,7 @@ pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Opt
     Ranking { order: ranked.iter().map(|one| one.index).collect(), scores, winner, deciding, level }
 }
 
-/// Who of the ranked wins, and by what.
+/// Returns who of the ranked wins, and by what.
 fn settled(ranked: &[Ranked], mode: Mode, weight: TestWeight) -> (Option<usize>, Deciding) {
     let Some((first, rest)) = ranked.split_first() else { return (None, Deciding::Nothing) };
     let level = |other: &&Ranked| first.against(other, mode, weight).0 == Ordering::Equal;
@@ -140,7 +139,7 @@ struct Ranked<'a> {
 }
 
 impl Ranked<'_> {
-    /// Where it stands against another, and by what.
+    /// Returns where it stands against another, and by what.
     fn against(&self, other: &Self, mode: Mode, weight: TestWeight) -> (Ordering, Deciding) {
         let (one, two) = (self.known, other.known);
         let by_tests = match weight {
@@ -183,7 +182,6 @@ fn has_passed(candidate: &Evidence) -> bool {
     candidate.tests == Tests::Passed
 }
 
-/// What counts where nothing is known.
 const UNKNOWN: f64 = 0.5;
 
 /// 0.6 where the tests passed, 0.2 of lint, 0.2 of the judge; what is not known counts nothing.

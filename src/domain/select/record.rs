@@ -1,4 +1,4 @@
-//! What the log keeps of a selection: what decided and who won, and no candidate itself.
+//! Record that the log keeps of a selection: what decided and who won, and no candidate itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct SelectionRecord {
     pub mode: Mode,
     /// What decided, by what was known.
     pub basis: Basis,
-    /// Whether the tests of any candidate were known.
+    /// True if the tests of any candidate were known.
     pub with_tests: bool,
     /// The id of the winner; none where nobody won.
     pub winner_id: Option<String>,
@@ -40,7 +40,6 @@ pub struct SelectionRecord {
     /// Who judged, where a judge was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
-    /// What came of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge_verdict: Option<String>,
     /// The first tested candidate of each provider: its voice on the task.
@@ -54,10 +53,8 @@ pub struct OptionRecord {
     pub id: String,
     /// The mark of what it says.
     pub mark: Mark,
-    /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// What its tests said.
     pub tests: Tests,
     /// Why it is flagged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,7 +53,7 @@ fn operator(text: &str) -> Option<String> {
     None
 }
 
-/// Whether a path that is relative to the project root stays below it, by its words alone.
+/// True if a path that is relative to the project root stays below it, by its words alone.
 pub fn stays_inside(path: &str) -> bool {
     if path.starts_with(['/', '~', '\\']) {
         return false;

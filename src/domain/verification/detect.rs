@@ -11,11 +11,11 @@ use super::Kind;
 pub trait Directory {
     /// The text of a file, where there is one of a size that a manifest has.
     fn text(&self, name: &str) -> Option<String>;
-    /// Whether there is a file or directory.
+    /// True if there is a file or directory.
     fn has(&self, name: &str) -> bool;
     /// The names in it, or in a directory below it; none where there is no such directory.
     fn names_in(&self, place: &str) -> Vec<String>;
-    /// Whether an interpreter has a module.
+    /// True if an interpreter has a module.
     fn has_module(&self, python: &str, module: &str) -> bool;
 }
 
@@ -33,7 +33,7 @@ pub struct Detected {
     pub manager: Option<&'static str>,
     /// Its checks.
     pub checks: Vec<Check>,
-    /// Whether it speaks for the packages below it.
+    /// True if it speaks for the packages below it.
     #[serde(skip)]
     pub holds_packages: bool,
 }
@@ -41,12 +41,11 @@ pub struct Detected {
 /// A check of a project's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What it is for.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// The command.
     pub command: String,
-    /// Whether it runs where no type is asked for.
+    /// True if it runs where no type is asked for.
     pub by_default: bool,
 }
 
@@ -85,7 +84,7 @@ impl Detected {
         }
     }
 
-    /// Whether a project of the same language below it is a part of it: a module of Go never is, and a
+    /// True if a project of the same language below it is a part of it: a module of Go never is, and a
     /// directory that tests nothing itself does not hide what is below.
     pub fn includes(&self, inner: &Self) -> bool {
         let is_same = self.language == inner.language

@@ -10,7 +10,6 @@ const LINE: usize = 600;
 pub struct Excerpt {
     /// The text.
     pub text: String,
-    /// Whether anything was left out.
     pub cut: bool,
 }
 
@@ -73,7 +72,7 @@ fn add_gap(out: &mut String, missing: usize) {
     }
 }
 
-/// Whether a line speaks of a failure.
+/// True if a line speaks of a failure.
 fn is_failure(line: &str, names: &[String]) -> bool {
     const SIGNS: [&str; 16] = [
         "FAILED",

@@ -33,7 +33,6 @@ pub enum Value {
     Number,
     /// A path inside the project.
     Path,
-    /// What a pattern fits as a whole.
     Fits(Regex),
 }
 
@@ -52,14 +51,16 @@ impl Value {
                 let pattern = written.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
                 let pattern = pattern.ok_or_else(|| RuleError::Incomplete {
                     rule: rule.to_owned(),
-                    problem: format!("`{written}` is none of text, number, path, none and /pattern/"),
+                    problem: format!(
+                        "the value must be text, number, path, none or /pattern/ (got `{written}`)"
+                    ),
                 })?;
                 super::rules::compile(rule, pattern).map(Self::Fits)
             }
         }
     }
 
-    /// Whether a word fits.
+    /// Returns whether a word fits.
     ///
     /// # Errors
     /// Why it does not.
@@ -93,7 +94,7 @@ fn check_path(word: &str, inside: Inside) -> Result<(), Unfit> {
     if inside(path) { Ok(()) } else { Err(Unfit::Outside(word.to_owned())) }
 }
 
-/// Whether a word is one that switches a flag off or on.
+/// True if a word is one that switches a flag off or on.
 pub fn undoes(word: &str) -> bool {
     ["false", "true", "no", "yes", "off", "on", "0", "1", "null", "none", "undefined"]
         .contains(&word.to_ascii_lowercase().as_str())
@@ -134,7 +135,7 @@ impl Options {
         Ok(Self { known, single_dash })
     }
 
-    /// How many words the option at the head of these takes.
+    /// Returns how many words the option at the head of these takes.
     ///
     /// # Errors
     /// It is none of the rule's.

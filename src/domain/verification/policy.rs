@@ -23,7 +23,7 @@ pub struct Permitted {
     pub runner: Option<String>,
     /// Program and arguments.
     pub words: Vec<String>,
-    /// Whether a rule of the project permits it.
+    /// True if a rule of the project permits it.
     pub by_project: bool,
 }
 
@@ -207,7 +207,7 @@ impl Policy {
         };
         let why = match state {
             ProjectState::Confirmed => return Ok(Some(rule.permitted(words, true))),
-            ProjectState::Unconfirmed => "which nobody has confirmed",
+            ProjectState::Unconfirmed => "which is not confirmed",
             ProjectState::Changed => "which was changed after it was confirmed",
         };
         // What our own rules permit does not hang on the project's.
@@ -278,7 +278,7 @@ fn explain(rule: &Allow, unfit: Unfit) -> Refused {
         ),
         Unfit::Option(option) => refused(
             name,
-            &format!("`{option}` is no option that this rule permits, or not with this value{form}"),
+            &format!("this rule does not permit the option `{option}`, or not with this value{form}"),
         ),
         Unfit::Argument(word) => {
             refused(name, &format!("`{word}` is no argument that this rule permits{form}"))

@@ -8,7 +8,6 @@ use super::command::words;
 use super::read::Totals;
 use super::status::Status;
 
-/// What a check shows of tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// Tests that ran and passed.
@@ -88,7 +87,7 @@ const NARROWS: [(&str, bool); 30] = [
     ("--onlyChanged", false),
 ];
 
-/// What a check shows of tests. `foreign` names tests that are not the project's.
+/// Returns what a check shows of tests. `foreign` names tests that are not the project's.
 pub fn proof(
     kind: Kind,
     status: Status,

@@ -19,22 +19,17 @@ use serde_with::skip_serializing_none;
 /// Most names that a reading lists; the totals count all.
 const MOST_NAMES: usize = 100;
 
-/// What an output says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reading {
-    /// Whose output it is.
     pub runner: &'static str,
     /// Totals.
     pub totals: Totals,
     /// The tests that failed, or the places that a linter or a compiler names.
     pub failing: Vec<String>,
-    /// How many more failed than are listed.
     #[serde(skip)]
     pub left_out: usize,
-    /// What the output shows of the run.
     #[serde(skip)]
     pub seen: Seen,
-    /// What the runner does.
     #[serde(skip)]
     pub does: Does,
 }
@@ -55,7 +50,6 @@ pub enum Seen {
     TimeOut,
 }
 
-/// What a runner does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Does {
     /// It tests.
@@ -79,7 +73,7 @@ impl Reading {
         self.does == Does::Test && matches!(self.seen, Seen::End | Seen::NoTests | Seen::Broken)
     }
 
-    /// Whether anything failed, by its own words.
+    /// True if anything failed, by its own words.
     pub fn found(&self) -> bool {
         self.totals.bad() > 0 || !self.failing.is_empty()
     }
@@ -195,7 +189,7 @@ pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading>
     })
 }
 
-/// What everybody reads together: tests before what only looks at the code, ends before beginnings.
+/// Returns what everybody reads together: tests before what only looks at the code, ends before beginnings.
 fn anybodys(output: &Output) -> Option<Reading> {
     // A list of files is only known for one by who wrote it.
     let readers = READERS.iter().filter(|(name, _)| *name != "gofmt");

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::Kind;
 use crate::domain::rule::{self, REGEX_SIZE_LIMIT, RuleError};
 
-/// What the rule file says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationRules {
@@ -23,7 +22,6 @@ pub struct VerificationRules {
     pub defaults: BTreeMap<String, IndexMap<Kind, String>>,
     /// What is refused with a reason of its own.
     pub refuse: Vec<RefuseRule>,
-    /// What is permitted.
     pub rules: Vec<AllowRule>,
 }
 
@@ -33,7 +31,6 @@ pub struct VerificationRules {
 pub struct Program {
     /// The names.
     pub names: Vec<String>,
-    /// Whose places it may lie in.
     pub family: Option<String>,
     /// Options before the sub-command.
     #[serde(default)]
@@ -54,7 +51,6 @@ pub struct EnvironmentRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefuseRule {
-    /// What results call it.
     pub name: String,
     /// Why.
     pub reason: String,
@@ -70,28 +66,23 @@ pub struct RefuseRule {
     pub not_match: Vec<String>,
 }
 
-/// What is permitted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllowRule {
-    /// What results call it.
     pub name: String,
     /// What such a check is for, where the caller does not say.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// Whose output it is.
     pub runner: Option<String>,
-    /// Whose places its program may lie in.
     pub family: Option<String>,
     /// The words that such a command begins with.
     pub commands: Vec<String>,
     /// The options.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Whether long options have one dash.
+    /// True if long options have one dash.
     #[serde(default)]
     pub single_dash: bool,
-    /// What an argument may be.
     pub arguments: Option<String>,
     /// The least number of arguments.
     #[serde(default)]
@@ -124,15 +115,12 @@ pub struct After {
     /// The options.
     #[serde(default)]
     pub options: Vec<String>,
-    /// What an argument may be.
     pub arguments: Option<String>,
 }
 
-/// What a project adds.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectRules {
-    /// What is permitted too.
     pub rules: Vec<AllowRule>,
 }
 
@@ -161,7 +149,7 @@ impl ProjectRules {
         rule::from_yaml(text)
     }
 
-    /// What it adds, for a person to read: a rule and its commands each.
+    /// Returns what it adds, for a person to read: a rule and its commands each.
     pub fn described(&self) -> Vec<String> {
         self.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.commands.join(", "))).collect()
     }

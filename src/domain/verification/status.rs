@@ -1,10 +1,9 @@
-//! What became of a check.
+//! Outcome of a check.
 
 use serde::{Deserialize, Serialize};
 
 use super::read::{Does, Reading, Seen};
 
-/// What became of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -34,7 +33,6 @@ pub enum Status {
     Skipped,
 }
 
-/// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// With this code.
@@ -47,12 +45,11 @@ pub enum End {
     TooLarge,
 }
 
-/// What is known of a program beside its end.
+/// Known facts about a program beside its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
-    /// What was read of its output.
     pub reading: Option<&'a Reading>,
-    /// Whether the rule names the runner, so that it is the runner's own exit code.
+    /// True if the rule names the runner, so that it is the runner's own exit code.
     pub is_known: bool,
     /// Both streams, in which a runner says why it could not start.
     pub output: &'a str,

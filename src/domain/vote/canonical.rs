@@ -82,18 +82,17 @@ impl Canonical {
         Self { form: Form::Json, key: json::key_of(document.clone()) }
     }
 
-    /// What is compared, for an answer of its form.
+    /// Returns what is compared, for an answer of its form.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// How it is compared.
     pub fn form(&self) -> Form {
         self.form
     }
 }
 
-/// What is inside, where one code fence encloses the whole text; else the text, trimmed.
+/// Returns what is inside, where one code fence encloses the whole text; else the text, trimmed.
 pub fn unfenced(text: &str) -> &str {
     let text = text.trim();
     inside_fence(text).unwrap_or(text)

@@ -127,7 +127,7 @@ impl Options {
         self.options.iter().map(|option| option.written.as_str())
     }
 
-    /// Which option an answer names: in its `ANSWER:` line, else in all of it where it is one line,
+    /// Returns which option an answer names: in its `ANSWER:` line, else in all of it where it is one line,
     /// else in its last line.
     ///
     /// # Errors
@@ -198,7 +198,6 @@ impl Options {
     }
 }
 
-/// Where an option is named.
 #[derive(Clone, Copy, Debug)]
 struct Mention {
     option: usize,
@@ -211,7 +210,7 @@ struct Mention {
 struct Token {
     lower: String,
     written: String,
-    /// Whether a mark follows that ends a clause.
+    /// True if a mark follows that ends a clause.
     ends_clause: bool,
 }
 

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What was discarded so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discards {
     counts: BTreeMap<(String, String), u32>,
 }
 
-/// How often one provider's answers were discarded for one reason.
+/// Number of times that one provider's answers were discarded for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
     /// The provider.

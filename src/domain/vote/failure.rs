@@ -17,7 +17,7 @@ pub struct NoWinner {
     pub samples: u32,
     /// Votes that counted.
     pub valid: u32,
-    /// What came of the others, for example `codex: timeout`.
+    /// Outcome of the others, for example `codex: timeout`.
     pub others: Vec<String>,
 }
 
@@ -37,7 +37,6 @@ impl NoWinner {
         }
     }
 
-    /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self.stop {
             Stop::NoValid => {

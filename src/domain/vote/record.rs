@@ -1,4 +1,4 @@
-//! What the log keeps of a vote: who answered alike, and no answer itself.
+//! Record that the log keeps of a vote: who answered alike, and no answer itself.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,6 @@ pub struct VoteRecord {
     pub stop_reason: Stop,
     /// The mark of the answer that won; none where nobody is k ahead.
     pub winner: Option<Mark>,
-    /// Who gave that answer first.
     pub winner_provider: Option<String>,
     /// Samples launched.
     pub samples: u32,

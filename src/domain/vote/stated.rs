@@ -10,7 +10,7 @@ static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?im)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$").ok()
 });
 
-/// What the last such line says; where it says nothing itself, what follows it does.
+/// Returns what the last such line says; where it says nothing itself, what follows it does.
 pub fn stated(answer: &str) -> Option<&str> {
     let found = LINE.as_ref()?.captures_iter(answer).last()?;
     let said = found.name("said")?;

@@ -118,6 +118,7 @@ impl Run {
             Body::ConsultReleased(released) => self.budget.release(&released.reservation),
             Body::RunStarted(_)
             | Body::RunStopped(_)
+            | Body::RunResumed(_)
             | Body::StateUsed(_)
             | Body::DialogOpened(_)
             | Body::DialogClosed(_)
@@ -137,7 +138,7 @@ impl Run {
         self.attempt = Some(Attempt::begun(&event.id, event.at, started));
     }
 
-    /// Whether the stage may begin: nothing else leads to `running`.
+    /// True if the stage may begin: nothing else leads to `running`.
     fn is_open_for(&self, stage: Stage) -> bool {
         matches!(&self.phase, Phase::Ready(next) | Phase::Revising(next) if *next == stage)
     }

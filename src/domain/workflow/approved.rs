@@ -31,7 +31,7 @@ impl ApprovedChange {
     }
 }
 
-/// Which changes a run takes right now.
+/// Changes that a run takes right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Any: the next report shows it.
@@ -45,13 +45,12 @@ pub enum Gate {
 pub struct Held {
     /// The class.
     pub reason: Reason,
-    /// What a caller is told.
     pub refusal: Refusal,
 }
 
 impl Run {
-    /// Which changes the run takes right now: none before implement is approved, then the approved one
-    /// first, and none while a report waits for its decision.
+    /// Returns which changes the run takes right now: none before implement is approved, then the approved
+    /// one first, and none while a report waits for its decision.
     ///
     /// # Errors
     ///
@@ -68,13 +67,13 @@ impl Run {
                 Err(self.held(
                     reason,
                     format!("{} waits for a decision on request {request}", stage.name()),
-                    format!("Show the human the report and wait: nothing changes before the decision (maestro_submit_approval with request_id {request})."),
+                    format!("Show the human the report and wait: files may be changed after the decision (maestro_submit_approval with request_id {request})."),
                 ))
             }
             Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_) if is_before => Err(self.held(
                 Reason::ChangeNotApproved,
                 format!(
-                    "nothing is changed in a run before implement is approved, and it stands at {}",
+                    "in a run, files may be changed after implement is approved (the run is at {})",
                     stage.name()
                 ),
                 way_to_implement(stage),
@@ -93,14 +92,11 @@ impl Run {
     /// The refusal of a change that is not the approved one; `why` names the difference.
     pub fn differs(&self, approved: &[ApprovedChange], why: &str) -> Held {
         let reason = match approved {
-            [] => {
-                "implement was approved without a diff that can be read, so no change is approved".to_owned()
+            [] => "no change is approved: implement was approved without a diff that can be read".to_owned(),
+            [one] => format!("this is not the approved change (request {}): {why}", one.request),
+            [.., last] => {
+                format!("this is not one of the approved changes (the last: request {}): {why}", last.request)
             }
-            [one] => format!("this is not the change that was approved (request {}): {why}", one.request),
-            [.., last] => format!(
-                "this is none of the changes that were approved (the last: request {}): {why}",
-                last.request
-            ),
         };
         let apply = match approved {
             [] => String::new(),
@@ -123,7 +119,7 @@ impl Run {
         Held { reason, refusal: self.refusal(reason.code(), what, next) }
     }
 
-    /// Whether implement is approved and no change followed yet.
+    /// True if implement is approved and no change followed yet.
     fn owes_the_approved_change(&self) -> bool {
         let approved = self
             .requests

@@ -12,9 +12,7 @@ pub struct Attempt {
     pub id: String,
     /// The stage.
     pub stage: Stage,
-    /// Which round of it.
     pub iteration: u32,
-    /// How it is worked on.
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
@@ -22,17 +20,15 @@ pub struct Attempt {
     pub request: String,
     /// The server that works on it.
     pub server: String,
-    /// Who is to be asked.
     pub providers: Vec<String>,
     /// The consults that it reserved.
     pub reservations: Vec<String>,
     /// The answers so far.
     pub answers: Vec<Candidate>,
-    /// When it began, in milliseconds since 1970.
+    /// Time when it began, in milliseconds since 1970.
     pub started_at: u64,
-    /// What became of it.
     pub outcome: Outcome,
-    /// Whether the caller has its result.
+    /// True if the caller has its result.
     pub delivered: bool,
 }
 
@@ -87,13 +83,12 @@ impl Attempt {
         })
     }
 
-    /// Whether the orchestrator does the stage itself.
+    /// True if the orchestrator does the stage itself.
     pub fn is_solo(&self) -> bool {
         self.mode == Mode::Solo
     }
 }
 
-/// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is worked on, or its server was killed.

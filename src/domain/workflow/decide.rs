@@ -7,10 +7,8 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType, Verified};
 use crate::domain::stage::Stage;
 
-/// That a stage may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// Which round of the stage it is.
     pub iteration: u32,
 }
 
@@ -73,7 +71,7 @@ impl LastVerification {
 }
 
 impl Run {
-    /// Whether a stage may begin, and as which round.
+    /// Returns whether a stage may begin, and as which round.
     ///
     /// # Errors
     ///
@@ -176,7 +174,7 @@ impl Run {
         )
     }
 
-    /// Whether the orchestrator may hand in a stage that it did itself, and as which round.
+    /// Returns whether the orchestrator may hand in a stage that it did itself, and as which round.
     ///
     /// # Errors
     ///
@@ -193,7 +191,7 @@ impl Run {
         }
     }
 
-    /// Whether a request may be decided.
+    /// Returns whether a request may be decided.
     ///
     /// # Errors
     ///
@@ -214,7 +212,7 @@ impl Run {
         self.may_go_on()
     }
 
-    /// Whether the run goes on, and so can be stopped.
+    /// Returns whether the run goes on, and so can be stopped.
     ///
     /// # Errors
     ///
@@ -245,7 +243,7 @@ impl Run {
         )
     }
 
-    /// Whether another patch may be applied: one change at a time.
+    /// Returns whether another patch may be applied: one change at a time.
     ///
     /// # Errors
     ///
@@ -267,14 +265,14 @@ impl Run {
         ))
     }
 
-    /// What a consult counts as in this run: one without a stage belongs to the current one.
+    /// Returns what a consult counts as in this run: one without a stage belongs to the current one.
     pub fn item(&self, stage: Option<Stage>, purpose: Purpose) -> Item {
         let stage = stage.or_else(|| self.phase.stage());
         let round = if stage == Some(Stage::Debug) { self.debug_iteration.max(1) } else { 0 };
         Item { stage, round, purpose }
     }
 
-    /// Where a stage leads that is approved as things stand; none: the run is complete.
+    /// Returns where a stage leads that is approved as things stand; none: the run is complete.
     pub fn leads_to(&self, stage: Stage) -> Option<Stage> {
         match stage {
             Stage::Analyze => Some(Stage::Hypothesize),

@@ -5,7 +5,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::event::{Draft, Event};
 
 impl Run {
-    /// What the next step rests on: the last decision (or the beginning), the last checks and the
+    /// Returns what the next step rests on: the last decision (or the beginning), the last checks and the
     /// last change.
     pub fn grounds(&self) -> Vec<String> {
         let decided = self.requests.iter().rev().find_map(|request| request.decision.clone());
@@ -14,13 +14,13 @@ impl Run {
         std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
     }
 
-    /// Whether nobody has gone on with it for so long that it is set aside: it holds nobody up and can
+    /// True if nobody has gone on with it for so long that it is set aside: it holds nobody up and can
     /// be taken up again by its name, its task, or a decision.
     pub fn is_parked(&self, idle_before: u64) -> bool {
         self.phase.is_open() && self.last_at < idle_before
     }
 
-    /// Whether the model's own words ended it: a human's rejection is theirs, and so is what comes next.
+    /// True if the model's own words ended it: a human's rejection is theirs, and so is what comes next.
     pub fn was_rejected_by_relay(&self) -> bool {
         let last = self.requests.last().and_then(|request| request.decided.as_ref());
         !self.phase.is_open()
@@ -30,13 +30,13 @@ impl Run {
             })
     }
 
-    /// Whether the orchestrator works on the stage itself.
+    /// True if the orchestrator works on the stage itself.
     pub fn is_solo(&self) -> bool {
         let open = self.attempt.as_ref().filter(|attempt| attempt.outcome == Outcome::Open);
         matches!(self.phase, Phase::Running(_)) && open.is_some_and(Attempt::is_solo)
     }
 
-    /// Whether an attempt of this run has its result in the log.
+    /// True if an attempt of this run has its result in the log.
     pub fn has_ended(&self, attempt: &str) -> bool {
         self.finished.iter().any(|finished| finished.attempt == attempt)
             || self.failure.as_ref().is_some_and(|failed| failed.attempt == attempt)

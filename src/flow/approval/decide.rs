@@ -20,26 +20,21 @@ use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
 use crate::flow::time::now;
 
-/// What somebody decided.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The request.
     pub request: String,
-    /// What was decided.
     pub decision: Decision,
-    /// Whose word it is.
     pub decided_by: DecidedBy,
-    /// How they came to the page, where they decided on it.
+    /// Way in which they came to the page, where they decided on it.
     pub opened: Option<Opened>,
-    /// What they said.
     pub feedback: Option<String>,
-    /// What is to be done differently.
     pub revision_instructions: Option<String>,
     /// Their answers by question.
     pub responses: Map<String, Value>,
     /// Which of the choices goes on, where they chose.
     pub chosen: Option<String>,
-    /// Whether they were asked back about what contradicts the decision, or say so again.
+    /// True if they were asked back about what contradicts the decision, or say so again.
     pub is_meant: bool,
     /// The digest of the report that they saw, where it is known.
     pub seen: Option<String>,
@@ -185,7 +180,7 @@ pub async fn find(session: &Session, request: &str) -> Result<Reviewed, Error> {
     found.await?
 }
 
-/// Whether a request still waits for a decision: nobody made one, and its run goes on.
+/// Returns whether a request still waits for a decision: nobody made one, and its run goes on.
 ///
 /// # Errors
 ///
@@ -236,7 +231,7 @@ pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Re
     })
 }
 
-/// Whether a request may be decided with these answers, before anybody is asked.
+/// Returns whether a request may be decided with these answers, before anybody is asked.
 ///
 /// # Errors
 ///
@@ -319,7 +314,7 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
     }
 }
 
-/// What a reviewer says is masked as everything that is stored.
+/// Returns what a reviewer says is masked as everything that is stored.
 async fn masked(session: &Session, verdict: Verdict) -> Result<Verdict, Error> {
     let session = session.clone();
     crate::flow::off_thread::off_thread(move || {

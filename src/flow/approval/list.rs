@@ -38,16 +38,12 @@ pub async fn pending(session: &Session) -> Result<Vec<Value>, Error> {
     read.await
 }
 
-/// What was decided so far.
 #[derive(Clone, Debug)]
 pub struct Decisions {
     /// The requests, newest first, as many as were asked for.
     pub history: Vec<Value>,
-    /// How many there are in all.
     pub total: usize,
-    /// How many were approved.
     pub approved: usize,
-    /// How many were rejected.
     pub rejected: usize,
     /// Of how many another version was asked for.
     pub revision_requested: usize,

@@ -24,9 +24,8 @@ const WIDTH: usize = 76;
 
 /// A stage ready for review.
 pub struct Review {
-    /// What is asked.
     pub asked: ApprovalRequested,
-    /// Whether the rule for stages of low risk approves it.
+    /// True if the rule for stages of low risk approves it.
     pub is_approved_by_policy: bool,
 }
 
@@ -104,7 +103,7 @@ pub struct ReviewFigures {
     pub cost_usd: Option<f64>,
     /// Whose word decides, as the server is set.
     pub approvals: Approvals,
-    /// Whether the user lets the policy approve.
+    /// True if the user lets the policy approve.
     pub low_risk: bool,
     /// The languages of the report.
     pub languages: Languages,
@@ -206,7 +205,7 @@ fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
     })
 }
 
-/// What was changed since the last report, each file with whether an approved change names it.
+/// Returns what was changed since the last report, each file with whether an approved change names it.
 fn applied(run: &Run) -> Vec<AppliedChange> {
     if run.unseen.is_empty() {
         return Vec::new();

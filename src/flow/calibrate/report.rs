@@ -21,18 +21,16 @@ use crate::provider::Usage;
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Calibration {
-    /// Whether something was measured.
     pub ok: bool,
     /// The step.
     pub step_type: StepType,
     /// Answers that came in.
     pub calibration_samples: u32,
-    /// How often a valid answer is right, by the oracle; none without one.
+    /// Number of times that a valid answer is right, by the oracle; none without one.
     #[serialize_always]
     pub estimated_p: Option<f64>,
     /// The same with its 95% interval.
     pub accuracy: Option<Rate>,
-    /// How often an answer is valid.
     pub estimated_v: f64,
     /// The largest right and wrong answers, which decide the lead.
     pub classes: Option<Classes>,
@@ -41,7 +39,6 @@ pub struct Calibration {
     /// Answers of which the oracle said nothing, because it failed by itself.
     #[serde(skip_serializing_if = "is_none")]
     pub oracle_errors: u32,
-    /// What to keep in mind.
     pub warning: Option<String>,
     /// The share of the most frequent answer among the valid ones. It is no accuracy.
     #[serialize_always]
@@ -71,7 +68,6 @@ pub struct Calibration {
     pub wrong: Vec<String>,
     /// Calls that failed; they are no samples.
     pub failures: Vec<String>,
-    /// What the samples cost.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
     /// Secrets that were masked on the way out.
@@ -90,7 +86,8 @@ fn is_none(count: &u32) -> bool {
 /// How far the questions of a step differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OverPrompts {
-    /// How often a valid answer to each question is right, in their order; none where none was judged.
+    /// Number of times that a valid answer to each question is right, in their order; none where none was
+    /// judged.
     pub accuracy: Vec<Option<f64>>,
     /// The mean of those.
     pub mean: Option<f64>,
@@ -117,7 +114,6 @@ pub struct WholeTask {
     pub cost_usd: Option<f64>,
 }
 
-/// What was measured of one provider.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ByProvider {
     /// Answers that came in.
@@ -205,7 +201,7 @@ impl OverPrompts {
     }
 }
 
-/// What a reader of the figures should know.
+/// Returns what a reader of the figures should know.
 fn warning(
     request: &CalibrationRequest,
     count: Count,
@@ -250,7 +246,7 @@ fn no_recommendation(
 ) -> Option<String> {
     match (&request.oracle, accuracy, promised) {
         (_, _, Some(_)) => None,
-        (None, _, None) => Some("without oracle_command nobody can tell which answers are right".to_owned()),
+        (None, _, None) => Some("without oracle_command the right answers are unknown".to_owned()),
         (Some(_), None, None) => Some("no answer was valid, so none could be judged".to_owned()),
         (Some(_), Some(rate), None) => Some(why_not(&rate, classes)),
     }

@@ -13,7 +13,7 @@ use crate::host::change::Tree;
 const MOST_CHARS: usize = 40_000;
 
 impl Work<'_> {
-    /// What the log holds of a patch.
+    /// Returns what the log holds of a patch.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Whether it is an approved change. Where that applies to the files as they are, both must make
+    /// True if it is an approved change. Where that applies to the files as they are, both must make
     /// the same of them: the same lines elsewhere are another change. Where it does not, for example
     /// since a line above was edited, the lines decide.
     fn is(&self, approved: &ApprovedChange) -> bool {
@@ -99,7 +99,7 @@ impl Given<'_> {
         }
     }
 
-    /// Where it differs, in a few words.
+    /// Returns where it differs, in a few words.
     fn difference(&self, approved: Option<&ApprovedChange>) -> String {
         let wanted = approved.and_then(ApprovedChange::lines).unwrap_or_default();
         let size = |lines: &ChangedLines| format!("+{} -{}", lines.added.len(), lines.removed.len());

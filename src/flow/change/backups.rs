@@ -18,7 +18,7 @@ use crate::host::change::{Keep, Listed, Pruned, Store};
 pub struct Backup {
     /// Its session, by which it is restored.
     pub session: String,
-    /// When it was made, in milliseconds since 1970.
+    /// Time when it was made, in milliseconds since 1970.
     pub at_ms: u64,
     /// `patch` or `restore`.
     pub kind: String,
@@ -28,14 +28,12 @@ pub struct Backup {
     pub files: usize,
     /// The bytes that it holds.
     pub bytes: u64,
-    /// What became of the change.
     pub state: BackupState,
     /// The session that it undid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
 }
 
-/// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackupState {
@@ -97,7 +95,7 @@ pub(super) fn prune_after(session: &Session, store: &Store, made: &str) {
     }
 }
 
-/// What the configuration keeps; there, 0 is no limit.
+/// Returns what the configuration keeps; there, 0 is no limit.
 pub fn keep(session: &Session) -> Keep {
     let settings = session.config().settings.backups;
     let age = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));

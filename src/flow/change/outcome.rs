@@ -8,15 +8,14 @@ use crate::domain::diff::Action;
 use crate::error::ErrorNote;
 use crate::host::change::{Recovery, Store};
 
-/// What came of a patch.
 #[derive(Clone, Debug, Serialize)]
 pub struct PatchOutcome {
-    /// Whether it applies, all of it.
+    /// True if it applies, all of it.
     pub ok: bool,
     /// Why not.
     #[serde(flatten, serialize_with = "named_in_any_case")]
     pub error: Option<ErrorNote>,
-    /// Whether nothing was to be written.
+    /// True if nothing was to be written.
     pub dry_run: bool,
     /// Files that were changed; those of a rename by their new names.
     pub files_changed: Vec<String>,
@@ -28,11 +27,9 @@ pub struct PatchOutcome {
     pub files_failed: Vec<String>,
     /// Every file of the patch.
     pub details: Vec<Detail>,
-    /// Where the files are as they were before.
     pub backup_dir: Option<String>,
     /// The name by which `maestro_restore_from_backup` undoes it.
     pub backup_session: Option<String>,
-    /// What of the patch was put right.
     pub normalised: Vec<String>,
     /// Hunks that were found elsewhere than they said.
     pub offsets: Vec<FileOffset>,
@@ -109,10 +106,9 @@ impl PatchOutcome {
     }
 }
 
-/// What came of a restore.
 #[derive(Clone, Debug, Serialize)]
 pub struct RestoreOutcome {
-    /// Whether everything asked for is as it was.
+    /// True if everything asked for is as it was.
     pub ok: bool,
     /// Why not.
     #[serde(flatten)]

@@ -17,11 +17,9 @@ use crate::host::project::{Base, Project};
 pub struct Detail {
     /// Its name.
     pub path: String,
-    /// What was to be done.
     pub action: &'static str,
     /// Its name before, where it has another one.
     pub from: Option<String>,
-    /// Whether that can be done.
     pub ok: bool,
     /// Lines that are new.
     pub added: usize,
@@ -56,7 +54,7 @@ pub(super) fn word(action: Action) -> &'static str {
 /// Bytes that a file may have, before and after.
 const MOST_BYTES: u64 = 1_000_000;
 
-/// What to do about lines that look the same and are not.
+/// Next step for lines that look the same and are not.
 const UNSEEN: &str = "The lines look the same: what differs cannot be seen, and the message names it in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
 
 /// A patch, tried on the files.
@@ -72,7 +70,7 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// What is to be done, if everything can be.
+    /// Returns what is to be done, if everything can be.
     pub(super) fn plan(self) -> Result<Plan, Refusal> {
         if let Some(first) = self.failures.first() {
             let messages: Vec<&str> = self.failures.iter().map(|failure| failure.message.as_str()).collect();
@@ -94,7 +92,7 @@ impl Planned {
 }
 
 impl Planned {
-    /// What the files would hold; none where the patch does not apply.
+    /// Returns what the files would hold; none where the patch does not apply.
     pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
         let is_possible = self.failures.is_empty();
         is_possible.then(|| self.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).collect())
@@ -278,7 +276,6 @@ impl Trial<'_> {
         written.iter().filter(is_both).map(refusal).collect()
     }
 
-    /// What is different afterwards.
     fn changes(&self) -> Vec<Change> {
         let is_same = |tried: &Tried| match (&tried.before, &tried.after) {
             (None, None) => true,

@@ -6,7 +6,7 @@ use crate::flow::note::note_change;
 use crate::flow::session::Session;
 use crate::host::change::{Entry, Manifest, Recovery};
 
-/// What the log holds of a patch beside its files.
+/// Record that the log holds of a patch beside its files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     /// Its text, masked.

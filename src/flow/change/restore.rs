@@ -163,7 +163,7 @@ impl Restoring<'_> {
         (changes, refused)
     }
 
-    /// What makes a file what it was; none where it is so already.
+    /// Returns what makes a file what it was; none where it is so already.
     fn change(&self, entry: &Entry, outcome: &mut RestoreOutcome) -> Result<Option<Change>, Refusal> {
         judge(self.project, &entry.path)?;
         let found =
@@ -217,7 +217,7 @@ fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a journal names only files that may be changed: it is a file of the project, and anybody
+/// True if a journal names only files that may be changed: it is a file of the project, and anybody
 /// could have written it.
 pub(super) fn names_are_allowed(project: &Project, manifest: &Manifest) -> bool {
     let directories = manifest.made.iter().chain(manifest.directories.iter().map(|(path, _)| path));

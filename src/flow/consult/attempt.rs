@@ -40,16 +40,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How a call went.
 #[derive(Debug)]
 pub struct Attempted {
     /// The id that the call's processes carry.
     pub id: String,
-    /// What came of it.
     pub result: Result<Answer, Error>,
     /// Starts of the CLI; 0 where it never came to that.
     pub attempts: u32,
-    /// What the last start wrote to stderr.
     pub stderr: String,
     /// The exit code of the last start.
     pub exit_code: Option<i32>,
@@ -61,7 +58,6 @@ pub struct Attempted {
     pub kept_in: Option<String>,
     /// The model that answered, or that would have; none where nobody told.
     pub model: Option<String>,
-    /// What there is to say of it.
     pub note: ModelNote,
 }
 
@@ -132,7 +128,6 @@ impl Attempted {
         self.note = note;
     }
 
-    /// What the call cost.
     pub(super) fn usage(&self) -> Usage {
         self.result.as_ref().map(|answer| answer.usage).unwrap_or_default()
     }
@@ -375,8 +370,8 @@ impl Call<'_> {
         }
     }
 
-    /// What came of a run, what it wrote to stderr, and what it asked of the service. Long answers take
-    /// their time to read.
+    /// Returns what came of a run, what it wrote to stderr, and what it asked of the service. Long answers
+    /// take their time to read.
     async fn judge(&self, ask: &Ask<'_>, outcome: Outcome) -> (Result<Answer, Error>, String, Asked) {
         let provider = self.provider.name.clone();
         let adapter = self.provider.adapter.clone();

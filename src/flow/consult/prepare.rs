@@ -30,17 +30,14 @@ const CONSULTANT: &str = "You are a consultant to an engineer who works with an 
 /// A question.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What is asked.
     pub prompt: String,
-    /// Whose persona the consultant takes.
     pub role: Option<Role>,
-    /// What goes with the question.
     pub context: ContextRequest,
     /// The schema that the answer must follow.
     pub schema: Option<SchemaName>,
     /// The model, where not the provider's own.
     pub model: Option<String>,
-    /// How hard it is to think, where not as configured.
+    /// Effort: how hard it is to think, where not as configured.
     pub effort: Option<Effort>,
     /// The time for the CLI and its retries, where not the provider's own; waiting for a slot apart.
     pub timeout: Option<Duration>,
@@ -48,7 +45,6 @@ pub struct Question {
     pub account: Account,
 }
 
-/// How a prompt is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// In somebody's own words.
@@ -62,7 +58,6 @@ pub enum Layout {
 pub struct Prepared {
     pub(super) system: String,
     pub(super) prompt: String,
-    /// What a consultant fills of the contract.
     pub(super) schema: Option<(SchemaName, Value)>,
     /// The schema of what is handed on.
     pub(super) contract: Option<Value>,
@@ -115,7 +110,7 @@ impl Parts {
 }
 
 impl Prepared {
-    /// What goes with it, and what was left out.
+    /// Returns what goes with it, and what was left out.
     pub fn context_note(&self) -> Option<ContextNote> {
         self.context.as_ref().map(ContextNote::from)
     }
@@ -189,7 +184,7 @@ pub(super) async fn prepare_in(
     session.refuse_nested()?;
     session.check_config()?;
     if question.prompt.trim().is_empty() {
-        return Err(Error::InvalidArguments("prompt is empty".to_owned()));
+        return Err(Error::InvalidArguments("prompt must not be empty".to_owned()));
     }
     if let Some(model) = &question.model {
         check_model(model)?;
@@ -261,6 +256,6 @@ fn check_model(model: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::InvalidArguments(format!(
-        "model is {model:?}, and takes a name without blanks that does not begin with a dash"
+        "model must be a name without blanks that does not begin with a dash (got {model:?})"
     )))
 }

@@ -33,25 +33,20 @@ const MOST_STDERR: usize = 2_000;
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Consulted {
-    /// Whether there is an answer.
     pub ok: bool,
     /// What went with the question, and what did not: who reads the answer has to know it first.
     pub context: Option<ContextNote>,
-    /// Who was asked.
     pub provider: String,
     /// The model that answered; none where nobody told.
     #[serialize_always]
     pub model: Option<String>,
-    /// What there is to say of it.
     #[serde(flatten)]
     pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
-    /// What the answer is to whoever reads it.
     pub content_is: Option<&'static str>,
-    /// Whether more of it is in `content_file`.
+    /// True if more of it is in `content_file`.
     pub truncated: bool,
-    /// Where the whole answer is.
     pub content_file: Option<String>,
     /// The same as a resource.
     pub resource: Option<String>,
@@ -59,7 +54,6 @@ pub struct Consulted {
     pub citations: Option<Vec<Citation>>,
     /// The answer as data, where a schema was asked for and it is JSON.
     pub structured: Option<Value>,
-    /// Where it does not fit the schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
     /// Who was to answer, and why somebody else did.
@@ -69,7 +63,6 @@ pub struct Consulted {
     #[serde(flatten)]
     #[serialize_always]
     pub turn: Option<TurnNote>,
-    /// What the call cost.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
     /// Milliseconds, waiting included.
@@ -88,7 +81,6 @@ pub struct Consulted {
     pub masked: usize,
     /// What the answer is, where it is not a model's, and what was taken off it.
     pub note: Option<&'static str>,
-    /// What went wrong.
     #[serde(flatten)]
     #[serialize_always]
     pub failure: Option<ErrorNote>,
@@ -111,7 +103,6 @@ pub struct TurnNote {
     thread: Option<String>,
     /// The number of this turn.
     turn: Option<usize>,
-    /// What of earlier turns went along.
     history: Option<Replayed>,
     /// Why there is no thread to go on with, or what became of this turn.
     thread_note: Option<&'static str>,
@@ -140,7 +131,6 @@ const NOT_KEPT: &str = "this answer is no turn of a thread: the log does not kee
 /// Said where a thread was to go on and nobody answered.
 const NO_TURN: &str = "nobody answered, so the thread is as it was: ask again with the same thread";
 
-/// What went with a question.
 #[derive(Clone, Debug, Serialize)]
 pub struct ContextNote {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -160,7 +150,7 @@ impl From<&PackedContext> for ContextNote {
 }
 
 impl ContextNote {
-    /// What was left out of it, and why.
+    /// Returns what was left out of it, and why.
     pub fn omitted(&self) -> &[Omission] {
         &self.omitted
     }
@@ -298,7 +288,7 @@ impl Consulted {
     }
 }
 
-/// Where an answer does not fit a schema.
+/// Returns where an answer does not fit a schema.
 pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     const MOST: usize = 10;
     let Some(answer) = answer else {

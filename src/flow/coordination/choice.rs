@@ -16,24 +16,22 @@ use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::session::Session;
 
-/// What a choice is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whether the caller gave any of the scores.
+    /// True if the caller gave any of the scores.
     pub scores_given: bool,
     /// The task, where it is known.
     pub task: Option<String>,
     /// The stage.
     pub stage: Stage,
-    /// How far the task can be taken apart, 0 to 1.
+    /// Degree to which the task can be taken apart, 0 to 1.
     pub decomposability: f64,
-    /// How far its steps depend on one another, 0 to 1.
+    /// Degree to which its steps depend on one another, 0 to 1.
     pub sequential: f64,
     /// How much of it is work with tools, 0 to 1.
     pub tools: f64,
     /// The topology that the caller insists on.
     pub forced: Option<Topology>,
-    /// What the regression starts from.
     pub scaling: Asked,
 }
 

@@ -15,7 +15,6 @@ use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::session::Session;
 
-/// What a caller counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     /// The topology at work.
@@ -125,7 +124,7 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
     format!("{}.", said.join("; "))
 }
 
-/// Which definition each figure follows, where the paper has another of the same name.
+/// Returns which definition each figure follows, where the paper has another of the same name.
 fn definitions() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         (

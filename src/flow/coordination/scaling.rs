@@ -14,7 +14,6 @@ use crate::domain::coordination::scaling::{
 use crate::domain::coordination::statistics::History;
 use crate::domain::topology::Topology;
 
-/// What a caller gives.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
     /// The success of a single agent, 0 to 1.
@@ -30,10 +29,7 @@ pub struct Asked {
 #[serde(untagged)]
 pub enum Scaling {
     /// Nothing, because it is not known how often a single agent succeeds.
-    Missing {
-        /// What to give.
-        missing: &'static str,
-    },
+    Missing { missing: &'static str },
     /// Its predictions.
     Known(Box<Known>),
 }
@@ -66,7 +62,7 @@ struct Best {
 /// The topologies that Maestro arranges.
 const HERE: [Topology; 3] = [Topology::Sas, Topology::Independent, Topology::Centralized];
 
-/// What the regression predicts, beside the topology that the rules chose.
+/// Returns what the regression predicts, beside the topology that the rules chose.
 ///
 /// # Errors
 ///

@@ -23,18 +23,14 @@ const MOST_BYTES: usize = 200_000;
 /// Pieces that one rests on.
 const MOST_LINKS: usize = 200;
 
-/// What is to be recorded.
 #[derive(Clone, Debug)]
 pub struct LogRequest {
-    /// What it is.
     pub evidence_type: EvidenceType,
     /// The stage that it belongs to.
     pub stage: OfStage,
-    /// What it says.
     pub content: Map<String, Value>,
-    /// Who says so.
     pub source: String,
-    /// How sure they are, 0 to 1.
+    /// Certainty, 0 to 1.
     pub confidence: f64,
     /// The ids of what it rests on.
     pub linked: Vec<String>,
@@ -42,12 +38,10 @@ pub struct LogRequest {
     pub workflow_id: Option<String>,
 }
 
-/// What was recorded.
 #[derive(Clone, Debug, Serialize)]
 pub struct Logged {
     /// Its id.
     pub evidence_id: String,
-    /// What it is.
     pub evidence_type: EvidenceType,
     /// The stage that it belongs to.
     pub stage: OfStage,
@@ -56,18 +50,15 @@ pub struct Logged {
     /// What a verification does to the gate before improve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateNote>,
-    /// Where it can be read.
     pub resource: String,
 }
 
 /// What a recorded verification does to the gate before improve.
 #[derive(Clone, Debug, Serialize)]
 pub struct GateNote {
-    /// What it does.
     pub effect: Gate,
-    /// Whether it says that the checks passed; none where it does not say.
+    /// True if it says that the checks passed; none where it does not say.
     pub passed: Option<bool>,
-    /// Where the run is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// The same in words.
@@ -105,7 +96,7 @@ pub async fn log(session: &Session, request: LogRequest) -> Result<Logged, Error
     let run = note(session, workflow_id, Draft::new(id.clone(), body).on(linked)).await?;
     if run.is_none() && !session.config().settings.tracing.enabled {
         return Err(Error::Setup {
-            reason: "nothing was recorded: tracing is off, and no run is open".to_owned(),
+            reason: "nothing was recorded: tracing is off and no run is open".to_owned(),
             hint: "Begin a run with maestro_workflow_with_hitl, or let the server trace (tracing.enabled, MAESTRO_TRACING_ENABLED)."
                 .to_owned(),
         });
@@ -122,9 +113,9 @@ fn check(request: &LogRequest) -> Result<(), Error> {
     let problem = if !(0.0..=1.0).contains(&request.confidence) {
         format!("confidence must be 0 to 1 (got {})", request.confidence)
     } else if request.source.trim().is_empty() {
-        "source is empty".to_owned()
+        "source must not be empty: name the file and line, the command, or who said it".to_owned()
     } else if request.content.is_empty() {
-        "content is empty".to_owned()
+        "content must not be empty".to_owned()
     } else if request.linked.len() > MOST_LINKS {
         format!("linked_evidence_ids must hold at most {MOST_LINKS} ids (got {})", request.linked.len())
     } else {
@@ -133,7 +124,7 @@ fn check(request: &LogRequest) -> Result<(), Error> {
             return Ok(());
         }
         format!(
-            "content has {bytes} bytes, and takes at most {MOST_BYTES}: record what it comes to, and name the file"
+            "content must be at most {MOST_BYTES} bytes (got {bytes}): record the conclusion, and name the file"
         )
     };
     Err(Error::InvalidArguments(problem))
@@ -186,14 +177,14 @@ fn effect(open: Option<&Run>, passed: Option<bool>) -> (Gate, &'static str) {
     match (open, passed) {
         (_, None) => (
             Gate::None,
-            "The content does not say how it went, so it opens and shuts nothing: give passed (true or false) or exit_code (a number).",
+            "The content does not say how it went, so improve stays as it is: give passed (true or false) or exit_code (a number).",
         ),
-        (None, Some(_)) => (Gate::None, "It belongs to no open run, so it opens and shuts nothing."),
+        (None, Some(_)) => (Gate::None, "It belongs to no open run, so no stage depends on it."),
         (Some(run), Some(true)) if run.is_verified() => {
-            (Gate::Opens, "The checks passed after the last change: improve is open, once its turn comes.")
+            (Gate::Opens, "The checks passed after the last change: improve may begin when it is next.")
         }
         (Some(_), Some(_)) => {
-            (Gate::Shuts, "The checks did not pass: improve is shut until a later verification passes.")
+            (Gate::Shuts, "The checks did not pass: improve may begin after a later verification passes.")
         }
     }
 }

@@ -38,10 +38,8 @@ pub(super) struct File {
     mark: Mark,
 }
 
-/// What is under review.
 pub(super) struct Material {
     pub(super) files: Vec<File>,
-    /// What a reviewer reads.
     pub(super) text: String,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) masked: usize,
@@ -268,7 +266,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What a command of git prints, and whether that is all. Nothing that the repository configures runs.
+    /// Returns what a command of git prints, and whether that is all. Nothing that the repository
+    /// configures runs.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
         let setup = |reason: String| Error::Setup {
             reason: format!("review: {reason}"),
@@ -348,7 +347,7 @@ impl Change {
         removed
     }
 
-    /// What a reviewer sees: lines with the numbers that they have now.
+    /// Returns what a reviewer sees: lines with the numbers that they have now.
     fn shown(&self) -> String {
         let mut out = format!("## {}\n", self.name);
         let Some(patch) = &self.patch else {

@@ -22,11 +22,9 @@ const MOST_OUTPUT: usize = 600;
 pub struct CandidateInput {
     /// Its id; numbered where it has none.
     pub id: Option<String>,
-    /// Who wrote it.
     pub provider: Option<String>,
-    /// What it says.
     pub content: String,
-    /// Whether that is only the beginning.
+    /// True if that is only the beginning.
     pub truncated: bool,
     /// The file that holds all of it then.
     pub content_file: Option<String>,
@@ -34,14 +32,10 @@ pub struct CandidateInput {
     pub ensemble_id: Option<String>,
 }
 
-/// What a candidate's tests said.
 #[derive(Clone, Debug)]
 pub struct TestResult {
-    /// Whose.
     pub candidate_id: String,
-    /// Whether they passed.
     pub passed: bool,
-    /// What they printed.
     pub output: Option<String>,
 }
 
@@ -52,7 +46,6 @@ pub struct LintResult {
     pub candidate_id: String,
     /// From 0 to 1.
     pub score: Option<f64>,
-    /// What it printed.
     pub output: Option<String>,
 }
 
@@ -70,12 +63,12 @@ pub(super) struct Candidate {
     pub(super) output: Option<String>,
     /// The change that it proposes, where it is a diff.
     pub(super) patch: Option<Patch>,
-    /// Whether it says anything.
     pub(super) answers: bool,
 }
 
 impl Candidate {
-    /// What it says, whatever it was written around it: two candidates that agree in this say the same.
+    /// Returns what it says, whatever it was written around it: two candidates that agree in this say the
+    /// same.
     pub(super) fn essence(&self) -> String {
         match &self.patch {
             Some(patch) => patch.essence(),
@@ -83,7 +76,7 @@ impl Candidate {
         }
     }
 
-    /// What a judge reads of it.
+    /// Returns what a judge reads of it.
     pub(super) fn shown(&self) -> String {
         match &self.patch {
             Some(patch) => patch.text(Shown::WithoutComments),
@@ -178,7 +171,7 @@ fn check_known(list: &str, number: usize, id: &str, ids: &[String]) -> Result<()
     wrong(format!("{list}[{number}] names a candidate `{id}` that there is not; the candidates are: {known}"))
 }
 
-/// What the tests of each said; one failure among several results is a failure.
+/// Returns what the tests of each said; one failure among several results is a failure.
 fn tests(results: &[TestResult], ids: &[String]) -> Result<BTreeMap<String, Tests>, Error> {
     let mut tests = BTreeMap::new();
     for (number, result) in results.iter().enumerate() {

@@ -26,10 +26,10 @@ const MOST_CRITERION: usize = 1_000;
 /// Characters of the task.
 const MOST_TASK: usize = 60_000;
 
-/// What came of asking a judge.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JudgeNote {
-    /// Who was asked, several where everybody wrote one; nobody where nobody could be, or needed to be.
+    /// Providers that were asked, several where everybody wrote one; nobody where nobody could be, or
+    /// needed to be.
     pub provider: Option<String>,
     /// How often, all together.
     pub asked: usize,
@@ -37,14 +37,13 @@ pub struct JudgeNote {
     pub verdict: &'static str,
     /// The judge's reasons, or why there is no judgement.
     pub reason: String,
-    /// Whether the judge was told what the candidates were asked for.
+    /// True if the judge was told what the candidates were asked for.
     pub knew_the_task: bool,
     /// Each judge with what it compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub panel: Vec<SeatNote>,
     /// Judges whose choice changed with the order.
     pub order_flips: usize,
-    /// Who was asked to settle a tie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub third_opinion: Option<String>,
 }
@@ -52,18 +51,16 @@ pub struct JudgeNote {
 /// One judge.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeatNote {
-    /// Who.
     pub provider: String,
     /// What it compared: candidates that it did not write.
     pub judged: Vec<String>,
-    /// What came of it.
     pub verdict: &'static str,
     /// Its choice.
     pub winner_id: Option<String>,
 }
 
 impl JudgeNote {
-    /// Whether tests left something to judge.
+    /// True if tests left something to judge.
     pub fn was_needed(&self) -> bool {
         self.verdict != "not_needed"
     }
@@ -91,7 +88,7 @@ pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), 
     let too_long = |criterion: &String| criterion.chars().count() > MOST_CRITERION;
     if criteria.len() > MOST_CRITERIA || criteria.iter().any(too_long) {
         return Err(Error::InvalidArguments(format!(
-            "criteria takes at most {MOST_CRITERIA} entries of {MOST_CRITERION} characters"
+            "criteria must have at most {MOST_CRITERIA} entries of at most {MOST_CRITERION} characters"
         )));
     }
     match task.map(|task| task.chars().count()) {
@@ -184,8 +181,8 @@ impl Judging<'_> {
         Ok((note, Some(verdict)))
     }
 
-    /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
-    /// compares what is not their own. With what is to be said about it.
+    /// Returns who judges what: one who wrote none of them, the wanted one first; else everybody who is
+    /// there compares what is not their own. With what is to be said about it.
     fn seats(&self, entries: &[Entry]) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
         let wanted = self.wanted;
@@ -216,7 +213,7 @@ impl Judging<'_> {
         if all.iter().any(|one| all.iter().any(|other| one != other && !seen(*one, *other))) {
             let there = if there.is_empty() { "no CLI".to_owned() } else { there.join(", ") };
             return Err(format!(
-                "{wanted} wrote one of the candidates and does not judge its own, and for some pair of candidates nobody is here who wrote neither (installed: {there})"
+                "{wanted} wrote one of the candidates and does not judge its own, and every installed CLI wrote one of some pair (installed: {there})"
             ));
         }
         let said =
@@ -233,7 +230,7 @@ impl Judging<'_> {
         catalogue.program(provider, self.session.environment(), self.session.root()).map(drop)
     }
 
-    /// What each judge says of both orders.
+    /// Returns what each judge says of both orders.
     async fn hear<'s>(
         &self,
         seats: &'s [Seat],
@@ -380,7 +377,7 @@ fn names(seats: &[Seat]) -> String {
     seats.iter().map(|seat| seat.provider.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What all who could be read say together.
+/// Returns what all who could be read say together.
 fn first_verdict(heard: &[(&Seat, Result<Verdict, String>)], judged: &[usize]) -> Result<Verdict, String> {
     match heard {
         [(_, verdict)] => verdict.clone(),

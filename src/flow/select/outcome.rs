@@ -14,25 +14,21 @@ use crate::error::{ErrorNote, outcome};
 /// The outcome of a selection.
 #[derive(Clone, Debug, Serialize)]
 pub struct Selection {
-    /// Whether somebody won.
     pub ok: bool,
     /// The winner's id.
     pub winner_id: Option<String>,
     /// The winner, word for word.
     pub winner: Option<Winner>,
-    /// What decided in the end.
     pub mode_used: Mode,
     /// Scores by id, from 0 to 1.
     pub scores: IndexMap<String, f64>,
     /// What decided, in words.
     pub rationale: String,
-    /// Whether somebody should look before it is used.
+    /// True if somebody should look before it is used.
     pub requires_review: bool,
-    /// What to keep in mind.
     pub warning: Option<String>,
     /// Every candidate, in the order given.
     pub candidates: Vec<CandidateReport>,
-    /// What came of asking a judge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeNote>,
     /// The checks in the project as it is.
@@ -67,16 +63,13 @@ pub struct Undecided {
 pub struct Winner {
     /// Its id.
     pub id: String,
-    /// Who wrote it.
     pub provider: Option<String>,
-    /// What it says.
     pub content: String,
     /// The file that holds all of it, where that is only the beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_file: Option<String>,
 }
 
-/// What is known of a candidate.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CandidateReport {
@@ -95,7 +88,6 @@ pub struct CandidateReport {
     behaves_like: Option<usize>,
     changed_lines: Option<usize>,
     does_not_apply: Option<String>,
-    /// What fails without it and passes with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     proven_by: Vec<String>,
     /// Why it is not proven.
@@ -117,7 +109,6 @@ fn is_one(count: &usize) -> bool {
     *count == 1
 }
 
-/// What a selection is made of.
 pub(super) struct Parts<'a> {
     pub(super) candidates: Vec<Candidate>,
     pub(super) evidence: Vec<Evidence>,
@@ -125,7 +116,7 @@ pub(super) struct Parts<'a> {
     pub(super) mode: Mode,
     pub(super) trial: Option<Trial<'a>>,
     pub(super) judge: Option<JudgeNote>,
-    /// Whether candidates that stand level behave differently under the probes.
+    /// True if candidates that stand level behave differently under the probes.
     pub(super) differ: bool,
 }
 
@@ -261,7 +252,6 @@ impl Parts<'_> {
         format!("{tally} {}", self.deciding(winner))
     }
 
-    /// What set the winner apart.
     fn deciding(&self, winner: usize) -> String {
         let name = self.candidates.get(winner).map_or("", |one| one.id.as_str());
         match self.ranking.deciding {
@@ -320,8 +310,8 @@ impl Parts<'_> {
             )
         } else {
             (
-                "every candidate failed its tests, shows a red flag, or is no answer",
-                "Read what failed in `candidates`, and generate new ones with it in the task; apply none of these.",
+                "every candidate failed its tests, has a red flag, or has no answer",
+                "Read what failed in `candidates`, and then generate new ones with that in the task. Apply none of these candidates.",
             )
         };
         ErrorNote {

@@ -1,4 +1,4 @@
-//! What the log keeps of a selection.
+//! Record that the log keeps of a selection.
 
 use super::outcome::Parts;
 use crate::domain::coordination::record::Answer;
@@ -78,7 +78,7 @@ impl Parts<'_> {
         self.evidence.iter().any(|one| one.tests != Tests::Unknown)
     }
 
-    /// What decided: a judge only where it named a winner, and tests wherever there were any.
+    /// Returns what decided: a judge only where it named a winner, and tests wherever there were any.
     fn basis(&self) -> Basis {
         let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
         if self.has_tests() {

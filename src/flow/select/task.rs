@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::flow::pack::still_there;
 use crate::flow::session::Session;
 
-/// What the candidates were asked for.
 #[derive(Debug, Default)]
 pub(super) struct AskedFor {
     pub(super) task: Option<String>,

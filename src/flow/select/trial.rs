@@ -25,7 +25,6 @@ pub use notes::{AblationNote, CheckNote, ProbeNote};
 /// Candidates that are tried in one call; each is a copy of the project.
 const MOST_TRIED: usize = 12;
 
-/// What candidates are tried with.
 pub(super) struct Wanted {
     pub(super) checks: Vec<Entry>,
     pub(super) probes: Vec<Entry>,
@@ -33,7 +32,6 @@ pub(super) struct Wanted {
     pub(super) most_undone: usize,
 }
 
-/// What came of trying.
 pub(super) struct Trial<'a> {
     bench: Bench<'a>,
     observed: Vec<Observed>,
@@ -47,12 +45,10 @@ pub(super) struct Trial<'a> {
     pub(super) not_diffs: Vec<String>,
 }
 
-/// What came of trying one candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Tested {
     /// Its copy.
     number: usize,
-    /// What of it is applied there.
     applied: Patch,
     weighed: Weighed,
     pub(super) touched: Touched,
@@ -69,7 +65,7 @@ pub(super) struct Tested {
     pub(super) checks: Vec<CheckNote>,
     pub(super) ablation: Option<AblationNote>,
     pub(super) probes: Vec<ProbeNote>,
-    /// Whether its checks passed once more.
+    /// True if its checks passed once more.
     pub(super) confirmed: bool,
 }
 
@@ -91,7 +87,7 @@ pub(super) async fn run<'a>(
         candidates.iter().map(|one| one.patch.as_ref().filter(|_| one.answers)).collect();
     let count = patches.iter().flatten().count();
     if count == 0 {
-        let problem = "verify tries candidates that are diffs, and none of these is one".to_owned();
+        let problem = "verify needs candidates that are diffs (got none)".to_owned();
         return Err(Error::InvalidArguments(problem));
     }
     if count > MOST_TRIED {
@@ -288,7 +284,7 @@ impl Tested {
         reasons
     }
 
-    /// Whether tests speak for it as far as the first run tells.
+    /// True if tests speak for it as far as the first run tells.
     fn is_contender(&self) -> bool {
         self.tests == Tests::Passed
             && !self.weighed.proof.is_empty()
@@ -296,13 +292,13 @@ impl Tested {
             && self.touched.is_honest()
     }
 
-    /// What its passing tests are worth.
+    /// Returns what its passing tests are worth.
     pub(super) fn proof(&self) -> Proof {
         let is_clean = self.ablation.as_ref().is_some_and(AblationNote::is_clean);
         if self.is_contender() && is_clean { Proof::Speaks } else { Proof::Lacks }
     }
 
-    /// What fails without it and passes with it.
+    /// Returns what fails without it and passes with it.
     pub(super) fn proven_by(&self) -> &[String] {
         &self.weighed.proof
     }

@@ -17,14 +17,11 @@ pub struct ApprovalNote {
     /// What was decided; the same as `status`, for code.
     #[serde(skip)]
     pub decision: Option<Decision>,
-    /// Whose word that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
-    /// How many questions the report asks.
     pub questions_count: usize,
     /// The report as text.
     pub display: String,
-    /// Where the report can be read again.
     pub resource: String,
 }
 

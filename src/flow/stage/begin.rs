@@ -20,7 +20,7 @@ use crate::flow::session::Session;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 
-/// How a request for a stage goes on. Outside a run, its name is empty.
+/// Way in which a request for a stage goes on. Outside a run, its name is empty.
 pub(super) enum Begun {
     /// The orchestrator does it itself.
     Solo { run: String, attempt: String },
@@ -36,7 +36,6 @@ pub(super) enum Begun {
 pub(super) struct Task {
     pub(super) run: String,
     pub(super) attempt: Attempt,
-    /// What the stage starts from.
     pub(super) handover: Handover,
     /// Who answers in the place of a provider that refuses, in order. Its candidates share them: two
     /// answers of one provider would say little more than one.
@@ -44,7 +43,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Who answers in the place of a provider that refuses; from now on nobody else has them.
+    /// Returns who answers in the place of a provider that refuses; from now on nobody else has them.
     pub(super) fn next_fallback(&self) -> Option<String> {
         self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -91,11 +90,11 @@ struct Beginning {
     current: Option<String>,
     new_run: String,
     attempt: String,
-    /// How a single agent did at such work, as far as that is recorded.
+    /// Way in which a single agent did at such work, as far as that is recorded.
     solo: SoloRecord,
 }
 
-/// What is recorded of single agents at the stage and the kind of work.
+/// Returns what is recorded of single agents at the stage and the kind of work.
 async fn solo_record(session: &Session, request: &StageRequest) -> SoloRecord {
     let runs = recorded_or_nothing(session).await;
     let intent = session.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
@@ -126,7 +125,7 @@ impl Beginning {
         )
     }
 
-    /// Whether the stage is one of its own, in no run.
+    /// Returns whether the stage is one of its own, in no run.
     fn is_outside(&self, history: &History) -> Result<bool, Error> {
         let run = self.run(history)?;
         Ok(match self.request.gate {
@@ -327,7 +326,7 @@ impl Beginning {
     }
 }
 
-/// Whether the policy approved what came of an attempt.
+/// True if the policy approved what came of an attempt.
 fn by_policy(run: &Run, attempt: &Attempt) -> bool {
     let decided = run.requests.last().filter(|request| {
         request.asked.stage == attempt.stage && request.asked.iteration == attempt.iteration

@@ -25,7 +25,7 @@ pub(super) struct Seat<'a> {
     pub(super) prepared: &'a Arc<Prepared>,
 }
 
-/// How a candidate ended, and with its candidates the work on a stage.
+/// Way in which a candidate ended, and with its candidates the work on a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// Its answer, or its failure, is in the log.
@@ -134,7 +134,7 @@ async fn resample(
     Ok(Ended::Answered)
 }
 
-/// What an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
+/// Returns what an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
 async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candidate, Error> {
     let red_flags = session.red_flags()?;
     let (session, id) = (session.clone(), id.to_owned());

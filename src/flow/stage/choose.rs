@@ -1,4 +1,4 @@
-//! How a stage is worked on, and by whom.
+//! Way in which a stage is worked on, and by whom.
 
 use super::StageRequest;
 use crate::domain::budget::Item;
@@ -18,7 +18,7 @@ const SOLO_ROUNDS: u32 = 2;
 /// Candidates of a stage's ensemble, where nobody names them.
 const CANDIDATES: usize = 2;
 
-/// How a stage is worked on, and by whom.
+/// Way in which a stage is worked on, and by whom.
 pub(super) struct Choice {
     pub(super) mode: Mode,
     pub(super) why: String,
@@ -54,12 +54,12 @@ pub(super) fn choose(
     }
 }
 
-/// How many candidates a stage of a run may still have.
+/// Returns how many candidates a stage of a run may still have.
 pub(super) fn left(session: &Session, stage: Stage, run: &Run, iteration: u32) -> u32 {
     run.budget.left(item(stage, run, iteration), session.limits())
 }
 
-/// What a candidate of a stage counts as. The round of debug is the one that is about to begin.
+/// Returns what a candidate of a stage counts as. The round of debug is the one that is about to begin.
 fn item(stage: Stage, run: &Run, iteration: u32) -> Item {
     let item = run.item(Some(stage), Purpose::Candidate);
     if stage == Stage::Debug { Item { round: iteration, ..item } } else { item }
@@ -155,7 +155,7 @@ fn by_policy(
     })
 }
 
-/// Who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
+/// Returns who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
 /// its beginning nobody where providers were named, and nobody who has a part in it already.
 pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Attempt) -> Vec<String> {
     if named(request).is_some() {
@@ -169,7 +169,7 @@ pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Att
     after(session, &there, 0).into_iter().filter(|name| !has_part(name)).collect()
 }
 
-/// Who may be asked in the place of the first so many of those who are there: the rest of them, then
+/// Returns who may be asked in the place of the first so many of those who are there: the rest of them, then
 /// whoever else is installed, for an answer of another is better than none.
 fn after(session: &Session, there: &[String], first: usize) -> Vec<String> {
     let default = session.catalogue().asked_by_default(session.environment(), session.root());
@@ -180,8 +180,8 @@ fn after(session: &Session, there: &[String], first: usize) -> Vec<String> {
     there.iter().skip(first).cloned().chain(others).collect()
 }
 
-/// Who can be asked, the stage's preferred providers first and in their order, and what there is to say
-/// of those of them that are not there.
+/// Returns who can be asked, the stage's preferred providers first and in their order, and what there is to
+/// say of those of them that are not there.
 fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Option<String>), Error> {
     let default = session.catalogue().asked_by_default(session.environment(), session.root());
     let is_there = |name: &&&str| default.iter().any(|provider| provider.name == **name);

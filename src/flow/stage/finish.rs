@@ -1,4 +1,4 @@
-//! How a stage ends: with outputs and a request for approval, without, or cut short.
+//! Way in which a stage ends: with outputs and a request for approval, without, or cut short.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub(super) async fn finish(
         .await
 }
 
-/// How alike the answers of an ensemble are that count; a resample stands for what it replaced.
+/// Returns how alike the answers of an ensemble are that count; a resample stands for what it replaced.
 fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
     if attempt.mode != Mode::Ensemble {
         return None;

@@ -57,7 +57,6 @@ fn fenced(text: &str, language: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
 }
 
-/// What a template may name.
 #[derive(Serialize)]
 struct Given<'a> {
     task: &'a str,

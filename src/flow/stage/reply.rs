@@ -24,24 +24,20 @@ use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
 
-/// What came of a stage.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct StageReply {
-    /// Whether it has outputs, or is the orchestrator's to do.
+    /// True if it has outputs, or is the orchestrator's to do.
     pub ok: bool,
     /// What of the material was left out of the prompt, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<Omission>,
     /// The stage.
     pub stage: Stage,
-    /// What people call it.
     pub stage_display: &'static str,
-    /// How it was worked on.
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
-    /// Which round of it.
     pub iteration: u32,
     /// What it brought; none in solo.
     #[serialize_always]
@@ -50,29 +46,25 @@ pub struct StageReply {
     pub consults_used: u32,
     /// Milliseconds.
     pub elapsed_ms: u64,
-    /// What went wrong.
     #[serialize_always]
     pub error: Option<String>,
     /// A stable word for that.
     pub code: Option<String>,
-    /// What to do next.
     pub hint: Option<String>,
-    /// Whether the same call may succeed a little later; only where it failed.
+    /// True if the same call may succeed a little later; only where it failed.
     pub retryable: Option<bool>,
     /// The stage that follows; none at the end.
     #[serialize_always]
     pub next_stage: Option<Stage>,
     /// The run.
     pub workflow_id: Option<String>,
-    /// Where the run is.
     pub state: Option<String>,
-    /// What the run may still spend.
     pub budget: Option<Balance>,
     /// What the orchestrator works from, in solo.
     pub solo: Option<Value>,
     /// The request for approval.
     pub approval: Option<ApprovalNote>,
-    /// Whether the same request was answered before, at no further consult.
+    /// True if the same request was answered before, at no further consult.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub from_log: bool,
 }
@@ -126,7 +118,7 @@ pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error
     Ok(StageReply { from_log: true, ..found.await?? })
 }
 
-/// What came of an attempt that has ended.
+/// Returns what came of an attempt that has ended.
 pub(super) async fn logged(
     session: &Session,
     run: &str,

@@ -72,7 +72,7 @@ pub(super) fn with_review(
     Ok(drafts)
 }
 
-/// What the report shows beside the run; what the run has spent is added where its log is read.
+/// Returns what the report shows beside the run; what the run has spent is added where its log is read.
 pub(super) fn review_figures(session: &Session) -> ReviewFigures {
     let policy = &session.config().settings.policy;
     let settings = &session.config().settings;

@@ -28,7 +28,7 @@ pub(in crate::flow) async fn settled(session: &Session, request: VerifyRequest) 
         );
     }
     if plan.checks.len() > MOST_CHECKS {
-        return invalid(format!("{} checks, and a call takes at most {MOST_CHECKS}", plan.checks.len()));
+        return invalid(format!("verify must have at most {MOST_CHECKS} checks (got {})", plan.checks.len()));
     }
     let mut entries = Vec::new();
     for check in plan.checks {

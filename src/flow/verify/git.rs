@@ -12,7 +12,7 @@ use crate::host::git::{asking, running_nothing};
 /// Commands that show what is in files.
 const SHOWING: [&str; 4] = ["diff", "show", "log", "blame"];
 
-/// Whether a command is git's.
+/// True if a command is git's.
 pub(super) fn is_git(words: &[String]) -> bool {
     words.first().is_some_and(|program| program == "git" || program.ends_with("/git"))
 }
@@ -67,7 +67,7 @@ pub(in crate::flow) fn guarded(
     all
 }
 
-/// Whether an argument is the content of a file by its number alone, of which no name can be judged.
+/// True if an argument is the content of a file by its number alone, of which no name can be judged.
 pub(super) fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) -> bool {
     let Some((command, rest)) = args.split_first() else { return false };
     if command != "show" && command != "diff" {

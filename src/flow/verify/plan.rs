@@ -32,7 +32,6 @@ pub(super) enum Kept {
     Nothing,
 }
 
-/// What is to be run.
 pub(super) struct Plan {
     pub(super) checks: Vec<Planned>,
     pub(super) detected: Option<Vec<Detected>>,

@@ -20,12 +20,10 @@ const PROJECT_FILE: &str = ".maestro/verification.yaml";
 /// Rules of a project that are compiled before anybody has confirmed them.
 const MOST_UNCONFIRMED: usize = 50;
 
-/// Which rules were in force.
 #[derive(Clone, Debug, Serialize)]
 pub struct PolicyNote {
     /// Where they come from: `built in`, or the user's file.
     pub origin: String,
-    /// What the project adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectNote>,
 }
@@ -39,7 +37,6 @@ pub struct ProjectNote {
     pub state: &'static str,
     /// Its rules and their commands.
     pub adds: Vec<String>,
-    /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -137,7 +134,7 @@ fn of_project(session: &Session) -> (Result<Option<String>, String>, ProjectStat
     (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)
 }
 
-/// What the project adds and what that is worth; nothing where it adds nothing.
+/// Returns what the project adds and what that is worth; nothing where it adds nothing.
 pub fn project_note(session: &Session) -> Option<ProjectNote> {
     let (project, state) = of_project(session);
     described(&project, state).map(|(note, _)| note)

@@ -44,12 +44,9 @@ const NOT_READ_IN_SUMMARY: &str = "names not read: it ended with exit code 0, an
 pub struct CheckResult {
     /// The command.
     pub command: String,
-    /// What it is for.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// Whether it passed.
     pub passed: bool,
-    /// What became of it.
     pub status: Status,
     /// Its exit code.
     pub exit_code: Option<i32>,
@@ -62,11 +59,10 @@ pub struct CheckResult {
     /// All of its standard output, where nothing of it is kept in a file.
     #[serde(skip)]
     pub whole_stdout: String,
-    /// What is known beside.
     pub metadata: Metadata,
 }
 
-/// What is known of a check beside its result.
+/// Known facts about a check beside its result.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Metadata {
@@ -74,16 +70,14 @@ pub struct Metadata {
     pub cwd: String,
     /// The rule that permits it.
     pub rule: Option<String>,
-    /// Whether that rule is the project's own.
+    /// True if that rule is the project's own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rule_of_project: bool,
     /// The rule that refuses it, and why.
     pub refused: Option<Refused>,
     /// Why it was not run, or ended as it did.
     pub note: Option<String>,
-    /// Whose output was read.
     pub runner: Option<&'static str>,
-    /// What it shows of tests.
     pub proof: Proof,
     /// Totals of the tests or findings.
     pub totals: Option<Totals>,
@@ -92,7 +86,6 @@ pub struct Metadata {
     /// Those beyond the names that are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub failing_left_out: usize,
-    /// Whether output was left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
     /// The file with the whole output.
@@ -126,7 +119,7 @@ impl CheckResult {
         }
     }
 
-    /// Whether it speaks against the project: it was run, or was to be run.
+    /// True if it speaks against the project: it was run, or was to be run.
     pub(super) fn is_failure(&self) -> bool {
         !self.passed && self.status != Status::Skipped
     }
@@ -203,7 +196,7 @@ async fn start(
             (!by_number).then(|| git::guarded(&program, &cwd, &words, &secrets))
         });
         let refused = || {
-            (Status::Refused, "refused: it would show a file by its number alone, whose name nobody can judge; name it as REV:PATH".to_owned())
+            (Status::Refused, "refused: it would show a file by its object id, so its name cannot be checked; name it as REV:PATH".to_owned())
         };
         guarded.await.map_err(|error| (Status::Error, error.to_string()))?.ok_or_else(refused)?
     } else {
@@ -246,7 +239,7 @@ fn program(environment: &Environment, name: &str, cwd: &std::path::Path) -> Opti
     })
 }
 
-/// What a build needs of the server's environment, by the rules.
+/// Returns what a build needs of the server's environment, by the rules.
 fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsString, OsString)> {
     let passes = |name: &str| {
         rules

@@ -37,13 +37,12 @@ pub struct ConsensusRequest {
     pub max_samples: Option<u32>,
     /// The answers that are permitted; any where there is no list.
     pub options: Option<Options>,
-    /// Who is asked; everybody who is there where nobody is named.
+    /// Providers that are asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// What form an answer has.
     pub form: AnswerForm,
     /// The greatest length of an answer in characters.
     pub max_chars: usize,
-    /// How hard the voters are to think, where not as configured.
+    /// Effort: how hard the voters are to think, where not as configured.
     pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
@@ -52,7 +51,6 @@ pub struct ConsensusRequest {
 /// The result of a vote.
 #[derive(Clone, Debug, Serialize)]
 pub struct Consensus {
-    /// Whether an answer won.
     pub ok: bool,
     /// The answer that won: its `ANSWER:` line, the option, or all of it, as it first came; none where
     /// nobody is k ahead.
@@ -73,13 +71,11 @@ pub struct Consensus {
     pub red_flagged_count: u32,
     /// Rounds; the samples of one run side by side.
     pub rounds: u32,
-    /// Where k comes from.
     pub k_source: KSource,
     /// Why it ended.
     pub stop_reason: Stop,
     /// Votes by answer.
     pub vote_distribution: IndexMap<String, u32>,
-    /// What else is known.
     #[serde(flatten)]
     pub details: Details,
     /// Why nobody won.
@@ -118,10 +114,8 @@ pub async fn consensus(
     Ok(Consensus::of(&hold(session, request, progress).await?, how.compared(), sources))
 }
 
-/// What of an answer is compared.
 #[derive(Clone, Debug)]
 enum How {
-    /// Which of the options it names.
     Options(Options),
     /// Its `ANSWER:` line.
     Line,
@@ -166,7 +160,7 @@ impl How {
         }
     }
 
-    /// What an answer that shows no red flag says.
+    /// Returns what an answer that shows no red flag says.
     fn read(&self, answer: &str) -> Checked {
         let spoken = spoken(answer);
         let text = spoken.text();
@@ -203,12 +197,12 @@ impl How {
         if is_comparable {
             Checked::Valid { canonical, said: None }
         } else {
-            Checked::flagged("no_answer_line", "several lines, and none of them is `ANSWER: ...`")
+            Checked::flagged("no_answer_line", "several lines without an `ANSWER: ...` line")
         }
     }
 }
 
-/// What an answer says, where that is not all of it.
+/// Returns what an answer says, where that is not all of it.
 fn said(part: &str, whole: &str) -> Option<String> {
     (part.trim() != whole.trim()).then(|| part.to_owned())
 }

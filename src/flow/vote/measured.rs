@@ -32,7 +32,7 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// What to keep in mind, with what is known once models have answered.
+    /// Returns what to keep in mind, with what is known once models have answered.
     pub(super) fn warnings_with(&self, answered: &BTreeMap<String, Vec<String>>) -> Vec<String> {
         let other = |(provider, measured): (&String, &String)| {
             let served = answered.get(provider)?.iter().find(|served| !is_same_model(measured, served))?;
@@ -45,7 +45,7 @@ impl Chosen {
     }
 }
 
-/// What the log has of a step with some providers.
+/// Record that the log has of a step with some providers.
 #[derive(Clone, Debug, Default)]
 struct Known {
     single: BTreeMap<String, Vec<Measurement>>,
@@ -123,7 +123,7 @@ async fn known(
         .await
 }
 
-/// Whether two names are of one model: one may be an alias of the other. Where one is not known, nothing
+/// True if two names are of one model: one may be an alias of the other. Where one is not known, nothing
 /// speaks against it.
 fn is_same_model(one: &str, other: &str) -> bool {
     let (one, other) = (one.to_lowercase(), other.to_lowercase());

@@ -1,4 +1,4 @@
-//! What the log keeps of a vote.
+//! Record that the log keeps of a vote.
 
 use super::{Candidate, Vote};
 use crate::domain::coordination::record::Mark;

@@ -22,11 +22,9 @@ pub struct Details {
     pub k: u32,
     /// The lead that there was.
     pub lead: u32,
-    /// What of the answers was compared.
     pub compared: Compared,
     /// The most samples that it could take.
     pub max_rounds: u32,
-    /// Where that comes from.
     pub max_rounds_source: MaxSource,
     /// Samples launched.
     pub samples: u32,
@@ -39,18 +37,14 @@ pub struct Details {
     pub answers: Vec<AnswerVotes>,
     /// Why answers were discarded.
     pub red_flags: Vec<Discarded>,
-    /// What calls failed of.
     pub failures: Vec<FailureNote>,
-    /// Who was asked in turn.
     pub providers_used: Vec<String>,
-    /// What it cost in all.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// Secrets that were masked on the way out.
     pub masked: usize,
-    /// What to keep in mind.
     pub warning: Option<String>,
     /// What was taken off answers before they were read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +58,6 @@ pub struct Details {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Compared {
-    /// Which option of the list they name.
     Options {
         /// The list.
         options: Vec<String>,
@@ -80,7 +73,6 @@ pub enum Compared {
     },
 }
 
-/// Where the most samples come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxSource {
@@ -97,7 +89,6 @@ pub struct Leader {
     pub answer: String,
     /// Its votes.
     pub votes: u32,
-    /// Who gave it first.
     pub provider: String,
 }
 
@@ -110,20 +101,17 @@ pub struct AnswerVotes {
     pub votes: u32,
     /// The same by provider.
     pub by_provider: BTreeMap<String, u32>,
-    /// How it was compared.
     pub compared_as: Form,
     /// By what: the beginning of its form.
     pub key: String,
 }
 
-/// What calls failed of.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureNote {
     /// The provider.
     pub provider: String,
-    /// How many of its calls.
     pub count: u32,
-    /// What went wrong, the first time.
+    /// Error, the first time.
     #[serde(flatten)]
     pub note: ErrorNote,
 }
@@ -176,7 +164,7 @@ impl Details {
     }
 }
 
-/// Whose votes count is what matters, and not who was asked.
+/// Returns whose votes count is what matters, and not who was asked.
 fn one_voice(vote: &Vote) -> Option<String> {
     let voters = vote.voters();
     let mut names = voters.iter();

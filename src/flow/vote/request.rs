@@ -19,15 +19,14 @@ pub struct StepRequest {
     pub k: Option<u32>,
     /// The most samples; by k where none is named.
     pub max_samples: Option<u32>,
-    /// Who is asked; everybody who is there where nobody is named.
+    /// Providers that are asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// How hard the voters are to think, where not as configured.
+    /// Effort: how hard the voters are to think, where not as configured.
     pub effort: Option<Effort>,
     /// On whose account it goes.
     pub account: Account,
 }
 
-/// Where a k comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KSource {

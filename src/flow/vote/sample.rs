@@ -18,12 +18,10 @@ use crate::provider::failure::FailureKind;
 /// Judges an answer.
 pub type Check = Arc<dyn Fn(&str) -> Checked + Send + Sync>;
 
-/// What an answer is worth.
 #[derive(Debug)]
 pub enum Checked {
     /// It counts.
     Valid {
-        /// By what it is compared.
         canonical: Canonical,
         /// The part of it that says so, where that is not all of it.
         said: Option<String>,
@@ -39,42 +37,30 @@ impl Checked {
     }
 }
 
-/// What came of one sample.
 #[derive(Debug)]
 pub enum Sample {
     /// An answer that counts.
     Valid {
-        /// Who gave it.
         provider: String,
         /// The model that gave it.
         model: String,
         /// The answer, verbatim.
         text: String,
-        /// By which it is compared.
         canonical: Canonical,
         /// The part of it that says so, where that is not all of it.
         said: Option<String>,
-        /// What was taken off it.
         note: Option<&'static str>,
-        /// What it cost.
         usage: Usage,
     },
     /// An answer that does not.
     Flagged {
-        /// Who gave it.
         provider: String,
         /// Why.
         flags: Vec<RedFlag>,
-        /// What it cost.
         usage: Usage,
     },
     /// A call that failed.
-    Failed {
-        /// Who was asked.
-        provider: String,
-        /// What went wrong.
-        error: Error,
-    },
+    Failed { provider: String, error: Error },
 }
 
 /// A sample that may begin.
@@ -121,7 +107,7 @@ impl Sampler {
         self.prepared.masked()
     }
 
-    /// Whether every provider has failed for good.
+    /// True if every provider has failed for good.
     pub fn is_deserted(&self) -> bool {
         self.left.is_empty()
     }
@@ -176,7 +162,7 @@ impl Sampler {
         Ok(samples)
     }
 
-    /// Whose turn it is, and the name of the sample.
+    /// Returns whose turn it is, and the name of the sample.
     fn next(&mut self) -> Option<(String, String)> {
         let turn = self.taken.checked_rem(self.left.len())?;
         let provider = self.left.get(turn)?.clone();
@@ -200,7 +186,7 @@ fn judged(reply: Consulted, check: &Check) -> Sample {
     }
 }
 
-/// Whether the same question would fail the same way however often it is asked.
+/// True if the same question would fail the same way however often it is asked.
 fn is_final(error: &Error) -> bool {
     match error {
         Error::Cli { failure, .. } => match failure.kind {

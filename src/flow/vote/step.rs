@@ -29,7 +29,6 @@ const LEAST_MAX: u32 = 15;
 /// The result of a vote on a step.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepVote {
-    /// Whether an answer won.
     pub ok: bool,
     /// The same.
     pub converged: bool,
@@ -37,7 +36,6 @@ pub struct StepVote {
     pub step_type: StepType,
     /// The answer that won, verbatim as it first came; none where nobody is k ahead.
     pub winner: Option<String>,
-    /// Who gave it first.
     pub winner_provider: Option<String>,
     /// How sure the vote is that its winner is the more probable one of the two leading answers; none
     /// where nobody won. Agreement is no accuracy: `maestro_calibrate` measures that.
@@ -46,7 +44,6 @@ pub struct StepVote {
     pub final_margin: u32,
     /// The lead that was needed.
     pub k_used: u32,
-    /// Where that k comes from.
     pub k_source: KSource,
     /// What was measured and used, or why no measured k could be.
     pub k_note: String,
@@ -59,13 +56,12 @@ pub struct StepVote {
     pub total_samples: u32,
     /// Answers discarded.
     pub red_flagged_count: u32,
-    /// Whether a command can tell a right answer from a wrong one: then run it on the winner.
+    /// True if a command can tell a right answer from a wrong one: then run it on the winner.
     pub has_oracle: bool,
     /// Why it ended.
     pub stop_reason: Stop,
     /// Votes by answer.
     pub vote_distribution: IndexMap<String, u32>,
-    /// What else is known.
     #[serde(flatten)]
     pub details: Details,
     /// Why nobody won.
@@ -121,7 +117,7 @@ pub(in crate::flow) fn step_of(session: &Session, kind: StepType) -> Result<Micr
     found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
 }
 
-/// How the answers to a step are judged and compared: by the document in them.
+/// Returns how the answers to a step are judged and compared: by the document in them.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
-//! Ending a run before its last stage.
+//! Ending a run before its last stage, and taking up one that nobody went on with.
 
 use crate::domain::event::Draft;
-use crate::domain::event::stage::RunStopped;
+use crate::domain::event::stage::{RunResumed, RunStopped};
 use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::journal::{Decided, new_id};
@@ -30,4 +30,35 @@ pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Erro
         .await?;
     let id = run.to_owned();
     session.journal().read(move |history| named_run(history, &id).cloned()).await?
+}
+
+/// Takes a run up again.
+///
+/// # Errors
+///
+/// There is no such run, it has ended, or the log cannot be used.
+pub async fn resume(session: &Session, run: &str) -> Result<(), Error> {
+    let (id, event) = (run.to_owned(), new_id());
+    session
+        .journal()
+        .decide(run, move |history| {
+            let run = named_run(history, &id)?;
+            run.may_go_on().map_err(Error::Workflow)?;
+            let draft = Draft::new(event.clone(), RunResumed {}).on([run.event.clone()]);
+            Ok(Decided::append(vec![draft], ()))
+        })
+        .await
+}
+
+/// Fails if a run has ended.
+///
+/// # Errors
+///
+/// There is no such run, it has ended, or the log cannot be used.
+pub async fn may_go_on(session: &Session, run: &str) -> Result<(), Error> {
+    let id = run.to_owned();
+    session
+        .journal()
+        .read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow))
+        .await?
 }

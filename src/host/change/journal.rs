@@ -19,7 +19,6 @@ pub struct After {
     pub permission: Permission,
 }
 
-/// What happens to one path.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The path, relative to the tree.
@@ -54,9 +53,7 @@ pub struct Plan {
 pub struct Stopped {
     /// The file.
     pub path: String,
-    /// What was in the way.
     pub obstacle: Obstacle,
-    /// What could not be undone.
     pub notes: Vec<String>,
 }
 
@@ -64,7 +61,7 @@ pub struct Stopped {
 ///
 /// # Errors
 ///
-/// What stopped it; nothing of it is left then.
+/// Returns what stopped it; nothing of it is left then.
 pub fn carry_out(
     store: &Store,
     tree: &Tree,
@@ -164,7 +161,7 @@ fn perform(
     Ok(())
 }
 
-/// What an entry's file was, as something to put back.
+/// Returns what an entry's file was, as something to put back.
 ///
 /// # Errors
 ///

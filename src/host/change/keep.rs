@@ -14,7 +14,6 @@ pub struct Keep {
     pub sessions: Option<usize>,
 }
 
-/// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Pruned {
     /// The sessions, oldest first.

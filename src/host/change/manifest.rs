@@ -5,16 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::tree::split;
 use crate::domain::change::Mark;
 
-/// What becomes of a file's permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
     /// These.
     Exact(u32),
     /// Those of a new file.
-    New {
-        /// Whether it is a program.
-        executable: bool,
-    },
+    New { executable: bool },
 }
 
 impl Permission {
@@ -27,7 +23,6 @@ impl Permission {
     }
 }
 
-/// What was kept of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Its name.
@@ -50,7 +45,6 @@ pub struct Manifest {
     pub directories: Vec<(String, u32)>,
 }
 
-/// What was kept of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The path.

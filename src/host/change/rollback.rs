@@ -9,7 +9,6 @@ use super::store::Store;
 use super::tree::{Obstacle, Tree, split};
 use crate::domain::change::Mark;
 
-/// What a rollback did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recovery {
     /// The session that was undone.
@@ -22,7 +21,7 @@ pub struct Recovery {
 
 /// Undoes what was done of a change that did not come to its end, and closes its journal.
 ///
-/// What somebody else changed meanwhile stays as it is, and what the file was before stays in the
+/// Returns what somebody else changed meanwhile stays as it is, and what the file was before stays in the
 /// backup. `touched` are the files that the change reached, where that is known.
 pub fn roll_back(
     store: &Store,

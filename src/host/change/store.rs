@@ -47,11 +47,10 @@ pub struct Lock {
 pub struct Listed {
     /// Its session.
     pub session: String,
-    /// What it holds.
     pub manifest: Manifest,
 }
 
-/// Whether a change of a project is under way, or was when its server was killed.
+/// True if a change of a project is under way, or was when its server was killed.
 pub fn open_journals(root: &Path) -> bool {
     std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
 }
@@ -110,7 +109,7 @@ impl Store {
         format!("{BACKUPS}/{session}")
     }
 
-    /// Whether anybody has ever changed the project.
+    /// True if anybody has ever changed the project.
     pub fn has_lock(&self) -> bool {
         self.directory().join(LOCK).exists()
     }
@@ -149,7 +148,7 @@ impl Store {
         Ok(write_private(&self.session(session).join(name), content)?)
     }
 
-    /// What was kept of a file, if it still is what the manifest says.
+    /// Returns what was kept of a file, if it still is what the manifest says.
     pub(super) fn kept(&self, session: &str, name: &str, mark: &Mark) -> Result<Vec<u8>, Obstacle> {
         let content = self.look(session, name)?.ok_or(Obstacle::Changed)?;
         if Mark::of(&content) == *mark {
@@ -200,7 +199,7 @@ impl Store {
         }
     }
 
-    /// What a session holds, to be acted on; none where there is no such session.
+    /// Returns what a session holds, to be acted on; none where there is no such session.
     ///
     /// # Errors
     ///
@@ -320,12 +319,12 @@ fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {
     Ok(Some(manifest).filter(|manifest| manifest.session == session))
 }
 
-/// Whether a name is one of ours, and so no path to anywhere else.
+/// True if a name is one of ours, and so no path to anywhere else.
 pub fn is_session(name: &str) -> bool {
     name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
 }
 
-/// When a session began, in milliseconds since 1970: its name says so.
+/// Returns when a session began, in milliseconds since 1970: its name says so.
 fn at_ms(session: &str) -> u64 {
     let time = Uuid::try_parse(session).ok().and_then(|id| id.get_timestamp());
     time.map_or(0, |time| {

@@ -53,7 +53,6 @@ pub struct FileState {
     pub content: Vec<u8>,
     /// Its permissions.
     pub mode: u32,
-    /// By which it is known again.
     pub stamp: Stamp,
 }
 
@@ -138,7 +137,7 @@ impl Tree {
         }
     }
 
-    /// Whether files can be made in a directory; one that is not there yet is made in its turn.
+    /// True if files can be made in a directory; one that is not there yet is made in its turn.
     pub fn is_writable(&self, path: &str) -> bool {
         match self.directory(path) {
             Ok(Some(directory)) => {
@@ -161,7 +160,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// What is there is no regular file of at most so many bytes, or cannot be reached.
+    /// Returns what is there is no regular file of at most so many bytes, or cannot be reached.
     pub fn look(&self, path: &str, limit: u64) -> Result<Option<FileState>, Obstacle> {
         let (above, name) = split(path);
         let Some(directory) = self.directory(above)? else {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::problem::Problem;
 use crate::host::environment::Environment;
 
-/// How a string that is a variable and nothing else is understood.
+/// Way in which a string that is a variable and nothing else is understood.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     /// As the text that it is.
@@ -20,7 +20,7 @@ pub(super) enum Reading {
     Scalar,
 }
 
-/// Whether a text speaks of variables at all.
+/// True if a text speaks of variables at all.
 pub(super) fn is_needed(text: &str) -> bool {
     text.contains("${")
 }
@@ -56,7 +56,7 @@ fn walk(
                 *value = read(&filled, text, reading);
             } else if text.contains("${") {
                 problems.push(Problem::everything(format!(
-                    "{}: line {}: {text:?} holds a ${{...}} that is none; write ${{NAME}} or ${{NAME:-default}}",
+                    "{}: line {}: {text:?} holds a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
                     source.origin,
                     line_of(source.text, "")
                 )));

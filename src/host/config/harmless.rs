@@ -71,7 +71,7 @@ fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
     }
 }
 
-/// How strict a mode of approvals is.
+/// Returns how strict a mode of approvals is.
 pub(super) fn strictness(mode: &str) -> Option<u8> {
     ["relay", "ask", "human"].iter().position(|known| *known == mode).and_then(|at| u8::try_from(at).ok())
 }

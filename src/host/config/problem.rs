@@ -14,7 +14,6 @@ pub enum Scope {
 /// A piece of configuration that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What it stands in the way of.
     pub scope: Scope,
     /// The file and line or the variable, what is wrong, and the accepted form.
     pub message: String,

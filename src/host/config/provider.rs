@@ -11,16 +11,14 @@ use crate::domain::effort::Effort;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderSettings {
-    /// Whether it may be asked.
     pub enabled: Enabled,
-    /// How it is called and read.
     pub adapter: AdapterKind,
     /// Program and leading arguments, as shell words.
     pub command: String,
     /// What is asked for when a call names no model; none leaves it to the CLI and its user.
     #[serde(deserialize_with = "name_or_none")]
     pub model: Option<String>,
-    /// How hard it is to think when a call does not say.
+    /// Effort: how hard it is to think when a call does not say.
     #[serde(deserialize_with = "effort_or_none")]
     pub effort: Option<Effort>,
     /// Seconds for a whole call.
@@ -33,11 +31,11 @@ pub struct ProviderSettings {
     pub extra_env: IndexMap<String, String>,
     /// Variables passed on from our environment; a trailing `*` matches a prefix.
     pub allow_env: Vec<String>,
-    /// Who may answer in its place, in this order; none: nobody does.
+    /// Providers that may answer in its place, in this order; none: nobody does.
     pub fallback: Vec<String>,
     /// How far it is trusted where nothing better is known, 0 to 1.
     pub trust: f64,
-    /// How a CLI without an adapter of its own is called and read.
+    /// Way in which a CLI without an adapter of its own is called and read.
     pub template: TemplateSettings,
 }
 
@@ -66,21 +64,23 @@ impl ProviderSettings {
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         if let Some(model) = self.model.as_deref().filter(|model| model.starts_with('-')) {
-            faults.push(("model", format!("is {model:?}, and takes a name, not a flag")));
+            faults.push(("model", format!("must be a name, not a flag (got {model:?})")));
         }
         if self.timeout_sec == 0 {
-            faults.push(("timeout_sec", "is 0, and takes seconds from 1 on, for example 600".to_owned()));
+            faults.push(("timeout_sec", "must be 1 or more seconds, for example 600 (got 0)".to_owned()));
         }
         if !(0.0..=1.0).contains(&self.trust) {
-            faults.push(("trust", format!("is {}, and takes a number from 0 to 1", self.trust)));
+            faults.push(("trust", format!("must be 0 to 1 (got {})", self.trust)));
         }
         if self.adapter != AdapterKind::Understudy {
             match shlex::split(&self.command) {
-                None => faults.push(("command", format!("is {:?}: a quote is not closed", self.command))),
+                None => faults
+                    .push(("command", format!("has a quote that is not closed (got {:?})", self.command))),
                 Some(words) if words.is_empty() => {
                     faults.push((
                         "command",
-                        "is empty, and takes a program with its arguments, for example \"codex\"".to_owned(),
+                        "must be a program with its arguments, for example \"codex\" (got nothing)"
+                            .to_owned(),
                     ));
                 }
                 Some(_) => {}
@@ -89,7 +89,7 @@ impl ProviderSettings {
         if let Some(flag) = undoing(self.adapter, &self.extra_args) {
             faults.push((
                 "extra_args",
-                format!("holds `{flag}`, which would undo what keeps a consultant to text; take it out"),
+                format!("must not hold `{flag}`: it would undo what keeps a consultant to text"),
             ));
         }
         let asks_by_argument = self.template.args.iter().any(|arg| arg.contains("{prompt}"))
@@ -97,14 +97,14 @@ impl ProviderSettings {
         if asks_by_argument != (self.template.prompt == PromptChannel::Argument) {
             faults.push((
                 "template",
-                "must hold {prompt} in args where prompt is `argument`, and only there".to_owned(),
+                "must hold {prompt} in args if prompt is `argument`, and only then".to_owned(),
             ));
         }
         let pointers = self.template.pointers();
         if let Some(bad) = pointers.iter().find(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             faults.push((
                 "template",
-                format!("holds {bad:?}, and takes JSON pointers, which begin with a slash: \"/{bad}\""),
+                format!("must hold JSON pointers, which begin with a slash: \"/{bad}\" (got {bad:?})"),
             ));
         }
         let leads_out =
@@ -112,7 +112,7 @@ impl ProviderSettings {
         if let Some(name) = self.template.files.keys().find(|name| leads_out(name)) {
             faults.push((
                 "template.files",
-                format!("names {name:?}, and takes names inside the working directory"),
+                format!("must name files inside the working directory (got {name:?})"),
             ));
         }
         faults
@@ -228,7 +228,7 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
     None
 }
 
-/// Whether a text can be a model's name: it goes onto a command line, where it must not be taken for
+/// True if a text can be a model's name: it goes onto a command line, where it must not be taken for
 /// anything else.
 pub fn is_model_name(text: &str) -> bool {
     !text.is_empty()
@@ -245,10 +245,9 @@ fn name_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 fn effort_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Effort>, D::Error> {
     let Some(word) = name_or_none(deserializer)? else { return Ok(None) };
     let known = Effort::named(&word.to_ascii_lowercase());
-    known.map(Some).ok_or_else(|| serde::de::Error::custom(format!("effort takes {}", Effort::NAMES)))
+    known.map(Some).ok_or_else(|| serde::de::Error::custom(format!("effort must be {}", Effort::NAMES)))
 }
 
-/// Whether a provider may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enabled {
     /// It may.
@@ -272,13 +271,13 @@ impl<'de> Deserialize<'de> for Enabled {
             Ok(Written::Flag(false)) => Ok(Self::No),
             Ok(Written::Word(word)) if word == "auto" => Ok(Self::Auto),
             Ok(Written::Word(_)) | Err(_) => {
-                Err(serde::de::Error::custom("enabled takes true, false or auto"))
+                Err(serde::de::Error::custom("enabled must be true, false or auto"))
             }
         }
     }
 }
 
-/// How a provider is called and read.
+/// Way in which a provider is called and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterKind {
@@ -294,19 +293,16 @@ pub enum AdapterKind {
     Understudy,
 }
 
-/// How a CLI without an adapter of its own is called and read.
+/// Way in which a CLI without an adapter of its own is called and read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateSettings {
     /// Arguments, with placeholders.
     pub args: Vec<String>,
-    /// How the prompt reaches the CLI.
     pub prompt: PromptChannel,
-    /// Where the answer is in its output.
     pub answer: AnswerRule,
     /// Where an error is in its output, beside a non-zero exit.
     pub error: Option<ErrorRule>,
-    /// Where the usage is in its output.
     pub usage: Option<UsageRule>,
     /// Files written into the private working directory before the start.
     pub files: IndexMap<String, String>,
@@ -327,7 +323,6 @@ impl TemplateSettings {
     }
 }
 
-/// How the prompt reaches a CLI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptChannel {
@@ -352,7 +347,6 @@ pub enum AnswerRule {
         pointer: String,
         /// Pointers and the values that they must have.
         matching: IndexMap<String, serde_json::Value>,
-        /// What to do with several.
         join: Join,
     },
 }
@@ -405,7 +399,7 @@ impl<'de> Deserialize<'de> for AnswerRule {
         let written = serde_json::Value::deserialize(deserializer)?;
         let refusal = || {
             serde::de::Error::custom(
-                "answer takes `text`, `{ json: /pointer }` or `{ json_lines: /pointer, where: {..}, join: concat|last }`",
+                "answer must be `text`, `{ json: /pointer }` or `{ json_lines: /pointer, where: {..}, join: concat|last }`",
             )
         };
         if written == "text" {
@@ -429,7 +423,7 @@ impl<'de> Deserialize<'de> for ErrorRule {
                 Ok(Self { pointer, matching })
             }
             WrittenRule { .. } => Err(serde::de::Error::custom(
-                "error takes `{ json: /pointer }` or `{ json_lines: /pointer, where: {..} }`",
+                "error must be `{ json: /pointer }` or `{ json_lines: /pointer, where: {..} }`",
             )),
         }
     }

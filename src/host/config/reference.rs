@@ -77,7 +77,7 @@ fn of_stages(config: &Config, limit: &str) -> String {
     format!("{}; {}", shown(None), stages.join(", "))
 }
 
-/// What holds for a provider that says nothing, and before it those that ship with something else.
+/// Returns what holds for a provider that says nothing, and before it those that ship with something else.
 /// The understudy is no CLI, and has its own row among the providers.
 fn of_providers(config: &Config, variable: &Variable) -> String {
     if let Usual::Words(words) = variable.usual {

@@ -34,13 +34,13 @@ pub struct Settings {
     pub tracing: TracingSettings,
     /// Who decides on a stage where nobody can be shown a dialog.
     pub approvals: Approvals,
-    /// Whether a run may have its stages of low risk approved by the policy, if its caller wants that;
+    /// True if a run may have its stages of low risk approved by the policy, if its caller wants that;
     /// the user's own word.
     pub auto_approve_low_risk: bool,
-    /// Whether a run may begin at a later stage than analyze, if its caller wants that; the user's own
+    /// True if a run may begin at a later stage than analyze, if its caller wants that; the user's own
     /// word.
     pub late_start: bool,
-    /// Whether the human is led to the local page where the client can open an address.
+    /// True if the human is led to the local page where the client can open an address.
     pub page: bool,
     /// Whether checks and consultants run in a sandbox. The user's own setting.
     pub sandbox: Sandbox,
@@ -48,7 +48,6 @@ pub struct Settings {
     pub network: Network,
     /// Days after which a run that nobody goes on with is parked; 0 is never.
     pub park_after_days: u64,
-    /// How long backups of patches are kept.
     pub backups: BackupSettings,
 }
 
@@ -101,7 +100,6 @@ impl Settings {
     ];
 }
 
-/// What a packed context may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContextLimits {
@@ -163,7 +161,6 @@ impl ContextSettings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
-    /// What stands where a secret stood.
     pub replacement: String,
     /// Patterns beside the shipped ones.
     pub regexes: Vec<String>,
@@ -175,13 +172,12 @@ pub use crate::domain::policy::PolicySettings;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TracingSettings {
-    /// Whether calls are recorded.
     pub enabled: bool,
     /// The directory of the event log, relative to the project root; `.maestro` where nothing is said.
     pub directory: Option<PathBuf>,
-    /// Whether what was asked is kept, masked; else its digest and length only.
+    /// True if what was asked is kept, masked; else its digest and length only.
     pub save_prompts: bool,
-    /// Whether what was answered is kept, masked; else its digest and length only.
+    /// True if what was answered is kept, masked; else its digest and length only.
     pub save_responses: bool,
 }
 

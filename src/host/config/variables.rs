@@ -51,7 +51,7 @@ pub(super) fn add(layers: &mut Layers, environment: &Environment) {
     }
 }
 
-/// Whether a variable is ours but sets nothing here.
+/// True if a variable is ours but sets nothing here.
 fn is_read_elsewhere(name: &str) -> bool {
     GENERAL.iter().any(|variable| variable.name == name && variable.path.is_empty())
 }
@@ -95,55 +95,55 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) {
 /// The value, or the accepted form.
 fn read(form: Form, text: &str) -> Result<Value, String> {
     if !matches!(form, Form::Patterns) && text.contains("${") {
-        return Err("holds a ${...} that nothing has replaced; set that variable where the server is registered, or give the value itself".to_owned());
+        return Err("holds a ${...} that was not replaced: set that variable where the server is registered, or write the value itself".to_owned());
     }
     let text = text.trim();
     match form {
         Form::Text => Ok(json!(text)),
         Form::Words => shlex::split(text)
             .map(|words| json!(words))
-            .ok_or_else(|| "takes arguments as a shell would read them; a quote is not closed".to_owned()),
+            .ok_or_else(|| "must be arguments as a shell reads them; a quote is not closed".to_owned()),
         Form::Seconds => whole(text, "seconds, for example 600"),
         Form::Bytes => whole(text, "bytes, for example 500000000; 0 is no limit"),
         Form::Days => whole(text, "days, for example 30; 0 is no limit"),
         Form::Count => text
             .parse::<u32>()
             .map(|count| json!(count))
-            .map_err(|_| "takes a whole number from 0 on, for example 8".to_owned()),
+            .map_err(|_| "must be a whole number, 0 or more, for example 8".to_owned()),
         Form::Fraction => text
             .parse::<f64>()
             .ok()
             .filter(|fraction| (0.0..=1.0).contains(fraction))
             .map(|fraction| json!(fraction))
-            .ok_or_else(|| "takes a number from 0 to 1, for example 0.45".to_owned()),
+            .ok_or_else(|| "must be 0 to 1, for example 0.45".to_owned()),
         Form::Positive => text
             .parse::<f64>()
             .ok()
             .filter(|number| number.is_finite() && *number > 0.0)
             .map(|number| json!(number))
-            .ok_or_else(|| "takes a number above 0, for example 7.2".to_owned()),
+            .ok_or_else(|| "must be above 0, for example 7.2".to_owned()),
         Form::Tokens => text
             .parse::<u64>()
             .ok()
             .filter(|count| *count > 0)
             .map(|count| json!(count))
-            .ok_or_else(|| "takes a whole number of tokens above 0, for example 200000".to_owned()),
+            .ok_or_else(|| "must be a whole number of tokens above 0, for example 200000".to_owned()),
         Form::Flag => flag(text)
             .map(|flag| json!(flag))
-            .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off)".to_owned()),
+            .ok_or_else(|| "must be true or false (also 1, 0, yes, no, on, off)".to_owned()),
         Form::Enabled if text.eq_ignore_ascii_case("auto") => Ok(json!("auto")),
         Form::Enabled => flag(text)
             .map(|flag| json!(flag))
-            .ok_or_else(|| "takes true or false (also 1, 0, yes, no, on, off), or auto".to_owned()),
+            .ok_or_else(|| "must be auto, true or false (also 1, 0, yes, no, on, off)".to_owned()),
         Form::Level => Some(text.to_ascii_lowercase())
             .map(|level| if level == "warning" { "warn".to_owned() } else { level })
             .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))
             .map(|level| json!(level))
-            .ok_or_else(|| "takes error, warn, info, debug or trace".to_owned()),
+            .ok_or_else(|| "must be error, warn, info, debug or trace".to_owned()),
         Form::Effort => Some(text.to_ascii_lowercase())
             .filter(|word| word.is_empty() || Effort::named(word).is_some())
             .map(|word| json!(word))
-            .ok_or_else(|| format!("takes {}", Effort::NAMES)),
+            .ok_or_else(|| format!("must be {}", Effort::NAMES)),
         Form::Approvals => one_of(text, &["ask", "human", "relay"]),
         Form::Language => one_of(text, &Languages::NAMES),
         Form::Sandbox => one_of(text, &["off", "auto", "required"]),
@@ -163,7 +163,7 @@ fn one_of(text: &str, words: &[&str]) -> Result<Value, String> {
 }
 
 fn whole(text: &str, of: &str) -> Result<Value, String> {
-    text.parse::<u64>().map(|number| json!(number)).map_err(|_| format!("takes a whole number of {of}"))
+    text.parse::<u64>().map(|number| json!(number)).map_err(|_| format!("must be a whole number of {of}"))
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -187,5 +187,5 @@ fn unknown(name: &str, providers: &[String]) -> String {
     let nearest = known
         .max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)))
         .unwrap_or_default();
-    format!("{name}: no such setting; did you mean {nearest}?")
+    format!("{name}: there is no such setting; did you mean {nearest}?")
 }

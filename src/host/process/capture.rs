@@ -126,7 +126,7 @@ impl Stream {
         Ok(bytes)
     }
 
-    /// Whether the output has come to its end. What was searched already is searched again only around
+    /// True if the output has come to its end. What was searched already is searched again only around
     /// a mark that came before the rest of its event.
     pub(super) async fn is_finished(&self, finish: Finish, scanned: &mut Scanned) -> bool {
         let size = self.size();

@@ -27,7 +27,7 @@ pub(crate) fn terminate(group: Pid) {
     signal(group, Signal::CONT);
 }
 
-/// Whether the group has a member. On Linux a zombie is one.
+/// True if the group has a member. On Linux a zombie is one.
 pub(crate) fn exists(group: Pid) -> bool {
     match test_kill_process_group(group) {
         Ok(()) => true,

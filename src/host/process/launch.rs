@@ -24,7 +24,6 @@ pub struct Launch {
     pub cwd: PathBuf,
     /// What the program reads on its standard input; the end of it follows at once.
     pub stdin: Vec<u8>,
-    /// When to stop it.
     pub limits: Limits,
     /// What it may touch. `capture_dir` must lie outside of what it may write.
     pub wall: Wall,
@@ -49,9 +48,8 @@ pub struct Limits {
     pub output_bytes: u64,
     /// How long descendants may live on after the program itself exited.
     pub drain: Duration,
-    /// How to tell that the program has said all that is wanted of it, although it still runs.
+    /// Way to tell that the program has said all that is wanted of it, although it still runs.
     pub finish: Option<Finish>,
-    /// How long it may go on after that.
     pub linger: Duration,
     /// How to tell from stderr that the program begins its work once more by itself: it is ended at once.
     pub repeats: Option<Finish>,
@@ -62,7 +60,6 @@ pub struct Limits {
 pub struct Finish {
     /// Words of which one stands in every such end: the output is read through only where one does.
     pub marks: &'static [&'static str],
-    /// Whether the end is there.
     pub is_there: fn(&str) -> bool,
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a directory is ours and its server is gone: its lock is free, or it is old and has none.
+/// True if a directory is ours and its server is gone: its lock is free, or it is old and has none.
 pub(crate) fn is_abandoned(directory: &Path) -> bool {
     is_abandoned_after(YOUNG, directory)
 }

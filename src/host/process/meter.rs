@@ -9,12 +9,10 @@ use super::{Activity, Ended, Limits};
 const YOUNG_RHYTHM: Duration = Duration::from_millis(100);
 /// The pause later on.
 const RHYTHM: Duration = Duration::from_millis(250);
-/// How long a run is young.
 const YOUTH: Duration = Duration::from_secs(2);
 /// The pause between two reports.
 const REPORT: Duration = Duration::from_secs(1);
 
-/// What follows from one look.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     /// Kill the tree for this reason.
@@ -23,7 +21,6 @@ pub(super) struct Reading {
     pub(super) report: bool,
 }
 
-/// Which of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Stdout,
@@ -82,7 +79,6 @@ impl Meter {
         }
     }
 
-    /// When to look next.
     pub(super) fn next_look(&self, now: Instant) -> Instant {
         let young = now.saturating_duration_since(self.started) < YOUTH;
         let rhythm = now + if young { YOUNG_RHYTHM } else { RHYTHM };

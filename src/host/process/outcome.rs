@@ -1,4 +1,4 @@
-//! How a run ended, and how it is doing meanwhile.
+//! Way in which a run ended, and how it is doing meanwhile.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -37,7 +37,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether the program exited with code 0.
+    /// True if the program exited with code 0.
     pub fn success(self) -> bool {
         self == Self::Code(0)
     }
@@ -63,7 +63,6 @@ impl From<ExitStatus> for Exit {
 pub struct Outcome {
     /// Why it is over.
     pub ended: Ended,
-    /// How the program itself exited.
     pub exit: Exit,
     /// The bytes of standard output as they came, at most `output_bytes`, counted from the start.
     pub stdout: Vec<u8>,

@@ -19,7 +19,7 @@ use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
 use crate::host::wall::{HelperCommand, REPORT, Strictness, WallStanding};
 
-/// How often a program file that is still open for writing is tried again.
+/// Number of times that a program file that is still open for writing is tried again.
 const BUSY_TRIES: u32 = 5;
 /// The pause before the next try.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
@@ -32,7 +32,6 @@ pub(super) struct Running {
     pub(super) through: Through,
 }
 
-/// How the program was started.
 #[derive(Debug)]
 pub(super) enum Through {
     /// By the helper, which reports here. The file stays readable when its directory is gone.

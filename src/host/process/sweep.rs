@@ -14,7 +14,6 @@ const ROUNDS: usize = 20;
 /// The pause between two rounds: a killed process takes a moment to die.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Whom to look for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quarry {
     /// Members of these groups.

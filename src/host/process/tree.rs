@@ -25,7 +25,7 @@ use super::{Exit, ProcessError};
 const FALLBACK: Duration = Duration::from_millis(250);
 /// The pause between two scans for processes that should be gone soon.
 const PAUSE: Duration = Duration::from_millis(15);
-/// How long a caller waits for a program that does not even die of SIGKILL.
+/// Time that a caller waits for a program that does not even die of SIGKILL.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What must outlive the processes: a permit, a directory. Shared references to it cross threads,
@@ -38,7 +38,7 @@ pub(super) struct Tree {
     body: Option<Body>,
 }
 
-/// How a program ended, and how many of its descendants had to be killed after it.
+/// Way in which a program ended, and how many of its descendants had to be killed after it.
 pub(super) struct Settled {
     pub(super) exit: Exit,
     pub(super) leftovers: usize,

@@ -20,7 +20,7 @@ pub struct Names {
     directories: Vec<PathBuf>,
     /// The directories in which there is a file of a name.
     by_name: HashMap<OsString, Vec<usize>>,
-    /// Whether every directory was looked at.
+    /// True if every directory was looked at.
     pub is_whole: bool,
 }
 

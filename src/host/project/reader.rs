@@ -14,11 +14,9 @@ const KEPT_BYTES: usize = 4 * (MAX_LINE_CHARS + 16) + 4_096;
 /// Bytes in which a NUL makes a file binary.
 const BINARY_PROBE: usize = 8_192;
 
-/// What was read of a file.
 pub struct FileLines {
     /// The lines, masked.
     pub text: FileText,
-    /// How many secrets were masked in them.
     pub masked: usize,
 }
 

@@ -14,7 +14,7 @@ use super::row::last_event;
 use super::schema::{self, MIGRATIONS, Owner};
 use crate::domain::chain::Stored;
 
-/// How long one looks away from a lock that somebody else holds.
+/// Time that one looks away from a lock that somebody else holds.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Opens a file that exists and makes a log of it where it is empty. Waits for others that do the
@@ -66,7 +66,7 @@ pub(super) fn open_frozen(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(frozen_address(path), flags)?)
 }
 
-/// Whether closing the connection leaves the file as it is, damaged or another's as it may be.
+/// True if closing the connection leaves the file as it is, damaged or another's as it may be.
 pub(super) fn leave_as_it_is(connection: &Connection, yes: bool) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, yes)?;
     Ok(())

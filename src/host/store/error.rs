@@ -28,19 +28,13 @@ pub enum StoreError {
     Busy,
     /// The file or its directory cannot be written to.
     #[error("the event log cannot be written to: {reason}")]
-    ReadOnly {
-        /// What the system said.
-        reason: String,
-    },
+    ReadOnly { reason: String },
     /// There is no room.
     #[error("there is no room for the event log")]
     Full,
     /// The file is damaged.
     #[error("the event log is damaged: {reason}")]
-    Corrupt {
-        /// What does not fit.
-        reason: String,
-    },
+    Corrupt { reason: String },
     /// The file was written by a later version.
     #[error("the event log has version {found}, and this Maestro knows versions up to {known}")]
     Newer {
@@ -64,13 +58,11 @@ pub enum StoreError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// How that is known.
         why: &'static str,
     },
     /// Something else stands in the log's place.
     #[error("{}: {reason}", .path.display())]
     NotOurs {
-        /// What stands there.
         path: PathBuf,
         /// Why it is no log.
         reason: &'static str,
@@ -83,10 +75,7 @@ pub enum StoreError {
     },
     /// Anything else that the system refuses.
     #[error("the event log cannot be used: {reason}")]
-    Io {
-        /// What it said.
-        reason: String,
-    },
+    Io { reason: String },
 }
 
 impl StoreError {
@@ -108,7 +97,6 @@ impl StoreError {
         }
     }
 
-    /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "Read the run's state again, then decide anew.",
@@ -136,7 +124,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed a little later.
+    /// True if the same call may succeed a little later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Conflict { .. } | Self::Replaced | Self::Busy => true,
@@ -152,7 +140,7 @@ impl StoreError {
         }
     }
 
-    /// What the system says of a file or a directory.
+    /// Returns what the system says of a file or a directory.
     pub(super) fn of_file(path: &Path, error: &io::Error) -> Self {
         let reason = format!("{}: {error}", path.display());
         match error.kind() {

@@ -41,7 +41,7 @@ impl Lease {
     /// The name is none for a file or is taken, or the directory cannot be written to.
     pub fn hold(directory: &Path, id: &str) -> Result<Self, StoreError> {
         if !is_name(id) {
-            return Err(StoreError::Unfit { reason: "this is no name for a server" });
+            return Err(StoreError::Unfit { reason: "the name of the server is malformed" });
         }
         let servers = make_servers(directory)?;
         remove_dead(&servers, YOUNG);
@@ -63,7 +63,7 @@ impl Drop for Lease {
     }
 }
 
-/// Whether the server `id` is alive. One of which that cannot be found out is believed to be.
+/// True if the server `id` is alive. One of which that cannot be found out is believed to be.
 pub fn is_alive(directory: &Path, id: &str) -> bool {
     is_name(id) && is_held(&directory.join(SERVERS).join(id))
 }

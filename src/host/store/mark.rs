@@ -50,7 +50,6 @@ impl Print {
     }
 }
 
-/// How far a log went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) seq: u64,
@@ -73,7 +72,7 @@ impl Marks {
         Self { directory: state.join("logs"), began }
     }
 
-    /// Whether this user has ever seen a log that begins with this hash.
+    /// True if this user has ever seen a log that begins with this hash.
     pub(super) fn knows(&self, first: &str) -> bool {
         self.of_log(first).is_dir()
     }
@@ -86,7 +85,7 @@ impl Marks {
         }
     }
 
-    /// Whether a file is older than the marks.
+    /// True if a file is older than the marks.
     pub(super) fn is_older(&self, file: &Path) -> bool {
         let made = fs::symlink_metadata(file)
             .ok()

@@ -46,7 +46,6 @@ pub(super) struct Found {
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) directory: PathBuf,
-    /// What must be there before anything is made.
     root: Option<PathBuf>,
 }
 
@@ -64,7 +63,7 @@ impl Place {
         self.directory.join(FILE)
     }
 
-    /// Whether the file is somebody else's.
+    /// True if the file is somebody else's.
     pub(super) fn is_of_another_user(&self) -> bool {
         let user = rustix::process::geteuid().as_raw();
         fs::symlink_metadata(self.file()).is_ok_and(|found| found.uid() != user)
@@ -76,7 +75,7 @@ impl Place {
         Ok(real.map_err(|error| StoreError::of_file(&self.directory, &error))?.join(FILE))
     }
 
-    /// Whether something lies beside the file without which it may not be whole: its latest events,
+    /// True if something lies beside the file without which it may not be whole: its latest events,
     /// or what its making needs to be undone.
     pub(super) fn is_unfinished(&self) -> bool {
         ["maestro.db-wal", "maestro.db-journal"]
@@ -102,7 +101,7 @@ impl Place {
         }
     }
 
-    /// What stands in the log's place; none where nothing does.
+    /// Returns what stands in the log's place; none where nothing does.
     pub(super) fn find(&self) -> Result<Option<Found>, StoreError> {
         if metadata(&self.directory)?.is_none() {
             return Ok(None);
@@ -113,7 +112,7 @@ impl Place {
             return Ok(None);
         };
         if !found.is_file() {
-            return Err(not_ours(&file, &found, "it is no regular file"));
+            return Err(not_ours(&file, &found, "it is not a regular file"));
         }
         Ok(Some(Found { id: FileId::of(&found), bytes: found.len() }))
     }

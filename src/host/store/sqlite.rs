@@ -14,7 +14,7 @@ use super::row::{event, last_event, number};
 use super::{EventStore, Expected, Note, StoreError, unseen};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 
-/// How long an append waits for others.
+/// Time that an append waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const LAST_OF_RUN: &str = "SELECT max(seq) FROM event WHERE run = ?1";
@@ -95,7 +95,7 @@ impl SqliteStore {
         self
     }
 
-    /// What the user should know of the log, each once.
+    /// Returns what the user should know of the log, each once.
     pub fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -167,7 +167,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// What was seen is there still, and what is new follows it.
+    /// Returns what was seen is there still, and what is new follows it.
     fn go_on(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
         if checked.seq > 0 && hash_at(connection, checked.seq)?.as_ref() != Some(&checked.hash) {
             let found = last_event(connection)?.map_or(0, |last| last.seq);
@@ -197,7 +197,7 @@ impl SqliteStore {
             return Ok(marks.load(first, &self.place));
         }
         if !marks.is_older(&path) {
-            return foreign("nobody on this account wrote it");
+            return foreign("another account wrote it");
         }
         self.note(Note::Adopted);
         Ok(None)
@@ -213,7 +213,7 @@ impl SqliteStore {
         }
     }
 
-    /// Whether nobody has written to the log but those who left a mark.
+    /// True if nobody has written to the log but those who left a mark.
     fn is_as_it_was_left(&self, file: &OpenFile) -> bool {
         let now = Print::of(&self.place);
         let by_others = || {

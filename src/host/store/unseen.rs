@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::place::FILE;
 
-/// Whether git tracks the log of a directory.
+/// True if git tracks the log of a directory.
 pub(super) fn is_tracked(directory: &Path) -> bool {
     let Some(git) = repository(directory) else { return false };
     // Asking git takes a process; its list of files is searched for the name first.
@@ -69,7 +69,7 @@ fn below_root(directory: &Path) -> Option<String> {
     Some(if below.is_empty() { below } else { format!("{below}/") })
 }
 
-/// What git answers by its exit code; none where it could not be asked.
+/// Returns what git answers by its exit code; none where it could not be asked.
 fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
     let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
         .into_iter()

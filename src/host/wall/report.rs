@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::process::outcome::Exit;
 
-/// Which wall stood around a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallStanding {
     /// Around the files.
@@ -67,7 +66,7 @@ impl WallStanding {
         }
     }
 
-    /// Whether something was asked for that is not there, and why.
+    /// Returns whether something was asked for that is not there, and why.
     pub fn missing(&self) -> Option<&str> {
         match (&self.files, &self.network) {
             (FileStanding::Missing { reason }, _) | (_, NetworkStanding::Missing { reason }) => Some(reason),
@@ -104,7 +103,6 @@ pub(super) enum Line {
     Ended(End, usize),
 }
 
-/// How the program ended.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum End {
@@ -121,7 +119,7 @@ pub(crate) struct Report {
     pub(crate) refused: Option<String>,
     /// Why the program did not start.
     pub(crate) not_started: Option<(Option<i32>, String)>,
-    /// How it ended, and how many outlived it.
+    /// Way in which it ended, and how many outlived it.
     pub(crate) ended: Option<(Exit, usize)>,
 }
 

@@ -52,7 +52,7 @@ impl SandboxRules {
         serde_yaml::from_str(text)
     }
 
-    /// What a check may touch. `root` is the project, or a copy of it; `closed` are directories of
+    /// Returns what a check may touch. `root` is the project, or a copy of it; `closed` are directories of
     /// Maestro's own that may lie in it.
     pub fn check(&self, environment: &Environment, root: &Path, place: &CheckPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
@@ -90,8 +90,8 @@ impl SandboxRules {
             .collect()
     }
 
-    /// What a consultant may touch: its call's own directories and its login. What lies neither in the
-    /// home directory nor in the project it may read, and write below the temporary directory.
+    /// Returns what a consultant may touch: its call's own directories and its login. What lies neither in
+    /// the home directory nor in the project it may read, and write below the temporary directory.
     pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
         rules.read.extend(expand_all(&self.consultant.read, environment));
@@ -138,7 +138,6 @@ impl SandboxRules {
     }
 }
 
-/// Where a check runs.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckPlace<'a> {
     /// Its own temporary directory.
@@ -151,7 +150,6 @@ pub struct CheckPlace<'a> {
     pub closed: &'a [PathBuf],
 }
 
-/// Where a consultant runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsultantPlace<'a> {
     /// The provider's name.
@@ -166,13 +164,12 @@ pub struct ConsultantPlace<'a> {
     pub own: &'a [PathBuf],
     /// Files of the user's login that the call carries.
     pub login: &'a [PathBuf],
-    /// Whether the call carries its login.
     pub logs_in: LogsIn,
     /// The project, and Maestro's own directories.
     pub closed: &'a [PathBuf],
 }
 
-/// How a consultant comes to its login.
+/// Way in which a consultant comes to its login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogsIn {
     /// In a private home with links to the login.
@@ -207,7 +204,7 @@ fn is_too_wide(path: &Path, environment: &Environment) -> bool {
     })
 }
 
-/// Where a program's own files lie: its directory, and the packages that it was installed with.
+/// Returns where a program's own files lie: its directory, and the packages that it was installed with.
 fn homes_of(program: &Path) -> Vec<PathBuf> {
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut homes: Vec<PathBuf> =

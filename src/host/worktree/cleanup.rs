@@ -13,7 +13,6 @@ use crate::host::process::leftover;
 /// The file that says whose copies a directory holds.
 const RECORD: &str = "record.json";
 
-/// Whose copies a directory holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The program.

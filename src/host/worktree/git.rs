@@ -87,7 +87,7 @@ impl<'a> Git<'a> {
     pub(super) async fn line(&self, arguments: &[&str]) -> Result<String, TreeError> {
         let printed = self.run(arguments.iter().map(OsStr::new)).await?;
         let text = String::from_utf8(printed);
-        let text = text.map_err(|_| TreeError::Failed("git: a path that is no text".to_owned()))?;
+        let text = text.map_err(|_| TreeError::Failed("git: a path is not UTF-8".to_owned()))?;
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 }

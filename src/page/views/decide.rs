@@ -159,7 +159,7 @@ fn finished<'r>(run: &'r Run, request: &Request) -> Option<&'r StageFinished> {
     run.finished_of(request).or_else(|| run.finished.iter().rev().find(is_it))
 }
 
-/// What is proposed, in one line: the plan of a change, else the summary.
+/// Returns what is proposed, in one line: the plan of a change, else the summary.
 fn lede(report: &Report) -> Option<&str> {
     let plan = report.outputs.get("patch_plan").and_then(Value::as_str);
     plan.filter(|_| report.stage == Stage::Implement)
@@ -184,7 +184,7 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// What Maestro found comes first, then what consultants state: their words have no translation.
+/// Returns what Maestro found comes first, then what consultants state: their words have no translation.
 fn risks(report: &Report) -> Vec<Value> {
     let all = report.risks.iter().zip(&report.risks_ko).map(|(en, ko)| {
         let source = report.sources.iter().find_map(|source| {

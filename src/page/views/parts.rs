@@ -45,7 +45,7 @@ pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
     .collect()
 }
 
-/// How a stage was worked on, by the name of its word.
+/// Returns how a stage was worked on, by the name of its word.
 pub(super) fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Consult => "mode_consult",

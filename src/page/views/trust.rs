@@ -6,7 +6,7 @@ use crate::flow::session::Session;
 use crate::flow::verify::project_note;
 use crate::host::trust::{Standing, shown};
 
-/// Whether something waits for the user's trust. For a thread that may block.
+/// True if something waits for the user's trust. For a thread that may block.
 pub(in crate::page) fn is_asked(session: &Session) -> bool {
     let layer = session.library().layer();
     layer.files().next().is_some()

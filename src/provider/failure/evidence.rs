@@ -37,13 +37,11 @@ pub struct Told {
     pub fallback_status: Option<u16>,
     /// A class that its own form names.
     pub kind: Option<FailureKind>,
-    /// When a limit ends, in its own form.
+    /// Time when a limit ends, in its own form.
     pub resets_at: Option<Timestamp>,
-    /// What it printed to stdout beside its form.
     pub noise: String,
 }
 
-/// How sure a class is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sure {
     /// The words fit many causes.
@@ -52,7 +50,6 @@ enum Sure {
     Known,
 }
 
-/// What one channel says.
 #[derive(Clone, Debug)]
 struct Verdict {
     kind: FailureKind,
@@ -78,7 +75,7 @@ impl Told {
         self.noise.push('\n');
     }
 
-    /// What the CLI's words and its end mean. None: they tell nothing beyond that it ended.
+    /// Returns what the CLI's words and its end mean. None: they tell nothing beyond that it ended.
     pub fn failure(&self, stderr: &str, exit: Exit, now: &Zoned) -> Option<CliFailure> {
         let own = telling_lines(&self.words.join("\n"));
         let channels = [own, telling_lines(&self.noise), telling_lines(stderr)];
@@ -112,7 +109,7 @@ impl Told {
         Some(CliFailure { resets_at, ..CliFailure::new(kind, detail) })
     }
 
-    /// What the end alone means, where no word tells more. `chatter` is what was printed beside.
+    /// Returns what the end alone means, where no word tells more. `chatter` is what was printed beside.
     pub fn by_end_alone(&self, exit: Exit, chatter: &str) -> CliFailure {
         let last = chatter.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.map(|line| format!("; the last that it printed is: {line}")).unwrap_or_default();
@@ -138,12 +135,12 @@ impl Told {
     }
 }
 
-/// Whether an end may be named.
+/// True if an end may be named.
 fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// What a channel's lines stand for: by the rule that comes first, and of its lines by the first.
+/// Returns what a channel's lines stand for: by the rule that comes first, and of its lines by the first.
 fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
     let by_line =
         lines.iter().filter_map(|line| Some((first(&normalised(line))?, line))).min_by_key(|(rule, _)| *rule);
@@ -222,7 +219,7 @@ fn by_status(
     }
 }
 
-/// Whether a limit is a short one or the account's.
+/// Returns whether a limit is a short one or the account's.
 ///
 /// A time decides; where none is named, words do.
 fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
@@ -252,7 +249,7 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     }
 }
 
-/// What the end of a process means where nothing else tells.
+/// Returns what the end of a process means where nothing else tells.
 fn by_end(exit: Exit) -> Option<FailureKind> {
     const CRASHES: [&str; 6] = ["SIGSEGV", "SIGABRT", "SIGILL", "SIGBUS", "SIGTRAP", "SIGFPE"];
     match exit {

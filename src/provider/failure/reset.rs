@@ -1,4 +1,4 @@
-//! When a limit ends, as far as a CLI's words name a time.
+//! Time when a limit ends, as far as a CLI's words name a time.
 //!
 //! A clock time without a date is the next such time; a time without a zone is one of the process, whose
 //! zone the CLI has too.
@@ -14,13 +14,11 @@ use regex::{Captures, Regex};
 /// The end of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reset {
-    /// When it is.
     pub(super) at: Timestamp,
-    /// How it was named.
     pub(super) named: Named,
 }
 
-/// How the end of a limit was named.
+/// Way in which the end of a limit was named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     /// By a date or by the time of a clock.
@@ -103,7 +101,7 @@ pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     })
 }
 
-/// Whether a unit follows the number: then it is no number of seconds.
+/// True if a unit follows the number: then it is no number of seconds.
 fn continues(words: &str, found: &Captures<'_>) -> bool {
     let rest = found.get(0).and_then(|all| words.get(all.end()..)).unwrap_or_default();
     let unit = rest.trim_start().chars().next();

@@ -10,7 +10,6 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::FailureKind;
 
-/// What a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// The failure is of this class.

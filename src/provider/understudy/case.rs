@@ -18,7 +18,6 @@ pub(super) enum LastResort {
     None,
 }
 
-/// What every answer is made from.
 pub(super) struct Case<'a> {
     pub(super) prompt: Prompt<'a>,
     pub(super) faults: Vec<Fault>,
@@ -26,7 +25,6 @@ pub(super) struct Case<'a> {
     pub(super) runner: &'static str,
     /// Names of the failing tests.
     pub(super) tests: Vec<String>,
-    /// How many more tests failed.
     pub(super) more_tests: usize,
     /// How many tests passed, where the summary says it.
     pub(super) passed: Option<usize>,

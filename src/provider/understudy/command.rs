@@ -3,7 +3,7 @@
 /// Bytes of test names in one command, so that it can be quoted whole.
 const MAX_NAMES: usize = 420;
 
-/// How a runner takes the names of tests.
+/// Way in which a runner takes the names of tests.
 enum Picks {
     /// Any number of them, behind the command.
     Names,

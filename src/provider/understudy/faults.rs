@@ -213,7 +213,7 @@ fn place(line: &str) -> Option<Frame> {
     })
 }
 
-/// Whether a file holds tests rather than what they test.
+/// True if a file holds tests rather than what they test.
 fn is_test_file(file: &str) -> bool {
     let lower = file.to_ascii_lowercase().replace('\\', "/");
     let name = lower.rsplit('/').next().unwrap_or("");

@@ -80,7 +80,7 @@ struct Message {
     next_action: String,
 }
 
-/// What a decision on a stage means where `next` follows; after so many rounds of debug it is the
+/// Returns what a decision on a stage means where `next` follows; after so many rounds of debug it is the
 /// human who does.
 fn told(decision: Decision, stage: Stage, next: Option<Stage>, escalated_after: Option<u32>) -> Message {
     let (message, message_ko, next_action) = match (decision, next, escalated_after) {
@@ -119,7 +119,7 @@ fn told(decision: Decision, stage: Stage, next: Option<Stage>, escalated_after: 
     Message { message, message_ko, next_action }
 }
 
-/// What the reviewer said beside the decision.
+/// Returns what the reviewer said beside the decision.
 fn feedback(decided: &ApprovalDecided) -> Value {
     let answers = decided.responses.iter();
     let responses: Map<String, Value> =

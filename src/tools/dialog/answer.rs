@@ -23,7 +23,7 @@ pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
     }
 }
 
-/// What a client says of an address that it was given.
+/// Words that a client says of an address that it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Visit {
     /// The human has opened it, or says so. That is no decision.
@@ -38,7 +38,7 @@ pub(super) fn visit(result: &ElicitResult) -> Visit {
         ElicitationAction::Accept => Visit::Went,
         ElicitationAction::Decline => Visit::Not(Word::Declined),
         ElicitationAction::Cancel => Visit::Not(Word::Cancelled),
-        _ => Visit::Not(Word::Unreadable("the action is none of accept, decline and cancel".to_owned())),
+        _ => Visit::Not(Word::Unreadable("the action must be accept, decline or cancel".to_owned())),
     }
 }
 
@@ -46,11 +46,11 @@ pub(super) fn visit(result: &ElicitResult) -> Visit {
 pub(super) fn read_value(form: &Form, value: &Value) -> Word {
     match serde_json::from_value::<ElicitResult>(value.clone()) {
         Ok(result) => read(form, &result),
-        Err(_) => Word::Unreadable("it is no answer to a form".to_owned()),
+        Err(_) => Word::Unreadable("it does not answer the form".to_owned()),
     }
 }
 
-/// Whether the human wants to see everything before they decide: whatever else they filled in decides
+/// True if the human wants to see everything before they decide: whatever else they filled in decides
 /// nothing then.
 fn reads_first(content: Option<&Value>) -> bool {
     content.and_then(|content| content.get(DECISION)).and_then(Value::as_str) == Some(READS_FIRST)
@@ -91,7 +91,7 @@ fn filled<'a>(content: &'a Map<String, Value>, name: &str) -> Result<Option<&'a 
             Err(format!("`{name}` is longer than {MOST_CHARS} characters"))
         }
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("`{name}` is no text")),
+        Some(_) => Err(format!("`{name}` must be a text")),
     }
 }
 

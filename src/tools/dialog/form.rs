@@ -21,7 +21,7 @@ pub(super) const READS_FIRST: &str = "show";
 /// The longest text that a field takes, in characters.
 pub(super) const MOST_CHARS: u32 = 10_000;
 
-/// How a choice is written in a schema.
+/// Way in which a choice is written in a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choices {
     /// `enum` and `enumNames`, before 2025-11-25.
@@ -80,7 +80,7 @@ impl Form {
         named.collect()
     }
 
-    /// What the client is asked to show.
+    /// Returns what the client is asked to show.
     pub(super) fn params(&self, choices: Choices) -> ElicitRequestParams {
         ElicitRequestParams::FormElicitationParams {
             meta: None,

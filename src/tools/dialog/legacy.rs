@@ -66,7 +66,7 @@ pub(crate) async fn ask_legacy(
     }
 }
 
-/// What came of leading the human to a page.
+/// Outcome of leading the human to a page.
 pub(crate) enum Leading {
     /// It was decided, there or elsewhere.
     Decided,
@@ -134,7 +134,7 @@ pub(crate) async fn lead_legacy(
 fn visit(received: Received) -> Visit {
     match received {
         Ok(Ok(ClientResult::ElicitResult(result))) => answer::visit(&result),
-        Ok(Ok(_)) => Visit::Not(Word::Unreadable("the client's answer is none to an address".to_owned())),
+        Ok(Ok(_)) => Visit::Not(Word::Unreadable("the client did not answer the address".to_owned())),
         Ok(Err(error)) => Visit::Not(not_asked(&error)),
         Err(_) => Visit::Not(Word::Unreadable("the client has gone away".to_owned())),
     }
@@ -142,7 +142,6 @@ fn visit(received: Received) -> Visit {
 
 type Received = Result<Result<ClientResult, ServiceError>, RecvError>;
 
-/// How the wait ended.
 enum Ending {
     Answered(Box<Received>),
     DecidedElsewhere,
@@ -152,7 +151,7 @@ enum Ending {
 fn read(form: &Form, received: Received) -> Word {
     match received {
         Ok(Ok(ClientResult::ElicitResult(result))) => answer::read(form, &result),
-        Ok(Ok(_)) => Word::Unreadable("the client's answer is none to a form".to_owned()),
+        Ok(Ok(_)) => Word::Unreadable("the client did not answer the form".to_owned()),
         Ok(Err(error)) => not_asked(&error),
         Err(_) => Word::Unreadable("the client has gone away".to_owned()),
     }

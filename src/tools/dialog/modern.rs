@@ -31,7 +31,6 @@ pub(crate) struct Retry {
 /// An answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// What the human said.
     pub(crate) word: Word,
     /// By which the caller sees that an answer was used before.
     pub(crate) nonce: String,
@@ -45,7 +44,7 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Retry {
 }
 
 impl Retry {
-    /// Whether the call brings anything of an earlier one along.
+    /// True if the call brings anything of an earlier one along.
     pub(crate) fn has_answer(&self) -> bool {
         self.state.is_some() || self.responses.as_ref().is_some_and(|responses| !responses.is_empty())
     }
@@ -92,7 +91,7 @@ pub(crate) fn lead_modern(params: ElicitRequestParams, sealed_state: String) -> 
     InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
 }
 
-/// What a call says of the page that its human was led to; none for a first call.
+/// Returns what a call says of the page that its human was led to; none for a first call.
 ///
 /// # Errors
 ///

@@ -20,7 +20,6 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest state that is looked at, in bytes; ours are below 2,000.
 const MOST_BYTES: usize = 8 * 1024;
 
-/// What a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subject {
@@ -32,7 +31,7 @@ pub(crate) struct Subject {
     pub(crate) stage: String,
     /// The digest of what is reviewed.
     pub(crate) digest: String,
-    /// Whether it is asked back about what contradicts the decision.
+    /// True if it is asked back about what contradicts the decision.
     #[serde(default)]
     pub(crate) is_back: bool,
 }
@@ -67,7 +66,6 @@ pub(crate) enum StateError {
     Missing,
 }
 
-/// What is wrong with a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// It was changed, or sealed for another call, or by another project.
@@ -119,7 +117,7 @@ impl Seal {
 }
 
 impl Call {
-    /// What a state is bound to without holding it, in a form that no two calls have in common.
+    /// Returns what a state is bound to without holding it, in a form that no two calls have in common.
     fn bound(&self) -> String {
         serde_json::json!(["maestro.dialog.1", self.tool, self.arguments]).to_string()
     }

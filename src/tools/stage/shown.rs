@@ -11,7 +11,7 @@ use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;
 use crate::flow::stage::{ApprovalNote, StageReply};
 
-/// What the result of a refused stage says beside the error, so that its form is always the same.
+/// Returns what the result of a refused stage says beside the error, so that its form is always the same.
 pub(super) fn refused(stage: Stage) -> Value {
     json!({
         "stage": stage,
@@ -75,7 +75,6 @@ enum Approval {
     NotYet { request_id: (), status: &'static str, next: &'static str },
 }
 
-/// What the stage itself brought.
 #[derive(Serialize)]
 struct Outcome {
     success: bool,
@@ -130,7 +129,7 @@ pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown
     }
 }
 
-/// What is to be done next, in English and in Korean.
+/// Returns what is to be done next, in English and in Korean.
 fn action(stage: &StageReply, undecided: Option<&str>) -> (String, String) {
     let Some(approval) = &stage.approval else {
         return match (stage.ok, stage.solo.is_some()) {

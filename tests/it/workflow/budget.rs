@@ -320,6 +320,24 @@ fn an_idle_run_is_parked_and_can_be_taken_up() {
 }
 
 #[test]
+fn a_terminal_takes_a_parked_run_up_again() {
+    let (server, run) = begun_before(8);
+    let resume = |server: &crate::harness::Server| {
+        let output = server.run(&["runs", "resume", &run, "--json"], "");
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let resumed = resume(&server);
+    assert_eq!((&resumed["was_parked"], &resumed["workflow_id"]), (&json!(true), &json!(run)), "{resumed}");
+    assert!(resumed["next"].as_str().unwrap().contains("stage analyze"), "{resumed}");
+    assert_eq!(resume(&server)["was_parked"], false, "once is enough");
+    let mut client = server.start();
+    let state = state(&mut client);
+    assert_eq!((&state["workflow_id"], &state["parked"]), (&json!(run), &json!(false)), "{state}");
+    assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved", "it gates again");
+}
+
+#[test]
 fn votes_and_judges_count_in_the_run_that_they_name() {
     for named in [true, false] {
         let mut client = crate::harness::Server::new().codex().fake("gemini", "gemini").start();

@@ -45,7 +45,10 @@ fn debug_is_never_several_agents() {
     }
     let error =
         choice(Some(Stage::Debug), scores(1.0, 0.0, 1.0), Some(Topology::Independent), &[]).unwrap_err();
-    assert_eq!(error.to_string(), "force_topology is mas_independent, and debug takes one agent only (sas)");
+    assert_eq!(
+        error.to_string(),
+        "force_topology must be sas in debug: that stage has one agent only (got mas_independent)"
+    );
     let good = runs(Topology::Independent, 20, 0, 0);
     let chosen = choice(Some(Stage::Debug), scores(1.0, 0.0, 1.0), None, &good).unwrap();
     assert_eq!((chosen.topology, chosen.limits.max_agents, chosen.fallback), (Topology::Sas, 1, None));

@@ -53,7 +53,7 @@ fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Val
     let found = hypotheses.iter().find(|one| text(one, "id").is_some_and(|known| known == id));
     let Some(found) = found else {
         let (en, ko) = (
-            format!("the selected hypothesis {id} is none of those given"),
+            format!("the selected hypothesis {id} is not in the list"),
             format!("선택된 가설 {id}이(가) 제시된 가설 목록에 없습니다"),
         );
         return content.risk_of(source, &en, &ko);

@@ -22,7 +22,7 @@ pub(super) fn title(page: &mut Page, report: &Report) {
     page.text(LineKind::Body, 0, &summary);
 }
 
-/// When and how, in one line.
+/// Returns when and how, in one line.
 fn about(page: &Page, report: &Report) -> String {
     let mode = match report.mode {
         Mode::Consult => page.say("one consultant", "컨설턴트 하나에 질의"),

@@ -44,7 +44,6 @@ const NO_TEST: &str = "no test specified";
 /// Packages of a workspace that are looked at.
 const MOST_PACKAGES: usize = 200;
 
-/// Who runs the scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 enum Manager {
@@ -77,7 +76,7 @@ impl Manager {
         self.into()
     }
 
-    /// How a script of the package itself is run. `bun test` is bun's own runner and no script.
+    /// Returns how a script of the package itself is run. `bun test` is bun's own runner and no script.
     fn script(self, script: &str) -> String {
         match (self, script) {
             (Self::Bun, _) => format!("bun run {script}"),
@@ -86,7 +85,7 @@ impl Manager {
         }
     }
 
-    /// How a script is run in every package that has it.
+    /// Returns how a script is run in every package that has it.
     fn in_workspaces(self, script: &str) -> String {
         match (self, script) {
             (Self::Npm, "test") => "npm test --workspaces --if-present".to_owned(),
@@ -202,7 +201,7 @@ fn expand(directory: &dyn Directory, pattern: &str) -> Vec<String> {
     places
 }
 
-/// Whether a name fits a pattern in which `*` stands for anything.
+/// True if a name fits a pattern in which `*` stands for anything.
 fn fits(name: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else {

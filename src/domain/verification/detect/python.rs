@@ -21,7 +21,6 @@ const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
 /// Test files whose text is read.
 const MOST_READ: usize = 30;
 
-/// Who runs Python and its tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Runner {
     /// The interpreter of a virtual environment in the project, or the system's.
@@ -125,7 +124,8 @@ pub(super) fn detect(directory: &dyn Directory) -> Option<Detected> {
     Some(detected)
 }
 
-/// What the project itself says its tests are: a script of its manager, or an environment of nox or tox.
+/// Returns what the project itself says its tests are: a script of its manager, or an environment of nox or
+/// tox.
 fn own_script(directory: &dyn Directory, said: &str, runner: Runner) -> Option<String> {
     match runner {
         Runner::Pdm if has_key(said, "[tool.pdm.scripts]", "test") => return Some("pdm run test".to_owned()),
@@ -149,7 +149,7 @@ fn own_script(directory: &dyn Directory, said: &str, runner: Runner) -> Option<S
     has_tox.then(|| "tox run --skip-env-install".to_owned())
 }
 
-/// Whether a table of a TOML document has a key, by its lines.
+/// True if a table of a TOML document has a key, by its lines.
 fn has_key(text: &str, table: &str, key: &str) -> bool {
     let below = text.lines().skip_while(|line| line.trim() != table).skip(1);
     below
@@ -177,7 +177,7 @@ fn unit_tests(directory: &dyn Directory, said: &str, runner: Runner, tests: &[St
     has_tests.then(|| format!("{}{}", runner.module("unittest discover"), start(directory, tests)))
 }
 
-/// Whether a test is one that only pytest runs: it imports it, takes its fixtures, or is a bare function.
+/// True if a test is one that only pytest runs: it imports it, takes its fixtures, or is a bare function.
 fn is_pytest(text: &str) -> bool {
     text.lines().any(|line| {
         let is_import =
@@ -202,7 +202,7 @@ fn tests(directory: &dyn Directory) -> Vec<String> {
     PLACES.iter().flat_map(in_place).collect()
 }
 
-/// Where unittest looks, if the tests lie in a directory that is no package. It runs at the root, so
+/// Returns where unittest looks, if the tests lie in a directory that is no package. It runs at the root, so
 /// that the tests find the sources beside them.
 fn start(directory: &dyn Directory, tests: &[String]) -> String {
     if tests.iter().any(|name| !name.contains('/')) {

@@ -11,7 +11,6 @@ use crate::domain::verification::rules::{AllowRule, VerificationRules};
 /// How deep one command may wrap another.
 const MOST_WRAPPED: usize = 2;
 
-/// How a command fits a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     /// It is another command.
@@ -38,12 +37,12 @@ impl Programs {
         Ok(Self { places: rules.places.clone(), known: compiled.collect::<Result<_, RuleError>>()? })
     }
 
-    /// Whether a word is one of a program's names.
+    /// True if a word is one of a program's names.
     fn is_one_of(&self, word: &str, name: &str) -> bool {
         self.known.get(name).is_some_and(|(names, ..)| names.iter().any(|known| known == word))
     }
 
-    /// Whether a word names a program, bare or by a path of its family.
+    /// True if a word names a program, bare or by a path of its family.
     fn is_named(&self, word: &str, name: &str, family: Option<&str>) -> bool {
         if word == name {
             return true;
@@ -55,7 +54,7 @@ impl Programs {
         })
     }
 
-    /// How many words a command's beginning takes, if it is this one.
+    /// Returns how many words a command's beginning takes, if it is this one.
     fn begins(
         &self,
         words: &[String],
@@ -216,7 +215,7 @@ impl Allow {
         }
     }
 
-    /// What stands behind `--`.
+    /// Returns what stands behind `--`.
     fn check_behind(&self, words: &[String], all: &[Self], inside: Inside) -> Result<(), Unfit> {
         if let Some((options, arguments)) = &self.after {
             return take(words, options, arguments, inside).map(|_| ());

@@ -96,11 +96,10 @@ struct Package {
     running: Vec<String>,
     /// Tests in the stack of a panic.
     in_stack: Vec<String>,
-    /// Whether a test of it failed.
+    /// True if a test of it failed.
     failed: bool,
-    /// What took it with it.
     end: Option<Seen>,
-    /// Whether the stack of a panic follows.
+    /// True if the stack of a panic follows.
     in_panic: bool,
 }
 

@@ -8,7 +8,7 @@ fn together(runs: impl Iterator<Item = Reading>) -> Option<Reading> {
     runs.reduce(Reading::and)
 }
 
-/// What a run comes to, where nothing died.
+/// Returns what a run comes to, where nothing died.
 fn seen(totals: &Totals, all: usize, is_broken: bool) -> Seen {
     match (is_broken && totals.ran() == 0, totals.ran() == 0 || all == 0) {
         (true, _) => Seen::Broken,
@@ -129,7 +129,7 @@ fn vitest_name(name: &str) -> String {
     }
 }
 
-/// What went wrong beside the tests: its kind, its message, and the file of the test that ran.
+/// Returns what went wrong beside the tests: its kind, its message, and the file of the test that ran.
 fn vitest_unhandled(lines: &[&str]) -> Vec<String> {
     let kinds = ["Unhandled Rejection", "Unhandled Error", "Uncaught Exception"];
     let kind = |line: &str| line.starts_with('⎯').then(|| line.trim_matches(['⎯', ' ']).to_owned());

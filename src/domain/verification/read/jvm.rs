@@ -150,7 +150,7 @@ fn gradle_totals(line: &str) -> Option<Totals> {
     Some(Totals { passed: Some(passed), failed, skipped, ..Totals::default() })
 }
 
-/// How a task of tests ended: nothing where it ran.
+/// Returns how a task of tests ended: nothing where it ran.
 fn test_task(line: &str) -> Option<&str> {
     let line = line.strip_prefix("> Task ").unwrap_or(line);
     let (task, how) = line.strip_prefix(':')?.split_once(' ').unwrap_or((line.strip_prefix(':')?, ""));

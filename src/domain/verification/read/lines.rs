@@ -31,7 +31,7 @@ pub(super) fn of(counts: &[(usize, &str)], words: &[&str]) -> Option<usize> {
     sum(counts.iter().map(|(number, word)| words.contains(word).then_some(*number)))
 }
 
-/// Whether every word is one of these.
+/// True if every word is one of these.
 pub(super) fn only(counts: &[(usize, &str)], words: &[&str]) -> bool {
     counts.iter().all(|(_, word)| words.contains(word))
 }

@@ -3,7 +3,6 @@
 use super::lines::{counted, keyed, last, of, only};
 use super::{Output, Reading, Seen, Totals};
 
-/// What pytest counts at its end.
 const COUNTED: [&str; 17] = [
     "passed",
     "failed",

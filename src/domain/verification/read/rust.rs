@@ -143,7 +143,7 @@ pub(super) fn clippy(output: &Output) -> Option<Reading> {
     compiler(&output.both, "clippy")
 }
 
-/// What rustc says. Lints are findings; what is an error of the language is broken code.
+/// Returns what rustc says. Lints are findings; what is an error of the language is broken code.
 fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
     let signs = ["   Compiling ", "    Checking ", "    Finished ", "error: could not compile"];
     if !text.lines().any(|line| signs.iter().any(|sign| line.starts_with(sign))) {

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 use super::{Canonical, json, patch, path, text};
 
-/// How a field is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
@@ -34,7 +33,7 @@ pub enum How {
 pub struct VoteBy(IndexMap<String, How>);
 
 impl VoteBy {
-    /// Whether nothing is compared: then the step is not voted on.
+    /// True if nothing is compared: then the step is not voted on.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -9,7 +9,7 @@ pub(super) struct Number<'a> {
     /// The power of ten of the last digit.
     exponent: i64,
     unit: &'a str,
-    /// Whether it has a fraction and no exponent: `3.10`.
+    /// True if it has a fraction and no exponent: `3.10`.
     is_dotted: bool,
 }
 
@@ -21,7 +21,7 @@ const UNITS: [&str; 44] = [
     "rows", "steps",
 ];
 
-/// Whether a word is a unit.
+/// True if a word is a unit.
 pub(super) fn is_unit(word: &str) -> bool {
     let word = word.trim_end_matches(['.', ',', ';', '!']).to_lowercase();
     UNITS.contains(&word.as_str())

@@ -134,13 +134,12 @@ fn without_end(text: &str) -> Option<&str> {
     (rest.len() < text.len() && rest.ends_with(says_a_word)).then_some(rest)
 }
 
-/// What one pair of backticks holds, where it is the whole and one word.
+/// Returns what one pair of backticks holds, where it is the whole and one word.
 fn code_word(text: &str) -> Option<&str> {
     let inner = enclosed(text, "`")?.trim();
     (!inner.is_empty() && !inner.contains(' ')).then_some(inner)
 }
 
-/// How a word is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Marked {
     /// Not at all.

@@ -136,8 +136,8 @@ impl<'a> Bench<'a> {
         .await?
     }
 
-    /// Whether a test misses what a patch leaves out of another one. A tree that cannot be made counts as
-    /// missed.
+    /// Returns whether a test misses what a patch leaves out of another one. A tree that cannot be made
+    /// counts as missed.
     pub(super) async fn misses(
         &self,
         number: usize,

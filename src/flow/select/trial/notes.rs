@@ -16,16 +16,13 @@ const MOST_NAMES: usize = 20;
 /// Characters of a probe's output that a result shows.
 const MOST_SHOWN: usize = 1_200;
 
-/// What a check said.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckNote {
     /// The command.
     pub command: String,
-    /// What it is for.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// What became of it.
     pub status: Status,
     /// The tests that failed.
     pub failing: Vec<String>,
@@ -82,13 +79,12 @@ pub struct AblationNote {
 }
 
 impl AblationNote {
-    /// Whether a test sees each part.
+    /// True if a test sees each part.
     pub(super) fn is_clean(&self) -> bool {
         self.unseen.is_empty() && self.not_undone.is_empty()
     }
 }
 
-/// What a probe printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeNote {
     /// The command.
@@ -117,12 +113,11 @@ impl ProbeNote {
         }
     }
 
-    /// Whether it came to its end and printed something.
+    /// True if it came to its end and printed something.
     pub(super) fn speaks(&self) -> bool {
         self.exit_code.is_some() && !self.stdout.trim().is_empty()
     }
 
-    /// By what it is compared.
     pub(super) fn mark(&self) -> String {
         format!("{:?} {:?} {}", self.command, self.exit_code, self.stdout_sha256)
     }

@@ -10,11 +10,8 @@ pub(in crate::host::config) struct Variable {
     pub(in crate::host::config) name: &'static str,
     /// The keys that it sets; none where something else than the configuration reads it.
     pub(in crate::host::config) path: &'static [&'static str],
-    /// How it is written.
     pub(in crate::host::config) form: Form,
-    /// What a reader is told of it.
     pub(in crate::host::config) meaning: &'static str,
-    /// What holds where nobody sets it.
     pub(in crate::host::config) usual: Usual,
 }
 
@@ -238,7 +235,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 44] = [
         "MAESTRO_PARK_AFTER_DAYS",
         &["park_after_days"],
         Form::Days,
-        "days after which a run that nobody goes on with is parked: it holds nothing up and is taken up again by its name or task; 0 is never",
+        "days without activity after which a run is parked: it blocks nothing, and its name or task takes it up again; 0 is never",
     ),
     worded(
         "MAESTRO_CAP_RUN_USD",

@@ -7,7 +7,6 @@ pub(super) struct Asked {
     pub(super) client: Client,
     pub(super) stop: CancellationToken,
     pub(super) project: TempDir,
-    /// What else came than what was waited for.
     pub(super) passed: Vec<Value>,
 }
 

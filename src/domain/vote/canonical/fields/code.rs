@@ -1,7 +1,7 @@
 //! Code without comments and blank lines. A mark that begins a comment in one language is code in
 //! another, so what is not certain stays.
 
-/// How a language marks the rest of a line as a comment.
+/// Way in which a language marks the rest of a line as a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comments {
     /// `#`

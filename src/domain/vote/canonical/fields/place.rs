@@ -72,7 +72,7 @@ fn without_arguments(text: &str) -> String {
     kept
 }
 
-/// What a word names: nothing where it only leads to a place, else a name without its module, or a
+/// Returns what a word names: nothing where it only leads to a place, else a name without its module, or a
 /// line number.
 fn parts(word: &str, files: &[&str]) -> Vec<String> {
     let word = word.trim_end_matches(['.', ':', '!', '?']).trim_start_matches([':', '.', '#']);
