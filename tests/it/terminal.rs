@@ -456,7 +456,7 @@ fn a_chain_leads_from_a_decision_to_the_beginning_of_its_run() {
     assert_eq!(kinds, down.iter().rev().copied().collect::<Vec<_>>());
     assert_eq!(forward[5]["id"], json!(second));
 
-    let (code, screen) = client.server.person(&["why", &second]).leaves();
+    let (code, screen) = client.server.person_with(&["why", &second], &[("NO_COLOR", "1")]).leaves();
     assert_eq!(code, 0, "{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert!(screen.lines().any(|line| line.contains("          run_started: analyze")), "{screen}");
