@@ -57,7 +57,10 @@ pub(super) fn routes(page: Page) -> Router {
         let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
         all = all.route(&format!("/{name}"), get(file));
     }
+    // Whoever shortens the address comes to the queue; there it is looked at who they are.
+    let root = || async { Redirect::to("queue") };
     Router::new()
+        .route(&format!("/{}/", page.prefix()), get(root))
         .nest(&format!("/{}", page.prefix()), all)
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(MOST_FORM))

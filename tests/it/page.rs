@@ -315,6 +315,7 @@ fn every_view_is_there_and_what_is_not_there_is_said() {
     for path in ["nothing", "..", "page.html"] {
         assert_eq!(scene.browser.get(path).status, 404, "{path}");
     }
+    assert_eq!(scene.browser.get("").status, 303, "a shortened address leads to the queue");
 }
 
 #[test]
