@@ -367,3 +367,31 @@ fn votes_and_judges_count_in_the_run_that_they_name() {
         }
     }
 }
+
+/// The steps of `/maestro-analyze`: a stage without a run, and its facts on record.
+#[test]
+fn the_command_that_analyzes_leaves_nothing_open() {
+    let mut client = project().start();
+    for (tool, call) in [
+        ("maestro_get_skill", json!({ "stage": "analyze" })),
+        ("maestro_pack_context", json!({ "files": ["mean.py"] })),
+        ("maestro_run_stage", arguments("analyze")),
+        (
+            "maestro_log_evidence",
+            json!({ "evidence_type": "observation", "stage": "analyze", "content": { "fact": "x" }, "source": "mean.py" }),
+        ),
+    ] {
+        let result = client.call(tool, call);
+        assert_eq!(result["ok"], true, "{tool}: {result}");
+    }
+    let state = client.call("maestro_workflow_state", json!({}));
+    assert!(state["workflow"]["current_stage"].is_null(), "{state}");
+    assert_eq!(state["metrics"]["runs"]["total"], 0, "{state}");
+    let pending = client.call("maestro_get_pending_approvals", json!({}));
+    assert_eq!(pending["pending"].as_array().map_or(0, Vec::len), 0, "{pending}");
+    let kinds: Vec<String> =
+        client.events().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+    assert!(!kinds.iter().any(|kind| kind == "run_started" || kind == "approval_requested"), "{kinds:?}");
+    let after = client.call("maestro_consult", json!({ "prompt": "why?" }));
+    assert_eq!(after["ok"], true, "{after}");
+}
