@@ -55,6 +55,7 @@ pub(crate) mod tokens;
 pub(crate) mod toolbox;
 pub(crate) mod toolset;
 pub(crate) mod topology;
+pub(crate) mod track_record;
 pub(crate) mod validate;
 pub(crate) mod verification;
 pub(crate) mod vote;

@@ -10,8 +10,9 @@ use super::breaker::{self, Spent};
 use super::calibrate::record::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
-use super::event::approval::DialogOpened;
+use super::event::approval::{DecidedBy, Decision, DialogOpened};
 use super::event::record::{Noted, Topic};
+use super::event::stage::Mode;
 use super::event::{Body, Event};
 use super::job::Jobs;
 use super::measure::cost::Cells;
@@ -20,8 +21,9 @@ use super::microstep::StepType;
 use super::select::record::SelectionRecord;
 use super::spending::Spending;
 use super::thread::Threads;
+use super::track_record::TrackRecord;
 use super::vote::record::VoteRecord;
-use super::workflow::{Attempt, Outcome, Request, Run};
+use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use figures::Figures;
 
 /// Results outside any run that are kept after their callers have them.
@@ -59,6 +61,8 @@ pub struct History {
     threads: Threads,
     /// Providers whose quota is spent, until when.
     spent: BTreeMap<String, Spent>,
+    /// How each provider's answers were judged.
+    track_record: TrackRecord,
     /// Calls that go on without their callers.
     jobs: Jobs,
     /// What caps are held against.
@@ -98,6 +102,7 @@ impl History {
         }
         self.figures.apply(&event, self.runs.get(&event.run));
         self.spending.apply(&event);
+        self.judge(&event);
         match &event.body {
             Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
                 self.order.push(event.run.clone());
@@ -152,6 +157,15 @@ impl History {
         match noted.topic {
             Topic::Coordination => {
                 if let Ok(record) = RunRecord::deserialize(content) {
+                    for (stage, answer) in record
+                        .stage
+                        .iter()
+                        .flat_map(|stage| record.answers.iter().map(move |answer| (*stage, answer)))
+                    {
+                        if let Some(is_right) = answer.correct {
+                            self.track_record.judge(stage, &answer.provider, is_right);
+                        }
+                    }
                     self.ask(record.answers.clone());
                     self.coordination.push(record);
                 }
@@ -189,6 +203,28 @@ impl History {
                 }
             }
             Topic::Tools | Topic::Ensemble | Topic::Review => {}
+        }
+    }
+
+    /// What a decision or a rule says of whoever answered. The policy only lets pass.
+    fn judge(&mut self, event: &Event) {
+        match &event.body {
+            Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
+                self.track_record.judge(answered.stage, &answered.candidate.provider, false);
+            }
+            Body::ApprovalDecided(decided) if decided.decided_by != DecidedBy::Policy => {
+                let pending = self.runs.get(&event.run).filter(|run| {
+                    matches!(&run.phase, Phase::AwaitingApproval { request, .. } if *request == decided.request)
+                });
+                let finished = pending.and_then(|run| run.finished.last());
+                if let Some(finished) =
+                    finished.filter(|done| done.stage == decided.stage && done.mode != Mode::Solo)
+                {
+                    let is_right = decided.decision == Decision::Approve;
+                    self.track_record.judge(finished.stage, &finished.provider, is_right);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -278,6 +314,11 @@ impl History {
     /// Providers whose quota was spent when they were asked last, and until when.
     pub fn spent(&self) -> &BTreeMap<String, Spent> {
         &self.spent
+    }
+
+    /// How each provider's answers were judged.
+    pub(crate) fn track_record(&self) -> &TrackRecord {
+        &self.track_record
     }
 
     /// Calls that go on without their callers.

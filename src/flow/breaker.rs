@@ -1,17 +1,19 @@
-//! Who is not asked until a limit of theirs ends, and who may answer in their place.
+//! Who is asked, who is not asked until a limit of theirs ends, and who answers in whose place: one rule
+//! for consults, ensembles, stages, votes, judges and reviews.
 //!
 //! A spent quota with a time opens a breaker. It is read from the log, so that every server of the
 //! project knows it. What passes by itself opens none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::session::Session;
 use crate::domain::breaker::Spent;
+use crate::domain::stage::Stage;
 use crate::error::Error;
-use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
@@ -36,38 +38,136 @@ pub fn refusal(session: &Session, provider: &str, spent: &Spent) -> Error {
     Error::Cli { provider: provider.to_owned(), failure, others }
 }
 
-/// Returns who may answer in a provider's place by the user's permission, in that order: those that can be
-/// asked, each once.
-pub fn stand_ins<'a>(
-    session: &'a Session,
-    provider: &str,
-    open: &BTreeMap<String, Spent>,
-) -> Vec<&'a Provider> {
-    let Ok(asked) = session.catalogue().get(provider) else { return Vec::new() };
-    let mut found: Vec<&Provider> = Vec::new();
-    for name in &asked.settings.fallback {
-        let Ok(other) = session.catalogue().get(name) else { continue };
-        let is_there = other.is_understudy()
-            || session.catalogue().program(other, session.environment(), session.root()).is_ok();
-        if is_there
-            && other.name != provider
-            && !open.contains_key(&other.name)
-            && session.config().problems_for(&other.name).is_empty()
-            && !found.iter().any(|known| known.name == other.name)
-        {
-            found.push(other);
-        }
-    }
-    found
+/// Whoever is there, in the order in which they are asked where nobody is named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ready {
+    /// The names.
+    pub(crate) names: Vec<String>,
+    /// Who of those that are there is left out or comes last, and why.
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
-/// Why somebody else answered.
+impl Ready {
+    /// What there is to say of some of them, in one line.
+    pub(crate) fn in_a_line(&self) -> Option<String> {
+        let notes = self.notes.values().cloned();
+        notes.reduce(|all, note| format!("{all}; {note}"))
+    }
+}
+
+/// Who is asked where nobody is named: the installed CLIs in the order of the configuration, else the
+/// understudy. Last come those that are weak at the stage, that refused a short while ago, and that are
+/// set up wrongly. One whose limit is spent is left out while there is anybody else.
+pub(crate) async fn ready(session: &Session, stage: Option<Stage>) -> Ready {
+    let spent = open(session).await;
+    let threshold = session.config().settings.policy.capability_threshold;
+    let weak = match stage {
+        Some(stage) => {
+            session.journal().read(move |history| history.track_record().weak(stage, threshold)).await
+        }
+        None => Ok(BTreeMap::new()),
+    };
+    let weak = weak.unwrap_or_default();
+    let there = session.catalogue().asked_by_default(session.environment(), session.root());
+    let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
+    let place = |name: &String| {
+        (
+            !session.config().problems_for(name).is_empty(),
+            session.ledger().refused(name),
+            weak.contains_key(name),
+        )
+    };
+    names.sort_by_key(place);
+    let mut notes: BTreeMap<String, String> =
+        weak.into_iter().filter(|(name, _)| names.contains(name) && names.len() > 1).collect();
+    if names.iter().any(|name| !spent.contains_key(name)) {
+        names.retain(|name| match spent.get(name) {
+            Some(limit) => {
+                let note = format!("{name} was left out: its limit is spent until {}", limit.resets_at);
+                notes.insert(name.clone(), note);
+                false
+            }
+            None => true,
+        });
+    }
+    Ready { names, notes }
+}
+
+/// On whose word another answers in the place of one that cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Permission {
+    /// On nobody's.
+    Nobody,
+    /// Somebody was named: only whom the `fallback` of that provider names.
+    Fallback,
+    /// Nobody was named, or the caller said so: those first, then whoever else is there.
+    Anybody,
+}
+
+impl Permission {
+    /// What follows from who was named.
+    pub(crate) fn of(is_named: bool) -> Self {
+        if is_named { Self::Fallback } else { Self::Anybody }
+    }
+}
+
+/// Who may answer for others. Those who were asked are not on it, and nobody stands in twice: two
+/// answers of one provider would say little more than one.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    permission: Permission,
+    others: Vec<String>,
+    taken: Mutex<BTreeSet<String>>,
+}
+
+impl Bench {
+    /// Those who may answer for some, the others in the order in which they are to be asked.
+    pub(crate) fn new(permission: Permission, asked: &[String], others: Vec<String>) -> Self {
+        Self { permission, others, taken: Mutex::new(asked.iter().cloned().collect()) }
+    }
+
+    /// Nobody.
+    pub(crate) fn empty() -> Self {
+        Self::new(Permission::Nobody, &[], Vec::new())
+    }
+
+    /// Who answers in the place of a provider, where anybody does; from now on nobody else has them.
+    pub(crate) async fn next_for(&self, session: &Session, provider: &str) -> Option<String> {
+        let others = match self.permission {
+            Permission::Nobody => return None,
+            Permission::Fallback => &[][..],
+            Permission::Anybody => self.others.as_slice(),
+        };
+        let spent = open(session).await;
+        let catalogue = session.catalogue();
+        let can_be_asked = |name: &String| {
+            let is_there = catalogue.get(name).is_ok_and(|other| {
+                other.is_understudy()
+                    || catalogue.program(other, session.environment(), session.root()).is_ok()
+            });
+            is_there && !spent.contains_key(name) && session.config().problems_for(name).is_empty()
+        };
+        let by_permission = catalogue.get(provider).map(|asked| asked.settings.fallback.clone());
+        let by_permission = by_permission.unwrap_or_default();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = |name: &&String| *name != provider && !taken.contains(*name) && can_be_asked(name);
+        // Rules answer for a model only where the user says so.
+        let is_model = |name: &&String| catalogue.get(name).is_ok_and(|other| !other.is_understudy());
+        let next = by_permission.iter().chain(others.iter().filter(is_model)).find(free)?.clone();
+        taken.insert(next.clone());
+        Some(next)
+    }
+}
+
+/// In whose place an answer stands, and why.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoodIn {
     pub provider: String,
     /// Why they could not be.
     pub code: &'static str,
-    /// The same in words.
+    /// What kept them from answering.
+    pub error: String,
+    /// The same, and on whose word another answers.
     pub why: String,
     /// Time when they can be asked again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,19 +176,39 @@ pub struct StoodIn {
 
 impl StoodIn {
     /// In the place of a provider that refused.
-    pub fn of(provider: &str, error: &Error) -> Self {
+    pub(crate) fn of(session: &Session, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
+        let asked = session.catalogue().get(provider);
+        let is_fallback = asked.is_ok_and(|asked| asked.settings.fallback.iter().any(|name| name == by));
+        let word = if is_fallback {
+            format!("`fallback` of {provider} permits another to answer")
+        } else {
+            "no provider was held to, so another answers".to_owned()
+        };
         Self {
             provider: provider.to_owned(),
             code: error.code(),
-            why: format!("{}; `fallback` of {provider} permits another to answer", note.error),
+            why: format!("{}; {word}", note.error),
+            error: note.error,
             resets_at: note.resets_at,
         }
     }
-}
 
-/// True if a failure lets another answer: a limit that is spent, or a login or CLI that is not there.
-/// What passes by itself does not.
-pub fn gives_way(error: &Error) -> bool {
-    error.is_refusal() && !error.retryable()
+    /// In a line that begins with who refused.
+    pub(crate) fn refused_first(&self, by: &str) -> String {
+        format!("{} could not be asked ({}{}); {by} answers instead", self.provider, self.code, self.until())
+    }
+
+    fn until(&self) -> String {
+        self.resets_at.as_ref().map_or(String::new(), |at| format!(", until {at}"))
+    }
+
+    /// In a line that begins with who answers.
+    pub(crate) fn in_words(&self, by: &str) -> String {
+        let until = self.until();
+        format!(
+            "{by} answers in the place of {}, which could not be asked ({}{until})",
+            self.provider, self.code
+        )
+    }
 }

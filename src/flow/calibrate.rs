@@ -101,7 +101,7 @@ pub async fn calibrate(
 ) -> Result<Calibration, Error> {
     session.check_config()?;
     let step = step_of(session, request.kind)?;
-    let providers = voters(session, request.providers.clone())?;
+    let providers = voters(session, request.providers.clone()).await?;
     // An oracle that cannot be used is said before anybody is asked.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(session, command).await?),

@@ -5,7 +5,6 @@ mod prepare;
 mod recording;
 mod reply;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
-use super::breaker::{StoodIn, gives_way, open, refusal, stand_ins};
+use super::breaker::{Bench, Permission, Ready, StoodIn, open, ready, refusal};
 use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
@@ -23,7 +22,6 @@ use super::session::Session;
 use super::slots::Place;
 use super::thread::converse;
 use crate::domain::answer::document;
-use crate::domain::breaker::Spent;
 use crate::domain::change::Mark;
 use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
@@ -41,26 +39,7 @@ use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
-/// Returns who is asked where nobody is named: the first CLI that is installed and can be used, in the
-/// order of the configuration; else the understudy. One that refused a short while ago (no login, a limit
-/// that is spent) gives way to the next.
-///
-/// # Errors
-///
-/// Nobody can be asked.
-pub fn asked_by_default(session: &Session) -> Result<String, Error> {
-    let there = session.catalogue().asked_by_default(session.environment(), session.root());
-    let is_sound = |provider: &&&Provider| session.config().problems_for(&provider.name).is_empty();
-    let is_usable = |provider: &&&Provider| is_sound(provider) && !session.ledger().refused(&provider.name);
-    there
-        .iter()
-        .find(is_usable)
-        .or_else(|| there.iter().find(is_sound))
-        .or_else(|| there.first())
-        .map(|provider| provider.name.clone())
-        .ok_or(Error::NoProvider)
-}
-
+/// Which conversation a consult belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InThread {
     /// It begins one.
@@ -131,68 +110,73 @@ async fn consult_from(
         InThread::Of(id) => Some(id),
     };
     let conversation = converse(session, named).await?;
-    let spent = open(session).await;
     if question.context.files.is_empty() && !conversation.files.is_empty() {
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
         question.context.files = still_there(session, conversation.files.clone()).await?;
     }
-    let provider = &match provider {
+    let ready = ready(session, question.account.stage.or(question.context.stage)).await;
+    let provider = match provider {
         Some(named) => named.to_owned(),
-        None => asked_next(session, conversation.last_provider.as_deref(), &spent)?,
+        None => asked_next(&ready, session, conversation.last_provider.as_deref())?,
     };
     let prepared = prepare_in(session, question, Layout::Plain, Some(conversation)).await?;
-    let mut reply = match spent.get(provider) {
-        // It said until when: nothing is started before.
-        Some(limit) => {
-            Consulted::refused(provider, prepared.model.clone(), not_begun(refusal(session, provider, limit)))
-        }
-        None => {
-            let reservation = reserve_one(session, &prepared, provider).await?;
-            ask(session, provider, &prepared, Turn { place, reservation }, progress).await
-        }
-    };
-    for other in stand_ins(session, provider, &spent) {
-        let Some(cause) = reply.cause.clone().filter(gives_way) else { break };
-        progress.say(&format!("{}: {}; asking {} instead", reply.provider, cause.code(), other.name));
-        // A model is one provider's: the stand-in answers with its own, and thinks no harder.
-        let own = prepared.with_own_model();
-        let place = session.slots().place()?;
-        let reservation = match reserve_one(session, &own, &other.name).await {
-            Ok(reservation) => reservation,
-            Err(error) if error.is_out_of_budget() => break,
-            Err(error) => return Err(error),
-        };
-        let stood_in = StoodIn::of(&reply.provider, &cause);
-        reply = ask(session, &other.name, &own, Turn { place, reservation }, progress).await;
-        reply.stood_in.get_or_insert(stood_in);
-    }
+    let bench = Bench::new(Permission::Fallback, std::slice::from_ref(&provider), Vec::new());
+    let reservation = reserve_one(session, &prepared, &provider).await?;
+    let reply =
+        ask_or_stand_in(session, &provider, &prepared, Turn { place, reservation }, &bench, progress).await;
     let session = session.clone();
     off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
 }
 
 /// Returns who is asked where nobody is named: whoever answered last in the conversation, while they can be
 /// asked; else the first who can.
-fn asked_next(
+fn asked_next(ready: &Ready, session: &Session, last: Option<&str>) -> Result<String, Error> {
+    let is_well =
+        |name: &&String| session.config().problems_for(name).is_empty() && !session.ledger().refused(name);
+    let last = ready.names.iter().filter(|name| last == Some(name.as_str())).find(is_well);
+    last.or(ready.names.first()).cloned().ok_or(Error::NoProvider)
+}
+
+/// Asks one provider; where it cannot answer for reasons of its own, whoever may in its place, with their
+/// own model and no harder. Where nobody can, the first refusal stands.
+pub(crate) async fn ask_or_stand_in(
     session: &Session,
-    last: Option<&str>,
-    spent: &BTreeMap<String, Spent>,
-) -> Result<String, Error> {
-    let can_be_asked = |name: &&str| {
-        session.catalogue().get(name).is_ok_and(|provider| {
-            provider.is_understudy()
-                || session.catalogue().program(provider, session.environment(), session.root()).is_ok()
-        }) && session.config().problems_for(name).is_empty()
-            && !session.ledger().refused(name)
-            && !spent.contains_key(*name)
-    };
-    let there = session.catalogue().asked_by_default(session.environment(), session.root());
-    match last.filter(can_be_asked) {
-        Some(last) => Ok(last.to_owned()),
-        None => match there.iter().map(|provider| provider.name.as_str()).find(can_be_asked) {
-            Some(first) => Ok(first.to_owned()),
-            None => asked_by_default(session),
-        },
+    name: &str,
+    prepared: &Arc<Prepared>,
+    turn: Turn,
+    bench: &Bench,
+    progress: &Progress,
+) -> Consulted {
+    let first = ask(session, name, prepared, turn, progress).await;
+    let Some(cause) = first.cause.clone().filter(Error::is_refusal) else { return first };
+    let own = prepared.with_own_model();
+    let mut consults = first.consults;
+    let mut refused = Vec::new();
+    while let Some(next) = bench.next_for(session, name).await {
+        progress.say(&format!("{name}: {}; asking {next} instead", cause.code()));
+        let Ok(place) = session.slots().place() else { break };
+        let reservation = match reserve_one(session, &own, &next).await {
+            Ok(reservation) => reservation,
+            Err(error) => {
+                tracing::info!(outcome = error.code(), "nobody else is asked");
+                break;
+            }
+        };
+        let mut reply = ask(session, &next, &own, Turn { place, reservation }, progress).await;
+        consults += reply.consults;
+        if let Some(other) = reply.cause.as_ref().filter(|other| other.is_refusal()) {
+            refused.push(format!("{next} could not answer in its place ({})", other.code()));
+            continue;
+        }
+        reply.consults = consults;
+        reply.stood_in = Some(StoodIn::of(session, name, &next, &cause));
+        return reply;
     }
+    let mut first = Consulted { consults, ..first };
+    for note in refused {
+        first.told.warn(&note);
+    }
+    first
 }
 
 /// What a consult needs before it may start: a place in the line, and one in the budget.
@@ -257,7 +241,14 @@ pub async fn ask(
     let attempted = match arrived(name, prepared) {
         // It is paid for: the reservation is given back.
         Some(attempted) => attempted,
-        None => attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await,
+        // Who said until when is not asked before: nothing is started.
+        None => match open(session).await.get(name) {
+            Some(limit) => {
+                let refusal = refusal(session, name, limit);
+                return Consulted::refused(name, named, span.in_scope(|| not_begun(refusal)));
+            }
+            None => attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await,
+        },
     };
     let (shared, owner) = (Arc::clone(prepared), name.to_owned());
     let reply = off_thread(move || Consulted::new(&owner, &shared, attempted)).await;

@@ -1,7 +1,6 @@
 //! The same question to several consultants side by side.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -9,7 +8,8 @@ use serde_json::Value;
 use serde_with::skip_serializing_none;
 
 use super::account::{Account, kept, left, reserve};
-use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask, prepare, reserve_one};
+use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
@@ -88,7 +88,8 @@ pub struct Candidate {
     /// The ensemble that it belongs to, where the log knows it.
     pub ensemble_id: Option<String>,
     /// For whom it answers, and why, where it stands in for one that refused.
-    pub stands_in: Option<StandIn>,
+    pub stands_in: Option<StoodIn>,
+    /// What went wrong.
     #[serde(flatten)]
     #[serialize_always]
     pub failure: Option<ErrorNote>,
@@ -102,21 +103,6 @@ pub struct Whom {
     /// True if another one answers for one that refuses; none: where nobody was named.
     pub stand_in: Option<bool>,
 }
-
-/// For whom a candidate answers, and why.
-#[derive(Clone, Debug, Serialize)]
-pub struct StandIn {
-    provider: String,
-    code: &'static str,
-    /// The same in words.
-    error: String,
-    /// Time when that ends, where the CLI named a time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resets_at: Option<String>,
-}
-
-/// Providers that may answer for one that refuses, each once.
-type Bench = Mutex<VecDeque<String>>;
 
 /// Asks each provider so many times, all side by side as far as there are slots, on the account of the
 /// run that is under way.
@@ -133,7 +119,7 @@ pub async fn generate(
 ) -> Result<Ensemble, Error> {
     session.check_config()?;
     let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
-    let mut providers = chosen(session, named)?;
+    let (mut providers, left) = chosen(session, named, question.account.stage).await?;
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
         return Err(Error::InvalidArguments(format!(
@@ -144,13 +130,19 @@ pub async fn generate(
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { run, stage, purpose, .. } = question.account;
     let account = Account::of(session, run, stage, purpose).await?;
+    let everybody = ready(session, account.stage).await.names;
     let left_out = if is_named { None } else { fit(session, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let prepared = prepare(session, Question { account, ..question }).await?;
     let red_flags = session.red_flags()?;
     let asked = asked(session, &prepared, &providers, times, places).await?;
-    let bench = if stand_in.unwrap_or(!is_named) { not_asked(session, &providers) } else { VecDeque::new() };
-    let answered = answered(session, &prepared, asked, &Mutex::new(bench), progress).await;
+    let permission = match stand_in {
+        Some(true) => Permission::Anybody,
+        Some(false) => Permission::Nobody,
+        None => Permission::of(is_named),
+    };
+    let bench = Bench::new(permission, &providers, everybody);
+    let answered = answered(session, &prepared, asked, &bench, progress).await;
     let (owned, stage) = (session.clone(), prepared.account().stage);
     let (mut candidates, drafts) =
         off_thread(move || judged(&owned, &red_flags, stage, answered, &asked_for)).await??;
@@ -165,11 +157,13 @@ pub async fn generate(
     for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
         providers.push(candidate.provider.clone());
     }
-    let others = not_asked(session, &providers).into();
+    let installed = session.catalogue().installed(session.environment(), session.root());
+    let others = installed.map(|one| one.name.clone()).filter(|name| !providers.contains(name)).collect();
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
     ensemble.warning = ensemble
         .warning
         .into_iter()
+        .chain(left)
         .chain(left_out)
         .chain(stood_in)
         .reduce(|all, more| format!("{all}; {more}"));
@@ -245,11 +239,10 @@ async fn answered(
     let are_several = seats.len() > 1;
     join_all(seats.into_iter().enumerate().map(|(member, Seat { id, provider, turn })| async move {
         let prepared = if are_several { prepared.for_member(member) } else { Arc::clone(prepared) };
-        let reply = ask(session, &provider, &prepared, turn, &watch.progress()).await;
-        let answered =
-            stood_in(session, &prepared, Answered { id, reply, stands_in: None }, bench, watch).await;
-        watch.done(member, answered.reply.ok);
-        answered
+        let reply = ask_or_stand_in(session, &provider, &prepared, turn, bench, &watch.progress()).await;
+        watch.done(member, reply.ok);
+        let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
+        Answered { id, reply }
     }))
     .await
 }
@@ -258,43 +251,6 @@ async fn answered(
 struct Answered {
     id: String,
     reply: Consulted,
-    stands_in: Option<StandIn>,
-}
-
-/// Returns who is there and was not asked.
-fn not_asked(session: &Session, asked: &[String]) -> VecDeque<String> {
-    let there = session.catalogue().asked_by_default(session.environment(), session.root()).into_iter();
-    let others = there.filter(|other| !other.is_understudy() && !asked.contains(&other.name));
-    others.map(|other| other.name.clone()).collect()
-}
-
-/// The candidate itself, or the first on the bench that answers in its place where it refused. Where
-/// the budget or the slots have no room for that, it stays as it is.
-async fn stood_in(
-    session: &Session,
-    prepared: &Arc<Prepared>,
-    first: Answered,
-    bench: &Bench,
-    watch: &Arc<Watch>,
-) -> Answered {
-    let refusal = first.reply.cause.as_ref().filter(|cause| cause.is_refusal()).map(Error::note);
-    let Some(note) = refusal else { return first };
-    let why = StandIn {
-        provider: first.reply.provider.clone(),
-        code: note.code,
-        error: note.error,
-        resets_at: note.resets_at,
-    };
-    loop {
-        let next = bench.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(next) = next else { return first };
-        let Ok(place) = session.slots().place() else { return first };
-        let Ok(reservation) = reserve_one(session, prepared, &next).await else { return first };
-        let reply = ask(session, &next, prepared, Turn { place, reservation }, &watch.progress()).await;
-        if reply.ok {
-            return Answered { id: format!("{next}-1"), reply, stands_in: Some(why) };
-        }
-    }
 }
 
 /// Returns what the answers are worth, and what the log keeps of that.
@@ -309,12 +265,11 @@ fn judged(
     let weights: Vec<usize> = answered.iter().map(|one| weight(&one.reply.content)).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
-    for (Answered { id, reply, stands_in }, room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
+    for (Answered { id, reply }, room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        let candidate = Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag);
-        candidates.push(Candidate { stands_in, ..candidate });
+        candidates.push(Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag));
     }
     drafts.push(compared);
     Ok((candidates, drafts))
@@ -356,28 +311,26 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
     verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
 }
 
-/// The providers to ask: those named, each once, else whoever is there.
-pub(super) fn chosen(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
-    let catalogue = session.catalogue();
+/// The providers to ask: those named, each once, else whoever can be asked, with what there is to say of
+/// the others.
+pub(super) async fn chosen(
+    session: &Session,
+    named: Option<Vec<String>>,
+    stage: Option<Stage>,
+) -> Result<(Vec<String>, Option<String>), Error> {
     let mut chosen: Vec<String> = Vec::new();
-    match named.filter(|named| !named.is_empty()) {
-        Some(named) => {
-            for name in named {
-                let name = catalogue.get(&name)?.name.clone();
-                if !chosen.contains(&name) {
-                    chosen.push(name);
-                }
-            }
-        }
-        None => {
-            let default = catalogue.asked_by_default(session.environment(), session.root());
-            chosen.extend(default.into_iter().map(|provider| provider.name.clone()));
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        let ready = ready(session, stage).await;
+        let note = ready.in_a_line();
+        return if ready.names.is_empty() { Err(Error::NoProvider) } else { Ok((ready.names, note)) };
+    };
+    for name in named {
+        let name = session.catalogue().get(&name)?.name.clone();
+        if !chosen.contains(&name) {
+            chosen.push(name);
         }
     }
-    if chosen.is_empty() {
-        return Err(Error::NoProvider);
-    }
-    Ok(chosen)
+    Ok((chosen, None))
 }
 
 impl Candidate {
@@ -400,17 +353,13 @@ impl Candidate {
             red_flag,
             note: reply.note,
             ensemble_id: None,
-            stands_in: None,
+            stands_in: reply.stood_in,
             failure: reply.failure,
         }
     }
 
     fn stood_in(&self) -> Option<String> {
-        let StandIn { provider, code, .. } = self.stands_in.as_ref()?;
-        Some(format!(
-            "{} answers in the place of {provider}, which could not be asked ({code})",
-            self.provider
-        ))
+        Some(self.stands_in.as_ref()?.in_words(&self.provider))
     }
 
     fn failure(&self) -> Option<String> {

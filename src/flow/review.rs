@@ -16,7 +16,8 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, reserve};
-use super::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
+use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::consult::{Consulted, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::ensemble::chosen;
 use super::journal::new_id;
 use super::note::note_on;
@@ -149,6 +150,9 @@ pub struct Reviewer {
     pub held: usize,
     /// Findings that did not.
     pub discarded: usize,
+    /// In whose place it reviewed, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stood_in_for: Option<StoodIn>,
     /// Milliseconds.
     pub elapsed_ms: u64,
     #[serde(skip_serializing_if = "Usage::is_empty")]
@@ -185,7 +189,8 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
     }
     session.check_config()?;
     let criteria = checked_criteria(&request.criteria)?;
-    let providers = reviewers(session, &request)?;
+    let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
+    let providers = reviewers(session, &request).await?;
     let places = providers.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let account = Account::of(session, request.workflow_id.clone(), None, Purpose::Candidate).await?;
     progress.say("reading what is to be reviewed");
@@ -196,12 +201,14 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
     }
     let prepared = prepare(session, question(&request, &material, &criteria, account)).await?;
     let reservations = reserve(session, prepared.account(), &prepared.asked(), &providers).await?;
+    let everybody = ready(session, None).await.names;
+    let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
     let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
     let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {
         let prepared = Arc::clone(&prepared);
         async move {
-            let reply = ask(session, provider, &prepared, turn, &watch.progress()).await;
+            let reply = ask_or_stand_in(session, provider, &prepared, turn, bench, &watch.progress()).await;
             watch.done(member, reply.ok);
             reply
         }
@@ -241,10 +248,10 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
     Ok(criteria)
 }
 
-/// Returns who reviews. Rules see no defect, so the understudy is not asked unless it is named.
-fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<String>, Error> {
+/// Who reviews. Rules see no defect, so the understudy is not asked unless it is named.
+async fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let mut providers = chosen(session, request.providers.clone())?;
+    let (mut providers, _) = chosen(session, request.providers.clone(), None).await?;
     if !is_named {
         let is_model = |name: &String| session.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
         providers.retain(is_model);
@@ -315,6 +322,7 @@ fn checked(session: &Session, material: &Material, replies: Vec<Consulted>) -> C
             ok: read.is_ok(),
             held: 0,
             discarded: 0,
+            stood_in_for: reply.stood_in,
             elapsed_ms: reply.elapsed_ms,
             usage: reply.usage,
             error: read.as_ref().err().cloned(),

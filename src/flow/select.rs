@@ -14,6 +14,7 @@ pub use outcome::Selection;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
+use super::breaker::Permission;
 use super::pack::check_files;
 use super::progress::Progress;
 use super::session::Session;
@@ -36,7 +37,7 @@ pub struct SelectRequest {
     pub test_results: Vec<TestResult>,
     pub lint_results: Vec<LintResult>,
     /// Who judges, where a judge is needed.
-    pub judge_provider: String,
+    pub judge_provider: Option<String>,
     /// The model of that judge, where not as configured.
     pub model: Option<String>,
     /// Effort: how hard the judge is to think, where not as configured.
@@ -65,7 +66,7 @@ impl Default for SelectRequest {
             mode: Mode::default(),
             test_results: Vec::new(),
             lint_results: Vec::new(),
-            judge_provider: String::new(),
+            judge_provider: None,
             criteria: Vec::new(),
             task: None,
             context_files: Vec::new(),
@@ -76,6 +77,9 @@ impl Default for SelectRequest {
         }
     }
 }
+
+/// Who judges, where nobody is named.
+pub(crate) const USUAL_JUDGE: &str = "claude";
 
 /// Parts of a candidate that are undone, where the caller does not say.
 pub const ABLATIONS: usize = 12;
@@ -134,7 +138,8 @@ pub async fn select(
                 session,
                 account,
                 progress,
-                wanted: &request.judge_provider,
+                wanted: request.judge_provider.as_deref().unwrap_or(USUAL_JUDGE),
+                permission: Permission::of(request.judge_provider.is_some()),
                 case: Case { task: asked_for.task.as_deref(), criteria: &request.criteria },
                 context_files: &asked_for.files,
                 model: request.model.as_deref(),

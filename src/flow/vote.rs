@@ -11,6 +11,7 @@ pub(crate) mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::breaker::Permission;
 use super::consult::Question;
 use super::ensemble::chosen;
 use super::progress::Progress;
@@ -53,6 +54,8 @@ pub struct Vote {
     failures: Vec<Failure>,
     refused: Option<Error>,
     providers: Vec<String>,
+    /// Who voted in whose place.
+    stood_in: Vec<String>,
     usage: Usage,
     masked: usize,
     /// What was taken off answers, and of how many.
@@ -92,7 +95,8 @@ struct Failure {
 pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
     let started = Instant::now();
     let (rule, account) = (request.rule, request.question.account.clone());
-    let mut sampler = Sampler::new(session, request.question, request.providers, request.check).await?;
+    let sampler = Sampler::new(session, request.question, request.providers, request.check).await?;
+    let mut sampler = sampler.with(Permission::Fallback);
     let mut vote = Vote::new(rule, &sampler);
     vote.stop = loop {
         if let Some(stop) = vote.ballot.stop() {
@@ -118,6 +122,8 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
             break Stop::Cancelled;
         }
     };
+    vote.providers = sampler.providers().to_vec();
+    vote.stood_in = sampler.stood_in().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     record::record(session, &account, request.step_type, &vote).await;
     Ok(vote)
@@ -135,6 +141,7 @@ impl Vote {
             failures: Vec::new(),
             refused: None,
             providers: sampler.providers().to_vec(),
+            stood_in: Vec::new(),
             usage: Usage::default(),
             masked: sampler.masked(),
             notes: BTreeMap::new(),
@@ -257,8 +264,8 @@ impl Vote {
 /// # Errors
 ///
 /// There is no such provider, or no model to ask.
-pub(super) fn voters(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
-    let mut chosen = chosen(session, named)?;
+pub(super) async fn voters(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+    let (mut chosen, _) = chosen(session, named, None).await?;
     let catalogue = session.catalogue();
     chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
     if chosen.is_empty() { Err(Error::NoVoter) } else { Ok(chosen) }

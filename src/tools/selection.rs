@@ -37,8 +37,9 @@ struct SelectInput {
     /// Each `{candidate_id, score? 0 to 1, output?}`.
     lint_results: Option<Vec<LintResultInput>>,
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
-    #[serde(default = "claude")]
-    judge_provider: String,
+    #[serde(default)]
+    #[schemars(with = "String", default = "usual_judge")]
+    judge_provider: Option<String>,
     /// The judge's; default: as configured, else its own.
     model: Option<String>,
     /// The judge's; default: as configured, else high.
@@ -128,8 +129,8 @@ fn ablations() -> i64 {
     i64::try_from(select::ABLATIONS).unwrap_or_default()
 }
 
-fn claude() -> String {
-    "claude".to_owned()
+fn usual_judge() -> String {
+    select::USUAL_JUDGE.to_owned()
 }
 
 #[tool_router(router = selection_tools, vis = "pub(crate)")]

@@ -220,8 +220,9 @@ fn another_provider_answers_for_one_whose_quota_is_spent_where_the_caller_permit
     assert!(candidate["sandbox"].is_string(), "which wall held is told: {candidate}");
     let warning = result["warning"].as_str().unwrap();
     assert!(warning.contains("claude answers in the place of codex"), "{warning}");
-    // Everybody was asked already: there is nobody left to stand in.
+    // Where nobody is named, a provider whose limit is spent is left out, and that is said.
     let all = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
     let candidates = all["candidates"].as_array().unwrap().len();
-    assert_eq!((&all["count"], candidates), (&json!(2), 3), "{all}");
+    assert_eq!((&all["count"], candidates), (&json!(2), 2), "{all}");
+    assert!(all["warning"].as_str().unwrap().contains("codex was left out"), "{all}");
 }

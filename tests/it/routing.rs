@@ -59,12 +59,127 @@ fn with_permission_another_answers_and_the_result_says_why() {
 }
 
 #[test]
-fn what_passes_by_itself_opens_nothing_and_lets_nobody_else_answer() {
-    let mut client = two().user_file("cli_clients.yaml", FALLBACK).start();
-    let overloaded = scripted(json!({ "exit": 3, "bytes": [] }));
+fn what_passes_by_itself_opens_no_breaker() {
+    let overloaded =
+        scripted(json!({ "codex": { "exit": 3, "bytes": [] }, "gemini": { "text": "instead" } }));
+    let mut client = two().start();
     let failed = ask(&mut client, &overloaded);
-    assert_eq!(failed["ok"], json!(false), "{failed}");
+    assert_eq!((&failed["ok"], &failed["code"]), (&json!(false), &json!("cli_failed")), "{failed}");
+    assert!(client.log("gemini").is_empty());
+    let mut client = two().user_file("cli_clients.yaml", FALLBACK).start();
+    let instead = ask(&mut client, &overloaded);
+    assert_eq!((&instead["ok"], &instead["provider"]), (&json!(true), &json!("gemini")), "{instead}");
+    assert_eq!(instead["stood_in_for"]["code"], "cli_failed", "{instead}");
     let next = ask(&mut client, &scripted(json!({ "text": "back" })));
     assert_eq!((&next["provider"], &next["content"]), (&json!("codex"), &json!("back")), "{next}");
     assert!(next.get("stood_in_for").is_none());
+}
+
+#[test]
+fn where_nobody_is_held_to_whoever_is_there_answers() {
+    let mut client = two().start();
+    let asked = json!({ "task": spent(), "providers": ["codex"], "stand_in": true });
+    let reply = client.call("maestro_ensemble_generate", asked);
+    assert_eq!(reply["candidates"][0]["provider"], "gemini", "{reply}");
+    assert_eq!(reply["candidates"][0]["stands_in"]["provider"], "codex", "{reply}");
+    assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 1));
+    // Of three, two are asked in a run; the third answers for the one that cannot.
+    let mut client = two().fake("claude", "claude").env("MAESTRO_LATE_START", "true").start();
+    client.call("maestro_workflow_with_hitl", json!({ "task": "x" }));
+    let task =
+        json!({ "stage": "analyze", "task": scripted(json!({ "text": "{}", "gemini": { "status": 401 } })) });
+    let stage = client.call("maestro_run_stage", task);
+    let first = &stage["output"]["candidates"][0];
+    assert_eq!(first["provider"], "claude", "{stage}");
+    assert!(first["note"].as_str().unwrap().contains("gemini could not be asked (login_missing"), "{stage}");
+}
+
+/// One whose limit is spent, as the log says: every other way of asking knows it, and asks it for nothing.
+#[test]
+fn every_way_of_asking_knows_whose_limit_is_spent() {
+    let three = || two().fake("claude", "claude");
+    let after = |server: Server| {
+        let mut client = server.start();
+        let first = client.call("maestro_consult", json!({ "prompt": spent(), "provider": "codex" }));
+        assert_eq!(client.log("codex").len(), 1, "{first}");
+        client
+    };
+    let mut client = after(three());
+    let ensemble =
+        client.call("maestro_ensemble_generate", json!({ "task": scripted(json!({ "text": "x" })) }));
+    assert_eq!(ensemble["providers_used"], json!(["gemini", "claude"]), "{ensemble}");
+    assert!(ensemble["warning"].as_str().unwrap().contains("codex was left out"), "{ensemble}");
+    let vote = json!({ "question": scripted(json!({ "text": "ANSWER: B" })), "k": 2 });
+    let vote = client.call("maestro_consensus_vote", vote);
+    assert_eq!(
+        (&vote["winner"], &vote["providers_used"]),
+        (&json!("B"), &json!(["gemini", "claude"])),
+        "{vote}"
+    );
+    let stage = client
+        .call("maestro_run_stage", json!({ "stage": "analyze", "task": scripted(json!({ "text": "{}" })) }));
+    assert!(stage["why"].as_str().unwrap().contains("codex was left out"), "{stage}");
+    let one = |id: &str| json!({ "id": id, "provider": "gemini", "content": format!("candidate {id}, in so many words") });
+    let select = |more: Value| {
+        let mut asked = json!({
+            "candidates": [one("a"), one("b")], "mode": "llm_judge",
+            "criteria": [scripted(json!({ "judge": "candidate a" }))],
+        });
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked
+    };
+    let held = client.call("maestro_select_best", select(json!({ "judge_provider": "codex" })));
+    assert_eq!(held["judge"]["verdict"], "none", "{held}");
+    assert!(held["judge"]["reason"].as_str().unwrap().contains("quota_exceeded"), "{held}");
+    assert_eq!(client.log("codex").len(), 1);
+    // A vote and a judge by permission.
+    let mut client =
+        after(three().user_file("cli_clients.yaml", "providers:\n  codex:\n    fallback: [claude]\n"));
+    let named =
+        json!({ "question": scripted(json!({ "text": "ANSWER: B" })), "k": 2, "providers": ["codex"] });
+    let vote = client.call("maestro_consensus_vote", named);
+    assert_eq!(vote["winner"], "B", "{vote}");
+    assert!(vote["warning"].as_str().unwrap().contains("claude answers in the place of codex"), "{vote}");
+    let judged = client.call("maestro_select_best", select(json!({ "judge_provider": "codex" })));
+    assert_eq!(
+        (&judged["winner_id"], &judged["judge"]["provider"]),
+        (&json!("a"), &json!("claude")),
+        "{judged}"
+    );
+    let named =
+        json!({ "stage": "analyze", "providers": ["codex"], "task": scripted(json!({ "text": "{}" })) });
+    let stage = client.call("maestro_run_stage", named);
+    let note = stage["output"]["candidates"][0]["note"].as_str().unwrap_or_default().to_owned();
+    assert!(note.contains("codex could not be asked (quota_exceeded, until 2099"), "{stage}");
+    assert_eq!(client.log("codex").len(), 1);
+    assert!(client.log("gemini").is_empty());
+}
+
+#[test]
+fn who_is_weak_at_a_stage_is_asked_last_there() {
+    let mut client = two().start();
+    let record = |client: &mut Client, correct: bool| {
+        let answers = json!([{ "provider": "codex", "answer": "x", "correct": correct }]);
+        let result = client.call(
+            "maestro_record_coordination_result",
+            json!({
+                "topology": "sas", "success": correct, "tokens_used": 1, "messages_sent": 1, "rounds": 1,
+                "stage": "analyze", "answers": answers,
+            }),
+        );
+        assert!(result["recorded"].is_object(), "{result}");
+    };
+    let run = |client: &mut Client| {
+        let task = scripted(json!({ "text": "{}" }));
+        client.call("maestro_run_stage", json!({ "stage": "analyze", "task": task }))
+    };
+    for _ in 0..9 {
+        record(&mut client, false);
+    }
+    let first = run(&mut client)["output"]["provider"].clone();
+    record(&mut client, false);
+    record(&mut client, false);
+    let stage = run(&mut client);
+    assert_eq!(stage["output"]["candidates"][0]["provider"], "gemini", "{first} {stage}");
+    assert!(stage["why"].as_str().unwrap().contains("codex is asked last"), "{stage}");
 }

@@ -87,6 +87,9 @@ pub struct Consulted {
     /// The same, for callers in this process.
     #[serde(skip)]
     pub cause: Option<Error>,
+    /// Providers that were started for it, those in whose place it stands too.
+    #[serde(skip)]
+    pub consults: u32,
     /// The id of the consult in the log; empty where it was never started.
     #[serde(skip)]
     pub consult: String,
@@ -195,6 +198,7 @@ impl Consulted {
             note: None,
             failure: Some(error.note()),
             cause: Some(error),
+            consults: 0,
             consult: String::new(),
             masked_answer: None,
         }
@@ -244,6 +248,8 @@ impl Consulted {
                 ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }
             }),
             cause,
+            // A provider that was never started was not consulted.
+            consults: u32::from(attempted.attempts > 0),
             consult: attempted.id,
             masked_answer: attempted.masked,
         }

@@ -1,17 +1,19 @@
 //! Asking judges who wrote nothing of what they judge, in both orders, and once more where they waver.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::intake::Candidate;
+use crate::domain::breaker::Spent;
 use crate::domain::effort::Effort;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::tokens::Tokens;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
+use crate::flow::breaker::{Permission, open};
 use crate::flow::consult::{Consulted, Question, Turn, ask, prepare};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
@@ -108,6 +110,8 @@ pub(super) struct Judging<'a> {
     pub(super) account: &'a Account,
     pub(super) progress: &'a Progress,
     pub(super) wanted: &'a str,
+    /// On whose word another judges in its place.
+    pub(super) permission: Permission,
     pub(super) case: Case<'a>,
     pub(super) context_files: &'a [String],
     /// The model of the wanted judge.
@@ -148,7 +152,8 @@ impl Judging<'_> {
             );
             return Ok(JudgeNote::none(None, 0, reason));
         }
-        let (seats, instead) = match self.seats(&entries) {
+        let spent = open(self.session).await;
+        let (seats, instead) = match self.seats(&entries, &spent) {
             Ok(found) => found,
             Err(reason) => return Ok(JudgeNote::none(None, 0, reason)),
         };
@@ -181,12 +186,24 @@ impl Judging<'_> {
         Ok((note, Some(verdict)))
     }
 
-    /// Returns who judges what: one who wrote none of them, the wanted one first; else everybody who is
-    /// there compares what is not their own. With what is to be said about it.
-    fn seats(&self, entries: &[Entry]) -> Result<(Vec<Seat>, String), String> {
+    /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
+    /// compares what is not their own. With what is to be said about it.
+    fn seats(
+        &self,
+        entries: &[Entry],
+        spent: &BTreeMap<String, Spent>,
+    ) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
         let wanted = self.wanted;
         let wrote = |name: &str| entries.iter().any(|entry| entry.is_by(name));
+        if let Some(limit) = spent.get(wanted).filter(|_| !wrote(wanted)) {
+            let until = format!("the limit of {wanted} is spent until {}", limit.resets_at);
+            let can_judge = |name: &&String| !wrote(name) && !spent.contains_key(*name);
+            let other = self.instead_of(wanted).into_iter().find(|name| can_judge(&name));
+            let Some(other) = other else { return Err(format!("{until} (quota_exceeded)")) };
+            let said = format!("{until}, so {other} judged. ");
+            return Ok((vec![Seat { provider: other, judged: all }], said));
+        }
         if !wrote(wanted) {
             // A consult that cannot be made is not taken from the budget.
             self.check_there(wanted).map_err(|error| format!("{error} ({})", error.code()))?;
@@ -197,6 +214,7 @@ impl Judging<'_> {
             .catalogue()
             .installed(self.session.environment(), self.session.root())
             .map(|provider| provider.name.clone())
+            .filter(|name| !spent.contains_key(name))
             .collect();
         if let Some(other) = there.iter().find(|name| !wrote(name)) {
             let said = format!("{wanted} wrote one of the candidates, so {other} judged. ");
@@ -219,6 +237,20 @@ impl Judging<'_> {
         let said =
             "Everybody who is here wrote one of the candidates, so each compared those of the others. ";
         Ok((seats, said.to_owned()))
+    }
+
+    /// Who may judge in the place of one that cannot, in order: those whom its `fallback` names, and
+    /// where nobody was named as the judge whoever else is there.
+    fn instead_of(&self, judge: &str) -> Vec<String> {
+        let catalogue = self.session.catalogue();
+        let by_permission = catalogue.get(judge).map(|asked| asked.settings.fallback.clone());
+        let mut others = by_permission.unwrap_or_default();
+        others.retain(|name| self.check_there(name).is_ok());
+        if self.permission == Permission::Anybody {
+            let there = catalogue.installed(self.session.environment(), self.session.root());
+            others.extend(there.map(|provider| provider.name.clone()));
+        }
+        others
     }
 
     fn check_there(&self, judge: &str) -> Result<(), Error> {

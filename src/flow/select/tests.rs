@@ -41,7 +41,7 @@ fn request(tests: &[(&str, bool)]) -> SelectRequest {
     SelectRequest {
         candidates: vec![candidate("a"), candidate("b")],
         mode: Mode::LlmJudge,
-        judge_provider: "claude".to_owned(),
+        judge_provider: Some("claude".to_owned()),
         test_results: tests.iter().map(result).collect(),
         ..SelectRequest::default()
     }

@@ -1,7 +1,6 @@
 //! Whether a stage begins, goes on, or is there already.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest, is_worked_on};
@@ -14,6 +13,7 @@ use crate::domain::history::History;
 use crate::domain::mask::Masker;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
+use crate::flow::breaker::{Bench, Permission, Ready, ready};
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::session::Session;
@@ -37,16 +37,8 @@ pub(super) struct Task {
     pub(super) run: String,
     pub(super) attempt: Attempt,
     pub(super) handover: Handover,
-    /// Who answers in the place of a provider that refuses, in order. Its candidates share them: two
-    /// answers of one provider would say little more than one.
-    fallbacks: Mutex<VecDeque<String>>,
-}
-
-impl Task {
-    /// Returns who answers in the place of a provider that refuses; from now on nobody else has them.
-    pub(super) fn next_fallback(&self) -> Option<String> {
-        self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
+    /// Who answers in the place of a provider that refuses. Its candidates share them.
+    pub(super) bench: Bench,
 }
 
 impl Begun {
@@ -65,6 +57,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
     let journal = session.journal().clone();
     let aside = session.journal_of("").clone();
     let solo = solo_record(&session, &request).await;
+    let ready = ready(&session, Some(request.stage)).await;
     let this = Arc::new(Beginning {
         digest: request.digest(),
         current: session.current_run(),
@@ -73,6 +66,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
         session,
         request,
         solo,
+        ready,
     });
     if this.request.gate == Gate::InRun && !this.session.is_logged("") {
         let looking = Arc::clone(&this);
@@ -92,6 +86,8 @@ struct Beginning {
     attempt: String,
     /// Way in which a single agent did at such work, as far as that is recorded.
     solo: SoloRecord,
+    /// Who is there.
+    ready: Ready,
 }
 
 /// Returns what is recorded of single agents at the stage and the kind of work.
@@ -206,7 +202,8 @@ impl Beginning {
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let most = self.session.config().settings.policy.max_debug_iterations;
         let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.session, &self.request, Some(run), start.iteration, self.solo)?;
+        let choice =
+            choose(&self.session, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
         Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
@@ -261,7 +258,7 @@ impl Beginning {
     }
 
     fn begin_outside(&self) -> Result<Decision, Error> {
-        let choice = choose(&self.session, &self.request, None, 1, self.solo)?;
+        let choice = choose(&self.session, &self.request, None, 1, self.solo, &self.ready)?;
         Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 
@@ -275,7 +272,7 @@ impl Beginning {
         if self.session.is_logged(id) {
             self.session.show_alive()?;
         }
-        let fallbacks = fallbacks(&self.session, &self.request, attempt);
+        let fallbacks = fallbacks(&self.session, &self.request, attempt, &self.ready);
         let server = self.session.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
@@ -317,11 +314,14 @@ impl Beginning {
     }
 
     fn task(&self, run: Option<&Run>, attempt: Attempt, fallbacks: Vec<String>) -> Begun {
+        let is_named = self.request.providers.as_ref().is_some_and(|named| !named.is_empty());
+        let answered = attempt.answers.iter().map(|answer| &answer.provider);
+        let asked: Vec<String> = attempt.providers.iter().chain(answered).cloned().collect();
         Begun::Work(Arc::new(Task {
             run: run.map_or_else(String::new, |run| run.id.clone()),
             handover: run.map_or_else(Handover::default, |run| Handover::of(run, self.request.stage)),
             attempt,
-            fallbacks: Mutex::new(fallbacks.into()),
+            bench: Bench::new(Permission::of(is_named), &asked, fallbacks),
         }))
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::redflag::Reason;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, Prepared, Turn, ask, reserve_on};
+use crate::flow::consult::{Consulted, Prepared, Turn, ask_or_stand_in, reserve_on};
 use crate::flow::journal::new_id;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
@@ -39,14 +39,19 @@ pub(super) async fn candidate(
     seat: Seat<'_>,
     progress: &Progress,
 ) -> Result<Ended, Error> {
-    let Some((reply, notes)) = first_that_answers(session, &seat, progress).await? else {
-        return Ok(Ended::CutShort);
+    let account = seat.prepared.account();
+    let reply = match asked(session, &seat, &seat.provider, account, progress).await {
+        // What there is no room for is a candidate that was not asked; the others may answer.
+        Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
+            Consulted::refused(&seat.provider, None, error)
+        }
+        reply => reply?,
     };
+    if matches!(reply.cause, Some(Error::ShuttingDown | Error::Cancelled)) {
+        return Ok(Ended::CutShort);
+    }
     let provider = reply.provider.clone();
-    let mut first = judged(session, reply, &seat.id).await?;
-    let asked_before = notes.len();
-    first.note = first.note.take().into_iter().chain(notes).reduce(|all, note| format!("{all}; {note}"));
-    first.consults = u32::try_from(asked_before).unwrap_or(u32::MAX).saturating_add(first.consults);
+    let first = judged(session, reply, &seat.id).await?;
     let was_discarded = first.error.is_none() && !first.ok;
     record(session, &seat, first).await?;
     if !was_discarded {
@@ -56,47 +61,7 @@ pub(super) async fn candidate(
     resample(session, &seat, &provider, progress).await
 }
 
-/// The reply of the candidate's provider; where that is missing or refuses, of the next that the
-/// stage prefers. None where the server ends.
-async fn first_that_answers(
-    session: &Session,
-    seat: &Seat<'_>,
-    progress: &Progress,
-) -> Result<Option<(Consulted, Vec<String>)>, Error> {
-    let mut notes = Vec::new();
-    let mut provider = seat.provider.clone();
-    let mut last: Option<Consulted> = None;
-    loop {
-        let account = seat.prepared.account();
-        let reply = match asked(session, seat, &provider, account, progress).await {
-            Ok(reply) => reply,
-            // What there is no room for is a candidate that was not asked; the others may answer.
-            Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
-                let refused = || Consulted::refused(&provider, None, error);
-                return Ok(Some((last.take().unwrap_or_else(refused), notes)));
-            }
-            Err(error) => return Err(error),
-        };
-        let Some(cause) = &reply.cause else { return Ok(Some((reply, notes))) };
-        if matches!(cause, Error::ShuttingDown | Error::Cancelled) {
-            return Ok(None);
-        }
-        let next = if cause.is_refusal() { seat.task.next_fallback() } else { None };
-        match next {
-            Some(next) => {
-                notes.push(format!(
-                    "{provider} could not be asked ({}); {next} answers instead",
-                    cause.code()
-                ));
-                progress.say(&format!("{provider}: {}; asking {next} instead", cause.code()));
-                provider = next;
-                last = Some(reply);
-            }
-            None => return Ok(Some((reply, notes))),
-        }
-    }
-}
-
+/// The reply of a provider, or of whoever answers in its place.
 async fn asked(
     session: &Session,
     seat: &Seat<'_>,
@@ -106,7 +71,8 @@ async fn asked(
 ) -> Result<Consulted, Error> {
     let place = session.slots().place()?;
     let reservation = reserve_on(session, account, seat.prepared, provider).await?;
-    Ok(ask(session, provider, seat.prepared, Turn { place, reservation }, progress).await)
+    let (turn, bench) = (Turn { place, reservation }, &seat.task.bench);
+    Ok(ask_or_stand_in(session, provider, seat.prepared, turn, bench, progress).await)
 }
 
 /// Once more, where the budget of the run allows it.
@@ -155,7 +121,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         Ok(Candidate {
             id,
             ok: fits,
-            provider: reply.provider,
+            provider: reply.provider.clone(),
             model: reply.model.unwrap_or_default(),
             told: reply.told,
             content: mask(&reply.content),
@@ -164,8 +130,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             elapsed_ms: reply.elapsed_ms,
             red_flags: reasons,
             schema_errors: reply.schema_errors.iter().map(|error| mask(error)).collect(),
-            // A provider that was never started was not consulted.
-            consults: u32::from(reply.attempts > 0),
+            consults: reply.consults,
             resample: false,
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
@@ -173,7 +138,12 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
             resets_at: failure.as_ref().and_then(|failure| failure.resets_at.clone()),
             hint: failure.map(|failure| failure.hint),
             sandbox: reply.sandbox,
-            note: reply.note.map(str::to_owned),
+            note: reply
+                .stood_in
+                .map(|stood_in| stood_in.refused_first(&reply.provider))
+                .into_iter()
+                .chain(reply.note.map(str::to_owned))
+                .reduce(|all, note| format!("{all}; {note}")),
             citations,
         })
     })

@@ -9,8 +9,8 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::account::exhausted;
+use crate::flow::breaker::Ready;
 use crate::flow::session::Session;
-use crate::provider::catalogue::Provider;
 
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
@@ -32,6 +32,7 @@ pub(super) fn choose(
     run: Option<&Run>,
     iteration: u32,
     solo_record: SoloRecord,
+    ready: &Ready,
 ) -> Result<Choice, Error> {
     let named = named(request);
     let is_single = request.stage == Stage::Debug && session.config().settings.policy.debug_single_agent;
@@ -50,7 +51,7 @@ pub(super) fn choose(
     }
     match named {
         Some(providers) => by_name(session, request.stage, run.map(|run| (run, iteration)), providers),
-        None => by_policy(session, request, left, solo_record),
+        None => by_policy(session, request, left, solo_record, ready),
     }
 }
 
@@ -101,14 +102,20 @@ fn by_policy(
     request: &StageRequest,
     left: u32,
     solo_record: SoloRecord,
+    ready: &Ready,
 ) -> Result<Choice, Error> {
     let settings = &session.config().settings.policy;
     let policy = settings.stage(request.stage);
-    let (there, note) = available(session, policy.preferred_clients)?;
+    let (there, note) = available(session, policy.preferred_clients, ready)?;
     let single = |why: String| {
         let why = note.clone().map_or(why.clone(), |note| format!("{why}; {note}"));
         let first = there.iter().take(1).cloned().collect();
-        Choice { mode: Mode::Consult, why, providers: first, fallbacks: after(session, &there, 1) }
+        Choice {
+            mode: Mode::Consult,
+            why,
+            providers: first,
+            fallbacks: there.iter().skip(1).cloned().collect(),
+        }
     };
     if !policy.ensemble_allowed {
         return Ok(single(format!("{} asks one consultant", request.stage.name())));
@@ -157,38 +164,44 @@ fn by_policy(
 
 /// Returns who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
 /// its beginning nobody where providers were named, and nobody who has a part in it already.
-pub(super) fn fallbacks(session: &Session, request: &StageRequest, attempt: &Attempt) -> Vec<String> {
+pub(super) fn fallbacks(
+    session: &Session,
+    request: &StageRequest,
+    attempt: &Attempt,
+    ready: &Ready,
+) -> Vec<String> {
     if named(request).is_some() {
         return Vec::new();
     }
     let preferred = session.config().settings.policy.stage(request.stage).preferred_clients;
-    let there = available(session, preferred).map(|(there, _)| there).unwrap_or_default();
+    let there = available(session, preferred, ready).map(|(there, _)| there).unwrap_or_default();
     let has_part = |name: &String| {
         attempt.providers.contains(name) || attempt.answers.iter().any(|answer| answer.provider == *name)
     };
-    after(session, &there, 0).into_iter().filter(|name| !has_part(name)).collect()
+    there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
-/// Returns who may be asked in the place of the first so many of those who are there: the rest of them, then
-/// whoever else is installed, for an answer of another is better than none.
-fn after(session: &Session, there: &[String], first: usize) -> Vec<String> {
+/// Who can be asked, the stage's preferred providers first and in their order, those that are weak at it
+/// last; and what there is to say of them and of those that are not there.
+fn available(
+    session: &Session,
+    preferred: &[&str],
+    ready: &Ready,
+) -> Result<(Vec<String>, Option<String>), Error> {
     let default = session.catalogue().asked_by_default(session.environment(), session.root());
-    let others = default
-        .iter()
-        .filter(|provider| !provider.is_understudy() && !there.contains(&provider.name))
-        .map(|provider| provider.name.clone());
-    there.iter().skip(first).cloned().chain(others).collect()
-}
-
-/// Returns who can be asked, the stage's preferred providers first and in their order, and what there is to
-/// say of those of them that are not there.
-fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Option<String>), Error> {
-    let default = session.catalogue().asked_by_default(session.environment(), session.root());
-    let is_there = |name: &&&str| default.iter().any(|provider| provider.name == **name);
-    let mut there: Vec<String> = preferred.iter().filter(is_there).map(|name| (*name).to_owned()).collect();
-    let missing: Vec<&str> = preferred.iter().filter(|name| !is_there(name)).copied().collect();
+    let is_installed = |name: &str| default.iter().any(|provider| provider.name == name);
+    let missing: Vec<&str> = preferred.iter().copied().filter(|name| !is_installed(name)).collect();
+    let is_understudy =
+        |name: &String| default.iter().any(|provider| provider.name == *name && provider.is_understudy());
+    let place = |name: &String| preferred.iter().position(|one| one == name).unwrap_or(preferred.len());
+    let mut there = ready.names.clone();
+    // Rules answer only where there is nobody else.
+    if there.iter().any(|name| !is_understudy(name)) {
+        there.retain(|name| !is_understudy(name) || preferred.contains(&name.as_str()));
+    }
+    there.sort_by_key(|name| (ready.notes.contains_key(name), place(name)));
     let note = match missing.first() {
-        _ if there.is_empty() => {
+        _ if missing.len() == preferred.len() => {
             Some(format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", ")))
         }
         Some(first) if preferred.first() == Some(first) => {
@@ -196,9 +209,6 @@ fn available(session: &Session, preferred: &[&str]) -> Result<(Vec<String>, Opti
         }
         Some(_) | None => None,
     };
-    // Rules answer only where there is nobody else.
-    let may_join = |provider: &&&Provider| there.is_empty() || !provider.is_understudy();
-    let others: Vec<String> = default.iter().filter(may_join).map(|provider| provider.name.clone()).collect();
-    there.extend(others.into_iter().filter(|name| !preferred.contains(&name.as_str())));
+    let note = note.into_iter().chain(ready.in_a_line()).reduce(|all, more| format!("{all}; {more}"));
     if there.is_empty() { Err(Error::NoProvider) } else { Ok((there, note)) }
 }

@@ -94,7 +94,7 @@ pub async fn consensus(
     progress: &Progress,
 ) -> Result<Consensus, Error> {
     session.check_config()?;
-    let providers = voters(session, request.providers.clone())?;
+    let providers = voters(session, request.providers.clone()).await?;
     let how = How::of(&request)?;
     let k = request.k.unwrap_or_else(|| usual_k(providers.len()));
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));

@@ -121,7 +121,8 @@ impl Details {
     pub fn of(vote: &Vote, compared: Compared, max_rounds_source: MaxSource, warnings: Vec<String>) -> Self {
         let ballot = &vote.ballot;
         let leader = vote.leader().filter(|_| !vote.stop.is_decision());
-        let warnings: Vec<String> = one_voice(vote).into_iter().chain(warnings).collect();
+        let warnings: Vec<String> =
+            one_voice(vote).into_iter().chain(warnings).chain(vote.stood_in.clone()).collect();
         let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
         let notes: Vec<String> = vote.notes.iter().map(note).collect();
         Self {

@@ -8,6 +8,7 @@ use crate::domain::redflag::RedFlag;
 use crate::domain::vote::canonical::Canonical;
 use crate::error::Error;
 use crate::flow::account::reserve;
+use crate::flow::breaker::{Bench, Permission, StoodIn};
 use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
@@ -79,6 +80,10 @@ pub struct Sampler {
     left: Vec<String>,
     check: Check,
     taken: usize,
+    /// Who votes in the place of one that cannot.
+    bench: Bench,
+    /// Who does, in words.
+    stood_in: Vec<String>,
 }
 
 impl Sampler {
@@ -94,7 +99,19 @@ impl Sampler {
         check: Check,
     ) -> Result<Self, Error> {
         let prepared = prepare(session, question).await?;
-        Ok(Self { prepared, left: providers.clone(), providers, check, taken: 0 })
+        let (left, bench, stood_in) = (providers.clone(), Bench::empty(), Vec::new());
+        Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in })
+    }
+
+    /// The same, with somebody to vote in the place of one that cannot.
+    pub(super) fn with(self, permission: Permission) -> Self {
+        // Everybody else who is there votes already where nobody was named.
+        Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
+    }
+
+    /// Who votes in whose place, in words.
+    pub(super) fn stood_in(&self) -> &[String] {
+        &self.stood_in
     }
 
     /// Everybody who is asked.
@@ -156,7 +173,16 @@ impl Sampler {
             if let Sample::Failed { provider, error } = sample
                 && is_final(error)
             {
+                let was_left = self.left.iter().position(|other| other == provider);
                 self.left.retain(|other| other != provider);
+                if was_left.is_none() || !error.is_refusal() {
+                    continue;
+                }
+                if let Some(next) = self.bench.next_for(session, provider).await {
+                    self.stood_in.push(StoodIn::of(session, provider, &next, error).in_words(&next));
+                    self.left.push(next.clone());
+                    self.providers.push(next);
+                }
             }
         }
         Ok(samples)

@@ -86,7 +86,7 @@ pub async fn vote_step(
     if step.vote_by.is_empty() {
         return Err(not_voted_on(&step));
     }
-    let providers = voters(session, request.providers.clone())?;
+    let providers = voters(session, request.providers.clone()).await?;
     let chosen = measured::choose(session, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
