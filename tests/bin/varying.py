@@ -18,7 +18,7 @@ NOISE = ["mise: using node 22.1.0", "\x1b[2mnvm: v22 is active\x1b[0m", "(node:4
 OPENINGS = ["", "In short: ", "As far as the files show, ", "Looking at it line by line, "]
 BEFORE = ["Here is the document.", "The result follows.", "**Result**"]
 AFTER = ["", "That is all.", "Every line above is from the files."]
-TEXTS = {"fact", "claim", "description", "error_analysis", "details", "patch_plan"}
+TEXTS = {"fact", "claim", "description", "error_analysis", "details", "patch_plan", "rationale", "error_message"}
 
 
 def reworded(rng, value, key=None):
@@ -53,20 +53,34 @@ def said(rng, text):
     return thought + body
 
 
+def reword(rng, event, words):
+    """Says the answer in an event of any of the three CLIs in other words; claude says it twice, and alike."""
+    def once(text):
+        return words.setdefault(text, said(rng, text))
+    if event.get("item", {}).get("type") == "agent_message":
+        event["item"]["text"] = once(event["item"]["text"])
+    elif event.get("type") == "message" and event.get("role") == "assistant":
+        event["content"] = once(event["content"])
+    elif event.get("type") == "assistant":
+        for part in event["message"]["content"]:
+            part["text"] = once(part["text"])
+    elif event.get("type") == "result" and isinstance(event.get("result"), str):
+        event["result"] = once(event["result"])
+
+
 def main():
     seed, count, command = sys.argv[1], sys.argv[2], sys.argv[3:]
-    if "exec" not in command:
+    if any(word in command for word in ("--version", "status", "debug")):
         os.execv(command[0], command)
     with open(count, "ab") as f:
         f.write(b".")
         call = f.tell()
     rng = random.Random("%s %d" % (seed, call))
     run = subprocess.run(command, input=sys.stdin.buffer.read(), capture_output=True)
-    lines = []
+    lines, words = [], {}
     for line in run.stdout.decode().splitlines():
         event = json.loads(line)
-        if event.get("item", {}).get("type") == "agent_message":
-            event["item"]["text"] = said(rng, event["item"]["text"])
+        reword(rng, event, words)
         noise = [rng.choice(NOISE)] if rng.random() < 0.4 else []
         lines += noise + [json.dumps(event)]
     if rng.random() < 0.3:

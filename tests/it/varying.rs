@@ -16,18 +16,25 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// A server whose codex varies by a seed.
-fn varying(seed: u64) -> Server {
+/// A server whose CLIs vary by a seed.
+fn varying_as(seed: u64, names: &[&str]) -> Server {
     eprintln!("MAESTRO_TEST_SEED={seed}");
-    let server = Server::new();
+    let mut server = Server::new().env("MAESTRO_SANDBOX", "off").env("MAESTRO_LATE_START", "true");
     let beside = server.project().parent().unwrap().join("fake");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bin/varying.py");
-    let command = format!(
-        "/usr/bin/env python3 {script} {seed} {0}/count {1} --as codex --log {0}/codex.log --state {0}/codex.state",
-        beside.display(),
-        fake_cli().display(),
-    );
-    server.env("MAESTRO_CODEX_CMD", &command).env("MAESTRO_SANDBOX", "off").env("MAESTRO_LATE_START", "true")
+    for name in names {
+        let command = format!(
+            "/usr/bin/env python3 {script} {seed} {0}/{name}.count {1} --as {name} --log {0}/{name}.log --state {0}/{name}.state",
+            beside.display(),
+            fake_cli().display(),
+        );
+        server = server.env(&format!("MAESTRO_{}_CMD", name.to_uppercase()), &command);
+    }
+    server
+}
+
+fn varying(seed: u64) -> Server {
+    varying_as(seed, &["codex"])
 }
 
 fn started(seed: u64) -> Client {
@@ -84,5 +91,54 @@ fn a_run_goes_through_all_stages() {
         verify(&mut client);
         pass(&mut client, "improve");
         assert_eq!(state(&mut client)["state"], "complete");
+    }
+}
+
+#[test]
+fn a_judge_of_any_vendor_says_whom_it_prefers() {
+    let one = |id: &str| json!({ "id": id, "provider": "opencode", "content": format!("candidate {id}, in so many words") });
+    for seed in seeds() {
+        let mut client = varying_as(seed, &["codex", "gemini", "claude"]).start();
+        for judge in ["codex", "gemini", "claude"] {
+            let asked = json!({
+                "candidates": [one("a"), one("b")], "mode": "llm_judge", "judge_provider": judge,
+                "criteria": [scripted(json!({ "judge": "candidate b" }))],
+            });
+            let result = client.call("maestro_select_best", asked);
+            assert_eq!((&result["ok"], &result["winner_id"]), (&json!(true), &json!("b")), "{result}");
+            assert_eq!(
+                (&result["judge"]["provider"], &result["judge"]["asked"]),
+                (&json!(judge), &json!(2)),
+                "{result}"
+            );
+        }
+    }
+}
+
+/// What a step's answer says, whatever stands beside it.
+fn failure_label() -> String {
+    json!({ "failure_type": "timeout", "error_message": "30 s are over", "stack_trace_summary": "a.py:1" })
+        .to_string()
+}
+
+#[test]
+fn a_step_is_voted_on_and_measured_in_any_words() {
+    let oracle = "import json, sys\nanswer = json.load(sys.stdin)\nsys.exit(0 if answer['failure_type'] == 'timeout' else 1)\n";
+    for seed in seeds() {
+        let server = varying_as(seed, &["codex", "gemini"]).file("tests/check_answer.py", oracle);
+        let mut client = server.start();
+        let prompt = scripted(json!({ "text": failure_label() }));
+        let vote = json!({ "step_type": "d1_failure_label", "prompt": prompt, "k": 3 });
+        let vote = client.call("maestro_vote_micro_step", vote);
+        assert_eq!((&vote["ok"], &vote["red_flagged_count"]), (&json!(true), &json!(0)), "{vote}");
+        assert_eq!(vote["vote_distribution"].as_object().unwrap().len(), 1, "{vote}");
+        let measured = client.call(
+            "maestro_calibrate",
+            json!({
+                "step_type": "d1_failure_label", "test_prompt": prompt, "num_samples": 4,
+                "oracle_command": "python3 tests/check_answer.py",
+            }),
+        );
+        assert_eq!((&measured["ok"], &measured["estimated_p"]), (&json!(true), &json!(1.0)), "{measured}");
     }
 }
