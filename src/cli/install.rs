@@ -6,7 +6,7 @@
 //! written, stops the run before anything is changed.
 
 mod backup;
-mod client;
+pub(in crate::cli) mod client;
 mod commands;
 mod entry;
 mod error;

@@ -118,9 +118,9 @@ fn a_trace_directory_that_cannot_be_made_stops_nothing() {
 #[test]
 fn an_ensemble_that_nobody_answers_is_not_ok() {
     let mut client = Server::new().env("MAESTRO_UNDERSTUDY_ENABLED", "false").start();
-    for providers in [json!(null), json!([])] {
+    for (providers, code) in [(json!(null), "no_provider"), (json!([]), "invalid_arguments")] {
         let result = client.call("maestro_ensemble_generate", json!({ "task": "x", "providers": providers }));
-        assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("no_provider")), "{result}");
+        assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!(code)), "{result}");
     }
 }
 

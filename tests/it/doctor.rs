@@ -296,3 +296,25 @@ fn the_sandbox_that_holds_is_told() {
     let (screen, _) = checked(&Server::new().env("MAESTRO_SANDBOX", "off"));
     assert!(about(&screen, "sandbox: switched off").starts_with("! "), "{screen}");
 }
+
+#[test]
+fn every_client_that_names_it_is_told() {
+    let own = binary().display().to_string();
+    let json = |list: &str| format!("{{ \"{list}\": {{ \"maestro\": {{ \"command\": \"{own}\" }} }} }}");
+    let toml = format!("[mcp_servers.maestro]\ncommand = \"{own}\"\n");
+    let server = Server::new()
+        .home_file(".claude.json", &json("mcpServers"))
+        .home_file(".codex/config.toml", &toml)
+        .home_file(".gemini/settings.json", &json("mcpServers"))
+        .home_file(".config/Code/User/mcp.json", &json("servers"))
+        .home_file(".cursor/mcp.json", &json("mcpServers"))
+        .home_file(".config/zed/settings.json", &format!("// mine\n{}", json("context_servers")))
+        .home_file(".config/opencode/opencode.jsonc", &json("mcp"))
+        .file(".zed/settings.json", json("context_servers"));
+    let (screen, _) = checked(&server);
+    for client in ["Claude Code", "Codex", "Gemini", "VS Code", "Cursor", "Zed", "opencode"] {
+        let line = about(&screen, &format!("{client}: registered"));
+        assert!(line.starts_with('\u{2713}') && line.contains("as this binary"), "{line}");
+    }
+    assert!(screen.contains(".zed/settings.json"), "{screen}");
+}

@@ -6,7 +6,10 @@ use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde::Serialize;
 use serde_json::Value;
 
+use clap::ValueEnum as _;
+
 use super::finding::Finding;
+use crate::cli::install::client::{Client, Scope, Targets};
 use crate::flow::session::Session;
 use crate::host::environment::Environment;
 
@@ -87,41 +90,38 @@ fn is_ours(word: &str) -> bool {
 }
 
 fn places(session: &Session) -> Vec<Place> {
-    let environment = session.environment();
-    let root = session.root();
-    let key = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-    let servers = || key(&["mcpServers"]);
-    let mut places = vec![
-        Place { client: CLAUDE_CODE, file: root.join(".mcp.json"), servers: servers() },
-        Place { client: "VS Code", file: root.join(".vscode/mcp.json"), servers: key(&["servers"]) },
-        Place { client: "Cursor", file: root.join(".cursor/mcp.json"), servers: servers() },
-    ];
+    let (environment, root) = (session.environment(), session.root());
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let mut places = Vec::new();
+    // Where an installation would write, for the project and for the user.
+    for scope in [Scope::Project(root), Scope::User] {
+        for client in Client::value_variants() {
+            let Some(targets) = Targets::new(*client, scope, environment) else { continue };
+            let place = |list: &&[&str]| Place {
+                client: client.name(),
+                file: targets.settings.clone(),
+                servers: keys(list),
+            };
+            places.extend(client.lists().iter().map(place));
+        }
+    }
     if let Some(settings) = claude_settings(environment) {
         let here = root.display().to_string();
-        let of_project = key(&["projects", &here, "mcpServers"]);
-        places.push(Place { client: CLAUDE_CODE, file: settings.clone(), servers: of_project });
-        places.push(Place { client: CLAUDE_CODE, file: settings, servers: servers() });
+        let of_project = keys(&["projects", &here, "mcpServers"]);
+        places.push(Place { client: CLAUDE_CODE, file: settings, servers: of_project });
     }
     let Some(home) = environment.home() else { return places };
-    let codex = environment.get("CODEX_HOME").map_or_else(|| home.join(".codex"), PathBuf::from);
     let config = environment.get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
     let desktop = "claude_desktop_config.json";
-    let desktop_of_mac = home.join("Library/Application Support/Claude").join(desktop);
-    for (client, file, servers) in [
-        ("Codex", codex.join("config.toml"), key(&["mcp_servers"])),
-        ("Gemini", home.join(".gemini/settings.json"), servers()),
-        ("Cursor", home.join(".cursor/mcp.json"), servers()),
-        ("opencode", config.join("opencode/opencode.json"), key(&["mcp"])),
-        ("Claude Desktop", config.join("Claude").join(desktop), servers()),
-        ("Claude Desktop", desktop_of_mac, servers()),
-    ] {
-        places.push(Place { client, file, servers });
+    for file in [config.join("Claude"), home.join("Library/Application Support/Claude")] {
+        let (file, servers) = (file.join(desktop), keys(&["mcpServers"]));
+        places.push(Place { client: "Claude Desktop", file, servers });
     }
     places
 }
 
 /// The client that everybody should find it in.
-pub(super) const CLAUDE_CODE: &str = "Claude Code";
+pub(super) const CLAUDE_CODE: &str = Client::Claude.name();
 
 /// The file in which Claude Code keeps the user's servers.
 pub(super) fn claude_settings(environment: &Environment) -> Option<PathBuf> {

@@ -54,6 +54,19 @@ pub enum Scope<'a> {
 }
 
 impl Client {
+    /// What people call it.
+    pub(in crate::cli) const fn name(self) -> &'static str {
+        match self {
+            Self::Claude => "Claude Code",
+            Self::Codex => "Codex",
+            Self::Gemini => "Gemini",
+            Self::Vscode => "VS Code",
+            Self::Cursor => "Cursor",
+            Self::Zed => "Zed",
+            Self::Opencode => "opencode",
+        }
+    }
+
     pub(super) fn format(self) -> Format {
         match self {
             Self::Claude => Format::Json,
@@ -63,7 +76,7 @@ impl Client {
     }
 
     /// The members that lead to the list of servers; the first that is there counts, else the last.
-    pub(super) fn lists(self) -> &'static [&'static [&'static str]] {
+    pub(in crate::cli) fn lists(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::Claude | Self::Gemini | Self::Cursor => &[&["mcpServers"]],
             Self::Codex => &[&["mcp_servers"]],
