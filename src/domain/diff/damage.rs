@@ -128,6 +128,7 @@ fn what_git_made_is_not_put_right() {
         (with("+++ b/f", "+++ /dev/null"), "a deletion that keeps lines"),
         (with("--- a/f\n+++ b/f", "--- a/g\n+++ b/g"), "name different files"),
         (with("index", "\nindex"), "line 2: `` is neither"),
+        (with(" a\n", "\r\n"), "lines were lost or added"),
     ] {
         let error = refused(&text);
         assert!(error.contains(says), "{error}\n{text}");

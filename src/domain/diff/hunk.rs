@@ -67,7 +67,7 @@ pub(super) fn read(
     let header = header(line.text);
     cursor.advance(1);
     let (lines, counted) = match header {
-        Header::Numbered(numbers) => match by_counts(cursor, numbers, notes)? {
+        Header::Numbered(numbers) => match by_counts(cursor, numbers, setting, notes)? {
             Some(lines) => (lines, true),
             None => (corrected(cursor, number, numbers, setting, notes)?, false),
         },
@@ -124,6 +124,7 @@ fn range(text: &str) -> Option<(usize, usize)> {
 fn by_counts(
     cursor: &mut Cursor,
     numbers: Numbers,
+    setting: Setting,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<HunkLine>>, DiffError> {
     let (mut old, mut new) = (numbers.old, numbers.new);
@@ -141,7 +142,9 @@ fn by_counts(
         if old == 0 && new == 0 {
             break;
         }
-        let Some(parsed) = hunk_line(line.text) else {
+        // To git only a line without anything is an empty one.
+        let is_lost = setting.by_git && line.text == "\r";
+        let Some(parsed) = hunk_line(line.text).filter(|_| !is_lost) else {
             return Ok(None);
         };
         let (from_old, from_new) = share(parsed.side);
