@@ -110,21 +110,10 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
 /// A dialog that somebody may be looking at is answered there, and not by the model.
 fn refuse_over_dialog(session: &Session, history: &History, request: &str) -> Result<(), Error> {
     let is_alive = |server: &str| server == session.server() || session.is_alive(server);
-    let is_open = history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server));
-    if is_open || is_about_to_open(session, history, request)? {
+    if history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server)) {
         return Err(ApprovalProblem::DialogOpen(request.to_owned()).into());
     }
     Ok(())
-}
-
-/// Whether the server of a run may be about to open a dialog: it logs its request first, and another
-/// server's word must not slip in between.
-fn is_about_to_open(session: &Session, history: &History, request: &str) -> Result<bool, Error> {
-    /// Milliseconds from a request to its dialog, on a busy machine.
-    const MOMENT: u64 = 2_000;
-    let (run, request) = known(history, request)?;
-    let asks = |server: &String| server != session.server() && session.is_alive(server);
-    Ok(run.server.as_ref().is_some_and(asks) && now() < request.at.saturating_add(MOMENT))
 }
 
 /// A dialog in the log, which it leaves when this is dropped.
