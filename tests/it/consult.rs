@@ -329,7 +329,7 @@ fn reasoning_and_prose_around_a_document_are_set_aside() {
         assert!(!result["content"].as_str().unwrap().contains("think"), "{result}");
     }
     let two = ask("{\"winner_id\": \"A\"}\n\n{\"winner_id\": \"B\"}");
-    assert!(two["schema_errors"][0].as_str().unwrap().contains("2 that differ"), "{two}");
+    assert!(two["schema_errors"][0].as_str().unwrap().contains("2 different ones"), "{two}");
     let only = ask("<think>A or B? It must be A");
     assert_eq!((&only["ok"], &only["code"]), (&json!(false), &json!("answer_empty")), "{only}");
 }
