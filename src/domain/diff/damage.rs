@@ -226,6 +226,12 @@ fn blanks_after_a_name_are_put_right_where_a_model_wrote_it_and_said() {
     assert_eq!(patch.normalised, ["line 2: blanks at the end of a file's header were left out"]);
 }
 
+#[test]
+fn a_new_file_of_a_diff_that_goes_backwards_loses_its_prefix_too() {
+    assert_eq!(files("--- /dev/null\n+++ a/new/f\n@@ -0,0 +1 @@\n+x\n"), ["new/f"]);
+    assert_eq!(files("--- b/old/f\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"), ["old/f"]);
+}
+
 /// Where the two line numbers of a header contradict one another, one place is meant only if the lines
 /// stand in one.
 #[test]

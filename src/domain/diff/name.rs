@@ -150,10 +150,10 @@ pub(super) fn without_prefixes(old: &str, new: &str) -> (String, String) {
     (old.to_owned(), new.to_owned())
 }
 
-/// One name whose other side is no file: without its prefix.
-pub(super) fn without_prefix(name: &str, is_old: bool) -> String {
-    let prefix = if is_old { "a/" } else { "b/" };
-    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+/// One name whose other side is no file: without its prefix, which is the other one where the diff goes
+/// backwards.
+pub(super) fn without_prefix(name: &str) -> String {
+    ["a/", "b/"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name).to_owned()
 }
 
 /// The one file that two names mean, where no `rename from` says otherwise.

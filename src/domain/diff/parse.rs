@@ -502,8 +502,8 @@ fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
     }
     let (action, name) = match &draft.headers {
         Some((Header::Nothing, Header::Nothing)) => return Err(DiffError::NoName(draft.line)),
-        Some((Header::Nothing, Header::File { name, .. })) => (Action::Create, one_sided(draft, name, false)),
-        Some((Header::File { name, .. }, Header::Nothing)) => (Action::Delete, one_sided(draft, name, true)),
+        Some((Header::Nothing, Header::File { name, .. })) => (Action::Create, one_sided(draft, name)),
+        Some((Header::File { name, .. }, Header::Nothing)) => (Action::Delete, one_sided(draft, name)),
         Some((Header::File { name: old, epoch: unborn }, Header::File { name: new, epoch: gone })) => {
             let name = two_sided(draft, old, new)?;
             (named_action(draft, *unborn, *gone), name)
@@ -530,10 +530,10 @@ fn named_action(draft: &Draft, unborn: bool, gone: bool) -> Action {
     }
 }
 
-fn one_sided(draft: &Draft, name: &str, is_old: bool) -> String {
+fn one_sided(draft: &Draft, name: &str) -> String {
     match draft.git_names() {
         Some((old, new)) if old == new => new.clone(),
-        _ => name::without_prefix(name, is_old),
+        _ => name::without_prefix(name),
     }
 }
 
