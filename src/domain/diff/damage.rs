@@ -201,6 +201,7 @@ fn a_damaged_header_is_no_other_header() {
         mode.replace("old mode 100644\n", ""),
         mode.replace("new mode 100755\n", ""),
         mode.replace("100755", "120000"),
+        mode.replace("100755", "100644"),
         mode.replace("100755", "10075"),
         mode.replace("diff --git a/run b/run\n", ""),
         format!("{mode}old mode 100755\nnew mode 100644\n"),

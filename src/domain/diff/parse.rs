@@ -267,7 +267,7 @@ struct Draft {
     copies: bool,
     creates: bool,
     deletes: bool,
-    old_mode: bool,
+    old_mode: Option<String>,
     mode: Option<String>,
     hunks: Vec<Hunk>,
 }
@@ -440,8 +440,7 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     } else if let Some(mode) = text.strip_prefix("new mode ") {
         draft.mode = Some(known_mode(mode, line.number)?);
     } else if let Some(mode) = text.strip_prefix("old mode ") {
-        known_mode(mode, line.number)?;
-        draft.old_mode = true;
+        draft.old_mode = Some(known_mode(mode, line.number)?);
     } else if let Some(rest) = text.strip_prefix("index ") {
         draft.index = hashes(rest).map(|(old, new)| index(old, new));
         if let Some(mode) = rest.split_whitespace().nth(1) {
@@ -568,8 +567,11 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
         _ if draft.is_indexed() && names_none && !(draft.creates || draft.deletes) => {
             "/dev/null, and no `new file mode` or `deleted file mode` above it"
         }
-        _ if draft.git.is_some() && draft.old_mode != changes_mode => {
+        _ if draft.git.is_some() && draft.old_mode.is_some() != changes_mode => {
             "a mode has changed, and only one of `old mode` and `new mode` is there"
+        }
+        _ if draft.old_mode.is_some() && draft.old_mode == draft.mode => {
+            "the mode before and the mode after are the same"
         }
         _ if draft.headers.is_some() && draft.hunks.is_empty() => {
             "the names of a file, and no hunk below them"
