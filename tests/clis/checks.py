@@ -13,7 +13,7 @@ import time
 
 import install
 from bench import KEYS
-from fake_api import ANSWER, marker, prose, schema_in
+from fake_api import ANSWER, example_in, marker, prose
 from traps import CODEX_FILE_KEY, SECRETS, STEERING
 
 INLINE_LIMIT = 40_000
@@ -213,7 +213,8 @@ def schema(round, cli):
             form = (first.body.get("text") or {}).get("format") or {}
             expect(form.get("type") == "json_schema" and form.get("strict") is True, name, "format:", form)
         else:
-            expect(schema_in(first.user_text + str(first.body.get("systemInstruction"))), name, "no schema in the prompt")
+            expect("# Form of the answer" in first.user_text, name, "no form in the prompt")
+            expect(example_in(first.user_text), name, "no example in the prompt")
 
 
 def schema_ignored(round, cli):
@@ -278,8 +279,23 @@ def few_requests(round, cli):
         expect(result.get("ok") is False, name, "ended well:", result)
         counts[name] = len(requests)
     server.terminate()
+    # Without a model some CLIs choose one by a request of its own, which counts too.
+    server = user(round, "few-" + cli.name, {}, MAESTRO_CODEX_EXTRA_ARGS=shlex.join(["-c", url]))
+    for status in (429, 503):
+        result, requests = round.ask(cli, "x " + marker(mode="error", status=status), server=server)
+        expect(result.get("ok") is False, status, "ended well:", result)
+        counts["%d, no model" % status] = len(requests)
+    server.terminate()
     expect(max(counts.values()) <= 3, "requests:", counts)
     return str(counts)
+
+
+def sent(round, cli):
+    """what a model sends by its tool for messages is part of the answer"""
+    round.bench.api.plans["sent"] = [[("send_message_to_user_async", {"message": "SENT_BY_A_TOOL"})]]
+    result, _ = round.good(cli, "x " + marker(mode="tools", plan="sent"), model="gpt-6.2-sol")
+    expect("SENT_BY_A_TOOL" in result["content"] and ANSWER in result["content"], "content:", result)
+    return result.get("warning")
 
 
 def passing(round, cli):
@@ -586,6 +602,6 @@ def control(round, cli):
 SHORT = [hostile_prompt, hostile_model, spawned, escape, code_mode, huge_prompt, huge_answer, cancel, control]
 FULL = [hostile_prompt, hostile_model, spawned, escape, code_mode, slash, exact_text, huge_prompt, too_long, huge_answer,
         schema, schema_ignored,
-        *(error(kind) for kind in ERRORS), cut_short, few_requests, usual_model, own_model, profile, served_model, passing, no_login, env_login, file_login, traces, unreachable, timeout,
+        *(error(kind) for kind in ERRORS), cut_short, few_requests, sent, usual_model, own_model, profile, served_model, passing, no_login, env_login, file_login, traces, unreachable, timeout,
                 cancel, sigterm, hang_up, in_a_row, control]
-ONLY_FOR = {profile: "codex", escape: "gemini", code_mode: "codex", huge_prompt: "claude", too_long: "claude"}
+ONLY_FOR = {sent: "codex", profile: "codex", escape: "gemini", code_mode: "codex", huge_prompt: "claude", too_long: "claude"}

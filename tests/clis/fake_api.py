@@ -20,7 +20,7 @@ answers as the prompt asks. The last marker in the request's text decides:
     tools     calls the tools of `FakeApi.plans[plan]`, turn by turn  plan
 
 `times=N`: only the first N requests fail, the others get ANSWER. A request that carries a JSON
-schema (or, for want of a better channel, holds one in its text) gets the smallest instance of it
+schema (or, for want of a better channel, an example in its text) gets the smallest instance of it
 unless `text` is given. `strict` refuses what the real services refuse: no key at all (401), an empty
 tool list from gemini and a schema outside OpenAI's strict subset (400).
 """
@@ -310,9 +310,9 @@ class Handler(BaseHTTPRequestHandler):
 def compose(req, order, mode, plans):
     """The directive of the prompt as the model's reply."""
     schema, hand_in = req.schema
-    if schema is None and "schema" in order:
-        schema = schema_in(req.user_text)
     text, calls = order.get("text", ANSWER), []
+    if schema is None and "schema" in order:
+        text = example_in(req.user_text) or text
     if mode == "echo":
         got = re.findall(r"<<<(.*?)>>>", req.user_text, re.S)
         data = (got[-1] if got else req.user_text).encode()
@@ -384,17 +384,12 @@ def smallest(schema, root):
     return next((t for t in tries if re.search(schema.get("pattern", ""), t)), tries[0])
 
 
-def schema_in(text):
-    """The JSON schema written out in a prompt, for CLIs that have no other place for it."""
-    decoder = json.JSONDecoder()
-    for start in (m.start() for m in re.finditer(r"\{", text)):
-        try:
-            value, _ = decoder.raw_decode(text, start)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
-            return value
-    return None
+def example_in(text):
+    """The example of an answer in a prompt, for CLIs that have no place for a schema."""
+    found = re.findall(r"^# Example$.*?^```json\n(.*?)\n```", text, re.S | re.M)
+    if not found and "winner_id" in text:           # a judge is shown no example
+        return json.dumps({"rationale": "r", "scores": {"A": 1, "B": 0}, "winner_id": "A"})
+    return found[-1] if found else None
 
 
 def refusal(req):

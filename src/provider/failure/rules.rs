@@ -319,7 +319,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::CliBroken),
-        r"command not found|: not found$|(?:reference|type)error: .{0,60}(?:is not (?:defined|a function))|no such file or directory|permission denied|killed$",
+        r"command not found|: not found$|(?:reference|type)error: .{0,60}(?:is not (?:defined|a function))|no such file or directory|(?:eacces|^(?:error|env|exec|(?:ba|z|da)?sh)\b.{0,40}): .{0,120}permission denied|killed$",
         &[
             "sh: 1: node: not found",
             "bash: codex: command not found",
