@@ -40,6 +40,7 @@ pub use crate::provider::Output;
 pub use crate::provider::claude::parse as parse_claude;
 pub use crate::provider::codex::parse as parse_codex;
 pub use crate::server::stdio::serve_handler;
+pub use crate::tools::arguments::ALIASES;
 
 /// Tables behind `docs/configuration.md`.
 pub mod settings {

@@ -4,7 +4,7 @@
 //! (unknown names, panics, cancelling, the end of input) is in the server.
 
 mod approval;
-mod arguments;
+pub(crate) mod arguments;
 pub(crate) mod catalogue;
 mod change;
 mod consensus;

@@ -1,4 +1,6 @@
-//! What is to be expected at least of a rate that was seen few times.
+//! What counts of successes and failures say about a rate: the beta distribution.
+
+use special::Beta as _;
 
 /// The quantile that stands for "at least": nine times in ten the rate is higher.
 pub const CAUTIOUS: f64 = 0.1;
@@ -6,54 +8,70 @@ pub const CAUTIOUS: f64 = 0.1;
 /// The 10% quantile of a rate after so many successes and failures, before which any rate was as likely
 /// as any other: of Beta(s + 1, f + 1). Three of three come to 0.56, 95 of 100 to 0.91.
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    // Fifty halvings are as close as a double can tell.
-    for _ in 0..50 {
-        let middle = f64::midpoint(low, high);
-        if cumulative(middle, successes, failures) < CAUTIOUS { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
+    quantile(CAUTIOUS, real(successes) + 1.0, real(failures) + 1.0)
 }
 
-/// The probability that the rate is below `x`. With whole numbers that is the probability of more than s
-/// hits among s + f + 1 tries that hit with probability x.
-fn cumulative(x: f64, successes: u64, failures: u64) -> f64 {
+fn real(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// The probability that a rate with this beta distribution is below `x`: the regularised incomplete
+/// beta function.
+pub fn below(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }
     if x >= 1.0 {
         return 1.0;
     }
-    let (s, f) = (real(successes), real(failures));
-    let tries = s + f + 1.0;
-    // From s + 1 hits up to all; in logarithms, since the first term may be tiny.
-    let mut term = ln_choose(tries, s + 1.0) + (s + 1.0) * x.ln() + f * (-x).ln_1p();
-    let odds = x.ln() - (-x).ln_1p();
-    let mut sum = 0.0;
-    let mut hits = s + 1.0;
-    while hits <= tries {
-        sum += term.exp();
-        term += odds + (tries - hits).ln() - (hits + 1.0).ln();
-        hits += 1.0;
-    }
-    sum.min(1.0)
+    x.inc_beta(a, b, a.ln_beta(b))
 }
 
-fn ln_choose(of: f64, hits: f64) -> f64 {
-    let rest = of - hits;
-    let (few, mut ln, mut number) = (hits.min(rest), 0.0, 1.0);
-    while number <= few {
-        ln += (of - few + number).ln() - number.ln();
-        number += 1.0;
+/// The rate below which it lies with probability `p`.
+pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
+    const HALVINGS: u32 = 60;
+    let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    for _ in 0..HALVINGS {
+        let middle = low.midpoint(high);
+        if below(middle, a, b) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
     }
-    ln
+    low.midpoint(high)
 }
 
-/// Counts beyond this say nothing more, and would take long.
-const MOST: u64 = 100_000;
+/// The rate that one share of hits is above with probability 0.95: the one-sided bound of Jeffreys.
+pub fn jeffreys_low(hits: u32, misses: u32) -> f64 {
+    const ERROR: f64 = 0.05;
+    quantile(ERROR, f64::from(hits) + 0.5, f64::from(misses) + 0.5)
+}
 
-fn real(count: u64) -> f64 {
-    u32::try_from(count.min(MOST)).map_or(f64::from(u32::MAX), f64::from)
+/// Right and wrong answers of somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score {
+    /// Right ones.
+    pub right: u32,
+    /// Wrong ones.
+    pub wrong: u32,
+}
+
+impl Score {
+    /// The probability that this one is right less often than another by more than `margin`, before an
+    /// answer was seen any rate being as likely as any other.
+    pub fn is_worse_than(self, other: Self, margin: f64) -> f64 {
+        const STEPS: u32 = 1_000;
+        let rate_below = |of: Self, x: f64| below(x, f64::from(of.right) + 1.0, f64::from(of.wrong) + 1.0);
+        let at = |step: u32| f64::from(step) / f64::from(STEPS);
+        (0..STEPS)
+            .map(|step| {
+                let mass = rate_below(other, at(step + 1)) - rate_below(other, at(step));
+                let middle = at(step).midpoint(at(step + 1));
+                mass * rate_below(self, middle - margin)
+            })
+            .sum()
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +95,30 @@ mod tests {
         assert!(cautious_rate(90, 10) > cautious_rate(3, 0));
         let many = cautious_rate(50_000, 50_000);
         assert!((0.497..0.5).contains(&many), "{many}");
+    }
+
+    fn near(value: f64, expected: f64) -> bool {
+        (value - expected).abs() < 1e-4
+    }
+
+    #[test]
+    fn known_values() {
+        // With whole numbers it is a sum of binomials.
+        assert!(near(below(0.5, 4.0, 1.0), 0.0625) && near(below(0.5, 5.0, 2.0), 0.109_375));
+        assert!(near(below(0.3, 1.0, 1.0), 0.3));
+        assert!(near(quantile(0.5, 3.0, 3.0), 0.5));
+        for (p, a, b) in [(0.05, 27.5, 3.5), (0.1, 2.0, 1.0), (0.95, 1.5, 30.5)] {
+            assert!(near(below(quantile(p, a, b), a, b), p));
+        }
+    }
+
+    #[test]
+    fn one_is_worse_where_the_counts_say_so() {
+        let score = |right, wrong| Score { right, wrong };
+        assert!(score(12, 18).is_worse_than(score(27, 3), 0.15) > 0.99);
+        assert!(score(25, 5).is_worse_than(score(27, 3), 0.15) < 0.5);
+        assert!(score(1, 2).is_worse_than(score(27, 3), 0.15) < 0.95);
+        assert!(near(score(10, 10).is_worse_than(score(10, 10), 0.0), 0.5));
     }
 
     proptest! {

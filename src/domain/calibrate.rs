@@ -7,7 +7,6 @@
 //! `classes` takes the two leading ones instead. A share of one half or less is refused: a lead is then
 //! no sign of being right, however large it is.
 
-pub(crate) mod beta;
 pub(crate) mod classes;
 pub(crate) mod cost;
 pub(crate) mod failure;

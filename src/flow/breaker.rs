@@ -1,5 +1,5 @@
-//! Who is asked, who is not asked until a limit of theirs ends, and who answers in whose place: one rule
-//! for consults, ensembles, stages, votes, judges and reviews.
+//! Order in which providers are asked, limits until which they are not, and stand-ins: one rule for
+//! consults, ensembles, stages, votes, judges and reviews.
 //!
 //! A spent quota with a time opens a breaker. It is read from the log, so that every server of the
 //! project knows it. What passes by itself opens none.
@@ -43,19 +43,19 @@ pub fn refusal(session: &Session, provider: &str, spent: &Spent) -> Error {
 pub(crate) struct Ready {
     /// The names.
     pub(crate) names: Vec<String>,
-    /// Who of those that are there is left out or comes last, and why.
+    /// Providers that are left out or come last, each with the reason.
     pub(crate) notes: BTreeMap<String, String>,
 }
 
 impl Ready {
-    /// What there is to say of some of them, in one line.
+    /// Reasons for some of them, in one line.
     pub(crate) fn in_a_line(&self) -> Option<String> {
         let notes = self.notes.values().cloned();
         notes.reduce(|all, note| format!("{all}; {note}"))
     }
 }
 
-/// Who is asked where nobody is named: the installed CLIs in the order of the configuration, else the
+/// Providers to ask where nobody is named: the installed CLIs in the order of the configuration, else the
 /// understudy. Last come those that are weak at the stage, that refused a short while ago, and that are
 /// set up wrongly. One whose limit is spent is left out while there is anybody else.
 pub(crate) async fn ready(session: &Session, stage: Option<Stage>) -> Ready {
@@ -77,7 +77,7 @@ pub(crate) async fn ready(session: &Session, stage: Option<Stage>) -> Ready {
             weak.contains_key(name),
         )
     };
-    names.sort_by_key(place);
+    names.sort_by_cached_key(place);
     let mut notes: BTreeMap<String, String> =
         weak.into_iter().filter(|(name, _)| names.contains(name) && names.len() > 1).collect();
     if names.iter().any(|name| !spent.contains_key(name)) {
@@ -105,13 +105,13 @@ pub(crate) enum Permission {
 }
 
 impl Permission {
-    /// What follows from who was named.
+    /// Consequence of naming providers or none.
     pub(crate) fn of(is_named: bool) -> Self {
         if is_named { Self::Fallback } else { Self::Anybody }
     }
 }
 
-/// Who may answer for others. Those who were asked are not on it, and nobody stands in twice: two
+/// Providers that may answer for others. Those who were asked are not on it, and nobody stands in twice: two
 /// answers of one provider would say little more than one.
 #[derive(Debug)]
 pub(crate) struct Bench {
@@ -131,7 +131,7 @@ impl Bench {
         Self::new(Permission::Nobody, &[], Vec::new())
     }
 
-    /// Who answers in the place of a provider, where anybody does; from now on nobody else has them.
+    /// Takes a stand-in for a provider, if there is one; nobody else gets it from now on.
     pub(crate) async fn next_for(&self, session: &Session, provider: &str) -> Option<String> {
         let others = match self.permission {
             Permission::Nobody => return None,
@@ -165,7 +165,7 @@ pub struct StoodIn {
     pub provider: String,
     /// Why they could not be.
     pub code: &'static str,
-    /// What kept them from answering.
+    /// Reason why they did not answer.
     pub error: String,
     /// The same, and on whose word another answers.
     pub why: String,

@@ -9,7 +9,7 @@ use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
 /// Names of one thing in different tools. A tool takes each for the one that it has.
-const ALIASES: [&[&str]; 8] = [
+pub const ALIASES: [&[&str]; 8] = [
     &["prompt", "task", "question", "task_description", "test_prompt"],
     &["context_files", "files"],
     &["context_errors", "errors"],

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use maestro::testing::ALIASES;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Client, Server, hello};
@@ -125,18 +126,6 @@ fn equal_things_are_taken_by_each_of_their_names() {
     assert_eq!(both["error"], "`task` is another name of `prompt`: send one of the two");
 }
 
-/// Names of one thing in different tools.
-const ALIASES: [&[&str]; 8] = [
-    &["prompt", "task", "question", "task_description", "test_prompt"],
-    &["context_files", "files"],
-    &["context_errors", "errors"],
-    &["context_facts", "facts"],
-    &["context_constraints", "constraints"],
-    &["timeout_sec", "timeout_seconds"],
-    &["max_chars", "max_response_chars"],
-    &["workflow_id", "run_id"],
-];
-
 /// Each tool takes each name of a thing that it has, unless two of its parameters could be meant.
 #[test]
 fn every_tool_takes_every_name_of_what_it_has() {
@@ -159,7 +148,7 @@ fn every_tool_takes_every_name_of_what_it_has() {
     assert!(tried > 80, "{tried}");
 }
 
-/// What has the same name in several tools has the same type, and the same choices.
+/// Parameters of one name have one type and the same choices in every tool.
 #[test]
 fn equal_names_mean_equal_things() {
     // The contract calls a text that is checked and an object that is logged `content`, and the texts of

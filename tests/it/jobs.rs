@@ -254,20 +254,8 @@ fn cancelling_a_task_twice_is_cancelling_it_once() {
 
 #[test]
 fn a_task_asks_its_human_and_goes_on_with_the_answer() {
-    let answer = json!({
-        "observations": ["the mean of an empty list divides by nothing"], "repro_steps": ["call it"],
-        "affected_modules": ["mean.py"], "invariants": ["one number is its own mean"], "confidence": 0.9,
-    });
     let mut client = two().tasks().start();
-    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
-    let arguments = json!({
-        "stage": "analyze", "task": scripted(json!({ "text": answer.to_string() })), "providers": ["codex"],
-        "workflow_id": run["workflow_id"],
-    });
-    let call = json!({ "name": "maestro_run_stage_with_approval", "arguments": arguments });
-    let reply = client.request("tools/call", call);
-    let id = reply["result"]["taskId"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned();
-    let asked = until_task(&mut client, &id, "input_required");
+    let (id, asked) = begins(&mut client);
     let (name, request) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
     assert_eq!(request["method"], "elicitation/create");
     let decision = request["params"]["requestedSchema"]["properties"].as_object().unwrap();
@@ -295,8 +283,8 @@ fn a_task_asks_its_human_and_goes_on_with_the_answer() {
     assert_eq!(content["approval"]["decided_by"], "elicitation", "{content}");
 }
 
-/// Begins a stage whose task asks its human, and returns the task, the request and the question.
-fn asks(client: &mut Client) -> (String, String, Value) {
+/// Begins a stage whose task asks its human, and returns the task and its state.
+fn begins(client: &mut Client) -> (String, Value) {
     let answer = json!({
         "observations": ["the mean of an empty list divides by nothing"], "repro_steps": ["call it"],
         "affected_modules": ["mean.py"], "invariants": ["one number is its own mean"], "confidence": 0.9,
@@ -310,6 +298,12 @@ fn asks(client: &mut Client) -> (String, String, Value) {
     let reply = client.request("tools/call", call);
     let task = reply["result"]["taskId"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned();
     let asked = until_task(client, &task, "input_required");
+    (task, asked)
+}
+
+/// Begins one, and returns the task, the request and the question.
+fn asks(client: &mut Client) -> (String, String, Value) {
+    let (task, asked) = begins(client);
     let pending = client.call("maestro_get_pending_approvals", json!({}));
     let request =
         pending["pending_requests"][0]["request_id"].as_str().unwrap_or_else(|| panic!("{pending}"));

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Task;
-use super::beta::jeffreys_low;
+use crate::domain::beta::jeffreys_low;
 
 /// The greatest lead that is looked for.
 const MOST: u32 = 10_000;

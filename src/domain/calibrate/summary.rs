@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::beta::jeffreys_low;
 use super::classes::{Classes, selection, smallest_k};
 use super::interval::Rate;
 use super::{Accuracy, Task, lead};
+use crate::domain::beta::jeffreys_low;
 
 /// Samples that a recommendation needs to be one.
 pub const USUAL_SAMPLES: u32 = 30;

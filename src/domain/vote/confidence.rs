@@ -1,20 +1,12 @@
 //! How sure a vote is of its winner.
 
+use crate::domain::beta::below;
+
 /// The probability that the answer that is ahead is also the more probable one of the two leading
 /// answers, before a vote was seen anything being as likely as anything else: `1 - I(0.5; a+1, b+1)`,
-/// with the votes a and b of both (I is the regularised incomplete beta function). With whole numbers that
-/// is the probability of at most a heads among a+b+1 tosses of a coin.
+/// with the votes a and b of both (I is the regularised incomplete beta function).
 pub fn confidence(leader: u32, runner_up: u32) -> f64 {
-    let tosses = f64::from(leader) + f64::from(runner_up) + 1.0;
-    // The most samples of a vote keep the first term well above the smallest double.
-    let mut term = 0.5_f64.powf(tosses);
-    let mut sum = term;
-    for heads in 0..leader {
-        let heads = f64::from(heads);
-        term *= (tosses - heads) / (heads + 1.0);
-        sum += term;
-    }
-    sum.min(1.0)
+    1.0 - below(0.5, f64::from(leader) + 1.0, f64::from(runner_up) + 1.0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::request::{KSource, StepRequest};
-use crate::domain::calibrate::beta::Score;
+use crate::domain::beta::Score;
 use crate::domain::calibrate::record::{Measurement, Together};
 use crate::domain::history::History;
 use crate::domain::microstep::{MicroStep, StepType};
