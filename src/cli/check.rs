@@ -405,7 +405,7 @@ fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
     }
 }
 
-/// Whether a file can be written, or made where it is not there yet.
+/// True if a file can be written, or made where there is none yet.
 fn can_be_written(file: &Path) -> bool {
     let place = file.ancestors().find(|place| place.exists());
     place.is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok())

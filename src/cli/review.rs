@@ -12,7 +12,7 @@ use crate::flow::progress::Progress;
 use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
 use crate::flow::session::Session;
 
-/// What a review with findings of the severity in question exits with.
+/// Exit status of a review with findings of that severity.
 const FOUND: u8 = 1;
 
 pub(super) async fn run(session: Session, options: ReviewOptions) -> Result<ExitCode, Error> {

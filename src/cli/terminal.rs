@@ -52,7 +52,7 @@ pub(super) fn fail(error: &Error) -> ExitCode {
     error.exit_code()
 }
 
-/// What the person at the terminal does next. A hint that names tools speaks to a model.
+/// Next step for the person at the terminal. A hint that names tools speaks to a model.
 fn next_step(error: &Error) -> String {
     let hint = for_person(&error.hint());
     match reference::find(error.code()) {

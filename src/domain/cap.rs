@@ -48,9 +48,9 @@ pub struct Standing {
     pub(crate) cap: Cap,
     /// Its limit.
     pub(crate) limit: Amount,
-    /// What was spent, with a guess in the place of what is not known.
+    /// Amount spent; an unknown cost counts as an estimate.
     pub(crate) spent: Amount,
-    /// What is under way, as it is expected.
+    /// Estimate of the calls under way.
     pub(crate) reserved: Amount,
     /// Calls that are in neither, since nobody can tell what they cost.
     pub(crate) unpriced: u64,
@@ -61,7 +61,7 @@ pub struct Standing {
 pub struct Passed {
     /// How the cap stands.
     pub(crate) standing: Standing,
-    /// What the consult is expected to take.
+    /// Estimate of the refused consult.
     pub(crate) wanted: Amount,
     /// The run, where the cap is one of a run.
     pub(crate) run: Option<String>,
@@ -91,7 +91,7 @@ impl Cap {
         }
     }
 
-    /// Whether it is one of a run.
+    /// True for a cap on a run, false for one on a day.
     pub(crate) fn is_of_run(self) -> bool {
         match self {
             Self::RunUsd | Self::RunTokens => true,
@@ -109,7 +109,7 @@ impl Cap {
         }
     }
 
-    /// What a weight weighs in its unit.
+    /// Amount of a weight in the unit of this cap.
     fn amount(self, weight: Weight) -> Amount {
         match self {
             Self::RunUsd | Self::DayUsd => Amount::Dollars(weight.dollars),
@@ -172,17 +172,17 @@ impl Caps {
         }
     }
 
-    /// Whether any is set.
+    /// True if any cap is set.
     pub(crate) fn any(&self) -> bool {
         Cap::ALL.into_iter().any(|cap| self.limit(cap).is_some())
     }
 
-    /// Whether money is capped.
+    /// True if a cap in dollars is set.
     pub(crate) fn in_dollars(&self) -> bool {
         self.run_usd.is_some() || self.day_usd.is_some()
     }
 
-    /// What is wrong with them: a key below `caps`, and why.
+    /// First invalid cap: its key below `caps`, and the reason.
     pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
         let dollars = [(Cap::RunUsd, self.run_usd), (Cap::DayUsd, self.day_usd)];
         let is_wrong = |sum: f64| !sum.is_finite() || sum <= 0.0;
@@ -213,7 +213,7 @@ impl Caps {
 }
 
 impl Standing {
-    /// Whether something of this weight may still be spent.
+    /// Admits a consult of this weight.
     ///
     /// # Errors
     ///

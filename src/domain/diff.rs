@@ -78,13 +78,13 @@ pub struct Hunk {
     pub line: usize,
     /// The first line of the file, from 1; none where the patch does not say.
     pub old_start: Option<usize>,
-    /// Whether its two line numbers mean one place.
+    /// True if its two line numbers mean one place.
     pub place: Stated,
     /// Its lines.
     pub lines: Vec<HunkLine>,
 }
 
-/// What the two line numbers of a hunk mean, with what the hunks above it add.
+/// Position that the two line numbers of a hunk name, after the lines that the hunks above it add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stated {
     /// The same place; or there are none.

@@ -65,7 +65,7 @@ pub struct History {
     track_record: TrackRecord,
     /// Calls that go on without their callers.
     jobs: Jobs,
-    /// What caps are held against.
+    /// Spending that caps limit.
     spending: Spending,
     /// What is counted.
     figures: Figures,
@@ -206,7 +206,7 @@ impl History {
         }
     }
 
-    /// What a decision or a rule says of whoever answered. The policy only lets pass.
+    /// Judges whoever answered by a decision or a rule. The policy only lets pass.
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
@@ -424,12 +424,12 @@ impl History {
         self.figures.cells_of(run)
     }
 
-    /// What was counted since a time, by the day (UTC) in which it lies.
+    /// Tally since a time, by the day (UTC) of each event.
     pub(crate) fn tally_since(&self, start: u64) -> Tally {
         self.figures.since(start)
     }
 
-    /// What caps are held against.
+    /// Spending that caps limit.
     pub(crate) fn spending(&self) -> &Spending {
         &self.spending
     }

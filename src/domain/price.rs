@@ -1,4 +1,4 @@
-//! What a model costs: a table with a date and a source, which a user's own is laid over.
+//! Prices of models: a table with a date and a source. A user's own table comes before it.
 
 use serde::Deserialize;
 
@@ -37,7 +37,7 @@ struct Price {
     output: f64,
 }
 
-/// What a million tokens cost.
+/// Price of a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
     input: f64,
@@ -49,7 +49,7 @@ pub(crate) struct Rate {
 pub(crate) struct Prices(Vec<PriceList>);
 
 impl PriceList {
-    /// What is wrong with it.
+    /// Reason why the list cannot be used.
     pub(crate) fn fault(&self) -> Option<String> {
         let is_price = |price: f64| price.is_finite() && price >= 0.0;
         let wrong = self.models.iter().find(|one| !is_price(one.input) || !is_price(one.output))?;
@@ -73,7 +73,7 @@ impl Price {
 }
 
 impl Rate {
-    /// What tokens cost.
+    /// Price of these tokens.
     pub(crate) fn of(self, tokens: Tokens) -> Sum {
         let dollars = (self.input * real(tokens.input) + self.output * real(tokens.output)) / UNIT;
         Sum::of(dollars).unwrap_or_default()

@@ -23,7 +23,7 @@ pub use inspect::{Finding, Findings, Inspector};
 pub use rules::StepRules;
 pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 
-/// What is said of a diff that changes nothing.
+/// Detail of the flag for a diff that changes nothing.
 const EMPTY_DIFF: &str = "a diff in which no line changes";
 
 /// How much text around a forbidden phrase a reason shows, in characters.
@@ -177,7 +177,7 @@ impl RedFlags {
         Verdict { flagged: !reasons.is_empty(), reasons }
     }
 
-    /// Whether an answer says anything, so that it may win where nothing else speaks for or against it.
+    /// True if an answer says anything, so that it may win where nothing else speaks for or against it.
     pub fn is_answer(&self, text: &str) -> bool {
         let spoken = spoken(text);
         let text = spoken.text().trim();

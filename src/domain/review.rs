@@ -97,7 +97,7 @@ pub struct Claimed {
     pub line: Option<usize>,
     /// The code, word for word.
     pub quote: String,
-    /// What is wrong, in a sentence.
+    /// The defect, in a sentence.
     pub claim: String,
     /// Way in which it goes wrong: input or state, and what happens.
     pub scenario: String,
@@ -105,7 +105,7 @@ pub struct Claimed {
     pub severity: String,
 }
 
-/// Whether a quote stands where the reviewer says.
+/// Place of a quote, compared with the one that the reviewer named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -136,14 +136,14 @@ pub struct Finding {
     #[serde(default)]
     pub severity_stated: Option<Severity>,
     pub found_by: Vec<String>,
-    /// Whether the quote stood in the line that was named.
+    /// True if the quote stood in the line that was named.
     pub status: Status,
     /// The line that was named, where the quote stands elsewhere.
     #[serde(default)]
     pub line_stated: Option<usize>,
     #[serde(default)]
     pub note: Option<String>,
-    /// What the others who found it say.
+    /// Words of the others who found it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The change that was proposed, and what came of it.
@@ -191,7 +191,7 @@ pub struct TriedFix {
     pub patch: String,
     pub by: String,
     pub status: FixStatus,
-    /// What is to be known of that.
+    /// Remark on that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
 }

@@ -24,7 +24,7 @@ const QUARTER_HOUR: u64 = 15 * 60 * 1_000;
 /// Quarters of an hour that are kept: more than a day.
 const KEPT_QUARTERS: u64 = 2 * 24 * 4;
 
-/// What a call took, as far as its CLI told, and what was estimated.
+/// Tokens of a call: those that its CLI told, and the estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Taken {
     /// Tokens sent.
@@ -33,7 +33,7 @@ pub(crate) struct Taken {
     pub(crate) output: Option<u64>,
     /// US dollars.
     pub(crate) dollars: Option<f64>,
-    /// What was estimated; nothing at all where it is known that no model was reached.
+    /// Estimate; none where it is known that no model was reached.
     pub(crate) estimate: Option<Tokens>,
 }
 
@@ -48,7 +48,7 @@ impl From<&ConsultSettled> for Taken {
     }
 }
 
-/// What some calls of one model took.
+/// Tokens of some calls of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cell {
     /// Calls.
@@ -57,7 +57,7 @@ pub(crate) struct Cell {
     pub(crate) told: Tokens,
     /// Calls of which none, or only one way, was told.
     pub(crate) untold: u64,
-    /// What was estimated in their place.
+    /// Estimate in their place.
     pub(crate) estimated: Tokens,
     /// Dollars that CLIs told.
     pub(crate) dollars: Sum,
@@ -117,7 +117,7 @@ impl Cell {
         self.calls_to_guess += other.calls_to_guess;
     }
 
-    /// What it weighs against a cap: everything, with a guess in the place of what is not known.
+    /// Weight against a cap: all calls, with an estimate for each unknown cost.
     pub(crate) fn weight(&self, provider: &str, model: &str, prices: &Prices) -> Weight {
         let rate = prices.of(provider, model).or_else(|| prices.dearest(provider));
         let mut tokens = self.told;
@@ -134,7 +134,7 @@ impl Cell {
     }
 }
 
-/// What counts against a cap.
+/// Weight against a cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Weight {
     /// Tokens both ways.
@@ -259,7 +259,7 @@ impl Spending {
         }
     }
 
-    /// What a question of so many tokens is expected to take: the most that the provider's last calls
+    /// Estimated tokens of a call with a question of so many tokens: the most that the provider's last calls
     /// took beyond their questions.
     pub(crate) fn expected(&self, provider: &str, question: u64) -> Tokens {
         let seen = self.seen.get(provider);
@@ -270,18 +270,18 @@ impl Spending {
         }
     }
 
-    /// What was spent since a time, by the quarter of an hour in which it lies.
+    /// Spending since a time, in steps of a quarter of an hour.
     pub(crate) fn since(&self, start: u64, prices: &Prices) -> Weight {
         let settled = self.quarters.range(start / QUARTER_HOUR..).flat_map(|(_, cells)| cells);
         weight(settled, prices)
     }
 
-    /// What is under way since a time.
+    /// Estimate of the calls that began since a time and have not ended.
     pub(crate) fn open_since(&self, start: u64, prices: &Prices) -> Weight {
         self.open_where(|open| open.at >= start, prices)
     }
 
-    /// What is under way in a run.
+    /// Estimate of a run's calls under way.
     pub(crate) fn open_in(&self, run: &str, prices: &Prices) -> Weight {
         self.open_where(|open| open.run == run, prices)
     }
@@ -295,7 +295,7 @@ impl Spending {
     }
 }
 
-/// What cells weigh against a cap.
+/// Weight of cells against a cap.
 pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Weight {
     let mut sum = Weight::default();
     for (whose, cell) in cells {
@@ -304,7 +304,7 @@ pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, pri
     sum
 }
 
-/// What a consult is expected to weigh.
+/// Estimated weight of a consult.
 pub(crate) fn expected_weight(provider: &str, expected: &Expected, prices: &Prices) -> Weight {
     let rate = prices.of(provider, &expected.model).or_else(|| prices.dearest(provider));
     let dollars = rate.map(|rate| rate.of(expected.tokens)).unwrap_or_default();

@@ -16,7 +16,7 @@ pub struct Tokens {
     pub output: u64,
 }
 
-/// What a consult is expected to take.
+/// Estimated tokens of a consult.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// The model that is asked for; empty where the CLI chooses.

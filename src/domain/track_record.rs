@@ -32,7 +32,7 @@ impl TrackRecord {
         }
     }
 
-    /// Who is weak at a stage, and why: of enough judged results so few were right that, nine times in
+    /// Providers that are weak at a stage, with the reason: of enough judged results so few were right that, nine times in
     /// ten, not even this share is sure.
     pub(crate) fn weak(&self, stage: Stage, threshold: f64) -> BTreeMap<String, String> {
         let at = |((of, provider), judged): (&(Stage, String), &Judged)| {

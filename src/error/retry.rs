@@ -38,7 +38,7 @@ impl Error {
         }
     }
 
-    /// Whether a model may have been reached before it failed, so that it may have cost something.
+    /// True if a model may have been reached before the failure, so that the call may have cost something.
     pub(crate) fn may_have_cost(&self) -> bool {
         match self {
             Self::Cli { failure, .. } => failure.kind.may_have_cost(),
@@ -52,7 +52,7 @@ impl Error {
         }
     }
 
-    /// Whether there was no room for a consult: in the budget of its run, or under a cap on spending.
+    /// True if there was no room for a consult: in the budget of its run, or under a cap on spending.
     pub(crate) fn is_out_of_budget(&self) -> bool {
         matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
     }

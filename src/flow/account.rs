@@ -82,7 +82,7 @@ impl Account {
     }
 }
 
-/// What is known of what a consult took.
+/// Known and estimated tokens of a consult.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Took {
     /// Its CLI told.
@@ -103,7 +103,7 @@ pub struct Reservation {
     id: String,
     /// Tokens of the question, by its letters.
     question: u64,
-    /// What it is expected to take.
+    /// Estimated tokens.
     expected: Tokens,
     is_over: bool,
 }
@@ -137,7 +137,7 @@ pub(crate) async fn reserve(
     Ok(reserved.into_iter().map(made).collect())
 }
 
-/// What a consult asks, as far as its price goes.
+/// Size and model of a question, from which its price is estimated.
 pub(crate) struct Asked<'a> {
     /// Tokens of the question, by its letters.
     pub(crate) tokens: u64,
@@ -230,7 +230,7 @@ impl Reservation {
         &self.account
     }
 
-    /// What a consult took by an estimate: the question's letters where the CLI told its tokens, by
+    /// Tokens of a consult by an estimate: the question's letters where the CLI told its tokens, by
     /// which later estimates learn; else what is to be taken for it.
     pub(crate) fn estimate(&self, took: Took) -> Tokens {
         match took {

@@ -56,7 +56,7 @@ const TASK_FILES: &str = "Review the files below: find what is wrong with them. 
 pub enum Target {
     Range(String),
     Staged,
-    /// What differs from the last commit, new files too.
+    /// Difference to the last commit, new files included.
     Working,
     /// Files as they are.
     Files(Vec<String>),
@@ -74,7 +74,7 @@ impl Target {
     }
 }
 
-/// Whether fixes are asked for and tried.
+/// True if fixes are asked for and tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fixes {
     /// For the gravest findings that hold.
@@ -87,9 +87,9 @@ pub enum Fixes {
 #[derive(Clone, Debug)]
 pub struct ReviewRequest {
     pub target: Target,
-    /// What it is looked at for, beside the ordinary.
+    /// Criteria beside the ordinary ones.
     pub criteria: Vec<String>,
-    /// Who reviews; whoever is installed where nobody is named.
+    /// Reviewers; every installed one where nobody is named.
     pub providers: Option<Vec<String>>,
     /// The model, where one provider is named.
     pub model: Option<String>,
@@ -107,7 +107,7 @@ pub struct Review {
     pub ok: bool,
     /// In a line.
     pub summary: String,
-    /// What holds: what was verified best first, then by severity.
+    /// Findings that hold: the best verified first, then by severity.
     pub findings: Vec<Finding>,
     pub discarded: Vec<Discarded>,
     /// The gravest severity among the findings.
@@ -116,7 +116,7 @@ pub struct Review {
     pub target: String,
     /// The files that were reviewed.
     pub files: Vec<String>,
-    /// What no reviewer saw, and why.
+    /// Parts that no reviewer saw, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
     /// Reviewed files that changed while the reviewers were reading.
@@ -248,7 +248,7 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
     Ok(criteria)
 }
 
-/// Who reviews. Rules see no defect, so the understudy is not asked unless it is named.
+/// Reviewers. Rules see no defect, so the understudy is not asked unless it is named.
 async fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
     let (mut providers, _) = chosen(session, request.providers.clone(), None).await?;
@@ -447,7 +447,7 @@ impl Review {
     }
 }
 
-/// What the log keeps: what holds, masked, and no answer itself, which its consult keeps.
+/// Record for the log: the findings that hold, masked. Each answer stands in its consult.
 async fn record(session: &Session, prepared: &Arc<Prepared>, consults: Vec<String>, review: &mut Review) {
     let noted = ReviewNoted {
         target: review.target.clone(),

@@ -78,7 +78,7 @@ impl Default for SelectRequest {
     }
 }
 
-/// Who judges, where nobody is named.
+/// Judge where nobody is named.
 pub(crate) const USUAL_JUDGE: &str = "claude";
 
 /// Parts of a candidate that are undone, where the caller does not say.
@@ -186,7 +186,7 @@ pub enum Trialled {
     Failed(Vec<String>),
     /// Checks pass with it.
     Passed {
-        /// What fails without it and passes with it, where that speaks for it.
+        /// Tests that fail without it and pass with it, where that speaks for it.
         proven_by: Vec<String>,
         reasons: Vec<String>,
     },

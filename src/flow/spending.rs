@@ -12,7 +12,7 @@ use crate::domain::tokens::Expected;
 use crate::error::Error;
 use crate::provider::choice::Choice;
 
-/// What caps are held against.
+/// Spending that caps limit.
 #[derive(Clone)]
 pub(super) struct Guard {
     caps: Caps,
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     pub(super) provider: String,
     /// The model that it is asked for; empty where the CLI chooses.
     model: String,
-    /// Whether it is answered by rules, which cost nothing.
+    /// True if rules answer it, which cost nothing.
     is_free: bool,
 }
 
@@ -38,7 +38,7 @@ impl Guard {
         caps.any().then(|| Self { caps, prices: session.config().prices.clone(), day: midnight() })
     }
 
-    /// What consults are expected to take.
+    /// Admits consults under the caps, and returns the estimated tokens of each.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ pub struct Vote {
     failures: Vec<Failure>,
     refused: Option<Error>,
     providers: Vec<String>,
-    /// Who voted in whose place.
+    /// Stand-ins among the voters, each with the provider it replaced.
     stood_in: Vec<String>,
     usage: Usage,
     masked: usize,

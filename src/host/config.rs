@@ -38,7 +38,7 @@ use layer::Layers;
 const CLIENTS: &str = "conf/cli_clients.yaml";
 const SETTINGS: &str = "conf/maestro.yaml";
 
-/// What models cost.
+/// Prices of models.
 const PRICES: &str = "conf/prices.yaml";
 
 /// How alike a name must be to be offered in the place of one that is not known.
@@ -55,7 +55,7 @@ pub struct Config {
     pub providers: IndexMap<String, ProviderSettings>,
     /// Everything else.
     pub settings: Settings,
-    /// What models cost: the user's own list first. A project has no say in it.
+    /// Prices of models: the user's own list first. A project has no say in it.
     pub(crate) prices: Prices,
     /// What could not be used, and why. Calls that depend on it are refused with this text.
     pub problems: Vec<Problem>,
@@ -279,7 +279,7 @@ fn of_user(
     usable
 }
 
-/// What models cost: the user's own prices before those that ship.
+/// Prices of models: the user's own before those that ship.
 fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Problem>) -> Prices {
     let mut lists = Vec::new();
     match library.of_user(PRICES) {

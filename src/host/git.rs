@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What git is told before anything else: keys by which a repository makes it start programs.
+/// Settings that git is given first: they switch off the keys by which a repository makes it start programs.
 const QUIET: [&str; 17] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -27,7 +27,7 @@ const QUIET: [&str; 17] = [
     "submodule.recurse=false",
 ];
 
-/// What git is told by its environment.
+/// Environment of git.
 pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_PAGER", "cat"),
     ("GIT_TERMINAL_PROMPT", "0"),

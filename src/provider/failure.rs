@@ -121,7 +121,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether a model may have been reached, so that it may have cost something.
+    /// True if a model may have been reached, so that the call may have cost something.
     pub(crate) fn may_have_cost(self) -> bool {
         match self {
             Self::NetworkInterrupted

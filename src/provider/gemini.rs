@@ -104,13 +104,13 @@ pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// Whether it waits to ask once more. It asks as often as it is told only for the answer itself: the
+/// True if it waits to ask once more. It asks as often as it is told only for the answer itself: the
 /// request by which it chooses a model it makes up to five times, with pauses of up to half a minute.
 pub(crate) fn tries_again(stderr: &str) -> bool {
     stderr.lines().any(|line| line.starts_with("Attempt ") && line.contains("Retrying "))
 }
 
-/// What it asked of which models. One request may choose the model for the other; what it chose is known
+/// Requests to each model. One request may choose the model for the other; what it chose is known
 /// from then on.
 pub(crate) fn asked(output: &Output) -> Asked {
     if tries_again(&output.stderr) {

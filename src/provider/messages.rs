@@ -6,7 +6,7 @@
 use crate::domain::answer::{document, looks_like_one};
 use crate::domain::vote::stated::stated;
 
-/// What messages in their order say together, and of how many of them that is made. The last one counts
+/// Text of all messages in their order, and the number of messages in it. The last one counts
 /// alone where it has the form of an answer (a document, an `ANSWER:` line) or repeats the others.
 pub(super) fn together(messages: &[&str]) -> (String, usize) {
     let said: Vec<&str> = messages.iter().copied().filter(|message| !message.trim().is_empty()).collect();

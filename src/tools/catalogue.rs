@@ -29,7 +29,7 @@ pub(crate) struct Again(pub(crate) Arc<StartAgain>);
 type StartAgain =
     dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
 
-/// What each tool is a method of: the session and the tools. Clones share everything.
+/// Receiver of every tool: the session and the tools. Clones share everything.
 #[derive(Clone)]
 pub struct Handle {
     session: Session,

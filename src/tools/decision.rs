@@ -35,7 +35,7 @@ const UNWATCHED: Duration = Duration::from_secs(60);
 
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is said to a human who says that they are done, and is not.
+/// Message to a human who says that they have decided, and has not.
 const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
 
 /// Columns of a title in a form.

@@ -35,7 +35,7 @@ pub(crate) struct Form {
     pub(crate) language: Language,
     /// What else a human should answer, each in a field that may stay empty.
     pub(crate) critical: Vec<CriticalQuestion>,
-    /// What stands at the decision: the gravest risk, or that nothing is decided before.
+    /// Line beside the decision: the gravest risk, or that nothing is decided yet.
     pub(crate) hint: String,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct CriticalQuestion {
     pub(crate) title: String,
     /// What helps to answer it; empty: nothing.
     pub(crate) description: String,
-    /// What can be answered, with how it is shown; empty: a text.
+    /// Answers to choose from, each with its label; empty for a text.
     pub(crate) options: Vec<Offered>,
 }
 
@@ -113,7 +113,7 @@ pub(crate) enum Era {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NobodyToAsk;
 
-/// What the client can show to its human.
+/// Dialogs that the client offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Means {
     /// A form alone.

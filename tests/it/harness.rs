@@ -65,7 +65,7 @@ pub(crate) struct Server {
     keeps_log: bool,
     /// Who can be asked; none: the client cannot show a form.
     human: Option<Human>,
-    /// Whether the client can open an address in a browser.
+    /// True if the client can open an address in a browser.
     opens_pages: bool,
     /// A shell script in place of the server, for tests of this client.
     script: Option<String>,

@@ -45,7 +45,7 @@ fn found(line: u32, quote: &str, claim: &str, scenario: &str, severity: &str) ->
     json!({ "file": "stats.py", "line": line, "quote": quote, "claim": claim, "scenario": scenario, "severity": severity })
 }
 
-/// What each reviewer says, in its own form: bare, fenced amid prose, and in another order of keys.
+/// Answer of each reviewer, in its own form: bare, fenced amid prose, and in another order of keys.
 fn script() -> String {
     let codex = answer(&json!([
         found(

@@ -1,4 +1,4 @@
-//! Who answers where somebody cannot: by permission alone, and said.
+//! Stand-ins: another provider answers by permission alone, and the result says so.
 
 use serde_json::{Value, json};
 

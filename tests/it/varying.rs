@@ -115,7 +115,7 @@ fn a_judge_of_any_vendor_says_whom_it_prefers() {
     }
 }
 
-/// What a step's answer says, whatever stands beside it.
+/// Content of a step's answer, whatever stands beside it.
 fn failure_label() -> String {
     json!({ "failure_type": "timeout", "error_message": "30 s are over", "stack_trace_summary": "a.py:1" })
         .to_string()

@@ -54,7 +54,7 @@ pub enum Scope<'a> {
 }
 
 impl Client {
-    /// What people call it.
+    /// Name for people.
     pub(in crate::cli) const fn name(self) -> &'static str {
         match self {
             Self::Claude => "Claude Code",

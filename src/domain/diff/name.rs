@@ -132,7 +132,7 @@ pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
     })
 }
 
-/// Whether what follows `diff --git ` names these two files, with any of the prefixes or with none.
+/// True if the text behind `diff --git ` names these two files, with any of the prefixes or with none.
 pub(super) fn is_git_line(rest: &str, old: &str, new: &str) -> bool {
     PREFIXES.into_iter().chain([("", "")]).any(|(left, right)| {
         rest.len() == left.len() + old.len() + 1 + right.len() + new.len()

@@ -272,7 +272,7 @@ struct Draft {
     hunks: Vec<Hunk>,
 }
 
-/// What follows `diff --git `, and its two names where they can be told apart.
+/// Text behind `diff --git `, and its two names where they can be told apart.
 #[derive(Debug)]
 struct GitLine {
     rest: String,
@@ -284,7 +284,7 @@ impl GitLine {
         Self { rest: rest.to_owned(), names: name::git_names(rest) }
     }
 
-    /// Whether it may name these two files.
+    /// True if it may name these two files.
     fn may_name(&self, old: &str, new: &str) -> bool {
         match &self.names {
             Some((git_old, git_new)) => git_old == old && git_new == new,
@@ -293,7 +293,7 @@ impl GitLine {
     }
 }
 
-/// What git's index line says of the contents.
+/// Content before and after, by git's index line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Index {
     /// They stay, or are empty before or after.
@@ -308,7 +308,7 @@ impl Draft {
         self.git.is_some() && self.headers.is_none() && self.hunks.is_empty()
     }
 
-    /// Whether git made it, as its index line says.
+    /// True if git made the diff, by its index line.
     fn is_indexed(&self) -> bool {
         self.index.is_some()
     }
@@ -367,7 +367,7 @@ fn hashes(rest: &str) -> Option<(&str, &str)> {
     (is_hash(old) && is_hash(new)).then_some((old, new))
 }
 
-/// What two hashes of git's say of the contents.
+/// Content before and after, by two of git's hashes.
 fn index(old: &str, new: &str) -> Index {
     const EMPTY: [&str; 2] = [
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",

@@ -8,12 +8,12 @@ use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
 use crate::domain::tokens::{Expected, Tokens};
 
-/// What a consult keeps of its turn, secrets masked. The answer is the consult's own.
+/// Turn of a thread as its consult keeps it, secrets masked. The answer is the consult's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnKept {
     /// The thread that it belongs to.
     pub thread: String,
-    /// What was asked, in the caller's own words.
+    /// Question in the caller's own words.
     pub question: String,
     /// The persona that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ pub struct ConsultReserved {
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
-    /// What it is expected to take, where a cap is held against that.
+    /// Estimated tokens; present where a cap is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
 }
@@ -123,7 +123,7 @@ pub struct ConsultSettled {
     /// US dollars.
     #[serde(default)]
     pub cost_usd: Option<f64>,
-    /// What it took by an estimate from letters; nothing where no model was reached.
+    /// Tokens estimated from the length of the texts; none where no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
     /// What was asked.

@@ -1,4 +1,4 @@
-//! What calls cost: by model, provider, stage and thread, with what is not known counted apart.
+//! Cost of calls by model, provider, stage and thread. Unknown costs are counted apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub(crate) struct Key {
 /// Calls by all of that.
 pub(crate) type Cells = BTreeMap<Key, Cell>;
 
-/// What calls cost.
+/// Cost of calls.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Costs {
     /// All of them.
@@ -52,12 +52,12 @@ pub(crate) struct Costs {
     /// The caps that are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) caps: Vec<CapNote>,
-    /// What is not known, in words.
+    /// Explanation of what is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
 }
 
-/// What some calls cost.
+/// Cost of some calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Cost {
     /// Calls.
@@ -68,7 +68,7 @@ pub(crate) struct Cost {
     pub(crate) output_tokens: Option<u64>,
     /// Calls whose tokens were not told, or not in full.
     pub(crate) calls_without_tokens: u64,
-    /// What those took by an estimate from letters, where there is one.
+    /// Tokens of those, estimated from the length of the texts; none without an estimate.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) estimated_tokens: u64,
     /// US dollars, told and priced; none where nothing is known.
@@ -81,12 +81,12 @@ pub(crate) struct Cost {
     pub(crate) calls_without_cost: u64,
 }
 
-/// What the calls of one name cost.
+/// Cost of the calls of one name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Named {
     /// The name; none where there is none.
     pub(crate) name: Option<String>,
-    /// What they cost.
+    /// Their cost.
     #[serde(flatten)]
     pub(crate) cost: Cost,
 }
@@ -107,9 +107,9 @@ pub(crate) struct CapNote {
     pub(crate) cap: &'static str,
     /// The limit.
     pub(crate) limit: serde_json::Number,
-    /// What was spent, with a guess in the place of what is not known.
+    /// Amount spent; an unknown cost counts as an estimate.
     pub(crate) spent: serde_json::Number,
-    /// What is under way, as it is expected.
+    /// Estimate of the calls under way.
     pub(crate) reserved: serde_json::Number,
     /// Calls that are in neither, since nobody can tell what they cost.
     #[serde(skip_serializing_if = "is_zero")]
@@ -188,7 +188,7 @@ impl Cost {
 }
 
 impl Costs {
-    /// What the calls of a tally cost, by these prices.
+    /// Cost of a tally's calls by these prices.
     pub(crate) fn of(cells: &Cells, prices: &Prices, caps: &[Standing]) -> Self {
         let total = Cost::of(cells.iter().map(|(key, cell)| (&key.whose, cell)), prices);
         let mut by_thread = grouped(cells, prices, |key| key.thread.clone());
@@ -380,7 +380,7 @@ mod tests {
             }
         }
 
-        /// What weighs against a cap is never less than what is known to be spent.
+        /// The weight against a cap is never below the known cost.
         #[test]
         fn a_cap_weighs_at_least_what_is_known(calls in prop::collection::vec((keys(), taken()), 0..40)) {
             let mut cells = Cells::new();

@@ -31,7 +31,7 @@ pub struct Consult {
     pub output_tokens: Option<u64>,
     /// US dollars, where the CLI says.
     pub cost_usd: Option<f64>,
-    /// What it took by an estimate from letters.
+    /// Tokens estimated from the length of the texts.
     pub estimate: Option<Tokens>,
     /// The conversation whose turn it is.
     pub thread: Option<String>,

@@ -360,7 +360,7 @@ pub struct Summary {
     pub headline: String,
     /// The figures with their definitions.
     pub figures: BTreeMap<&'static str, Explained>,
-    /// What should be reached, and whether it was.
+    /// Targets, and whether they were reached.
     pub targets: Vec<Target>,
     pub baseline: Baseline,
 }

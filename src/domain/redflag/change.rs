@@ -41,7 +41,7 @@ impl ProposedChange {
         }
     }
 
-    /// Whether nothing would be another than before.
+    /// True if applying it changes nothing.
     pub(super) fn is_empty(&self) -> bool {
         let moves = |file: &FilePatch| file.action != Action::Modify || file.executable.is_some();
         self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))

@@ -127,7 +127,7 @@ impl Reading {
         self.changes.iter().map(ProposedChange::count).sum()
     }
 
-    /// Whether there are diffs, and none of them changes anything.
+    /// True if there are diffs and none of them changes anything.
     pub(super) fn changes_nothing(&self) -> bool {
         !self.changes.is_empty() && self.changes.iter().all(ProposedChange::is_empty)
     }

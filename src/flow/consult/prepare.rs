@@ -131,7 +131,7 @@ impl Prepared {
         Arc::new(Self { model: None, ..self.clone() })
     }
 
-    /// What it asks, as far as its price goes.
+    /// Size and model of the question, from which its price is estimated.
     pub(crate) fn asked(&self) -> Asked<'_> {
         let tokens = Tokens::of_bytes(self.system.len() + self.prompt.len());
         Asked { tokens, model: self.model.as_deref() }

@@ -127,7 +127,7 @@ impl Recording {
     }
 }
 
-/// What is known of what a call took.
+/// Known and estimated tokens of a call.
 fn took(attempted: Option<&Attempted>) -> Took {
     match attempted.map(|attempted| &attempted.result) {
         Some(Ok(answer)) if answer.usage.input_tokens.is_some() && answer.usage.output_tokens.is_some() => {

@@ -56,7 +56,7 @@ pub struct Consulted {
     pub structured: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
-    /// Who was to answer, and why somebody else did.
+    /// Provider that was to answer, and why another one did.
     #[serde(rename = "stood_in_for")]
     pub stood_in: Option<StoodIn>,
     /// The conversation that it is a turn of.

@@ -1,4 +1,4 @@
-//! What is reviewed: a diff or files, read once, with line numbers, masked, within limits.
+//! Material of a review: a diff or files, read once, with line numbers, masked, within limits.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -133,7 +133,7 @@ struct Gathered {
     version: Version,
 }
 
-/// Whether files that git does not know yet are reviewed.
+/// True if files that git does not know yet are reviewed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum New {
     Too,

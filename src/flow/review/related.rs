@@ -1,4 +1,4 @@
-//! What defines or uses the names that a change touches, elsewhere in the project: simple, and bounded.
+//! Places elsewhere in the project that define or use the names a change touches. The search is simple and bounded.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;

@@ -239,7 +239,7 @@ impl Judging<'_> {
         Ok((seats, said.to_owned()))
     }
 
-    /// Who may judge in the place of one that cannot, in order: those whom its `fallback` names, and
+    /// Judges that may stand in for one that cannot, in order: those whom its `fallback` names, and
     /// where nobody was named as the judge whoever else is there.
     fn instead_of(&self, judge: &str) -> Vec<String> {
         let catalogue = self.session.catalogue();

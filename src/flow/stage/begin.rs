@@ -37,7 +37,7 @@ pub(super) struct Task {
     pub(super) run: String,
     pub(super) attempt: Attempt,
     pub(super) handover: Handover,
-    /// Who answers in the place of a provider that refuses. Its candidates share them.
+    /// Stand-ins for a provider that refuses. The stage's candidates share them.
     pub(super) bench: Bench,
 }
 
@@ -86,7 +86,7 @@ struct Beginning {
     attempt: String,
     /// Way in which a single agent did at such work, as far as that is recorded.
     solo: SoloRecord,
-    /// Who is there.
+    /// Providers that are installed.
     ready: Ready,
 }
 

@@ -181,7 +181,7 @@ pub(super) fn fallbacks(
     there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
-/// Who can be asked, the stage's preferred providers first and in their order, those that are weak at it
+/// Providers that can be asked, the stage's preferred ones first and in their order, those that are weak at it
 /// last; and what there is to say of them and of those that are not there.
 fn available(
     session: &Session,

@@ -20,10 +20,10 @@ use crate::host::project::Project;
 /// The time of a check that names none.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What must stay as long as a process of a check lives, for example the copy that it runs in.
+/// Guard that must live as long as a check's process, for example the copy that it runs in.
 pub(in crate::flow) type Hold = Arc<dyn Any + Send + Sync>;
 
-/// What of a check stays in a file.
+/// Part of a check that stays in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// Output of which a result shows only a part.

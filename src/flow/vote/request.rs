@@ -1,4 +1,4 @@
-//! What a vote on a micro-step is asked for.
+//! Request for a vote on a micro-step.
 
 use serde::Serialize;
 

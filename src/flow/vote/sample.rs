@@ -80,7 +80,7 @@ pub struct Sampler {
     left: Vec<String>,
     check: Check,
     taken: usize,
-    /// Who votes in the place of one that cannot.
+    /// Stand-ins for voters that cannot answer.
     bench: Bench,
     /// Who does, in words.
     stood_in: Vec<String>,
@@ -109,7 +109,7 @@ impl Sampler {
         Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
     }
 
-    /// Who votes in whose place, in words.
+    /// Stand-ins and the voters they replace, in words.
     pub(super) fn stood_in(&self) -> &[String] {
         &self.stood_in
     }

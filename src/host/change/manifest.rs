@@ -1,4 +1,4 @@
-//! What is kept of a change, so that it can be undone.
+//! Record of a change, from which it can be undone.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +49,9 @@ pub struct Manifest {
 pub struct Entry {
     /// The path.
     pub path: String,
-    /// What it was; none where it was not.
+    /// State before; none where there was no file.
     pub before: Option<State>,
-    /// What it became; none where it was removed.
+    /// State after; none where the file was removed.
     pub after: Option<Mark>,
 }
 

@@ -287,7 +287,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
-/// Whether a path leads nowhere else.
+/// True if a path leads nowhere else.
 fn is_inside(path: &Path, root: &Path) -> bool {
     path.canonicalize().is_ok_and(|path| root.canonicalize().is_ok_and(|root| path.starts_with(root)))
 }
@@ -382,7 +382,7 @@ mod tests {
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
     }
 
-    /// What a repository says of where it lies opens nothing that does not know of it.
+    /// A repository's own word on where it lies opens only a place that names the repository too.
     #[test]
     fn a_worktree_brings_its_repository_and_a_forged_one_nothing() {
         let directory = tempfile::tempdir().unwrap();

@@ -179,7 +179,7 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
     }
 }
 
-/// Whether words are about what may be used up.
+/// True if words name something that can be used up.
 fn speaks_of_use(words: &str) -> bool {
     static USED: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"\b(?:limit|cap|quota|usage|allowance|credit|request|message|prompt|token|plan|window|budget|exceeded|exhausted|used up|run out)s?\b").ok()

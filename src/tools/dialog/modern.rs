@@ -49,7 +49,7 @@ impl Retry {
         self.state.is_some() || self.responses.as_ref().is_some_and(|responses| !responses.is_empty())
     }
 
-    /// Whether it comes back to a question without an answer: to look what became of it.
+    /// True if the call comes back without an answer, to look what became of its question.
     pub(crate) fn looks_again(&self) -> bool {
         self.state.is_some() && self.responses.as_ref().is_none_or(InputResponses::is_empty)
     }

@@ -56,7 +56,7 @@ struct Suite<'a> {
     /// Where its programs are, before the system's own.
     path: String,
     environment: Vec<(&'a str, String)>,
-    /// What is run before, by whoever works on the project.
+    /// Command that is run before, by whoever works on the project.
     prepared_by: Option<&'a [&'a str]>,
     tests: u64,
 }
@@ -310,7 +310,7 @@ fn cargo_passes() {
     suite.run(&home);
 }
 
-/// What is to be known of this machine, for `docs/sandbox.md`: a check that does nothing, with and without
+/// Measures this machine for `docs/sandbox.md`: a check that does nothing, with and without
 /// the wall.
 #[test]
 fn a_check_costs_little_more_behind_the_wall() {

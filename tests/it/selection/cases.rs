@@ -64,7 +64,7 @@ fn write(root: &Path, name: &str, text: &str) {
 }
 
 impl Given {
-    /// What the candidate says: a diff as git makes it, in a project that is left as it was.
+    /// Answer of the candidate: a diff as git makes it, in a project that is left as it was.
     fn content(&self, root: &Path) -> String {
         let Some(change) = &self.change else { return self.says.clone().unwrap() };
         for (name, text) in change {
@@ -82,7 +82,7 @@ impl Given {
     }
 }
 
-/// What of a case's outcome is wrong.
+/// Differences between a case's outcome and the expected one.
 fn wrong(base: &Files, case: &Case) -> Vec<String> {
     let server = Server::new();
     let root = server.project();
