@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ use crate::host::process::leftover;
 
 /// The file that says whose copies a directory holds.
 const RECORD: &str = "record.json";
+
+/// Time that a git which was told to end takes for it, on a busy machine.
+const ENDING: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -33,17 +37,29 @@ impl Record {
     /// Removes a copy and has the repository forget it. One whose making was cut short is no working
     /// tree: git refuses to remove it while it is there, and forgets it once it is gone.
     pub(super) fn remove_tree(&self, tree: &Path) {
-        if !self.forget(tree) {
-            let _ = fs::remove_dir_all(tree);
-            // What fails now stays for the next time.
-            self.forget(tree);
+        if self.forget(tree) {
+            return;
         }
+        let _ = fs::remove_dir_all(tree);
+        if self.forget(tree) {
+            return;
+        }
+        // The git that makes it may be ending just now. Afterwards git drops what that one left, even the
+        // empty directory of its entries; `never` spares copies of the user's on a disk that is away.
+        std::thread::sleep(ENDING);
+        // What fails now stays for the next time.
+        self.forget(tree);
+        self.run(&["worktree", "prune", "--expire=never"].map(OsStr::new));
     }
 
     fn forget(&self, tree: &Path) -> bool {
         let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
         let arguments: Vec<&OsStr> = arguments.into_iter().chain([tree.as_os_str()]).collect();
-        git::run_now(&self.git, &self.repository, &arguments)
+        self.run(&arguments)
+    }
+
+    fn run(&self, arguments: &[&OsStr]) -> bool {
+        git::run_now(&self.git, &self.repository, arguments)
     }
 }
 
