@@ -1,6 +1,7 @@
 //! Decisions on stages: asked for with a report, made once, by whoever the record says.
 
 pub(crate) mod decide;
+pub(crate) mod dialog;
 pub(crate) mod list;
 mod review;
 

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::approval::dialog::Announced;
 use super::journal::{Journal, new_id};
 use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
@@ -61,6 +62,8 @@ pub struct StageRequest {
     /// The run.
     pub workflow_id: Option<String>,
     pub gate: Gate,
+    /// The dialog that the call shows afterwards.
+    pub dialog: Option<Announced>,
 }
 
 impl StageRequest {

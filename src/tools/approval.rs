@@ -242,7 +242,7 @@ impl Handle {
         {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
-            let question = Question { maestro: self, session, context, retry, progress };
+            let question = Question { maestro: self, session, context, retry, progress, ahead: None };
             return match question.ask(asking, &open, &claim(&input, session.config().language())).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),

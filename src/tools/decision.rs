@@ -9,8 +9,8 @@ use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 
 use super::dialog::{
-    Answer, Asking, CriticalQuestion, Decided, Era, Form, LIFETIME, Leading, Means, Offered, Retry, Seal,
-    Subject, Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
+    Answer, Asking, CriticalQuestion, Decided, Era, Form, Leading, Means, Offered, Retry, Seal, Subject,
+    Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
 };
 use super::waiting::{EVERY, waiting};
 use crate::domain::decision::{self, contradictions};
@@ -19,7 +19,8 @@ use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Dialog, Reviewed, Settled, Verdict, decide, find, is_open, use_up};
+use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
+use crate::flow::approval::dialog::{Dialog, DialogAhead, PATIENCE, note};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::browser::has_display;
@@ -27,8 +28,6 @@ use crate::host::config::Approvals;
 use crate::host::human::harmless;
 use crate::page::Page;
 use crate::tools::catalogue::Handle;
-
-const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// For how long nobody has the page before them until they are asked again.
 const UNWATCHED: Duration = Duration::from_secs(60);
@@ -86,9 +85,32 @@ pub(crate) struct Question<'a> {
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,
     pub(crate) progress: &'a Progress,
+    /// The dialog that the log may hold since the request was made.
+    pub(crate) ahead: Option<&'a DialogAhead>,
 }
 
 impl Question<'_> {
+    fn is_ahead(&self, open: &Reviewed) -> Option<&DialogAhead> {
+        self.ahead.filter(|ahead| ahead.stands_for(&open.request.id))
+    }
+
+    /// A dialog that stands as long as this call waits; none where the log holds it already.
+    async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
+        match self.is_ahead(open) {
+            Some(_) => Ok(None),
+            None => Dialog::open(self.session, open).await.map(Some),
+        }
+    }
+
+    /// A dialog that another call answers.
+    async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
+        match self.is_ahead(open) {
+            Some(ahead) => ahead.leave_open(),
+            None => drop(note(self.session, open).await?),
+        }
+        Ok(())
+    }
+
     /// Asks the human to decide on a request.
     pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
         let is_on_page = match asking.means {
@@ -103,7 +125,7 @@ impl Question<'_> {
         let form = form(open, aside, self.session.config().language())?;
         match asking.era {
             Era::Legacy => {
-                let _shown = Dialog::open(self.session, open, PATIENCE).await?;
+                let _shown = self.opened(open).await?;
                 self.progress.say("waiting for the human's decision");
                 let elsewhere = || decided_elsewhere(self.session, &open.request.id);
                 let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
@@ -124,7 +146,7 @@ impl Question<'_> {
         let told = match era {
             Era::Legacy => {
                 // While it is open, a relayed word counts nothing.
-                let _shown = Dialog::open(self.session, open, PATIENCE).await?;
+                let _shown = self.opened(open).await?;
                 let params = self.address(page, &target, open, aside)?;
                 let decided = decided_elsewhere(self.session, &open.request.id);
                 let led =
@@ -142,12 +164,12 @@ impl Question<'_> {
                     Ok(Told::AskAgain(Box::new(lead_modern(params, self.retry.sealed(&seal, &subject)?))))
                 };
                 let Some((visit, nonce)) = read_visit(&seal, self.retry, &subject)? else {
-                    Dialog::note(self.session, open, LIFETIME).await?;
+                    self.noted(open).await?;
                     return again(aside);
                 };
                 if is_open(self.session, &open.request.id).await? {
                     if self.retry.looks_again() {
-                        Dialog::note(self.session, open, LIFETIME).await?;
+                        self.noted(open).await?;
                         return again(aside);
                     }
                     use_up(self.session, &open.request.id, nonce).await?;
@@ -155,7 +177,7 @@ impl Question<'_> {
                         Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
                         Visit::Went if self.decided_on(page, open).await? => self.elsewhere(open).await?,
                         Visit::Went => {
-                            Dialog::note(self.session, open, LIFETIME).await?;
+                            self.noted(open).await?;
                             return again(UNDECIDED_YET);
                         }
                     }
@@ -170,7 +192,7 @@ impl Question<'_> {
 
     /// Waits for the decision of a human who has opened the page; false once nobody looks at it any more.
     async fn decided_on(&self, page: &Page, open: &Reviewed) -> Result<bool, Error> {
-        let _shown = Dialog::open(self.session, open, PATIENCE).await?;
+        let _shown = self.opened(open).await?;
         let decided = async {
             tokio::select! {
                 biased;
@@ -225,7 +247,7 @@ impl Question<'_> {
         match read {
             None => {
                 let state = self.retry.sealed(&seal, &subject)?;
-                Dialog::note(self.session, open, LIFETIME).await?;
+                self.noted(open).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
             }
             Some(Answer { word: Word::Decided(decided), nonce }) => {
@@ -236,7 +258,7 @@ impl Question<'_> {
                 };
                 use_up(self.session, &open.request.id, nonce).await?;
                 let state = self.retry.sealed(&seal, &self::subject(open, true))?;
-                Dialog::note(self.session, open, LIFETIME).await?;
+                self.noted(open).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
             }
             Some(Answer { word, nonce }) => {

@@ -22,7 +22,7 @@ use crate::domain::language::Language;
 pub(crate) use answer::Visit;
 pub(crate) use legacy::{Leading, ask_legacy, lead_legacy};
 pub(crate) use modern::{Answer, Retry, ask_modern, lead_modern, read_modern, read_visit};
-pub(crate) use state::{LIFETIME, Seal, Subject};
+pub(crate) use state::{Seal, Subject};
 
 /// A question to a human, as a form.
 #[derive(Clone, Debug)]

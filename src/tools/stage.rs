@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::decision::{Question, Told, answers, channel};
-use super::dialog::Retry;
+use super::dialog::{Retry, asking};
 use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
@@ -22,6 +22,7 @@ use crate::domain::effort::Effort;
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::approval::decide::{Settled, find};
+use crate::flow::approval::dialog::DialogAhead;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
@@ -71,6 +72,7 @@ impl StageInput {
             effort: self.effort,
             workflow_id: self.workflow_id,
             gate,
+            dialog: None,
         }
     }
 }
@@ -132,10 +134,17 @@ impl Handle {
     ) -> Result<CallToolResponse, Error> {
         let session = self.session();
         let answered = answers(session, retry).await?;
+        let ahead = match (&answered, asking(context)) {
+            (None, Some(_)) => Some(DialogAhead::new(session)?),
+            (Some(_), _) | (None, None) => None,
+        };
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
             Some(request) => again(session, request).await?,
-            None => run_stage(session, request, progress).await?,
+            None => {
+                let dialog = ahead.as_ref().map(DialogAhead::announced);
+                run_stage(session, StageRequest { dialog, ..request }, progress).await?
+            }
         };
         let Some(note) = &stage.approval else {
             return Ok(reply(Ok(shown(stage, None))).into());
@@ -149,7 +158,7 @@ impl Handle {
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
-        let question = Question { maestro: self, session, context, retry, progress };
+        let question = Question { maestro: self, session, context, retry, progress, ahead: ahead.as_ref() };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
             Told::Undecided(why) => reply(Ok(shown(stage, Some(why)))).into(),

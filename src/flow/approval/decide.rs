@@ -1,16 +1,13 @@
 //! Deciding on a request: once, with the record of whose word it is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
 use crate::domain::decision::contradictions;
 use crate::domain::event::Draft;
-use crate::domain::event::approval::{
-    ApprovalDecided, DecidedBy, Decision, DialogClosed, DialogOpened, Opened, StateUsed,
-};
+use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, Opened, StateUsed};
 use crate::domain::history::History;
 use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};
@@ -114,56 +111,6 @@ fn refuse_over_dialog(session: &Session, history: &History, request: &str) -> Re
         return Err(ApprovalProblem::DialogOpen(request.to_owned()).into());
     }
     Ok(())
-}
-
-/// A dialog in the log, which it leaves when this is dropped.
-pub struct Dialog {
-    session: Session,
-    run: String,
-    id: String,
-}
-
-impl Dialog {
-    /// Notes that a dialog about a request stands before the human, for this long at most.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be written.
-    pub async fn open(session: &Session, open: &Reviewed, patience: Duration) -> Result<Self, Error> {
-        let id = Self::note(session, open, patience).await?;
-        Ok(Self { session: session.clone(), run: open.run.id.clone(), id })
-    }
-
-    /// The same of a dialog that is answered by another call: an answer, or the time, closes it. Returns
-    /// the dialog's id.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be written.
-    pub async fn note(session: &Session, open: &Reviewed, patience: Duration) -> Result<String, Error> {
-        // Others take it for closed when this server dies.
-        session.show_alive()?;
-        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let opened = DialogOpened {
-            request: open.request.id.clone(),
-            server: session.server().to_owned(),
-            until: now().saturating_add(patience),
-        };
-        let id = new_id();
-        // Nothing rests on it: it tells of the screen, not of the decision.
-        let draft = Draft::new(id.clone(), opened);
-        session.journal().record(&open.run.id, vec![draft]).await?;
-        Ok(id)
-    }
-}
-
-impl Drop for Dialog {
-    fn drop(&mut self) {
-        let closed = Draft::new(new_id(), DialogClosed { dialog: self.id.clone() });
-        if let Err(error) = self.session.journal().record_now(&self.run, &[closed]) {
-            tracing::warn!(%error, "the log does not know that a dialog was closed");
-        }
-    }
 }
 
 /// A request and its run as they are now.

@@ -23,7 +23,7 @@ pub(super) async fn finish(
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
 ) -> Result<(), Error> {
-    let (task, limits, stage) = (Arc::clone(task), review_figures(session), request.stage);
+    let (task, limits, request) = (Arc::clone(task), review_figures(session), Arc::clone(request));
     let ids = Ids::new();
     let run = task.run.clone();
     session
@@ -44,7 +44,7 @@ pub(super) async fn finish(
             };
             let finished = StageFinished {
                 attempt: attempt.id.clone(),
-                stage,
+                stage: request.stage,
                 iteration: attempt.iteration,
                 mode: attempt.mode,
                 why: attempt.why.clone(),
@@ -56,7 +56,8 @@ pub(super) async fn finish(
             };
             let limits = limits.with_spent(history.tally_of(&task.run).as_ref());
             let compared = compared(attempt);
-            let mut drafts = with_review(history.run(&task.run), finished, &ids, &limits, None)?;
+            let run = history.run(&task.run);
+            let mut drafts = with_review(run, finished, &ids, &limits, None, request.dialog.as_ref())?;
             drafts.extend(
                 compared
                     .transpose()?

@@ -1,15 +1,17 @@
 //! The outputs of a stage with the request for their approval, and the policy's approval where it
-//! gives one: in one append.
+//! gives one, or the dialog that asks for it: in one append.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::domain::approvals::Approvals;
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision};
 use crate::domain::event::stage::StageFinished;
 use crate::domain::workflow::Run;
 use crate::error::Error;
+use crate::flow::approval::dialog::Announced;
 use crate::flow::approval::{Review, ReviewFigures, review};
 use crate::flow::journal::new_id;
 use crate::flow::session::Session;
@@ -29,14 +31,15 @@ impl Ids {
     }
 }
 
-/// The outputs; within a run with the request for approval, and its approval where the policy gives
-/// it.
+/// The outputs; within a run with the request for approval, and with its approval where the policy gives
+/// it, else with the dialog that is going to be shown.
 pub(super) fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
     ids: &Ids,
     limits: &ReviewFigures,
     metrics: Option<&Map<String, Value>>,
+    dialog: Option<&Announced>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
         // It was handed in without being begun.
@@ -68,6 +71,8 @@ pub(super) fn with_review(
             unanswered_critical: Vec::new(),
         };
         drafts.push(Draft::new(ids.decision.clone(), decided).on([ids.request.clone()]));
+    } else if run.approvals(limits.approvals) != Approvals::Relay {
+        drafts.extend(dialog.and_then(|dialog| dialog.draft(&run.id, &ids.request)));
     }
     Ok(drafts)
 }

@@ -155,7 +155,7 @@ impl Submitting {
         let metrics = self.submission.metrics.as_ref();
         let limits = self.limits.with_spent(spent);
         let mut drafts = before;
-        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics)?);
+        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics, None)?);
         let answer = (run.id.clone(), self.ids.request.clone());
         Ok((run.id.clone(), Decided::append(drafts, answer)))
     }

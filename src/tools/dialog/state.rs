@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
 use crate::error::Error;
+use crate::flow::approval::dialog::PATIENCE;
 use crate::host::seal_key::SealKey;
 
 /// For how long a question can be answered.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LIFETIME: Duration = PATIENCE;
 
 /// The longest state that is looked at, in bytes; ours are below 2,000.
 const MOST_BYTES: usize = 8 * 1024;

@@ -311,3 +311,106 @@ fn a_word_that_another_server_relays_leaves_a_dialog_open() {
         said["decided_by"] == "relayed"
     });
 }
+
+/// The kinds of what the log holds from the first request on.
+fn since_the_request(client: &Client) -> Vec<Value> {
+    let mut events = client.events();
+    let at = events.iter().position(|event| event["kind"] == "approval_requested").unwrap();
+    events.split_off(at)
+}
+
+#[test]
+fn a_dialog_is_in_the_log_with_its_request_and_once() {
+    let form = || project().human_by(|_| None);
+    let page = || project().human_by(|_| None).opens_pages();
+    let servers = [
+        ("form", form()),
+        ("page", page()),
+        ("later form", form().modern()),
+        ("later page", page().modern()),
+    ];
+    for (what, server) in servers {
+        let mut client = server.start();
+        begin(&mut client);
+        let id = client.begin_call("maestro_run_stage_with_approval", arguments("analyze"));
+        let is_shown = |message: &Value| {
+            message["method"] == "elicitation/create" || message["result"]["resultType"] == "input_required"
+        };
+        while !client.line(crate::harness::PATIENCE).is_some_and(|message| is_shown(&message)) {}
+        let events = since_the_request(&client);
+        assert_eq!(events[1]["kind"], "dialog_opened", "{what}: {events:?}");
+        assert_eq!(events[1]["data"]["request"], events[0]["id"], "{what}");
+        let opened = events.iter().filter(|event| event["kind"] == "dialog_opened").count();
+        assert_eq!(opened, 1, "{what}: {events:?}");
+        let request = events[0]["id"].as_str().unwrap().to_owned();
+        let mut other = client.server.beside().start();
+        assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
+        client.cancel(id);
+        // A call that ended with its question is answered by another one.
+        if what.starts_with("later") {
+            assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
+            continue;
+        }
+        crate::harness::eventually("the dialog is gone", crate::harness::PATIENCE, || {
+            approve(&mut other, &request)["decided_by"] == "relayed"
+        });
+    }
+}
+
+#[test]
+fn a_stage_that_goes_on_without_its_call_announces_no_dialog() {
+    for modern in [false, true] {
+        let server = project().human_by(|_| None);
+        let mut client = if modern { server.modern() } else { server }.start();
+        begin(&mut client);
+        let mut slow = arguments("analyze");
+        slow["task"] = json!(super::task(&json!({ "sleep": 1.5, "text": super::analysis().to_string() })));
+        let id = client.begin_call("maestro_run_stage_with_approval", slow);
+        client.wait_for_calls("gemini", 1);
+        client.cancel(id);
+        let mut other = client.server.beside().start();
+        crate::harness::eventually("the stage ends", crate::harness::PATIENCE, || {
+            other.call("maestro_get_pending_approvals", json!({}))["count"] == 1
+        });
+        let events = since_the_request(&client);
+        assert_eq!(events.len(), 1, "{modern}: {events:?}");
+        let request = events[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(approve(&mut other, &request)["decided_by"], "relayed", "{modern}");
+    }
+}
+
+#[test]
+fn where_nobody_is_asked_no_dialog_is_announced() {
+    let asked = || project().human_by(|_| None);
+    let servers = [
+        ("nobody to ask", project()),
+        ("relayed by choice", asked().env("MAESTRO_APPROVALS", "relay")),
+        ("relayed, later era", asked().modern().env("MAESTRO_APPROVALS", "relay")),
+    ];
+    for (what, server) in servers {
+        let mut client = server.start();
+        begin(&mut client);
+        let request = request_of(&stage(&mut client, "analyze"));
+        let kinds: Vec<Value> =
+            since_the_request(&client).into_iter().map(|event| event["kind"].clone()).collect();
+        assert!(!kinds.contains(&json!("dialog_opened")), "{what}: {kinds:?}");
+        let mut other = client.server.beside().start();
+        assert_eq!(approve(&mut other, &request)["decided_by"], "relayed", "{what}");
+    }
+}
+
+#[test]
+fn a_task_announces_its_dialog_with_the_request() {
+    let mut client = project().tasks().human_by(|_| None).start();
+    begin(&mut client);
+    client.begin_call("maestro_run_stage_with_approval", arguments("analyze"));
+    let kinds = |client: &Client| -> Vec<Value> {
+        client.events().into_iter().map(|event| event["kind"].clone()).collect()
+    };
+    crate::harness::eventually("it is asked for", crate::harness::PATIENCE, || {
+        kinds(&client).contains(&json!("approval_requested"))
+    });
+    let since = since_the_request(&client);
+    assert_eq!(since[1]["kind"], "dialog_opened", "{since:?}");
+    assert_eq!(since[1]["data"]["request"], since[0]["id"], "{since:?}");
+}
