@@ -92,7 +92,7 @@ fn run(command: Command) -> ExitCode {
             Command::McpConfig(options) => slash_commands::mcp_config(&session, &options),
             Command::Install(options) => slash_commands::install(&session, &options),
             Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
-            Command::Consult(options) => consult::run(session, options).await,
+            Command::Consult(options) => Box::pin(consult::run(session, options)).await,
             Command::Review(options) => review::run(session, options).await,
             Command::Demo(options) => demo::run(session, options).await,
             Command::Trust(options) => trust::run(&session, &options),

@@ -1,10 +1,12 @@
 //! `maestro-mcp check`: a doctor. What works, what does not, and what to do about it; what is in force
 //! on demand.
 
+mod breakers;
 mod consultants;
 mod finding;
 mod registered;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -19,10 +21,12 @@ use super::pick::short;
 use super::report::Colour;
 use super::slash_commands::{COMMANDS, this_binary};
 use super::terminal::{self, print};
+use crate::domain::breaker::Spent;
 use crate::domain::cap::Standing as CapStanding;
 use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::error::hint::for_person;
+use crate::flow::breaker;
 use crate::flow::health::{Health, Waiting, health};
 use crate::flow::providers::is_installed;
 use crate::flow::session::Session;
@@ -35,6 +39,7 @@ use crate::host::human::harmless;
 use crate::host::trust::Standing as Trust;
 use crate::host::wall::WallStanding;
 use crate::provider::Adapter;
+use breakers::Breaker;
 use finding::Finding;
 use registered::{CLAUDE_CODE, Registration, claude_settings, plugin, registrations, shown};
 
@@ -52,6 +57,7 @@ struct Examined<'a> {
     session: &'a Session,
     states: Vec<ProviderState>,
     health: Health,
+    spent: BTreeMap<String, Spent>,
     wall: Result<Option<WallStanding>, Error>,
     caps: Vec<CapStanding>,
     registrations: Vec<Registration>,
@@ -82,6 +88,7 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
     let examined = Examined {
         states: providers(&session).await,
         health: health(&session).await,
+        spent: breaker::open(&session).await,
         wall: wall::standing(&session).await,
         caps: today(&session).await,
         registrations: registrations(&session, &own),
@@ -140,6 +147,7 @@ impl Examined<'_> {
         let failure = |state: &ProviderState| self.health.last_failures.get(&state.name);
         let mut findings: Vec<Finding> =
             shown.map(|state| consultants::finding(self.session, state, failure(state))).collect();
+        findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
             let variable = first.to_ascii_uppercase().replace('-', "_");
@@ -157,6 +165,16 @@ impl Examined<'_> {
             ));
         }
         findings
+    }
+
+    /// Limits that are spent, by provider.
+    fn breakers(&self) -> Vec<Breaker> {
+        let fallback = |name: &String| {
+            self.session.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
+        };
+        let one =
+            |(name, spent): (&String, &Spent)| Breaker::of(name, spent, fallback(name).unwrap_or_default());
+        self.spent.iter().map(one).collect()
     }
 
     fn is_template(&self, name: &str) -> bool {
@@ -366,6 +384,7 @@ impl Examined<'_> {
             "exit_status": self.status(),
             "sections": sections,
             "providers": self.states,
+            "breakers": self.breakers(),
             "registrations": self.registrations,
             "log": self.health,
             "sandbox": self.wall.as_ref().ok().and_then(Option::as_ref),

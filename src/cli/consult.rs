@@ -12,6 +12,7 @@ use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, ContextNote, InThread, Question, consult};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
+use crate::flow::scope::Scope;
 use crate::flow::session::Session;
 
 pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<ExitCode, Error> {
@@ -22,6 +23,8 @@ pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<Exi
     let work = async {
         let (progress, mut said) = Progress::channel();
         let asked = consult(&session, provider.as_deref(), question, thread, &progress);
+        let scope = Scope::default();
+        let asked = if provider.is_some() { scope.asking_spent() } else { scope }.around(asked);
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reply = loop {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::event::consult::ConsultSettled;
 
 /// The code of a quota or credit that is used up.
-const SPENT: &str = "quota_exceeded";
+pub(crate) const SPENT: &str = "quota_exceeded";
 
 /// A limit that is spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -21,7 +21,7 @@ use super::microstep::StepType;
 use super::select::record::SelectionRecord;
 use super::spending::Spending;
 use super::thread::Threads;
-use super::track_record::TrackRecord;
+use super::track_record::{Place, TrackRecord};
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use figures::Figures;
@@ -163,7 +163,12 @@ impl History {
                         .flat_map(|stage| record.answers.iter().map(move |answer| (*stage, answer)))
                     {
                         if let Some(is_right) = answer.correct {
-                            self.track_record.judge(stage, &answer.provider, is_right);
+                            self.track_record.judge(
+                                Place::Stage(stage),
+                                &answer.provider,
+                                u64::from(is_right),
+                                u64::from(!is_right),
+                            );
                         }
                     }
                     self.ask(record.answers.clone());
@@ -182,6 +187,9 @@ impl History {
                     CalibrationRecord::deserialize(content)
                 {
                     for one in providers {
+                        let (right, wrong) = (one.right, one.valid.saturating_sub(one.right));
+                        let place = Place::Step(step_type);
+                        self.track_record.judge(place, &one.provider, right.into(), wrong.into());
                         let known = self.calibrations.entry((step_type, one.provider.clone())).or_default();
                         known.retain(|other| other.model != one.model);
                         known.push(one);
@@ -210,7 +218,7 @@ impl History {
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
-                self.track_record.judge(answered.stage, &answered.candidate.provider, false);
+                self.track_record.judge(Place::Stage(answered.stage), &answered.candidate.provider, 0, 1);
             }
             Body::ApprovalDecided(decided) if decided.decided_by != DecidedBy::Policy => {
                 let pending = self.runs.get(&event.run).filter(|run| {
@@ -221,7 +229,8 @@ impl History {
                     finished.filter(|done| done.stage == decided.stage && done.mode != Mode::Solo)
                 {
                     let is_right = decided.decision == Decision::Approve;
-                    self.track_record.judge(finished.stage, &finished.provider, is_right);
+                    let (right, wrong) = (u64::from(is_right), u64::from(!is_right));
+                    self.track_record.judge(Place::Stage(finished.stage), &finished.provider, right, wrong);
                 }
             }
             _ => {}

@@ -1,13 +1,50 @@
-//! How the answers of each provider at a stage were judged in this project: by whoever decided on them, by
-//! the rules that discard, and by recorded results. Who is weak at a stage is asked last there.
+//! How the answers of each provider at a stage or a micro-step were judged in this project: by whoever decided on
+//! them, by the rules that discard, by recorded results, and by the oracles of calibrations. Who is weak at
+//! something is asked last there, whatever asks: consults, ensembles, stages, votes and calibrations.
 
 use std::collections::BTreeMap;
 
 use super::beta::cautious_rate;
+use super::microstep::{MicroStep, StepType};
 use super::stage::Stage;
 
 /// Judged results before they say anything.
 pub(crate) const ENOUGH: u64 = 10;
+
+/// What is asked, as far as records tell it apart. Nothing where it is anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    stage: Option<Stage>,
+    step: Option<StepType>,
+}
+
+impl Work {
+    /// Work on a stage, if it is known.
+    pub(crate) fn at(stage: Option<Stage>) -> Self {
+        Self { stage, step: None }
+    }
+
+    /// Work on a micro-step.
+    pub(crate) fn on(step: &MicroStep) -> Self {
+        Self { stage: Some(step.stage), step: Some(step.kind) }
+    }
+}
+
+/// What a result was judged at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Stage(Stage),
+    Step(StepType),
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stage(stage) => stage.name(),
+            Self::Step(step) => step.name(),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Judged {
@@ -15,40 +52,50 @@ struct Judged {
     wrong: u64,
 }
 
-/// Every provider's record, by stage.
+impl Judged {
+    fn total(self) -> u64 {
+        self.right + self.wrong
+    }
+}
+
+/// Every provider's record, by what it was judged at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TrackRecord {
-    judged: BTreeMap<(Stage, String), Judged>,
+    judged: BTreeMap<Place, BTreeMap<String, Judged>>,
 }
 
 impl TrackRecord {
-    /// An answer was judged. The orchestrator's own work is no provider's.
-    pub(crate) fn judge(&mut self, stage: Stage, provider: &str, is_right: bool) {
-        let judged = self.judged.entry((stage, provider.to_owned())).or_default();
-        if is_right {
-            judged.right += 1;
-        } else {
-            judged.wrong += 1;
-        }
+    /// Answers were judged. The orchestrator's own work is no provider's.
+    pub(crate) fn judge(&mut self, place: Place, provider: &str, right: u64, wrong: u64) {
+        let judged = self.judged.entry(place).or_default().entry(provider.to_owned()).or_default();
+        judged.right += right;
+        judged.wrong += wrong;
     }
 
-    /// Providers that are weak at a stage, with the reason: of enough judged results so few were right that, nine times in
-    /// ten, not even this share is sure.
-    pub(crate) fn weak(&self, stage: Stage, threshold: f64) -> BTreeMap<String, String> {
-        let at = |((of, provider), judged): (&(Stage, String), &Judged)| {
-            let total = judged.right + judged.wrong;
+    /// Providers that are weak at some work, with the reason: of enough judged results so few were right that, nine
+    /// times in ten, not even this share is sure. A micro-step goes by its own record where that says
+    /// enough, else by that of its stage.
+    pub(crate) fn weak(&self, work: Work, threshold: f64) -> BTreeMap<String, String> {
+        let places = [work.stage.map(Place::Stage), work.step.map(Place::Step)];
+        let mut known: BTreeMap<&String, (Place, Judged)> = BTreeMap::new();
+        for place in places.into_iter().flatten() {
+            let here = self.judged.get(&place).into_iter().flatten();
+            known.extend(
+                here.filter(|(_, judged)| judged.total() >= ENOUGH)
+                    .map(|(provider, judged)| (provider, (place, *judged))),
+            );
+        }
+        let why = |(provider, (place, judged)): (&String, (Place, Judged))| {
             let low = cautious_rate(judged.right, judged.wrong);
-            let is_weak = *of == stage && total >= ENOUGH && low < threshold;
-            is_weak.then(|| {
-                let why = format!(
-                    "{provider} is asked last: {} of {total} judged results at {} were right (at least {low:.2}, nine times in ten)",
-                    judged.right,
-                    stage.name()
-                );
-                (provider.clone(), why)
-            })
+            let why = format!(
+                "{provider} is asked last: {} of {} judged results at {} were right (at least {low:.2}, nine times in ten)",
+                judged.right,
+                judged.total(),
+                place.name()
+            );
+            (low < threshold).then(|| (provider.clone(), why))
         };
-        self.judged.iter().filter_map(at).collect()
+        known.into_iter().filter_map(why).collect()
     }
 }
 
@@ -58,19 +105,39 @@ mod tests {
 
     fn record(right: u64, wrong: u64) -> TrackRecord {
         let mut record = TrackRecord::default();
-        (0..right).for_each(|_| record.judge(Stage::Analyze, "codex", true));
-        (0..wrong).for_each(|_| record.judge(Stage::Analyze, "codex", false));
+        record.judge(Place::Stage(Stage::Analyze), "codex", right, wrong);
         record
+    }
+
+    fn is_weak(record: &TrackRecord, work: Work) -> bool {
+        record.weak(work, 0.45).contains_key("codex")
     }
 
     #[test]
     fn ten_judged_results_and_a_low_share_of_right_ones_make_a_weak_provider() {
-        for (right, wrong, is_weak) in
+        for (right, wrong, weak) in
             [(0, 9, false), (0, 10, true), (5, 5, true), (8, 2, false), (30, 20, false), (20, 30, true)]
         {
-            let weak = record(right, wrong).weak(Stage::Analyze, 0.45);
-            assert_eq!(weak.contains_key("codex"), is_weak, "{right}:{wrong} {weak:?}");
+            let record = record(right, wrong);
+            assert_eq!(is_weak(&record, Work::at(Some(Stage::Analyze))), weak, "{right}:{wrong} {record:?}");
         }
-        assert!(record(0, 50).weak(Stage::Debug, 0.45).is_empty(), "a stage says nothing of another");
+        let bad = record(0, 50);
+        assert!(!is_weak(&bad, Work::at(Some(Stage::Debug))), "a stage says nothing of another");
+        assert!(!is_weak(&bad, Work::default()));
+    }
+
+    #[test]
+    fn a_step_goes_by_its_own_record_before_that_of_its_stage() {
+        let step = Work { stage: Some(Stage::Analyze), step: Some(StepType::S2EdgeCase) };
+        let other = Work { step: Some(StepType::S3Mre), ..step };
+        let mut record = record(0, 50);
+        assert!(is_weak(&record, step));
+        record.judge(Place::Step(StepType::S2EdgeCase), "codex", 9, 0);
+        assert!(is_weak(&record, step), "nine results say nothing yet");
+        record.judge(Place::Step(StepType::S2EdgeCase), "codex", 9, 0);
+        assert!(!is_weak(&record, step) && is_weak(&record, other));
+        record.judge(Place::Step(StepType::S2EdgeCase), "codex", 0, 60);
+        let why = record.weak(step, 0.45)["codex"].clone();
+        assert!(why.contains("18 of 78 judged results at s2_edge_case"), "{why}");
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::domain::breaker::Spent;
-use crate::domain::stage::Stage;
+use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::provider::failure::{CliFailure, FailureKind};
 
@@ -56,17 +56,12 @@ impl Ready {
 }
 
 /// Providers to ask where nobody is named: the installed CLIs in the order of the configuration, else the
-/// understudy. Last come those that are weak at the stage, that refused a short while ago, and that are
+/// understudy. Last come those that are weak at the work, that refused a short while ago, and that are
 /// set up wrongly. One whose limit is spent is left out while there is anybody else.
-pub(crate) async fn ready(session: &Session, stage: Option<Stage>) -> Ready {
+pub(crate) async fn ready(session: &Session, work: Work) -> Ready {
     let spent = open(session).await;
     let threshold = session.config().settings.policy.capability_threshold;
-    let weak = match stage {
-        Some(stage) => {
-            session.journal().read(move |history| history.track_record().weak(stage, threshold)).await
-        }
-        None => Ok(BTreeMap::new()),
-    };
+    let weak = session.journal().read(move |history| history.track_record().weak(work, threshold)).await;
     let weak = weak.unwrap_or_default();
     let there = session.catalogue().asked_by_default(session.environment(), session.root());
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
@@ -133,6 +128,16 @@ impl Bench {
 
     /// Takes a stand-in for a provider, if there is one; nobody else gets it from now on.
     pub(crate) async fn next_for(&self, session: &Session, provider: &str) -> Option<String> {
+        self.next_among(session, provider, |_| true).await
+    }
+
+    /// The same among some.
+    pub(crate) async fn next_among(
+        &self,
+        session: &Session,
+        provider: &str,
+        may: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         let others = match self.permission {
             Permission::Nobody => return None,
             Permission::Fallback => &[][..],
@@ -150,7 +155,8 @@ impl Bench {
         let by_permission = catalogue.get(provider).map(|asked| asked.settings.fallback.clone());
         let by_permission = by_permission.unwrap_or_default();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = |name: &&String| *name != provider && !taken.contains(*name) && can_be_asked(name);
+        let free =
+            |name: &&String| *name != provider && !taken.contains(*name) && may(name) && can_be_asked(name);
         // Rules answer for a model only where the user says so.
         let is_model = |name: &&String| catalogue.get(name).is_ok_and(|other| !other.is_understudy());
         let next = by_permission.iter().chain(others.iter().filter(is_model)).find(free)?.clone();
@@ -160,7 +166,7 @@ impl Bench {
 }
 
 /// In whose place an answer stands, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoodIn {
     pub provider: String,
     /// Why they could not be.

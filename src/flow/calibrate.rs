@@ -24,6 +24,7 @@ use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
 use crate::domain::microstep::StepType;
+use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::error::Error;
 use crate::provider::Usage;
@@ -101,7 +102,7 @@ pub async fn calibrate(
 ) -> Result<Calibration, Error> {
     session.check_config()?;
     let step = step_of(session, request.kind)?;
-    let providers = voters(session, request.providers.clone()).await?;
+    let (providers, _) = voters(session, request.providers.clone(), Work::on(&step)).await?;
     // An oracle that cannot be used is said before anybody is asked.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(session, command).await?),

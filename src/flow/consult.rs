@@ -25,6 +25,7 @@ use crate::domain::answer::document;
 use crate::domain::change::Mark;
 use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
+use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
@@ -114,7 +115,7 @@ async fn consult_from(
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
         question.context.files = still_there(session, conversation.files.clone()).await?;
     }
-    let ready = ready(session, question.account.stage.or(question.context.stage)).await;
+    let ready = ready(session, Work::at(question.account.stage.or(question.context.stage))).await;
     let provider = match provider {
         Some(named) => named.to_owned(),
         None => asked_next(&ready, session, conversation.last_provider.as_deref())?,
@@ -243,11 +244,13 @@ pub async fn ask(
         Some(attempted) => attempted,
         // Who said until when is not asked before: nothing is started.
         None => match open(session).await.get(name) {
-            Some(limit) => {
+            Some(limit) if !Scope::current().is_some_and(|scope| scope.asks_spent()) => {
                 let refusal = refusal(session, name, limit);
                 return Consulted::refused(name, named, span.in_scope(|| not_begun(refusal)));
             }
-            None => attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await,
+            Some(_) | None => {
+                attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await
+            }
         },
     };
     let (shared, owner) = (Arc::clone(prepared), name.to_owned());

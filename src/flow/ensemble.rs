@@ -26,6 +26,7 @@ use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
 use crate::domain::stage::Stage;
+use crate::domain::track_record::Work;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
@@ -119,7 +120,7 @@ pub async fn generate(
 ) -> Result<Ensemble, Error> {
     session.check_config()?;
     let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, left) = chosen(session, named, question.account.stage).await?;
+    let (mut providers, left) = chosen(session, named, Work::at(question.account.stage)).await?;
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
         return Err(Error::InvalidArguments(format!(
@@ -130,7 +131,7 @@ pub async fn generate(
     let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { run, stage, purpose, .. } = question.account;
     let account = Account::of(session, run, stage, purpose).await?;
-    let everybody = ready(session, account.stage).await.names;
+    let everybody = ready(session, Work::at(account.stage)).await.names;
     let left_out = if is_named { None } else { fit(session, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let prepared = prepare(session, Question { account, ..question }).await?;
@@ -316,11 +317,11 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
 pub(super) async fn chosen(
     session: &Session,
     named: Option<Vec<String>>,
-    stage: Option<Stage>,
+    work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let mut chosen: Vec<String> = Vec::new();
     let Some(named) = named.filter(|named| !named.is_empty()) else {
-        let ready = ready(session, stage).await;
+        let ready = ready(session, work).await;
         let note = ready.in_a_line();
         return if ready.names.is_empty() { Err(Error::NoProvider) } else { Ok((ready.names, note)) };
     };

@@ -35,6 +35,7 @@ use crate::domain::review::{
 };
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, SchemaName};
+use crate::domain::track_record::Work;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 
@@ -201,7 +202,7 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
     }
     let prepared = prepare(session, question(&request, &material, &criteria, account)).await?;
     let reservations = reserve(session, prepared.account(), &prepared.asked(), &providers).await?;
-    let everybody = ready(session, None).await.names;
+    let everybody = ready(session, Work::default()).await.names;
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
     let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
@@ -251,7 +252,7 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
 /// Reviewers. Rules see no defect, so the understudy is not asked unless it is named.
 async fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, _) = chosen(session, request.providers.clone(), None).await?;
+    let (mut providers, _) = chosen(session, request.providers.clone(), Work::default()).await?;
     if !is_named {
         let is_model = |name: &String| session.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
         providers.retain(is_model);

@@ -35,6 +35,7 @@ pub struct Scope {
     pub all: CancellationToken,
     said: Arc<Mutex<String>>,
     is_detached: Arc<AtomicBool>,
+    asks_spent: bool,
     arrived: Arc<Mutex<Vec<Arrived>>>,
 }
 
@@ -42,6 +43,16 @@ impl Scope {
     /// The same with answers that need not be asked for again.
     pub fn with_arrived(self, arrived: Vec<Arrived>) -> Self {
         Self { arrived: Arc::new(Mutex::new(arrived)), ..self }
+    }
+
+    /// The same for a person who asks a provider by name: also one whose limit is spent, since they may have got more.
+    pub(crate) fn asking_spent(self) -> Self {
+        Self { asks_spent: true, ..self }
+    }
+
+    /// True if also a provider is asked whose limit is spent.
+    pub(crate) fn asks_spent(&self) -> bool {
+        self.asks_spent
     }
 
     /// The scope of the call that is worked on here, if it has one.

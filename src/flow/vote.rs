@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::microstep::StepType;
+use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::confidence::confidence;
 use crate::domain::vote::discards::Discards;
@@ -258,17 +259,21 @@ impl Vote {
     }
 }
 
-/// Returns who is asked for votes: those named, else whoever is there. Rules are no voter: they would repeat
-/// themselves.
+/// Returns who is asked for votes: those named, else whoever is there, and what there is to say of the others.
+/// Rules are no voter: they would repeat themselves.
 ///
 /// # Errors
 ///
 /// There is no such provider, or no model to ask.
-pub(super) async fn voters(session: &Session, named: Option<Vec<String>>) -> Result<Vec<String>, Error> {
-    let (mut chosen, _) = chosen(session, named, None).await?;
+pub(super) async fn voters(
+    session: &Session,
+    named: Option<Vec<String>>,
+    work: Work,
+) -> Result<(Vec<String>, Option<String>), Error> {
+    let (mut chosen, note) = chosen(session, named, work).await?;
     let catalogue = session.catalogue();
     chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
-    if chosen.is_empty() { Err(Error::NoVoter) } else { Ok(chosen) }
+    if chosen.is_empty() { Err(Error::NoVoter) } else { Ok((chosen, note)) }
 }
 
 /// Adds what a call cost to what all cost.

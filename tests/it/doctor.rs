@@ -127,6 +127,47 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
 }
 
 #[test]
+fn a_limit_that_is_spent_has_a_line_of_its_own_and_a_way_out() {
+    let words = "You've hit your usage limit. Try again at Aug 27th, 2099 5:05 AM.";
+    let spent = scripted(json!({ "status": 429, "message": words }));
+    for (fallback, meanwhile) in
+        [("", "where `fallback: [..]` of codex"), ("gemini", "meanwhile gemini may answer")]
+    {
+        let configuration = format!("providers:\n  codex:\n    fallback: [{fallback}]\n");
+        let mut client = Server::new()
+            .codex()
+            .env("MAESTRO_GEMINI_ENABLED", "false")
+            .user_file("cli_clients.yaml", configuration)
+            .start();
+        let (before, _) = checked(&client.server);
+        assert!(!before.contains("is not asked until"), "{before}");
+        assert_eq!(report(&client.server)["breakers"], json!([]));
+        client.call("maestro_consult", json!({ "prompt": spent }));
+        let (screen, status) = checked(&client.server);
+        let line = about(&screen, "codex is not asked until");
+        assert!(line.starts_with("! codex is not asked until 2099-08-27") && status == 0, "{line}");
+        for part in ["quota_exceeded", "just now", meanwhile, "maestro-mcp consult --provider codex"] {
+            assert!(unfolded(&line).contains(part), "{part}: {line}");
+        }
+        let breaker = report(&client.server)["breakers"][0].clone();
+        assert_eq!((&breaker["provider"], &breaker["code"]), (&json!("codex"), &json!("quota_exceeded")));
+        assert!(
+            breaker["until"].as_str().unwrap().starts_with("2099") && breaker["next"].is_array(),
+            "{breaker}"
+        );
+        // Whoever got more asks it by name, and the answer ends the wait for everybody.
+        let asked = client.log("codex").len();
+        let unnamed = client.server.run(&["consult", "hello"], "");
+        assert!(!unnamed.status.success());
+        assert_eq!(client.log("codex").len(), asked);
+        let said = client.server.run(&["consult", "--provider", "codex", "hello"], "");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        assert_eq!(report(&client.server)["breakers"], json!([]));
+        assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_written_is_told() {
     let server = Server::new().codex().run_as_nobody();
     let (screen, _) = checked(&server);

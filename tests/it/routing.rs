@@ -183,3 +183,72 @@ fn who_is_weak_at_a_stage_is_asked_last_there() {
     assert_eq!(stage["output"]["candidates"][0]["provider"], "gemini", "{first} {stage}");
     assert!(stage["why"].as_str().unwrap().contains("codex is asked last"), "{stage}");
 }
+
+/// What a calibration found wrong is the project's own record of a step: whoever is weak there votes last.
+#[test]
+fn who_is_weak_at_a_step_votes_last_there() {
+    let label = |kind: &str| {
+        json!({ "failure_type": kind, "error_message": "boom", "stack_trace_summary": "a.py:1" }).to_string()
+    };
+    let oracle =
+        "import json, sys\nsys.exit(0 if json.load(sys.stdin)['failure_type'] == 'timeout' else 1)\n";
+    let mut client = two().file("tests/check_answer.py", oracle).start();
+    let calibrate = |client: &mut Client, samples: u32| {
+        let asked = json!({
+            "step_type": "d1_failure_label", "test_prompt": scripted(json!({ "text": label("crash") })), "providers": ["codex"],
+            "oracle_command": "python3 tests/check_answer.py", "num_samples": samples,
+        });
+        let result = client.call("maestro_calibrate", asked);
+        assert_eq!(result["calibration_samples"], json!(samples), "{result}");
+    };
+    let vote = |client: &mut Client, step: &str, text: &str| {
+        let asked = json!({ "step_type": step, "prompt": scripted(json!({ "text": text })), "k": 1 });
+        client.call("maestro_vote_micro_step", asked)
+    };
+    calibrate(&mut client, 9);
+    let first = vote(&mut client, "d1_failure_label", &label("crash"));
+    assert_eq!(first["winner_provider"], "codex", "{first}");
+    assert!(!first["warning"].as_str().unwrap_or_default().contains("asked last"), "{first}");
+    calibrate(&mut client, 1);
+    let vote_now = vote(&mut client, "d1_failure_label", &label("crash"));
+    assert_eq!(
+        (&vote_now["winner_provider"], &vote_now["providers_used"]),
+        (&json!("gemini"), &json!(["gemini", "codex"])),
+        "{vote_now}"
+    );
+    let warning = vote_now["warning"].as_str().unwrap();
+    assert!(
+        warning.contains("codex is asked last: 0 of 10 judged results at d1_failure_label"),
+        "{vote_now}"
+    );
+    // Of another step that says nothing.
+    let other = vote(&mut client, "h1_root_cause", &json!({ "hypothesis": "h", "suspected_file": "a.py", "suspected_location": "f", "rationale": "r", "confidence": 0.5 }).to_string());
+    assert_eq!(other["providers_used"][0], "codex", "{other}");
+}
+
+#[test]
+fn who_is_weak_at_a_stage_votes_last_in_it() {
+    let mut client = two().start();
+    for _ in 0..10 {
+        let answers = json!([{ "provider": "codex", "answer": "x", "correct": false }]);
+        let record = json!({
+            "topology": "sas", "success": false, "tokens_used": 1, "messages_sent": 1, "rounds": 1, "stage": "analyze", "answers": answers,
+        });
+        client.call("maestro_record_coordination_result", record);
+    }
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend it" }));
+    let vote = |client: &mut Client, more: Value| {
+        let mut asked = json!({ "question": scripted(json!({ "text": "ANSWER: B" })), "k": 1 });
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        client.call("maestro_consensus_vote", asked)
+    };
+    let of_run = vote(&mut client, json!({ "workflow_id": run["workflow_id"] }));
+    assert_eq!(of_run["providers_used"], json!(["gemini", "codex"]), "{of_run}");
+    assert!(of_run["warning"].as_str().unwrap().contains("codex is asked last"), "{of_run}");
+    assert_eq!(vote(&mut client, json!({}))["providers_used"][0], "codex");
+    let edge =
+        json!({ "edge_case_input": "[]", "expected_behavior": "raises", "rationale": "r" }).to_string();
+    let step = json!({ "step_type": "s2_edge_case", "prompt": scripted(json!({ "text": edge })), "k": 1 });
+    let step = client.call("maestro_vote_micro_step", step);
+    assert_eq!(step["providers_used"][0], "gemini", "{step}");
+}

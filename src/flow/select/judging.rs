@@ -1,19 +1,19 @@
 //! Asking judges who wrote nothing of what they judge, in both orders, and once more where they waver.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::intake::Candidate;
-use crate::domain::breaker::Spent;
 use crate::domain::effort::Effort;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::tokens::Tokens;
+use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
-use crate::flow::breaker::{Permission, open};
+use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
 use crate::flow::consult::{Consulted, Question, Turn, ask, prepare};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
@@ -59,6 +59,9 @@ pub struct SeatNote {
     pub verdict: &'static str,
     /// Its choice.
     pub winner_id: Option<String>,
+    /// The judge in whose place it sits, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stood_in_for: Option<StoodIn>,
 }
 
 impl JudgeNote {
@@ -152,70 +155,61 @@ impl Judging<'_> {
             );
             return Ok(JudgeNote::none(None, 0, reason));
         }
-        let spent = open(self.session).await;
-        let (seats, instead) = match self.seats(&entries, &spent) {
+        let there = self.there().await;
+        let (seats, instead) = match self.seats(&entries, &there) {
             Ok(found) => found,
             Err(reason) => return Ok(JudgeNote::none(None, 0, reason)),
         };
-        let names = names(&seats);
         // Both orders of each or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
         let reserved = match reserve(self.session, self.account, &question(chars), &asked).await {
             Err(error) if error.is_out_of_budget() => {
                 let reason = format!("{error} ({})", error.code());
-                return Ok(JudgeNote::none(Some(names), 0, reason));
+                return Ok(JudgeNote::none(Some(names(seats.iter())), 0, reason));
             }
             reserved => reserved?,
         };
-        let heard = self.hear(&seats, &shown, reserved).await?;
-        let mut note = JudgeNote::plain(Some(names), asked.len(), "none", String::new());
+        let sitting: Vec<String> = seats.iter().map(|seat| seat.provider.clone()).collect();
+        let bench = Bench::new(self.permission, &sitting, there.clone());
+        let court = Court { entries: &entries, shown: &shown, bench: &bench, there: &there };
+        let heard = self.hear(seats, &court, reserved).await?;
+        let asked = heard.iter().map(|heard| heard.asked).sum();
+        let provider = names(heard.iter().map(|heard| &heard.seat));
+        let mut note = JudgeNote::plain(Some(provider), asked, "none", String::new());
         note.knew_the_task = self.case.task.is_some();
         note.panel = panel(&heard, candidates);
         note.order_flips =
-            heard.iter().filter(|(_, verdict)| matches!(verdict, Ok(Verdict::Tie { .. }))).count();
+            heard.iter().filter(|heard| matches!(heard.verdict, Ok(Verdict::Tie { .. }))).count();
+        let instead = heard.iter().filter_map(Heard::in_place_of).fold(instead, |all, one| all + &one);
         let verdict = match first_verdict(&heard, &judged) {
             Ok(verdict) => verdict,
             Err(reason) => {
-                note.reason = reason;
+                note.reason = instead + &reason;
                 return Ok((note, None));
             }
         };
-        let verdict = self.settled(verdict, &entries, &heard, &shown, &mut note).await?;
+        let verdict = self.settled(verdict, &court, &heard, &mut note).await?;
         describe(&mut note, instead, &verdict);
         Ok((note, Some(verdict)))
     }
 
+    /// Models that can be asked, in the order in which they are.
+    async fn there(&self) -> Vec<String> {
+        let catalogue = self.session.catalogue();
+        let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
+        ready(self.session, Work::default()).await.names.into_iter().filter(is_model).collect()
+    }
+
     /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
     /// compares what is not their own. With what is to be said about it.
-    fn seats(
-        &self,
-        entries: &[Entry],
-        spent: &BTreeMap<String, Spent>,
-    ) -> Result<(Vec<Seat>, String), String> {
+    fn seats(&self, entries: &[Entry], there: &[String]) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
         let wanted = self.wanted;
         let wrote = |name: &str| entries.iter().any(|entry| entry.is_by(name));
-        if let Some(limit) = spent.get(wanted).filter(|_| !wrote(wanted)) {
-            let until = format!("the limit of {wanted} is spent until {}", limit.resets_at);
-            let can_judge = |name: &&String| !wrote(name) && !spent.contains_key(*name);
-            let other = self.instead_of(wanted).into_iter().find(|name| can_judge(&name));
-            let Some(other) = other else { return Err(format!("{until} (quota_exceeded)")) };
-            let said = format!("{until}, so {other} judged. ");
-            return Ok((vec![Seat { provider: other, judged: all }], said));
-        }
         if !wrote(wanted) {
-            // A consult that cannot be made is not taken from the budget.
-            self.check_there(wanted).map_err(|error| format!("{error} ({})", error.code()))?;
             return Ok((vec![Seat { provider: wanted.to_owned(), judged: all }], String::new()));
         }
-        let there: Vec<String> = self
-            .session
-            .catalogue()
-            .installed(self.session.environment(), self.session.root())
-            .map(|provider| provider.name.clone())
-            .filter(|name| !spent.contains_key(name))
-            .collect();
         if let Some(other) = there.iter().find(|name| !wrote(name)) {
             let said = format!("{wanted} wrote one of the candidates, so {other} judged. ");
             return Ok((vec![Seat { provider: other.clone(), judged: all }], said));
@@ -239,60 +233,84 @@ impl Judging<'_> {
         Ok((seats, said.to_owned()))
     }
 
-    /// Judges that may stand in for one that cannot, in order: those whom its `fallback` names, and
-    /// where nobody was named as the judge whoever else is there.
-    fn instead_of(&self, judge: &str) -> Vec<String> {
-        let catalogue = self.session.catalogue();
-        let by_permission = catalogue.get(judge).map(|asked| asked.settings.fallback.clone());
-        let mut others = by_permission.unwrap_or_default();
-        others.retain(|name| self.check_there(name).is_ok());
-        if self.permission == Permission::Anybody {
-            let there = catalogue.installed(self.session.environment(), self.session.root());
-            others.extend(there.map(|provider| provider.name.clone()));
-        }
-        others
-    }
-
-    fn check_there(&self, judge: &str) -> Result<(), Error> {
-        let catalogue = self.session.catalogue();
-        let provider = catalogue.get(judge)?;
-        if provider.is_understudy() {
-            return Ok(());
-        }
-        catalogue.program(provider, self.session.environment(), self.session.root()).map(drop)
-    }
-
     /// Returns what each judge says of both orders.
-    async fn hear<'s>(
+    async fn hear(
         &self,
-        seats: &'s [Seat],
-        shown: &[String],
+        seats: Vec<Seat>,
+        court: &Court<'_>,
         reserved: Vec<Reservation>,
-    ) -> Result<Vec<(&'s Seat, Result<Verdict, String>)>, Error> {
+    ) -> Result<Vec<Heard>, Error> {
         let mut reserved = reserved.into_iter();
         let mut asked = Vec::new();
         for seat in seats {
             let (Some(one), Some(other)) = (reserved.next(), reserved.next()) else {
                 return Err(Error::Internal("two consults of a judge were not reserved".to_owned()));
             };
-            asked.push(async move {
-                let [forth, back] = Ballot::both_orders(&seat.judged);
-                let labels = [format!("judge {} 1", seat.provider), format!("judge {} 2", seat.provider)];
-                let (first, second) = futures_util::future::join(
-                    Box::pin(self.opinion(&seat.provider, shown, &forth, one, &labels[0])),
-                    Box::pin(self.opinion(&seat.provider, shown, &back, other, &labels[1])),
-                )
-                .await;
-                let verdict = match (first?, second?) {
-                    (Ok(first), Ok(second)) => Ok(together(first, &second)),
-                    (Err(reason), _) | (_, Err(reason)) => {
-                        Err(format!("{} gave no judgement: {reason}", seat.provider))
-                    }
-                };
-                Ok::<_, Error>((seat, verdict))
-            });
+            asked.push(self.hear_or_replace(seat, court, [one, other]));
         }
         join_all(asked).await.into_iter().collect()
+    }
+
+    /// The same of one judge. Where it cannot judge for reasons of its own, in one order or in both, whoever may
+    /// in its place judges both; nobody judges what they wrote.
+    async fn hear_or_replace(
+        &self,
+        seat: Seat,
+        court: &Court<'_>,
+        reserved: [Reservation; 2],
+    ) -> Result<Heard, Error> {
+        let mut first = self.both_orders(seat, court, reserved).await?;
+        let Some(cause) = first.refused.take() else { return Ok(first) };
+        let (wanted, judged) = (first.seat.provider.clone(), first.seat.judged.clone());
+        let of_these = || court.entries.iter().filter(|entry| judged.contains(&entry.index));
+        let is_neutral = |name: &str| !of_these().any(|entry| entry.is_by(name));
+        let chars = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
+        while let Some(next) = court.bench.next_among(self.session, &wanted, is_neutral).await {
+            self.progress.say(&format!("{wanted}: {}; {next} judges instead", cause.code()));
+            let both = [next.clone(), next.clone()];
+            let reserved = reserve(self.session, self.account, &question(chars), &both).await;
+            let Ok([one, other]) = reserved.map_or(Err(Vec::new()), <[Reservation; 2]>::try_from) else {
+                break;
+            };
+            let seat = Seat { provider: next.clone(), judged: judged.clone() };
+            let heard = Box::pin(self.both_orders(seat, court, [one, other])).await?;
+            first.asked += heard.asked;
+            if heard.refused.is_some() {
+                if let (Err(reason), Err(more)) = (&mut first.verdict, heard.verdict) {
+                    *reason += &format!("; {more}");
+                }
+                continue;
+            }
+            let stood_in = Some(StoodIn::of(self.session, &wanted, &next, &cause));
+            return Ok(Heard { asked: first.asked, stood_in, ..heard });
+        }
+        Ok(first)
+    }
+
+    /// Returns what a judge says of both orders.
+    async fn both_orders(
+        &self,
+        seat: Seat,
+        court: &Court<'_>,
+        [one, other]: [Reservation; 2],
+    ) -> Result<Heard, Error> {
+        let [forth, back] = Ballot::both_orders(&seat.judged);
+        let labels = [format!("judge {} 1", seat.provider), format!("judge {} 2", seat.provider)];
+        let (first, second) = futures_util::future::join(
+            Box::pin(self.opinion(&seat.provider, court.shown, &forth, one, &labels[0])),
+            Box::pin(self.opinion(&seat.provider, court.shown, &back, other, &labels[1])),
+        )
+        .await;
+        let (first, second) = (first?, second?);
+        let asked = first.asked + second.asked;
+        let refused = first.refused.or(second.refused);
+        let verdict = match (first.said, second.said) {
+            (Ok(first), Ok(second)) => Ok(together(first, &second)),
+            (Err(reason), _) | (_, Err(reason)) => {
+                Err(format!("{} gave no judgement: {reason}", seat.provider))
+            }
+        };
+        Ok(Heard { seat, verdict, asked, refused, stood_in: None })
     }
 
     /// A tie, put before one more judge: another one who wrote none of those that are level, else the
@@ -300,54 +318,58 @@ impl Judging<'_> {
     async fn settled(
         &self,
         verdict: Verdict,
-        entries: &[Entry],
-        heard: &[(&Seat, Result<Verdict, String>)],
-        shown: &[String],
+        court: &Court<'_>,
+        heard: &[Heard],
         note: &mut JudgeNote,
     ) -> Result<Verdict, Error> {
         let Verdict::Tie { between } = verdict else { return Ok(verdict) };
-        let level: Vec<&Entry> = entries.iter().filter(|entry| between.contains(&entry.index)).collect();
-        let is_neutral = |name: &str| !level.iter().any(|entry| entry.is_by(name));
-        let sat = |name: &str| heard.iter().any(|(seat, _)| seat.provider == name);
-        let installed: Vec<String> = self
-            .session
-            .catalogue()
-            .installed(self.session.environment(), self.session.root())
-            .map(|provider| provider.name.clone())
-            .collect();
-        let neutral = |name: &&String| is_neutral(name);
-        let third = installed
-            .iter()
-            .filter(neutral)
-            .find(|name| !sat(name))
-            .or_else(|| heard.iter().map(|(seat, _)| &seat.provider).find(neutral));
-        let (Some(third), false) = (third, between.is_empty()) else {
+        if between.is_empty() {
             return Ok(Verdict::Tie { between });
-        };
-        let asked = question(shown.iter().map(String::len).sum());
-        let mut reserved =
-            match reserve(self.session, self.account, &asked, std::slice::from_ref(third)).await {
-                Err(error) if error.is_out_of_budget() => return Ok(Verdict::Tie { between }),
+        }
+        let is_level = |entry: &&Entry| between.contains(&entry.index);
+        let level: Vec<&Entry> = court.entries.iter().filter(is_level).collect();
+        let is_neutral = |name: &String| !level.iter().any(|entry| entry.is_by(name));
+        let sat = |name: &String| heard.iter().any(|heard| heard.seat.provider == *name);
+        let others = court.there.iter().filter(|name| is_neutral(name) && !sat(name));
+        let same = heard.iter().map(|heard| &heard.seat.provider).filter(|name| is_neutral(name));
+        let chars = court.shown.iter().map(String::len).sum();
+        for third in others.chain(same) {
+            let mut reserved = match reserve(
+                self.session,
+                self.account,
+                &question(chars),
+                std::slice::from_ref(third),
+            )
+            .await
+            {
+                Err(error) if error.is_out_of_budget() => break,
                 reserved => reserved?.into_iter(),
             };
-        let Some(reservation) = reserved.next() else { return Ok(Verdict::Tie { between }) };
-        // With one alone there is nothing to compare it with, so all are shown again.
-        let mut on_it = if between.len() > 1 {
-            between.clone()
-        } else {
-            entries.iter().filter(|entry| !entry.is_by(third)).map(|entry| entry.index).collect()
-        };
-        if uuid::Uuid::now_v7().as_bytes().last().is_some_and(|byte| byte % 2 == 1) {
-            on_it.reverse();
+            let Some(reservation) = reserved.next() else { break };
+            // With one alone there is nothing to compare it with, so all are shown again.
+            let mut on_it = if between.len() > 1 {
+                between.clone()
+            } else {
+                court.entries.iter().filter(|entry| !entry.is_by(third)).map(|entry| entry.index).collect()
+            };
+            if uuid::Uuid::now_v7().as_bytes().last().is_some_and(|byte| byte % 2 == 1) {
+                on_it.reverse();
+            }
+            let [ballot, _] = Ballot::both_orders(&on_it);
+            let opinion =
+                Box::pin(self.opinion(third, court.shown, &ballot, reservation, "third opinion")).await?;
+            note.asked += opinion.asked;
+            // Nobody was held to for it, so the next gives it where one cannot.
+            if opinion.refused.is_some() {
+                continue;
+            }
+            note.third_opinion = Some(third.clone());
+            return Ok(match opinion.said {
+                Ok(said) => with_third(between, said),
+                Err(_) => Verdict::Tie { between },
+            });
         }
-        note.asked += 1;
-        note.third_opinion = Some(third.clone());
-        let [ballot, _] = Ballot::both_orders(&on_it);
-        let opinion = self.opinion(third, shown, &ballot, reservation, "third opinion").await?;
-        Ok(match opinion {
-            Ok(opinion) => with_third(between, opinion),
-            Err(_) => Verdict::Tie { between },
-        })
+        Ok(Verdict::Tie { between })
     }
 
     async fn opinion(
@@ -357,7 +379,7 @@ impl Judging<'_> {
         ballot: &Ballot,
         reservation: Reservation,
         label: &str,
-    ) -> Result<Result<Opinion, String>, Error> {
+    ) -> Result<Said, Error> {
         let place = self.session.slots().place()?;
         let boundary = format!("==== {} ====", uuid::Uuid::now_v7().simple());
         let question = Question {
@@ -375,7 +397,44 @@ impl Judging<'_> {
         let progress = self.progress.labelled(label);
         let reply = ask(self.session, judge, &prepared, Turn { place, reservation }, &progress).await;
         progress.say(if reply.ok { "answered" } else { "failed" });
-        Ok(read(&reply, ballot))
+        let said = read(&reply, ballot);
+        let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
+        Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })
+    }
+}
+
+/// What the judges of a selection look at, and who they may be.
+struct Court<'a> {
+    entries: &'a [Entry],
+    shown: &'a [String],
+    /// Stand-ins for judges that cannot.
+    bench: &'a Bench,
+    /// Models that can be asked.
+    there: &'a [String],
+}
+
+/// An answer of a judge.
+struct Said {
+    said: Result<Opinion, String>,
+    /// How often its CLI was started for it.
+    asked: usize,
+    /// Why it cannot judge, whatever it is shown.
+    refused: Option<Error>,
+}
+
+/// A judge that was asked about both orders.
+struct Heard {
+    seat: Seat,
+    verdict: Result<Verdict, String>,
+    asked: usize,
+    refused: Option<Error>,
+    stood_in: Option<StoodIn>,
+}
+
+impl Heard {
+    fn in_place_of(&self) -> Option<String> {
+        let by = &self.seat.provider;
+        Some(format!("{}. ", self.stood_in.as_ref()?.refused_first(by)))
     }
 }
 
@@ -405,31 +464,29 @@ fn entries(candidates: &[Candidate], shown: &[String], level: &[usize]) -> Vec<E
     entries
 }
 
-fn names(seats: &[Seat]) -> String {
-    seats.iter().map(|seat| seat.provider.as_str()).collect::<Vec<_>>().join(", ")
+fn names<'s>(seats: impl Iterator<Item = &'s Seat>) -> String {
+    seats.map(|seat| seat.provider.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns what all who could be read say together.
-fn first_verdict(heard: &[(&Seat, Result<Verdict, String>)], judged: &[usize]) -> Result<Verdict, String> {
+fn first_verdict(heard: &[Heard], judged: &[usize]) -> Result<Verdict, String> {
     match heard {
-        [(_, verdict)] => verdict.clone(),
+        [alone] => alone.verdict.clone(),
         several => {
             let read: Vec<(Vec<usize>, Verdict)> = several
                 .iter()
-                .filter_map(|(seat, verdict)| Some((seat.judged.clone(), verdict.clone().ok()?)))
+                .filter_map(|heard| Some((heard.seat.judged.clone(), heard.verdict.clone().ok()?)))
                 .collect();
-            let unread: Vec<&str> = several
-                .iter()
-                .filter_map(|(_, verdict)| verdict.as_ref().err().map(String::as_str))
-                .collect();
+            let unread: Vec<&str> =
+                several.iter().filter_map(|heard| heard.verdict.as_ref().err().map(String::as_str)).collect();
             if read.is_empty() { Err(unread.join("; ")) } else { Ok(across(judged, &read)) }
         }
     }
 }
 
-fn panel(heard: &[(&Seat, Result<Verdict, String>)], candidates: &[Candidate]) -> Vec<SeatNote> {
+fn panel(heard: &[Heard], candidates: &[Candidate]) -> Vec<SeatNote> {
     let id = |index: &usize| candidates.get(*index).map(|one| one.id.clone());
-    let seat = |(seat, verdict): &(&Seat, Result<Verdict, String>)| {
+    let seat = |Heard { seat, verdict, stood_in, .. }: &Heard| {
         let (verdict, winner) = match verdict {
             Ok(Verdict::Winner { winner, .. }) => ("winner", id(winner)),
             Ok(Verdict::Nobody { .. }) => ("nobody", None),
@@ -441,6 +498,7 @@ fn panel(heard: &[(&Seat, Result<Verdict, String>)], candidates: &[Candidate]) -
             judged: seat.judged.iter().filter_map(id).collect(),
             verdict,
             winner_id: winner,
+            stood_in_for: stood_in.clone(),
         }
     };
     heard.iter().map(seat).collect()

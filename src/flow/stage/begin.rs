@@ -11,6 +11,7 @@ use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, S
 use crate::domain::handover::Handover;
 use crate::domain::history::History;
 use crate::domain::mask::Masker;
+use crate::domain::track_record::Work;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
 use crate::flow::breaker::{Bench, Permission, Ready, ready};
@@ -57,7 +58,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
     let journal = session.journal().clone();
     let aside = session.journal_of("").clone();
     let solo = solo_record(&session, &request).await;
-    let ready = ready(&session, Some(request.stage)).await;
+    let ready = ready(&session, Work::at(Some(request.stage))).await;
     let this = Arc::new(Beginning {
         digest: request.digest(),
         current: session.current_run(),

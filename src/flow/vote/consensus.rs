@@ -12,6 +12,7 @@ use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
 use crate::domain::effort::Effort;
 use crate::domain::redflag::AnswerForm;
+use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
 use crate::domain::vote::choice::{NoChoice, Options};
 use crate::domain::vote::stated::stated;
@@ -94,7 +95,8 @@ pub async fn consensus(
     progress: &Progress,
 ) -> Result<Consensus, Error> {
     session.check_config()?;
-    let providers = voters(session, request.providers.clone()).await?;
+    let work = Work::at(request.account.stage);
+    let (providers, note) = voters(session, request.providers.clone(), work).await?;
     let how = How::of(&request)?;
     let k = request.k.unwrap_or_else(|| usual_k(providers.len()));
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
@@ -111,7 +113,8 @@ pub async fn consensus(
     });
     let question = request.prompt(&how);
     let request = VoteRequest { question, step_type: None, providers, rule, check };
-    Ok(Consensus::of(&hold(session, request, progress).await?, how.compared(), sources))
+    let vote = hold(session, request, progress).await?;
+    Ok(Consensus::of(&vote, how.compared(), sources, note.into_iter().collect()))
 }
 
 #[derive(Clone, Debug)]
@@ -243,8 +246,8 @@ impl ConsensusRequest {
 }
 
 impl Consensus {
-    fn of(vote: &Vote, compared: Compared, sources: Sources) -> Self {
-        let details = Details::of(vote, compared, sources.max, Vec::new());
+    fn of(vote: &Vote, compared: Compared, sources: Sources, warnings: Vec<String>) -> Self {
+        let details = Details::of(vote, compared, sources.max, warnings);
         let (ballot, winner) = (&vote.ballot, vote.winner());
         let votes = winner.map_or(0, |(_, votes)| votes);
         Self {

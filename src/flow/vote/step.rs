@@ -14,6 +14,7 @@ use crate::domain::answer::document;
 use crate::domain::effort::Effort;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::redflag::{Flag, RedFlag};
+use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Rule, Stop, usual_max};
 use crate::error::{Error, ErrorNote};
@@ -86,7 +87,7 @@ pub async fn vote_step(
     if step.vote_by.is_empty() {
         return Err(not_voted_on(&step));
     }
-    let providers = voters(session, request.providers.clone()).await?;
+    let (providers, note) = voters(session, request.providers.clone(), Work::on(&step)).await?;
     let chosen = measured::choose(session, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
@@ -95,7 +96,8 @@ pub async fn vote_step(
     let question = question(&step, &request.prompt, &request.context, request.effort, request.account);
     let check = step_check(session, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
-    Ok(StepVote::of(&hold(session, request, progress).await?, &step, chosen, max_source))
+    let vote = hold(session, request, progress).await?;
+    Ok(StepVote::of(&vote, &step, chosen, max_source, note))
 }
 
 /// Answers whose useful part is prose never say the same in the same words.
@@ -178,8 +180,14 @@ pub(in crate::flow) fn question(
 }
 
 impl StepVote {
-    fn of(vote: &Vote, step: &MicroStep, chosen: Chosen, max_source: MaxSource) -> Self {
-        let warnings = chosen.warnings_with(&vote.models);
+    fn of(
+        vote: &Vote,
+        step: &MicroStep,
+        chosen: Chosen,
+        max_source: MaxSource,
+        note: Option<String>,
+    ) -> Self {
+        let warnings = note.into_iter().chain(chosen.warnings_with(&vote.models)).collect();
         let compared = Compared::Fields { fields: step.vote_by.clone() };
         let details = Details::of(vote, compared, max_source, warnings);
         let (ballot, winner) = (&vote.ballot, vote.winner());

@@ -308,3 +308,142 @@ fn the_judge_weighs_in_a_hybrid() {
     );
     assert_eq!(result["candidates"][1]["judge"], 0.9);
 }
+
+/// A quota that is spent until long after this test.
+fn spent() -> Value {
+    json!({
+        "status": 429, "judge": null,
+        "message": "You've hit your usage limit. Upgrade to Pro, or try again at Aug 27th, 2099 5:05 AM.",
+    })
+}
+
+/// A judge that says one thing of the first order, and has spent its quota at the second.
+fn midway() -> Value {
+    json!({ "judge": "second candidate", "later": spent() })
+}
+
+fn permitting(fallback: &str) -> Server {
+    with_claude()
+        .fake("codex", "codex")
+        .fake("gemini", "gemini")
+        .user_file("cli_clients.yaml", format!("providers:\n  claude:\n    fallback: [{fallback}]\n"))
+}
+
+/// Two candidates by gemini alone.
+fn of_gemini() -> Value {
+    json!([
+        candidate("gemini-1", "gemini", "the first candidate, by gemini"),
+        candidate("gemini-2", "gemini", "the second candidate, which is longer, by gemini"),
+    ])
+}
+
+#[test]
+fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
+    let told = json!({ "claude": midway(), "codex": { "judge": "second candidate" }, "gemini": { "judge": "first candidate" } });
+    let ask = |client: &mut crate::harness::Client, named: bool| {
+        let mut asked =
+            json!({ "candidates": of_gemini(), "mode": "llm_judge", "criteria": script(told.clone()) });
+        if named {
+            asked["judge_provider"] = json!("claude");
+        }
+        select(client, asked)
+    };
+    // Whom its user permits, but nobody who wrote a candidate.
+    let mut client = permitting("gemini, codex").start();
+    let result = ask(&mut client, true);
+    let judge = &result["judge"];
+    assert_eq!((&result["winner_id"], &judge["provider"]), (&json!("gemini-2"), &json!("codex")), "{result}");
+    let stood_in = &judge["panel"][0]["stood_in_for"];
+    assert_eq!(
+        (&stood_in["provider"], &stood_in["code"]),
+        (&json!("claude"), &json!("quota_exceeded")),
+        "{judge}"
+    );
+    assert!(stood_in["resets_at"].as_str().unwrap().starts_with("2099-08-2"), "{judge}");
+    assert!(stood_in["why"].as_str().unwrap().contains("`fallback` of claude permits"), "{judge}");
+    let reason = judge["reason"].as_str().unwrap();
+    assert!(reason.starts_with("claude could not be asked (quota_exceeded, until 2099"), "{judge}");
+    // Both orders again: an opinion of one judge and one of another say nothing of the order.
+    assert_eq!((client.log("claude").len(), client.log("codex").len()), (2, 2));
+    assert_eq!(judge["asked"], 4, "{judge}");
+    assert!(client.log("gemini").is_empty());
+    // From then on it is not asked at all.
+    let result = ask(&mut client, true);
+    assert_eq!(
+        (&result["judge"]["provider"], &result["judge"]["asked"]),
+        (&json!("codex"), &json!(2)),
+        "{result}"
+    );
+    assert_eq!(client.log("claude").len(), 2);
+
+    // Held to one, and nobody permitted, or nobody but an author: no judgement, and nobody else is asked.
+    for server in [with_claude().codex().fake("gemini", "gemini"), permitting("gemini")] {
+        let mut client = server.start();
+        let result = ask(&mut client, true);
+        assert_undecided(&result);
+        let judge = &result["judge"];
+        assert_eq!((&judge["provider"], &judge["verdict"]), (&json!("claude"), &json!("none")), "{result}");
+        assert!(judge["reason"].as_str().unwrap().contains("quota_exceeded"), "{result}");
+        assert!(client.log("codex").is_empty() && client.log("gemini").is_empty());
+    }
+
+    // Held to nobody, whoever is there and wrote nothing judges.
+    let mut client = with_claude().codex().fake("gemini", "gemini").start();
+    let result = ask(&mut client, false);
+    assert_eq!(
+        (&result["winner_id"], &result["judge"]["provider"]),
+        (&json!("gemini-2"), &json!("codex")),
+        "{result}"
+    );
+    assert!(client.log("gemini").is_empty());
+}
+
+#[test]
+fn where_nobody_can_judge_each_refusal_is_told() {
+    let told = json!({ "claude": midway(), "codex": spent() });
+    let mut client = permitting("codex").start();
+    let asked = json!({ "candidates": of_gemini(), "mode": "llm_judge", "judge_provider": "claude", "criteria": script(told) });
+    let result = select(&mut client, asked);
+    assert_undecided(&result);
+    let reason = result["judge"]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("claude gave no judgement") && reason.contains("codex gave no judgement"),
+        "{result}"
+    );
+    assert!(client.log("gemini").is_empty());
+}
+
+#[test]
+fn who_judges_crosswise_is_replaced_by_nobody_that_wrote_what_is_judged() {
+    let candidates = json!([
+        candidate("a", "codex", "a plain list, says one"),
+        candidate("b", "gemini", "a balanced tree, says another"),
+        candidate("c", "claude", "a hash table, says the third"),
+    ]);
+    let told = json!({ "codex": { "judge": "balanced tree" }, "gemini": { "judge": "plain list" }, "claude": midway() });
+    let mut client = permitting("codex, gemini").start();
+    let result = select(
+        &mut client,
+        json!({ "candidates": candidates, "mode": "llm_judge", "criteria": script(told) }),
+    );
+    for seat in result["judge"]["panel"].as_array().unwrap() {
+        let is_claude = seat["provider"] == "claude";
+        assert_eq!(seat["verdict"] == "none", is_claude, "{result}");
+        assert!(seat.get("stood_in_for").is_none(), "{result}");
+    }
+}
+
+#[test]
+fn a_third_opinion_that_cannot_be_had_is_asked_of_the_next() {
+    let told = json!({ "claude": { "judge": "first" }, "codex": spent(), "gemini": { "judge": "second candidate" } });
+    let candidates = json!([
+        candidate("x", "opencode", "the first candidate, by whom"),
+        candidate("y", "opencode", "the second candidate, by whom"),
+    ]);
+    let result = judged(with_claude().codex().fake("gemini", "gemini"), candidates, told);
+    assert_eq!(
+        (&result["winner_id"], &result["judge"]["third_opinion"]),
+        (&json!("y"), &json!("gemini")),
+        "{result}"
+    );
+}
