@@ -8,6 +8,7 @@ pub(crate) mod beta;
 pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod calibrate;
+pub(crate) mod call_options;
 pub(crate) mod cap;
 pub(crate) mod catalogue;
 pub(crate) mod chain;

@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -434,7 +435,7 @@ pub(super) struct ConsultOptions {
     pub(super) schema: Option<SchemaName>,
     /// Seconds, where not the provider's own timeout
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) timeout: Option<u64>,
+    pub(super) timeout: Option<NonZeroU64>,
     /// A conversation to go on with, as `maestro-mcp threads` lists them
     #[arg(long, value_name = "ID")]
     pub(super) thread: Option<String>,
@@ -470,7 +471,7 @@ pub(super) struct ReviewOptions {
     pub(super) effort: Option<Effort>,
     /// Seconds for each, where not the provider's own timeout
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) timeout: Option<u64>,
+    pub(super) timeout: Option<NonZeroU64>,
     /// Ask for fixes of what holds, and try them in a copy with the project's checks
     #[arg(long)]
     pub(super) fixes: bool,

@@ -2,10 +2,10 @@
 
 use std::io::Read as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::arguments::ConsultOptions;
 use super::terminal::{StatusLine, complain, fail, print_foreign};
+use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::error::Error;
 use crate::flow::account::Account;
@@ -63,8 +63,8 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
         stdin = Some(text.clone());
         Ok(text)
     };
+    let prompt = read(options.question)?;
     Ok(Question {
-        prompt: read(options.question)?,
         role: options.role,
         context: ContextRequest {
             files: options.file,
@@ -73,11 +73,9 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
             ..ContextRequest::default()
         },
         schema: options.schema,
-        model: options.model,
-        effort: options.effort,
-        timeout: options.timeout.map(Duration::from_secs),
+        options: CallOptions::new(options.model, options.effort, options.timeout),
         // A question of the human's own is no part of a run.
-        account: Account::outside(Purpose::Plain),
+        ..Question::new(prompt, Account::outside(Purpose::Plain))
     })
 }
 

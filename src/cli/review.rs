@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::arguments::ReviewOptions;
 use super::terminal::{StatusLine, complain, fail, print_foreign};
+use crate::domain::call_options::CallOptions;
 use crate::domain::review::{FixStatus, Status};
 use crate::error::Error;
 use crate::flow::progress::Progress;
@@ -72,9 +72,7 @@ fn request(options: ReviewOptions) -> ReviewRequest {
         target,
         criteria: options.criteria,
         providers: Some(options.providers).filter(|named| !named.is_empty()),
-        model: options.model,
-        effort: options.effort,
-        timeout: options.timeout.map(Duration::from_secs),
+        options: CallOptions::new(options.model, options.effort, options.timeout),
         fixes: if options.fixes { Fixes::Tried } else { Fixes::Not },
         // A review of the human's own is no part of a run.
         workflow_id: None,

@@ -241,29 +241,16 @@ impl Reservation {
         }
     }
 
-    /// The consult ended. Returns whether the log says so.
+    /// The consult ended. Returns whether the log says so. Blocks for one write.
     ///
     /// # Errors
     ///
     /// The log cannot be written.
-    pub async fn settle(mut self, id: String, settled: ConsultSettled) -> Result<bool, Error> {
+    pub fn settle(&mut self, id: String, settled: ConsultSettled) -> Result<bool, Error> {
         self.is_over = true;
         match self.drafts(id, settled) {
-            Some((run, drafts)) => self.session.journal().record(&run, drafts).await.map(|()| true),
+            Some((run, drafts)) => self.session.journal().record_now(&run, &drafts).map(|()| true),
             None => Ok(false),
-        }
-    }
-
-    /// The consult ended, and nobody can wait for the log.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be written.
-    pub fn settle_now(&mut self, id: String, settled: ConsultSettled) -> Result<(), Error> {
-        self.is_over = true;
-        match self.drafts(id, settled) {
-            Some((run, drafts)) => self.session.journal().record_now(&run, &drafts),
-            None => Ok(()),
         }
     }
 

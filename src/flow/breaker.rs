@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::breaker::Spent;
 use crate::domain::track_record::Work;
@@ -18,7 +19,13 @@ use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
 pub async fn open(session: &Session) -> BTreeMap<String, Spent> {
-    let spent = session.journal().read(|history| history.spent().clone()).await;
+    let session = session.clone();
+    off_thread(move || open_now(&session)).await.unwrap_or_default()
+}
+
+/// The same at once. Blocks.
+pub(crate) fn open_now(session: &Session) -> BTreeMap<String, Spent> {
+    let spent = session.journal().read_now(|history| history.spent().clone());
     let now = Timestamp::now();
     let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
     spent.unwrap_or_default().into_iter().filter(|(_, spent)| is_open(spent)).collect()

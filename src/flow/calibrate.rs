@@ -20,7 +20,7 @@ use crate::domain::calibrate::classes::Classes;
 use crate::domain::calibrate::interval::Rate;
 use crate::domain::calibrate::record::{CalibrationRecord, Measurement, Together};
 use crate::domain::calibrate::summary::{Basis, Counted, plan};
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::event::Draft;
 use crate::domain::event::record::{Noted, Topic};
 use crate::domain::microstep::StepType;
@@ -51,8 +51,7 @@ pub struct CalibrationRequest {
     pub samples: u32,
     /// Providers that are asked in turn; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// Effort: how hard they are to think, where not as configured.
-    pub effort: Option<Effort>,
+    pub options: CallOptions,
     /// On whose account it goes.
     pub account: Account,
 }
@@ -112,7 +111,7 @@ pub async fn calibrate(
     let mut masked = 0;
     for (prompt, count) in request.prompts.iter().zip(shares(request.samples, request.prompts.len())) {
         let check = step_check(session, &step)?;
-        let question = question(&step, prompt, "", request.effort, request.account.clone());
+        let question = question(&step, prompt, "", request.options.clone(), request.account.clone());
         let mut sampler = Sampler::new(session, question, providers.clone(), check).await?;
         masked += sampler.masked();
         let seats = sampler.seats(session, count).await?;

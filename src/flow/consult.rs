@@ -5,37 +5,31 @@ mod prepare;
 mod recording;
 mod reply;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
-use super::breaker::{Bench, Permission, Ready, StoodIn, open, ready, refusal};
+use super::breaker::{Bench, Permission, Ready, StoodIn, open_now, ready, refusal};
 use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
-use super::providers;
 use super::scope::Scope;
 use super::session::Session;
 use super::slots::Place;
 use super::thread::converse;
 use crate::domain::answer::document;
 use crate::domain::change::Mark;
-use crate::domain::plain::plain;
 use crate::domain::size::MOST_ANSWER;
 use crate::domain::track_record::Work;
 use crate::error::Error;
-use crate::provider::adapter::PromptLimit;
+use crate::provider::Answer;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::{Answer, Ask};
-use crate::provider::{effort, own, understudy};
 
-use recording::Recording;
-
-pub use attempt::Attempted;
+use attempt::{begin, not_begun};
 use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
 pub use reply::{Consulted, ContextNote, schema_errors};
@@ -225,184 +219,66 @@ pub async fn ask(
     progress: &Progress,
 ) -> Consulted {
     let started = Instant::now();
-    let named = prepared.model.clone();
-    let provider = match session.catalogue().get(name) {
-        Ok(provider) => provider,
-        Err(error) => return Consulted::refused(name, named, not_begun(error)),
+    let reply = match looked_up(session, name, prepared).await {
+        Err(error) => Consulted::refused(name, prepared.options.model.clone(), not_begun(error)),
+        Ok(ControlFlow::Break(reply)) => reply,
+        Ok(ControlFlow::Continue((provider, choice))) => {
+            let (n, model) = (session.ledger().number(), &choice.model);
+            let span = tracing::info_span!("consult", n, provider = %name, model);
+            begin(session, &provider, &choice, prepared, turn, progress).instrument(span).await
+        }
     };
-    let choice = match chosen(session, provider, prepared).await {
-        Ok(choice) => choice,
-        Err(error) => return Consulted::refused(name, named, not_begun(error)),
-    };
-    let asked = choice.model.clone();
-    let span = tracing::info_span!("consult", n = session.ledger().number(), provider = %name, model = asked);
-    if let Err(error) = preflight(session, provider, prepared) {
-        return Consulted::refused(name, asked, span.in_scope(|| not_begun(error)));
-    }
-    let attempted = match arrived(name, prepared) {
-        // It is paid for: the reservation is given back.
-        Some(attempted) => attempted,
-        // Who said until when is not asked before: nothing is started.
-        None => match open(session).await.get(name) {
-            Some(limit) if !Scope::current().is_some_and(|scope| scope.asks_spent()) => {
-                let refusal = refusal(session, name, limit);
-                return Consulted::refused(name, named, span.in_scope(|| not_begun(refusal)));
-            }
-            Some(_) | None => {
-                attempt(session, provider, &choice, prepared, turn, progress).instrument(span).await
-            }
-        },
-    };
-    let (shared, owner) = (Arc::clone(prepared), name.to_owned());
-    let reply = off_thread(move || Consulted::new(&owner, &shared, attempted)).await;
-    let reply = reply.unwrap_or_else(|error| Consulted::refused(name, asked, error));
-    Consulted {
-        elapsed_ms: milliseconds(started.elapsed()),
-        note: provider
-            .is_understudy()
-            .then_some("understudy: rules over the packed context, no model")
-            .or(reply.note),
-        ..reply
-    }
+    Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
 }
 
-/// The answer to this very question that arrived in a job whose server is gone.
-fn arrived(provider: &str, prepared: &Prepared) -> Option<Attempted> {
-    let scope = Scope::current().filter(Scope::has_arrived)?;
+/// Looks up how a provider is asked, or the reply for which it need not be: an answer to this very question
+/// that arrived in a job whose server is gone, or a limit that is spent.
+async fn looked_up(
+    session: &Session,
+    name: &str,
+    prepared: &Arc<Prepared>,
+) -> Result<ControlFlow<Consulted, (Provider, Choice)>, Error> {
+    let provider = session.catalogue().get(name)?.clone();
+    let scope = Scope::current();
+    let (session, prepared) = (session.clone(), Arc::clone(prepared));
+    off_thread(move || {
+        // It is paid for: the reservation is given back.
+        let arrived = scope.as_ref().filter(|scope| scope.has_arrived());
+        if let Some(reply) = arrived.and_then(|scope| arrived_in(scope, &provider.name, &prepared)) {
+            return ControlFlow::Break(reply.finish(&prepared));
+        }
+        let options = &prepared.options;
+        let asks_all_the_same = scope.is_some_and(|scope| scope.asks_spent());
+        let spent = open_now(&session);
+        if let Some(limit) = spent.get(&provider.name).filter(|_| !asks_all_the_same) {
+            let refusal = not_begun(refusal(&session, &provider.name, limit));
+            return ControlFlow::Break(Consulted::refused(&provider.name, options.model.clone(), refusal));
+        }
+        let choice = Choice::of(&provider, session.environment(), options);
+        ControlFlow::Continue((provider, choice))
+    })
+    .await
+}
+
+fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Consulted> {
     let arrived = scope.take_arrived(provider, &Mark::of(prepared.prompt.as_bytes()).sha256)?;
-    let mut attempted = Attempted::answered(Answer {
-        structured: prepared
-            .schema
-            .as_ref()
-            .and_then(|_| document(&arrived.text).ok())
-            .map(|found| found.value),
+    let has_schema = prepared.schema.is_some();
+    let answer = Answer {
+        structured: has_schema.then(|| document(&arrived.text).ok()).flatten().map(|found| found.value),
         text: arrived.text.clone(),
         model: Some(arrived.model).filter(|model| !model.is_empty()),
         ..Answer::default()
-    });
-    attempted.id = arrived.consult;
-    attempted.model = attempted.result.as_ref().ok().and_then(|answer| answer.model.clone());
-    attempted.masked = Some(arrived.text);
-    attempted.kept_in = arrived.thread;
-    attempted
-        .note
-        .warn("taken from the log: it arrived before its server ended, and was not asked for again");
-    Some(attempted)
-}
-
-async fn chosen(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<Choice, Error> {
-    let (model, effort) = (prepared.model.clone(), prepared.effort);
-    if !own::has_configuration(&provider.adapter) {
-        return Ok(Choice::of(provider, session.environment(), model, effort));
-    }
-    let (session, provider) = (session.clone(), provider.clone());
-    off_thread(move || Choice::of(&provider, session.environment(), model, effort)).await
-}
-
-/// The error of a consult that never started, which the log tells as it tells the end of one.
-fn not_begun(error: Error) -> Error {
-    tracing::info!(outcome = error.code(), "consult not started");
-    error
-}
-
-fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
-    let problems = session.config().problems_for(&provider.name);
-    if !problems.is_empty() {
-        return Err(Error::ConfigInvalid(problems));
-    }
-    let (limit, actual, unit) = match provider.adapter.prompt_limit() {
-        None => return Ok(()),
-        Some(PromptLimit::Characters(limit)) => (limit, prepared.prompt.chars().count(), "characters"),
-        Some(PromptLimit::Bytes(limit)) => (limit, prepared.prompt.len(), "bytes"),
     };
-    if actual > limit {
-        return Err(Error::PromptTooLong { provider: provider.name.clone(), limit, actual, unit });
-    }
-    Ok(())
-}
-
-async fn attempt(
-    session: &Session,
-    provider: &Provider,
-    choice: &Choice,
-    prepared: &Arc<Prepared>,
-    turn: Turn,
-    progress: &Progress,
-) -> Attempted {
-    let asked = choice.model.as_deref();
-    if provider.is_understudy() {
-        // It is no process, so it takes no slot.
-        drop(turn.place);
-        progress.say("understudy: reading the packed context by rules, no model");
-        let recording = Recording::begin(&provider.name, asked, turn.reservation);
-        let (shared, wish) = (Arc::clone(prepared), choice.wish.clone());
-        let told = effort::told(&provider.adapter, &wish, effort::Known::default());
-        let answered = off_thread(move || understudy_answers(&shared)).await;
-        let mut attempted = answered.unwrap_or_else(Attempted::failed);
-        attempted.name_model(None, told, |_| None);
-        recording.end(session, prepared, &mut attempted).await;
-        return attempted;
-    }
-    let (program, permit) = match wait_for_turn(session, provider, turn.place, progress).await {
-        Ok(ready) => ready,
-        // The reservation is dropped: the consult never started.
-        Err(error) => return Attempted::failed(not_begun(error)),
+    let mut reply = Consulted {
+        consult: arrived.consult,
+        masked_answer: Some(arrived.text),
+        kept_in: arrived.thread,
+        ..Consulted::answered(provider, answer)
     };
-    let ask = Ask {
-        prompt: &prepared.prompt,
-        system: &prepared.system,
-        model: asked,
-        effort: None,
-        gateway: provider.adapter.gateway_variable().and_then(|name| session.environment().get(name)),
-        schema: prepared.schema.as_ref().map(|(_, schema)| schema),
-        extra_args: &provider.settings.extra_args,
-    };
-    let timeout = prepared.timeout.unwrap_or(Duration::from_secs(provider.settings.timeout_sec));
-    let recording = Recording::begin(&provider.name, asked, turn.reservation);
-    let call = attempt::Start { session, provider, program: &program, choice, timeout, progress };
-    let mut attempted = attempt::until_answered(call, &ask, permit).await;
-    // What a CLI notes may repeat what it was given.
-    let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
-    attempted.note.warning = attempted.note.warning.take().map(mask);
-    recording.end(session, prepared, &mut attempted).await;
-    attempted
-}
-
-async fn wait_for_turn(
-    session: &Session,
-    provider: &Provider,
-    place: Place,
-    progress: &Progress,
-) -> Result<(std::path::PathBuf, Arc<OwnedSemaphorePermit>), Error> {
-    let program = session.catalogue().program(provider, session.environment(), session.root())?;
-    Ok((program, Arc::new(place.wait(progress).await?)))
-}
-
-/// The understudy is no process: it reads what was packed and answers at once.
-fn understudy_answers(prepared: &Prepared) -> Attempted {
-    let form = understudy::Form::of(prepared.schema.as_ref().map(|(name, _)| *name), prepared.stage);
-    let text = understudy::answer(&prepared.prompt, form);
-    let structured = serde_json::from_str(&text).ok();
-    let model = Some(understudy::MODEL.to_owned());
-    Attempted::answered(Answer { text, structured, model, ..Answer::default() })
+    reply.told.warn("taken from the log: it arrived before its server ended, and was not asked for again");
+    Some(reply)
 }
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The version of a provider's CLI, where its flags depend on it, within the time of the call.
-async fn version_for(
-    session: &Session,
-    provider: &Provider,
-    program: &std::path::Path,
-    left: Duration,
-) -> Result<Option<crate::provider::version::Version>, Error> {
-    if provider.adapter.needs_version() {
-        // Most of the time is the answer's, also where the CLI does not tell.
-        let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
-        providers::version(session, provider, program, limit).await
-    } else {
-        Ok(None)
-    }
 }

@@ -34,6 +34,18 @@ pub struct ContextRequest {
 }
 
 impl ContextRequest {
+    /// The context that a tool's arguments name.
+    pub fn given(
+        files: Option<Vec<String>>,
+        facts: Option<Vec<String>>,
+        errors: Option<Vec<String>>,
+        stage: Option<Stage>,
+    ) -> Self {
+        let (files, facts, errors) =
+            (files.unwrap_or_default(), facts.unwrap_or_default(), errors.unwrap_or_default());
+        Self { files, facts, errors, stage, ..Self::default() }
+    }
+
     /// True if there is nothing to pack.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

@@ -15,6 +15,7 @@ use super::off_thread::off_thread;
 use super::session::{Session, UNTRUSTED};
 use super::spending::today;
 use crate::domain::breaker::Spent;
+use crate::domain::call_options::CallOptions;
 use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::host::config::Enabled;
@@ -159,7 +160,7 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
             let (model, effort) = if provider.is_understudy() {
                 (Some(understudy::MODEL.to_owned()), None)
             } else {
-                let choice = Choice::of(provider, session.environment(), None, None);
+                let choice = Choice::of(provider, session.environment(), &CallOptions::default());
                 (choice.model, Some(choice.wish.word().to_owned()))
             };
             Entry {

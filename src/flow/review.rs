@@ -10,7 +10,6 @@ mod material;
 mod related;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -22,11 +21,10 @@ use super::ensemble::chosen;
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
-use super::pack::ContextRequest;
 use super::progress::{Progress, Watch};
 use super::session::Session;
 
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::record::{Noted, Topic};
@@ -92,11 +90,8 @@ pub struct ReviewRequest {
     pub criteria: Vec<String>,
     /// Reviewers; every installed one where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// The model, where one provider is named.
-    pub model: Option<String>,
-    pub effort: Option<Effort>,
-    /// The time for each.
-    pub timeout: Option<Duration>,
+    /// How each is asked; a model only where one provider is named.
+    pub options: CallOptions,
     pub fixes: Fixes,
     /// The run that pays.
     pub workflow_id: Option<String>,
@@ -266,7 +261,7 @@ async fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<Str
             providers.len()
         )));
     }
-    if request.model.is_some() && providers.len() > 1 {
+    if request.options.model.is_some() && providers.len() > 1 {
         let problem = "model is for one provider: name it in `providers`, or leave `model` out";
         return Err(Error::InvalidArguments(problem.to_owned()));
     }
@@ -283,14 +278,10 @@ fn question(request: &ReviewRequest, material: &Material, criteria: &[String], a
         if listed.is_empty() { String::new() } else { format!("Look for these in particular:\n{listed}\n") };
     let prompt = format!("{task}\n\n{wanted}# Under review\n\n{}", material.text);
     Question {
-        prompt,
         role: Some(Role::Reviewer),
-        context: ContextRequest::default(),
         schema: Some(SchemaName::Review),
-        model: request.model.clone(),
-        effort: request.effort,
-        timeout: request.timeout,
-        account,
+        options: request.options.clone(),
+        ..Question::new(prompt, account)
     }
 }
 

@@ -19,7 +19,7 @@ use super::pack::check_files;
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::Entry;
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::judge::{Case, Verdict};
 use crate::domain::select::{Evidence, Mode, Proof, TestWeight, Tests, rank};
 use crate::error::Error;
@@ -38,10 +38,8 @@ pub struct SelectRequest {
     pub lint_results: Vec<LintResult>,
     /// Who judges, where a judge is needed.
     pub judge_provider: Option<String>,
-    /// The model of that judge, where not as configured.
-    pub model: Option<String>,
-    /// Effort: how hard the judge is to think, where not as configured.
-    pub effort: Option<Effort>,
+    /// How that judge is asked.
+    pub options: CallOptions,
     pub criteria: Vec<String>,
     pub task: Option<String>,
     /// Files that the judge reads beside it.
@@ -60,8 +58,7 @@ pub struct SelectRequest {
 impl Default for SelectRequest {
     fn default() -> Self {
         Self {
-            model: None,
-            effort: None,
+            options: CallOptions::default(),
             candidates: Vec::new(),
             mode: Mode::default(),
             test_results: Vec::new(),
@@ -142,8 +139,7 @@ pub async fn select(
                 permission: Permission::of(request.judge_provider.is_some()),
                 case: Case { task: asked_for.task.as_deref(), criteria: &request.criteria },
                 context_files: &asked_for.files,
-                model: request.model.as_deref(),
-                effort: request.effort,
+                options: &request.options,
             };
             Some(Box::pin(judging.judge(&candidates, &level)).await?)
         }

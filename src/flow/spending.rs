@@ -4,6 +4,7 @@ use jiff::ZonedDateTime as Zoned;
 
 use super::off_thread::off_thread;
 use super::session::Session;
+use crate::domain::call_options::CallOptions;
 use crate::domain::cap::{Caps, Standing};
 use crate::domain::history::History;
 use crate::domain::price::Prices;
@@ -114,7 +115,8 @@ pub(super) async fn wanted(
     providers: &[String],
     model: Option<&str>,
 ) -> Result<Vec<Wanted>, Error> {
-    let (session, providers, model) = (session.clone(), providers.to_vec(), model.map(str::to_owned));
+    let (session, providers) = (session.clone(), providers.to_vec());
+    let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
     let in_dollars = session.config().settings.caps.in_dollars();
     off_thread(move || {
         let one = |name: String| {
@@ -122,7 +124,7 @@ pub(super) async fn wanted(
             let is_free = provider.is_some_and(crate::provider::catalogue::Provider::is_understudy);
             let chosen = provider
                 .filter(|_| in_dollars && !is_free)
-                .and_then(|provider| Choice::of(provider, session.environment(), model.clone(), None).model);
+                .and_then(|provider| Choice::of(provider, session.environment(), &options).model);
             Wanted { provider: name, model: chosen.unwrap_or_default(), is_free }
         };
         providers.into_iter().map(one).collect()

@@ -15,15 +15,14 @@ mod work;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use super::approval::dialog::Announced;
 use super::journal::{Journal, new_id};
 use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
-use crate::domain::effort::Effort;
 use crate::domain::event::Draft;
 use crate::domain::event::stage::StageDelivered;
 use crate::domain::history::History;
@@ -55,10 +54,7 @@ pub struct StageRequest {
     pub providers: Option<Vec<String>>,
     /// Probability that a single agent is to succeed, 0 to 1.
     pub baseline_confidence: f64,
-    /// The time for each consult and its retries, where not the provider's own.
-    pub timeout: Option<Duration>,
-    /// Effort: how hard consultants are to think, where not as configured.
-    pub effort: Option<Effort>,
+    pub options: CallOptions,
     /// The run.
     pub workflow_id: Option<String>,
     pub gate: Gate,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, is_installed, print, probe};
 use super::session::Session;
+use crate::domain::call_options::CallOptions;
 use crate::error::Error;
 use crate::error::hint::for_person;
 use crate::host::config::Enabled;
@@ -77,7 +78,8 @@ pub async fn providers(session: &Session) -> Vec<ProviderState> {
 async fn state(session: &Session, provider: &Provider) -> ProviderState {
     let program = session.environment().find_program(provider.command(), session.root());
     let (owned, environment) = (provider.clone(), session.clone());
-    let choice = off_thread(move || Choice::of(&owned, environment.environment(), None, None)).await.ok();
+    let choice =
+        off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();
     let (model, wish) = choice.map_or((None, Wish::Usual), |choice| (choice.model, choice.wish));
     let notes = session.config().problems_of(&provider.name);
     let mut state = ProviderState {

@@ -3,7 +3,7 @@
 use super::catalogue::Provider;
 use super::effort::Wish;
 use super::own::{OwnChoice, own_choice};
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::host::environment::Environment;
 
 /// What is asked of a consultant beside the question.
@@ -20,14 +20,9 @@ impl Choice {
     /// By the first that says something: the call, our configuration (the environment before files),
     /// the user's own arguments, the user's own configuration of the CLI. The last is a file: not for
     /// the runtime's thread.
-    pub fn of(
-        provider: &Provider,
-        environment: &Environment,
-        model: Option<String>,
-        effort: Option<Effort>,
-    ) -> Self {
-        let model = model.or_else(|| provider.settings.model.clone());
-        let effort = effort.or(provider.settings.effort);
+    pub fn of(provider: &Provider, environment: &Environment, options: &CallOptions) -> Self {
+        let model = options.model.clone().or_else(|| provider.settings.model.clone());
+        let effort = options.effort.or(provider.settings.effort);
         let written = if model.is_none() { written(provider, &["-m", "--model"]) } else { None };
         let is_decided = (model.is_some() || written.is_some()) && effort.is_some();
         let own = if is_decided { OwnChoice::default() } else { own_choice(&provider.adapter, environment) };

@@ -23,14 +23,6 @@ pub struct OwnChoice {
     pub effort: Option<String>,
 }
 
-/// True if a CLI has a configuration that is looked into.
-pub fn has_configuration(adapter: &Adapter) -> bool {
-    match adapter {
-        Adapter::Codex | Adapter::Claude | Adapter::Gemini => true,
-        Adapter::Template(_) | Adapter::Understudy => false,
-    }
-}
-
 /// The user's own choice for a CLI. A configuration that is not there, or cannot be read or understood,
 /// chooses nothing. Reads a file: not for the runtime's thread.
 pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {

@@ -14,6 +14,7 @@ use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::calibrate::Task;
 use crate::domain::calibrate::summary::USUAL_SAMPLES;
+use crate::domain::call_options::CallOptions;
 use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
@@ -227,7 +228,7 @@ impl VoteInput {
                 .transpose()
                 .map_err(|error| Error::InvalidArguments(error.to_string()))?,
             providers: self.providers,
-            effort: self.effort,
+            call: CallOptions::new(None, self.effort, None),
             form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
             max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),
             account,
@@ -244,7 +245,7 @@ impl StepInput {
             k: self.k,
             max_samples: self.max_rounds,
             providers: self.providers,
-            effort: self.effort,
+            options: CallOptions::new(None, self.effort, None),
             account,
         }
     }
@@ -278,7 +279,7 @@ impl CalibrateInput {
             task: task.map_err(|error| Error::InvalidArguments(error.to_string()))?,
             samples,
             providers: self.providers,
-            effort: self.effort,
+            options: CallOptions::new(None, self.effort, None),
             account,
         })
     }

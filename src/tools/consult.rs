@@ -1,7 +1,6 @@
 //! Asking consultants.
 
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -14,6 +13,7 @@ use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
+use crate::domain::call_options::CallOptions;
 use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
@@ -213,69 +213,47 @@ impl Handle {
     }
 }
 
-fn timeout(seconds: Option<NonZeroU64>) -> Option<Duration> {
-    seconds.map(|seconds| Duration::from_secs(seconds.get()))
-}
-
 impl ConsultInput {
     fn question(self) -> Question {
+        let account =
+            Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) };
+        let context =
+            ContextRequest::given(self.context_files, self.context_facts, self.context_errors, self.stage);
         Question {
-            prompt: self.prompt,
-            role: None,
-            context: ContextRequest {
-                files: self.context_files.unwrap_or_default(),
-                facts: self.context_facts.unwrap_or_default(),
-                errors: self.context_errors.unwrap_or_default(),
-                constraints: self.context_constraints.unwrap_or_default(),
-                stage: self.stage,
-                max_chars: None,
-            },
+            context: ContextRequest { constraints: self.context_constraints.unwrap_or_default(), ..context },
             schema: self.schema,
-            model: self.model,
-            effort: self.effort,
-            timeout: timeout(self.timeout_sec),
-            account: Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) },
+            options: CallOptions::new(self.model, self.effort, self.timeout_sec),
+            ..Question::new(self.prompt, account)
         }
     }
 }
 
 impl RoleInput {
     fn question(self) -> Question {
+        let account =
+            Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) };
         Question {
-            prompt: self.prompt,
             role: Some(self.role),
-            context: ContextRequest {
-                files: self.context_files.unwrap_or_default(),
-                facts: self.context_facts.unwrap_or_default(),
-                errors: self.context_errors.unwrap_or_default(),
-                stage: self.stage,
-                ..ContextRequest::default()
-            },
+            context: ContextRequest::given(
+                self.context_files,
+                self.context_facts,
+                self.context_errors,
+                self.stage,
+            ),
             schema: self.schema,
-            model: None,
-            effort: self.effort,
-            timeout: timeout(self.timeout_sec),
-            account: Account { run: self.workflow_id, stage: self.stage, ..Account::outside(Purpose::Plain) },
+            options: CallOptions::new(None, self.effort, self.timeout_sec),
+            ..Question::new(self.prompt, account)
         }
     }
 }
 
 impl EnsembleInput {
     fn question(self) -> Question {
+        let account = Account { run: self.workflow_id, ..Account::outside(Purpose::Candidate) };
         Question {
-            prompt: self.task,
-            role: None,
-            context: ContextRequest {
-                files: self.context_files.unwrap_or_default(),
-                facts: self.context_facts.unwrap_or_default(),
-                errors: self.context_errors.unwrap_or_default(),
-                ..ContextRequest::default()
-            },
-            schema: None,
-            model: None,
-            effort: self.effort,
-            timeout: timeout(self.timeout_sec),
-            account: Account { run: self.workflow_id, ..Account::outside(Purpose::Candidate) },
+            context: ContextRequest::given(self.context_files, self.context_facts, self.context_errors, None),
+            options: CallOptions::new(None, self.effort, self.timeout_sec),
+            ..Question::new(self.task, account)
         }
     }
 }

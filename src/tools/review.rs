@@ -1,7 +1,6 @@
 //! Having a change reviewed, with findings that are checked.
 
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -13,6 +12,7 @@ use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
+use crate::domain::call_options::CallOptions;
 use crate::domain::effort::Effort;
 use crate::error::Error;
 use crate::flow::review::{Fixes, ReviewRequest, Target, review};
@@ -98,9 +98,7 @@ impl ReviewInput {
             target,
             criteria: self.criteria.unwrap_or_default(),
             providers: self.providers,
-            model: self.model,
-            effort: self.effort,
-            timeout: self.timeout_sec.map(|seconds| Duration::from_secs(seconds.get())),
+            options: CallOptions::new(self.model, self.effort, self.timeout_sec),
             fixes: if self.try_fixes { Fixes::Tried } else { Fixes::Not },
             workflow_id: self.workflow_id,
         })

@@ -12,6 +12,7 @@ use super::parameters::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use super::verify::{EntryInput, entries};
+use crate::domain::call_options::CallOptions;
 use crate::domain::effort::Effort;
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
@@ -219,8 +220,7 @@ impl SelectInput {
         Ok(SelectRequest {
             max_ablations,
             probe: entries("probe", self.probe.unwrap_or_default())?,
-            model: self.model,
-            effort: self.effort,
+            options: CallOptions::new(self.model, self.effort, None),
             candidates: self.candidates.into_iter().map(candidate).collect(),
             mode: self.mode,
             test_results: self.test_results.into_iter().flatten().map(tests).collect(),

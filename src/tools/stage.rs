@@ -3,7 +3,6 @@
 mod shown;
 
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
@@ -18,6 +17,7 @@ use super::dialog::{Retry, asking};
 use super::parameters::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
+use crate::domain::call_options::CallOptions;
 use crate::domain::effort::Effort;
 use crate::domain::stage::Stage;
 use crate::error::Error;
@@ -59,17 +59,15 @@ impl StageInput {
         StageRequest {
             stage: self.stage,
             task: self.task,
-            context: ContextRequest {
-                files: self.context_files.unwrap_or_default(),
-                facts: self.context_facts.unwrap_or_default(),
-                errors: self.context_errors.unwrap_or_default(),
-                stage: Some(self.stage),
-                ..ContextRequest::default()
-            },
+            context: ContextRequest::given(
+                self.context_files,
+                self.context_facts,
+                self.context_errors,
+                Some(self.stage),
+            ),
             providers: self.providers,
             baseline_confidence: self.baseline_confidence,
-            timeout: self.timeout_sec.map(|seconds| Duration::from_secs(seconds.get())),
-            effort: self.effort,
+            options: CallOptions::new(None, self.effort, self.timeout_sec),
             workflow_id: self.workflow_id,
             gate,
             dialog: None,

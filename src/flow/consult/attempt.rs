@@ -8,24 +8,28 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use jiff::ZonedDateTime as Zoned;
 
-use super::version_for;
-use crate::domain::served::{ModelNote, means};
+use super::recording::Recording;
+use super::{Consulted, Prepared, Turn};
 use crate::error::Error;
 use crate::flow::obstacle::{others_than, process_error};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::providers;
 use crate::flow::session::Session;
+use crate::flow::slots::Place;
 use crate::flow::wall;
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::activity::told as told_by;
+use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
+use crate::provider::effort::{Known, gemini_took, needs_levels, told};
 use crate::provider::environment::allowed;
 use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
-use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, Usage};
+use crate::provider::understudy;
+use crate::provider::version::Version;
+use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places};
 
 /// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
 /// nothing again themselves, so that this is all that reaches the service.
@@ -40,195 +44,191 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-#[derive(Debug)]
-pub struct Attempted {
-    /// The id that the call's processes carry.
-    pub id: String,
-    pub result: Result<Answer, Error>,
-    /// Starts of the CLI; 0 where it never came to that.
-    pub attempts: u32,
-    pub stderr: String,
-    /// The exit code of the last start.
-    pub exit_code: Option<i32>,
-    /// The sandbox that stood around the last start.
-    pub sandbox: Option<String>,
-    /// The answer as the log keeps it, its secrets masked.
-    pub masked: Option<String>,
-    /// The conversation that the log keeps it in, as a turn.
-    pub kept_in: Option<String>,
-    /// The model that answered, or that would have; none where nobody told.
-    pub model: Option<String>,
-    pub note: ModelNote,
-}
-
-impl Attempted {
-    /// A call that never started a CLI.
-    pub(super) fn failed(error: Error) -> Self {
-        Self {
-            id: String::new(),
-            result: Err(error),
-            attempts: 0,
-            stderr: String::new(),
-            exit_code: None,
-            sandbox: None,
-            masked: None,
-            kept_in: None,
-            model: None,
-            note: ModelNote::default(),
-        }
+/// Asks one provider: the understudy at once, a CLI when there is a slot for it. What it ends with is
+/// in the log, and with the limit that a breaker knows nothing is started.
+pub(super) async fn begin(
+    session: &Session,
+    provider: &Provider,
+    choice: &Choice,
+    prepared: &Arc<Prepared>,
+    turn: Turn,
+    progress: &Progress,
+) -> Consulted {
+    let refused = |error| Consulted::refused(&provider.name, choice.model.clone(), not_begun(error));
+    if let Err(error) = preflight(session, provider, prepared) {
+        return refused(error);
     }
-
-    /// An answer that needed no process.
-    pub(super) fn answered(answer: Answer) -> Self {
-        Self {
-            id: uuid::Uuid::now_v7().to_string(),
-            result: Ok(answer),
-            attempts: 1,
-            stderr: String::new(),
-            exit_code: None,
-            sandbox: None,
-            masked: None,
-            kept_in: None,
-            model: None,
-            note: ModelNote::default(),
-        }
+    if provider.is_understudy() {
+        // It is no process, so it takes no slot.
+        drop(turn.place);
+        progress.say("understudy: reading the packed context by rules, no model");
+        let recording = Recording::begin(&provider.name, choice.model.as_deref(), turn.reservation);
+        let shared = Arc::clone(prepared);
+        let answered = off_thread(move || understudy_answers(&shared)).await;
+        let mut reply = answered.map_or_else(refused, |answer| Consulted::answered(&provider.name, answer));
+        reply.name_model(None, told(&provider.adapter, &choice.wish, Known::default()), |_| None);
+        reply.note = Some("understudy: rules over the packed context, no model");
+        return recording.end(session, prepared, reply).await;
     }
-
-    /// Says which model answered: by the CLI's own word, else the one that was asked for.
-    pub(super) fn name_model(
-        &mut self,
-        asked: Option<&str>,
-        told: Told,
-        took: impl Fn(&str) -> Option<String>,
-    ) {
-        let answer = self.result.as_ref().ok();
-        let served = answer.and_then(|answer| answer.model.clone());
-        let mut note = ModelNote {
-            model_asked: asked.map(str::to_owned),
-            model_confirmed: served.is_some(),
-            effort: told.effort,
-            warning: None,
-        };
-        if let (Some(asked), Some(served)) = (asked, &served)
-            && !means(asked, served)
-        {
-            note.warn(&format!("{served} answered; {asked} was asked for"));
-        }
-        if let Some(why) = &told.note {
-            note.warn(why);
-        }
-        if let Some(why) = served.as_deref().filter(|_| note.effort.is_some()).and_then(took) {
-            note.effort = None;
-            note.warn(&why);
-        }
-        for own in answer.iter().flat_map(|answer| &answer.warnings) {
-            note.warn(own);
-        }
-        self.model = served.or_else(|| asked.map(str::to_owned));
-        self.note = note;
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        self.result.as_ref().map(|answer| answer.usage).unwrap_or_default()
-    }
-}
-
-/// What a call to a CLI starts with.
-pub(super) struct Start<'a> {
-    pub(super) session: &'a Session,
-    pub(super) provider: &'a Provider,
-    pub(super) program: &'a Path,
-    pub(super) choice: &'a Choice,
-    pub(super) timeout: Duration,
-    pub(super) progress: &'a Progress,
-}
-
-/// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
-/// allows.
-pub(super) async fn until_answered(
-    start: Start<'_>,
-    ask: &Ask<'_>,
-    permit: Arc<OwnedSemaphorePermit>,
-) -> Attempted {
-    let Start { session, provider, program, choice, timeout, progress } = start;
-    let started = Instant::now();
-    if provider.adapter.needs_version() {
-        progress.say(&format!("{}: asking for its version", provider.name));
-    }
-    let version = match version_for(session, provider, program, timeout).await {
-        Ok(version) => version,
-        Err(error) => return Attempted::failed(error),
+    let (program, permit) = match wait_for_turn(session, provider, turn.place, progress).await {
+        Ok(ready) => ready,
+        // The reservation is dropped: the consult never started.
+        Err(error) => return refused(error),
     };
-    let levels = if needs_levels(&provider.adapter, &choice.wish) {
-        let left = timeout.saturating_sub(started.elapsed()).min(providers::PATIENCE);
-        providers::levels(session, provider, program, choice.model.as_deref(), left).await
-    } else {
-        None
-    };
-    let known = Known {
-        model: choice.model.as_deref(),
-        version,
-        levels: levels.as_deref(),
-        leading: provider.leading_arguments(),
-    };
-    let told = told(&provider.adapter, &choice.wish, known);
-    let ask = &Ask {
+    let ask = Ask {
+        prompt: &prepared.prompt,
+        system: &prepared.system,
         model: choice.model.as_deref().filter(|_| !choice.is_written),
-        effort: told.effort.as_deref(),
-        ..*ask
+        effort: None,
+        gateway: provider.adapter.gateway_variable().and_then(|name| session.environment().get(name)),
+        schema: prepared.schema.as_ref().map(|(_, schema)| schema),
+        extra_args: &provider.settings.extra_args,
     };
-    let call = Call { session, provider, program, version, progress, started, timeout };
-    let (mut attempted, mut asked) = call.once(1, ask, Arc::clone(&permit)).await;
-    let mut requests = asked.requests;
-    for (number, pause) in (2..).zip(BACKOFF) {
-        let Err(error @ Error::Cli { failure, .. }) = &attempted.result else { break };
-        let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
-        // What a CLI has chosen once it need not choose again.
-        let model = choice.model.as_deref().or(asked.chosen.as_deref());
-        let are_too_many = requests + asked.next > MOST_REQUESTS;
-        if !failure.kind.is_transient() || are_too_many || pause > LONGEST_PAUSE || call.left() <= pause {
-            break;
-        }
-        tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
-        progress.say(&format!("{}: {}; trying again in {} s", provider.name, error.code(), pause.as_secs()));
-        if !session.supervisor().goes_on_for(pause).await {
-            attempted.result = Err(Error::ShuttingDown);
-            break;
-        }
-        let before = attempted.result;
-        let again = Ask { model: ask.model.or(model.filter(|_| choice.model.is_none())), ..*ask };
-        let (next, its) = call.once(number, &again, Arc::clone(&permit)).await;
-        requests += its.requests;
-        asked = Asked { chosen: its.chosen.or(asked.chosen), ..its };
-        attempted = next;
-        if matches!(attempted.result, Err(Error::Timeout { .. } | Error::Stalled { .. })) {
-            // What it said the last time tells more than that there was no time left.
-            attempted.result = before;
-        }
-    }
-    if let Err(error) = &mut attempted.result {
-        call.explain(error).await;
-    }
-    let word = told.effort.clone().unwrap_or_default();
-    let took = |served: &str| {
-        let took = !matches!(provider.adapter, Adapter::Gemini) || gemini_took(served);
-        (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
+    let usual = Duration::from_secs(provider.settings.timeout_sec);
+    let call = Call {
+        session,
+        provider,
+        program: &program,
+        choice,
+        version: None,
+        progress,
+        started: Instant::now(),
+        timeout: prepared.options.timeout.unwrap_or(usual),
     };
-    attempted.name_model(choice.model.as_deref(), told.clone(), took);
-    attempted
+    let recording = Recording::begin(&provider.name, choice.model.as_deref(), turn.reservation);
+    let reply = call.until_answered(ask, permit).await;
+    recording.end(session, prepared, reply).await
 }
 
+/// The error of a consult that never started, which the log tells as it tells the end of one.
+pub(super) fn not_begun(error: Error) -> Error {
+    tracing::info!(outcome = error.code(), "consult not started");
+    error
+}
+
+fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
+    let problems = session.config().problems_for(&provider.name);
+    if !problems.is_empty() {
+        return Err(Error::ConfigInvalid(problems));
+    }
+    let (limit, actual, unit) = match provider.adapter.prompt_limit() {
+        None => return Ok(()),
+        Some(PromptLimit::Characters(limit)) => (limit, prepared.prompt.chars().count(), "characters"),
+        Some(PromptLimit::Bytes(limit)) => (limit, prepared.prompt.len(), "bytes"),
+    };
+    if actual > limit {
+        return Err(Error::PromptTooLong { provider: provider.name.clone(), limit, actual, unit });
+    }
+    Ok(())
+}
+
+async fn wait_for_turn(
+    session: &Session,
+    provider: &Provider,
+    place: Place,
+    progress: &Progress,
+) -> Result<(PathBuf, Arc<OwnedSemaphorePermit>), Error> {
+    let program = session.catalogue().program(provider, session.environment(), session.root())?;
+    Ok((program, Arc::new(place.wait(progress).await?)))
+}
+
+/// The understudy is no process: it reads what was packed and answers at once.
+fn understudy_answers(prepared: &Prepared) -> Answer {
+    let form = understudy::Form::of(prepared.schema.as_ref().map(|(name, _)| *name), prepared.stage);
+    let text = understudy::answer(&prepared.prompt, form);
+    let structured = serde_json::from_str(&text).ok();
+    let model = Some(understudy::MODEL.to_owned());
+    Answer { text, structured, model, ..Answer::default() }
+}
+
+/// A call to a CLI.
 struct Call<'a> {
     session: &'a Session,
     provider: &'a Provider,
     program: &'a Path,
-    version: Option<crate::provider::version::Version>,
+    choice: &'a Choice,
+    /// The version of the CLI, where its flags depend on it.
+    version: Option<Version>,
     progress: &'a Progress,
     started: Instant,
     timeout: Duration,
 }
 
 impl Call<'_> {
+    /// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
+    /// allows.
+    async fn until_answered(mut self, ask: Ask<'_>, permit: Arc<OwnedSemaphorePermit>) -> Consulted {
+        let (name, adapter, asked_for) =
+            (&self.provider.name, &self.provider.adapter, self.choice.model.as_deref());
+        self.version = match self.ask_version().await {
+            Ok(version) => version,
+            Err(error) => return Consulted::refused(name, asked_for.map(str::to_owned), error),
+        };
+        let levels = if needs_levels(adapter, &self.choice.wish) {
+            let left = self.left().min(providers::PATIENCE);
+            providers::levels(self.session, self.provider, self.program, asked_for, left).await
+        } else {
+            None
+        };
+        let known = Known {
+            model: asked_for,
+            version: self.version,
+            levels: levels.as_deref(),
+            leading: self.provider.leading_arguments(),
+        };
+        let told = told(adapter, &self.choice.wish, known);
+        let ask = Ask { effort: told.effort.as_deref(), ..ask };
+        let (mut reply, mut asked) = self.once(1, &ask, Arc::clone(&permit)).await;
+        let mut requests = asked.requests;
+        for (number, pause) in (2..).zip(BACKOFF) {
+            let Some(error @ Error::Cli { failure, .. }) = &reply.cause else { break };
+            let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
+            // What a CLI has chosen once it need not choose again.
+            let model = asked_for.or(asked.chosen.as_deref());
+            let are_too_many = requests + asked.next > MOST_REQUESTS;
+            if !failure.kind.is_transient() || are_too_many || pause > LONGEST_PAUSE || self.left() <= pause {
+                break;
+            }
+            tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
+            self.progress.say(&format!("{name}: {}; trying again in {} s", error.code(), pause.as_secs()));
+            if !self.session.supervisor().goes_on_for(pause).await {
+                reply.cause = Some(Error::ShuttingDown);
+                break;
+            }
+            let again = Ask { model: ask.model.or(model.filter(|_| asked_for.is_none())), ..ask };
+            let (next, its) = self.once(number, &again, Arc::clone(&permit)).await;
+            requests += its.requests;
+            asked = Asked { chosen: its.chosen.or(asked.chosen), ..its };
+            let before = std::mem::replace(&mut reply, next);
+            if matches!(reply.cause, Some(Error::Timeout { .. } | Error::Stalled { .. })) {
+                // What it said the last time tells more than that there was no time left.
+                reply.cause = before.cause;
+            }
+        }
+        if let Some(error) = &mut reply.cause {
+            self.explain(error).await;
+        }
+        let word = told.effort.clone().unwrap_or_default();
+        let took = |served: &str| {
+            let took = !matches!(adapter, Adapter::Gemini) || gemini_took(served);
+            (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
+        };
+        reply.name_model(asked_for, told.clone(), took);
+        reply
+    }
+
+    /// Asks the CLI's version within the time of the call.
+    async fn ask_version(&self) -> Result<Option<Version>, Error> {
+        if !self.provider.adapter.needs_version() {
+            return Ok(None);
+        }
+        self.progress.say(&format!("{}: asking for its version", self.provider.name));
+        // Most of the time is the answer's, also where the CLI does not tell.
+        let left = self.timeout;
+        let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
+        providers::version(self.session, self.provider, self.program, limit).await
+    }
+
     fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.started.elapsed())
     }
@@ -238,20 +238,22 @@ impl Call<'_> {
         number: u32,
         ask: &Ask<'_>,
         permit: Arc<OwnedSemaphorePermit>,
-    ) -> (Attempted, Asked) {
+    ) -> (Consulted, Asked) {
         let id = uuid::Uuid::now_v7().to_string();
-        let mut attempted =
-            Attempted { id: id.clone(), attempts: number, ..Attempted::failed(Error::Cancelled) };
-        let mut asked = Asked::default();
-        match self.run(id, ask, permit).await {
+        let name = &self.provider.name;
+        let reply = |result| match result {
+            Ok(answer) => Consulted::answered(name, answer),
+            Err(error) => Consulted::refused(name, None, error),
+        };
+        let (reply, asked) = match self.run(id.clone(), ask, permit).await {
             Ok(outcome) => {
-                attempted.exit_code = outcome.exit.code();
-                attempted.sandbox = Some(outcome.wall.in_words());
-                (attempted.result, attempted.stderr, asked) = self.judge(ask, outcome).await;
+                let (exit_code, sandbox) = (outcome.exit.code(), Some(outcome.wall.in_words()));
+                let (result, stderr, asked) = self.judge(ask, outcome).await;
+                (Consulted { exit_code, sandbox, stderr, ..reply(result) }, asked)
             }
-            Err(error) => attempted.result = Err(error),
-        }
-        (attempted, asked)
+            Err(error) => (reply(Err(error)), Asked::default()),
+        };
+        (Consulted { consult: id, attempts: number, ..reply }, asked)
     }
 
     async fn run(
@@ -281,11 +283,10 @@ impl Call<'_> {
             self.version,
         );
         let files = std::mem::take(&mut invocation.files);
-        let (shared, adapter, private) =
-            (self.session.clone(), self.provider.adapter.clone(), places.clone());
-        let (asked, program) = (self.provider.clone(), self.program.to_owned());
+        let (shared, asked, private) = (self.session.clone(), self.provider.clone(), places.clone());
+        let program = self.program.to_owned();
         let laid_out = off_thread(move || {
-            let login = login::carry(&adapter, shared.environment(), &private.home);
+            let login = login::carry(&asked.adapter, shared.environment(), &private.home);
             let wall = wall::of_consultant(&shared, &asked, &program, &private, &login);
             // The directory comes along: where nobody waits any more, it must not be removed while
             // it is written to.

@@ -1,14 +1,13 @@
 //! A question made ready to be sent: packed and masked once, the same for every provider.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::reply::ContextNote;
 use crate::domain::angle::instruction;
+use crate::domain::call_options::CallOptions;
 use crate::domain::consultant;
-use crate::domain::effort::Effort;
 use crate::domain::event::consult::TurnKept;
 use crate::domain::mask::Masker;
 use crate::domain::pack::with_files_turned;
@@ -35,14 +34,17 @@ pub struct Question {
     pub context: ContextRequest,
     /// The schema that the answer must follow.
     pub schema: Option<SchemaName>,
-    /// The model, where not the provider's own.
-    pub model: Option<String>,
-    /// Effort: how hard it is to think, where not as configured.
-    pub effort: Option<Effort>,
-    /// The time for the CLI and its retries, where not the provider's own; waiting for a slot apart.
-    pub timeout: Option<Duration>,
+    pub options: CallOptions,
     /// On whose account it goes.
     pub account: Account,
+}
+
+impl Question {
+    /// A question in somebody's own words, without context.
+    pub fn new(prompt: String, account: Account) -> Self {
+        let (role, context, schema) = (None, ContextRequest::default(), None);
+        Self { prompt, role, context, schema, options: CallOptions::default(), account }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +67,7 @@ pub struct Prepared {
     /// The turn that it is in a conversation.
     pub(super) turn: Option<(TurnKept, usize, Option<Replayed>)>,
     pub(super) stage: Option<Stage>,
-    pub(super) model: Option<String>,
-    pub(super) effort: Option<Effort>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) options: CallOptions,
     pub(super) context: Option<PackedContext>,
     pub(super) account: Account,
     pub(super) masker: Arc<Masker>,
@@ -128,13 +128,14 @@ impl Prepared {
 
     /// The same question for another provider: the model that was named is not one of theirs.
     pub(super) fn with_own_model(&self) -> Arc<Self> {
-        Arc::new(Self { model: None, ..self.clone() })
+        let options = CallOptions { model: None, ..self.options.clone() };
+        Arc::new(Self { options, ..self.clone() })
     }
 
     /// Size and model of the question, from which its price is estimated.
     pub(crate) fn asked(&self) -> Asked<'_> {
         let tokens = Tokens::of_bytes(self.system.len() + self.prompt.len());
-        Asked { tokens, model: self.model.as_deref() }
+        Asked { tokens, model: self.options.model.as_deref() }
     }
 
     /// How many secrets were masked in it.
@@ -186,7 +187,7 @@ pub(super) async fn prepare_in(
     if question.prompt.trim().is_empty() {
         return Err(Error::InvalidArguments("prompt must not be empty".to_owned()));
     }
-    if let Some(model) = &question.model {
+    if let Some(model) = &question.options.model {
         check_model(model)?;
     }
     let session = session.clone();
@@ -237,9 +238,7 @@ fn prepare_now(
         schema,
         contract,
         stage: question.context.stage,
-        model: question.model,
-        effort: question.effort,
-        timeout: question.timeout,
+        options: question.options,
         context,
         account: question.account,
         masker,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Attempted, Prepared, milliseconds};
+use super::{Consulted, Prepared, milliseconds};
 use crate::domain::event::consult::ConsultSettled;
+use crate::domain::plain::plain;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::error::Error;
@@ -33,69 +34,64 @@ impl Recording {
         Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    /// Records the end, and leaves the masked answer with the call, so that it is masked once. A log
-    /// that cannot be written does not take the answer from the caller.
+    /// Records the end and finishes the reply. The answer is masked once, for the log and for whoever keeps
+    /// it. A log that cannot be written does not take the answer from the caller.
     pub(super) async fn end(
         mut self,
         session: &Session,
         prepared: &Arc<Prepared>,
-        attempted: &mut Attempted,
-    ) {
-        let Some(reservation) = self.reservation.take() else { return };
-        let refused =
-            attempted.result.as_ref().err().is_some_and(|error| error.is_refusal() && !error.retryable());
+        mut reply: Consulted,
+    ) -> Consulted {
+        let Some(mut reservation) = self.reservation.take() else { return reply };
+        let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         session.ledger().note(&self.provider, refused);
-        let settled = self.settled(&reservation, Some(attempted));
+        // What a CLI notes may repeat what it was given.
+        let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
+        reply.told.warning = reply.told.warning.take().map(mask);
+        let settled = self.settled(&reservation, Some(&reply));
         let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
-        let answer = attempted.result.as_ref().ok().map(|answer| answer.text.clone());
-        let settled = off_thread(move || {
-            let masked = answer.map(|answer| shared.masker.mask(&answer).text.into_owned());
+        let ended = off_thread(move || {
+            let masked = reply.ok.then(|| shared.masker.mask(&reply.content).text.into_owned());
+            // A conversation goes on from its texts: where they are not kept, there is none.
+            let turn = shared
+                .turn
+                .as_ref()
+                .filter(|_| masked.is_some() && saving.save_prompts && saving.save_responses);
+            let turn = turn.map(|(turn, ..)| turn.clone());
+            let thread = turn.as_ref().map(|turn| turn.thread.clone());
             let settled = ConsultSettled {
                 prompt: Some(kept(&shared.prompt, saving.save_prompts)),
                 response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
-                // A conversation goes on from its texts: where they are not kept, there is none.
-                turn: shared
-                    .turn
-                    .as_ref()
-                    .filter(|_| masked.is_some() && saving.save_prompts && saving.save_responses)
-                    .map(|(turn, ..)| turn.clone()),
+                turn,
                 ..settled
             };
-            (settled, masked)
-        })
-        .await;
-        let recorded = match settled {
-            Ok((settled, masked)) => {
-                attempted.masked = masked;
-                let thread = settled.turn.as_ref().map(|turn| turn.thread.clone());
-                let recorded = reservation.settle(attempted.id.clone(), settled).await;
-                attempted.kept_in = thread.filter(|_| matches!(recorded, Ok(true)));
-                recorded.map(drop)
+            match reservation.settle(reply.consult.clone(), settled) {
+                Ok(is_kept) => reply.kept_in = thread.filter(|_| is_kept),
+                Err(error) => tracing::warn!(%error, "a consult is not in the log"),
             }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = recorded {
-            tracing::warn!(%error, "a consult is not in the log");
-        }
+            reply.masked_answer = masked;
+            reply.finish(&shared)
+        });
+        ended.await.unwrap_or_else(|error| Consulted::refused(&self.provider, self.model.clone(), error))
     }
 
-    fn settled(&self, reservation: &Reservation, attempted: Option<&Attempted>) -> ConsultSettled {
-        let usage = attempted.map(Attempted::usage).unwrap_or_default();
-        let code = match attempted {
-            Some(attempted) => attempted.result.as_ref().err().map(Error::code),
-            None => Some(Error::Cancelled.code()),
-        };
-        let resets_at = attempted.and_then(|attempted| attempted.result.as_ref().err()?.note().resets_at);
+    /// What the log says of the end; without a reply the consult was cancelled.
+    fn settled(&self, reservation: &Reservation, reply: Option<&Consulted>) -> ConsultSettled {
+        let usage = reply.map(|reply| reply.usage).unwrap_or_default();
+        let cause = reply.map_or(Some(&Error::Cancelled), |reply| reply.cause.as_ref());
+        let code = cause.map(Error::code);
         let elapsed_ms = milliseconds(self.begun.elapsed());
-        let attempts = attempted.map_or(1, |attempted| attempted.attempts);
+        let attempts = reply.map_or(1, |reply| reply.attempts);
+        let asked = || ModelNote { model_asked: self.model.clone(), ..ModelNote::default() };
+        let told = reply.map_or_else(asked, |reply| reply.told.clone());
         tracing::info!(
             outcome = code.unwrap_or("ok"),
             elapsed_ms,
             retries = attempts.saturating_sub(1),
-            exit_code = attempted.and_then(|attempted| attempted.exit_code).filter(|code| *code != 0),
-            served = attempted.and_then(|attempted| attempted.model.as_deref()),
-            effort = attempted.and_then(|attempted| attempted.note.effort.as_deref()),
-            warning = attempted.and_then(|attempted| attempted.note.warning.as_deref()),
+            exit_code = reply.and_then(|reply| reply.exit_code).filter(|code| *code != 0),
+            served = reply.and_then(|reply| reply.model.as_deref()),
+            effort = reply.and(told.effort.as_deref()),
+            warning = told.warning.as_deref(),
             input_tokens = usage.input_tokens,
             output_tokens = usage.output_tokens,
             "consult ended"
@@ -105,21 +101,16 @@ impl Recording {
             stage: reservation.account().stage,
             purpose: reservation.account().purpose,
             provider: self.provider.clone(),
-            model: attempted
-                .map_or_else(|| self.model.clone(), |attempted| attempted.model.clone())
-                .unwrap_or_default(),
-            told: attempted.map_or_else(
-                || ModelNote { model_asked: self.model.clone(), ..ModelNote::default() },
-                |attempted| attempted.note.clone(),
-            ),
+            model: reply.map_or(&self.model, |reply| &reply.model).clone().unwrap_or_default(),
+            told,
             code: code.map(str::to_owned),
-            resets_at,
+            resets_at: cause.and_then(|cause| cause.note().resets_at),
             elapsed_ms,
             attempts,
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             cost_usd: usage.cost_usd,
-            estimate: Some(reservation.estimate(took(attempted))),
+            estimate: Some(reservation.estimate(took(reply))),
             prompt: None,
             response: None,
             turn: None,
@@ -128,14 +119,15 @@ impl Recording {
 }
 
 /// Known and estimated tokens of a call.
-fn took(attempted: Option<&Attempted>) -> Took {
-    match attempted.map(|attempted| &attempted.result) {
-        Some(Ok(answer)) if answer.usage.input_tokens.is_some() && answer.usage.output_tokens.is_some() => {
+fn took(reply: Option<&Consulted>) -> Took {
+    match reply {
+        None => Took::Unknown,
+        Some(Consulted { cause: Some(error), .. }) if error.may_have_cost() => Took::Unknown,
+        Some(Consulted { cause: Some(_), .. }) => Took::Nothing,
+        Some(reply) if reply.usage.input_tokens.is_some() && reply.usage.output_tokens.is_some() => {
             Took::Told
         }
-        Some(Ok(answer)) => Took::Answered(answer.text.len()),
-        Some(Err(error)) if !error.may_have_cost() => Took::Nothing,
-        Some(Err(_)) | None => Took::Unknown,
+        Some(reply) => Took::Answered(reply.content.len()),
     }
 }
 
@@ -143,7 +135,7 @@ impl Drop for Recording {
     fn drop(&mut self) {
         if let Some(mut reservation) = self.reservation.take() {
             let settled = self.settled(&reservation, None);
-            if let Err(error) = reservation.settle_now(String::new(), settled) {
+            if let Err(error) = reservation.settle(String::new(), settled) {
                 tracing::warn!(%error, "a cancelled consult is not in the log");
             }
         }

@@ -4,14 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use super::{Attempted, Prepared};
+use super::Prepared;
 use crate::domain::answer::{Unreadable, document};
 use crate::domain::citations::Citation;
 use crate::domain::consultant::without_foreign;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::domain::plain::plain;
-use crate::domain::served::ModelNote;
+use crate::domain::served::{ModelNote, means};
 use crate::domain::size::{cut_at, weight, weight_of};
 use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
@@ -21,6 +21,7 @@ use crate::flow::pack::PackedContext;
 use crate::flow::session::Session;
 use crate::flow::thread::UNTRUSTED;
 use crate::host::answers::Answers;
+use crate::provider::effort::Told;
 use crate::provider::{Answer, Usage};
 
 /// What is said of an answer before which the model thought aloud.
@@ -29,9 +30,10 @@ const REASONED: &str = "a block of reasoning stood beside the answer and was tak
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
 
-/// The reply to a question, failed or not.
+/// The reply to a question, failed or not. It begins as what a provider gave ([`Consulted::answered`],
+/// [`Consulted::refused`]), and [`Consulted::finish`] makes it what the caller gets.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Consulted {
     pub ok: bool,
     /// What went with the question, and what did not: who reads the answer has to know it first.
@@ -96,6 +98,12 @@ pub struct Consulted {
     /// The whole answer, its secrets masked, where that was done for the log.
     #[serde(skip)]
     pub(super) masked_answer: Option<String>,
+    /// The conversation in which the log keeps it as a turn.
+    #[serde(skip)]
+    pub(super) kept_in: Option<String>,
+    /// The CLI's own warnings.
+    #[serde(skip)]
+    pub(super) warnings: Vec<String>,
 }
 
 /// Where an answer stands in a conversation.
@@ -170,89 +178,99 @@ fn is_none_masked(masked: &usize) -> bool {
 }
 
 impl Consulted {
-    /// The reply of a provider that was not asked.
+    /// The reply of a provider that gave no answer, or was not asked.
     pub fn refused(name: &str, asked: Option<String>, error: Error) -> Self {
         Self {
-            ok: false,
             provider: name.to_owned(),
             model: asked.clone(),
             told: ModelNote { model_asked: asked, ..ModelNote::default() },
-            content: String::new(),
-            content_is: None,
-            truncated: false,
-            content_file: None,
-            resource: None,
-            citations: None,
-            structured: None,
-            schema_errors: Vec::new(),
-            stood_in: None,
-            turn: None,
-            usage: Usage::default(),
-            elapsed_ms: 0,
-            attempts: 0,
-            exit_code: None,
-            sandbox: None,
-            stderr: String::new(),
-            context: None,
-            masked: 0,
-            note: None,
             failure: Some(error.note()),
             cause: Some(error),
-            consults: 0,
-            consult: String::new(),
-            masked_answer: None,
+            ..Self::default()
         }
     }
 
-    /// The reply of a provider that was asked, whatever came of it.
-    pub(super) fn new(name: &str, prepared: &Prepared, attempted: Attempted) -> Self {
-        let masker = &prepared.masker;
-        let (answer, cause) = match attempted.result {
-            Ok(answer) => (answer, None),
-            Err(error) => (Answer::default(), Some(error)),
-        };
-        let schema_errors = match (&prepared.schema, &cause) {
-            (Some((_, schema)), None) => match &answer.structured {
-                Some(structured) => schema_errors(schema, Some(structured)),
-                None => vec![document(&answer.text).err().unwrap_or(Unreadable::Nothing).to_string()],
-            },
-            (Some(_), Some(_)) | (None, _) => Vec::new(),
-        };
-        let structured = answer.structured.zip(prepared.contract.as_ref());
+    /// The reply of a provider that answered.
+    pub(super) fn answered(name: &str, answer: Answer) -> Self {
         Self {
-            ok: cause.is_none(),
+            ok: true,
             provider: name.to_owned(),
-            model: attempted.model,
-            told: attempted.note,
-            content_is: cause.is_none().then_some(UNTRUSTED),
+            model: answer.model,
             content: answer.text,
-            truncated: false,
-            content_file: None,
-            resource: None,
-            citations: None,
-            structured: structured.map(|(answer, contract)| without_foreign(answer, contract)),
-            schema_errors,
-            stood_in: None,
-            turn: TurnNote::of(prepared, cause.is_none(), attempted.kept_in),
+            structured: answer.structured,
             usage: answer.usage,
-            elapsed_ms: 0,
-            attempts: attempted.attempts,
-            exit_code: attempted.exit_code.filter(|_| cause.is_some()),
-            sandbox: attempted.sandbox.clone(),
-            stderr: shown_stderr(masker, &attempted.stderr),
-            context: prepared.context_note(),
-            masked: prepared.masked,
+            attempts: 1,
             note: answer.reasoned.then_some(REASONED),
-            failure: cause.as_ref().map(|error| {
-                let note = error.note();
-                ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }
-            }),
-            cause,
-            // A provider that was never started was not consulted.
-            consults: u32::from(attempted.attempts > 0),
-            consult: attempted.id,
-            masked_answer: attempted.masked,
+            consult: uuid::Uuid::now_v7().to_string(),
+            warnings: answer.warnings,
+            ..Self::default()
         }
+    }
+
+    /// Says which model answered: by the CLI's own word, else the one that was asked for. `took` gives the
+    /// reason where a model has no such effort as it was told.
+    pub(super) fn name_model(
+        &mut self,
+        asked: Option<&str>,
+        told: Told,
+        took: impl Fn(&str) -> Option<String>,
+    ) {
+        let served = self.model.take();
+        let mut note = ModelNote {
+            model_asked: asked.map(str::to_owned),
+            model_confirmed: served.is_some(),
+            effort: told.effort,
+            warning: None,
+        };
+        if let (Some(asked), Some(served)) = (asked, &served)
+            && !means(asked, served)
+        {
+            note.warn(&format!("{served} answered; {asked} was asked for"));
+        }
+        if let Some(why) = &told.note {
+            note.warn(why);
+        }
+        if let Some(why) = served.as_deref().filter(|_| note.effort.is_some()).and_then(took) {
+            note.effort = None;
+            note.warn(&why);
+        }
+        for own in std::mem::take(&mut self.warnings) {
+            note.warn(&own);
+        }
+        self.model = served.or_else(|| asked.map(str::to_owned));
+        self.told = note;
+    }
+
+    /// The reply as its caller gets it: held against the schema, what a CLI wrote of its failure masked,
+    /// and with what went along with the question.
+    pub(super) fn finish(mut self, prepared: &Prepared) -> Self {
+        let masker = &prepared.masker;
+        if self.ok {
+            self.content_is = Some(UNTRUSTED);
+            self.exit_code = None;
+            self.schema_errors = match (&prepared.schema, &self.structured) {
+                (None, _) => Vec::new(),
+                (Some((_, schema)), Some(structured)) => schema_errors(schema, Some(structured)),
+                (Some(_), None) => {
+                    vec![document(&self.content).err().unwrap_or(Unreadable::Nothing).to_string()]
+                }
+            };
+        }
+        self.structured = self
+            .structured
+            .zip(prepared.contract.as_ref())
+            .map(|(answer, contract)| without_foreign(answer, contract));
+        self.turn = TurnNote::of(prepared, self.ok, self.kept_in.take());
+        self.stderr = shown_stderr(masker, &self.stderr);
+        self.context = prepared.context_note();
+        self.masked = prepared.masked;
+        self.failure = self.cause.as_ref().map(|error| {
+            let note = error.note();
+            ErrorNote { error: masker.mask(&note.error).text.into_owned(), ..note }
+        });
+        // A provider that was never started was not consulted.
+        self.consults = u32::from(self.attempts > 0);
+        self
     }
 
     /// Says of each place that the answer names whether it is there. Blocks.

@@ -9,7 +9,6 @@ use crate::domain::review::{FixStatus, Severity, TriedFix, fixes};
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Prepared, Question, Turn, ask, prepare, reserve_one};
-use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::select::{Trialled, tried_alone};
 use crate::flow::session::Session;
@@ -109,14 +108,11 @@ async fn proposals(
         ));
     }
     let question = Question {
-        prompt: format!("{TASK}\n\n# Findings\n\n{listed}\n# Under review\n\n{}", material.text),
-        role: None,
-        context: ContextRequest::default(),
-        schema: None,
-        model: request.model.clone(),
-        effort: request.effort,
-        timeout: request.timeout,
-        account: Account { rests_on: Vec::new(), ..reviewed.account().clone() },
+        options: request.options.clone(),
+        ..Question::new(
+            format!("{TASK}\n\n# Findings\n\n{listed}\n# Under review\n\n{}", material.text),
+            Account { rests_on: Vec::new(), ..reviewed.account().clone() },
+        )
     };
     let prepared = prepare(session, question).await?;
     let place = session.slots().place()?;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::intake::Candidate;
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::tokens::Tokens;
@@ -117,9 +117,8 @@ pub(super) struct Judging<'a> {
     pub(super) permission: Permission,
     pub(super) case: Case<'a>,
     pub(super) context_files: &'a [String],
-    /// The model of the wanted judge.
-    pub(super) model: Option<&'a str>,
-    pub(super) effort: Option<Effort>,
+    /// How the wanted judge is asked.
+    pub(super) options: &'a CallOptions,
 }
 
 /// A judge and what it compares.
@@ -388,9 +387,10 @@ impl Judging<'_> {
             context: ContextRequest { files: self.context_files.to_vec(), ..ContextRequest::default() },
             schema: Some(SchemaName::JudgeOutput),
             // A model is one provider's: who judges in its place does so with their own.
-            model: self.model.filter(|_| judge == self.wanted).map(str::to_owned),
-            effort: self.effort,
-            timeout: None,
+            options: CallOptions {
+                model: self.options.model.clone().filter(|_| judge == self.wanted),
+                ..self.options.clone()
+            },
             account: self.account.clone(),
         };
         let prepared = prepare(self.session, question).await?;

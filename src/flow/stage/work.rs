@@ -126,9 +126,7 @@ async fn prepared(
         role: Some(stage.primary_role()),
         context: request.context.clone(),
         schema: Some(stage.schema()),
-        model: None,
-        effort: request.effort,
-        timeout: request.timeout,
+        options: request.options.clone(),
         account,
     };
     prepare_as(session, question, Layout::Sections).await

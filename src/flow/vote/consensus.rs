@@ -10,7 +10,7 @@ use super::sample::{Check, Checked};
 use super::step::KSource;
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
@@ -20,7 +20,6 @@ use crate::domain::vote::{Rule, Stop, usual_k, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
-use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 
@@ -43,8 +42,7 @@ pub struct ConsensusRequest {
     pub form: AnswerForm,
     /// The greatest length of an answer in characters.
     pub max_chars: usize,
-    /// Effort: how hard the voters are to think, where not as configured.
-    pub effort: Option<Effort>,
+    pub call: CallOptions,
     /// On whose account it goes.
     pub account: Account,
 }
@@ -233,14 +231,8 @@ impl ConsensusRequest {
             )
         };
         Question {
-            prompt: format!("{}{rest}", self.question),
-            role: None,
-            context: ContextRequest::default(),
-            schema: None,
-            model: None,
-            effort: self.effort,
-            timeout: None,
-            account: self.account.clone(),
+            options: self.call.clone(),
+            ..Question::new(format!("{}{rest}", self.question), self.account.clone())
         }
     }
 }

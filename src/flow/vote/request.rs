@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::microstep::StepType;
 use crate::flow::account::Account;
 
@@ -21,8 +21,7 @@ pub struct StepRequest {
     pub max_samples: Option<u32>,
     /// Providers that are asked; everybody who is there where nobody is named.
     pub providers: Option<Vec<String>>,
-    /// Effort: how hard the voters are to think, where not as configured.
-    pub effort: Option<Effort>,
+    pub options: CallOptions,
     /// On whose account it goes.
     pub account: Account,
 }

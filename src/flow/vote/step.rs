@@ -11,7 +11,7 @@ pub use super::request::{KSource, StepRequest};
 use super::sample::{Check, Checked};
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::document;
-use crate::domain::effort::Effort;
+use crate::domain::call_options::CallOptions;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::redflag::{Flag, RedFlag};
 use crate::domain::track_record::Work;
@@ -93,7 +93,7 @@ pub async fn vote_step(
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
-    let question = question(&step, &request.prompt, &request.context, request.effort, request.account);
+    let question = question(&step, &request.prompt, &request.context, request.options, request.account);
     let check = step_check(session, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     let vote = hold(session, request, progress).await?;
@@ -156,7 +156,7 @@ pub(in crate::flow) fn question(
     step: &MicroStep,
     prompt: &str,
     context: &str,
-    effort: Option<Effort>,
+    options: CallOptions,
     account: Account,
 ) -> Question {
     let mut parts = vec![prompt.to_owned()];
@@ -168,14 +168,9 @@ pub(in crate::flow) fn question(
         parts.push(step.instructions());
     }
     Question {
-        prompt: parts.join("\n\n"),
-        role: None,
         context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
-        schema: None,
-        model: None,
-        effort,
-        timeout: None,
-        account: Account { stage: Some(step.stage), ..account },
+        options,
+        ..Question::new(parts.join("\n\n"), Account { stage: Some(step.stage), ..account })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::consensus::{ConsensusRequest, consensus};
 use super::sample::Checked;
 use super::*;
+use crate::domain::call_options::CallOptions;
 use crate::domain::event::Body;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::record::{Noted, Topic};
@@ -15,7 +16,6 @@ use crate::domain::redflag::AnswerForm;
 use crate::domain::stage::Stage;
 use crate::domain::vote::record::VoteRecord;
 use crate::flow::account::Account;
-use crate::flow::pack::ContextRequest;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 use crate::provider::failure::{CliFailure, FailureKind};
@@ -43,16 +43,7 @@ async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Session, 
 }
 
 fn question(prompt: &str, account: Account) -> Question {
-    Question {
-        prompt: prompt.to_owned(),
-        role: None,
-        context: ContextRequest::default(),
-        schema: None,
-        model: None,
-        effort: None,
-        timeout: None,
-        account,
-    }
+    Question::new(prompt.to_owned(), account)
 }
 
 /// A vote of the understudy, whose answers are flagged or not by turns.
@@ -156,7 +147,7 @@ async fn failures_are_told_apart_and_a_shutdown_cancels() {
 async fn rules_are_no_voter() {
     let directory = tempfile::tempdir().unwrap();
     let request = ConsensusRequest {
-        effort: None,
+        call: CallOptions::default(),
         question: "why?".to_owned(),
         k: None,
         max_samples: None,
