@@ -18,7 +18,7 @@ const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
 /// Files of one name that are looked into.
 const MOST_OF_A_NAME: usize = 6;
 
-/// What a path of an answer stands for.
+/// File that a path in an answer stands for.
 enum Meant {
     /// Texts of the files that it can mean.
     Texts(Vec<(String, Lines)>),

@@ -34,7 +34,7 @@ use prepare::prepare_in;
 pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
-/// Which conversation a consult belongs to.
+/// Conversation that a consult belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InThread {
     /// It begins one.
@@ -174,7 +174,7 @@ pub(crate) async fn ask_or_stand_in(
     first
 }
 
-/// What a consult needs before it may start: a place in the line, and one in the budget.
+/// Places that a consult needs before it may start: one in the line, one in the budget.
 pub struct Turn {
     /// The place in the line for a slot.
     pub place: Place,

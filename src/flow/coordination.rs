@@ -57,11 +57,11 @@ pub struct Outcome {
     pub format_errors: u64,
     /// The stage of the work.
     pub stage: Option<Stage>,
-    /// What it was after, as `maestro_classify_task` names it.
+    /// Intent, as `maestro_classify_task` names it.
     pub intent: Option<String>,
-    /// What the agents wrote; compared with one another and not kept.
+    /// Texts of the agents; compared with one another and not kept.
     pub outputs: Vec<String>,
-    /// Who answered what; kept as marks.
+    /// Answers by provider; kept as marks.
     pub answers: Vec<GivenAnswer>,
 }
 
@@ -209,7 +209,7 @@ pub struct Summary {
     best_topology: Option<&'static str>,
     best_topology_score: Option<f64>,
     recommendation: String,
-    /// Whether the results of each topology, and the judged answers of each provider, became worse.
+    /// Change for the worse in the results of each topology and in the judged answers of each provider.
     changes: Changes,
     diversity: Option<Diversity>,
     diversity_note: String,

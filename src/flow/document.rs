@@ -63,7 +63,7 @@ pub struct SkillDocument {
     pub content: String,
 }
 
-/// What the head of a skill says.
+/// Head of a skill.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkillHead {

@@ -37,14 +37,14 @@ pub const MOST_CANDIDATES: usize = 24;
 #[derive(Clone, Debug, Serialize)]
 pub struct Ensemble {
     pub ok: bool,
-    /// What went with the question, and what did not.
+    /// Context that went with the question, and what was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextNote>,
     pub count: usize,
     pub providers_used: Vec<String>,
     /// Every candidate, failed ones included.
     pub candidates: Vec<Candidate>,
-    /// By which a judge learns what was asked; none where the log keeps no record of it.
+    /// Id with which a judge finds the question; none where the log keeps no record of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
     pub warning: Option<String>,
@@ -84,13 +84,13 @@ pub struct Candidate {
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
     pub red_flag: Option<Value>,
-    /// What the answer is, where it is not a model's.
+    /// Note where the answer is not a model's.
     pub note: Option<&'static str>,
     /// The ensemble that it belongs to, where the log knows it.
     pub ensemble_id: Option<String>,
     /// For whom it answers, and why, where it stands in for one that refused.
     pub stands_in: Option<StoodIn>,
-    /// What went wrong.
+    /// Failure.
     #[serde(flatten)]
     #[serialize_always]
     pub failure: Option<ErrorNote>,

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorNote, outcome};
 /// Bytes of a text that is looked at.
 const MOST_BYTES: usize = 1_000_000;
 
-/// What the red flags say of a text.
+/// Red flags of a text.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlagReport {
     pub is_flagged: bool,
@@ -24,11 +24,11 @@ pub struct FlagReport {
     pub step_type: Option<StepType>,
     /// Its length in characters.
     pub content_length: usize,
-    /// What was found, and what was looked for.
+    /// Findings, and the rules that were applied.
     pub details: FlagDetails,
 }
 
-/// What was found, and what was looked for.
+/// Findings, and the rules that were applied.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlagDetails {
     /// Each flag with what raised it.
@@ -99,7 +99,7 @@ fn check_size(content: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a caller demands of a content.
+/// Demands on a content.
 #[derive(Clone, Debug, Default)]
 pub struct ValidationRequest {
     /// The content.
@@ -113,7 +113,7 @@ pub struct ValidationRequest {
     pub forbidden_patterns: Vec<String>,
 }
 
-/// Whether a content is fit to be used.
+/// Verdict on a content.
 #[derive(Clone, Debug, Serialize)]
 pub struct ValidationReport {
     /// The same as `is_valid`.

@@ -48,7 +48,7 @@ struct Folded {
     generation: u64,
 }
 
-/// What is to be appended, and what the caller gets.
+/// Events to append, and the caller's result.
 pub struct Decided<T> {
     /// The events, of the run that was named; none where there is nothing to do.
     pub drafts: Vec<Draft>,

@@ -1,4 +1,4 @@
-//! What this server asked of whom, added up for as long as it runs. What lasts is in the journal.
+//! Consults of this server, added up for as long as it runs. The journal keeps what lasts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

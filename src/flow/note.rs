@@ -117,7 +117,7 @@ fn run_to_change(
     }
 }
 
-/// What a run says against a change, as the outcome of the change.
+/// Outcome of a change that a run refuses.
 pub fn refused(Held { reason, refusal }: Held) -> Refusal {
     let next = refusal.next.clone();
     Refusal::new(reason, refusal).with_next(next)

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 
-/// What is kept of the room for telling where a result was shortened.
+/// Bytes kept for saying where a result was shortened.
 const FOR_THE_NOTE: usize = 3_000;
 
 /// Bytes of JSON that always have room: a byte weighs one and a half at most.

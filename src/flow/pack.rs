@@ -58,7 +58,7 @@ impl ContextRequest {
 /// A packed context.
 #[derive(Clone, Debug, Serialize)]
 pub struct PackedContext {
-    /// What was left out, and why: told before what there is.
+    /// Omissions with their reasons, told before what there is.
     pub omitted: Vec<Omission>,
     /// Its figures.
     pub stats: Stats,

@@ -1,4 +1,4 @@
-//! Which consultants there are, and in which version.
+//! Installed consultants and their versions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ struct Versions {
     failed: Mutex<HashMap<Asked, (Instant, Error)>>,
 }
 
-/// What a version belongs to: a program as it was written to disk, with its leading arguments (which
+/// Key of a version: a program as it was written to disk, with its leading arguments (which
 /// may be all that tells two CLIs apart, as with `npx`).
 type Asked = (PathBuf, Option<SystemTime>, Vec<String>);
 
@@ -286,7 +286,7 @@ pub async fn levels(
     codex::levels(&printed.stdout, model)
 }
 
-/// What a CLI printed for a question about itself.
+/// Output of a CLI for a question about itself.
 #[derive(Clone, Debug)]
 pub struct Printed {
     /// Why its run is over.
@@ -310,7 +310,7 @@ impl Printed {
     }
 }
 
-/// Which home a CLI is asked about itself in.
+/// Home directory in which a CLI is asked about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
     /// The user's, where the login is.

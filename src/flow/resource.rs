@@ -1,4 +1,4 @@
-//! What can be read beside the tools: runs, reports, evidence and long answers, by their address.
+//! Resources beside the tools: runs, reports, evidence and long answers, by their address.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ const MOST_TASK: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub address: Address,
-    /// What it is about; empty where its title says all.
+    /// Description; empty where its title says all.
     pub about: String,
 }
 

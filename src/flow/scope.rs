@@ -1,4 +1,4 @@
-//! What a call knows of itself wherever it is worked on: whether it is to end, what it says meanwhile,
+//! State of a call that its work can reach anywhere: whether it is to end, what it says meanwhile,
 //! and which answers it need not pay for again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,7 @@ impl Scope {
         self.is_detached.load(Ordering::Relaxed)
     }
 
-    /// What it does at the moment.
+    /// Notes what it does at the moment.
     pub fn say(&self, message: &str) {
         message.clone_into(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
     }

@@ -27,16 +27,16 @@ use intake::Candidate;
 use judging::Judging;
 use trial::{Tested, Trial, Wanted};
 
-/// What is to be chosen from, and how.
+/// Candidates, and how to choose among them.
 #[derive(Clone, Debug)]
 pub struct SelectRequest {
     /// The candidates.
     pub candidates: Vec<CandidateInput>,
-    /// What decides among those that stand level by their tests.
+    /// Tie-breaker among candidates whose tests say the same.
     pub mode: Mode,
     pub test_results: Vec<TestResult>,
     pub lint_results: Vec<LintResult>,
-    /// Who judges, where a judge is needed.
+    /// Judge, where one is needed.
     pub judge_provider: Option<String>,
     /// How that judge is asked.
     pub options: CallOptions,

@@ -1,4 +1,4 @@
-//! What every flow works with: the configuration, the project, the processes and the record, each
+//! Handle that every flow works with: the configuration, the project, the processes and the record, each
 //! made on first need and shared from then on.
 
 mod rules;
@@ -40,10 +40,10 @@ use super::ledger::Ledger;
 use super::off_thread::off_thread;
 use super::slots::Slots;
 
-/// What a person does about a project whose own files have no effect.
+/// Next step for a person where a project's own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
 
-/// What is said where a log of an earlier version is taken over.
+/// Note where a log of an earlier version is taken over.
 const ADOPTED: &str = "The event log is from before Maestro kept a mark of each log in the user's own directory. It was taken over as it is; from now on it is honoured only where it fits its mark.";
 
 /// A cloneable handle on everything a flow needs.
@@ -56,7 +56,7 @@ struct Inner {
     environment: Environment,
     root: PathBuf,
     working_directory: PathBuf,
-    /// Whether a client talks to it, and no person at a terminal.
+    /// True if a client talks to it, and no person at a terminal.
     is_served: AtomicBool,
     is_below: OnceLock<bool>,
     library: Library,
@@ -88,7 +88,7 @@ struct Settled {
     config: Config,
     catalogue: Catalogue,
     slots: Slots,
-    /// Whether a result has said what of the project's own files has no effect.
+    /// True once a result has named the project's own files that have no effect.
     has_told: AtomicBool,
 }
 

@@ -35,7 +35,7 @@ use begin::{Begun, begin};
 pub use reply::{StageReply, again};
 pub use submit::{Submission, submit};
 
-/// Whether the stage ends with a request for approval.
+/// End of a stage: with a request for approval, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     InRun,

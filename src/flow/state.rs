@@ -111,7 +111,7 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
     state
 }
 
-/// What a CLI tells of itself.
+/// Facts that a CLI tells of itself.
 async fn look_at(session: &Session, provider: &Provider, program: &Path, state: &mut ProviderState) {
     if is_of_the_project(session, provider, program) {
         state.usable = false;

@@ -30,7 +30,7 @@ pub struct Conversation {
     pub number: usize,
     /// Earlier turns; none in a new thread.
     pub replayed: Option<Replayed>,
-    /// Who answered last; none in a new thread.
+    /// Provider that answered last; none in a new thread.
     pub last_provider: Option<String>,
     /// The files that the latest turn with any was about.
     pub files: Vec<String>,
@@ -145,7 +145,7 @@ pub struct Listed {
     pub first_question: String,
     pub last_question: String,
     pub last_at: String,
-    /// Who answered, each model once, in the order of their first turns.
+    /// Models that answered, each once, in the order of their first turns.
     pub answered_by: Vec<String>,
     /// The thread that it was forked from, and after which turn.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,7 +17,7 @@ use crate::domain::stage::Stage;
 use crate::domain::toolbox::{LeftOut, Limits, Loading, Manifest, Toolbox, recommended_tools};
 use crate::error::{Error, ErrorNote};
 
-/// What a tool costs the context, in tokens; none for one that is not served.
+/// Tokens that a tool takes of the context; none for a tool that is not served.
 pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
 /// The toolbox, as long as the server lives.
@@ -92,7 +92,7 @@ pub struct UnknownSkill {
     loaded_tools: Vec<String>,
 }
 
-/// What a caller learns of a micro step.
+/// Micro-step as its caller sees it.
 #[derive(Clone, Debug, Serialize)]
 struct MicroStepNote {
     #[serde(rename = "type")]

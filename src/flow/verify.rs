@@ -41,7 +41,7 @@ const NOTHING_TO_VERIFY: (&str, &str) = (
     outcome::NOTHING_TO_VERIFY,
     "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
 );
-/// What is to be kept in mind where no test ran.
+/// Warning where no test ran.
 const NO_TEST_RAN: &str =
     "no test was seen to run, so this does not open improve: run the project's tests (commands: [])";
 /// Code and hint where something ran, or was to run, and did not pass.
@@ -96,7 +96,7 @@ pub struct Report {
     pub total_duration_ms: u64,
     /// The id under which the results are recorded.
     pub verification_id: String,
-    /// What was found of the project, where that was asked for.
+    /// Facts about the project, where the caller asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detected: Option<Vec<Detected>>,
     /// The rules that were in force.

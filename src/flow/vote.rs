@@ -37,7 +37,7 @@ pub struct VoteRequest {
     /// Providers that are asked in turn, each at least once.
     pub providers: Vec<String>,
     pub rule: Rule,
-    /// What discards an answer, and what of it is compared.
+    /// Rule that discards an answer, or gives the part that is compared.
     pub check: Check,
 }
 
@@ -59,7 +59,7 @@ pub struct Vote {
     stood_in: Vec<String>,
     usage: Usage,
     masked: usize,
-    /// What was taken off answers, and of how many.
+    /// Parts taken off answers, with the number of answers.
     notes: BTreeMap<&'static str, u32>,
     /// The models that answered, by provider.
     models: BTreeMap<String, Vec<String>>,
@@ -69,7 +69,7 @@ pub struct Vote {
 /// An answer that has votes.
 #[derive(Debug)]
 struct Candidate {
-    /// What it says, as it first came.
+    /// Its text, as it first came.
     text: String,
     /// The whole answer, where that is more.
     whole: Option<String>,

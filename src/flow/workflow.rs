@@ -29,7 +29,7 @@ pub struct Started {
     /// True if it was there before: the same task from the same stage.
     pub was_open: bool,
     pub budget: Balance,
-    /// What the caller wanted and did not get, and what it began with.
+    /// Wish that was not granted, and the mode that was used instead.
     pub notes: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ pub struct RunState {
     pub budget: Balance,
     /// The last checks.
     pub verification: Option<Value>,
-    /// What was done, oldest first.
+    /// Steps so far, oldest first.
     pub history: Vec<Value>,
     pub context_summary: Handover,
 }

@@ -1,4 +1,4 @@
-//! What stands above this process: another Maestro, or a command that an agent ran.
+//! Processes above this one: another Maestro, or a command that an agent ran.
 //!
 //! A server that an agent's client registered has that client above it, as a server must. One that
 //! the agent's model started from a shell has it above as well. The two differ in who feeds them:
@@ -12,10 +12,10 @@
 
 use std::path::Path;
 
-/// What the kernel calls a process of Maestro. A script that starts it never has this name.
+/// Name of a process of Maestro in the kernel. A script that starts it never has this name.
 pub const PROCESS_NAME: &str = "maestro-mcp srv";
 
-/// What the kernel calls a process that plays a client.
+/// Name of a process that plays a client in the kernel.
 const DEMO_NAME: &str = "maestro-mcp dmo";
 
 /// No chain of parents is followed further.
@@ -61,7 +61,7 @@ pub struct Process {
     pub is_marked: bool,
 }
 
-/// Who feeds the input of this process.
+/// Process that feeds the input of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feeder {
     /// The parent of this place in the chain, the nearest being 0.
@@ -329,7 +329,7 @@ mod imp {
     }
 }
 
-/// What a process does that others know by its name.
+/// Kind of a process, told by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It starts consultants and checks.

@@ -1,4 +1,4 @@
-//! What the server was told: the shipped defaults, the user's and the project's files, and the
+//! Configuration of the server: the shipped defaults, the user's and the project's files, and the
 //! environment, laid over one another, with the origin of every value kept.
 
 mod expand;
@@ -57,13 +57,13 @@ pub struct Config {
     pub settings: Settings,
     /// Prices of models: the user's own list first. A project has no say in it.
     pub(crate) prices: Prices,
-    /// What could not be used, and why. Calls that depend on it are refused with this text.
+    /// Settings that could not be used, with the reasons. Calls that depend on them are refused with this text.
     pub problems: Vec<Problem>,
     /// Where each value came from: `(path, value, origin)` in the order of the files.
     pub origins: Vec<(String, String, String)>,
-    /// What of the project's own files has no effect: a file and what of it, each.
+    /// Parts of the project's own files that have no effect: each a file and what of it.
     pub ignored: Vec<String>,
-    /// Whether a person has confirmed the project's own files.
+    /// Standing of the project's own files: whether a person has confirmed them.
     pub standing: Standing,
     /// The language of the user's locale.
     locale: Language,
@@ -449,7 +449,7 @@ fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
     }
 }
 
-/// What loosens approvals is the user's own word: a project's files are the model's to write.
+/// Only the user's own word loosens approvals: a project's files are the model's to write.
 fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Vec<Problem>) {
     let Some(keys) = document.as_object_mut() else { return };
     for key in ["auto_approve_low_risk", "late_start"] {

@@ -1,4 +1,4 @@
-//! Whether a person sits at the terminal, and what that person types.
+//! Person at the terminal: whether one is there, and what they type.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 

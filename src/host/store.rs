@@ -27,7 +27,7 @@ pub use sqlite::SqliteStore;
 
 use crate::domain::chain::{Record, Shown, Stored};
 
-/// What the user should know of a log.
+/// Note on a log for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// It is older than the marks of this user, and is taken for the user's own from now on.
@@ -90,7 +90,7 @@ pub trait EventStore: Send + Sync {
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
 
-    /// Which log it is: another number when the one before was deleted or replaced. Whoever
+    /// Number of the log: another one when the log before was deleted or replaced. Whoever
     /// shares a store with others reads it before and after a read, for only one of them gets the
     /// [`StoreError::Replaced`].
     fn generation(&self) -> u64;

@@ -1,4 +1,4 @@
-//! What a project's own files under `.maestro/` are worth. Whoever wrote the project wrote them too,
+//! Trust in a project's own files under `.maestro/`. Whoever wrote the project wrote them too,
 //! so most of what they say counts only after a person has read it: their hash is then kept in the
 //! user's directory, and any change of any of them takes that back.
 
@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// The user's record of what was confirmed.
 const RECORD: &str = "trusted.json";
 
-/// Whether a person has confirmed the files as they are.
+/// Standing of the files: whether a person has confirmed them as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The hash is the one that was confirmed.

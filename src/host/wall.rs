@@ -37,7 +37,7 @@ pub const HELPER_ARGUMENT: &str = "contain";
 const ORDERS: &str = "orders";
 pub(super) const REPORT: &str = "report";
 
-/// What a program may touch. The default is no wall.
+/// Files and networks that a program may touch. The default is no wall.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
     /// The files it may touch; everything where there is no rule.
@@ -45,7 +45,7 @@ pub struct Wall {
     /// The network it sees.
     #[serde(default)]
     pub network: Network,
-    /// Whether it may run without the wall that is asked for.
+    /// Consequence where the wall that is asked for cannot be raised.
     #[serde(default)]
     pub strictness: Strictness,
 }
@@ -95,7 +95,7 @@ pub enum Network {
     LoopbackOnly,
 }
 
-/// What happens where the machine cannot raise the wall.
+/// Consequence where the machine cannot raise the wall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strictness {
@@ -106,7 +106,7 @@ pub enum Strictness {
     Required,
 }
 
-/// What the helper is told, as JSON in the file that its second argument names.
+/// Instructions to the helper, as JSON in the file that its second argument names.
 #[derive(Debug, Serialize, Deserialize)]
 struct Orders {
     wall: Wall,

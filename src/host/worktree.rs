@@ -30,7 +30,7 @@ use git::Git;
 
 pub(crate) use cleanup::remove_abandoned;
 
-/// What the names of our directories begin with.
+/// Prefix of the names of our directories.
 const PREFIX: &str = "maestro-trees-";
 
 /// Why there are no copies.

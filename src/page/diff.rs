@@ -11,7 +11,7 @@ const MOST_OPEN: usize = 400;
 #[derive(Debug, Serialize)]
 pub(super) struct File {
     path: String,
-    /// What it was called before, where it is another name.
+    /// Its former name, where that differs.
     from: Option<String>,
     action: &'static str,
     added: usize,

@@ -1,4 +1,4 @@
-//! Who may come in: links that open once, visitors that are known by a cookie, and the mark that a
+//! Admission to the page: links that open once, visitors that are known by a cookie, and the mark that a
 //! form carries. All of it is in memory: a page that ends forgets everybody.
 
 use std::sync::{Mutex, PoisonError};

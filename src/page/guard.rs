@@ -1,4 +1,4 @@
-//! What every request must be before it is looked at, and what every answer says to the browser.
+//! Conditions on every request, and headers of every answer.
 
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};

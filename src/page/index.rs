@@ -1,4 +1,4 @@
-//! What the views need of the log beyond its state: every event in a line, and where votes, ensembles
+//! Index of the log for the views, beyond its state: every event in a line, and where votes, ensembles
 //! and recorded texts are. It is folded once, and then only what is new.
 
 use std::collections::HashMap;

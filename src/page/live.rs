@@ -1,4 +1,4 @@
-//! What changes, while somebody looks: one watcher of the log for all open streams, and none where
+//! Changes while somebody looks: one watcher of the log for all open streams, and none where
 //! no stream is open.
 
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! What each view shows: a fold over the log, as plain values for its template.
+//! Views of the page: each a fold over the log, as plain values for its template.
 
 pub(super) mod compare;
 pub(super) mod decide;

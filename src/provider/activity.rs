@@ -1,4 +1,4 @@
-//! What a line of a CLI's output says to somebody who waits for its answer.
+//! Message in a line of a CLI's output to somebody who waits for its answer.
 
 use serde_json::Value;
 

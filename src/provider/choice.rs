@@ -1,4 +1,4 @@
-//! Which model is asked for, and how hard it is to think: whose word counts.
+//! Model and effort of a call: the order of those whose word counts.
 
 use super::catalogue::Provider;
 use super::effort::Wish;
@@ -6,7 +6,7 @@ use super::own::{OwnChoice, own_choice};
 use crate::domain::call_options::CallOptions;
 use crate::host::environment::Environment;
 
-/// What is asked of a consultant beside the question.
+/// Model and effort that a call asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The model; none leaves it to the CLI.

@@ -108,7 +108,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
     Ok(Answer { text, structured, usage, model, warnings, ..Answer::default() })
 }
 
-/// What an event before the result tells of a limit or of an error's type.
+/// Limit or type of error that an event before the result tells.
 fn limit(event: &Value, told: &mut Told) {
     if kind(event) == Some("rate_limit_event")
         && event.pointer("/rate_limit_info/status").and_then(Value::as_str) == Some("rejected")

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
-/// What every CLI may need: where it is, how to speak, how to reach its service.
+/// Variables that every CLI may need: where it is, how to speak, how to reach its service.
 const COMMON: [&str; 37] = [
     "HOME",
     "PATH",

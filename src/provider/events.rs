@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(super) enum Piece<'a> {
     /// An object. The objects of a list are pieces of their own.
     Document(Value),
-    /// What is left of an event, and no document.
+    /// Fields of an event that are no document.
     Broken(&'a str),
     /// Something else: what people read.
     Noise(&'a str),

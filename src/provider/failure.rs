@@ -1,4 +1,4 @@
-//! What a CLI says went wrong, told apart from all that it left behind.
+//! Failure that a CLI reports, told apart from all that it left behind.
 //!
 //! `evidence` weighs the channels, `rules` knows the words, `reset` reads when a limit ends, `text` makes
 //! words comparable.
@@ -144,7 +144,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether the same request may succeed a little later.
+    /// True if the same request may succeed a little later.
     pub fn is_transient(self) -> bool {
         match self {
             Self::RateLimited | Self::Overloaded | Self::NetworkInterrupted => true,

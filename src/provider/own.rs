@@ -1,4 +1,4 @@
-//! What the user has chosen in the CLI's own configuration: the model and the effort, and nothing else.
+//! User's choice in the CLI's own configuration: the model and the effort, and nothing else.
 //!
 //! Consultants do not get to see that configuration, for the rest of it starts programs and redirects
 //! traffic. These two values are read from it and passed as flags.

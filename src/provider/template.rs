@@ -63,7 +63,7 @@ pub fn invocation(
     call
 }
 
-/// What stands for each placeholder; none where there is nothing to say.
+/// Value of each placeholder; none where there is nothing to say.
 type Values<'a> = [(&'a str, Option<String>)];
 
 /// The arguments, filled in. One whose placeholder has no value is left out, with the flag before it.

@@ -19,7 +19,7 @@ use case::{Case, LastResort};
 /// The name that the understudy answers under, and no other.
 pub const NAME: &str = "understudy";
 
-/// What it has in the place of a model.
+/// Its name in the place of a model's.
 pub const MODEL: &str = "rules";
 
 /// Every structured answer says who gave it.

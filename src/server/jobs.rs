@@ -96,7 +96,7 @@ impl Asking {
     }
 }
 
-/// Whether a job can ask its human through the client.
+/// Way in which a job can ask its human through the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialogs {
     /// As a task.
@@ -112,7 +112,7 @@ enum Answered {
     Over,
 }
 
-/// Who gets the outcome of a call.
+/// Recipient of the outcome of a call.
 enum Standing {
     Waited(oneshot::Sender<Result<CallToolResponse, ErrorData>>),
     Job(String),

@@ -1,4 +1,4 @@
-//! What the log says of clients and of their calls.
+//! Log lines about clients and their calls.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;

@@ -29,13 +29,13 @@ pub struct Verdict {
     pub revision_instructions: Option<String>,
     /// Their answers by question.
     pub responses: Map<String, Value>,
-    /// Which of the choices goes on, where they chose.
+    /// Choice that goes on, where the person made one.
     pub chosen: Option<String>,
     /// True if they were asked back about what contradicts the decision, or say so again.
     pub is_meant: bool,
     /// The digest of the report that they saw, where it is known.
     pub seen: Option<String>,
-    /// What makes the sealed state unlike every other, where one was used.
+    /// Nonce of the sealed state, where one was used.
     pub nonce: Option<String>,
 }
 

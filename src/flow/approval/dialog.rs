@@ -55,7 +55,7 @@ pub async fn note(session: &Session, open: &Reviewed) -> Result<String, Error> {
     Ok(id)
 }
 
-/// What the log says of a dialog. Nothing rests on it: it tells of the screen, not of the decision.
+/// Event of a dialog. Nothing rests on it: it tells of the screen, not of the decision.
 fn opened(session: &Session, request: &str) -> DialogOpened {
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
     DialogOpened {

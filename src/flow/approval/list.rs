@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::rfc3339;
 
-/// What the reports in a list may weigh together; the others are read one by one.
+/// Most bytes of the reports in a list together; the others are read one by one.
 const MOST_REPORTS: usize = 30_000;
 
 /// Every request that waits for a decision, in every run of the project, oldest first. The first

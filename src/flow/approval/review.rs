@@ -1,4 +1,4 @@
-//! What a reviewer is shown of a stage.
+//! Review of a stage, as a reviewer sees it.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What a caller gets to see of a calibration.
+//! Calibration as its caller sees it.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::flow::verify::oracle::Verdict;
 use crate::provider::Usage;
 
-/// What was measured, and what it means.
+/// Measurement and its meaning.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct Calibration {
@@ -34,7 +34,7 @@ pub struct Calibration {
     pub estimated_v: f64,
     /// The largest right and wrong answers, which decide the lead.
     pub classes: Option<Classes>,
-    /// What each question gave, where there are several.
+    /// Result of each question, where there are several.
     pub over_prompts: Option<OverPrompts>,
     /// Answers of which the oracle said nothing, because it failed by itself.
     #[serde(skip_serializing_if = "is_none")]
@@ -56,15 +56,15 @@ pub struct Calibration {
     pub expected_cost_multiplier: Option<f64>,
     /// Why nothing is recommended.
     pub no_recommendation: Option<String>,
-    /// What follows from the lower end of the interval, and what from the estimate.
+    /// Consequences of the interval's lower end, and of the estimate.
     pub plans: Vec<Plan>,
-    /// What the whole task is expected to cost with the recommended lead.
+    /// Expected cost of the whole task with the recommended lead.
     pub whole_task: Option<WholeTask>,
     /// The same by provider.
     pub by_provider: BTreeMap<String, ByProvider>,
     /// Why answers were discarded.
     pub red_flags: Vec<Discarded>,
-    /// What the oracle said of wrong answers, the first few.
+    /// First outputs of the oracle on wrong answers.
     pub wrong: Vec<String>,
     /// Calls that failed; they are no samples.
     pub failures: Vec<String>,

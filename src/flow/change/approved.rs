@@ -1,4 +1,4 @@
-//! Whether a patch is the change that a human approved.
+//! Comparison of a patch with the change that a human approved.
 
 use super::plan::{Planned, plan};
 use super::record::Told;

@@ -1,4 +1,4 @@
-//! What a caller learns of a change.
+//! Change as its caller sees it.
 
 use serde::{Serialize, Serializer};
 
@@ -119,7 +119,7 @@ pub struct RestoreOutcome {
     pub restored_files: Vec<String>,
     /// The restored files that the patch had made, and that are gone again.
     pub removed_files: Vec<String>,
-    /// What could not be restored, and why; then nothing was.
+    /// Files that could not be restored, with the reasons; then nothing was restored.
     pub failed: Vec<Failed>,
     /// Restored files that somebody had changed after the patch.
     pub changed_since: Vec<String>,

@@ -1,4 +1,4 @@
-//! What a patch would do, decided before anything is written.
+//! Effects of a patch, decided before anything is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub struct Detail {
 pub struct FileOffset {
     /// The file.
     pub path: String,
-    /// Which hunk, and where.
+    /// Hunk and its place.
     #[serde(flatten)]
     pub offset: Offset,
 }

@@ -406,7 +406,7 @@ impl Call<'_> {
     }
 }
 
-/// What a call holds until its last process is gone: then its renewed login goes back, its private
+/// Resources of a call until its last process is gone: then its renewed login goes back, its private
 /// directory goes, and its slot is free.
 struct Held {
     login: Login,

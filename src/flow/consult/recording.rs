@@ -75,7 +75,7 @@ impl Recording {
         ended.await.unwrap_or_else(|error| Consulted::refused(&self.provider, self.model.clone(), error))
     }
 
-    /// What the log says of the end; without a reply the consult was cancelled.
+    /// Event of the end; without a reply the consult was cancelled.
     fn settled(&self, reservation: &Reservation, reply: Option<&Consulted>) -> ConsultSettled {
         let usage = reply.map(|reply| reply.usage).unwrap_or_default();
         let cause = reply.map_or(Some(&Error::Cancelled), |reply| reply.cause.as_ref());

@@ -1,4 +1,4 @@
-//! What a caller gets to see of a call.
+//! Reply to a consult, as its caller sees it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -24,7 +24,7 @@ use crate::host::answers::Answers;
 use crate::provider::effort::Told;
 use crate::provider::{Answer, Usage};
 
-/// What is said of an answer before which the model thought aloud.
+/// Note on an answer before which the model thought aloud.
 const REASONED: &str = "a block of reasoning stood beside the answer and was taken off";
 
 /// Characters of stderr that a result shows.
@@ -36,7 +36,7 @@ const MOST_STDERR: usize = 2_000;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Consulted {
     pub ok: bool,
-    /// What went with the question, and what did not: who reads the answer has to know it first.
+    /// Context that went with the question, and what was left out: a reader has to know it first.
     pub context: Option<ContextNote>,
     pub provider: String,
     /// The model that answered; none where nobody told.
@@ -81,7 +81,7 @@ pub struct Consulted {
     /// Secrets that were masked on the way out.
     #[serde(skip_serializing_if = "is_none_masked")]
     pub masked: usize,
-    /// What the answer is, where it is not a model's, and what was taken off it.
+    /// Note where the answer is not a model's, or something was taken off it.
     pub note: Option<&'static str>,
     #[serde(flatten)]
     #[serialize_always]
@@ -110,7 +110,7 @@ pub struct Consulted {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct TurnNote {
-    /// By which the next question goes on with it; none where the log does not keep it.
+    /// Id with which the next question goes on; none where the log does not keep it.
     thread: Option<String>,
     /// The number of this turn.
     turn: Option<usize>,

@@ -54,7 +54,7 @@ pub struct Architecture {
     scaling: Scaling,
 }
 
-/// What the workflow enforces, from the same policy that `maestro_get_coordination_policy` shows.
+/// Limits that the workflow enforces, from the policy that `maestro_get_coordination_policy` shows.
 #[derive(Clone, Debug, Serialize)]
 struct InARun {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! Whether several agents still pay.
+//! Check whether several agents still pay.
 
 use std::collections::BTreeMap;
 

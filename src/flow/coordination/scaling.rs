@@ -1,4 +1,4 @@
-//! What the paper's regression predicts for a choice.
+//! Prediction of the paper's regression for a choice.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Asked {
     pub capability_index: Option<f64>,
 }
 
-/// What the regression says, or what it lacks.
+/// Prediction, or the values that it lacks.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Scaling {

@@ -47,13 +47,13 @@ pub struct Logged {
     pub stage: OfStage,
     /// The run that it belongs to; none where it stands beside all runs.
     pub workflow_id: Option<String>,
-    /// What a verification does to the gate before improve.
+    /// Effect of a verification on the gate before improve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateNote>,
     pub resource: String,
 }
 
-/// What a recorded verification does to the gate before improve.
+/// Effect of a recorded verification on the gate before improve.
 #[derive(Clone, Debug, Serialize)]
 pub struct GateNote {
     pub effect: Gate,
@@ -65,7 +65,7 @@ pub struct GateNote {
     pub message: &'static str,
 }
 
-/// What a verification does to the gate before improve.
+/// Effect of a verification on the gate before improve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {

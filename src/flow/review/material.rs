@@ -55,7 +55,7 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// Which version of the files is under review.
+/// Version of the files under review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Version {
     /// As they are on the disk.

@@ -39,7 +39,7 @@ pub struct TestResult {
     pub output: Option<String>,
 }
 
-/// What a linter said of a candidate.
+/// Linter's result for a candidate.
 #[derive(Clone, Debug)]
 pub struct LintResult {
     /// Of whom.

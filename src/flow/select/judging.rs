@@ -54,7 +54,7 @@ pub struct JudgeNote {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeatNote {
     pub provider: String,
-    /// What it compared: candidates that it did not write.
+    /// Candidates that it compared; it wrote none of them.
     pub judged: Vec<String>,
     pub verdict: &'static str,
     /// Its choice.
@@ -107,7 +107,7 @@ pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), 
     }
 }
 
-/// What is needed to ask a judge.
+/// Everything that asking a judge needs.
 pub(super) struct Judging<'a> {
     pub(super) session: &'a Session,
     pub(super) account: &'a Account,
@@ -403,7 +403,7 @@ impl Judging<'_> {
     }
 }
 
-/// What the judges of a selection look at, and who they may be.
+/// Candidates under judgement, and the possible judges.
 struct Court<'a> {
     entries: &'a [Entry],
     shown: &'a [String],

@@ -1,4 +1,4 @@
-//! What a caller learns of a selection.
+//! Selection as its caller sees it.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct Selection {
     pub mode_used: Mode,
     /// Scores by id, from 0 to 1.
     pub scores: IndexMap<String, f64>,
-    /// What decided, in words.
+    /// Deciding reason, in words.
     pub rationale: String,
     /// True if somebody should look before it is used.
     pub requires_review: bool,
@@ -45,7 +45,7 @@ pub struct Selection {
     pub undecided: Option<Undecided>,
 }
 
-/// What to do where nothing was tried.
+/// Next step where nothing was tried.
 const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
 /// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was

@@ -1,4 +1,4 @@
-//! What the candidates were asked for, as the judge is told it.
+//! Task of the candidates, as the judge reads it.
 
 use super::SelectRequest;
 use crate::domain::event::Body;

@@ -69,7 +69,7 @@ pub(super) struct Tested {
     pub(super) confirmed: bool,
 }
 
-/// By what two candidates behave alike: the end of each check, what failed, and how much passed, since
+/// Behaviour by which two candidates are alike: the end of each check, what failed, and how much passed, since
 /// a candidate that takes tests away passes as well.
 type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 

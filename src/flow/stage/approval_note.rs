@@ -14,7 +14,7 @@ pub struct ApprovalNote {
     pub request_id: String,
     /// `pending`, or what was decided.
     pub status: &'static str,
-    /// What was decided; the same as `status`, for code.
+    /// Decision; the same as `status`, for code.
     #[serde(skip)]
     pub decision: Option<Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Whether a stage begins, goes on, or is there already.
+//! Start of a stage: it begins, goes on, or is there already.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a caller learns of a stage, always from the log, so that asking again gives the same.
+//! Stage as its caller sees it, always from the log, so that asking again gives the same.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::flow::session::Session;
 pub struct StageReply {
     /// True if it has outputs, or is the orchestrator's to do.
     pub ok: bool,
-    /// What of the material was left out of the prompt, and why.
+    /// Material that was left out of the prompt, with the reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<Omission>,
     /// The stage.
@@ -39,7 +39,7 @@ pub struct StageReply {
     /// Why in that way.
     pub why: String,
     pub iteration: u32,
-    /// What it brought; none in solo.
+    /// Its output; none in solo.
     #[serialize_always]
     pub output: Option<Value>,
     /// Consults that it took.
@@ -60,7 +60,7 @@ pub struct StageReply {
     pub workflow_id: Option<String>,
     pub state: Option<String>,
     pub budget: Option<Balance>,
-    /// What the orchestrator works from, in solo.
+    /// Material of the orchestrator, in solo.
     pub solo: Option<Value>,
     /// The request for approval.
     pub approval: Option<ApprovalNote>,

@@ -14,7 +14,7 @@ use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::exhibit::{EXAMPLE, Exhibit};
 
-/// What stands for the answer's file in a command.
+/// Placeholder for the answer's file in a command.
 const PLACEHOLDER: &str = "{answer}";
 
 /// Characters of the oracle's output that a verdict may quote.
@@ -26,7 +26,7 @@ pub struct Oracle {
     rules: Arc<InForce>,
 }
 
-/// What an oracle says of an answer.
+/// Verdict of an oracle on an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The command passed.

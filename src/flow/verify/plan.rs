@@ -58,9 +58,9 @@ pub(super) struct Planned {
     pub(super) cwd: PathBuf,
     pub(super) cwd_shown: String,
     pub(super) timeout: Duration,
-    /// What it reads on its standard input; a check of the project reads nothing.
+    /// Standard input; a check of the project reads nothing.
     pub(super) stdin: Vec<u8>,
-    /// What the policy says; nothing where there is no command to judge.
+    /// Verdict of the policy; none where there is no command to judge.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
 

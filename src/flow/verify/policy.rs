@@ -28,7 +28,7 @@ pub struct PolicyNote {
     pub project: Option<ProjectNote>,
 }
 
-/// What a project adds to the rules.
+/// Rules that a project adds.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProjectNote {
     /// The file.

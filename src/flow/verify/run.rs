@@ -34,7 +34,7 @@ const LEAST_CHARS: usize = 1_200;
 /// Whole output that is kept in a file, in bytes.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
 
-/// What is told of a failure in which no reader found a name.
+/// Note on a failure in which no reader found a name.
 const NOT_READ: &str = "names not read: it failed by its exit code; the end of its output says why";
 /// The same where the program ended well and its runner's summary says otherwise.
 const NOT_READ_IN_SUMMARY: &str = "names not read: it ended with exit code 0, and its runner's own summary counts failures; the end of its output says more";
@@ -322,7 +322,7 @@ async fn finished(
     }
 }
 
-/// What a check printed, fit to be shown.
+/// Output of a check, fit to be shown.
 struct Said {
     status: Status,
     stdout: String,

@@ -1,4 +1,4 @@
-//! What calibrations say of a vote: which lead it takes, and who is not asked.
+//! Effect of calibrations on a vote: its lead, and providers that are not asked.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const SURELY: f64 = 0.9;
 pub(super) struct Chosen {
     pub(super) k: u32,
     pub(super) source: KSource,
-    /// What was used, or why nothing measured was.
+    /// Measurement that was used, or the reason why none was.
     pub(super) note: String,
     pub(super) providers: Vec<String>,
     pub(super) left_out: Vec<String>,

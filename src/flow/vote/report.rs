@@ -1,4 +1,4 @@
-//! What a caller gets to see of a vote.
+//! Vote as its caller sees it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::provider::Usage;
 /// Characters by which an answer goes in `vote_distribution`.
 const LABEL: usize = 80;
 
-/// What every vote tells beside its result.
+/// Details of every vote beside its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
     /// The lead that was needed.
@@ -30,7 +30,7 @@ pub struct Details {
     pub samples: u32,
     /// Samples whose call failed; they are no votes.
     pub failed_count: u32,
-    /// Who is ahead where nobody won. It was not chosen.
+    /// Leader where nobody won. It was not chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leader: Option<Leader>,
     /// Every answer, most votes first.
@@ -46,7 +46,7 @@ pub struct Details {
     /// Secrets that were masked on the way out.
     pub masked: usize,
     pub warning: Option<String>,
-    /// What was taken off answers before they were read.
+    /// Parts taken off answers before they were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The models that answered, by provider.
@@ -54,7 +54,7 @@ pub struct Details {
     pub models: BTreeMap<String, Vec<String>>,
 }
 
-/// What of the answers a vote compares.
+/// Part of the answers that a vote compares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Compared {

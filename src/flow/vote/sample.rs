@@ -82,7 +82,7 @@ pub struct Sampler {
     taken: usize,
     /// Stand-ins for voters that cannot answer.
     bench: Bench,
-    /// Who does, in words.
+    /// Answering provider and model, in words.
     stood_in: Vec<String>,
 }
 

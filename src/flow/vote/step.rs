@@ -46,7 +46,7 @@ pub struct StepVote {
     /// The lead that was needed.
     pub k_used: u32,
     pub k_source: KSource,
-    /// What was measured and used, or why no measured k could be.
+    /// Measured k that was used, or the reason why none was.
     pub k_note: String,
     /// Providers that were measured to be clearly worse than the best, and not asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]

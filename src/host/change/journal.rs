@@ -48,7 +48,7 @@ pub struct Plan {
     pub prune: Vec<(String, u32)>,
 }
 
-/// What stopped a change, after all that was done of it was undone.
+/// Error that stopped a change, after all that was done of it was undone.
 #[derive(Clone, Debug)]
 pub struct Stopped {
     /// The file.

@@ -1,4 +1,4 @@
-//! Which backups are kept, and which have had their time.
+//! Retention of backups.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -15,7 +15,7 @@ pub struct Recovery {
     pub session: String,
     /// The files that are as they were.
     pub files: Vec<String>,
-    /// What could not be undone, or was found changed by somebody else, and where it is.
+    /// Files that could not be undone, or that somebody else changed, and where they are.
     pub notes: Vec<String>,
 }
 

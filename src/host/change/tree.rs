@@ -56,7 +56,7 @@ pub struct FileState {
     pub stamp: Stamp,
 }
 
-/// What changes when somebody writes to a file or puts another in its place.
+/// Identity of a file: it changes when somebody writes to the file or puts another in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,

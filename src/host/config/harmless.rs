@@ -1,4 +1,4 @@
-//! What a project may set before a person has trusted it. The list names what is harmless, so that a
+//! Settings that a project may make before a person has trusted it. The list names what is harmless, so that a
 //! new setting is harmful until somebody says otherwise.
 
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! A piece of configuration that could not be used.
 
-/// What a problem stands in the way of.
+/// Calls that a problem affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every call that needs the configuration.

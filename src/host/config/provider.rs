@@ -15,7 +15,7 @@ pub struct ProviderSettings {
     pub adapter: AdapterKind,
     /// Program and leading arguments, as shell words.
     pub command: String,
-    /// What is asked for when a call names no model; none leaves it to the CLI and its user.
+    /// Model where a call names none; none leaves it to the CLI and its user.
     #[serde(deserialize_with = "name_or_none")]
     pub model: Option<String>,
     /// Effort: how hard it is to think when a call does not say.
@@ -351,7 +351,7 @@ pub enum AnswerRule {
     },
 }
 
-/// What to do with the answers of several lines.
+/// Handling of answers of several lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Join {

@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// What is said in words, where code says it too.
+    /// Prose that stands beside the same facts in code.
     #[test]
     fn words_agree_with_the_code() {
         let row = |name: &str| {

@@ -24,7 +24,7 @@ pub struct Settings {
     pub repo_roots: Vec<PathBuf>,
     /// Limits of packed contexts.
     pub context: ContextSettings,
-    /// What is masked, and by what.
+    /// Masking: patterns and their replacement.
     pub masking: MaskingSettings,
     /// The coordination policy.
     pub policy: PolicySettings,
@@ -32,7 +32,7 @@ pub struct Settings {
     pub(crate) caps: Caps,
     /// The record of calls.
     pub tracing: TracingSettings,
-    /// Who decides on a stage where nobody can be shown a dialog.
+    /// Decider on a stage where nobody can be shown a dialog.
     pub approvals: Approvals,
     /// True if a run may have its stages of low risk approved by the policy, if its caller wants that;
     /// the user's own word.
@@ -42,7 +42,7 @@ pub struct Settings {
     pub late_start: bool,
     /// True if the human is led to the local page where the client can open an address.
     pub page: bool,
-    /// Whether checks and consultants run in a sandbox. The user's own setting.
+    /// Sandbox of checks and consultants. The user's own setting.
     pub sandbox: Sandbox,
     /// The network of checks. The user's own setting.
     pub network: Network,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub backups: BackupSettings,
 }
 
-/// Whether checks and consultants run in a sandbox.
+/// Sandbox of checks and consultants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sandbox {
@@ -157,7 +157,7 @@ impl ContextSettings {
     }
 }
 
-/// What is masked, and by what.
+/// Masking: patterns and their replacement.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {

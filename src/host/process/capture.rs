@@ -47,7 +47,7 @@ pub(super) struct Scanned {
     without_mark: u64,
 }
 
-/// What a look for the end of an output found.
+/// Result of a look for the end of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     NoMark,

@@ -1,4 +1,4 @@
-//! What to run and within which limits.
+//! Program to run, and its limits.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ pub struct Launch {
     pub env: Vec<(OsString, OsString)>,
     /// The working directory; it must exist.
     pub cwd: PathBuf,
-    /// What the program reads on its standard input; the end of it follows at once.
+    /// Standard input of the program; its end follows at once.
     pub stdin: Vec<u8>,
     pub limits: Limits,
-    /// What it may touch. `capture_dir` must lie outside of what it may write.
+    /// Files it may touch. `capture_dir` must lie outside of what it may write.
     pub wall: Wall,
     /// An existing private directory; the files `stdout`, `stderr` and `report` are made anew in it.
     pub capture_dir: PathBuf,
@@ -55,7 +55,7 @@ pub struct Limits {
     pub repeats: Option<Finish>,
 }
 
-/// What the end of an output looks like.
+/// Form of the end of an output.
 #[derive(Debug, Clone, Copy)]
 pub struct Finish {
     /// Words of which one stands in every such end: the output is read through only where one does.

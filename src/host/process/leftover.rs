@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::getuid;
 
-/// What the name of a call's directory begins with.
+/// Prefix of the name of a call's directory.
 pub(crate) const PREFIX: &str = "maestro-call-";
 
 /// The file whose lock keeps a directory.

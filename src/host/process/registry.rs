@@ -22,7 +22,7 @@ pub(super) struct Registry {
     orphans: Orphans,
 }
 
-/// What becomes of processes whose parents died.
+/// Handling of processes whose parents died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Orphans {
     /// They become children of this process.
@@ -154,7 +154,7 @@ impl State {
     }
 }
 
-/// Whether a group has members besides its reaped leader.
+/// State of a group: with or without members besides its reaped leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GroupIs {
     Alive,

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// Time that a caller waits for a program that does not even die of SIGKILL.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// What must outlive the processes: a permit, a directory. Shared references to it cross threads,
+/// Resources that must outlive the processes: a permit, a directory. Shared references to it cross threads,
 /// hence `Sync`, which a mutex gives to whatever it holds.
 pub(super) type Hold = Box<dyn Any + Send + Sync>;
 
@@ -121,7 +121,7 @@ impl Drop for Tree {
     }
 }
 
-/// What a tree consists of. It is dropped only when all is over, or when the runtime ends first.
+/// Parts of a tree. They are dropped only when all is over, or when the runtime ends first.
 struct Body {
     child: Child,
     group: Pid,

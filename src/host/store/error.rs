@@ -1,4 +1,4 @@
-//! What can go wrong with the log: each with a stable code and the next step.
+//! Errors of the log, each with a stable code and the next step.
 
 use std::io;
 use std::path::{Path, PathBuf};

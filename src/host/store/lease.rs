@@ -1,4 +1,4 @@
-//! Whether the server that began something is still alive: it holds the lock on a file of its name.
+//! Sign of life of a server: it holds the lock on a file of its name.
 //!
 //! A process id would prove nothing: another container may share the project, and ids come back.
 //! The system frees the lock when the process ends, however it ends. A program that the server

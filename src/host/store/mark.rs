@@ -1,4 +1,4 @@
-//! What this user has seen last of each log, kept in the user's own directory: how far it went, and
+//! Last state of each log that this user has seen, kept in the user's own directory: how far it went, and
 //! the hash there. A log that came with a repository is in none of these marks, one that was put back
 //! in time or written anew does not fit its mark, and one that is as it was left need not be checked
 //! from its beginning.

@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "maestro.db";
 /// Only the owner.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 
-/// What a file is known by: its device, its number there, and when it was made, for a number is
+/// Identity of a file: its device, its number there, and when it was made, for a number is
 /// given away again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileId {

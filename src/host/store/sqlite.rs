@@ -35,14 +35,14 @@ pub struct SqliteStore {
     patience: Duration,
     generation: AtomicU64,
     file: Mutex<OpenFile>,
-    /// What this user has seen of logs; none where there is no directory of the user's.
+    /// Marks of logs that this user has seen; none where the user has no directory.
     marks: Option<Marks>,
     notes: Mutex<Vec<Note>>,
     /// Why the log is not honoured, as it was found last.
     trouble: Mutex<Option<StoreError>>,
 }
 
-/// What is open, and what was the last time.
+/// Open database, and the state of the last time.
 #[derive(Debug, Default)]
 pub(super) struct OpenFile {
     known: Option<FileId>,
@@ -62,7 +62,7 @@ struct Checked {
     first: Option<String>,
 }
 
-/// Whether the file was still the one that is known.
+/// Result of comparing the file with the one that is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Same,
@@ -395,7 +395,7 @@ impl Drop for SqliteStore {
     }
 }
 
-/// Whether what is read may decide something.
+/// Use of what is read: whether it may decide something.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// It may: the log is examined first.

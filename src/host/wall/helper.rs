@@ -17,7 +17,7 @@ use super::{Network, Orders, Strictness, descendants, landlock, namespace};
 const PAUSE: Duration = Duration::from_millis(5);
 /// A look at the children in case SIGCHLD does not come.
 const FALLBACK: Duration = Duration::from_millis(250);
-/// What a shell answers where a signal ended the program.
+/// Exit code of a shell where a signal ended the program.
 const SIGNAL_BASE: i32 = 128;
 
 pub(super) fn main(words: &[OsString]) -> ExitCode {
@@ -134,7 +134,7 @@ fn ask_runaways_to_end() {
     }
 }
 
-/// Whether this process has any child left.
+/// True if this process has a child left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Children {
     Some,

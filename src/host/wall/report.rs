@@ -1,4 +1,4 @@
-//! What the helper reports: which wall held, and how the program ended.
+//! Report of the helper: which wall held, and how the program ended.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

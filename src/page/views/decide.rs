@@ -17,7 +17,7 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::page::diff;
 
-/// What somebody typed into the form, and what came of it.
+/// Words typed into the form, and what came of them.
 #[derive(Clone, Debug, Default)]
 pub(in crate::page) struct Filled {
     /// The fields.
@@ -63,7 +63,7 @@ impl Problem {
     }
 }
 
-/// What the view knows beside the run.
+/// Facts of the view beside the run.
 #[derive(Clone, Debug)]
 pub(in crate::page) struct Around {
     pub(in crate::page) now: u64,

@@ -1,4 +1,4 @@
-//! What several views show of a run, a request or a stage.
+//! Parts that several views show of a run, a request or a stage.
 
 use serde_json::{Value, json};
 

@@ -16,7 +16,7 @@ const MOST_SHOWN: usize = 10;
 const MOST_RUNS: usize = 200;
 const MOST_DECISIONS: usize = 12;
 
-/// What the view knows beside the log.
+/// Facts of the view beside the log.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::page) struct Now {
     pub(in crate::page) at: u64,

@@ -1,4 +1,4 @@
-//! What the project's own files would change, and whether the user has confirmed them.
+//! Effects of the project's own files, and whether the user has confirmed them.
 
 use serde_json::{Value, json};
 

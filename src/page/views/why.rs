@@ -1,4 +1,4 @@
-//! What an event rests on, and what rests on it.
+//! Causes and consequences of an event.
 
 use serde_json::{Value, json};
 

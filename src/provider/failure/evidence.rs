@@ -26,10 +26,10 @@ const SENTENCE: usize = 4 * 1024;
 /// A wait that is no longer is a short limit's; what takes longer is the account's.
 const SHORT: Duration = Duration::from_secs(10 * 60);
 
-/// What a CLI told of its failure.
+/// Evidence of a failure that a CLI left.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
-    /// What it says in its own form: the messages of an envelope, of error events.
+    /// Messages in the CLI's own form: of an envelope, of error events.
     pub words: Vec<String>,
     /// An HTTP status in its own form.
     pub status: Option<u16>,

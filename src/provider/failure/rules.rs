@@ -1,4 +1,4 @@
-//! What words stand for, one rule a line, the more special first.
+//! Meaning of words in error messages, one rule a line, the more special first.
 //!
 //! Patterns see small letters, plain apostrophes and single blanks (`text::normalised`), and their dots
 //! take anything: names of models, versions and hosts have dots. A new wording of a CLI is a new example

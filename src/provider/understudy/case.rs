@@ -9,7 +9,7 @@ use crate::domain::verification::read::{Does, Reading, Seen, read};
 const MAX_OUTPUT: usize = 512 * 1024;
 const MAX_TESTS: usize = 50;
 
-/// What else is an error where no tool's way of printing one is found.
+/// Other signs of an error, where no tool's way of printing one is found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastResort {
     /// A line with a word such as "Error" in somebody's own question.

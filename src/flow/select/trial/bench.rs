@@ -32,7 +32,7 @@ const MOST_LOOKED_INTO: u64 = 4 * 1024 * 1024;
 /// its seconds, so two versions of one second would be taken for one.
 const STEP: Duration = Duration::from_secs(2);
 
-/// What all trials of a call share.
+/// State that all trials of a call share.
 pub(super) struct Bench<'a> {
     session: &'a Session,
     trees: Arc<Trees>,

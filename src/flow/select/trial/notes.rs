@@ -1,4 +1,4 @@
-//! What a caller learns of checks, of parts that were undone, and of probes.
+//! Notes on checks, on parts that were undone, and on probes.
 
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -61,7 +61,7 @@ pub(super) fn observed(result: &CheckResult) -> Observed {
     }
 }
 
-/// What undoing the parts of a candidate one at a time showed.
+/// Result of undoing the parts of a candidate one at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AblationNote {
     /// Parts that a program runs.

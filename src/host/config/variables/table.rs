@@ -15,7 +15,7 @@ pub(in crate::host::config) struct Variable {
     pub(in crate::host::config) usual: Usual,
 }
 
-/// What holds where nobody sets a variable.
+/// Default where nobody sets a variable.
 #[derive(Clone, Copy)]
 pub(in crate::host::config) enum Usual {
     /// The value at its path in the files that ship.
