@@ -178,7 +178,7 @@ pub enum Error {
     BudgetExhausted(Short),
     /// Consults would pass a cap on spending.
     #[error("{}", passed(.0))]
-    CapReached(Passed),
+    CapReached(Box<Passed>),
     /// Money is capped, and nobody knows what a provider costs.
     #[error("a cap in dollars holds, and no price is known of {}", priceless(.provider, .model))]
     PriceUnknown {

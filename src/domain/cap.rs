@@ -42,7 +42,7 @@ pub enum Amount {
 }
 
 /// How a cap stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Which cap.
     pub(crate) cap: Cap,
@@ -54,6 +54,8 @@ pub struct Standing {
     pub(crate) reserved: Amount,
     /// Calls that are in neither, since nobody can tell what they cost.
     pub(crate) unpriced: u64,
+    /// Where it is set: a file, or a variable.
+    pub(crate) set_by: String,
 }
 
 /// A consult that would pass a cap.
@@ -198,7 +200,12 @@ impl Caps {
     }
 
     /// How each cap that is set stands. Outside of a run the caps of runs say nothing.
-    pub(crate) fn standings(&self, run: Option<(Weight, Weight)>, day: (Weight, Weight)) -> Vec<Standing> {
+    pub(crate) fn standings(
+        &self,
+        run: Option<(Weight, Weight)>,
+        day: (Weight, Weight),
+        set_by: impl Fn(Cap) -> String,
+    ) -> Vec<Standing> {
         let standing = |cap: Cap| {
             let (spent, reserved) = if cap.is_of_run() { run? } else { day };
             let limit = self.limit(cap)?;
@@ -206,7 +213,8 @@ impl Caps {
                 Amount::Dollars(_) => spent.unpriced,
                 Amount::Tokens(_) => 0,
             };
-            Some(Standing { cap, limit, spent: cap.amount(spent), reserved: cap.amount(reserved), unpriced })
+            let (spent, reserved, set_by) = (cap.amount(spent), cap.amount(reserved), set_by(cap));
+            Some(Standing { cap, limit, spent, reserved, unpriced, set_by })
         };
         Cap::ALL.into_iter().filter_map(standing).collect()
     }
@@ -218,11 +226,11 @@ impl Standing {
     /// # Errors
     ///
     /// It would pass the cap.
-    pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Passed> {
+    pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Box<Passed>> {
         let wanted = self.cap.amount(wanted);
         if self.spent.plus(self.reserved).plus(wanted).is_above(self.limit) {
             let run = run.filter(|_| self.cap.is_of_run()).map(str::to_owned);
-            return Err(Passed { standing: self, wanted, run });
+            return Err(Box::new(Passed { standing: self, wanted, run }));
         }
         Ok(())
     }
@@ -234,6 +242,10 @@ mod tests {
 
     use super::*;
 
+    fn nobody(_: Cap) -> String {
+        String::new()
+    }
+
     fn dollars(sum: f64) -> Weight {
         Weight { dollars: Sum::of(sum).unwrap(), ..Weight::default() }
     }
@@ -241,10 +253,11 @@ mod tests {
     #[test]
     fn a_cap_is_reached_and_never_passed() {
         let caps = Caps { run_usd: Some(1.0), ..Caps::default() };
-        let standing = caps.standings(Some((dollars(0.5), dollars(0.25))), (dollars(9.0), dollars(9.0)));
+        let standing =
+            caps.standings(Some((dollars(0.5), dollars(0.25))), (dollars(9.0), dollars(9.0)), nobody);
         assert_eq!(standing.len(), 1);
-        assert!(standing[0].admits(dollars(0.25), Some("r")).is_ok());
-        let passed = standing[0].admits(dollars(0.26), Some("r")).unwrap_err();
+        assert!(standing[0].clone().admits(dollars(0.25), Some("r")).is_ok());
+        let passed = standing[0].clone().admits(dollars(0.26), Some("r")).unwrap_err();
         assert_eq!((passed.run.as_deref(), passed.wanted.to_string().as_str()), (Some("r"), "$0.26"));
     }
 
@@ -252,9 +265,10 @@ mod tests {
     fn caps_of_runs_say_nothing_outside_of_one() {
         let caps = Caps { run_tokens: Some(1), day_tokens: Some(10), ..Caps::default() };
         let tokens = |tokens| Weight { tokens, ..Weight::default() };
-        let standing = caps.standings(None, (tokens(3), tokens(0)));
+        let standing = caps.standings(None, (tokens(3), tokens(0)), nobody);
         assert_eq!(standing.iter().map(|one| one.cap).collect::<Vec<_>>(), [Cap::DayTokens]);
-        assert!(standing[0].admits(tokens(7), None).is_ok() && standing[0].admits(tokens(8), None).is_err());
+        let admits = |count| standing[0].clone().admits(tokens(count), None).is_ok();
+        assert!(admits(7) && !admits(8));
     }
 
     #[test]
@@ -274,7 +288,7 @@ mod tests {
             let (mut spent, mut reserved) = (Weight::default(), Weight::default());
             for (wanted, took) in steps {
                 let wanted = Weight { tokens: wanted, ..Weight::default() };
-                let standing = caps.standings(None, (spent, reserved))[0];
+                let standing = caps.standings(None, (spent, reserved), nobody)[0].clone();
                 if standing.admits(wanted, None).is_ok() {
                     if took % 2 == 0 {
                         spent += Weight { tokens: took.min(wanted.tokens), ..Weight::default() };

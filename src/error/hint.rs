@@ -7,7 +7,10 @@ use regex::{Captures, Regex};
 use super::Error;
 use crate::domain::budget::Spender;
 use crate::domain::calibrate::failure::OracleUnusable;
-use crate::domain::cap::Passed;
+use crate::domain::cap::{Passed, Standing};
+
+/// How a file of the project begins where it is named.
+const OF_PROJECT: &str = ".maestro/";
 
 impl Error {
     pub fn hint(&self) -> String {
@@ -109,15 +112,26 @@ impl Error {
 
 /// Which cap is in the way, how long, and who can raise it.
 fn capped(passed: &Passed) -> String {
-    let cap = passed.standing.cap;
+    let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
+    let key = format!("caps.{}", cap.key());
+    let figures =
+        format!("{spent} of {limit} spent, {reserved} under way, and this may take {}", passed.wanted);
     let who = match &passed.run {
-        Some(run) => format!("The run {run} has spent it."),
-        None => "It holds until midnight in the user's time zone.".to_owned(),
+        Some(run) => format!("The run {run}: {figures}."),
+        None => format!("Today: {figures}; a new day begins at midnight in the user's time zone."),
+    };
+    let raise = if set_by == cap.variable() {
+        format!("The cap is `{key}`, set by {set_by}: the user raises it there")
+    } else if set_by.starts_with(OF_PROJECT) {
+        format!(
+            "The cap is the project's, `{key}` in {set_by}, and smaller than the user's own, if they have one: it is raised in that file, and {} does not raise it",
+            cap.variable()
+        )
+    } else {
+        format!("The cap is `{key}` in {set_by}: the user raises it there (or by {})", cap.variable())
     };
     format!(
-        "Nothing was asked. {who} Go on without a consultant, or ask for less. The user raises `caps.{}` in their own maestro.yaml (or {}) and restarts the server; maestro_get_metrics shows what was spent.",
-        cap.key(),
-        cap.variable()
+        "Nothing was asked. {who} Go on without a consultant, or ask for less. {raise} and restarts the server; maestro_get_metrics shows what was spent."
     )
 }
 

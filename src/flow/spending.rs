@@ -5,7 +5,7 @@ use jiff::ZonedDateTime as Zoned;
 use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::call_options::CallOptions;
-use crate::domain::cap::{Caps, Standing};
+use crate::domain::cap::{Cap, Caps, Standing};
 use crate::domain::history::History;
 use crate::domain::price::Prices;
 use crate::domain::spending::{Weight, expected_weight, weight};
@@ -18,6 +18,8 @@ use crate::provider::choice::Choice;
 pub(super) struct Guard {
     caps: Caps,
     prices: Prices,
+    /// Where each cap is set.
+    set_by: [(Cap, String); 4],
     /// When the day began, in milliseconds since 1970.
     day: u64,
 }
@@ -36,7 +38,8 @@ impl Guard {
     /// The guard over the caps that are set; none where none is.
     pub(super) fn of(session: &Session) -> Option<Self> {
         let caps = session.config().settings.caps;
-        caps.any().then(|| Self { caps, prices: session.config().prices.clone(), day: midnight() })
+        let set_by = Cap::ALL.map(|cap| (cap, session.config().set_by(&format!("caps.{}", cap.key()))));
+        caps.any().then(|| Self { caps, prices: session.config().prices.clone(), set_by, day: midnight() })
     }
 
     /// Admits consults under the caps, and returns the estimated tokens of each.
@@ -90,7 +93,8 @@ impl Guard {
             (spent, spending.open_in(run, &self.prices))
         });
         let of_day = (spending.since(self.day, &self.prices), spending.open_since(self.day, &self.prices));
-        self.caps.standings(of_run, of_day)
+        let set_by = |cap| self.set_by.iter().find(|(one, _)| *one == cap).map(|(_, by)| by.clone());
+        self.caps.standings(of_run, of_day, |cap| set_by(cap).unwrap_or_default())
     }
 }
 

@@ -176,6 +176,12 @@ impl Config {
         self.settings.context.limits(stage)
     }
 
+    /// Where a value was set last: a file, a variable, or `built in`.
+    pub fn set_by(&self, path: &str) -> String {
+        let last = self.origins.iter().find(|(name, _, _)| name == path);
+        last.map_or_else(|| "built in".to_owned(), |(_, _, origin)| origin.clone())
+    }
+
     fn check_ranges(&mut self) {
         // A value that nobody set is the fault of whoever began its section.
         let origin = |path: &str| {

@@ -270,3 +270,80 @@ fn servers_side_by_side_never_pass_a_cap_together() {
     assert_eq!(refused, 1, "{answers:?}");
     assert_eq!(clients[0].log("codex").len(), 2);
 }
+
+/// Whoever is refused by a cap learns whose it is, where it is raised, and how far it is off.
+#[test]
+fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
+    let words = |server: Server| {
+        let mut client = server.start();
+        let refused = ask(&mut client, "codex", json!({}));
+        assert_eq!(refused["code"], "cap_reached", "{refused}");
+        let listed = client.call("maestro_list_providers", json!({}))["caps"][0]["set_by"].clone();
+        let shown = client.server.run(&["check"], "");
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        let set_by = listed.as_str().unwrap().to_owned();
+        assert!(shown.contains(&format!("(set by {set_by})")), "{set_by}: {shown}");
+        (set_by, refused["hint"].as_str().unwrap().to_owned())
+    };
+    let (set_by, hint) = words(three().env("MAESTRO_CAP_DAY_TOKENS", "20"));
+    assert_eq!(set_by, "MAESTRO_CAP_DAY_TOKENS");
+    assert!(hint.contains("set by MAESTRO_CAP_DAY_TOKENS: the user raises it there"), "{hint}");
+    assert!(hint.contains("0 tokens of 20 tokens spent") && !hint.contains("has spent it"), "{hint}");
+    let (set_by, hint) = words(three().user_file("maestro.yaml", "caps: { day_tokens: 20 }"));
+    assert!(
+        set_by.ends_with("maestro.yaml") && hint.contains(&format!("in {set_by}: the user raises")),
+        "{hint}"
+    );
+    // The project's is the smaller one: the user's own place does not raise it.
+    let project = || three().file(".maestro/maestro.yaml", "caps: { day_tokens: 20 }");
+    for server in [project(), project().env("MAESTRO_CAP_DAY_TOKENS", "4000000")] {
+        let (set_by, hint) = words(server);
+        assert_eq!(set_by, ".maestro/maestro.yaml");
+        assert!(hint.contains("the project's, `caps.day_tokens` in .maestro/maestro.yaml"), "{hint}");
+        assert!(hint.contains("MAESTRO_CAP_DAY_TOKENS does not raise it"), "{hint}");
+    }
+    // Of a run: what it has spent, and not that it has.
+    let mut client = three().env("MAESTRO_CAP_RUN_TOKENS", "20").start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let refused = ask(&mut client, "codex", json!({ "workflow_id": run["workflow_id"] }));
+    let hint = refused["hint"].as_str().unwrap();
+    let begins = format!("The run {}: 0 tokens of 20 tokens spent", run["workflow_id"].as_str().unwrap());
+    assert!(hint.contains(&begins) && !hint.contains("has spent it"), "{hint}");
+}
+
+/// The model that answered is told beside the one that was asked for, and what a stage took is the stage's.
+#[test]
+fn what_a_stage_and_a_model_took_is_told_by_who_answered() {
+    let mut client = three().user_file("prices.yaml", PRICES).env("MAESTRO_SANDBOX", "off").start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let run = run["workflow_id"].as_str().unwrap().to_owned();
+    let served = scripted(json!({ "served": "known-flash", "text": "yes" }));
+    for _ in 0..2 {
+        let answered =
+            ask(&mut client, "gemini", json!({ "prompt": served, "model": "an-alias", "workflow_id": run }));
+        assert_eq!(
+            (&answered["model"], &answered["model_asked"]),
+            (&json!("known-flash"), &json!("an-alias")),
+            "{answered}"
+        );
+    }
+    ask(&mut client, "claude", json!({ "prompt": "elsewhere" }));
+    let metrics = client.call("maestro_get_metrics", json!({}));
+    let models = &metrics["metrics"]["provider_stats"]["gemini"]["models"];
+    assert_eq!(
+        *models,
+        json!([{ "model": "known-flash", "model_asked": "an-alias", "calls": 2 }]),
+        "{metrics}"
+    );
+    // The price is of the model that answered, whatever its alias says.
+    let cost = cost(&mut client, json!({}));
+    let analyze = named(&cost, "by_stage", "analyze");
+    assert_eq!(analyze["calls"], 2, "{cost}");
+    let flash = named(&cost, "by_model", "known-flash");
+    assert_eq!(flash["calls"], 2, "{cost}");
+    let (input, output) = (flash["input_tokens"].as_f64().unwrap(), flash["output_tokens"].as_f64().unwrap());
+    assert!((flash["cost_usd"].as_f64().unwrap() - (input + output) * 0.002).abs() < 1e-9, "{flash}");
+    let of_stage = analyze["cost_usd"].as_f64().unwrap();
+    assert!((of_stage - flash["cost_usd"].as_f64().unwrap()).abs() < 1e-9, "{analyze} {flash}");
+}

@@ -243,19 +243,55 @@ fn six_prompts_take_one_argument_that_may_be_left_out() {
     }
 }
 
+/// Slash commands are short, may use what they name, and are the same in the plugin under its names.
+#[test]
+fn commands_are_short_and_the_plugin_has_the_same() {
+    const MOST_WORDS: usize = 400;
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let mut client = Server::new().start();
+    let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
+    let tools: Vec<&str> =
+        tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let names = ["analyze", "compare", "consult", "debug", "review", "workflow"];
+    for name in names {
+        let command = read(&format!(".claude/commands/maestro-{name}.md"));
+        let (head, body) = command.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap();
+        assert!(body.split_whitespace().count() <= MOST_WORDS, "{name}: {}", body.split_whitespace().count());
+        let word = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_';
+        let named = |text: &str| -> Vec<String> {
+            let words = text.split(word).map(|one| one.trim_start_matches("mcp__maestro__").to_owned());
+            words.filter(|one| one.starts_with("maestro_")).collect()
+        };
+        let allowed = named(head);
+        assert!(allowed.iter().all(|tool| tools.contains(&tool.as_str())), "{name}: {allowed:?}");
+        // Passing on a person's word asks that person.
+        for tool in named(body).iter().filter(|tool| *tool != "maestro_submit_approval") {
+            assert!(allowed.contains(tool), "{name}: {tool} is named and not allowed");
+        }
+        let of_plugin = names
+            .iter()
+            .fold(command.replace("mcp__maestro__", "mcp__plugin_mconsult_maestro__"), |text, name| {
+                text.replace(&format!("/maestro-{name}"), &format!("/mconsult:{name}"))
+            });
+        assert_eq!(read(&format!("plugin/commands/{name}.md")), of_plugin, "tests/clients/plugin.py --write");
+    }
+    assert_eq!(std::fs::read_dir(root.join("plugin/commands")).unwrap().count(), names.len());
+}
+
 #[test]
 fn prompts_name_tools_that_there_are() {
     let mut client = Server::new().start();
     let tools = client.request("tools/list", json!({}))["result"]["tools"].clone();
     let names: Vec<&str> =
         tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    for prompt in ["debug", "analyze", "consult", "workflow"] {
+    for prompt in ["debug", "analyze", "consult", "compare", "review", "workflow"] {
         let said = client.request("prompts/get", json!({ "name": prompt }))["result"]["messages"].to_string();
         let mentioned = said
             .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
             .filter(|word| word.starts_with("maestro_"));
         let mentioned: Vec<&str> = mentioned.collect();
-        assert!(mentioned.len() > 1, "{prompt}");
+        assert!(!mentioned.is_empty(), "{prompt}");
         for word in mentioned {
             assert!(names.contains(&word), "{prompt}: {word}");
         }

@@ -114,6 +114,8 @@ pub(crate) struct CapNote {
     /// Calls that are in neither, since nobody can tell what they cost.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) calls_without_cost: u64,
+    /// Where it is set: a file, or a variable.
+    pub(crate) set_by: String,
     /// The same in words.
     pub(crate) words: String,
 }
@@ -136,7 +138,7 @@ fn is_zero(count: &u64) -> bool {
 
 impl From<&Standing> for CapNote {
     fn from(standing: &Standing) -> Self {
-        let Standing { cap, limit, spent, reserved, unpriced } = standing;
+        let Standing { cap, limit, spent, reserved, unpriced, set_by } = standing;
         let more = match unpriced {
             0 => String::new(),
             1 => "; the cost of 1 call is not known".to_owned(),
@@ -148,7 +150,11 @@ impl From<&Standing> for CapNote {
             spent: spent.number(),
             reserved: reserved.number(),
             calls_without_cost: *unpriced,
-            words: format!("{}: {spent} of {limit} spent, {reserved} under way{more}", cap.words()),
+            words: format!(
+                "{}: {spent} of {limit} spent, {reserved} under way{more} (set by {set_by})",
+                cap.words()
+            ),
+            set_by: set_by.clone(),
         }
     }
 }
