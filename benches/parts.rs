@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use maestro::testing::{
     Config, Ended, Environment, Exit, FileText, Library, Masker, Material, Output, PackLimits, SecretRules,
-    file_lines, pack,
+    Session, Supervisor, citations, file_lines, pack,
 };
 
 const RULES: &str = include_str!("../conf/secrets.yaml");
@@ -76,5 +76,84 @@ fn reading(bench: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, masking, packing, configuration, reading);
+/// A tree as projects have it: some thousand files, each of a few hundred lines.
+fn tree(root: &std::path::Path) {
+    for directory in 0..120 {
+        let place = root.join(format!("src/area_{}/part_{directory}", directory % 12));
+        std::fs::create_dir_all(&place).unwrap();
+        for file in 0..40 {
+            let lines =
+                (0..200 + file * 5).map(|line| format!("    value_{line} = step_{file}(total, {line})\n"));
+            std::fs::write(place.join(format!("module_{directory}_{file}.py")), lines.collect::<String>())
+                .unwrap();
+        }
+    }
+}
+
+/// An answer of so many bytes, each paragraph by its number.
+fn answer(bytes: usize, paragraph: impl Fn(usize) -> String) -> String {
+    let mut answer = String::new();
+    for number in 0.. {
+        if answer.len() >= bytes {
+            break;
+        }
+        answer += &paragraph(number);
+    }
+    answer
+}
+
+/// The places that an answer of 40 KB names, held against the tree.
+fn citing(bench: &mut Criterion) {
+    const BYTES: usize = 40_000;
+    let directory = tempfile::tempdir().unwrap();
+    tree(directory.path());
+    let session = Session::new(Environment::default(), directory.path(), Supervisor::new(None));
+    let name = |number: usize| {
+        let (place, file) = (number * 7 % 120, number * 3 % 40);
+        (format!("src/area_{}/part_{place}/", place % 12), format!("module_{place}_{file}.py"), file)
+    };
+    let found = |number: usize| {
+        let ((place, name, file), line) = (name(number), number % 180 + 1);
+        let quoted = format!("value_{} = step_{file}(total, {})", line - 1, line - 1);
+        format!(
+            "{number}. In `{place}{name}:{line}` the call `{quoted}` adds to the total before it is checked, so a second caller sees a sum that was never true.\n\n"
+        )
+    };
+    let bare = |number: usize| {
+        let ((_, name, _), line) = (name(number), number % 180 + 1);
+        format!(
+            "{number}. {name}, line {line}: the sum is kept over the wait, as at 12:30 on localhost:8080; gone_{number}.py:3 and src/area_1/gone.py:{line} are no help.\n"
+        )
+    };
+    let findings: Vec<serde_json::Value> = (0..200)
+        .map(|number| {
+            let (place, name, file) = name(number);
+            serde_json::json!({
+                "file": format!("{place}{name}"), "line": number + 1, "quote": format!("step_{file}(total, 3)"),
+                "claim": "the sum is never checked before it goes on to whoever asked for it",
+            })
+        })
+        .collect();
+    let prose = |number: usize| {
+        format!(
+            "{number}. Nothing here names a place, though `total` and 3:4 and version 2.{number}.1 look alike to some.\n"
+        )
+    };
+    let answers = [
+        ("paths and quotes", answer(BYTES, found)),
+        ("bare names, half of them gone", answer(BYTES, bare)),
+        ("a document of findings", serde_json::json!({ "findings": findings }).to_string()),
+        ("prose", answer(BYTES, prose)),
+    ];
+    let mut group = bench.benchmark_group("citations of 40 KB");
+    for (kind, answer) in answers {
+        assert!(answer.len() > 36_000, "{kind}: {}", answer.len());
+        group.bench_function(kind, |run| {
+            run.iter(|| black_box(citations(&session, &answer, std::iter::empty())));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(parts, masking, packing, configuration, reading, citing);
 criterion_main!(parts);

@@ -30,7 +30,7 @@ enum Meant {
 
 /// The places that an answer names, and whether they are there. Blocks; what the project refuses to read is
 /// not read for this either. A name without its directory means a file that went with the question, if one has it.
-pub(crate) fn citations<'a>(
+pub fn citations<'a>(
     session: &Session,
     answer: &str,
     packed: impl Iterator<Item = &'a str>,
