@@ -1,4 +1,5 @@
-//! Tells the binary what it was built from: commit, target and profile, for `--version`.
+//! Tells the binary what it was built from: commit, target and profile, for `--version`. Embeds a catalogue of words
+//! for each file in `src/domain/catalogue`.
 
 #![allow(clippy::print_stdout)]
 
@@ -20,6 +21,9 @@ const SOURCES: [&str; 11] = [
     "src",
 ];
 
+/// One file of words for each language, named after its code.
+const CATALOGUES: &str = "src/domain/catalogue";
+
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
     let profile = variable("PROFILE");
@@ -33,6 +37,26 @@ fn main() {
     println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     println!("cargo::rustc-env=BUILD_TARGET={}", variable("TARGET"));
     println!("cargo::rustc-env=BUILD_PROFILE={profile}");
+    if let Err(error) = catalogues() {
+        println!("cargo::error={CATALOGUES}: {error}");
+    }
+}
+
+/// Writes the table of all catalogues, English first: each code with its text.
+fn catalogues() -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed={CATALOGUES}");
+    let directory = std::env::current_dir()?.join(CATALOGUES);
+    let mut files: Vec<_> = std::fs::read_dir(directory)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "yaml"));
+    files.sort_by_key(|path| (!path.ends_with("en.yaml"), path.clone()));
+    let entries = files.iter().filter_map(|path| {
+        let code = path.file_stem()?.to_str()?;
+        let path = path.to_str()?;
+        Some(format!("({code:?}, include_str!({path:?})),\n"))
+    });
+    let table = format!("&[\n{}]\n", entries.collect::<String>());
+    let out = std::env::var_os("OUT_DIR").unwrap_or_default();
+    std::fs::write(Path::new(&out).join("catalogues.rs"), table)
 }
 
 /// The commit of a checkout; none in an unpacked archive, even inside another repository.

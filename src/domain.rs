@@ -51,6 +51,7 @@ pub(crate) mod served;
 pub(crate) mod size;
 pub(crate) mod spending;
 pub(crate) mod stage;
+pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod tokens;
 pub(crate) mod toolbox;

@@ -1,25 +1,33 @@
-//! The words that people read, one catalogue for each language. Another language is another file in
-//! `catalogue/`, its line in [`EMBEDDED`], and its variant of [`Language`].
+//! The words that people read: one file in `catalogue/` for each language, named after its code.
+//! Another language is another file with the keys of `en.yaml`; nothing else changes.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::language::Language;
-
-/// Every catalogue. A test reads them, so they always parse, and holds their keys against each other.
-const EMBEDDED: [(Language, &str); 2] = [
-    (Language::English, include_str!("catalogue/en.yaml")),
-    (Language::Korean, include_str!("catalogue/ko.yaml")),
-];
+/// Every catalogue, English first: its code and its text. The build reads the directory.
+pub const CATALOGUES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
 /// The words of one language.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
+    /// The language in its own words, as short as a button.
+    pub name: String,
+    /// True if a report in both languages has this one.
+    #[serde(default)]
+    pub in_both: bool,
+    /// Words that answer a question with nothing, and words that may stand around them.
+    pub nothing: Vec<String>,
+    pub around_nothing: Vec<String>,
     /// By id of the question.
     pub questions: IndexMap<String, QuestionWords>,
+    /// Reports, dialogs and messages, by key.
+    pub words: HashMap<String, Phrase>,
+    /// The local web page, by key.
+    pub page: HashMap<String, Phrase>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,71 +38,132 @@ pub struct QuestionWords {
     pub choices: Vec<String>,
 }
 
-impl Catalogue {
-    /// The catalogue of a language.
-    pub fn of(language: Language) -> &'static Self {
-        static READ: [OnceLock<Catalogue>; EMBEDDED.len()] = [const { OnceLock::new() }; EMBEDDED.len()];
-        static NONE: OnceLock<Catalogue> = OnceLock::new();
-        let found = EMBEDDED.iter().zip(&READ).find(|((known, _), _)| *known == language);
-        found.map_or_else(
-            || NONE.get_or_init(Self::default),
-            |((_, text), place)| {
-                place.get_or_init(|| {
-                    serde_yaml::from_str(text)
-                        .inspect_err(|error| tracing::error!(%error, "a catalogue cannot be read"))
-                        .unwrap_or_default()
-                })
-            },
-        )
+/// A text with `{names}` of values, or two where the number `{n}` decides.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Phrase {
+    Plain(String),
+    Counted { one: String, many: String },
+}
+
+impl Phrase {
+    /// The text for a value of `{n}`.
+    pub fn text(&self, n: Option<&str>) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Counted { one, .. } if n == Some("1") => one,
+            Self::Counted { many, .. } => many,
+        }
     }
+}
+
+impl Catalogue {
+    /// Every catalogue, in the order of [`CATALOGUES`].
+    pub fn all() -> &'static [Self] {
+        static READ: OnceLock<Vec<Catalogue>> = OnceLock::new();
+        READ.get_or_init(|| CATALOGUES.iter().map(|(code, text)| read(code, text)).collect())
+    }
+}
+
+/// A catalogue. A test reads each, so they always parse.
+fn read(code: &str, text: &str) -> Catalogue {
+    serde_yaml::from_str(text)
+        .inspect_err(|error| tracing::error!(code, %error, "a catalogue cannot be read"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use serde_json::Value;
 
     use super::*;
 
-    /// Every key of a document, with its way.
-    fn keys(value: &Value, way: &str, found: &mut BTreeSet<String>) {
+    /// The placeholders of a text.
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0)).collect()
+    }
+
+    /// Every text of a document by its way, with its placeholders. The two forms of a number are one text.
+    fn texts(value: &Value, way: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
         match value {
             Value::Object(fields) => {
                 for (name, inner) in fields {
-                    keys(inner, &format!("{way}/{name}"), found);
+                    let form = matches!(name.as_str(), "one" | "many");
+                    let way = if form { way.to_owned() } else { format!("{way}/{name}") };
+                    texts(inner, &way, found);
                 }
             }
+            // Lists of words to recognize differ; those to show do not.
+            Value::Array(_) if way.ends_with("nothing") => {}
             Value::Array(values) => {
                 for (place, inner) in values.iter().enumerate() {
-                    keys(inner, &format!("{way}/{place}"), found);
+                    texts(inner, &format!("{way}/{place}"), found);
                 }
             }
+            Value::Bool(_) => {}
             text => {
-                assert!(text.as_str().is_some_and(|text| !text.trim().is_empty()), "{way} is empty");
-                found.insert(way.to_owned());
+                let text = text.as_str().unwrap_or_else(|| panic!("{way} is no text"));
+                let own = found.entry(way.to_owned()).or_default();
+                own.extend(placeholders(text).into_iter().map(str::to_owned));
+                let may_be_empty = way.ends_with("/with_and") || way.ends_with("/between");
+                assert!(may_be_empty || !text.trim().is_empty(), "{way} is empty");
             }
         }
     }
 
     #[test]
-    fn every_file_is_embedded_and_every_key_is_in_each() {
-        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/catalogue");
-        let mut texts: Vec<String> = std::fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-            .collect();
-        let mut embedded: Vec<String> = EMBEDDED.iter().map(|(_, text)| (*text).to_owned()).collect();
-        texts.sort();
-        embedded.sort();
-        assert_eq!(texts, embedded, "a catalogue is not embedded");
-        let mut all = Vec::new();
-        for (language, text) in EMBEDDED {
-            let mut found = BTreeSet::new();
-            keys(&serde_yaml::from_str(text).unwrap(), "", &mut found);
-            assert!(!Catalogue::of(language).questions.is_empty(), "{language:?}");
-            all.push(found);
+    fn every_catalogue_has_the_keys_and_placeholders_of_english() {
+        let (_, english) = CATALOGUES.first().unwrap();
+        let mut wanted = BTreeMap::new();
+        texts(&serde_yaml::from_str(english).unwrap(), "", &mut wanted);
+        assert_eq!(CATALOGUES[0].0, "en");
+        for (code, text) in CATALOGUES {
+            serde_yaml::from_str::<Catalogue>(text).unwrap_or_else(|error| panic!("{code}: {error}"));
+            let mut found = BTreeMap::new();
+            texts(&serde_yaml::from_str(text).unwrap(), "", &mut found);
+            for (way, names) in &wanted {
+                let theirs = found.remove(way).unwrap_or_else(|| panic!("{code} lacks {way}"));
+                // A number in words, such as `1 risk`, needs no placeholder in one form.
+                assert_eq!(&theirs, names, "{code}: placeholders of {way}");
+            }
+            assert!(found.is_empty(), "{code} has keys that English lacks: {found:?}");
         }
-        assert!(all.windows(2).all(|two| two[0] == two[1]), "{:#?}", all[0].symmetric_difference(&all[1]));
+    }
+
+    #[test]
+    fn every_file_is_embedded() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/catalogue");
+        let files = std::fs::read_dir(directory).unwrap().count();
+        assert_eq!(files, CATALOGUES.len());
+    }
+
+    #[test]
+    fn every_key_that_code_says_is_there_and_none_is_there_for_nothing() {
+        let words = &Catalogue::all()[0].words;
+        let mut sources = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut code = String::new();
+        while let Some(next) = sources.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    sources.push(path);
+                } else if path.extension().is_some_and(|kind| kind == "rs") {
+                    code.push_str(&std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        let call = ["say", "!("].concat();
+        let said = code
+            .split(&call)
+            .skip(1)
+            .filter_map(|part| part.trim_start().strip_prefix('"')?.split('"').next());
+        let missing: BTreeSet<&str> = said.filter(|key| !words.contains_key(*key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        let is_made = |key: &str| ["stage_", "priority_"].iter().any(|head| key.starts_with(head));
+        let unused: BTreeSet<_> =
+            words.keys().filter(|key| !is_made(key) && !code.contains(&format!("\"{key}\""))).collect();
+        assert!(unused.is_empty(), "{unused:?}");
     }
 }

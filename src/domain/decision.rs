@@ -12,7 +12,7 @@ pub enum Contradiction {
         /// The question.
         id: &'static str,
         /// It in words.
-        question: &'static str,
+        question: String,
         answer: String,
     },
     /// An approval that says what is to be done differently.
@@ -50,8 +50,8 @@ pub fn contradictions(
         Decision::Approve => {
             let against = responses.against_approval().into_iter().map(|concern| Contradiction::Answer {
                 id: concern.id,
-                question: concern.question,
-                answer: concern.response,
+                question: concern.question.english().to_owned(),
+                answer: concern.response.english().to_owned(),
             });
             against.chain(has_words.then_some(Contradiction::Instructions)).collect()
         }

@@ -1,58 +1,82 @@
-//! The languages in which people read what Maestro writes.
+//! The languages in which people read what Maestro writes: one for each file in `catalogue/`.
+
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-/// One language.
+use super::catalogue::{CATALOGUES, Catalogue};
+
+/// One language. The default is English, the first catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// Korean.
-    Korean,
-}
+pub struct Language(usize);
 
 impl Language {
-    /// The language of a POSIX locale such as `ko_KR.UTF-8`.
-    pub fn of_locale(locale: &str) -> Self {
-        match locale.split(['_', '.', '@', '-']).next() {
-            Some("ko") => Self::Korean,
-            Some(_) | None => Self::English,
-        }
+    pub const ENGLISH: Self = Self(0);
+
+    /// Every language, English first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..CATALOGUES.len()).map(Self)
     }
 
-    /// One of two texts.
-    pub fn pick<T>(self, english: T, korean: T) -> T {
-        match self {
-            Self::English => english,
-            Self::Korean => korean,
-        }
+    /// The language with a code such as `ko`.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::all().find(|language| language.tag().eq_ignore_ascii_case(code))
+    }
+
+    /// The language of a POSIX locale such as `ko_KR.UTF-8`.
+    pub fn of_locale(locale: &str) -> Self {
+        locale.split(['_', '.', '@', '-']).next().and_then(Self::of_code).unwrap_or_default()
+    }
+
+    pub fn tag(self) -> &'static str {
+        CATALOGUES.get(self.0).map_or("en", |(code, _)| *code)
+    }
+
+    /// The words of this language.
+    pub fn words(self) -> &'static Catalogue {
+        static NONE: OnceLock<Catalogue> = OnceLock::new();
+        Catalogue::all().get(self.0).unwrap_or_else(|| NONE.get_or_init(Catalogue::default))
+    }
+
+    /// The place among all languages.
+    pub fn place(self) -> usize {
+        self.0
     }
 }
 
 /// The user's setting: the languages of reports. A dialog, a terminal and a prompt use one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum Languages {
-    /// Reports in both.
+    /// Reports in every language whose catalogue says `in_both`.
     #[default]
     Both,
-    /// English alone.
-    En,
-    /// Korean alone.
-    Ko,
+    /// One alone.
+    One(Language),
 }
 
 impl Languages {
     /// The names of the settings.
-    pub const NAMES: [&'static str; 3] = ["both", "en", "ko"];
+    pub fn names() -> Vec<&'static str> {
+        std::iter::once("both").chain(Language::all().map(Language::tag)).collect()
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::One(language) => language.tag(),
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        if name == "both" { Some(Self::Both) } else { Language::of_code(name).map(Self::One) }
+    }
 
     /// The languages of a report, in order.
-    pub fn of_reports(self) -> &'static [Language] {
+    pub fn of_reports(self) -> Vec<Language> {
         match self {
-            Self::Both => &[Language::English, Language::Korean],
-            Self::En => &[Language::English],
-            Self::Ko => &[Language::Korean],
+            Self::Both => Language::all().filter(|language| language.words().in_both).collect(),
+            Self::One(language) => vec![language],
         }
     }
 
@@ -60,9 +84,16 @@ impl Languages {
     pub fn one(self, usual: Language) -> Language {
         match self {
             Self::Both => usual,
-            Self::En => Language::English,
-            Self::Ko => Language::Korean,
+            Self::One(language) => language,
         }
+    }
+}
+
+impl TryFrom<String> for Languages {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::named(&name).ok_or_else(|| format!("must be {} (got {name})", Self::names().join(", ")))
     }
 }
 
@@ -70,20 +101,28 @@ impl Languages {
 mod tests {
     use super::*;
 
+    fn korean() -> Language {
+        Language::of_code("ko").unwrap()
+    }
+
     #[test]
     fn a_locale_has_a_language() {
         for locale in ["ko_KR.UTF-8", "ko", "ko-KR", "ko_KR.eucKR@x"] {
-            assert_eq!(Language::of_locale(locale), Language::Korean, "{locale}");
+            assert_eq!(Language::of_locale(locale), korean(), "{locale}");
         }
-        for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.UTF-8", "kok_IN", "de"] {
-            assert_eq!(Language::of_locale(locale), Language::English, "{locale}");
+        for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.UTF-8", "kok_IN", "xx"] {
+            assert_eq!(Language::of_locale(locale), Language::ENGLISH, "{locale}");
         }
     }
 
     #[test]
     fn a_setting_wins_over_the_locale() {
-        assert_eq!(Languages::Both.one(Language::Korean), Language::Korean);
-        assert_eq!(Languages::En.one(Language::Korean), Language::English);
-        assert_eq!(Languages::Ko.one(Language::English), Language::Korean);
+        let ko = Languages::named("ko").unwrap();
+        assert_eq!(Languages::Both.one(korean()), korean());
+        assert_eq!(Languages::One(Language::ENGLISH).one(korean()), Language::ENGLISH);
+        assert_eq!((ko.one(Language::ENGLISH), ko.of_reports()), (korean(), vec![korean()]));
+        assert_eq!(Languages::Both.of_reports(), [Language::ENGLISH, korean()]);
+        let error = Languages::try_from("xx".to_owned()).unwrap_err();
+        assert!(error.starts_with("must be both, en, ") && error.ends_with(" (got xx)"), "{error}");
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use super::stage::Stage;
+use super::text::{Text, gather_texts, spread_texts};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -40,25 +41,23 @@ impl Priority {
 
 /// A question as a report or a result carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Question {
     pub id: String,
     pub priority: Priority,
-    /// In English.
-    pub question: String,
-    /// In Korean.
-    pub question_ko: String,
+    pub question: Text,
     /// The answers offered; none where the answer is in one's own words.
-    pub options: Vec<String>,
-    /// The same answers in Korean, in the same order.
-    pub options_ko: Vec<String>,
+    pub options: Vec<Text>,
     /// True if the answer is in one's own words.
     pub requires_text_response: bool,
-    pub context: Option<String>,
-    /// The same in Korean.
-    pub context_ko: Option<String>,
+    pub context: Option<Text>,
     /// The answer, once there is one.
     pub response: Option<String>,
 }
+
+const TEXTS: &[&str] = &["question", "options", "context"];
+spread_texts!(Question: TEXTS);
+gather_texts!(Question: TEXTS);
 
 /// The questions of a stage, in the order in which they are asked.
 pub fn for_stage(stage: Stage) -> Vec<Question> {
@@ -107,15 +106,16 @@ impl Counts {
 
 /// A question without what only a report has.
 #[derive(Clone, Debug, Serialize)]
+#[serde(remote = "Self")]
 pub struct Listed {
     id: String,
-    question: String,
-    question_ko: String,
+    question: Text,
     priority: Priority,
-    options: Vec<String>,
-    options_ko: Vec<String>,
+    options: Vec<Text>,
     requires_text_response: bool,
 }
+
+spread_texts!(Listed: TEXTS);
 
 /// The questions of a stage, as they are listed for whoever asks.
 #[derive(Clone, Debug, Serialize)]
@@ -151,10 +151,8 @@ impl From<Question> for Listed {
         Self {
             id: question.id,
             question: question.question,
-            question_ko: question.question_ko,
             priority: question.priority,
             options: question.options,
-            options_ko: question.options_ko,
             requires_text_response: question.requires_text_response,
         }
     }

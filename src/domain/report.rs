@@ -13,7 +13,6 @@ mod next;
 mod page;
 mod read;
 mod risk;
-mod text;
 mod wrap;
 
 pub use super::event::stage::Mode;
@@ -26,6 +25,7 @@ pub use material::{
     Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
     SchemaErrors, VerificationNote,
 };
+pub use names::stage as stage_name;
 pub use page::{Line, LineKind};
 pub use risk::is_low_risk;
 pub use wrap::is_hidden;
@@ -36,33 +36,24 @@ use serde_json::{Map, Value};
 
 use super::question::{self, Question};
 use super::stage::Stage;
+use super::text::{Text, gather_texts, say, spread_texts};
 use content::Content;
-use text::Text;
 
 /// What is shown for review. It can be stored and shown again by another process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Report {
     /// The stage.
     pub stage: Stage,
-    pub stage_display_name: String,
-    /// The same in Korean.
-    pub stage_display_name_ko: String,
-    pub summary: String,
-    /// The same in Korean.
-    pub summary_ko: String,
-    /// What the outputs say, each as `label: text`.
-    pub key_findings: Vec<String>,
-    /// The same in Korean; what a model wrote is quoted as it is.
-    pub key_findings_ko: Vec<String>,
-    pub risks: Vec<String>,
-    /// The same in Korean.
-    pub risks_ko: Vec<String>,
+    pub stage_display_name: Text,
+    pub summary: Text,
+    /// What the outputs say, each as `label: text`; what a model wrote is quoted as it is.
+    pub key_findings: Vec<Text>,
+    pub risks: Vec<Text>,
     pub questions: Vec<Question>,
     /// The stage that an approval leads to; none at the end.
     pub next_stage: Option<Stage>,
-    pub next_stage_preview: String,
-    /// The same in Korean.
-    pub next_stage_preview_ko: String,
+    pub next_stage_preview: Text,
     /// What was handed in: the object itself where there is one output, else by source.
     pub outputs: Value,
     /// Figures: what was spent, and the caller's own.
@@ -98,10 +89,14 @@ pub struct Report {
     pub cost: Cost,
     /// Critical questions of earlier stages without an answer.
     pub open_questions: Vec<OpenQuestion>,
-    pub action_required: String,
-    /// The same in Korean.
-    pub action_required_ko: String,
+    pub action_required: Text,
 }
+
+/// The fields that a stored report has once for each language.
+const TEXTS: &[&str] =
+    &["stage_display_name", "summary", "key_findings", "risks", "next_stage_preview", "action_required"];
+spread_texts!(Report: TEXTS);
+gather_texts!(Report: TEXTS);
 
 /// The change that a stage's output proposes, where the stage makes one.
 pub fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
@@ -113,25 +108,17 @@ pub fn report(material: &Material<'_>) -> Report {
     let content = content::read(material);
     let risks = risk::all(material, &content);
     let questions = questions(material, &content);
-    let summary = summary(material, &content);
-    let preview = next::preview(material.next);
-    let action = next::action(material, &questions, risks.len());
-    let name = names::stage(material.stage);
     Report {
         stage: material.stage,
-        stage_display_name: name.en.to_owned(),
-        stage_display_name_ko: name.ko.to_owned(),
-        summary: summary.en,
-        summary_ko: summary.ko,
+        stage_display_name: names::stage(material.stage),
+        summary: summary(material, &content),
         counts: counts(material, &content, risks.len()),
-        key_findings: content.findings.iter().map(|finding| finding.en.clone()).collect(),
-        key_findings_ko: content.findings.into_iter().map(|finding| finding.ko).collect(),
-        risks: risks.iter().map(|risk| risk.en.clone()).collect(),
-        risks_ko: risks.into_iter().map(|risk| risk.ko).collect(),
+        key_findings: content.findings,
+        action_required: next::action(material, &questions, risks.len()),
+        risks,
         questions,
         next_stage: next::stage(material.next),
-        next_stage_preview: preview.en,
-        next_stage_preview_ko: preview.ko,
+        next_stage_preview: next::preview(material.next),
         outputs: outputs(material.outputs),
         metrics: metrics(material),
         duration_ms: material.cost.duration_ms,
@@ -149,8 +136,6 @@ pub fn report(material: &Material<'_>) -> Report {
         applied: material.applied.clone(),
         cost: material.cost,
         open_questions: material.open_questions.clone(),
-        action_required: action.en,
-        action_required_ko: action.ko,
     }
 }
 
@@ -160,8 +145,7 @@ fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
     let iteration = material.iteration.and_then(|round| Some(("debug_iteration", next::round(round)?)));
     for (id, context) in content.contexts.iter().cloned().chain(iteration) {
         if let Some(question) = questions.iter_mut().find(|question| question.id == id) {
-            question.context = Some(read::shortened(&context.en));
-            question.context_ko = Some(read::shortened(&context.ko));
+            question.context = Some(context.map(read::shortened));
         }
     }
     questions
@@ -170,15 +154,10 @@ fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
 fn summary(material: &Material<'_>, content: &Content) -> Text {
     let called: Vec<Text> = material.outputs.iter().map(|output| content::called(output.source)).collect();
     let phrase = content.phrase();
-    if called.is_empty() || phrase.en.is_empty() {
-        return Text::new(
-            "Nothing that could be read was handed in.",
-            "읽을 수 있는 내용이 제출되지 않았습니다.",
-        );
+    if called.is_empty() || phrase.is_empty() {
+        return say!("nothing_handed_in");
     }
-    let en = text::listed(&called.iter().map(|name| name.en.clone()).collect::<Vec<_>>());
-    let ko = called.into_iter().map(|name| name.ko).collect::<Vec<_>>().join(", ");
-    Text::new(format!("From {en}: {}.", phrase.en), format!("{ko} 제출: {}.", phrase.ko))
+    say!("summary", who = Text::listed(&called), what = phrase)
 }
 
 fn counts(material: &Material<'_>, content: &Content, risks: usize) -> IndexMap<String, usize> {
@@ -193,8 +172,7 @@ fn counts(material: &Material<'_>, content: &Content, risks: usize) -> IndexMap<
         ("failures", material.failures.len()),
         ("open_questions", material.open_questions.len()),
     ];
-    let stage = content.counts.iter().map(|(noun, number)| (noun.key, *number));
-    stage.chain(ours).map(|(key, number)| (key.to_owned(), number)).collect()
+    content.counts().chain(ours).map(|(key, number)| (key.to_owned(), number)).collect()
 }
 
 fn outputs(outputs: &[Output<'_>]) -> Value {

@@ -180,7 +180,7 @@ fn responses<'s>(report: &Report, said: &dyn Fn(&str) -> Option<&'s str>) -> Map
         let typed = said(&field(question))?;
         let place = typed.parse::<usize>().ok().filter(|_| !question.options.is_empty());
         let answer = match place {
-            Some(place) => question.options.get(place)?.clone(),
+            Some(place) => question.options.get(place)?.english().to_owned(),
             None => typed.replace("\r\n", "\n"),
         };
         Some((question.id.clone(), Value::String(answer)))

@@ -2,22 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use crate::domain::language::Language;
-
-/// The languages of the page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub(super) enum Tongue {
-    /// English.
-    #[default]
-    #[strum(serialize = "en")]
-    English,
-    /// Korean.
-    #[strum(serialize = "ko")]
-    Korean,
-    /// Both, one below the other.
-    Both,
-}
+use crate::domain::language::{Language, Languages};
 
 /// The colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
@@ -41,16 +26,16 @@ pub(super) enum Keys {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    pub(super) tongue: Tongue,
+    pub(super) languages: Languages,
     pub(super) theme: Theme,
     pub(super) keys: Keys,
 }
 
-impl Tongue {
-    pub(super) fn name(self) -> &'static str {
-        self.into()
+impl Default for Look {
+    fn default() -> Self {
+        Self::of(Language::ENGLISH)
     }
 }
 
@@ -69,15 +54,13 @@ impl Keys {
 impl Look {
     /// Returns how somebody reads who is spoken to in this language.
     pub(super) fn of(language: Language) -> Self {
-        Self { tongue: language.pick(Tongue::English, Tongue::Korean), ..Self::default() }
+        Self { languages: Languages::One(language), theme: Theme::default(), keys: Keys::default() }
     }
 
     /// The same after a choice; what is no choice changes nothing.
     pub(super) fn choose(mut self, name: &str, value: &str) -> Self {
         match (name, value) {
-            ("lang", "en") => self.tongue = Tongue::English,
-            ("lang", "ko") => self.tongue = Tongue::Korean,
-            ("lang", "both") => self.tongue = Tongue::Both,
+            ("lang", code) => self.languages = Languages::named(code).unwrap_or(self.languages),
             ("theme", "auto") => self.theme = Theme::Auto,
             ("theme", "light") => self.theme = Theme::Light,
             ("theme", "dark") => self.theme = Theme::Dark,

@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
 
-use super::look::{Look, Tongue};
+use super::look::Look;
 use super::text::escaped;
 use super::words;
+use crate::domain::language::{Language, Languages};
 use crate::error::Error;
 
 const TEMPLATES: [(&str, &str); 16] = [
@@ -48,7 +49,7 @@ fn environment() -> &'static Environment<'static> {
             out.write_str(&text).map_err(minijinja::Error::from)
         });
         environment.add_function("t", |state: &State<'_, '_>, name: &str, given: Kwargs| {
-            let mut text = words::word(tongue(state), name);
+            let mut text = words::word(languages(state), name);
             for key in given.args() {
                 let value: Value = given.get(key)?;
                 text = text.replace(&format!("{{{key}}}"), &value.to_string());
@@ -60,9 +61,13 @@ fn environment() -> &'static Environment<'static> {
             Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
             None => text.to_owned(),
         });
+        environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
         environment
-            .add_function("pair", |state: &State<'_, '_>, en: &str, ko: &str| pair(tongue(state), en, ko));
-        environment.add_function("ago", |state: &State<'_, '_>, span: u64| words::span(tongue(state), span));
+            .add_function("ago", |state: &State<'_, '_>, span: u64| words::span(languages(state), span));
+        let all: Vec<Value> = Language::all()
+            .map(|one| minijinja::context! { code => one.tag(), name => one.words().name.as_str() })
+            .collect();
+        environment.add_global("languages", all);
         for (name, source) in TEMPLATES {
             if let Err(error) = environment.add_template(name, source) {
                 tracing::error!(name, %error, "a template of the page");
@@ -72,23 +77,28 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// A text that exists in both languages, in the one that is read; the second below the first.
-fn pair(tongue: Tongue, en: &str, ko: &str) -> Value {
-    Value::from_safe_string(match tongue {
-        Tongue::English => escaped(en),
-        Tongue::Korean => escaped(ko),
-        Tongue::Both if en == ko => escaped(en),
-        Tongue::Both => format!("{}<span class=\"twin\" lang=\"ko\">{}</span>", escaped(en), escaped(ko)),
-    })
+/// A text with its languages, in those that are read; each further one below the first.
+fn pair(languages: Languages, text: &Value) -> Value {
+    let of = |language: Language| text.get_attr(language.tag()).ok().filter(|text| !text.is_undefined());
+    let mut shown: Vec<(&str, String)> = Vec::new();
+    for language in languages.of_reports() {
+        let text = of(language).or_else(|| of(Language::ENGLISH)).map(|text| escaped(&text.to_string()));
+        let text = text.unwrap_or_default();
+        if shown.iter().all(|(_, known)| *known != text) {
+            shown.push((language.tag(), text));
+        }
+    }
+    let twin = |(place, (code, text)): (usize, &(&str, String))| match place {
+        0 => text.clone(),
+        _ => format!("<span class=\"twin\" lang=\"{code}\">{text}</span>"),
+    };
+    Value::from_safe_string(shown.iter().enumerate().map(twin).collect())
 }
 
-fn tongue(state: &State<'_, '_>) -> Tongue {
+fn languages(state: &State<'_, '_>) -> Languages {
     let name = state.lookup("lang");
-    match name.as_ref().and_then(Value::as_str) {
-        Some("ko") => Tongue::Korean,
-        Some("both") => Tongue::Both,
-        Some(_) | None => Tongue::English,
-    }
+    let chosen = name.as_ref().and_then(Value::as_str).and_then(Languages::named);
+    chosen.unwrap_or(Languages::One(Language::ENGLISH))
 }
 
 /// A page, from its template and what it shows.
@@ -100,7 +110,7 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
     let defect = |error: minijinja::Error| Error::Internal(format!("{template}: {error:#}"));
     let found = environment().get_template(template).map_err(defect)?;
     let context = minijinja::context! {
-        lang => look.tongue.name(),
+        lang => look.languages.name(),
         theme => look.theme.name(),
         keys => look.keys.name(),
         ..Value::from(Serde(shown))

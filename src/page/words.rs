@@ -1,45 +1,24 @@
-//! The words of the page, English and Korean side by side.
+//! The words of the page, from the catalogues.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use crate::domain::language::{Language, Languages};
+use crate::domain::text::{Text, fill};
 
-use super::look::Tongue;
-
-const CATALOGUE: &str = include_str!("words.yaml");
-
-type Catalogue = HashMap<String, (String, String)>;
-
-fn catalogue() -> &'static Catalogue {
-    static READ: OnceLock<Catalogue> = OnceLock::new();
-    READ.get_or_init(|| serde_yaml::from_str(CATALOGUE).unwrap_or_default())
-}
-
-/// A text of the catalogue; its name where it has none.
-pub(super) fn word(tongue: Tongue, name: &str) -> String {
-    match catalogue().get(name) {
-        Some((en, ko)) => match tongue {
-            Tongue::English => en.clone(),
-            Tongue::Korean => ko.clone(),
-            Tongue::Both if en == ko => en.clone(),
-            Tongue::Both => format!("{en} · {ko}"),
-        },
-        None => name.to_owned(),
-    }
+/// A text of the catalogues in the languages that are read; its name where it has none.
+pub(super) fn word(languages: Languages, name: &str) -> String {
+    let text = Text::of_page(name);
+    let mut all: Vec<&str> = languages.of_reports().into_iter().map(|language| text.of(language)).collect();
+    all.dedup();
+    all.join(" · ")
 }
 
 /// Returns how long something lasted or is ago, in its largest unit.
-pub(super) fn span(tongue: Tongue, milliseconds: u64) -> String {
-    const UNITS: [(u64, &str, &str); 4] =
-        [(86_400_000, "d", "일"), (3_600_000, "h", "시간"), (60_000, "min", "분"), (1_000, "s", "초")];
-    let found = UNITS.iter().find(|(length, ..)| milliseconds >= *length);
-    match (found, tongue) {
-        (Some((length, _, unit)), Tongue::Korean) => format!("{}{unit}", milliseconds / length),
-        (Some((length, unit, _)), Tongue::English | Tongue::Both) => {
-            format!("{} {unit}", milliseconds / length)
-        }
-        (None, Tongue::Korean) => "0초".to_owned(),
-        (None, Tongue::English | Tongue::Both) => "0 s".to_owned(),
-    }
+pub(super) fn span(languages: Languages, milliseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(86_400_000, "span_d"), (3_600_000, "span_h"), (60_000, "span_min"), (1_000, "span_s")];
+    let found = UNITS.iter().find(|(length, _)| milliseconds >= *length);
+    let (length, unit) = found.unwrap_or(&(1_000, "span_s"));
+    let text = Text::of_page(unit);
+    fill(text.of(languages.one(Language::ENGLISH)), &[("n", (milliseconds / length).to_string())])
 }
 
 #[cfg(test)]
@@ -48,7 +27,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_templates_is_in_the_catalogue_and_none_is_there_for_nothing() {
-        let read: Catalogue = serde_yaml::from_str(CATALOGUE).unwrap();
+        let read = &Language::ENGLISH.words().page;
         let mut sources = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/page")];
         let (mut text, mut templates) = (String::new(), String::new());
         while let Some(next) = sources.pop() {
@@ -78,15 +57,13 @@ mod tests {
         };
         let unused: Vec<&String> = read.keys().filter(|name| !is_used(name)).collect();
         assert!(unused.is_empty(), "{unused:?}");
-        for (name, (en, ko)) in &read {
-            assert!(!en.is_empty() && !ko.is_empty(), "{name}");
-        }
     }
 
     #[test]
     fn times_are_told_in_both_languages() {
-        assert_eq!(span(Tongue::English, 125_000), "2 min");
-        assert_eq!(span(Tongue::Korean, 125_000), "2분");
-        assert_eq!(span(Tongue::Korean, 5), "0초");
+        let (both, ko) = (Languages::Both, Languages::named("ko").unwrap());
+        assert_eq!((span(both, 125_000), span(ko, 125_000)), ("2 min".to_owned(), "2분".to_owned()));
+        assert_eq!(span(ko, 5), "0초");
+        assert_eq!(word(both, "queue"), "Queue · 대기열");
     }
 }

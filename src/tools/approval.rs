@@ -20,6 +20,7 @@ use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::language::Language;
 use crate::domain::question;
 use crate::domain::stage::Stage;
+use crate::domain::text::{say, spread};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Verdict, decide, find, may};
 use crate::flow::approval::list::{decisions, entry, pending};
@@ -132,14 +133,11 @@ impl Handle {
     ) -> CallToolResult {
         let pending = pending(self.session()).await.map(|requests| {
             let count = requests.len();
-            let (message, message_ko) = match count {
-                0 => ("Nothing waits for a decision.".to_owned(), "결정을 기다리는 요청이 없습니다.".to_owned()),
-                _ => (
-                    format!("{count} waiting: show the human each report, then call maestro_submit_approval. A report that is not here: maestro_get_approval_history with its request_id."),
-                    format!("결정 대기 {count}건: 보고서를 사용자에게 보여 준 뒤 maestro_submit_approval을 호출하십시오. 여기에 없는 보고서: maestro_get_approval_history의 request_id."),
-                ),
+            let message = match count {
+                0 => say!("nothing_pending"),
+                _ => say!("pending", n = count),
             };
-            json!({ "count": count, "pending_requests": requests, "message": message, "message_ko": message_ko })
+            spread(json!({ "count": count, "pending_requests": requests, "message": message }), &["message"])
         });
         reply(pending)
     }
@@ -274,10 +272,7 @@ fn claim(input: &SubmitInput, language: Language) -> String {
         input.revision_instructions.iter().chain(&input.feedback).cloned().collect::<Vec<_>>().join("; ");
     let said = if said.is_empty() { said } else { format!(" ({said})") };
     let word = decision(input).name();
-    language.pick(
-        format!("The model says that your decision is: {word}{said}. Only what you choose here counts."),
-        format!("모델이 전한 결정: {word}{said}. 여기에서 선택한 것만 기록됩니다."),
-    )
+    say!("claimed_decision", word = word, said = said).of(language).to_owned()
 }
 
 fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: DecidedBy) -> Verdict {

@@ -18,6 +18,7 @@ use crate::domain::event::approval::{DecidedBy, Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
+use crate::domain::text::{Text, say};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::approval::dialog::{Dialog, DialogAhead, PATIENCE, note};
@@ -426,40 +427,33 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
     let report = report_of(open)?;
     let shown = report::dialog(&report, MOST_CHARS, language);
     let [_, _, risk] = report::heart(&report, language);
-    let in_english = language == Language::English;
     let choices: Vec<Offered> =
         report.choices.iter().map(|choice| Offered::plain(cut(&choice.line()))).collect();
     let choice = (!choices.is_empty()).then(|| CriticalQuestion {
         id: CHOSEN.to_owned(),
-        title: if in_english { "Which one goes on?" } else { "무엇으로 진행합니까?" }.to_owned(),
-        description: if in_english {
-            "Left empty: the first."
-        } else {
-            "비워 두면 첫 번째로 진행합니다."
-        }
-        .to_owned(),
+        title: say!("which_goes_on").of(language).to_owned(),
+        description: say!("left_empty").of(language).to_owned(),
         options: choices,
     });
     let critical = report.questions.into_iter().filter(|question| question.priority == Priority::Critical);
     let asked = critical.map(|question| {
-        let (text, context, titles) = if in_english {
-            (question.question, question.context, question.options.clone())
-        } else {
-            (question.question_ko, question.context_ko, question.options_ko)
+        let text = question.question.of(language);
+        let offered = |option: &Text| Offered {
+            value: option.english().to_owned(),
+            title: option.of(language).to_owned(),
         };
-        let options = question.options.into_iter().zip(titles);
         CriticalQuestion {
-            title: report::fitted(&text, TITLE),
+            title: report::fitted(text, TITLE),
             // A client cuts a title; the whole question stands here.
-            description: match context {
-                Some(context) => format!("{text} ({context})"),
-                None => text,
+            description: match &question.context {
+                Some(context) => format!("{text} ({})", context.of(language)),
+                None => text.to_owned(),
             },
+            options: question.options.iter().map(offered).collect(),
             id: question.id,
-            options: options.map(|(value, title)| Offered { value, title }).collect(),
         }
     });
-    let name = if in_english { report.stage_display_name } else { report.stage_display_name_ko };
+    let name = report.stage_display_name.of(language);
     Ok(Form {
         message: if aside.is_empty() { shown } else { format!("{shown}\n\n{aside}") },
         title: format!("Maestro: {name}"),

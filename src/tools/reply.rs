@@ -5,7 +5,7 @@ use rmcp::model::{CallToolResponse, CallToolResult};
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
-use crate::domain::language::Languages;
+use crate::domain::language::{Language, Languages};
 use crate::error::Error;
 use crate::flow::oversize::{cut_down, is_oversize};
 use crate::flow::session::Session;
@@ -97,18 +97,18 @@ pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, V
     }
 }
 
-/// Korean twins of keys that a result has in English.
-const TWINS: [&str; 10] = [
-    "action_required_ko",
-    "context_ko",
-    "key_findings_ko",
-    "message_ko",
-    "next_stage_preview_ko",
-    "options_ko",
-    "question_ko",
-    "risks_ko",
-    "stage_display_name_ko",
-    "summary_ko",
+/// Keys of a result that have a twin for each language beside English, such as `message_ko`.
+const WITH_TWINS: [&str; 10] = [
+    "action_required",
+    "context",
+    "key_findings",
+    "message",
+    "next_stage_preview",
+    "options",
+    "question",
+    "risks",
+    "stage_display_name",
+    "summary",
 ];
 
 /// Objects of a result that hold a text in each language.
@@ -117,40 +117,51 @@ const IN_EACH_LANGUAGE: [&str; 2] = ["instructions", "tips"];
 /// What others wrote: its keys are theirs.
 const QUOTED: [&str; 5] = ["output", "outputs", "structured", "content", "metrics"];
 
-/// The response in the languages that the user reads: Korean twins are left out where they read
-/// English alone. Keys in English always stay; they are what models go by.
+/// The response in the languages that the user reads: twins in others are left out. Keys in English always
+/// stay; they are what models go by.
 pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> CallToolResponse {
-    match (languages, response) {
-        (Languages::En, CallToolResponse::Complete(mut result)) => match result.structured_content.take() {
-            Some(mut value) => {
-                leave_out_korean(&mut value);
-                let beside = result.content.into_iter().skip(1);
-                let mut shown = structured(value);
-                shown.content.extend(beside);
-                shown.into()
+    let read = languages.of_reports();
+    let left_out: Vec<&str> = Language::all()
+        .filter(|language| *language != Language::ENGLISH && !read.contains(language))
+        .map(Language::tag)
+        .collect();
+    match response {
+        CallToolResponse::Complete(mut result) if !left_out.is_empty() => {
+            match result.structured_content.take() {
+                Some(mut value) => {
+                    leave_out(&mut value, &left_out);
+                    let beside = result.content.into_iter().skip(1);
+                    let mut shown = structured(value);
+                    shown.content.extend(beside);
+                    shown.into()
+                }
+                None => result.into(),
             }
-            None => result.into(),
-        },
-        (_, other) => other,
+        }
+        other => other,
     }
 }
 
-fn leave_out_korean(value: &mut Value) {
+fn leave_out(value: &mut Value, languages: &[&str]) {
+    let is_twin = |name: &str| {
+        let parts = name.rsplit_once('_');
+        parts.is_some_and(|(name, code)| WITH_TWINS.contains(&name) && languages.contains(&code))
+    };
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !TWINS.contains(&name.as_str()));
+            fields.retain(|name, _| !is_twin(name));
             for (name, inner) in fields {
                 if IN_EACH_LANGUAGE.contains(&name.as_str())
                     && let Value::Object(texts) = inner
                 {
-                    texts.shift_remove("ko");
+                    texts.retain(|code, _| !languages.contains(&code.as_str()));
                 }
                 if !QUOTED.contains(&name.as_str()) {
-                    leave_out_korean(inner);
+                    leave_out(inner, languages);
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(leave_out_korean),
+        Value::Array(values) => values.iter_mut().for_each(|value| leave_out(value, languages)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

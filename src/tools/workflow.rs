@@ -13,9 +13,11 @@ use super::catalogue::{Load, found_by};
 use super::parameters::Parameters;
 use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
+use crate::domain::language::Language;
 use crate::domain::measure::report::Metrics;
 use crate::domain::question;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say, spread};
 use crate::flow::workflow::{Overview, Started, start, state};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -147,15 +149,15 @@ fn started(started: &Started) -> Value {
     let at = Stage::ALL.iter().position(|stage| *stage == run.start_stage).unwrap_or(0);
     let remaining: Vec<&str> = Stage::ALL.iter().skip(at).map(|stage| stage.name()).collect();
     let first = run.start_stage.name();
-    let (message, message_ko) = if started.was_open {
-        (
-            format!("This run is open already and goes on: {}.", run.phase),
-            format!("이미 열려 있는 워크플로를 이어서 진행합니다: {}.", run.phase),
-        )
-    } else {
-        (format!("The run has begun. First: {first}."), format!("워크플로를 시작했습니다. 첫 단계: {first}."))
-    };
-    json!({
+    let message =
+        if started.was_open { say!("run_open", phase = run.phase) } else { say!("run_begun", stage = first) };
+    let instructions = [
+        say!("instruct_stage", stage = first),
+        say!("instruct_show"),
+        say!("instruct_relay"),
+        say!("instruct_apply"),
+    ];
+    let shown = json!({
         "workflow_started": true,
         "workflow_id": run.id,
         "continued": started.was_open,
@@ -168,28 +170,21 @@ fn started(started: &Started) -> Value {
         "approvals": run.approvals,
         "notes": started.notes,
         "message": message,
-        "message_ko": message_ko,
-        "instructions": {
-            "en": [
-                format!("Call maestro_run_stage_with_approval with stage {first}."),
-                "Show the human the report, word for word, and wait for their decision.",
-                "If it stays pending, record what they say with maestro_submit_approval. Never decide for them.",
-                "Apply an approved diff with maestro_apply_patch, then run maestro_verify: improve opens when it passes.",
-            ],
-            "ko": [
-                format!("{first} 단계로 maestro_run_stage_with_approval을 호출하십시오."),
-                "보고서를 그대로 사용자에게 보여 주고 결정을 기다리십시오.",
-                "결정이 보류 중이면 사용자의 말을 maestro_submit_approval로 기록하십시오. 대신 결정하지 마십시오.",
-                "승인된 diff는 maestro_apply_patch로 적용한 뒤 maestro_verify를 실행하십시오. 검증을 통과해야 improve가 열립니다.",
-            ],
-        },
+        "instructions": in_each_language(&instructions),
         "stage_questions_preview": question::for_stage(run.start_stage)
             .into_iter()
-            .map(|question| json!({ "id": question.id, "priority": question.priority, "question": question.question, "question_ko": question.question_ko }))
+            .map(|question| {
+                let texts = json!({ "id": question.id, "priority": question.priority, "question": question.question });
+                spread(texts, &["question"])
+            })
             .collect::<Vec<_>>(),
-        "tips": {
-            "en": ["Two rounds of debug are yours alone; a consultant is asked from the third on.", "Record how solo work went (maestro_record_coordination_result): ten outcomes let the record skip an ensemble; a stated confidence does not."],
-            "ko": ["디버그 1~2회차는 직접 수행하며, 3회차부터 컨설턴트에게 묻습니다.", "단독 작업의 결과를 maestro_record_coordination_result로 기록하십시오. 결과가 10건 쌓이면 기록에 따라 앙상블을 건너뜁니다. 말로 밝힌 확신만으로는 건너뛰지 않습니다."],
-        },
-    })
+        "tips": in_each_language(&[say!("tip_debug"), say!("tip_record")]),
+    });
+    spread(shown, &["message"])
+}
+
+/// Lines by the code of their language.
+fn in_each_language(lines: &[Text]) -> Value {
+    let of = |language: Language| lines.iter().map(|line| line.of(language)).collect::<Vec<_>>();
+    Language::all().map(|language| (language.tag().to_owned(), json!(of(language)))).collect()
 }

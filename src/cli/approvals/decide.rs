@@ -65,7 +65,11 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     let instructions = message.as_deref().filter(|_| decision == Decision::Revise);
     ask_back(&report, decision, instructions, &mut responses, language)?;
     let word = decision.name();
-    let purpose = format!("to {word} {} of the run \"{}\"", report.stage_display_name, harmless(&run.task));
+    let purpose = format!(
+        "to {word} {} of the run \"{}\"",
+        report.stage_display_name.of(language),
+        harmless(&run.task)
+    );
     print("\n")?;
     match confirmed(&purpose, word)? {
         Typed::TheWord => {}

@@ -13,6 +13,7 @@ use crate::domain::language::Language;
 use crate::domain::question::{self, Priority, Question};
 use crate::domain::report::{Report, meant};
 use crate::domain::stage::Stage;
+use crate::domain::text::Text;
 use crate::error::Error;
 
 /// Answers as the command line gives them, `question_id=answer` each.
@@ -104,13 +105,14 @@ pub(super) fn ask_back(
 }
 
 fn shown(question: &Question, language: Language) -> String {
-    let asked = language.pick(&question.question, &question.question_ko);
+    let asked = question.question.of(language);
     let mut text = format!("\n{}\n", one_line(asked));
-    if let Some(context) = language.pick(&question.context, &question.context_ko) {
+    if let Some(context) = &question.context {
+        let context = context.of(language);
         let _ = writeln!(text, "  ({})", one_line(context));
     }
-    for (number, option) in language.pick(&question.options, &question.options_ko).iter().enumerate() {
-        let _ = writeln!(text, "  {}. {}", number + 1, one_line(option));
+    for (number, option) in question.options.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {}", number + 1, one_line(option.of(language)));
     }
     text
 }
@@ -142,7 +144,7 @@ fn answer(stage: Stage, question: &Question) -> Result<Option<String>, Error> {
 /// The option of a number, else what was typed.
 fn chosen(question: &Question, typed: &str) -> String {
     let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    number.and_then(|place| question.options.get(place)).cloned().unwrap_or_else(|| typed.to_owned())
+    number.and_then(|place| question.options.get(place)).map_or(typed, Text::english).to_owned()
 }
 
 #[cfg(test)]
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn a_number_is_an_option_and_everything_else_is_itself() {
         let question = choice();
-        assert_eq!(chosen(&question, "1"), question.options[0]);
+        assert_eq!(chosen(&question, "1"), question.options[0].english());
         for typed in ["0", "99", "-1", "one"] {
             assert_eq!(chosen(&question, typed), typed);
         }
@@ -167,9 +169,9 @@ mod tests {
     #[test]
     fn answers_of_the_command_line_are_held_to_the_questions() {
         let question = choice();
-        let good = format!("{} = {}", question.id, question.options[0]);
+        let good = format!("{} = {}", question.id, question.options[0].english());
         let read = given(Stage::Analyze, std::slice::from_ref(&good)).unwrap();
-        assert_eq!(read[&question.id], question.options[0].as_str());
+        assert_eq!(read[&question.id], question.options[0].english());
         for bad in [vec!["no sign".to_owned()], vec!["nobody=asks".to_owned()], vec![good.clone(), good]] {
             assert_eq!(given(Stage::Analyze, &bad).unwrap_err().code(), "invalid_arguments", "{bad:?}");
         }
@@ -178,10 +180,12 @@ mod tests {
     #[test]
     fn a_question_is_shown_in_one_language_with_its_options() {
         let question = choice();
-        let (english, korean) = (shown(&question, Language::English), shown(&question, Language::Korean));
-        assert!(english.contains(&question.question) && !english.contains(&question.question_ko));
-        assert!(english.contains(&format!("  1. {}\n", question.options[0])), "{english}");
-        assert!(korean.contains(&question.question_ko) && !korean.contains(&question.question));
-        assert!(korean.contains(&format!("  1. {}\n", question.options_ko[0])), "{korean}");
+        let ko = Language::of_code("ko").unwrap();
+        let (english, korean) = (shown(&question, Language::ENGLISH), shown(&question, ko));
+        let (in_english, in_korean) = (question.question.english(), question.question.of(ko));
+        assert!(english.contains(in_english) && !english.contains(in_korean));
+        assert!(english.contains(&format!("  1. {}\n", question.options[0].english())), "{english}");
+        assert!(korean.contains(in_korean) && !korean.contains(in_english));
+        assert!(korean.contains(&format!("  1. {}\n", question.options[0].of(ko))), "{korean}");
     }
 }

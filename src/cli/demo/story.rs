@@ -154,12 +154,12 @@ impl<'a> Story<'a> {
         let report = self.report(&request).await?;
         heading(number, title, &report.sources.join(", "))?;
         for finding in report.key_findings.iter().take(SHOWN_FINDINGS) {
-            print(&one_line(finding))?;
+            print(&one_line(finding.english()))?;
         }
         let more = report.key_findings.len().saturating_sub(SHOWN_FINDINGS);
         print(&format!("   and {more} more findings, {} risks\n", report.risks.len()))?;
         if let Some(risk) = report.risks.first() {
-            print(&one_line(&format!("first risk: {risk}")))?;
+            print(&one_line(&format!("first risk: {}", risk.english())))?;
         }
         self.decide(&request, Decision::Approve, "the demo approves every stage", None).await
     }

@@ -6,9 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::table::{self, Bearing, Row};
+use super::table::{self, Bearing, Row, same};
 use super::{Priority, Question, for_stage};
+use crate::domain::catalogue::Catalogue;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, spread_texts};
 
 /// Why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -58,19 +60,17 @@ pub struct Responses {
 
 /// An answer that says that something is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(remote = "Self")]
 pub struct Concern {
     /// The question.
     pub id: &'static str,
     pub priority: Priority,
-    /// The question, in English.
-    pub question: &'static str,
-    /// The question, in Korean.
-    pub question_ko: &'static str,
-    /// The answer.
-    pub response: String,
-    /// The answer in Korean, where it was chosen; else as it was given.
-    pub response_ko: String,
+    pub question: Text,
+    /// The answer: in each language where it was chosen, else as it was given.
+    pub response: Text,
 }
+
+spread_texts!(Concern: &["question", "response"]);
 
 /// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
 /// letters do not matter, and an option may be given in either language. A blank answer is none.
@@ -116,12 +116,12 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     if row.choices.is_empty() {
         return Ok(Some((row, answer.to_owned())));
     }
-    match row.choices.iter().find(|choice| same(choice.en, answer) || same(choice.ko, answer)) {
-        Some(choice) => Ok(Some((row, choice.en.to_owned()))),
+    match row.choices.iter().find(|choice| choice.is(answer)) {
+        Some(choice) => Ok(Some((row, choice.text.english().to_owned()))),
         None => Err(ResponseError::NotOffered {
             id: row.id,
             given: answer.to_owned(),
-            offered: row.choices.iter().map(|choice| choice.en).collect(),
+            offered: row.choices.iter().map(|choice| choice.text.english()).collect(),
         }),
     }
 }
@@ -129,94 +129,30 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
 /// True if an answer names nothing: `nothing`, `none` and their like, with words around that add
 /// nothing to it. Whatever names something, or makes an exception, does not.
 fn says_nothing(answer: &str) -> bool {
-    const NOTHING: [&str; 12] = [
-        "nothing",
-        "none",
-        "no",
-        "nope",
-        "nil",
-        "na",
-        "없음",
-        "없습니다",
-        "없다",
-        "없어요",
-        "없네요",
-        "아니요",
-    ];
-    const AROUND: [&str; 42] = [
-        "that",
-        "i",
-        "know",
-        "of",
-        "is",
-        "missing",
-        "else",
-        "more",
-        "at",
-        "all",
-        "so",
-        "far",
-        "complete",
-        "the",
-        "record",
-        "it",
-        "looks",
-        "good",
-        "fine",
-        "to",
-        "my",
-        "knowledge",
-        "other",
-        "can",
-        "see",
-        "think",
-        "there",
-        "seems",
-        "comes",
-        "mind",
-        "n",
-        "a",
-        "here",
-        "am",
-        "aware",
-        "cause",
-        "thing",
-        "behaviour",
-        "빠진",
-        "것",
-        "것이",
-        "해당",
-    ];
     let words: Vec<String> = answer
         .split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect();
-    let is = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let is_nothing = |word: &String| Catalogue::all().iter().any(|known| known.nothing.contains(word));
+    let is_around = |word: &String| Catalogue::all().iter().any(|known| known.around_nothing.contains(word));
     let is_blank = words.is_empty() || words == ["n", "a"];
-    is_blank
-        || (words.iter().any(|word| is(&NOTHING, word))
-            && words.iter().all(|word| is(&NOTHING, word) || is(&AROUND, word)))
-}
-
-fn same(left: &str, right: &str) -> bool {
-    left.trim().to_lowercase() == right.trim().to_lowercase()
+    is_blank || (words.iter().any(is_nothing) && words.iter().all(|word| is_nothing(word) || is_around(word)))
 }
 
 /// An answer with its question, for somebody who was not there; none where it says no more than
 /// that all is well.
 pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
-    const NOTHING: [&str; 7] = ["nothing", "none", "no", "n/a", "-", "없음", "없습니다"];
     let Some(row) = table::rows(stage).iter().find(|row| same(row.id, id)) else {
         return Some(format!("{id}: {answer}"));
     };
     let bare = answer.trim().trim_end_matches(['.', '!']);
     let is_all_well = match row.choices.first() {
         // The first answer that is offered is the one without a reservation.
-        Some(first) => same(first.en, answer) || same(first.ko, answer),
-        None => bare.is_empty() || NOTHING.iter().any(|nothing| same(nothing, bare)),
+        Some(first) => first.is(answer),
+        None => says_nothing(bare),
     };
-    (!is_all_well).then(|| format!("{} - {}", row.en, answer.trim()))
+    (!is_all_well).then(|| format!("{} - {}", row.text.english(), answer.trim()))
 }
 
 impl Responses {
@@ -241,7 +177,7 @@ impl Responses {
     /// The answers by which the reviewer says that something is not as it should be: choices that are
     /// marked so, and whatever but `nothing` answers a question that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
-        self.those(|row, answer| match row.choices.iter().find(|choice| choice.en == answer) {
+        self.those(|row, answer| match row.choices.iter().find(|choice| choice.text.english() == answer) {
             Some(choice) => choice.bearing != Bearing::Fine,
             None => row.asks_for_trouble && !says_nothing(answer),
         })
@@ -250,7 +186,9 @@ impl Responses {
     /// The choices that an approval does not go with.
     pub fn against_approval(&self) -> Vec<Concern> {
         self.those(|row, answer| {
-            row.choices.iter().any(|choice| choice.en == answer && choice.bearing == Bearing::Against)
+            row.choices
+                .iter()
+                .any(|choice| choice.text.english() == answer && choice.bearing == Bearing::Against)
         })
     }
 
@@ -259,14 +197,12 @@ impl Responses {
         rows.iter()
             .filter_map(|row| {
                 let answer = self.get(row.id).filter(|answer| is_one(row, answer))?;
-                let choice = row.choices.iter().find(|choice| choice.en == answer);
+                let choice = row.choices.iter().find(|choice| choice.text.english() == answer);
                 Some(Concern {
                     id: row.id,
                     priority: row.priority,
-                    question: row.en,
-                    question_ko: row.ko,
-                    response: answer.to_owned(),
-                    response_ko: choice.map_or(answer, |choice| choice.ko).to_owned(),
+                    question: row.text.clone(),
+                    response: choice.map_or_else(|| Text::quoted(answer), |choice| choice.text.clone()),
                 })
             })
             .collect()

@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::{Priority, Question};
-use crate::domain::catalogue::Catalogue;
+use crate::domain::catalogue::QuestionWords;
 use crate::domain::language::Language;
 use crate::domain::stage::Stage;
+use crate::domain::text::Text;
 
 /// The questions without their words, embedded. A test reads them, so they always parse.
 const QUESTIONS: &str = include_str!("questions.yaml");
@@ -26,11 +27,17 @@ pub(super) enum Bearing {
 }
 
 /// An answer that is offered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Choice {
-    pub(super) en: &'static str,
-    pub(super) ko: &'static str,
+    pub(super) text: Text,
     pub(super) bearing: Bearing,
+}
+
+impl Choice {
+    /// True if an answer is this choice, in any language.
+    pub(super) fn is(&self, answer: &str) -> bool {
+        Language::all().any(|language| same(self.text.of(language), answer))
+    }
 }
 
 /// A question; its answer is in one's own words where no choice is offered.
@@ -38,8 +45,7 @@ pub(super) struct Choice {
 pub(super) struct Row {
     pub(super) id: &'static str,
     pub(super) priority: Priority,
-    pub(super) en: &'static str,
-    pub(super) ko: &'static str,
+    pub(super) text: Text,
     pub(super) choices: Vec<Choice>,
     /// Every answer but `nothing` is a concern.
     pub(super) asks_for_trouble: bool,
@@ -50,16 +56,18 @@ impl Row {
         Question {
             id: self.id.to_owned(),
             priority: self.priority,
-            question: self.en.to_owned(),
-            question_ko: self.ko.to_owned(),
-            options: self.choices.iter().map(|choice| choice.en.to_owned()).collect(),
-            options_ko: self.choices.iter().map(|choice| choice.ko.to_owned()).collect(),
+            question: self.text.clone(),
+            options: self.choices.iter().map(|choice| choice.text.clone()).collect(),
             requires_text_response: self.choices.is_empty(),
             context: None,
-            context_ko: None,
             response: None,
         }
     }
+}
+
+/// True if two texts are the same but for blanks around them and the case of letters.
+pub(super) fn same(left: &str, right: &str) -> bool {
+    left.trim().to_lowercase() == right.trim().to_lowercase()
 }
 
 /// A question as `questions.yaml` has it.
@@ -75,19 +83,19 @@ struct Entry {
 }
 
 impl Entry {
-    /// The entry with its words. None where a language has none for it.
+    /// The entry with its words. None where English has none for it.
     fn row(self) -> Option<Row> {
-        let words = |language| Catalogue::of(language).questions.get(&self.id);
-        let (en, ko) = (words(Language::English)?, words(Language::Korean)?);
-        let texts = en.choices.iter().zip(&ko.choices).zip(&self.choices);
-        let choices = texts.map(|((en, ko), bearing)| Choice { en, ko, bearing: *bearing }).collect();
-        let id = Catalogue::of(Language::English).questions.get_key_value(&self.id)?.0;
+        let english = Language::ENGLISH.words().questions.get_key_value(&self.id)?;
+        let words = |language: Language| language.words().questions.get(&self.id).unwrap_or(english.1);
+        let choice = |(place, bearing): (usize, &Bearing)| {
+            let text = |words: &QuestionWords| words.choices.get(place).cloned().unwrap_or_default();
+            Choice { text: Text::in_each(|language| text(words(language))), bearing: *bearing }
+        };
         Some(Row {
-            id,
+            id: english.0,
             priority: self.priority,
-            en: &en.question,
-            ko: &ko.question,
-            choices,
+            text: Text::in_each(|language| words(language).question.clone()),
+            choices: self.choices.iter().enumerate().map(choice).collect(),
             asks_for_trouble: self.asks_for_trouble,
         })
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::change::ProposedChange;
-use super::text::Text;
 use crate::domain::event::record::{ChangeKind, Changed};
+use crate::domain::text::{Text, say};
 
 /// A change that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,21 +79,10 @@ impl AppliedChange {
             format!(" (+{} -{})", self.added, self.removed)
         };
         match (self.kind, &self.approved_by) {
-            (ChangeKind::Applied, Some(_)) => Text::new(
-                format!("the approved change was applied: {paths}{size}"),
-                format!("승인된 변경이 적용됨: {paths}{size}"),
-            ),
-            (ChangeKind::Applied, None) => Text::new(
-                format!("applied without an approval of its own: {paths}{size}"),
-                format!("별도 승인 없이 적용됨: {paths}{size}"),
-            ),
-            (ChangeKind::RolledBack, _) => {
-                Text::new(format!("undone: {paths}"), format!("되돌려짐: {paths}"))
-            }
-            (ChangeKind::Recovered, _) => Text::new(
-                format!("undone after its server was killed: {paths}"),
-                format!("서버 중단 후 되돌려짐: {paths}"),
-            ),
+            (ChangeKind::Applied, Some(_)) => say!("applied_approved", paths = paths, size = size),
+            (ChangeKind::Applied, None) => say!("applied_unapproved", paths = paths, size = size),
+            (ChangeKind::RolledBack, _) => say!("undone", paths = paths),
+            (ChangeKind::Recovered, _) => say!("undone_after_kill", paths = paths),
         }
     }
 }
@@ -107,14 +96,7 @@ pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
     }
     let unexpected =
         files.into_iter().filter(|(_, (first, last))| !last.is_expected && first.before != last.after);
-    unexpected
-        .map(|(path, _)| {
-            Text::new(
-                format!("{path} was changed since the last report, and no approved change names it"),
-                format!("{path}: 마지막 보고 이후 변경되었으나 승인된 변경에 없는 파일입니다"),
-            )
-        })
-        .collect()
+    unexpected.map(|(path, _)| say!("changed_unapproved", path = path)).collect()
 }
 
 #[cfg(test)]
@@ -153,7 +135,8 @@ mod tests {
             changed(Applied, "undone.py", "1", "2"),
             changed(RolledBack, "undone.py", "2", "1"),
         ];
-        let found: Vec<String> = risks(&all).into_iter().map(|risk| risk.en).collect();
+        let found = risks(&all);
+        let found: Vec<&str> = found.iter().map(Text::english).collect();
         assert_eq!(found, ["other.py was changed since the last report, and no approved change names it"]);
     }
 }

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::material::{Output, Said};
 use super::read::{items, phrase, shortened, text, unwrapped};
-use super::text::{Text, listed};
 use crate::domain::measure::similarity::mean_pairwise;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 
 /// From which likeness of their words on two claims count as the same one.
 const ALIKE: f64 = 0.9;
@@ -143,36 +143,26 @@ pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
         })
         .collect();
     let said = said.join("; ");
-    let (what, what_ko) = match stage {
-        Stage::Implement => ("the change", "변경"),
-        _ => ("the cause", "원인"),
-    };
-    Some(Text::new(
-        format!(
-            "The consultants disagree on {what}: {said}. Choose which one goes on; else {} does.",
-            first.id
-        ),
-        format!(
-            "컨설턴트들의 {what_ko}에 대한 의견이 다릅니다: {said}. 진행할 것을 선택하십시오. 선택하지 않으면 {}을(를) 따릅니다.",
-            first.id
-        ),
-    ))
+    Some(match stage {
+        Stage::Implement => say!("disagree_on_change", said = said, first = first.id),
+        _ => say!("disagree_on_cause", said = said, first = first.id),
+    })
 }
 
 /// Returns where several consultants say the same, each in a line.
 pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[String]) -> Vec<Text> {
-    let of = |who: &[String], what: &str| {
-        let who = listed(who);
-        Text::new(format!("Agreement: {who}: {what}"), format!("의견 일치: {who}: {what}"))
+    let of = |who: &[String], what: Text| {
+        let who: Vec<Text> = who.iter().map(Text::quoted).collect();
+        say!("agreement", who = Text::listed(&who), what = what)
     };
     let mut all: Vec<Text> = choices
         .iter()
         .filter(|choice| choice.from.len() > 1)
-        .map(|choice| of(&choice.from, &choice.line()))
+        .map(|choice| of(&choice.from, Text::quoted(choice.line())))
         .collect();
     if let Some(first) = outputs.first().filter(|_| all.is_empty() && !also.is_empty()) {
         let who: Vec<String> = std::iter::once(first.source.to_owned()).chain(also.iter().cloned()).collect();
-        all.push(of(&who, "the same answer"));
+        all.push(of(&who, say!("same_answer")));
     }
     all
 }
@@ -211,7 +201,7 @@ mod tests {
         let found = read(&said("the divisor is a constant"), &said("the sum is wrong"));
         let ids: Vec<&str> = found.iter().map(|choice| choice.id.as_str()).collect();
         assert_eq!(ids, ["codex:H1", "gemini:H1"]);
-        let risk = disagreement(Stage::Hypothesize, &found).unwrap().en;
+        let risk = disagreement(Stage::Hypothesize, &found).unwrap().english().to_owned();
         assert!(risk.contains("codex:H1 (the divisor") && risk.contains("gemini:H1 (the sum"), "{risk}");
         assert!(agreements(&found, &[], &[]).is_empty());
         for (said, id) in [("gemini:H1", "gemini:H1"), (" GEMINI:h1 ", "gemini:H1"), ("codex", "codex:H1")] {
@@ -228,7 +218,7 @@ mod tests {
             (1, &["codex".to_owned(), "gemini".to_owned()][..])
         );
         assert!(disagreement(Stage::Hypothesize, &found).is_none());
-        let agreed = &agreements(&found, &[], &[])[0].en;
+        let agreed = agreements(&found, &[], &[])[0].english().to_owned();
         assert_eq!(meant(&found, "gemini:H1").unwrap().id, "codex:H1");
         assert!(agreed.starts_with("Agreement: codex and gemini: codex:H1"), "{agreed}");
     }

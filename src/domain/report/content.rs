@@ -12,21 +12,27 @@ use super::change::ProposedChange;
 use super::choice::{self, Choice, known_keys};
 use super::material::{Material, ORCHESTRATOR, Output, Said};
 use super::read;
-use super::text::{Noun, Text, Words, listed};
 use crate::domain::permits::power;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 
 /// Number of items of a kind a report lists for each output.
 const MAX_LISTED: usize = 8;
 
-const TEXT_OUTPUT: Noun =
-    Noun::new("text_outputs", ["output in plain text", "outputs in plain text"], ["일반 텍스트 출력", "개"]);
+/// Something that is counted: its key in results, and the key of its words.
+#[derive(Clone, Copy, Debug)]
+struct Noun {
+    key: &'static str,
+    words: &'static str,
+}
+
+const TEXT_OUTPUT: Noun = Noun { key: "text_outputs", words: "n_text_outputs" };
 
 /// Everything that a stage's outputs say.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     /// Numbers of what the stage is about, in order.
-    pub(super) counts: Vec<(Noun, usize)>,
+    counts: Vec<(Noun, usize)>,
     /// Each with its label.
     pub(super) findings: Vec<Text>,
     /// What may go wrong, as far as the outputs show it.
@@ -66,7 +72,7 @@ pub(super) fn read(material: &Material<'_>) -> Content {
     }
     content.compare(material);
     if content.findings.is_empty() {
-        content.risk("Nothing that could be read was handed in.", "읽을 수 있는 내용이 제출되지 않았습니다.");
+        content.risk(say!("nothing_handed_in"));
     }
     content
 }
@@ -82,13 +88,18 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     (!diff.trim().is_empty()).then_some(diff)
 }
 
-/// Returns how a source is called in both languages.
+/// The name of a source.
 pub(super) fn called(source: &str) -> Text {
-    if source == ORCHESTRATOR {
-        Text::new("the orchestrator", "오케스트레이터")
-    } else {
-        Text::quoted(source)
+    if source == ORCHESTRATOR { say!("the_orchestrator") } else { Text::quoted(source) }
+}
+
+/// A text with notes in brackets, if there are any.
+fn noted(text: impl Into<String>, notes: &[Text]) -> Text {
+    let text = Text::quoted(text);
+    if notes.is_empty() {
+        return text;
     }
+    Text::join(&[text, Text::join(notes, ", ").map(|notes| format!("({notes})"))], " ")
 }
 
 impl Content {
@@ -99,10 +110,7 @@ impl Content {
         self.findings.extend(choice::agreements(&choices, material.outputs, &material.also));
         self.risks.extend(choice::disagreement(material.stage, &choices));
         if material.stage == Stage::Hypothesize && choices.len() == 1 {
-            self.risk(
-                "There is only one hypothesis: nothing competes with it.",
-                "가설이 하나뿐이어서 비교할 대상이 없습니다.",
-            );
+            self.risk(say!("one_hypothesis"));
         }
         let ready: Vec<bool> = material
             .outputs
@@ -116,10 +124,7 @@ impl Content {
             })
             .collect();
         if ready.contains(&true) && ready.contains(&false) {
-            self.risk(
-                "The consultants disagree on whether the change can be merged.",
-                "변경을 병합해도 되는지에 대한 컨설턴트들의 의견이 다릅니다.",
-            );
+            self.risk(say!("merge_disputed"));
         }
         if choices.len() > 1 {
             self.choices = choices;
@@ -139,14 +144,14 @@ impl Content {
         self.stray_change(stage, source);
         let said = read::phrase(source.value);
         if self.findings.len() == before && !said.is_empty() {
-            self.finding(source, OTHER, Text::quoted(said));
+            self.finding(source, say!("label_answer"), Text::quoted(said));
         }
     }
 
     /// Risks that an output names itself, whether or not its stage asks for them.
     fn risks_named(&mut self, source: &Source<'_>) {
         for risk in read::texts(source.value, "risks").into_iter().filter(|risk| !read::says_none(risk)) {
-            self.risk_of(source, &risk, &risk);
+            self.risk_of(source, Text::quoted(risk));
         }
     }
 
@@ -158,11 +163,7 @@ impl Content {
         }
         let Some(diff) = source.value.get("diff").and_then(Value::as_str) else { return };
         if self.change(source, diff).is_some() && stage != Stage::Improve {
-            self.risk_of(
-                source,
-                "proposes a change in a stage that makes none",
-                "변경하지 않는 단계에서 변경을 제안합니다",
-            );
+            self.risk_of(source, say!("stray_change"));
         }
     }
 
@@ -171,12 +172,9 @@ impl Content {
             return;
         }
         self.count(TEXT_OUTPUT, 1);
-        let called = called(output.source);
-        let said = read::shortened(text);
-        self.findings.push(Text::new(
-            format!("{}: [{}] {said}", OTHER.en, called.en),
-            format!("{}: [{}] {said}", OTHER.ko, called.ko),
-        ));
+        let source = called(output.source).map(|name| format!("[{name}]"));
+        let said = Text::join(&[source, Text::quoted(read::shortened(text))], " ");
+        self.findings.push(Text::join(&[say!("label_answer"), said], ": "));
     }
 
     fn count(&mut self, noun: Noun, number: usize) {
@@ -186,63 +184,48 @@ impl Content {
         }
     }
 
-    fn finding(&mut self, source: &Source<'_>, label: Words, mut text: Text) {
-        let mark = |name: &str| if source.among_others { format!("[{name}] ") } else { String::new() };
-        let called = called(source.name);
-        text.en.insert_str(0, &format!("{}: {}", label.en, mark(&called.en)));
-        text.ko.insert_str(0, &format!("{}: {}", label.ko, mark(&called.ko)));
-        self.findings.push(text);
+    fn finding(&mut self, source: &Source<'_>, label: Text, text: Text) {
+        self.findings.push(Text::join(&[label, source.marked(text)], ": "));
     }
 
     /// Lists items, counts all of them, and says how many are not listed.
-    fn list(&mut self, source: &Source<'_>, label: Words, noun: Noun, items: Vec<Text>) {
+    fn list(&mut self, source: &Source<'_>, label: &Text, noun: Noun, items: Vec<Text>) {
         self.count(noun, items.len());
         let left = items.len().saturating_sub(MAX_LISTED);
         for item in items.into_iter().take(MAX_LISTED) {
-            self.finding(source, label, item);
+            self.finding(source, label.clone(), item);
         }
         if left > 0 {
-            let count = noun.count(left);
-            let text = Text::new(
-                format!("and {} more in the output", count.en),
-                format!("그 밖에 {} 더 있음 (전체 출력 참조)", count.ko),
-            );
-            self.finding(source, label, text);
+            let text = say!("more_in_output", count = Text::said(noun.words, &[("n", &left)]));
+            self.finding(source, label.clone(), text);
         }
     }
 
-    fn quotes(&mut self, source: &Source<'_>, label: Words, noun: Noun, key: &str) {
+    fn quotes(&mut self, source: &Source<'_>, label: &Text, noun: Noun, key: &str) {
         let items = read::texts(source.value, key).into_iter().map(Text::quoted).collect();
         self.list(source, label, noun, items);
     }
 
     /// A text under a key as a finding, if there is one.
-    fn quote(&mut self, source: &Source<'_>, label: Words, key: &str) {
+    fn quote(&mut self, source: &Source<'_>, label: Text, key: &str) {
         if let Some(text) = read::text(source.value, key) {
             self.finding(source, label, Text::quoted(text));
         }
     }
 
-    fn risk(&mut self, en: impl Into<String>, ko: impl Into<String>) {
-        let risk = Text::new(en, ko);
+    fn risk(&mut self, risk: Text) {
         if !self.risks.contains(&risk) {
             self.risks.push(risk);
         }
     }
 
     /// A risk of one output's.
-    fn risk_of(&mut self, source: &Source<'_>, en: &str, ko: &str) {
-        let called = called(source.name);
-        self.risk(format!("{}: {en}", called.en), format!("{}: {ko}", called.ko));
+    fn risk_of(&mut self, source: &Source<'_>, risk: Text) {
+        self.risk(Text::join(&[called(source.name), risk], ": "));
     }
 
     fn context(&mut self, source: &Source<'_>, question: &'static str, text: Text) {
-        let text = if source.among_others {
-            let called = called(source.name);
-            Text::new(format!("[{}] {}", called.en, text.en), format!("[{}] {}", called.ko, text.ko))
-        } else {
-            text
-        };
+        let text = source.marked(text);
         match self.contexts.iter_mut().find(|(known, _)| *known == question) {
             Some((_, known)) => *known = Text::join(&[std::mem::take(known), text], "; "),
             None => self.contexts.push((question, text)),
@@ -255,19 +238,15 @@ impl Content {
         }
         let change = ProposedChange::read(source.name, diff);
         if let Some(problem) = &change.problem {
-            let (en, ko) = (
-                format!("the diff cannot be understood: {problem}"),
-                format!("diff를 해석할 수 없습니다: {problem}"),
-            );
-            self.risk_of(source, &en, &ko);
+            self.risk_of(source, say!("diff_not_understood", problem = problem));
         }
         let paths: Vec<&str> = change
             .files
             .iter()
             .flat_map(|file| file.from.as_deref().into_iter().chain([file.path.as_str()]))
             .collect();
-        for (en, ko) in what_acts(paths) {
-            self.risk_of(source, &en, &ko);
+        for risk in what_acts(paths) {
+            self.risk_of(source, risk);
         }
         self.changes.push(change);
         self.changes.last()
@@ -282,40 +261,41 @@ impl Content {
         self.claims.push(passed);
         let command =
             read::text(result, "command").map(|command| format!(" ({command})")).unwrap_or_default();
-        let words = if passed { Words::new("passed", "통과") } else { Words::new("failed", "실패") };
-        let text = Text::new(
-            format!("reported as {}{command}", words.en),
-            format!("{}했다고 보고됨{command}", words.ko),
-        );
-        self.finding(source, Words::new("Test result", "테스트 결과"), text);
+        let text = if passed {
+            say!("claimed_passed", command = command)
+        } else {
+            say!("claimed_failed", command = command)
+        };
+        self.finding(source, say!("label_test_result"), text);
     }
 
     /// The counts as one phrase, without what there is none of.
     pub(super) fn phrase(&self) -> Text {
-        let some: Vec<Text> = self
-            .counts
-            .iter()
-            .filter(|(_, number)| *number > 0)
-            .map(|(noun, number)| noun.count(*number))
-            .collect();
-        let en: Vec<String> = some.iter().map(|text| text.en.clone()).collect();
-        let ko: Vec<String> = some.into_iter().map(|text| text.ko).collect();
-        Text::new(listed(&en), ko.join(", "))
+        let some = self.counts.iter().filter(|(_, number)| *number > 0);
+        Text::listed(&some.map(|(noun, number)| Text::said(noun.words, &[("n", number)])).collect::<Vec<_>>())
+    }
+
+    /// The counts by their keys in results.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.counts.iter().map(|(noun, number)| (noun.key, *number))
     }
 }
 
-/// The files that run or permit things, each as a risk in both languages.
-pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<(String, String)> {
-    let with_power = paths.into_iter().filter_map(|path| Some((path, power(path)?)));
-    with_power
-        .map(|(path, power)| {
-            let words = power.words();
-            (format!("changes {path}: {words}"), format!("{path}을(를) 변경합니다: {words}"))
-        })
-        .collect()
+impl Source<'_> {
+    /// A text with the name of its source, where others stand beside it.
+    fn marked(&self, text: Text) -> Text {
+        if !self.among_others {
+            return text;
+        }
+        Text::join(&[called(self.name).map(|name| format!("[{name}]")), text], " ")
+    }
 }
 
-const OTHER: Words = Words::new("Answer", "답변");
+/// The files that run or permit things, each as a risk.
+pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<Text> {
+    let with_power = paths.into_iter().filter_map(|path| Some((path, power(path)?)));
+    with_power.map(|(path, power)| say!("changes_what_acts", path = path, power = power.words())).collect()
+}
 
 /// A probability as people write it.
 fn percent(value: f64) -> String {

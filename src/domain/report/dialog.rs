@@ -2,10 +2,11 @@
 //! count there, and nothing else does. What is judged as risky comes first and is the last to be left
 //! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
 
-use super::text::{Language, Words};
 use super::{Report, content, names};
+use crate::domain::language::Language;
 use crate::domain::question::Priority;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 
 #[derive(Clone, Copy)]
 struct Extent {
@@ -88,50 +89,35 @@ pub fn heart(report: &Report, language: Language) -> [String; 3] {
 
 fn what(report: &Report, language: Language) -> String {
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
-    let stage = match language {
-        Language::English => report.stage.name().to_owned(),
-        Language::Korean => report.stage_display_name_ko.clone(),
-    };
-    let who: Vec<String> = report
-        .sources
-        .iter()
-        .map(|source| {
-            let called = content::called(source);
-            match language {
-                Language::English => called.en,
-                Language::Korean => called.ko,
-            }
-        })
-        .collect();
-    let mut parts = vec![format!("{number}/{all} {stage}"), who.join(", ")];
+    let stage = Text::said(&format!("stage_brief_{}", report.stage.name()), &[]);
+    let who: Vec<Text> = report.sources.iter().map(|source| content::called(source)).collect();
+    let who = Text::join(&who, ", ");
+    let mut parts = vec![format!("{number}/{all} {}", stage.of(language)), who.of(language).to_owned()];
     let files: Vec<&str> =
         report.diff.iter().flat_map(|change| &change.files).map(|file| file.path.as_str()).collect();
     if let Some(first) = files.first() {
         let name = first.rsplit('/').next().unwrap_or(first);
-        let more = match (files.len(), language) {
-            (1, _) => String::new(),
-            (count, Language::English) => format!(" and {} more", count - 1),
-            (count, Language::Korean) => format!(" 외 {}개", count - 1),
+        let more = match files.len() {
+            1 => Text::default(),
+            count => say!("files_more", n = count - 1),
         };
         let (added, removed) =
             report.diff.iter().fold((0, 0), |(added, removed), it| (added + it.added, removed + it.removed));
-        parts.push(format!("{}{more} +{added} -{removed}", fitted(name, 28)));
+        parts.push(format!("{}{} +{added} -{removed}", fitted(name, 28), more.of(language)));
     }
     parts.push(tests_in_words(report).of(language).to_owned());
     parts.retain(|part| !part.is_empty());
     parts.join(" · ")
 }
 
-fn tests_in_words(report: &Report) -> Words {
+fn tests_in_words(report: &Report) -> Text {
     match &report.tests {
-        None => Words::new("tests not run", "테스트 미실행"),
-        Some(note) if note.shows_tests() => Words::new("tests passed", "테스트 통과"),
-        Some(note) if note.passed && note.is_claim => Words::new("tests CLAIMED to pass", "테스트 통과 주장"),
-        Some(note) if note.passed && note.is_old => {
-            Words::new("tests OLDER than the change", "변경 이전의 테스트")
-        }
-        Some(note) if note.passed => Words::new("NO TEST RAN", "실행된 테스트 없음"),
-        Some(_) => Words::new("TESTS FAILED", "테스트 실패"),
+        None => say!("brief_tests_none"),
+        Some(note) if note.shows_tests() => say!("brief_tests_passed"),
+        Some(note) if note.passed && note.is_claim => say!("brief_tests_claimed"),
+        Some(note) if note.passed && note.is_old => say!("brief_tests_old"),
+        Some(note) if note.passed => say!("brief_tests_idle"),
+        Some(_) => say!("brief_tests_failed"),
     }
 }
 
@@ -164,35 +150,22 @@ fn core(report: &Report, language: Language) -> String {
     if let Some(choice) = wanted.or(report.choices.first()) {
         return choice.line();
     }
-    let findings = match language {
-        Language::English => &report.key_findings,
-        Language::Korean => &report.key_findings_ko,
-    };
-    findings.first().cloned().unwrap_or_else(|| match language {
-        Language::English => report.summary.clone(),
-        Language::Korean => report.summary_ko.clone(),
-    })
+    report.key_findings.first().unwrap_or(&report.summary).of(language).to_owned()
 }
 
 fn first_risk(report: &Report, language: Language) -> String {
-    let count = report.risks.len();
-    match (report.risks.first().zip(report.risks_ko.first()), language) {
-        (None, Language::English) => "no risk found".to_owned(),
-        (None, Language::Korean) => "발견된 위험 없음".to_owned(),
-        (Some((risk, _)), Language::English) if count == 1 => format!("1 RISK: {risk}"),
-        (Some((risk, _)), Language::English) => format!("{count} RISKS: {risk}"),
-        (Some((_, risk)), Language::Korean) => format!("위험 {count}건: {risk}"),
-    }
+    let brief = match report.risks.first() {
+        None => say!("brief_no_risk"),
+        Some(risk) => say!("brief_risks", n = report.risks.len(), risk = risk),
+    };
+    brief.of(language).to_owned()
 }
 
 fn part(report: &Report, extent: Extent, language: Language) -> String {
     let mut lines = Lines { language, extent, lines: Vec::new() };
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
-    lines.say(
-        &format!("STAGE {number} OF {all}: {}", report.stage_display_name),
-        &format!("{all}단계 중 {number}단계: {}", report.stage_display_name_ko),
-    );
-    lines.say(&report.summary, &report.summary_ko);
+    lines.say(&say!("dialog_title", number = number, all = all, name = report.stage_display_name));
+    lines.say(&report.summary);
     lines.risks(report);
     lines.tests(report);
     lines.findings(report);
@@ -200,13 +173,10 @@ fn part(report: &Report, extent: Extent, language: Language) -> String {
     lines.applied(report);
     lines.open_questions(report);
     lines.questions(report);
-    let next = report.next_stage.map_or(Words::new("the end of the run", "종료"), names::stage);
-    lines.say(&format!("NEXT: {}", next.en), &format!("다음 단계: {}", next.ko));
+    let next = report.next_stage.map_or_else(|| say!("end_of_run"), names::stage);
+    lines.say(&say!("next", name = next));
     if extent.shortened {
-        lines.say(
-            "(Shortened: the whole report is in the result of the tool.)",
-            "(줄인 내용입니다. 전체 보고서는 도구의 결과에 있습니다.)",
-        );
+        lines.say(&say!("shortened"));
     }
     lines.lines.join("\n")
 }
@@ -218,46 +188,49 @@ struct Lines {
 }
 
 impl Lines {
-    fn say(&mut self, en: &str, ko: &str) {
-        let text = match self.language {
-            Language::English => en,
-            Language::Korean => ko,
-        };
-        self.lines.push(cut(&super::wrap::visible(text), self.extent.line));
+    fn say(&mut self, text: &Text) {
+        self.lines.push(cut(&super::wrap::visible(text.of(self.language)), self.extent.line));
+    }
+
+    fn item(&mut self, text: &Text) {
+        self.say(&text.map(|text| format!("- {text}")));
     }
 
     /// At most so many items of a list, and how many more there are.
-    fn list(&mut self, en: &[String], ko: &[String], most: usize) {
-        for (en, ko) in en.iter().zip(ko).take(most) {
-            self.say(&format!("- {en}"), &format!("- {ko}"));
+    fn list(&mut self, items: &[Text], most: usize) {
+        for item in items.iter().take(most) {
+            self.item(item);
         }
-        let left = en.len().saturating_sub(most);
+        let left = items.len().saturating_sub(most);
         if left > 0 {
-            self.say(&format!("- and {left} more"), &format!("- 그 밖에 {left}건"));
+            self.item(&say!("and_more", n = left));
         }
+    }
+
+    fn heading(&mut self, heading: &Text, count: usize) {
+        self.say(&say!("counted", heading = heading, n = count));
     }
 
     fn risks(&mut self, report: &Report) {
         if report.risks.is_empty() {
-            return self.say("RISKS: none found", "위험 요소: 없음");
+            return self.say(&say!("dialog_no_risk"));
         }
-        let count = report.risks.len();
-        self.say(&format!("RISKS ({count})"), &format!("위험 요소 ({count}건)"));
-        self.list(&report.risks, &report.risks_ko, self.extent.risks);
+        self.heading(&say!("heading_risks"), report.risks.len());
+        self.list(&report.risks, self.extent.risks);
     }
 
     fn tests(&mut self, report: &Report) {
         match &report.tests {
-            None => self.say("TESTS: none recorded yet", "테스트: 아직 기록된 결과 없음"),
+            None => self.say(&say!("dialog_tests", what = say!("tests_none"), summary = "")),
             Some(note) => {
-                let (en, ko) = match (note.shows_tests(), note.passed) {
-                    (true, _) => ("passed", "통과"),
-                    (false, true) => ("not shown to pass, see the risks", "통과가 확인되지 않음"),
-                    (false, false) => ("failed", "실패"),
+                let what = match (note.shows_tests(), note.passed) {
+                    (true, _) => say!("tests_passed"),
+                    (false, true) => say!("tests_not_shown"),
+                    (false, false) => say!("tests_failed"),
                 };
                 let summary =
                     if note.summary.is_empty() { String::new() } else { format!(" ({})", note.summary) };
-                self.say(&format!("TESTS: {en}{summary}"), &format!("테스트: {ko}{summary}"));
+                self.say(&say!("dialog_tests", what = what, summary = summary));
             }
         }
     }
@@ -266,25 +239,19 @@ impl Lines {
         if self.extent.findings == 0 || report.key_findings.is_empty() {
             return;
         }
-        let count = report.key_findings.len();
-        self.say(&format!("FOUND ({count})"), &format!("확인된 내용 ({count}건)"));
-        self.list(&report.key_findings, &report.key_findings_ko, self.extent.findings);
+        self.heading(&say!("heading_found"), report.key_findings.len());
+        self.list(&report.key_findings, self.extent.findings);
     }
 
     fn changes(&mut self, report: &Report) {
         for change in &report.diff {
             let (files, added, removed) = (change.files.len(), change.added, change.removed);
             let who = content::called(&change.source);
-            let noun = if files == 1 { "file" } else { "files" };
             match &change.problem {
-                Some(_) => self.say(
-                    &format!("CHANGE by {}: not understood", who.en),
-                    &format!("변경 내용 ({}): 해석할 수 없음", who.ko),
-                ),
-                None => self.say(
-                    &format!("CHANGE by {}: {files} {noun}, +{added} -{removed}", who.en),
-                    &format!("변경 내용 ({}): 파일 {files}개, +{added} -{removed}", who.ko),
-                ),
+                Some(_) => self.say(&say!("dialog_change_not_understood", who = who)),
+                None => {
+                    self.say(&say!("dialog_change", who = who, n = files, added = added, removed = removed));
+                }
             }
             if self.extent.diff_lines > 0 {
                 self.diff(&change.text, change.lines_left_out);
@@ -296,14 +263,9 @@ impl Lines {
         if report.applied.is_empty() {
             return;
         }
-        let count = report.applied.len();
-        self.say(
-            &format!("CHANGED SINCE THE LAST REPORT ({count})"),
-            &format!("마지막 보고 이후 변경됨 ({count}건)"),
-        );
+        self.heading(&say!("heading_applied"), report.applied.len());
         for change in &report.applied {
-            let title = change.title();
-            self.say(&format!("- {}", title.en), &format!("- {}", title.ko));
+            self.item(&change.title());
             if self.extent.diff_lines > 0 && change.approved_by.is_none() {
                 self.diff(&change.text, change.lines_left_out);
             }
@@ -318,37 +280,34 @@ impl Lines {
         }
         let left = all.saturating_sub(self.extent.diff_lines.min(text.lines().count()));
         if left > 0 {
-            self.say(&format!("  ... {left} more lines"), &format!("  ... 그 밖에 {left}줄"));
+            self.say(&say!("dialog_more_lines", n = left));
         }
     }
 
     fn open_questions(&mut self, report: &Report) {
-        if !report.open_questions.is_empty() {
-            let ids: Vec<_> = report.open_questions.iter().map(|open| open.id.as_str()).collect();
-            let ids = ids.join(", ");
-            self.say(
-                &format!("CRITICAL AND STILL OPEN FROM BEFORE: {ids}"),
-                &format!("이전 단계에서 답하지 않은 필수 질문: {ids}"),
-            );
+        let count = report.open_questions.len();
+        if count == 0 {
+            return;
+        }
+        self.heading(&say!("heading_open_questions"), count);
+        if self.extent.questions == Questions::Asked {
+            for open in &report.open_questions {
+                self.item(&open.text());
+            }
         }
     }
 
     fn questions(&mut self, report: &Report) {
         let critical: Vec<_> =
             report.questions.iter().filter(|question| question.priority == Priority::Critical).collect();
-        let count = critical.len();
-        self.say(&format!("CRITICAL QUESTIONS ({count})"), &format!("필수 질문 ({count}개)"));
+        self.say(&say!("dialog_questions", n = critical.len()));
         if self.extent.questions == Questions::Counted {
             return;
         }
         for question in critical {
-            let options = |options: &[String]| {
-                if options.is_empty() { String::new() } else { format!(" ({})", options.join(" / ")) }
-            };
-            self.say(
-                &format!("- {}{}", question.question, options(&question.options)),
-                &format!("- {}{}", question.question_ko, options(&question.options_ko)),
-            );
+            let options = Text::join(&question.options, " / ");
+            let options = if options.is_empty() { options } else { options.map(|all| format!(" ({all})")) };
+            self.item(&Text::join(&[question.question.clone(), options], ""));
         }
     }
 }

@@ -4,7 +4,7 @@ mod sections;
 
 use super::Report;
 use super::page::{Diffs, Line, Page};
-use super::text::Language;
+use crate::domain::language::Language;
 
 /// The whole report in these languages, for a terminal of so many columns. Only lines of a diff may
 /// be wider.

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::applied::AppliedChange;
+use super::names;
 use crate::domain::event::stage::Mode;
+use crate::domain::question;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 
 /// The source of an output that no consultant gave.
 pub const ORCHESTRATOR: &str = "orchestrator";
@@ -141,6 +144,20 @@ pub struct OpenQuestion {
     pub stage: Stage,
     /// The question.
     pub id: String,
+}
+
+impl OpenQuestion {
+    /// The question; its id where no question has it any more.
+    pub fn question(&self) -> Text {
+        let known = question::for_stage(self.stage);
+        let asked = known.into_iter().find(|question| question.id == self.id);
+        asked.map_or_else(|| Text::quoted(&self.id), |question| question.question)
+    }
+
+    /// The question with its stage.
+    pub(super) fn text(&self) -> Text {
+        say!("open_question", question = self.question(), stage = names::stage(self.stage))
+    }
 }
 
 /// One round of a stage that has several.

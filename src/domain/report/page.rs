@@ -3,8 +3,9 @@
 //! Only letters whose width is the same everywhere are used for drawing: in Korean terminals,
 //! lines, dots and dashes beyond ASCII may take two columns.
 
-use super::text::{Language, Words};
 use super::wrap::{columns, padded, visible, wrapped};
+use crate::domain::language::Language;
+use crate::domain::text::Text;
 
 /// The least width that a page can have, in columns.
 pub const MIN_WIDTH: usize = 40;
@@ -91,10 +92,10 @@ impl Page {
     }
 
     /// A heading after a blank line.
-    pub(super) fn heading(&mut self, words: Words, detail: &str) {
+    pub(super) fn heading(&mut self, words: &Text, detail: &str) {
         self.blank();
         let space = if detail.is_empty() { "" } else { " " };
-        let text = format!("{}{space}{detail}", words.of(self.language));
+        let text = format!("{}{space}{detail}", self.say(words));
         self.text(LineKind::Heading, 0, &text);
     }
 
@@ -148,10 +149,11 @@ impl Page {
         self.push(kind, format!("  | {}", visible(line)));
     }
 
-    pub(super) fn say(&self, en: impl Into<String>, ko: impl Into<String>) -> String {
-        match self.language {
-            Language::English => en.into(),
-            Language::Korean => ko.into(),
-        }
+    pub(super) fn say(&self, text: &Text) -> String {
+        text.of(self.language).to_owned()
+    }
+
+    pub(super) fn say_all(&self, texts: &[Text]) -> Vec<String> {
+        texts.iter().map(|text| self.say(text)).collect()
     }
 }

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::catalogue::Catalogue;
+
 /// The longest item of a report, in characters.
 const MAX_ITEM: usize = 600;
 
@@ -86,8 +88,8 @@ pub(super) fn truth(value: &Value, key: &str) -> Option<bool> {
 /// True if a text says that there is nothing.
 pub(super) fn says_none(text: &str) -> bool {
     let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
-    ["none", "no risk", "no risks", "n/a", "nothing", "-", "없음", "none known", "none identified"]
-        .contains(&text.as_str())
+    ["no risk", "no risks", "n/a", "-", "none known", "none identified"].contains(&text.as_str())
+        || Catalogue::all().iter().any(|words| words.nothing.contains(&text))
 }
 
 /// A value in one line.

@@ -3,25 +3,32 @@ mod properties;
 
 use serde_json::json;
 
-use super::text::Language;
 use super::wrap::columns;
 use super::*;
+use crate::domain::language::{Language, Languages};
+use crate::domain::text::Text;
 use fixtures::{DIFF, analysis, debugging, hypotheses, implementation, improvement, material, structured};
 
 /// Both languages, as a report has them where nobody chose.
-const BOTH: &[Language] = &[Language::English, Language::Korean];
+fn both() -> Vec<Language> {
+    Languages::Both.of_reports()
+}
+
+fn ko() -> Language {
+    Language::of_code("ko").unwrap()
+}
 
 const WIDTH: usize = 92;
 
 fn shown(name: &str, material: &Material<'_>) {
-    let text = display(&report(material), WIDTH, BOTH);
+    let text = display(&report(material), WIDTH, &both());
     insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, text);
     });
 }
 
 fn risks(material: &Material<'_>) -> Vec<String> {
-    report(material).risks
+    report(material).risks.iter().map(|risk| risk.english().to_owned()).collect()
 }
 
 #[test]
@@ -99,7 +106,7 @@ fn improve_reads_well() {
 fn a_dialog_reads_well() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
-    let text = dialog(&report, 3_000, Language::English);
+    let text = dialog(&report, 3_000, Language::ENGLISH);
     insta::with_settings!({ snapshot_path => "../../../tests/snapshots/reports", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("implement_dialog", text);
     });
@@ -292,7 +299,7 @@ fn serialises_as_the_contract_has_it_and_can_be_read_again() {
     assert_eq!(written["metrics"]["lines_read"], 120);
     assert_eq!(written["metrics"]["duration_ms"], written["duration_ms"]);
     let again: Report = serde_json::from_value(written).unwrap();
-    assert_eq!(display(&again, WIDTH, BOTH), display(&report, WIDTH, BOTH));
+    assert_eq!(display(&again, WIDTH, &both()), display(&report, WIDTH, &both()));
 }
 
 #[test]
@@ -303,7 +310,7 @@ fn an_output_cannot_forge_lines_of_the_report() {
     let text = display(
         &report(&material(Stage::Implement, &[structured("codex", &value)])),
         WIDTH,
-        &[Language::English],
+        &[Language::ENGLISH],
     );
     assert!(!text.contains('\u{1b}'));
     assert_eq!(text.lines().filter(|line| line.starts_with("RISKS")).count(), 1);
@@ -318,14 +325,14 @@ fn one_language_is_one_language_and_the_diff_stands_once() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
     let diffs = |text: &str| text.lines().filter(|line| line.contains("| @@")).count();
-    let english = display(&report, WIDTH, &[Language::English]);
-    let korean = display(&report, WIDTH, &[Language::Korean]);
-    let both = display(&report, WIDTH, BOTH);
+    let english = display(&report, WIDTH, &[Language::ENGLISH]);
+    let korean = display(&report, WIDTH, &[ko()]);
+    let both = display(&report, WIDTH, &both());
     assert!(!english.contains(is_korean) && !korean.contains("RISKS") && korean.contains(is_korean));
     assert_eq!([diffs(&english), diffs(&korean), diffs(&both)], [1; 3]);
     assert!(both.starts_with(&english) && !korean.contains("위의 보고서"));
-    assert!(!dialog(&report, 6_000, Language::English).contains(is_korean));
-    let korean = dialog(&report, 6_000, Language::Korean);
+    assert!(!dialog(&report, 6_000, Language::ENGLISH).contains(is_korean));
+    let korean = dialog(&report, 6_000, ko());
     assert!(korean.contains(is_korean) && !korean.contains("RISK") && korean.contains("| @@"), "{korean}");
 }
 
@@ -334,11 +341,11 @@ fn a_dialog_fits_and_keeps_the_risks() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
     for most in [900, 1_500, 4_000] {
-        let text = dialog(&report, most, Language::English);
+        let text = dialog(&report, most, Language::ENGLISH);
         assert!(text.chars().count() <= most, "{most}");
         assert!(text.contains("RISKS (1)"), "{text}");
         assert_eq!(text.contains("(Shortened:"), most < 1_500, "{text}");
-        assert!(dialog(&report, most, Language::Korean).contains("위험 요소 (1건)"));
+        assert!(dialog(&report, most, ko()).contains("위험 요소 (1건)"));
     }
 }
 
@@ -347,15 +354,15 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
     let value = implementation();
     for stage in Stage::ALL {
         let mut report = report(&material(stage, &[structured("codex", &value)]));
-        report.risks = vec![String::from("a is wrong"); 12];
-        report.risks_ko = vec![String::from("a가 틀림"); 12];
+        let risk = |language: Language| if language == ko() { "a가 틀림" } else { "a is wrong" }.to_owned();
+        report.risks = vec![Text::in_each(risk); 12];
         report.tests = Some(VerificationNote {
             passed: false,
             summary: String::new(),
             failing: vec![],
             ..VerificationNote::default()
         });
-        let text = dialog(&report, 6_000, Language::English);
+        let text = dialog(&report, 6_000, Language::ENGLISH);
         let first: Vec<&str> = text.lines().take(3).collect();
         assert!(first.iter().all(|line| columns(line) <= 74), "{first:?}");
         assert!(
@@ -366,7 +373,7 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
         );
         assert_eq!(first[2], "12 RISKS: a is wrong");
         assert_eq!(text.lines().nth(3), Some(""));
-        let korean = dialog(&report, 6_000, Language::Korean);
+        let korean = dialog(&report, 6_000, ko());
         assert!(korean.contains("테스트 실패") && korean.contains("위험 12건: a가 틀림"), "{korean}");
     }
 }
@@ -375,7 +382,7 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
 fn drawing_is_as_wide_in_every_terminal() {
     let value = analysis();
     let report = report(&material(Stage::Analyze, &[structured("gemini", &value)]));
-    for line in lines(&report, WIDTH, BOTH) {
+    for line in lines(&report, WIDTH, &both()) {
         assert_eq!(
             columns(&line.text),
             unicode_width::UnicodeWidthStr::width_cjk(line.text.as_str()),

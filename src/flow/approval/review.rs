@@ -80,7 +80,7 @@ pub fn review(
         asked: ApprovalRequested {
             stage: finished.stage,
             iteration: finished.iteration,
-            display: report::display(&report, WIDTH, figures.languages.of_reports()),
+            display: report::display(&report, WIDTH, &figures.languages.of_reports()),
             digest: digest(&value),
             change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
             report: value,

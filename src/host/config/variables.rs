@@ -145,7 +145,7 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .map(|word| json!(word))
             .ok_or_else(|| format!("must be {}", Effort::NAMES)),
         Form::Approvals => one_of(text, &["ask", "human", "relay"]),
-        Form::Language => one_of(text, &Languages::NAMES),
+        Form::Language => one_of(text, &Languages::names()),
         Form::Sandbox => one_of(text, &["off", "auto", "required"]),
         Form::Network => one_of(text, &["on", "off"]),
         Form::Names => Ok(list(text, &[',', ' '])),

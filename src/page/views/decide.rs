@@ -104,7 +104,6 @@ pub(in crate::page) fn decide(
         "stages": stages(run, Some(request.asked.stage)),
         "age": around.now.saturating_sub(request.at),
         "summary": report.summary,
-        "summary_ko": report.summary_ko,
         "lede": lede(&report),
         "who": who(&report, finished),
         "mode": mode(report.mode),
@@ -186,21 +185,19 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
 
 /// Returns what Maestro found comes first, then what consultants state: their words have no translation.
 fn risks(report: &Report) -> Vec<Value> {
-    let all = report.risks.iter().zip(&report.risks_ko).map(|(en, ko)| {
+    let all = report.risks.iter().map(|risk| {
         let source = report.sources.iter().find_map(|source| {
+            let en = risk.english();
             let en = en.strip_prefix("the ").filter(|_| source == ORCHESTRATOR).unwrap_or(en);
-            let rest = en.strip_prefix(source.as_str())?.strip_prefix(": ")?;
-            Some((source.as_str(), rest))
+            en.strip_prefix(source.as_str())?.starts_with(": ").then_some(source.as_str())
         });
-        let ko_rest = ko.split_once(": ").map_or(ko.as_str(), |(_, rest)| rest);
         match source {
-            Some((source, rest)) if rest == ko_rest => json!({
-                "origin": "stated", "who": source, "colour": colour(source), "en": rest, "ko": ko_rest,
-            }),
-            Some((source, rest)) => json!({
-                "origin": "found", "who": source, "colour": colour(source), "en": rest, "ko": ko_rest,
-            }),
-            None => json!({ "origin": "found", "who": null, "colour": "", "en": en, "ko": ko }),
+            Some(source) => {
+                let rest = risk.map(|it| it.split_once(": ").map_or(it, |(_, rest)| rest).to_owned());
+                let origin = if rest.is_the_same() { "stated" } else { "found" };
+                json!({ "origin": origin, "who": source, "colour": colour(source), "text": rest })
+            }
+            None => json!({ "origin": "found", "who": null, "colour": "", "text": risk }),
         }
     });
     let (mut found, stated): (Vec<_>, Vec<_>) = all.partition(|risk| risk["origin"] == "found");
@@ -319,15 +316,15 @@ fn cost(report: &Report) -> Value {
 }
 
 fn findings(report: &Report) -> Vec<Value> {
-    let label = |text: &str| match text.split_once(": ") {
-        Some((label, rest)) if label.chars().count() <= 40 => (label.to_owned(), rest.to_owned()),
-        _ => (String::new(), text.to_owned()),
-    };
-    let pairs = report.key_findings.iter().zip(&report.key_findings_ko);
-    pairs
-        .map(|(en, ko)| {
-            let ((label_en, text_en), (label_ko, text_ko)) = (label(en), label(ko));
-            json!({ "label": label_en, "label_ko": label_ko, "text": text_en, "text_ko": text_ko })
+    fn parts(text: &str) -> (&str, &str) {
+        text.split_once(": ").filter(|(label, _)| label.chars().count() <= 40).unwrap_or(("", text))
+    }
+    let findings = report.key_findings.iter();
+    findings
+        .map(|finding| {
+            let (label, text) =
+                (finding.map(|it| parts(it).0.to_owned()), finding.map(|it| parts(it).1.to_owned()));
+            json!({ "label": label, "text": text })
         })
         .collect()
 }
@@ -359,18 +356,13 @@ fn shown(question: &Question, typed: &str) -> Value {
     let options: Vec<Value> = question
         .options
         .iter()
-        .zip(&question.options_ko)
         .zip(0_usize..)
-        .map(|((en, ko), place)| {
-            json!({ "value": place, "en": en, "ko": ko, "is_chosen": typed == place.to_string() })
-        })
+        .map(|(text, place)| json!({ "value": place, "text": text, "is_chosen": typed == place.to_string() }))
         .collect();
     json!({
         "name": field(question),
-        "en": question.question,
-        "ko": question.question_ko,
+        "question": question.question,
         "context": question.context,
-        "context_ko": question.context_ko,
         "options": options,
         "typed": typed,
     })
@@ -380,23 +372,14 @@ fn open_questions(report: &Report) -> Vec<Value> {
     report
         .open_questions
         .iter()
-        .map(|open| {
-            let known = crate::domain::question::for_stage(open.stage);
-            let found = known.iter().find(|question| question.id == open.id);
-            json!({
-                "stage": open.stage.name(),
-                "en": found.map_or(open.id.as_str(), |question| question.question.as_str()),
-                "ko": found.map_or(open.id.as_str(), |question| question.question_ko.as_str()),
-            })
-        })
+        .map(|open| json!({ "stage": open.stage.name(), "question": open.question() }))
         .collect()
 }
 
 fn next(report: &Report) -> Value {
     json!({
         "stage": report.next_stage.map(Stage::name),
-        "en": report.next_stage_preview,
-        "ko": report.next_stage_preview_ko,
+        "text": report.next_stage_preview,
     })
 }
 

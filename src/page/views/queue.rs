@@ -73,7 +73,6 @@ fn pending(run: &Run, request: &Request, now: u64) -> Value {
         "number": 1 + crate::domain::stage::Stage::ALL.iter().take_while(|it| **it != request.asked.stage).count(),
         "task": run.task,
         "summary": report.map(|report| &report.summary),
-        "summary_ko": report.map(|report| &report.summary_ko),
         "files": files,
         // The human approved another change before.
         "is_changed": !files.is_empty() && !run.approved_changes().is_empty(),

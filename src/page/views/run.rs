@@ -10,6 +10,7 @@ use crate::domain::history::History;
 use crate::domain::label::label;
 use crate::domain::measure::provider::Spent;
 use crate::domain::stage::Stage;
+use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};
 
 /// The chart, in its own units.
@@ -99,7 +100,8 @@ fn rows(run: &Run, now: u64) -> Vec<Value> {
                 .into_iter()
                 .flat_map(|it| {
                     let own = it.candidates.is_empty().then(|| it.provider.clone());
-                    own.into_iter().chain(it.candidates.iter().filter(|one| one.ok).map(|one| one.provider.clone()))
+                    own.into_iter()
+                        .chain(it.candidates.iter().filter(|one| one.ok).map(|one| one.provider.clone()))
                 })
                 .map(|name| json!({ "name": name, "colour": colour(&name) }))
                 .collect();
@@ -108,8 +110,7 @@ fn rows(run: &Run, now: u64) -> Vec<Value> {
                 "stage": request.asked.stage.name(),
                 "round": request.asked.iteration,
                 "who": who,
-                "summary": request.asked.report.get("summary").and_then(Value::as_str).unwrap_or_default(),
-                "summary_ko": request.asked.report.get("summary_ko").and_then(Value::as_str).unwrap_or_default(),
+                "summary": gather(request.asked.report.clone(), &["summary"]).get("summary"),
                 "decision": decided.map(|(_, it)| it.decision.status()),
                 "colour": decided.map(|(_, it)| decision_colour(it.decision)),
                 "by": decided.map(|(_, it)| it.decided_by),

@@ -99,7 +99,7 @@ fn said(text: &str) -> CallToolResponse {
 
 fn form() -> Form {
     Form {
-        language: crate::domain::language::Language::English,
+        language: crate::domain::language::Language::ENGLISH,
         message: "The report\nof two lines".to_owned(),
         title: "Analyze".to_owned(),
         critical: vec![CriticalQuestion {

@@ -122,7 +122,7 @@ mod tests {
             message: String::new(),
             title: String::new(),
             critical: vec![question("risk", &["low", "high\x1b"]), question("why", &[])],
-            language: Language::English,
+            language: Language::ENGLISH,
             hint: String::new(),
         }
     }

@@ -10,6 +10,7 @@ use rmcp::model::{
 
 use super::{CriticalQuestion, Form};
 use crate::domain::language::Language;
+use crate::domain::text::{Text, say};
 use crate::host::human::harmless;
 
 /// The field of the decision, the only one that must be filled in.
@@ -131,38 +132,22 @@ fn is_plain(name: &str) -> bool {
 
 impl Form {
     fn decision(&self, choices: Choices) -> PrimitiveSchemaDefinition {
-        let (title, options) = match self.language {
-            Language::English => (
-                "Your decision",
-                [
-                    ("approve", "Approve and go on"),
-                    (READS_FIRST, "Show me everything first"),
-                    ("revise", "Revise: again, with my comment"),
-                    ("reject", "Reject and stop"),
-                ],
-            ),
-            Language::Korean => (
-                "결정",
-                [
-                    ("approve", "승인하고 계속"),
-                    (READS_FIRST, "먼저 전체 보기"),
-                    ("revise", "수정: 의견대로 다시"),
-                    ("reject", "거부하고 중단"),
-                ],
-            ),
-        };
-        let options = options.map(|(value, title)| ConstTitle::new(value, title));
+        let options = [
+            ("approve", say!("choose_approve")),
+            (READS_FIRST, say!("choose_show")),
+            ("revise", say!("choose_revise")),
+            ("reject", say!("choose_reject")),
+        ];
+        let options = options.map(|(value, title)| ConstTitle::new(value, title.of(self.language)));
+        let title = say!("decision").of(self.language).to_owned();
         let hint = Some(harmless(&self.hint)).filter(|text| !text.is_empty());
-        PrimitiveSchemaDefinition::Enum(choices.schema(title.to_owned(), hint, options.into()))
+        PrimitiveSchemaDefinition::Enum(choices.schema(title, hint, options.into()))
     }
 }
 
 fn comment(language: Language) -> PrimitiveSchemaDefinition {
-    let (title, description) = match language {
-        Language::English => ("Comment", "What has to change, or why. A revision needs it."),
-        Language::Korean => ("의견", "수정할 내용이나 이유. 수정에는 꼭 필요합니다."),
-    };
-    text(title.to_owned(), Some(description.to_owned()))
+    let of = |words: Text| words.of(language).to_owned();
+    text(of(say!("comment")), Some(of(say!("comment_hint"))))
 }
 
 fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition {
@@ -190,7 +175,7 @@ mod tests {
     fn form(critical: Vec<CriticalQuestion>) -> Form {
         let message = "line 1\nline 2\x1b[1A".to_owned();
         let (title, hint) = ("Analyze".to_owned(), "RISK: a".to_owned());
-        Form { message, title, critical, language: Language::English, hint }
+        Form { message, title, critical, language: Language::ENGLISH, hint }
     }
 
     fn shown(form: &Form, choices: Choices) -> Value {

@@ -169,7 +169,7 @@ mod tests {
             message: String::new(),
             title: String::new(),
             critical: Vec::new(),
-            language: crate::domain::language::Language::English,
+            language: crate::domain::language::Language::ENGLISH,
             hint: String::new(),
         };
         let answered = |lifetime| {

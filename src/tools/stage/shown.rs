@@ -9,6 +9,7 @@ use crate::domain::event::approval::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say, spread_texts};
 use crate::flow::stage::{ApprovalNote, StageReply};
 
 /// Returns what the result of a refused stage says beside the error, so that its form is always the same.
@@ -37,6 +38,7 @@ pub(super) fn refused_with_approval(stage: Stage) -> Value {
 /// A stage with its approval, in the form of `maestro_run_stage_with_approval`.
 #[skip_serializing_none]
 #[derive(Serialize)]
+#[serde(remote = "Self")]
 pub(super) struct Shown {
     ok: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,8 +48,7 @@ pub(super) struct Shown {
     stage_result: Outcome,
     #[serialize_always]
     approval: Option<Approval>,
-    action_required: String,
-    action_required_ko: String,
+    action_required: Text,
     error: Option<String>,
     elapsed_ms: u64,
     mode: Mode,
@@ -64,6 +65,8 @@ pub(super) struct Shown {
     from_log: bool,
     undecided: Option<&'static str>,
 }
+
+spread_texts!(Shown: &["action_required"]);
 
 /// The request for approval, or why there is none yet.
 #[derive(Serialize)]
@@ -86,7 +89,7 @@ struct Outcome {
 
 /// A stage with its approval; `undecided` says why a human who was asked did not decide.
 pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown {
-    let (action_required, action_required_ko) = action(&stage, undecided);
+    let action_required = action(&stage, undecided);
     let approval = match (stage.approval, &stage.solo) {
         (Some(note), _) => Some(Approval::Asked(Box::new(note))),
         (None, Some(_)) => Some(Approval::NotYet {
@@ -111,7 +114,6 @@ pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown
         },
         approval,
         action_required,
-        action_required_ko,
         error: stage.error,
         elapsed_ms: stage.elapsed_ms,
         mode: stage.mode,
@@ -129,54 +131,24 @@ pub(super) fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown
     }
 }
 
-/// Returns what is to be done next, in English and in Korean.
-fn action(stage: &StageReply, undecided: Option<&str>) -> (String, String) {
+/// Returns what is to be done next.
+fn action(stage: &StageReply, undecided: Option<&str>) -> Text {
+    let this = stage.stage.name();
     let Some(approval) = &stage.approval else {
         return match (stage.ok, stage.solo.is_some()) {
-            (true, true) => (
-                format!(
-                    "Do {} yourself, then hand in its outputs with maestro_request_approval.",
-                    stage.stage.name()
-                ),
-                format!(
-                    "{} 단계를 직접 수행한 뒤 maestro_request_approval로 결과를 제출하십시오.",
-                    stage.stage.name()
-                ),
-            ),
-            (true, false) => ("None.".to_owned(), "없음.".to_owned()),
-            (false, _) => (
-                "The stage has no outputs: read the error, then run it again or do it yourself.".to_owned(),
-                "단계 결과가 없습니다. 오류를 확인한 뒤 다시 실행하거나 직접 수행하십시오.".to_owned(),
-            ),
+            (true, true) => say!("do_it_yourself", stage = this),
+            (true, false) => say!("no_action"),
+            (false, _) => say!("no_outputs"),
         };
     };
     match (approval.decision, stage.next_stage) {
-        (Some(Decision::Approve), None) => {
-            ("Approved: the run is complete.".to_owned(), "승인됨: 워크플로가 완료되었습니다.".to_owned())
-        }
-        (Some(Decision::Approve), Some(next)) => (
-            format!("Approved: go on with {}.", next.name()),
-            format!("승인됨: {} 단계로 진행하십시오.", next.name()),
-        ),
-        (Some(Decision::Revise), _) => (
-            format!("Another version is asked for: run {} again.", stage.stage.name()),
-            format!("수정 요청됨: {} 단계를 다시 실행하십시오.", stage.stage.name()),
-        ),
-        (Some(Decision::Reject), _) => (
-            "Rejected: the run has stopped. Tell the human what was learnt.".to_owned(),
-            "거부됨: 워크플로가 중단되었습니다. 알게 된 내용을 사용자에게 알리십시오.".to_owned(),
-        ),
+        (Some(Decision::Approve), None) => say!("approved_complete"),
+        (Some(Decision::Approve), Some(next)) => say!("approved_next", stage = next.name()),
+        (Some(Decision::Revise), _) => say!("revision_asked", stage = this),
+        (Some(Decision::Reject), _) => say!("rejected"),
         (None, _) => {
-            let id = &approval.request_id;
             let why = undecided.map(|why| format!(" ({why})")).unwrap_or_default();
-            (
-                format!(
-                    "Show the human the report and wait for their decision{why}; then call maestro_submit_approval with request_id {id}. Do not go on before."
-                ),
-                format!(
-                    "보고서를 사용자에게 보여 주고 결정을 기다린 뒤 request_id {id}로 maestro_submit_approval을 호출하십시오. 그 전에는 진행하지 마십시오."
-                ),
-            )
+            say!("show_report", why = why, id = approval.request_id)
         }
     }
 }

@@ -2,18 +2,16 @@
 
 use serde_json::Value;
 
-use super::{Content, Source, percent};
+use super::{Content, Noun, Source, noted, percent};
 use crate::domain::report::read::{items, number, phrase, text, texts};
-use crate::domain::report::text::{Noun, Text, Words};
+use crate::domain::text::{Text, say};
 
-const OBSERVATIONS: Noun = Noun::new("observations", ["observation", "observations"], ["관찰", "건"]);
-const STEPS: Noun =
-    Noun::new("repro_steps", ["reproduction step", "reproduction steps"], ["재현 단계", "개"]);
-const MODULES: Noun =
-    Noun::new("affected_modules", ["affected module", "affected modules"], ["관련 모듈", "개"]);
-const INVARIANTS: Noun = Noun::new("invariants", ["invariant", "invariants"], ["불변 조건", "개"]);
-const CONSTRAINTS: Noun = Noun::new("constraints", ["constraint", "constraints"], ["제약", "개"]);
-const UNKNOWNS: Noun = Noun::new("unknowns", ["open point", "open points"], ["미확인 사항", "건"]);
+const OBSERVATIONS: Noun = Noun { key: "observations", words: "n_observations" };
+const STEPS: Noun = Noun { key: "repro_steps", words: "n_repro_steps" };
+const MODULES: Noun = Noun { key: "affected_modules", words: "n_affected_modules" };
+const INVARIANTS: Noun = Noun { key: "invariants", words: "n_invariants" };
+const CONSTRAINTS: Noun = Noun { key: "constraints", words: "n_constraints" };
+const UNKNOWNS: Noun = Noun { key: "unknowns", words: "n_unknowns" };
 
 /// Below it, an output says itself that its record is not complete.
 const LOW_CONFIDENCE: f64 = 0.5;
@@ -22,43 +20,38 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
     let observations: Vec<Text> = items(value, "observations").into_iter().map(observation).collect();
     if observations.is_empty() {
-        content.risk_of(source, "no fact is recorded", "기록된 사실이 없습니다");
+        content.risk_of(source, say!("no_fact"));
     }
-    content.list(source, Words::new("Fact", "사실"), OBSERVATIONS, observations);
+    content.list(source, &say!("label_fact"), OBSERVATIONS, observations);
 
     let steps = texts(value, "repro_steps");
     if steps.is_empty() {
-        content.risk_of(source, "the problem was not reproduced", "문제가 재현되지 않았습니다");
+        content.risk_of(source, say!("not_reproduced"));
     } else {
         content.context(source, "analyze_repro", Text::quoted(steps.join("; ")));
     }
     let numbered = steps.iter().enumerate().map(|(index, step)| Text::quoted(step_of(index, step))).collect();
-    content.list(source, Words::new("To reproduce", "재현 단계"), STEPS, numbered);
+    content.list(source, &say!("label_steps"), STEPS, numbered);
 
     let modules = texts(value, "affected_modules");
     content.count(MODULES, modules.len());
     if !modules.is_empty() {
         let joined = modules.join(", ");
         content.context(source, "analyze_files", Text::quoted(joined.clone()));
-        content.finding(source, Words::new("Modules", "관련 모듈"), Text::quoted(joined));
+        content.finding(source, say!("label_modules"), Text::quoted(joined));
     }
-    content.quotes(source, Words::new("Invariant", "불변 조건"), INVARIANTS, "invariants");
-    content.quotes(source, Words::new("Constraint", "제약"), CONSTRAINTS, "constraints");
-    content.quotes(source, Words::new("Not known", "미확인"), UNKNOWNS, "unknowns");
+    content.quotes(source, &say!("label_invariant"), INVARIANTS, "invariants");
+    content.quotes(source, &say!("label_constraint"), CONSTRAINTS, "constraints");
+    content.quotes(source, &say!("label_not_known"), UNKNOWNS, "unknowns");
     confidence(content, source);
 }
 
 fn confidence(content: &mut Content, source: &Source<'_>) {
     let Some(confidence) = number(source.value, "confidence") else { return };
     let shown = percent(confidence);
-    let text = Text::new(format!("{shown}, by its own estimate"), format!("{shown} (자체 추정)"));
-    content.finding(source, Words::new("Completeness", "완성도"), text);
+    content.finding(source, say!("label_completeness"), say!("own_estimate", share = shown));
     if confidence < LOW_CONFIDENCE {
-        content.risk_of(
-            source,
-            &format!("calls its own record only {shown} complete"),
-            &format!("스스로 추정한 기록의 완성도가 {shown}에 그칩니다"),
-        );
+        content.risk_of(source, say!("incomplete_record", share = shown));
     }
 }
 
@@ -76,15 +69,11 @@ fn observation(item: &Value) -> Text {
         Some(_) | None => place,
     });
     let certainty = text(item, "certainty").map(|certainty| match certainty.to_lowercase().as_str() {
-        "high" => Text::new("certain", "확실함"),
-        "medium" => Text::new("partly seen", "일부 확인"),
-        "low" => Text::new("uncertain", "불확실"),
+        "high" => say!("certain"),
+        "medium" => say!("partly_seen"),
+        "low" => say!("uncertain"),
         _ => Text::quoted(certainty),
     });
     let notes: Vec<Text> = place.map(Text::quoted).into_iter().chain(certainty).collect();
-    if notes.is_empty() {
-        return Text::quoted(fact);
-    }
-    let notes = Text::join(&notes, ", ");
-    Text::new(format!("{fact} ({})", notes.en), format!("{fact} ({})", notes.ko))
+    noted(fact, &notes)
 }

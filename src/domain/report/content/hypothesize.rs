@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Content, Source, percent};
+use super::{Content, Noun, Source, percent};
 use crate::domain::report::read::{items, number, phrase, text, texts};
-use crate::domain::report::text::{Noun, Text, Words};
+use crate::domain::text::{Text, say};
 
-const HYPOTHESES: Noun = Noun::new("hypotheses", ["hypothesis", "hypotheses"], ["가설", "개"]);
-const TESTED: Noun = Noun::new("with_a_test", ["way to test them", "ways to test them"], ["검증 방법", "개"]);
+const HYPOTHESES: Noun = Noun { key: "hypotheses", words: "n_hypotheses" };
+const TESTED: Noun = Noun { key: "with_a_test", words: "n_with_a_test" };
 
 pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
@@ -16,7 +16,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     let selected = text(value, "selected");
     content.list(
         source,
-        Words::new("Hypothesis", "가설"),
+        &say!("label_hypothesis"),
         HYPOTHESES,
         hypotheses.iter().map(|one| hypothesis(source, one)).collect(),
     );
@@ -24,12 +24,12 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     judge_field(content, source, &hypotheses);
     match selected {
         Some(id) => judge_selected(content, source, &hypotheses, &id),
-        None => content.risk_of(source, "no hypothesis is selected", "선택된 가설이 없습니다"),
+        None => content.risk_of(source, say!("none_selected")),
     }
-    content.quote(source, Words::new("Reason", "선택 이유"), "selection_reason");
+    content.quote(source, say!("label_reason"), "selection_reason");
     let order = texts(value, "recommended_order");
     if order.len() > 1 {
-        content.finding(source, Words::new("Order", "검증 순서"), Text::quoted(order.join(", ")));
+        content.finding(source, say!("label_order"), Text::quoted(order.join(", ")));
     }
     plan(content, source);
 }
@@ -37,44 +37,36 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
 /// Whether the explanations compete and can be tested.
 fn judge_field(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value]) {
     if hypotheses.is_empty() {
-        content.risk_of(source, "there is no hypothesis", "가설이 없습니다");
+        content.risk_of(source, say!("no_hypothesis"));
     }
     for one in hypotheses.iter().filter(|one| text(one, "verification_test").is_none()) {
         let name = text(one, "id").unwrap_or_else(|| phrase(one));
-        content.risk_of(
-            source,
-            &format!("no test could refute this hypothesis: {name}"),
-            &format!("반증할 검증 방법이 없는 가설입니다: {name}"),
-        );
+        content.risk_of(source, say!("not_refutable", name = name));
     }
 }
 
 fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value], id: &str) {
     let found = hypotheses.iter().find(|one| text(one, "id").is_some_and(|known| known == id));
     let Some(found) = found else {
-        let (en, ko) = (
-            format!("the selected hypothesis {id} is not in the list"),
-            format!("선택된 가설 {id}이(가) 제시된 가설 목록에 없습니다"),
-        );
-        return content.risk_of(source, &en, &ko);
+        return content.risk_of(source, say!("selected_not_listed", id = id));
     };
     let claim = text(found, "claim").map_or_else(|| id.to_owned(), |claim| format!("{id} - {claim}"));
     content.context(source, "hypo_plausibility", Text::quoted(claim.clone()));
     content.context(source, "hypo_priority", Text::quoted(id));
-    content.finding(source, Words::new("Selected", "선택된 가설"), Text::quoted(claim));
+    content.finding(source, say!("label_selected"), Text::quoted(claim));
     if let Some(prediction) = text(found, "prediction") {
-        content.finding(source, Words::new("It predicts", "예측"), Text::quoted(prediction));
+        content.finding(source, say!("label_predicts"), Text::quoted(prediction));
     }
     if let Some(test) = text(found, "verification_test") {
         content.names_a_check = true;
         content.context(source, "hypo_testability", Text::quoted(test.clone()));
-        content.finding(source, Words::new("Its test", "검증 방법"), Text::quoted(test));
+        content.finding(source, say!("label_its_test"), Text::quoted(test));
     }
     for evidence in texts(found, "evidence_for") {
-        content.finding(source, Words::new("For it", "뒷받침"), Text::quoted(evidence));
+        content.finding(source, say!("label_for_it"), Text::quoted(evidence));
     }
     for evidence in texts(found, "evidence_against").into_iter().chain(text(found, "counter_evidence")) {
-        content.finding(source, Words::new("Against it", "반대 근거"), Text::quoted(evidence));
+        content.finding(source, say!("label_against_it"), Text::quoted(evidence));
     }
 }
 
@@ -88,14 +80,9 @@ fn plan(content: &mut Content, source: &Source<'_>) {
         content.names_a_check = true;
         let shown = expected.map_or_else(
             || Text::quoted(command.clone()),
-            |expected| {
-                Text::new(
-                    format!("{command} - expected: {expected}"),
-                    format!("{command} - 기대 결과: {expected}"),
-                )
-            },
+            |expected| say!("expected", command = command, expected = expected),
         );
-        content.finding(source, Words::new("Command", "검증 명령"), shown);
+        content.finding(source, say!("label_command"), shown);
     }
 }
 
@@ -105,9 +92,7 @@ fn hypothesis(source: &Source<'_>, item: &Value) -> Text {
     let whose = if source.among_others { format!("{}:", source.name) } else { String::new() };
     let id = text(item, "id").map(|id| format!("{whose}{id} ")).unwrap_or_default();
     match number(item, "confidence").map(percent) {
-        Some(confidence) => {
-            Text::new(format!("{id}({confidence}) {claim}"), format!("{id}(확신도 {confidence}) {claim}"))
-        }
+        Some(confidence) => say!("confident", id = id, confidence = confidence, claim = claim),
         None => Text::quoted(format!("{id}{claim}")),
     }
 }

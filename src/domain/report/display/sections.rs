@@ -1,43 +1,39 @@
 //! The sections of the report, in the order in which they are read.
 
 use super::super::page::{Diffs, LineKind, Page};
-use super::super::text::{Language, Words, duration, listed};
 use super::super::{Mode, ProposedChange, Report, content, names, next};
 use crate::domain::question::{Counts, Priority, Question};
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 use crate::domain::words::grouped;
 
 pub(super) fn title(page: &mut Page, report: &Report) {
     page.rule();
     let (number, all) = (names::number(report.stage), Stage::ALL.len());
-    let title = page.say(
-        format!("MAESTRO | Stage {number} of {all}: {}", report.stage_display_name),
-        format!("MAESTRO | {all}단계 중 {number}단계: {}", report.stage_display_name_ko),
-    );
+    let title = page.say(&say!("title", number = number, all = all, name = report.stage_display_name));
     page.text(LineKind::Title, 0, &title);
     let about = about(page, report);
     page.text(LineKind::Faint, 0, &about);
     page.rule();
-    let summary = page.say(&report.summary, &report.summary_ko);
+    let summary = page.say(&report.summary);
     page.text(LineKind::Body, 0, &summary);
 }
 
 /// Returns when and how, in one line.
 fn about(page: &Page, report: &Report) -> String {
     let mode = match report.mode {
-        Mode::Consult => page.say("one consultant", "컨설턴트 하나에 질의"),
-        Mode::Ensemble => page.say("several consultants", "여러 컨설턴트에 질의"),
-        Mode::Solo => page.say("without a consultant", "컨설턴트 없이 수행"),
+        Mode::Consult => page.say(&say!("mode_consult")),
+        Mode::Ensemble => page.say(&say!("mode_ensemble")),
+        Mode::Solo => page.say(&say!("mode_solo")),
     };
     let why = report.mode_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let round =
-        report.iteration.and_then(next::round).map(|round| format!(" | {}", page.say(round.en, round.ko)));
+    let round = report.iteration.and_then(next::round).map(|round| format!(" | {}", page.say(&round)));
     format!("{} | {mode}{why}{}", report.timestamp, round.unwrap_or_default())
 }
 
 pub(super) fn findings(page: &mut Page, report: &Report) {
-    let findings = page_list(page, &report.key_findings, &report.key_findings_ko);
-    page.heading(Words::new("FOUND", "확인된 내용"), &format!("({})", findings.len()));
+    let findings = page.say_all(&report.key_findings);
+    page.heading(&say!("heading_found"), &format!("({})", findings.len()));
     let rows: Vec<_> = findings.iter().map(|finding| row(finding)).collect();
     page.table(&rows);
 }
@@ -48,82 +44,70 @@ fn row(finding: &str) -> (LineKind, String, String) {
     (LineKind::Body, label.to_owned(), text.to_owned())
 }
 
-fn page_list<'r>(page: &Page, en: &'r [String], ko: &'r [String]) -> &'r [String] {
-    match page.language {
-        Language::English => en,
-        Language::Korean => ko,
-    }
-}
-
 pub(super) fn risks(page: &mut Page, report: &Report) {
-    let risks = page_list(page, &report.risks, &report.risks_ko);
-    page.heading(Words::new("RISKS", "위험 요소"), &format!("({})", risks.len()));
+    let risks = page.say_all(&report.risks);
+    page.heading(&say!("heading_risks"), &format!("({})", risks.len()));
     if risks.is_empty() {
-        let none = page.say("None found.", "발견된 위험 요소가 없습니다.");
+        let none = page.say(&say!("none_found"));
         page.text(LineKind::Good, 2, &none);
     }
-    for risk in risks {
+    for risk in &risks {
         page.item(LineKind::Bad, "  ! ", risk);
     }
 }
 
 pub(super) fn checks(page: &mut Page, report: &Report) {
-    page.heading(Words::new("CHECKS", "점검 결과"), "");
+    page.heading(&say!("heading_checks"), "");
     let rows = [schema(page, report), flags(page, report), answers(page, report), tests(page, report)];
     page.table(&rows);
 }
 
 fn schema(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say("Schema", "스키마");
+    let label = page.say(&say!("row_schema"));
     let name = report.stage.schema().name();
     let outputs = report.counts.get("structured_outputs").copied().unwrap_or_default();
     if report.schema.is_empty() && outputs == 0 {
-        let none = page.say("no structured output to check", "검사할 구조화된 출력이 없음");
+        let none = page.say(&say!("nothing_structured"));
         return (LineKind::Faint, label, none);
     }
     if report.schema.is_empty() {
-        return (LineKind::Good, label, page.say(format!("fits {name}"), format!("{name}에 맞음")));
+        return (LineKind::Good, label, page.say(&say!("fits", name = name)));
     }
-    let who = listed_sources(page, report.schema.iter().map(|one| one.provider.as_str()));
-    let text = page.say(format!("does not fit {name}: {who}"), format!("{name}에 맞지 않음: {who}"));
-    (LineKind::Bad, label, text)
+    let who = listed_sources(report.schema.iter().map(|one| one.provider.as_str()));
+    (LineKind::Bad, label, page.say(&say!("does_not_fit", name = name, who = who)))
 }
 
 fn flags(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say("Red flags", "위험 신호");
+    let label = page.say(&say!("row_red_flags"));
     if report.red_flags.is_empty() {
-        return (LineKind::Good, label, page.say("none", "없음"));
+        return (LineKind::Good, label, page.say(&say!("no_red_flags")));
     }
-    let who = listed_sources(page, report.red_flags.iter().map(|one| one.provider.as_str()));
+    let who = listed_sources(report.red_flags.iter().map(|one| one.provider.as_str()));
     let count = report.red_flags.len();
-    (LineKind::Bad, label, page.say(format!("{count}: {who}"), format!("{count}건: {who}")))
+    (LineKind::Bad, label, page.say(&say!("red_flags_of", n = count, who = who)))
 }
 
 fn answers(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say("Consultants", "컨설턴트");
+    let label = page.say(&say!("row_consultants"));
     if report.failures.is_empty() {
         let (kind, text) = match report.mode {
-            Mode::Solo => (LineKind::Faint, page.say("none was asked", "질의하지 않음")),
-            Mode::Consult | Mode::Ensemble => (LineKind::Good, page.say("all answered", "모두 응답함")),
+            Mode::Solo => (LineKind::Faint, page.say(&say!("none_asked"))),
+            Mode::Consult | Mode::Ensemble => (LineKind::Good, page.say(&say!("all_answered"))),
         };
         return (kind, label, text);
     }
-    let who = listed_sources(page, report.failures.iter().map(|one| one.provider.as_str()));
-    (LineKind::Bad, label, page.say(format!("no answer from {who}"), format!("응답 없음: {who}")))
+    let who = listed_sources(report.failures.iter().map(|one| one.provider.as_str()));
+    (LineKind::Bad, label, page.say(&say!("no_answer_from", who = who)))
 }
 
-fn listed_sources<'s>(page: &Page, sources: impl Iterator<Item = &'s str>) -> String {
-    let called = sources.map(content::called);
-    match page.language {
-        Language::English => listed(&called.map(|name| name.en).collect::<Vec<_>>()),
-        Language::Korean => called.map(|name| name.ko).collect::<Vec<_>>().join(", "),
-    }
+fn listed_sources<'s>(sources: impl Iterator<Item = &'s str>) -> Text {
+    Text::listed(&sources.map(content::called).collect::<Vec<_>>())
 }
 
 fn tests(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say("Tests", "테스트");
+    let label = page.say(&say!("row_tests"));
     let Some(note) = &report.tests else {
-        return (LineKind::Faint, label, page.say("none recorded yet", "아직 기록된 결과 없음"));
+        return (LineKind::Faint, label, page.say(&say!("tests_none")));
     };
     let failing =
         if note.failing.is_empty() { String::new() } else { format!(": {}", note.failing.join(", ")) };
@@ -132,29 +116,28 @@ fn tests(page: &Page, report: &Report) -> (LineKind, String, String) {
     let summary =
         if note.summary.is_empty() { String::new() } else { format!(" ({}{commands})", note.summary) };
     if note.shows_tests() {
-        return (LineKind::Good, label, page.say(format!("passed{summary}"), format!("통과{summary}")));
+        return (LineKind::Good, label, format!("{}{summary}", page.say(&say!("tests_passed"))));
     }
     if note.passed {
-        let (en, ko) = match (note.is_claim, note.is_old) {
-            (true, _) => ("said to pass, a claim", "통과했다는 주장"),
-            (false, true) => ("passed before the last change", "마지막 변경 이전에 통과"),
-            (false, false) => ("checks passed, no test ran", "검증은 통과, 실행된 테스트 없음"),
+        let passed = match (note.is_claim, note.is_old) {
+            (true, _) => say!("tests_claimed"),
+            (false, true) => say!("tests_old"),
+            (false, false) => say!("tests_idle"),
         };
-        return (LineKind::Bad, label, page.say(format!("{en}{summary}"), format!("{ko}{summary}")));
+        return (LineKind::Bad, label, format!("{}{summary}", page.say(&passed)));
     }
-    (LineKind::Bad, label, page.say(format!("failed{summary}{failing}"), format!("실패{summary}{failing}")))
+    (LineKind::Bad, label, format!("{}{summary}{failing}", page.say(&say!("tests_failed"))))
 }
 
 pub(super) fn changes(page: &mut Page, report: &Report) {
     for change in &report.diff {
         let size = size(page, change);
-        page.heading(Words::new("CHANGE", "변경 내용"), &size);
+        page.heading(&say!("heading_change"), &size);
         let left = change.lines_left_out;
         match page.diffs {
             Diffs::Here => change.text.lines().for_each(|line| page.diff(line)),
             Diffs::Above => {
-                let note =
-                    page.say("The diff is in the report above.", "diff 본문은 위의 보고서에 있습니다.");
+                let note = page.say(&say!("diff_above"));
                 page.text(LineKind::Faint, 2, &note);
             }
         }
@@ -164,10 +147,7 @@ pub(super) fn changes(page: &mut Page, report: &Report) {
 
 fn lines_left_out(page: &mut Page, count: usize) {
     if count > 0 {
-        let note = page.say(
-            format!("... {count} more lines are not shown."),
-            format!("... 마지막 {count}줄은 생략되었습니다."),
-        );
+        let note = page.say(&say!("lines_not_shown", n = count));
         page.text(LineKind::Faint, 2, &note);
     }
 }
@@ -177,14 +157,10 @@ pub(super) fn choices(page: &mut Page, report: &Report) {
     if report.choices.is_empty() {
         return;
     }
-    page.heading(Words::new("WHICH ONE GOES ON", "진행할 것 선택"), &format!("({})", report.choices.len()));
+    page.heading(&say!("heading_choices"), &format!("({})", report.choices.len()));
     for choice in &report.choices {
         let by = choice.selected_by.join(", ");
-        let by = if by.is_empty() {
-            by
-        } else {
-            page.say(format!(" [selected by {by}]"), format!(" [{by} 선택]"))
-        };
+        let by = if by.is_empty() { by } else { page.say(&say!("selected_by", who = by)) };
         page.item(LineKind::Body, "  > ", &format!("{}{by}", choice.line()));
     }
 }
@@ -195,10 +171,9 @@ pub(super) fn applied(page: &mut Page, report: &Report) {
         return;
     }
     let count = format!("({})", report.applied.len());
-    page.heading(Words::new("CHANGED SINCE THE LAST REPORT", "마지막 보고 이후 변경됨"), &count);
+    page.heading(&say!("heading_applied"), &count);
     for change in &report.applied {
-        let title = change.title();
-        let title = page.say(title.en, title.ko);
+        let title = page.say(&change.title());
         page.item(LineKind::Body, "  * ", &title);
         if page.diffs == Diffs::Here {
             change.text.lines().for_each(|line| page.diff(line));
@@ -211,40 +186,31 @@ pub(super) fn applied(page: &mut Page, report: &Report) {
 fn size(page: &Page, change: &ProposedChange) -> String {
     let who = content::called(&change.source);
     if let Some(problem) = &change.problem {
-        return page.say(
-            format!("by {}, not understood: {problem}", who.en),
-            format!("({}) 해석할 수 없음: {problem}", who.ko),
-        );
+        return page.say(&say!("change_not_understood", who = who, problem = problem));
     }
     let (files, added, removed) = (change.files.len(), change.added, change.removed);
-    let noun = if files == 1 { "file" } else { "files" };
-    page.say(
-        format!("by {}: {files} {noun}, +{added} -{removed}", who.en),
-        format!("({}) 파일 {files}개, +{added} -{removed}", who.ko),
-    )
+    page.say(&say!("change_size", who = who, n = files, added = added, removed = removed))
 }
 
 pub(super) fn cost(page: &mut Page, report: &Report) {
     let cost = report.cost;
-    page.heading(Words::new("COST SO FAR", "지금까지의 비용"), "");
-    let limit =
-        cost.max_total.map_or_else(String::new, |max| page.say(format!(" of {max}"), format!("/{max}")));
-    let consults = page.say(
-        format!("{} in this stage, {}{limit} in the run", cost.consults_stage, cost.consults_total),
-        format!("이 단계 {}회, 전체 {}{limit}회", cost.consults_stage, cost.consults_total),
-    );
-    let time = duration(cost.duration_ms);
+    page.heading(&say!("heading_cost"), "");
+    let total = match cost.max_total {
+        Some(max) => say!("of_limit", used = cost.consults_total, max = max),
+        None => Text::quoted(cost.consults_total.to_string()),
+    };
+    let consults = say!("consults_used", stage = cost.consults_stage, total = total);
     let mut rows = vec![
-        (LineKind::Body, page.say("Consults", "질의"), consults),
-        (LineKind::Body, page.say("Time", "소요 시간"), page.say(time.en, time.ko)),
+        (LineKind::Body, page.say(&say!("row_consults")), page.say(&consults)),
+        (LineKind::Body, page.say(&say!("row_time")), page.say(&Text::duration(cost.duration_ms))),
     ];
     if let (Some(input), Some(output)) = (cost.input_tokens, cost.output_tokens) {
         let (input, output) = (grouped(input), grouped(output));
-        let text = page.say(format!("{input} in, {output} out"), format!("입력 {input}, 출력 {output}"));
-        rows.push((LineKind::Body, page.say("Tokens", "토큰"), text));
+        let text = page.say(&say!("tokens_used", input = input, output = output));
+        rows.push((LineKind::Body, page.say(&say!("row_tokens")), text));
     }
     if let Some(dollars) = cost.cost_usd {
-        rows.push((LineKind::Body, page.say("Price", "금액"), format!("${dollars:.4}")));
+        rows.push((LineKind::Body, page.say(&say!("row_price")), format!("${dollars:.4}")));
     }
     page.table(&rows);
 }
@@ -254,27 +220,23 @@ pub(super) fn open_questions(page: &mut Page, report: &Report) {
         return;
     }
     let count = format!("({})", report.open_questions.len());
-    page.heading(
-        Words::new("CRITICAL QUESTIONS STILL OPEN FROM BEFORE", "이전 단계에서 답하지 않은 필수 질문"),
-        &count,
-    );
+    page.heading(&say!("heading_open_questions"), &count);
     for open in &report.open_questions {
-        let name = names::stage(open.stage).of(page.language);
-        page.item(LineKind::Bad, "  ? ", &format!("{} ({name})", open.id));
+        page.item(LineKind::Bad, "  ? ", &page.say(&open.text()));
+        page.text(LineKind::Faint, 6, &open.id);
     }
 }
 
 pub(super) fn questions(page: &mut Page, report: &Report) {
     let counts = Counts::of(&report.questions);
-    page.heading(Words::new("QUESTIONS", "검토 질문"), &format!("({})", report.questions.len()));
+    page.heading(&say!("heading_questions"), &format!("({})", report.questions.len()));
     for priority in Priority::ALL.into_iter().filter(|priority| counts.get(*priority) > 0) {
-        let (kind, words) = match priority {
-            Priority::Critical => (LineKind::Critical, Words::new("Critical", "필수")),
-            Priority::High => (LineKind::Priority, Words::new("High", "중요")),
-            Priority::Medium => (LineKind::Priority, Words::new("Medium", "보통")),
-            Priority::Low => (LineKind::Priority, Words::new("Low", "낮음")),
+        let kind = match priority {
+            Priority::Critical => LineKind::Critical,
+            Priority::High | Priority::Medium | Priority::Low => LineKind::Priority,
         };
-        page.text(kind, 2, &format!("{} ({})", words.of(page.language), counts.get(priority)));
+        let words = page.say(&Text::said(&format!("priority_{}", priority.name()), &[]));
+        page.text(kind, 2, &format!("{words} ({})", counts.get(priority)));
         for question in report.questions.iter().filter(|question| question.priority == priority) {
             one_question(page, question);
         }
@@ -282,38 +244,33 @@ pub(super) fn questions(page: &mut Page, report: &Report) {
 }
 
 fn one_question(page: &mut Page, question: &Question) {
-    let asked = page.say(&question.question, &question.question_ko);
+    let asked = page.say(&question.question);
     page.item(LineKind::Body, "    - ", &asked);
-    let options = page_list(page, &question.options, &question.options_ko);
     let answer = if question.requires_text_response {
-        page.say("in your own words", "직접 작성")
+        page.say(&say!("own_words"))
     } else {
-        options.join(" | ")
+        page.say_all(&question.options).join(" | ")
     };
     page.text(LineKind::Faint, 6, &format!("{}: {answer}", question.id));
-    let context = page
-        .say(question.context.clone().unwrap_or_default(), question.context_ko.clone().unwrap_or_default());
-    if !context.is_empty() {
-        let mark = page.say("      About: ", "      관련: ");
-        page.item(LineKind::Faint, &mark, &context);
+    if let Some(context) = &question.context {
+        let mark = format!("      {}: ", page.say(&say!("about")));
+        page.item(LineKind::Faint, &mark, &page.say(context));
     }
     if let Some(response) = &question.response {
-        let mark = page.say("      Answer: ", "      답변: ");
+        let mark = format!("      {}: ", page.say(&say!("label_answer")));
         page.item(LineKind::Body, &mark, response);
     }
 }
 
 pub(super) fn next(page: &mut Page, report: &Report) {
-    let name = report.next_stage.map(|stage| names::stage(stage).of(page.language)).unwrap_or_default();
-    let heading = if name.is_empty() {
-        Words::new("NEXT", "다음 단계")
-    } else {
-        Words::new("NEXT:", "다음 단계:")
+    let heading = match report.next_stage {
+        Some(stage) => say!("next", name = names::stage(stage)),
+        None => say!("heading_next"),
     };
-    page.heading(heading, name);
-    let preview = page.say(&report.next_stage_preview, &report.next_stage_preview_ko);
+    page.heading(&heading, "");
+    let preview = page.say(&report.next_stage_preview);
     page.text(LineKind::Body, 2, &preview);
-    page.heading(Words::new("WHAT YOU ARE ASKED TO DO", "검토자가 할 일"), "");
-    let action = page.say(&report.action_required, &report.action_required_ko);
+    page.heading(&say!("heading_action"), "");
+    let action = page.say(&report.action_required);
     page.text(LineKind::Body, 2, &action);
 }
