@@ -319,6 +319,7 @@ fn log_rows(rows: &mut Vec<[String; 4]>) {
     let size = format!("{} events, {:.0} MB", many::EVENTS, log.megabytes);
     for (what, took, against, aim) in [
         ("log, cold fold", log.fold, size.as_str(), "300 ms"),
+        ("log, opened after the first time", log.again, "", "100 ms"),
         ("log, figures of the project after it", log.figures, "", "50 ms"),
         ("log, append and fold", log.append, "", "10 ms"),
         ("log, append and fold, p99", log.append_p99, "", ""),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use maestro::testing::{Draft, Journal, SqliteStore, new_id};
+use maestro::testing::{Draft, Journal, Marks, SealKey, SqliteStore, new_id};
 
 use super::many::{EVENTS, fill, settled};
 use super::{median, milliseconds};
@@ -14,6 +14,8 @@ pub(crate) struct Measured {
     pub(crate) megabytes: f64,
     /// From nothing to the state of the project.
     pub(crate) fold: f64,
+    /// The same once a process of this user has looked.
+    pub(crate) again: f64,
     /// The figures of the whole project, once the state is there.
     pub(crate) figures: f64,
     /// One event more, in the middle of cases.
@@ -32,14 +34,31 @@ pub(crate) fn measure() -> Measured {
         work();
         milliseconds(started.elapsed())
     };
-    let folds = (0..7).map(|_| {
-        let journal = open();
+    let look = |journal: Journal| {
         timed(&mut || {
-            let seen = runtime.block_on(journal.read(|history| history.last_seq)).unwrap();
+            let seen = runtime
+                .block_on(journal.read(|history| {
+                    assert!(history.latest_open(0).is_none_or(|run| run.phase.is_open()));
+                    history.last_seq
+                }))
+                .unwrap();
             assert!(usize::try_from(seen).unwrap() >= EVENTS);
         })
-    });
-    let fold = median(folds.collect());
+    };
+    let fold = median((0..7).map(|_| look(open())).collect());
+    let state = tempfile::tempdir().unwrap();
+    let (key, began) = SealKey::of_user(state.path()).unwrap();
+    let known = || {
+        let marks = Marks::new(state.path(), began).sealed_by(&key);
+        Journal::new(Arc::new(SqliteStore::new(directory.path().to_owned()).with_marks(Some(marks))))
+    };
+    SqliteStore::new(directory.path().to_owned())
+        .with_marks(Some(Marks::new(state.path(), began)))
+        .adopt()
+        .unwrap();
+    // The first look leaves the mark and what it folded.
+    look(known());
+    let again = median((0..7).map(|_| look(known())).collect());
     let journal = open();
     runtime.block_on(journal.read(|_| ())).unwrap();
     let figures = median(
@@ -68,6 +87,7 @@ pub(crate) fn measure() -> Measured {
     Measured {
         megabytes: f64::from(u32::try_from(bytes / 1_024).unwrap()) / 1_024.0,
         fold,
+        again,
         figures,
         append: appends[appends.len() / 2],
         append_p99: appends[appends.len() * 99 / 100],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::consult::ConsultSettled;
 
@@ -10,7 +10,7 @@ use super::event::consult::ConsultSettled;
 pub(crate) const SPENT: &str = "quota_exceeded";
 
 /// A limit that is spent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     /// Time when it ends, as text.
     pub resets_at: String,

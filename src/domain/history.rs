@@ -1,10 +1,11 @@
 //! The state of a project: a fold over every event of its log.
 
 mod figures;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Deserialize as _;
+use serde::{Deserialize, Serialize};
 
 use super::breaker::{self, Spent};
 use super::calibrate::record::{CalibrationRecord, Measurement, Together};
@@ -20,26 +21,26 @@ use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::select::record::SelectionRecord;
 use super::spending::Spending;
+use super::stage::Stage;
 use super::thread::Threads;
 use super::track_record::{Place, TrackRecord};
 use super::vote::record::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use figures::Figures;
+use runs::{Brief, Runs};
+pub use runs::{RunReader, refolded};
 
 /// Results outside any run that are kept after their callers have them.
 const MOST_DELIVERED: usize = 16;
 
 /// Everything that decisions look at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     /// The place in the log of the last event folded.
     pub last_seq: u64,
     /// The place of the last event of each run; the project's own under the empty name.
     last: HashMap<String, u64>,
-    /// Runs by id.
-    runs: HashMap<String, Run>,
-    /// Run ids, oldest first.
-    order: Vec<String>,
+    runs: Runs,
     /// The run of each request.
     requests: BTreeMap<String, String>,
     /// Stages outside any run, by attempt; of each the latest only.
@@ -72,7 +73,7 @@ pub struct History {
 }
 
 /// A stage outside any run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Loose {
     pub attempt: Attempt,
     /// Its result, once it has one.
@@ -80,7 +81,7 @@ pub struct Loose {
 }
 
 /// Outcome of a stage outside any run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum LooseResult {
     /// Outputs.
     Finished(super::event::stage::StageFinished),
@@ -104,9 +105,8 @@ impl History {
         self.spending.apply(&event);
         self.judge(&event);
         match &event.body {
-            Body::RunStarted(started) if !self.runs.contains_key(&event.run) => {
-                self.order.push(event.run.clone());
-                self.runs.insert(event.run.clone(), Run::begin(&event, started));
+            Body::RunStarted(started) if !self.runs.contains(&event.run) => {
+                self.runs.begin(Run::begin(&event, started));
                 return;
             }
             Body::StateUsed(used) => {
@@ -347,28 +347,31 @@ impl History {
 
     /// Every run, oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
-        self.order.iter().filter_map(|id| self.runs.get(id))
+        self.runs.all()
     }
 
     /// The run that began last of those that go on and are not parked.
     pub fn latest_open(&self, idle_before: u64) -> Option<&Run> {
-        self.runs().rev().find(|run| run.phase.is_open() && !run.is_parked(idle_before))
+        self.runs.those(move |run| run.is_open && run.last_at >= idle_before).next_back()
     }
 
     /// The consults that a new run begins with. A server's run that is open lends nothing to the next,
     /// and neither does one that the model's own words rejected: the project's last, or one of the same
     /// task.
     pub fn carried(&self, task: &str, current: Option<&str>) -> u32 {
-        let open = current.and_then(|id| self.run(id)).filter(|run| run.phase.is_open());
-        let last = self.runs().next_back();
-        let same = self.runs().rev().find(|run| run.task == task);
-        let rejected = last.into_iter().chain(same).filter(|run| run.was_rejected_by_relay());
-        open.into_iter().chain(rejected).map(|run| run.budget.used()).max().unwrap_or(0)
+        let brief = |holds: &dyn Fn(&str, &Brief<'_>) -> bool| {
+            self.runs.briefs().rev().find(|(id, run)| holds(id, run)).map(|(_, run)| run)
+        };
+        let open = current.and_then(|current| brief(&|id, _| id == current)).filter(|run| run.is_open);
+        let last = brief(&|_, _| true);
+        let same = brief(&|_, run| run.task == task);
+        let rejected = last.into_iter().chain(same).filter(|run| run.was_rejected_by_relay);
+        open.into_iter().chain(rejected).map(|run| run.used).max().unwrap_or(0)
     }
 
     /// The backups that a run which goes on may still want to go back to.
     pub fn backups_in_use(&self) -> BTreeSet<String> {
-        let open = self.runs().filter(|run| run.phase.is_open());
+        let open = self.runs.those(|run| run.is_open);
         open.flat_map(|run| run.backups.iter().cloned()).collect()
     }
 
@@ -378,9 +381,26 @@ impl History {
         Some((run, run.request(id)?))
     }
 
+    /// The run of a task that goes on and began at a stage, the latest of them.
+    pub fn open_of(&self, task: &str, start: Stage) -> Option<&Run> {
+        let is_it = |run: &Brief<'_>| run.is_open && run.task == task && run.start_stage == start;
+        self.runs.those(is_it).next_back()
+    }
+
+    /// The same that was folded by an earlier process, with a way to read whole runs from the log.
+    pub fn reading_by(mut self, reader: RunReader) -> Self {
+        self.runs.read_by(reader);
+        self
+    }
+
+    /// True if a run could not be read from the log: then nothing that was asked since is known.
+    pub fn has_lost(&self) -> bool {
+        self.runs.has_lost()
+    }
+
     /// Every request that waits for a decision, oldest first.
     pub fn pending(&self) -> impl Iterator<Item = (&Run, &Request)> {
-        self.runs().filter_map(|run| Some((run, run.pending()?)))
+        self.runs.those(|run| run.waits).filter_map(|run| Some((run, run.pending()?)))
     }
 
     /// Every request, newest first.

@@ -83,7 +83,7 @@ impl Content for JobNoted {
 }
 
 /// A job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id.
     pub id: String,
@@ -109,7 +109,7 @@ pub struct Job {
 }
 
 /// Every job of a project, by id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Jobs {
     by_id: BTreeMap<String, Job>,
 }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::AddAssign;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::consult::ConsultSettled;
 use super::event::{Body, Event};
 use super::measure::number::Sum;
@@ -49,7 +51,7 @@ impl From<&ConsultSettled> for Taken {
 }
 
 /// Tokens of some calls of one model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {
     /// Calls.
     pub(crate) calls: u64,
@@ -154,7 +156,7 @@ impl AddAssign for Weight {
 }
 
 /// Whose calls a cell holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Whose {
     /// The provider.
     pub(crate) provider: String,
@@ -169,7 +171,7 @@ impl Whose {
 }
 
 /// A consult that is under way, or whose server is gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
     run: String,
     at: u64,
@@ -178,7 +180,7 @@ struct Open {
 }
 
 /// How far a call was from its estimate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     /// Tokens sent beyond those of the question: the CLI's own words.
     beyond: u64,
@@ -187,7 +189,7 @@ struct Seen {
 }
 
 /// The fold: what caps are held against, and what estimates are made from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Spending {
     open: HashMap<String, Open>,
     /// The last two days, by quarters of an hour.

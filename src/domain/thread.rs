@@ -32,7 +32,7 @@ impl Content for Forked {
 }
 
 /// Where a turn is, and who answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnAt {
     /// The place of its consult in the log.
     pub seq: u64,
@@ -48,7 +48,7 @@ pub struct TurnAt {
 }
 
 /// A conversation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thread {
     /// Its id.
     pub id: String,
@@ -61,7 +61,7 @@ pub struct Thread {
 }
 
 /// Every conversation of a project.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Threads {
     by_id: BTreeMap<String, Thread>,
 }

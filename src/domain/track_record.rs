@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::beta::cautious_rate;
 use super::microstep::{MicroStep, StepType};
 use super::stage::Stage;
@@ -31,7 +33,7 @@ impl Work {
 }
 
 /// What a result was judged at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Place {
     Stage(Stage),
     Step(StepType),
@@ -46,7 +48,7 @@ impl Place {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Judged {
     right: u64,
     wrong: u64,
@@ -59,7 +61,7 @@ impl Judged {
 }
 
 /// Every provider's record, by what it was judged at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TrackRecord {
     judged: BTreeMap<Place, BTreeMap<String, Judged>>,
 }

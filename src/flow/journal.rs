@@ -12,17 +12,21 @@ use tokio::sync::Notify;
 use super::off_thread::off_thread;
 use super::time::now;
 use super::told;
-use crate::domain::chain::{Record, Shown};
+use crate::domain::chain::{Record, Shown, Stored};
 use crate::domain::event::{Draft, Event};
-use crate::domain::history::History;
+use crate::domain::history::{History, refolded};
+use crate::domain::workflow::Run;
 use crate::error::Error;
-use crate::host::store::{EventStore, Expected, StoreError};
+use crate::host::store::{EventStore, Expected, Kept, StoreError};
 
 /// Events read at a time.
 const PAGE: usize = 4_096;
 
 /// Events that a visitor has in memory: theirs may hold whole prompts and answers.
 const VISITED: usize = 256;
+
+/// Events after which a fold is kept anew for later processes.
+const KEEP_EVERY: u64 = 4_096;
 
 /// Number of times that a decision is tried where others are always faster.
 const MOST_TRIES: usize = 200;
@@ -46,6 +50,10 @@ struct Inner {
 struct Folded {
     history: History,
     generation: u64,
+    /// The last event of the fold that is kept for later processes.
+    kept: u64,
+    /// True if what an earlier process kept is of no use.
+    begins_anew: bool,
 }
 
 /// Events to append, and the caller's result.
@@ -101,7 +109,9 @@ impl Journal {
     pub fn read_now<T>(&self, look: impl FnOnce(&History) -> T) -> Result<T, Error> {
         let mut folded = self.inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
         self.inner.refresh(&mut folded)?;
-        Ok(look(&folded.history))
+        let seen = look(&folded.history);
+        folded.check()?;
+        Ok(seen)
     }
 
     /// Decides on the state as it is, and appends to a run if nobody else went on with it; else
@@ -157,7 +167,9 @@ impl Journal {
             let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
             for _ in 0..MOST_TRIES {
                 inner.refresh(&mut folded)?;
-                let (run, Decided { drafts, answer }) = decision(&folded.history)?;
+                let decided = decision(&folded.history);
+                folded.check()?;
+                let (run, Decided { drafts, answer }) = decided?;
                 if drafts.is_empty() {
                     return Ok(answer);
                 }
@@ -250,6 +262,36 @@ impl Journal {
     }
 }
 
+impl Folded {
+    /// Fails where a run could not be read from the log, and begins anew the next time: with the log's
+    /// first event, by which whatever is wrong is found.
+    fn check(&mut self) -> Result<(), StoreError> {
+        if !self.history.has_lost() {
+            return Ok(());
+        }
+        *self = Self { generation: self.generation, begins_anew: true, ..Self::default() };
+        Err(StoreError::Busy)
+    }
+}
+
+/// A run from its events up to a place; none where they cannot be read, or the log is another one.
+fn whole(store: &dyn EventStore, generation: u64, run: &str, until: u64) -> Option<Run> {
+    let mut events = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = store.read_since(after, Some(run), VISITED).ok()?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for Stored { seq, run, at, kind, body, .. } in page.into_iter().filter(|stored| stored.seq <= until) {
+            events.push(Event::fold(Shown { seq, run: &run, at, kind: &kind, body: &body }).ok()?);
+        }
+        if after >= until {
+            break;
+        }
+    }
+    refolded(events).filter(|_| store.generation() == generation)
+}
+
 impl Inner {
     fn record(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -289,25 +331,63 @@ impl Inner {
         loop {
             let generation = self.store.generation();
             if generation != folded.generation {
-                *folded = Folded { history: History::default(), generation };
+                *folded = Folded { generation, ..Folded::default() };
             }
-            let Folded { history, .. } = &mut *folded;
-            let seen = self.store.show_since(history.last_seq, PAGE, &mut |shown| {
-                history.apply(fold(shown)?);
+            if folded.history.last_seq == 0 && !folded.begins_anew {
+                self.restore(folded);
+            }
+            // A run of an earlier process is read from the store when an event of it comes, so nothing
+            // is applied while the store shows events.
+            let mut events = Vec::new();
+            let seen = self.store.show_since(folded.history.last_seq, PAGE, &mut |shown| {
+                events.push(fold(shown)?);
                 Ok(())
             });
             let count = match seen {
                 Err(StoreError::Replaced) => continue,
                 count => count?,
             };
+            for event in events {
+                folded.history.apply(event);
+            }
+            folded.check()?;
             // What was folded belongs to another log then, and is thrown away.
             if self.store.generation() != folded.generation {
                 continue;
             }
             if count < PAGE {
+                self.keep(folded);
                 return Ok(());
             }
         }
+    }
+
+    /// Goes on from what an earlier process folded of this log.
+    fn restore(&self, folded: &mut Folded) {
+        let Some(Kept { seq, fold }) = self.store.kept() else { return };
+        match rmp_serde::from_slice::<History>(&fold) {
+            Ok(history) if history.last_seq == seq => {
+                let (store, generation) = (Arc::clone(&self.store), folded.generation);
+                let reader = move |run: &str| whole(&*store, generation, run, seq);
+                folded.history = history.reading_by(Arc::new(reader));
+                folded.kept = seq;
+            }
+            Ok(_) | Err(_) => tracing::debug!("what was kept of the log is of no use"),
+        }
+    }
+
+    fn keep(&self, folded: &mut Folded) {
+        let history = &folded.history;
+        if history.last_seq < folded.kept.saturating_add(KEEP_EVERY) {
+            return;
+        }
+        let packed = || {
+            rmp_serde::to_vec_named(history)
+                .inspect_err(|error| tracing::debug!(%error, "what was folded cannot be kept"))
+                .ok()
+        };
+        self.store.keep(history.last_seq, &packed);
+        folded.kept = history.last_seq;
     }
 
     /// Shows every event; false where the log was replaced meanwhile.
@@ -351,7 +431,10 @@ fn fold(shown: Shown<'_>) -> Result<Event, StoreError> {
     Event::fold(shown).map_err(|error| StoreError::Corrupt { reason: error.to_string() })
 }
 
-fn read(stored: crate::domain::chain::Stored) -> Result<Event, Error> {
+fn read(stored: Stored) -> Result<Event, Error> {
     Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
         .map_err(|error| StoreError::Corrupt { reason: error.to_string() }.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -305,7 +305,10 @@ impl Session {
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| {
             let state = self.environment().state_directory();
-            let marks = self.user_key().zip(state).map(|((_, began), state)| Marks::new(&state, *began));
+            let marks = self
+                .user_key()
+                .zip(state)
+                .map(|((key, began), state)| Marks::new(&state, *began).sealed_by(key));
             Arc::new(SqliteStore::new(self.store_directory()).below(self.root()).with_marks(marks))
         })
     }

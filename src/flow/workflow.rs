@@ -80,11 +80,8 @@ pub async fn start(
     let (run, was_open) = session
         .journal()
         .decide_on(move |history| {
-            let same = history.runs().rev().find(|run| {
-                // Who approves was settled when the run began: asking anew does not change it.
-                run.phase.is_open() && run.task == task && run.start_stage == start_stage
-            });
-            if let Some(run) = same {
+            // Who approves was settled when the run began: asking anew does not change it.
+            if let Some(run) = history.open_of(&task, start_stage) {
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
             }
             let carried = history.carried(&task, current.as_deref());

@@ -8,6 +8,7 @@
 
 mod connection;
 mod error;
+mod kept;
 pub(crate) mod lease;
 mod mark;
 mod memory;
@@ -45,6 +46,14 @@ pub enum Expected {
     At(u64),
     /// The whole log at this event: nobody has appended anything since, to any run.
     Last(u64),
+}
+
+/// What was folded of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The place of the last event in it.
+    pub seq: u64,
+    pub fold: Vec<u8>,
 }
 
 /// A log of events. Every method blocks, for as long as another writer does at worst.
@@ -89,6 +98,14 @@ pub trait EventStore: Send + Sync {
         limit: usize,
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
+
+    /// What an earlier process folded of this log, and up to which event, where it fits the log as it is.
+    fn kept(&self) -> Option<Kept> {
+        None
+    }
+
+    /// Keeps what was folded up to an event for later processes. What cannot be kept costs them time.
+    fn keep(&self, _seq: u64, _fold: &dyn Fn() -> Option<Vec<u8>>) {}
 
     /// Number of the log: another one when the log before was deleted or replaced. Whoever
     /// shares a store with others reads it before and after a read, for only one of them gets the

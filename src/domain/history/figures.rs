@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::event::Event;
 use crate::domain::measure::cost::Cells;
 use crate::domain::measure::record::entry;
@@ -14,7 +16,7 @@ const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 /// Tallies by run and day; what belongs to no run under the empty name. Together they are all that was
 /// counted, so nothing is counted twice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Figures {
     tallies: HashMap<String, BTreeMap<u64, Tally>>,
 }

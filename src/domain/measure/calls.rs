@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::entry::Consult;
 use super::latency::Latency;
 use super::number::Sum;
 
 /// A total of something that not every call reports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported<T> {
     /// The total of the calls that report it.
     total: T,
@@ -38,7 +40,7 @@ impl<T: Copy> Reported<T> {
 }
 
 /// Calls added up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// Calls.
     pub total: u64,

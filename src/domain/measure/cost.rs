@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::number::Sum;
 use crate::domain::cap::Standing;
@@ -15,7 +15,7 @@ use crate::domain::tokens::Tokens;
 const MOST_THREADS: usize = 20;
 
 /// Whose calls a cell of a tally holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     /// The provider and its model.
     pub(crate) whose: Whose,

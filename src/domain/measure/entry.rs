@@ -1,5 +1,7 @@
 //! What the figures are made of: plain data, one entry for each thing that was recorded.
 
+use serde::{Deserialize, Serialize};
+
 use super::outcome::Agents;
 use super::similarity;
 use crate::domain::event::consult::Purpose;
@@ -61,7 +63,7 @@ pub struct StageRun {
 }
 
 /// What a verification says about the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// It does not hold.
     Failed,

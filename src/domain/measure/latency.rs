@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::number::shown;
 
@@ -14,7 +14,7 @@ const BUCKETS: u64 = 64;
 
 /// Durations in milliseconds. Which form it has depends on what was added alone, never on the order
 /// or the grouping, so that parts can be merged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// How many durations each one stands for: itself, or all of its bucket.
     counts: BTreeMap<u64, u64>,

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use serde::{Deserialize, Serialize};
+
 /// A whole number as a real one.
 #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds stay far below 2^53")]
 pub fn real(count: u64) -> f64 {
@@ -22,7 +24,7 @@ pub fn shown(value: f64) -> Option<f64> {
 
 /// A sum of real numbers in whole billionths, because sums of floating-point numbers depend on
 /// their order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sum(u64);
 
 impl Sum {

@@ -1,9 +1,11 @@
 //! How tasks ended, with one agent and with several.
 
+use serde::{Deserialize, Serialize};
+
 use super::baseline::error_amplification;
 use super::number::ratio;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Agents {
     /// One agent.
     Single,
@@ -12,7 +14,7 @@ pub enum Agents {
 }
 
 /// Tasks and how many of them were solved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solved {
     /// Tasks that were solved.
     pub successes: u64,
@@ -39,7 +41,7 @@ impl Solved {
 }
 
 /// Tasks by who worked on them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Those of one agent.
     pub single: Solved,

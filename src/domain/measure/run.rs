@@ -1,12 +1,14 @@
 //! One run of a workflow: its turns, and whether its task is solved.
 
+use serde::{Deserialize, Serialize};
+
 use super::entry::{Change, Outcome, Patch, StageEnd, Verdict, Verification};
 use super::outcome::Agents;
 use crate::domain::stage::Stage;
 
 /// What is kept of one run. "Latest" goes by the place in the record, so that the order in which
 /// entries are added does not matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTally {
     /// Reasoning turns (see [`super`]).
     pub turns: u64,

@@ -1,12 +1,12 @@
 //! What was done in one stage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::entry::{Consult, StageEnd, StageRun};
 use super::number::{ratio, shown};
 
 /// What was done in one stage, added up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTally {
     /// Runs of the stage in which a consultant's answer was accepted.
     pub answered: u64,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::calls::Calls;
 use super::cost::{Cells, Key};
 use super::entry::{
@@ -20,7 +22,7 @@ use crate::domain::stage::Stage;
 
 /// Everything counted. It grows with the number of providers, error codes and runs, not with that
 /// of entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// All calls.
     pub calls: Calls,
@@ -49,7 +51,7 @@ pub struct Tally {
 }
 
 /// Selections among candidates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selections {
     /// Selections.
     pub total: u64,
@@ -60,7 +62,7 @@ pub struct Selections {
 }
 
 /// Patches and restores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
     /// Patches that were applied.
     pub applied: u64,
@@ -69,7 +71,7 @@ pub struct Patches {
 }
 
 /// Groups of answers to the same question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     /// Groups.
     pub total: u64,

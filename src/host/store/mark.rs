@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::place::Place;
+use super::{Kept, kept};
+use crate::host::seal_key::SealKey;
 
 /// The files of a log as they were left. Whoever writes to one of them changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,12 +66,37 @@ pub struct Marks {
     directory: PathBuf,
     /// When this user's directory was made: what is older may be from a version that left no marks.
     began: Option<SystemTime>,
+    /// With which folds of logs are sealed.
+    key: Option<SealKey>,
 }
 
 impl Marks {
     /// The marks in a user's directory of state, which is there since `began`.
     pub fn new(state: &Path, began: Option<SystemTime>) -> Self {
-        Self { directory: state.join("logs"), began }
+        Self { directory: state.join("logs"), began, key: None }
+    }
+
+    /// The same with folds of logs beside them.
+    pub fn sealed_by(mut self, key: &SealKey) -> Self {
+        self.key = Some(key.clone());
+        self
+    }
+
+    /// What was folded of a log at a place, with the hash of the last event in it.
+    pub(super) fn kept(&self, first: &str, place: &Place) -> Option<(Kept, String)> {
+        kept::load(&self.fold_file(first, place), self.key.as_ref()?)
+    }
+
+    /// Keeps what was folded of a log at a place, up to an event with this hash.
+    pub(super) fn keep(&self, first: &str, place: &Place, hash: String, kept: &Kept) {
+        let Some(key) = &self.key else { return };
+        if let Err(error) = kept::save(&self.fold_file(first, place), key, hash, kept) {
+            tracing::debug!(%error, "what was folded of the log cannot be kept");
+        }
+    }
+
+    pub(super) fn keeps_folds(&self) -> bool {
+        self.key.is_some()
     }
 
     /// True if this user has ever seen a log that begins with this hash.
@@ -122,6 +149,10 @@ impl Marks {
         // It is a hash where it is ours, and could be anything where it is not.
         let name: String = first.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
         self.directory.join(name)
+    }
+
+    fn fold_file(&self, first: &str, place: &Place) -> PathBuf {
+        self.file(first, place).with_extension("fold")
     }
 
     fn file(&self, first: &str, place: &Place) -> PathBuf {

@@ -11,7 +11,7 @@ use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
 use super::mark::{Mark, Marks, Print};
 use super::place::{Beside, FileId, Place};
 use super::row::{event, last_event, number};
-use super::{EventStore, Expected, Note, StoreError, unseen};
+use super::{EventStore, Expected, Kept, Note, StoreError, unseen};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 
 /// Time that an append waits for others.
@@ -494,6 +494,29 @@ impl EventStore for SqliteStore {
             }
             Ok(count)
         })
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        let marks = self.marks.as_ref().filter(|marks| marks.keeps_folds())?;
+        let found = self.read(0, Trust::Honoured, |connection| {
+            let Some((kept, hash)) =
+                hash_at(connection, 1)?.and_then(|first| marks.kept(&first, &self.place))
+            else {
+                return Ok(None);
+            };
+            Ok((hash_at(connection, kept.seq)? == Some(hash)).then_some(kept))
+        });
+        // Whatever is wrong with the log, whoever reads it next meets it.
+        found.ok().flatten()
+    }
+
+    fn keep(&self, seq: u64, fold: &dyn Fn() -> Option<Vec<u8>>) {
+        let Some(marks) = self.marks.as_ref().filter(|marks| marks.keeps_folds()) else { return };
+        let at = |connection: &Connection| Ok(hash_at(connection, 1)?.zip(hash_at(connection, seq)?));
+        let Ok(Some((first, hash))) = self.read(seq, Trust::AsItIs, at) else { return };
+        if let Some(fold) = fold() {
+            marks.keep(&first, &self.place, hash, &Kept { seq, fold });
+        }
     }
 
     fn generation(&self) -> u64 {
