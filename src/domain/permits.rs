@@ -166,14 +166,34 @@ const CONFIGURATION: [&str; 16] = [
     "next.config.",
 ];
 
+/// Directories of these that builds and tests write themselves.
+const WRITTEN_BY_BUILDS: [&str; 5] = [".venv", "venv", "node_modules", "__pycache__", ".direnv"];
+
+/// Directories of the hosts of repositories, with what runs there.
+const HOSTS: [&str; 4] = [".github", ".gitlab", ".gitea", ".forgejo"];
+
+/// Returns what an entry of a directory does by itself that no build and no test has a reason to change, by
+/// its name.
+pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let is = |known: &&(&str, &'static str)| known.0 == name;
+    if !is_directory {
+        return FILES.iter().find(is).map(|(_, words)| *words);
+    }
+    if HOSTS.contains(&name.as_str()) {
+        return Some("continuous integration");
+    }
+    let written = WRITTEN_BY_BUILDS.contains(&name.as_str());
+    DIRECTORIES.iter().find(is).filter(|_| !written).map(|(_, words)| *words)
+}
+
 /// Returns what a file does beside being a source, by its name.
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(str::to_lowercase).collect();
     let (name, directories) = parts.split_last()?;
     let by_directory = DIRECTORIES.iter().find(|(known, _)| directories.iter().any(|part| part == known));
     let is_ci = directories.windows(2).any(|pair| {
-        matches!(pair, [host, below] if matches!(host.as_str(), ".github" | ".gitlab" | ".gitea" | ".forgejo")
-            && CI.contains(&below.as_str()))
+        matches!(pair, [host, below] if HOSTS.contains(&host.as_str()) && CI.contains(&below.as_str()))
     });
     let by_name = FILES.iter().find(|(known, _)| known == name);
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
@@ -294,6 +314,34 @@ mod tests {
             "profile.py",
         ] {
             assert_eq!(power(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_no_build_writes_is_guarded() {
+        for (name, is_directory) in [
+            (".claude", true),
+            (".Codex", true),
+            (".vscode", true),
+            (".github", true),
+            (".husky", true),
+            (".mcp.json", false),
+            ("Jenkinsfile", false),
+            (".envrc", false),
+        ] {
+            assert!(guarded(name, is_directory).is_some(), "{name}");
+        }
+        for (name, is_directory) in [
+            ("node_modules", true),
+            (".venv", true),
+            ("__pycache__", true),
+            ("src", true),
+            (".pytest_cache", true),
+            (".claude", false),
+            (".mcp.json", true),
+            ("conftest.py", false),
+        ] {
+            assert_eq!(guarded(name, is_directory), None, "{name}");
         }
     }
 

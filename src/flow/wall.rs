@@ -14,8 +14,9 @@ use crate::host::config::{Network as NetworkSetting, Sandbox};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Library};
 use crate::host::process::{CallDir, Launch, Limits};
+use crate::host::wall::guarded::Guarded;
 use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn, SandboxRules};
-use crate::host::wall::{FileRules, Network, Strictness, Wall, WallStanding};
+use crate::host::wall::{FileRules, FileStanding, Network, Strictness, Wall, WallStanding};
 use crate::provider::Places;
 use crate::provider::catalogue::Provider;
 use crate::provider::login::Login;
@@ -31,6 +32,22 @@ const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby
 pub(in crate::flow) struct CheckWall {
     pub(in crate::flow) wall: Wall,
     pub(in crate::flow) env: Vec<(OsString, OsString)>,
+    /// What acts by itself in the project, as it was before.
+    pub(in crate::flow) guarded: Guarded,
+}
+
+impl CheckWall {
+    /// The files that act by themselves and that are not what they were before the check. Blocks.
+    pub(in crate::flow) fn changed(before: &Guarded, root: &Path, standing: &FileStanding) -> Vec<PathBuf> {
+        let protected = match standing {
+            // What stood there was out of its reach: somebody else changed it.
+            FileStanding::Landlock { covers: true, .. } => before.entries(),
+            FileStanding::Landlock { .. } | FileStanding::Off | FileStanding::Missing { .. } => &[],
+        };
+        let changed = before.changed(&Guarded::of(root), protected);
+        let shown = |path: PathBuf| path.strip_prefix(root).map_or_else(|_| path.clone(), Path::to_owned);
+        changed.into_iter().map(shown).collect()
+    }
 }
 
 /// The wall around a check that runs in `root`, which is the project or a copy of it. Blocks.
@@ -40,9 +57,10 @@ pub(in crate::flow) fn of_check(
     program: &Path,
     directory: &CallDir,
 ) -> Result<CheckWall, Error> {
+    let guarded = Guarded::of(root);
     let Some(wall) = asked_for(session) else {
         let network = network(session);
-        return Ok(CheckWall { wall: Wall { network, ..Wall::default() }, env: Vec::new() });
+        return Ok(CheckWall { wall: Wall { network, ..Wall::default() }, env: Vec::new(), guarded });
     };
     let rules = rules(session)?;
     let environment = session.environment();
@@ -51,10 +69,16 @@ pub(in crate::flow) fn of_check(
     // What a script or a Makefile goes on to start is found by the same PATH.
     let others = INTERPRETERS.iter().filter_map(|name| environment.find_program(name, root));
     let programs: Vec<PathBuf> = std::iter::once(program.to_owned()).chain(others).collect();
-    let place =
-        CheckPlace { temporary: directory.work(), cache: &cache, programs: &programs, closed: &closed };
+    let place = CheckPlace {
+        temporary: directory.work(),
+        cache: &cache,
+        programs: &programs,
+        closed: &closed,
+        guarded: guarded.entries(),
+    };
     let files = rules.check(environment, root, &place);
-    Ok(CheckWall { wall: Wall { files: Some(files), ..wall }, env: rules.variables(environment, &place) })
+    let env = rules.variables(environment, &place);
+    Ok(CheckWall { wall: Wall { files: Some(files), ..wall }, env, guarded })
 }
 
 /// The wall around a consultant. Blocks.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(target_os = "linux")]
 mod descendants;
+pub(crate) mod guarded;
 #[cfg(target_os = "linux")]
 mod helper;
 #[cfg(target_os = "linux")]
@@ -79,8 +80,9 @@ pub struct ProjectRules {
     /// Directories below a hidden one that can be read all the same.
     #[serde(default)]
     pub shown: Vec<PathBuf>,
+    /// What can be read and not changed.
     pub frozen: Vec<PathBuf>,
-    /// The entries of the root but for those two.
+    /// The entries of the root but for those.
     pub entries: Vec<PathBuf>,
 }
 

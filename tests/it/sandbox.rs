@@ -82,6 +82,106 @@ fn a_check_may_write_the_project_and_neither_the_log_nor_the_home() {
     }
 }
 
+/// A test that passes, and changes what acts by itself on the way.
+const ARMS: &str = r#"
+import os, pathlib, unittest
+
+def write(name):
+    try:
+        path = pathlib.Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        return 1
+    except OSError:
+        return 0
+
+def took(action):
+    try:
+        action()
+        return 1
+    except OSError:
+        return 0
+
+class Arms(unittest.TestCase):
+    def test_arms(self):
+        for name in NAMES:
+            print(f"{name}={write(name)}", flush=True)
+        print("renamed=%d" % took(lambda: os.rename(".claude", "aside")))
+        print("removed=%d" % took(lambda: os.remove(".mcp.json")))
+        print("linked=%d" % took(lambda: os.symlink("/tmp", ".claude/hooks")))
+"#;
+
+fn arms(names: &[&str]) -> Server {
+    Server::new()
+        .file("test_arms.py", ARMS.replace("NAMES", &format!("{names:?}")))
+        .file(".claude/settings.json", "{ \"x\": 1 }")
+        .file(".mcp.json", "{ \"x\": 1 }")
+        .file("web/.vscode/tasks.json", "{ \"x\": 1 }")
+        .file(".git/HEAD", "ref: refs/heads/main\n")
+}
+
+fn armed(server: Server) -> (Value, String, Client) {
+    let mut client = server.start();
+    let commands = json!({ "commands": [{ "command": "python3 -m unittest -v" }] });
+    let check = client.call("maestro_verify", commands)["results"][0].clone();
+    let output = format!("{}{}", check["stdout"].as_str().unwrap(), check["stderr"].as_str().unwrap());
+    (check, output, client)
+}
+
+#[test]
+fn a_check_cannot_change_what_acts_by_itself() {
+    let names =
+        [".claude/settings.json", ".claude/new.json", ".mcp.json", "web/.vscode/tasks.json", "web/a.txt"];
+    let (check, output, client) = armed(arms(&names));
+    if !check["metadata"]["sandbox"].as_str().unwrap().starts_with("landlock") {
+        eprintln!("not checked, the sandbox here is: {}", check["metadata"]["sandbox"]);
+        return;
+    }
+    for closed in [".claude/settings.json", ".claude/new.json", ".mcp.json", "web/.vscode/tasks.json"] {
+        assert!(output.contains(&format!("{closed}=0")), "{closed}: {output}");
+    }
+    for tried in ["renamed=0", "removed=0", "linked=0", "web/a.txt=1"] {
+        assert!(output.contains(tried), "{tried}: {output}");
+    }
+    let kept = std::fs::read_to_string(client.project().join(".claude/settings.json")).unwrap();
+    assert_eq!(kept, "{ \"x\": 1 }");
+    // Nothing was changed, so the check shows what it shows.
+    assert_eq!(check["metadata"]["wrote"], Value::Null, "{check}");
+    assert_eq!(check["metadata"]["proof"]["tests"], 1, "{check}");
+}
+
+#[test]
+fn a_check_that_makes_what_acts_by_itself_opens_nothing_and_is_named() {
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&[".codex/config.toml", "a.txt"], &[".codex/config.toml"]),
+        (&["web/app/.claude/settings.json", ".envrc"], &[".envrc", "web/app/.claude/settings.json"]),
+        (&[".pytest_cache/x", ".coverage", "node_modules/.cache/x", "web/__pycache__/a.pyc"], &[]),
+    ];
+    for (names, found) in cases {
+        let (check, output, _) = armed(arms(names));
+        assert!(names.iter().all(|name| output.contains(&format!("{name}=1"))), "{output}");
+        assert_eq!(check["status"], "passed", "{check}");
+        let metadata = &check["metadata"];
+        let mut wrote: Vec<&str> =
+            metadata["wrote"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        wrote.sort_unstable();
+        assert_eq!(wrote, found, "{check}");
+        assert_eq!(metadata["proof"]["tests"], u64::from(found.is_empty()), "{check}");
+        if let Some(name) = found.first() {
+            assert!(metadata["note"].as_str().unwrap().contains(name), "{check}");
+            assert!(metadata["proof"]["idle"].as_str().unwrap().contains(name), "{check}");
+        }
+    }
+}
+
+#[test]
+fn without_a_sandbox_a_change_of_what_acts_by_itself_is_still_named() {
+    let (check, _, _) = armed(arms(&[".claude/settings.json"]).env("MAESTRO_SANDBOX", "off"));
+    let wrote = check["metadata"]["wrote"].to_string();
+    assert!(wrote.contains("settings.json") && wrote.contains(".mcp.json"), "{check}");
+    assert_eq!(check["metadata"]["proof"]["tests"], 0, "{check}");
+}
+
 #[test]
 fn switched_off_it_is_said_to_be_off() {
     let (check, output) = tried(project().env("MAESTRO_SANDBOX", "off"));

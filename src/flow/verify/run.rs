@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
-use crate::flow::wall;
+use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 use crate::host::git::VARIABLES;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, Outcome, ProcessError};
@@ -92,6 +92,9 @@ pub struct Metadata {
     pub output_file: Option<PathBuf>,
     /// The sandbox that it ran in.
     pub sandbox: Option<String>,
+    /// Files that act by themselves and changed while it ran.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrote: Vec<String>,
     /// Processes that outlived the check and were ended.
     pub leftovers: Option<usize>,
 }
@@ -122,6 +125,28 @@ impl CheckResult {
     /// True if it speaks against the project: it was run, or was to be run.
     pub(super) fn is_failure(&self) -> bool {
         !self.passed && self.status != Status::Skipped
+    }
+
+    /// A check that changed what acts by itself, as far as can be told, shows nothing.
+    fn is_told_of(&mut self, changed: &[PathBuf]) {
+        const NAMED: usize = 5;
+        if changed.is_empty() {
+            return;
+        }
+        self.metadata.wrote = changed.iter().map(|path| path.display().to_string()).collect();
+        let named = self.metadata.wrote.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = match changed.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let what = format!(
+            "while it ran, {named}{more} changed: what lies there runs or permits something by itself"
+        );
+        self.metadata.proof.tests = 0;
+        self.metadata.proof.idle = Some(what.clone());
+        let before = self.metadata.note.take().map_or(String::new(), |note| format!("{note}; "));
+        self.metadata.note =
+            Some(format!("{before}{what}. It opens no gate. Show the user these files before anything else"));
     }
 
     /// The result in a line.
@@ -166,8 +191,9 @@ pub(super) async fn run(
     let progress = progress.labelled(&check.command);
     progress.say("started");
     match start(session, plan, check, permitted, &progress).await {
-        Ok(outcome) => {
-            let result = finished(session, plan.kept, check, permitted, outcome, room).await;
+        Ok((outcome, changed)) => {
+            let mut result = finished(session, plan.kept, check, permitted, outcome, room).await;
+            result.is_told_of(&changed);
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result
         }
@@ -181,7 +207,7 @@ async fn start(
     check: &Planned,
     permitted: &Permitted,
     progress: &Progress,
-) -> Result<Outcome, (Status, String)> {
+) -> Result<(Outcome, Vec<PathBuf>), (Status, String)> {
     let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
     let program = program(session.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
@@ -220,15 +246,19 @@ async fn start(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = session.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
+    let ended = session.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
         let seconds = activity.elapsed.as_secs();
         let line = activity.last_line.as_deref().unwrap_or("no output yet");
         progress.say(&format!("{seconds} s: {line}"));
     });
-    outcome.await.map_err(|error| match error {
+    let outcome = ended.await.map_err(|error| match error {
         ProcessError::NotFound { .. } => (Status::NotFound, error.to_string()),
         _ => (Status::Error, error.to_string()),
-    })
+    })?;
+    let (root, before, standing) = (plan.root.clone(), walled.guarded, outcome.wall.files.clone());
+    let changed = off_thread(move || CheckWall::changed(&before, &root, &standing));
+    let changed = changed.await.map_err(|error| (Status::Error, error.to_string()))?;
+    Ok((outcome, changed))
 }
 
 /// The program of a name; `python` is `python3` where only that is there.

@@ -49,7 +49,9 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
         LandlockStatus::NotImplemented => return Ok(missing("this kernel has no Landlock (Linux 5.13 has)")),
     };
     Ok(match status.ruleset {
-        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => FileStanding::Landlock { abi },
+        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => {
+            FileStanding::Landlock { abi, covers: opened.is_some_and(|opened| opened.list.is_empty()) }
+        }
         RulesetStatus::NotEnforced => missing("the kernel did not enforce Landlock"),
     })
 }

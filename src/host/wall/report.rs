@@ -26,6 +26,9 @@ pub enum FileStanding {
     Landlock {
         /// The kernel's ABI, 1 or more.
         abi: u32,
+        /// True if what no check changes in a project is write-protected by mounts.
+        #[serde(default)]
+        covers: bool,
     },
     /// It was asked for, and is not there.
     Missing {
@@ -78,7 +81,7 @@ impl WallStanding {
     pub fn in_words(&self) -> String {
         let files = match &self.files {
             FileStanding::Off => "none".to_owned(),
-            FileStanding::Landlock { abi } => format!("landlock (ABI {abi})"),
+            FileStanding::Landlock { abi, .. } => format!("landlock (ABI {abi})"),
             FileStanding::Missing { reason } => format!("none: {reason}"),
         };
         match &self.network {
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn a_report_that_was_cut_short_tells_what_it_holds() {
         let raised = Line::Raised(WallStanding {
-            files: FileStanding::Landlock { abi: 7 },
+            files: FileStanding::Landlock { abi: 7, covers: true },
             network: NetworkStanding::Open,
         });
         let whole = format!(

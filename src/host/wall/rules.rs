@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{FileRules, ProjectRules};
 use crate::host::environment::Environment;
+use crate::host::git;
 
 /// Entries of one directory that a rule is made for.
 const MOST_ENTRIES: usize = 2_000;
@@ -60,7 +61,8 @@ impl SandboxRules {
         rules.read.extend(place.programs.iter().flat_map(|program| toolchain_of(program, root)));
         rules.write.extend(expand_all(&self.check.write, environment));
         rules.write.extend([place.temporary.to_owned(), place.cache.to_owned()]);
-        let frozen = git_directories(root);
+        let mut frozen = git_directories(root);
+        frozen.extend(place.guarded.iter().filter(|path| is_inside(path, root)).cloned());
         let hidden = [root.join(".maestro")].into_iter().chain(place.closed.iter().cloned());
         rules.read.extend(frozen.iter().filter(|path| !path.starts_with(root)).cloned());
         rules.project = Some(ProjectRules {
@@ -69,7 +71,7 @@ impl SandboxRules {
             // The answer that an oracle is asked about.
             shown: [root.join(".maestro/oracle")].into_iter().filter(|path| is_inside(path, root)).collect(),
             frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
-            entries: entries(root, place.closed),
+            entries: entries(root, place),
         });
         rules.read.retain(|path| !is_too_wide(path, environment));
         rules.write.retain(|path| !is_too_wide(path, environment));
@@ -148,6 +150,8 @@ pub struct CheckPlace<'a> {
     pub programs: &'a [PathBuf],
     /// Directories of Maestro's that stay closed, besides `.maestro`.
     pub closed: &'a [PathBuf],
+    /// What in the project acts by itself, and is not the check's to change.
+    pub guarded: &'a [PathBuf],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -261,30 +265,16 @@ fn base_of(bin: &Path) -> Option<PathBuf> {
 fn git_directories(root: &Path) -> Vec<PathBuf> {
     let own = root.join(".git");
     let mut found = Vec::new();
-    if let Ok(text) = std::fs::read_to_string(&own)
-        && let Some(directory) = text.strip_prefix("gitdir:").map(|named| root.join(named.trim()))
-        && let Ok(directory) = directory.canonicalize()
-    {
-        let points_back = std::fs::read_to_string(directory.join("gitdir"))
-            .is_ok_and(|back| is_same(&directory.join(back.trim()), &own));
-        let is_submodule = root.ancestors().skip(1).any(|above| {
-            above.join(".git/modules").canonicalize().is_ok_and(|modules| directory.starts_with(modules))
-        });
-        if points_back || is_submodule {
-            let common = std::fs::read_to_string(directory.join("commondir")).ok();
-            let common = common.and_then(|common| directory.join(common.trim()).canonicalize().ok());
-            found.extend(common.filter(|common| directory.starts_with(common)));
-            found.push(directory);
-        }
+    if let Some(directory) = git::named_by(&own).filter(|directory| git::knows(directory, &own)) {
+        let common = std::fs::read_to_string(directory.join("commondir")).ok();
+        let common = common.and_then(|common| directory.join(common.trim()).canonicalize().ok());
+        found.extend(common.filter(|common| directory.starts_with(common)));
+        found.push(directory);
     }
     if is_inside(&own, root) {
         found.insert(0, own);
     }
     found
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// True if a path leads nowhere else.
@@ -293,7 +283,8 @@ fn is_inside(path: &Path, root: &Path) -> bool {
 }
 
 /// The entries of a project's root that may be written. A link grants nothing: it may lead anywhere.
-fn entries(root: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
+fn entries(root: &Path, place: &CheckPlace<'_>) -> Vec<PathBuf> {
+    let closed = place.closed;
     let Ok(found) = std::fs::read_dir(root) else {
         return Vec::new();
     };
@@ -301,6 +292,7 @@ fn entries(root: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()))
         .filter(|entry| !CLOSED.iter().any(|name| entry.file_name() == *name))
+        .filter(|entry| !place.guarded.contains(&entry.path()))
         .flat_map(|entry| {
             let path = entry.path();
             // A closed directory deeper down closes its neighbours for writing where they are new.
@@ -363,21 +355,28 @@ mod tests {
     fn a_project_is_open_but_for_what_must_stay_closed() {
         let directory = tempfile::tempdir().unwrap();
         let (home, root) = (directory.path().join("home"), directory.path().join("home/project"));
-        for name in ["src", ".maestro", ".git", "logs/maestro", "logs/other"] {
+        for name in ["src", ".maestro", ".git", ".claude", "logs/maestro", "logs/other"] {
             std::fs::create_dir_all(root.join(name)).unwrap();
         }
         std::fs::write(root.join("Cargo.toml"), "").unwrap();
         std::os::unix::fs::symlink(&home, root.join("escape")).unwrap();
         let (temporary, cache) = (directory.path().join("t"), directory.path().join("c"));
         let closed = [root.join("logs/maestro")];
-        let place = CheckPlace { temporary: &temporary, cache: &cache, programs: &[], closed: &closed };
+        let place = CheckPlace {
+            temporary: &temporary,
+            cache: &cache,
+            programs: &[],
+            closed: &closed,
+            guarded: &[root.join(".claude")],
+        };
         let rules = shipped().check(&environment(&home), &root, &place);
         let project = rules.project.as_ref().unwrap();
         let written = |name: &str| project.entries.contains(&root.join(name));
         assert!(written("src") && written("Cargo.toml") && written("logs/other"));
         assert!(!written(".maestro") && !written(".git") && !written("escape") && !written("logs/maestro"));
         assert_eq!(project.hidden, [root.join(".maestro"), root.join("logs/maestro")]);
-        assert_eq!(project.frozen, [root.join(".git")]);
+        assert_eq!(project.frozen, [root.join(".git"), root.join(".claude")]);
+        assert!(!written(".claude"));
         assert!(rules.read.contains(&PathBuf::from("/usr/pyvenv.cfg")), "a virtual environment on PATH");
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
     }
@@ -431,7 +430,8 @@ mod tests {
             .unwrap();
         let read = |program: PathBuf| {
             let programs = [program];
-            let place = CheckPlace { temporary: &root, cache: &root, programs: &programs, closed: &[] };
+            let place =
+                CheckPlace { temporary: &root, cache: &root, programs: &programs, closed: &[], guarded: &[] };
             shipped().check(&environment(&home), &root, &place).read
         };
         let real = base.canonicalize().unwrap();
