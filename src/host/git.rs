@@ -3,6 +3,7 @@
 //! runs in the project may have written to it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -43,6 +44,10 @@ pub(crate) const VARIABLES: [(&str, &str); 9] = [
 /// The options by which git starts nothing that this repository configures. Blocks.
 pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
     let mut options: Vec<OsString> = Vec::new();
+    if leads_elsewhere(directory) {
+        // Git names it in its refusal.
+        options.push("--git-dir=its `.git` leads to another repository".into());
+    }
     let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
     for setting in QUIET {
         set(setting.to_owned());
@@ -54,7 +59,8 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
             set(format!("filter.{filter}.required=false"));
         }
     }
-    // A repository could name any directory for its files, and have them shown or copied.
+    // A repository could name any directory for its files, and have them shown or copied. A worktree and
+    // a submodule name the one in which they are.
     if let Some(top) = top(directory).filter(|_| configured.iter().any(|key| key == ELSEWHERE)) {
         let mut option = OsString::from("--work-tree=");
         option.push(top);
@@ -66,12 +72,67 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
 /// The key by which a repository has its files elsewhere.
 const ELSEWHERE: &str = "core.worktree";
 
-/// The directory that holds the repository of a directory; none where that is a worktree or a submodule,
-/// whose files lie where they must.
+/// The directory that holds the repository of a directory.
 fn top(directory: &Path) -> Option<PathBuf> {
     let real = directory.canonicalize().ok()?;
     let top = real.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok())?;
-    top.join(".git").is_dir().then(|| top.to_owned())
+    Some(top.to_owned())
+}
+
+/// True if what stands for the repository of a directory leads to another one, whose commits would be
+/// shown as this one's. Whoever wrote an archive wrote its `.git` too.
+fn leads_elsewhere(directory: &Path) -> bool {
+    let Some(top) = top(directory) else { return false };
+    let own = top.join(".git");
+    if let Some(repository) = named_by(&own) {
+        return !repository.starts_with(&top) && !knows(&repository, &own);
+    }
+    let is_inside = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(&top));
+    let common = fs::read_to_string(own.join("commondir")).ok();
+    let mut left = MOST_LINKS_LOOKED_FOR;
+    !is_inside(&own)
+        || common.is_some_and(|common| !is_inside(&own.join(common.trim())))
+        || !links(&own, &mut left).iter().all(|link| is_inside(link))
+}
+
+/// Entries of a repository's directory that are looked at.
+const MOST_LINKS_LOOKED_FOR: usize = 5_000;
+
+/// The links in a repository's directory: none that git makes leads out of it.
+fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        *left = left.saturating_sub(1);
+        let Ok(kind) = entry.file_type() else { continue };
+        // Directories of single objects have names of two letters.
+        if kind.is_symlink() {
+            found.push(entry.path());
+        } else if kind.is_dir() && entry.file_name().len() != 2 && *left > 0 {
+            found.extend(links(&entry.path(), left));
+        }
+    }
+    found
+}
+
+/// The repository that a file in the place of `.git` names; none where that is no file.
+pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(own).ok()?;
+    own.parent()?.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()
+}
+
+/// True if a repository that lies elsewhere knows of the `.git` that names it: as of a worktree, or as of a
+/// submodule of a project above.
+pub(crate) fn knows(repository: &Path, own: &Path) -> bool {
+    let points_back = fs::read_to_string(repository.join("gitdir"))
+        .is_ok_and(|back| is_same(&repository.join(back.trim()), own));
+    let is_submodule = own.ancestors().skip(2).any(|above| {
+        above.join(".git/modules").canonicalize().is_ok_and(|modules| repository.starts_with(modules))
+    });
+    points_back || is_submodule
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// A question to git that starts nothing.

@@ -198,6 +198,104 @@ fn nothing_that_the_repository_configures_runs() {
     assert!(!mark.exists());
 }
 
+/// What a consultant was asked in a review, and the result.
+fn reviewed(server: Server, arguments: Value) -> (String, Value) {
+    let mut client = server.start();
+    let script = scripted(json!({ "text": answer(&json!([])) }));
+    let mut asked = json!({ "providers": ["codex"], "criteria": [script] });
+    asked.as_object_mut().unwrap().extend(arguments.as_object().unwrap().clone());
+    let result = client.call("maestro_review", asked);
+    let prompts: Vec<String> = client.log("codex").iter().map(ToString::to_string).collect();
+    (prompts.join("\n"), result)
+}
+
+/// A repository that says where its files or its commits are can say any place of this machine.
+#[test]
+fn a_repository_that_leads_elsewhere_shows_nothing_from_there() {
+    type Arm = fn(&Path, &Path);
+    let write = |path: &Path, text: &str| std::fs::write(path, text).unwrap();
+    let arms: [(&str, Arm); 7] = [
+        ("files elsewhere", |root, private| {
+            git(root, &["config", "core.worktree", private.to_str().unwrap()]);
+        }),
+        ("files above", |root, private| {
+            git(root, &["config", "core.worktree", private.parent().unwrap().to_str().unwrap()]);
+        }),
+        ("files elsewhere, by a file", |root, private| {
+            git(root, &["config", "core.worktree", private.to_str().unwrap()]);
+            std::fs::rename(root.join(".git"), root.join("evil")).unwrap();
+            std::fs::write(root.join(".git"), "gitdir: evil\n").unwrap();
+        }),
+        ("another repository, by a file", |root, private| {
+            std::fs::remove_dir_all(root.join(".git")).unwrap();
+            std::fs::write(root.join(".git"), format!("gitdir: {}/.git\n", private.display())).unwrap();
+        }),
+        ("another repository, by a link", |root, private| {
+            std::fs::remove_dir_all(root.join(".git")).unwrap();
+            std::os::unix::fs::symlink(private.join(".git"), root.join(".git")).unwrap();
+        }),
+        ("commits elsewhere", |root, private| {
+            let common = format!("{}/.git\n", private.display());
+            std::fs::write(root.join(".git/commondir"), common).unwrap();
+        }),
+        ("names and objects elsewhere", |root, private| {
+            let own = root.join(".git");
+            std::fs::remove_dir_all(own.join("refs")).unwrap();
+            std::os::unix::fs::symlink(private.join(".git/refs"), own.join("refs")).unwrap();
+            std::fs::create_dir_all(own.join("objects/info")).unwrap();
+            let objects = format!("{}/.git/objects\n", private.display());
+            std::fs::write(own.join("objects/info/alternates"), objects).unwrap();
+        }),
+    ];
+    for (what, arm) in arms {
+        for arguments in [json!({}), json!({ "staged": true }), json!({ "range": "HEAD~1..HEAD" })] {
+            let server = repository();
+            let root = server.project();
+            git(&root, &["commit", "-aqm", "second"]);
+            let private = root.parent().unwrap().join("private");
+            std::fs::create_dir(&private).unwrap();
+            git(&private, &["init", "-q"]);
+            for text in ["the first secret\n", "the second secret\n"] {
+                write(&private.join("stats.py"), text);
+                git(&private, &["add", "-A"]);
+                git(&private, &["commit", "-qm", "x"]);
+            }
+            write(&private.join("stats.py"), "the third secret\n");
+            git(&private, &["add", "-A"]);
+            arm(&root, &private);
+            let (asked, result) = reviewed(server, arguments.clone());
+            let told = format!("{asked}{result}");
+            assert!(
+                !told.contains("secret\n") && !told.contains("third secret"),
+                "{what} {arguments}: {told}"
+            );
+            assert!(!told.contains("first secret") && !told.contains("second secret"), "{what}: {told}");
+        }
+    }
+}
+
+/// A worktree and a submodule have their repositories elsewhere, and are reviewed as any other.
+#[test]
+fn a_worktree_and_a_submodule_are_reviewed() {
+    let server = repository();
+    let root = server.project();
+    git(&root, &["stash", "-q"]);
+    git(&root, &["worktree", "add", "-q", "../tree"]);
+    let tree = root.parent().unwrap().join("tree");
+    std::fs::write(tree.join("stats.py"), bad()).unwrap();
+    let server = server.env("CLAUDE_PROJECT_DIR", tree.to_str().unwrap());
+    let (asked, result) = reviewed(server, json!({}));
+    assert!(result["ok"] == true && asked.contains("range(1, len(values))"), "{result}");
+    let server = repository();
+    let root = server.project();
+    let allowed = ["-c", "protocol.file.allow=always", "submodule", "add", "-q"];
+    git(&root, &[&allowed[..], &[root.to_str().unwrap(), "sub"]].concat());
+    std::fs::write(root.join("sub/stats.py"), bad()).unwrap();
+    let server = server.env("CLAUDE_PROJECT_DIR", root.join("sub").to_str().unwrap());
+    let (asked, result) = reviewed(server, json!({}));
+    assert!(result["ok"] == true && asked.contains("range(1, len(values))"), "{result}");
+}
+
 #[test]
 fn a_fix_is_tried_in_a_copy() {
     let findings = answer(&json!([found(
