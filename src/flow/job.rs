@@ -34,6 +34,7 @@ pub struct Running {
     scopes: Arc<Mutex<HashMap<String, Scope>>>,
     ended: Arc<AtomicBool>,
     changed: Arc<Notify>,
+    adopting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Running {
@@ -65,6 +66,11 @@ impl Running {
         self.lock().remove(job);
         self.ended.store(true, Ordering::Relaxed);
         self.changed.notify_waiters();
+    }
+
+    /// Held while a call that was given up becomes a job: whoever asks for jobs right after that finds it.
+    pub async fn adopting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.adopting.lock().await
     }
 
     /// The scope of one.
@@ -285,6 +291,7 @@ pub struct List {
 ///
 /// The log cannot be read.
 pub async fn list(session: &Session) -> Result<List, Error> {
+    drop(session.kept::<Running>().adopting().await);
     let owned = session.clone();
     session
         .journal_of("")

@@ -22,7 +22,7 @@ use super::{Maestro, wrong_arguments_as_result};
 use crate::domain::job::{Cause, Outcome};
 use crate::error::Error;
 use crate::flow::job::{
-    self, Call, Shown, State, begin, cancel_asked, collected, end, leave, look, result_of,
+    self, Call, Running, Shown, State, begin, cancel_asked, collected, end, leave, look, result_of,
 };
 use crate::flow::scope::Scope;
 use crate::flow::time::{now, rfc3339};
@@ -54,9 +54,10 @@ impl Reasons {
 
     /// True if the client gave a call up because its own time was over. Then nobody changed their mind,
     /// and the answer is wanted. `Request timed out` is what the TypeScript SDK says, `request timeout`
-    /// and `maximum total timeout exceeded` are the Rust SDK's.
+    /// and `maximum total timeout exceeded` are the Rust SDK's. Codex says `MCP request cancelled by caller` at its
+    /// time limit, and says no more of a person who interrupts it: then the answer that was paid for is kept.
     fn is_time_out(&self, id: &RequestId) -> bool {
-        const WORDS: [&str; 4] = ["timeout", "timed out", "time-out", "deadline"];
+        const WORDS: [&str; 5] = ["timeout", "timed out", "time-out", "deadline", "cancelled by caller"];
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(at) = reasons.iter().position(|(known, _)| known == id) else { return false };
         let (_, reason) = reasons.remove(at);
@@ -208,7 +209,11 @@ impl Maestro {
         standing: &Mutex<Standing>,
         mut receiver: oneshot::Receiver<Result<CallToolResponse, ErrorData>>,
     ) {
-        let job = match begin(self.session(), call, &scope).await {
+        let running = self.session().kept::<Running>();
+        let adopting = running.adopting().await;
+        let begun = begin(self.session(), call, &scope).await;
+        drop(adopting);
+        let job = match begun {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(%error, "a call whose client gave up waiting ends: its answer could not be kept");

@@ -144,7 +144,8 @@ class Reply:
 
 
 class FakeApi:
-    """The server, in a thread of its own. `plans`: name -> turns, each a list of tool calls."""
+    """The server, in a thread of its own. `plans`: name -> turns, each a list of tool calls, or a function of
+    the request that gives one call."""
 
     def __init__(self, strict=True):
         self.strict = strict
@@ -324,6 +325,7 @@ def compose(req, order, mode, plans):
     elif mode == "tools":
         answered = req.results
         for turn in plans[order["plan"]]:
+            turn = [turn(req)] if callable(turn) else turn
             if answered < len(turn):
                 calls = turn
                 break

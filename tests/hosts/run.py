@@ -4,12 +4,14 @@
     python3 tests/hosts/run.py [--binary PATH] [codex|gemini|opencode ...]
 
 Each gets an empty home. `install --client` registers the server, the host lists it, a fake model on
-loopback asks for one tool, and `uninstall` leaves the home as it was. The programs come from npm into the
+loopback asks for one tool, and `uninstall` leaves the home as it was. Then a consult takes longer than the host
+waits, and another goes to the background: both are collected, and asked once. The programs come from npm into the
 cache of `make test-clis`, once per machine; one that cannot be had is said to be skipped.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,9 @@ install.PINS["opencode"] = ("opencode-ai", "1.18.33")
 TOPIC = {"topic": "maestro_consult"}
 ASK = "Use the tool. " + marker(mode="tools", plan="help")
 PATIENCE = 120
+# Seconds that a host waits for a call, and that the consultant takes.
+LIMIT, WORK = 3, 6
+SAID = "The divisor is floored"
 
 
 class World:
@@ -75,18 +80,32 @@ def codex(world, program, check):
     check("codex mcp get reads the time limit", '"tool_timeout_sec": 1800' in entry, entry)
     provider = ('model_providers.fake={name="fake",base_url="%s/v1",wire_api="responses",env_key="OPENAI_API_KEY",'
                 'request_max_retries=0,stream_max_retries=0}' % world.api.url)
-    world.api.plans["help"] = [[("mcp__maestro::maestro_help", TOPIC)]]
-    said = world.run(program, "exec", "--skip-git-repo-check", "-c", "model_provider=fake", "-c", provider,
-                     "-c", 'mcp_servers.maestro.default_tools_approval_mode="approve"', "-m", "fake-model", ASK)
-    return said
+
+    def ask(prompt, limit=None):
+        short = ["-c", "mcp_servers.maestro.tool_timeout_sec=%d" % limit] if limit else []
+        return world.run(program, "exec", "--skip-git-repo-check", "-c", "model_provider=fake", "-c", provider,
+                         "-c", 'mcp_servers.maestro.default_tools_approval_mode="approve"', *short, "-m", "fake-model",
+                         prompt)
+    return ask, "mcp__maestro::"
 
 
 def gemini(world, program, check):
     trusted = {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
     listed = world.run(program, "mcp", "list", **trusted)
     check("gemini mcp list is connected to maestro", "maestro" in listed and "Connected" in listed, listed)
-    world.api.plans["help"] = [[("mcp_maestro_maestro_help", TOPIC)]]
-    return world.run(program, "--skip-trust", "--yolo", "-m", "gemini-2.5-flash", "-p", ASK, **trusted)
+
+    def ask(prompt, limit=None):
+        place = os.path.join(world.home, ".gemini", "settings.json")
+        text = read(world, ".gemini/settings.json")
+        if limit:
+            with open(place, "w") as f:
+                f.write(re.sub(r'"timeout": *\d+', '"timeout": %d' % (limit * 1000), text))
+        try:
+            return world.run(program, "--skip-trust", "--yolo", "-m", "gemini-2.5-flash", "-p", prompt, **trusted)
+        finally:
+            with open(place, "w") as f:
+                f.write(text)
+    return ask, "mcp_maestro_"
 
 
 def opencode(world, program, check):
@@ -95,8 +114,12 @@ def opencode(world, program, check):
     config = {"provider": {"fake": {"npm": "@ai-sdk/anthropic", "name": "fake",
                                     "options": {"baseURL": world.api.url + "/v1", "apiKey": "hosts"},
                                     "models": {"model": {"name": "model", "tool_call": True}}}}}
-    world.api.plans["help"] = [[("maestro_maestro_help", TOPIC)]]
-    return world.run(program, "run", "-m", "fake/model", ASK, OPENCODE_CONFIG_CONTENT=json.dumps(config))
+
+    def ask(prompt, limit=None):
+        entry = {"type": "local", "command": [world.binary], "timeout": (limit or 0) * 1000}
+        short = {"mcp": {"maestro": entry}} if limit else {}
+        return world.run(program, "run", "-m", "fake/model", prompt, OPENCODE_CONFIG_CONTENT=json.dumps({**config, **short}))
+    return ask, "maestro_"
 
 
 # What stands in a user's settings before: an uninstall gives it back byte by byte.
@@ -106,6 +129,56 @@ BEFORE = {"gemini": (".gemini/settings.json", """{
 }
 """)}
 HOSTS = {"codex": codex, "gemini": gemini, "opencode": opencode}
+
+
+def jobs(world, ask, prefix, check):
+    """A consult outlasts the host's patience, and one goes to the background: each is collected, and paid once."""
+    calls = os.path.join(world.root, "calls")
+    script = os.path.join(world.root, "consultant.sh")
+    with open(script, "w") as f:
+        f.write('#!/bin/sh\n[ "$1" = --version ] || [ "$1" = login ] || echo asked >>%s\nexec %s %s "$@"\n'
+                % (calls, sys.executable, os.path.join(ROOT, "tests", "clients", "consultant.py")))
+    settings = os.path.join(world.home, ".config", "maestro")
+    os.makedirs(settings, exist_ok=True)
+    with open(os.path.join(settings, "maestro.yaml"), "w") as f:
+        f.write("sandbox: off\n")              # the consultant counts its calls beside the project
+    with open(os.path.join(settings, "cli_clients.yaml"), "w") as f:
+        f.write('providers:\n  codex: { command: "/bin/sh %s" }\n' % script)
+
+    known = {"job-95bdac30a8c0"}                # the example of the tool's own description
+
+    def ids(text):
+        return [job for job in re.findall(r"job-[0-9a-f]{12}", text) if job not in known]
+
+    def wait(request):
+        # A host takes the same call again and again for a loop.
+        job = (ids(request.text) or ["none"])[0]
+        return prefix + "maestro_job", {"job": job, "wait_sec": 1 + request.results % 2}
+
+    consult = {"prompt": "Why is the mean too small? PAUSE %d" % WORK, "provider": "codex"}
+    for what, first, limit in [
+            ("a consult that outlasts the host's time limit", [[(prefix + "maestro_consult", consult)],
+                                                               [(prefix + "maestro_job", {"action": "list"})]], LIMIT),
+            ("a consult in the background", [[(prefix + "maestro_consult", {**consult, "background": True})]], LIMIT)]:
+        if os.path.exists(calls):
+            os.remove(calls)
+        world.api.take()
+        world.api.plans["job"] = first + [wait] * (WORK + 3)
+        said = ask("Use the tools. " + marker(mode="tools", plan="job"), limit)
+        heard = [request.text for request in world.api.take()]
+        asked = 0
+        if os.path.exists(calls):
+            with open(calls) as f:
+                asked = f.read().count("asked")
+        last = heard[-1] if heard else said
+        shown = "\n".join(re.findall(r'.{0,200}(?:job-[0-9a-f]{6}|"ok).{0,300}', last.replace("\\", ""))) or said
+        # A host that each word of progress makes more patient waits for the answer itself.
+        waited = limit and "background" not in first[0][0][1] and not any(map(ids, heard)) and SAID in last
+        check(what + (" is waited for" if waited else " goes on as a job"), waited or any(map(ids, heard)), shown)
+        check(what + " is collected", SAID in last, shown)
+        check(what + " is asked once", asked == 1, "asked %d times" % asked)
+        known.update(*map(ids, heard))
+    shutil.rmtree(settings)
 
 
 def try_host(name, binary):
@@ -126,10 +199,13 @@ def try_host(name, binary):
                 f.write(text)
         before = world.files()
         check("install", "registered maestro" in world.maestro("install", "--client", name))
-        said = HOSTS[name](world, install.binary(name), check)
+        ask, prefix = HOSTS[name](world, install.binary(name), check)
+        world.api.plans["help"] = [[(prefix + "maestro_help", TOPIC)]]
+        said = ask(ASK)
         tools, answered = world.offered()
         check("the model is offered our tools, or a search for them (%d)" % len(tools), tools or answered, said)
         check("a tool call of the model reaches the server and its result comes back", answered, said)
+        jobs(world, ask, prefix, check)
         gone = world.maestro("uninstall", "--client", name)
         check("uninstall", "error" not in gone and ("removed" in gone), gone)
         if file:
