@@ -139,7 +139,7 @@ impl Maestro {
             let response =
                 self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context)).await?;
             let mut notes = self.session().untold();
-            notes.extend(place_notes(self.session(), &name, arguments.as_ref()).await.unwrap_or_default());
+            notes.extend(place_notes(self.session(), &name, arguments).await.unwrap_or_default());
             if !undone.is_empty() {
                 notes.push(("restored_after_crash", json!(undone)));
             }

@@ -8,6 +8,7 @@ mod plan;
 mod record;
 mod restore;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -174,9 +175,9 @@ impl Work<'_> {
 
 /// A file that runs or permits things is changed by the user, or by a change that they approved.
 fn refuse_what_acts(plan: &Plan) -> Result<(), Refusal> {
-    let text = |content: Option<&[u8]>| {
-        content.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes).into_owned())
-    };
+    fn text(content: Option<&[u8]>) -> Cow<'_, str> {
+        content.map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+    }
     for change in &plan.changes {
         let by_content = || {
             let before = text(change.before.as_ref().map(|file| file.content.as_slice()));

@@ -33,16 +33,16 @@ const MOST_PATHS: usize = 200;
 pub async fn place_notes(
     session: &Session,
     tool: &str,
-    arguments: Option<&Map<String, Value>>,
+    arguments: Option<Map<String, Value>>,
 ) -> Result<Vec<(&'static str, Value)>, Error> {
     if !TOOLS.contains(&tool) {
         return Ok(Vec::new());
     }
-    let (session, paths) = (session.clone(), arguments.map(paths).unwrap_or_default());
+    let (session, arguments) = (session.clone(), arguments.unwrap_or_default());
     off_thread(move || {
         let root = session.root().canonicalize().unwrap_or_else(|_| session.root().to_owned());
         let mut notes = vec![("project_root", json!(root.to_string_lossy()))];
-        if let Some(note) = elsewhere(&root, session.working_directory(), &paths) {
+        if let Some(note) = elsewhere(&root, session.working_directory(), &arguments) {
             notes.push(("other_worktree", json!(note)));
         }
         notes
@@ -51,11 +51,12 @@ pub async fn place_notes(
 }
 
 /// Returns what to say where something points into another worktree.
-fn elsewhere(root: &Path, working_directory: &Path, paths: &[String]) -> Option<String> {
-    let own = Checkout::around(root)?;
+fn elsewhere(root: &Path, working_directory: &Path, arguments: &Map<String, Value>) -> Option<String> {
+    let own = Checkout::around(root).filter(Checkout::has_others)?;
     let other = |path: &Path| Checkout::around(path).filter(|other| own.is_beside(other));
     let shown = root.display();
-    let named = paths.iter().find_map(|path| Some((path, other(&root.join(path))?)));
+    let named =
+        paths(arguments).into_iter().find_map(|path| other(&root.join(&path)).map(|tree| (path, tree)));
     if let Some((path, tree)) = named {
         return Some(format!(
             "`{path}` lies in {}, another worktree of the same repository; this server's project is {shown}",

@@ -20,6 +20,12 @@ impl Checkout {
         Some(Self { root, repository })
     }
 
+    /// True if its repository has more checkouts than the main one.
+    pub fn has_others(&self) -> bool {
+        let worktrees = std::fs::read_dir(self.repository.join("worktrees"));
+        worktrees.is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     /// True if another one is of the same repository and in another place.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.repository == other.repository && self.root != other.root

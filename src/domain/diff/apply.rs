@@ -2,6 +2,7 @@
 //! where its lines stand in one place of the file and no other.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 
 use memchr::memmem;
@@ -251,7 +252,7 @@ impl<'a> Work<'a> {
     fn apply(&self, hunks: &[Hunk]) -> Result<Applied, HunkFailure> {
         let keys: Vec<Cow<[u8]>> = self.lines.iter().map(|line| self.key(line)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
-        let mut index = Index::new(&keys);
+        let index = OnceCell::new();
         let mut applied = Applied::default();
         let mut ends = EndNotes::default();
         let mut done = 0;
@@ -262,7 +263,7 @@ impl<'a> Work<'a> {
                 .filter(|line| line.side != Side::Added)
                 .map(|line| self.wanted(line))
                 .collect();
-            let at = place(&keys, &mut index, hunk, number, &old, !applied.offsets.is_empty())?;
+            let at = place(&keys, &index, hunk, number, &old, !applied.offsets.is_empty())?;
             if at < done {
                 return Err(HunkFailure::OutOfOrder { hunk: number, line: hunk.line });
             }
@@ -352,9 +353,9 @@ impl EndNotes {
 }
 
 /// Returns where a hunk belongs, as an index into the lines.
-fn place(
-    lines: &[&[u8]],
-    index: &mut Index,
+fn place<'a>(
+    lines: &[&'a [u8]],
+    index: &OnceCell<Index<'a>>,
     hunk: &Hunk,
     number: usize,
     old: &[Vec<u8>],
@@ -375,7 +376,8 @@ fn place(
     if let Some(at) = stated.filter(|at| is_sure && stands_at(*at)) {
         return Ok(at);
     }
-    match index.find(old).as_slice() {
+    // Most hunks stand where they say, and then nothing is hashed.
+    match index.get_or_init(|| Index::new(lines)).find(old).as_slice() {
         [at] => Ok(*at),
         [] => {
             let nearest = Nearest::find(lines, old, stated);
@@ -405,7 +407,7 @@ impl<'a> Index<'a> {
     }
 
     /// The first two places where the lines stand.
-    fn find(&mut self, wanted: &[Vec<u8>]) -> Vec<usize> {
+    fn find(&self, wanted: &[Vec<u8>]) -> Vec<usize> {
         let numbers: Option<Vec<u32>> =
             wanted.iter().map(|line| self.numbers.get(line.as_slice()).copied()).collect();
         let Some(numbers) = numbers else {
