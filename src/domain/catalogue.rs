@@ -22,12 +22,30 @@ pub struct Catalogue {
     /// Words that answer a question with nothing, and words that may stand around them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
+    /// What comments say for and against a decision.
+    pub comments: CommentWords,
     /// By id of the question.
     pub questions: IndexMap<String, QuestionWords>,
     /// Reports, dialogs and messages, by key.
     pub words: HashMap<String, Phrase>,
     /// The local web page, by key.
     pub page: HashMap<String, Phrase>,
+}
+
+/// Regular expressions over the lower case of a comment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommentWords {
+    /// What only looks like one of the others.
+    pub harmless: Vec<String>,
+    /// A refusal.
+    pub refuses: Vec<String>,
+    /// A fault of what is decided on.
+    pub faults: Vec<String>,
+    /// A word for it.
+    pub praises: Vec<String>,
+    /// What turns praise into a wish.
+    pub turns: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,7 +114,7 @@ mod tests {
                 }
             }
             // Lists of words to recognize differ; those to show do not.
-            Value::Array(_) if way.ends_with("nothing") => {}
+            Value::Array(_) if way.ends_with("nothing") || way.starts_with("/comments/") => {}
             Value::Array(values) => {
                 for (place, inner) in values.iter().enumerate() {
                     texts(inner, &format!("{way}/{place}"), found);

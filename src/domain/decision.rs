@@ -1,6 +1,9 @@
 //! What is asked back before a decision counts, wherever it is made: a form, a terminal, a page or
 //! the model's words. It is asked once; whoever says the same again means it.
 
+mod comment;
+
+use self::comment::{Leaning, leaning, refuses};
 use super::event::approval::Decision;
 use super::question::Responses;
 
@@ -15,6 +18,8 @@ pub enum Contradiction {
         question: String,
         answer: String,
     },
+    /// A comment says the opposite.
+    Comment(String),
     /// An approval that says what is to be done differently.
     Instructions,
     /// Another version is asked for, and nothing says how it should differ.
@@ -26,6 +31,7 @@ impl Contradiction {
     pub fn line(&self) -> String {
         match self {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
+            Self::Comment(said) => format!("your words: \u{201c}{}\u{201d}", shortened(said)),
             Self::Instructions => "an approval with instructions for a revision".to_owned(),
             Self::NoWords => "a revision without a word on what should be different".to_owned(),
         }
@@ -35,17 +41,37 @@ impl Contradiction {
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
-            Self::Answer { .. } | Self::Instructions => false,
+            Self::Answer { .. } | Self::Comment(_) | Self::Instructions => false,
         }
     }
 }
 
-pub fn contradictions(
-    decision: Decision,
-    responses: &Responses,
-    instructions: Option<&str>,
-) -> Vec<Contradiction> {
+fn shortened(said: &str) -> String {
+    const MOST_CHARS: usize = 200;
+    let mut line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > MOST_CHARS {
+        line = line.chars().take(MOST_CHARS).collect::<String>() + "...";
+    }
+    line
+}
+
+/// What a person says beside their decision.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words<'a> {
+    pub comment: Option<&'a str>,
+    /// What is to be done differently.
+    pub instructions: Option<&'a str>,
+}
+
+pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_>) -> Vec<Contradiction> {
+    let Words { comment, instructions } = words;
     let has_words = instructions.is_some_and(|words| !words.trim().is_empty());
+    let says = |leaning_to: Leaning| {
+        let said = [comment, instructions].into_iter().flatten();
+        said.filter(move |said| leaning(said) == Some(leaning_to))
+            .map(|said| Contradiction::Comment(said.to_owned()))
+            .collect::<Vec<_>>()
+    };
     match decision {
         Decision::Approve => {
             let against = responses.against_approval().into_iter().map(|concern| Contradiction::Answer {
@@ -53,10 +79,28 @@ pub fn contradictions(
                 question: concern.question.english().to_owned(),
                 answer: concern.response.english().to_owned(),
             });
-            against.chain(has_words.then_some(Contradiction::Instructions)).collect()
+            let mut found: Vec<Contradiction> = against.collect();
+            for concern in responses.in_own_words() {
+                if refuses(concern.response.english()) {
+                    found.push(Contradiction::Answer {
+                        id: concern.id,
+                        question: concern.question.english().to_owned(),
+                        answer: shortened(concern.response.english()),
+                    });
+                }
+            }
+            if has_words {
+                found.push(Contradiction::Instructions);
+            }
+            found.extend(
+                comment
+                    .filter(|said| leaning(said) == Some(Leaning::Against))
+                    .map(|said| Contradiction::Comment(said.to_owned())),
+            );
+            found
         }
         Decision::Revise if !has_words => vec![Contradiction::NoWords],
-        Decision::Revise | Decision::Reject => Vec::new(),
+        Decision::Revise | Decision::Reject => says(Leaning::For),
     }
 }
 
@@ -80,6 +124,7 @@ mod tests {
 
     fn found(stage: Stage, decision: Decision, id: &str, answer: &str, words: Option<&str>) -> usize {
         let given = Map::from_iter([(id.to_owned(), json!(answer))]);
+        let words = Words { instructions: words, comment: None };
         contradictions(decision, &read(stage, &given).unwrap(), words).len()
     }
 
@@ -111,11 +156,47 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_that_says_the_opposite_contradicts() {
+        let said = |decision, text: &str| {
+            let words = match decision {
+                Decision::Revise => Words { instructions: Some(text), comment: None },
+                Decision::Approve | Decision::Reject => Words { comment: Some(text), instructions: None },
+            };
+            contradictions(decision, &Responses::default(), words)
+        };
+        let wrong = "Do not merge this, it is wrong";
+        assert_eq!(said(Decision::Approve, wrong), [Contradiction::Comment(wrong.to_owned())]);
+        assert!(said(Decision::Reject, wrong).is_empty() && said(Decision::Revise, wrong).is_empty());
+        assert_eq!(said(Decision::Reject, "LGTM, merge it").len(), 1);
+        assert_eq!(said(Decision::Revise, "Looks good to me").len(), 1);
+        assert!(said(Decision::Revise, "Looks good, but rename it").is_empty());
+        assert!(said(Decision::Approve, "Looks good to me").is_empty());
+        // An open question asks for trouble, so only a refusal contradicts there.
+        assert_eq!(
+            found(Stage::Analyze, Decision::Approve, "analyze_completeness", "do not go on like this", None),
+            1
+        );
+        assert_eq!(
+            found(
+                Stage::Analyze,
+                Decision::Approve,
+                "analyze_completeness",
+                "the cache is wrong after it",
+                None
+            ),
+            0
+        );
+        assert!(Contradiction::Comment("x ".repeat(500)).line().chars().count() < 250);
+    }
+
+    #[test]
     fn a_revision_needs_words() {
         for (words, count) in [(None, 1), (Some(""), 1), (Some(" \n"), 1), (Some("smaller"), 0)] {
             let none = read(Stage::Analyze, &Map::<String, Value>::new()).unwrap();
+            let words = Words { instructions: words, comment: None };
             assert_eq!(contradictions(Decision::Revise, &none, words).len(), count);
         }
-        assert_eq!(contradictions(Decision::Approve, &Responses::default(), Some("smaller")).len(), 1);
+        let words = Words { instructions: Some("smaller"), comment: None };
+        assert_eq!(contradictions(Decision::Approve, &Responses::default(), words).len(), 1);
     }
 }

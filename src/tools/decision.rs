@@ -13,7 +13,7 @@ use super::dialog::{
     Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
 };
 use super::waiting::{EVERY, waiting};
-use crate::domain::decision::{self, contradictions};
+use crate::domain::decision::{self, Words, contradictions};
 use crate::domain::event::approval::{DecidedBy, Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
@@ -342,7 +342,11 @@ fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<Strin
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, form, decided.clone(), None);
     let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
-    let found = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
+    let words = Words {
+        comment: verdict.feedback.as_deref(),
+        instructions: verdict.revision_instructions.as_deref(),
+    };
+    let found = contradictions(verdict.decision, &responses, words);
     (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
 }
 

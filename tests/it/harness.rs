@@ -382,7 +382,7 @@ impl Client {
         let store = SqliteStore::new(self.project().join(".maestro"));
         let event = |stored: Stored| {
             let body: Value = serde_json::from_str(&stored.body).unwrap();
-            json!({ "run": stored.run, "kind": stored.kind, "id": body["id"], "data": body["data"] })
+            json!({ "run": stored.run, "kind": stored.kind, "id": body["id"], "at": stored.at, "data": body["data"] })
         };
         store.read_since(0, None, 100_000).unwrap().into_iter().map(event).collect()
     }

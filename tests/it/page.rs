@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::http::{Asked, Browser, Response, form};
 use crate::harness::{Answer, Client, Person, Server};
+use crate::workflow::{FIRST_DIFF, SECOND_DIFF, approve, begin, hand_in, outputs, patch, project, verify};
 
 /// A server with a request that waits, a terminal with the page, and a browser in it.
 struct Scene {
@@ -134,6 +135,16 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
             assert!(sent.body.contains("hm &lt;b&gt;</textarea>"), "{fields:?}: {}", sent.body);
         }
         assert!(scene.decisions().is_empty(), "{fields:?}");
+    }
+    // A comment is an answer too.
+    for said in ["Do not merge this, it is wrong <b>", "이건 틀렸습니다. 적용하지 마세요"] {
+        let sent = scene.send(&shown, &[("decision", "approve"), ("feedback", said)]);
+        assert_eq!(sent.status, 422, "{said}: {}", sent.body);
+        assert!(
+            sent.body.contains("This does not go together") && sent.body.contains("your words"),
+            "{said}"
+        );
+        assert!(!sent.body.contains("wrong <b>") && scene.decisions().is_empty(), "{said}");
     }
     // Said again after it was asked back, it counts.
     let back = scene.send(&shown, &[("decision", "approve"), ("q_analyze_accuracy", "2")]);
@@ -499,4 +510,91 @@ fn a_relayed_word_never_beats_an_open_page() {
     });
     assert_eq!(other.call("maestro_submit_approval", submit)["code"], "dialog_open");
     assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
+}
+
+/// The places that each answer of a run names, of consultants and of what was handed in.
+#[test]
+fn a_run_shows_which_places_its_answers_name_are_there() {
+    let mut client = project().start();
+    let run = begin(&mut client)["workflow_id"].as_str().unwrap().to_owned();
+    let mut facts = outputs("analyze");
+    facts["observations"][0]["fact"] = json!("mean.py:2 divides by a constant, and gone.py:9 calls it");
+    let handed = client.call("maestro_request_approval", json!({ "stage": "analyze", "outputs": facts }));
+    approve(&mut client, handed["request_id"].as_str().unwrap());
+    let mut guess = outputs("hypothesize");
+    guess["hypotheses"][0]["claim"] = json!("the divisor in mean.py:2, or nowhere.py:7 <b>");
+    let asked = json!({
+        "stage": "hypothesize", "task": crate::workflow::answered(&guess), "providers": ["codex", "gemini"],
+    });
+    let stage = client.call("maestro_run_stage_with_approval", asked);
+    assert_eq!(stage["ok"], true, "{stage}");
+    let mut person = client.server.person(&["page"]);
+    let (browser, _) = Browser::open(&address(&mut person));
+    let shown = browser.get(&format!("runs/{run}"));
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    for place in ["mean.py:2", "gone.py:9", "nowhere.py:7"] {
+        assert!(shown.body.contains(&format!("<code>{place}</code>")), "{place}: {}", shown.body);
+    }
+    assert!(shown.body.contains("c-1-1") && !shown.body.contains("nowhere.py:7 <b>"), "{}", shown.body);
+}
+
+/// A patch that is not the one that was approved is marked where it waits; the same one is not.
+#[test]
+fn the_queue_marks_a_change_that_nobody_approved() {
+    const MARK: &str = "not the change that you approved";
+    let mut client = project().start();
+    begin(&mut client);
+    for stage in ["analyze", "hypothesize"] {
+        let asked = hand_in(&mut client, stage);
+        approve(&mut client, asked["request_id"].as_str().unwrap());
+    }
+    let mut change = outputs("implement");
+    change["diff"] = json!(FIRST_DIFF);
+    let hand_in_change = |client: &mut Client, stage: &str, outputs: &Value| {
+        let asked = client.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs }));
+        asked["request_id"].as_str().unwrap_or_else(|| panic!("{asked}")).to_owned()
+    };
+    let request = hand_in_change(&mut client, "implement", &change);
+    let mut person = client.server.person(&["page"]);
+    let (browser, _) = Browser::open(&address(&mut person));
+    assert!(!browser.get("queue").body.contains(MARK), "there is nothing yet that it could differ from");
+    approve(&mut client, &request);
+    assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);
+    verify(&mut client);
+    for (diff, is_marked) in [(FIRST_DIFF, false), (SECOND_DIFF, true)] {
+        let mut round = outputs("debug");
+        round["change"] = json!({ "diff": diff, "files": ["mean.py"] });
+        let request = hand_in_change(&mut client, "debug", &round);
+        let queue = browser.get("queue");
+        assert!(queue.body.contains(&request), "{}", queue.body);
+        assert_eq!(queue.body.contains(MARK), is_marked, "{}", queue.body);
+        let revise = json!({ "request_id": request, "approved": false, "revision_instructions": "another" });
+        assert_eq!(client.call("maestro_submit_approval", revise)["ok"], true);
+    }
+}
+
+/// From the press of the button to the event in the log.
+#[test]
+fn a_decision_is_in_the_log_soon_after_the_click() {
+    let mut scene = Scene::new();
+    let (mut took, mut answered) = (Vec::new(), Vec::new());
+    for round in 0..5 {
+        let shown = scene.show();
+        let clicked = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let began = Instant::now();
+        let sent = scene.send(&shown, &[("decision", "revise"), ("feedback", "once more")]);
+        answered.push(began.elapsed().as_millis());
+        assert_eq!(sent.status, 303, "{}", sent.body);
+        let decided = scene.decisions().pop().unwrap();
+        let at = decided["at"].as_u64().unwrap();
+        took.push(u128::from(at).saturating_sub(clicked.as_millis()));
+        if round < 4 {
+            let asked = scene.client.call("maestro_request_approval", analysis());
+            scene.request = asked["request_id"].as_str().unwrap_or_else(|| panic!("{asked}")).to_owned();
+        }
+    }
+    took.sort_unstable();
+    println!("from the click to the event: {took:?} ms; to the answer, on the disk: {answered:?} ms");
+    // This build is not optimized, and other tests run beside it.
+    assert!(took[2] < 500, "{took:?}");
 }

@@ -7,6 +7,7 @@ use super::show::{report, standing};
 use crate::cli::arguments::{CommentOptions, ReviseOptions};
 use crate::cli::person::{confirmed, nothing_was_done, only_a_person};
 use crate::cli::terminal::print;
+use crate::domain::decision::Words;
 use crate::domain::event::approval::{DecidedBy, Decision};
 use crate::domain::report::dialog;
 use crate::error::Error;
@@ -62,8 +63,11 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         Decision::Revise | Decision::Reject => None,
     };
     ask(&report, &mut responses, language)?;
-    let instructions = message.as_deref().filter(|_| decision == Decision::Revise);
-    ask_back(&report, decision, instructions, &mut responses, language)?;
+    let words = match decision {
+        Decision::Revise => Words { instructions: message.as_deref(), comment: None },
+        Decision::Approve | Decision::Reject => Words { comment: message.as_deref(), instructions: None },
+    };
+    ask_back(&report, decision, words, &mut responses, language)?;
     let word = decision.name();
     let purpose = format!(
         "to {word} {} of the run \"{}\"",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::line::one_line;
 use crate::cli::person::asked;
 use crate::cli::terminal::print;
-use crate::domain::decision::{Contradiction, asked_back, contradictions};
+use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
 use crate::domain::event::approval::Decision;
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority, Question};
@@ -83,12 +83,12 @@ pub(super) fn choose(report: &Report, said: Option<String>) -> Result<Option<Str
 pub(super) fn ask_back(
     report: &Report,
     decision: Decision,
-    instructions: Option<&str>,
+    words: Words<'_>,
     responses: &mut Map<String, Value>,
     language: Language,
 ) -> Result<(), Error> {
     let Ok(read) = question::read(report.stage, responses) else { return Ok(()) };
-    let found = contradictions(decision, &read, instructions);
+    let found = contradictions(decision, &read, words);
     if found.is_empty() {
         return Ok(());
     }

@@ -192,6 +192,11 @@ impl Responses {
         })
     }
 
+    /// Answers in the person's own words.
+    pub fn in_own_words(&self) -> Vec<Concern> {
+        self.those(|row, _| row.choices.is_empty())
+    }
+
     fn those(&self, is_one: impl Fn(&Row, &str) -> bool) -> Vec<Concern> {
         let rows = self.stage.map_or(&[][..], table::rows);
         rows.iter()

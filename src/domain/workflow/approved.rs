@@ -143,6 +143,18 @@ impl Run {
             .collect()
     }
 
+    /// True if a request is about a change and another one was approved before: whoever decided then has not seen it.
+    pub fn asks_for_another_change(&self, request: &Request) -> bool {
+        let Some(diff) =
+            self.outputs_of(request).and_then(|output| proposed_diff(request.asked.stage, output))
+        else {
+            return false;
+        };
+        let asked = ApprovedChange { request: request.id.clone(), stage: request.asked.stage, diff };
+        let before = self.approved_changes();
+        !before.is_empty() && before.iter().all(|change| change.lines() != asked.lines())
+    }
+
     /// The files that approved changes name.
     pub fn approved_files(&self) -> BTreeSet<String> {
         let lines = self.approved_changes().into_iter().filter_map(|change| change.lines());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
-use crate::domain::decision::contradictions;
+use crate::domain::decision::{Words, contradictions};
 use crate::domain::event::Draft;
 use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, Opened, StateUsed};
 use crate::domain::history::History;
@@ -209,7 +209,11 @@ fn draft(
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
-    let against = contradictions(verdict.decision, &responses, verdict.revision_instructions.as_deref());
+    let words = Words {
+        comment: verdict.feedback.as_deref(),
+        instructions: verdict.revision_instructions.as_deref(),
+    };
+    let against = contradictions(verdict.decision, &responses, words);
     if against.iter().any(|one| !verdict.is_meant || one.is_final()) {
         let request = request.id.clone();
         return Err(ApprovalProblem::Contradiction { request, what: against }.into());

@@ -74,8 +74,7 @@ fn pending(run: &Run, request: &Request, now: u64) -> Value {
         "task": run.task,
         "summary": report.map(|report| &report.summary),
         "files": files,
-        // The human approved another change before.
-        "is_changed": !files.is_empty() && !run.approved_changes().is_empty(),
+        "is_changed": run.asks_for_another_change(request),
         "added": sum(|change| change.added),
         "removed": sum(|change| change.removed),
         "risks": report.map_or(0, |report| report.risks.len()),

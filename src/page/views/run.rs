@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, decision_colour, dollars, short, stages};
+use super::parts::{citations, cited, colour, decision_colour, dollars, short, stages};
 use super::queue::{Now, working};
 use crate::domain::budget::Limits;
+use crate::domain::citations::Citation;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
 use crate::domain::label::label;
@@ -12,6 +13,7 @@ use crate::domain::measure::provider::Spent;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};
+use crate::flow::session::Session;
 
 /// The chart, in its own units.
 const WIDTH: u64 = 1_000;
@@ -21,6 +23,9 @@ const LEFT: u64 = 0;
 /// Events of a chain that are shown, the latest first; a long run has thousands.
 const MOST_SHORT: usize = 100;
 const MOST_ALL: usize = 300;
+
+/// Outputs of the orchestrator's own whose places are looked for when somebody looks.
+const MOST_CHECKED: usize = 5;
 
 /// Events that the short chain leaves out.
 fn is_detail(body: &Body) -> bool {
@@ -37,6 +42,7 @@ fn is_detail(body: &Body) -> bool {
 }
 
 pub(in crate::page) fn run(
+    session: &Session,
     history: &History,
     run: &Run,
     events: &[Event],
@@ -82,7 +88,7 @@ pub(in crate::page) fn run(
         "last_check": checks.last(),
         "chain": chain(events, false),
         "all": chain(events, true),
-        "outputs": outputs(run),
+        "outputs": outputs(session, run),
     })
 }
 
@@ -230,13 +236,33 @@ fn chain(events: &[Event], with_details: bool) -> Vec<Value> {
         .collect()
 }
 
-fn outputs(run: &Run) -> Vec<Value> {
-    run.finished
-        .iter()
-        .rev()
-        .map(|it| {
-            let text = serde_json::to_string_pretty(&it.output).unwrap_or_default();
-            json!({ "stage": it.stage.name(), "round": it.iteration, "who": it.provider, "colour": colour(&it.provider), "text": text })
-        })
-        .collect()
+/// What each stage handed on, the latest first, with the places that its answers name. Answers of consultants were
+/// checked when they came; what was handed in is checked now, the latest few.
+fn outputs(session: &Session, run: &Run) -> Vec<Value> {
+    let mut checked_now = 0;
+    let mut places = |known: Option<&[Citation]>, text: &str| match known {
+        Some(known) => cited(known),
+        None if checked_now < MOST_CHECKED => {
+            checked_now += 1;
+            citations(session, text, &[])
+        }
+        None => cited(&[]),
+    };
+    let mut all = Vec::new();
+    for (it, number) in run.finished.iter().rev().zip(1_u32..) {
+        let text = serde_json::to_string_pretty(&it.output).unwrap_or_default();
+        let answer = |nth: u32, name: &str, places: Value| json!({ "number": format!("{number}-{nth}"), "name": name, "colour": colour(name), "citations": places });
+        let mut answers = Vec::new();
+        for (one, nth) in it.candidates.iter().filter(|one| one.ok).zip(1_u32..) {
+            answers.push(answer(nth, &one.provider, places(one.citations.as_deref(), &text)));
+        }
+        if answers.is_empty() {
+            answers.push(answer(1, &it.provider, places(None, &text)));
+        }
+        all.push(json!({
+            "stage": it.stage.name(), "round": it.iteration, "who": it.provider,
+            "colour": colour(&it.provider), "text": text, "answers": answers,
+        }));
+    }
+    all
 }

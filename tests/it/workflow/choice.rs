@@ -182,6 +182,77 @@ fn a_form_asks_back_once() {
     }
 }
 
+/// What is said in a comment is an answer too, in every language.
+const COMMENTS: [&str; 4] = [
+    "do not merge this, it is wrong",
+    "Needs a different approach.",
+    "적용하지 마세요",
+    "원인이 맞지 않습니다",
+];
+
+#[test]
+fn a_comment_against_the_decision_is_asked_back_once() {
+    for said in COMMENTS {
+        let (mut client, request) = handed_in(project(), "analyze");
+        let mut call = json!({ "request_id": request, "approved": true, "feedback": said });
+        let back = client.call("maestro_submit_approval", call.clone());
+        assert_eq!((&back["ok"], &back["code"]), (&json!(false), &json!("answers_contradict")), "{back}");
+        assert!(back["error"].as_str().unwrap().contains(said), "{back}");
+        call["is_meant"] = json!(true);
+        assert_eq!(client.call("maestro_submit_approval", call)["status"], "approved");
+    }
+    for (approved, said) in
+        [(true, "Looks good to me"), (true, "what was wrong is fixed"), (false, "name the caller")]
+    {
+        let (mut client, request) = handed_in(project(), "analyze");
+        let key = if approved { "feedback" } else { "revision_instructions" };
+        let call = json!({ "request_id": request, "approved": approved, key: said });
+        let decided = client.call("maestro_submit_approval", call);
+        assert_eq!(decided["ok"], true, "{said}: {decided}");
+    }
+    // Praise does not go with a rejection either.
+    let (mut client, request) = handed_in(project(), "analyze");
+    let call = json!({ "request_id": request, "approved": false, "feedback": "LGTM, merge it" });
+    assert_eq!(client.call("maestro_submit_approval", call)["code"], "answers_contradict");
+}
+
+#[test]
+fn a_form_asks_back_about_a_comment_once() {
+    for said in COMMENTS {
+        for modern in [false, true] {
+            let messages = Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::clone(&messages);
+            let against = || Answer::approve().field("comment", said);
+            let mut answers = vec![against(), against()];
+            let server = project().human_by(move |question| {
+                seen.lock().unwrap().push(question.to_string());
+                answers.pop()
+            });
+            let mut client = if modern { server.modern() } else { server }.start();
+            begin(&mut client);
+            let reply = stage(&mut client, "analyze");
+            assert_eq!(reply["approval"]["status"], "approved", "{modern} {said}: {reply}");
+            let messages = messages.lock().unwrap();
+            assert_eq!(messages.len(), 2, "{said}: {messages:?}");
+            assert!(messages[1].contains("does not go with it"), "{}", messages[1]);
+        }
+    }
+}
+
+#[test]
+fn a_terminal_shows_a_comment_that_contradicts_before_the_word() {
+    for said in COMMENTS {
+        let (client, request) = handed_in(project(), "analyze");
+        let mut person = client.server.person(&["approvals", "approve", &request, "--message", said]);
+        person.reads("Your answer").types("nothing");
+        person.reads("Number or answer").types("1");
+        person.reads("does not go with it").reads("Type `approve`").types("no");
+        let (_, screen) = person.leaves();
+        let line = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line.contains(said) && line.contains("nothing was decided"), "{said}: {screen}");
+    }
+}
+
 #[test]
 fn a_terminal_asks_back_once() {
     let (client, request) = handed_in(project(), "analyze");
