@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+use super::words::in_brief;
+
 /// Longest program a single rule may compile to, so that no rule file can exhaust memory.
 pub(crate) const REGEX_SIZE_LIMIT: usize = 2 << 20;
 
@@ -54,7 +56,7 @@ pub enum RuleError {
 
 /// Reads a rule file (or a section of one).
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
-    serde_yaml::from_str(text).map_err(|error| RuleError::Yaml(error.to_string()))
+    serde_yaml::from_str(text).map_err(|error| RuleError::Yaml(in_brief(&error.to_string())))
 }
 
 /// Returns what the regex compiler complains of, without the pattern that it draws above.

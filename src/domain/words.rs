@@ -15,6 +15,15 @@ pub fn in_plain_words(message: &str) -> String {
     WORDS.iter().fold(message.to_owned(), |message, (jargon, plain)| message.replace(jargon, plain))
 }
 
+/// The beginning of a message that repeats what it complains of, however long that is.
+pub fn in_brief(message: &str) -> String {
+    const MOST: usize = 300;
+    match message.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} ...", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
 /// A whole number with its thousands set apart.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

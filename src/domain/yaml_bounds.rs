@@ -16,6 +16,10 @@ const MOST_DASHES: usize = 32;
 /// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
 const HARMLESS_BRACKETS: usize = 3_000;
 
+/// Places at which an entry, a key or a line may begin. What a parser makes of each takes half a microsecond
+/// and some hundred bytes.
+const MOST_MARKS: usize = 20_000;
+
 /// Bytes of a text that uses aliases.
 const MOST_WITH_ALIASES: usize = 8 * 1024;
 
@@ -28,6 +32,9 @@ pub enum OutOfBounds {
     /// Lists in lists in one line.
     #[error("a line begins more than {MOST_DASHES} lists in one another")]
     TooManyDashes,
+    /// Lists and mappings of very many entries.
+    #[error("it has more than {MOST_MARKS} lines, entries and keys")]
+    TooMany,
     /// A long text with aliases.
     #[error("it uses aliases (`*name`), and has more than {MOST_WITH_ALIASES} bytes")]
     Aliases,
@@ -39,6 +46,9 @@ pub enum OutOfBounds {
 ///
 /// Why not.
 pub fn check(text: &str) -> Result<(), OutOfBounds> {
+    if marks(text) > MOST_MARKS {
+        return Err(OutOfBounds::TooMany);
+    }
     if text.lines().any(|line| dashes(line) > MOST_DASHES) {
         return Err(OutOfBounds::TooManyDashes);
     }
@@ -47,6 +57,21 @@ pub fn check(text: &str) -> Result<(), OutOfBounds> {
     }
     let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
     if brackets > HARMLESS_BRACKETS { check_depth(text) } else { Ok(()) }
+}
+
+/// The places at which something may begin. A parser ends a line at a lone carriage return, too.
+fn marks(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_blank = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+    let begins = |(at, byte): &(usize, &u8)| match byte {
+        b'\n' | b',' | b'[' | b'{' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        b'-' | b'?' | b':' => is_blank(bytes.get(at + 1)),
+        // A byte order mark begins a document.
+        0xef => bytes.get(at + 1..at + 3) == Some(&[0xbb, 0xbf]),
+        _ => false,
+    };
+    bytes.iter().enumerate().filter(begins).count()
 }
 
 /// The marks of lists and keys at the start of a line.
@@ -187,6 +212,17 @@ mod tests {
             ("anchors", "&a ".repeat(deep)),
             ("tags", format!("{}x", "!t ".repeat(deep))),
             ("documents", "---\n".repeat(deep)),
+            ("entries", "- 1\n".repeat(250_000)),
+            ("entries in one line", format!("[{}1]", "1,".repeat(500_000))),
+            (
+                "lists of lists",
+                format!("[{}1]", format!("{}{},", "[".repeat(50), "]".repeat(50)).repeat(10_000)),
+            ),
+            ("maps", format!("a: [{}]", "{a: 1},".repeat(140_000))),
+            ("returns", "- 1\r".repeat(250_000)),
+            ("dashes in many lines", format!("{}\n", "- ".repeat(30)).repeat(16_000)),
+            ("byte order marks", "\u{feff}".repeat(300_000)),
+            ("one long text", format!("a: {}", "x".repeat(1 << 20))),
             ("lines", (0..1_400).map(|level| [&" ".repeat(level), "a:\n"].concat()).collect::<String>()),
             ("aliases", bomb),
             (
@@ -214,7 +250,7 @@ mod tests {
         ] {
             assert_eq!(check(text), Ok(()));
         }
-        let many: String = (0..5_000)
+        let many: String = (0..1_500)
             .map(|at| ["k", &at.to_string(), ": [ 'it''s [', { a: \"]\" } ] # ]]]\n"].concat())
             .collect();
         assert_eq!(check(&many), Ok(()));

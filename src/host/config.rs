@@ -26,7 +26,7 @@ use crate::domain::language::Language;
 use crate::domain::price::{PriceList, Prices};
 use crate::domain::secret_rules::AddedRules;
 use crate::domain::toolset;
-use crate::domain::words::in_plain_words;
+use crate::domain::words::{in_brief, in_plain_words};
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
 use crate::host::trust::{ProjectLayer, Standing, shown};
@@ -387,7 +387,7 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
     let mut document: Value = match serde_yaml::from_str(text) {
         Ok(document) => document,
         Err(error) => {
-            ignored.push(format!("{file}: {error}"));
+            ignored.push(format!("{file}: {}", in_brief(&error.to_string())));
             return None;
         }
     };
@@ -471,7 +471,7 @@ fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T,
     serde_yaml::from_str(text).map_err(|error| {
         let said = error.to_string();
         let path = said.split(": ").next().unwrap_or_default().to_owned();
-        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&fit_to_show(&path, said))))]
+        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&fit_to_show(&path, &said))))]
     })
 }
 
@@ -522,16 +522,17 @@ fn misfit(
 ) -> Problem {
     let path = error.path().to_string();
     let key = format!("{}:", path.rsplit('.').next().unwrap_or_default());
+    let path = in_brief(&path);
     let line = text.lines().position(|line| line.contains(&key)).map_or(1, |index| index + 1);
-    let said = fit_to_show(&path, said.to_owned());
+    let said = fit_to_show(&path, said);
     Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(&said)))
 }
 
 /// Returns what a parser says of the setting at a path, without the values of those that hold secrets: what
 /// a provider's CLI is started with.
-fn fit_to_show(path: &str, said: String) -> String {
+fn fit_to_show(path: &str, said: &str) -> String {
     let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
-    if may_be_secret { expand::without_values(&said) } else { said }
+    if may_be_secret { expand::without_values(said) } else { in_brief(said) }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(

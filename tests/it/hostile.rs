@@ -215,6 +215,15 @@ fn trap(own: &Path, name: &str, kind: &str, private: &Path) {
         "sparse" => std::fs::File::create(&file).unwrap().set_len(1 << 30).unwrap(),
         "brackets" => std::fs::write(&file, "[".repeat(100_000)).unwrap(),
         "dashes" => std::fs::write(&file, "- ".repeat(100_000)).unwrap(),
+        "entries" => std::fs::write(&file, "- 1\n".repeat(250_000)).unwrap(),
+        "lists" => {
+            let list = format!("{}{},", "[".repeat(50), "]".repeat(50));
+            std::fs::write(&file, format!("[{}1]", list.repeat(10_000))).unwrap();
+        }
+        "key" => {
+            let inner: String = (0..9_000).map(|at| format!("  k{at}: 1\n")).collect();
+            std::fs::write(&file, format!("{}:\n{inner}", "k".repeat(900_000))).unwrap();
+        }
         "link" => symlink(private, &file).unwrap(),
         "directory" => std::fs::create_dir(&file).unwrap(),
         kind => panic!("{kind}"),
@@ -259,7 +268,9 @@ fn hostile_files_cost_nothing_and_say_nothing() {
         (processor_ms(client.pid()), all)
     };
     let (usual, _) = calls(Server::new().file("a.txt", "x\n"));
-    for kind in ["pipe", "device", "sparse", "brackets", "dashes", "link", "directory"] {
+    for kind in
+        ["pipe", "device", "sparse", "brackets", "dashes", "entries", "lists", "key", "link", "directory"]
+    {
         let server =
             Server::new().file("a.txt", "x\n").home_file("private.json", "{\"the\": \"private thing\"}");
         let private = server.project().parent().unwrap().join("home/private.json");
@@ -267,6 +278,7 @@ fn hostile_files_cost_nothing_and_say_nothing() {
             trap(&server.project().join(".maestro"), name, kind, &private);
         }
         let (took, all) = calls(server);
+        assert!(all.len() < 100_000, "{kind}: {} bytes", all.len());
         // Of a debug build, nine files in each of several readings.
         assert!(took < usual + 400, "{kind}: {took} ms, and {usual} ms without");
         assert!(!all.contains("private thing"), "{kind}: {all}");

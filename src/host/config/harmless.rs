@@ -19,18 +19,27 @@ pub(super) fn keep_harmless(document: &mut Value, below: &Value) -> Vec<String> 
     harmful
 }
 
+/// Keys that are named.
+const MOST_NAMED: usize = 40;
+
+/// Characters of a key that is named.
+const LONGEST_KEY: usize = 60;
+
 fn walk(value: &mut Value, path: &mut Vec<String>, below: &Value, harmful: &mut Vec<String>) -> bool {
     let Value::Object(fields) = value else {
         // An empty document or section is one of comments: it says nothing.
         let is_harmless = value.is_null() && path.len() < 2 || may_be_set(path, value, below);
-        if !is_harmless {
+        if !is_harmless && harmful.len() < MOST_NAMED {
             harmful.push(path.join("."));
+        } else if !is_harmless && harmful.len() == MOST_NAMED {
+            harmful.push("and more".to_owned());
         }
         return is_harmless;
     };
     let mut kept = Map::new();
     for (key, mut inner) in std::mem::take(fields) {
-        path.push(key.clone());
+        // A longer one is the name of nothing that may be set.
+        path.push(key.chars().take(LONGEST_KEY).collect());
         if walk(&mut inner, path, below, harmful) {
             kept.insert(key, inner);
         }
