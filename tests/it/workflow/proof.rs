@@ -42,6 +42,29 @@ fn a_check_without_a_test_opens_nothing() {
     assert_eq!(state(&mut client)["state"], "ready(improve)");
 }
 
+/// Go names no test that passes unless it is asked to, and Gradle never does.
+#[test]
+fn a_runner_that_counts_no_passing_tests_opens_the_gate_all_the_same() {
+    let server = project()
+        .file("go.mod", "module example.com/shop\n\ngo 1.18\n")
+        .file("a_test.go", "package shop\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) {}\n")
+        .file("none/none.go", "package none\n")
+        .env("GOFLAGS", "-mod=mod");
+    if !std::path::Path::new("/usr/bin/go").exists() {
+        eprintln!("not checked: there is no go on this machine");
+        return;
+    }
+    let mut client = changed(server);
+    for command in ["go test ./none", "go test -run Nothing ./..."] {
+        let reply = check(&mut client, json!({ "command": command }));
+        assert_eq!(reply["tests_passed"], 0, "{command}: {reply}");
+        assert_eq!(state(&mut client)["state"], "ready(debug)", "{command}: {reply}");
+    }
+    let reply = check(&mut client, json!({ "command": "go test ./..." }));
+    assert_eq!((&reply["ok"], &reply["tests_passed"]), (&json!(true), &json!(1)), "{reply}");
+    assert_eq!(state(&mut client)["state"], "ready(improve)");
+}
+
 #[test]
 fn a_report_names_what_ran_and_what_it_left_out() {
     let mut client = changed(project().file("sub/go.mod", "module x\n"));

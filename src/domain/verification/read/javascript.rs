@@ -93,7 +93,8 @@ pub(super) fn vitest(output: &Output) -> Option<Reading> {
         (counts.iter().map(|(number, _)| number).sum::<usize>() == all).then_some(())?;
         let errors = block.iter().find_map(|line| line.trim_start().strip_prefix("Errors  "));
         let totals = Totals {
-            passed: of(&counts, &["passed"]),
+            // One that is to fail and does has passed.
+            passed: of(&counts, &["passed", "expected fail"]),
             failed: of(&counts, &["failed"]),
             skipped: of(&counts, &["skipped", "todo"]),
             errors: errors.and_then(|errors| errors.split(' ').next()?.parse().ok()),
@@ -116,7 +117,7 @@ pub(super) fn vitest(output: &Output) -> Option<Reading> {
 fn vitest_counts<'t>(line: &'t str, start: &str) -> Option<(Vec<(usize, &'t str)>, usize)> {
     let (counts, all) = line.trim_start().strip_prefix(start)?.rsplit_once(" (")?;
     let counts = counted(counts, " | ")?;
-    only(&counts, &["passed", "failed", "skipped", "todo"])
+    only(&counts, &["passed", "expected fail", "failed", "skipped", "todo"])
         .then_some((counts, all.strip_suffix(')')?.parse().ok()?))
 }
 
@@ -155,6 +156,11 @@ pub(super) fn mocha(output: &Output) -> Option<Reading> {
     let run = |at: usize| {
         let (passing, time) = lines.get(at)?.strip_prefix("  ")?.split_once(" passing (")?;
         let passed: usize = passing.parse().ok()?;
+        // A blank line stands above it, which keeps it apart from what a test prints.
+        at.checked_sub(1)
+            .and_then(|above| lines.get(above))
+            .is_none_or(|line| line.trim().is_empty())
+            .then_some(())?;
         time.strip_suffix(')').filter(|time| time.ends_with(['s', 'm', 'h']))?;
         let below = || lines.iter().skip(at + 1).take(2);
         let totals = Totals {

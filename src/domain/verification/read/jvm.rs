@@ -20,6 +20,10 @@ pub(super) fn maven(output: &Output) -> Option<Reading> {
             failing.push(name);
         }
     }
+    // A test that passed when it was run again is named below `Flakes:`.
+    let mut flaky = text.lines().map(unmarked).skip_while(|line| *line != "Flakes:").skip(1);
+    let flaky: Vec<&str> = flaky.by_ref().take_while(|line| !line.starts_with("Tests run: ")).collect();
+    failing.retain(|name| !flaky.contains(&name.as_str()));
     let is_build = text.lines().any(|line| matches!(unmarked(line), "BUILD SUCCESS" | "BUILD FAILURE"));
     let has = |start: &str| text.lines().any(|line| unmarked(line).starts_with(start));
     if has("COMPILATION ERROR") {
@@ -131,7 +135,14 @@ pub(super) fn gradle(output: &Output) -> Option<Reading> {
     match (totals, end.starts_with("BUILD FAILED")) {
         (Some(totals), _) => Some(Reading { totals, failing, ..Reading::of("gradle") }),
         (None, true) if !failing.is_empty() => Some(Reading { failing, ..Reading::of("gradle") }),
-        (None, _) => None,
+        (None, true) => None,
+        // Gradle counts tests where some failed; else the tasks that ran some are all that it tells.
+        (None, false) => {
+            let ran = |how: &&str| matches!(*how, "" | "UP-TO-DATE" | "FROM-CACHE");
+            let tasks = text.lines().filter_map(test_task).filter(ran).count();
+            let totals = Totals { passed: Some(tasks), ..Totals::default() };
+            (tasks > 0).then(|| Reading { totals, ..Reading::of("gradle") })
+        }
     }
 }
 

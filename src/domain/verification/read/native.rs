@@ -179,7 +179,11 @@ pub(super) fn ctest(output: &Output) -> Option<Reading> {
     let (at, (failed, all)) =
         lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, numbers(line)?)))?;
     lines.iter().skip(at).find(|line| line.starts_with("Total Test time"))?;
-    let totals = Totals { passed: Some(all.checked_sub(failed)?), failed: Some(failed), ..Totals::default() };
+    // Ctest counts those among the passed that left themselves out.
+    let skipped = lines.iter().take(at).filter(|line| line.contains(" Test ") && line.contains("***Skipped"));
+    let skipped = Some(skipped.count()).filter(|skipped| *skipped > 0);
+    let passed = all.checked_sub(failed + skipped.unwrap_or(0))?;
+    let totals = Totals { passed: Some(passed), failed: Some(failed), skipped, ..Totals::default() };
     // `	  2 - cart total (Failed)`
     let name = |line: &&str| {
         let (number, rest) = line.trim().split_once(" - ")?;
