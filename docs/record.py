@@ -22,7 +22,8 @@ from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = ["demo"]
+# The address of a page would differ each time.
+COMMAND = ["demo", "--no-page"]
 COLUMNS, ROWS = 82, 60
 
 # ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ pub(crate) mod report;
 mod review;
 mod runs;
 mod slash_commands;
+mod table;
 mod terminal;
 mod threads;
 mod trust;
@@ -85,7 +86,11 @@ fn run(command: Command) -> ExitCode {
         let supervisor =
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
         let session = Session::new(environment, &directory, supervisor);
-        logging::start(session.environment(), session.made_masker());
+        let reader = match command {
+            Command::Serve => logging::Reader::Client,
+            _ => logging::Reader::at_standard_error(),
+        };
+        logging::start(session.environment(), session.made_masker(), reader);
         match command {
             Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
             Command::Check(options) => check::run(session, &options).await,

@@ -37,7 +37,7 @@ pub(super) enum Command {
     Serve,
     /// Show what works, what does not, and what to do about it
     #[command(
-        after_help = "Example:\n  maestro-mcp check --settings\n\nExit status: 2 where the configuration cannot be used, 3 where no consultant can."
+        after_help = "Example:\n  maestro-mcp check --settings\n\nExit status: 0 all is well, 2 the configuration cannot be used, 3 no consultant can be used."
     )]
     Check(CheckOptions),
     /// Print the entry for a client's settings, to add it by hand
@@ -50,7 +50,7 @@ pub(super) enum Command {
         after_help = "Example:\n  maestro-mcp install                  # Claude Code, with the slash commands\n  maestro-mcp install --client codex\n  maestro-mcp install --project        # for everybody in this project"
     )]
     Install(InstallOptions),
-    /// Take the registration and the slash commands out again
+    /// Remove the registration and the slash commands
     #[command(after_help = "Example:\n  maestro-mcp uninstall --client codex")]
     Uninstall(InstallOptions),
     /// Ask one question from the terminal
@@ -60,10 +60,10 @@ pub(super) enum Command {
     Consult(ConsultOptions),
     /// Review a change or files; the exit status tells a hook
     #[command(
-        after_help = "Exit status: 0 where nothing as grave as --fail-on was found, 1 where something was, 2 to 4 where no review came about.\n\nExample:\n  maestro-mcp review --staged --fail-on high\n  maestro-mcp review --range origin/main...HEAD --json"
+        after_help = "Exit status: 0 no finding of --fail-on severity, 1 at least one, 2 to 4 no review was made.\n\nExample:\n  maestro-mcp review --staged --fail-on high\n  maestro-mcp review --range origin/main...HEAD --json"
     )]
     Review(ReviewOptions),
-    /// Take a failing program through the stages; costs nothing
+    /// Show a whole run on a small failing program; costs nothing
     #[command(
         after_help = "Example:\n  maestro-mcp demo                    # asks no model, costs nothing\n  maestro-mcp demo --live             # asks the CLIs that are installed"
     )]
@@ -101,7 +101,7 @@ pub(super) enum Command {
     Watch(WatchOptions),
     /// Show what a decision, patch, check or stage rests on
     #[command(
-        after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed from its beginning"
+        after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed"
     )]
     Why(WhyOptions),
     /// Check or export the log of what happened in this project
@@ -131,7 +131,7 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct ErrorsOptions {
-    /// The code, as a result or a message gives it; without one, all in short
+    /// The code from a result or a message [default: all codes in short]
     pub(super) code: Option<String>,
     /// Print all as a Markdown document
     #[arg(long, conflicts_with_all = ["json", "code"])]
@@ -143,7 +143,7 @@ pub(super) struct ErrorsOptions {
 
 #[derive(Args)]
 pub(super) struct CompletionsOptions {
-    /// Whose completions
+    /// The shell
     pub(super) shell: Shell,
 }
 
@@ -151,7 +151,7 @@ pub(super) struct CompletionsOptions {
 pub(super) struct ApprovalsOptions {
     #[command(subcommand)]
     pub(super) command: Option<ApprovalsCommand>,
-    /// Those that were decided as well, the newest first
+    /// List decided requests too, newest first
     #[arg(long)]
     pub(super) all: bool,
     /// Print JSON
@@ -169,7 +169,7 @@ pub(super) enum ApprovalsCommand {
         after_help = "Example:\n  maestro-mcp approvals approve 4f2a -m \"good\" --answer QUESTION=ANSWER"
     )]
     Approve(CommentOptions),
-    /// Have a stage done again, differently
+    /// Ask for another version of a stage
     #[command(after_help = "Example:\n  maestro-mcp approvals revise 4f2a -m \"leave the parser alone\"")]
     Revise(ReviseOptions),
     /// Reject a stage: the run stops
@@ -179,7 +179,7 @@ pub(super) enum ApprovalsCommand {
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
-    /// Which one, by a part of its id
+    /// The id, or a part of it
     pub(super) id: String,
     /// Print JSON
     #[arg(long)]
@@ -188,48 +188,51 @@ pub(super) struct ShowOptions {
 
 #[derive(Args)]
 pub(super) struct WatchOptions {
-    /// The events of this run alone, by a part of its id
+    /// Show only this run: its id, or a part of it
     #[arg(long, value_name = "ID")]
     pub(super) run: Option<String>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct CommentOptions {
-    /// The request, by a part of its id
+    /// The request: its id, or a part of it
     pub(super) id: String,
     /// Your comment
     #[arg(long, short, value_name = "TEXT")]
     pub(super) message: Option<String>,
-    /// An answer to a question of the report; can be repeated. Critical ones without are asked
+    /// Answer to a question of the report; can be repeated. Unanswered critical questions are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
-    /// Which of the report's choices goes on, by its id
+    /// The choice of the report that goes on: its id
     #[arg(long, short, value_name = "ID")]
     pub(super) choose: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct ReviseOptions {
-    /// The request, by a part of its id
+    /// The request: its id, or a part of it
     pub(super) id: String,
-    /// What is to be done differently
+    /// What to do differently
     #[arg(long, short, value_name = "TEXT")]
     pub(super) message: String,
-    /// An answer to a question of the report; can be repeated. Critical ones without are asked
+    /// Answer to a question of the report; can be repeated. Unanswered critical questions are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
 }
 
 #[derive(Args)]
 pub(super) struct PageOptions {
-    /// The request to open at, by a part of its id; the queue where none is named
+    /// Request to open: its id, or a part of it [default: the queue]
     pub(super) id: Option<String>,
-    /// Open it in the browser as well
+    /// Open the page in the browser
     #[arg(long)]
     pub(super) open: bool,
+    /// Serve for N minutes without waiting for keys, then end
+    #[arg(long, value_name = "N", conflicts_with = "open", value_parser = clap::value_parser!(u64).range(1..=120))]
+    pub(super) minutes: Option<u64>,
 }
 
 #[derive(Args)]
@@ -246,7 +249,7 @@ pub(super) enum RunsCommand {
     /// Show one run: where it is, what was done, what it spent
     #[command(after_help = "Example:\n  maestro-mcp runs show 4f2a")]
     Show(ShowOptions),
-    /// Take up a parked run again, and say how to go on with it
+    /// Resume a parked run and show the next step
     #[command(after_help = "Example:\n  maestro-mcp runs resume 4f2a")]
     Resume(ShowOptions),
     /// End a run before its last stage
@@ -256,9 +259,9 @@ pub(super) enum RunsCommand {
 
 #[derive(Args)]
 pub(super) struct StopOptions {
-    /// The run, by a part of its id
+    /// The run: its id, or a part of it
     pub(super) id: String,
-    /// Why it ends
+    /// Why the run ends
     #[arg(long, short, value_name = "TEXT")]
     pub(super) message: String,
 }
@@ -267,7 +270,7 @@ pub(super) struct StopOptions {
 pub(super) struct ThreadsOptions {
     #[command(subcommand)]
     pub(super) command: Option<ThreadsCommand>,
-    /// All of them, not the latest 20
+    /// List all, not only the latest 20
     #[arg(long)]
     pub(super) all: bool,
     /// Print JSON
@@ -280,28 +283,28 @@ pub(super) enum ThreadsCommand {
     /// Print a conversation, question by question
     #[command(after_help = "Example:\n  maestro-mcp threads show 4f2a81 | less -R")]
     Show {
-        /// The thread, by its id or a part of it
+        /// The thread: its id, or a part of it
         id: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Find the turns in which some words were said
+    /// Find turns that contain all of some words
     #[command(after_help = "Example:\n  maestro-mcp threads search lock order")]
     Search {
-        /// The words; a turn must have all of them
+        /// Words to find; a turn must contain all of them
         #[arg(required = true)]
         words: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Begin a thread with the turns of another
+    /// Start a new thread with the turns of another
     #[command(after_help = "Example:\n  maestro-mcp threads fork 4f2a81 --turn 2")]
     Fork {
-        /// The thread, by its id or a part of it
+        /// The thread: its id, or a part of it
         id: String,
-        /// The last turn that it has; the last one where none is given
+        /// Last turn to copy [default: the last one]
         #[arg(long, value_name = "N")]
         turn: Option<usize>,
         /// Print JSON
@@ -312,9 +315,9 @@ pub(super) enum ThreadsCommand {
 
 #[derive(Args)]
 pub(super) struct WhyOptions {
-    /// An event, a run or the backup of a patch, by a part of its id
+    /// Event, run or backup: its id, or a part of it
     pub(super) id: String,
-    /// What rests on it, instead of what it rests on
+    /// Show what rests on it instead
     #[arg(long)]
     pub(super) forward: bool,
     /// Print JSON
@@ -329,14 +332,14 @@ pub(super) enum EvidenceCommand {
         after_help = "Example:\n  maestro-mcp evidence verify\n\nA log whose end was cut off looks whole; compare it with a hash that you noted somewhere else."
     )]
     Verify(VerifyOptions),
-    /// Print the events, one JSON object a line
+    /// Print the events, one JSON object per line
     #[command(after_help = "Example:\n  maestro-mcp evidence export --run ID | jq -r '.kind'")]
     Export(ExportOptions),
 }
 
 #[derive(Args)]
 pub(super) struct VerifyOptions {
-    /// A last hash that was noted before; the log must still hold it
+    /// Hash that you noted before; the log must still contain it
     #[arg(long, value_name = "HASH")]
     pub(super) expect: Option<String>,
     /// Print JSON
@@ -346,9 +349,12 @@ pub(super) struct VerifyOptions {
 
 #[derive(Args)]
 pub(super) struct ExportOptions {
-    /// The events of this run alone
+    /// Print only the events of this run
     #[arg(long, value_name = "ID")]
     pub(super) run: Option<String>,
+    /// Print one JSON array instead
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -362,81 +368,87 @@ pub(super) struct BackupsOptions {
 
 #[derive(Subcommand)]
 pub(super) enum BackupsAction {
-    /// Remove the backups beyond the limits that are named, else beyond the configured ones
+    /// Remove backups beyond the given limits, else beyond the configured ones
     #[command(after_help = "Example:\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB")]
     Prune(PruneOptions),
 }
 
 #[derive(Args)]
 pub(super) struct PruneOptions {
-    /// Remove what is of this age or older, for example 30d
+    /// Remove backups of this age or older, for example 30d
     #[arg(long, value_name = "AGE", value_parser = read_time)]
     pub(super) older_than: Option<Duration>,
-    /// Keep the newest of no more than so much together, for example 500MB
+    /// Keep the newest up to this total size, for example 500MB
     #[arg(long, value_name = "SIZE", value_parser = read_bytes)]
     pub(super) keep_bytes: Option<u64>,
-    /// Keep so many, the newest
+    /// Keep this many of the newest
     #[arg(long, value_name = "COUNT")]
     pub(super) keep_sessions: Option<usize>,
 }
 
 #[derive(Args)]
 pub(super) struct TrustOptions {
-    /// Only show it; needs no terminal
+    /// Only show what would be confirmed; needs no terminal
     #[arg(long)]
     pub(super) show: bool,
+    /// Print JSON
+    #[arg(long, requires = "show")]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct CheckOptions {
-    /// Show every setting that is in force, and who said so
+    /// Show every setting in force and where it was set
     #[arg(long)]
     pub(super) settings: bool,
-    /// Print all of it as JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct InstallOptions {
-    /// The program that is to start Maestro
+    /// The client to register with
     #[arg(long, value_enum, default_value_t = Client::Claude)]
     pub(super) client: Client,
-    /// The settings that everybody in this project shares, instead of your own
+    /// Use the settings that everybody in this project shares, not your own
     #[arg(long)]
     pub(super) project: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct ConsultOptions {
-    /// Who is asked; the first installed one where nobody is named
+    /// Provider to ask [default: the first installed one]
     #[arg(long, short)]
     pub(super) provider: Option<String>,
-    /// A model of that provider
+    /// Model to use [default: the one that the CLI chooses]
     #[arg(long, short)]
     pub(super) model: Option<String>,
-    /// How hard it is to think
+    /// How hard the model thinks
     #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
     pub(super) effort: Option<Effort>,
-    /// A file or a pattern to send along; can be repeated
+    /// File or pattern to send; can be repeated
     #[arg(long, short, value_name = "PATH")]
     pub(super) file: Vec<String>,
-    /// An error text to send along, `-` for standard input; can be repeated
+    /// Error text to send, `-` reads standard input; can be repeated
     #[arg(long, short, value_name = "TEXT")]
     pub(super) error: Vec<String>,
-    /// A persona to take
+    /// Persona of the consultant
     #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     pub(super) role: Option<Role>,
-    /// The stage whose limits apply to what is sent
+    /// Stage whose limits apply to what is sent
     #[arg(long, value_parser = one_of::<Stage>(&Stage::ALL.map(Stage::name)))]
     pub(super) stage: Option<Stage>,
-    /// Ask for JSON of a schema
+    /// Ask for JSON that fits this schema
     #[arg(long, value_parser = one_of::<SchemaName>(&SchemaName::ALL.map(SchemaName::name)))]
     pub(super) schema: Option<SchemaName>,
-    /// Seconds, where not the provider's own timeout
+    /// Seconds to wait [default: the provider's own timeout]
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) timeout: Option<NonZeroU64>,
-    /// A conversation to go on with, as `maestro-mcp threads` lists them
+    /// Conversation to continue; `maestro-mcp threads` lists them
     #[arg(long, value_name = "ID")]
     pub(super) thread: Option<String>,
     /// Print the whole result as JSON
@@ -451,52 +463,55 @@ pub(super) struct ReviewOptions {
     /// Review what is staged
     #[arg(long, conflicts_with_all = ["range", "files"])]
     pub(super) staged: bool,
-    /// Review what lies between revisions, such as main..HEAD
+    /// Review the change between revisions, such as main..HEAD
     #[arg(long, short, value_name = "REVISIONS", conflicts_with = "files")]
     pub(super) range: Option<String>,
-    /// Who reviews, by commas or repeated; everybody installed where nobody is named
+    /// Providers that review, separated by commas [default: all installed ones]
     #[arg(long, short, value_delimiter = ',')]
     pub(super) providers: Vec<String>,
-    /// What to look for beside the ordinary; can be repeated
+    /// What else to look for; can be repeated
     #[arg(long, short, value_name = "TEXT")]
     pub(super) criteria: Vec<String>,
-    /// The severity from which on the exit status is 1
+    /// Exit with status 1 on findings of at least this severity
     #[arg(long, value_name = "SEVERITY", default_value = "high", value_parser = one_of::<Severity>(&Severity::ALL.map(Severity::name)))]
     pub(super) fail_on: Severity,
-    /// A model, where one provider is named
+    /// Model to use; needs exactly one provider
     #[arg(long, short)]
     pub(super) model: Option<String>,
-    /// How hard they are to think
+    /// How hard the models think
     #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
     pub(super) effort: Option<Effort>,
-    /// Seconds for each, where not the provider's own timeout
+    /// Seconds to wait for each [default: the provider's own timeout]
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) timeout: Option<NonZeroU64>,
-    /// Ask for fixes of what holds, and try them in a copy with the project's checks
+    /// Ask for fixes and try them in a copy with the project's checks
     #[arg(long)]
     pub(super) fixes: bool,
     /// Print the whole result as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Review these files or patterns as they are; without any, what differs from the last commit
+    /// Files or patterns to review [default: what differs from the last commit]
     pub(super) files: Vec<String>,
 }
 
 #[derive(Args)]
 pub(super) struct DemoOptions {
-    /// Ask the installed CLIs, after saying how often and asking you
+    /// Ask the installed CLIs, after showing how often and asking you
     #[arg(long)]
     pub(super) live: bool,
-    /// Ask this provider; may be repeated. Without it and without --live, fixed rules answer
+    /// Provider to ask; can be repeated [default: fixed rules, no model]
     #[arg(long, short)]
     pub(super) provider: Vec<String>,
-    /// Spend without asking
+    /// Do not ask before spending
     #[arg(long)]
     pub(super) yes: bool,
-    /// A directory with a failing program of your own; a small broken one is used otherwise
+    /// Leave no page running (the default in a pipe and in CI)
+    #[arg(long)]
+    pub(super) no_page: bool,
+    /// Directory with a failing program of your own [default: a small built-in one]
     #[arg(long, value_name = "DIR", requires = "command")]
     pub(super) dir: Option<PathBuf>,
-    /// The command that fails in that directory, as shell words
+    /// Command that fails in that directory
     #[arg(long, value_name = "COMMAND", requires = "dir")]
     pub(super) command: Option<String>,
 }

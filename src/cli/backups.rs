@@ -3,12 +3,18 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use comfy_table::Cell;
+
 use super::arguments::{BackupsAction, BackupsOptions, PruneOptions};
-use super::quantity::{bytes, time};
+use super::line::span;
+use super::pick::short;
+use super::quantity::bytes;
+use super::table::{Look, Side, Tone, cell, table};
 use super::terminal::print;
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
 use crate::flow::session::Session;
+use crate::flow::time::now;
 use crate::host::change::{Keep, Pruned};
 
 pub(super) fn run(session: &Session, options: &BackupsOptions) -> Result<ExitCode, Error> {
@@ -28,27 +34,37 @@ fn list(session: &Session, json: bool) -> Result<String, Error> {
     if found.is_empty() {
         return Ok(format!("There are no backups in {}.\n", session.root().display()));
     }
-    Ok(found.iter().map(row).collect())
+    let now = now();
+    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(session)))
 }
 
-/// `0197… 2026-11-21 05:52:06  patch     3 files   1.2 MB  applied`
-fn row(backup: &Backup) -> String {
-    let state = match backup.state {
-        BackupState::Applied => "applied",
-        BackupState::Undone => "undone",
-        BackupState::PartlyUndone => "partly undone",
-        BackupState::Open => "open",
+const COLUMNS: [(&str, Side); 6] = [
+    ("backup", Side::Left),
+    ("age", Side::Right),
+    ("kind", Side::Left),
+    ("files", Side::Right),
+    ("size", Side::Right),
+    ("state", Side::Left),
+];
+
+fn row(backup: &Backup, now: u64) -> Vec<Cell> {
+    let (state, tone) = match backup.state {
+        BackupState::Applied => ("applied", Tone::Plain),
+        BackupState::Undone => ("undone", Tone::Faint),
+        BackupState::PartlyUndone => ("partly undone", Tone::Waiting),
+        BackupState::Open => ("open", Tone::Waiting),
     };
-    let undoes = backup.undoes.as_ref().map(|undone| format!(" (undoes {undone})")).unwrap_or_default();
-    let files = if backup.files == 1 { "file " } else { "files" };
-    format!(
-        "{}  {}  {:<7}  {:>4} {files}  {:>9}  {state}{undoes}\n",
-        backup.session,
-        time(backup.at_ms),
-        backup.kind,
-        backup.files,
-        bytes(backup.bytes)
-    )
+    let undoes =
+        backup.undoes.as_ref().map(|undone| format!(", undoes {}", short(undone))).unwrap_or_default();
+    vec![
+        // Whole, since maestro_restore_from_backup takes it.
+        cell(&backup.session, Tone::Plain),
+        cell(span(now.saturating_sub(backup.at_ms)), Tone::Faint),
+        cell(&backup.kind, Tone::Plain),
+        cell(backup.files, Tone::Plain),
+        cell(bytes(backup.bytes), Tone::Plain),
+        cell(format!("{state}{undoes}"), tone),
+    ]
 }
 
 fn remove(session: &Session, limits: &PruneOptions, json: bool) -> Result<String, Error> {

@@ -426,8 +426,10 @@ fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
 
 /// True if a file can be written, or made where there is none yet.
 fn can_be_written(file: &Path) -> bool {
-    let place = file.ancestors().find(|place| place.exists());
-    place.is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok())
+    let writable = |place: &Path| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok();
+    // SQLite writes beside the file too.
+    let directory = file.ancestors().skip(1).find(|place| place.exists());
+    directory.is_some_and(writable) && (!file.exists() || writable(file))
 }
 
 #[cfg(test)]

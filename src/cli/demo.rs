@@ -41,11 +41,18 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
             print("Nothing was asked.\n")?;
             return Ok(ExitCode::SUCCESS);
         }
-        Story::new(&mut client, &session, &program, &failure, asked).tell().await
+        let leaves_page = is_watched(&session) && !options.no_page;
+        Story::new(&mut client, &session, &program, &failure, asked, leaves_page).tell().await
     }
     .await;
     client.stop().await;
     outcome
+}
+
+/// True if a person is there who can open an address: CI and pipes leave no process behind.
+fn is_watched(session: &Session) -> bool {
+    let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    has_terminal && session.environment().get("CI").is_none()
 }
 
 /// Returns who is asked: the understudy, unless the user wants the installed CLIs or names some.

@@ -71,7 +71,7 @@ fn verify(store: &dyn EventStore, options: &VerifyOptions) -> Result<ExitCode, E
             ))?;
         }
         (Some(_), None) => {
-            complain("no event has the expected hash: the end was cut off, or the log was written anew");
+            complain("no event has the expected hash: the end was cut off, or the log was rewritten");
             return Ok(ExitCode::from(1));
         }
     }
@@ -80,15 +80,24 @@ fn verify(store: &dyn EventStore, options: &VerifyOptions) -> Result<ExitCode, E
 
 /// Prints each event as it is stored, its body as the text that was hashed.
 fn export(store: &dyn EventStore, options: &ExportOptions) -> Result<ExitCode, Error> {
+    let (between, mut before, end) = if options.json { (",\n", "[\n", "\n]\n") } else { ("\n", "", "\n") };
+    let mut has_any = false;
     each_page(store, options.run.as_deref(), |events| {
         let mut text = String::new();
         for event in events {
+            text.push_str(before);
             text.push_str(&serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?);
-            text.push('\n');
+            before = between;
         }
+        has_any = true;
         print_foreign(&text)?;
         Ok(Next::Page)
     })?;
+    match (has_any, options.json) {
+        (true, _) => print(end)?,
+        (false, true) => print("[]\n")?,
+        (false, false) => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

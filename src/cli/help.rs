@@ -65,4 +65,56 @@ mod tests {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }
+
+    /// Commands that print no document, each with the reason.
+    const WITHOUT_JSON: [(&str, &str); 9] = [
+        ("serve", "speaks MCP"),
+        ("page", "serves a page until it is ended"),
+        ("demo", "tells a story"),
+        ("completions", "prints a script for a shell"),
+        ("man", "prints a manual page"),
+        ("approvals approve", "asks a person in a terminal"),
+        ("approvals revise", "asks a person in a terminal"),
+        ("approvals reject", "asks a person in a terminal"),
+        ("runs stop", "asks a person in a terminal"),
+    ];
+
+    fn walk(command: &Command, name: &str, see: &mut impl FnMut(&str, &Command)) {
+        see(name, command);
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            walk(sub, format!("{name} {}", sub.get_name()).trim(), see);
+        }
+    }
+
+    #[test]
+    fn every_sub_command_prints_json_or_says_why_not() {
+        let mut command = Arguments::command();
+        command.build();
+        let mut without = Vec::new();
+        walk(&command, "", &mut |name, sub| {
+            let has_json = sub.get_arguments().any(|argument| argument.get_id() == "json");
+            let runs = !sub.is_subcommand_required_set() && !name.is_empty();
+            if runs && !has_json {
+                without.push(name.to_owned());
+            }
+        });
+        without.sort();
+        let mut known: Vec<&str> = WITHOUT_JSON.iter().map(|(name, _)| *name).collect();
+        known.sort_unstable();
+        assert_eq!(without, known);
+    }
+
+    #[test]
+    fn every_help_fits_80_columns() {
+        let mut command = Arguments::command().term_width(80);
+        command.build();
+        walk(&command, "", &mut |name, sub| {
+            let mut sub = sub.clone().term_width(80);
+            for help in [sub.render_help(), sub.render_long_help()] {
+                for line in help.to_string().lines() {
+                    assert!(line.chars().count() <= 80, "{name}: {line}");
+                }
+            }
+        });
+    }
 }

@@ -3,12 +3,16 @@
 //! left goes through the masker.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
 
+use tracing::Event;
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
@@ -17,9 +21,65 @@ use crate::flow::session::MadeMasker;
 use crate::host::environment::Environment;
 use crate::host::library::Library;
 
+/// Who reads the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A client, a file or another program: each line with its time and its level.
+    Client,
+    /// A person at a terminal, who asked a sub-command for something: plain words.
+    Person,
+}
+
+impl Reader {
+    /// A person where standard error is a terminal.
+    pub(super) fn at_standard_error() -> Self {
+        if io::stderr().is_terminal() { Self::Person } else { Self::Client }
+    }
+}
+
+/// An event as a person reads it: `maestro-mcp: a consult is not in the log: why`.
+struct Plain;
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut words = Words::default();
+        event.record(&mut words);
+        write!(out, "maestro-mcp: {}", words.message)?;
+        for value in &words.values {
+            write!(out, ": {value}")?;
+        }
+        if words.values.iter().any(|value| value.contains("cannot be written to")) {
+            write!(out, ". Make that directory writable for you, or set MAESTRO_TRACE_DIR to another one")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// The message of an event and the values of its fields, without their names.
+#[derive(Default)]
+struct Words {
+    message: String,
+    values: Vec<String>,
+}
+
+impl Visit for Words {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        if field.name() == "message" { self.message = text } else { self.values.push(text) }
+    }
+}
+
 /// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. A level that does not parse is a problem of the
 /// configuration, which says so; the log does not stop for it.
-pub(super) fn start(environment: &Environment, masker: MadeMasker) {
+pub(super) fn start(environment: &Environment, masker: MadeMasker, reader: Reader) {
     let level = match environment.get("MAESTRO_LOG_LEVEL").map(str::to_ascii_lowercase).as_deref() {
         Some("error") => LevelFilter::ERROR,
         Some("info") => LevelFilter::INFO,
@@ -30,13 +90,17 @@ pub(super) fn start(environment: &Environment, masker: MadeMasker) {
     // Only this crate: rmcp logs whole requests at debug, and with them whatever secrets they hold.
     let ours = Targets::new().with_target("maestro", level);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(Log { masker, own: OnceLock::new(), environment: environment.clone() })
+        .with_writer(Log { masker, own: OnceLock::new(), environment: environment.clone(), reader })
         .with_target(level > LevelFilter::INFO)
         // Colours would come between a name and its value, where the masker looks.
         .with_ansi(false);
+    let registry = tracing_subscriber::registry().with(ours);
+    let started = match reader {
+        Reader::Client => tracing::subscriber::set_global_default(registry.with(lines)),
+        Reader::Person => tracing::subscriber::set_global_default(registry.with(lines.event_format(Plain))),
+    };
     // A second subscriber in one process is only possible in tests, which do not need this one.
-    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ours).with(lines)).is_ok()
-    {
+    if started.is_ok() {
         std::panic::set_hook(Box::new(panicked));
     }
 }
@@ -54,6 +118,7 @@ struct Log {
     /// The one until then, by the built-in rules; none where it cannot be made.
     own: OnceLock<Option<Arc<Masker>>>,
     environment: Environment,
+    reader: Reader,
 }
 
 impl Log {
@@ -68,7 +133,12 @@ impl Log {
             None => "a line that cannot be masked is left out of the log".to_owned(),
         };
         // There is nowhere left to say that the log cannot be written, and no call may fail for it.
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let mut out = io::stderr().lock();
+        // A person may have a line of progress there: it gives way.
+        let _ = match self.reader {
+            Reader::Person => writeln!(out, "\r\x1b[2K{line}"),
+            Reader::Client => writeln!(out, "{line}"),
+        };
     }
 }
 

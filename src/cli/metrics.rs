@@ -20,13 +20,13 @@ use render::render;
 /// What `metrics` takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MetricsOptions {
-    /// One run of a workflow, by its id; the latest that goes on where none is given
+    /// Figures of this run [default: the latest open run, else the project]
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     pub run: Option<String>,
-    /// Everything in this project, as where no run goes on
+    /// Figures of the whole project
     #[arg(long)]
     pub all: bool,
-    /// The last so many days of this project
+    /// Figures of the last N days
     #[arg(long, value_name = "N", conflicts_with_all = ["run", "all"], value_parser = clap::value_parser!(u32).range(1..=366))]
     pub days: Option<u32>,
     /// Print JSON

@@ -1,6 +1,7 @@
 //! `maestro-mcp page`: serves the page of the project while a person looks at it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,22 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let stop = CancellationToken::new();
     let page = Page::start(session.clone(), stop.clone()).await?;
+    if let Some(minutes) = options.minutes {
+        let lifetime = Duration::from_secs(minutes * 60);
+        let address = page.link(&target, Opened::Terminal, lifetime)?;
+        print(&format!(
+            "  {address}\n  It opens once and ends in {minutes} min; to end it now: kill {}\n",
+            std::process::id()
+        ))?;
+        let_go_of_the_terminal()?;
+        tokio::select! {
+            () = tokio::time::sleep(lifetime) => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.cancel();
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut kept = Vec::new();
     print(&format!(
         "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
@@ -53,6 +70,15 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
     stop.cancel();
     print("\nThe page has ended.\n")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives the terminal back: whoever waits for its end does not wait for this process.
+fn let_go_of_the_terminal() -> Result<(), Error> {
+    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;
+    rustix::stdio::dup2_stdin(&nothing).map_err(|error| internal(error.into()))?;
+    rustix::stdio::dup2_stdout(&nothing).map_err(|error| internal(error.into()))?;
+    rustix::stdio::dup2_stderr(&nothing).map_err(|error| internal(error.into()))
 }
 
 /// Waits for Enter; false at the end of input.

@@ -46,30 +46,6 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
-/// `2026-11-21 05:52:06 UTC`.
-pub(super) fn time(ms: u64) -> String {
-    let seconds = ms / 1_000;
-    let (year, month, day) = date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-/// The day of the Gregorian calendar, by days since 1970-01-01. Years are counted from March, so
-/// that a leap day is the last of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    const FOUR_CENTURIES: u64 = 146_097;
-    let since_march_of_year_0 = days + 719_468;
-    let era = since_march_of_year_0 / FOUR_CENTURIES;
-    let day = since_march_of_year_0 % FOUR_CENTURIES;
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
-    let january_or_february = u64::from(month >= 10);
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + january_or_february, month, day_of_month)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,40 +62,6 @@ mod tests {
         }
         for wrong in ["", "MB", "x", "-1", "1.5MB", "99999999999999GB"] {
             assert!(read_bytes(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn sizes_and_times_are_shown() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1_234_567), "1.2 MB");
-        assert_eq!(bytes(u64::MAX), "18446744073.7 GB");
-        assert_eq!(time(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(time(951_782_400_000), "2000-02-29 00:00:00 UTC");
-        assert_eq!(time(1_795_240_326_000), "2026-11-21 05:52:06 UTC");
-        assert_eq!(time(4_107_542_399_999), "2100-02-28 23:59:59 UTC");
-        assert_eq!(time(4_107_542_400_000), "2100-03-01 00:00:00 UTC");
-    }
-
-    #[test]
-    fn every_day_of_eight_centuries_follows_the_one_before() {
-        let leap =
-            |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-        let mut expected = (1970, 1, 1);
-        for day in 0..292_194 {
-            assert_eq!(date(day), expected);
-            let (year, month, day) = expected;
-            let last = match month {
-                2 => 28 + u64::from(leap(year)),
-                4 | 6 | 9 | 11 => 30,
-                _ => 31,
-            };
-            expected = match (month, day) {
-                (12, 31) => (year + 1, 1, 1),
-                (_, day) if day == last => (year, month + 1, 1),
-                (_, day) => (year, month, day + 1),
-            };
         }
     }
 }

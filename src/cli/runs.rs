@@ -1,14 +1,14 @@
 //! `maestro-mcp runs`: the runs of the workflow, and ending one.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions};
-use super::line::{cut, hanging, one_line, span};
+use super::line::{hanging, one_line, span};
 use super::person::{confirmed, nothing_was_done, only_a_person};
 use super::pick::{Kind, pick, short};
+use super::table::{Look, Side, Tone, cell, table};
 use super::terminal::{self, print};
 use crate::domain::workflow::Run;
 use crate::error::Error;
@@ -37,7 +37,7 @@ async fn list(session: &Session, json: bool) -> Result<ExitCode, Error> {
     print(&if json {
         format!("{:#}\n", Value::Array(runs.iter().map(|run| as_json(run, most, idle_before)).collect()))
     } else {
-        as_text(&runs, (most, idle_before), now(), terminal::width())
+        as_text(&runs, (most, idle_before), now(), Look::of(session))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,25 +56,36 @@ fn as_json(run: &Run, most: u32, idle_before: u64) -> Value {
     })
 }
 
-fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, width: Option<usize>) -> String {
+const COLUMNS: [(&str, Side); 6] = [
+    ("run", Side::Left),
+    ("age", Side::Right),
+    ("consults", Side::Right),
+    ("state", Side::Left),
+    ("pending", Side::Left),
+    ("task", Side::Left),
+];
+
+fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) -> String {
     if runs.is_empty() {
         return "There is no run.\n".to_owned();
     }
-    let mut out = format!("{:12}  {:>6}  {:>8}  state, pending request, task\n", "run", "age", "consults");
-    for run in runs {
-        let pending = run.pending().map_or(String::new(), |request| format!("  {}", short(&request.id)));
+    let row = |run: &Run| {
         let parked = if run.is_parked(idle_before) { ", parked" } else { "" };
-        let line = format!(
-            "{:12}  {:>6}  {:>8}  {}{parked}{pending}  {}",
-            short(&run.id),
-            span(now.saturating_sub(run.started_at)),
-            format!("{} of {most}", run.budget.used()),
-            one_line(&run.phase.to_string()),
-            one_line(&run.task)
-        );
-        let _ = writeln!(out, "{}", cut(&line, width));
-    }
-    out
+        let tone = match (run.pending(), run.phase.is_open()) {
+            (Some(_), _) => Tone::Waiting,
+            (None, true) => Tone::Plain,
+            (None, false) => Tone::Faint,
+        };
+        vec![
+            cell(short(&run.id), Tone::Plain),
+            cell(span(now.saturating_sub(run.started_at)), Tone::Plain),
+            cell(format!("{} of {most}", run.budget.used()), Tone::Plain),
+            cell(format!("{}{parked}", one_line(&run.phase.to_string())), tone),
+            cell(run.pending().map_or("", |request| short(&request.id)), tone),
+            cell(one_line(&run.task), Tone::Plain),
+        ]
+    };
+    table(&COLUMNS, runs.iter().map(row), look)
 }
 
 /// The run that is meant.
@@ -167,7 +178,7 @@ async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error>
     session.check_config()?;
     let why = one_line(&options.message);
     if why.is_empty() {
-        return Err(Error::InvalidArguments("--message is empty: say why the run ends".to_owned()));
+        return Err(Error::InvalidArguments("--message must say why the run ends (got nothing)".to_owned()));
     }
     let runs = session.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
     let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
@@ -180,7 +191,7 @@ async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error>
         std::slice::from_ref(run),
         (session.limits().total, session.idle_before()),
         now(),
-        terminal::width(),
+        Look::of(session),
     ))?;
     match confirmed("to end this run before its last stage", WORD)? {
         Typed::TheWord => {}

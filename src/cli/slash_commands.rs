@@ -1,6 +1,5 @@
 //! `install`, `uninstall` and `mcp-config`: what they work on.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,8 +30,10 @@ pub(super) const COMMANDS: &[SlashCommand<'_>] = slash_commands![
 pub(super) fn mcp_config(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
     let targets = targets(session, options)?;
     let command = command(session, options)?;
-    terminal::complain(&format!("this belongs into {}", targets.settings.display()));
-    done(install::mcp_config(&targets, &command, &mut io::stdout().lock()))
+    if !options.json {
+        terminal::complain(&format!("this belongs into {}", targets.settings.display()));
+    }
+    told(&targets, options, "entry", |out| install::mcp_config(&targets, &command, out))
 }
 
 pub(super) fn install(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
@@ -44,12 +45,39 @@ pub(super) fn install(session: &Session, options: &InstallOptions) -> Result<Exi
              put {NAME} on your PATH and run this again"
         ));
     }
-    done(install::install(&targets, &command, COMMANDS, &mut io::stdout().lock()))
+    told(&targets, options, "done", |out| install::install(&targets, &command, COMMANDS, out))
 }
 
 pub(super) fn uninstall(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
     let targets = targets(session, options)?;
-    done(install::uninstall(&targets, COMMANDS, &mut io::stdout().lock()))
+    told(&targets, options, "done", |out| install::uninstall(&targets, COMMANDS, out))
+}
+
+/// Runs one of them and prints what it says: as it is, or as a text of a JSON object.
+fn told(
+    targets: &Targets,
+    options: &InstallOptions,
+    key: &str,
+    run: impl FnOnce(&mut Vec<u8>) -> Result<(), InstallError>,
+) -> Result<ExitCode, Error> {
+    let mut out = Vec::new();
+    let outcome = run(&mut out);
+    let text = String::from_utf8_lossy(&out);
+    match &outcome {
+        Ok(()) if options.json => {
+            let shown = serde_json::json!({
+                "client": options.client.name(),
+                "settings": targets.settings,
+                key: serde_json::from_str::<serde_json::Value>(&text)
+                    .unwrap_or_else(|_| text.lines().collect()),
+            });
+            terminal::print(&format!("{shown:#}\n"))?;
+        }
+        Ok(()) | Err(_) => terminal::print(&text)?,
+    }
+    outcome
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| Error::Setup { reason: error.to_string(), hint: error.hint().to_owned() })
 }
 
 fn targets(session: &Session, options: &InstallOptions) -> Result<Targets, Error> {
@@ -81,10 +109,4 @@ pub(super) fn this_binary() -> Result<PathBuf, Error> {
     std::env::current_exe()
         .and_then(|path| path.canonicalize())
         .map_err(|error| Error::Internal(format!("the path of this binary: {error}")))
-}
-
-fn done(outcome: Result<(), InstallError>) -> Result<ExitCode, Error> {
-    outcome
-        .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| Error::Setup { reason: error.to_string(), hint: error.hint().to_owned() })
 }

@@ -7,16 +7,17 @@ use serde::Serialize;
 
 use super::arguments::{ThreadsCommand, ThreadsOptions};
 use super::line::{cut, one_line};
+use super::table::{Look, Side, Tone, cell, table};
 use super::terminal::{self, print, print_foreign};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search, show};
 
 pub(super) async fn run(session: &Session, options: ThreadsOptions) -> Result<ExitCode, Error> {
-    let (json, width) = (options.json, terminal::width());
+    let (json, width, look) = (options.json, terminal::width(), Look::of(session));
     let most = if options.all { usize::MAX } else { LISTED };
     match options.command {
-        None => say(json, &list(session, most).await?, |list| listed(list, width))?,
+        None => say(json, &list(session, most).await?, |list| listed(list, look))?,
         Some(ThreadsCommand::Show { id, json: own }) => say(json || own, &show(session, &id).await?, shown)?,
         Some(ThreadsCommand::Search { words, json: own }) => {
             let hits = search(session, &words.join(" "), most).await?;
@@ -37,23 +38,28 @@ fn say<T: Serialize>(json: bool, value: &T, text: impl Fn(&T) -> String) -> Resu
     print_foreign(&text(value))
 }
 
-fn listed(list: &List, width: Option<usize>) -> String {
+const COLUMNS: [(&str, Side); 5] = [
+    ("thread", Side::Left),
+    ("turns", Side::Right),
+    ("last used", Side::Left),
+    ("by", Side::Left),
+    ("last question", Side::Left),
+];
+
+fn listed(list: &List, look: Look) -> String {
     if list.threads.is_empty() {
         return "There is no thread: the first consult begins one.\n".to_owned();
     }
-    let mut out =
-        format!("{:19}  {:>5}  {:20}  answered by, last question\n", "thread", "turns", "last used");
-    for thread in &list.threads {
-        let line = format!(
-            "{:19}  {:>5}  {:20}  {}: {}",
-            thread.thread,
-            thread.turns,
-            seconds(&thread.last_at),
-            one_line(&thread.answered_by.join(", ")),
-            one_line(&thread.last_question)
-        );
-        let _ = writeln!(out, "{}", cut(&line, width));
-    }
+    let row = |thread: &Listed| {
+        vec![
+            cell(&thread.thread, Tone::Plain),
+            cell(thread.turns, Tone::Plain),
+            cell(seconds(&thread.last_at), Tone::Faint),
+            cell(one_line(&thread.answered_by.join(", ")), Tone::Plain),
+            cell(one_line(&thread.last_question), Tone::Plain),
+        ]
+    };
+    let mut out = table(&COLUMNS, list.threads.iter().map(row), look);
     let more = list.count - list.threads.len();
     if more > 0 {
         let _ = writeln!(out, "{more} more: maestro-mcp threads --all");

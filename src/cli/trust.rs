@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::arguments::TrustOptions;
 use super::terminal::{complain, print};
 use crate::error::Error;
@@ -27,10 +29,19 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
         })?;
     }
     if let Some(why) = foreign_log(session) {
+        if options.json {
+            let log = session.store_directory();
+            print(&format!("{:#}\n", json!({ "log": log, "log_is_not_honoured": why })))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         return take_over(session, options, why);
     }
     let layer = session.library().layer();
     let root = session.root().display();
+    if options.json {
+        print(&format!("{:#}\n", as_json(session, &layer)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if layer.files().next().is_none() {
         print(&format!(
             "There is nothing in {DIRECTORY} of {root} that would change anything: nothing to confirm.\n"
@@ -42,7 +53,7 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
     print(&harmless(&described(session, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
-            print("You have trusted exactly this. Any change of these files takes that back.\n")?;
+            print("You already trust exactly these files. Any change of them cancels that.\n")?;
             return Ok(ExitCode::SUCCESS);
         }
         Standing::Unconfirmed | Standing::Changed if ignored.is_empty() => {
@@ -69,9 +80,7 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
         hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
             .to_owned(),
     })?;
-    print(
-        "Confirmed. Any change of these files takes that back. Servers that run go on as they began; start them anew.\n",
-    )?;
+    print("Confirmed. Any change of these files cancels that. Restart servers that already run.\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,14 +119,33 @@ fn take_over(session: &Session, options: &TrustOptions, why: &str) -> Result<Exi
     }
 }
 
-/// The files in full, and what of them has no effect without trust.
-fn described(session: &Session, layer: &ProjectLayer, ignored: &[String]) -> String {
-    let standing = match layer.standing {
+/// The same as [`described`], for programs.
+fn as_json(session: &Session, layer: &ProjectLayer) -> Value {
+    let file = |(name, content): (_, Result<_, _>)| match content {
+        Ok(content) => json!({ "file": shown(name), "content": content }),
+        Err(unread) => json!({ "file": shown(name), "has_no_effect": format!("{unread}") }),
+    };
+    json!({
+        "project": session.root(),
+        "standing": standing(layer),
+        "files": layer.files().map(file).collect::<Vec<_>>(),
+        "without_effect": session.config().ignored,
+        "lets_verify_run": project_note(session).map(|note| note.adds).unwrap_or_default(),
+        "hash": layer.hash(),
+    })
+}
+
+fn standing(layer: &ProjectLayer) -> &'static str {
+    match layer.standing {
         Standing::Trusted => "trusted",
         Standing::Unconfirmed => "not trusted",
         Standing::Changed => "changed since you trusted it",
-    };
-    let mut text = format!("{} ({standing})\n", session.root().display());
+    }
+}
+
+/// The files in full, and what of them has no effect without trust.
+fn described(session: &Session, layer: &ProjectLayer, ignored: &[String]) -> String {
+    let mut text = format!("{} ({})\n", session.root().display(), standing(layer));
     for (name, content) in layer.files() {
         let _ = match content {
             Ok(content) => write!(text, "\n--- {} ---\n{}\n", shown(name), content.trim_end()),

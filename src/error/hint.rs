@@ -80,7 +80,7 @@ impl Error {
                 "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
             }
             Self::RequestState(_) => {
-                "Call again with the same arguments, without requestState and inputResponses: the human is asked anew.".into()
+                "Call again with the same arguments, without requestState and inputResponses: the human is asked again.".into()
             }
             Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
             Self::ShuttingDown => "Call again once the client has restarted the server.".into(),

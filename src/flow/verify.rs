@@ -208,8 +208,11 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
     let tests_passed = results.iter().map(|result| result.metadata.proof.tests).sum();
     let is_covered = |own: &plan::Own| {
         results.iter().any(|result| {
-            result.metadata.rule.as_ref() == Some(&own.rule)
-                && result.metadata.cwd == own.cwd
+            let metadata = &result.metadata;
+            let by_rule = metadata.rule.as_ref() == Some(&own.rule) && metadata.cwd == own.cwd;
+            let by_script = metadata.proof.tests > 0
+                && metadata.runner.is_some_and(|runner| own.is_run_by(runner, &metadata.cwd));
+            (by_rule || by_script)
                 && !matches!(result.status, Status::Refused | Status::NotFound | Status::Skipped)
         })
     };

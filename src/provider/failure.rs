@@ -32,6 +32,8 @@ pub struct CliFailure {
 pub enum FailureKind {
     /// The CLI has no usable login.
     LoginMissing,
+    /// The service does not serve this account: its country, its organization, or a block.
+    AccountRefused,
     /// The service no longer takes this kind of login from this CLI.
     ClientRefused,
     /// Too many requests in a short time.
@@ -71,6 +73,7 @@ impl FailureKind {
     pub fn code(self) -> &'static str {
         match self {
             Self::LoginMissing => "login_missing",
+            Self::AccountRefused => "account_refused",
             Self::ClientRefused => "client_refused",
             Self::RateLimited => "rate_limited",
             Self::QuotaExceeded => "quota_exceeded",
@@ -98,6 +101,7 @@ impl FailureKind {
                 "gemini" => "Ask the user to set GEMINI_API_KEY, or to use Vertex or a paid Code Assist login.".into(),
                 other => format!("Ask the user to log {other} in from a terminal."),
             },
+            Self::AccountRefused => format!("The service refuses this account or place, so a new login of the same account does not help. Read the error, ask another provider, and tell the user: another account, or for {provider} another way in (for example a cloud endpoint), is theirs to choose."),
             Self::ClientRefused => {
                 "Google no longer serves this login through the gemini CLI. Ask the user to set GEMINI_API_KEY, or to install its successor `agy` and set `enabled: true` for it in .maestro/cli_clients.yaml.".into()
             }
@@ -130,6 +134,7 @@ impl FailureKind {
             | Self::AnswerUnreadable
             | Self::CliFailed => true,
             Self::LoginMissing
+            | Self::AccountRefused
             | Self::ClientRefused
             | Self::RateLimited
             | Self::QuotaExceeded
@@ -149,6 +154,7 @@ impl FailureKind {
         match self {
             Self::RateLimited | Self::Overloaded | Self::NetworkInterrupted => true,
             Self::LoginMissing
+            | Self::AccountRefused
             | Self::ClientRefused
             | Self::QuotaExceeded
             | Self::ModelUnavailable
@@ -170,6 +176,7 @@ impl FailureKind {
     pub fn is_refusal(self) -> bool {
         match self {
             Self::LoginMissing
+            | Self::AccountRefused
             | Self::ClientRefused
             | Self::RateLimited
             | Self::QuotaExceeded

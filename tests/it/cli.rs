@@ -295,6 +295,97 @@ fn the_demo_tells_its_story_in_one_screen_and_asks_nobody() {
 }
 
 #[test]
+fn json_is_one_document_on_standard_output() {
+    let server = Server::new().codex();
+    let id = {
+        let asked = server.run(&["consult", "--json", &scripted(json!({ "answer": "yes" }))], "");
+        let asked: Value = serde_json::from_slice(&asked.stdout).unwrap();
+        asked["thread"].as_str().unwrap().to_owned()
+    };
+    let commands = [
+        "check --json",
+        "check --settings --json",
+        "mcp-config --json",
+        "mcp-config --client codex --json",
+        "install --json",
+        "install --json",
+        "uninstall --json",
+        "uninstall --client codex --json",
+        "approvals --json",
+        "approvals --all --json",
+        "runs --json",
+        "threads --json",
+        "threads show ID --json",
+        "threads search yes --json",
+        "threads fork ID --json",
+        "metrics --json",
+        "metrics --all --json",
+        "backups --json",
+        "backups prune --json",
+        "errors --json",
+        "errors timeout --json",
+        "evidence verify --json",
+        "evidence export --json",
+        "trust --show --json",
+    ];
+    for command in commands {
+        let command = command.replace("ID", &id);
+        let output = server.run(&command.split(' ').collect::<Vec<_>>(), "");
+        let document = serde_json::from_slice::<Value>(&output.stdout);
+        assert!(
+            document.as_ref().is_ok_and(|it| it.is_object() || it.is_array()),
+            "{command}: {document:?}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+    }
+    let events: Value =
+        serde_json::from_slice(&server.run(&["evidence", "export", "--json"], "").stdout).unwrap();
+    let lines = text(&server.run(&["evidence", "export"], "").stdout);
+    assert_eq!(events.as_array().unwrap().len(), lines.lines().count());
+    assert!(
+        lines.lines().count() > 1 && lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
+}
+
+#[test]
+fn the_demo_leaves_a_page_that_answers_where_a_person_watches() {
+    let server = Server::new();
+    let (code, said) = server.person_with(&["demo"], &[("NO_COLOR", "1")]).leaves();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.lines().count() <= 60, "{} lines: {said}", said.lines().count());
+    let address =
+        said.lines().find_map(|line| line.trim().strip_prefix("http://")).unwrap_or_else(|| panic!("{said}"));
+    let process: u32 = said
+        .split("to end it now: kill ")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let (host, path) = address.split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let ended = std::process::Command::new("kill").arg(process.to_string()).status().unwrap();
+    assert!(ended.success());
+    crate::harness::eventually("the page ends", std::time::Duration::from_secs(10), || {
+        std::net::TcpStream::connect(host).is_err()
+    });
+    // In a pipe, in CI and where it is not wanted nothing stays behind; the command is named instead.
+    let in_ci = server.person_with(&["demo"], &[("CI", "true")]).leaves().1;
+    let in_pipe = text(&server.run(&["demo"], "").stdout);
+    for said in [in_ci, in_pipe] {
+        assert!(said.contains("maestro-mcp page --open") && !said.contains("http://"), "{said}");
+    }
+}
+
+#[test]
 fn the_demo_can_be_run_again_and_leaves_its_project() {
     let server = Server::new();
     for _ in 0..2 {
@@ -321,13 +412,14 @@ fn a_live_demo_without_a_cli_says_so() {
 
 #[test]
 fn the_demo_is_in_colour_for_a_terminal_only() {
-    let (code, coloured) = Server::new().person_with(&["demo"], &[("TERM", "xterm")]).leaves();
+    let (code, coloured) = Server::new().person_with(&["demo", "--no-page"], &[("TERM", "xterm")]).leaves();
     assert_eq!(code, 0, "{coloured}");
     for part in ["\u{1b}[32m   approved", "\u{1b}[31m   -  ", "\u{1b}[1;36m3. Analyze", "\u{1b}[32m   1 of 1"]
     {
         assert!(coloured.contains(part), "{part:?}: {coloured}");
     }
-    let (_, plain) = Server::new().person_with(&["demo"], &[("TERM", "xterm"), ("NO_COLOR", "1")]).leaves();
+    let (_, plain) =
+        Server::new().person_with(&["demo", "--no-page"], &[("TERM", "xterm"), ("NO_COLOR", "1")]).leaves();
     assert!(!plain.contains("\u{1b}[3") && !plain.contains("\u{1b}[1"), "{plain}");
 }
 

@@ -43,7 +43,9 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     session.check_config()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
-        return Err(Error::InvalidArguments("--message is empty: say what is to be done differently".into()));
+        return Err(Error::InvalidArguments(
+            "--message must say what to do differently (got nothing)".into(),
+        ));
     }
     let Reviewed { run, request } = super::request(session, &said.id).await?;
     if request.decided.is_some() {

@@ -1,13 +1,14 @@
 //! The requests, a line each.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use comfy_table::Cell;
 use serde_json::Value;
 
-use crate::cli::line::{cut, one_line, span};
+use crate::cli::line::{one_line, span};
 use crate::cli::pick::short;
-use crate::cli::terminal::{self, print};
+use crate::cli::table::{Look, Side, Tone, cell, table};
+use crate::cli::terminal::print;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::Error;
@@ -26,7 +27,7 @@ pub(super) async fn run(session: &Session, all: bool, json: bool) -> Result<Exit
     print(&if json {
         format!("{:#}\n", Value::Array(entries))
     } else {
-        text(&rows, now(), terminal::width())
+        text(&rows, now(), Look::of(session))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,26 +57,37 @@ impl Row {
         }
     }
 
-    fn line(&self, now: u64) -> String {
-        let (id, run, stage) = (short(&self.id), short(&self.run), self.stage.name());
-        let age = span(now.saturating_sub(self.at));
+    fn cells(&self, now: u64) -> Vec<Cell> {
         let decided = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
-        format!("{id:12}  {run:12}  {stage:11}  {age:>6}  {}{decided}  {}", self.status, self.task)
+        let tone = if self.by.is_empty() { Tone::Waiting } else { Tone::Faint };
+        vec![
+            cell(short(&self.id), Tone::Plain),
+            cell(short(&self.run), Tone::Faint),
+            cell(self.stage.name(), Tone::Plain),
+            cell(span(now.saturating_sub(self.at)), Tone::Plain),
+            cell(format!("{}{decided}", self.status), tone),
+            cell(&self.task, Tone::Plain),
+        ]
     }
 }
 
-fn text(rows: &[Row], now: u64, width: Option<usize>) -> String {
+const COLUMNS: [(&str, Side); 6] = [
+    ("request", Side::Left),
+    ("run", Side::Left),
+    ("stage", Side::Left),
+    ("age", Side::Right),
+    ("state", Side::Left),
+    ("task", Side::Left),
+];
+
+fn text(rows: &[Row], now: u64, look: Look) -> String {
     if rows.is_empty() {
         return "Nothing waits for a decision.\n".to_owned();
     }
-    let mut out = format!("{:12}  {:12}  {:11}  {:>6}  state, task\n", "request", "run", "stage", "age");
-    for row in rows {
-        let _ = writeln!(out, "{}", cut(&row.line(now), width));
-    }
-    out.push_str(
-        "\nmaestro-mcp approvals show ID prints a report.\nAny part of an id that no other has will do.\n",
-    );
-    out
+    let rows = table(&COLUMNS, rows.iter().map(|row| row.cells(now)), look);
+    format!(
+        "{rows}\nmaestro-mcp approvals show ID prints a report.\nAny part of an id that no other has will do.\n"
+    )
 }
 
 #[cfg(test)]
@@ -83,6 +95,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
+    use crate::cli::report::Colour;
 
     fn row(task: &str) -> Row {
         Row {
@@ -98,15 +111,15 @@ mod tests {
 
     #[test]
     fn a_row_names_request_run_stage_age_and_task() {
-        let text = text(&[row("mend the mean")], 121_000, None);
+        let text = text(&[row("mend the mean")], 121_000, Look { width: None, colour: Colour::Plain });
         let line = text.lines().nth(1).unwrap();
-        assert_eq!(line, "0123456789ab  ba9876543210  analyze       2 min  pending  mend the mean");
+        assert_eq!(line, "0123456789ab  ba9876543210  analyze  2 min  pending  mend the mean");
     }
 
     #[test]
     fn no_row_is_wider_than_the_terminal() {
-        let text = text(&[row(&"평균을 고치기 ".repeat(20))], 0, Some(70));
-        let line = text.lines().nth(1).unwrap();
-        assert!(line.width() <= 70 && line.ends_with("..."), "{line}");
+        let text =
+            text(&[row(&"평균을 고치기 ".repeat(20))], 0, Look { width: Some(70), colour: Colour::Plain });
+        assert!(text.lines().all(|line| line.width() <= 70), "{text}");
     }
 }

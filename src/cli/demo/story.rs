@@ -4,7 +4,10 @@
 //! Nobody sits at the demo, so it decides itself, and every decision is recorded as the policy's.
 //! Only a run that the demo has begun in its own project is decided so.
 
-use std::process::ExitCode;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
 
 use serde_json::{Map, Value, json};
 
@@ -42,6 +45,8 @@ pub(super) struct Story<'a> {
     failure: &'a str,
     asked: Vec<String>,
     workflow: String,
+    /// True if a page of the project goes on after the demo.
+    leaves_page: bool,
 }
 
 impl<'a> Story<'a> {
@@ -51,12 +56,13 @@ impl<'a> Story<'a> {
         program: &'a Program,
         failure: &'a str,
         asked: Vec<String>,
+        leaves_page: bool,
     ) -> Self {
         let own = outer.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
         let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
         let environment = own.chain([project]).collect();
         let session = Session::new(environment, program.directory(), Supervisor::new(None));
-        Self { client, session, program, failure, asked, workflow: String::new() }
+        Self { client, session, program, failure, asked, workflow: String::new(), leaves_page }
     }
 
     pub(super) async fn tell(mut self) -> Result<ExitCode, Error> {
@@ -310,15 +316,41 @@ impl<'a> Story<'a> {
             ))?;
         }
         let directory = self.program.directory().display();
-        print(&format!(
-            "\nThe project stays in {directory}. Next:\n\
-             \x20  maestro-mcp page --open     # there: the run and its decisions, in a browser\n\
+        print(&format!("\nThe project stays in {directory}. The run and its decisions, in a browser:\n"))?;
+        if !(self.leaves_page && leave_page(self.program.directory())) {
+            print("   maestro-mcp page --open     # in that directory, in a terminal of your own\n")?;
+        }
+        print(
+            "Next:\n\
              \x20  maestro-mcp demo --live     # the same with your own CLIs\n\
-             \x20  maestro-mcp install         # register with Claude Code\n"
-        ))?;
+             \x20  maestro-mcp install         # register with Claude Code\n",
+        )?;
         let is_complete = text(&state, "/workflow/state") == "complete";
         Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
+}
+
+/// Minutes for which the page of the demo is served.
+const PAGE_MINUTES: &str = "30";
+
+/// Starts the page in the background; it prints its address. False where none could be started.
+fn leave_page(project: &Path) -> bool {
+    let start = || {
+        let mut page = std::process::Command::new(std::env::current_exe()?)
+            .args(["page", "--minutes", PAGE_MINUTES])
+            .current_dir(project)
+            .env("CLAUDE_PROJECT_DIR", project)
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        // It lets go of all streams as soon as its address is shown.
+        let mut problem = String::new();
+        if let Some(mut said) = page.stderr.take() {
+            said.read_to_string(&mut problem)?;
+        }
+        Ok::<_, std::io::Error>(page.try_wait()?.is_none() && problem.is_empty())
+    };
+    start().unwrap_or(false)
 }
 
 fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {

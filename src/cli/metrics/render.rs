@@ -1,7 +1,7 @@
 //! Figures as a person at a terminal reads them.
 
 use super::amount::{count, dollars, duration, number, percent, share, things};
-use super::layout::{Look, Row, Tone, paint, paragraph, section, value};
+use super::layout::{Look, Row, Tone, heading, paragraph, section, value};
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::provider::{ProviderStats, Spent};
@@ -49,7 +49,7 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
             value: value(money(&one.cost)),
             share: share(&one.cost),
             details: taken(&one.cost),
-            tone: Tone::Neutral,
+            tone: Tone::Plain,
         };
         named.iter().map(row).collect()
     };
@@ -155,7 +155,7 @@ fn providers(metrics: &Metrics) -> Vec<Row> {
             value: value(count(stats.total_calls)),
             share: ratio(stats.total_calls, metrics.total_calls),
             details: provider(stats),
-            tone: Tone::Neutral,
+            tone: Tone::Plain,
         })
         .collect()
 }
@@ -194,7 +194,7 @@ fn purposes(metrics: &Metrics) -> Vec<Row> {
             value: value(count(*calls)),
             share: ratio(*calls, metrics.total_calls),
             details: Vec::new(),
-            tone: Tone::Neutral,
+            tone: Tone::Plain,
         })
         .collect()
 }
@@ -219,7 +219,7 @@ fn stages(metrics: &Metrics) -> Vec<Row> {
                 value: value(count(stats.consults)),
                 share: (most > 0).then(|| real(stats.consults) / real(most)),
                 details,
-                tone: Tone::Neutral,
+                tone: Tone::Plain,
             }
         })
         .collect()
@@ -266,8 +266,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
         return;
     }
     out.push('\n');
-    out.push_str(&paint(look, Tone::Heading, "Notes"));
-    out.push('\n');
+    heading(out, look, "Notes");
     // Several figures can lack the same thing: it is said once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
@@ -282,7 +281,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
 }
 
 fn plain(label: &str, shown: String, details: Vec<String>) -> Row {
-    Row { label: label.to_owned(), value: value(shown), share: None, details, tone: Tone::Neutral }
+    Row { label: label.to_owned(), value: value(shown), share: None, details, tone: Tone::Plain }
 }
 
 fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {

@@ -61,7 +61,8 @@ impl SoloRecord {
         }
         let recorded =
             format!("{runs} of {ENOUGH_OUTCOMES} verified outcomes of a single agent are recorded");
-        let why = if stated > 0.0 {
+        // Less than what is written as 0.01 is nothing that anybody stated.
+        let why = if stated >= 0.005 {
             let mapped = STATED * stated;
             format!(
                 "a stated confidence of {stated:.2} comes to about {mapped:.2} and skips no ensemble ({recorded})"

@@ -48,7 +48,20 @@ pub(super) struct Plan {
 pub(super) struct Own {
     pub(super) command: String,
     pub(super) rule: String,
+    /// The runner that its rule names.
+    pub(super) runner: Option<String>,
     pub(super) cwd: String,
+}
+
+impl Own {
+    /// True if tests that a script or a target ran by this runner, in this directory, are those of this check.
+    pub(super) fn is_run_by(&self, runner: &str, cwd: &str) -> bool {
+        let same = self.runner.as_deref().is_some_and(|own| {
+            // pytest collects the tests of unittest too.
+            own == runner || (own == "unittest" && runner == "pytest")
+        });
+        same && (cwd == "." || self.cwd == cwd || self.cwd.starts_with(&format!("{cwd}/")))
+    }
 }
 
 /// One check.
@@ -86,6 +99,7 @@ fn own_checks(environment: &Environment, project: &Project, policy: &Policy) -> 
             own.extend(permitted.ok().map(|permitted| Own {
                 command: check.command.clone(),
                 rule: permitted.rule,
+                runner: permitted.runner,
                 cwd: project.shown_directory(&cwd),
             }));
         }

@@ -217,6 +217,7 @@ fn is_final(error: &Error) -> bool {
     match error {
         Error::Cli { failure, .. } => match failure.kind {
             FailureKind::LoginMissing
+            | FailureKind::AccountRefused
             | FailureKind::ClientRefused
             | FailureKind::QuotaExceeded
             | FailureKind::ModelUnavailable

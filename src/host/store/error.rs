@@ -99,7 +99,7 @@ impl StoreError {
 
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Conflict { .. } => "Read the run's state again, then decide anew.",
+            Self::Conflict { .. } => "Read the run's state again, then decide again.",
             Self::Replaced => "Call again: what is there now is read from its beginning.",
             Self::Busy => "Call again; if it stays, look for a program that holds .maestro/maestro.db open.",
             Self::ReadOnly { .. } => {

@@ -198,7 +198,12 @@ fn by_status(
     let known = words.filter(|(_, sure)| *sure == Sure::Known).map(|(kind, _)| kind);
     // What these words say is the same whatever status came with them.
     if let Some(
-        kind @ (K::ClientRefused | K::QuotaExceeded | K::CliOutdated | K::Certificate | K::ContextTooLong),
+        kind @ (K::AccountRefused
+        | K::ClientRefused
+        | K::QuotaExceeded
+        | K::CliOutdated
+        | K::Certificate
+        | K::ContextTooLong),
     ) = known
     {
         return kind;
@@ -358,9 +363,9 @@ mod tests {
     #[test]
     fn the_words_of_the_clis_are_told_apart() {
         use FailureKind::{
-            AnswerTruncated, Certificate, CliFailed, CliOutdated, ClientRefused, ContextTooLong,
-            LoginMissing, ModelUnavailable, NetworkInterrupted, NetworkUnreachable, Overloaded,
-            QuotaExceeded, RateLimited, RequestRejected,
+            AccountRefused, AnswerTruncated, Certificate, CliFailed, CliOutdated, ClientRefused,
+            ContextTooLong, LoginMissing, ModelUnavailable, NetworkInterrupted, NetworkUnreachable,
+            Overloaded, QuotaExceeded, RateLimited, RequestRejected,
         };
         for (words, kind) in [
             ("Failed to authenticate. API Error: 401 invalid x-api-key", LoginMissing),
@@ -371,7 +376,7 @@ mod tests {
             ),
             (
                 "API Error: 400 {\"error\":{\"message\":\"This organization has been disabled.\"}}",
-                LoginMissing,
+                AccountRefused,
             ),
             ("API Error: 403 {\"error\":{\"type\":\"permission_error\",\"message\":\"x\"}}", LoginMissing),
             ("API Error: Connection refused (ECONNREFUSED)", NetworkUnreachable),
@@ -495,7 +500,7 @@ mod tests {
             told.failure("", Exit::Code(1), &now()).unwrap()
         };
         assert_eq!(with(401, "slow down").kind, FailureKind::LoginMissing);
-        assert_eq!(with(400, "This organization has been disabled.").kind, FailureKind::LoginMissing);
+        assert_eq!(with(400, "This organization has been disabled.").kind, FailureKind::AccountRefused);
         assert_eq!(with(400, "Credit balance is too low").kind, FailureKind::QuotaExceeded);
         assert_eq!(with(429, "no").kind, FailureKind::RateLimited);
         let limit = with(429, "You've hit your session limit · resets 3:20pm (Asia/Seoul)");

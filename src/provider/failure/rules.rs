@@ -180,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     rule(
-        Class(K::LoginMissing),
+        Class(K::AccountRefused),
         r"(?:organi[sz]ation|account|user|workspace|project|api key|subscription|service) (?:has been |is |was )?(?:currently )?(?:disabled|suspended|deactivated|banned|blocked|terminated|deleted)|(?:disabled|suspended|deactivated) (?:your )?(?:account|organi[sz]ation)|does not have access to (?:claude|codex|gemini)|not (?:allowed|authorized|enabled) for (?:your|this) (?:organi[sz]ation|account|workspace)|(?:user location|country|region).{0,40}(?:is )?(?:not supported|unsupported|not available)|unsupported_country|must verify (?:your )?(?:organi[sz]ation|account|age|identity)",
         &[
             "API Error: 400 {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"This organization has been disabled.\"}}",

@@ -75,9 +75,14 @@ fn backups_are_listed_newest_first_with_what_became_of_them() {
     assert!(found.iter().all(|backup| backup["files"] == 1 && backup["bytes"].as_u64().unwrap() > 100));
     let shown = text(&client.server.run(&["backups"], ""));
     let lines: Vec<&str> = shown.lines().collect();
-    assert!(lines[1].starts_with(&second) && lines[1].contains(" UTC  patch "), "{shown}");
-    assert!(lines[1].contains("1 file ") && lines[1].ends_with("B  undone"), "{shown}");
-    assert!(lines[2].ends_with("  open"), "{shown}");
+    assert!(lines[0].starts_with("backup ") && lines[0].ends_with("  state"), "{shown}");
+    assert!(lines[2].starts_with(&second) && lines[2].contains("  patch "), "{shown}");
+    assert!(lines[2].contains("  1  ") && lines[2].ends_with("B  undone"), "{shown}");
+    assert!(lines[3].ends_with("  open"), "{shown}");
+    // In a terminal of 80 columns nothing is wider, and the whole id can be copied.
+    let (status, shown) = client.server.person_with(&["backups"], &[("NO_COLOR", "1")]).leaves();
+    assert!(status == 0 && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    assert!(shown.contains(&second) && shown.contains("undone"), "{shown}");
     // Neither to list nor to prune undoes anything, and what is under way stays.
     assert_eq!(pruned(&client, &["--keep-sessions", "0"]), [json!(second), json!(third)]);
     assert_eq!(sessions(&client), [first]);
