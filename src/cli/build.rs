@@ -1,4 +1,4 @@
-//! What this binary was built from.
+//! The sources of this binary.
 
 /// Version, commit, target and profile, for example
 /// `0.1.0 (1a2b3c4d5e6f, x86_64-unknown-linux-gnu, release)`. The commit ends in `+changes` where the

@@ -258,7 +258,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// What waits for a decision.
+    /// Decisions that wait.
     fn caps(&self) -> Vec<Finding> {
         let notes = self.caps.iter().map(CapNote::from);
         notes.map(|note| Finding::good(format!("cap on {}", note.words))).collect()

@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _};
 
 use super::arguments::Arguments;
 
-/// What belongs together. What is in no group comes under the last one.
+/// Commands that belong together. A command in no group comes under the last one.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["install", "uninstall", "mcp-config", "check", "trust"]),
     ("Ask", &["consult", "review", "threads", "demo"]),

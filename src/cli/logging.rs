@@ -21,7 +21,7 @@ use crate::flow::session::MadeMasker;
 use crate::host::environment::Environment;
 use crate::host::library::Library;
 
-/// Who reads the log.
+/// The reader of the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
     /// A client, a file or another program: each line with its time and its level.

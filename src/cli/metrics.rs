@@ -17,7 +17,7 @@ use crate::host::environment::Environment;
 use layout::Look;
 use render::render;
 
-/// What `metrics` takes.
+/// The options of `metrics`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MetricsOptions {
     /// Figures of this run [default: the latest open run, else the project]
@@ -35,7 +35,7 @@ pub struct MetricsOptions {
 }
 
 impl MetricsOptions {
-    /// What the report speaks of: the same as of the tool where nothing is said.
+    /// The scope of the report: the same as of the tool where nothing is said.
     fn wanted(&self) -> Wanted {
         match (&self.run, self.days, self.all) {
             (Some(id), ..) => Wanted::Run(Some(id.clone())),

@@ -1,4 +1,4 @@
-//! What only a person may do: known by the terminal, and by the word that they type.
+//! Actions that only a person may take: known by the terminal, and by the word that they type.
 
 use std::io;
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// What a part of an id may belong to.
+/// The kind of thing that a part of an id may belong to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind(pub(super) &'static str);
 

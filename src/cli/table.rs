@@ -38,7 +38,7 @@ pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
     }
 }
 
-/// Where and how a table is shown.
+/// The width and the colours of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     /// Columns of the terminal; none where there is no terminal.

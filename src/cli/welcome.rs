@@ -1,4 +1,4 @@
-//! What a person sees who starts the server by hand.
+//! The words to a person who starts the server by hand.
 
 use std::io::{self, IsTerminal as _, Write as _};
 

@@ -49,7 +49,7 @@ struct Fact {
     run: String,
     at: u64,
     label: Label,
-    /// By which else it is known: the run that it began, the backup of its patch.
+    /// Another name of it: the run that it began, the backup of its patch.
     alias: Option<String>,
 }
 

@@ -1,10 +1,10 @@
-//! Whose word decides on a stage.
+//! The authority that decides on a stage.
 
 use serde::{Deserialize, Serialize};
 
 use super::event::approval::DecidedBy;
 
-/// Whose word decides on a stage, from the least strict to the strictest.
+/// The authority that decides on a stage, from the least strict to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approvals {

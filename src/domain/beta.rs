@@ -1,4 +1,4 @@
-//! What counts of successes and failures say about a rate: the beta distribution.
+//! The rate behind counts of successes and failures: the beta distribution.
 
 use special::Beta as _;
 

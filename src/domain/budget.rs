@@ -1,4 +1,4 @@
-//! What a run may spend on consults, and what it has spent.
+//! The budget of a run for consults, and what it has spent.
 //!
 //! A consult is reserved before it starts and settled after, both in the log, so that several
 //! servers never pass a limit together. A reservation whose server was killed stays spent: nobody
@@ -56,7 +56,7 @@ impl Item {
 /// Why a consult may not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
-    /// What is used up: `the run`, or a stage.
+    /// The budget that is used up: `the run`, or a stage.
     pub of: String,
     /// Its limit.
     pub limit: u32,
@@ -71,7 +71,7 @@ pub struct Spender {
     /// Its id.
     pub run: String,
     pub task: String,
-    /// How long ago it began, in milliseconds.
+    /// Milliseconds since it began.
     pub age_ms: u64,
 }
 
@@ -82,7 +82,7 @@ pub struct Budget {
     places: BTreeMap<(&'static str, u32), u32>,
 }
 
-/// What a run has spent and may still spend, as results show it.
+/// The spent and the remaining budget of a run, as results show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Balance {
     /// Consults so far, those under way among them.

@@ -1,4 +1,4 @@
-//! What a measured accuracy says of a vote: which lead k it needs, what it then costs.
+//! The meaning of a measured accuracy for a vote: which lead k it needs, what it then costs.
 //!
 //! The formulas are those of "Solving a Million-Step LLM Task with Zero Errors" (MAKER), with the
 //! numbers of its equations. All of them assume that a valid sample is right with probability p,

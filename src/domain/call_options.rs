@@ -1,16 +1,16 @@
-//! How a provider is to be asked.
+//! The options of a call to a provider.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::effort::Effort;
 
-/// What a caller wishes of a call beside its question. Where it names nothing, the configuration decides.
+/// The caller's wishes for a call beside its question. The configuration decides where they name nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallOptions {
     /// The model, by its provider's own name.
     pub model: Option<String>,
-    /// How hard the model is to think.
+    /// The effort of the model.
     pub effort: Option<Effort>,
     /// The time for the CLI and its retries. Waiting for a slot does not count.
     pub timeout: Option<Duration>,

@@ -41,10 +41,10 @@ pub enum Amount {
     Tokens(u64),
 }
 
-/// How a cap stands.
+/// The standing of a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Which cap.
+    /// The cap.
     pub(crate) cap: Cap,
     /// Its limit.
     pub(crate) limit: Amount,
@@ -54,14 +54,14 @@ pub struct Standing {
     pub(crate) reserved: Amount,
     /// Calls that are in neither, since nobody can tell what they cost.
     pub(crate) unpriced: u64,
-    /// Where it is set: a file, or a variable.
+    /// Its place: a file, or a variable.
     pub(crate) set_by: String,
 }
 
 /// A consult that would pass a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// How the cap stands.
+    /// The standing of the cap.
     pub(crate) standing: Standing,
     /// Estimate of the refused consult.
     pub(crate) wanted: Amount,
@@ -199,7 +199,7 @@ impl Caps {
         })
     }
 
-    /// How each cap that is set stands. Outside of a run the caps of runs say nothing.
+    /// The standing of each cap that is set. Outside of a run the caps of runs say nothing.
     pub(crate) fn standings(
         &self,
         run: Option<(Weight, Weight)>,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever asks before each reservation never passes a cap, whatever is settled for less.
+        /// A caller that asks before each reservation never passes a cap, whatever is settled for less.
         #[test]
         fn what_was_admitted_stays_below(limit in 1_u64..1_000, steps in prop::collection::vec((0_u64..300, 0_u64..300), 0..40)) {
             let caps = Caps { day_tokens: Some(limit), ..Caps::default() };

@@ -1,6 +1,6 @@
 //! The chain of hashes over the event log: every event holds the hash of the one before it.
 //!
-//! What the chain shows: an event that was changed, moved, put in or taken out, anywhere but at the
+//! The chain shows an event that was changed, moved, put in or taken out, anywhere but at the
 //! end. What it cannot show by itself: that the last events were cut off, or that somebody wrote
 //! the rest of the log anew with hashes of their own. For both, a copy of the last hash must be
 //! kept elsewhere; `maestro-mcp evidence verify --expect HASH` compares the log with it.
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-/// What stands before the first event in place of a hash.
+/// The text before the first event in place of a hash.
 pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What is hashed first: another encoding gets another name, so that no text fits both.
+/// The prefix that is hashed first: another encoding gets another name, so that no text fits both.
 const ENCODING: &str = "maestro event 1";
 
 /// An event to be appended.
@@ -23,7 +23,7 @@ const ENCODING: &str = "maestro event 1";
 pub struct Record {
     /// The run that it belongs to; empty for the project itself.
     pub run: String,
-    /// What happened, by name.
+    /// The name of the event.
     pub kind: String,
     /// JSON text.
     pub body: String,
@@ -39,7 +39,7 @@ pub struct Stored {
     pub run: String,
     /// Time when it was appended, in milliseconds since 1970 (UTC). Never less than the one before it.
     pub at: u64,
-    /// What happened, by name.
+    /// The name of the event.
     pub kind: String,
     /// JSON text, as it was given.
     pub body: String,
@@ -58,7 +58,7 @@ pub struct Shown<'a> {
     pub run: &'a str,
     /// Time when it was appended, in milliseconds since 1970 (UTC).
     pub at: u64,
-    /// What happened, by name.
+    /// The name of the event.
     pub kind: &'a str,
     /// JSON text, as it was given.
     pub body: &'a str,
@@ -123,7 +123,7 @@ pub struct Checked {
 pub struct Broken {
     /// The event, by its place; where events are missing, the first of them.
     pub seq: u64,
-    /// In which way.
+    /// The kind of break.
     pub why: Flaw,
 }
 

@@ -28,12 +28,12 @@ pub struct Claim {
     pub line: usize,
     /// The last, where a range is named.
     pub end_line: Option<usize>,
-    /// What is quoted beside it, the nearest first.
+    /// The quotes beside it, the nearest first.
     pub quotes: Vec<Quote>,
     pub form: Form,
 }
 
-/// What a piece of text that looks like a place can be.
+/// The kinds of a piece of text that looks like a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A place, whether the file exists or not.
@@ -50,7 +50,7 @@ pub struct Quote {
     pub sense: Sense,
 }
 
-/// What code beside a place is there for.
+/// The purpose of code beside a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sense {
     /// It shows what the place holds.
@@ -93,7 +93,7 @@ pub struct Citation {
     #[serde(default)]
     pub quote: Option<String>,
     pub status: Standing,
-    /// Where the quote stands, if elsewhere.
+    /// The place of the quote, if elsewhere.
     #[serde(default)]
     pub found_line: Option<usize>,
     #[serde(default)]

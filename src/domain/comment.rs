@@ -1,7 +1,7 @@
 //! Lines that a program does not run: comments and blank lines of source, and files that only people
 //! read. By the file's name, since a mark that begins a comment here is code elsewhere.
 
-/// How comments are marked in a file.
+/// The marks of comments in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Marks {
     /// `#`

@@ -1,4 +1,4 @@
-//! What of a contract a consultant fills. The schemas in `schemas/` are what a stage hands on; a
+//! The part of a contract that a consultant fills. The schemas in `schemas/` are what a stage hands on; a
 //! field marked `x-filled-by` is known only to whoever runs commands, counts or decides, and asking
 //! a text-only model for it invites invention.
 
@@ -89,7 +89,7 @@ mod tests {
         CONTRACTS.iter().map(|text| serde_json::from_str(text).unwrap())
     }
 
-    /// Where a field is named, from the first to the last.
+    /// The places where a field is named, from the first to the last.
     fn order_of(schema: &Value, names: &[&str]) -> Vec<usize> {
         let properties: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         names.iter().map(|name| properties.iter().position(|known| known == name).unwrap()).collect()

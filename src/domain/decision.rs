@@ -1,4 +1,4 @@
-//! What is asked back before a decision counts, wherever it is made: a form, a terminal, a page or
+//! Questions asked back before a decision counts, wherever it is made: a form, a terminal, a page or
 //! the model's words. It is asked once; whoever says the same again means it.
 
 mod comment;

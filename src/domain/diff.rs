@@ -1,6 +1,6 @@
 //! Unified diffs as language models write them: read, understood, and applied to bytes.
 //!
-//! What is harmless is normalised and reported: fences, prose around the files, wrong counts, missing
+//! Harmless oddities are normalised and reported: fences, prose around the files, wrong counts, missing
 //! line numbers, line ends. What could mean two things is refused, and so is a patch of which any line
 //! is not understood. Context must match, always.
 
@@ -39,7 +39,7 @@ impl Patch {
     }
 }
 
-/// What a patch does to one file.
+/// The change of a patch to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePatch {
     /// The line of the patch at which it begins.
@@ -94,7 +94,7 @@ pub enum Stated {
 }
 
 impl Hunk {
-    /// How many more lines the file has behind it.
+    /// Number of lines that the file has behind it.
     fn shift(&self) -> isize {
         self.lines.iter().fold(0, |shift, line| match line.side {
             Side::Context => shift,

@@ -1,4 +1,4 @@
-//! What the log holds: everything that happened to a project, one fact per event.
+//! The events of the log: everything that happened to a project, one fact per event.
 //!
 //! State is never stored, only folded from these (`domain::history`). An event is kept for ever, so
 //! its form may grow by fields with a default, and never changes otherwise.

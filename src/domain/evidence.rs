@@ -119,10 +119,10 @@ impl From<Option<Stage>> for OfStage {
     }
 }
 
-/// How much of a piece is shown.
+/// The length of a piece that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// What it comes to: of prompts and answers their length and digest.
+    /// Its content in short: of prompts and answers their length and digest.
     Brief,
     /// All that the log holds.
     Whole,
@@ -137,7 +137,7 @@ pub struct Evidence {
     /// The stage that it belongs to.
     pub stage: OfStage,
     pub content: Value,
-    /// Who says so: a provider, `maestro`, `orchestrator`, `human`, or as somebody recorded it.
+    /// Its author: a provider, `maestro`, `orchestrator`, `human`, or as somebody recorded it.
     pub source: String,
     /// Certainty, 0 to 1. What this server saw itself is certain.
     pub confidence: f64,

@@ -1,4 +1,4 @@
-//! What approved stages hand on to the next one, so that nobody copies it by hand.
+//! The hand-over: approved stages hand on to the next one, so that nobody copies it by hand.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::report::Choice;
 use super::stage::Stage;
 use super::workflow::Run;
 
-/// What the next stage starts from. Every list may be empty; the templates say what they do then.
+/// The material of the next stage. Every list may be empty; the templates say what they do then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handover {
     pub facts: Vec<String>,
@@ -24,11 +24,11 @@ pub struct Handover {
     pub plan: Option<String>,
     /// Its diff.
     pub diff: Option<String>,
-    /// What debug tried, oldest first.
+    /// Attempts of debug, oldest first.
     pub attempts: Vec<String>,
-    /// What reviewers said, oldest first.
+    /// Words of reviewers, oldest first.
     pub feedback: Vec<String>,
-    /// What is to be done differently in this round.
+    /// The change wanted in this round.
     pub revision: Option<String>,
     pub verification: Option<String>,
 }
@@ -101,7 +101,7 @@ impl Handover {
 }
 
 impl Handover {
-    /// What a reviewer had before them, by ids that no two have in common, and the one that they chose.
+    /// The choices that a reviewer had, by ids that no two have in common, and the one that they chose.
     fn take_choice(&mut self, choices: &[Choice], chosen: Option<&str>) {
         if choices.is_empty() {
             return;

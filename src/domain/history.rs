@@ -49,7 +49,7 @@ pub struct History {
     coordination: Vec<RunRecord>,
     /// Questions that several providers answered, oldest first.
     questions: Vec<Question>,
-    /// What was measured of a step with a provider, the latest only.
+    /// The latest measurement of a step with a provider.
     /// By step and provider, one for each model, the latest last.
     calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
     /// Of several providers in turn, by step and their names.
@@ -62,13 +62,13 @@ pub struct History {
     threads: Threads,
     /// Providers whose quota is spent, until when.
     spent: BTreeMap<String, Spent>,
-    /// How each provider's answers were judged.
+    /// The judgements of each provider's answers.
     track_record: TrackRecord,
     /// Calls that go on without their callers.
     jobs: Jobs,
     /// Spending that caps limit.
     spending: Spending,
-    /// What is counted.
+    /// The figures.
     figures: Figures,
 }
 
@@ -151,7 +151,7 @@ impl History {
         }
     }
 
-    /// What a later version wrote in another form weighs in nothing here.
+    /// An event that a later version wrote in another form weighs nothing here.
     fn apply_noted(&mut self, seq: u64, at: u64, noted: &Noted) {
         let content = &noted.content;
         match noted.topic {
@@ -325,7 +325,7 @@ impl History {
         &self.spent
     }
 
-    /// How each provider's answers were judged.
+    /// The judgements of each provider's answers.
     pub(crate) fn track_record(&self) -> &TrackRecord {
         &self.track_record
     }
@@ -443,7 +443,7 @@ impl History {
         self.together.get(&(step, names))
     }
 
-    /// What was counted in a run; none where nothing was.
+    /// The figures of a run; none where nothing was counted.
     pub fn tally_of(&self, run: &str) -> Option<Tally> {
         self.figures.of(run)
     }
@@ -463,7 +463,7 @@ impl History {
         &self.spending
     }
 
-    /// What was counted in the project, inside runs and outside of them.
+    /// The figures of the project, inside runs and outside of them.
     pub fn tally(&self) -> Tally {
         self.figures.all()
     }

@@ -18,7 +18,7 @@ pub struct Ballot {
     order: Vec<usize>,
 }
 
-/// What a judge said of one ballot.
+/// The verdict of a judge on one ballot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
     /// Its choice; none where it says that nobody deserves to win.
@@ -29,7 +29,7 @@ pub struct Opinion {
     pub rationale: String,
 }
 
-/// What the opinions of a judge, or of several, come to.
+/// The sum of the opinions of a judge, or of several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// They name the same one.
@@ -53,7 +53,7 @@ pub enum Verdict {
     },
 }
 
-/// What the judge is told beside the candidates.
+/// The words for the judge beside the candidates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case<'a> {
     pub task: Option<&'a str>,

@@ -15,9 +15,9 @@ const MOST_LETTERS: usize = 300;
 /// An event in one line, in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// What happened, as the log names it.
+    /// The name of the event in the log.
     pub kind: &'static str,
-    /// Whose word or work it is; empty where it is nobody's.
+    /// The author of the words or the work; empty where there is none.
     pub who: String,
     pub content: String,
 }

@@ -1,4 +1,4 @@
-//! What rests on what: a walk through the links between events, from one of them.
+//! The links between events: a walk through what rests on what, from one of them.
 //!
 //! Links make a graph, and a text shows a tree: whoever is reached twice is shown with what lies
 //! below it once, and named the other times. So a walk ends, however the links run, and it is no
@@ -38,7 +38,7 @@ pub enum Standing {
 /// One line of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// How many links away from the start, along this branch.
+    /// Number of links away from the start, along this branch.
     pub depth: usize,
     pub id: String,
     pub standing: Standing,

@@ -29,7 +29,7 @@ pub use user::{is_modest_pattern, split_user_regexes};
 
 use super::rule::RuleError;
 
-/// What a secret is replaced by where the user says nothing else.
+/// The replacement of a secret where the user says nothing else.
 pub const DEFAULT_REPLACEMENT: &str = "[MASKED]";
 
 /// Values shorter than this, in characters, occur by chance.

@@ -1,4 +1,4 @@
-//! What a workflow costs and what it yields, as a fold over what was recorded.
+//! The costs and the yield of a workflow, as a fold over what was recorded.
 //!
 //! A [`tally::Tally`] takes [`entry::Entry`] after entry, in any order and in any grouping, and
 //! [`report::Report`] turns it into figures. Nothing here is a guess: a figure for which nothing

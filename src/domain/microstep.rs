@@ -97,7 +97,7 @@ pub struct MicroStep {
     pub red_flag_rules: Vec<Flag>,
     /// The tools that its work needs.
     pub required_tools: Vec<String>,
-    /// What of an answer is compared in a vote, and how. Nothing where its useful part is prose: then
+    /// The parts of an answer that a vote compares, and how. Nothing where its useful part is prose: then
     /// it is not voted on.
     #[serde(default)]
     pub vote_by: VoteBy,

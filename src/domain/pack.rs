@@ -20,7 +20,7 @@ use block::Block;
 /// Characters of one line of a file or an error; what is longer is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
 
-/// What to pack, in the order of its importance. Every text is already masked.
+/// The material to pack, in the order of its importance. Every text is already masked.
 #[derive(Clone, Debug, Default)]
 pub struct Material {
     pub constraints: Vec<String>,
@@ -60,7 +60,7 @@ pub struct Packed {
     pub total_chars: usize,
     /// The files in it.
     pub files: Vec<PackedFile>,
-    /// What was left out or cut, and why.
+    /// The parts that were left out or cut, and why.
     pub omitted: Vec<Omission>,
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct PriceList {
     /// The day on which its prices held.
     #[serde(default)]
     pub(crate) date: String,
-    /// Where they are from.
+    /// Their source.
     #[serde(default)]
     pub(crate) source: String,
     /// The prices.
@@ -62,7 +62,7 @@ impl Price {
         Rate { input: self.input, output: self.output }
     }
 
-    /// How many letters of a name it stands for; none where it is about another model.
+    /// Number of letters of a name it stands for; none where it is about another model.
     fn fit(&self, model: &str) -> Option<usize> {
         let own = self.model.to_ascii_lowercase();
         match own.strip_suffix('*') {

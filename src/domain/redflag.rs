@@ -26,10 +26,10 @@ pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 /// Detail of the flag for a diff that changes nothing.
 const EMPTY_DIFF: &str = "a diff in which no line changes";
 
-/// How much text around a forbidden phrase a reason shows, in characters.
+/// Length of text around a forbidden phrase that a reason shows, in characters.
 const EXCERPT: usize = 120;
 
-/// What `conf/redflags.yaml` says, a section for each kind of answer.
+/// The content of `conf/redflags.yaml`, a section for each kind of answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedFlagRules {
@@ -138,7 +138,7 @@ pub struct RedFlags {
     forbidden: Vec<(String, Regex)>,
     /// Clauses of a candidate that is none.
     empty: Vec<(String, Regex)>,
-    /// What every answer is held against, of whatever kind it is.
+    /// The rules for every answer, of whatever kind it is.
     inspector: Inspector,
 }
 

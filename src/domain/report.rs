@@ -39,7 +39,7 @@ use super::stage::Stage;
 use super::text::{Text, gather_texts, say, spread_texts};
 use content::Content;
 
-/// What is shown for review. It can be stored and shown again by another process.
+/// A report for review. It can be stored and shown again by another process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Report {
@@ -47,14 +47,14 @@ pub struct Report {
     pub stage: Stage,
     pub stage_display_name: Text,
     pub summary: Text,
-    /// What the outputs say, each as `label: text`; what a model wrote is quoted as it is.
+    /// Findings of the outputs, each as `label: text`; what a model wrote is quoted as it is.
     pub key_findings: Vec<Text>,
     pub risks: Vec<Text>,
     pub questions: Vec<Question>,
     /// The stage that an approval leads to; none at the end.
     pub next_stage: Option<Stage>,
     pub next_stage_preview: Text,
-    /// What was handed in: the object itself where there is one output, else by source.
+    /// The outputs: the object itself where there is one, else by source.
     pub outputs: Value,
     /// Figures: what was spent, and the caller's own.
     pub metrics: Map<String, Value>,
@@ -66,9 +66,9 @@ pub struct Report {
     /// Why it was done so.
     pub mode_reason: Option<String>,
     pub iteration: Option<Iteration>,
-    /// Who handed something in, in order.
+    /// The sources of the outputs, in order.
     pub sources: Vec<String>,
-    /// How many there are of everything that the report speaks of.
+    /// The counts of everything that the report speaks of.
     pub counts: IndexMap<String, usize>,
     /// Discarded answers.
     pub red_flags: Vec<Flagged>,
@@ -80,7 +80,7 @@ pub struct Report {
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
     pub diff: Vec<ProposedChange>,
-    /// What can be chosen to go on, where there is more than one.
+    /// The choices, where there is more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
     /// Changes that were made since the last report.

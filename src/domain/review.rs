@@ -21,7 +21,7 @@ const LEAST_QUOTE: usize = 4;
 /// Characters that a scenario needs to be one.
 const LEAST_SCENARIO: usize = 16;
 
-/// How much harm a finding does, the gravest first.
+/// The harm of a finding, the gravest first.
 #[derive(
     Clone,
     Copy,

@@ -1,4 +1,4 @@
-//! What the rule files have in common: their errors, and the notation of their examples.
+//! The common parts of rule files: their errors, and the notation of their examples.
 //!
 //! Rules are data (`conf/*.yaml`), and each carries examples of what it must and must not
 //! match. The examples of the shipped rules are checked by tests, those of a file that
@@ -13,7 +13,7 @@ use super::words::in_brief;
 /// Longest program a single rule may compile to, so that no rule file can exhaust memory.
 pub(crate) const REGEX_SIZE_LIMIT: usize = 2 << 20;
 
-/// What is wrong with a rule file. The messages name rules, never files: the host adds the file.
+/// An error of a rule file. The messages name rules, never files: the host adds the file.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleError {
@@ -41,7 +41,7 @@ pub enum RuleError {
         rule: String,
         /// The example as the file has it.
         example: String,
-        /// What it matched instead, if anything.
+        /// The other match, if any.
         detail: String,
     },
     /// A `not_match` example that the rule matches.

@@ -35,13 +35,13 @@ pub struct FileRule {
     pub exempt: Vec<String>,
     #[serde(default)]
     pub prefixes: Vec<String>,
-    /// What stands anywhere in a file name, unless one of `ordinary` follows its last dot.
+    /// Text anywhere in a file name, unless one of `ordinary` follows its last dot.
     #[serde(default)]
     pub contains: Vec<String>,
     /// Extensions of files that are ordinary whatever their names hold.
     #[serde(default)]
     pub ordinary: Vec<String>,
-    /// What follows the last dot of a file name.
+    /// Text after the last dot of a file name.
     #[serde(default)]
     pub extensions: Vec<String>,
     /// Directories that are refused with all that is in them; `a/b` is a `b` directly in an `a`.

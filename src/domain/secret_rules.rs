@@ -36,7 +36,7 @@ impl SecretRules {
     }
 }
 
-/// What a project adds to the rules that hold. It takes nothing away from them: where it says what is
+/// A project's additions to the rules that hold. They take nothing away from them: where they say what is
 /// no secret, that is about its own rules.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -67,7 +67,7 @@ struct AddedFiles {
     rules: Vec<FileRule>,
 }
 
-/// What keeps the names of a project's patterns apart from ours.
+/// The prefix that keeps the names of a project's patterns apart from ours.
 const OWN: &str = "own_";
 
 /// Rules of a project that nobody has confirmed.

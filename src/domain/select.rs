@@ -1,4 +1,4 @@
-//! Which of several candidates wins: tests first, one candidate as it is, or none.
+//! The winner of several candidates: tests first, one candidate as it is, or none.
 
 pub(crate) mod ablation;
 mod evidence;

@@ -1,4 +1,4 @@
-//! Which model answered, beside the one that was asked for.
+//! The model that answered, beside the one that was asked for.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ pub struct ModelNote {
     pub model_confirmed: bool,
     /// Effort: how hard it was told to think; none where the CLI could not be told.
     pub effort: Option<String>,
-    /// What to keep in mind: another model than the one asked for, the CLI's own warnings.
+    /// Notes to keep in mind: another model than the one asked for, the CLI's own warnings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }

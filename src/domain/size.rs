@@ -1,4 +1,4 @@
-//! How large a text is for the client that receives it, and what of it is shown.
+//! The size of a text for the client that receives it, and what of it is shown.
 //!
 //! A result goes to the client twice, as data and as the JSON of that data in a text. Clients bound
 //! both: Claude Code shows 50,000 characters of the JSON, and 25,000 tokens of a whole result. So a
@@ -17,7 +17,7 @@ pub const MOST: usize = 46_000;
 /// The weight of the answers in a result: the rest is for what is told beside them.
 pub const MOST_ANSWER: usize = 40_000;
 
-/// What a hundred bytes weigh, so that 100,000 bytes weigh 48,000.
+/// The weight of a hundred bytes, so that 100,000 bytes weigh 48,000.
 const BYTES_WEIGH: usize = 48;
 
 /// The least that is worth showing of one entry among many.
@@ -26,7 +26,7 @@ const LEAST: usize = 400;
 /// Places that a result names where it was shortened.
 const MOST_PLACES: usize = 20;
 
-/// What a text comes to on the wire.
+/// The size of a text on the wire.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
     /// Characters of the JSON, as JavaScript counts them.
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    /// What a result with this value comes to on the wire: characters of the JSON, bytes in all.
+    /// The size of a result with this value on the wire: characters of the JSON, bytes in all.
     fn sent(value: &Value) -> (usize, usize) {
         let text = value.to_string();
         (text.encode_utf16().count(), text.len() + Value::String(text).to_string().len())

@@ -20,7 +20,7 @@ const USUAL_ANSWER: u64 = 4_000;
 /// Calls of a provider that its estimates look back on.
 const REMEMBERED: usize = 20;
 
-/// How finely times of spending are kept: every zone's midnight lies between two of these.
+/// The grain of times of spending: every zone's midnight lies between two of these.
 const QUARTER_HOUR: u64 = 15 * 60 * 1_000;
 
 /// Quarters of an hour that are kept: more than a day.
@@ -155,7 +155,7 @@ impl AddAssign for Weight {
     }
 }
 
-/// Whose calls a cell holds.
+/// The owner of the calls of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Whose {
     /// The provider.
@@ -179,7 +179,7 @@ struct Open {
     expected: Expected,
 }
 
-/// How far a call was from its estimate.
+/// The distance of a call from its estimate.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     /// Tokens sent beyond those of the question: the CLI's own words.

@@ -75,7 +75,7 @@ impl Text {
         Self(Language::all().map(in_one).collect())
     }
 
-    /// What a model wrote, a name or a number: quoted, never translated.
+    /// Words of a model, a name or a number: quoted, never translated.
     pub fn quoted(text: impl Into<String>) -> Self {
         Self(vec![text.into()])
     }

@@ -31,7 +31,7 @@ impl Content for Forked {
     const TOPIC: Topic = Topic::Thread;
 }
 
-/// Where a turn is, and who answered.
+/// The place of a turn, and who answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnAt {
     /// The place of its consult in the log.
@@ -143,10 +143,10 @@ fn brief(text: &str) -> String {
 pub struct Turn {
     /// Its number in the thread, from 1.
     pub number: usize,
-    /// Who answered: provider and model.
+    /// The provider and the model that answered.
     pub who: String,
     pub question: String,
-    /// What went with it, beside files.
+    /// The material that went with it, beside files.
     pub given: Vec<String>,
     /// The files that went with it.
     pub files: Vec<String>,

@@ -1,6 +1,6 @@
-//! Which tools a stage or a skill needs at hand, and what they cost the context.
+//! Tools that a stage or a skill needs at hand, and what they cost the context.
 //!
-//! What is loaded follows from the stage, the skill and the limits alone, so the same state always
+//! The set of loaded tools follows from the stage, the skill and the limits alone, so the same state always
 //! means the same tools, in the same order.
 
 pub(crate) mod manifest;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::stage::Stage;
 pub use manifest::{Manifest, Skill};
 
-/// Where the work stands, and how often each tool was used.
+/// The state of the work, and how often each tool was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Toolbox {
     /// The stage that was entered.
@@ -27,7 +27,7 @@ pub struct Toolbox {
 pub struct Limits<'a> {
     /// Tools at a time, the core among them.
     pub max_tools: usize,
-    /// What a tool costs the context, in tokens; none for one that is not served.
+    /// The cost of a tool to the context, in tokens; none for one that is not served.
     pub cost: &'a dyn Fn(&str) -> Option<usize>,
 }
 
@@ -59,7 +59,7 @@ pub struct Loading {
     pub loaded: Vec<String>,
     /// In the same order.
     pub left_out: Vec<LeftOut>,
-    /// What the loaded tools cost the context, in tokens.
+    /// The cost of the loaded tools to the context, in tokens.
     pub context_cost: usize,
 }
 

@@ -4,7 +4,7 @@
 pub struct Toolset {
     /// Its name.
     pub name: &'static str,
-    /// What it is for, as the heading of its tools.
+    /// Its purpose, as the heading of its tools.
     pub heading: &'static str,
     /// Its tools, without what all of ours begin with.
     pub tools: &'static [&'static str],

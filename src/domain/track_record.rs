@@ -1,4 +1,4 @@
-//! How the answers of each provider at a stage or a micro-step were judged in this project: by whoever decided on
+//! The judgements of each provider's answers at a stage or a micro-step in this project: by whoever decided on
 //! them, by the rules that discard, by recorded results, and by the oracles of calibrations. Who is weak at
 //! something is asked last there, whatever asks: consults, ensembles, stages, votes and calibrations.
 
@@ -13,7 +13,7 @@ use super::stage::Stage;
 /// Judged results before they say anything.
 pub(crate) const ENOUGH: u64 = 10;
 
-/// What is asked, as far as records tell it apart. Nothing where it is anything.
+/// The kind of question, as far as records tell it apart. Nothing where it is anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Work {
     stage: Option<Stage>,
@@ -32,7 +32,7 @@ impl Work {
     }
 }
 
-/// What a result was judged at.
+/// The place at which a result was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Place {
     Stage(Stage),

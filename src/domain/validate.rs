@@ -1,4 +1,4 @@
-//! Whether a content is fit to be used: its length, its form, and phrases that it must not hold.
+//! Validation of a content: its length, its form, and phrases that it must not hold.
 
 use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
@@ -31,7 +31,7 @@ pub enum ContentType {
     Json,
 }
 
-/// What a content is held against, beside the rules.
+/// Demands on a content, beside the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
     pub content_type: ContentType,
@@ -67,7 +67,7 @@ pub enum Outcome {
     MissingJsonField,
     /// It is no diff that can be understood.
     InvalidDiff,
-    /// What it was to be held against cannot be used.
+    /// A demand that cannot be used.
     CustomFailure,
 }
 

@@ -1,4 +1,4 @@
-//! What may be run to verify a project, how its own checks are found, and what their output says.
+//! Commands that may verify a project, how its own checks are found, and what their output says.
 
 pub(crate) mod command;
 pub(crate) mod detect;

@@ -41,7 +41,7 @@ use super::event::record::{ChangeKind, Changed};
 use super::event::stage::{LowRisk, StageFailed, StageFinished};
 use super::stage::Stage;
 
-/// Where a run is.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Phase {
@@ -104,7 +104,7 @@ pub struct Request {
     /// When it was made, in milliseconds since 1970.
     pub at: u64,
     pub asked: ApprovalRequested,
-    /// What was decided, and when.
+    /// A decision, and its time.
     pub decided: Option<(u64, ApprovalDecided)>,
     /// The id of the event that says so, on which the next stage rests.
     pub decision: Option<String>,
@@ -154,7 +154,7 @@ pub struct LastVerification {
     pub failing: Vec<String>,
     /// True if somebody only says so: nothing ran here.
     pub is_claim: bool,
-    /// Whether no test ran in it, and why that is known.
+    /// The reason why no test ran in it, if none did.
     pub idle: Option<String>,
     pub commands: Vec<String>,
     pub left_out: Vec<String>,
@@ -208,7 +208,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whose word decides in it where a server has its own setting: of the two the stricter holds.
+    /// The authority that decides in it where a server has its own setting: of the two the stricter holds.
     pub fn approvals(&self, server: Approvals) -> Approvals {
         self.approvals.map_or(server, |own| own.stricter(server))
     }

@@ -1,4 +1,4 @@
-//! How deep a YAML text may be nested before a parser sees it. A parser's time grows with the square
+//! The bounds of a YAML text before a parser sees it. A parser's time grows with the square
 //! of the depth, and an alias makes a short text a long one.
 //!
 //! The count never falls behind a parser's: what may open a list counts, and what closes one counts
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    /// What a parser makes of a text, if the bounds let it see it, and how long both took.
+    /// The result of a parser, if the bounds let it see the text, and how long both took.
     fn cost(text: &str) -> Duration {
         let began = Instant::now();
         if check(text).is_ok() {

@@ -1,4 +1,4 @@
-//! What a sub-command exits with.
+//! The exit statuses of sub-commands.
 
 use std::process::ExitCode;
 

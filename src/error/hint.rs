@@ -9,7 +9,7 @@ use crate::domain::budget::Spender;
 use crate::domain::calibrate::failure::OracleUnusable;
 use crate::domain::cap::{Passed, Standing};
 
-/// How a file of the project begins where it is named.
+/// The beginning of a project's file where it is named.
 const OF_PROJECT: &str = ".maestro/";
 
 impl Error {
@@ -110,7 +110,7 @@ impl Error {
     }
 }
 
-/// Which cap is in the way, how long, and who can raise it.
+/// The cap that is in the way, how long, and who can raise it.
 fn capped(passed: &Passed) -> String {
     let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
     let key = format!("caps.{}", cap.key());
@@ -135,7 +135,7 @@ fn capped(passed: &Passed) -> String {
     )
 }
 
-/// How a price is told.
+/// The words for a price.
 fn priceless(provider: &str, model: &str) -> String {
     let model = if model.is_empty() { "*" } else { model };
     format!(
@@ -143,7 +143,7 @@ fn priceless(provider: &str, model: &str) -> String {
     )
 }
 
-/// Which run has spent it, and what can be done about that.
+/// The run that has spent it, and what can be done about that.
 fn exhausted(by: &Spender) -> String {
     const MOST_CHARS: usize = 80;
     let task: String = by.task.chars().take(MOST_CHARS).collect();

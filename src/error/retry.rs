@@ -1,4 +1,4 @@
-//! Whether trying again can help, or asking another provider.
+//! The advice to try again, or to ask another provider.
 
 use super::Error;
 
@@ -57,7 +57,7 @@ impl Error {
         matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
     }
 
-    /// Whether a provider is missing or takes no questions, so that another may take its place. A CLI
+    /// True if a provider is missing or takes no questions, so that another may take its place. A CLI
     /// that fails at its work has failed.
     pub fn is_refusal(&self) -> bool {
         match self {

@@ -256,7 +256,7 @@ impl Handle {
     }
 }
 
-/// What the model says that the human said, in two words.
+/// The decision that the model relays, in two words.
 fn decision(input: &SubmitInput) -> Decision {
     match (input.approved, &input.revision_instructions) {
         (true, _) => Decision::Approve,
@@ -266,7 +266,7 @@ fn decision(input: &SubmitInput) -> Decision {
     }
 }
 
-/// What the model claims, shown above the report: the human's own answer is what counts.
+/// The claim of the model, shown above the report: the human's own answer is what counts.
 fn claim(input: &SubmitInput, language: Language) -> String {
     let said =
         input.revision_instructions.iter().chain(&input.feedback).cloned().collect::<Vec<_>>().join("; ");

@@ -32,7 +32,7 @@ const ALIKE: [&[&str]; 5] = [
 /// The parameter that says who is asked. Nobody is not everybody, so an empty list is refused.
 const WHOM: &str = "providers";
 
-/// How like a known name must be to be what was meant.
+/// Similarity that a word needs to a known name to be what was meant.
 const LIKE_ENOUGH: f64 = 0.8;
 
 /// The most problems that one refusal names.

@@ -97,9 +97,9 @@ pub(crate) fn takes_time(tool: &str, arguments: &Value) -> bool {
 pub struct Tools {
     /// Calls by name.
     pub router: ToolRouter<Handle>,
-    /// What `tools/list` answers, by name.
+    /// The answer to `tools/list`, by name.
     pub list: Vec<Tool>,
-    /// What each takes, by name.
+    /// The parameters of each, by name.
     forms: HashMap<String, JsonObject>,
 }
 

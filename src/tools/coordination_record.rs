@@ -1,4 +1,4 @@
-//! What became of coordination: recorded results, their sums, and whether several agents still pay.
+//! Results of coordination: records, their sums, and whether several agents still pay.
 
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};

@@ -1,4 +1,4 @@
-//! Whose word a decision is: the human's where they can be asked, and what the record says
+//! The author of a decision: the human where they can be asked, and what the record says
 //! otherwise.
 
 use std::time::Duration;

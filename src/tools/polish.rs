@@ -9,7 +9,7 @@ use crate::domain::redflag::Flag;
 
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
-/// What no model needs: a parameter's text says its range, and a value outside is refused with the
+/// Schema keys that no model needs: a parameter's text says its range, and a value outside is refused with the
 /// reason.
 const BOUNDS: [&str; 4] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
 

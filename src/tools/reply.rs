@@ -114,7 +114,7 @@ const WITH_TWINS: [&str; 10] = [
 /// Objects of a result that hold a text in each language.
 const IN_EACH_LANGUAGE: [&str; 2] = ["instructions", "tips"];
 
-/// What others wrote: its keys are theirs.
+/// Words of others: their keys are theirs.
 const QUOTED: [&str; 5] = ["output", "outputs", "structured", "content", "metrics"];
 
 /// The response in the languages that the user reads: twins in others are left out. Keys in English always

@@ -50,7 +50,7 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
     }
 }
 
-/// What is still to be said to one client about one call.
+/// Words still to be said to one client about one call.
 struct Report<'a> {
     context: &'a RequestContext<RoleServer>,
     /// None where nobody listens.

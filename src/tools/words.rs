@@ -1,4 +1,4 @@
-//! What a model reads of each tool: the texts of `words.yaml`, laid over its schema.
+//! The texts that a model reads of each tool: `words.yaml`, laid over its schema.
 
 use std::collections::HashMap;
 

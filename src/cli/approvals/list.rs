@@ -39,7 +39,7 @@ struct Row {
     stage: Stage,
     at: u64,
     status: &'static str,
-    /// Who decided; empty where nobody did.
+    /// The person or rule that decided; empty where nobody did.
     by: &'static str,
     task: String,
 }

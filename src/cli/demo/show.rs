@@ -1,4 +1,4 @@
-//! What the demo prints: the same text everywhere, in colour on a terminal.
+//! The output of the demo: the same text everywhere, in colour on a terminal.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! What the demo tells: the failing test, what a consultant sees, the stages with their decisions, the
+//! The story of the demo: the failing test, what a consultant sees, the stages with their decisions, the
 //! change, the tests after it, and what is on record.
 //!
 //! Nobody sits at the demo, so it decides itself, and every decision is recorded as the policy's.

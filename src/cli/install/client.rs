@@ -33,7 +33,7 @@ pub enum Client {
     Opencode,
 }
 
-/// How a client writes its settings.
+/// The format of a client's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// JSON as the standard has it.
@@ -44,7 +44,7 @@ pub enum Format {
     Toml,
 }
 
-/// Whose settings are meant.
+/// The scope of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope<'a> {
     /// Those of the user, for every project.
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// What to do after an install.
+    /// The next step after an install.
     pub(super) fn next_step(self, scope: Scope<'_>) -> &'static str {
         match (self, scope) {
             (Self::Claude, Scope::User) => "next: restart Claude Code; `/mcp` shows maestro",
@@ -144,12 +144,12 @@ pub struct Targets {
     pub commands: Option<PathBuf>,
     /// Directories below this one go when an uninstall leaves them empty.
     pub base: PathBuf,
-    /// What the user has to do after an install.
+    /// The user's next step after an install.
     pub next_step: &'static str,
 }
 
 impl Targets {
-    /// Where `client` looks, or `None` if the home directory is needed and not known.
+    /// The places where `client` looks, or `None` if the home directory is needed and not known.
     pub fn new(client: Client, scope: Scope<'_>, environment: &Environment) -> Option<Self> {
         let next_step = client.next_step(scope);
         let targets = |base: PathBuf, settings: PathBuf, commands, settings_mode| Self {

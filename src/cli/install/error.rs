@@ -1,4 +1,4 @@
-//! What can go wrong while installing, and what to do about it.
+//! Errors of installing, and what to do about them.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -97,7 +97,7 @@ pub(super) fn is_empty(text: &str) -> bool {
     text.chars().filter(|letter| !letter.is_whitespace()).eq("{}".chars())
 }
 
-/// Whether only an object without members is removed.
+/// The condition for removing an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Emptiness {
     Ignored,

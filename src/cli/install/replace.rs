@@ -19,7 +19,7 @@ const LINKS: usize = 40;
 /// Why a file that should go is left alone.
 pub(super) const ABSENT: &str = "it is not there";
 
-/// What to do with a file, given what is in it.
+/// The action on a file, given what is in it.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Leave it alone, and say why if that is not obvious.

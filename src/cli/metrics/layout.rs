@@ -52,7 +52,7 @@ impl Look {
 pub(super) struct Row {
     pub(super) label: String,
     pub(super) value: String,
-    /// How much of the bar is filled, 0 to 1.
+    /// The share of the bar that is filled, 0 to 1.
     pub(super) share: Option<f64>,
     pub(super) details: Vec<String>,
     pub(super) tone: Tone,

@@ -19,7 +19,7 @@ const SHOWN: usize = 120;
 pub struct Found {
     /// The document.
     pub value: Value,
-    /// What is said beside it, without the fence that held it.
+    /// The words beside it, without the fence that held it.
     pub around: String,
 }
 
@@ -115,7 +115,7 @@ pub(in crate::domain) struct FenceWalk {
     open: Option<(char, usize)>,
 }
 
-/// What a line is to the fences of a text.
+/// The role of a line for the fences of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum FenceLine<'a> {
     /// It begins one, with this label.

@@ -10,7 +10,7 @@ use super::document::FenceWalk;
 /// The names of such blocks, in the marks that models put around them.
 const NAMES: &str = "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think";
 
-/// What may enclose the whole of what comes after the reasoning.
+/// Marks that may enclose the whole of what comes after the reasoning.
 const WRAPPERS: [&str; 6] = ["answer", "final_answer", "final", "response", "output", "result"];
 
 /// An opening or closing mark: `<think>`, `[THINK]`, `<|begin_of_thought|>`, `◁think▷`.

@@ -1,4 +1,4 @@
-//! What a task costs in samples. The price of one sample is the unit: money, tokens or calls.
+//! The cost of a task in samples. The price of one sample is the unit: money, tokens or calls.
 
 use super::Accuracy;
 use super::lead::expected_votes;

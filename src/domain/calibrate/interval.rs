@@ -1,4 +1,4 @@
-//! How sure a rate is that was measured on few samples.
+//! The certainty of a rate that was measured on few samples.
 
 use serde::Serialize;
 

@@ -9,12 +9,12 @@ use crate::domain::microstep::StepType;
 pub struct CalibrationRecord {
     /// The step.
     pub step_type: StepType,
-    /// How surely the whole task is to be right, above 0 and below 1.
+    /// The wanted success rate of the whole task, above 0 and below 1.
     pub target_success_rate: f64,
     /// Such steps in the whole task.
     pub estimated_total_steps: u32,
     pub providers: Vec<Measurement>,
-    /// What was measured of all of them in turn, where there are several.
+    /// The measurement of all of them in turn, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
 }
@@ -36,7 +36,7 @@ pub struct Measurement {
     pub recommended_k: Option<u32>,
 }
 
-/// What was measured of several providers that were asked in turn.
+/// The measurement of several providers that were asked in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Together {
     /// Who, in alphabetical order, each with the model that answered.

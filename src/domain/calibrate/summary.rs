@@ -1,4 +1,4 @@
-//! What a measurement recommends, and what it does not.
+//! The recommendation of a measurement, and its limits.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub const USUAL_SAMPLES: u32 = 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// What the share is above with a probability of 0.95: what the samples promise.
+    /// The share that is exceeded with a probability of 0.95: what the samples promise.
     IntervalLow,
     /// The estimate itself: what is likely, and what a few lucky samples overstate.
     Estimate,

@@ -21,7 +21,7 @@ const MOST_QUOTES: usize = 6;
 /// Characters between a place and what is quoted for it.
 const MOST_APART: usize = 160;
 
-/// What a name is made of. All letters would be `\w`, whose tables take longer to build than an answer to
+/// The letters of a name. All letters would be `\w`, whose tables take longer to build than an answer to
 /// read; these are they and little more.
 const WORD: &str = r"A-Za-z0-9_\x{C0}-\x{1FFF}\x{2C00}-\x{2FFF}\x{3040}-\x{FEFF}";
 
@@ -162,7 +162,7 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
     }
 }
 
-/// What a fence means for the places in it.
+/// The meaning of a fence for the places in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fence {
     None,

@@ -1,4 +1,4 @@
-//! Whether a word with a number behind it is a file with a line, or something else.
+//! The shape of a word with a number behind it: a file with a line, or something else.
 
 use super::Form;
 

@@ -32,7 +32,7 @@ pub struct Situation<'a> {
     pub history: &'a History,
     /// The policy in force.
     pub policy: &'a PolicySettings,
-    /// What the task is after, where the task is known.
+    /// The intent of the task, where the task is known.
     pub intent: Option<&'a Intent>,
 }
 
@@ -93,11 +93,11 @@ const BY_DEFAULT: Limits = limits(3, 3, 2, 2.0);
 pub struct Choice {
     /// The topology.
     pub topology: Topology,
-    /// How sure the rule is, 0 to 1.
+    /// The certainty of the rule, 0 to 1.
     pub confidence: f64,
     /// The rule that decided.
     pub rule: Rule,
-    /// Where to go if it does not work out.
+    /// The next choice if it does not work out.
     pub fallback: Option<Topology>,
     /// Its limits.
     pub limits: Limits,

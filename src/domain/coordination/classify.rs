@@ -64,7 +64,7 @@ const FEATURE: [&str; 4] = ["add", "implement", "create", "new feature"];
 /// So many keywords of a list are as good as all of them.
 const ENOUGH_KEYWORDS: f64 = 5.0;
 
-/// What a task is like, each 0 to 1.
+/// The features of a task, each 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
     pub decomposability: f64,
@@ -101,7 +101,7 @@ pub enum Domain {
     General,
 }
 
-/// What the words of a task say.
+/// The signals in the words of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
     /// The scores.

@@ -1,4 +1,4 @@
-//! Whether results have become worse: a cumulative sum over them in their order, which notices a change
+//! Worse results: a cumulative sum over them in their order, which notices a change
 //! soon and does not take a single failure for one.
 
 use serde::Serialize;
@@ -12,7 +12,7 @@ pub const ALARM: f64 = 5.0;
 /// Successes in a row after which an alarm is over.
 const RECOVERED: u64 = 5;
 
-/// What the results of one topology or provider come to, in their order.
+/// The sum of the results of one topology or provider, in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cusum {
     /// Results.

@@ -1,4 +1,4 @@
-//! Whether several agents cost more than they bring, so that one should go on alone.
+//! The signs that several agents cost more than they bring, so that one should go on alone.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ const ENOUGH_RUNS: u64 = 5;
 const SOME_FAILURES: u64 = 4;
 const SOME_OVERHEAD: f64 = 1.5;
 
-/// What was counted of the work so far.
+/// The figures of the work so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Messages between agents.
@@ -32,7 +32,7 @@ pub struct Counts {
     pub successes: u64,
     /// Runs that failed.
     pub failures: u64,
-    /// How alike the outputs were, 0 to 1.
+    /// The similarity of the outputs, 0 to 1.
     pub redundancy: f64,
     /// Answers discarded for their form, in a row up to now.
     pub format_errors: u64,

@@ -1,4 +1,4 @@
-//! How many independent voices several providers are. Providers that err together are fewer than
+//! The number of independent voices among several providers. Providers that err together are fewer than
 //! they count.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub struct Pair {
     pub providers: [String; 2],
     /// Questions that both answered.
     pub questions: u64,
-    /// How many of those whose answers were compared they answered alike, 0 to 1; none while too few
+    /// The share of compared answers that they answered alike, 0 to 1; none while too few
     /// were compared.
     pub agreement: Option<f64>,
     /// Questions of these in which it is known of both whether they were right.
@@ -35,11 +35,11 @@ pub struct Pair {
     /// The correlation (phi) of being right, -1 to 1; none while too few questions are judged, and
     /// where one of them was always right or always wrong.
     pub correlation: Option<f64>,
-    /// How many of the compared answers that were both wrong were alike, 0 to 1.
+    /// The share of compared answers, both wrong, that were alike, 0 to 1.
     pub same_error: Option<f64>,
 }
 
-/// What the mean correlation was taken from.
+/// The basis of the mean correlation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -64,7 +64,7 @@ pub struct Diversity {
     pub all_wrong: Option<f64>,
 }
 
-/// What several providers answered to one question.
+/// The answers of several providers to one question.
 pub type Question = Vec<Answer>;
 
 /// Returns how independent the providers of recorded questions are; none while no pair has answered

@@ -1,4 +1,4 @@
-//! What a task is after, by a lexicon of weighted words: deterministic, and the same for every tool that
+//! The intent of a task, by a lexicon of weighted words: deterministic, and the same for every tool that
 //! speaks of it.
 
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::rule::{self, RuleError};
 use crate::domain::stage::Stage;
 
-/// How much more the first word that says something weighs.
+/// The extra weight of the first word that says something.
 const FIRST: f64 = 2.0;
 /// Least words of a phrase with an open place that stand for it, and most.
 const OPEN: std::ops::RangeInclusive<usize> = 1..=6;
@@ -69,7 +69,7 @@ pub struct Lexicon {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intent {
-    /// What it has in common with others: `debugging`, `review`; `general` where no word tells.
+    /// Its group: `debugging`, `review`; `general` where no word tells.
     pub intent: String,
     /// The kind, finer: `crash`, `security`.
     #[serde(rename = "intent_kind")]

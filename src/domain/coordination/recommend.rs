@@ -1,4 +1,4 @@
-//! Which stages a task speaks of, by its words; where it begins, its intent says.
+//! The stages that a task speaks of, by its words; where it begins, its intent says.
 
 use super::wording::Wording;
 use crate::domain::stage::Stage;

@@ -1,4 +1,4 @@
-//! What is kept of a piece of work: one event each, from which every figure is counted afresh.
+//! The record of a piece of work: one event each, from which every figure is counted afresh.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,13 +20,13 @@ pub struct RunRecord {
     pub rounds: u64,
     /// Answers that were discarded for their form. A failed run is none.
     pub format_errors: u64,
-    /// How alike its outputs were, 0 to 1; none where there were fewer than two.
+    /// The similarity of its outputs, 0 to 1; none where there were fewer than two.
     pub redundancy: Option<f64>,
     pub answers: Vec<Answer>,
     /// The stage of the work, where that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// What the work was after, where that was said.
+    /// The intent of the work, where that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
 }
@@ -53,7 +53,7 @@ pub struct Answer {
     pub correct: Option<bool>,
 }
 
-/// By what an answer is known again without keeping it.
+/// A digest by which an answer is recognized without keeping it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(String);
 

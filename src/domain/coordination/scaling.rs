@@ -166,7 +166,7 @@ pub struct Prediction {
     pub gap: Option<f64>,
     /// The predicted success less that predicted for a single agent. Of a single agent none.
     pub gap_to_predicted_single: Option<f64>,
-    /// How often several agents won at such a gap. Of a single agent none.
+    /// The share of wins of several agents at such a gap. None for a single agent.
     pub observed_win_rate: Option<f64>,
 }
 

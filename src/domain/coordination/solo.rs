@@ -1,4 +1,4 @@
-//! Whether a single agent is likely enough to succeed that several would add little. Only what was
+//! The record of a single agent: likely enough to succeed that several would add little. Only what was
 //! verified can say so: a model that states 73% was right in 35% of the cases, and one that states 77%
 //! in 22% (arXiv 2602.06948).
 
@@ -9,7 +9,7 @@ use crate::domain::topology::Topology;
 
 /// Recorded outcomes before they say anything.
 pub const ENOUGH_OUTCOMES: u64 = 10;
-/// What a stated confidence comes to; a guess through the two published points.
+/// The worth of a stated confidence; a guess through the two published points.
 const STATED: f64 = 0.4;
 
 /// Recorded outcomes of a single agent at work of a kind.
@@ -19,7 +19,7 @@ pub struct SoloRecord {
     failures: u64,
 }
 
-/// Whether one agent is enough, and why.
+/// The verdict that one agent is enough or not, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
     pub is_enough: bool,

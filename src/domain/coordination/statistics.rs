@@ -1,4 +1,4 @@
-//! What the recorded runs say of each topology. Nothing is filled in for one that never ran.
+//! The statistics of recorded runs by topology. Nothing is filled in for one that never ran.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub const ENOUGH_RUNS: u64 = 10;
 /// Recorded runs of a topology before it can be the best.
 pub const ENOUGH_RUNS_OF_ONE: u64 = 3;
 
-/// What the runs of one topology come to.
+/// The sums of the runs of one topology.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TopologyStatistics {
     /// Runs.

@@ -1,4 +1,4 @@
-//! How candidates of each stage are made, checked and chosen from.
+//! The strategy of each stage: how candidates are made, checked and chosen from.
 
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -17,7 +17,7 @@ pub enum EnsembleStrategy {
     SingleAgent,
 }
 
-/// How one of several answers is chosen.
+/// The way to choose one of several answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VotingMode {
@@ -47,7 +47,7 @@ pub struct Strategy {
     pub red_flag_rules: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub scoring_criteria: &'static [&'static str],
-    /// What decides, in this order.
+    /// The criteria, in this order.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub selection_priority: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

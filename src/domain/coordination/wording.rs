@@ -29,7 +29,7 @@ impl Wording {
     }
 }
 
-/// What stands where a sentence or a clause is cut.
+/// The mark where a sentence or a clause is cut.
 const CUT: char = '|';
 
 /// Words in lower case with one space on either side. Blanks and hyphens separate the words of a

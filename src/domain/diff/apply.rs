@@ -26,7 +26,7 @@ pub struct Applied {
 /// A hunk that was found elsewhere than it said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offset {
-    /// Which hunk of the file, from 1.
+    /// The number of the hunk in the file, from 1.
     pub hunk: usize,
     /// The line it said; none where it said none.
     pub stated: Option<usize>,
@@ -43,7 +43,7 @@ pub enum HunkFailure {
         near(nearest)
     )]
     Mismatch {
-        /// Which hunk, from 1.
+        /// The number of the hunk, from 1.
         hunk: usize,
         /// Its line in the patch.
         line: usize,
@@ -123,7 +123,7 @@ fn near(nearest: &Nearest) -> String {
     }
 }
 
-/// In which respects the patch is bent to the file.
+/// The respects in which the patch is bent to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bend {
     /// Line ends and a mark at the start are the file's, whatever the patch has.
@@ -329,7 +329,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Which line ends of the patch were taken for others of the file.
+/// The line ends of the patch that were taken for others of the file.
 #[derive(Default)]
 struct EndNotes {
     to_crlf: bool,

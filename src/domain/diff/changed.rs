@@ -1,4 +1,4 @@
-//! What a patch changes, by the lines alone: by this two patches are known to be the same change,
+//! The change of a patch, by the lines alone: by this two patches are known to be the same change,
 //! however their hunks are cut.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::domain::change::Mark;
 /// The changed lines of each file, by the name that it has afterwards.
 pub type Changed = BTreeMap<String, ChangedLines>;
 
-/// What a patch changes in one file.
+/// The change of a patch in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChangedLines {
     /// The name of the file that it was made from, where that is another.

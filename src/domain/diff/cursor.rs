@@ -1,4 +1,4 @@
-//! Where a reader is in the lines of a patch, and what comes next.
+//! The position of a reader in the lines of a patch, and what comes next.
 
 use super::source::{Fence, Line};
 

@@ -233,7 +233,7 @@ fn a_new_file_of_a_diff_that_goes_backwards_loses_its_prefix_too() {
     assert_eq!(files("--- b/old/f\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"), ["old/f"]);
 }
 
-/// Where the two line numbers of a header contradict one another, one place is meant only if the lines
+/// If the two line numbers of a header contradict one another, one place is meant only if the lines
 /// stand in one.
 #[test]
 fn numbers_that_mean_two_places_decide_nothing() {

@@ -15,7 +15,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// How far apart its two places are, as lines before the hunk. A range without a line stands behind
+    /// The distance of its two places, as lines before the hunk. A range without a line stands behind
     /// the line that it names.
     fn apart(&self) -> Option<isize> {
         let before = |start: usize, count: usize| start.saturating_sub(usize::from(count > 0));
@@ -24,24 +24,24 @@ impl Numbers {
     }
 }
 
-/// What a hunk's header says.
+/// The header of a hunk.
 #[derive(Clone, Copy, Debug)]
 enum Header {
-    /// Where it belongs, and how many lines it has.
+    /// Its place, and its number of lines.
     Numbered(Numbers),
     Bare,
     /// Numbers that are not whole.
     Broken,
 }
 
-/// What the reader of a hunk has to know of its surroundings.
+/// The surroundings that the reader of a hunk has to know.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
     /// True if git made the patch, so that the counts are right.
     pub(super) by_git: bool,
     /// True if the last line of the text has an end.
     pub(super) text_ends: bool,
-    /// How many lines the hunks above it add.
+    /// Number of lines that the hunks above it add.
     pub(super) shift: isize,
 }
 

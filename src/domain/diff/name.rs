@@ -1,6 +1,6 @@
 //! File names in the headers of a diff.
 
-/// What `git diff` and its settings put before the two names of a file.
+/// Prefixes that `git diff` and its settings put before the two names of a file.
 const PREFIXES: [(&str, &str); 8] = [
     ("a/", "b/"),
     ("i/", "w/"),
@@ -14,7 +14,7 @@ const PREFIXES: [(&str, &str); 8] = [
 /// Bytes of a name, and of one of its parts, that a file system takes (`PATH_MAX`, `NAME_MAX`).
 const MOST_BYTES: usize = 4_095;
 const MOST_PART_BYTES: usize = 255;
-/// What people append to the name of a file's older version.
+/// Suffixes that people append to the name of a file's older version.
 const OLDER: [&str; 4] = [".orig", ".old", ".bak", "~"];
 
 /// A name as a header gives it.

@@ -1,4 +1,4 @@
-//! Where a hunk that does not apply would fit best: what a mismatch tells its reader.
+//! The best place for a hunk that does not apply: what a mismatch tells its reader.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::visible::{look_the_same, looks, shown, shown_exactly, words};
 const MOST_PAIRS: usize = 4_000_000;
 /// Places that are told.
 const MOST_PLACES: usize = 2;
-/// What a line that is equal counts, and one that only looks equal.
+/// The score of a line that is equal, and of one that only looks equal.
 const EQUAL: u32 = 4;
 const ALIKE: u32 = 3;
 /// Similarity of two lines, from 0 to 1, so that one may be meant by the other.
@@ -32,7 +32,7 @@ pub struct Place {
 pub struct Nearest {
     /// The first of them.
     pub places: Vec<Place>,
-    /// How many fit as well and are not told.
+    /// Number of places that fit as well and are not told.
     pub left_out: usize,
     pub equal: usize,
     /// Number of lines of the file the hunk has.

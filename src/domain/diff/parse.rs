@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
     Ok(patch)
 }
 
-/// What stands outside of the fences, or inside the one that is open.
+/// The place of a line: outside of the fences, or inside the one that is open.
 #[derive(Debug, Default)]
 struct Part {
     /// True if a file was read in it.
@@ -588,7 +588,7 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
     Err(DiffError::Contradiction { line: draft.line, reason })
 }
 
-/// Whether all lines of a header that name files name the same.
+/// True if all lines of a header that name files name the same.
 fn one_file(draft: &Draft) -> bool {
     if let (Some(from), Some(to)) = (&draft.from, &draft.to) {
         let by_git = draft.git.as_ref().is_none_or(|git| git.may_name(from, to));

@@ -3,7 +3,7 @@
 use super::{Action, FilePatch, HunkLine, Patch, Side};
 use crate::domain::comment::{is_documentation, is_silent};
 
-/// Which lines of a patch are shown.
+/// The lines of a patch that are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// All of them.

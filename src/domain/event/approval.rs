@@ -121,7 +121,7 @@ pub struct ApprovalDecided {
     /// Answers by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
-    /// Which of the choices goes on, where one was chosen.
+    /// The choice that goes on, where one was chosen.
     #[serde(default)]
     pub chosen: Option<String>,
     /// Critical questions without an answer.

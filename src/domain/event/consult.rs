@@ -126,7 +126,7 @@ pub struct ConsultSettled {
     /// Tokens estimated from the length of the texts; none where no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
-    /// What was asked.
+    /// The purpose of the question.
     #[serde(default)]
     pub prompt: Option<Kept>,
     #[serde(default)]

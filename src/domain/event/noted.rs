@@ -1,4 +1,4 @@
-//! What a noted result says, by its topic: whoever records one and whoever counts it use the same
+//! The content of a noted result, by its topic: its writer and its reader use the same
 //! form.
 
 use serde::de::DeserializeOwned;
@@ -35,10 +35,10 @@ impl Noted {
 pub struct EnsembleNoted {
     /// Answers that were compared.
     pub answers: u32,
-    /// How much they repeat one another: mean cosine similarity of their pairs, 0 to 1; none below
+    /// Their redundancy: mean cosine similarity of their pairs, 0 to 1; none below
     /// two answers with words.
     pub redundancy: Option<f64>,
-    /// What was asked, without the files that went with it; for whoever judges the answers.
+    /// The question, without the files that went with it; for those who judge the answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Kept>,
     /// The files that went with it.

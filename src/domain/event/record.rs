@@ -9,7 +9,7 @@ use crate::domain::verification::Kind;
 use crate::domain::verification::proof::Proof;
 use crate::domain::verification::status::Status;
 
-/// What a piece of evidence is, where somebody records it.
+/// The kind of a piece of evidence, where somebody records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -42,7 +42,7 @@ pub struct EvidenceLogged {
 pub struct Check {
     /// The command.
     pub command: String,
-    /// Where it ran, relative to the project root.
+    /// The directory in which it ran, relative to the project root.
     pub cwd: String,
     pub kind: Kind,
     pub status: Status,
@@ -54,7 +54,7 @@ pub struct Check {
     pub failing: Vec<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
-    /// What it shows of tests; none in a log of an earlier version.
+    /// Its proof of tests; none in a log of an earlier version.
     #[serde(default)]
     pub proof: Option<Proof>,
 }
@@ -81,7 +81,7 @@ impl Verified {
     }
 }
 
-/// What was done to the project's files.
+/// The kind of change to the project's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -89,7 +89,7 @@ pub enum ChangeKind {
     Applied,
     /// A patch was undone.
     RolledBack,
-    /// What a killed server had begun was undone.
+    /// A change that a killed server had begun was undone.
     Recovered,
 }
 
@@ -117,7 +117,7 @@ pub struct Changed {
     /// The request whose approved change it is.
     #[serde(default)]
     pub approved_by: Option<String>,
-    /// What could not be undone after a crash.
+    /// Files that could not be undone after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -15,13 +15,13 @@ use crate::domain::stage::Stage;
 pub struct RunStarted {
     pub task: String,
     pub start_stage: Stage,
-    /// Who approves stages in which nothing was found to worry about.
+    /// The authority that approves stages in which nothing was found to worry about.
     pub low_risk: LowRisk,
     /// Consults that the server's run before it had spent without coming to its end: another run is no
     /// way to a fresh budget.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub carried: u32,
-    /// Whose word decided when it began; none in a run of an earlier version.
+    /// The authority that decided when it began; none in a run of an earlier version.
     #[serde(default)]
     pub approvals: Option<Approvals>,
     /// The server that began it; none in a run of an earlier version.
@@ -34,7 +34,7 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// Who approves a stage in which nothing was found to worry about.
+/// The authority that approves a stage in which nothing was found to worry about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LowRisk {
@@ -71,7 +71,7 @@ pub enum Mode {
 pub struct StageStarted {
     /// The stage.
     pub stage: Stage,
-    /// Which round of it; more than 1 in debug and after a request for revision.
+    /// The round, from 1; more than 1 in debug and after a request for revision.
     pub iteration: u32,
     pub mode: Mode,
     /// Why in that way.
@@ -119,7 +119,7 @@ pub struct Candidate {
     pub told: ModelNote,
     /// The answer, as far as it is shown.
     pub content: String,
-    /// Where the whole answer is, if more.
+    /// The file with the whole answer, if there is more.
     #[serde(default)]
     pub content_file: Option<String>,
     /// The answer as data.
@@ -154,7 +154,7 @@ pub struct Candidate {
     /// The sandbox that the CLI ran in.
     #[serde(default)]
     pub sandbox: Option<String>,
-    /// What the answer is, where it is not a model's, or who stands in for whom.
+    /// The nature of the answer, where it is not a model's, or who stands in for whom.
     #[serde(default)]
     pub note: Option<String>,
     /// The places that the answer names, and whether they were there when it came.
@@ -163,7 +163,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What is added to the id of the candidate that a second sample stands for.
+    /// The suffix of the id of the candidate that a second sample stands for.
     const AGAIN: &str = "-again";
 
     /// The id of a second sample: it names the candidate that it stands for.
@@ -188,9 +188,9 @@ pub struct StageFinished {
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
-    /// What is handed on: the answer of the first candidate that counts, or the orchestrator's.
+    /// The output that is handed on: the answer of the first candidate that counts, or the orchestrator's.
     pub output: Value,
-    /// Who it is from; `orchestrator` where it did the stage itself.
+    /// Its source; `orchestrator` where it did the stage itself.
     pub provider: String,
     /// Every candidate.
     #[serde(default)]

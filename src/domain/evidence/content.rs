@@ -1,4 +1,4 @@
-//! What each event says as evidence, in few words.
+//! The words of each event as evidence, in short.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! How many answers were flagged, whose, and why.
+//! The flagged answers: how many, whose, and why.
 
 use std::collections::BTreeMap;
 

@@ -28,9 +28,9 @@ pub struct Filter {
 pub struct Listing {
     filter: Filter,
     trail: Trail,
-    /// What fits and is among the newest, oldest first, each with whether it was shortened.
+    /// Those that fit and are among the newest, oldest first, each with whether it was shortened.
     pub kept: VecDeque<(Evidence, bool)>,
-    /// How many fit, those that were left out among them.
+    /// Number of those that fit, including those that were left out.
     pub total: usize,
     /// Flagged answers of the run and the stage that are asked for.
     pub flags: FlagSummary,

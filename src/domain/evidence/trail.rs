@@ -1,4 +1,4 @@
-//! What rests on what, past the bookkeeping in between.
+//! The trail of what rests on what, past the bookkeeping in between.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What is counted of a project: one tally for each run, and one for what belongs to none.
+//! The figures of a project: one tally for each run, and one for what belongs to none.
 
 use std::collections::{BTreeMap, HashMap};
 

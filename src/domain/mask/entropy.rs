@@ -1,4 +1,4 @@
-//! How random a value looks.
+//! The randomness of a value.
 
 /// Shannon entropy in bits a byte: 0 for one letter repeated, about 4.5 for 40 random letters
 /// and digits.

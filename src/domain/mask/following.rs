@@ -10,7 +10,7 @@ use super::finder::Span;
 /// Letters of the shortest value that is masked.
 const SHORTEST: usize = 6;
 
-/// Where a reading stands between two lines.
+/// The state of a reading between two lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Behind {
     follows: Follows,
@@ -42,7 +42,7 @@ enum Follows {
     Quoted(&'static str),
     /// Further pieces of a string, in quotes.
     Pieces,
-    /// What a line that was continued goes on with, in quotes or not.
+    /// The rest of a line that was continued, in quotes or not.
     Continued,
 }
 

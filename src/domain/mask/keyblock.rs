@@ -6,14 +6,14 @@ use aho_corasick::{AhoCorasick, BuildError};
 
 use super::finder::{Span, line_around};
 
-/// How far ahead the end of a block is looked for once a line in it is no key material.
+/// Distance to which the end of a block is looked for once a line in it is no key material.
 const LONGEST_BLOCK: usize = 400;
 /// A run of letters and digits this long behind a marker is key material.
 const KEY_RUN: usize = 16;
 const NAME: &str = "PRIVATE KEY";
 const PUTTY: &str = "Private-Lines:";
 /// Way in which the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH.
-/// Where the first line of a block is missing, this tells that it is one.
+/// If the first line of a block is missing, this tells that it is one.
 const BEGINNINGS: [&str; 9] = [
     "IBAAKC",
     "IBADANBgkqhkiG9w0BAQEFAAS",
@@ -29,7 +29,7 @@ const BEGINNINGS: [&str; 9] = [
 const KEY_LINE: usize = 40;
 const HEADERS: [&str; 6] = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Hash:", "Charset:"];
 
-/// Where a scan, line by line, stands.
+/// The state of a scan, line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum KeyState {
     /// Outside any block.

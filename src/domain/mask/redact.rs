@@ -2,7 +2,7 @@
 
 use super::finder::Span;
 
-/// What a pass over a text found.
+/// The finds of a pass over a text.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Found by rule: a guess from the surroundings, which ends where something is masked.

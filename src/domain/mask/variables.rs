@@ -1,4 +1,4 @@
-//! Which environment variables hold secrets, told by the words of their names.
+//! Environment variables that hold secrets, told by the words of their names.
 
 use serde::Deserialize;
 

@@ -18,7 +18,7 @@ pub enum Origin {
     Recorded,
 }
 
-/// What a single agent would take for the task.
+/// The turns that a single agent would take for the task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Baseline {
     /// Reasoning turns, above 0.

@@ -14,7 +14,7 @@ use crate::domain::tokens::Tokens;
 /// Threads that are listed, the dearest first.
 const MOST_THREADS: usize = 20;
 
-/// Whose calls a cell of a tally holds.
+/// The owner of the calls of a cell of a tally.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     /// The provider and its model.
@@ -47,7 +47,7 @@ pub(crate) struct Costs {
     /// Models whose tokens were told and that no price list knows.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) models_without_price: BTreeSet<String>,
-    /// Where prices are from, the strongest first.
+    /// The sources of prices, the strongest first.
     pub(crate) prices: Vec<PriceNote>,
     /// The caps that are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -96,7 +96,7 @@ pub(crate) struct Named {
 pub(crate) struct PriceNote {
     /// The day on which its prices held.
     date: String,
-    /// Where they are from.
+    /// Their source.
     source: String,
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct CapNote {
     /// Calls that are in neither, since nobody can tell what they cost.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) calls_without_cost: u64,
-    /// Where it is set: a file, or a variable.
+    /// Its place: a file, or a variable.
     pub(crate) set_by: String,
     /// The same in words.
     pub(crate) words: String,

@@ -1,4 +1,4 @@
-//! What each figure means, in words that travel with it.
+//! The definition of each figure, in words that travel with it.
 
 use serde::Serialize;
 use strum::IntoStaticStr;

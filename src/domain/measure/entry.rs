@@ -1,4 +1,4 @@
-//! What the figures are made of: plain data, one entry for each thing that was recorded.
+//! The entries of the figures: plain data, one entry for each thing that was recorded.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub struct StageRun {
     pub elapsed_ms: u64,
 }
 
-/// What a verification says about the work.
+/// The verdict of a verification on the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// It does not hold.
@@ -110,7 +110,7 @@ pub struct Selection {
     pub won: bool,
 }
 
-/// What was done to files. A patch that was refused changed nothing, and is not recorded.
+/// The kind of change to files. A patch that was refused changed nothing, and is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A patch was applied.
@@ -146,7 +146,7 @@ impl Candidates {
     }
 }
 
-/// How much the answers of one group repeat one another.
+/// The redundancy of the answers of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redundancy {
     /// The run that they belong to.

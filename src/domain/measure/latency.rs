@@ -16,7 +16,7 @@ const BUCKETS: u64 = 64;
 /// or the grouping, so that parts can be merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// How many durations each one stands for: itself, or all of its bucket.
+    /// Number of durations that each one stands for: itself, or all of its bucket.
     counts: BTreeMap<u64, u64>,
     gathered: bool,
     range: Option<(u64, u64)>,
@@ -47,7 +47,7 @@ pub struct Percentiles {
     pub max_ms: u64,
     /// The mean.
     pub mean_ms: Option<f64>,
-    /// How exact the three between shortest and longest are.
+    /// The precision of the three between shortest and longest.
     pub precision: Precision,
 }
 

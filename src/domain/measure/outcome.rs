@@ -1,4 +1,4 @@
-//! How tasks ended, with one agent and with several.
+//! The outcomes of tasks, with one agent and with several.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use super::calls::Calls;
 use super::latency::Percentiles;
 use super::number::{Sum, ratio, shown};
 
-/// What was asked of one provider, and what it took.
+/// The calls of one provider, and their cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProviderStats {
     /// Calls.

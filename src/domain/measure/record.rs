@@ -1,4 +1,4 @@
-//! What each event of the log is counted as.
+//! The figure to which each event of the log counts.
 //!
 //! Calls are counted where they were settled, by whichever tool they were made: those that votes,
 //! selections and calibrations made are among them, so a noted vote adds nothing. A consult whose

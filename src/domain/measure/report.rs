@@ -26,7 +26,7 @@ pub struct Report {
     pub scope: Scope,
     /// The figures.
     pub metrics: Metrics,
-    /// What they come to, with definitions and targets.
+    /// Their sums, with definitions and targets.
     pub summary: Summary,
     /// Tokens and money, and the caps on them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct Metrics {
     pub runs: Runs,
     /// Calls to consultants for each run of a stage.
     pub consults_per_stage_run: Option<f64>,
-    /// How much answers to the same question repeat one another, 0 to 1.
+    /// The redundancy of answers to the same question, 0 to 1.
     pub redundancy: Option<f64>,
     /// By how much errors of tasks grow with several agents.
     pub error_amplification: Option<f64>,

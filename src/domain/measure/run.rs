@@ -6,7 +6,7 @@ use super::entry::{Change, Outcome, Patch, StageEnd, Verdict, Verification};
 use super::outcome::Agents;
 use crate::domain::stage::Stage;
 
-/// What is kept of one run. "Latest" goes by the place in the record, so that the order in which
+/// The figures kept of one run. "Latest" goes by the place in the record, so that the order in which
 /// entries are added does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTally {

@@ -1,4 +1,4 @@
-//! What a report speaks of.
+//! The scope of a report.
 
 use serde::Serialize;
 

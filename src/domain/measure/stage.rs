@@ -1,11 +1,11 @@
-//! What was done in one stage.
+//! The work of one stage.
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Consult, StageEnd, StageRun};
 use super::number::{ratio, shown};
 
-/// What was done in one stage, added up.
+/// The work of one stage, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTally {
     /// Runs of the stage in which a consultant's answer was accepted.

@@ -1,4 +1,4 @@
-//! What a run should reach, and whether it did.
+//! The targets of a run, and whether it met them.
 
 use serde::Serialize;
 

@@ -7,7 +7,7 @@ use super::{FileText, shown_line};
 
 /// An item to be shown.
 pub(super) struct Block {
-    /// What it is called in the list of omissions.
+    /// Its name in the list of omissions.
     pub(super) label: String,
     pub(super) total: usize,
     style: Style,

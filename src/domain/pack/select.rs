@@ -1,4 +1,4 @@
-//! Which lines of a long text matter most.
+//! The lines of a long text that matter most.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -50,7 +50,7 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     distinct(order, total, limit)
 }
 
-/// What a line of an error is worth.
+/// The worth of a line of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// It says what failed: an error, a test's name.
@@ -64,7 +64,7 @@ enum Kind {
     Other,
     /// A frame of a library or of the runtime.
     Library,
-    /// How many passed, how long it took, and what passed.
+    /// Totals and times of what passed, and what passed.
     Total,
 }
 

@@ -47,7 +47,7 @@ impl ProposedChange {
         self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))
     }
 
-    /// What it would bring in: what it removes or leaves alone is nobody's proposal.
+    /// The content it would bring in: what it removes or leaves alone is nobody's proposal.
     pub(super) fn added(&self) -> String {
         let lines: Vec<&str> = match &self.patch {
             Ok(patch) => patch

@@ -1,4 +1,4 @@
-//! Whether an answer commits itself to anything.
+//! The commitment of an answer: to anything, or to nothing.
 //!
 //! A word such as "maybe" says little: right answers hold it as often as wrong ones. What tells is an
 //! answer of which no clause says anything definite: each one hedges, refuses, asks, promises or praises.
@@ -12,7 +12,7 @@ const LEAST_WORDS: usize = 4;
 /// Letters that it has at least in a script that writes no spaces.
 const LEAST_LETTERS: usize = 8;
 
-/// Where one clause ends and the next begins.
+/// Words that end one clause and begin the next.
 static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[.!?…]+(?:\s+|$)|[。！？]\s*|\n+|[;:]\s+|\s+[—–-]\s+|,\s+(?:but|yet|however|although|though|so|therefore)\s+").ok()
 });

@@ -50,7 +50,7 @@ struct Patterns {
 pub struct Finding {
     /// The flag.
     pub reason: Flag,
-    /// What was found, where.
+    /// A match, and its place.
     pub detail: String,
 }
 

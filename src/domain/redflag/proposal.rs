@@ -1,4 +1,4 @@
-//! Whether a dangerous call or command is proposed, or only spoken of.
+//! Dangerous calls and commands: proposed, or only spoken of.
 //!
 //! Code and commands that stand on their own are there to be run. In a sentence it is the sentence that
 //! decides: "run `x`" proposes, "never run `x`" and "the script runs `x`" do not.
@@ -15,7 +15,7 @@ static AGAINST: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// What leads to code that is shown as it is, and not as it should be.
+/// Words that lead to code that is shown as it is, and not as it should be.
 static SHOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:current(?:ly)?|existing|today|at present|before|original(?:ly)?|old|bad|wrong|this is what|at fault|offending|buggy|found|contains|quoted|excerpt|line \d+)\b").ok()
 });

@@ -18,9 +18,9 @@ pub(super) struct Reading {
     pub(super) document: Result<Value, Unreadable>,
     /// Its diffs.
     pub(super) changes: Vec<ProposedChange>,
-    /// What it says, without code.
+    /// Its words, without code.
     pub(super) prose: String,
-    /// What is said in one place: the text as a whole, or each field of its document.
+    /// The text of one place: the text as a whole, or each field of its document.
     pub(super) statements: Vec<String>,
     pub(super) around: String,
     /// True if code stands in it, which is definite.

@@ -31,14 +31,14 @@ pub struct StepRules {
     pub rules: BTreeMap<Flag, FlagRule>,
 }
 
-/// What flags an answer, and what does not.
+/// The rules that flag an answer, and their exceptions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagRule {
     /// Regexes, case ignored, where the flag is found by patterns.
     #[serde(default)]
     pub patterns: Vec<String>,
-    /// What stands before a match that is none, for example the `def` of a definition.
+    /// Text before a match that is none, for example the `def` of a definition.
     pub not_after: Option<String>,
     /// Pairs of regexes that no answer holds both of.
     #[serde(default)]

@@ -33,7 +33,7 @@ pub struct AppliedChange {
 pub struct AppliedFile {
     /// Its name.
     pub path: String,
-    /// What happened to it, in a word.
+    /// The action on it, in a word.
     pub action: String,
     /// True if an approved change of the run names it.
     pub is_expected: bool,

@@ -1,4 +1,4 @@
-//! What a reviewer may choose among: the hypotheses of all consultants, or the changes of several,
+//! The choices of a reviewer: the hypotheses of all consultants, or the changes of several,
 //! each by an id that no other has.
 
 use serde::{Deserialize, Serialize};

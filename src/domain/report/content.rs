@@ -1,4 +1,4 @@
-//! What the outputs of a stage say: findings, risks, counts, changes. One reader per stage.
+//! The content of a stage's outputs: findings, risks, counts, changes. One reader per stage.
 
 mod analyze;
 mod debug;
@@ -35,15 +35,15 @@ pub(super) struct Content {
     counts: Vec<(Noun, usize)>,
     /// Each with its label.
     pub(super) findings: Vec<Text>,
-    /// What may go wrong, as far as the outputs show it.
+    /// Risks, as far as the outputs show them.
     pub(super) risks: Vec<Text>,
     /// Changes proposed.
     pub(super) changes: Vec<ProposedChange>,
-    /// What questions refer to, by their ids.
+    /// The context of questions, by their ids.
     pub(super) contexts: Vec<(&'static str, Text)>,
     /// True if outputs name a way to check the change.
     pub(super) names_a_check: bool,
-    /// What outputs say of tests: whether all passed.
+    /// Claims of outputs about tests: true if all passed.
     pub(super) claims: Vec<bool>,
     pub(super) choices: Vec<Choice>,
 }
@@ -103,7 +103,7 @@ fn noted(text: impl Into<String>, notes: &[Text]) -> Text {
 }
 
 impl Content {
-    /// What the outputs say of one another: where consultants agree, where they do not, and what can be
+    /// Compares the outputs: where consultants agree, where they do not, and what can be
     /// chosen.
     fn compare(&mut self, material: &Material<'_>) {
         let choices = choice::choices(material.stage, material.outputs, &material.also);
@@ -252,7 +252,7 @@ impl Content {
         self.changes.last()
     }
 
-    /// What an output says of its tests. It is a claim until a verification is recorded.
+    /// Reads what an output says of its tests. It is a claim until a verification is recorded.
     fn claim(&mut self, source: &Source<'_>) {
         let Some(result) = source.value.get("test_result").filter(|result| result.is_object()) else {
             return;

@@ -1,4 +1,4 @@
-//! What a report is made of: all that is known of a stage when it comes to review.
+//! The material of a report: all that is known of a stage when it comes to review.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -40,14 +40,14 @@ pub struct Material<'a> {
     pub mode: Mode,
     /// Why it was done so.
     pub why: Option<&'a str>,
-    /// Which iteration this is, where the stage has several.
+    /// The iteration, where the stage has several.
     pub iteration: Option<Iteration>,
     pub next: Next,
     /// The time of the report, as text.
     pub at: &'a str,
 }
 
-/// What somebody handed in for a stage.
+/// An output that somebody handed in for a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
     /// The consultant, or [`ORCHESTRATOR`].
@@ -125,7 +125,7 @@ pub struct Cost {
     pub consults_stage: u32,
     /// Consults of the run.
     pub consults_total: u32,
-    /// How many the run may have; none outside a run.
+    /// The most that the run may have; none outside a run.
     pub max_total: Option<u32>,
     /// Tokens that went in, where the consultants say so.
     pub input_tokens: Option<u64>,
@@ -165,7 +165,7 @@ impl OpenQuestion {
 pub struct Iteration {
     /// Which, from 1.
     pub number: u32,
-    /// How many there may be; none where only the reviewer ends them.
+    /// The most there may be; none where only the reviewer ends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u32>,
 }

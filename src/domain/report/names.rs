@@ -1,4 +1,4 @@
-//! What people call the stages.
+//! The names of the stages.
 
 use crate::domain::stage::Stage;
 use crate::domain::text::Text;

@@ -1,4 +1,4 @@
-//! What an approval leads to, and what the reviewer is asked to do.
+//! The next stage after an approval, and what the reviewer is asked to do.
 
 use super::material::{Iteration, Material, Next};
 use crate::domain::question::{Counts, Question};

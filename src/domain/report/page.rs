@@ -10,7 +10,7 @@ use crate::domain::text::Text;
 /// The least width that a page can have, in columns.
 pub const MIN_WIDTH: usize = 40;
 
-/// What a line is, for whoever colours it.
+/// The kind of a line, for those who colour it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// A line across the page.
@@ -51,7 +51,7 @@ pub struct Line {
     pub text: String,
 }
 
-/// Where the reader finds the lines of a diff.
+/// The place of the lines of a diff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Diffs {
     /// On this page.

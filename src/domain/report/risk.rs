@@ -1,4 +1,4 @@
-//! What may go wrong: what the outputs show, and what is known about them. And the rule by which
+//! Risks: what the outputs show, and what is known about them. And the rule by which
 //! a stage is harmless enough to be approved without a person.
 
 use super::applied;

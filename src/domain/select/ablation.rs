@@ -7,7 +7,7 @@ use crate::domain::diff::{Action, FilePatch, Patch};
 pub struct Without {
     /// The part, in words: `hunk 2 of 3 (cart.py, line 14)`.
     pub part: String,
-    /// What is left; no files where it was the only part.
+    /// The rest of it; no files where it was the only part.
     pub patch: Patch,
 }
 

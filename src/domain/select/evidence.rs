@@ -13,7 +13,7 @@ pub enum Tests {
     Unknown,
 }
 
-/// Whether a candidate can win, best first.
+/// The chance of a candidate to win, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -51,17 +51,17 @@ pub enum Proof {
 pub struct Evidence {
     pub provider: Option<String>,
     pub tests: Tests,
-    /// What that is worth, where they passed.
+    /// The worth of that, where they passed.
     pub proof: Proof,
-    /// What a linter gave it, from 0 to 1.
+    /// The score of a linter, from 0 to 1.
     pub lint: Option<f64>,
-    /// What a judge gave it, from 0 to 1.
+    /// The score of a judge, from 0 to 1.
     pub judge: Option<f64>,
     /// True if it shows a red flag.
     pub flagged: bool,
     /// True if it says anything at all.
     pub answers: bool,
-    /// How many authors say the same, its own included.
+    /// Number of authors that say the same, its own included.
     pub support: usize,
     /// The number of those that are the same as it, as far as anybody could see: the same text, the same
     /// change, or the same behaviour in everything that was run to tell them apart.

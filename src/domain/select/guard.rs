@@ -1,4 +1,4 @@
-//! What a patch does to the tests that are to judge it. The project's own tests decide, so whatever a
+//! The effect of a patch on the tests that judge it. The project's own tests decide, so whatever a
 //! patch changes of them is put back for the run that decides, and told by name.
 
 use std::sync::LazyLock;
@@ -8,18 +8,18 @@ use regex::Regex;
 use crate::domain::comment::is_silent;
 use crate::domain::diff::{Action, FilePatch, Patch, Side};
 
-/// What a file is to the tests.
+/// The role of a file for the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A test, or what a test reads.
     Test,
-    /// What says which tests run, and how.
+    /// Files that say which tests run, and how.
     Runner,
     /// A file of source that may hold such lines too.
     Mixed,
 }
 
-/// What a patch does to tests, by file.
+/// The effect of a patch on tests, by file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Tests that it removes, skips or rewrites.

@@ -1,4 +1,4 @@
-//! What a run of the checks with a change says, beside the same checks without it.
+//! The result of the checks with a change, beside the same checks without it.
 
 use crate::domain::select::Tests;
 use crate::domain::verification::Kind;
@@ -19,12 +19,12 @@ pub struct Observed {
     pub totals: Option<Totals>,
 }
 
-/// What the checks say of a change.
+/// The verdict of the checks on a change.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weighed {
-    /// What fails without the change and passes with it: tests, or commands that name none.
+    /// Checks that fail without the change and pass with it: tests, or commands that name none.
     pub proof: Vec<String>,
-    /// What passes without the change and does not with it.
+    /// Checks that pass without the change and not with it.
     pub broken: Vec<String>,
     pub still: Vec<String>,
     /// Tests that no longer run.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Evidence, Standing, Tests};
 use super::weights::WEIGHTS;
 
-/// What decides among candidates that stand level by their tests.
+/// The rule that decides among candidates that stand level by their tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -22,16 +22,16 @@ pub enum Mode {
     Hybrid,
 }
 
-/// How much tests weigh against everything else.
+/// The weight of tests against everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestWeight {
-    /// What they prove comes before all that they do not, in every mode.
+    /// A proof by tests comes before all that they do not prove, in every mode.
     First,
     /// A failure still excludes; beyond that they are one sign among several.
     Among,
 }
 
-/// What set the winner apart, or that nothing did.
+/// The difference that set the winner apart, or that nothing did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deciding {
@@ -63,7 +63,7 @@ pub struct Ranking {
     /// The winner; none where nobody can win, or nothing tells the first from others.
     pub winner: Option<usize>,
     pub deciding: Deciding,
-    /// How many at the head of the order nothing ranks one above another.
+    /// Number at the head of the order that nothing ranks one above another.
     pub level: usize,
 }
 

@@ -6,7 +6,7 @@ use super::{Evidence, Mode, Tests};
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::redflag::Reason;
 
-/// What a selection rests on: tests wherever any were known, for they come first.
+/// The basis of a selection: tests wherever any were known, for they come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -23,21 +23,21 @@ pub enum Basis {
 /// One selection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectionRecord {
-    /// What decided in the end, by the mode.
+    /// The rule that decided in the end, by the mode.
     pub mode: Mode,
-    /// What decided, by what was known.
+    /// The rule that decided, by what was known.
     pub basis: Basis,
     /// True if the tests of any candidate were known.
     pub with_tests: bool,
     /// The id of the winner; none where nobody won.
     pub winner_id: Option<String>,
-    /// Who wrote the winner, where that is known.
+    /// The author of the winner, where known.
     pub winner_provider: Option<String>,
     /// Candidates to choose from.
     pub candidates: u32,
     /// Each of them, in the order given.
     pub options: Vec<OptionRecord>,
-    /// Who judged, where a judge was asked.
+    /// The judge, where one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

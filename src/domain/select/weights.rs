@@ -1,6 +1,6 @@
-//! What counts how much in a hybrid selection.
+//! The weights of a hybrid selection.
 
-/// What counts how much; the sum is 1. How short a candidate is and who wrote it count nothing: neither
+/// The weights; their sum is 1. How short a candidate is and who wrote it count nothing: neither
 /// says whether it is right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {

@@ -22,13 +22,13 @@ pub trait Directory {
 /// A project in a directory, of one language or one build tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Detected {
-    /// Where it is, relative to where detection began.
+    /// Its directory, relative to where detection began.
     pub directory: String,
     /// `rust`, `javascript`, `typescript`, `python`, `go` or `make`.
     pub language: &'static str,
     /// The file that says so.
     pub marker: String,
-    /// What runs its programs: npm, pnpm, yarn, bun, uv, a virtual environment.
+    /// The program that runs its programs: npm, pnpm, yarn, bun, uv, a virtual environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<&'static str>,
     /// Its checks.

@@ -22,7 +22,7 @@ pub enum Unfit {
     Count,
 }
 
-/// What a value or an argument may be.
+/// The form of a value or an argument.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// Nothing: a flag, or no arguments.

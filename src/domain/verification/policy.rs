@@ -17,9 +17,9 @@ use crate::domain::rule::RuleError;
 pub struct Permitted {
     /// The rule that permits it.
     pub rule: String,
-    /// What it is for, by the rule.
+    /// Its kind, by the rule.
     pub kind: Kind,
-    /// Whose output it has, by the rule.
+    /// The runner whose output it has, by the rule.
     pub runner: Option<String>,
     /// Program and arguments.
     pub words: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// What a project's own rules are worth.
+/// The weight of a project's own rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProjectState {
     /// A person has confirmed them.

@@ -1,4 +1,4 @@
-//! Whether a check shows that tests passed: a check of tests, in which the project's own tests ran.
+//! Proof that tests passed: a check of tests, in which the project's own tests ran.
 //! Listing, collecting, compiling, reporting a status and running nothing shows none of that.
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct Proof {
     /// Why it shows nothing of tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<String>,
-    /// By which of its words it leaves tests out.
+    /// The words by which it leaves tests out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
 }

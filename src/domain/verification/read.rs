@@ -34,7 +34,7 @@ pub struct Reading {
     pub does: Does,
 }
 
-/// What an output shows of a run.
+/// The state of a run, as its output shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seen {
     /// The runner's own summary: it came to its end.
@@ -129,7 +129,7 @@ impl Totals {
     }
 }
 
-/// What a check printed, without the colours of a terminal.
+/// The output of a check, without the colours of a terminal.
 struct Output {
     stdout: String,
     stderr: String,

@@ -20,7 +20,7 @@ pub struct VerificationRules {
     pub environment: EnvironmentRules,
     /// Commands by language and type.
     pub defaults: BTreeMap<String, IndexMap<Kind, String>>,
-    /// What is refused with a reason of its own.
+    /// Words that are refused with a reason of their own.
     pub refuse: Vec<RefuseRule>,
     pub rules: Vec<AllowRule>,
 }
@@ -47,7 +47,7 @@ pub struct EnvironmentRules {
     pub set: BTreeMap<String, String>,
 }
 
-/// What is refused, and why.
+/// Words that are refused, and why.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefuseRule {
@@ -70,7 +70,7 @@ pub struct RefuseRule {
 #[serde(deny_unknown_fields)]
 pub struct AllowRule {
     pub name: String,
-    /// What such a check is for, where the caller does not say.
+    /// The kind of such a check, where the caller does not say.
     #[serde(rename = "type")]
     pub kind: Kind,
     pub runner: Option<String>,
@@ -92,7 +92,7 @@ pub struct AllowRule {
     /// Words of which one must be there.
     #[serde(default)]
     pub requires: Vec<String>,
-    /// What may follow `--`.
+    /// Arguments that may follow `--`.
     pub after: Option<After>,
     /// Rules one of which takes what follows `--`.
     #[serde(default)]
@@ -108,7 +108,7 @@ pub struct AllowRule {
     pub not_match: Vec<String>,
 }
 
-/// What may follow `--`.
+/// Arguments that may follow `--`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct After {

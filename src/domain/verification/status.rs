@@ -112,7 +112,7 @@ fn otherwise(code: i32, output: &str) -> Status {
     }
 }
 
-/// What runners say where they could not start: a line that begins with the one, and holds the other.
+/// Messages of runners that could not start: a line that begins with the one, and holds the other.
 const NO_START: [(&str, &str); 48] = [
     ("", ": No module named pytest"),
     ("", ": No module named unittest"),

@@ -49,7 +49,7 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
     written: String,
-    /// What names it: itself, and its label and its text apart where it is `A) text`.
+    /// The names of a choice: itself, and its label and its text apart where it is `A) text`.
     names: Vec<Vec<String>>,
     /// A single letter is a name only where its case is kept, since `a` is a word.
     letter: Option<String>,

@@ -1,4 +1,4 @@
-//! How sure a vote is of its winner.
+//! The confidence of a vote in its winner.
 
 use crate::domain::beta::below;
 

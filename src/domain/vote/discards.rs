@@ -16,7 +16,7 @@ pub struct Discarded {
     pub provider: String,
     /// The reason, by its stable word.
     pub reason: String,
-    /// How many answers had it. An answer with two reasons counts under both.
+    /// Number of answers that had it. An answer with two reasons counts under both.
     pub count: u32,
 }
 

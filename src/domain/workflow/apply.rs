@@ -1,4 +1,4 @@
-//! What each event makes of a run.
+//! The effect of each event on a run.
 
 use super::{Attempt, LastChange, LastVerification, Outcome, Phase, Request, Run};
 use crate::domain::budget::Budget;
@@ -198,7 +198,7 @@ impl Run {
         true
     }
 
-    /// What a stage had asked when its server was killed is settled by nobody: it leaves its place in
+    /// An open question of a stage whose server was killed is settled by nobody: it leaves its place in
     /// the stage to whoever takes the stage up, and counts in the run.
     fn leave_stage(&mut self) {
         let asked = self.attempt.as_ref().map(|attempt| attempt.reservations.clone()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What of a run's approvals binds its changes: an approval covers the change that was shown, and no
+//! The approvals that bind a run's changes: an approval covers the change that was shown, and no
 //! other.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What a run may do next, and why not what it may not.
+//! The rules of what a run may do next, and why not.
 
 use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
 use crate::domain::budget::Item;

@@ -1,4 +1,4 @@
-//! What flows ask of a run beside where it is.
+//! The questions that flows ask of a run beside its state.
 
 use super::{Attempt, Outcome, Phase, Run};
 use crate::domain::event::approval::{DecidedBy, Decision};

@@ -1,4 +1,4 @@
-//! What a caller learns of a request and of its decision.
+//! The view of a caller on a request and its decision.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! What a client sent back, read as a human's word. Only a clear decision is one. Why something is none
+//! The reply of a client, read as a human's word. Only a clear decision is one. Why something is none
 //! goes to the log, so it names our fields and quotes nothing that was said.
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use super::{Form, Word, answer};
 use crate::flow::progress::Progress;
 use crate::tools::waiting::{EVERY, waiting};
 
-/// What a waiting call says that it waits for.
+/// The message of a waiting call.
 const WHAT: &str = "your decision";
 
 /// Shows a form to the human and waits for the answer; none where `other` came first, which means

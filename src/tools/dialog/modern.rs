@@ -19,7 +19,7 @@ use crate::error::Error;
 /// The name of the question in `inputRequests` and of its answer in `inputResponses`.
 const QUESTION: &str = "approval";
 
-/// What a call brings along if it answers a question that an earlier one ended with.
+/// The state that a call brings along if it answers a question that an earlier one ended with.
 ///
 /// As an argument of a tool it must stand before `Parameters`, which takes the arguments away.
 pub(crate) struct Retry {

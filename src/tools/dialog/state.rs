@@ -46,7 +46,7 @@ pub(super) struct Call {
     pub(super) arguments: String,
 }
 
-/// What was in a state that is ours.
+/// The content of a state that is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Opened {

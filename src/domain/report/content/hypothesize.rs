@@ -34,7 +34,7 @@ pub(super) fn read(content: &mut Content, source: &Source<'_>) {
     plan(content, source);
 }
 
-/// Whether the explanations compete and can be tested.
+/// Names what keeps the explanations from competing or being tested.
 fn judge_field(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value]) {
     if hypotheses.is_empty() {
         content.risk_of(source, say!("no_hypothesis"));

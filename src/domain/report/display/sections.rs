@@ -152,7 +152,7 @@ fn lines_left_out(page: &mut Page, count: usize) {
     }
 }
 
-/// What a reviewer can choose among.
+/// Lists the choices of a reviewer.
 pub(super) fn choices(page: &mut Page, report: &Report) {
     if report.choices.is_empty() {
         return;
@@ -165,7 +165,7 @@ pub(super) fn choices(page: &mut Page, report: &Report) {
     }
 }
 
-/// What was changed since the last report, whoever had approved it.
+/// Lists the changes since the last report, approved or not.
 pub(super) fn applied(page: &mut Page, report: &Report) {
     if report.applied.is_empty() {
         return;

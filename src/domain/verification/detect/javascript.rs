@@ -39,7 +39,7 @@ const SCRIPTS: [(&str, Kind, bool); 16] = [
     ("build", Kind::Build, false),
 ];
 
-/// What `npm init` writes.
+/// The script that `npm init` writes.
 const NO_TEST: &str = "no test specified";
 /// Packages of a workspace that are looked at.
 const MOST_PACKAGES: usize = 200;

@@ -8,7 +8,7 @@ use crate::domain::verification::Kind;
 use crate::domain::verification::option::{Inside, Options, Unfit, Value, undoes};
 use crate::domain::verification::rules::{AllowRule, VerificationRules};
 
-/// How deep one command may wrap another.
+/// Depth to which one command may wrap another.
 const MOST_WRAPPED: usize = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -95,7 +95,7 @@ pub(super) fn go(output: &Output) -> Option<Reading> {
     Some(Reading { totals, failing, ..Reading::of("go").seen(seen) })
 }
 
-/// What a package printed since the one before.
+/// Lines that a package printed since the one before.
 #[derive(Default)]
 struct Package {
     /// Tests that began and did not end.

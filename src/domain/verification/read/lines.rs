@@ -1,4 +1,4 @@
-//! What the readers have in common.
+//! Helpers that the readers have in common.
 
 /// The text without the colours of a terminal.
 pub(super) fn plain(text: &str) -> String {

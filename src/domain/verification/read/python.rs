@@ -22,7 +22,7 @@ const COUNTED: [&str; 17] = [
     "test collected",
     "tests collected",
 ];
-/// What a test did, in the lines of the summary and of `-v`.
+/// The outcome of a test, in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];
 
 pub(super) fn pytest(output: &Output) -> Option<Reading> {

@@ -1,4 +1,4 @@
-//! What of a step's answer is compared: the fields that the step declares, each in its own way. Prose
+//! The parts of a step's answer that are compared: the fields that the step declares, each in its own way. Prose
 //! and stated confidence differ between answers that say the same, so they are never compared.
 
 mod code;
