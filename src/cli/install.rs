@@ -11,6 +11,7 @@ mod commands;
 mod entry;
 mod error;
 mod jsonc;
+mod memory;
 mod replace;
 mod toml;
 
@@ -21,9 +22,11 @@ pub use client::{Client, Scope, Targets};
 pub use commands::SlashCommand;
 pub use error::InstallError;
 
+use std::cell::Cell;
 use std::io::Write;
 use std::path::Path;
 
+use entry::List;
 use error::Fault;
 use replace::{ABSENT, FileChange, Outcome, Staged, Verdict};
 
@@ -43,11 +46,14 @@ pub fn install(
     commands: &[SlashCommand<'_>],
     out: &mut dyn Write,
 ) -> Result<(), InstallError> {
+    let had_empty_list = Cell::new(false);
     let settings = FileChange {
         path: targets.settings.clone(),
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
-            let edited = entry::register(targets.client, seen.unwrap_or_default(), command);
+            let seen = seen.unwrap_or_default();
+            had_empty_list.set(entry::has_empty_list(targets.client, seen));
+            let edited = entry::register(targets.client, seen, command);
             Ok(match edited.map_err(|fault| refused(targets, fault))? {
                 Some(bytes) => Verdict::Write { bytes, backup: false },
                 None => Verdict::Keep(None),
@@ -58,6 +64,9 @@ pub fn install(
     let placed = targets.commands.as_ref().map(|directory| commands::placing(directory, commands));
     let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
     if done.is_ok() {
+        if had_empty_list.get() {
+            memory::remember(targets);
+        }
         report.line(targets.next_step.to_owned());
     }
     report.write_to(out)?;
@@ -79,7 +88,9 @@ pub fn uninstall(
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
             let Some(bytes) = seen else { return Ok(Verdict::Keep(Some(ABSENT))) };
-            let edited = entry::deregister(targets.client, bytes).map_err(|fault| refused(targets, fault))?;
+            let list = if memory::has(targets) { List::TheUsers } else { List::Ours };
+            let edited = entry::deregister(targets.client, bytes, list);
+            let edited = edited.map_err(|fault| refused(targets, fault))?;
             Ok(match edited {
                 None => Verdict::Keep(None),
                 // A link is the user's own.
@@ -97,6 +108,7 @@ pub fn uninstall(
     let removed = removed.unwrap_or_default();
     let done = replace_all(&settings, &removed, &mut report, "removed maestro from");
     if done.is_ok() {
+        memory::forget(targets);
         for change in &removed {
             if let Some(restored) = backup::restore(&change.path)? {
                 report.line(format!("put back {}", restored.display()));

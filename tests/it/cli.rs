@@ -295,6 +295,43 @@ fn the_demo_tells_its_story_in_one_screen_and_asks_nobody() {
 }
 
 #[test]
+fn a_list_of_servers_that_was_there_empty_stays_and_no_other() {
+    for (client, file, before, after) in [
+        ("claude", ".claude.json", Some("{\n  \"theme\": \"dark\",\n  \"mcpServers\": {}\n}\n"), true),
+        ("claude", ".claude.json", Some("{\n  \"theme\": \"dark\"\n}\n"), false),
+        ("cursor", ".cursor/mcp.json", Some("{ \"mcpServers\": { } }"), true),
+        ("cursor", ".cursor/mcp.json", None, false),
+    ] {
+        let server = Server::new();
+        let path = server.project().parent().unwrap().join("home").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if let Some(before) = before {
+            std::fs::write(&path, before).unwrap();
+        }
+        for command in ["install", "install", "uninstall"] {
+            let output = server.run(&[command, "--client", client], "");
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        }
+        let left = std::fs::read_to_string(&path).ok();
+        let value: Option<Value> = left.as_ref().map(|left| serde_json::from_str(left).unwrap());
+        let wanted = before.map(|before| serde_json::from_str::<Value>(before).unwrap());
+        assert_eq!(value, wanted, "{client}: {left:?}");
+        assert_eq!(left.is_some_and(|left| left.contains("mcpServers")), after, "{client}");
+    }
+}
+
+#[test]
+fn a_person_reads_plain_words_where_the_log_cannot_be_written() {
+    let server = Server::new().env("MAESTRO_TRACE_DIR", "/proc/nowhere");
+    let (_, said) = server.person_with(&["consult", "why?"], &[("NO_COLOR", "1")]).leaves();
+    assert!(said.contains("maestro-mcp: a consult is not in the log: "), "{said}");
+    assert!(!said.contains(" WARN ") && !said.contains("error="), "{said}");
+    // A file or another program gets the line with its time and its level.
+    let output = server.run(&["consult", "why?"], "");
+    assert!(text(&output.stderr).contains(" WARN a consult is not in the log"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn json_is_one_document_on_standard_output() {
     let server = Server::new().codex();
     let id = {

@@ -46,6 +46,21 @@ fn a_failing_test_is_named_and_a_passing_one_counts() {
 }
 
 #[test]
+fn tests_that_a_target_ran_are_no_missing_check() {
+    let makefile = "test:\n\tpython3 -m unittest discover -s tests -t .\nlint:\n\ttrue\n";
+    let server = Server::new().file("tests/test_a.py", GOOD).file("tests/__init__.py", "");
+    let mut client = server.file("Makefile", makefile).start();
+    let mut missing = |command: &str| {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        assert_eq!(result["ok"], true, "{result}");
+        let missing = result["missing_checks"].as_array().cloned().unwrap_or_default();
+        missing.iter().any(|command| command.as_str().unwrap().contains("unittest"))
+    };
+    assert!(!missing("make test"));
+    assert!(missing("make lint"));
+}
+
+#[test]
 fn code_that_does_not_load_and_no_tests_are_told_apart() {
     let broken = run("test_a.py", "import nothing_like_this\n", "python3 -m unittest");
     assert_eq!(one(&broken)["status"], "compile_error");

@@ -146,6 +146,8 @@ pub struct Targets {
     pub base: PathBuf,
     /// The user's next step after an install.
     pub next_step: &'static str,
+    /// The file that remembers which settings had an empty list of servers of the user's own.
+    pub(super) memory: Option<PathBuf>,
 }
 
 impl Targets {
@@ -159,6 +161,7 @@ impl Targets {
             commands,
             base,
             next_step,
+            memory: environment.state_directory().map(|directory| directory.join("own_lists")),
         };
         if let Scope::Project(root) = scope {
             let commands = (client == Client::Claude).then(|| root.join(".claude/commands"));

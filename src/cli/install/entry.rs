@@ -2,6 +2,7 @@
 
 use super::client::{Client, Format, NAME};
 use super::error::Fault;
+pub(super) use super::jsonc::List;
 use super::{jsonc, toml};
 
 const BOM: &str = "\u{feff}";
@@ -20,11 +21,22 @@ pub(super) fn register(client: Client, bytes: &[u8], command: &str) -> Result<Op
 }
 
 /// Returns what is left without the server, or `None` if it was not there.
-pub(super) fn deregister(client: Client, bytes: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn deregister(client: Client, bytes: &[u8], list: List) -> Result<Option<Vec<u8>>, Fault> {
     edited(bytes, |text| match client.format() {
-        Format::Json | Format::Jsonc => jsonc::deregister(text, client.format(), client.lists(), NAME),
+        Format::Json | Format::Jsonc => jsonc::deregister(text, client.format(), client.lists(), NAME, list),
         Format::Toml => toml::deregister(text, table(client), NAME),
     })
+}
+
+/// True if a file has a list of servers without any.
+pub(super) fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    match client.format() {
+        Format::Json | Format::Jsonc => {
+            jsonc::has_empty_list(text.strip_prefix(BOM).unwrap_or(&text), client.format(), client.lists())
+        }
+        Format::Toml => false,
+    }
 }
 
 /// True if a file with nothing but this in it may as well not be there.

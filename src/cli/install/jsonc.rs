@@ -66,15 +66,18 @@ pub(super) fn register(
     })
 }
 
-/// The text without the entry, or `None` if it is not there. A list that this leaves empty goes with it.
+/// The text without the entry, or `None` if it is not there. A list that this leaves empty goes with it,
+/// unless it was there before.
 pub(super) fn deregister(
     text: &str,
     format: Format,
     lists: &[&[&str]],
     name: &str,
+    list: List,
 ) -> Result<Option<String>, Fault> {
     let mut now = text.to_owned();
     let mut changed = false;
+    let keeps_lists = list == List::TheUsers;
     for list in lists {
         // If the key is there twice, taking one away would bring the other to life.
         while let Some(next) = remove(&now, format, list, name, Emptiness::Ignored)? {
@@ -82,7 +85,7 @@ pub(super) fn deregister(
             changed = true;
         }
         let mut way = *list;
-        while let (true, Some((key, above))) = (changed, way.split_last()) {
+        while let (true, Some((key, above))) = (changed && !keeps_lists, way.split_last()) {
             if let Some(next) = remove(&now, format, above, key, Emptiness::Wanted)? {
                 now = next;
             }
@@ -90,6 +93,34 @@ pub(super) fn deregister(
         }
     }
     Ok(changed.then_some(now))
+}
+
+/// True if one of the lists is there and empty.
+pub(super) fn has_empty_list(text: &str, format: Format, lists: &[&[&str]]) -> bool {
+    let mut has_one = false;
+    let looked = edit(text, format, |_, root| {
+        has_one = lists.iter().any(|list| {
+            let mut object = Some(root);
+            for key in *list {
+                object = object.and_then(|object| match &last(object, key)?.value {
+                    Node::Object(value) => Some(value),
+                    _ => None,
+                });
+            }
+            object.is_some_and(|list| list.properties.is_empty())
+        });
+        Ok(Vec::new())
+    });
+    looked.is_ok() && has_one
+}
+
+/// Whose a list of servers is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// It was there, empty, before the server was registered.
+    TheUsers,
+    /// The registration may have made it.
+    Ours,
 }
 
 /// True if nothing is in the file but an empty object.

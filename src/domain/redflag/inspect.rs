@@ -265,19 +265,8 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
         Ok(document) => document,
         Err(unreadable) => return Some(format!("{unreadable}, and so none of the fields is there")),
     };
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => return Some(format!("the schema itself: {error}")),
-    };
-    let errors: Vec<String> = validator
-        .iter_errors(document)
-        .take(MOST_ERRORS)
-        .map(|error| match error.instance_path().to_string() {
-            place if place.is_empty() => error.to_string(),
-            place => format!("{place}: {error}"),
-        })
-        .map(|error| error.chars().take(2 * EXCERPT).collect())
-        .collect();
+    let errors = answer::schema_errors(schema, document, MOST_ERRORS);
+    let errors: Vec<String> = errors.iter().map(|error| error.chars().take(2 * EXCERPT).collect()).collect();
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 

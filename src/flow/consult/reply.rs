@@ -318,14 +318,7 @@ pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     let Some(answer) = answer else {
         return vec!["the answer is not a JSON document".to_owned()];
     };
-    match jsonschema::validator_for(schema) {
-        Ok(validator) => validator
-            .iter_errors(answer)
-            .take(MOST)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect(),
-        Err(error) => vec![format!("the schema itself: {error}")],
-    }
+    crate::domain::answer::schema_errors(schema, answer, MOST)
 }
 
 fn shown_stderr(masker: &Masker, stderr: &str) -> String {

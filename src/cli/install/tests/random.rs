@@ -147,7 +147,7 @@ fn style() -> impl Strategy<Value = Style> {
 /// What an edit makes of a text, or `None` if it changes nothing.
 fn edited(text: &str, uninstall: bool) -> Option<String> {
     let edited = if uninstall {
-        entry::deregister(Client::Claude, text.as_bytes())
+        entry::deregister(Client::Claude, text.as_bytes(), entry::List::Ours)
     } else {
         entry::register(Client::Claude, text.as_bytes(), BINARY)
     };
@@ -215,7 +215,7 @@ proptest! {
         for input in [bytes.as_slice(), text.as_bytes()] {
             for client in Client::value_variants() {
                 let _ = entry::register(*client, input, BINARY);
-                let _ = entry::deregister(*client, input);
+                let _ = entry::deregister(*client, input, entry::List::Ours);
             }
         }
     }
