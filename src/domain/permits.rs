@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::secret_path::folded;
+
 /// Why a file is more than a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
@@ -175,7 +177,7 @@ const HOSTS: [&str; 4] = [".github", ".gitlab", ".gitea", ".forgejo"];
 /// Returns what an entry of a directory does by itself that no build and no test has a reason to change, by
 /// its name.
 pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
-    let name = name.to_lowercase();
+    let name = folded(name);
     let is = |known: &&(&str, &'static str)| known.0 == name;
     if !is_directory {
         return FILES.iter().find(is).map(|(_, words)| *words);
@@ -189,7 +191,7 @@ pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
 
 /// Returns what a file does beside being a source, by its name.
 pub fn power(path: &str) -> Option<Power> {
-    let parts: Vec<String> = path.split('/').map(str::to_lowercase).collect();
+    let parts: Vec<String> = path.split('/').map(folded).collect();
     let (name, directories) = parts.split_last()?;
     let by_directory = DIRECTORIES.iter().find(|(known, _)| directories.iter().any(|part| part == known));
     let is_ci = directories.windows(2).any(|pair| {
@@ -294,6 +296,9 @@ mod tests {
             ".cargo/config.toml",
             "sitecustomize.py",
             "app.code-workspace",
+            ".cla\u{200b}ude/settings.json",
+            ".VSCode/tasks.json",
+            "\u{feff}.mcp.json",
         ] {
             assert!(matches!(power(path), Some(Power::ActsByItself(_))), "{path}");
         }

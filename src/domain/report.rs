@@ -28,7 +28,6 @@ pub use material::{
 pub use names::stage as stage_name;
 pub use page::{Line, LineKind};
 pub use risk::is_low_risk;
-pub use wrap::is_hidden;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

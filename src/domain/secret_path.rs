@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization as _;
 
+use super::plain::is_hidden;
 use super::rule::RuleError;
 
 /// Section `files` of `conf/secrets.yaml`.
@@ -68,11 +70,15 @@ impl FileRules {
     }
 }
 
+/// What refuses a name that no rule is needed for.
+const LINE_BREAK: &str = "line-break";
+
 /// Reason of a refusal by this rule.
 pub fn refusal(rule: &str) -> String {
     /// The one rule whose files are refused though they hold no secret.
     const NO_SOURCE: &str = "installed-or-compiled";
     match rule {
+        LINE_BREAK => "refused: its name holds a line break or another control character".to_owned(),
         NO_SOURCE => format!("refused as no source of the project by rule {rule}"),
         _ => format!("refused as a secret by rule {rule}"),
     }
@@ -96,6 +102,10 @@ impl SecretPaths {
 
     /// The name of the rule that refuses a path, if one does.
     pub fn refuse(&self, relative: &Path) -> Option<&str> {
+        // In a text a line break of a name would begin a line of its own.
+        if relative.to_string_lossy().chars().any(breaks_lines) {
+            return Some(LINE_BREAK);
+        }
         let parts = normal_parts(relative);
         self.rules.iter().find(|rule| rule.refuses(&parts)).map(|rule| rule.name.as_str())
     }
@@ -201,11 +211,21 @@ fn paths(list: &[String]) -> Vec<Vec<String>> {
 /// and spaces that Windows drops from their ends.
 fn normal_parts(path: &Path) -> Vec<String> {
     let name = |component: Component| match component {
-        Component::Normal(name) => Some(name.to_string_lossy().to_lowercase()),
+        Component::Normal(name) => Some(folded(&name.to_string_lossy())),
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
     };
     let names = path.components().filter_map(name);
     names.flat_map(|name| split_name(&name)).filter(|name| !name.is_empty()).collect()
+}
+
+/// A name as the most forgiving file system takes it: without case, in one form of its letters, and without
+/// what nobody sees.
+pub(crate) fn folded(name: &str) -> String {
+    name.nfkc().filter(|letter| !is_hidden(*letter)).collect::<String>().to_lowercase()
+}
+
+fn breaks_lines(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 /// A backslash separates names on Windows, and a colon opens a stream of the file before it.
@@ -319,5 +339,25 @@ mod tests {
             check("rules: [{name: r, names: [a], match: [a], not_match: [b/A]}]"),
             "rule `r` matches `b/A`, which it must not"
         );
+    }
+
+    #[test]
+    fn a_name_is_judged_as_the_most_forgiving_file_system_takes_it() {
+        let paths = shipped();
+        for name in [
+            ".g\u{200b}it/config",
+            "\u{feff}.env",
+            ".e\u{ad}nv",
+            "id_r\u{2060}sa",
+            ".\u{ff27}\u{ff29}\u{ff34}/x",
+        ] {
+            assert!(paths.refuse(Path::new(name)).is_some(), "{name:?}");
+        }
+        for name in ["a\n# heading\nb.txt", "a\rb.txt", "a\u{2028}b.txt", "a\u{1b}[2Jb.txt"] {
+            assert_eq!(paths.refuse(Path::new(name)), Some(LINE_BREAK), "{name:?}");
+        }
+        for name in ["가.txt", "\u{1f469}\u{200d}\u{1f4bb}.md", "naïve.rs", "a b.txt"] {
+            assert_eq!(paths.refuse(Path::new(name)), None, "{name:?}");
+        }
     }
 }

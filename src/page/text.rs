@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::report::is_hidden;
+use crate::domain::plain::is_hidden;
 
 /// A text for HTML, between tags and in quoted attributes.
 pub(super) fn escaped(text: &str) -> String {

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
+use crate::domain::words::grouped;
+
 /// Names of one thing in different tools. A tool takes each for the one that it has.
 pub const ALIASES: [&[&str]; 8] = [
     &["prompt", "task", "question", "task_description", "test_prompt"],
@@ -34,6 +36,14 @@ const WHOM: &str = "providers";
 
 /// Similarity that a word needs to a known name to be what was meant.
 const LIKE_ENOUGH: f64 = 0.8;
+
+/// Characters of the texts that are looked at as a whole and sent nowhere, and of names.
+const MOST_OF_A_TASK: usize = 100_000;
+const MOST_OF_A_COMMAND: usize = 20_000;
+const MOST_OF_A_NAME: usize = 500;
+
+/// Files and patterns of one call.
+const MOST_FILES: usize = 500;
 
 /// The most problems that one refusal names.
 const MOST_PROBLEMS: usize = 8;
@@ -85,6 +95,10 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
                 fitted.insert(name, value);
             }
             Some(wanted) if !required(&name) && stands_for_nothing(wanted, &value) => {}
+            Some(_) if let Some(problem) = too_long(&name, &value) => {
+                problems.push(format!("{} {problem}", member(place, &name)));
+                fitted.insert(name, value);
+            }
             Some(wanted) => {
                 let value = fit(wanted, value, &member(place, &name), problems);
                 if name == WHOM && value.as_array().is_some_and(Vec::is_empty) {
@@ -103,6 +117,30 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
         }
     }
     fitted
+}
+
+/// Why a value is more than anybody means by its name.
+fn too_long(name: &str, value: &Value) -> Option<String> {
+    let letters = |most: usize| {
+        let count = value.as_str().filter(|text| text.len() > most)?.chars().count();
+        (count > most).then(|| {
+            format!("must be at most {} characters (got {})", grouped(most as u64), grouped(count as u64))
+        })
+    };
+    match name {
+        "task" | "task_description" => letters(MOST_OF_A_TASK),
+        "command" => letters(MOST_OF_A_COMMAND),
+        "topic" | "tool" | "tool_name" | "skill" | "skill_name" | "name" | "role" | "provider" | "model"
+        | "workflow_id" | "request_id" | "thread" | "job" | "ensemble_id" | "backup_session" | "cwd" => {
+            letters(MOST_OF_A_NAME)
+        }
+        "files" | "context_files" => {
+            let count = value.as_array().map_or(0, Vec::len);
+            (count > MOST_FILES)
+                .then(|| format!("must name at most {MOST_FILES} files or patterns (got {count})"))
+        }
+        _ => None,
+    }
 }
 
 /// The tool's own name for an argument that was sent by another name of the same thing. None if the
@@ -283,7 +321,7 @@ fn unknown(name: &str, place: &str, known: &Map<String, Value>) -> String {
     const SHORT: usize = 80;
     let short: String = name.chars().take(SHORT).collect();
     let what = format!("unknown argument `{}`", member(place, &short));
-    match nearest(name, known) {
+    match nearest(&short, known) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
         None if known.is_empty() => format!("{what}; the tool has no arguments"),
         None => format!("{what}; known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
@@ -360,6 +398,25 @@ mod tests {
         let mut read = read(arguments).unwrap();
         read.as_object_mut().unwrap().remove("prompt");
         read
+    }
+
+    #[test]
+    fn what_is_longer_than_anybody_means_is_refused() {
+        let schema = |kind: Value| {
+            let properties =
+                json!({ "topic": kind, "task": { "type": "string" }, "files": { "type": "array" } });
+            json!({ "type": "object", "properties": properties, "required": ["topic"] })
+        };
+        let schema = schema(json!({ "type": "string" })).as_object().unwrap().clone();
+        let said = |arguments: Value| fitted(&schema, arguments.as_object().unwrap().clone());
+        let refused = said(json!({ "topic": "x".repeat(501) })).unwrap_err();
+        assert_eq!(refused, "topic must be at most 500 characters (got 501)");
+        let refused = said(json!({ "topic": "t", "task": "가".repeat(100_001) })).unwrap_err();
+        assert_eq!(refused, "task must be at most 100,000 characters (got 100,001)");
+        let refused = said(json!({ "topic": "t", "files": vec!["a"; 501] })).unwrap_err();
+        assert_eq!(refused, "files must name at most 500 files or patterns (got 501)");
+        let fits = json!({ "topic": "가".repeat(500), "task": "x".repeat(100_000), "files": vec!["a"; 500] });
+        assert!(said(fits).is_ok());
     }
 
     #[test]

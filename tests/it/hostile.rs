@@ -447,3 +447,40 @@ fn an_answer_is_marked_as_untrusted_and_cannot_steer_a_terminal() {
         assert!(!shown.is_empty(), "{words:?}");
     }
 }
+
+#[test]
+fn a_name_neither_begins_a_line_nor_passes_for_another() {
+    let server = Server::new().file("a\n# A heading\nb.txt", "x\n").file("c.txt", "x\n");
+    let mut client = server.start();
+    let packed = client.call("maestro_pack_context", json!({ "files": ["*.txt"] }));
+    let text = packed["packed_context"].as_str().unwrap();
+    assert!(text.contains("c.txt") && !text.contains("# A heading"), "{packed}");
+    let named = client.call("maestro_pack_context", json!({ "files": ["a\n# A heading\nb.txt"] }));
+    assert!(named["omitted"].to_string().contains("line break"), "{named}");
+    assert!(!named["packed_context"].as_str().unwrap_or_default().contains("\n# A heading"), "{named}");
+    for name in [
+        ".g\u{200b}it/config",
+        ".cla\u{ad}ude/settings.json",
+        "\u{feff}.maestro/x",
+        ".e\u{2060}nv",
+        "a\u{85}b",
+    ] {
+        let patch = format!("--- /dev/null\n+++ b/{name}\n@@ -0,0 +1 @@\n+x\n");
+        let said = client.call("maestro_apply_patch", json!({ "patch": patch }));
+        assert_eq!(said["ok"], false, "{name:?}: {said}");
+    }
+    for (tool, arguments) in [
+        ("maestro_help", json!({ "topic": "x".repeat(2_000_000) })),
+        ("maestro_enter_skill", json!({ "skill_name": "x".repeat(2_000_000) })),
+        ("maestro_classify_task", json!({ "task_description": "fix the crash ".repeat(100_000) })),
+        ("maestro_verify", json!({ "commands": [{ "command": "x ".repeat(200_000) }] })),
+        ("maestro_pack_context", json!({ "files": vec!["**/*"; 2_000] })),
+        ("maestro_get_role", json!({ "x".repeat(1_000_000): 1 })),
+    ] {
+        let before = processor_ms(client.pid());
+        let said = client.call(tool, arguments);
+        assert_eq!(said["code"], "invalid_arguments", "{tool}: {}", said["error"]);
+        let took = processor_ms(client.pid()) - before;
+        assert!(took < 500 && said.to_string().len() < 10_000, "{tool}: {took} ms");
+    }
+}

@@ -1,5 +1,6 @@
 //! Text in columns: a Korean letter takes two, and nothing invisible is passed on.
 
+use crate::domain::plain::is_hidden;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Returns how many columns of a terminal a text takes.
@@ -26,19 +27,6 @@ pub(super) fn visible(text: &str) -> String {
         }
     }
     out
-}
-
-/// True if a reader would not see a letter, or a terminal would obey it.
-pub fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 /// The text in lines of at most so many columns, broken between words where possible.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, Refusal};
-use crate::domain::secret_path;
+use crate::domain::secret_path::{self, folded};
 
 /// A directory of the project whose files may be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Project {
         if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
             return Some("it belongs to Maestro's own directories".to_owned());
         }
-        let parts = || relative.split(['/', '\\']).map(str::to_lowercase);
+        let parts = || relative.split(['/', '\\']).map(folded);
         if parts().any(|part| part == ".maestro") {
             return Some("it belongs to Maestro's own store".to_owned());
         }
