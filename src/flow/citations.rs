@@ -15,6 +15,8 @@ const MOST_FILES: usize = 64;
 const MOST_BYTES: u64 = 1024 * 1024;
 /// Bytes that are read for one answer.
 const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
+/// Room that a read wants beside what is known to come.
+const READ_AT_LEAST: usize = 64;
 /// Files of one name that are looked into.
 const MOST_OF_A_NAME: usize = 6;
 
@@ -45,7 +47,7 @@ pub fn citations<'a>(
 
 /// Claims, held against a project.
 fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation> {
-    let mut reader = Reader { project, packed, names: None, files: 0, left: MOST_IN_ALL };
+    let mut reader = Reader { project, claims, packed, names: None, files: 0, left: MOST_IN_ALL };
     let mut meant: HashMap<&str, Meant> = HashMap::new();
     claims
         .iter()
@@ -81,6 +83,7 @@ fn weight(standing: Standing) -> u8 {
 /// Reads the files that paths mean, within limits.
 struct Reader<'a> {
     project: &'a Project,
+    claims: &'a [Claim],
     packed: &'a [&'a str],
     names: Option<Names>,
     files: usize,
@@ -115,7 +118,12 @@ impl Reader<'_> {
         if !went.is_empty() {
             return self.texts(went);
         }
-        let names = self.names.get_or_insert_with(|| Names::of(project));
+        let claims = self.claims;
+        let names = self.names.get_or_insert_with(|| {
+            let wanted =
+                claims.iter().flat_map(|claim| forms(&claim.path)).filter_map(|path| path.rsplit('/').next());
+            Names::of(project, &wanted.collect())
+        });
         let found: Vec<Found> = tails(path)
             .map(|tail| names.ending_with(tail))
             .map(|paths| paths.filter_map(|path| project.look(path.to_str()?).ok()))
@@ -154,8 +162,14 @@ impl Reader<'_> {
         }
         self.files += 1;
         let file = found.open().map_err(|refusal| refusal.to_string())?;
-        let mut bytes = Vec::new();
         let room = MOST_BYTES.min(self.left) + 1;
+        let size = file.metadata().map_err(|error| error.to_string())?.len();
+        if size >= room {
+            self.left = self.left.saturating_sub(room);
+            return Err("the file is too large to be looked into".to_owned());
+        }
+        // Its size is known, so two reads do: what it holds, and that there is no more.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + READ_AT_LEAST);
         file.take(room).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.left = self.left.saturating_sub(read);

@@ -1,6 +1,6 @@
 //! The files of a project by their names, for paths that leave out where a file lies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -25,8 +25,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names below the project's root, those near the root first.
-    pub fn of(project: &Project) -> Self {
+    /// Where there are files of some names below the project's root, those near the root first.
+    pub fn of(project: &Project, wanted: &HashSet<&str>) -> Self {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
         let (mut here, mut seen) = (0, 0);
         while let Some(below) = names.directories.get(here).cloned() {
@@ -48,7 +48,10 @@ impl Names {
                         }
                     }
                     Ok(kind) if kind.is_file() => {
-                        names.by_name.entry(entry.file_name()).or_default().push(here);
+                        let name = entry.file_name();
+                        if name.to_str().is_some_and(|name| wanted.contains(name)) {
+                            names.by_name.entry(name).or_default().push(here);
+                        }
                     }
                     Ok(_) | Err(_) => {}
                 }

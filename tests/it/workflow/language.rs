@@ -83,6 +83,65 @@ fn a_dialog_is_in_one_language() {
     }
 }
 
+/// Columns that a text takes on a screen: letters of Korean take two.
+fn columns(text: &str) -> usize {
+    text.chars()
+        .map(
+            |letter| if letter >= '\u{1100}' && !('\u{2010}'..='\u{2fff}').contains(&letter) { 2 } else { 1 },
+        )
+        .sum()
+}
+
+/// The dialog of each stage carries the decision in three rows, its titles fit, and it speaks one language.
+#[test]
+fn the_dialog_of_every_stage_carries_the_decision_in_three_rows() {
+    let passes = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n";
+    for (language, is_in_korean) in [("en", false), ("ko", true)] {
+        for (number, name) in (1..).zip(["analyze", "hypothesize", "implement", "debug", "improve"]) {
+            let server = project().file("test_passes.py", passes).env("MAESTRO_LANGUAGE", language);
+            let mut client = server.human(Answer::approve()).start();
+            client
+                .call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": name }));
+            if name == "improve" {
+                let check = json!({ "commands": [{ "command": "python3 -B -m unittest test_passes" }] });
+                client.call("maestro_verify", check);
+            }
+            let decided_by = if name == "debug" {
+                // Its first rounds are the orchestrator's own.
+                let request = super::hand_in(&mut client, name)["request_id"].clone();
+                let submit = json!({ "request_id": request, "approved": true });
+                client.call("maestro_submit_approval", submit)["decided_by"].clone()
+            } else {
+                let reply = client.call("maestro_run_stage_with_approval", super::arguments(name));
+                reply["approval"]["decided_by"].clone()
+            };
+            assert_eq!(decided_by, "elicitation", "{name}");
+            let asked = client.asked()[0].clone();
+            let message = asked["message"].as_str().unwrap();
+            println!("{}\n", message.lines().take(3).collect::<Vec<_>>().join("\n"));
+            let rows: Vec<&str> = message.lines().take(3).collect();
+            assert_eq!(rows.len(), 3, "{message}");
+            assert!(rows.iter().all(|row| !row.trim().is_empty() && columns(row) <= 74), "{rows:?}");
+            let who = rows[0].split(" \u{b7} ").nth(1).unwrap_or_default();
+            assert!(rows[0].starts_with(&format!("{number}/5 ")) && !who.is_empty(), "{rows:?}");
+            if name == "implement" {
+                assert!(
+                    rows[0].contains("mean.py +1 -1") || rows[0].contains("mean.py +1 \u{2212}1"),
+                    "{rows:?}"
+                );
+                assert!(rows[1].contains('+') && rows[1].contains("sum(numbers)"), "{rows:?}");
+            }
+            for (field, property) in asked["requestedSchema"]["properties"].as_object().unwrap() {
+                assert!(columns(property["title"].as_str().unwrap()) <= 40, "{field}: {property}");
+                assert!(!property["description"].as_str().unwrap_or_default().contains('\n'), "{property}");
+            }
+            let schema = asked["requestedSchema"].to_string();
+            assert_eq!(schema.contains(is_korean), is_in_korean, "{name}: {schema}");
+            assert_eq!(schema.contains("Your decision"), !is_in_korean, "{name}: {schema}");
+        }
+    }
+}
+
 #[test]
 fn a_project_may_choose_the_language() {
     let server = project().file(".maestro/maestro.yaml", "language: en\n");
