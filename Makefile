@@ -69,10 +69,12 @@ docs:
 	@mv docs/errors.md.new docs/errors.md
 	@WRITE_DOCS=1 $(CARGO) test --locked --quiet --test it -- --exact docs::generated::the_documents_hold_what_the_sources_give
 
-## Runs the demo in a terminal and writes docs/session.txt and docs/session.svg.
+## Runs the demo in a terminal and writes docs/session.txt and docs/session.svg; docs/screens/talk.txt holds conversations,
+## jobs, reviews and costs.
 record:
 	@$(CARGO) build --locked --bins
 	@python3 docs/record.py $(DEBUG_BINARY)
+	@python3 docs/transcripts.py $(DEBUG_BINARY)
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
 ## `make docs` then brings the documents up to them.
