@@ -73,7 +73,7 @@ pub enum Error {
         reason: String,
     },
     /// The sandbox is required and this machine has none.
-    #[error("the setting `sandbox: required` holds, and the sandbox is not there: {0}")]
+    #[error("`sandbox: required` is set, but the sandbox is not available: {0}")]
     NoSandbox(String),
     /// Something on this machine that a sub-command needs.
     #[error("{reason}")]
@@ -180,7 +180,7 @@ pub enum Error {
     #[error("{}", passed(.0))]
     CapReached(Box<Passed>),
     /// Money is capped, and nobody knows what a provider costs.
-    #[error("a cap in dollars holds, and no price is known of {}", priceless(.provider, .model))]
+    #[error("a cap in dollars is set, but no price is known for {}", priceless(.provider, .model))]
     PriceUnknown {
         /// The provider.
         provider: String,

@@ -38,7 +38,7 @@ pub enum CalibrationError {
     )]
     TooWeak(f64),
     /// A probability outside 0 to 1.
-    #[error("{0} is no probability")]
+    #[error("{0} is not a probability from 0 to 1")]
     NoProbability(f64),
     /// A success rate that nothing needs or nothing reaches.
     #[error("target_success_rate must be above 0 and below 1 (got {0})")]

@@ -127,7 +127,7 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DiffError {
     /// Nothing in it is a diff.
-    #[error("the text holds no unified diff")]
+    #[error("the text contains no unified diff")]
     NoDiff,
     /// Some of it is fenced and some is not.
     #[error("line {0}: a file or a hunk outside of the code fences, and others inside")]
@@ -149,7 +149,7 @@ pub enum DiffError {
     #[error("line {0}: a binary change")]
     Binary(usize),
     /// A merge's diff.
-    #[error("line {0}: a combined diff of a merge")]
+    #[error("line {0}: combined diffs of merges are not supported")]
     Combined(usize),
     /// A hunk of nobody's.
     #[error("line {0}: a hunk without a file name before it")]
@@ -189,7 +189,7 @@ pub enum DiffError {
     #[error("line {line}: `{text}` is a header of a file, and no `diff --git` line above it names one")]
     Orphan { line: usize, text: String },
     /// A hunk's header that cannot be read.
-    #[error("line {line}: `{text}` is no whole hunk header (@@ -1,3 +1,4 @@)")]
+    #[error("line {line}: `{text}` is not a complete hunk header (@@ -1,3 +1,4 @@)")]
     HunkHeader { line: usize, text: String },
     /// Lines are missing or too many.
     #[error(

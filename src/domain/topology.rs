@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 /// Way in which the agents of a stage are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+)]
 #[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Topology {
     /// One agent.
+    #[default]
     Sas,
     /// Several, with the orchestrator checking and choosing.
     Centralized,

@@ -22,7 +22,7 @@ pub const MOST_BYTES: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// A link, at the end or on the way.
-    #[error("`{0}` is a symbolic link, and none is followed")]
+    #[error("`{0}` is a symbolic link; links are not followed")]
     Link(String),
     /// A directory, a pipe, a socket or a device.
     #[error("it is not a regular file")]
@@ -31,7 +31,7 @@ pub enum Unread {
     #[error("it has more than 1 MiB")]
     TooLarge,
     /// No text.
-    #[error("it is no UTF-8 text")]
+    #[error("it is not UTF-8 text")]
     NoText,
     #[error(transparent)]
     OutOfBounds(#[from] yaml_bounds::OutOfBounds),

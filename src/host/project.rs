@@ -33,7 +33,7 @@ pub enum Refusal {
     #[error("outside the project root and MAESTRO_REPO_ROOTS")]
     Outside,
     /// It lies in a root that is there to be read.
-    #[error("in MAESTRO_REPO_ROOTS: what lies there is read, and changes are made in the project root alone")]
+    #[error("in MAESTRO_REPO_ROOTS, where files are only read; changes are made in the project root")]
     ReadOnly,
     /// Its name is that of a secret.
     #[error("{}", secret_path::refusal(.0))]

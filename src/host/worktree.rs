@@ -37,13 +37,13 @@ const PREFIX: &str = "maestro-trees-";
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TreeError {
     /// There is no git.
-    #[error("there is no git on this machine")]
+    #[error("git is not installed")]
     NoGit,
     /// The project is in no repository, or in one without a commit.
-    #[error("the project is in no git repository that has a commit: {0}")]
+    #[error("the project is not in a git repository with a commit: {0}")]
     NoCommit(String),
     /// More is changed than is copied.
-    #[error("what is not committed has more than {0}")]
+    #[error("uncommitted changes have more than {0}")]
     TooMuch(String),
     /// Something of git or of the system failed.
     #[error("{0}")]

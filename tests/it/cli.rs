@@ -332,6 +332,32 @@ fn a_person_reads_plain_words_where_the_log_cannot_be_written() {
 }
 
 #[test]
+fn the_quick_start_of_the_readme_runs_in_an_empty_home() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    assert!(readme.len() <= 15_000, "{} bytes", readme.len());
+    let (_, below) = readme.split_once("## Quick start").unwrap();
+    let (section, _) = below.split_once("\n## ").unwrap();
+    let commands: Vec<Vec<&str>> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    maestro-mcp "))
+        .map(|line| line.split('#').next().unwrap().split_whitespace().collect())
+        .collect();
+    assert_eq!(commands, [vec!["install"], vec!["check"]]);
+    let server = Server::new().codex();
+    for command in &commands {
+        let output = server.run(command, "");
+        assert!(output.status.success(), "{command:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+    let said = text(&server.run(&["check"], "").stdout);
+    assert!(said.contains("Claude Code: registered") && said.contains("slash commands: current"), "{said}");
+    let home = server.project().parent().unwrap().join("home");
+    let settings: Value =
+        serde_json::from_str(&std::fs::read_to_string(home.join(".claude.json")).unwrap()).unwrap();
+    let command = settings["mcpServers"]["maestro"]["command"].as_str().unwrap();
+    assert!(std::path::Path::new(command).is_file(), "{command}");
+}
+
+#[test]
 fn json_is_one_document_on_standard_output() {
     let server = Server::new().codex();
     let id = {

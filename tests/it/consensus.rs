@@ -219,7 +219,7 @@ fn arguments_are_checked_before_anybody_is_asked() {
         (json!({ "max_rounds": 0 }), "max_rounds must be 1 to 500 (got 0)"),
         (json!({ "max_rounds": 501 }), "max_rounds must be 1 to 500 (got 501)"),
         (json!({ "max_response_chars": 0 }), "max_response_chars must be 1 to 15000 (got 0)"),
-        (json!({ "options": ["A"] }), "options takes 2 to 20"),
+        (json!({ "options": ["A"] }), "options must have 2 to 20"),
         (json!({ "options": ["A", "a."] }), "the same but for case"),
         (json!({ "options": ["A", "B"], "require_json": true }), "exclude each other"),
     ] {

@@ -1,6 +1,9 @@
 //! The strategy of each stage: how candidates are made, checked and chosen from.
 
-use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::domain::policy::PolicySettings;
@@ -8,20 +11,22 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
 /// Way in which the answers of a stage come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnsembleStrategy {
     /// Several, none of which sees another.
     ParallelIndependent,
     /// One.
+    #[default]
     SingleAgent,
 }
 
 /// The way to choose one of several answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VotingMode {
     /// By scores.
+    #[default]
     ScoreBased,
     /// By tests, then by scores.
     TestFirst,
@@ -31,27 +36,29 @@ pub enum VotingMode {
 
 /// The strategy of one stage.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Strategy {
     /// In a sentence.
-    pub description: &'static str,
-    #[serde(serialize_with = "id")]
+    pub description: String,
+    #[serde(serialize_with = "id", skip_deserializing)]
     pub topology: Topology,
+    #[serde(skip_deserializing)]
     pub ensemble_strategy: EnsembleStrategy,
     pub voting_mode: VotingMode,
     /// Answers to choose from.
     pub max_candidates: Option<u32>,
     /// Iterations.
     pub max_iterations: Option<u32>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub red_flag_rules: &'static [&'static str],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub scoring_criteria: &'static [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub red_flag_rules: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scoring_criteria: Vec<String>,
     /// The criteria, in this order.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub selection_priority: &'static [&'static str],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub outputs: &'static [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub selection_priority: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
 }
 
 /// A topology by the name that the coordination tools use.
@@ -78,56 +85,16 @@ impl Strategy {
     }
 }
 
+/// The table of all stages, embedded. A test reads it, so it always parses.
 fn of_stage(stage: Stage, policy: &PolicySettings) -> Strategy {
-    let empty = Strategy {
-        description: "",
-        topology: Topology::Sas,
-        ensemble_strategy: EnsembleStrategy::SingleAgent,
-        voting_mode: VotingMode::ScoreBased,
-        max_candidates: None,
-        max_iterations: None,
-        red_flag_rules: &[],
-        scoring_criteria: &[],
-        selection_priority: &[],
-        outputs: &[],
-    };
-    match stage {
-        Stage::Analyze => Strategy {
-            description: "What the material says; only what its sources bear out stays.",
-            max_candidates: Some(3),
-            red_flag_rules: &["too_long", "missing_fields"],
-            ..empty
-        },
-        Stage::Hypothesize => Strategy {
-            description: "Competing explanations, each with a check; the one that is easiest to test goes first.",
-            max_candidates: Some(5),
-            red_flag_rules: &["hedging", "unfalsifiable"],
-            scoring_criteria: &["falsifiable", "low_experiment_cost", "explanation_coverage"],
-            ..empty
-        },
-        Stage::Implement => Strategy {
-            description: "One small change; tests decide before anything else.",
-            voting_mode: VotingMode::TestFirst,
-            max_candidates: Some(3),
-            red_flag_rules: &["invalid_diff", "multi_file", "dangerous_code"],
-            selection_priority: &["test_pass", "lint_score", "diff_size", "risk_score"],
-            ..empty
-        },
-        Stage::Debug => Strategy {
-            description: "One change at a time and a test after each; then a person takes over.",
-            voting_mode: VotingMode::TestFirst,
-            max_iterations: Some(policy.max_debug_iterations),
-            red_flag_rules: &["too_long", "self_contradiction", "no_progress"],
-            ..empty
-        },
-        Stage::Improve => Strategy {
-            description: "Reviews of what works, taken over only where the tests still pass.",
-            voting_mode: VotingMode::Hybrid,
-            max_candidates: Some(3),
-            outputs: &["skill_template", "policy_update", "playbook_update"],
-            ..empty
-        },
-    }
+    static READ: OnceLock<HashMap<Stage, Strategy>> = OnceLock::new();
+    let all = READ.get_or_init(|| {
+        serde_yaml::from_str(include_str!("strategies.yaml"))
+            .inspect_err(|error| tracing::error!(%error, "the strategies cannot be read"))
+            .unwrap_or_default()
+    });
+    let strategy = all.get(&stage).cloned().unwrap_or_default();
+    Strategy { max_iterations: (stage == Stage::Debug).then_some(policy.max_debug_iterations), ..strategy }
 }
 
 #[cfg(test)]

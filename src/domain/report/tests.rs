@@ -229,7 +229,7 @@ fn a_diff_that_does_more_than_planned_is_a_risk() {
     assert_eq!(found, ["codex: the diff touches files that are not in the plan: shop/tax.py"]);
     value["diff"] = json!("replace line 3");
     let found = risks(&material(Stage::Implement, &[structured("codex", &value)]));
-    assert_eq!(found, ["codex: the diff cannot be understood: the text holds no unified diff"]);
+    assert_eq!(found, ["codex: the diff cannot be understood: the text contains no unified diff"]);
     value["diff"] = json!("");
     let found = risks(&material(Stage::Implement, &[structured("codex", &value)]));
     assert_eq!(found, ["codex: no diff to review"]);

@@ -59,7 +59,7 @@ struct Listed {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OptionsError {
     /// Fewer than two or too many.
-    #[error("options takes 2 to {MOST_OPTIONS} entries (got {0})")]
+    #[error("options must have 2 to {MOST_OPTIONS} entries (got {0})")]
     Count(usize),
     /// One that says nothing, or too much.
     #[error("options[{0}] is empty or has more than {MOST_CHARS} characters")]

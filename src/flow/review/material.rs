@@ -275,7 +275,7 @@ impl Reader<'_> {
         };
         let root = self.session.root();
         let program = self.session.environment().find_program("git", root);
-        let program = program.ok_or_else(|| setup("there is no git on this machine".to_owned()))?;
+        let program = program.ok_or_else(|| setup("git is not installed".to_owned()))?;
         let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         let secrets = self.session.secret_rules()?;
         let failed = |error: std::io::Error| setup(format!("git: {error}"));

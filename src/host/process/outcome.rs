@@ -107,7 +107,7 @@ pub enum ProcessError {
         program: PathBuf,
     },
     /// The wall that the call requires is not there, so nothing was run.
-    #[error("the sandbox is required and not there: {0}")]
+    #[error("the sandbox is required but not available: {0}")]
     NoWall(String),
     /// Starting it failed for another reason.
     #[error("cannot start the program: {0}")]
