@@ -55,21 +55,20 @@ fn a_file_on_one_line_stays_on_one_line() {
     );
     let (installed, back) = there_and_back(r#"{"mcpServers":{}}"#);
     assert_eq!(installed, format!(r#"{{"mcpServers":{{"maestro":{ENTRY}}}}}"#));
-    assert_eq!(back, installed, "the file itself is gone");
+    assert_eq!(back, r#"{"mcpServers":{}}"#, "the list was there before");
 }
 
 #[test]
 fn an_empty_or_missing_object_of_servers_is_filled() {
     let entry = entry_lines("\n", "    ", "  ");
     let filled = format!("{{\n  \"a\": 1,\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}\n");
-    for before in [
-        "{\n  \"a\": 1\n}\n",
-        "{\n  \"a\": 1,\n  \"mcpServers\": {}\n}\n",
-        "{\n  \"a\": 1,\n  \"mcpServers\": {\n  }\n}\n",
-    ] {
+    let (without, empty) = ("{\n  \"a\": 1\n}\n", "{\n  \"a\": 1,\n  \"mcpServers\": {}\n}\n");
+    let broken = "{\n  \"a\": 1,\n  \"mcpServers\": {\n  }\n}\n";
+    // A list that was there empty stays; one of ours goes.
+    for (before, after) in [(without, without), (empty, empty), (broken, empty)] {
         let (installed, back) = there_and_back(before);
         assert_eq!(installed, filled);
-        assert_eq!(back, "{\n  \"a\": 1\n}\n");
+        assert_eq!(back, after);
     }
 }
 
