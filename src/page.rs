@@ -12,9 +12,7 @@ mod look;
 mod looks;
 mod render;
 mod routes;
-mod text;
 mod views;
-mod words;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

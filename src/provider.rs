@@ -3,7 +3,6 @@
 //! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
 //! [`Output`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
-pub(crate) mod activity;
 pub(crate) mod adapter;
 pub(crate) mod catalogue;
 pub(crate) mod choice;
@@ -11,13 +10,11 @@ pub(crate) mod claude;
 pub(crate) mod codex;
 pub(crate) mod effort;
 pub(crate) mod environment;
-mod events;
+pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod gemini;
 mod json_file;
 pub(crate) mod login;
-mod messages;
-pub(crate) mod own;
 pub(crate) mod schema;
 pub(crate) mod template;
 pub(crate) mod understudy;

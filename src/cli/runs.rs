@@ -14,7 +14,7 @@ use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
-use crate::flow::workflow::stop::{self as workflow, stop};
+use crate::flow::workflow::{self as workflow, stop};
 use crate::flow::workflow::{RunState, state};
 use crate::host::human::Typed;
 

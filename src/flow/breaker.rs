@@ -24,7 +24,7 @@ pub async fn open(session: &Session) -> BTreeMap<String, Spent> {
 }
 
 /// The same at once. Blocks.
-pub(crate) fn open_now(session: &Session) -> BTreeMap<String, Spent> {
+fn open_now(session: &Session) -> BTreeMap<String, Spent> {
     let spent = session.journal().read_now(|history| history.spent().clone());
     let now = Timestamp::now();
     let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
@@ -35,14 +35,15 @@ fn until(spent: &Spent) -> Option<Timestamp> {
     spent.resets_at.parse().ok()
 }
 
-/// The refusal of a provider whose limit is spent: nothing is started for it.
-pub fn refusal(session: &Session, provider: &str, spent: &Spent) -> Error {
+/// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
+pub(crate) fn refusal_now(session: &Session, provider: &str) -> Option<Error> {
+    let spent = open_now(session).remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
-        CliFailure { resets_at: until(spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
+        CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = session.catalogue().get(provider);
     let others = asked.map(|asked| super::obstacle::others_than(asked, session)).unwrap_or_default();
-    Error::Cli { provider: provider.to_owned(), failure, others }
+    Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
 
 /// Whoever is there, in the order in which they are asked where nobody is named.

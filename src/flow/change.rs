@@ -2,10 +2,8 @@
 
 mod approved;
 mod backups;
-mod elsewhere;
 mod outcome;
 mod plan;
-mod record;
 mod restore;
 
 use std::borrow::Cow;
@@ -14,23 +12,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use backups::{Backup, BackupState, backups, keep, prune};
-pub(in crate::flow) use elsewhere::apply_to_copy;
-pub use outcome::PatchOutcome;
-use record::Told;
-pub use restore::{RestoreRequest, restore};
-
 use super::note::{Belonging, run_to_patch, run_to_recover};
 use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Patch};
+use crate::domain::event::record::{ChangeKind, Changed, ChangedFile};
 use crate::domain::permits::{Power, power, power_of_change};
 use crate::error::Error;
+use crate::flow::note::note_change;
 use crate::host::change::{
-    Lock, Manifest, Obstacle, Plan, Recovery, Store, Tree, carry_out, open_journals, roll_back,
+    Entry, Lock, Manifest, Obstacle, Plan, Recovery, Store, Tree, carry_out, open_journals, roll_back,
 };
 use crate::host::project::{Base, Project};
+
+pub use backups::{Backup, BackupState, backups, keep, prune};
+pub use outcome::PatchOutcome;
+use plan::Detail;
+pub use restore::{RestoreRequest, restore};
 
 /// Time that a change waits for another server's.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -152,7 +151,7 @@ impl Work<'_> {
         told: Told,
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
-        record::carried_out(self.session, run.map(Belonging::id), &manifest, told);
+        carried_out(self.session, run.map(Belonging::id), &manifest, told);
         backups::prune_after(self.session, store, &manifest.session);
         Ok(manifest)
     }
@@ -269,7 +268,7 @@ fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session
         Ok(Some(manifest)) => match project.known_root(&manifest.root).map(Tree::open) {
             Some(Ok(tree)) if restore::names_are_allowed(project, &manifest) => {
                 let recovery = roll_back(store, &tree, &manifest, None);
-                record::recovered(log.0, log.1, &manifest, &recovery);
+                recovered(log.0, log.1, &manifest, &recovery);
                 recovery
             }
             _ => {
@@ -314,3 +313,83 @@ fn below(prefix: &Path, name: &str) -> String {
 
 #[cfg(test)]
 mod tests;
+
+/// Record that the log holds of a patch beside its files.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// Its text, masked.
+    patch: Option<String>,
+    /// The request whose approved change it is.
+    approved_by: Option<String>,
+}
+
+/// Records a change that was carried out; what it undoes tells a restore from a patch.
+fn carried_out(session: &Session, run: Option<&str>, manifest: &Manifest, told: Told) {
+    let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
+    let files = manifest.files.iter().map(changed).collect();
+    let Told { patch, approved_by } = told;
+    let patch = patch.filter(|_| run.is_some());
+    note_change(session, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
+}
+
+/// Records what was taken back of a change that did not come to its end.
+fn recovered(session: &Session, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
+    let is_back = |entry: &&Entry| recovery.files.contains(&entry.path);
+    let back = |entry: &Entry| {
+        let file = changed(entry);
+        ChangedFile { before: file.after, after: file.before, path: file.path }
+    };
+    let files = manifest.files.iter().filter(is_back).map(back).collect();
+    let changed = Changed {
+        undoes: Some(manifest.session.clone()),
+        notes: recovery.notes.clone(),
+        ..record(ChangeKind::Recovered, manifest, files)
+    };
+    note_change(session, run, changed);
+}
+
+fn record(kind: ChangeKind, manifest: &Manifest, files: Vec<ChangedFile>) -> Changed {
+    Changed {
+        kind,
+        backup_session: manifest.session.clone(),
+        undoes: manifest.undoes.clone(),
+        root: manifest.root.clone(),
+        files,
+        patch_sha256: manifest.patch.as_ref().map(|mark| mark.sha256.clone()),
+        patch: None,
+        approved_by: None,
+        notes: Vec::new(),
+    }
+}
+
+fn changed(entry: &Entry) -> ChangedFile {
+    ChangedFile {
+        path: entry.path.clone(),
+        before: entry.before.as_ref().map(|state| state.mark.sha256.clone()),
+        after: entry.after.as_ref().map(|mark| mark.sha256.clone()),
+    }
+}
+
+/// Applies a patch to a copy, whole or not at all, by the rules of the project itself. What a backup
+/// needs goes to `store`, not into the copy. Blocks.
+///
+/// # Errors
+///
+/// Why it does not apply.
+pub(in crate::flow) fn apply_to_copy(
+    copy: &Project,
+    store: &Path,
+    patch: &Patch,
+) -> Result<Vec<Detail>, Refusal> {
+    let failed = |obstacle: Obstacle| Refusal::new(Reason::WriteFailed, obstacle);
+    let base = copy.base(None).map_err(|refusal| Refusal::new(Reason::PathRefused, refusal))?;
+    let tree = Tree::open(&base.root).map_err(|error| failed(error.into()))?;
+    let planned = plan::plan(copy, &base, &tree, patch);
+    let details = planned.details.clone();
+    let plan = planned.plan()?;
+    let store = Store::open(store).map_err(failed)?;
+    carry_out(&store, &tree, &plan, &|| false).map_err(|stopped| {
+        Refusal::new(Reason::WriteFailed, format!("{}: {}", stopped.path, stopped.obstacle))
+    })?;
+    Ok(details)
+}

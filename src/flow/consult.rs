@@ -2,7 +2,6 @@
 
 mod attempt;
 mod prepare;
-mod recording;
 mod reply;
 
 use std::ops::ControlFlow;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
-use super::breaker::{Bench, Permission, Ready, StoodIn, open_now, ready, refusal};
+use super::breaker::{Bench, Permission, Ready, StoodIn, ready, refusal_now};
 use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
@@ -248,11 +247,10 @@ async fn looked_up(
             return ControlFlow::Break(reply.finish(&prepared));
         }
         let options = &prepared.options;
-        let asks_all_the_same = scope.is_some_and(|scope| scope.asks_spent());
-        let spent = open_now(&session);
-        if let Some(limit) = spent.get(&provider.name).filter(|_| !asks_all_the_same) {
-            let refusal = not_begun(refusal(&session, &provider.name, limit));
-            return ControlFlow::Break(Consulted::refused(&provider.name, options.model.clone(), refusal));
+        let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
+        if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(&session, &provider.name)).flatten() {
+            let model = options.model.clone();
+            return ControlFlow::Break(Consulted::refused(&provider.name, model, not_begun(refusal)));
         }
         let choice = Choice::of(&provider, session.environment(), options);
         ControlFlow::Continue((provider, choice))

@@ -1,15 +1,11 @@
 //! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
 //! in the log. Whoever asks for the same again gets what is there, and pays once.
 
-mod approval_note;
 mod begin;
 mod candidate;
-mod candidate_note;
 mod choose;
 mod finish;
-mod prompt;
 mod reply;
-mod review;
 mod submit;
 mod work;
 
@@ -30,8 +26,8 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Outcome};
 use crate::error::Error;
 
-pub use approval_note::ApprovalNote;
 use begin::{Begun, begin};
+pub use reply::ApprovalNote;
 pub use reply::{StageReply, again};
 pub use submit::{Submission, submit};
 

@@ -1,7 +1,5 @@
 //! Beginning a gated run, and looking at where it is.
 
-pub(crate) mod stop;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,14 +10,16 @@ use super::time::rfc3339;
 use super::which_run::find_run;
 use crate::domain::approvals::Approvals;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::event::Draft;
-use crate::domain::event::stage::{LowRisk, RunStarted};
+use crate::domain::event::stage::{LowRisk, RunResumed, RunStarted, RunStopped};
+use crate::domain::event::{Body, Draft};
 use crate::domain::handover::Handover;
 use crate::domain::measure::report::Metrics;
 use crate::domain::measure::scope::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};
+use crate::flow::off_thread::off_thread;
+use crate::flow::which_run::named_run;
 
 /// A run that was begun, or that goes on.
 #[derive(Clone, Debug)]
@@ -241,4 +241,58 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
         Phase::Stopped(why) => format!("The run has stopped: {why}."),
         Phase::Complete => "The run is complete.".to_owned(),
     }
+}
+
+/// Ends a run. Consultants that are at work for it end by themselves; what they say counts no more.
+/// Returns the run after that.
+///
+/// # Errors
+///
+/// There is no such run, it has ended before, or the log cannot be used.
+pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Error> {
+    let shared = session.clone();
+    let why = off_thread(move || shared.masker().map(|masker| masker.mask(&why).text.into_owned())).await??;
+    append(session, run, RunStopped { why }).await?;
+    let id = run.to_owned();
+    session.journal().read(move |history| named_run(history, &id).cloned()).await?
+}
+
+/// Takes a run up again.
+///
+/// # Errors
+///
+/// There is no such run, it has ended, or the log cannot be used.
+pub async fn resume(session: &Session, run: &str) -> Result<(), Error> {
+    append(session, run, RunResumed {}).await
+}
+
+/// Appends to a run that has not ended.
+async fn append(
+    session: &Session,
+    run: &str,
+    body: impl Into<Body> + Clone + Send + 'static,
+) -> Result<(), Error> {
+    let (id, event) = (run.to_owned(), new_id());
+    session
+        .journal()
+        .decide(run, move |history| {
+            let run = named_run(history, &id)?;
+            run.may_go_on().map_err(Error::Workflow)?;
+            let draft = Draft::new(event.clone(), body.clone()).on([run.event.clone()]);
+            Ok(Decided::append(vec![draft], ()))
+        })
+        .await
+}
+
+/// Fails if a run has ended.
+///
+/// # Errors
+///
+/// There is no such run, it has ended, or the log cannot be used.
+pub async fn may_go_on(session: &Session, run: &str) -> Result<(), Error> {
+    let id = run.to_owned();
+    session
+        .journal()
+        .read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow))
+        .await?
 }

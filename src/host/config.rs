@@ -4,18 +4,10 @@
 mod expand;
 mod harmless;
 mod layer;
-mod problem;
 mod provider;
 pub(crate) mod reference;
 mod settings;
 mod variables;
-
-pub use problem::{Problem, Scope};
-pub use provider::{
-    AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
-    UsageRule, is_model_name,
-};
-pub use settings::{Approvals, ContextLimits, Network, Sandbox, Settings};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -30,9 +22,15 @@ use crate::domain::words::{in_brief, in_plain_words};
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
 use crate::host::trust::{ProjectLayer, Standing, shown};
+
 use expand::Reading;
 use harmless::strictness;
 use layer::Layers;
+pub use provider::{
+    AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
+    UsageRule, is_model_name,
+};
+pub use settings::{Approvals, ContextLimits, Network, Sandbox, Settings};
 
 /// The documents of settings.
 const CLIENTS: &str = "conf/cli_clients.yaml";
@@ -553,3 +551,39 @@ fn typed<T: serde::de::DeserializeOwned>(
 
 #[cfg(test)]
 mod tests;
+
+/// Calls that a problem affects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every call that needs the configuration.
+    Everything,
+    /// Calls to one provider.
+    Provider(String),
+    /// Nothing: it is worth a look, and no more.
+    Nothing,
+}
+
+/// A piece of configuration that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub scope: Scope,
+    /// The file and line or the variable, what is wrong, and the accepted form.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of every call.
+    pub fn everything(message: String) -> Self {
+        Self { scope: Scope::Everything, message }
+    }
+
+    /// Something worth a look that stands in nobody's way.
+    pub fn notice(message: String) -> Self {
+        Self { scope: Scope::Nothing, message }
+    }
+
+    /// A problem of one provider's calls.
+    pub fn provider(name: &str, message: String) -> Self {
+        Self { scope: Scope::Provider(name.to_owned()), message }
+    }
+}

@@ -31,18 +31,17 @@ use super::wall::{FileStanding, HelperCommand, WallStanding};
 mod call_dir;
 mod capture;
 pub(crate) mod group;
-mod launch;
+pub(crate) mod launch;
 pub(crate) mod leftover;
 mod meter;
-pub(in crate::host) mod outcome;
 mod registry;
 mod spawn;
 pub(crate) mod sweep;
 mod tree;
 
 pub use call_dir::CallDir;
+pub use launch::{Activity, Ended, Exit, Outcome, ProcessError};
 pub use launch::{Finish, Launch, Limits, MARKER_VARIABLE};
-pub use outcome::{Activity, Ended, Exit, Outcome, ProcessError};
 
 /// Time that a shutdown waits between SIGTERM and SIGKILL.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);

@@ -13,7 +13,6 @@ pub(crate) mod lease;
 mod mark;
 mod memory;
 mod place;
-mod row;
 mod schema;
 mod sqlite;
 #[cfg(test)]

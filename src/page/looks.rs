@@ -15,7 +15,7 @@ use super::{Page, answer, views};
 use crate::domain::measure::scope::Scope;
 use crate::error::Error;
 use crate::flow::metrics::report;
-use crate::flow::workflow::stop::stop as end;
+use crate::flow::workflow::stop as end;
 use crate::flow::{breaker, job};
 
 type Visit = Extension<Visitor>;

@@ -1,15 +1,16 @@
 //! Templates, embedded in the binary. Every text that they show goes through one place, where it is
 //! made into text that a browser shows and never obeys.
 
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
 
 use super::look::Look;
-use super::text::escaped;
-use super::words;
 use crate::domain::language::{Language, Languages};
+use crate::domain::plain::is_hidden;
+use crate::domain::text::{Text, fill};
 use crate::error::Error;
 
 const TEMPLATES: [(&str, &str); 16] = [
@@ -49,7 +50,7 @@ fn environment() -> &'static Environment<'static> {
             out.write_str(&text).map_err(minijinja::Error::from)
         });
         environment.add_function("t", |state: &State<'_, '_>, name: &str, given: Kwargs| {
-            let mut text = words::word(languages(state), name);
+            let mut text = word(languages(state), name);
             for key in given.args() {
                 let value: Value = given.get(key)?;
                 text = text.replace(&format!("{{{key}}}"), &value.to_string());
@@ -62,8 +63,9 @@ fn environment() -> &'static Environment<'static> {
             None => text.to_owned(),
         });
         environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
-        environment
-            .add_function("ago", |state: &State<'_, '_>, span: u64| words::span(languages(state), span));
+        environment.add_function("ago", |state: &State<'_, '_>, milliseconds: u64| {
+            span(languages(state), milliseconds)
+        });
         let all: Vec<Value> = Language::all()
             .map(|one| minijinja::context! { code => one.tag(), name => one.words().name.as_str() })
             .collect();
@@ -116,4 +118,97 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
         ..Value::from(Serde(shown))
     };
     found.render(context).map_err(defect)
+}
+
+/// A text for HTML, between tags and in quoted attributes.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for letter in text.replace("\r\n", "\n").chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(letter),
+            letter if is_hidden(letter) => {
+                let _ = write!(out, "\u{27e8}U+{:04X}\u{27e9}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// A text of the catalogues in the languages that are read; its name where it has none.
+pub(super) fn word(languages: Languages, name: &str) -> String {
+    let text = Text::of_page(name);
+    let mut all: Vec<&str> = languages.of_reports().into_iter().map(|language| text.of(language)).collect();
+    all.dedup();
+    all.join(" · ")
+}
+
+/// Returns how long something lasted or is ago, in its largest unit.
+pub(super) fn span(languages: Languages, milliseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(86_400_000, "span_d"), (3_600_000, "span_h"), (60_000, "span_min"), (1_000, "span_s")];
+    let found = UNITS.iter().find(|(length, _)| milliseconds >= *length);
+    let (length, unit) = found.unwrap_or(&(1_000, "span_s"));
+    let text = Text::of_page(unit);
+    fill(text.of(languages.one(Language::ENGLISH)), &[("n", (milliseconds / length).to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_templates_is_in_the_catalogue_and_none_is_there_for_nothing() {
+        let read = &Language::ENGLISH.words().page;
+        let mut sources = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/page")];
+        let (mut text, mut templates) = (String::new(), String::new());
+        while let Some(next) = sources.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                match path.extension().and_then(|kind| kind.to_str()) {
+                    None => sources.push(path),
+                    Some("html") => templates.push_str(&std::fs::read_to_string(path).unwrap()),
+                    Some("rs") => text.push_str(&std::fs::read_to_string(path).unwrap()),
+                    Some(_) => {}
+                }
+            }
+        }
+        text.push_str(&templates);
+        // A name that ends in an underscore is completed by what is shown.
+        let used = templates.split("t(\"").skip(1).map(|part| part.split('"').next().unwrap());
+        let missing: Vec<&str> =
+            used.filter(|name| !name.ends_with('_') && !read.contains_key(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        let is_used = |name: &str| {
+            let parts = name.match_indices('_');
+            let by_part = parts.into_iter().any(|(place, _)| {
+                let (head, tail) = (name.get(..=place).unwrap(), name.get(place..).unwrap());
+                text.contains(&format!("\"{head}\"")) || text.contains(&format!("\"{tail}\""))
+            });
+            by_part || text.contains(&format!("\"{name}\""))
+        };
+        let unused: Vec<&String> = read.keys().filter(|name| !is_used(name)).collect();
+        assert!(unused.is_empty(), "{unused:?}");
+    }
+
+    #[test]
+    fn times_are_told_in_both_languages() {
+        let (both, ko) = (Languages::Both, Languages::named("ko").unwrap());
+        assert_eq!((span(both, 125_000), span(ko, 125_000)), ("2 min".to_owned(), "2분".to_owned()));
+        assert_eq!(span(ko, 5), "0초");
+        assert_eq!(word(both, "queue"), "Queue · 대기열");
+    }
+
+    #[test]
+    fn nothing_in_a_text_is_markup_or_hidden() {
+        assert_eq!(
+            escaped("<a href=\"x\" on='y'>&\u{202e}\u{1b}[2J\r\u{200b}\n\t가"),
+            "&lt;a href=&quot;x&quot; on=&#39;y&#39;&gt;&amp;⟨U+202E⟩⟨U+001B⟩[2J⟨U+000D⟩⟨U+200B⟩\n\t가"
+        );
+    }
 }

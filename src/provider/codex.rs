@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::events::together;
 use super::events::{self, Piece, kind, pieces};
 use super::failure::{CliFailure, Told};
-use super::messages::together;
 use super::schema::strict;
 use super::version::Version;
 use super::{Answer, Ask, Form, Invocation, Output, Places, Usage};

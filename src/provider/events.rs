@@ -6,6 +6,9 @@
 
 use serde_json::Value;
 
+use crate::domain::answer::{document, looks_like_one};
+use crate::domain::vote::stated::stated;
+
 /// A piece of an output, in the order in which it came.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece<'a> {
@@ -91,10 +94,96 @@ pub(super) fn kind(event: &Value) -> Option<&str> {
     event.get("type").and_then(Value::as_str)
 }
 
+/// Text of all messages in their order, and the number of messages in it. The last one counts
+/// alone where it has the form of an answer (a document, an `ANSWER:` line) or repeats the others.
+pub(super) fn together(messages: &[&str]) -> (String, usize) {
+    let said: Vec<&str> = messages.iter().copied().filter(|message| !message.trim().is_empty()).collect();
+    let Some((last, earlier)) = said.split_last() else { return (String::new(), 0) };
+    if looks_like_one(last) || document(last).is_ok() || stated(last).is_some() {
+        return ((*last).to_owned(), 1);
+    }
+    // A draft that comes again, longer or the same, is said once.
+    let later = |at: usize| said.get(at + 1..).unwrap_or_default();
+    let is_new =
+        |(at, message): &(usize, &&str)| !later(*at).iter().any(|other| other.contains(message.trim()));
+    let new = earlier.iter().enumerate().filter(is_new).map(|(_, message)| message.trim_end());
+    let kept: Vec<&str> = new.chain([*last]).collect();
+    (kept.join("\n\n"), kept.len())
+}
+
+/// Where the events of the known CLIs say something in words.
+const WORDS: [&str; 5] = ["/message", "/error/message", "/content", "/item/text", "/item/message"];
+
+/// The line itself; of an event in JSON what it is, and what it says. None for an event that was cut.
+pub fn told(line: &str) -> Option<String> {
+    if !line.starts_with('{') {
+        return Some(line.to_owned());
+    }
+    let event: Value = serde_json::from_str(line).ok()?;
+    let kind = event.pointer("/item/type").or_else(|| event.get("type"))?.as_str()?;
+    let kind = kind.replace(['.', '_'], " ");
+    let words = WORDS.iter().filter_map(|place| event.pointer(place)?.as_str());
+    match words.map(str::trim).find(|words| !words.is_empty()) {
+        Some(words) => Some(format!("{kind}: {}", words.replace('\n', " "))),
+        None => Some(kind),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::{told, *};
+
+    #[test]
+    fn events_are_told_in_words() {
+        for (line, wanted) in [
+            ("Thinking...", Some("Thinking...")),
+            (r#"{"type":"thread.started","thread_id":"t"}"#, Some("thread started")),
+            (r#"{"type":"item.completed","item":{"type":"reasoning"}}"#, Some("reasoning")),
+            (
+                r#"{"type":"item.completed","item":{"type":"agent_message","text":"It is\nthe divisor."}}"#,
+                Some("agent message: It is the divisor."),
+            ),
+            (r#"{"type":"error","message":"Reconnecting... 1/5"}"#, Some("error: Reconnecting... 1/5")),
+            (r#"{"type":"message","role":"assistant","content":"Look at"}"#, Some("message: Look at")),
+            (r#"{"type":"message","role":"assistant","content":" "}"#, Some("message")),
+            (r#"{"type":"item.completed","item":{"type":"agent_mess"#, None),
+            (r#"{"thread_id":"t"}"#, None),
+        ] {
+            assert_eq!(told(line).as_deref(), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_message_is_lost_and_none_is_said_twice() {
+        for (messages, wanted, count) in [
+            (&["42\n"][..], "42\n", 1),
+            (
+                &["The answer is 42.", "I have sent you the answer."],
+                "The answer is 42.\n\nI have sent you the answer.",
+                2,
+            ),
+            (&["The answer is 42.", ""], "The answer is 42.", 1),
+            (&["The answer is 42.", "  \n"], "The answer is 42.", 1),
+            (&["I look at it.", "I look at it. It is 42."], "I look at it. It is 42.", 1),
+            (&["a", "b", "a"], "b\n\na", 2),
+            (&["", ""], "", 0),
+            (&[], "", 0),
+        ] {
+            assert_eq!(together(messages), (wanted.to_owned(), count), "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_message_in_the_form_of_an_answer_stands_alone() {
+        for last in ["{\"a\": 1}", "```json\n{\"a\": 1}\n```", "Both fit.\n\nANSWER: B"] {
+            assert_eq!(together(&["I weigh {\"a\": 2} first.", last]), (last.to_owned(), 1));
+        }
+        // A document that was sent before a word of farewell is still the one document.
+        let (text, _) = together(&["{\"a\": 1}", "Sent as asked."]);
+        assert_eq!(document(&text).unwrap().value, serde_json::json!({ "a": 1 }));
+    }
 
     fn shapes(text: &str) -> String {
         let shape = |piece: &Piece<'_>| match piece {

@@ -13,6 +13,7 @@ mod prompt;
 mod tests;
 mod write;
 
+use super::Answer;
 use crate::domain::stage::{SchemaName, Stage};
 use case::{Case, LastResort};
 
@@ -41,8 +42,14 @@ impl Form {
     }
 }
 
-/// Answers a prompt.
-pub fn answer(prompt: &str, form: Form) -> String {
+/// Answers a prompt in a form, as an adapter reads it from a CLI.
+pub fn answer(prompt: &str, form: Form) -> Answer {
+    let text = text(prompt, form);
+    let structured = serde_json::from_str(&text).ok();
+    Answer { text, structured, model: Some(MODEL.to_owned()), ..Answer::default() }
+}
+
+fn text(prompt: &str, form: Form) -> String {
     let Form::Schema(schema) = form else {
         return write::prose(&Case::read(prompt, LastResort::AnyErrorWord));
     };

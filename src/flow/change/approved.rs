@@ -1,7 +1,7 @@
 //! Comparison of a patch with the change that a human approved.
 
+use super::Told;
 use super::plan::{Planned, plan};
-use super::record::Told;
 use super::{PatchRequest, Work};
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::diff::{self, Changed, ChangedLines, Patch};

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Told;
 use super::outcome::{Failed, RestoreOutcome};
 use super::plan::{ancestors, refusal};
-use super::record::Told;
 use super::{Work, below, blocking, lock, refuse_strangers, undo_open};
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;

@@ -7,15 +7,20 @@ use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
 use super::StageRequest;
-use super::approval_note::ApprovalNote;
-use super::candidate_note::notes;
+use crate::domain::address::Address;
 use crate::domain::budget::{Balance, Limits};
+use crate::domain::citations::Citation;
+use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::event::stage::Candidate;
 use crate::domain::event::stage::{Mode, StageFailed, StageFinished};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;
 use crate::domain::pack::Omission;
+use crate::domain::served::ModelNote;
+use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::domain::stage::Stage;
+use crate::domain::workflow::Request;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::known;
@@ -23,6 +28,7 @@ use crate::flow::document;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::flow::session::Session;
+use crate::host::answers::Answers;
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
@@ -287,4 +293,148 @@ pub(super) async fn solo(
         })),
         ..StageReply::bare(stage, Mode::Solo, attempt.why, attempt.iteration)
     })
+}
+
+/// A request for approval, in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApprovalNote {
+    /// Its id.
+    pub request_id: String,
+    /// `pending`, or what was decided.
+    pub status: &'static str,
+    /// Decision; the same as `status`, for code.
+    #[serde(skip)]
+    pub decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
+    pub questions_count: usize,
+    /// The report as text.
+    pub display: String,
+    pub resource: String,
+}
+
+impl ApprovalNote {
+    /// A request as results show it.
+    pub fn of(request: &Request) -> Self {
+        let questions = request.asked.report.get("questions").and_then(Value::as_array).map_or(0, Vec::len);
+        Self {
+            request_id: request.id.clone(),
+            status: request.status(),
+            decision: request.decided.as_ref().map(|(_, decided)| decided.decision),
+            decided_by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
+            questions_count: questions,
+            display: request.asked.display.clone(),
+            resource: Address::Approval(request.id.clone()).to_string(),
+        }
+    }
+}
+
+/// A candidate without its document: that of the one that is handed on is the stage's output.
+#[skip_serializing_none]
+#[derive(Serialize)]
+struct CandidateNote<'a> {
+    id: &'a str,
+    ok: bool,
+    provider: &'a str,
+    #[serialize_always]
+    model: Option<&'a str>,
+    #[serde(flatten)]
+    told: &'a ModelNote,
+    content: &'a str,
+    content_file: Option<&'a str>,
+    elapsed_ms: u64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    red_flags: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    schema_errors: &'a [String],
+    consults: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    resample: bool,
+    error: Option<&'a str>,
+    code: Option<&'a str>,
+    retryable: Option<bool>,
+    hint: Option<&'a str>,
+    resets_at: Option<&'a str>,
+    sandbox: Option<&'a str>,
+    note: Option<&'a str>,
+    citations: Option<&'a [Citation]>,
+}
+
+impl<'a> CandidateNote<'a> {
+    /// A candidate with so much of its answer.
+    fn of(candidate: &'a Candidate, content: &'a str) -> Self {
+        // Whatever else a candidate will hold is shown, or left out on purpose.
+        let Candidate {
+            id,
+            ok,
+            provider,
+            model,
+            told,
+            content: _,
+            content_file,
+            structured: _,
+            elapsed_ms,
+            red_flags,
+            schema_errors,
+            consults,
+            resample,
+            error,
+            code,
+            retryable,
+            hint,
+            resets_at,
+            sandbox,
+            note,
+            citations,
+        } = candidate;
+        Self {
+            id,
+            ok: *ok,
+            provider,
+            model: Some(model.as_str()).filter(|model| !model.is_empty()),
+            told,
+            content,
+            content_file: content_file.as_deref(),
+            elapsed_ms: *elapsed_ms,
+            red_flags,
+            schema_errors,
+            consults: *consults,
+            resample: *resample,
+            error: error.as_deref(),
+            code: code.as_deref(),
+            retryable: error.as_ref().map(|_| *retryable),
+            hint: hint.as_deref(),
+            resets_at: resets_at.as_deref(),
+            sandbox: sandbox.as_deref(),
+            note: note.as_deref(),
+            citations: citations.as_deref(),
+        }
+    }
+}
+
+/// Every candidate. The one that is handed on is shown beside them, so its answer is not repeated; the
+/// others share the room for one.
+pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Value> {
+    let mut is_first = true;
+    let room = MOST_ANSWER / candidates.len().max(1);
+    let shown = candidates.iter().map(|candidate| {
+        let is_from_them = candidate.ok && handed_on == Some(candidate.provider.as_str());
+        let is_handed_on = is_from_them && std::mem::take(&mut is_first);
+        let content = if is_handed_on { "" } else { beginning(&candidate.content, room) };
+        let resource = candidate.content_file.as_deref().and_then(Answers::address);
+        let mut value = serde_json::to_value(CandidateNote::of(candidate, content)).unwrap_or_default();
+        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
+            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
+        }
+        if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
+            fields.remove("content");
+            fields.insert("handed_on".to_owned(), Value::Bool(true));
+        }
+        value
+    });
+    shown.collect()
+}
+
+fn beginning(text: &str, room: usize) -> &str {
+    cut_at(text, room).and_then(|end| text.get(..end)).unwrap_or(text)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::review::{Ids, review_figures, with_review};
+use super::finish::{Ids, review_figures, with_review};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{Candidate, LowRisk, Mode, RunStarted, StageFinished};
 use crate::domain::history::History;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use regex::{Captures, Regex};
 use serde_json::Value;
 
-use super::problem::Problem;
+use super::Problem;
 use crate::host::environment::Environment;
 
 /// Way in which a string that is a variable and nothing else is understood.

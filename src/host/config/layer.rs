@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
+use super::Problem;
 
 /// The documents laid so far.
 pub(super) struct Layers {

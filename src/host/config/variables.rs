@@ -4,8 +4,8 @@ pub(super) mod table;
 
 use serde_json::{Value, json};
 
+use super::Problem;
 use super::layer::Layers;
-use super::problem::Problem;
 use crate::domain::effort::Effort;
 use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;

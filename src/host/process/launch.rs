@@ -1,10 +1,13 @@
 //! Program to run, and its limits.
 
 use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::host::wall::Wall;
+use crate::host::wall::{Wall, WallStanding};
 
 /// The environment variable that every process of a call carries.
 ///
@@ -77,4 +80,116 @@ impl Default for Limits {
             repeats: None,
         }
     }
+}
+
+/// Why a run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The program exited of its own accord, or somebody else killed it.
+    Exited,
+    /// It had said all that was wanted of it and stayed for [`Limits::linger`](super::Limits::linger);
+    /// the tree was killed. Or it was about to begin once more ([`Limits::repeats`](super::Limits::repeats)).
+    Finished,
+    /// [`Limits::timeout`](super::Limits::timeout) passed and the tree was killed.
+    TimedOut,
+    /// [`Limits::stall`](super::Limits::stall) passed without output and the tree was killed.
+    Stalled,
+    /// A stream outgrew [`Limits::output_bytes`](super::Limits::output_bytes). The tree was killed,
+    /// unless the program had exited before the excess was seen: [`Outcome::exit`] tells.
+    OutputTooLarge,
+}
+
+/// The exit status of the program itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+    /// It did not die of SIGKILL in time (uninterruptible I/O).
+    Unknown,
+}
+
+impl Exit {
+    /// True if the program exited with code 0.
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// The exit code, where there is one.
+    pub fn code(self) -> Option<i32> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Signal(_) | Self::Unknown => None,
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        let signal = status.signal().map(Self::Signal);
+        status.code().map(Self::Code).or(signal).unwrap_or(Self::Unknown)
+    }
+}
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Why it is over.
+    pub ended: Ended,
+    pub exit: Exit,
+    /// The bytes of standard output as they came, at most `output_bytes`, counted from the start.
+    pub stdout: Vec<u8>,
+    /// The bytes of standard error as they came, at most `output_bytes`, counted from the start.
+    pub stderr: Vec<u8>,
+    /// From the call to the moment the output was read.
+    pub elapsed: Duration,
+    /// Processes that outlived the program by more than `drain` and were killed. Those that left
+    /// its group count only if somebody was still in it at the exit; otherwise they are looked for
+    /// after the result. Without `/proc` a group counts as one.
+    pub leftovers: usize,
+    /// The wall that stood around it.
+    pub wall: WallStanding,
+}
+
+/// A run in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Since the call.
+    pub elapsed: Duration,
+    /// How long ago output was last seen to grow (to the rhythm of the polls: 250 ms); `None`
+    /// before the first byte.
+    pub last_output: Option<Duration>,
+    /// The last line with text in the stream that grew last: trimmed, without control characters,
+    /// at most 200 characters.
+    pub last_line: Option<String>,
+}
+
+/// Why a program could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// There is no such program.
+    #[error("program not found: {}", program.display())]
+    NotFound {
+        /// The program as it was asked for.
+        program: PathBuf,
+    },
+    /// The program may not be executed.
+    #[error("no permission to run {}", program.display())]
+    PermissionDenied {
+        /// The program as it was asked for.
+        program: PathBuf,
+    },
+    /// The wall that the call requires is not there, so nothing was run.
+    #[error("the sandbox is required but not available: {0}")]
+    NoWall(String),
+    /// Starting it failed for another reason.
+    #[error("cannot start the program: {0}")]
+    Spawn(#[source] io::Error),
+    /// The files that take its output could not be made or read.
+    #[error("cannot capture the program's output: {0}")]
+    Capture(#[source] io::Error),
+    /// The supervisor is shut down or was shut down during the run.
+    #[error("the server is shutting down")]
+    ShuttingDown,
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::StoreError;
 use super::place::Place;
-use super::row::last_event;
+use super::schema::last_event;
 use super::schema::{self, MIGRATIONS, Owner};
 use crate::domain::chain::Stored;
 

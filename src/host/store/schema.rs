@@ -1,8 +1,9 @@
 //! The form of the log's file: its marks, its tables, and the steps from each version to the next.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior};
 
 use super::StoreError;
+use crate::domain::chain::Stored;
 
 /// The mark of our files, `Mstr` in ASCII (`SQLite`'s `application_id`).
 const APPLICATION: i32 = 0x4d73_7472;
@@ -92,6 +93,30 @@ fn mark(transaction: &Transaction<'_>, version: u32) -> Result<(), StoreError> {
 
 fn known(migrations: &[&str]) -> u32 {
     u32::try_from(migrations.len()).unwrap_or(u32::MAX)
+}
+
+const LAST: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event ORDER BY seq DESC LIMIT 1";
+
+/// The last event of the log.
+pub(super) fn last_event(connection: &Connection) -> Result<Option<Stored>, StoreError> {
+    Ok(connection.prepare_cached(LAST)?.query_row([], event).optional()?)
+}
+
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        seq: number(row, 0)?,
+        run: row.get(1)?,
+        at: number(row, 2)?,
+        kind: row.get(3)?,
+        body: row.get(4)?,
+        prev_hash: row.get(5)?,
+        hash: row.get(6)?,
+    })
+}
+
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 #[cfg(test)]

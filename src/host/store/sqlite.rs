@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
 use super::mark::{Mark, Marks, Print};
 use super::place::{Beside, FileId, Place};
-use super::row::{event, last_event, number};
+use super::schema::{event, last_event, number};
 use super::{EventStore, Expected, Kept, Note, StoreError, unseen};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 

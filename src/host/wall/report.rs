@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::process::outcome::Exit;
+use crate::host::process::launch::Exit;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallStanding {

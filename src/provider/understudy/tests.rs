@@ -68,14 +68,14 @@ fn schemas() -> Vec<(Form, jsonschema::Validator)> {
 
 fn assert_valid(schemas: &[(Form, jsonschema::Validator)], prompt: &str) {
     for (form, schema) in schemas {
-        let document = answer(prompt, *form);
+        let document = answer(prompt, *form).text;
         assert!(document.len() < 10_000, "{form:?} is {} bytes long", document.len());
         let document: Value = serde_json::from_str(&document).unwrap();
         let errors: Vec<String> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{form:?}: {errors:?}\n{document:#}");
         assert!(document["answered_by"].as_str().unwrap().starts_with(NAME));
     }
-    let prose = answer(prompt, Form::Prose);
+    let prose = answer(prompt, Form::Prose).text;
     assert!(prose.starts_with("Understudy (rules, no model)"), "{prose}");
     assert!(prose.len() < 4_800 * 4 && prose.chars().count() <= 4_100);
 }
@@ -123,7 +123,7 @@ fn recorded_outputs_are_answered_in_every_schema_without_hedging() {
     for (name, prompt, _) in recorded() {
         assert_valid(&schemas, &prompt);
         for form in SchemaName::ALL.map(Form::Schema).into_iter().chain([Form::Prose]) {
-            let words = answer(&prompt, form).to_lowercase();
+            let words = answer(&prompt, form).text.to_lowercase();
             let hedge = HEDGES.iter().find(|hedge| words.contains(**hedge));
             assert_eq!(hedge, None, "{name} {form:?}");
         }
@@ -134,7 +134,7 @@ fn recorded_outputs_are_answered_in_every_schema_without_hedging() {
 #[test]
 fn hypotheses_name_places_and_no_causes() {
     for (name, prompt, _) in recorded() {
-        let document: Value = serde_json::from_str(&answer(&prompt, STAGE2)).unwrap();
+        let document: Value = serde_json::from_str(&answer(&prompt, STAGE2).text).unwrap();
         for one in document["hypotheses"].as_array().unwrap() {
             let claim = one["claim"].as_str().unwrap();
             assert!(claim.starts_with("The error shows here: "), "{name}: {claim}");
@@ -149,7 +149,7 @@ fn hypotheses_name_places_and_no_causes() {
 #[test]
 fn merging_is_not_judged() {
     let (_, prompt, _) = recorded().swap_remove(0);
-    let document: Value = serde_json::from_str(&answer(&prompt, STAGE5)).unwrap();
+    let document: Value = serde_json::from_str(&answer(&prompt, STAGE5).text).unwrap();
     let words = document.to_string();
     assert!(words.contains("rules cannot judge whether to merge") && !words.contains("not ready"), "{words}");
     assert_eq!(document["regression_tests"].as_array().unwrap().len(), 2);
@@ -159,7 +159,7 @@ fn merging_is_not_judged() {
 #[test]
 fn prose_is_short_and_says_what_stands_there() {
     let (_, prompt, _) = recorded().swap_remove(0);
-    let text = answer(&prompt, Form::Prose);
+    let text = answer(&prompt, Form::Prose).text;
     for part in [
         "- tests.test_report.ReportTest.test_low_items_are_reordered\n",
         "- KeyError: 'nut-m4' (inventory/report.py:19)\n  `name = names[movement.sku]`\n",
@@ -182,15 +182,15 @@ fn a_schema_decides_before_a_stage() {
 
 #[test]
 fn nothing_is_answered_with_nothing() {
-    let stage1: Value = serde_json::from_str(&answer("", STAGE1)).unwrap();
+    let stage1: Value = serde_json::from_str(&answer("", STAGE1).text).unwrap();
     assert_eq!(stage1["confidence"], 0.1);
     assert_eq!(stage1["affected_modules"], json!([]));
-    let stage3: Value = serde_json::from_str(&answer("hello", STAGE3)).unwrap();
+    let stage3: Value = serde_json::from_str(&answer("hello", STAGE3).text).unwrap();
     assert_eq!(stage3["files_to_change"], json!(["unknown"]));
     assert_eq!(stage3["diff"], "");
-    let stage4: Value = serde_json::from_str(&answer("hello", STAGE4)).unwrap();
+    let stage4: Value = serde_json::from_str(&answer("hello", STAGE4).text).unwrap();
     assert_eq!(stage4["next_action"]["type"], "escalate");
-    assert!(answer("What is a monad?", Form::Prose).contains("needs a provider with a model"));
+    assert!(answer("What is a monad?", Form::Prose).text.contains("needs a provider with a model"));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn long_names_make_no_long_answer() {
 fn an_error_that_was_there_before_is_no_new_error() {
     let errors = "## Errors\nTraceback (most recent call last):\n  File \"a.py\", line 2, in f\n    g()\nValueError: bad\n";
     let is_new = |prompt: &str| {
-        let document: Value = serde_json::from_str(&answer(prompt, STAGE4)).unwrap();
+        let document: Value = serde_json::from_str(&answer(prompt, STAGE4).text).unwrap();
         (document["error_analysis"]["is_new_error"].clone(), document["next_action"]["type"].clone())
     };
     assert_eq!(is_new(errors), (json!(true), json!("test")));
@@ -323,9 +323,9 @@ fn four_megabytes_take_no_time() {
         noise.replace('\n', " "),
     ];
     for shape in &shapes {
-        let _ = answer("TypeError: warm up", STAGE2);
+        let _ = answer("TypeError: warm up", STAGE2).text;
         let start = Instant::now();
-        let _ = answer(shape, STAGE2);
+        let _ = answer(shape, STAGE2).text;
         let took = start.elapsed();
         assert!(took < limit, "{took:?} for {:?}", shape.get(..40));
     }
@@ -352,6 +352,6 @@ proptest! {
         let prompt: String = characters.into_iter().collect();
         assert_valid(&schemas(), &prompt);
         // The same text is answered in the same words.
-        prop_assert_eq!(answer(&prompt, STAGE2), answer(&prompt, STAGE2));
+        prop_assert_eq!(answer(&prompt, STAGE2).text, answer(&prompt, STAGE2).text);
     }
 }
