@@ -82,7 +82,7 @@ fn further_roots_are_read_and_not_changed() {
         let arguments = json!({ "patch": CHANGE, "workspace_root": root, "dry_run": dry_run });
         let result = client.call("maestro_apply_patch", arguments);
         assert_eq!(result["code"], "path_refused", "{result}");
-        assert!(result.to_string().contains("in the project root alone"), "{result}");
+        assert!(result.to_string().contains("changes are made in the project root"), "{result}");
     }
     assert_eq!(std::fs::read(outside.path().join("f.txt")).unwrap(), b"one\n");
 }
