@@ -224,8 +224,9 @@ pub(crate) fn folded(name: &str) -> String {
     name.nfkc().filter(|letter| !is_hidden(*letter)).collect::<String>().to_lowercase()
 }
 
+/// A tab is a control character too, but begins no line, and git knows names with one.
 fn breaks_lines(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+    letter.is_control() && letter != '\t' || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 /// A backslash separates names on Windows, and a colon opens a stream of the file before it.
@@ -356,7 +357,7 @@ mod tests {
         for name in ["a\n# heading\nb.txt", "a\rb.txt", "a\u{2028}b.txt", "a\u{1b}[2Jb.txt"] {
             assert_eq!(paths.refuse(Path::new(name)), Some(LINE_BREAK), "{name:?}");
         }
-        for name in ["가.txt", "\u{1f469}\u{200d}\u{1f4bb}.md", "naïve.rs", "a b.txt"] {
+        for name in ["가.txt", "\u{1f469}\u{200d}\u{1f4bb}.md", "naïve.rs", "a b.txt", "a\tb.txt"] {
             assert_eq!(paths.refuse(Path::new(name)), None, "{name:?}");
         }
     }
