@@ -162,7 +162,7 @@ fn citing(bench: &mut Criterion) {
                 for _ in 0..times {
                     black_box(citations(&session, &answer, std::iter::empty()));
                 }
-                on_processor() - before
+                on_processor().saturating_sub(before)
             });
         });
     }
