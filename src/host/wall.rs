@@ -10,6 +10,7 @@
 //! Elsewhere there is no helper: the run starts the program itself, and the result says that no
 //! wall was there.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -66,6 +67,15 @@ pub struct FileRules {
     /// The project that a check may change.
     #[serde(default)]
     pub project: Option<ProjectRules>,
+}
+
+impl FileRules {
+    /// The same rules with each path once. What may be changed may be read as well.
+    pub(super) fn without_repeats(self) -> Self {
+        let write: BTreeSet<PathBuf> = self.write.into_iter().collect();
+        let read: BTreeSet<PathBuf> = self.read.into_iter().filter(|path| !write.contains(path)).collect();
+        Self { read: read.into_iter().collect(), write: write.into_iter().collect(), ..self }
+    }
 }
 
 /// A project that may be changed but for some of its parts. Landlock alone cannot leave a part out of

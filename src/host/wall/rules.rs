@@ -1,6 +1,6 @@
 //! From the rules of `conf/sandbox.yaml` to the wall around one program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -119,10 +119,10 @@ impl SandboxRules {
         rules.read.retain(|path| !is_too_wide(path, environment));
         let closed = real(&closed);
         rules.read.extend(below(Path::new("/"), &closed));
-        for temporary in place.temporary.iter().filter_map(|path| path.canonicalize().ok()) {
-            rules.write.extend(below(&temporary, &closed));
-        }
-        rules
+        let temporary: BTreeSet<PathBuf> =
+            place.temporary.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        rules.write.extend(temporary.iter().flat_map(|temporary| below(temporary, &closed)));
+        rules.without_repeats()
     }
 
     fn common(&self, environment: &Environment) -> FileRules {
