@@ -22,7 +22,7 @@ pub struct Catalogue {
     /// Words that answer a question with nothing, and words that may stand around them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
-    /// What comments say for and against a decision.
+    /// Words by which a comment speaks for or against a decision.
     pub comments: CommentWords,
     /// By id of the question.
     pub questions: IndexMap<String, QuestionWords>,
@@ -36,7 +36,7 @@ pub struct Catalogue {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommentWords {
-    /// What only looks like one of the others.
+    /// Words that only look like one of the others.
     pub harmless: Vec<String>,
     /// A refusal.
     pub refuses: Vec<String>,
@@ -44,7 +44,7 @@ pub struct CommentWords {
     pub faults: Vec<String>,
     /// A word for it.
     pub praises: Vec<String>,
-    /// What turns praise into a wish.
+    /// Words that turn praise into a wish.
     pub turns: Vec<String>,
 }
 

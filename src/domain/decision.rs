@@ -55,11 +55,11 @@ fn shortened(said: &str) -> String {
     line
 }
 
-/// What a person says beside their decision.
+/// Words of a person beside their decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Words<'a> {
     pub comment: Option<&'a str>,
-    /// What is to be done differently.
+    /// Changes that the person wants.
     pub instructions: Option<&'a str>,
 }
 

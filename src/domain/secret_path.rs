@@ -70,7 +70,7 @@ impl FileRules {
     }
 }
 
-/// What refuses a name that no rule is needed for.
+/// Name of the refusal that needs no rule: a name that breaks a line.
 const LINE_BREAK: &str = "line-break";
 
 /// Reason of a refusal by this rule.

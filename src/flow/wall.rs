@@ -32,7 +32,7 @@ const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby
 pub(in crate::flow) struct CheckWall {
     pub(in crate::flow) wall: Wall,
     pub(in crate::flow) env: Vec<(OsString, OsString)>,
-    /// What acts by itself in the project, as it was before.
+    /// Files that act by themselves in the project, as they were before.
     pub(in crate::flow) guarded: Guarded,
 }
 

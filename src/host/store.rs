@@ -47,7 +47,7 @@ pub enum Expected {
     Last(u64),
 }
 
-/// What was folded of a log.
+/// Kept fold of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The place of the last event in it.
@@ -98,7 +98,7 @@ pub trait EventStore: Send + Sync {
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
 
-    /// What an earlier process folded of this log, and up to which event, where it fits the log as it is.
+    /// Fold that an earlier process kept of this log, with its last event, where it fits the log as it is.
     fn kept(&self) -> Option<Kept> {
         None
     }

@@ -1,4 +1,4 @@
-//! What a comment says for or against what is decided on, as far as words tell: a reason to ask back, and to
+//! Side that a comment takes in a decision, as far as words tell: a reason to ask back, and to
 //! decide nothing by.
 
 use std::sync::OnceLock;

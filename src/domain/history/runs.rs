@@ -16,7 +16,7 @@ use crate::domain::workflow::Run;
 /// Reads a whole run from the log; none where that is not possible.
 pub type RunReader = Arc<dyn Fn(&str) -> Option<Run> + Send + Sync>;
 
-/// What is asked of every run.
+/// Facts that questions about all runs need.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Brief<'a> {
     pub(super) task: Cow<'a, str>,
@@ -124,7 +124,7 @@ impl Runs {
         self.order.iter().filter_map(|id| self.get(id))
     }
 
-    /// What is asked of every run, oldest first, each with its id.
+    /// Facts about every run, oldest first, each with its id.
     pub(super) fn briefs(&self) -> impl DoubleEndedIterator<Item = (&str, Brief<'_>)> {
         self.order.iter().filter_map(|id| Some((id.as_str(), self.known.get(id)?.brief())))
     }

@@ -138,7 +138,7 @@ fn a_run(number: u64) -> Vec<Draft> {
     drafts
 }
 
-/// What belongs to no run.
+/// Events that belong to no run.
 fn outside(number: u64) -> Vec<Draft> {
     let id = |what: &str| format!("{what}-{number}");
     let noted = |topic: &str, content: serde_json::Value| {

@@ -17,7 +17,7 @@ use crate::host::seal_key::SealKey;
 /// Bytes of a fold that is read.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// What stands before a fold, in a line of its own.
+/// Header of a kept fold, in a line of its own.
 #[derive(Serialize, Deserialize)]
 struct Head {
     /// The program that made it.
@@ -63,7 +63,7 @@ pub(super) fn save(file: &Path, key: &SealKey, hash: String, kept: &Kept) -> std
     Ok(())
 }
 
-/// By what this program is told from another version of it, or another build.
+/// Identity of this program: it differs for another version and another build.
 fn program() -> Option<&'static str> {
     static PROGRAM: OnceLock<Option<String>> = OnceLock::new();
     let find = || {

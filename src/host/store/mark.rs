@@ -82,7 +82,7 @@ impl Marks {
         self
     }
 
-    /// What was folded of a log at a place, with the hash of the last event in it.
+    /// Fold of a log up to a place, with the hash of the last event in it.
     pub(super) fn kept(&self, first: &str, place: &Place) -> Option<(Kept, String)> {
         kept::load(&self.fold_file(first, place), self.key.as_ref()?)
     }

@@ -1,6 +1,6 @@
-//! What acts by itself in a project (permissions and hooks of a host, tasks of an editor, git hooks,
-//! continuous integration): a check may read it and has no reason to change it. What is there is
-//! write-protected while a check runs. What is not there yet cannot be, so it is looked for afterwards.
+//! Files that act by themselves in a project (permissions and hooks of a host, tasks of an editor, git hooks,
+//! continuous integration). A check may read them and has no reason to change them. Those that exist are
+//! write-protected while a check runs. Those that do not exist yet are looked for afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +19,10 @@ const DEEPEST: usize = 4;
 /// Entries that are looked at.
 const MOST_ENTRIES: usize = 20_000;
 
-/// By what a file is told from what it was.
+/// State of a file, to see whether it changed.
 type Stamp = (u64, u64, i64, i64, i64, i64);
 
-/// What acts by itself in a project, as it was at one moment.
+/// Files that act by themselves in a project, as they were at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Guarded {
     /// The entries themselves: directories with all below them, and files.

@@ -150,7 +150,7 @@ pub struct CheckPlace<'a> {
     pub programs: &'a [PathBuf],
     /// Directories of Maestro's that stay closed, besides `.maestro`.
     pub closed: &'a [PathBuf],
-    /// What in the project acts by itself, and is not the check's to change.
+    /// Files in the project that act by themselves; a check may not change them.
     pub guarded: &'a [PathBuf],
 }
 

@@ -236,7 +236,7 @@ fn chain(events: &[Event], with_details: bool) -> Vec<Value> {
         .collect()
 }
 
-/// What each stage handed on, the latest first, with the places that its answers name. Answers of consultants were
+/// Results of each stage, the latest first, with the places that its answers name. Answers of consultants were
 /// checked when they came; what was handed in is checked now, the latest few.
 fn outputs(session: &Session, run: &Run) -> Vec<Value> {
     let mut checked_now = 0;
