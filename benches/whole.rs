@@ -36,15 +36,18 @@ struct Server {
     output: BufReader<ChildStdout>,
     next_id: u64,
     directory: tempfile::TempDir,
+    /// Maestro makes its own directories in it.
+    _home: tempfile::TempDir,
 }
 
 impl Server {
     fn start(program: &Path, environment: &[(&str, String)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", "/nonexistent")
+            .env("HOME", home.path())
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .current_dir(directory.path())
             .stdin(Stdio::piped())
@@ -52,7 +55,7 @@ impl Server {
             .spawn()
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, input, output: BufReader::new(output), next_id: 1, directory }
+        Self { child, input, output: BufReader::new(output), next_id: 1, directory, _home: home }
     }
 
     fn begin(&mut self, method: &str, params: &Value) -> u64 {

@@ -198,8 +198,7 @@ fn cache(environment: &Environment, root: &Path) -> Option<PathBuf> {
     let base = environment
         .get("XDG_CACHE_HOME")
         .map(PathBuf::from)
-        // A home that is not there is no place to make: some systems name one for users without any.
-        .or_else(|| Some(environment.home().filter(|home| home.is_dir())?.join(".cache")))?;
+        .or_else(|| Some(environment.home()?.join(".cache")))?;
     let digest = Sha256::digest(root.as_os_str().as_bytes());
     let name = hex(digest.get(..8).unwrap_or_default());
     let directory = base.join("maestro/checks").join(name);
