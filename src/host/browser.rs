@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::environment::Environment;
+use super::process::leftover;
 
 /// Why no browser is opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,7 @@ pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedT
     }
     // A temporary file is readable for its user alone.
     let mut file = tempfile::Builder::new()
-        .prefix("maestro-page-")
+        .prefix(leftover::PAGE)
         .suffix(".html")
         .tempfile()
         .map_err(NoBrowser::NoFile)?;

@@ -13,6 +13,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -164,7 +165,8 @@ impl HelperCommand {
             _ => {}
         }
         let mut private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
-        serde_json::to_writer(&mut private, &orders).map_err(std::io::Error::other)?;
+        // In one write: a serializer writes each word by itself, thousands for a list of rules.
+        private.write_all(&serde_json::to_vec(&orders)?)?;
         Ok([HELPER_ARGUMENT.into(), file.into()])
     }
 }

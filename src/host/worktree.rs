@@ -32,9 +32,6 @@ use cleanup::Record;
 pub(crate) use cleanup::remove_abandoned;
 use git::Git;
 
-/// Prefix of the names of our directories.
-const PREFIX: &str = "maestro-trees-";
-
 /// Why there are no copies.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TreeError {
@@ -119,7 +116,7 @@ impl Trees {
             return Err(TreeError::Failed(format!("the temporary directory {place} is inside the project")));
         }
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).permissions(Permissions::from_mode(PRIVATE));
+        builder.prefix(leftover::TREES).permissions(Permissions::from_mode(PRIVATE));
         let directory = builder.tempdir_in(base)?;
         record.write(directory.path())?;
         let lock = leftover::lock(directory.path())?;

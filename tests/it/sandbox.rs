@@ -207,23 +207,30 @@ fn without_a_network_loopback_stays() {
 fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
     let tries = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\n\
         here() { \"$@\" >/dev/null 2>&1 && echo 1 || echo 0; }\n\
-        answer=\"own=$(here touch x) project=$(here cat PROJECT/src/a.py) write=$(here touch PROJECT/new) home=$(here cat HOME/secret.txt)\"\n\
+        answer=\"own=$(here touch x) project=$(here cat PROJECT/src/a.py) write=$(here touch PROJECT/new) home=$(here cat HOME/secret.txt) other=$(here cat TEMPORARY/maestro-call-other/prompt)\"\n\
         printf '%s\\n' '{\"type\":\"thread.started\",\"thread_id\":\"t\"}' '{\"type\":\"turn.started\"}'\n\
         printf '{\"type\":\"item.completed\",\"item\":{\"id\":\"i\",\"type\":\"agent_message\",\"text\":\"%s\"}}\\n' \"$answer\"\n\
         printf '%s\\n' '{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}'\n";
     let server = project();
     let base = server.project().parent().unwrap().to_owned();
+    // Nothing else that is closed lies in the temporary directory, so it need not be opened in parts.
+    let temporary = base.join("temporary");
+    let others = temporary.join("maestro-call-other");
+    std::fs::create_dir_all(&others).unwrap();
+    std::fs::write(others.join("prompt"), "x").unwrap();
     let tries = tries
+        .replace("TEMPORARY", temporary.to_str().unwrap())
         .replace("PROJECT", server.project().to_str().unwrap())
         .replace("HOME", base.join("home").to_str().unwrap());
     let program = base.join("fake/codex");
     std::fs::write(&program, tries).unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let server = server.env("TMPDIR", temporary.to_str().unwrap());
     let mut client = server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap()).start();
     let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }));
     let held = result["sandbox"].as_str().unwrap_or_default();
     if held.starts_with("landlock") {
-        assert_eq!(result["content"], "own=1 project=0 write=0 home=0", "{result}");
+        assert_eq!(result["content"], "own=1 project=0 write=0 home=0 other=0", "{result}");
     } else {
         eprintln!("not checked, the sandbox here is: {held}");
         assert_eq!(result["ok"], true, "{result}");

@@ -14,6 +14,12 @@ use rustix::process::getuid;
 
 /// Prefix of the name of a call's directory.
 pub(crate) const PREFIX: &str = "maestro-call-";
+/// Prefix of the names of directories with copies of a project.
+pub(crate) const TREES: &str = "maestro-trees-";
+/// Prefix of the names of files that lead a browser to the page.
+pub(crate) const PAGE: &str = "maestro-page-";
+/// Names that no consultant may open but those of its own call.
+pub(crate) const PRIVATE: [&str; 3] = [PREFIX, TREES, PAGE];
 
 /// The file whose lock keeps a directory.
 const LOCK: &str = "lock";

@@ -6,6 +6,7 @@ use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, PathBeneath, PathFd,
     Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
+use rustix::fs::{FileType, fstat};
 
 use super::namespace::cover;
 use super::report::FileStanding;
@@ -83,6 +84,7 @@ fn grant(
     let Ok(open) = PathFd::new(path) else {
         return Ok(ruleset);
     };
-    let access = if path.is_dir() { access } else { access & AccessFs::from_file(NEWEST) };
+    let is_directory = fstat(&open).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
+    let access = if is_directory { access } else { access & AccessFs::from_file(NEWEST) };
     if access.is_empty() { Ok(ruleset) } else { ruleset.add_rule(PathBeneath::new(open, access)) }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{FileRules, ProjectRules};
 use crate::host::environment::Environment;
 use crate::host::git;
+use crate::host::process::leftover;
 
 /// Entries of one directory that a rule is made for.
 const MOST_ENTRIES: usize = 2_000;
@@ -73,8 +74,9 @@ impl SandboxRules {
             frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
             entries: entries(root, place),
         });
-        rules.read.retain(|path| !is_too_wide(path, environment));
-        rules.write.retain(|path| !is_too_wide(path, environment));
+        let home = real_home(environment);
+        rules.read.retain(|path| !is_too_wide(path, home.as_deref()));
+        rules.write.retain(|path| !is_too_wide(path, home.as_deref()));
         rules
     }
 
@@ -116,12 +118,16 @@ impl SandboxRules {
                     .extend(environment.home().map(|home| below(&home, &real(&closed))).unwrap_or_default());
             }
         }
-        rules.read.retain(|path| !is_too_wide(path, environment));
-        let closed = real(&closed);
-        rules.read.extend(below(Path::new("/"), &closed));
+        let home = real_home(environment);
+        rules.read.retain(|path| !is_too_wide(path, home.as_deref()));
+        let mut closed = real(&closed);
         let temporary: BTreeSet<PathBuf> =
             place.temporary.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        // Each is opened entry by entry: a rule on the whole would open the private directories of
+        // other calls in it.
+        closed.extend(temporary.iter().cloned());
         rules.write.extend(temporary.iter().flat_map(|temporary| below(temporary, &closed)));
+        rules.read.extend(below(Path::new("/"), &closed));
         rules.without_repeats()
     }
 
@@ -199,12 +205,14 @@ fn expand_all(texts: &[String], environment: &Environment) -> Vec<PathBuf> {
     texts.iter().filter_map(|text| expand(text, environment)).collect()
 }
 
+fn real_home(environment: &Environment) -> Option<PathBuf> {
+    environment.home().map(|home| home.canonicalize().unwrap_or(home))
+}
+
 /// A variable must not open everything: neither the home directory nor what lies above it.
-fn is_too_wide(path: &Path, environment: &Environment) -> bool {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    environment.home().is_some_and(|home| {
-        let home = home.canonicalize().unwrap_or(home);
-        home.starts_with(&real)
+fn is_too_wide(path: &Path, home: Option<&Path>) -> bool {
+    home.is_some_and(|home| {
+        path.canonicalize().map_or_else(|_| home.starts_with(path), |path| home.starts_with(path))
     })
 }
 
@@ -318,7 +326,7 @@ fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
     for entry in found.flatten().take(MOST_ENTRIES) {
         let path = entry.path();
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_symlink() || closed.contains(&path) || is_private_to_another_call(&path) {
+        if kind.is_symlink() || closed.contains(&path) || is_maestros_own(&path) {
             continue;
         }
         if closed.iter().any(|other| other.starts_with(&path)) {
@@ -330,11 +338,12 @@ fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
     open
 }
 
-/// Another call's directory holds its prompt and its login.
-fn is_private_to_another_call(path: &Path) -> bool {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .is_some_and(|name| name.starts_with(crate::host::process::leftover::PREFIX))
+/// True for what Maestro itself puts into a temporary directory: the prompt and login of another call,
+/// copies of the project, the address of the page, a long answer.
+fn is_maestros_own(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let is_answer = name.starts_with("maestro-") && path.extension().is_some_and(|kind| kind == "md");
+    is_answer || leftover::PRIVATE.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

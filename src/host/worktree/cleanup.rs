@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PREFIX, git};
+use super::git;
 use crate::host::process::leftover;
 
 /// The file that says whose copies a directory holds.
@@ -64,7 +64,7 @@ impl Record {
 }
 
 pub(super) fn is_named_so(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with(PREFIX))
+    name.to_str().is_some_and(|name| name.starts_with(leftover::TREES))
 }
 
 /// Removes the copies in a temporary directory whose server is gone. What cannot be removed stays

@@ -103,7 +103,7 @@ async fn what_a_killed_server_left_is_removed_and_what_is_held_is_not() {
     let base = tempfile::tempdir().unwrap();
     let base = base.path().canonicalize().unwrap();
     let left = |name: &str| {
-        let place = base.join(format!("{PREFIX}{name}"));
+        let place = base.join(format!("{}{name}", leftover::TREES));
         std::fs::create_dir(&place).unwrap();
         let record = Record { git: "git".into(), repository: root.to_owned() };
         record.write(&place).unwrap();
