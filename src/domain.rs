@@ -1,7 +1,6 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub(crate) mod address;
-pub(crate) mod angle;
 pub(crate) mod answer;
 pub(crate) mod approvals;
 pub(crate) mod beta;
@@ -20,6 +19,7 @@ pub(crate) mod coordination;
 pub(crate) mod decision;
 pub(crate) mod diff;
 pub(crate) mod effort;
+pub(crate) mod embedded;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod handover;
@@ -39,6 +39,7 @@ pub(crate) mod permits;
 pub(crate) mod plain;
 pub(crate) mod policy;
 pub(crate) mod price;
+pub(crate) mod prompt;
 pub(crate) mod question;
 pub(crate) mod redflag;
 pub(crate) mod report;

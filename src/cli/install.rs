@@ -28,6 +28,7 @@ use std::path::Path;
 
 use entry::List;
 use error::Fault;
+use memory::Original;
 use replace::{ABSENT, FileChange, Outcome, Staged, Verdict};
 
 /// Mode of a slash command file that did not exist before.
@@ -46,13 +47,18 @@ pub fn install(
     commands: &[SlashCommand<'_>],
     out: &mut dyn Write,
 ) -> Result<(), InstallError> {
-    let had_empty_list = Cell::new(false);
+    let without_server = Cell::new(None);
     let settings = FileChange {
         path: targets.settings.clone(),
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
+            without_server.set(seen.and_then(|seen| {
+                if entry::says_nothing(targets.client, seen) {
+                    return Some(Original::Text(String::from_utf8_lossy(seen).into_owned()));
+                }
+                entry::has_empty_list(targets.client, seen).then_some(Original::EmptyList)
+            }));
             let seen = seen.unwrap_or_default();
-            had_empty_list.set(entry::has_empty_list(targets.client, seen));
             let edited = entry::register(targets.client, seen, command);
             Ok(match edited.map_err(|fault| refused(targets, fault))? {
                 Some(bytes) => Verdict::Write { bytes, backup: false },
@@ -64,8 +70,8 @@ pub fn install(
     let placed = targets.commands.as_ref().map(|directory| commands::placing(directory, commands));
     let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
     if done.is_ok() {
-        if had_empty_list.get() {
-            memory::remember(targets);
+        if let Some(original) = without_server.take() {
+            memory::remember(targets, original);
         }
         report.line(targets.next_step.to_owned());
     }
@@ -88,18 +94,22 @@ pub fn uninstall(
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
             let Some(bytes) = seen else { return Ok(Verdict::Keep(Some(ABSENT))) };
-            let list = if memory::has(targets) { List::TheUsers } else { List::Ours };
+            let original = memory::original(targets);
+            let list = if original == Some(Original::EmptyList) { List::TheUsers } else { List::Ours };
             let edited = entry::deregister(targets.client, bytes, list);
             let edited = edited.map_err(|fault| refused(targets, fault))?;
-            Ok(match edited {
-                None => Verdict::Keep(None),
+            Ok(match (edited, original) {
+                (None, _) => Verdict::Keep(None),
+                (Some(bytes), Some(Original::Text(text))) if entry::says_nothing(targets.client, &bytes) => {
+                    Verdict::Write { bytes: text.into_bytes(), backup: false }
+                }
                 // A link is the user's own.
-                Some(bytes)
+                (Some(bytes), _)
                     if entry::says_nothing(targets.client, &bytes) && !targets.settings.is_symlink() =>
                 {
                     Verdict::Remove
                 }
-                Some(bytes) => Verdict::Write { bytes, backup: false },
+                (Some(bytes), _) => Verdict::Write { bytes, backup: false },
             })
         }),
     };

@@ -9,6 +9,7 @@ pub(crate) mod classify;
 pub(crate) mod cusum;
 pub(crate) mod degradation;
 pub(crate) mod diversity;
+pub(crate) mod facts;
 pub(crate) mod insight;
 pub(crate) mod intent;
 pub(crate) mod recommend;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::IntoStaticStr;
 
+use super::prompt::prompt;
 use super::redflag::{Findings, Flag, Inspector};
 use super::rule::{self, RuleError};
 use super::stage::Stage;
@@ -106,23 +107,22 @@ pub struct MicroStep {
 }
 
 impl MicroStep {
-    /// Returns what is added to the question, so that the answer has the form of the step.
+    /// The text after the question, so that the answer has the form of the step.
     pub fn instructions(&self) -> String {
-        format!(
-            "Step {}: {}\nAnswer with one JSON object that fits this JSON schema, and with nothing else. Keep it short and definite.{}\n{}",
-            self.kind.name(),
-            self.description,
-            self.compared(),
-            self.output_schema
-        )
-    }
-
-    /// Returns what a model is told of the comparison, so that it is exact where it counts.
-    fn compared(&self) -> String {
-        if self.vote_by.is_empty() {
-            return String::new();
-        }
-        format!(" It is compared with other answers by {}: be exact there.", self.vote_by.in_a_line())
+        // A model is told what is compared, so that it is exact where it counts.
+        let compared = if self.vote_by.is_empty() {
+            String::new()
+        } else {
+            prompt("micro_step_compared", &[("fields", &self.vote_by.in_a_line())])
+        };
+        let schema = self.output_schema.to_string();
+        let values = [
+            ("step", self.kind.name()),
+            ("description", &self.description),
+            ("compared", &compared),
+            ("schema", &schema),
+        ];
+        prompt("micro_step", &values)
     }
 
     /// Returns what is wrong with an answer, by the rules and the schema of the step.

@@ -10,6 +10,8 @@ use super::catalogue::Handle;
 use super::catalogue::{Load, found_by};
 use super::parameters::{NoInput, Parameters};
 use super::reply::reply;
+use crate::domain::coordination::facts::Facts;
+use crate::domain::coordination::insight::{finding, percent};
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
@@ -174,17 +176,14 @@ fn policy(settings: &PolicySettings) -> Value {
         "policies": {
             "capability_threshold": settings.capability_threshold,
             "skip_ensemble_conditions": [
-                format!(
-                    "at least 10 recorded outcomes of a single agent at such work, and the success rate that is exceeded nine times in ten >= {}; a stated baseline_confidence skips nothing by itself",
-                    settings.capability_threshold
-                ),
-                "the stage's ensemble_allowed is false",
-                "the budget is used up",
-                "the steps depend on one another (sequential dependency score >= 0.7)",
+                finding("skip_recorded", &[("threshold", &settings.capability_threshold.to_string())]),
+                finding("skip_not_allowed", &[]),
+                finding("skip_budget", &[]),
+                finding("skip_sequential", &[]),
             ],
             "error_amplification": {
-                "deciding": "tests decide, or the orchestrator over candidates it has checked; never the agents among themselves",
-                "candidates": "independent answers are welcome as candidates",
+                "deciding": finding("deciding", &[]),
+                "candidates": finding("candidates", &[]),
             },
             "budgets": {
                 "max_consults_per_stage": settings.max_consults_per_stage,
@@ -196,23 +195,21 @@ fn policy(settings: &PolicySettings) -> Value {
         "stage_defaults": stages,
         "topologies": topologies,
         "paper_insights": {
-            "tool_coordination_tradeoff": "Tools and coordination compete for the same budget: only the orchestrator runs tools.",
-            "capability_saturation": format!(
-                "Where one agent alone succeeds more than about {:.0}% of the time, more agents add little.",
-                settings.capability_threshold * 100.0
-            ),
-            "error_amplification": "Agents that nobody checks cost 17.2 times the overhead tokens of one agent in the paper's traces, agents with a checking centre 4.4 times. Of tasks, 1.18 and 1.06 times as many fail as with one agent (ratio of the means of six benchmarks).",
-            "sequential_degradation": "Where each step needs the one before, several agents did 39 to 70% worse than one.",
+            "tool_coordination_tradeoff": finding("tool_coordination_tradeoff", &[]),
+            "capability_saturation": finding("capability_saturation", &[("percent", &percent(settings))]),
+            "error_amplification": finding("error_amplification", &[]),
+            "sequential_degradation": finding("sequential_degradation", &[]),
         },
     })
 }
 
 fn topology_facts(topology: Topology) -> Value {
+    let facts = Facts::of(topology);
     json!({
-        "error_multiplier": topology.error_multiplier(),
-        "error_multiplier_is": "overhead tokens in traces, over those of a single agent; no rate of errors",
-        "task_error_ratio": topology.task_error_ratio(),
-        "use_for": topology.use_for(),
-        "never_for": topology.never_for(),
+        "error_multiplier": facts.error_multiplier,
+        "error_multiplier_is": finding("error_multiplier_is", &[]),
+        "task_error_ratio": facts.task_error_ratio,
+        "use_for": facts.use_for,
+        "never_for": facts.never_for,
     })
 }

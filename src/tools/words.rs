@@ -57,6 +57,8 @@ mod tests {
 
     #[test]
     fn the_texts_can_be_read() {
+        // Only this form of a document refuses a key that is there twice.
+        serde_yaml::from_str::<serde_yaml::Value>(TEXTS).unwrap();
         let words: Words = serde_yaml::from_str(TEXTS).unwrap();
         assert!(words.tools.len() > 40 && words.parameters.len() > 5);
         assert!(Words::embedded().is_some());

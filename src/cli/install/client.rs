@@ -146,7 +146,7 @@ pub struct Targets {
     pub base: PathBuf,
     /// The user's next step after an install.
     pub next_step: &'static str,
-    /// The file that remembers which settings had an empty list of servers of the user's own.
+    /// The file that remembers settings files without a server of the user's own.
     pub(super) memory: Option<PathBuf>,
 }
 

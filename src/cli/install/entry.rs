@@ -43,10 +43,7 @@ pub(super) fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
 pub(super) fn says_nothing(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);
-    match client.format() {
-        Format::Json | Format::Jsonc => jsonc::is_empty(text),
-        Format::Toml => text.trim().is_empty(),
-    }
+    text.trim().is_empty() || (client.format() != Format::Toml && jsonc::is_empty(text))
 }
 
 /// A file that holds nothing but the entry.

@@ -1,9 +1,11 @@
 //! Chooses the topology for a stage, by the first of an ordered list of rules that applies.
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::BadInput;
 use super::classify::Scores;
+use super::facts::{Facts, Limits};
 use super::intent::{Intent, Voices};
 use super::statistics::{ENOUGH_RUNS, History};
 use crate::domain::policy::{PolicySettings, SingleAgent};
@@ -37,8 +39,10 @@ pub struct Situation<'a> {
 }
 
 /// The rule that decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Rule {
     /// The caller insisted.
     Forced,
@@ -61,32 +65,15 @@ pub enum Rule {
     NoSignal,
 }
 
-/// The limits that go with a choice.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Limits {
-    /// Agents.
-    pub max_agents: u32,
-    /// Rounds.
-    pub max_rounds: u32,
-    /// Messages of each agent.
-    pub max_messages_per_agent: u32,
-    /// Messages a run above which coordination costs more than it is worth.
-    pub overhead_threshold: f64,
-}
-
-const fn limits(agents: u32, rounds: u32, messages: u32, overhead: f64) -> Limits {
-    Limits {
-        max_agents: agents,
-        max_rounds: rounds,
-        max_messages_per_agent: messages,
-        overhead_threshold: overhead,
+impl Rule {
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
-const ALONE: Limits = limits(1, 1, 2, 2.0);
-const CENTRALIZED: Limits = limits(3, 3, 3, 2.5);
-const INDEPENDENT: Limits = limits(3, 2, 1, 2.0);
-const BY_DEFAULT: Limits = limits(3, 3, 2, 2.0);
+/// The limits where no score decides.
+const BY_DEFAULT: Limits =
+    Limits { max_agents: 3, max_rounds: 3, max_messages_per_agent: 2, overhead_threshold: 2.0 };
 
 /// A choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,20 +92,18 @@ pub struct Choice {
 
 impl Choice {
     fn alone(rule: Rule, confidence: f64) -> Self {
-        Self { topology: Topology::Sas, confidence, rule, fallback: None, limits: ALONE }
+        Self {
+            topology: Topology::Sas,
+            confidence,
+            rule,
+            fallback: None,
+            limits: Facts::of(Topology::Sas).limits,
+        }
     }
 
-    fn several(rule: Rule, topology: Topology, confidence: f64, limits: Limits) -> Self {
+    fn several(rule: Rule, topology: Topology, confidence: f64) -> Self {
+        let limits = Facts::of(topology).limits;
         Self { topology, confidence, rule, fallback: Some(Topology::Sas), limits }
-    }
-}
-
-/// The limits of a topology that was chosen by name.
-fn limits_of(topology: Topology) -> Limits {
-    match topology {
-        Topology::Sas => ALONE,
-        Topology::Independent => INDEPENDENT,
-        Topology::Centralized | Topology::Decentralized | Topology::Hybrid => CENTRALIZED,
     }
 }
 
@@ -162,7 +147,7 @@ fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>)
             stage.name(),
             topology.id()
         ))),
-        _ => Ok(Choice::several(Rule::Forced, topology, 1.0, limits_of(topology))),
+        _ => Ok(Choice::several(Rule::Forced, topology, 1.0)),
     }
 }
 
@@ -175,7 +160,7 @@ fn proven(situation: &Situation<'_>) -> Option<Choice> {
         confidence: rate.min(MOST_CONFIDENCE),
         rule: Rule::RecordedResults,
         fallback: Some(Topology::Sas),
-        limits: limits_of(topology),
+        limits: Facts::of(topology).limits,
     })
 }
 
@@ -186,18 +171,18 @@ fn by_scores(situation: &Situation<'_>) -> Choice {
         return Choice::alone(Rule::Intent, 0.5);
     }
     if decomposability > DECOMPOSABLE && tools > TOOL_HEAVY {
-        return Choice::several(Rule::DecomposableWithTools, Topology::Centralized, 0.75, CENTRALIZED);
+        return Choice::several(Rule::DecomposableWithTools, Topology::Centralized, 0.75);
     }
     if decomposability > DECOMPOSABLE {
-        return Choice::several(Rule::Decomposable, Topology::Independent, 0.8, INDEPENDENT);
+        return Choice::several(Rule::Decomposable, Topology::Independent, 0.8);
     }
     if intent.is_some() {
-        return Choice::several(Rule::Intent, Topology::Independent, 0.7, INDEPENDENT);
+        return Choice::several(Rule::Intent, Topology::Independent, 0.7);
     }
     match situation.stage {
         Some(stage) => match situation.policy.recommended(stage) {
             Topology::Sas => Choice::alone(Rule::StageDefault, 0.65),
-            several => Choice::several(Rule::StageDefault, several, 0.65, BY_DEFAULT),
+            several => Choice { limits: BY_DEFAULT, ..Choice::several(Rule::StageDefault, several, 0.65) },
         },
         None => Choice { limits: BY_DEFAULT, ..Choice::alone(Rule::NoSignal, 0.5) },
     }

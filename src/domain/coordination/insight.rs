@@ -1,96 +1,75 @@
-//! Why a topology was chosen, in words: the rule's reason, and what the paper found.
+//! The reason for a topology: that of the rule, and the finding of the paper.
+
+use std::sync::LazyLock;
 
 use super::architecture::{DECOMPOSABLE, Rule, SEQUENTIAL, TOOL_HEAVY};
 use super::classify::Scores;
+use super::facts::Facts;
+use crate::domain::embedded::{Texts, embedded, filled};
 use crate::domain::policy::PolicySettings;
 use crate::domain::topology::Topology;
 
-/// Why the rule applies.
-pub fn rationale(rule: Rule, scores: &Scores) -> String {
-    let Scores { decomposability, sequential, tools } = scores;
-    match rule {
-        Rule::Forced => "The caller insists on it.".to_owned(),
-        Rule::SingleAgentStage => {
-            "This stage goes step by step, and its changes must fit together: one agent.".to_owned()
-        }
-        Rule::EnsembleSwitchedOff => {
-            "The policy's switch for an ensemble in this stage is off: one agent.".to_owned()
-        }
-        Rule::RecordedResults => "It did best in the results recorded so far.".to_owned(),
-        Rule::SequentialDependency => format!(
-            "The steps depend on one another (sequential dependency {sequential:.2}, from {SEQUENTIAL} on)."
-        ),
-        Rule::DecomposableWithTools => format!(
-            "It can be taken apart (decomposability {decomposability:.2}, above {DECOMPOSABLE}) and needs tools (complexity {tools:.2}, above {TOOL_HEAVY}): a centre is to check."
-        ),
-        Rule::Decomposable => format!(
-            "It can be taken apart (decomposability {decomposability:.2}, above {DECOMPOSABLE}) with few tools."
-        ),
-        Rule::Intent => "What the task is after (intent) decides: several independent voices for reviews, research, designs and where they are asked for, one agent for anything else.".to_owned(),
-        Rule::StageDefault => "Nothing in the scores decides, so the stage does.".to_owned(),
-        Rule::NoSignal => "Nothing speaks for more than one agent.".to_owned(),
-    }
+pub static FINDINGS: LazyLock<Texts> =
+    LazyLock::new(|| embedded("findings.yaml", include_str!("findings.yaml")));
+
+/// The text under a key, with its values.
+pub fn finding(key: &str, values: &[(&str, &str)]) -> String {
+    filled(&FINDINGS, key, values)
 }
 
-/// Returns what the paper ("Towards a Science of Scaling Agent Systems") found about a choice.
+/// The reason of a rule.
+pub fn rationale(rule: Rule, scores: &Scores) -> String {
+    let number = |score: f64| format!("{score:.2}");
+    let Scores { decomposability, sequential, tools } = scores;
+    finding(
+        &format!("rule_{}", rule.name()),
+        &[
+            ("sequential", &number(*sequential)),
+            ("least", &SEQUENTIAL.to_string()),
+            ("decomposability", &number(*decomposability)),
+            ("above", &DECOMPOSABLE.to_string()),
+            ("tools", &number(*tools)),
+            ("tools_above", &TOOL_HEAVY.to_string()),
+        ],
+    )
+}
+
+/// The finding of the paper ("Towards a Science of Scaling Agent Systems") about a choice.
 pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) -> String {
-    let several = |centre: &str| {
-        let errors = topology.task_error_ratio();
-        format!(
-            "{centre} ({} times the overhead tokens of a single agent in the paper's traces; {errors} times its failed tasks, as the ratio of benchmark means).",
-            topology.error_multiplier()
-        )
+    let several = |key: &str| {
+        let Facts { error_multiplier, task_error_ratio, .. } = Facts::of(topology);
+        let which = finding(key, &[]);
+        let (multiplier, errors) = (error_multiplier.to_string(), task_error_ratio.to_string());
+        finding("several", &[("which", &which), ("multiplier", &multiplier), ("errors", &errors)])
     };
     match (topology, rule) {
         (Topology::Sas, Rule::SequentialDependency | Rule::SingleAgentStage) => {
-            "Where each step needs the one before, several agents did 39 to 70% worse than one: a single agent."
-                .to_owned()
+            finding("single_sequential", &[])
         }
-        (
-            Topology::Sas,
-            Rule::Forced
-            | Rule::EnsembleSwitchedOff
-            | Rule::RecordedResults
-            | Rule::DecomposableWithTools
-            | Rule::Decomposable
-            | Rule::Intent
-            | Rule::StageDefault
-            | Rule::NoSignal,
-        ) => format!(
-            "A single agent has no coordination to pay for, and where it succeeds more than about {:.0}% of the time, more agents add little.",
-            policy.capability_threshold * 100.0
-        ),
-        (Topology::Independent, _) => several(
-            "Independent agents are for generating candidates and never for deciding: nobody checks them",
-        ),
-        (Topology::Centralized, _) => several("A centre that checks and chooses holds errors down"),
-        (Topology::Decentralized | Topology::Hybrid, _) => {
-            several("Agents that talk to one another are not arranged here")
-        }
+        (Topology::Sas, _) => finding("single", &[("percent", &percent(policy))]),
+        (Topology::Independent, _) => several("several_independent"),
+        (Topology::Centralized, _) => several("several_centralized"),
+        (Topology::Decentralized | Topology::Hybrid, _) => several("several_peers"),
     }
+}
+
+/// The threshold of a policy in percent.
+pub fn percent(policy: &PolicySettings) -> String {
+    format!("{:.0}", policy.capability_threshold * 100.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use strum::IntoEnumIterator;
 
-    const RULES: [Rule; 10] = [
-        Rule::Intent,
-        Rule::Forced,
-        Rule::SingleAgentStage,
-        Rule::EnsembleSwitchedOff,
-        Rule::RecordedResults,
-        Rule::SequentialDependency,
-        Rule::DecomposableWithTools,
-        Rule::Decomposable,
-        Rule::StageDefault,
-        Rule::NoSignal,
-    ];
+    use super::*;
 
     #[test]
     fn an_insight_speaks_of_its_own_topology() {
         let policy = PolicySettings { capability_threshold: 0.45, ..PolicySettings::default() };
-        for rule in RULES {
+        let scores = Scores { decomposability: 0.91, sequential: 0.72, tools: 0.63 };
+        for rule in Rule::iter() {
+            assert!(!rationale(rule, &scores).is_empty(), "{rule:?}");
             assert!(paper_insight(Topology::Sas, rule, &policy).to_lowercase().contains("a single agent"));
             let independent = paper_insight(Topology::Independent, rule, &policy);
             assert!(independent.contains("17.2") && independent.contains("never for deciding"));

@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
+use super::facts::{Facts, Line};
 use super::{BadInput, share};
 use crate::domain::topology::Topology;
 
@@ -46,32 +47,6 @@ pub struct Model {
     pub log_tools: f64,
     /// bIL.
     pub capability_log_tools: f64,
-    pub single: Line,
-    /// Likewise.
-    pub independent: Line,
-    /// Likewise.
-    pub decentralized: Line,
-    /// Likewise.
-    pub centralized: Line,
-    /// Likewise.
-    pub hybrid: Line,
-}
-
-/// The coefficients of one architecture.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    /// alpha.
-    pub intercept: f64,
-    /// bI.
-    pub capability: f64,
-    /// bT.
-    pub tools: f64,
-    /// bP.
-    pub baseline: f64,
-}
-
-const fn line(intercept: f64, capability: f64, tools: f64, baseline: f64) -> Line {
-    Line { intercept, capability, tools, baseline }
 }
 
 /// The fit to the 260 configurations of version 3 (R2 0.463; over benchmarks left out it is
@@ -81,11 +56,6 @@ pub const MODEL: Model = Model {
     capability_squared: -3.652_58e-6,
     log_tools: 0.298_083_5,
     capability_log_tools: -0.002_884_25,
-    single: line(-0.268_051_2, 0.011_315_8, -0.029_992_5, 0.811_412_4),
-    independent: line(-0.035_691_1, 0.012_450_1, -0.009_379_9, -0.162_447_4),
-    decentralized: line(-0.060_510_2, 0.010_336_0, -0.010_294_0, 0.087_696_1),
-    centralized: line(-0.038_016_1, 0.010_522_1, -0.011_289_6, 0.003_443_4),
-    hybrid: line(-0.009_478_6, 0.011_702_9, -0.012_235_1, -0.015_184_3),
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -118,15 +88,9 @@ impl Inputs {
 }
 
 impl Model {
-    /// The predicted success of a topology. Outside the range of the data it may leave 0 to 1.
-    pub fn predict(&self, topology: Topology, inputs: &Inputs) -> f64 {
-        let line = match topology {
-            Topology::Sas => &self.single,
-            Topology::Independent => &self.independent,
-            Topology::Decentralized => &self.decentralized,
-            Topology::Centralized => &self.centralized,
-            Topology::Hybrid => &self.hybrid,
-        };
+    /// The predicted success of a topology, by its coefficients. Outside the range of the data it may leave
+    /// 0 to 1.
+    pub fn predict(&self, line: &Line, inputs: &Inputs) -> f64 {
         let capability = inputs.capability_index - self.mean_capability;
         let log_tools = inputs.tool_count.ln_1p();
         line.intercept
@@ -137,6 +101,10 @@ impl Model {
             + line.baseline * inputs.baseline_success
             + self.capability_log_tools * capability * log_tools
     }
+}
+
+fn predicted(topology: Topology, inputs: &Inputs) -> f64 {
+    MODEL.predict(&Facts::of(topology).line, inputs)
 }
 
 /// Returns how often several agents did better than one at such a gap, over the 208 pairs of the data,
@@ -172,13 +140,13 @@ pub struct Prediction {
 
 /// The prediction for a topology.
 pub fn prediction(topology: Topology, inputs: &Inputs) -> Prediction {
-    let predicted_success = MODEL.predict(topology, inputs);
+    let predicted_success = predicted(topology, inputs);
     let several = topology != Topology::Sas;
     let gap = predicted_success - inputs.baseline_success;
     Prediction {
         predicted_success,
         gap: several.then_some(gap),
-        gap_to_predicted_single: several.then(|| predicted_success - MODEL.predict(Topology::Sas, inputs)),
+        gap_to_predicted_single: several.then(|| predicted_success - predicted(Topology::Sas, inputs)),
         observed_win_rate: several.then(|| observed_win_rate(gap)),
     }
 }

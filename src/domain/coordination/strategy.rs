@@ -1,11 +1,12 @@
 //! The strategy of each stage: how candidates are made, checked and chosen from.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::domain::embedded::embedded;
 use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
@@ -85,15 +86,10 @@ impl Strategy {
     }
 }
 
-/// The table of all stages, embedded. A test reads it, so it always parses.
 fn of_stage(stage: Stage, policy: &PolicySettings) -> Strategy {
-    static READ: OnceLock<HashMap<Stage, Strategy>> = OnceLock::new();
-    let all = READ.get_or_init(|| {
-        serde_yaml::from_str(include_str!("strategies.yaml"))
-            .inspect_err(|error| tracing::error!(%error, "the strategies cannot be read"))
-            .unwrap_or_default()
-    });
-    let strategy = all.get(&stage).cloned().unwrap_or_default();
+    static ALL: LazyLock<HashMap<Stage, Strategy>> =
+        LazyLock::new(|| embedded("strategies.yaml", include_str!("strategies.yaml")));
+    let strategy = ALL.get(&stage).cloned().unwrap_or_default();
     Strategy { max_iterations: (stage == Stage::Debug).then_some(policy.max_debug_iterations), ..strategy }
 }
 

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::scaling::{Asked, Scaling, scaling};
 use super::task::read;
-use crate::domain::coordination::architecture::{Choice, Limits, Rule, Situation, choose};
+use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
+use crate::domain::coordination::facts::{Facts, Limits};
 use crate::domain::coordination::insight::{paper_insight, rationale};
 use crate::domain::coordination::intent::Intent;
 use crate::domain::coordination::statistics::History;
@@ -99,8 +100,8 @@ pub async fn select_architecture(session: &Session, request: &Request) -> Result
         parameters: choice.limits,
         rationale: rationale(choice.rule, &scores),
         paper_insight: paper_insight(choice.topology, choice.rule, policy),
-        use_for: choice.topology.use_for(),
-        never_for: choice.topology.never_for(),
+        use_for: &Facts::of(choice.topology).use_for,
+        never_for: Facts::of(choice.topology).never_for.as_deref(),
         stage_recommendations: strategy(request.stage, policy).arranged(choice.topology),
         in_a_run: in_a_run(request.stage, policy, &choice),
         scaling: scaling(&request.scaling, &history, choice.topology).map_err(super::refused)?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::material::Material;
 use super::{Review, ReviewRequest};
+use crate::domain::prompt::prompt;
 use crate::domain::review::{FixStatus, Severity, TriedFix, fixes};
 use crate::error::Error;
 use crate::flow::account::Account;
@@ -17,8 +18,6 @@ use crate::flow::session::Session;
 const MOST_FIXED: usize = 5;
 /// A finding of less harm is not worth a consult.
 const LEAST: Severity = Severity::Medium;
-
-const TASK: &str = "These findings of a review hold: their quotes were seen in the files. Propose the smallest fix for each that you can fix from the material, as a unified diff with `--- a/PATH` and `+++ b/PATH` against the files as they are now, two or three lines of context, and no change of tests. Answer with one JSON object and nothing else: {\"fixes\": [{\"id\": \"F1\", \"patch\": \"...\"}]}. Leave out a finding that turns out to be none, or whose fix needs what you cannot see.";
 
 /// Asks for fixes of the gravest findings and tries them. What cannot be had is said in the warning: the
 /// findings stand without it.
@@ -110,7 +109,11 @@ async fn proposals(
     let question = Question {
         options: request.options.clone(),
         ..Question::new(
-            format!("{TASK}\n\n# Findings\n\n{listed}\n# Under review\n\n{}", material.text),
+            format!(
+                "{}\n\n# Findings\n\n{listed}\n# Under review\n\n{}",
+                prompt("review_fixes", &[]),
+                material.text
+            ),
             Account { rests_on: Vec::new(), ..reviewed.account().clone() },
         )
     };

@@ -11,6 +11,7 @@ use super::step::KSource;
 use super::{Vote, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
 use crate::domain::call_options::CallOptions;
+use crate::domain::prompt::prompt;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
@@ -213,27 +214,18 @@ impl ConsensusRequest {
         let form = match how {
             How::Options(options) => {
                 let list: Vec<String> = options.written().map(|option| format!("- {option}")).collect();
-                format!(
-                    "Choose one of these options:\n{}\n\nReasons may come first, in a few lines. The last line must be `ANSWER: ` and one option, word for word, and nothing else",
-                    list.join("\n")
-                )
+                prompt("vote_options", &[("options", &list.join("\n"))])
             }
-            How::Line => "Reasons may come first, in a few lines. The last line must be `ANSWER: ` and the answer alone, as short as it can be said".to_owned(),
-            How::Json => "Answer with one JSON document alone, without an explanation".to_owned(),
+            How::Line => prompt("vote_line", &[]),
+            How::Json => prompt("vote_json", &[]),
         };
+        let chars = self.max_chars.to_string();
         // An empty question stays empty, so that it is refused.
-        let rest = if self.question.trim().is_empty() {
-            String::new()
-        } else {
-            format!(
-                "\n\n{form}. It is compared with other answers. Use at most {} characters in all.",
-                self.max_chars
-            )
+        let text = match self.question.trim() {
+            "" => String::new(),
+            _ => prompt("vote", &[("question", &self.question), ("form", &form), ("chars", &chars)]),
         };
-        Question {
-            options: self.call.clone(),
-            ..Question::new(format!("{}{rest}", self.question), self.account.clone())
-        }
+        Question { options: self.call.clone(), ..Question::new(text, self.account.clone()) }
     }
 }
 

@@ -50,6 +50,19 @@ fn each_client_reads_the_file_that_its_documentation_names() {
 }
 
 #[test]
+fn a_file_without_a_setting_gets_its_text_back() {
+    for client in Client::value_variants() {
+        for before in ["", "\n", " \r\n"] {
+            there_and_back(*client, before);
+        }
+        if *client != Client::Codex {
+            there_and_back(*client, "{}");
+            there_and_back(*client, "{\r\n}\r\n");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_was_not_there_is_made_and_goes_with_its_directories() {
     for client in Client::value_variants() {
         let home = Home::of(*client);

@@ -62,7 +62,7 @@ fn implement_is_one_agent_unless_forced() {
         choice(Some(Stage::Implement), scores(0.0, 1.0, 0.0), Some(Topology::Centralized), &[]).unwrap();
     assert_eq!(
         (forced.topology, forced.rule, forced.limits),
-        (Topology::Centralized, Rule::Forced, CENTRALIZED)
+        (Topology::Centralized, Rule::Forced, Facts::of(Topology::Centralized).limits)
     );
     assert!((forced.confidence - 1.0).abs() < 1e-12);
 }

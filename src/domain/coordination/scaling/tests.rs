@@ -11,12 +11,20 @@ const VERSION_2: Model = Model {
     capability_squared: 8.576_29e-5,
     log_tools: 0.740_647_2,
     capability_log_tools: -0.003_641_6,
-    single: line(-0.826_760_4, 0.013_515_3, -0.076_379_3, 0.876_747_5),
-    independent: line(-0.498_593_5, 0.015_711_3, -0.048_292_6, -0.455_702_8),
-    decentralized: line(-0.495_445_3, 0.014_887_7, -0.045_446_6, -0.251_261_8),
-    centralized: line(-0.416_610_5, 0.015_088_6, -0.044_223_8, -0.492_841_8),
-    hybrid: line(-0.315_353_0, 0.016_178_5, -0.055_707_8, -0.508_066_2),
 };
+
+/// Its coefficients, in the order of [`ORDER`].
+const LINES_OF_VERSION_2: [Line; 5] = [
+    line(-0.826_760_4, 0.013_515_3, -0.076_379_3, 0.876_747_5),
+    line(-0.498_593_5, 0.015_711_3, -0.048_292_6, -0.455_702_8),
+    line(-0.495_445_3, 0.014_887_7, -0.045_446_6, -0.251_261_8),
+    line(-0.416_610_5, 0.015_088_6, -0.044_223_8, -0.492_841_8),
+    line(-0.315_353_0, 0.016_178_5, -0.055_707_8, -0.508_066_2),
+];
+
+const fn line(intercept: f64, capability: f64, tools: f64, baseline: f64) -> Line {
+    Line { intercept, capability, tools, baseline }
+}
 
 /// As the vectors have them: single, independent, decentralized, centralized, hybrid.
 const ORDER: [Topology; 5] =
@@ -26,15 +34,12 @@ fn inputs(capability_index: f64, tool_count: f64, baseline_success: f64) -> Inpu
     Inputs { baseline_success, tool_count, capability_index }
 }
 
-fn check(model: &Model, at: Inputs, expected: [f64; 5], best: Topology) {
-    let found = ORDER.map(|topology| model.predict(topology, &at));
+fn check(found: [f64; 5], at: Inputs, expected: [f64; 5], best: Topology) {
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() < 6e-5, "{at:?}: {found} is not {expected}");
     }
-    let highest = ORDER
-        .into_iter()
-        .reduce(|best, next| if model.predict(next, &at) > model.predict(best, &at) { next } else { best });
-    assert_eq!(highest, Some(best), "{at:?}");
+    let highest = found.iter().zip(ORDER).max_by(|one, other| one.0.total_cmp(other.0));
+    assert_eq!(highest.map(|(_, topology)| topology), Some(best), "{at:?}");
 }
 
 #[test]
@@ -46,7 +51,8 @@ fn version_2_vectors() {
         (56.8889, 5.0, 0.35, [0.4253, 0.4275, 0.5164, 0.5168, 0.5553], Hybrid),
         (56.8889, 16.0, 0.63, [0.6019, 0.5400, 0.7175, 0.6637, 0.5717], Decentralized),
     ] {
-        check(&VERSION_2, inputs(capability, tools, baseline), expected, best);
+        let at = inputs(capability, tools, baseline);
+        check(LINES_OF_VERSION_2.map(|line| VERSION_2.predict(&line, &at)), at, expected, best);
     }
 }
 
@@ -63,7 +69,8 @@ fn version_3_vectors() {
         (60.0, 7.0, 0.45, [0.5205, 0.4618, 0.5377, 0.5158, 0.5323], Decentralized),
         (60.0, 7.0, 0.60, [0.6422, 0.4374, 0.5509, 0.5163, 0.5301], Sas),
     ] {
-        check(&MODEL, inputs(capability, tools, baseline), expected, best);
+        let at = inputs(capability, tools, baseline);
+        check(ORDER.map(|topology| predicted(topology, &at)), at, expected, best);
     }
 }
 
@@ -108,7 +115,7 @@ fn all_260_fitted_values() {
     assert_eq!(configurations.len(), 260);
     let mut range = (f64::MAX, f64::MIN);
     for configuration in &configurations {
-        let found = MODEL.predict(configuration.topology, &configuration.at);
+        let found = predicted(configuration.topology, &configuration.at);
         assert!((found - configuration.fitted).abs() < 2e-6, "{found} is not {}", configuration.fitted);
         range = (range.0.min(found), range.1.max(found));
     }
@@ -120,7 +127,7 @@ fn the_mean_prediction_of_each_architecture_is_its_mean_outcome() {
     let mut sums: BTreeMap<Topology, (f64, f64)> = BTreeMap::new();
     for configuration in configurations() {
         let (fitted, outcome) = sums.entry(configuration.topology).or_default();
-        *fitted += MODEL.predict(configuration.topology, &configuration.at) / 52.0;
+        *fitted += predicted(configuration.topology, &configuration.at) / 52.0;
         *outcome += configuration.performance / 52.0;
     }
     assert_eq!(sums.len(), 5);
@@ -133,7 +140,7 @@ fn the_mean_prediction_of_each_architecture_is_its_mean_outcome() {
 #[test]
 fn the_fit_of_version_2_has_its_mean_outcomes() {
     let means = [0.465_816, 0.369_913, 0.488_215, 0.463_078, 0.476_856];
-    for (topology, mean) in ORDER.into_iter().zip(means) {
+    for ((topology, line), mean) in ORDER.into_iter().zip(LINES_OF_VERSION_2).zip(means) {
         let cells: Vec<Configuration> = configurations()
             .into_iter()
             .filter(|one| {
@@ -142,7 +149,7 @@ fn the_fit_of_version_2_has_its_mean_outcomes() {
             })
             .collect();
         assert_eq!(cells.len(), 36, "{topology:?}");
-        let fitted = cells.iter().map(|one| VERSION_2.predict(topology, &one.at)).sum::<f64>() / 36.0;
+        let fitted = cells.iter().map(|one| VERSION_2.predict(&line, &one.at)).sum::<f64>() / 36.0;
         assert!((fitted - mean).abs() < 1e-5, "{topology:?}: {fitted} is not {mean}");
     }
 }
@@ -221,7 +228,7 @@ fn the_boundary_moves_with_the_tools() {
     for (tools, boundary) in
         [(2.0, 0.33), (3.0, 0.35), (4.0, 0.38), (5.0, 0.40), (7.0, 0.45), (10.0, 0.52), (16.0, 0.66)]
     {
-        let (single, team) = (MODEL.single, MODEL.centralized);
+        let (single, team) = (Facts::of(Topology::Sas).line, Facts::of(Topology::Centralized).line);
         let found = (team.intercept - single.intercept + (team.tools - single.tools) * tools)
             / (single.baseline - team.baseline);
         assert!((found - boundary).abs() < 0.006, "{tools}: {found}");

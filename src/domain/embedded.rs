@@ -1,0 +1,60 @@
+//! Texts as data: files of keys and texts, embedded in the binary. A project cannot soften them.
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+
+use super::text::fill;
+
+/// Texts by key, with `{names}` of values.
+pub type Texts = HashMap<String, String>;
+
+/// Reads an embedded file. A test reads each, so they always parse.
+pub fn embedded<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
+    serde_yaml::from_str(text)
+        .inspect_err(|error| tracing::error!(name, %error, "an embedded file cannot be read"))
+        .unwrap_or_default()
+}
+
+/// The text under a key, with its values.
+pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {
+    let values: Vec<_> = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    texts.get(key).map_or_else(String::new, |text| fill(text, &values))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::domain::coordination::insight::FINDINGS;
+    use crate::domain::measure::definition::DEFINITIONS;
+    use crate::domain::prompt::PROMPTS;
+
+    /// The sources without the files of texts.
+    fn code(directory: &Path) -> String {
+        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| match path.extension() {
+                Some(kind) if kind == "rs" => std::fs::read_to_string(&path).unwrap(),
+                _ if path.is_dir() => code(&path),
+                _ => String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_text_is_used_and_every_key_has_a_text() {
+        let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        for (texts, call) in [(*PROMPTS, "prompt("), (&*FINDINGS, "finding(")] {
+            let said = format!(" {call}\"");
+            let keys = code.split(&said).skip(1).filter_map(|rest| rest.split('"').next());
+            let missing: Vec<_> = keys.filter(|key| !texts.contains_key(*key)).collect();
+            assert!(missing.is_empty(), "{call}: {missing:?}");
+            let is_made = |key: &str| key.starts_with("rule_");
+            let unused: Vec<_> =
+                texts.keys().filter(|key| !is_made(key) && !code.contains(&format!("\"{key}\""))).collect();
+            assert!(unused.is_empty(), "{call}: {unused:?}");
+        }
+        assert!(!DEFINITIONS.is_empty());
+    }
+}
