@@ -62,13 +62,36 @@ def title(text):
     lines.append("\n== %s ==\n" % text)
 
 
+def at(result, path):
+    """What a result has at `a.b`."""
+    for key in path.split("."):
+        result = result.get(key) if isinstance(result, dict) else None
+    return result
+
+
 def show(server, tool, arguments, *keys):
     result = server.call(tool, arguments)
     asked = plain(json.dumps(arguments, ensure_ascii=False))
     lines.append("> %s %s" % (tool, asked if len(asked) <= 160 else asked[:157] + "..."))
-    shown = {key: result[key] for key in ("ok", *keys) if result.get(key) not in (None, [])}
+    found = {key: at(result, key) for key in ("ok", *keys)}
+    shown = {key: value for key, value in found.items() if value not in (None, [])}
     lines.extend("  " + line for line in plain(json.dumps(shown, ensure_ascii=False, indent=1)).splitlines()[1:-1])
     return result
+
+
+def command(server, name, argument, *calls):
+    """A slash command: what the client hands to its model, and the calls that it tells the model to make."""
+    title("/maestro-%s" % name)
+    params = {"name": name, "arguments": argument}
+    got = server.reply(server.ask("prompts/get", params))
+    lines.append("> prompts/get %s" % json.dumps(params, ensure_ascii=False))
+    lines.extend("  " + line for line in got["messages"][0]["content"]["text"].splitlines())
+    result = {}
+    for tool, arguments, *keys in calls:
+        if tool not in got["messages"][0]["content"]["text"]:
+            sys.exit("the prompt %s does not name %s" % (name, tool))
+        arguments = {key: value(result) if callable(value) else value for key, value in arguments.items()}
+        result = show(server, tool, arguments, *keys)
 
 
 def run(project, *words):
@@ -114,8 +137,45 @@ def main():
     finally:
         server.close()
         project.remove()
+    commands()
     OUT.write_text("\n".join(lines).lstrip() + "\n", encoding="utf-8")
     print(OUT)
+
+
+def commands():
+    """The six slash commands, in a project of their own."""
+    project = Project("mean")
+    (project.root / "mean.py").write_text(MEAN)
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+    (project.root / "mean.py").write_text(MEAN.replace("/ 2", "/ 3"))
+    finding = dict(FINDING, quote="return sum(numbers) / 3")
+    analysis = {"observations": [{"fact": "the divisor is 3", "source": "mean.py:2", "certainty": "high"}], "unknowns": ["which tests there are"],
+                "repro_steps": ["mean([3]) returns 1.0"], "affected_modules": ["mean.py"], "invariants": ["the mean of one number is that number"]}
+    codex = [("# Under review", json.dumps({"findings": [finding]})), ("# Instructions", json.dumps(analysis)), ("", "The divisor is a constant: mean.py:2.")]
+    gemini = [("# Under review", json.dumps({"findings": []})), ("", "It should be `len(numbers)`: mean.py:2.")]
+    for name, rules in (("codex", codex), ("gemini", gemini)):
+        project.cli(name, CONSULTANT % (name, json.dumps(rules), name))
+    project.environment.update({"GEMINI_API_KEY": "fake", "MAESTRO_SANDBOX": "off"})
+    server = Server(project)
+    begun = ("maestro_workflow_with_hitl", {"task": "mend the mean"}, "continued", "state", "remaining_stages", "budget")
+    stage = ("maestro_run_stage_with_approval", {"stage": "analyze", "task": "mend the mean", "providers": ["codex"], "context_files": ["mean.py"]},
+             "from_log", "approval.status", "approval.request_id", "code", "error")
+    decision = ("maestro_submit_approval", {"request_id": lambda before: at(before, "approval.request_id"), "approved": True}, "status", "decided_by", "code", "error")
+    try:
+        command(server, "consult", {"provider": "codex"}, ("maestro_consult", {"prompt": "Why is the mean wrong?", "provider": "codex", "context_files": ["mean.py"]},
+                                                           "provider", "content", "citations"))
+        command(server, "compare", {"question": "mean"}, ("maestro_ensemble_generate", {"task": "Why is the mean wrong?", "context_files": ["mean.py"]}, "providers_used", "count"))
+        command(server, "review", {"change": "working"}, ("maestro_review", {"working": True}, "summary", "findings"))
+        command(server, "analyze", {"subject": "mean.py"}, ("maestro_get_skill", {"stage": "analyze"}, "skill", "stage"),
+                ("maestro_consult_with_role", {"role": "example_analyst", "prompt": "What is known?", "context_files": ["mean.py"], "provider": "codex"},
+                 "provider", "content"),
+                ("maestro_log_evidence", {"evidence_type": "observation", "stage": "analyze", "source": "mean.py:2", "content": {"fact": "it divides by 3"}}, "resource", "error"))
+        command(server, "debug", {"failure": "mean"}, begun, stage)
+        command(server, "workflow", {"task": "mean"}, begun, stage, decision)
+    finally:
+        server.close()
+        project.remove()
 
 
 if __name__ == "__main__":

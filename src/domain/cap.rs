@@ -155,9 +155,15 @@ impl std::fmt::Display for Amount {
         match self {
             Self::Dollars(sum) => {
                 let value = sum.value();
-                let digits = if value > 0.0 && value < 0.1 { 4 } else { 2 };
+                let digits = match value {
+                    0.1.. => 2,
+                    0.0001.. => 4,
+                    _ if value > 0.0 => 8,
+                    _ => 2,
+                };
                 write!(formatter, "${value:.digits$}")
             }
+            Self::Tokens(1) => formatter.write_str("1 token"),
             Self::Tokens(count) => write!(formatter, "{} tokens", super::words::grouped(*count)),
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 pub use find::claims;
-pub use judge::{Lines, judged};
+pub use judge::{Lines, SearchBudget, Sought, judged};
 
 /// Citations that a result lists; the gravest stay.
 pub const MOST_LISTED: usize = 50;

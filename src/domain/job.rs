@@ -98,6 +98,9 @@ pub struct Job {
     pub began_seq: u64,
     /// The lost job in whose place it is.
     pub again_of: Option<String>,
+    /// The job that is in its place.
+    #[serde(default)]
+    pub again_as: Option<String>,
     /// True if somebody wants it to end.
     pub cancel_asked: bool,
     /// Way in which it ended, when, and the place in the log that holds the result.
@@ -119,6 +122,9 @@ impl Jobs {
     pub fn apply(&mut self, seq: u64, at: u64, noted: JobNoted) {
         match noted {
             JobNoted::Began { job: id, tool, server, cause, since, again_of, .. } => {
+                if let Some(lost) = &again_of {
+                    self.with(lost, |lost| lost.again_as = Some(id.clone()));
+                }
                 self.by_id.entry(id.clone()).or_insert(Job {
                     id,
                     tool,
@@ -127,6 +133,7 @@ impl Jobs {
                     since,
                     began_seq: seq,
                     again_of,
+                    again_as: None,
                     cancel_asked: false,
                     ended: None,
                     collected: false,
@@ -151,6 +158,28 @@ impl Jobs {
     /// A job.
     pub fn get(&self, id: &str) -> Option<&Job> {
         self.by_id.get(id)
+    }
+
+    /// The job that began what a job goes on with: where it was asked again, the very first.
+    pub fn first_of<'a>(&'a self, job: &'a Job) -> &'a Job {
+        self.followed(job, |job| job.again_of.as_deref())
+    }
+
+    /// The job that goes on with what a job began: where it was asked again, the last.
+    pub fn last_of<'a>(&'a self, job: &'a Job) -> &'a Job {
+        self.followed(job, |job| job.again_as.as_deref())
+    }
+
+    /// The end of a chain of jobs. A log can be made to hold a ring, which ends somewhere.
+    fn followed<'a>(&'a self, job: &'a Job, next: impl Fn(&Job) -> Option<&str>) -> &'a Job {
+        let mut at = job;
+        for _ in 0..self.by_id.len() {
+            match next(at).and_then(|next| self.get(next)) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at
     }
 
     /// Every job, the latest first.

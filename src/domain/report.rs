@@ -28,6 +28,7 @@ pub use material::{
 pub use names::stage as stage_name;
 pub use page::{Line, LineKind};
 pub use risk::is_low_risk;
+pub use wrap::columns;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

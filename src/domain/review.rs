@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use strum::IntoStaticStr;
 
-use crate::domain::citations::Lines;
+use crate::domain::citations::{Lines, SearchBudget, Sought};
 
 pub use merge::{merged, ranked};
 pub use read::{findings, fixes};
@@ -241,10 +241,10 @@ pub fn held(
         Err(reason) => return Err(discard(claimed, reason)),
     };
     let stated = claimed.line.unwrap_or(0);
-    let found = reviewed.lines.find(&claimed.quote, stated.max(1), stated.max(1));
-    let (line, note) = match found {
-        Some(line) => (line, None),
-        None => {
+    let budget = &mut SearchBudget::default();
+    let (line, note) = match reviewed.lines.find(&claimed.quote, stated.max(1), stated.max(1), budget) {
+        Sought::At(line) => (line, None),
+        Sought::Nowhere | Sought::NotLookedFor => {
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             let wanted = squeezed(&claimed.quote);
             let gone = reviewed.removed.iter().find(|(_, text)| squeezed(text).contains(&wanted));
@@ -283,6 +283,16 @@ pub fn held(
         also: Vec::new(),
         fix: None,
     })
+}
+
+impl Finding {
+    /// The same, where the reviewer named the file by the name that it had before the change.
+    pub fn renamed(mut self, was: &str) -> Self {
+        let note = format!("the reviewer named {was}, as the file was called before the change");
+        self.note = Some(self.note.take().map_or_else(|| note.clone(), |more| format!("{note}; {more}")));
+        self.status = Status::Moved;
+        self
+    }
 }
 
 /// Returns what came of a review, in a line.

@@ -72,7 +72,7 @@ impl Error {
                     Some((first, rest)) => {
                         format!(" Next: ask `{first}`, which is installed (so is {}).", rest.join(", "))
                     }
-                    None => " No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
+                    None => " No other CLI can be asked just now; provider `understudy` answers by rules, without a model.".to_owned(),
                 };
                 format!("{until}{}{next}", failure.kind.hint(provider))
             }

@@ -37,12 +37,14 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 
 /// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
 pub(crate) fn refusal_now(session: &Session, provider: &str) -> Option<Error> {
-    let spent = open_now(session).remove(provider)?;
+    let mut open = open_now(session);
+    let spent = open.remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = session.catalogue().get(provider);
-    let others = asked.map(|asked| super::obstacle::others_than(asked, session)).unwrap_or_default();
+    let mut others = asked.map(|asked| super::obstacle::others_than(asked, session)).unwrap_or_default();
+    others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
 

@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::session::Session;
-use crate::domain::citations::{Citation, Claim, Form, Lines, Standing, claims, judged, listed};
+use crate::domain::citations::{
+    Citation, Claim, Form, Lines, SearchBudget, Standing, claims, judged, listed,
+};
 use crate::domain::plain::plain;
 use crate::host::project::{Found, Names, Project, Refusal};
 
@@ -17,6 +19,8 @@ const MOST_BYTES: u64 = 1024 * 1024;
 const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
 /// Room that a read wants beside what is known to come.
 const READ_AT_LEAST: usize = 64;
+/// Why a file beyond these limits is not read.
+const TOO_MANY: &str = "more files are named than are looked into for one answer";
 /// Files of one name that are looked into.
 const MOST_OF_A_NAME: usize = 6;
 
@@ -49,6 +53,7 @@ pub fn citations<'a>(
 fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation> {
     let mut reader = Reader { project, claims, packed, names: None, files: 0, left: MOST_IN_ALL };
     let mut meant: HashMap<&str, Meant> = HashMap::new();
+    let mut budget = SearchBudget::default();
     claims
         .iter()
         .filter_map(|claim| {
@@ -56,7 +61,7 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
             match meant {
                 Meant::Texts(texts) => texts
                     .iter()
-                    .map(|(shown, text)| judged(claim, shown, text))
+                    .map(|(shown, text)| judged(claim, shown, text, &mut budget))
                     .max_by_key(|citation| weight(citation.status)),
                 // What may be no place at all is not called wrong.
                 Meant::Nothing | Meant::Unread(_) if claim.form == Form::Perhaps => None,
@@ -91,9 +96,21 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// True if no further file is read for this answer.
+    fn is_full(&self) -> bool {
+        self.files >= MOST_FILES || self.left == 0
+    }
+
     fn meant(&mut self, path: &str) -> Meant {
         let mut refused = None;
         for given in forms(path) {
+            // What would not be read need not be resolved.
+            if self.is_full() {
+                if self.project.lacks(Path::new(given)) {
+                    continue;
+                }
+                return Meant::Unread(TOO_MANY.to_owned());
+            }
             match self.project.look(given) {
                 Ok(found) => return self.texts([found]),
                 Err(Refusal::NotFound) => {}
@@ -126,7 +143,7 @@ impl Reader<'_> {
         });
         let found: Vec<Found> = tails(path)
             .map(|tail| names.ending_with(tail))
-            .map(|paths| paths.filter_map(|path| project.look(path.to_str()?).ok()))
+            .map(|paths| paths.filter_map(|path| project.walked(path).ok()))
             .map(|found| found.take(MOST_OF_A_NAME).collect::<Vec<_>>())
             .find(|found| !found.is_empty())
             .unwrap_or_default();
@@ -157,8 +174,8 @@ impl Reader<'_> {
     }
 
     fn read(&mut self, found: &Found) -> Result<String, String> {
-        if self.files >= MOST_FILES || self.left == 0 {
-            return Err("more files are named than are looked into for one answer".to_owned());
+        if self.is_full() {
+            return Err(TOO_MANY.to_owned());
         }
         self.files += 1;
         let file = found.open().map_err(|refusal| refusal.to_string())?;

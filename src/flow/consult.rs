@@ -159,7 +159,7 @@ pub(crate) async fn ask_or_stand_in(
         let mut reply = ask(session, &next, &own, Turn { place, reservation }, progress).await;
         consults += reply.consults;
         if let Some(other) = reply.cause.as_ref().filter(|other| other.is_refusal()) {
-            refused.push(format!("{next} could not answer in its place ({})", other.code()));
+            refused.push((next, other.code()));
             continue;
         }
         reply.consults = consults;
@@ -167,8 +167,13 @@ pub(crate) async fn ask_or_stand_in(
         return reply;
     }
     let mut first = Consulted { consults, ..first };
-    for note in refused {
-        first.told.warn(&note);
+    // Whoever was tried in vain is nobody's next step.
+    if let Some(Error::Cli { others, .. }) = &mut first.cause {
+        others.retain(|other| !refused.iter().any(|(next, _)| next == other));
+    }
+    first.failure = first.cause.as_ref().map(Error::note);
+    for (next, code) in refused {
+        first.told.warn(&format!("{next} could not answer in its place ({code})"));
     }
     first
 }

@@ -11,7 +11,7 @@ use serde_with::skip_serializing_none;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::journal::new_id;
+use super::journal::{Decided, new_id};
 use super::progress::Progress;
 use super::scope::{Arrived, Scope};
 use super::session::Session;
@@ -111,15 +111,30 @@ pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<Strin
         server: session.server().to_owned(),
         cause: call.cause,
         since: call.since,
-        again_of: call.again_of,
+        again_of: call.again_of.clone(),
     };
     session.kept::<Running>().lock().insert(id.clone(), scope.clone());
-    if let Err(error) = record(session, began).await {
+    if let Err(error) = record_once(session, began, call.again_of).await {
         session.kept::<Running>().remove(&id);
         return Err(error);
     }
     tracing::info!(job = id, "job began");
     Ok(id)
+}
+
+/// Records that a job began; in the place of a lost one only if no other is in it already, for then two
+/// would be paid for.
+async fn record_once(session: &Session, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
+    let Some(lost) = lost else { return record(session, began).await };
+    let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
+    let draft = Draft::new(new_id(), noted);
+    let decision = move |history: &History| match history.jobs().get(&lost) {
+        Some(Job { again_as: Some(other), .. }) => Err(Error::InvalidArguments(format!(
+            "{lost} was asked again meanwhile, as {other}: wait for that one"
+        ))),
+        Some(_) | None => Ok(Decided::append(vec![draft.clone()], ())),
+    };
+    session.journal_of("").decide("", decision).await
 }
 
 fn new_job() -> String {
@@ -199,13 +214,13 @@ pub struct Shown {
     pub collected: bool,
     /// The lost job in whose place it is.
     pub again_of: Option<String>,
+    /// The job that is in its place.
+    pub again_as: Option<String>,
     pub next: Option<String>,
     /// The tool's own result.
     pub result: Option<Value>,
     #[serde(skip)]
     place: Option<u64>,
-    #[serde(skip)]
-    since: u64,
     /// Time when something last changed, in milliseconds since 1970.
     #[serde(skip)]
     pub changed: u64,
@@ -238,21 +253,22 @@ fn shown(session: &Session, job: &Job) -> Shown {
         progress: said.filter(|_| state == State::Running),
         collected: job.collected,
         again_of: job.again_of.clone(),
-        next: match state {
-            State::Running => Some(format!(
+        again_as: job.again_as.clone(),
+        next: match (&job.again_as, state) {
+            (Some(other), _) => Some(format!("It was asked again as `{other}`: maestro_job with that one.")),
+            (None, State::Running) => Some(format!(
                 "Go on with other work; maestro_job with job `{id}` waits for it, shows its progress or cancels it."
             )),
-            State::Done | State::Failed if !job.collected => {
+            (None, State::Done | State::Failed) if !job.collected => {
                 Some(format!("Collect the result: maestro_job with job `{id}`."))
             }
-            State::ServerGone => Some(format!(
+            (None, State::ServerGone) => Some(format!(
                 "The server that worked on it is gone. maestro_job with job `{id}` and action `again` asks again; answers that arrived are taken from the log and not paid again."
             )),
-            State::Done | State::Failed | State::Cancelled => None,
+            (None, State::Done | State::Failed | State::Cancelled) => None,
         },
         result: None,
         place: job.ended.map(|(_, _, seq)| seq),
-        since: job.since,
         changed: until,
     }
 }
@@ -413,21 +429,38 @@ pub async fn cancel_asked(session: &Session, id: &str) {
     }
 }
 
-/// Returns what a lost job asked for, and the answers that arrived in it.
+/// What asking again comes to.
+pub enum Asked {
+    /// A new call, and the answers that have arrived already.
+    Anew(Call, Vec<Arrived>),
+    /// Somebody asked again before: that job.
+    Before(Box<Shown>),
+}
+
+/// Returns what a lost job asked for, and the answers that arrived in it and in those whose place it took.
 ///
 /// # Errors
 ///
 /// There is none of that id, it is not lost, or the log cannot be read.
-pub async fn again(session: &Session, id: &str) -> Result<(Call, Vec<Arrived>), Error> {
-    let job = look(session, id).await?;
+pub async fn again(session: &Session, id: &str) -> Result<Asked, Error> {
+    let (owned, named) = (session.clone(), id.trim().to_owned());
+    let read = session.journal_of("").read(move |history| {
+        let job = pick(history, &named)?;
+        let jobs = history.jobs();
+        Ok::<_, Error>((shown(&owned, jobs.last_of(job)), jobs.first_of(job).since))
+    });
+    let (job, since) = read.await??;
     if !matches!(job.state, State::ServerGone | State::Cancelled | State::Failed) {
+        if job.job != id.trim() {
+            return Ok(Asked::Before(Box::new(job)));
+        }
         return Err(Error::InvalidArguments(format!(
             "{} is {}: only a job that failed, was cancelled or lost its server is asked again",
             job.job,
             if job.state == State::Running { "still running" } else { "done; collect its result" }
         )));
     }
-    let (wanted, since) = (job.job.clone(), job.since);
+    let wanted = job.job.clone();
     let began = session
         .journal_of("")
         .visit(
@@ -462,7 +495,7 @@ pub async fn again(session: &Session, id: &str) -> Result<(Call, Vec<Arrived>), 
     let (Some(call), arrived) = began else {
         return Err(Error::Internal(format!("the log does not hold how {id} began")));
     };
-    Ok((Call { since: now(), ..call }, arrived))
+    Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
 }
 
 /// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
@@ -479,6 +512,8 @@ pub async fn untold(session: &Session) -> (Option<Value>, bool) {
         let ended = open
             .into_iter()
             .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
+            // Whoever asked again knows of it.
+            .filter(|job| job.again_as.is_none())
             // A client that takes tasks asks for the result by itself.
             .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
             .take(NAMED)

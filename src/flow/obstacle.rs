@@ -6,10 +6,12 @@ use crate::host::process::ProcessError;
 use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
-/// Other CLIs that are installed, and may be asked in a provider's place.
+/// Other CLIs that are installed and did not refuse a short while ago: they may be asked in a provider's
+/// place.
 pub fn others_than(provider: &Provider, session: &Session) -> Vec<String> {
     let installed = session.catalogue().installed(session.environment(), session.root());
     let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
+    let others = others.filter(|other| !session.ledger().refused(&other.name));
     others.map(|other| other.name.clone()).collect()
 }
 

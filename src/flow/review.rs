@@ -349,12 +349,20 @@ fn held_in(
 ) -> Result<Finding, Box<Discarded>> {
     let name = claimed.file.trim_start_matches("./");
     let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
-    let ends = |file: &&material::File| !bare.is_empty() && std::path::Path::new(&file.name).ends_with(bare);
-    let exact = material.files.iter().find(|file| file.name == name || file.name == bare);
-    let known = exact.or_else(|| material.files.iter().find(ends));
-    if let Some(file) = known {
+    let is = |file: &str| file == name || file == bare;
+    let ends = |file: &str| !bare.is_empty() && std::path::Path::new(file).ends_with(bare);
+    let was = |file: &material::File, fits: &dyn Fn(&str) -> bool| file.was.as_deref().is_some_and(fits);
+    let files = || material.files.iter();
+    let known = files().find(|file| is(&file.name));
+    let known = known.or_else(|| files().find(|file| was(file, &is)));
+    let known = known.or_else(|| files().find(|file| ends(&file.name)));
+    if let Some(file) = known.or_else(|| files().find(|file| was(file, &ends))) {
         let reviewed = Reviewed { file: &file.name, lines: &file.lines, removed: &file.removed };
-        return held(claimed, by, Ok(reviewed));
+        let is_old_name = !is(&file.name) && !ends(&file.name);
+        return held(claimed, by, Ok(reviewed)).map(|finding| match file.was.as_deref() {
+            Some(was) if is_old_name => finding.renamed(was),
+            Some(_) | None => finding,
+        });
     }
     match material::other(session, bare) {
         Ok((shown, lines)) => held(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] })),

@@ -24,12 +24,13 @@ use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::confidence::confidence;
 use crate::domain::vote::discards::Discards;
 use crate::domain::vote::failure::NoWinner;
-use crate::domain::vote::record::{OptionRecord, VoteRecord};
+use crate::domain::vote::record::{FailureRecord, OptionRecord, VoteRecord};
 use crate::domain::vote::{Ballot, NotAsked, Rule, Stop, Tally};
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_on;
+use crate::flow::off_thread::off_thread;
 use crate::provider::Usage;
 
 use sample::{Check, Sample, Sampler};
@@ -60,6 +61,8 @@ pub struct Vote {
     failures: Vec<Failure>,
     refused: Option<Error>,
     providers: Vec<String>,
+    /// The events of its samples.
+    consults: Vec<String>,
     /// Stand-ins among the voters, each with the provider it replaced.
     stood_in: Vec<String>,
     usage: Usage,
@@ -89,6 +92,17 @@ struct Failure {
     provider: String,
     error: Error,
     count: u32,
+}
+
+impl Failure {
+    fn record(&self) -> FailureRecord {
+        FailureRecord {
+            provider: self.provider.clone(),
+            code: self.error.code().to_owned(),
+            error: self.error.to_string(),
+            count: self.count,
+        }
+    }
 }
 
 /// Holds a vote and records it. The samples of a round are reserved together: fewer than the round
@@ -130,6 +144,7 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
     };
     vote.providers = sampler.providers().to_vec();
     vote.stood_in = sampler.stood_in().to_vec();
+    vote.consults = sampler.consults().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     record(session, &account, request.step_type, &vote).await;
     Ok(vote)
@@ -147,6 +162,7 @@ impl Vote {
             failures: Vec::new(),
             refused: None,
             providers: sampler.providers().to_vec(),
+            consults: Vec::new(),
             stood_in: Vec::new(),
             usage: Usage::default(),
             masked: sampler.masked(),
@@ -315,10 +331,19 @@ async fn record(session: &Session, account: &Account, step_type: Option<StepType
         failed = record.failed,
         "vote ended"
     );
-    let noted = serde_json::to_value(record);
+    // What a CLI says of its failure can hold anything.
+    let masking = session.clone();
+    let noted = off_thread(move || {
+        let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok::<_, Error>(masking.masker()?.mask_value(content))
+    });
+    let noted = noted.await.and_then(|content| content);
     let noted = noted.map(|content| Draft::new(new_id(), Noted { topic: Topic::Vote, content }));
     match noted {
-        Ok(noted) => note_on(session, account, flagged.chain([noted]).collect()).await,
+        Ok(noted) => {
+            let noted = noted.on(vote.consults.iter().cloned());
+            note_on(session, account, flagged.chain([noted]).collect()).await;
+        }
         Err(error) => tracing::warn!(%error, "a vote is not in the log"),
     }
 }
@@ -347,6 +372,8 @@ impl Vote {
             rounds: ballot.rounds(),
             options: self.candidates.iter().zip(ballot.options()).map(option).collect(),
             red_flags: self.discards.list(),
+            failures: self.failures.iter().map(Failure::record).collect(),
+            refused: self.refused.as_ref().map(ToString::to_string),
             answers: self.voices.clone(),
         }
     }

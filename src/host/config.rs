@@ -246,6 +246,14 @@ impl Config {
                 ));
             }
             let said = |key: &str| origin(&format!("providers.{name}.{key}"));
+            let known = |other: &String| other != name && self.providers.contains_key(other);
+            found.extend(provider.fallback.iter().filter(|other| !known(other)).map(|other| {
+                let why = if other == name { "itself" } else { "no provider" };
+                Problem::notice(format!(
+                    "{}: providers.{name}.fallback names {other}, which is {why}",
+                    said("fallback")
+                ))
+            }));
             found.extend(provider.faults().into_iter().map(|(key, fault)| {
                 Problem::provider(name, format!("{}: providers.{name}.{key} {fault}", said(key)))
             }));

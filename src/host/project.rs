@@ -199,15 +199,31 @@ impl Project {
     /// Why there is none.
     pub fn look(&self, given: &str) -> Result<Found, Refusal> {
         let given = Path::new(given);
-        // Most names that are not there are told without resolving each of their parts.
+        if self.lacks(given) { Err(Refusal::NotFound) } else { self.find_one(given) }
+    }
+
+    /// True if nothing in the project goes by a name. That is told without resolving each of its parts.
+    pub fn lacks(&self, given: &Path) -> bool {
         let is_gone = |root: &PathBuf| {
             std::fs::symlink_metadata(root.join(given))
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         };
-        if !self.leads_out(given) && self.roots.iter().all(is_gone) {
-            return Err(Refusal::NotFound);
+        !self.leads_out(given) && self.roots.iter().all(is_gone)
+    }
+
+    /// A file below the root to which no link leads, as a walk that follows none finds it.
+    ///
+    /// # Errors
+    ///
+    /// Its name is that of a secret, or it is Maestro's own.
+    pub fn walked(&self, relative: PathBuf) -> Result<Found, Refusal> {
+        let root = self.root();
+        let real = root.join(&relative);
+        if self.is_own(&real) {
+            return Err(Refusal::Secret("maestro-own".to_owned()));
         }
-        self.find_one(given)
+        self.judge_name(&real)?;
+        Ok(Found { shown: self.shown(&real), root: root.to_owned(), relative })
     }
 
     /// True if a name without a wildcard stands for nothing.
@@ -256,8 +272,10 @@ impl Project {
             return Err(Refusal::Secret("maestro-own".to_owned()));
         }
         // Both names count: a link must not lend a secret an innocent one, nor the other way round.
-        self.judge_name(path)?;
         self.judge_name(&real)?;
+        if real != path {
+            self.judge_name(path)?;
+        }
         let relative = real.strip_prefix(root).map_err(|_| Refusal::Outside)?.to_owned();
         if relative.as_os_str().is_empty() || real.is_dir() {
             return Err(Refusal::Directory(relative.display().to_string()));

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -43,7 +43,7 @@ impl Refused {
 /// Holds each request to its host and its origin, and each answer to the headers.
 pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next) -> Response {
     let is_link = request.uri().path() == format!("/{}/open", page.prefix());
-    let mut response = match checked(&page, request.method(), request.headers(), is_link) {
+    let mut response = match checked(&page, request.method(), request.uri(), request.headers(), is_link) {
         Ok(()) => next.run(request).await,
         Err(refused) => {
             let mut response = Response::new(refused.status().to_string().into());
@@ -60,21 +60,26 @@ pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next
 
 /// Ports do not count for cookies, so another local server's page could send ours: the host and the
 /// origin are compared exactly. A link is opened from anywhere, its token is what counts.
-fn checked(page: &Page, method: &Method, headers: &HeaderMap, is_link: bool) -> Result<(), Refused> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let is_ours = hosts.next().is_some_and(|host| host.as_bytes() == page.host().as_bytes());
-    if !is_ours || hosts.next().is_some() {
+fn checked(
+    page: &Page,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    is_link: bool,
+) -> Result<(), Refused> {
+    let ours = page.host().as_bytes();
+    let is_told = only(headers, header::HOST.as_str()).is_ok_and(|host| host == Some(ours));
+    if !is_told || uri.authority().is_some_and(|asked| asked.as_str().as_bytes() != ours) {
         return Err(Refused::Host);
     }
     let is_read = method == Method::GET || method == Method::HEAD;
-    let origin = headers.get(header::ORIGIN);
     let own = format!("http://{}", page.host());
-    match origin {
-        Some(origin) if origin.as_bytes() == own.as_bytes() => {}
+    match only(headers, header::ORIGIN.as_str())? {
+        Some(origin) if origin == own.as_bytes() => {}
         None if is_read => {}
         Some(_) | None => return Err(Refused::Foreign),
     }
-    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+    match only(headers, "sec-fetch-site")? {
         // Browsers of before 2023 do not send it; then the origin is what counts.
         None | Some(b"same-origin") => Ok(()),
         // Typed, or opened by another program.
@@ -82,4 +87,11 @@ fn checked(page: &Page, method: &Method, headers: &HeaderMap, is_link: bool) -> 
         Some(_) if is_read && is_link => Ok(()),
         Some(_) => Err(Refused::Foreign),
     }
+}
+
+/// The value of a header, if it has one. Of several, one would be believed and another meant.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Refused> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next().map(HeaderValue::as_bytes);
+    if all.next().is_some() { Err(Refused::Foreign) } else { Ok(first) }
 }

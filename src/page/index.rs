@@ -47,6 +47,7 @@ pub(super) struct Voted {
 /// An answer of a consult.
 #[derive(Clone)]
 pub(super) struct Sample {
+    id: String,
     pub(super) seq: u64,
     pub(super) at: u64,
     pub(super) purpose: Purpose,
@@ -111,6 +112,7 @@ impl Index {
         self.last = event.seq;
         let Event { seq, run, at, id, rests_on, body } = event;
         self.by_id.insert(id.clone(), self.facts.len());
+        let named = rests_on.clone();
         self.facts.push(Fact {
             seq,
             label: label(&body),
@@ -119,17 +121,18 @@ impl Index {
             at,
         });
         match body {
-            Body::ConsultSettled(settled) => self.settled(seq, at, &run, settled),
+            Body::ConsultSettled(settled) => self.settled(&id, seq, at, &run, settled),
             Body::Noted(noted) => match noted.topic {
                 Topic::Vote => {
                     if let Ok(record) = serde_json::from_value::<VoteRecord>(noted.content) {
-                        let samples = self.claim(&run, Purpose::Vote, record.samples);
+                        let count = if record.failures.is_empty() { record.samples } else { 0 };
+                        let samples = self.claim(&run, Purpose::Vote, &named, count);
                         self.votes.push(Voted { id, run, at, record, samples });
                     }
                 }
                 Topic::Ensemble => {
                     if let Some(noted) = noted.read::<EnsembleNoted>() {
-                        let samples = self.claim(&run, Purpose::Candidate, noted.answers);
+                        let samples = self.claim(&run, Purpose::Candidate, &named, noted.answers);
                         self.ensembles.push(Ensemble { id, run, at, noted, samples });
                     }
                 }
@@ -154,7 +157,7 @@ impl Index {
         }
     }
 
-    fn settled(&mut self, seq: u64, at: u64, run: &str, settled: ConsultSettled) {
+    fn settled(&mut self, id: &str, seq: u64, at: u64, run: &str, settled: ConsultSettled) {
         let keep = |kept: Option<Kept>| kept.filter(|kept| kept.text.is_some()).map(|kept| kept.sha256);
         let (prompt, response) = (keep(settled.prompt), keep(settled.response));
         for digest in prompt.iter().chain(&response) {
@@ -162,6 +165,7 @@ impl Index {
         }
         let tokens = settled.input_tokens.zip(settled.output_tokens).map(|(sent, answered)| sent + answered);
         let sample = Sample {
+            id: id.to_owned(),
             seq,
             at,
             purpose: settled.purpose,
@@ -191,9 +195,16 @@ impl Index {
         open
     }
 
-    /// The latest answers of a purpose that nothing has claimed: a result is noted after its consults.
-    fn claim(&mut self, run: &str, purpose: Purpose, count: u32) -> Vec<Sample> {
+    /// The answers that a result names; where it names none, as of an older version, the latest ones that
+    /// nothing has claimed: a result is noted after its consults.
+    fn claim(&mut self, run: &str, purpose: Purpose, named: &[String], count: u32) -> Vec<Sample> {
         let Some(open) = self.open.get_mut(run) else { return Vec::new() };
+        let is_named = |sample: &Sample| sample.purpose == purpose && named.contains(&sample.id);
+        if open.iter().any(is_named) {
+            let (claimed, rest) = std::mem::take(open).into_iter().partition(is_named);
+            *open = rest;
+            return claimed;
+        }
         let mut claimed = Vec::new();
         let mut rest = Vec::new();
         for sample in std::mem::take(open).into_iter().rev() {

@@ -281,7 +281,10 @@ impl Maestro {
     ///
     /// There is no such job, it is not lost, or the log cannot be used.
     async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
-        let (call, arrived) = job::again(self.session(), id).await?;
+        let (call, arrived) = match job::again(self.session(), id).await? {
+            job::Asked::Anew(call, arrived) => (call, arrived),
+            job::Asked::Before(job) => return Ok(*job),
+        };
         let arguments = match call.arguments.clone() {
             Value::Object(arguments) => arguments,
             _ => Map::new(),

@@ -38,8 +38,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Message to a human who says that they have decided, and has not.
 const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
 
-/// Columns of a title in a form.
+/// Columns of a title in a form, and of a description on a screen of 80.
 const TITLE: usize = 40;
+const DESCRIPTION: usize = 67;
 
 /// The field of the choice that goes on.
 const CHOSEN: &str = "chosen";
@@ -446,13 +447,11 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
             value: option.english().to_owned(),
             title: option.of(language).to_owned(),
         };
+        let context = question.context.as_ref().map(|context| context.of(language));
+        let (title, description) = labelled(text, context);
         CriticalQuestion {
-            title: report::fitted(text, TITLE),
-            // A client cuts a title; the whole question stands here.
-            description: match &question.context {
-                Some(context) => format!("{text} ({})", context.of(language)),
-                None => text.to_owned(),
-            },
+            title,
+            description,
             options: question.options.iter().map(offered).collect(),
             id: question.id,
         }
@@ -463,8 +462,24 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
         title: format!("Maestro: {name}"),
         critical: choice.into_iter().chain(asked).collect(),
         language,
-        hint: risk,
+        hint: report::fitted(&risk, DESCRIPTION),
     })
+}
+
+/// Title and description of a question, neither of which a client cuts: the description is the whole
+/// question, with what it is about where there is room. What to write for "nothing" may stand in the title.
+fn labelled(text: &str, context: Option<&str>) -> (String, String) {
+    let fits = |text: &String| report::columns(text) <= DESCRIPTION;
+    let whole = context.map(|context| format!("{text} ({context})")).filter(fits);
+    let alone = text.to_owned();
+    if let Some(description) = whole.or_else(|| Some(alone).filter(fits)) {
+        return (report::fitted(text, TITLE), description);
+    }
+    let (asked, rest) = text.split_once("? ").map_or((text, ""), |(asked, rest)| (asked, rest));
+    let asked = if rest.is_empty() { asked.to_owned() } else { format!("{asked}?") };
+    let word = rest.split('"').nth(1).map(|word| format!(" (\"{word}\")")).unwrap_or_default();
+    let room = TITLE.saturating_sub(report::columns(&word));
+    (format!("{}{word}", report::fitted(&asked, room)), asked)
 }
 
 /// The refusal of a request that nobody decided.

@@ -208,6 +208,42 @@ fn a_job_of_a_killed_server_is_asked_again_without_paying_twice() {
     assert_eq!((other.log("codex").len(), other.log("gemini").len()), (1, 2));
 }
 
+/// However often its servers are killed and whoever asks again, an answer that arrived is paid once.
+#[test]
+fn a_job_that_is_lost_twice_and_asked_again_twice_is_paid_once() {
+    let mut client = two().start();
+    let arguments = json!({
+        "task": scripted(json!({ "codex": { "text": "early" }, "gemini": { "sleep": 60, "text": "late" } })),
+        "providers": ["codex", "gemini"], "background": true,
+    });
+    let first = client.call("maestro_ensemble_generate", arguments)["job"].clone();
+    let first = first.as_str().unwrap();
+    client.wait_for_calls("gemini", 1);
+    let begun = Instant::now();
+    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    client.signal("KILL");
+    let mut second = client.server.beside().start();
+    let again = job(&mut second, first, "again")["job"].clone();
+    let again = again.as_str().unwrap();
+    second.wait_for_calls("gemini", 2);
+    assert_eq!(job(&mut second, first, "again")["job"], json!(again));
+    second.signal("KILL");
+    let mut third = client.server.beside().start();
+    let last = job(&mut third, first, "again");
+    assert_eq!(last["again_of"], json!(again), "{last}");
+    third.wait_for_calls("gemini", 3);
+    assert_eq!(job(&mut third, again, "again")["job"], last["job"]);
+    let lost = job(&mut third, first, "progress");
+    assert_eq!(lost["again_as"], json!(again), "{lost}");
+    assert_eq!((third.log("codex").len(), third.log("gemini").len()), (1, 3));
+    // Whoever asked again is not told once more that it is lost.
+    let next = third.call("maestro_workflow_state", json!({}));
+    assert!(next["jobs_finished"].is_null(), "{next}");
+}
+
 #[test]
 fn a_secret_in_a_job_is_not_in_the_log() {
     let secret = "AKIAIOSFODNN7EXAMPLQ";

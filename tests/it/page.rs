@@ -234,6 +234,12 @@ fn other_hosts_and_origins_are_nobody() {
     for site in ["same-site", "cross-site"] {
         assert_eq!(browser.raw(&path, &Asked { site: Some(site), ..browser.asked("GET") }).status, 403);
     }
+    // Two of a header, and a line that names another host than the header does.
+    let twice = format!("{own}\r\nOrigin: http://evil.example");
+    let asked = Asked { origin: Some(&twice), body: &body, ..browser.asked("POST") };
+    assert_eq!(browser.raw(&path, &asked).status, 403);
+    let elsewhere = format!("http://evil.example{path}");
+    assert_eq!(browser.raw(&elsewhere, &browser.asked("GET")).status, 421);
     // Other forms of a request, and a form that is too large.
     let asked = Asked { origin: Some(&own), kind: "application/json", body: "{}", ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 415);
@@ -327,6 +333,35 @@ fn every_view_is_there_and_what_is_not_there_is_said() {
         assert_eq!(scene.browser.get(path).status, 404, "{path}");
     }
     assert_eq!(scene.browser.get("").status, 303, "a shortened address leads to the queue");
+}
+
+#[test]
+fn a_vote_that_got_no_answer_says_why_for_each() {
+    let mut scene = Scene::of(
+        Server::new().codex().env("MAESTRO_CAP_DAY_TOKENS", "30000").fake("gemini", "gemini"),
+        analysis(),
+    );
+    let spent = "You've hit your usage limit. Try again at Aug 27th, 2099 5:05 AM. <b>";
+    let script =
+        json!({ "codex": { "status": 429, "message": spent }, "gemini": { "exit": 1, "stderr": spent } });
+    let vote = scene.client.call(
+        "maestro_consensus_vote",
+        json!({ "prompt": crate::harness::scripted(script), "providers": ["codex", "gemini"], "k": 2 }),
+    );
+    assert_eq!(vote["ok"], false, "{vote}");
+    // Nobody is asked where one question alone would pass the cap.
+    let long = json!({ "prompt": "x".repeat(200_000), "providers": ["gemini"], "k": 2 });
+    assert_eq!(scene.client.call("maestro_consensus_vote", long)["code"], "vote_over_budget");
+    let votes: Vec<Value> = scene.client.events();
+    let votes =
+        votes.iter().filter(|event| event["kind"] == "noted" && event.to_string().contains("stop_reason"));
+    let shown: Vec<String> = votes
+        .map(|vote| scene.browser.get(&format!("votes/{}", vote["id"].as_str().unwrap())).body)
+        .collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].contains("hit your usage limit") && shown[0].contains("&lt;b&gt;"), "{}", shown[0]);
+    assert!(shown[1].contains("the cap on tokens of a day is 30,000 tokens"), "{}", shown[1]);
+    assert!(shown.iter().all(|body| !body.contains("was not kept")), "{shown:?}");
 }
 
 #[test]
@@ -496,6 +531,44 @@ fn a_form_carries_the_decision_and_showing_everything_first_loses_nothing() {
         assert!(property["title"].as_str().unwrap().chars().count() <= 40, "{property}");
     }
     assert!(schema.contains("Does the change remove the cause, or only the symptom?"), "{schema}");
+}
+
+/// A client on a screen of 80 columns shows three rows of the message, and cuts titles and descriptions.
+#[test]
+fn no_form_is_cut_on_a_small_screen() {
+    let columns = |text: &Value| unicode_width::UnicodeWidthStr::width(text.as_str().unwrap_or_default());
+    for (language, stage) in ["en", "ko"]
+        .into_iter()
+        .flat_map(|language| ["analyze", "hypothesize", "implement", "debug"].map(|stage| (language, stage)))
+    {
+        let server = crate::workflow::project()
+            .env("MAESTRO_LANGUAGE", language)
+            .env("MAESTRO_AUTO_APPROVE_LOW_RISK", "false")
+            .human(Answer::accept(json!({ "decision": "show" })));
+        let mut client = server.start();
+        client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean", "start_stage": stage }));
+        let mut outputs = crate::workflow::outputs(stage);
+        outputs["risks"] =
+            json!(["호출하는 쪽에서 빈 목록을 넘기면 ".repeat(9), "a list of nothing ".repeat(9)]);
+        let arguments = json!({ "stage": stage, "outputs": outputs });
+        let asked = client.call("maestro_request_approval", arguments);
+        client
+            .call("maestro_submit_approval", json!({ "request_id": asked["request_id"], "approved": true }));
+        let form = client.asked()[0].clone();
+        for row in form["message"].as_str().unwrap().lines().take(3) {
+            assert!(unicode_width::UnicodeWidthStr::width(row) <= 74, "{language} {stage}: {row}");
+        }
+        for field in form["requestedSchema"]["properties"].as_object().unwrap().values() {
+            assert!(columns(&field["title"]) <= 40, "{language} {stage}: {field}");
+            assert!(columns(&field["description"]) <= 67, "{language} {stage}: {field}");
+        }
+        if stage == "implement" {
+            let missing = &form["requestedSchema"]["properties"]["impl_side_effects"];
+            let word = if language == "en" { "(\"none\")" } else { "(\"없음\")" };
+            assert!(missing["title"].as_str().unwrap().ends_with(word), "{missing}");
+            assert!(missing["description"].as_str().unwrap().ends_with('?'), "{missing}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reviews: every finding is held against the code, merged, ranked, and its fix tried in a copy.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -294,6 +296,125 @@ fn a_worktree_and_a_submodule_are_reviewed() {
     let server = server.env("CLAUDE_PROJECT_DIR", root.join("sub").to_str().unwrap());
     let (asked, result) = reviewed(server, json!({}));
     assert!(result["ok"] == true && asked.contains("range(1, len(values))"), "{result}");
+}
+
+#[test]
+fn a_finding_on_the_old_name_of_a_renamed_file_holds() {
+    let server = repository();
+    let root = server.project();
+    git(&root, &["mv", "stats.py", "numbers.py"]);
+    let mut client = server.start();
+    let quote = "for i in range(1, len(values)):";
+    let script = scripted(
+        json!({ "text": answer(&json!([found(3, quote, "skips", "mean([4]) returns 0.0 for all", "high")])) }),
+    );
+    let result = client
+        .call("maestro_review", json!({ "criteria": [script], "providers": ["codex"], "try_fixes": false }));
+    let finding = &result["findings"][0];
+    assert_eq!((&finding["file"], &finding["line"]), (&json!("numbers.py"), &json!(3)), "{result}");
+    assert_eq!(finding["status"], "moved", "{result}");
+    assert!(finding["note"].as_str().unwrap().contains("named stats.py"), "{result}");
+}
+
+/// Whatever state a repository is in, it is reviewed, or the result says in plain words what stands in the way.
+#[test]
+fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
+    type Arm = fn(&Path);
+    let write = |root: &Path, name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
+    let staged = || json!({ "staged": true });
+    let working = || json!({ "working": true });
+    let range = |range: &str| json!({ "range": range });
+    let anew: Arm = |root| {
+        std::fs::remove_dir_all(root.join(".git")).unwrap();
+        git(root, &["init", "-q"]);
+    };
+    let conflict: Arm = |root| {
+        git(root, &["commit", "-qam", "bad"]);
+        git(root, &["checkout", "-q", "-b", "other", "HEAD~1"]);
+        std::fs::write(root.join("stats.py"), GOOD.replace("len(values))", "len(values) - 1)")).unwrap();
+        git(root, &["commit", "-qam", "other"]);
+        let words = ["-c", "user.name=t", "-c", "user.email=t@example.org", "merge", "-"];
+        let merge = Command::new("git").args(words).current_dir(root).output().unwrap();
+        assert!(!merge.status.success());
+    };
+    let named: Arm = |root| {
+        for name in ["새 파일.py", "a \"b\" c.py", "two\nlines.py"] {
+            std::fs::write(root.join(name), "x = 1\n").unwrap();
+        }
+        git(root, &["add", "-A"]);
+    };
+    let odd: Arm = |root| {
+        std::os::unix::fs::symlink("stats.py", root.join("link.py")).unwrap();
+        std::fs::write(root.join("blob.py"), b"a\0b").unwrap();
+        std::fs::create_dir(root.join("inner")).unwrap();
+        git(&root.join("inner"), &["init", "-q"]);
+        git(&root.join("inner"), &["commit", "-q", "--allow-empty", "-m", "x"]);
+        std::fs::set_permissions(root.join("app.py"), Permissions::from_mode(0o755)).unwrap();
+        git(root, &["add", "-A"]);
+    };
+    let shallow: Arm = |root| {
+        git(root, &["commit", "-qam", "second"]);
+        let head = std::fs::read(root.join(".git/refs/heads/main")).unwrap();
+        std::fs::write(root.join(".git/shallow"), head).unwrap();
+    };
+    let branch: Arm = |root| {
+        git(root, &["checkout", "-q", "-b", "fix/#12"]);
+        git(root, &["commit", "-qam", "bad"]);
+    };
+    let states: [(&str, Arm, Value, &[&str]); 17] = [
+        ("no commit", anew, working(), &["no commit yet", "review `staged`"]),
+        (
+            "no commit, staged",
+            |root| {
+                std::fs::remove_dir_all(root.join(".git")).unwrap();
+                git(root, &["init", "-q"]);
+                git(root, &["add", "stats.py"]);
+            },
+            staged(),
+            &["## stats.py"],
+        ),
+        (
+            "no repository",
+            |root| std::fs::remove_dir_all(root.join(".git")).unwrap(),
+            working(),
+            &["no git repository", "`files`"],
+        ),
+        ("detached", |root| git(root, &["checkout", "-q", "--detach"]), working(), &["## stats.py"]),
+        ("conflict, staged", conflict, staged(), &["in conflict"]),
+        ("conflict, working", conflict, working(), &["## stats.py", "<<<<<<<"]),
+        ("names", named, staged(), &["## 새 파일.py", "a \\\"b\\\" c.py", "line break"]),
+        (
+            "no text",
+            odd,
+            staged(),
+            &["a submodule at another commit", "a symbolic link", "\"binary\"", "(executable)"],
+        ),
+        ("shallow", shallow, range("HEAD~1"), &["there is no commit `HEAD~1`", "--unshallow"]),
+        ("odd branch", branch, range("main..fix/#12"), &["## stats.py"]),
+        ("three dots", branch, range("main...HEAD"), &["## stats.py"]),
+        ("one commit", branch, range("main"), &["## stats.py"]),
+        ("unknown", branch, range("nowhere..HEAD"), &["there is no commit `nowhere`"]),
+        ("an option", branch, range("--output=x"), &["does not begin with"]),
+        ("an excluded one", branch, range("^main"), &["does not begin with"]),
+        ("no change", |root| git(root, &["checkout", "-q", "--", "stats.py"]), working(), &["no change"]),
+        (
+            "line ends",
+            |root| std::fs::write(root.join("stats.py"), bad().replace('\n', "\r\n")).unwrap(),
+            working(),
+            &["## stats.py"],
+        ),
+    ];
+    for (state, arm, arguments, wanted) in states {
+        let server = repository();
+        let root = server.project();
+        git(&root, &["branch", "-q", "-M", "main"]);
+        write(&root, "stats.py", &bad());
+        arm(&root);
+        let (asked, result) = reviewed(server, arguments);
+        for words in wanted {
+            assert!(format!("{asked}\n{result}").contains(words), "{state}: {words}: {asked}\n{result:#}");
+        }
+    }
 }
 
 #[test]

@@ -71,14 +71,17 @@ class Server:
         self.number = 0
 
     def begin(self, tool, arguments, more=None):
+        return self.ask("tools/call", {"name": tool, "arguments": arguments} | (more or {}))
+
+    def ask(self, method, params):
+        """Sends a request, and returns its number."""
         self.number += 1
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             "io.modelcontextprotocol/clientInfo": {"name": "page-test", "version": "1"},
         }
-        params = {"name": tool, "arguments": arguments, "_meta": meta} | (more or {})
-        message = {"jsonrpc": "2.0", "id": self.number, "method": "tools/call", "params": params}
+        message = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": {"_meta": meta} | params}
         self.child.stdin.write((json.dumps(message) + "\n").encode())
         self.child.stdin.flush()
         return self.number

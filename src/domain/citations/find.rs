@@ -88,6 +88,10 @@ const PROPOSING: [&str; 26] = [
     "to", "into", "try", "make",
 ];
 
+/// Fields of a document that name a file, and those that quote it.
+const PATHS: [&str; 6] = ["file", "path", "filename", "file_path", "source_file", "suspected_file"];
+const QUOTES: [&str; 4] = ["quote", "snippet", "code", "excerpt"];
+
 /// A place in a line of text.
 struct Place {
     start: usize,
@@ -144,15 +148,19 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
                     usize::try_from(number?).ok()
                 })
             };
-            let path = text(&["file", "path", "filename", "file_path", "source_file", "suspected_file"]);
+            let path = text(&PATHS);
             let line = number(&["line", "line_number", "lineno", "start_line", "line_start"]);
             if let (Some(path), Some(line)) = (path, line) {
                 let end = number(&["end_line", "line_end"]);
-                let quotes = text(&["quote", "snippet", "code", "excerpt"])
-                    .and_then(|text| quote(text, Sense::Shown))
-                    .into_iter()
-                    .collect();
+                let quotes = text(&QUOTES).and_then(|text| quote(text, Sense::Shown)).into_iter().collect();
                 found.extend(claim(path, line, end).map(|claim| Claim { quotes, ..claim }));
+                // What was read as a place and its quote names none beside it.
+                let is_read = |name: &&String| {
+                    QUOTES.contains(&name.as_str())
+                        || PATHS.contains(&name.as_str()) && !path.contains([':', '#'])
+                };
+                let others = fields.iter().filter(|(name, _)| !is_read(name));
+                return others.for_each(|(_, value)| in_value(value, found));
             }
             fields.values().for_each(|value| in_value(value, found));
         }

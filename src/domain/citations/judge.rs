@@ -1,5 +1,9 @@
 //! Holding what an answer says of a file against the file.
 
+use std::borrow::Cow;
+
+use memchr::memmem;
+
 use super::{Citation, Claim, Quote, Sense, Standing};
 
 /// Characters of a quote that a result shows.
@@ -7,73 +11,146 @@ const MOST_SHOWN: usize = 160;
 
 /// Lines of a range that are compared one by one; beyond them a search by words finds the quote.
 const MOST_OF_A_RANGE: usize = 60;
-/// Places of a word that are compared.
-const MOST_PLACES: usize = 400;
+/// Bytes of files that are searched for what one answer quotes.
+const MOST_SEARCHED: usize = 8 * 1024 * 1024;
+/// Bytes that comparing one line counts as.
+const PRICE_OF_A_LINE: usize = 2_000;
+
+/// Room that is left for searches, so that no answer takes long whatever it quotes.
+pub struct SearchBudget(usize);
+
+impl Default for SearchBudget {
+    fn default() -> Self {
+        Self(MOST_SEARCHED)
+    }
+}
+
+impl SearchBudget {
+    /// True if there is room for so many bytes, which are then taken.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+/// What a search for a quote came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// It begins in this line, from 1.
+    At(usize),
+    Nowhere,
+    /// The answer quotes more than is searched for.
+    NotLookedFor,
+}
 
 /// A file's lines.
 pub struct Lines {
     text: String,
-    spans: Vec<(usize, usize)>,
+    /// Where each begins.
+    starts: Vec<usize>,
 }
 
 impl Lines {
     /// The lines of a text.
     pub fn of(text: String) -> Self {
-        let mut spans = Vec::new();
-        let mut start = 0;
-        for line in text.split_inclusive('\n') {
-            let end = start + line.trim_end_matches(['\n', '\r']).len();
-            spans.push((start, end));
-            start += line.len();
-        }
-        Self { text, spans }
+        let behind = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        let starts = std::iter::once(0).chain(behind).filter(|start| *start < text.len()).collect();
+        Self { text, starts }
     }
 
     pub fn count(&self) -> usize {
-        self.spans.len()
+        self.starts.len()
     }
 
     fn line(&self, at: usize) -> Option<&str> {
-        let (start, end) = self.spans.get(at)?;
-        self.text.get(*start..*end)
+        let end = self.starts.get(at + 1).copied().unwrap_or(self.text.len());
+        let line = self.text.get(*self.starts.get(at)?..end)?;
+        Some(line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r'))
     }
 
     /// Returns where a quote begins, from 1: within the range if it is there, else in the line nearest to
     /// it.
-    pub fn find(&self, quote: &str, line: usize, end: usize) -> Option<usize> {
-        let wanted: Vec<String> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
-        let first = wanted.first()?;
+    pub fn find(&self, quote: &str, line: usize, end: usize, budget: &mut SearchBudget) -> Sought {
+        let wanted: Vec<Cow<'_, str>> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
+        let Some(first) = wanted.first() else { return Sought::Nowhere };
         let range = line.saturating_sub(1)..end.max(line).min(self.count());
-        if let Some(at) = range.clone().take(MOST_OF_A_RANGE).find(|at| self.begins_at(*at, &wanted)) {
-            return Some(at + 1);
+        if let Some(at) = range.take(MOST_OF_A_RANGE).find(|at| self.begins_at(*at, &wanted)) {
+            return Sought::At(at + 1);
         }
-        // The longest word finds the lines that are worth a comparison.
-        let words = first.split(' ').flat_map(|word| word.split("...")).flat_map(|word| word.split('…'));
-        let word = words.max_by_key(|word| word.len()).filter(|word| word.len() > 1)?;
-        let places = self.text.match_indices(word).take(MOST_PLACES);
-        let mut lines: Vec<usize> = places.filter_map(|(at, _)| self.line_at(at)).collect();
-        lines.dedup();
-        lines
-            .into_iter()
-            .filter(|at| self.begins_at(*at, &wanted))
-            .min_by_key(|at| (!range.contains(at), (at + 1).abs_diff(line)))
-            .map(|at| at + 1)
+        // The whole line as it is quoted names few lines, most often one. Its longest word finds those that
+        // are spaced in another way.
+        let pieces = || first.split("...").flat_map(|piece| piece.split('…')).map(str::trim);
+        let words = pieces().flat_map(|piece| piece.split(' '));
+        let longest = [pieces().max_by_key(|piece| piece.len()), words.max_by_key(|word| word.len())];
+        let mut searched = "";
+        for needle in longest.into_iter().flatten().filter(|needle| needle.len() > 1) {
+            if needle == searched {
+                break;
+            }
+            searched = needle;
+            match self.nearest(needle, &wanted, line, budget) {
+                Sought::Nowhere => {}
+                found @ (Sought::At(_) | Sought::NotLookedFor) => return found,
+            }
+        }
+        Sought::Nowhere
+    }
+
+    /// The line nearest to another one that holds a needle and begins a quote.
+    fn nearest(
+        &self,
+        needle: &str,
+        wanted: &[Cow<'_, str>],
+        line: usize,
+        budget: &mut SearchBudget,
+    ) -> Sought {
+        let bytes = self.text.as_bytes();
+        let middle = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(bytes.len());
+        let (above, below) = bytes.split_at_checked(middle).unwrap_or((bytes, &[]));
+        if !budget.takes(bytes.len()) {
+            return Sought::NotLookedFor;
+        }
+        let mut first_of = |places: &mut dyn Iterator<Item = usize>| {
+            let mut last = None;
+            for at in places.filter_map(|byte| self.line_at(byte)) {
+                if last.replace(at) == Some(at) {
+                    continue;
+                }
+                if !budget.takes(PRICE_OF_A_LINE) {
+                    return Err(());
+                }
+                if self.begins_at(at, wanted) {
+                    return Ok(Some(at + 1));
+                }
+            }
+            Ok(None)
+        };
+        let mut before = memmem::rfind_iter(above, needle);
+        let mut behind = memmem::find_iter(below, needle).map(|at| at + middle);
+        match (first_of(&mut before), first_of(&mut behind)) {
+            (Ok(above), Ok(below)) => {
+                let found = above.into_iter().chain(below).min_by_key(|at| at.abs_diff(line));
+                found.map_or(Sought::Nowhere, Sought::At)
+            }
+            (Err(()), _) | (_, Err(())) => Sought::NotLookedFor,
+        }
     }
 
     fn line_at(&self, byte: usize) -> Option<usize> {
-        self.spans.partition_point(|(start, _)| *start <= byte).checked_sub(1)
+        self.starts.partition_point(|start| *start <= byte).checked_sub(1)
     }
 
-    fn begins_at(&self, at: usize, wanted: &[String]) -> bool {
-        let mut here = (at..self.count()).filter_map(|at| self.line(at)).map(squeezed);
+    fn begins_at(&self, at: usize, wanted: &[Cow<'_, str>]) -> bool {
+        let mut here = (at..self.count()).filter_map(|at| self.line(at));
         // A block begins in this very line; blank lines within it do not count.
         let Some(first) = here.next() else { return false };
         let mut wanted = wanted.iter();
-        if !wanted.next().is_some_and(|wanted| holds(&first, wanted)) {
+        if !wanted.next().is_some_and(|wanted| holds(first, wanted)) {
             return false;
         }
-        let mut here = here.filter(|line| !line.is_empty());
-        wanted.all(|wanted| here.next().is_some_and(|line| holds(&line, wanted)))
+        let mut here = here.filter(|line| !line.trim().is_empty());
+        wanted.all(|wanted| here.next().is_some_and(|line| holds(line, wanted)))
     }
 }
 
@@ -82,10 +159,14 @@ fn holds(line: &str, wanted: &str) -> bool {
     if line.contains(wanted) {
         return true;
     }
+    let line = squeezed(line);
+    if line.contains(wanted) {
+        return true;
+    }
     if !wanted.contains("...") && !wanted.contains('…') {
         return false;
     }
-    let mut rest = line;
+    let mut rest = &*line;
     let pieces = wanted.split("...").flat_map(|piece| piece.split('…')).map(str::trim);
     let mut found = 0;
     for piece in pieces.filter(|piece| !piece.is_empty()) {
@@ -97,18 +178,17 @@ fn holds(line: &str, wanted: &str) -> bool {
 }
 
 /// A line without its indentation, every run of blanks as one.
-fn squeezed(line: &str) -> String {
-    let mut words = line.split_whitespace();
-    let mut all = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        all.push(' ');
-        all.push_str(word);
+fn squeezed(line: &str) -> Cow<'_, str> {
+    let line = line.trim();
+    let is_single = |(one, next): (char, char)| !one.is_whitespace() || one == ' ' && next != ' ';
+    if line.chars().zip(line.chars().skip(1)).all(is_single) {
+        return Cow::Borrowed(line);
     }
-    all
+    Cow::Owned(line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Returns what is found of a claim in the file that it means.
-pub fn judged(claim: &Claim, file: &str, lines: &Lines) -> Citation {
+pub fn judged(claim: &Claim, file: &str, lines: &Lines, budget: &mut SearchBudget) -> Citation {
     let total = lines.count();
     let end = claim.end_line.unwrap_or(claim.line);
     let is_there = (1..=total).contains(&claim.line);
@@ -124,28 +204,32 @@ pub fn judged(claim: &Claim, file: &str, lines: &Lines) -> Citation {
     }
     let is_within = |at: usize| is_there && (claim.line..=end).contains(&at);
     let mut moved: Option<(&Quote, usize)> = None;
+    let mut missed: Option<(&Quote, Sought)> = None;
     for quote in &claim.quotes {
-        match lines.find(&quote.text, claim.line, end) {
-            Some(at) if is_within(at) => {
+        match (lines.find(&quote.text, claim.line, end, budget), quote.sense) {
+            (Sought::At(at), _) if is_within(at) => {
                 citation.quote = Some(shown(&quote.text));
                 citation.status = Standing::Exact;
                 return citation;
             }
-            Some(at) if quote.sense == Sense::Shown && moved.is_none() => moved = Some((quote, at)),
-            Some(_) | None => {}
+            (Sought::At(at), Sense::Shown) => drop(moved.get_or_insert((quote, at))),
+            (sought, Sense::Shown) if !quote.text.contains("[MASKED") => {
+                missed.get_or_insert((quote, sought));
+            }
+            (_, Sense::Shown | Sense::Name | Sense::Proposed) => {}
         }
     }
     if let Some((quote, at)) = moved {
         citation.quote = Some(shown(&quote.text));
         citation.status = Standing::Moved;
         citation.found_line = Some(at);
-        return citation;
-    }
-    let shows =
-        claim.quotes.iter().find(|quote| quote.sense == Sense::Shown && !quote.text.contains("[MASKED"));
-    if let Some(quote) = shows.filter(|_| is_there) {
+    } else if let Some((quote, sought)) = missed.filter(|_| is_there) {
         citation.quote = Some(shown(&quote.text));
-        citation.note = Some("the line is there; the quote is nowhere in the file".to_owned());
+        let why = match sought {
+            Sought::NotLookedFor => "the line is there; the answer quotes more than is looked for",
+            Sought::Nowhere | Sought::At(_) => "the line is there; the quote is nowhere in the file",
+        };
+        citation.note = Some(why.to_owned());
     }
     citation
 }

@@ -80,7 +80,7 @@ const STATS: &str = "def mean(values):\n    total = 0\n    for i in range(1, len
 fn standing(answer: &str) -> (Standing, Option<usize>, bool) {
     let claims = claims(answer);
     assert_eq!(claims.len(), 1, "{answer}: {claims:?}");
-    let citation = judged(&claims[0], "stats.py", &Lines::of(STATS.to_owned()));
+    let citation = judged(&claims[0], "stats.py", &Lines::of(STATS.to_owned()), &mut SearchBudget::default());
     (citation.status, citation.found_line, citation.note.is_some())
 }
 

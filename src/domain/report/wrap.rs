@@ -4,7 +4,7 @@ use crate::domain::plain::is_hidden;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Returns how many columns of a terminal a text takes.
-pub(super) fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.width()
 }
 

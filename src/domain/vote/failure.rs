@@ -42,6 +42,9 @@ impl NoWinner {
             Stop::NoValid => {
                 "Read red_flags and failures; ask for an answer of another form, or other providers."
             }
+            Stop::Budget if self.samples == 0 => {
+                "Nobody was asked: the error says what stands in the way. Decide without a vote, by a test, or tell the user what to change."
+            }
             Stop::Budget => {
                 "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
             }

@@ -39,8 +39,24 @@ pub struct VoteRecord {
     /// Why answers were discarded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<Discarded>,
+    /// Calls that failed, each kind once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureRecord>,
+    /// Why no further sample was taken, where a limit stood in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The first valid answer of each provider: its voice on the question.
     pub answers: Vec<Answer>,
+}
+
+/// Calls to one provider that failed in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    pub provider: String,
+    pub code: String,
+    pub error: String,
+    /// How many of them there were.
+    pub count: u32,
 }
 
 /// An answer and its votes.

@@ -33,6 +33,8 @@ const MOST_LINES: usize = 1_200;
 /// A file under review.
 pub(super) struct File {
     pub(super) name: String,
+    /// Its name before the change, if it had another one.
+    pub(super) was: Option<String>,
     pub(super) lines: Lines,
     pub(super) removed: Vec<(usize, String)>,
     mark: Mark,
@@ -152,8 +154,12 @@ impl Reader<'_> {
             let found = match self.project.find(name) {
                 Ok(found) => found,
                 Err(Refusal::NotFound) => {
-                    let near = self.project.nearest(name).map(|near| format!("; the nearest is `{near}`"));
-                    let problem = format!("there is no file `{name}`{}", near.unwrap_or_default());
+                    let near = match self.project.nearest(name) {
+                        _ if name.contains("..") => "; revisions are a `range`".to_owned(),
+                        Some(near) => format!("; the nearest is `{near}`"),
+                        None => String::new(),
+                    };
+                    let problem = format!("there is no file `{name}`{near}");
                     return Err(Error::InvalidArguments(problem));
                 }
                 Err(refusal) => {
@@ -173,21 +179,34 @@ impl Reader<'_> {
 
     fn change(&self, words: &[&str], version: Version, new: New) -> Result<Gathered, Error> {
         let around = format!("-U{AROUND}");
-        let mut arguments =
-            vec!["diff", "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", &around];
+        // What a user configures for reading must not change what is read here.
+        let mut arguments = vec![
+            "diff",
+            "--no-color",
+            "--relative",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--find-renames",
+            "--submodule=short",
+            &around,
+        ];
         arguments.extend(words);
-        let (printed, is_whole) = self.git(&arguments)?;
+        let (printed, is_whole) = self.git(&arguments).map_err(|error| self.in_our_words(error))?;
         let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version };
         if !is_whole {
             let reason = format!("the diff has more than {MOST_DIFF} bytes; name a smaller range or files");
             gathered.left_out.push(LeftOut { path: "the rest of the diff".to_owned(), reason });
         }
+        let conflicts = printed.lines().filter_map(|line| line.strip_prefix("* Unmerged path "));
+        gathered.left_out.extend(conflicts.map(|path| LeftOut {
+            path: path.to_owned(),
+            reason: "in conflict: resolve it and stage it, or review `working`".to_owned(),
+        }));
         for part in parts(&printed, is_whole) {
             match diff::parse(part) {
                 Ok(patch) => self.take(patch, &mut gathered),
                 Err(error) => {
-                    let is_binary = part.lines().any(|line| line.starts_with("Binary files "));
-                    let reason = if is_binary { "binary".to_owned() } else { error.to_string() };
+                    let reason = no_text(part).map_or_else(|| error.to_string(), str::to_owned);
                     gathered.left_out.push(LeftOut { path: named(part), reason });
                 }
             }
@@ -221,19 +240,29 @@ impl Reader<'_> {
                 format!("range takes revisions such as main..HEAD or HEAD~2 (got `{range}`): {why}");
             Error::InvalidArguments(problem)
         };
-        let is_plain = |letter: char| letter.is_alphanumeric() || "._/~^@{}-+".contains(letter);
-        if range.is_empty() || range.starts_with('-') || !range.chars().all(is_plain) {
+        // These letters are in no name of a branch; a colon would make it a file.
+        let is_foreign =
+            |letter: char| letter.is_whitespace() || letter.is_control() || ":?*[\\".contains(letter);
+        if range.is_empty() || range.chars().any(is_foreign) {
             return Err(invalid("it holds what no revision does"));
         }
         let commit = |name: &str| -> Result<String, Error> {
             let name = if name.is_empty() { "HEAD" } else { name };
             let asked = format!("{name}^{{commit}}");
-            if name.starts_with('-') {
-                return Err(invalid("a revision does not begin with a dash"));
+            if name.starts_with(['-', '^']) {
+                return Err(invalid("a revision does not begin with `-` or `^`"));
             }
             match self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &asked]) {
                 Ok((found, _)) if !found.trim().is_empty() => Ok(found.trim().to_owned()),
-                Ok(_) | Err(_) => Err(invalid(&format!("there is no commit `{name}`"))),
+                Ok(_) | Err(_) => {
+                    let is_shallow = self.tells(&["rev-parse", "--is-shallow-repository"], "true");
+                    let why = if is_shallow {
+                        "; this clone is shallow: `git fetch --unshallow` brings the older ones"
+                    } else {
+                        ""
+                    };
+                    Err(invalid(&format!("there is no commit `{name}`{why}")))
+                }
             }
         };
         for dots in ["...", ".."] {
@@ -264,6 +293,26 @@ impl Reader<'_> {
             (true, true) => Err("binary".to_owned()),
             (true, false) => Ok(text),
         }
+    }
+
+    /// True if a command of git prints just that.
+    fn tells(&self, arguments: &[&str], wanted: &str) -> bool {
+        self.git(arguments).is_ok_and(|(printed, _)| printed.trim() == wanted)
+    }
+
+    /// The refusal of git to compare, where it is for want of a commit or of a repository.
+    fn in_our_words(&self, error: Error) -> Error {
+        let (reason, hint) = if !self.tells(&["rev-parse", "--is-inside-work-tree"], "true") {
+            ("the project is no git repository, so there is no change to review", "Name `files` instead.")
+        } else if self.git(&["rev-parse", "--verify", "--quiet", "HEAD"]).is_err() {
+            (
+                "the repository has no commit yet, so there is nothing to compare with",
+                "Name `files`, or stage what is to be reviewed and review `staged`, or commit once.",
+            )
+        } else {
+            return error;
+        };
+        Error::Setup { reason: format!("review: {reason}"), hint: hint.to_owned() }
     }
 
     /// Returns what a command of git prints, and whether that is all. Nothing that the repository
@@ -324,8 +373,10 @@ impl Gathered {
 impl Change {
     /// The file as it is checked: as a reviewer saw it, so masked.
     fn file(&self, masker: &Masker) -> File {
+        let before = self.patch.iter().flat_map(|patch| &patch.files).map(|file| file.old.clone()).next();
         File {
             name: self.name.clone(),
+            was: before.filter(|before| *before != self.name),
             mark: Mark::of(self.text.as_bytes()),
             lines: as_seen(self.text.clone(), masker),
             removed: self.removed(masker),
@@ -363,6 +414,11 @@ impl Change {
         for file in &patch.files {
             if file.old != file.new {
                 out.push_str(&format!("(was {})\n", file.old));
+            }
+            match (file.executable, file.action) {
+                (Some(true), _) => out.push_str("(executable)\n"),
+                (Some(false), diff::Action::Modify) => out.push_str("(not executable any more)\n"),
+                (Some(false) | None, _) => {}
             }
             let mut shift: isize = 0;
             for hunk in &file.hunks {
@@ -446,6 +502,24 @@ fn parts(printed: &str, is_whole: bool) -> Vec<&str> {
         parts.pop();
     }
     parts
+}
+
+/// What a part of a diff holds instead of lines, in the words of a review.
+fn no_text(part: &str) -> Option<&'static str> {
+    let has_mode = |mode: &str| {
+        part.lines()
+            .take(6)
+            .any(|line| line.ends_with(mode) && (line.starts_with("index ") || line.contains("mode ")))
+    };
+    if part.lines().any(|line| line.starts_with("Binary files ")) {
+        Some("binary")
+    } else if has_mode(" 160000") {
+        Some("a submodule at another commit; review the change in its own repository")
+    } else if has_mode(" 120000") {
+        Some("a symbolic link")
+    } else {
+        None
+    }
 }
 
 /// The name in the header of a part that is not read otherwise.

@@ -84,6 +84,8 @@ pub struct Sampler {
     bench: Bench,
     /// Answering provider and model, in words.
     stood_in: Vec<String>,
+    /// The events of the samples.
+    consults: Vec<String>,
 }
 
 impl Sampler {
@@ -99,8 +101,9 @@ impl Sampler {
         check: Check,
     ) -> Result<Self, Error> {
         let prepared = prepare(session, question).await?;
-        let (left, bench, stood_in) = (providers.clone(), Bench::empty(), Vec::new());
-        Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in })
+        let (left, bench) = (providers.clone(), Bench::empty());
+        let (stood_in, consults) = (Vec::new(), Vec::new());
+        Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in, consults })
     }
 
     /// The same, with somebody to vote in the place of one that cannot.
@@ -112,6 +115,11 @@ impl Sampler {
     /// Stand-ins and the voters they replace, in words.
     pub(super) fn stood_in(&self) -> &[String] {
         &self.stood_in
+    }
+
+    /// The events of the samples.
+    pub(super) fn consults(&self) -> &[String] {
+        &self.consults
     }
 
     /// Everybody who is asked.
@@ -165,6 +173,7 @@ impl Sampler {
             reply
         }))
         .await;
+        self.consults.extend(replies.iter().map(|reply| reply.consult.clone()));
         let check = Arc::clone(&self.check);
         // A long answer takes a while to read; other calls go on meanwhile.
         let samples: Vec<Sample> =

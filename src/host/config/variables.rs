@@ -121,7 +121,7 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .ok()
             .filter(|number| number.is_finite() && *number > 0.0)
             .map(|number| json!(number))
-            .ok_or_else(|| "must be above 0, for example 7.2".to_owned()),
+            .ok_or_else(|| "must be a number above 0, for example 7.2".to_owned()),
         Form::Tokens => text
             .parse::<u64>()
             .ok()

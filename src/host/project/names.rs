@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 
 use super::Project;
 
@@ -28,32 +31,38 @@ impl Names {
     /// Where there are files of some names below the project's root, those near the root first.
     pub fn of(project: &Project, wanted: &HashSet<&str>) -> Self {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(root) = openat(CWD, project.root(), flags, Mode::empty()) else { return names };
         let (mut here, mut seen) = (0, 0);
         while let Some(below) = names.directories.get(here).cloned() {
             if here >= MOST_DIRECTORIES {
                 return names;
             }
-            let entries = std::fs::read_dir(project.root().join(&below)).into_iter().flatten();
-            for entry in entries.filter_map(Result::ok) {
+            let place = if below.as_os_str().is_empty() { Path::new(".") } else { &below };
+            let opened = openat(&root, place, flags, Mode::empty()).and_then(Dir::new);
+            for entry in opened.into_iter().flatten().filter_map(Result::ok) {
+                let name = entry.file_name().to_bytes();
+                if name == b"." || name == b".." {
+                    continue;
+                }
                 seen += 1;
                 if seen > MOST_ENTRIES {
                     return names;
                 }
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => {
-                        let name = entry.file_name();
-                        let is_own = |name: &str| !name.starts_with('.') && !PASSED_OVER.contains(&name);
-                        if name.to_str().is_some_and(is_own) {
-                            names.directories.push(below.join(name));
-                        }
+                let name = OsStr::from_bytes(name);
+                let kind = match entry.file_type() {
+                    // Some file systems tell the kind of an entry only to who asks for it.
+                    FileType::Unknown => statat(&root, place.join(name), AtFlags::SYMLINK_NOFOLLOW)
+                        .map_or(FileType::Unknown, |found| FileType::from_raw_mode(found.st_mode)),
+                    kind => kind,
+                };
+                if kind.is_dir() {
+                    let is_own = |name: &str| !name.starts_with('.') && !PASSED_OVER.contains(&name);
+                    if name.to_str().is_some_and(is_own) {
+                        names.directories.push(below.join(name));
                     }
-                    Ok(kind) if kind.is_file() => {
-                        let name = entry.file_name();
-                        if name.to_str().is_some_and(|name| wanted.contains(name)) {
-                            names.by_name.entry(name).or_default().push(here);
-                        }
-                    }
-                    Ok(_) | Err(_) => {}
+                } else if kind.is_file() && name.to_str().is_some_and(|name| wanted.contains(name)) {
+                    names.by_name.entry(name.to_owned()).or_default().push(here);
                 }
             }
             here += 1;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, short};
-use crate::domain::vote::record::VoteRecord;
+use crate::domain::vote::record::{FailureRecord, VoteRecord};
 use crate::page::index::{Index, Sample, Voted};
 
 /// Votes that are listed.
@@ -112,6 +112,8 @@ pub(in crate::page) fn one(
         "line": record.k * WIDTH / most,
         "discarded": record.red_flags,
         "table": table(vote, texts),
+        "failures": record.failures,
+        "refused": record.refused,
         "cost": (told > 0).then(|| dollars(cost, told < vote.samples.len())),
         "run": vote.run,
         "run_short": short(&vote.run),
@@ -155,11 +157,19 @@ fn table(vote: &Voted, texts: &dyn Fn(&str) -> Option<String>) -> Vec<Value> {
                 "elapsed": one.elapsed_ms,
                 "tokens": one.tokens,
                 "error": one.code,
+                "why": why(&vote.record, one),
                 "digest": one.response,
                 "text": text.map(|text| text.chars().take(160).collect::<String>()),
             })
         })
         .collect()
+}
+
+/// What a call that failed said of it.
+fn why<'a>(record: &'a VoteRecord, one: &Sample) -> Option<&'a str> {
+    let code = one.code.as_deref()?;
+    let is_its = |failure: &&FailureRecord| failure.provider == one.provider && failure.code == code;
+    record.failures.iter().find(is_its).map(|failure| failure.error.as_str())
 }
 
 #[cfg(test)]

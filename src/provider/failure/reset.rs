@@ -3,6 +3,7 @@
 //! A clock time without a date is the next such time; a time without a zone is one of the process, whose
 //! zone the CLI has too.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pattern!(
     (?: resets? (?:_?(?:at|in|time))? | reset(?:ting|s?at) | (?:try|trying|retry|retrying|check|come|be)\ (?:back|again)
       | retry[-_\ ]?(?:after|delay|in) | retry(?:ing)? | available | refresh(?:es)? | renew(?:s|ed)? | restored | resumes?
       | replenish(?:es|ed)? | refill(?:s|ed)? | (?:re)?opens? | unlock(?:s|ed)? | lifted | until | wait(?:ing)? | back\ (?:at|on|in) )
-    ["'\s:=(]* (?: (?:again|will|be|is|at|on|in|after|for|by|about|approximately|another|it|your|limits?|quota|usage|the|next|please)\b ["'\s:=(]* ){0,6}"#
+    ["'\s:=(]* (?: (?:again|will|be|is|at|on|in|after|for|by|about|around|approximately|less|than|another|it|your|limits?|quota|usage|the|next|please)\b ["'\s:=(]* ){0,6}"#
 );
 pattern!(
     AFTER_SECONDS,
@@ -58,13 +59,15 @@ pattern!(
     WAIT,
     r"(?x)^(?: \d+(?:\.\d+)? \s* (?:milliseconds?|msecs?|ms|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s) [\s,]* (?:and\s+)? )+"
 );
+pattern!(ISO_WAIT, r"^p(?:\d+d)?t(?:\d+[hms])+\b");
 pattern!(
     PART,
     r"(\d+(?:\.\d+)?)\s*(ms|msecs?|milliseconds?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
 );
 pattern!(
     DATE,
-    r"(?x)^(?: (?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)
+    r"(?x)^(?: (?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})
+      | (?P<p1>\d{1,2})[/.](?P<p2>\d{1,2})[/.](?P<y3>\d{4})\b
       | (?: (?:mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?,? \s+ )?
         (?: (?P<n1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \s+ (?P<d1>\d{1,2})(?:st|nd|rd|th)?\b (?: ,?\s+ (?P<y1>\d{4})\b )?
           | (?P<d2>\d{1,2})(?:st|nd|rd|th)? \s+ (?:of\s+)? (?P<n2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?: ,?\s+ (?P<y2>\d{4})\b )? )
@@ -112,6 +115,12 @@ fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
     if let Some(found) = EPOCH.as_ref()?.captures(words) {
         return epoch(found.get(1)?.as_str());
     }
+    let words = &*with_digits(words);
+    if let Some(found) = ISO_WAIT.as_ref()?.find(words)
+        && let Ok(wait) = found.as_str().parse::<SignedDuration>()
+    {
+        return after(wait.try_into().ok()?, now);
+    }
     if let Some(found) = WAIT.as_ref()?.find(words)
         && !words
             .get(found.as_str().trim_end_matches([' ', ',']).len()..)
@@ -120,6 +129,18 @@ fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
         return after(length(found.as_str())?, now);
     }
     moment(words, now)
+}
+
+/// The words with the number that they begin with in digits: `an hour`, `two days`.
+fn with_digits(words: &str) -> Cow<'_, str> {
+    const NUMBERS: [&str; 12] =
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    let Some((first, rest)) = words.split_once(' ') else { return Cow::Borrowed(words) };
+    let number = NUMBERS.iter().zip(1..).find(|(name, _)| **name == first).map(|(_, number)| number);
+    match number.or((first == "a" || first == "an").then_some(1)) {
+        Some(number) => Cow::Owned(format!("{number} {rest}")),
+        None => Cow::Borrowed(words),
+    }
 }
 
 fn epoch(digits: &str) -> Option<Reset> {
@@ -257,6 +278,17 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     if let Some(year) = text("y") {
         return Date::new(year.parse().ok()?, text("mo")?.parse().ok()?, text("d")?.parse().ok()?).ok();
     }
+    if let Some(year) = text("y3") {
+        let (first, second): (i8, i8) = (text("p1")?.parse().ok()?, text("p2")?.parse().ok()?);
+        // Some put the month first and some the day: a date that both can be is none.
+        let (month, day) = match (first, second) {
+            (13.., _) => (second, first),
+            (_, 13..) => (first, second),
+            (first, second) if first == second => (first, second),
+            _ => return None,
+        };
+        return Date::new(year.parse().ok()?, month, day).ok();
+    }
     let month = month(text("n1").or_else(|| text("n2"))?)?;
     let day: i8 = text("d1").or_else(|| text("d2"))?.parse().ok()?;
     if let Some(year) = text("y1").or_else(|| text("y2")) {
@@ -346,6 +378,14 @@ mod tests {
             ("Your quota will be replenished in 2 days, 3 hrs and 10 min", "2026-11-30T17:50:11Z"),
             ("The next window opens at 14:30.", "2026-11-29T05:30:00Z"),
             ("They reset on January 1.", "2026-12-31T15:00:00Z"),
+            ("resets in an hour", "2026-11-28T15:40:11Z"),
+            ("try again in one week", "2026-12-05T14:40:11Z"),
+            ("try again in two days and 3 hours.", "2026-11-30T17:40:11Z"),
+            ("Try again in less than a minute", "2026-11-28T14:41:11Z"),
+            ("Retry-After: PT5H30M", "2026-11-28T20:10:11Z"),
+            ("try again at 12/30/2026 3:00 PM", "2026-12-30T06:00:00Z"),
+            ("resets on 30.12.2026 at 15:00 UTC", "2026-12-30T15:00:00Z"),
+            ("resets at 2026/12/24 10:00 UTC", "2026-12-24T10:00:00Z"),
         ] {
             assert_eq!(read(words).as_deref(), Some(wanted), "{words}");
         }
@@ -364,6 +404,10 @@ mod tests {
             "try again at 25:99",
             "wait 99999999999 days",
             "until further notice",
+            "resets 12/01/2026 at 9am",
+            "resets 12/01",
+            "try again in a new session",
+            "try again in another",
         ] {
             assert_eq!(read(words), None, "{words}");
         }
