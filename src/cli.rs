@@ -11,24 +11,18 @@ mod errors;
 mod evidence;
 mod help;
 pub(crate) mod install;
-mod line;
 mod logging;
-mod manual;
 pub(crate) mod metrics;
 mod page;
 mod person;
-mod pick;
-mod quantity;
 pub(crate) mod report;
 mod review;
 mod runs;
 mod slash_commands;
-mod table;
 mod terminal;
 mod threads;
 mod trust;
 mod watch;
-mod welcome;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -61,7 +55,7 @@ pub fn main() -> ExitCode {
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let command = if words.len() <= 1 {
-        welcome::a_person();
+        help::a_person();
         Command::Serve
     } else {
         help::parse(words).command.unwrap_or(Command::Serve)
@@ -111,8 +105,8 @@ fn run(command: Command) -> ExitCode {
             Command::Backups(options) => backups::run(&session, &options),
             Command::Metrics(options) => metrics::run(&session, &options).await,
             Command::Errors(options) => errors::run(&options),
-            Command::Completions(options) => manual::completions(options.shell),
-            Command::Man => manual::man(),
+            Command::Completions(options) => help::completions(options.shell),
+            Command::Man => help::man(),
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -1,32 +1,26 @@
 //! Everything that can go wrong, each with a stable code, the next step, and whether trying again
 //! can help.
 
-mod approval;
-mod code;
-mod exit;
-pub(crate) mod hint;
-mod note;
 pub(crate) mod reference;
-mod retry;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
-use thiserror::Error;
-
-pub use approval::ApprovalProblem;
-pub(crate) use code::outcome;
-pub use note::ErrorNote;
+use serde::Serialize;
 
 use crate::domain::budget::Short;
-use crate::domain::calibrate::failure::OracleUnusable;
+use crate::domain::calibrate::OracleUnusable;
 use crate::domain::cap::Passed;
-use crate::domain::vote::failure::NoWinner;
+use crate::domain::change;
+use crate::domain::decision::Contradiction;
+use crate::domain::vote::NoWinner;
 use crate::domain::workflow::Refusal;
+use crate::host::human::NoPerson;
 use crate::host::store::StoreError;
 use crate::provider::failure::CliFailure;
 
 /// An error of a tool or a sub-command.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Arguments that do not fit the tool's schema.
     #[error("{0}")]
@@ -227,4 +221,339 @@ fn short(short: &Short) -> String {
         "the consults of {of} do not reach: {} of {limit} are left, and {wanted} were wanted",
         limit - used
     )
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ApprovalProblem {
+    /// A human must decide, and the model's word is not one's.
+    #[error("a human must decide request {0}, and this client cannot ask one")]
+    HumanWanted(String),
+    /// Nobody is known to sit at the terminal.
+    #[error("only a person can decide: {0}")]
+    NoPerson(NoPerson),
+    /// The server is none that a person's client registered.
+    #[error(
+        "{0} stands above this server and feeds it by a command, so it is no server of a person's client: it decides, hands in and changes nothing"
+    )]
+    SecondServer(String),
+    /// The human is being asked elsewhere.
+    #[error("request {0} is open in a dialog before the human, and a relayed word does not close one")]
+    DialogOpen(String),
+    /// The human did not decide.
+    #[error("request {request} was not decided: {why}")]
+    Undecided {
+        /// The request.
+        request: String,
+        why: &'static str,
+    },
+    /// An argument of the model's is to skip stages.
+    #[error("a run begins at analyze, and not at {stage}")]
+    LateStart { stage: &'static str, setting: String },
+    /// The answers do not go with the decision.
+    #[error("request {request} was not decided: {}", lines(what))]
+    Contradiction {
+        /// The request.
+        request: String,
+        what: Vec<Contradiction>,
+    },
+    #[error("request {0} was made for another report than the one that was reviewed")]
+    OtherReport(String),
+}
+
+fn lines(what: &[Contradiction]) -> String {
+    what.iter().map(Contradiction::line).collect::<Vec<_>>().join("; ")
+}
+
+impl ApprovalProblem {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::HumanWanted(_) | Self::NoPerson(_) => "human_wanted",
+            Self::SecondServer(_) => "second_server",
+            Self::DialogOpen(_) => "dialog_open",
+            Self::Undecided { .. } => "undecided",
+            Self::OtherReport(_) => "other_report",
+            Self::LateStart { .. } => "late_start",
+            Self::Contradiction { .. } => "answers_contradict",
+        }
+    }
+
+    pub fn hint(&self) -> String {
+        match self {
+            Self::HumanWanted(request) | Self::OtherReport(request) => format!(
+                "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
+            ),
+            Self::Contradiction { what, .. } if what.iter().any(Contradiction::is_final) => {
+                "Ask the human what should be different, and give it as revision_instructions.".to_owned()
+            }
+            Self::Contradiction { .. } => {
+                "Ask the human which of the two holds: correct the answers or the decision, or submit the same with is_meant: true if they say so again.".to_owned()
+            }
+            Self::LateStart { setting, .. } => {
+                format!("Begin without start_stage; it counts once {setting}.")
+            }
+            Self::SecondServer(_) => {
+                "Use the tools of the server that the client registered, or ask the human to decide in a terminal of their own: `maestro-mcp approvals`.".to_owned()
+            }
+            Self::DialogOpen(request) => format!(
+                "The human answers there. If the dialog is gone, ask them to run `maestro-mcp approvals show {request}` in a terminal and decide there."
+            ),
+            Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
+            Self::Undecided { request, .. } => format!(
+                "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
+            ),
+        }
+    }
+}
+
+/// An error as a result tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorNote {
+    pub error: String,
+    /// Its stable code.
+    pub code: &'static str,
+    pub hint: String,
+    /// True if the same call may succeed a little later.
+    pub retryable: bool,
+    /// Time when the limit ends that stands in the way, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<String>,
+}
+
+impl From<&change::Refusal> for ErrorNote {
+    fn from(refusal: &change::Refusal) -> Self {
+        Self {
+            error: refusal.message.clone(),
+            code: refusal.reason.code(),
+            hint: refusal.next.clone().unwrap_or_else(|| refusal.reason.hint().to_owned()),
+            retryable: refusal.reason.retryable(),
+            resets_at: None,
+        }
+    }
+}
+
+/// Returns what a caller gave may be long, and an error repeats it.
+fn shortened(text: &str) -> String {
+    const MOST_CHARS: usize = 4_000;
+    match text.char_indices().nth(MOST_CHARS) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{} ...", text.get(..at).unwrap_or_default()),
+    }
+}
+
+impl Error {
+    /// The error as a result tells it.
+    pub fn note(&self) -> ErrorNote {
+        ErrorNote {
+            error: shortened(&self.to_string()),
+            code: self.code(),
+            hint: self.hint(),
+            retryable: self.retryable(),
+            resets_at: match self {
+                Self::Cli { failure, .. } => failure.resets_at.map(|at| at.to_string()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Codes of what is no error, yet not what was asked for: the result holds the rest.
+pub(crate) mod outcome {
+    /// A check did not pass, or was refused.
+    pub const CHECKS_FAILED: &str = "checks_failed";
+    /// There was no check to run.
+    pub const NOTHING_TO_VERIFY: &str = "nothing_to_verify";
+    /// A content is not fit to be used.
+    pub const CONTENT_INVALID: &str = "content_invalid";
+    /// No candidate deserves to be chosen.
+    pub const NO_WINNER: &str = "no_winner";
+    /// Nothing tells the candidates apart.
+    pub const NO_JUDGEMENT: &str = "no_judgement";
+    /// Every answer of a stage was discarded.
+    pub const NO_VALID_ANSWER: &str = "no_valid_answer";
+    /// Nobody who was asked answered.
+    pub const EVERY_CANDIDATE_FAILED: &str = "every_candidate_failed";
+}
+
+impl Error {
+    /// The stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArguments(_) => "invalid_arguments",
+            Self::Unknown { kind, .. } => match *kind {
+                "provider" => "unknown_provider",
+                "topic" => "unknown_topic",
+                "workflow" => "unknown_workflow",
+                "request" => "unknown_request",
+                "evidence" => "unknown_evidence",
+                "thread" => "unknown_thread",
+                "job" => "unknown_job",
+                _ => "unknown_name",
+            },
+            Self::Ambiguous { .. } => "ambiguous_name",
+            Self::ProviderDisabled(_) => "provider_disabled",
+            Self::CliNotFound { .. } => "cli_not_found",
+            Self::NoSandbox(_) => "no_sandbox",
+            Self::CliNotExecutable { .. } => "cli_not_executable",
+            Self::Setup { .. } => "setup_failed",
+            Self::NoProvider | Self::NoVoter => "no_provider",
+            Self::ConfigInvalid(_) => "config_invalid",
+            Self::PromptTooLong { .. } => "prompt_too_long",
+            Self::Timeout { .. } => "timeout",
+            Self::Stalled { .. } => "stalled",
+            Self::OutputTooLarge { .. } => "output_too_large",
+            Self::Cli { failure, .. } => failure.kind.code(),
+            Self::NestedConsult => "nested_consult",
+            Self::RequestState(_) => "request_state_invalid",
+            Self::Cancelled => "cancelled",
+            Self::ShuttingDown => "shutting_down",
+            Self::Busy(_) => "busy",
+            Self::EveryCandidateFailed { .. } => outcome::EVERY_CANDIDATE_FAILED,
+            Self::Vote(no_winner) => no_winner.code(),
+            Self::Oracle(_) => "oracle_unusable",
+            Self::Document { .. } => "document_invalid",
+            Self::Workflow(refusal) => refusal.code,
+            Self::BudgetExhausted(_) => "budget_exhausted",
+            Self::CapReached(_) => "cap_reached",
+            Self::PriceUnknown { .. } => "price_unknown",
+            Self::Store(error) => error.code(),
+            Self::Approval(problem) => problem.code(),
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
+impl Error {
+    /// True if the same call may succeed a little later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.is_transient(),
+            Self::Store(error) => error.retryable(),
+            Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::ProviderDisabled(_)
+            | Self::CliNotFound { .. }
+            | Self::CliNotExecutable { .. }
+            | Self::NoSandbox(_)
+            | Self::Setup { .. }
+            | Self::NoProvider
+            | Self::NoVoter
+            | Self::ConfigInvalid(_)
+            | Self::PromptTooLong { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::NestedConsult
+            | Self::RequestState(_)
+            | Self::Cancelled
+            | Self::EveryCandidateFailed { .. }
+            | Self::Vote(_)
+            | Self::Oracle(_)
+            | Self::Document { .. }
+            | Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
+            | Self::Approval(_)
+            | Self::Internal(_) => false,
+        }
+    }
+
+    /// True if a model may have been reached before the failure, so that the call may have cost something.
+    pub(crate) fn may_have_cost(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.may_have_cost(),
+            Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Internal(_) => true,
+            _ => false,
+        }
+    }
+
+    /// True if there was no room for a consult: in the budget of its run, or under a cap on spending.
+    pub(crate) fn is_out_of_budget(&self) -> bool {
+        matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
+    }
+
+    /// True if a provider is missing or takes no questions, so that another may take its place. A CLI
+    /// that fails at its work has failed.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Cli { failure, .. } => failure.kind.is_refusal(),
+            Self::ProviderDisabled(_) | Self::CliNotFound { .. } | Self::CliNotExecutable { .. } => true,
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::NoSandbox(_)
+            | Self::Setup { .. }
+            | Self::NoProvider
+            | Self::NoVoter
+            | Self::ConfigInvalid(_)
+            | Self::PromptTooLong { .. }
+            | Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::NestedConsult
+            | Self::RequestState(_)
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Busy(_)
+            | Self::EveryCandidateFailed { .. }
+            | Self::Vote(_)
+            | Self::Oracle(_)
+            | Self::Document { .. }
+            | Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
+            | Self::Store(_)
+            | Self::Approval(_)
+            | Self::Internal(_) => false,
+        }
+    }
+}
+
+impl Error {
+    /// Returns what a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
+    /// is missing on this machine, 4 for what the CLI answered,
+    /// 5 for what the workflow refuses, 1 for the rest.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::InvalidArguments(_)
+            | Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::PromptTooLong { .. }
+            | Self::ConfigInvalid(_)
+            | Self::RequestState(_)
+            | Self::Oracle(_)
+            | Self::Document { .. } => 2,
+            Self::ProviderDisabled(_)
+            | Self::CliNotFound { .. }
+            | Self::CliNotExecutable { .. }
+            | Self::NoSandbox(_)
+            | Self::Setup { .. }
+            | Self::NoProvider
+            | Self::NoVoter => 3,
+            Self::Timeout { .. }
+            | Self::Stalled { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::EveryCandidateFailed { .. }
+            | Self::Vote(_)
+            | Self::Cli { .. } => 4,
+            Self::Workflow(_)
+            | Self::BudgetExhausted(_)
+            | Self::CapReached(_)
+            | Self::PriceUnknown { .. }
+            | Self::Approval(_) => 5,
+            Self::NestedConsult
+            | Self::Cancelled
+            | Self::ShuttingDown
+            | Self::Busy(_)
+            | Self::Store(_)
+            | Self::Internal(_) => 1,
+        })
+    }
 }

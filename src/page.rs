@@ -1,7 +1,6 @@
 //! The local web page: what a decision covers, shown whole, and the decision taken. It serves one
 //! project on loopback, is no daemon, and decides nothing itself.
 
-mod answer;
 mod decision;
 mod diff;
 mod door;
@@ -21,13 +20,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use door::SHORT;
-
-use crate::domain::event::approval::Opened;
+use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::now;
+
 use door::Door;
+pub use door::SHORT;
 use look::Look;
 use views::queue::Now;
 

@@ -9,16 +9,13 @@ pub(crate) mod choice;
 pub(crate) mod claude;
 pub(crate) mod codex;
 pub(crate) mod effort;
-pub(crate) mod environment;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod gemini;
-mod json_file;
 pub(crate) mod login;
 pub(crate) mod schema;
 pub(crate) mod template;
 pub(crate) mod understudy;
-pub(crate) mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,8 +1,6 @@
 //! The MCP server: a cloneable handle, and the one place through which every call goes.
 
 mod jobs;
-mod lines;
-mod message;
 mod prompts;
 mod resources;
 pub(crate) mod stdio;

@@ -1,17 +1,17 @@
 //! Parts of the library that tests, benches and the fuzz target reach. It is no interface: anything
 //! here may change or go at any time.
 
-pub use crate::domain::calibrate::cost::samples_per_decision;
-pub use crate::domain::calibrate::lead::{expected_votes, selection, smallest_k, whole_task};
-pub use crate::domain::calibrate::{Accuracy, Task};
+pub use crate::domain::calibrate::{
+    Accuracy, Task, expected_votes, samples_per_decision, selection, smallest_k, whole_task,
+};
 pub use crate::domain::chain::{Record, Stored, verify};
 pub use crate::domain::diff::parse as parse_diff;
-pub use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision};
 pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
-pub use crate::domain::event::noted::EnsembleNoted;
-pub use crate::domain::event::record::{Changed, Check, Noted, Verified};
 pub use crate::domain::event::stage::*;
-pub use crate::domain::event::{Body, Draft};
+pub use crate::domain::event::{
+    ApprovalDecided, ApprovalRequested, Body, Changed, Check, DecidedBy, Decision, Draft, EnsembleNoted,
+    Noted, Verified,
+};
 pub use crate::domain::history::History;
 pub use crate::domain::mask::Masker;
 pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use super::build::VERSION;
 use super::install::Client;
 use super::metrics::MetricsOptions;
-use super::quantity::{read_bytes, read_time};
+use super::terminal::{read_bytes, read_time};
 use crate::domain::effort::Effort;
 use crate::domain::review::Severity;
 use crate::domain::stage::{Role, SchemaName, Stage};

@@ -6,11 +6,7 @@ use std::process::ExitCode;
 use comfy_table::Cell;
 
 use super::arguments::{BackupsAction, BackupsOptions, PruneOptions};
-use super::line::span;
-use super::pick::short;
-use super::quantity::bytes;
-use super::table::{Look, Side, Tone, cell, table};
-use super::terminal::print;
+use super::terminal::{Look, Side, Tone, bytes, cell, print, short, span, table};
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
 use crate::flow::session::Session;

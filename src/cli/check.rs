@@ -1,9 +1,7 @@
 //! `maestro-mcp check`: a doctor. What works, what does not, and what to do about it; what is in force
 //! on demand.
 
-mod breakers;
 mod consultants;
-mod finding;
 mod registered;
 
 use std::collections::BTreeMap;
@@ -16,31 +14,28 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::CheckOptions;
-use super::line::{cut, one_line, span};
-use super::pick::short;
-use super::report::Colour;
+use super::report::{Colour, paint};
 use super::slash_commands::{COMMANDS, this_binary};
-use super::terminal::{self, print};
-use crate::domain::breaker::Spent;
+use super::terminal::{self, cut, one_line, print, short, span};
+use crate::domain::breaker::{SPENT, Spent};
 use crate::domain::cap::Standing as CapStanding;
 use crate::domain::measure::cost::CapNote;
+use crate::domain::report::LineKind;
 use crate::error::Error;
-use crate::error::hint::for_person;
-use crate::flow::breaker;
+use crate::error::reference::for_person;
 use crate::flow::health::{Health, Waiting, health};
 use crate::flow::providers::is_installed;
 use crate::flow::session::Session;
 use crate::flow::spending::today;
 use crate::flow::state::{ProviderState, providers};
 use crate::flow::time::now;
-use crate::flow::wall;
+use crate::flow::{breaker, wall};
 use crate::host::config::{Enabled, Sandbox, Scope};
 use crate::host::human::harmless;
 use crate::host::trust::Standing as Trust;
 use crate::host::wall::WallStanding;
 use crate::provider::Adapter;
-use breakers::Breaker;
-use finding::Finding;
+
 use registered::{CLAUDE_CODE, Registration, claude_settings, plugin, registrations, shown};
 
 /// The exit status where no consultant can be used.
@@ -252,7 +247,7 @@ impl Examined<'_> {
         for (key, told) in self.session.untold() {
             if matches!(key, "log_adopted" | "log_in_git") {
                 let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
-                findings.push(Finding { mark: finding::Mark::Look, ..Finding::good(format!("log: {told}")) });
+                findings.push(Finding { mark: Mark::Look, ..Finding::good(format!("log: {told}")) });
             }
         }
         findings
@@ -313,7 +308,7 @@ impl Examined<'_> {
 
     fn ignored(&self) -> Vec<Finding> {
         let ignored = &self.session.config().ignored;
-        ignored.iter().map(|line| Finding { mark: finding::Mark::Look, ..Finding::good(line) }).collect()
+        ignored.iter().map(|line| Finding { mark: Mark::Look, ..Finding::good(line) }).collect()
     }
 
     /// Returns what is wrong with the configuration, but for what stands beside a consultant already.
@@ -324,8 +319,8 @@ impl Examined<'_> {
         for problem in &self.session.config().problems {
             let mark = match &problem.scope {
                 Scope::Provider(name) if is_told(name) => continue,
-                Scope::Nothing => finding::Mark::Look,
-                Scope::Provider(_) | Scope::Everything => finding::Mark::Bad,
+                Scope::Nothing => Mark::Look,
+                Scope::Provider(_) | Scope::Everything => Mark::Bad,
             };
             let finding = Finding { mark, ..Finding::good(&problem.message) };
             if !findings.contains(&finding) {
@@ -432,6 +427,116 @@ fn can_be_written(file: &Path) -> bool {
     directory.is_some_and(writable) && (!file.exists() || writable(file))
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Mark {
+    /// As it should be.
+    Good,
+    /// It works, and is worth a look.
+    Look,
+    /// It does not work.
+    Bad,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Finding {
+    mark: Mark,
+    found: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next: Vec<String>,
+}
+
+impl Finding {
+    fn good(found: impl Into<String>) -> Self {
+        Self { mark: Mark::Good, found: found.into(), next: Vec::new() }
+    }
+
+    fn look(found: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { mark: Mark::Look, found: found.into(), next: vec![next.into()] }
+    }
+
+    fn bad(found: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { mark: Mark::Bad, found: found.into(), next: vec![next.into()] }
+    }
+
+    /// Its lines on a terminal of so many columns. What is longer goes on below; a path is not broken.
+    fn lines(&self, columns: usize, colour: Colour) -> String {
+        let (sign, kind) = match self.mark {
+            Mark::Good => ("\u{2713}", LineKind::Good),
+            Mark::Look => ("!", LineKind::Priority),
+            Mark::Bad => ("\u{2717}", LineKind::Bad),
+        };
+        let mut out = String::new();
+        for line in folded(&self.found, columns, &format!("{sign} "), "  ") {
+            out.push_str(&paint(kind, &line, colour));
+        }
+        for next in &self.next {
+            for line in folded(next, columns, "    next: ", "          ") {
+                out.push_str(&paint(LineKind::Body, &line, colour));
+            }
+        }
+        out
+    }
+}
+
+/// A text as lines of so many columns, the first and the others with their own beginning.
+fn folded(text: &str, columns: usize, first: &str, others: &str) -> Vec<String> {
+    let options = textwrap::Options::new(columns)
+        .initial_indent(first)
+        .subsequent_indent(others)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// An open breaker.
+#[derive(Debug, Serialize)]
+struct Breaker {
+    provider: String,
+    /// Time until which it is not asked.
+    until: String,
+    /// Time when its CLI said so, in milliseconds since 1970.
+    said_at: u64,
+    code: &'static str,
+    why: String,
+    next: Vec<String>,
+    /// Providers that may answer in its place.
+    fallback: Vec<String>,
+}
+
+impl Breaker {
+    fn of(provider: &str, spent: &Spent, fallback: Vec<String>) -> Self {
+        let ago = span(now().saturating_sub(spent.said_at));
+        let ago = if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") };
+        let meanwhile = if fallback.is_empty() {
+            format!(
+                "another answers meanwhile where nobody is named, or where `fallback: [..]` of {provider} in your own cli_clients.yaml permits it"
+            )
+        } else {
+            format!("meanwhile {} may answer in its place (`fallback`)", fallback.join(", "))
+        };
+        let sooner = format!(
+            "if you have more quota before: `maestro-mcp consult --provider {provider} hello` asks it all the same, and an answer ends the wait"
+        );
+        Self {
+            provider: provider.to_owned(),
+            until: spent.resets_at.clone(),
+            said_at: spent.said_at,
+            code: SPENT,
+            why: format!("its quota or session limit is spent, as its CLI said {ago}"),
+            next: vec![meanwhile, sooner],
+            fallback,
+        }
+    }
+
+    fn finding(&self) -> Finding {
+        let Self { provider, until, why, code, .. } = self;
+        let found = format!("{provider} is not asked until {until}: {why} ({code})");
+        Finding { next: self.next.clone(), ..Finding::look(found, "") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,5 +555,16 @@ mod tests {
         assert!(found().unwrap().found.contains(COMMANDS[0].file_name));
         std::fs::remove_file(&first).unwrap();
         assert!(found().unwrap().found.contains("1 are missing"));
+    }
+
+    #[test]
+    fn a_long_line_goes_on_below_and_a_path_stays_whole() {
+        let path = format!("/opt/{}/bin/maestro-mcp", "deep/".repeat(20));
+        let finding = Finding::look(format!("{} {path}", "word ".repeat(30)), "maestro-mcp install");
+        let shown = finding.lines(80, Colour::Plain);
+        assert!(shown.starts_with("! word") && shown.contains(&path), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80 || line.contains(&path)), "{shown}");
+        assert!(shown.ends_with("    next: maestro-mcp install\n"), "{shown}");
+        assert_eq!(Finding::good("all well").lines(80, Colour::Plain), "\u{2713} all well\n");
     }
 }

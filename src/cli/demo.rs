@@ -1,25 +1,27 @@
 //! `maestro-mcp demo`: a failing program taken through the stages of a run, told in one screen, all of
 //! it through the real server over stdio.
 
-mod client;
-mod program;
-mod show;
 mod story;
 
 use std::io::IsTerminal as _;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::arguments::DemoOptions;
 use super::person::asked;
-use super::terminal::StatusLine;
+use super::report::{Colour, paint};
+use super::terminal::{self, StatusLine, width};
+use crate::domain::report::LineKind;
 use crate::error::Error;
 use crate::flow::session::Session;
+use crate::host::environment::Environment;
 use crate::provider::understudy::NAME as UNDERSTUDY;
-use client::Client;
-use program::Program;
-use show::print;
+
 use story::Story;
 
 /// Consults of a run, when every stage asks: the budget of a run bounds them.
@@ -101,4 +103,272 @@ async fn call(client: &mut Client, tool: &str, arguments: Value) -> Result<Value
     let result = client.call(tool, arguments, |message| status.show(message)).await;
     status.clear();
     result
+}
+
+macro_rules! shipped {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../demo/", $path)))),*]
+    };
+}
+
+/// The shipped program. Its files are unpacked as they are; nothing else here knows what is wrong
+/// with it.
+const SHIPPED: &[(&str, &str)] = shipped![
+    "inventory/__init__.py",
+    "inventory/stock.py",
+    "inventory/report.py",
+    "tests/__init__.py",
+    "tests/test_report.py",
+];
+
+/// A directory and a command that fails in it.
+struct Program {
+    directory: PathBuf,
+    words: Vec<String>,
+    files: Vec<String>,
+    is_shipped: bool,
+}
+
+impl Program {
+    /// The shipped program, unpacked afresh into the user's cache, or into a temporary directory where
+    /// there is none. It stays, so that the run can be looked at afterwards.
+    fn shipped(environment: &Environment) -> Result<Self, Error> {
+        let broken = |error: std::io::Error| Error::Setup {
+            reason: format!("the demo's program cannot be unpacked: {error}"),
+            hint: "Make the cache directory writable, or set XDG_CACHE_HOME to one that is.".to_owned(),
+        };
+        let directory = match environment.cache_directory() {
+            Some(cache) => cache.join("demo"),
+            None => tempfile::Builder::new().prefix("maestro-demo-").tempdir().map_err(broken)?.keep(),
+        };
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
+            Ok(()) | Err(_) => {}
+        }
+        for (name, text) in SHIPPED {
+            let file = directory.join(name);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent).map_err(broken)?;
+            }
+            std::fs::write(file, text).map_err(broken)?;
+        }
+        Ok(Self {
+            directory,
+            words: ["python3", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            files: SHIPPED
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .filter(|name| !name.ends_with("__init__.py"))
+                .collect(),
+            is_shipped: true,
+        })
+    }
+
+    /// A program of the user's.
+    fn of_the_user(directory: &Path, command: &str) -> Result<Self, Error> {
+        let words = shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
+            Error::InvalidArguments(format!("--command must be a command (got {command:?})"))
+        })?;
+        Ok(Self {
+            directory: directory
+                .canonicalize()
+                .map_err(|error| Error::InvalidArguments(format!("{}: {error}", directory.display())))?,
+            words,
+            files: ["**/*.py", "**/*.rs", "**/*.js", "**/*.ts", "**/*.go", "**/*.java", "**/*.rb"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            is_shipped: false,
+        })
+    }
+
+    /// True if it is the one that ships, in a directory of its own.
+    fn is_shipped(&self) -> bool {
+        self.is_shipped
+    }
+
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn command(&self) -> String {
+        self.words.join(" ")
+    }
+
+    fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Runs the command and returns what it printed.
+    async fn run(&self) -> Result<String, Error> {
+        let (program, arguments) = self.words.split_first().ok_or(Error::NoProvider)?;
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| Error::Setup {
+                reason: format!("{program}: {error}"),
+                hint: format!(
+                    "The demo runs a failing program with it: install {program}, or name a failing program of your own with --dir and --command."
+                ),
+            })?;
+        let printed = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&printed).into_owned();
+        if output.status.success() {
+            return Err(Error::InvalidArguments(format!(
+                "`{}` did not fail: there is nothing to consult on",
+                self.command()
+            )));
+        }
+        Ok(text)
+    }
+}
+
+/// A connection to a server of our own.
+struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+    next_id: u64,
+}
+
+impl Client {
+    /// Starts a server on a project.
+    fn start(binary: &Path, project: &Path) -> Result<Self, Error> {
+        let mut child = Command::new(binary)
+            .arg("serve")
+            .current_dir(project)
+            .env("CLAUDE_PROJECT_DIR", project)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(broken)?;
+        let output = child.stdout.take().ok_or_else(gone)?;
+        Ok(Self { input: child.stdin.take(), child, output: BufReader::new(output).lines(), next_id: 1 })
+    }
+
+    /// Says hello, and returns who answered.
+    async fn initialize(&mut self) -> Result<String, Error> {
+        let hello = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "maestro-demo", "version": env!("CARGO_PKG_VERSION") },
+        });
+        let answer = self.request("initialize", hello, |_| {}).await?;
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
+        let said = |key: &str| answer.pointer(key).and_then(Value::as_str).unwrap_or_default();
+        Ok(format!(
+            "{} {} (MCP {})",
+            said("/serverInfo/name"),
+            said("/serverInfo/version"),
+            said("/protocolVersion")
+        ))
+    }
+
+    /// Calls a tool and returns its structured result.
+    async fn call(
+        &mut self,
+        tool: &str,
+        arguments: Value,
+        progress: impl FnMut(&str),
+    ) -> Result<Value, Error> {
+        let params =
+            json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": self.next_id } });
+        let result = self.request("tools/call", params, progress).await?;
+        result.get("structuredContent").cloned().ok_or_else(gone)
+    }
+
+    /// Ends the connection, and with it the server.
+    async fn stop(mut self) {
+        self.input = None;
+        // Dropping the child kills a server that does not end by itself.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.child.wait()).await;
+    }
+
+    async fn request(
+        &mut self,
+        method: &str,
+        params: Value,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Value, Error> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
+        loop {
+            let line = self.output.next_line().await.map_err(broken)?.ok_or_else(gone)?;
+            let message: Value =
+                serde_json::from_str(&line).map_err(|error| Error::Internal(error.to_string()))?;
+            if let Some(said) = message.pointer("/params/message").and_then(Value::as_str) {
+                progress(said);
+            }
+            if message.get("id") != Some(&json!(id)) {
+                continue;
+            }
+            return match message.get("error") {
+                Some(error) => Err(Error::Internal(error.to_string())),
+                None => Ok(message.get("result").cloned().unwrap_or_default()),
+            };
+        }
+    }
+
+    async fn send(&mut self, message: &Value) -> Result<(), Error> {
+        let input = self.input.as_mut().ok_or_else(gone)?;
+        input.write_all(format!("{message}\n").as_bytes()).await.map_err(broken)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn broken(error: std::io::Error) -> Error {
+    Error::Internal(format!("the server: {error}"))
+}
+
+fn gone() -> Error {
+    Error::Internal("the server ended early".to_owned())
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    painted(text, |_| LineKind::Body)
+}
+
+fn heading(text: &str) -> Result<(), Error> {
+    painted(text, |_| LineKind::Heading)
+}
+
+/// Prints the outcome of something that was tried.
+fn outcome(text: &str, is_good: bool) -> Result<(), Error> {
+    painted(text, |_| if is_good { LineKind::Good } else { LineKind::Bad })
+}
+
+/// Prints the changed lines of a diff, with their files.
+fn diff(text: &str) -> Result<(), Error> {
+    let changed: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with(['+', '-']) && !line.starts_with("--- "))
+        .map(|line| format!("   {line}"))
+        .collect();
+    painted(&changed.join("\n"), |line| match line.trim_start().as_bytes() {
+        [b'+', b'+', b'+', ..] => LineKind::DiffHeader,
+        [b'+', ..] => LineKind::DiffAdded,
+        _ => LineKind::DiffRemoved,
+    })
+}
+
+fn painted(text: &str, kind: impl Fn(&str) -> LineKind) -> Result<(), Error> {
+    let whole: String = text.lines().map(|line| paint(kind(line), line, colour())).collect();
+    terminal::print(&whole)
+}
+
+/// Asked once: nothing of it changes while the demo runs.
+fn colour() -> Colour {
+    static COLOUR: OnceLock<Colour> = OnceLock::new();
+    *COLOUR.get_or_init(|| {
+        let environment = Environment::capture();
+        Colour::choose(width().is_some(), environment.get("NO_COLOR"), environment.get("TERM"))
+    })
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::ErrorsOptions;
-use super::line::hanging;
-use super::terminal::{self, print};
-use crate::error::reference::{self, Entry};
-use crate::error::{Error, reference::Group};
+use super::terminal::{self, hanging, print};
+use crate::error::Error;
+use crate::error::reference::{self, Entry, Group};
 
 pub(super) fn run(options: &ErrorsOptions) -> Result<ExitCode, Error> {
     let wanted = options.code.as_deref();

@@ -2,10 +2,16 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
 
 use super::arguments::Arguments;
+use super::terminal::print;
+use crate::error::Error;
 
 /// Commands that belong together. A command in no group comes under the last one.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -46,6 +52,82 @@ fn overview(command: &Command) -> String {
         out.push('\n');
     }
     out
+}
+
+const NAME: &str = "maestro-mcp";
+/// Columns of the help in the manual page.
+const WIDTH: usize = 78;
+
+/// The completions of a shell.
+pub(super) fn completions(shell: Shell) -> Result<ExitCode, Error> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut out);
+    printed(&out)
+}
+
+/// The manual page: one for all, with the help of every sub-command in it.
+pub(super) fn man() -> Result<ExitCode, Error> {
+    // As wide everywhere: the page must not depend on the terminal that it is made in.
+    let mut command = Arguments::command().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
+    command.build();
+    let mut out = Vec::new();
+    render(&command, &mut out).map_err(|error| Error::Internal(format!("the manual page: {error}")))?;
+    printed(&out)
+}
+
+fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
+    let page = Man::new(command.clone());
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    writeln!(out, ".SH COMMANDS")?;
+    add_commands(command, "", out)
+}
+
+/// The sub-commands that are shown, and theirs below them.
+fn add_commands(command: &Command, above: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let shown = |sub: &&Command| !sub.is_hide_set() && sub.get_name() != "help";
+    for sub in command.get_subcommands().filter(shown) {
+        let name = format!("{above}{}", sub.get_name());
+        let help = sub.clone().render_long_help().to_string();
+        writeln!(out, ".SS {}\n.nf", literal(&name))?;
+        for line in help.trim_end().lines() {
+            writeln!(out, "{}", literal(line))?;
+        }
+        writeln!(out, ".fi")?;
+        add_commands(sub, &format!("{name} "), out)?;
+    }
+    Ok(())
+}
+
+/// A line that roff shows as it is.
+fn literal(line: &str) -> String {
+    let escaped = line.replace('\\', "\\(rs").replace('-', "\\-");
+    if escaped.starts_with(['.', '\'']) { format!("\\&{escaped}") } else { escaped }
+}
+
+fn printed(out: &[u8]) -> Result<ExitCode, Error> {
+    print(&String::from_utf8_lossy(out))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const TEXT: &str = "\
+maestro-mcp is an MCP server: a client such as Claude Code starts it and speaks to it.
+It waits for a client on standard input now. Ctrl-D or Ctrl-C ends it.
+
+  maestro-mcp install    register it with Claude Code (others: --client)
+  maestro-mcp check      see which consultants are installed and logged in
+  maestro-mcp demo       see what it does, on a small failing program
+  maestro-mcp --help     everything else
+";
+
+/// Says how to go on where a person types. A client's input is no terminal, so a client never sees this.
+pub(super) fn a_person() {
+    if io::stdin().is_terminal() {
+        let _ = io::stderr().lock().write_all(TEXT.as_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -116,5 +198,12 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[test]
+    fn roff_reads_nothing_into_a_line() {
+        assert_eq!(literal("--all  a\\b"), "\\-\\-all  a\\(rsb");
+        assert_eq!(literal(".SH x"), "\\&.SH x");
+        assert_eq!(literal("'x"), "\\&'x");
     }
 }

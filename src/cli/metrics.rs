@@ -1,21 +1,21 @@
 //! `maestro-mcp metrics`: what the work cost and what it yielded.
 
-mod amount;
-mod layout;
-pub(crate) mod render;
-
 use std::process::ExitCode;
 
 use clap::Args;
+use comfy_table::Cell;
 
-use super::terminal::{self, print};
-use crate::domain::measure::report::Report;
+use super::report::Colour;
+pub(super) use super::terminal::Tone;
+use super::terminal::{self, Side, cell, cut, hanging, one_line, print, rows_only};
+use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
+use crate::domain::measure::number::{ratio, real};
+use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
+pub(super) use crate::domain::words::grouped as count;
 use crate::error::Error;
 use crate::flow::metrics::{Wanted, metrics};
 use crate::flow::session::Session;
 use crate::host::environment::Environment;
-use layout::Look;
-use render::render;
 
 /// The options of `metrics`.
 #[derive(Args, Clone, Debug, Default)]
@@ -78,12 +78,476 @@ fn look(environment: &Environment) -> Look {
     )
 }
 
+/// The figures of a report as text.
+pub fn render(report: &Report, look: Look) -> String {
+    let look = Look { width: look.width.max(Look::NARROWEST), ..look };
+    let Report { scope, metrics, summary, cost } = report;
+    let mut out = String::new();
+    paragraph(&mut out, look, "", &format!("Metrics of {}", scope.title()));
+    paragraph(&mut out, look, "", &summary.headline);
+    let targets: Vec<Row> = summary.targets.iter().map(target).collect();
+    section(&mut out, look, "Targets", &targets);
+    section(&mut out, look, "Coordination", &coordination(report));
+    section(&mut out, look, "Calls by consultant", &providers(metrics));
+    if let Some(costs) = cost {
+        cost_sections(&mut out, look, costs);
+    }
+    section(&mut out, look, "Calls by purpose", &purposes(metrics));
+    section(&mut out, look, "Consults by stage", &stages(metrics));
+    section(&mut out, look, "Evidence", &evidence(metrics));
+    notes(&mut out, look, metrics);
+    if let Some(costs) = cost {
+        for note in &costs.notes {
+            paragraph(&mut out, look, "  - ", &format!("cost: {note}"));
+        }
+        for list in &costs.prices {
+            paragraph(&mut out, look, "  - ", &format!("prices: {list}"));
+        }
+    }
+    out
+}
+
+/// Tokens and money: by model, provider, stage and thread, and the caps.
+fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
+    let share = |cost: &Cost| match (cost.cost_usd, costs.total.cost_usd) {
+        (Some(own), Some(all)) if all > 0.0 => Some(own / all),
+        _ => None,
+    };
+    let rows = |named: &[Named], nameless: &str| -> Vec<Row> {
+        let row = |one: &Named| Row {
+            label: one.name.clone().unwrap_or_else(|| nameless.to_owned()),
+            value: value(money(&one.cost)),
+            share: share(&one.cost),
+            details: taken(&one.cost),
+            tone: Tone::Plain,
+        };
+        named.iter().map(row).collect()
+    };
+    section(out, look, "Cost by model", &rows(&costs.by_model, "model not told"));
+    section(out, look, "Cost by provider", &rows(&costs.by_provider, "-"));
+    section(out, look, "Cost by stage", &rows(&costs.by_stage, "outside of stages"));
+    if costs.by_thread.iter().any(|one| one.name.is_some()) {
+        section(out, look, "Cost by thread", &rows(&costs.by_thread, "in no thread"));
+    }
+    let cap = |one: &CapNote| {
+        let part = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
+        let share = (part(&one.spent) + part(&one.reserved)) / part(&one.limit);
+        Row {
+            label: one.cap.to_owned(),
+            value: value(percent(share * 100.0)),
+            share: Some(share),
+            details: vec![one.words.clone()],
+            tone: if share >= 1.0 { Tone::Bad } else { Tone::Good },
+        }
+    };
+    section(out, look, "Caps", &costs.caps.iter().map(cap).collect::<Vec<_>>());
+}
+
+/// Dollars; a sum that lacks a part ends in a plus.
+fn money(cost: &Cost) -> String {
+    match cost.cost_usd {
+        None => "-".to_owned(),
+        Some(sum) if cost.calls_without_cost > 0 => format!("{}+", dollars(sum)),
+        Some(sum) => dollars(sum),
+    }
+}
+
+fn taken(cost: &Cost) -> Vec<String> {
+    let mut details = vec![things(cost.calls, "call", "calls")];
+    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
+    details
+        .extend([tokens(cost.input_tokens, "in"), tokens(cost.output_tokens, "out")].into_iter().flatten());
+    if cost.calls_without_tokens > 0 {
+        details.push(format!("{} without tokens", count(cost.calls_without_tokens)));
+    }
+    if cost.calls_without_cost > 0 {
+        details.push(format!("{} without cost", count(cost.calls_without_cost)));
+    }
+    details
+}
+
+fn target(target: &Target) -> Row {
+    let (label, shown, share) = match target.figure {
+        Targeted::CoordinationOverheadPercent => (
+            format!("overhead below {}", percent(target.bound)),
+            target.value.map(percent),
+            target.value.map(|value| value / target.bound),
+        ),
+        Targeted::TestCoverageRate => {
+            (format!("tests decide above {}", share(target.bound)), target.value.map(share), target.value)
+        }
+        Targeted::EfficiencyScore => {
+            (format!("efficiency above {}", number(target.bound)), target.value.map(number), target.value)
+        }
+    };
+    let (word, tone) = match target.reached {
+        Reached::Met => ("met", Tone::Good),
+        Reached::Missed => ("missed", Tone::Bad),
+        Reached::Unknown => ("unknown", Tone::Faint),
+    };
+    Row {
+        label,
+        value: value(shown.unwrap_or_else(|| "-".to_owned())),
+        share,
+        details: vec![word.to_owned()],
+        tone,
+    }
+}
+
+fn coordination(report: &Report) -> Vec<Row> {
+    let metrics = &report.metrics;
+    let baseline = report.summary.baseline;
+    let origin = if baseline.is_default() { "the paper's default" } else { "as set" };
+    let runs = &metrics.runs;
+    vec![
+        plain(
+            "turns of a run",
+            known(runs.mean_turns, number),
+            vec![
+                things(runs.total, "run", "runs"),
+                format!("{} with a verdict", count(runs.judged)),
+                format!("{} succeeded", count(runs.succeeded)),
+            ],
+        ),
+        plain("turns of a single agent", number(baseline.turns()), vec![origin.to_owned()]),
+        plain("consults of a stage run", known(metrics.consults_per_stage_run, number), Vec::new()),
+        plain("redundancy of answers", known(metrics.redundancy, number), Vec::new()),
+        plain("error amplification", known(metrics.error_amplification, number), Vec::new()),
+    ]
+}
+
+fn providers(metrics: &Metrics) -> Vec<Row> {
+    metrics
+        .provider_stats
+        .iter()
+        .map(|(name, stats)| Row {
+            label: name.clone(),
+            value: value(count(stats.total_calls)),
+            share: ratio(stats.total_calls, metrics.total_calls),
+            details: provider(stats),
+            tone: Tone::Plain,
+        })
+        .collect()
+}
+
+fn provider(stats: &ProviderStats) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(rate) = stats.success_rate {
+        details.push(format!("{} ok", share(rate)));
+    }
+    if let Some(latency) = &stats.latency {
+        details.extend([
+            format!("p50 {}", duration(latency.p50_ms)),
+            format!("p90 {}", duration(latency.p90_ms)),
+            format!("p99 {}", duration(latency.p99_ms)),
+        ]);
+    }
+    details.extend(spent(&stats.spent));
+    details.extend(stats.failures.iter().map(|(code, failed)| format!("{code} {}", count(*failed))));
+    details
+}
+
+fn spent(spent: &Spent) -> Vec<String> {
+    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
+    [tokens(spent.input_tokens, "in"), tokens(spent.output_tokens, "out"), spent.cost_usd.map(dollars)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn purposes(metrics: &Metrics) -> Vec<Row> {
+    metrics
+        .calls_by_purpose
+        .iter()
+        .map(|(purpose, calls)| Row {
+            label: (*purpose).to_owned(),
+            value: value(count(*calls)),
+            share: ratio(*calls, metrics.total_calls),
+            details: Vec::new(),
+            tone: Tone::Plain,
+        })
+        .collect()
+}
+
+fn stages(metrics: &Metrics) -> Vec<Row> {
+    let most = metrics.stage_stats.values().map(|stats| stats.consults).max().unwrap_or(0);
+    crate::domain::stage::Stage::ALL
+        .into_iter()
+        .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
+        .map(|(name, stats)| {
+            let mut details = vec![things(stats.runs, "run", "runs")];
+            for (number, word) in [(stats.solo, "solo"), (stats.failed, "failed")] {
+                if number > 0 {
+                    details.push(format!("{} {word}", count(number)));
+                }
+            }
+            if let Some(each) = stats.total_elapsed_ms.checked_div(stats.runs) {
+                details.push(format!("{} each", duration(each)));
+            }
+            Row {
+                label: name.to_owned(),
+                value: value(count(stats.consults)),
+                share: (most > 0).then(|| real(stats.consults) / real(most)),
+                details,
+                tone: Tone::Plain,
+            }
+        })
+        .collect()
+}
+
+fn evidence(metrics: &Metrics) -> Vec<Row> {
+    let Metrics { verifications, patches, .. } = metrics;
+    let checks = verifications.passed + verifications.failed + verifications.undecided;
+    let mut rows = Vec::new();
+    let mut add = |label: &str, total: u64, parts: &[(u64, &str)]| {
+        if total > 0 {
+            let parts = parts.iter().filter(|(number, _)| *number > 0);
+            let details = parts.map(|(number, word)| format!("{} {word}", count(*number))).collect();
+            rows.push(plain(label, count(total), details));
+        }
+    };
+    add(
+        "selections",
+        metrics.selections_total,
+        &[
+            (metrics.selections_with_tests, "by tests"),
+            (metrics.selections_without_winner, "without a winner"),
+        ],
+    );
+    add(
+        "verifications",
+        checks,
+        &[
+            (verifications.passed, "passed"),
+            (verifications.failed, "failed"),
+            (verifications.undecided, "undecided"),
+        ],
+    );
+    add(
+        "changes",
+        patches.applied + patches.restored,
+        &[(patches.applied, "applied"), (patches.restored, "undone")],
+    );
+    rows
+}
+
+fn notes(out: &mut String, look: Look, metrics: &Metrics) {
+    if metrics.notes.is_empty() {
+        return;
+    }
+    out.push('\n');
+    heading(out, look, "Notes");
+    // Several figures can lack the same thing: it is said once.
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (figure, note) in &metrics.notes {
+        match said.iter_mut().find(|(known, _)| known == note) {
+            Some((_, figures)) => figures.push(figure),
+            None => said.push((note, vec![figure])),
+        }
+    }
+    for (note, figures) in said {
+        paragraph(out, look, "  - ", &format!("{}: {note}", figures.join(", ")));
+    }
+}
+
+fn plain(label: &str, shown: String, details: Vec<String>) -> Row {
+    Row { label: label.to_owned(), value: value(shown), share: None, details, tone: Tone::Plain }
+}
+
+fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), shown)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Block elements of Unicode.
+    Blocks,
+    /// Letters that every terminal and every file can hold.
+    Ascii,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Letters in a line, 40 at least.
+    pub width: usize,
+    pub colour: Colour,
+    pub marks: Marks,
+}
+
+impl Look {
+    /// For a file or another program.
+    pub const PLAIN: Self = Self { width: 80, colour: Colour::Plain, marks: Marks::Ascii };
+
+    /// Below it, lines would be torn to pieces.
+    const NARROWEST: usize = 40;
+
+    /// For a terminal of this width, by what its environment says of it: the locale in force, the
+    /// kind of terminal, and whether the user wants no colours.
+    pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let simple = term.is_none_or(|term| term == "dumb");
+        Self {
+            width: width.max(Self::NARROWEST),
+            colour: if simple || no_colour { Colour::Plain } else { Colour::Ansi },
+            marks: if locale.contains("utf-8") || locale.contains("utf8") {
+                Marks::Blocks
+            } else {
+                Marks::Ascii
+            },
+        }
+    }
+}
+
+/// One row of a section.
+struct Row {
+    label: String,
+    value: String,
+    /// The share of the bar that is filled, 0 to 1.
+    share: Option<f64>,
+    details: Vec<String>,
+    tone: Tone,
+}
+
+const LONGEST_LABEL: usize = 26;
+const LONGEST_VALUE: usize = 10;
+/// Letters of a bar, and the narrowest terminal that has room for a table.
+const BAR: usize = 12;
+const ROOM_FOR_TABLES: usize = 60;
+const SIDES: [Side; 4] = [Side::Left, Side::Right, Side::Left, Side::Left];
+
+/// A heading and its rows; nothing where there are none.
+fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
+    if rows.is_empty() {
+        return;
+    }
+    out.push('\n');
+    heading(out, look, title);
+    if look.width < ROOM_FOR_TABLES {
+        for row in rows {
+            paragraph(out, look, "  ", &format!("{}: {}", row.label, row.value));
+            if !row.details.is_empty() {
+                paragraph(out, look, "    ", &row.details.join(", "));
+            }
+        }
+        return;
+    }
+    let has_bars = rows.iter().any(|row| row.share.is_some());
+    let cells = |row: &Row| -> Vec<Cell> {
+        let bar = || row.share.map(|share| bar_of(share, BAR, look.marks)).unwrap_or_default();
+        let mut cells = vec![
+            cell(format!("  {}", cut(&one_line(&row.label), Some(LONGEST_LABEL))), Tone::Plain),
+            cell(&row.value, Tone::Plain),
+        ];
+        cells.extend(has_bars.then(|| cell(bar(), row.tone)));
+        cells.push(cell(one_line(&row.details.join(", ")), row.tone));
+        cells
+    };
+    let sides: &[Side] = if has_bars { &SIDES } else { &[Side::Left, Side::Right, Side::Left] };
+    out.push_str(&rows_only(sides, rows.iter().map(cells), look.into()));
+}
+
+impl From<Look> for terminal::Look {
+    fn from(look: Look) -> Self {
+        Self { width: Some(look.width), colour: look.colour }
+    }
+}
+
+/// A heading, bold where there are colours.
+fn heading(out: &mut String, look: Look, title: &str) {
+    match look.colour {
+        Colour::Ansi => out.push_str(&format!("\x1b[1m{title}\x1b[0m\n")),
+        Colour::Plain => out.push_str(&format!("{title}\n")),
+    }
+}
+
+/// A text over as many lines as it needs, those after the first ones indented.
+fn paragraph(out: &mut String, look: Look, first: &str, text: &str) {
+    out.push_str(&hanging(first, &one_line(text), Some(look.width)));
+}
+
+/// A value that is never wider than its column may be.
+fn value(text: String) -> String {
+    if text.chars().count() > LONGEST_VALUE {
+        text.replace(',', "").chars().take(LONGEST_VALUE).collect()
+    } else {
+        text
+    }
+}
+
+/// A bar of this many letters, filled to a share.
+fn bar_of(share: f64, width: usize, marks: Marks) -> String {
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let (full, parts, empty): (char, &[char], char) = match marks {
+        Marks::Blocks => ('█', &['▏', '▎', '▍', '▌', '▋', '▊', '▉'], '░'),
+        Marks::Ascii => ('#', &[], '.'),
+    };
+    let steps = parts.len() + 1;
+    // How many steps are filled, by comparing instead of casting.
+    let total = width * steps;
+    let whole = |count: usize| real(u64::try_from(count).unwrap_or(u64::MAX));
+    let filled = (1..=total).take_while(|step| whole(*step) - 0.5 <= share * whole(total)).count();
+    let mut bar: String = std::iter::repeat_n(full, filled / steps).collect();
+    bar.extend((filled % steps).checked_sub(1).and_then(|part| parts.get(part)));
+    let drawn = bar.chars().count();
+    bar.extend(std::iter::repeat_n(empty, width.saturating_sub(drawn)));
+    bar
+}
+
+/// A number of things, by the word for one and for several.
+fn things(number: u64, one: &str, several: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { several })
+}
+
+/// Milliseconds in the unit that suits them.
+fn duration(ms: u64) -> String {
+    let seconds = ms.saturating_add(500) / 1_000;
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        // Rounded to a tenth, 59.96 s would read as 60.0 s.
+        1_000..59_950 => format!("{:.1} s", real(ms) / 1_000.0),
+        _ if seconds < 3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", count(seconds / 3_600), seconds % 3_600 / 60),
+    }
+}
+
+/// US dollars; parts of a cent where there is no more.
+fn dollars(amount: f64) -> String {
+    if amount > 0.0 && amount < 0.01 { format!("${amount:.4}") } else { format!("${amount:.2}") }
+}
+
+/// A number with as many decimals as it needs, two at most.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// A number of percent with one decimal at most.
+fn percent(value: f64) -> String {
+    let text = format!("{value:.1}");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    format!("{} %", if text == "-0" { "0" } else { text })
+}
+
+/// A share from 0 to 1 as percent.
+fn share(value: f64) -> String {
+    percent(value * 100.0)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
-    use crate::domain::measure::baseline::Baseline;
-    use crate::domain::measure::scope::Scope;
-    use crate::domain::measure::tally::Tally;
+    use crate::cli::report::Colour;
+    use crate::domain::event::consult::Purpose;
+    use crate::domain::measure::tally::{
+        Agents, Baseline, Candidates, Change, Consult, Outcome, Patch, Scope, Selection, StageEnd, StageRun,
+        Tally, Verdict, Verification,
+    };
+    use crate::domain::select::rank::Basis;
+    use crate::domain::stage::Stage;
 
     #[test]
     fn the_options_choose_the_scope() {
@@ -102,5 +566,184 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json, serde_json::to_value(&report).unwrap());
         assert_eq!(json["scope"], serde_json::json!({ "kind": "run", "id": "w1" }));
+    }
+
+    fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u64) -> Consult {
+        let tells = provider == "claude";
+        Consult {
+            run: Some("w1".to_owned()),
+            stage,
+            provider: provider.to_owned(),
+            model: String::new(),
+            model_asked: None,
+            purpose,
+            code: (elapsed_ms > 60_000).then(|| "cli_timeout".to_owned()),
+            elapsed_ms,
+            input_tokens: tells.then_some(12_345),
+            output_tokens: tells.then_some(678),
+            cost_usd: tells.then_some(0.125),
+            estimate: None,
+            thread: None,
+        }
+    }
+
+    /// A run with a bit of everything, ended with success.
+    fn full() -> Tally {
+        let run = || Some("w1".to_owned());
+        let mut tally = Tally::default();
+        tally.add_consult(&consult("codex", Purpose::Plain, Some(Stage::Analyze), 4_200));
+        tally.add_consult(&consult("codex", Purpose::Candidate, Some(Stage::Hypothesize), 8_000));
+        tally.add_consult(&consult("gemini", Purpose::Candidate, Some(Stage::Hypothesize), 600_000));
+        tally.add_consult(&consult("gemini", Purpose::Resample, Some(Stage::Hypothesize), 950));
+        tally.add_consult(&consult("claude", Purpose::Judge, None, 2_000));
+        for _ in 0..3 {
+            tally.add_consult(&consult("claude", Purpose::Vote, None, 1_500));
+        }
+        let texts = ["the cache is stale", "the lock is stale"];
+        tally.add_candidates(&Candidates { run: run(), answers: texts.map(str::to_owned).to_vec() });
+        let ends = [
+            (Stage::Analyze, StageEnd::Answered),
+            (Stage::Hypothesize, StageEnd::Answered),
+            (Stage::Debug, StageEnd::Solo),
+            (Stage::Improve, StageEnd::Failed),
+        ];
+        for (stage, end) in ends {
+            tally.add_stage_run(&StageRun { run: run(), stage, end, elapsed_ms: 65_000 });
+        }
+        tally.add_selection(&Selection { run: run(), basis: Basis::Tests, won: true });
+        tally.add_selection(&Selection { run: run(), basis: Basis::Judge, won: false });
+        tally.add_patch(&Patch { run: run(), sequence: 7, change: Change::Applied });
+        let verification = Verification { run: run(), sequence: 8, stage: None, verdict: Verdict::Passed };
+        tally.add_verification(&verification);
+        tally.add_outcome(&Outcome { run: run(), sequence: 9, agents: Agents::Several, success: true });
+        tally
+    }
+
+    fn report(tally: &Tally) -> Report {
+        Report::of(Scope::Run("w1".to_owned()), tally, Baseline::default())
+    }
+
+    const TERMINAL: Look = Look { width: 100, colour: Colour::Plain, marks: Marks::Blocks };
+
+    fn check(name: &str, text: &str) {
+        insta::with_settings!({ snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name, text);
+        });
+    }
+
+    #[test]
+    fn a_full_run() {
+        check("metrics_terminal", &render(&report(&full()), TERMINAL));
+    }
+
+    #[test]
+    fn a_full_run_in_plain_text() {
+        let text = render(&report(&full()), Look::PLAIN);
+        assert!(text.is_ascii());
+        check("metrics_plain", &text);
+    }
+
+    #[test]
+    fn a_full_run_in_a_narrow_terminal() {
+        check("metrics_narrow", &render(&report(&full()), Look { width: 20, ..TERMINAL }));
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let plain = render(&report(&full()), TERMINAL);
+        let coloured = render(&report(&full()), Look { colour: Colour::Ansi, ..TERMINAL });
+        assert!(coloured.contains("mmet\x1b[") && coloured.contains("mmissed\x1b["), "{coloured:?}");
+        assert_eq!(crate::cli::terminal::without_colours(&coloured), plain);
+    }
+
+    #[test]
+    fn nothing_recorded() {
+        let report = Report::of(Scope::Project, &Tally::default(), Baseline::configured(Some(5.0)));
+        check("metrics_nothing", &render(&report, Look::PLAIN));
+    }
+
+    #[test]
+    fn a_terminal_is_taken_at_its_word() {
+        let utf8 = Some("ko_KR.UTF-8");
+        let term = Some("xterm");
+        assert_eq!(
+            Look::of_terminal(120, utf8, term, false),
+            Look { width: 120, colour: Colour::Ansi, marks: Marks::Blocks }
+        );
+        assert_eq!(Look::of_terminal(120, Some("C"), term, false).marks, Marks::Ascii);
+        assert_eq!(Look::of_terminal(120, None, term, false).marks, Marks::Ascii);
+        for (term, no_colour) in [(term, true), (Some("dumb"), false), (None, false)] {
+            assert_eq!(Look::of_terminal(120, utf8, term, no_colour).colour, Colour::Plain);
+        }
+        assert_eq!(Look::of_terminal(3, utf8, term, false).width, 40);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_the_terminal(
+            width in 0_usize..200,
+            id in "\\PC{0,90}",
+            provider in "[a-z\\x1b-]{0,60}",
+            elapsed_ms in any::<u64>(),
+            tokens in any::<u64>(),
+        ) {
+            let mut tally = full();
+            tally.add_consult(&Consult {
+                input_tokens: Some(tokens),
+                cost_usd: Some(1e9),
+                estimate: None,
+                thread: None,
+                ..consult(&provider, Purpose::Plain, None, elapsed_ms)
+            });
+            tally.calls.total = u64::MAX / 2;
+            let report = Report::of(Scope::Run(id), &tally, Baseline::configured(Some(1e-9)));
+            let text = render(&report, Look { width, ..TERMINAL });
+            prop_assert!(!text.contains('\x1b'));
+            for line in text.lines() {
+                prop_assert!(line.width() <= width.max(40), "{}", line);
+                prop_assert_eq!(line.trim_end(), line);
+            }
+        }
+    }
+
+    #[test]
+    fn bars_fill_by_eighths_or_by_whole_letters() {
+        assert_eq!(bar_of(0.5, 4, Marks::Ascii), "##..");
+        assert_eq!(bar_of(0.5, 5, Marks::Blocks), "██▌░░");
+        assert_eq!(bar_of(1.0, 3, Marks::Blocks), "███");
+        for nothing in [0.0, -1.0, f64::NAN] {
+            assert_eq!(bar_of(nothing, 3, Marks::Ascii), "...");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bars_have_their_width(share in -1.0_f64..2.0, width in 1_usize..40) {
+            for marks in [Marks::Ascii, Marks::Blocks] {
+                prop_assert_eq!(bar_of(share, width, marks).chars().count(), width);
+            }
+        }
+    }
+
+    #[test]
+    fn amounts_read_well() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
+        );
+        assert_eq!(
+            [0, 999, 1_200, 59_940, 59_960, 185_000, 3_599_700, 7_380_000].map(duration),
+            ["0 ms", "999 ms", "1.2 s", "59.9 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 03 min"]
+                .map(str::to_owned)
+        );
+        assert!(duration(u64::MAX).ends_with(" min"));
+        assert_eq!([0.0, 0.004, 1.5].map(dollars), ["$0.00", "$0.0040", "$1.50"].map(str::to_owned));
+        assert_eq!(
+            [0.0, -0.001, 0.4, 2.345_6, 300.0].map(number),
+            ["0", "0", "0.4", "2.35", "300"].map(str::to_owned)
+        );
+        assert_eq!([-58.333, -0.01, 300.0].map(percent), ["-58.3 %", "0 %", "300 %"].map(str::to_owned));
+        assert_eq!(share(0.805), "80.5 %");
+        assert_eq!(things(1, "run", "runs"), "1 run");
     }
 }

@@ -8,9 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::PageOptions;
 use super::person::only_a_person;
-use super::pick::{Kind, pick};
-use super::terminal::{complain, print};
-use crate::domain::event::approval::Opened;
+use super::terminal::{Kind, complain, pick, print};
+use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::host::browser;

@@ -5,17 +5,15 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions};
-use super::line::{hanging, one_line, span};
 use super::person::{confirmed, nothing_was_done, only_a_person};
-use super::pick::{Kind, pick, short};
-use super::table::{Look, Side, Tone, cell, table};
-use super::terminal::{self, print};
+use super::terminal::{
+    self, Kind, Look, Side, Tone, cell, hanging, one_line, pick, print, short, span, table,
+};
 use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
-use crate::flow::workflow::{self as workflow, stop};
-use crate::flow::workflow::{RunState, state};
+use crate::flow::workflow::{self as workflow, RunState, state, stop};
 use crate::host::human::Typed;
 
 /// The word to type.

@@ -1,11 +1,18 @@
 //! Writing to a person's terminal.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table};
+use textwrap::{Options, WordSplitter};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::report::Colour;
-use crate::error::hint::for_person;
-use crate::error::{Error, reference};
+use crate::error::Error;
+use crate::error::reference::{self, for_person};
 use crate::flow::session::Session;
 use crate::host::human::harmless;
 
@@ -94,5 +101,413 @@ impl StatusLine {
             let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
         }
         self.last.clear();
+    }
+}
+
+const DOTS: &str = "...";
+
+/// Columns that a text has beside its label, however narrow the terminal is.
+const NARROWEST: usize = 20;
+
+/// A text as one line that cannot move a terminal's cursor.
+pub(super) fn one_line(text: &str) -> String {
+    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A line in at most so many columns; one that was longer ends in dots. No width is no limit.
+pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns.filter(|columns| line.width() > *columns) else {
+        return line.to_owned();
+    };
+    let dots = columns.min(DOTS.len());
+    let mut kept = String::new();
+    let mut used = 0;
+    for letter in line.chars() {
+        used += letter.width().unwrap_or(0);
+        if used > columns - dots {
+            break;
+        }
+        kept.push(letter);
+    }
+    format!("{}{}", kept.trim_end(), ".".repeat(dots))
+}
+
+/// A text in lines of at most so many columns, broken between words, and inside of a word that is longer
+/// than a line. No width is no limit.
+pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
+    let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
+    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(&text.split_whitespace().collect::<Vec<_>>().join(" "), options)
+        .into_iter()
+        .map(Cow::into_owned)
+        .collect()
+}
+
+/// A label and a text beside it; its further lines are indented as far as the first one begins.
+pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String {
+    let indent = label.width();
+    let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(indent).max(NARROWEST)));
+    let first = [label.to_owned()].into_iter().chain(std::iter::repeat(" ".repeat(indent)));
+    first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
+}
+
+/// Returns how long something lasted or is ago, in its largest unit.
+pub(super) fn span(milliseconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    UNITS
+        .iter()
+        .find(|(length, _)| milliseconds >= *length)
+        .map_or_else(|| "now".to_owned(), |(length, unit)| format!("{} {unit}", milliseconds / length))
+}
+
+/// Lines that a row takes at most; what is longer ends in dots.
+const TALLEST: usize = 3;
+
+/// The place of a column's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
+/// A cell with the weight of what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Waiting,
+    Faint,
+    Plain,
+}
+
+/// A text in its tone.
+pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
+    let cell = Cell::new(text);
+    match tone {
+        Tone::Good => cell.fg(Color::Green),
+        Tone::Bad => cell.fg(Color::Red),
+        Tone::Waiting => cell.fg(Color::Yellow),
+        Tone::Faint => cell.add_attribute(Attribute::Dim),
+        Tone::Plain => cell,
+    }
+}
+
+/// The width and the colours of a table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Columns of the terminal; none where there is no terminal.
+    pub(super) width: Option<usize>,
+    pub(super) colour: Colour,
+}
+
+impl Look {
+    /// For standard output.
+    pub(super) fn of(session: &crate::flow::session::Session) -> Self {
+        Self { width: width(), colour: colour(session) }
+    }
+}
+
+/// The table with these columns; the last one wraps where the terminal is narrow.
+pub(super) fn table<R: Into<Row>>(
+    columns: &[(&str, Side)],
+    rows: impl IntoIterator<Item = R>,
+    look: Look,
+) -> String {
+    let mut table = Table::new();
+    let heads = columns.iter().map(|(head, _)| Cell::new(head).add_attribute(Attribute::Bold));
+    table.set_header(heads.collect::<Vec<_>>());
+    for row in rows {
+        let mut row = row.into();
+        if look.width.is_some() {
+            row.max_height(TALLEST);
+        }
+        table.add_row(row);
+    }
+    let sides: Vec<Side> = columns.iter().map(|(_, side)| *side).collect();
+    laid_out(table, &sides, look)
+}
+
+/// The rows of a table without a heading, each as tall as it needs to be.
+pub(super) fn rows_only<R: Into<Row>>(
+    sides: &[Side],
+    rows: impl IntoIterator<Item = R>,
+    look: Look,
+) -> String {
+    let mut table = Table::new();
+    table.add_rows(rows);
+    laid_out(table, sides, look)
+}
+
+fn laid_out(mut table: Table, sides: &[Side], look: Look) -> String {
+    table.load_style(NOTHING);
+    match look.width {
+        Some(width) => {
+            table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    match look.colour {
+        Colour::Ansi => table.enforce_styling().style_text_only(),
+        Colour::Plain => {
+            table.force_no_tty();
+        }
+    }
+    for (place, side) in sides.iter().enumerate() {
+        let is_last = place + 1 == sides.len();
+        let Some(column) = table.column_mut(place) else { continue };
+        column.set_padding((0, if is_last { 0 } else { 2 }));
+        column.set_cell_alignment(match side {
+            Side::Left => CellAlignment::Left,
+            Side::Right => CellAlignment::Right,
+        });
+        if !is_last {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    // A terminal that is narrower than the fixed columns cuts lines; colours are not cut in the middle.
+    let fits = |line: String| match look.colour {
+        Colour::Plain => cut(line.trim_end(), look.width),
+        Colour::Ansi => line.trim_end().to_owned(),
+    };
+    table.lines().flat_map(|line| [fits(line), "\n".to_owned()]).collect()
+}
+
+/// A text without the sequences that colour it.
+#[cfg(test)]
+pub(super) fn without_colours(text: &str) -> String {
+    let plain = |part: &str| {
+        let rest = part.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+        rest.map_or(part, |(_, rest)| rest).to_owned()
+    };
+    let text: String = text.split('\u{1b}').map(plain).collect();
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+/// Units of bytes, the largest first.
+const BYTES: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("KB", 1_000),
+    ("B", 1),
+];
+/// Units of time, in seconds.
+const TIMES: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// Reads `30d`.
+pub(super) fn read_time(text: &str) -> Result<Duration, String> {
+    read(text, &TIMES)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "must be a whole number and a unit (w, d, h, m or s), for example 30d".to_owned())
+}
+
+/// Reads `500MB`, or a number of bytes.
+pub(super) fn read_bytes(text: &str) -> Result<u64, String> {
+    text.parse().ok().or_else(|| read(text, &BYTES)).ok_or_else(|| {
+        "must be a whole number and a unit (B, KB, MB, GB, KiB, MiB or GiB), for example 500MB".to_owned()
+    })
+}
+
+fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (unit, factor) = units.iter().find(|(unit, _)| text.ends_with(unit))?;
+    text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+/// `1.2 MB`.
+pub(super) fn bytes(count: u64) -> String {
+    let units = BYTES.iter().filter(|(unit, _)| !unit.contains('i'));
+    for (unit, factor) in units.filter(|(_, factor)| *factor > 1) {
+        if count >= *factor {
+            let tenths = count / (factor / 10);
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+    }
+    format!("{count} B")
+}
+
+/// The kind of thing that a part of an id may belong to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind(pub(super) &'static str);
+
+/// The one id that is meant: the very id, else the only one that holds the part. Letter case does
+/// not count.
+pub(super) fn pick(kind: Kind, ids: &[String], part: &str) -> Result<String, Error> {
+    let wanted = part.trim().to_ascii_lowercase();
+    if let Some(id) = ids.iter().find(|id| id.eq_ignore_ascii_case(&wanted)) {
+        return Ok(id.clone());
+    }
+    let mut matches: Vec<&String> =
+        ids.iter().filter(|id| !wanted.is_empty() && id.to_ascii_lowercase().contains(&wanted)).collect();
+    matches.dedup();
+    match matches.as_slice() {
+        [] => Err(Error::Unknown { kind: kind.0, name: part.to_owned(), available: ids.to_vec() }),
+        [id] => Ok((*id).clone()),
+        several => Err(Error::Ambiguous {
+            kind: kind.0,
+            part: part.to_owned(),
+            matches: several.iter().map(|id| (*id).clone()).collect(),
+        }),
+    }
+}
+
+/// The end of an id, which is random and therefore enough; a short id is whole.
+pub(super) fn short(id: &str) -> &str {
+    const LONG: usize = 36;
+    match id.rsplit_once('-') {
+        Some((_, end)) if id.len() == LONG => end,
+        Some(_) | None => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_columns() {
+        assert_eq!(cut("mend the mean", Some(13)), "mend the mean");
+        assert_eq!(cut("mend the mean", Some(12)), "mend the...");
+        assert_eq!(cut("평균을 고치기", Some(9)), "평균을...");
+        assert_eq!(cut("mend the mean", None), "mend the mean");
+        assert_eq!(cut("mend", Some(2)), "..");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words() {
+        assert_eq!(wrapped("mend the mean now", Some(8)), ["mend the", "mean now"]);
+        assert_eq!(wrapped("unbreakable is", Some(6)), ["unbrea", "kable", "is"]);
+        assert_eq!(wrapped("mend the mean", None), ["mend the mean"]);
+    }
+
+    #[test]
+    fn a_text_hangs_beside_its_label() {
+        assert_eq!(
+            hanging("run  ", "mend the mean of the list now", Some(25)),
+            "run  mend the mean of the\n     list now\n"
+        );
+        assert_eq!(hanging("run  ", "mend the mean", None), "run  mend the mean\n");
+    }
+
+    #[test]
+    fn a_text_becomes_one_line() {
+        assert_eq!(one_line("a\n  b\t\u{1b}[2Kc "), "a b \u{fffd}[2Kc");
+    }
+
+    #[test]
+    fn times_are_told_in_their_largest_unit() {
+        for (milliseconds, expected) in
+            [(999, "now"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")]
+        {
+            assert_eq!(span(milliseconds), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_it_may_be(text in "[a-z가-힣 ]{0,40}", columns in 0_usize..30) {
+            prop_assert!(cut(&text, Some(columns)).width() <= columns);
+        }
+    }
+
+    const COLUMNS: [(&str, Side); 3] = [("run", Side::Left), ("age", Side::Right), ("task", Side::Left)];
+
+    fn shown(task: &str, width: Option<usize>, colour: Colour) -> String {
+        let row = vec![cell("4f2a", Tone::Plain), cell("2 d", Tone::Faint), cell(task, Tone::Bad)];
+        table(&COLUMNS, [row], Look { width, colour })
+    }
+
+    #[test]
+    fn a_table_has_a_heading_and_no_borders() {
+        assert_eq!(shown("mend", None, Colour::Plain), "run   age  task\n4f2a  2 d  mend\n");
+    }
+
+    #[test]
+    fn a_row_wraps_on_a_terminal_and_is_whole_in_a_pipe() {
+        let task = "평균을 고치기 and mend the mean ".repeat(20);
+        let on_terminal = shown(task.trim(), Some(60), Colour::Plain);
+        assert!(on_terminal.lines().all(|line| line.width() <= 60), "{on_terminal}");
+        assert!(on_terminal.lines().count() > 2 && on_terminal.lines().count() <= 1 + TALLEST);
+        assert!(shown(task.trim(), None, Colour::Plain).lines().nth(1).unwrap().ends_with(task.trim()));
+        let narrow = shown(&task, Some(8), Colour::Plain);
+        assert!(narrow.lines().all(|line| line.width() <= 8), "{narrow}");
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let coloured = shown("mend", Some(60), Colour::Ansi);
+        assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+        assert_eq!(without_colours(&coloured), shown("mend", Some(60), Colour::Plain));
+        assert!(!shown("mend", None, Colour::Plain).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_a_person_writes_is_read() {
+        assert_eq!(read_time("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(read_time("0s"), Ok(Duration::ZERO));
+        assert_eq!(read_bytes("500MB"), Ok(500_000_000));
+        assert_eq!(read_bytes("2 GiB"), Ok(2_147_483_648));
+        assert_eq!(read_bytes("17"), Ok(17));
+        for wrong in ["", "d", "30", "30 days", "-1d", "1.5d", "99999999999999999999w", "9999999999999999w"] {
+            assert!(read_time(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "MB", "x", "-1", "1.5MB", "99999999999999GB"] {
+            assert!(read_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    const REQUEST: Kind = Kind("request");
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn any_unique_part_will_do() {
+        let ids = ids(&["0190-a7-beef", "0190-a7-cafe", "0190"]);
+        for (part, expected) in [("cafe", 1), ("BEEF", 0), ("-a7-c", 1), (" 0190-a7-beef ", 0), ("0190", 2)] {
+            assert_eq!(pick(REQUEST, &ids, part).unwrap(), ids[expected], "{part}");
+        }
+    }
+
+    #[test]
+    fn several_and_none_are_told_apart() {
+        let ids = ids(&["0190-a7-beef", "0190-a7-cafe"]);
+        let several = pick(REQUEST, &ids, "a7").unwrap_err();
+        assert_eq!(several.code(), "ambiguous_name");
+        assert!(several.hint().contains("0190-a7-beef, 0190-a7-cafe"), "{}", several.hint());
+        for part in ["dead", "", "  "] {
+            assert_eq!(pick(REQUEST, &ids, part).unwrap_err().code(), "unknown_request", "{part:?}");
+        }
+        assert_eq!(pick(REQUEST, &[], "a").unwrap_err().hint(), "There is none.");
+    }
+
+    #[test]
+    fn the_end_of_an_id_stands_for_it() {
+        assert_eq!(short("019a1b2c-3d4e-7f00-8000-0123456789ab"), "0123456789ab");
+        assert_eq!(short("codex-1"), "codex-1");
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_picked_holds_the_part(ids in prop::collection::vec("[ab]{1,4}", 0..6), part in "[ab]{0,3}") {
+            match pick(REQUEST, &ids, &part) {
+                Ok(id) => prop_assert!(ids.contains(&id) && id.contains(&part)),
+                Err(Error::Ambiguous { matches, .. }) => {
+                    prop_assert!(matches.len() > 1 && matches.iter().all(|id| id.contains(&part)));
+                }
+                Err(error) => {
+                    prop_assert_eq!(error.code(), "unknown_request");
+                    prop_assert!(part.is_empty() || ids.iter().all(|id| !id.contains(&part)));
+                }
+            }
+        }
     }
 }

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::arguments::{ThreadsCommand, ThreadsOptions};
-use super::line::{cut, one_line};
-use super::table::{Look, Side, Tone, cell, table};
-use super::terminal::{self, print, print_foreign};
+use super::terminal::{self, Look, Side, Tone, cell, cut, one_line, print, print_foreign, table};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search, show};

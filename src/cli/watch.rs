@@ -7,9 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arguments::WatchOptions;
-use super::line::cut;
-use super::pick::{Kind, pick, short};
-use super::terminal;
+use super::terminal::{self, Kind, cut, pick, short};
 use crate::domain::event::Event;
 use crate::domain::label::label;
 use crate::error::Error;

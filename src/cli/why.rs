@@ -6,12 +6,9 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::WhyOptions;
-use super::line::{cut, hanging, one_line};
-use super::pick::{Kind, pick, short};
 use super::report::Colour;
-use super::terminal::{self, colour, print};
-use crate::domain::event::record::ChangeKind;
-use crate::domain::event::{Body, Event};
+use super::terminal::{self, Kind, colour, cut, hanging, one_line, pick, print, short};
+use crate::domain::event::{Body, ChangeKind, Event};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
 use crate::error::Error;

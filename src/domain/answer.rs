@@ -3,14 +3,13 @@
 //! Stages, votes, judges and red flags all read answers through this one module, so that an answer
 //! that one of them reads is read by the others as well, and in the same way.
 
-mod document;
-mod reasoning;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::LazyLock;
 
-use serde_json::Value;
-
-pub(in crate::domain) use document::{FenceLine, FenceWalk};
-pub use document::{Found, Unreadable, looks_like_one, texts};
-pub use reasoning::spoken;
+use regex::Regex;
+use serde_json::{Deserializer, Value};
+use thiserror::Error;
 
 /// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
 /// Reasoning is no part of the answer, so that a draft in it is none either.
@@ -20,7 +19,7 @@ pub use reasoning::spoken;
 /// There is none, it is broken, or there are several that differ.
 pub fn document(answer: &str) -> Result<Found, Unreadable> {
     let spoken = spoken(answer);
-    match document::find(spoken.text()) {
+    match find(spoken.text()) {
         Err(Unreadable::Nothing) if spoken.is_only_reasoning() => Err(Unreadable::OnlyReasoning),
         found => found,
     }
@@ -48,3 +47,497 @@ pub fn schema_errors(schema: &Value, document: &Value, most: usize) -> Vec<Strin
 
 #[cfg(test)]
 mod tests;
+
+// The JSON document in an answer, wherever a model put it.
+//
+// A fence ends only at a line of its own that is long enough, and even then the JSON decides: what
+// counts is the longest prefix that parses. Prose around one document is read. Two documents that
+// differ are refused: nobody can tell which of them is meant.
+
+/// Places at which a document in running text is looked for.
+const MOST_STARTS: usize = 2_000;
+/// Characters of an error that a reason repeats.
+const SHOWN: usize = 120;
+
+/// A document, and what stands around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The document.
+    pub value: Value,
+    /// The words beside it, without the fence that held it.
+    pub around: String,
+}
+
+/// Why no document can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unreadable {
+    /// There is none.
+    #[error("the answer is not a JSON document")]
+    Nothing,
+    /// The model thought and did not answer.
+    #[error("the answer is not a JSON document: it is a block of reasoning and nothing after it")]
+    OnlyReasoning,
+    /// It begins and cannot be read to its end.
+    #[error("the answer is not a JSON document: one begins at line {line} and cannot be read ({problem})")]
+    Broken {
+        /// The line of the answer at which it begins.
+        line: usize,
+        problem: String,
+    },
+    /// There are several, and they say different things.
+    #[error("the answer must be one JSON document (got {0} different ones)")]
+    Several(usize),
+}
+
+/// A document at its place in a text.
+#[derive(Debug)]
+struct Candidate {
+    value: Value,
+    place: Range<usize>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// On its own, or in a fence for JSON.
+    Offered,
+    /// In code of another language or between backticks: likely quoted.
+    Quoted,
+}
+
+/// Finds the document of a text.
+fn find(text: &str) -> Result<Found, Unreadable> {
+    let text = text.trim().trim_start_matches('\u{feff}');
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(Found { value, around: String::new() });
+    }
+    let fences = fences(text);
+    let (mut found, broken) = candidates(text, &fences);
+    let is_offered = |candidate: &Candidate| candidate.kind == Kind::Offered;
+    if found.iter().any(is_offered) {
+        found.retain(is_offered);
+    } else if let Some(broken) = broken {
+        return Err(broken);
+    }
+    let mut different: Vec<&Value> = Vec::new();
+    for candidate in &found {
+        if !different.contains(&&candidate.value) {
+            different.push(&candidate.value);
+        }
+    }
+    if different.len() > 1 {
+        return Err(Unreadable::Several(different.len()));
+    }
+    let around = around(text, &found, &fences);
+    let first = found.into_iter().next().ok_or(Unreadable::Nothing)?;
+    Ok(Found { value: first.value, around })
+}
+
+/// True if a text means to be a document.
+pub fn looks_like_one(text: &str) -> bool {
+    let text = text.trim_start();
+    let fence = text.trim_start_matches(['`', '~']);
+    let is_fence_of_json = text.starts_with("```") || text.starts_with("~~~");
+    text.starts_with('{')
+        || begins_an_object(text)
+        || text.starts_with('[') && text.trim_end().ends_with(']')
+        || is_fence_of_json && (fence.starts_with("json") || fence.trim_start().starts_with('{'))
+}
+
+/// A fence of a text.
+#[derive(Debug)]
+struct Fence {
+    /// All of it, its lines of backticks too.
+    whole: Range<usize>,
+    inside: Range<usize>,
+    label: String,
+}
+
+/// Reads a text line by line, and knows which lines stand in a fence.
+#[derive(Debug, Default)]
+pub(in crate::domain) struct FenceWalk {
+    /// The mark and the length of the fence that is open.
+    open: Option<(char, usize)>,
+}
+
+/// The role of a line for the fences of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum FenceLine<'a> {
+    /// It begins one, with this label.
+    Begins(&'a str),
+    /// It stands in one.
+    Inside,
+    /// It ends one.
+    Ends,
+    /// It stands in none.
+    Outside,
+}
+
+impl FenceWalk {
+    /// The next line.
+    pub(in crate::domain) fn step<'a>(&mut self, line: &'a str) -> FenceLine<'a> {
+        match (self.open, fence_run(line)) {
+            (None, Some((mark, length, label))) => {
+                self.open = Some((mark, length));
+                FenceLine::Begins(label)
+            }
+            (None, None) => FenceLine::Outside,
+            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => {
+                self.open = None;
+                FenceLine::Ends
+            }
+            (Some(_), _) => FenceLine::Inside,
+        }
+    }
+
+    /// True if a fence is open.
+    pub(in crate::domain) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
+/// The mark, the length and the rest of a line that may begin or end a fence.
+fn fence_run(line: &str) -> Option<(char, usize, &str)> {
+    let line = line.trim();
+    let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
+    let rest = line.trim_start_matches(mark);
+    let length = line.len() - rest.len();
+    (length >= 3 && !(mark == '`' && rest.contains('`'))).then_some((mark, length, rest.trim()))
+}
+
+fn fences(text: &str) -> Vec<Fence> {
+    let mut fences = Vec::new();
+    let mut walk = FenceWalk::default();
+    let mut open: Option<(Range<usize>, String)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let here = at..at + line.len();
+        at = here.end;
+        match walk.step(line) {
+            FenceLine::Begins(label) => open = Some((here, label.to_owned())),
+            FenceLine::Ends => {
+                let begun = open.take();
+                fences.extend(begun.map(|(first, label)| Fence {
+                    inside: first.end..here.start,
+                    whole: first.start..here.end,
+                    label,
+                }));
+            }
+            FenceLine::Inside | FenceLine::Outside => {}
+        }
+    }
+    let unclosed = open.map(|(first, label)| Fence {
+        inside: first.end..text.len(),
+        whole: first.start..text.len(),
+        label,
+    });
+    fences.extend(unclosed);
+    fences
+}
+
+impl Fence {
+    /// True if it is for JSON: it says so, or says nothing, or its first line holds the beginning.
+    fn is_json(&self) -> bool {
+        let label = self.label.to_ascii_lowercase();
+        label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
+    }
+}
+
+/// Every document of a text, and the first that begins and is broken.
+fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadable>) {
+    let (mut found, mut broken) = (Vec::new(), None);
+    // A fence may hold a document that is no object.
+    let says_json = |fence: &&Fence| {
+        fence.label.to_ascii_lowercase().starts_with("json") || fence.whole == (0..text.len())
+    };
+    for fence in fences.iter().filter(says_json) {
+        let inside = text.get(fence.inside.clone()).unwrap_or_default();
+        if let Ok(value) = serde_json::from_str::<Value>(inside.trim())
+            && !is_document(&value)
+        {
+            found.push(Candidate { value, place: fence.inside.clone(), kind: Kind::Offered });
+        }
+    }
+    let mut from = 0;
+    for _ in 0..MOST_STARTS {
+        let rest = text.get(from..).unwrap_or_default();
+        let Some(at) = rest.find(['{', '[']).map(|at| from + at) else { break };
+        let here = text.get(at..).unwrap_or_default();
+        let mut reader = Deserializer::from_str(here).into_iter::<Value>();
+        match reader.next() {
+            Some(Ok(value)) => {
+                let end = at + reader.byte_offset();
+                if is_document(&value) {
+                    found.push(Candidate { value, place: at..end, kind: kind(text, at, fences) });
+                }
+                from = end.max(at + 1);
+            }
+            Some(Err(error)) if begins_an_object(here) => {
+                if broken.is_none() && kind(text, at, fences) == Kind::Offered {
+                    let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+                    let problem = error.to_string().chars().take(SHOWN).collect();
+                    broken = Some(Unreadable::Broken { line, problem });
+                }
+                // What is whole inside of it is only a part of it.
+                from = at + length_of_block(here);
+            }
+            Some(Err(_)) | None => from = at + 1,
+        }
+    }
+    (found, broken)
+}
+
+/// True if what begins here means to be an object or a list of them: `{"`, `[{`.
+fn begins_an_object(text: &str) -> bool {
+    let mut letters = text.chars().filter(|letter| !letter.is_whitespace());
+    match (letters.next(), letters.next(), letters.next()) {
+        (Some('{'), Some('"'), _) | (Some('['), Some('{'), Some('"')) => true,
+        (Some('{'), Some('\''), _) => text.contains("':"),
+        _ => false,
+    }
+}
+
+/// Returns how far a block of brackets reaches, strings passed over; to the end where it is never closed.
+fn length_of_block(text: &str) -> usize {
+    let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            '{' | '[' if !in_string => depth += 1,
+            '}' | ']' if !in_string => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + letter.len_utf8();
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn kind(text: &str, at: usize, fences: &[Fence]) -> Kind {
+    if let Some(fence) = fences.iter().find(|fence| fence.whole.contains(&at)) {
+        return if fence.is_json() { Kind::Offered } else { Kind::Quoted };
+    }
+    let line = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    if line.matches('`').count() % 2 == 1 { Kind::Quoted } else { Kind::Offered }
+}
+
+/// `[1]` in prose is a mark, `[{...}]` a document.
+fn is_document(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => items.iter().any(Value::is_object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// A text without its documents, and without fences that hold nothing else.
+fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for candidate in found {
+        let place = &candidate.place;
+        let holds = |fence: &&Fence| {
+            let before = text.get(fence.inside.start..place.start).unwrap_or_default();
+            let after = text.get(place.end..fence.inside.end).unwrap_or_default();
+            let is_bare = |text: &str| {
+                text.trim_matches(|letter: char| letter.is_whitespace() || letter == '`').is_empty()
+            };
+            // The document may begin on the line of the fence itself.
+            fence.whole.contains(&place.start) && is_bare(before) && is_bare(after)
+        };
+        places.push(fences.iter().find(holds).map_or_else(|| place.clone(), |fence| fence.whole.clone()));
+    }
+    let (mut rest, mut from) = (String::new(), 0);
+    for place in places {
+        rest.push_str(text.get(from..place.start).unwrap_or_default());
+        from = from.max(place.end);
+    }
+    rest.push_str(text.get(from..).unwrap_or_default());
+    rest.trim().to_owned()
+}
+
+/// Every text in a document, with the name that it stands under.
+pub fn texts(value: &Value) -> Vec<(&str, &str)> {
+    fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
+        match value {
+            Value::String(text) => found.push((name, text)),
+            Value::Array(items) => items.iter().for_each(|item| collect(name, item, found)),
+            Value::Object(object) => object.iter().for_each(|(key, value)| collect(key, value, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect("", value, &mut found);
+    found
+}
+
+/// The names of such blocks, in the marks that models put around them.
+const NAMES: &str = "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think";
+
+/// Marks that may enclose the whole of what comes after the reasoning.
+const WRAPPERS: [&str; 6] = ["answer", "final_answer", "final", "response", "output", "result"];
+
+/// An opening or closing mark: `<think>`, `[THINK]`, `<|begin_of_thought|>`, `◁think▷`.
+static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pattern = format!(
+        r"(?i)<(?P<slash>/?)\s*(?:{NAMES})(?:\s[^<>\n]{{0,80}})?>|\[(?P<bracket>/?)think\]|<\|(?P<turn>begin|end)_of_(?:thought|thinking|reasoning)\|>|<\|(?P<bar>/?)(?:think|thinking|reasoning)\|>|◁(?P<triangle>/?)think▷"
+    );
+    Regex::new(&pattern).ok()
+});
+
+/// An answer without its reasoning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken<'a> {
+    text: Cow<'a, str>,
+    reasoned: bool,
+}
+
+impl Spoken<'_> {
+    /// The answer.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// True if reasoning stood beside it.
+    pub fn has_reasoned(&self) -> bool {
+        self.reasoned
+    }
+
+    /// True if nothing else was there.
+    pub fn is_only_reasoning(&self) -> bool {
+        self.reasoned && self.text.trim().is_empty()
+    }
+
+    /// The answer as a text of its own.
+    pub fn into_text(self) -> String {
+        self.text.into_owned()
+    }
+}
+
+/// A mark in a text.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    start: usize,
+    end: usize,
+    closes: bool,
+}
+
+/// An answer without the blocks in which the model thought: closed ones, one that was never closed
+/// (then the rest is reasoning), and one whose beginning went with the prompt (then all before its
+/// end is). A mark that is spoken of, in code or between quotes, is left alone.
+pub fn spoken(answer: &str) -> Spoken<'_> {
+    let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
+    let may_hold_one =
+        answer.contains(['<', '◁']) || answer.contains("[THINK]") || answer.contains("[/THINK]");
+    if !may_hold_one || serde_json::from_str::<serde::de::IgnoredAny>(answer.trim()).is_ok() {
+        return untouched();
+    }
+    let marks = marks(answer);
+    if marks.is_empty() {
+        return untouched();
+    }
+    let (mut kept, mut from, mut reasoned) = (String::new(), 0, false);
+    let mut coming = marks.iter().copied().peekable();
+    while let Some(mark) = coming.next() {
+        if mark.start < from {
+            continue;
+        }
+        let between = answer.get(from..mark.start).unwrap_or_default();
+        if mark.closes {
+            if in_code(&kept, between) || !ends_a_thought(answer, mark) {
+                continue;
+            }
+            // Its beginning is not here: all up to this place was reasoning.
+            kept.clear();
+        } else {
+            if in_code(&kept, between) || !begins_a_line(answer, mark, from) {
+                continue;
+            }
+            kept.push_str(between);
+            let closing = coming.by_ref().find(|next| next.closes && !is_quoted(answer, *next));
+            reasoned = true;
+            from = closing.map_or(answer.len(), |closing| closing.end);
+            continue;
+        }
+        reasoned = true;
+        from = mark.end;
+    }
+    if !reasoned {
+        return untouched();
+    }
+    kept.push_str(answer.get(from..).unwrap_or_default());
+    let kept = unwrapped(kept.trim()).to_owned();
+    Spoken { text: Cow::Owned(kept), reasoned }
+}
+
+fn marks(answer: &str) -> Vec<Mark> {
+    let Some(pattern) = MARK.as_ref() else { return Vec::new() };
+    let closes = |found: &regex::Captures<'_>| {
+        let slash = ["slash", "bracket", "bar", "triangle"]
+            .iter()
+            .any(|name| found.name(name).is_some_and(|slash| !slash.is_empty()));
+        slash || found.name("turn").is_some_and(|turn| turn.as_str().eq_ignore_ascii_case("end"))
+    };
+    let mark = |found: regex::Captures<'_>| {
+        let whole = found.get(0)?;
+        Some(Mark { start: whole.start(), end: whole.end(), closes: closes(&found) })
+    };
+    pattern.captures_iter(answer).filter_map(mark).collect()
+}
+
+/// True if a place is inside a code fence, or between backticks on its line.
+fn in_code(kept: &str, between: &str) -> bool {
+    let mut fences = FenceWalk::default();
+    let mut last = "";
+    for line in kept.lines().chain(between.lines()) {
+        last = line;
+        fences.step(line);
+    }
+    let on_a_new_line = between.ends_with('\n') || between.is_empty() && kept.ends_with('\n');
+    fences.is_open() || !on_a_new_line && last.matches('`').count() % 2 == 1
+}
+
+/// A block begins where nothing but white space, or another block, stands before it on its line.
+fn begins_a_line(answer: &str, mark: Mark, from: usize) -> bool {
+    let before = answer.get(from..mark.start).unwrap_or_default();
+    before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .all(|letter| letter.is_whitespace() || letter == '\u{feff}')
+}
+
+fn is_quoted(answer: &str, mark: Mark) -> bool {
+    let before = answer.get(..mark.start).and_then(|text| text.chars().next_back());
+    before.is_some_and(|letter| "\"'`“‘«\\".contains(letter))
+}
+
+/// A closing mark ends a thought where it stands at an end of its line, or after a whole sentence, or
+/// before the answer itself; in the middle of a sentence it is spoken of.
+fn ends_a_thought(answer: &str, mark: Mark) -> bool {
+    if is_quoted(answer, mark) {
+        return false;
+    }
+    let line_before = answer.get(..mark.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let line_after = answer.get(mark.end..).unwrap_or_default().lines().next().unwrap_or_default();
+    if line_before.trim().is_empty() || line_after.trim().is_empty() {
+        return true;
+    }
+    let goes_on = line_after.starts_with(' ') && line_after.trim_start().starts_with(char::is_lowercase);
+    line_before.trim_end().ends_with(['.', '!', '?', '…', ')', '。']) || !goes_on
+}
+
+/// Returns what is inside, where marks such as `<answer>` enclose the whole.
+fn unwrapped(text: &str) -> &str {
+    let inside = |name: &str| {
+        let rest = text.strip_prefix('<')?.strip_prefix(name)?.strip_prefix('>')?;
+        let inner = rest.strip_suffix('>')?.strip_suffix(name)?.strip_suffix("</")?;
+        Some(inner.trim())
+    };
+    WRAPPERS.into_iter().find_map(inside).unwrap_or(text)
+}

@@ -7,15 +7,12 @@
 //! `classes` takes the two leading ones instead. A share of one half or less is refused: a lead is then
 //! no sign of being right, however large it is.
 
-pub(crate) mod classes;
-pub(crate) mod cost;
-pub(crate) mod failure;
-pub(crate) mod interval;
-pub(crate) mod lead;
-pub(crate) mod record;
 pub(crate) mod summary;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::microstep::StepType;
 
 /// Number of times that a valid sample is right: above one half, at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -115,3 +112,160 @@ impl Task {
 
 #[cfg(test)]
 mod tests;
+
+/// The probability that the right answer wins a vote (Eq 9): `p^k / (p^k + (1-p)^k)`.
+pub fn selection(accuracy: Accuracy, k: u32) -> f64 {
+    // 1 / (1 + ((1-p)/p)^k), in logarithms so that nothing under- or overflows.
+    1.0 / (1.0 + odds_against(accuracy, k))
+}
+
+/// The odds against the right answer once it has the lead: `((1-p)/p)^k`.
+fn odds_against(accuracy: Accuracy, k: u32) -> f64 {
+    if k == 0 {
+        return 1.0;
+    }
+    (-f64::from(k) * accuracy.log_odds()).exp()
+}
+
+/// The probability that the whole task is right (Eq 13): `(1 + ((1-p)/p)^k)^(-s/m)`.
+pub fn whole_task(accuracy: Accuracy, k: u32, task: Task) -> f64 {
+    (-task.votes() * odds_against(accuracy, k).ln_1p()).exp()
+}
+
+/// The smallest k with which the whole task reaches its target (Eq 14 and 23):
+/// `ceil(ln(t^(-m/s) - 1) / ln((1-p)/p))`, at least 1. It grows with the logarithm of s.
+pub fn smallest_k(accuracy: Accuracy, task: Task) -> u32 {
+    if accuracy.log_odds().is_infinite() {
+        return 1;
+    }
+    // t^(-m/s) - 1 is tiny for long tasks: expm1 keeps its digits.
+    let excess = (-task.target().ln() / task.votes()).exp_m1();
+    whole(-excess.ln() / accuracy.log_odds())
+}
+
+/// The smallest whole number that is not below, from 1; what lies a rounding error above a whole
+/// number is that number.
+fn whole(value: f64) -> u32 {
+    const ROUNDING: f64 = 1e-9;
+    let ceiling = (value - ROUNDING).ceil().clamp(1.0, f64::from(u32::MAX));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
+    let number = ceiling as u32;
+    number
+}
+
+/// The votes that a decision takes on average (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
+pub fn expected_votes(accuracy: Accuracy, k: u32) -> f64 {
+    if k == 0 {
+        return 0.0;
+    }
+    let k = f64::from(k);
+    let half = accuracy.log_odds() / 2.0;
+    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2): exact also where p is barely above 1/2.
+    k * (k * half).tanh() / half.tanh()
+}
+
+/// The quantile of the normal distribution for 95%, both sides.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// A measured rate with its 95% interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rate {
+    pub hits: u32,
+    /// Out of so many.
+    pub of: u32,
+    /// Their quotient.
+    pub estimate: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Rate {
+    /// A rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927), which keeps
+    /// within 0 and 1 and says something also where all or none hit. Out of nothing, there is none.
+    pub fn of(hits: u32, of: u32) -> Option<Self> {
+        if of == 0 || hits > of {
+            return None;
+        }
+        let estimate = f64::from(hits) / f64::from(of);
+        let (low, high) = wilson(estimate, f64::from(of));
+        // At the ends, rounding must not keep the interval from its bound.
+        let low = if hits == 0 { 0.0 } else { low };
+        let high = if hits == of { 1.0 } else { high };
+        Some(Self { hits, of, estimate, low, high })
+    }
+}
+
+fn wilson(rate: f64, count: f64) -> (f64, f64) {
+    let square = Z * Z;
+    let scale = 1.0 + square / count;
+    let centre = (rate + square / (2.0 * count)) / scale;
+    let margin = Z / scale * (rate * (1.0 - rate) / count + square / (4.0 * count * count)).sqrt();
+    ((centre - margin).max(0.0), (centre + margin).min(1.0))
+}
+
+/// One calibration with an oracle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationRecord {
+    /// The step.
+    pub step_type: StepType,
+    /// The wanted success rate of the whole task, above 0 and below 1.
+    pub target_success_rate: f64,
+    /// Such steps in the whole task.
+    pub estimated_total_steps: u32,
+    pub providers: Vec<Measurement>,
+    /// The measurement of all of them in turn, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The provider.
+    pub provider: String,
+    /// The model that answered, as far as it is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// Answers that came in.
+    pub answered: u32,
+    /// Those of them that counted.
+    pub valid: u32,
+    /// Those of the valid ones that the oracle passed.
+    pub right: u32,
+    /// The lead that the lower end of the interval needs; none where it promises nothing.
+    pub recommended_k: Option<u32>,
+}
+
+/// The measurement of several providers that were asked in turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Together {
+    /// Who, in alphabetical order, each with the model that answered.
+    pub voters: Vec<(String, String)>,
+    /// Answers that counted.
+    pub valid: u32,
+    /// Those that were right.
+    pub right: u32,
+    /// The lead; none where nothing is promised.
+    pub recommended_k: Option<u32>,
+}
+
+/// A command that was to tell right answers from wrong ones, and cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the oracle `{command}` cannot be used: {reason}")]
+pub struct OracleUnusable {
+    /// The command.
+    pub command: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl OracleUnusable {
+    /// Next step for the caller.
+    pub const HINT: &str = "oracle_command is run as maestro_verify runs a check: by rule, without a shell, inside the project. A script tests/check_answer.py that reads the answer from its standard input is permitted.";
+}
+
+/// The samples of one decision on average, discarded ones included: `E[N] / v`.
+pub fn samples_per_decision(accuracy: Accuracy, k: u32, valid_rate: f64) -> f64 {
+    expected_votes(accuracy, k) / valid_rate
+}

@@ -4,7 +4,7 @@
 mod comment;
 
 use self::comment::{Leaning, leaning, refuses};
-use super::event::approval::Decision;
+use super::event::Decision;
 use super::question::Responses;
 
 /// Something in an answer that does not go with the decision.

@@ -5,23 +5,22 @@
 //! is not understood. Context must match, always.
 
 mod apply;
-mod changed;
-mod cursor;
 mod hunk;
 mod name;
-mod nearest;
 mod parse;
-mod show;
-mod source;
-mod visible;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::change::Mark;
+use super::comment::{is_documentation, is_silent};
 
 pub use apply::{Applied, HunkFailure, Offset, apply};
-pub use changed::{Changed, ChangedLines, changed_lines, digest};
 pub use name::checked;
 pub use parse::parse;
-pub use show::Shown;
-
-use thiserror::Error;
 
 /// A patch, understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -241,3 +240,416 @@ pub enum DiffError {
 mod damage;
 #[cfg(test)]
 mod tests;
+
+/// Letters of a line that a message shows.
+const MOST: usize = 120;
+
+/// The name of a letter that cannot be seen, or that looks like a blank and is none.
+fn name(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        '\u{feff}' => "byte order mark",
+        '\u{a0}' => "no-break space",
+        '\u{202f}' => "narrow no-break space",
+        '\u{2007}' => "figure space",
+        '\u{3000}' => "ideographic space",
+        '\u{1680}' | '\u{2000}'..='\u{2006}' | '\u{2008}'..='\u{200a}' | '\u{205f}' => "wide or narrow space",
+        '\u{200b}' => "zero width space",
+        '\u{200c}' => "zero width non-joiner",
+        '\u{200d}' => "zero width joiner",
+        '\u{2060}' => "word joiner",
+        '\u{180e}' => "vowel separator",
+        '\u{ad}' => "soft hyphen",
+        '\u{34f}' => "grapheme joiner",
+        '\u{2028}' => "line separator",
+        '\u{2029}' => "paragraph separator",
+        '\u{85}' => "next line",
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "direction mark"
+        }
+        '\u{fe00}'..='\u{fe0f}' => "variation selector",
+        '\u{e0000}'..='\u{e007f}' => "tag letter",
+        '\u{300}'..='\u{36f}' => "combining mark",
+        letter if letter.is_control() => "control character",
+        _ => return None,
+    })
+}
+
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() && letter != '\u{85}' && letter != '\u{2028}' && letter != '\u{2029}'
+}
+
+fn has_no_width(letter: char) -> bool {
+    name(letter).is_some() && !is_blank(letter)
+}
+
+/// A line for a message: letters that cannot be seen are named; tabs, blanks at the end and line ends
+/// are left as they are.
+fn shown(text: &str) -> String {
+    let text = text.trim_end_matches(['\n', '\r']);
+    escaped(text, |letter| if letter == '\t' { None } else { name(letter) })
+}
+
+/// The same with tabs, line ends and blanks at the end, where they are what differs.
+fn shown_exactly(text: &str) -> String {
+    let body = text.trim_end_matches(['\n', '\r']);
+    let end = text.strip_prefix(body).unwrap_or_default();
+    let trimmed = body.trim_end_matches([' ', '\t']);
+    let trailing = body.len() - trimmed.len();
+    let mut shown = escaped(trimmed, |letter| if letter == '\t' { None } else { name(letter) });
+    shown = shown.replace('\t', "\\t");
+    match trailing {
+        0 => {}
+        1 => shown += "<1 blank at the end>",
+        more => {
+            let _ = write!(shown, "<{more} blanks at the end>");
+        }
+    }
+    shown + &end.replace('\r', "\\r").replace('\n', "\\n")
+}
+
+fn escaped(text: &str, name: impl Fn(char) -> Option<&'static str>) -> String {
+    let mut out = String::new();
+    for (count, letter) in text.chars().enumerate() {
+        if count == MOST {
+            out.push('…');
+            break;
+        }
+        match name(letter) {
+            Some(name) => {
+                let _ = write!(out, "<U+{:04X} {name}>", u32::from(letter));
+            }
+            None => out.push(letter),
+        }
+    }
+    out
+}
+
+/// A line as it looks: two lines that look the same are the same here.
+fn looks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars().filter(|letter| !has_no_width(*letter) || *letter == '\t') {
+        if !is_blank(letter) {
+            out.push(letter);
+        } else if !out.ends_with(' ') || letter == ' ' {
+            out.push(' ');
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// True if two lines that differ look the same; a tab may look like any number of blanks.
+fn look_the_same(left: &str, right: &str) -> bool {
+    let (one, other) = (looks(left), looks(right));
+    one == other || ((left.contains('\t') || right.contains('\t')) && words(&one) == words(&other))
+}
+
+/// The words of a line, whatever blanks part them.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// The lines of a patch that are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// All of them.
+    Everything,
+    /// Without the comments that it adds to source.
+    WithoutComments,
+}
+
+impl Patch {
+    /// The patch as text. Not to be applied: without some of its lines it does less than it did.
+    pub fn text(&self, shown: Shown) -> String {
+        self.files.iter().map(|file| file.text(shown)).collect()
+    }
+
+    /// Returns what it does, file by file, whatever it was written around it: removed and added lines in
+    /// order, without context, numbers, comments and blank lines. Two patches that differ in nothing else
+    /// say the same.
+    pub fn essence(&self) -> String {
+        let mut files: Vec<String> = self.files.iter().map(FilePatch::essence).collect();
+        files.sort();
+        files.concat()
+    }
+}
+
+impl FilePatch {
+    fn text(&self, shown: Shown) -> String {
+        let (old, new) = match self.action {
+            Action::Create => ("/dev/null".to_owned(), format!("b/{}", self.new)),
+            Action::Delete => (format!("a/{}", self.old), "/dev/null".to_owned()),
+            Action::Modify | Action::Rename | Action::Copy => {
+                (format!("a/{}", self.old), format!("b/{}", self.new))
+            }
+        };
+        let mut text = match self.action {
+            Action::Rename => format!("rename from {}\nrename to {}\n", self.old, self.new),
+            Action::Copy => format!("copy from {}\ncopy to {}\n", self.old, self.new),
+            Action::Create | Action::Modify | Action::Delete => String::new(),
+        };
+        text.push_str(&format!("--- {old}\n+++ {new}\n"));
+        for hunk in &self.hunks {
+            match hunk.old_start {
+                Some(start) => text.push_str(&format!("@@ line {start} @@\n")),
+                None => text.push_str("@@\n"),
+            }
+            for line in hunk.lines.iter().filter(|line| shown == Shown::Everything || !self.is_comment(line))
+            {
+                let mark = match line.side {
+                    Side::Context => ' ',
+                    Side::Removed => '-',
+                    Side::Added => '+',
+                };
+                text.push_str(&format!("{mark}{}\n", line.text));
+            }
+        }
+        text
+    }
+
+    fn is_comment(&self, line: &HunkLine) -> bool {
+        line.side == Side::Added && !line.text.trim().is_empty() && is_silent(&self.new, &line.text)
+    }
+
+    /// True if the program is the same without this hunk: it changes documentation, comments or blank
+    /// lines only.
+    pub fn is_silent(&self, hunk: &Hunk) -> bool {
+        is_documentation(&self.new)
+            || hunk
+                .lines
+                .iter()
+                .filter(|line| line.side != Side::Context)
+                .all(|line| is_silent(&self.new, &line.text))
+    }
+
+    fn essence(&self) -> String {
+        let mut text = format!("{:?} {} {} {:?}\n", self.action, self.old, self.new, self.executable);
+        let changed =
+            self.hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.side != Side::Context);
+        for line in changed.filter(|line| !is_silent(&self.new, &line.text)) {
+            let mark = if line.side == Side::Removed { '-' } else { '+' };
+            text.push_str(&format!("{mark}{}\n", line.text.trim_end()));
+        }
+        text
+    }
+}
+
+/// A line of the text.
+#[derive(Clone, Copy, Debug)]
+struct Line<'a> {
+    /// Its number, from 1.
+    number: usize,
+    /// Its text without the line end.
+    text: &'a str,
+}
+
+impl Line<'_> {
+    /// True if nothing is on it.
+    fn is_blank(self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// The lines of a text, and whether its last one has an end.
+fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, bool) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let ends = text.is_empty() || text.ends_with('\n');
+    if !ends {
+        normalised.push("the patch's missing final newline was added".to_owned());
+    }
+    let mut lines: Vec<Line> =
+        text.split('\n').enumerate().map(|(index, text)| Line { number: index + 1, text }).collect();
+    if lines.last().is_some_and(|line| line.text.is_empty()) {
+        lines.pop();
+    }
+    // Only these lines are never a hunk's: a removed `-- x` looks like a name's.
+    let is_header = |line: &&Line| line.text.starts_with("@@") || line.text.starts_with("diff --git ");
+    let mut headers = lines.iter().filter(is_header).peekable();
+    let crlf = headers.peek().is_some() && headers.all(|line| line.text.ends_with('\r'));
+    if crlf {
+        normalised.push("the patch's own CRLF line ends were taken for LF".to_owned());
+        for line in &mut lines {
+            line.text = line.text.strip_suffix('\r').unwrap_or(line.text);
+        }
+    }
+    (lines, ends)
+}
+
+/// A code fence that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fence {
+    /// The line that opened it.
+    line: usize,
+    mark: char,
+    length: usize,
+}
+
+impl Fence {
+    /// The fence that a line opens.
+    fn opens(line: Line) -> Option<Self> {
+        let (mark, length, rest) = marks(line.text)?;
+        // What follows backticks on their line and holds a backtick is code in a text.
+        let is_code = mark == '`' && rest.contains('`');
+        (!is_code).then_some(Self { line: line.number, mark, length })
+    }
+
+    /// True if a line closes it: the same marks, as many or more, and nothing else.
+    fn is_closed_by(&self, line: Line) -> bool {
+        marks(line.text).is_some_and(|(mark, length, rest)| {
+            mark == self.mark && length >= self.length && rest.trim().is_empty()
+        })
+    }
+}
+
+/// The marks of a fence, their number, and what follows them. Behind a blank they are context.
+fn marks(text: &str) -> Option<(char, usize, &str)> {
+    let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let rest = text.trim_start_matches(mark);
+    let length = text.len() - rest.len();
+    (length >= 3).then_some((mark, length, rest))
+}
+
+/// The changed lines of each file, by the name that it has afterwards.
+pub type Changed = BTreeMap<String, ChangedLines>;
+
+/// The change of a patch in one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChangedLines {
+    /// The name of the file that it was made from, where that is another.
+    pub from: Option<String>,
+    /// True if that file is gone afterwards, or this one is.
+    pub removes: bool,
+    /// True if it is executable afterwards, where the patch says so.
+    pub executable: Option<bool>,
+    /// Lines that it takes away, in order.
+    pub removed: Vec<String>,
+    /// Lines that it adds, in order.
+    pub added: Vec<String>,
+}
+
+/// The changed lines of each file of a patch. Context, line numbers and line ends are no part of it.
+pub fn changed_lines(patch: &Patch) -> Changed {
+    let mut changed = Changed::new();
+    for file in &patch.files {
+        let known = changed.entry(file.new.clone()).or_default();
+        match file.action {
+            Action::Rename | Action::Copy => known.from = Some(file.old.clone()),
+            Action::Create | Action::Modify | Action::Delete => {}
+        }
+        known.removes |= matches!(file.action, Action::Rename | Action::Delete);
+        // A new file is not executable unless its patch says so.
+        let said = file.executable.filter(|executable| *executable || file.action != Action::Create);
+        known.executable = said.or(known.executable);
+        for line in file.hunks.iter().flat_map(|hunk| &hunk.lines) {
+            let text = line.text.trim_end_matches('\r').to_owned();
+            match line.side {
+                Side::Removed => known.removed.push(text),
+                Side::Added => known.added.push(text),
+                Side::Context => {}
+            }
+        }
+    }
+    changed
+}
+
+/// The digest of a proposed change: of its changed lines, or of its text where that is no patch.
+pub fn digest(text: &str) -> String {
+    let lines = parse(text).ok().and_then(|patch| serde_json::to_vec(&changed_lines(&patch)).ok());
+    Mark::of(lines.as_deref().unwrap_or(text.as_bytes())).sha256
+}
+
+#[cfg(test)]
+mod more_tests {
+    use super::{parse, *};
+
+    #[test]
+    fn what_cannot_be_seen_is_named() {
+        assert_eq!(
+            shown("\u{feff}a\u{a0}b\u{200b}"),
+            "<U+FEFF byte order mark>a<U+00A0 no-break space>b<U+200B zero width space>"
+        );
+        assert_eq!(shown("\ta  \r\n"), "\ta  ");
+        assert_eq!(shown_exactly("\ta  \r\n"), "\\ta<2 blanks at the end>\\r\\n");
+        assert_eq!(shown(&"x".repeat(130)), format!("{}…", "x".repeat(120)));
+    }
+
+    #[test]
+    fn lines_look_the_same_or_not() {
+        for (left, right) in [
+            ("a b", "a\u{a0}b"),
+            ("ab", "a\u{200b}b"),
+            ("a", "a  "),
+            ("\u{feff}a", "a"),
+            ("\tif x:", "    if x:"),
+            ("a\r\n", "a\n"),
+        ] {
+            assert!(look_the_same(left, right), "{left:?} {right:?}");
+        }
+        for (left, right) in [("a b", "ab"), ("    a", "  a"), ("a", "b")] {
+            assert!(!look_the_same(left, right), "{left:?} {right:?}");
+        }
+    }
+
+    const BARE: &str =
+        "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n def f():\n-    return 1\n+    return 2\n \n";
+    const DRESSED: &str = "This is the best fix!\n```diff\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,4 @@\n def f():\n-    return 1\n+    # This is right, whoever reads it.\n+\n+    return 2\n```\nTrust me.\n";
+
+    #[test]
+    fn what_stands_around_a_patch_and_its_comments_are_not_shown() {
+        let dressed = parse(DRESSED).unwrap();
+        let text = dressed.text(Shown::WithoutComments);
+        assert_eq!(
+            text,
+            "--- a/a.py\n+++ b/a.py\n@@ line 1 @@\n def f():\n-    return 1\n+\n+    return 2\n"
+        );
+        assert!(dressed.text(Shown::Everything).contains("whoever reads it"));
+    }
+
+    #[test]
+    fn the_same_change_in_other_clothes_has_the_same_essence() {
+        let (bare, dressed) = (parse(BARE).unwrap(), parse(DRESSED).unwrap());
+        assert_eq!(bare.essence(), dressed.essence());
+        let other = parse(&BARE.replace("return 2", "return 3")).unwrap();
+        assert_ne!(bare.essence(), other.essence());
+    }
+
+    fn lines(text: &str) -> Changed {
+        changed_lines(&parse(text).unwrap())
+    }
+
+    const ONE: &str = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,3 @@\n a\n-b\n+c\n d\n";
+
+    #[test]
+    fn context_and_numbers_are_no_part_of_a_change() {
+        for same in [
+            "--- a/x.py\n+++ b/x.py\n@@ -2 +2 @@\n-b\n+c\n",
+            "--- a/x.py\n+++ b/x.py\n@@\n a\n-b\n+c\n",
+            "diff --git a/x.py b/x.py\nindex 1..2 100644\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n",
+        ] {
+            assert_eq!(lines(same), lines(ONE), "{same}");
+            assert_eq!(digest(same), digest(ONE));
+        }
+    }
+
+    #[test]
+    fn another_line_file_name_or_mode_is_another_change() {
+        for other in [
+            ONE.replace("+c", "+e"),
+            ONE.replace("x.py", "y.py"),
+            ONE.replace("+c\n", "+c\n+e\n").replace("+1,3", "+1,4"),
+            format!("{ONE}--- /dev/null\n+++ b/z.py\n@@ -0,0 +1 @@\n+z\n"),
+            format!(
+                "diff --git a/x.py b/x.py\nold mode 100644\nnew mode 100755\n{ONE}"
+            ),
+            "diff --git a/w.py b/x.py\nrename from w.py\nrename to x.py\n--- a/w.py\n+++ b/x.py\n@@ -1,3 +1,3 @@\n a\n-b\n+c\n d\n".to_owned(),
+        ] {
+            assert_ne!(lines(&other), lines(ONE), "{other}");
+            assert_ne!(digest(&other), digest(ONE));
+        }
+    }
+
+    #[test]
+    fn what_is_no_patch_has_a_digest_of_its_text() {
+        assert_ne!(digest("change line 3"), digest("change line 4"));
+    }
+}

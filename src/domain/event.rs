@@ -3,19 +3,25 @@
 //! State is never stored, only folded from these (`domain::history`). An event is kept for ever, so
 //! its form may grow by fields with a default, and never changes otherwise.
 
-pub(crate) mod approval;
 pub(crate) mod consult;
-pub(crate) mod noted;
-pub(crate) mod record;
 pub(crate) mod stage;
+
+use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_with::skip_serializing_none;
+use strum::IntoStaticStr;
 
 use super::chain::Shown;
-use approval::{ApprovalDecided, ApprovalRequested, DialogClosed, DialogOpened, StateUsed};
-use consult::{ConsultReleased, ConsultReserved, ConsultSettled, SettledBrief};
-use record::{Changed, EvidenceLogged, Noted, RedFlagged, Verified};
+use super::coordination::record::RunRecord;
+use super::select::rank::SelectionRecord;
+use super::stage::Stage;
+use super::verification::Kind;
+use super::verification::status::{Proof, Status};
+
+use consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, SettledBrief};
 use stage::{
     Answered, RunResumed, RunStarted, RunStopped, StageDelivered, StageFailed, StageFinished,
     StageInterrupted, StageResumed, StageStarted,
@@ -213,6 +219,380 @@ fn envelope<T: DeserializeOwned + Into<Body>>(text: &str) -> Result<(String, Vec
     Ok((read.id, read.rests_on, read.data.into()))
 }
 
+/// A decision is asked for. Its event's id names the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The stage.
+    pub stage: Stage,
+    pub iteration: u32,
+    pub report: Value,
+    /// The same as text.
+    pub display: String,
+    /// The digest of the report, which every decision repeats.
+    pub digest: String,
+    /// The digest of the change that it proposes (`domain::diff::digest`), where it proposes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Go on.
+    Approve,
+    /// Do the stage again, differently.
+    Revise,
+    /// Stop.
+    Reject,
+}
+
+impl Decision {
+    /// Every decision, as a form lists them.
+    pub const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
+
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The status of a request that was decided so.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Revise => "revision_requested",
+            Self::Reject => "rejected",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A human, in a form that this server asked for.
+    Elicitation,
+    /// A human, in the permission dialog of a client that always asks.
+    ClientDialog,
+    /// A human, in a terminal.
+    Terminal,
+    /// A human, on the local web page.
+    Page,
+    /// Nobody: the rule for stages of low risk.
+    Policy,
+    /// The model says that a human said so.
+    Relayed,
+}
+
+impl DecidedBy {
+    /// Returns whose word it is, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Elicitation => "a human, in a form of the client",
+            Self::ClientDialog => "a human, in the client's permission dialog",
+            Self::Terminal => "a human, in a terminal",
+            Self::Page => "a human, on the page",
+            Self::Policy => "the policy for stages of low risk",
+            Self::Relayed => "the model, which says that a human said so",
+        }
+    }
+}
+
+/// Way in which a human came to the page on which they decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opened {
+    /// By the dialog of a client.
+    Dialog,
+    /// By a command in a terminal.
+    Terminal,
+}
+
+/// Somebody decided.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The request.
+    pub request: String,
+    /// The stage.
+    pub stage: Stage,
+    pub decision: Decision,
+    pub decided_by: DecidedBy,
+    /// Way in which they came to the page, where they decided on it.
+    #[serde(default)]
+    pub opened: Option<Opened>,
+    /// The digest of what was reviewed.
+    pub digest: String,
+    /// The digest of the change that was reviewed.
+    #[serde(default)]
+    pub change: Option<String>,
+    #[serde(default)]
+    pub feedback: Option<String>,
+    #[serde(default)]
+    pub revision_instructions: Option<String>,
+    /// Answers by question.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub responses: BTreeMap<String, String>,
+    /// The choice that goes on, where one was chosen.
+    #[serde(default)]
+    pub chosen: Option<String>,
+    /// Critical questions without an answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered_critical: Vec<String>,
+}
+
+/// A dialog about a request stands before a human. Its event's id names the dialog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DialogOpened {
+    /// The request.
+    pub request: String,
+    /// The server that asks; its dialogs end with it.
+    pub server: String,
+    /// Time when it is no longer waited for, in milliseconds since 1970.
+    pub until: u64,
+}
+
+/// A dialog was closed without a decision, or with one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DialogClosed {
+    /// The dialog.
+    pub dialog: String,
+}
+
+/// A sealed state of a dialog was used; it counts once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateUsed {
+    pub nonce: String,
+}
+
+/// The kind of a piece of evidence, where somebody records it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum EvidenceType {
+    /// Something seen.
+    Observation,
+    /// Something supposed.
+    Hypothesis,
+    /// Something chosen.
+    Decision,
+    /// Something tried.
+    Verification,
+}
+
+/// Somebody recorded something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceLogged {
+    pub evidence_type: EvidenceType,
+    /// The stage that it was said to belong to.
+    pub stage: String,
+    pub content: Value,
+    pub source: String,
+    /// Certainty, 0 to 1.
+    pub confidence: f64,
+}
+
+/// One check of the project.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The command.
+    pub command: String,
+    /// The directory in which it ran, relative to the project root.
+    pub cwd: String,
+    pub kind: Kind,
+    pub status: Status,
+    /// Its exit code.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// The tests that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<String>,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// Its proof of tests; none in a log of an earlier version.
+    #[serde(default)]
+    pub proof: Option<Proof>,
+}
+
+/// The project's checks ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// True if there was something to run and all of it passed.
+    pub passed: bool,
+    /// In a line.
+    pub summary: String,
+    /// Every check.
+    pub checks: Vec<Check>,
+    /// The project's own checks of tests that were not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+impl Verified {
+    /// Tests that ran and passed; none where a log of an earlier version does not say.
+    pub fn tests(&self) -> Option<usize> {
+        let proofs: Vec<&Proof> = self.checks.iter().filter_map(|check| check.proof.as_ref()).collect();
+        (!proofs.is_empty() || !self.checks.is_empty()).then(|| proofs.iter().map(|proof| proof.tests).sum())
+    }
+}
+
+/// The kind of change to the project's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A patch was applied.
+    Applied,
+    /// A patch was undone.
+    RolledBack,
+    /// A change that a killed server had begun was undone.
+    Recovered,
+}
+
+/// A patch was applied, or undone.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    pub kind: ChangeKind,
+    /// The session that holds what was there before; after a crash, the one that was open.
+    pub backup_session: String,
+    /// The session that it undid.
+    #[serde(default)]
+    pub undoes: Option<String>,
+    /// The directory that the paths are relative to.
+    #[serde(default)]
+    pub root: String,
+    /// The files, each once.
+    pub files: Vec<ChangedFile>,
+    /// SHA-256 of the patch's text.
+    #[serde(default)]
+    pub patch_sha256: Option<String>,
+    /// The patch, masked, as far as a report shows it; in a run only.
+    #[serde(default)]
+    pub patch: Option<String>,
+    /// The request whose approved change it is.
+    #[serde(default)]
+    pub approved_by: Option<String>,
+    /// Files that could not be undone after a crash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A file of a change. It was made where there is no `before`, and removed where there is no
+/// `after`; after a crash, `before` is what the change had made of it or was about to.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedFile {
+    /// Its name.
+    pub path: String,
+    /// SHA-256 of what it held.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// SHA-256 of what it holds.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+impl ChangedFile {
+    /// Returns what happened to it; a rename is one file removed and another made.
+    pub fn action(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "created",
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+        }
+    }
+}
+
+/// An answer was flagged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedFlagged {
+    pub provider: String,
+    /// The stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// A vote.
+    Vote,
+    /// A selection among candidates.
+    Selection,
+    /// A calibration.
+    Calibration,
+    /// A recorded result of a topology.
+    Coordination,
+    /// A change of the loaded tools.
+    Tools,
+    /// The answers of an ensemble.
+    Ensemble,
+    /// A conversation that begins with turns of another.
+    Thread,
+    /// A call that goes on without its caller.
+    Job,
+    /// A review.
+    Review,
+}
+
+/// A result of a topic that folds its own events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    pub topic: Topic,
+    /// The result.
+    pub content: Value,
+}
+
+/// The content of a noted result. Fields that a later version adds are passed over.
+pub trait Content: Serialize + DeserializeOwned {
+    const TOPIC: Topic;
+}
+
+impl Noted {
+    /// A result to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// A content that is no JSON.
+    pub fn of<T: Content>(content: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self { topic: T::TOPIC, content: serde_json::to_value(content)? })
+    }
+
+    /// Returns what it says; none where it is about something else or has another form.
+    pub fn read<T: Content>(&self) -> Option<T> {
+        (self.topic == T::TOPIC).then(|| T::deserialize(&self.content).ok()).flatten()
+    }
+}
+
+/// Answers of several consultants to the same question, compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnsembleNoted {
+    /// Answers that were compared.
+    pub answers: u32,
+    /// Their redundancy: mean cosine similarity of their pairs, 0 to 1; none below
+    /// two answers with words.
+    pub redundancy: Option<f64>,
+    /// The question, without the files that went with it; for those who judge the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Kept>,
+    /// The files that went with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_files: Vec<String>,
+}
+
+impl Content for EnsembleNoted {
+    const TOPIC: Topic = Topic::Ensemble;
+}
+
+impl Content for SelectionRecord {
+    const TOPIC: Topic = Topic::Selection;
+}
+
+impl Content for RunRecord {
+    const TOPIC: Topic = Topic::Coordination;
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -260,5 +640,29 @@ mod tests {
     fn a_body_of_another_form_is_refused() {
         let text = json!({ "id": "a", "data": { "why": 3 } }).to_string();
         assert!(Event::read(1, String::new(), 1, "run_stopped", &text).is_err());
+    }
+
+    #[test]
+    fn what_is_noted_is_read_by_its_topic_alone() {
+        let ensemble =
+            EnsembleNoted { answers: 2, redundancy: Some(0.5), task: None, context_files: Vec::new() };
+        let noted = Noted::of(&ensemble).unwrap();
+        assert_eq!(noted.content, json!({ "answers": 2, "redundancy": 0.5 }));
+        assert_eq!(noted.read::<EnsembleNoted>(), Some(ensemble));
+        assert_eq!(noted.read::<SelectionRecord>(), None);
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_passed_over() {
+        let content = json!({ "answers": 2, "redundancy": null, "mood": "good" });
+        let noted = Noted { topic: Topic::Ensemble, content };
+        let read = EnsembleNoted { answers: 2, redundancy: None, task: None, context_files: Vec::new() };
+        assert_eq!(noted.read(), Some(read));
+    }
+
+    #[test]
+    fn another_form_says_nothing() {
+        let noted = Noted { topic: Topic::Selection, content: json!({ "basis": "stars" }) };
+        assert_eq!(noted.read::<SelectionRecord>(), None);
     }
 }

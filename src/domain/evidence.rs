@@ -3,24 +3,19 @@
 //! Nothing is recorded twice: evidence is a view of the log, in which bookkeeping (reservations,
 //! deliveries, used states) does not appear, and links lead past it.
 
-mod compact;
-mod content;
-mod flags;
-mod listing;
-mod trail;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::event::Event;
-use super::event::record::EvidenceType;
+use super::event::consult::{ConsultSettled, Kept};
+use super::event::stage::{Answered, StageFailed, StageFinished, StageStarted};
+use super::event::{
+    ApprovalDecided, ApprovalRequested, Body, ChangeKind, Changed, DecidedBy, Event, EvidenceLogged,
+    EvidenceType, Noted, Topic, Verified,
+};
 use super::stage::Stage;
-
-pub use compact::compact;
-pub use flags::FlagSummary;
-pub use listing::{Filter, Listing};
-pub use trail::{Behind, Trail};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -152,7 +147,7 @@ pub struct Evidence {
 impl Evidence {
     /// The evidence that an event is; none where it is bookkeeping.
     pub fn of(event: &Event, detail: Detail) -> Option<Self> {
-        let told = content::told(event, detail)?;
+        let told = told(event, detail)?;
         Some(Self {
             id: event.id.clone(),
             evidence_type: told.kind,
@@ -169,3 +164,550 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests;
+
+/// The source of what this server saw and did itself.
+const MAESTRO: &str = "maestro";
+
+struct Told {
+    kind: Kind,
+    stage: OfStage,
+    content: Value,
+    source: String,
+    confidence: f64,
+}
+
+/// Returns what an event says; none where it is bookkeeping.
+fn told(event: &Event, detail: Detail) -> Option<Told> {
+    Some(match &event.body {
+        Body::RunStarted(started) => {
+            stage(started.start_stage, MAESTRO, json!({ "event": "run_started", "task": started.task }))
+        }
+        Body::RunStopped(stopped) => {
+            stage(OfStage::Any, MAESTRO, json!({ "event": "run_stopped", "why": stopped.why }))
+        }
+        Body::RunResumed(_) => stage(OfStage::Any, MAESTRO, json!({ "event": "run_resumed" })),
+        Body::StageStarted(started) => begun(started),
+        Body::Answered(answered) => answer(event, answered, detail),
+        Body::StageFinished(done) => finished(done),
+        Body::StageFailed(done) => failed(done),
+        Body::StageInterrupted(cut) => {
+            stage(cut.stage, MAESTRO, json!({ "event": "interrupted", "why": cut.why }))
+        }
+        Body::ApprovalRequested(asked) => requested(event, asked, detail),
+        Body::ApprovalDecided(said) => decided(said),
+        Body::ConsultSettled(settled) => consult(settled, detail),
+        Body::EvidenceLogged(logged) => recorded(logged),
+        Body::Verified(checks) => verified(checks),
+        Body::Changed(change) => changed(change),
+        Body::RedFlagged(flagged) => Told {
+            kind: Kind::RedFlag,
+            ..stage(flagged.stage, &flagged.provider, json!({ "reasons": flagged.reasons }))
+        },
+        Body::Noted(noted) => noted_result(noted)?,
+        Body::StageResumed(_)
+        | Body::StageDelivered(_)
+        | Body::StateUsed(_)
+        | Body::DialogOpened(_)
+        | Body::DialogClosed(_)
+        | Body::ConsultReserved(_)
+        | Body::ConsultReleased(_) => return None,
+    })
+}
+
+fn without_nulls(mut content: Value) -> Value {
+    if let Some(fields) = content.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    content
+}
+
+/// Returns what became of a stage; what others build on.
+fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Told {
+    Told { kind: Kind::Stage, stage: of.into(), content, source: source.to_owned(), confidence: 1.0 }
+}
+
+fn begun(started: &StageStarted) -> Told {
+    let content = json!({
+        "event": "started",
+        "iteration": started.iteration,
+        "mode": started.mode,
+        "why": started.why,
+        "providers": started.providers,
+    });
+    stage(started.stage, MAESTRO, content)
+}
+
+fn answer(event: &Event, answered: &Answered, detail: Detail) -> Told {
+    let candidate = &answered.candidate;
+    let flags = flagged(event).map(|(_, reasons)| reasons);
+    let content = without_nulls(json!({
+        "event": "answered",
+        "candidate": candidate.id,
+        "model": named(&candidate.model),
+        "model_asked": candidate.told.model_asked,
+        "effort": candidate.told.effort,
+        "warning": candidate.told.warning,
+        "ok": candidate.ok,
+        "elapsed_ms": candidate.elapsed_ms,
+        "code": candidate.code,
+        "error": candidate.error,
+        "reasons": flags,
+        "schema_errors": Some(&candidate.schema_errors).filter(|errors| !errors.is_empty()),
+        "chars": candidate.content.chars().count(),
+        "answer": Some(&candidate.content).filter(|_| detail == Detail::Whole),
+        "content_file": candidate.content_file,
+    }));
+    let kind = if flags.is_some() { Kind::RedFlag } else { Kind::Stage };
+    Told { kind, ..stage(answered.stage, &candidate.provider, content) }
+}
+
+/// A model's name; none where nobody told.
+fn named(model: &str) -> Option<&str> {
+    Some(model).filter(|model| !model.is_empty())
+}
+
+fn finished(done: &StageFinished) -> Told {
+    let content = json!({
+        "event": "finished",
+        "iteration": done.iteration,
+        "mode": done.mode,
+        "consults_used": done.consults_used,
+        "elapsed_ms": done.elapsed_ms,
+        "output": done.output,
+    });
+    stage(done.stage, &done.provider, content)
+}
+
+fn failed(done: &StageFailed) -> Told {
+    let content = json!({
+        "event": "failed",
+        "code": done.code,
+        "error": done.error,
+        "consults_used": done.consults_used,
+        "elapsed_ms": done.elapsed_ms,
+    });
+    stage(done.stage, MAESTRO, content)
+}
+
+fn requested(event: &Event, asked: &ApprovalRequested, detail: Detail) -> Told {
+    let content = without_nulls(json!({
+        "event": "requested",
+        "request_id": event.id,
+        "iteration": asked.iteration,
+        "digest": asked.digest,
+        "report": Some(&asked.report).filter(|_| detail == Detail::Whole),
+    }));
+    Told { kind: Kind::Approval, ..stage(asked.stage, MAESTRO, content) }
+}
+
+fn decided(said: &ApprovalDecided) -> Told {
+    let content = json!({
+        "event": "decided",
+        "request_id": said.request,
+        "decision": said.decision,
+        "decided_by": said.decided_by,
+        "feedback": said.feedback,
+        "revision_instructions": said.revision_instructions,
+        "question_responses": said.responses,
+        "unanswered_critical": said.unanswered_critical,
+    });
+    Told { kind: Kind::Approval, ..stage(said.stage, whose_word(said.decided_by), content) }
+}
+
+fn whose_word(by: DecidedBy) -> &'static str {
+    match by {
+        DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Terminal | DecidedBy::Page => "human",
+        DecidedBy::Policy => MAESTRO,
+        DecidedBy::Relayed => "orchestrator",
+    }
+}
+
+fn consult(settled: &ConsultSettled, detail: Detail) -> Told {
+    let content = without_nulls(json!({
+        "purpose": settled.purpose,
+        "model": named(&settled.model),
+        "model_asked": settled.told.model_asked,
+        "effort": settled.told.effort,
+        "warning": settled.told.warning,
+        "ok": settled.code.is_none(),
+        "code": settled.code,
+        "elapsed_ms": settled.elapsed_ms,
+        "attempts": settled.attempts,
+        "input_tokens": settled.input_tokens,
+        "output_tokens": settled.output_tokens,
+        "cost_usd": settled.cost_usd,
+        "response": settled.response.as_ref().map(|text| shown(text, detail)),
+        "prompt": settled.prompt.as_ref().map(|text| shown(text, detail)),
+    }));
+    Told { kind: Kind::Consult, ..stage(settled.stage, &settled.provider, content) }
+}
+
+fn shown(kept: &Kept, detail: Detail) -> Value {
+    match (detail, &kept.text) {
+        (Detail::Whole, Some(text)) => {
+            json!({ "chars": kept.chars, "sha256": kept.sha256, "text": text })
+        }
+        (Detail::Whole, None) | (Detail::Brief, _) => {
+            json!({ "chars": kept.chars, "sha256": kept.sha256 })
+        }
+    }
+}
+
+fn recorded(logged: &EvidenceLogged) -> Told {
+    Told {
+        kind: logged.evidence_type.into(),
+        stage: OfStage::written(&logged.stage),
+        content: logged.content.clone(),
+        source: logged.source.clone(),
+        confidence: logged.confidence,
+    }
+}
+
+fn verified(verified: &Verified) -> Told {
+    let checks: Vec<Value> = verified
+        .checks
+        .iter()
+        .map(|check| {
+            json!({
+                "command": check.command,
+                "cwd": check.cwd,
+                "status": check.status,
+                "exit_code": check.exit_code,
+                "failing": check.failing,
+            })
+        })
+        .collect();
+    let content = json!({ "passed": verified.passed, "summary": verified.summary, "checks": checks });
+    Told { kind: Kind::Verification, ..stage(OfStage::Any, MAESTRO, content) }
+}
+
+fn changed(change: &Changed) -> Told {
+    let kind = match change.kind {
+        ChangeKind::Applied => Kind::Patch,
+        ChangeKind::RolledBack | ChangeKind::Recovered => Kind::Rollback,
+    };
+    let content = json!({
+        "event": change.kind,
+        "backup_session": change.backup_session,
+        "files": change.files,
+        "patch_sha256": change.patch_sha256,
+    });
+    Told { kind, ..stage(OfStage::Any, MAESTRO, content) }
+}
+
+/// Returns which tools are loaded is no evidence of anything.
+fn noted_result(noted: &Noted) -> Option<Told> {
+    let kind = match noted.topic {
+        Topic::Vote => Kind::Vote,
+        Topic::Selection => Kind::Selection,
+        Topic::Ensemble | Topic::Review => Kind::Consult,
+        Topic::Calibration | Topic::Coordination => Kind::Observation,
+        Topic::Tools | Topic::Thread | Topic::Job => return None,
+    };
+    let of = noted.content.get("stage").and_then(Value::as_str).map_or(OfStage::Any, OfStage::written);
+    Some(Told { kind, ..stage(of, MAESTRO, noted.content.clone()) })
+}
+
+/// A value within about `room` characters, and whether anything was left out. No single text takes
+/// more than half of the room, so that what follows it is still seen.
+pub fn compact(value: &Value, room: usize) -> (Value, bool) {
+    let mut cutter = Cutter { left: room, longest: room / 2, is_cut: false };
+    let shown = cutter.value(value);
+    (shown, cutter.is_cut)
+}
+
+struct Cutter {
+    left: usize,
+    longest: usize,
+    is_cut: bool,
+}
+
+impl Cutter {
+    fn value(&mut self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => {
+                let mut shown = Vec::new();
+                for item in items {
+                    if !self.has_room_for(2) {
+                        shown.push(Value::String(format!("... {} more", items.len() - shown.len())));
+                        break;
+                    }
+                    shown.push(self.value(item));
+                }
+                Value::Array(shown)
+            }
+            Value::Object(fields) => {
+                let mut shown = Map::new();
+                for (name, field) in fields {
+                    if !self.has_room_for(name.chars().count() + 4) {
+                        let rest: Vec<&str> =
+                            fields.keys().skip(shown.len()).take(10).map(String::as_str).collect();
+                        shown.insert(
+                            "...".to_owned(),
+                            Value::String(format!("left out: {}", rest.join(", "))),
+                        );
+                        break;
+                    }
+                    let field = self.value(field);
+                    shown.insert(name.clone(), field);
+                }
+                Value::Object(shown)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {
+                self.left = self.left.saturating_sub(8);
+                value.clone()
+            }
+        }
+    }
+
+    /// Takes room for a part, if there is any left.
+    fn has_room_for(&mut self, chars: usize) -> bool {
+        if self.left == 0 {
+            self.is_cut = true;
+            return false;
+        }
+        self.left = self.left.saturating_sub(chars);
+        true
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let room = self.left.min(self.longest);
+        if let Some((end, _)) = text.char_indices().nth(room) {
+            self.is_cut = true;
+            self.left -= room;
+            let more = text.chars().count() - room;
+            return format!("{} ... {more} more characters", text.get(..end).unwrap_or_default());
+        }
+        self.left = self.left.saturating_sub(text.chars().count());
+        text.to_owned()
+    }
+}
+
+/// Characters of one piece that are held while the log is read.
+const MOST_HELD: usize = 20_000;
+
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Of this kind only.
+    pub kind: Option<Kind>,
+    /// Of this stage only.
+    pub stage: Option<OfStage>,
+    /// Of this run only.
+    pub run: Option<String>,
+    /// These pieces only.
+    pub among: Option<HashSet<String>>,
+    /// The most to keep: the newest.
+    pub limit: usize,
+    pub detail: Detail,
+}
+
+/// A fold over the log, in its order.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    filter: Filter,
+    trail: Trail,
+    /// Those that fit and are among the newest, oldest first, each with whether it was shortened.
+    pub kept: VecDeque<(Evidence, bool)>,
+    /// Number of those that fit, including those that were left out.
+    pub total: usize,
+    /// Flagged answers of the run and the stage that are asked for.
+    pub flags: FlagSummary,
+}
+
+impl Listing {
+    /// Nothing yet.
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            trail: Trail::default(),
+            kept: VecDeque::new(),
+            total: 0,
+            flags: FlagSummary::default(),
+        }
+    }
+
+    /// The next event of the log.
+    pub fn add(&mut self, event: &Event) {
+        let Some(evidence) = self.trail.next(event, self.filter.detail) else { return };
+        let filter = &self.filter;
+        let in_scope = filter.run.as_ref().is_none_or(|run| *run == evidence.run)
+            && filter.stage.is_none_or(|stage| stage == evidence.stage);
+        if !in_scope {
+            return;
+        }
+        self.flags.add(event);
+        let is_wanted = filter.kind.is_none_or(|kind| kind == evidence.evidence_type)
+            && filter.among.as_ref().is_none_or(|among| among.contains(&evidence.id));
+        if is_wanted {
+            self.total += 1;
+            self.keep(evidence);
+        }
+    }
+
+    fn keep(&mut self, mut evidence: Evidence) {
+        if self.filter.limit == 0 {
+            return;
+        }
+        if self.kept.len() == self.filter.limit {
+            self.kept.pop_front();
+        }
+        let (content, is_cut) = compact(&evidence.content, MOST_HELD);
+        evidence.content = content;
+        self.kept.push_back((evidence, is_cut));
+    }
+}
+
+/// Reads the log in its order and lets links lead past what is no evidence: a consult rests on its
+/// reservation, the reservation on its stage, so the consult rests on the stage.
+#[derive(Clone, Debug, Default)]
+pub struct Trail {
+    past: HashMap<String, Vec<String>>,
+}
+
+impl Trail {
+    /// The next event of the log, as evidence if it is any.
+    pub fn next(&mut self, event: &Event, detail: Detail) -> Option<Evidence> {
+        let links = self.resolved(&event.rests_on);
+        match Evidence::of(event, detail) {
+            Some(evidence) => Some(Evidence { links, ..evidence }),
+            None => {
+                self.past.insert(event.id.clone(), links);
+                None
+            }
+        }
+    }
+
+    fn resolved(&self, rests_on: &[String]) -> Vec<String> {
+        let mut links: Vec<String> = Vec::new();
+        for id in rests_on {
+            match self.past.get(id) {
+                Some(behind) => links.extend(behind.iter().cloned()),
+                None => links.push(id.clone()),
+            }
+        }
+        let mut seen = HashSet::new();
+        links.retain(|id| seen.insert(id.clone()));
+        links
+    }
+}
+
+/// Collects which evidence rests on which, to find all that is behind one piece.
+#[derive(Clone, Debug, Default)]
+pub struct Behind {
+    trail: Trail,
+    links: HashMap<String, Vec<String>>,
+}
+
+impl Behind {
+    /// The next event of the log.
+    pub fn add(&mut self, event: &Event) {
+        if let Some(evidence) = self.trail.next(event, Detail::Brief) {
+            self.links.insert(evidence.id, evidence.links);
+        }
+    }
+
+    /// A piece and all that it rests on, directly or through others; none where there is no such
+    /// piece.
+    pub fn of(&self, id: &str) -> Option<HashSet<String>> {
+        self.links.get(id)?;
+        let mut found = HashSet::new();
+        let mut left = vec![id];
+        while let Some(id) = left.pop() {
+            // What a log says may run in circles; everything is visited once.
+            if let Some(links) = self.links.get(id)
+                && found.insert(id.to_owned())
+            {
+                left.extend(links.iter().map(String::as_str));
+            }
+        }
+        Some(found)
+    }
+}
+
+/// The reason of an answer that does not fit the schema that was asked for.
+const MISFIT: &str = "schema_mismatch";
+
+/// Flagged answers, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlagSummary {
+    /// Answers by provider.
+    pub by_provider: BTreeMap<String, u64>,
+    /// Answers by reason; an answer may have several.
+    pub by_reason: BTreeMap<String, u64>,
+    /// Answers.
+    pub total_flagged: u64,
+}
+
+impl FlagSummary {
+    /// Counts an event, where it is about a flagged answer.
+    pub fn add(&mut self, event: &Event) {
+        let Some((provider, reasons)) = flagged(event) else { return };
+        self.total_flagged += 1;
+        *self.by_provider.entry(provider.to_owned()).or_default() += 1;
+        for reason in reasons {
+            *self.by_reason.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// Returns whose answer an event says is flagged, and why, each reason once.
+fn flagged(event: &Event) -> Option<(&str, Vec<&str>)> {
+    let (provider, reasons, misfits) = if let Body::Answered(answered) = &event.body {
+        let candidate = &answered.candidate;
+        (&candidate.provider, &candidate.red_flags, !candidate.schema_errors.is_empty())
+    } else if let Body::RedFlagged(flagged) = &event.body {
+        (&flagged.provider, &flagged.reasons, false)
+    } else {
+        return None;
+    };
+    let mut reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons.extend(misfits.then_some(MISFIT));
+    (!reasons.is_empty()).then_some((provider, reasons))
+}
+
+#[cfg(test)]
+mod more_tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,300}".prop_map(Value::String),
+        ];
+        leaf.prop_recursive(4, 60, 10, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..10).prop_map(Value::Array),
+                prop::collection::btree_map("[a-z]{1,12}", inner, 0..10)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_is_untouched_and_what_does_not_is_bounded(value in any_value(), room in 0_usize..2_000) {
+            let (shown, is_cut) = compact(&value, room);
+            prop_assert_eq!(is_cut, shown != value);
+            // Marks of what is missing come on top, a bounded number of them at each of the levels.
+            prop_assert!(shown.to_string().chars().count() <= 4 * room + 2_000);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let value = json!({ "a": "x".repeat(100), "b": 1, "c": [1, 2, 3] });
+        let (shown, is_cut) = compact(&value, 60);
+        assert!(is_cut);
+        assert_eq!(shown["a"], json!(format!("{} ... 70 more characters", "x".repeat(30))));
+        let (shown, _) = compact(&value, 5);
+        assert_eq!(shown["..."], "left out: b, c");
+    }
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::event::approval::Decision;
+use super::event::Decision;
 use super::event::stage::StageFinished;
 use super::question;
 use super::report::Choice;

@@ -1,34 +1,31 @@
 //! The state of a project: a fold over every event of its log.
 
-mod figures;
-mod runs;
-
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::breaker::{self, Spent};
-use super::calibrate::record::{CalibrationRecord, Measurement, Together};
+use super::calibrate::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
-use super::event::approval::{DecidedBy, Decision, DialogOpened};
-use super::event::record::{Noted, Topic};
 use super::event::stage::Mode;
-use super::event::{Body, Event};
+use super::event::{Body, DecidedBy, Decision, DialogOpened, Event, Noted, Topic};
 use super::job::Jobs;
 use super::measure::cost::Cells;
+use super::measure::record::entry;
 use super::measure::tally::Tally;
 use super::microstep::StepType;
-use super::select::record::SelectionRecord;
+use super::select::rank::SelectionRecord;
 use super::spending::Spending;
 use super::stage::Stage;
 use super::thread::Threads;
 use super::track_record::{Place, TrackRecord};
-use super::vote::record::VoteRecord;
+use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
-use figures::Figures;
-use runs::{Brief, Runs};
-pub use runs::{RunReader, refolded};
 
 /// Results outside any run that are kept after their callers have them.
 const MOST_DELIVERED: usize = 16;
@@ -476,5 +473,380 @@ impl History {
     /// True if the sealed state of a dialog was used before.
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
+    }
+}
+
+/// Reads a whole run from the log; none where that is not possible.
+pub type RunReader = Arc<dyn Fn(&str) -> Option<Run> + Send + Sync>;
+
+/// Facts that questions about all runs need.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Brief<'a> {
+    task: Cow<'a, str>,
+    start_stage: Stage,
+    last_at: u64,
+    is_open: bool,
+    /// True if a request of it waits for a decision.
+    waits: bool,
+    /// Consults so far.
+    used: u32,
+    was_rejected_by_relay: bool,
+}
+
+impl<'a> Brief<'a> {
+    fn of(run: &'a Run) -> Self {
+        Self {
+            task: Cow::Borrowed(&run.task),
+            start_stage: run.start_stage,
+            last_at: run.last_at,
+            is_open: run.phase.is_open(),
+            waits: run.pending().is_some(),
+            used: run.budget.used(),
+            was_rejected_by_relay: run.was_rejected_by_relay(),
+        }
+    }
+}
+
+/// A run that was folded here, or by an earlier process.
+#[derive(Clone, Debug)]
+enum Known {
+    Here(Box<Run>),
+    Earlier { brief: Brief<'static>, read: OnceLock<Option<Box<Run>>> },
+}
+
+impl Known {
+    fn brief(&self) -> Brief<'_> {
+        match self {
+            Self::Here(run) => Brief::of(run),
+            Self::Earlier { brief, .. } => Brief { task: Cow::Borrowed(&brief.task), ..brief.clone() },
+        }
+    }
+}
+
+/// Every run, by id and in their order.
+#[derive(Clone, Default)]
+struct Runs {
+    known: HashMap<String, Known>,
+    /// Ids, oldest first.
+    order: Vec<String>,
+    reader: Option<RunReader>,
+    /// True once a run could not be read.
+    lost: Arc<AtomicBool>,
+}
+
+impl Runs {
+    fn read_by(&mut self, reader: RunReader) {
+        self.reader = Some(reader);
+    }
+
+    fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn contains(&self, id: &str) -> bool {
+        self.known.contains_key(id)
+    }
+
+    fn begin(&mut self, run: Run) {
+        self.order.push(run.id.clone());
+        self.known.insert(run.id.clone(), Known::Here(Box::new(run)));
+    }
+
+    fn get(&self, id: &str) -> Option<&Run> {
+        match self.known.get(id)? {
+            Known::Here(run) => Some(run),
+            Known::Earlier { read, .. } => read.get_or_init(|| self.read(id)).as_deref(),
+        }
+    }
+
+    /// A run to go on with.
+    fn get_mut(&mut self, id: &str) -> Option<&mut Run> {
+        if let Some(Known::Earlier { read, .. }) = self.known.get_mut(id) {
+            let run = match read.take() {
+                Some(run) => run,
+                None => self.read(id),
+            };
+            self.known.insert(id.to_owned(), Known::Here(run?));
+        }
+        match self.known.get_mut(id)? {
+            Known::Here(run) => Some(run),
+            Known::Earlier { .. } => None,
+        }
+    }
+
+    fn read(&self, id: &str) -> Option<Box<Run>> {
+        let run = self.reader.as_ref().and_then(|read| read(id));
+        if run.is_none() {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        run.map(Box::new)
+    }
+
+    /// Every run, oldest first.
+    fn all(&self) -> impl DoubleEndedIterator<Item = &Run> {
+        self.order.iter().filter_map(|id| self.get(id))
+    }
+
+    /// Facts about every run, oldest first, each with its id.
+    fn briefs(&self) -> impl DoubleEndedIterator<Item = (&str, Brief<'_>)> {
+        self.order.iter().filter_map(|id| Some((id.as_str(), self.known.get(id)?.brief())))
+    }
+
+    /// The runs of which something holds, oldest first. The others are not read for it.
+    fn those(&self, holds: impl Fn(&Brief<'_>) -> bool) -> impl DoubleEndedIterator<Item = &Run> {
+        self.briefs().filter(move |(_, brief)| holds(brief)).filter_map(|(id, _)| self.get(id))
+    }
+}
+
+impl fmt::Debug for Runs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.order.iter().map(|id| (id, self.known.get(id)))).finish()
+    }
+}
+
+impl Serialize for Runs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.briefs())
+    }
+}
+
+impl<'de> Deserialize<'de> for Runs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let briefs: Vec<(String, Brief<'static>)> = Vec::deserialize(deserializer)?;
+        let order = briefs.iter().map(|(id, _)| id.clone()).collect();
+        let earlier = |(id, brief)| (id, Known::Earlier { brief, read: OnceLock::new() });
+        Ok(Self { known: briefs.into_iter().map(earlier).collect(), order, ..Self::default() })
+    }
+}
+
+/// A run from its events alone, oldest first.
+pub fn refolded(events: impl IntoIterator<Item = Event>) -> Option<Run> {
+    let mut run: Option<Run> = None;
+    for event in events {
+        match (&mut run, &event.body) {
+            (Some(run), _) => run.fold(event),
+            (None, Body::RunStarted(started)) => run = Some(Run::begin(&event, started)),
+            // What came before its beginning is no part of it.
+            (None, _) => {}
+        }
+    }
+    run
+}
+
+/// Milliseconds of a day.
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// Tallies by run and day; what belongs to no run under the empty name. Together they are all that was
+/// counted, so nothing is counted twice.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Figures {
+    tallies: HashMap<String, BTreeMap<u64, Tally>>,
+}
+
+impl Figures {
+    /// Counts an event; `run` is its run as it was before.
+    fn apply(&mut self, event: &Event, run: Option<&Run>) {
+        let Some(entry) = entry(event, run.and_then(worked_on)) else { return };
+        let days = match self.tallies.get_mut(&event.run) {
+            Some(days) => days,
+            None => self.tallies.entry(event.run.clone()).or_default(),
+        };
+        days.entry(event.at / DAY).or_default().add(&entry);
+    }
+
+    fn of(&self, run: &str) -> Option<Tally> {
+        Some(merged(self.tallies.get(run)?.values()))
+    }
+
+    fn cells_of(&self, run: &str) -> Cells {
+        let mut all = Cells::new();
+        for tally in self.tallies.get(run).into_iter().flat_map(BTreeMap::values) {
+            for (key, cell) in &tally.cells {
+                all.entry(key.clone()).or_default().merge(cell);
+            }
+        }
+        all
+    }
+
+    fn all(&self) -> Tally {
+        merged(self.tallies.values().flat_map(BTreeMap::values))
+    }
+
+    fn since(&self, start: u64) -> Tally {
+        merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
+    }
+}
+
+fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
+    let mut all = Tally::default();
+    for tally in tallies {
+        all.merge(tally);
+    }
+    all
+}
+
+/// The stage whose work a check of the project sees: the one that is being done, else the one that
+/// was done last. A stage that is only next has done nothing yet.
+fn worked_on(run: &Run) -> Option<Stage> {
+    match &run.phase {
+        Phase::Running(stage) => Some(*stage),
+        Phase::Ready(_)
+        | Phase::AwaitingApproval { .. }
+        | Phase::Revising(_)
+        | Phase::Stopped(_)
+        | Phase::Complete => run.finished.last().map(|finished| finished.stage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::event::consult::{ConsultSettled, Purpose};
+    use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished};
+    use crate::domain::event::{Body, Verified};
+    use crate::domain::measure::tally::Verdict;
+
+    fn finished(stage: Stage) -> Body {
+        Body::StageFinished(StageFinished {
+            attempt: String::new(),
+            stage,
+            iteration: 1,
+            mode: Mode::Solo,
+            why: String::new(),
+            output: serde_json::Value::Null,
+            provider: "orchestrator".to_owned(),
+            candidates: Vec::new(),
+            consults_used: 0,
+            elapsed_ms: 3,
+        })
+    }
+
+    fn started(stage: Stage) -> Body {
+        Body::RunStarted(RunStarted {
+            task: "t".to_owned(),
+            start_stage: stage,
+            low_risk: LowRisk::Ask,
+            carried: 0,
+            approvals: None,
+            server: None,
+        })
+    }
+
+    fn verified(passed: bool) -> Body {
+        let status = if passed { "passed" } else { "failed" };
+        let check = serde_json::json!({ "command": "c", "cwd": ".", "kind": "unit_test", "status": status, "elapsed_ms": 1 });
+        Body::Verified(Verified {
+            missing: Vec::new(),
+            passed,
+            summary: String::new(),
+            checks: vec![serde_json::from_value(check).unwrap()],
+        })
+    }
+
+    fn changed() -> Body {
+        let changed = serde_json::json!({ "kind": "applied", "backup_session": "b", "files": [] });
+        Body::Changed(serde_json::from_value(changed).unwrap())
+    }
+
+    fn fold(bodies: impl IntoIterator<Item = (&'static str, Body)>) -> History {
+        let mut history = History::default();
+        for (seq, (run, body)) in (1..).zip(bodies) {
+            let (run, id) = (run.to_owned(), seq.to_string());
+            history.apply(Event { seq, run, at: seq, id, rests_on: Vec::new(), body });
+        }
+        history
+    }
+
+    #[test]
+    fn a_check_before_the_work_is_no_verdict_on_it() {
+        let before = fold([("r", started(Stage::Implement)), ("r", verified(false))]);
+        let tally = before.tally_of("r").unwrap();
+        assert_eq!(tally.verifications[&Verdict::Failed], 1);
+        assert_eq!(tally.runs["r"].success(), None);
+        let after = fold([
+            ("r", started(Stage::Implement)),
+            ("r", finished(Stage::Implement)),
+            ("r", verified(true)),
+        ]);
+        assert_eq!(after.tally_of("r").unwrap().runs["r"].success(), Some(true));
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_counts_once() {
+        let mut history = fold([("r", started(Stage::Implement)), ("r", finished(Stage::Implement))]);
+        let body = finished(Stage::Implement);
+        let again =
+            Event { seq: 2, run: "r".to_owned(), at: 2, id: "2".to_owned(), rests_on: Vec::new(), body };
+        history.apply(again);
+        assert_eq!(history.tally().stage_runs(), 1);
+    }
+
+    fn bodies() -> impl Strategy<Value = Body> {
+        prop_oneof![
+            Just(finished(Stage::Implement)),
+            Just(changed()),
+            any::<bool>().prop_map(verified),
+            (any::<bool>(), 0_u64..1_000).prop_map(|(failed, elapsed_ms)| {
+                Body::ConsultSettled(ConsultSettled {
+                    reservation: String::new(),
+                    stage: None,
+                    purpose: Purpose::Plain,
+                    provider: "codex".to_owned(),
+                    model: String::new(),
+                    told: crate::domain::served::ModelNote::default(),
+                    code: failed.then(|| "timeout".to_owned()),
+                    resets_at: None,
+                    elapsed_ms,
+                    attempts: 1,
+                    input_tokens: Some(elapsed_ms),
+                    output_tokens: None,
+                    cost_usd: None,
+                    estimate: None,
+                    prompt: None,
+                    response: None,
+                    turn: None,
+                })
+            }),
+        ]
+    }
+
+    #[test]
+    fn days_are_told_apart() {
+        let mut history = fold([("r", changed()), ("r", changed())]);
+        let body = changed();
+        let at = 3 * DAY + 5;
+        history.apply(Event {
+            seq: 9,
+            run: "r".to_owned(),
+            at,
+            id: "9".to_owned(),
+            rests_on: Vec::new(),
+            body,
+        });
+        assert_eq!(history.tally_of("r").unwrap().patches.applied, 3);
+        assert_eq!(history.tally_since(at).patches.applied, 1);
+        assert_eq!(history.tally_since(DAY).patches.applied, 1);
+        assert_eq!(history.tally_since(0).patches.applied, 3);
+    }
+
+    proptest! {
+        #[test]
+        fn runs_and_the_rest_make_up_the_project(
+            events in proptest::collection::vec((prop_oneof![Just(""), Just("a"), Just("b")], bodies()), 0..60),
+        ) {
+            let history = fold(events.clone());
+            let mut all = Tally::default();
+            for run in ["", "a", "b"] {
+                let alone = fold(events.iter().filter(|(of, _)| *of == run).cloned());
+                let of = |history: &History| history.tally_of(run).map(|tally| tally.calls);
+                prop_assert_eq!(of(&history), of(&alone));
+                all.merge(&history.tally_of(run).unwrap_or_default());
+            }
+            prop_assert_eq!(&history.tally(), &all);
+            let calls = events.iter().filter(|(_, body)| matches!(body, Body::ConsultSettled(_))).count();
+            prop_assert_eq!(all.calls.total, u64::try_from(calls).unwrap());
+        }
     }
 }

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
+use super::event::{ApprovalDecided, ChangeKind, Changed, EvidenceLogged, EvidenceType, Topic};
 use crate::domain::event::Body;
-use crate::domain::event::approval::ApprovalDecided;
 use crate::domain::event::consult::ConsultSettled;
-use crate::domain::event::record::{ChangeKind, Changed, EvidenceLogged, EvidenceType, Topic};
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 

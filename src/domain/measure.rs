@@ -1,6 +1,6 @@
 //! The costs and the yield of a workflow, as a fold over what was recorded.
 //!
-//! A [`tally::Tally`] takes [`entry::Entry`] after entry, in any order and in any grouping, and
+//! A [`tally::Tally`] takes [`tally::Entry`] after entry, in any order and in any grouping, and
 //! [`report::Report`] turns it into figures. Nothing here is a guess: a figure for which nothing
 //! was recorded is none, with a note that says what is missing.
 //!
@@ -15,23 +15,12 @@
 //! Source of the figures: Kim et al., "Towards a Science of Scaling Agent Systems", section 4.1 and
 //! table 5.
 
-pub(crate) mod baseline;
-pub(crate) mod calls;
 pub(crate) mod cost;
 pub(crate) mod definition;
-pub(crate) mod entry;
-pub(crate) mod latency;
 pub(crate) mod number;
-pub(crate) mod outcome;
-pub(crate) mod provider;
 pub(crate) mod record;
 pub(crate) mod report;
-pub(crate) mod run;
-pub(crate) mod scope;
-pub(crate) mod similarity;
-pub(crate) mod stage;
 pub(crate) mod tally;
-pub(crate) mod target;
 
 #[cfg(test)]
 mod tests;

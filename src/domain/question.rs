@@ -3,15 +3,17 @@
 //! They are embedded on purpose: a project's files can be edited by the model whose work is reviewed, and
 //! a review must not be made easier by such an edit.
 
-mod response;
-mod table;
-
-pub use response::{Responses, read, told};
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use strum::IntoStaticStr;
+use thiserror::Error;
 
+use super::catalogue::{Catalogue, QuestionWords};
+use super::language::Language;
 use super::stage::Stage;
 use super::text::{Text, gather_texts, spread_texts};
 
@@ -61,7 +63,7 @@ gather_texts!(Question: TEXTS);
 
 /// The questions of a stage, in the order in which they are asked.
 pub fn for_stage(stage: Stage) -> Vec<Question> {
-    table::rows(stage).iter().map(table::Row::question).collect()
+    rows(stage).iter().map(Row::question).collect()
 }
 
 /// Number of questions there are of each priority.
@@ -160,3 +162,314 @@ impl From<Question> for Listed {
 
 #[cfg(test)]
 mod tests;
+
+/// Why an answer is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ResponseError {
+    /// There is no such question in the stage.
+    #[error("{stage} has no question `{id}`; its questions are {}", known.join(", "))]
+    Unknown {
+        /// As given.
+        id: String,
+        /// The stage.
+        stage: &'static str,
+        /// The questions that there are.
+        known: Vec<&'static str>,
+    },
+    /// The answer is none of those offered.
+    #[error("the answer to `{id}` must be one of: {} (got `{given}`)", offered.join(" | "))]
+    NotOffered {
+        /// The question.
+        id: &'static str,
+        /// As given.
+        given: String,
+        offered: Vec<&'static str>,
+    },
+    /// The answer is no text.
+    #[error("the answer to `{id}` must be a text")]
+    NotText {
+        /// The question.
+        id: &'static str,
+    },
+    /// One question is answered twice, by ids that differ in blanks or case only.
+    #[error("`{id}` is answered twice")]
+    Twice {
+        /// The question.
+        id: &'static str,
+    },
+}
+
+/// The accepted answers of a review, each under the id of its question. An answer that was chosen
+/// is in the words of its English option.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Responses {
+    #[serde(skip)]
+    stage: Option<Stage>,
+    given: IndexMap<&'static str, String>,
+}
+
+/// An answer that says that something is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(remote = "Self")]
+pub struct Concern {
+    /// The question.
+    pub id: &'static str,
+    pub priority: Priority,
+    pub question: Text,
+    /// The answer: in each language where it was chosen, else as it was given.
+    pub response: Text,
+}
+
+spread_texts!(Concern: &["question", "response"]);
+
+/// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
+/// letters do not matter, and an option may be given in either language. A blank answer is none.
+///
+/// # Errors
+///
+/// Every answer that is not accepted.
+pub fn read(stage: Stage, given: &Map<String, Value>) -> Result<Responses, Vec<ResponseError>> {
+    let mut accepted = IndexMap::new();
+    let mut refused = Vec::new();
+    for (id, value) in given {
+        match one(stage, id, value) {
+            Ok(None) => {}
+            Ok(Some((row, _))) if accepted.contains_key(row.id) => {
+                refused.push(ResponseError::Twice { id: row.id });
+            }
+            Ok(Some((row, answer))) => {
+                accepted.insert(row.id, answer);
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    if refused.is_empty() { Ok(Responses { stage: Some(stage), given: accepted }) } else { Err(refused) }
+}
+
+fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, String)>, ResponseError> {
+    let row = rows(stage).iter().find(|row| same(row.id, id)).ok_or_else(|| ResponseError::Unknown {
+        id: id.to_owned(),
+        stage: stage.name(),
+        known: rows(stage).iter().map(|row| row.id).collect(),
+    })?;
+    let answer = match value {
+        Value::Null => "",
+        Value::String(text) => text.trim(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            return Err(ResponseError::NotText { id: row.id });
+        }
+    };
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    if row.choices.is_empty() {
+        return Ok(Some((row, answer.to_owned())));
+    }
+    match row.choices.iter().find(|choice| choice.is(answer)) {
+        Some(choice) => Ok(Some((row, choice.text.english().to_owned()))),
+        None => Err(ResponseError::NotOffered {
+            id: row.id,
+            given: answer.to_owned(),
+            offered: row.choices.iter().map(|choice| choice.text.english()).collect(),
+        }),
+    }
+}
+
+/// True if an answer names nothing: `nothing`, `none` and their like, with words around that add
+/// nothing to it. Whatever names something, or makes an exception, does not.
+fn says_nothing(answer: &str) -> bool {
+    let words: Vec<String> = answer
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let is_nothing = |word: &String| Catalogue::all().iter().any(|known| known.nothing.contains(word));
+    let is_around = |word: &String| Catalogue::all().iter().any(|known| known.around_nothing.contains(word));
+    let is_blank = words.is_empty() || words == ["n", "a"];
+    is_blank || (words.iter().any(is_nothing) && words.iter().all(|word| is_nothing(word) || is_around(word)))
+}
+
+/// An answer with its question, for somebody who was not there; none where it says no more than
+/// that all is well.
+pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
+    let Some(row) = rows(stage).iter().find(|row| same(row.id, id)) else {
+        return Some(format!("{id}: {answer}"));
+    };
+    let bare = answer.trim().trim_end_matches(['.', '!']);
+    let is_all_well = match row.choices.first() {
+        // The first answer that is offered is the one without a reservation.
+        Some(first) => first.is(answer),
+        None => says_nothing(bare),
+    };
+    (!is_all_well).then(|| format!("{} - {}", row.text.english(), answer.trim()))
+}
+
+impl Responses {
+    /// The answer to a question.
+    pub fn get(&self, id: &str) -> Option<&str> {
+        self.given.get(id).map(String::as_str)
+    }
+
+    /// Every answer with its question, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.given.iter().map(|(id, answer)| (*id, answer.as_str()))
+    }
+
+    /// The critical questions of a stage that have no answer here.
+    pub fn unanswered_critical(&self, stage: Stage) -> Vec<Question> {
+        let mut questions = for_stage(stage);
+        questions
+            .retain(|question| question.priority == Priority::Critical && self.get(&question.id).is_none());
+        questions
+    }
+
+    /// The answers by which the reviewer says that something is not as it should be: choices that are
+    /// marked so, and whatever but `nothing` answers a question that asks for trouble.
+    pub fn concerns(&self) -> Vec<Concern> {
+        self.those(|row, answer| match row.choices.iter().find(|choice| choice.text.english() == answer) {
+            Some(choice) => choice.bearing != Bearing::Fine,
+            None => row.asks_for_trouble && !says_nothing(answer),
+        })
+    }
+
+    /// The choices that an approval does not go with.
+    pub fn against_approval(&self) -> Vec<Concern> {
+        self.those(|row, answer| {
+            row.choices
+                .iter()
+                .any(|choice| choice.text.english() == answer && choice.bearing == Bearing::Against)
+        })
+    }
+
+    /// Answers in the person's own words.
+    pub fn in_own_words(&self) -> Vec<Concern> {
+        self.those(|row, _| row.choices.is_empty())
+    }
+
+    fn those(&self, is_one: impl Fn(&Row, &str) -> bool) -> Vec<Concern> {
+        let rows = self.stage.map_or(&[][..], rows);
+        rows.iter()
+            .filter_map(|row| {
+                let answer = self.get(row.id).filter(|answer| is_one(row, answer))?;
+                let choice = row.choices.iter().find(|choice| choice.text.english() == answer);
+                Some(Concern {
+                    id: row.id,
+                    priority: row.priority,
+                    question: row.text.clone(),
+                    response: choice.map_or_else(|| Text::quoted(answer), |choice| choice.text.clone()),
+                })
+            })
+            .collect()
+    }
+
+    /// The concerns that answer critical questions.
+    pub fn critical_concerns(&self) -> Vec<Concern> {
+        let mut concerns = self.concerns();
+        concerns.retain(|concern| concern.priority == Priority::Critical);
+        concerns
+    }
+}
+
+/// The questions without their words, embedded. A test reads them, so they always parse.
+const QUESTIONS: &str = include_str!("question/questions.yaml");
+
+/// Consequence of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Bearing {
+    /// Nothing has to follow.
+    Fine,
+    /// Something is not as it should be.
+    Concern,
+    /// It is not as it should be, and an approval does not go with that.
+    Against,
+}
+
+/// An answer that is offered.
+#[derive(Clone, Debug)]
+struct Choice {
+    text: Text,
+    bearing: Bearing,
+}
+
+impl Choice {
+    /// True if an answer is this choice, in any language.
+    fn is(&self, answer: &str) -> bool {
+        Language::all().any(|language| same(self.text.of(language), answer))
+    }
+}
+
+/// A question; its answer is in one's own words where no choice is offered.
+#[derive(Debug)]
+struct Row {
+    id: &'static str,
+    priority: Priority,
+    text: Text,
+    choices: Vec<Choice>,
+    /// Every answer but `nothing` is a concern.
+    asks_for_trouble: bool,
+}
+
+impl Row {
+    fn question(&self) -> Question {
+        Question {
+            id: self.id.to_owned(),
+            priority: self.priority,
+            question: self.text.clone(),
+            options: self.choices.iter().map(|choice| choice.text.clone()).collect(),
+            requires_text_response: self.choices.is_empty(),
+            context: None,
+            response: None,
+        }
+    }
+}
+
+/// True if two texts are the same but for blanks around them and the case of letters.
+fn same(left: &str, right: &str) -> bool {
+    left.trim().to_lowercase() == right.trim().to_lowercase()
+}
+
+/// A question as `questions.yaml` has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    priority: Priority,
+    #[serde(default)]
+    choices: Vec<Bearing>,
+    #[serde(default)]
+    asks_for_trouble: bool,
+}
+
+impl Entry {
+    /// The entry with its words. None where English has none for it.
+    fn row(self) -> Option<Row> {
+        let english = Language::ENGLISH.words().questions.get_key_value(&self.id)?;
+        let words = |language: Language| language.words().questions.get(&self.id).unwrap_or(english.1);
+        let choice = |(place, bearing): (usize, &Bearing)| {
+            let text = |words: &QuestionWords| words.choices.get(place).cloned().unwrap_or_default();
+            Choice { text: Text::in_each(|language| text(words(language))), bearing: *bearing }
+        };
+        Some(Row {
+            id: english.0,
+            priority: self.priority,
+            text: Text::in_each(|language| words(language).question.clone()),
+            choices: self.choices.iter().enumerate().map(choice).collect(),
+            asks_for_trouble: self.asks_for_trouble,
+        })
+    }
+}
+
+/// The questions of a stage, in the order in which they are asked.
+fn rows(stage: Stage) -> &'static [Row] {
+    static ROWS: OnceLock<HashMap<Stage, Vec<Row>>> = OnceLock::new();
+    let all = ROWS.get_or_init(|| {
+        let read: HashMap<Stage, Vec<Entry>> = serde_yaml::from_str(QUESTIONS)
+            .inspect_err(|error| tracing::error!(%error, "the questions cannot be read"))
+            .unwrap_or_default();
+        let rows = |entries: Vec<Entry>| entries.into_iter().filter_map(Entry::row).collect();
+        read.into_iter().map(|(stage, entries)| (stage, rows(entries))).collect()
+    });
+    all.get(&stage).map_or(&[], Vec::as_slice)
+}

@@ -1,27 +1,22 @@
 //! Red flags: signs in an answer that it is not worth counting. A flagged answer is discarded
 //! and sampled again, never repaired.
 
-mod change;
-mod commitment;
-mod flag;
 mod inspect;
 mod proposal;
 mod reading;
-mod rules;
-mod vote;
+
+use std::collections::BTreeMap;
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strum::IntoStaticStr;
 
 use super::answer::{Unreadable, looks_like_one, spoken};
 use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
 
+pub use inspect::{AnswerForm, Finding, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
 use reading::Reading;
-
-pub use flag::Flag;
-pub use inspect::{Finding, Findings, Inspector};
-pub use rules::StepRules;
-pub use vote::{AnswerForm, RedFlag, VoteFlags, VoteRules};
 
 /// Detail of the flag for a diff that changes nothing.
 const EMPTY_DIFF: &str = "a diff in which no line changes";
@@ -192,7 +187,7 @@ impl RedFlags {
     /// A phrase says something of an answer where no clause beside it is definite.
     fn phrases(&self, reading: &Reading) -> Vec<Reason> {
         let around = std::iter::once(&reading.around);
-        let evades = |text: &&String| commitment::evasion(text, reading.has_code, &self.forbidden).is_some();
+        let evades = |text: &&String| proposal::evasion(text, reading.has_code, &self.forbidden).is_some();
         let said: Vec<&String> = reading.statements.iter().chain(around).filter(evades).collect();
         let found = |(rule, regex): &(String, Regex)| {
             let excerpt = said.iter().find_map(|text| Some(excerpt(text, regex.find(text)?.start())))?;
@@ -328,6 +323,176 @@ fn compile_ignoring_case(name: &str, pattern: &str) -> Result<Regex, RuleError> 
 fn excerpt(text: &str, at: usize) -> String {
     let rest = text.get(at..).unwrap_or_default();
     rest.lines().next().unwrap_or_default().chars().take(EXCERPT).collect()
+}
+
+/// The section `step` of `conf/redflags.yaml`: when an answer to a step is flagged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRules {
+    /// The least length in characters.
+    pub min_chars: usize,
+    /// The greatest length in characters.
+    pub max_chars: usize,
+    /// Lines that a patch may add and remove.
+    pub max_diff_lines: usize,
+    /// Files that a patch may change.
+    pub max_files: usize,
+    /// Clauses that commit to nothing. An answer that holds no other is flagged as hedging, and one that
+    /// is an error message as a format error.
+    #[serde(default)]
+    pub non_answers: Vec<ForbiddenRule>,
+    /// Marks of code that is left out where it should stand: a format error.
+    #[serde(default)]
+    pub elided: Vec<ForbiddenRule>,
+    /// One rule a flag.
+    pub rules: BTreeMap<Flag, FlagRule>,
+}
+
+/// The rules that flag an answer, and their exceptions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagRule {
+    /// Regexes, case ignored, where the flag is found by patterns.
+    #[serde(default)]
+    pub patterns: Vec<String>,
+    /// Text before a match that is none, for example the `def` of a definition.
+    pub not_after: Option<String>,
+    /// Pairs of regexes that no answer holds both of.
+    #[serde(default)]
+    pub both: Vec<[String; 2]>,
+    /// Answers that it flags.
+    #[serde(rename = "match")]
+    pub matching: Vec<Sample>,
+    /// Answers that it does not.
+    pub not_match: Vec<Sample>,
+}
+
+/// An answer as an example.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Sample {
+    /// As it is.
+    Text(String),
+    /// With what it is held against.
+    Detailed(DetailedSample),
+}
+
+/// An answer as an example, with what it is held against.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetailedSample {
+    text: String,
+    #[serde(default = "once")]
+    times: usize,
+    schema: Option<Value>,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// Characters of an example that an error repeats.
+const SHOWN: usize = 80;
+
+impl Sample {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Detailed(sample) => sample.text.repeat(sample.times),
+        }
+    }
+
+    fn schema(&self) -> Option<&Value> {
+        match self {
+            Self::Text(_) => None,
+            Self::Detailed(sample) => sample.schema.as_ref(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.text().chars().take(SHOWN).collect()
+    }
+}
+
+/// A sign that an answer is not worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// It is longer than an answer may be.
+    TooLong,
+    /// It is too short to be one.
+    TooShort,
+    /// It is not what the step's schema asks for.
+    MissingFields,
+    /// It holds no JSON document.
+    InvalidJson,
+    /// It holds no diff that can be understood.
+    InvalidDiff,
+    /// It does not commit itself.
+    Hedging,
+    /// Its patch changes more files than one step may.
+    MultiFile,
+    /// It brings in code that runs whatever it is given.
+    DangerousCode,
+    /// It proposes a command that destroys or that runs what a network sends.
+    DangerousCommand,
+    /// It changes a file that no patch should.
+    ForbiddenFile,
+    /// Its patch changes more lines than one step may.
+    ExcessiveChanges,
+    /// It says a thing and its contrary.
+    Contradiction,
+    /// Its form is broken.
+    FormatError,
+}
+
+impl Flag {
+    /// Every flag, in the order in which they are reported.
+    pub const ALL: [Self; 13] = [
+        Self::TooLong,
+        Self::TooShort,
+        Self::MissingFields,
+        Self::InvalidJson,
+        Self::InvalidDiff,
+        Self::Hedging,
+        Self::MultiFile,
+        Self::DangerousCode,
+        Self::DangerousCommand,
+        Self::ForbiddenFile,
+        Self::ExcessiveChanges,
+        Self::Contradiction,
+        Self::FormatError,
+    ];
+
+    /// The name used in parameters, results and the rule file.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The flag of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.name() == name)
+    }
+
+    /// True if its rule is a list of patterns.
+    fn has_patterns(self) -> bool {
+        match self {
+            Self::Hedging
+            | Self::DangerousCode
+            | Self::DangerousCommand
+            | Self::ForbiddenFile
+            | Self::FormatError => true,
+            Self::TooLong
+            | Self::TooShort
+            | Self::MissingFields
+            | Self::InvalidJson
+            | Self::InvalidDiff
+            | Self::MultiFile
+            | Self::ExcessiveChanges
+            | Self::Contradiction => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -518,5 +683,14 @@ mod tests {
         for one in &wrong {
             println!("{one:?}");
         }
+    }
+
+    #[test]
+    fn names_are_those_of_the_data() {
+        for flag in Flag::ALL {
+            assert_eq!(serde_json::to_value(flag).unwrap(), flag.name());
+            assert_eq!(Flag::named(flag.name()), Some(flag));
+        }
+        assert_eq!(Flag::named("unfalsifiable"), None);
     }
 }

@@ -1,43 +1,35 @@
 //! The report of a stage, as a person reads it before deciding: in English and in Korean, made of
 //! what the outputs say and of what is known about them.
 
-mod applied;
-mod change;
 mod choice;
 mod content;
 mod dialog;
 mod display;
 mod material;
-mod names;
-mod next;
-mod page;
 mod read;
 mod risk;
-mod wrap;
-
-pub use super::event::stage::Mode;
-pub use applied::AppliedChange;
-pub use change::ProposedChange;
-pub use choice::{Choice, meant};
-pub use dialog::{dialog, fitted, heart};
-pub use display::{display, lines};
-pub use material::{
-    Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output, Said,
-    SchemaErrors, VerificationNote,
-};
-pub use names::stage as stage_name;
-pub use page::{Line, LineKind};
-pub use risk::is_low_risk;
-pub use wrap::columns;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use unicode_width::UnicodeWidthStr as _;
 
-use super::question::{self, Question};
+pub use super::event::stage::Mode;
+use super::language::Language;
+use super::plain::is_hidden;
+use super::question::{self, Counts, Question};
 use super::stage::Stage;
 use super::text::{Text, gather_texts, say, spread_texts};
+
+pub use choice::{Choice, meant};
 use content::Content;
+pub use dialog::{dialog, fitted, heart};
+pub use display::{display, lines};
+pub use material::{
+    AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output,
+    ProposedChange, Said, SchemaErrors, VerificationNote,
+};
+pub use risk::is_low_risk;
 
 /// A report for review. It can be stored and shown again by another process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,15 +102,15 @@ pub fn report(material: &Material<'_>) -> Report {
     let questions = questions(material, &content);
     Report {
         stage: material.stage,
-        stage_display_name: names::stage(material.stage),
+        stage_display_name: stage_name(material.stage),
         summary: summary(material, &content),
         counts: counts(material, &content, risks.len()),
         key_findings: content.findings,
-        action_required: next::action(material, &questions, risks.len()),
+        action_required: action(material, &questions, risks.len()),
         risks,
         questions,
-        next_stage: next::stage(material.next),
-        next_stage_preview: next::preview(material.next),
+        next_stage: next_stage(material.next),
+        next_stage_preview: preview(material.next),
         outputs: outputs(material.outputs),
         metrics: metrics(material),
         duration_ms: material.cost.duration_ms,
@@ -142,7 +134,7 @@ pub fn report(material: &Material<'_>) -> Report {
 /// The questions of the stage, each with what it is about here.
 fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
     let mut questions = question::for_stage(material.stage);
-    let iteration = material.iteration.and_then(|round| Some(("debug_iteration", next::round(round)?)));
+    let iteration = material.iteration.and_then(|round| Some(("debug_iteration", in_words(round)?)));
     for (id, context) in content.contexts.iter().cloned().chain(iteration) {
         if let Some(question) = questions.iter_mut().find(|question| question.id == id) {
             question.context = Some(context.map(read::shortened));
@@ -206,3 +198,308 @@ fn metrics(material: &Material<'_>) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests;
+
+// A page of plain text that is filled from top to bottom, for a terminal of a given width.
+//
+// Only letters whose width is the same everywhere are used for drawing: in Korean terminals,
+// lines, dots and dashes beyond ASCII may take two columns.
+
+/// The least width that a page can have, in columns.
+pub const MIN_WIDTH: usize = 40;
+
+/// The kind of a line, for those who colour it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineKind {
+    /// A line across the page.
+    Rule,
+    /// The title.
+    Title,
+    /// The heading of a section.
+    Heading,
+    /// Plain text.
+    Body,
+    /// Something that is as it should be.
+    Good,
+    /// A risk, or something that failed.
+    Bad,
+    /// The heading of the critical questions.
+    Critical,
+    /// The heading of other questions.
+    Priority,
+    /// Of secondary weight.
+    Faint,
+    /// A file name in a diff.
+    DiffHeader,
+    /// The place of a change in a diff.
+    DiffHunk,
+    /// An added line.
+    DiffAdded,
+    /// A removed line.
+    DiffRemoved,
+    /// A line of a diff that stays.
+    DiffContext,
+}
+
+/// A line of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub kind: LineKind,
+    /// Its text, without a line end.
+    pub text: String,
+}
+
+/// The place of the lines of a diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Diffs {
+    /// On this page.
+    Here,
+    /// On the page of another language, above this one.
+    Above,
+}
+
+/// A page in one language.
+#[derive(Debug)]
+struct Page {
+    language: Language,
+    diffs: Diffs,
+    width: usize,
+    lines: Vec<Line>,
+}
+
+impl Page {
+    fn new(language: Language, width: usize, diffs: Diffs) -> Self {
+        Self { language, diffs, width: width.max(MIN_WIDTH), lines: Vec::new() }
+    }
+
+    fn finish(self) -> Vec<Line> {
+        self.lines
+    }
+
+    fn push(&mut self, kind: LineKind, mut text: String) {
+        text.truncate(text.trim_end().len());
+        self.lines.push(Line { kind, text });
+    }
+
+    fn blank(&mut self) {
+        self.push(LineKind::Body, String::new());
+    }
+
+    fn rule(&mut self) {
+        self.push(LineKind::Rule, "=".repeat(self.width));
+    }
+
+    /// A heading after a blank line.
+    fn heading(&mut self, words: &Text, detail: &str) {
+        self.blank();
+        let space = if detail.is_empty() { "" } else { " " };
+        let text = format!("{}{space}{detail}", self.say(words));
+        self.text(LineKind::Heading, 0, &text);
+    }
+
+    /// A paragraph.
+    fn text(&mut self, kind: LineKind, indent: usize, text: &str) {
+        self.item(kind, &" ".repeat(indent), text);
+    }
+
+    /// A paragraph behind a mark; its further lines stand below its first.
+    fn item(&mut self, kind: LineKind, mark: &str, text: &str) {
+        let indent = columns(mark);
+        let mut mark = mark.to_owned();
+        for line in wrapped(text, self.width.saturating_sub(indent)) {
+            self.push(kind, format!("{mark}{line}"));
+            mark = " ".repeat(indent);
+        }
+    }
+
+    /// Labels and texts in two columns; a label that repeats is written once.
+    fn table(&mut self, rows: &[(LineKind, String, String)]) {
+        let widest = rows.iter().map(|(_, label, _)| columns(label)).max().unwrap_or_default();
+        let column = widest.min(self.width / 3);
+        let below = " ".repeat(column + 4);
+        let mut last: Option<&str> = None;
+        for (kind, label, text) in rows {
+            let is_new = last.replace(label) != Some(label);
+            if is_new && columns(label) <= column {
+                self.item(*kind, &format!("  {}  ", padded(label, column)), text);
+                continue;
+            }
+            if is_new {
+                self.text(*kind, 2, label);
+            }
+            self.item(*kind, &below, text);
+        }
+    }
+
+    /// A line of a diff, behind a bar, so that none passes for a line of the report.
+    fn diff(&mut self, line: &str) {
+        let kind = if line.starts_with("--- ") || line.starts_with("+++ ") || line.starts_with("diff ") {
+            LineKind::DiffHeader
+        } else if line.starts_with("@@") {
+            LineKind::DiffHunk
+        } else if line.starts_with('+') {
+            LineKind::DiffAdded
+        } else if line.starts_with('-') {
+            LineKind::DiffRemoved
+        } else {
+            LineKind::DiffContext
+        };
+        self.push(kind, format!("  | {}", visible(line)));
+    }
+
+    fn say(&self, text: &Text) -> String {
+        text.of(self.language).to_owned()
+    }
+
+    fn say_all(&self, texts: &[Text]) -> Vec<String> {
+        texts.iter().map(|text| self.say(text)).collect()
+    }
+}
+
+/// Returns how many columns of a terminal a text takes.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// A text filled up with blanks to a number of columns.
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// One line without anything that a terminal would obey or a reader would not see: an escape
+/// sequence, a change of the writing direction, a letter without a width. They are written out.
+/// A line end becomes a blank.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.replace("\r\n", "\n").chars() {
+        match letter {
+            '\n' => out.push(' '),
+            '\t' => out.push_str("    "),
+            letter if is_hidden(letter) => out.extend(letter.escape_unicode()),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// The text in lines of at most so many columns, broken between words where possible.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(4);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in visible(text).split_whitespace() {
+        let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if columns(&joined) <= width {
+            line = joined;
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        line = broken(word, width, &mut lines);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// Puts all but the end of a word that is too long into lines, and gives the end.
+fn broken(word: &str, width: usize, lines: &mut Vec<String>) -> String {
+    let mut piece = String::new();
+    for letter in word.chars() {
+        piece.push(letter);
+        if columns(&piece) > width {
+            piece.pop();
+            lines.push(std::mem::take(&mut piece));
+            piece.push(letter);
+        }
+    }
+    piece
+}
+
+/// The stage that follows.
+fn next_stage(next: Next) -> Option<Stage> {
+    match next {
+        Next::Stage(stage) => Some(stage),
+        Next::DebugAgain(_) => Some(Stage::Debug),
+        Next::Escalate | Next::Complete => None,
+    }
+}
+
+/// An iteration in words. The first of a stage without a limit needs none.
+fn in_words(round: Iteration) -> Option<Text> {
+    match (round.number, round.of) {
+        (number, Some(of)) => Some(say!("round_of", number = number, of = of)),
+        (1, None) => None,
+        (number, None) => Some(say!("round", number = number)),
+    }
+}
+
+fn preview(next: Next) -> Text {
+    match next {
+        Next::Stage(Stage::Analyze) => say!("preview_analyze"),
+        Next::Stage(Stage::Hypothesize) => say!("preview_hypothesize"),
+        Next::Stage(Stage::Implement) => say!("preview_implement"),
+        Next::Stage(Stage::Debug) => say!("preview_debug"),
+        Next::Stage(Stage::Improve) => say!("preview_improve"),
+        Next::DebugAgain(iteration) => say!("preview_again", round = in_words(iteration).unwrap_or_default()),
+        Next::Escalate => say!("preview_escalate"),
+        Next::Complete => say!("preview_complete"),
+    }
+}
+
+/// Returns what the reviewer is asked to do.
+fn action(material: &Material<'_>, questions: &[Question], risks: usize) -> Text {
+    let critical = Counts::of(questions).critical;
+    let weigh = match risks {
+        0 => say!("action_read"),
+        _ => say!("action_weigh", n = risks),
+    };
+    let decide = match material.next {
+        Next::Stage(_) | Next::DebugAgain(_) => say!("action_decide"),
+        Next::Escalate => say!("action_take_over"),
+        Next::Complete => say!("action_complete"),
+    };
+    say!("action", weigh = weigh, n = critical, decide = decide)
+}
+
+/// The display name of a stage.
+pub fn stage_name(stage: Stage) -> Text {
+    Text::said(&format!("stage_{}", stage.name()), &[])
+}
+
+/// The place of a stage among all, from 1.
+fn stage_number(stage: Stage) -> usize {
+    Stage::ALL.iter().take_while(|one| **one != stage).count() + 1
+}
+
+#[cfg(test)]
+mod more_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn korean_takes_two_columns() {
+        assert_eq!(columns("가설 1개"), 8);
+        assert_eq!(padded("가설", 6), "가설  ");
+        assert_eq!(wrapped("가나다라 마바", 6), ["가나다", "라", "마바"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_wide_and_nothing_is_lost(text in "(\\PC|\\s){0,80}", width in 4_usize..60) {
+            let lines = wrapped(&text, width);
+            for line in &lines {
+                prop_assert!(columns(line) <= width, "{line:?} takes {}", columns(line));
+            }
+            let letters = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(letters(&lines.concat()), letters(&visible(&text)));
+        }
+    }
+}

@@ -1,15 +1,11 @@
 //! The winner of several candidates: tests first, one candidate as it is, or none.
 
-pub(crate) mod ablation;
-mod evidence;
 pub(crate) mod guard;
 pub(crate) mod proof;
-mod rank;
-pub(crate) mod record;
-mod weights;
+pub(crate) mod rank;
 
-pub use evidence::{Evidence, Proof, Standing, Tests};
-pub use rank::{Deciding, Mode, Ranking, TestWeight, rank};
+pub use proof::{Evidence, Proof, Standing, Tests};
+pub use rank::{Deciding, Mode, Ranking, TestWeight};
 
 #[cfg(test)]
 mod tests;

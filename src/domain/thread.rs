@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::consult::ConsultSettled;
-use super::event::noted::Content;
-use super::event::record::Topic;
+use super::event::{Content, Topic};
 use super::prompt::prompt;
 
 /// Characters of earlier turns that go along with a question.

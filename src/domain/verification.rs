@@ -1,11 +1,7 @@
 //! Commands that may verify a project, how its own checks are found, and what their output says.
 
-pub(crate) mod command;
 pub(crate) mod detect;
-pub(crate) mod excerpt;
-pub(crate) mod option;
 pub(crate) mod policy;
-pub(crate) mod proof;
 pub(crate) mod read;
 pub(crate) mod rules;
 pub(crate) mod status;

@@ -11,14 +11,20 @@
 
 pub(crate) mod canonical;
 pub(crate) mod choice;
-pub(crate) mod confidence;
-pub(crate) mod discards;
-pub(crate) mod failure;
-pub(crate) mod record;
-pub(crate) mod stated;
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::beta::below;
+use super::coordination::record::{Answer, Mark};
+use super::microstep::StepType;
+
+use canonical::unfenced;
 
 /// The greatest lead that a vote may ask for.
 pub const MOST_K: u32 = 50;
@@ -308,3 +314,313 @@ impl<A: PartialEq> Ballot<A> {
 
 #[cfg(test)]
 mod tests;
+
+/// A vote without a winner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoWinner {
+    /// Why it ended.
+    pub stop: Stop,
+    /// The lead that would have decided.
+    pub k: u32,
+    /// The lead that there was.
+    pub lead: u32,
+    /// Samples taken.
+    pub samples: u32,
+    /// Votes that counted.
+    pub valid: u32,
+    /// Outcome of the others, for example `codex: timeout`.
+    pub others: Vec<String>,
+}
+
+impl NoWinner {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self.stop {
+            Stop::NoValid => "no_valid_vote",
+            Stop::Budget => "vote_over_budget",
+            Stop::Cancelled => "cancelled",
+            Stop::AheadByK
+            | Stop::Unanimous
+            | Stop::MaxRounds
+            | Stop::CannotWin
+            | Stop::NothingRepeats
+            | Stop::ProvidersFailed => "vote_undecided",
+        }
+    }
+
+    pub fn hint(&self) -> &'static str {
+        match self.stop {
+            Stop::NoValid => {
+                "Read red_flags and failures; ask for an answer of another form, or other providers."
+            }
+            Stop::Budget if self.samples == 0 => {
+                "Nobody was asked: the error says what stands in the way. Decide without a vote, by a test, or tell the user what to change."
+            }
+            Stop::Budget => {
+                "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
+            }
+            Stop::Cancelled => "Call again if it is still wanted.",
+            Stop::NothingRepeats => {
+                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test."
+            }
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::CannotWin | Stop::ProvidersFailed => {
+                "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test."
+            }
+        }
+    }
+}
+
+impl fmt::Display for NoWinner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { k, lead, samples, valid, .. } = self;
+        match self.stop {
+            Stop::NoValid => write!(out, "no valid vote among {samples} samples")?,
+            Stop::Budget => write!(out, "the budget refused a further round after {samples} samples")?,
+            Stop::Cancelled => write!(out, "the vote was cancelled after {samples} samples")?,
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
+                )?;
+            }
+            Stop::CannotWin => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
+                )?;
+            }
+            Stop::NothingRepeats => {
+                write!(
+                    out,
+                    "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
+                )?;
+            }
+            Stop::ProvidersFailed => {
+                write!(
+                    out,
+                    "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
+                )?;
+            }
+        }
+        if self.others.is_empty() { Ok(()) } else { write!(out, " ({})", self.others.join("; ")) }
+    }
+}
+
+impl std::error::Error for NoWinner {}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discards {
+    counts: BTreeMap<(String, String), u32>,
+}
+
+/// Number of times that one provider's answers were discarded for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discarded {
+    /// The provider.
+    pub provider: String,
+    /// The reason, by its stable word.
+    pub reason: String,
+    /// Number of answers that had it. An answer with two reasons counts under both.
+    pub count: u32,
+}
+
+impl Discards {
+    /// Adds an answer with its reasons, each of which counts once.
+    pub fn add<'a>(&mut self, provider: &str, reasons: impl IntoIterator<Item = &'a str>) {
+        let mut reasons: Vec<&str> = reasons.into_iter().collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        for reason in reasons {
+            *self.counts.entry((provider.to_owned(), reason.to_owned())).or_default() += 1;
+        }
+    }
+
+    /// Every provider and reason with its count, in alphabetical order.
+    pub fn list(&self) -> Vec<Discarded> {
+        let entry = |((provider, reason), count): (&(String, String), &u32)| Discarded {
+            provider: provider.clone(),
+            reason: reason.clone(),
+            count: *count,
+        };
+        self.counts.iter().map(entry).collect()
+    }
+
+    /// The reasons alone, most frequent first.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut totals: BTreeMap<&str, u32> = BTreeMap::new();
+        for ((_, reason), count) in &self.counts {
+            *totals.entry(reason).or_default() += count;
+        }
+        let mut order: Vec<(&str, u32)> = totals.into_iter().collect();
+        order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        order.into_iter().map(|(reason, count)| format!("{reason} ({count})")).collect()
+    }
+}
+
+/// One vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteRecord {
+    /// The micro-step; none where it was any question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_type: Option<StepType>,
+    /// The lead that was needed.
+    pub k: u32,
+    /// The lead that there was.
+    pub lead: u32,
+    /// Why it ended.
+    pub stop_reason: Stop,
+    /// The mark of the answer that won; none where nobody is k ahead.
+    pub winner: Option<Mark>,
+    pub winner_provider: Option<String>,
+    /// Samples launched.
+    pub samples: u32,
+    /// Answers that counted.
+    pub valid: u32,
+    /// Answers that were discarded.
+    pub flagged: u32,
+    /// Samples whose call failed.
+    pub failed: u32,
+    /// Rounds.
+    pub rounds: u32,
+    /// Every answer, in the order in which they came.
+    pub options: Vec<OptionRecord>,
+    /// Why answers were discarded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub red_flags: Vec<Discarded>,
+    /// Calls that failed, each kind once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureRecord>,
+    /// Why no further sample was taken, where a limit stood in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The first valid answer of each provider: its voice on the question.
+    pub answers: Vec<Answer>,
+}
+
+/// Calls to one provider that failed in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    pub provider: String,
+    pub code: String,
+    pub error: String,
+    /// How many of them there were.
+    pub count: u32,
+}
+
+/// An answer and its votes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionRecord {
+    /// Its mark.
+    pub mark: Mark,
+    /// Its votes by provider.
+    pub votes: BTreeMap<String, u32>,
+}
+
+static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?im)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$").ok()
+});
+
+/// Returns what the last such line says; where it says nothing itself, what follows it does.
+pub fn stated(answer: &str) -> Option<&str> {
+    let found = LINE.as_ref()?.captures_iter(answer).last()?;
+    let said = found.name("said")?;
+    let own = said.as_str().trim();
+    let bare = own.trim_end_matches(['*', '_']).trim_end();
+    // `**ANSWER: B**` closes what began before the word.
+    let own =
+        if bare.matches("**").count() % 2 == 0 && bare.matches("__").count() % 2 == 0 { bare } else { own };
+    let said = if own.is_empty() { unfenced(answer.get(said.end()..)?) } else { own };
+    (!said.is_empty() && !is_blank_form(said)).then_some(said)
+}
+
+/// A form that was not filled in: `...`, `<your answer>`.
+fn is_blank_form(said: &str) -> bool {
+    let enclosed = |open, close| {
+        said.starts_with(open) && said.ends_with(close) && said.to_lowercase().contains("answer")
+    };
+    said.chars().all(|letter| ".…_-".contains(letter)) || enclosed('<', '>') || enclosed('[', ']')
+}
+
+/// The probability that the answer that is ahead is also the more probable one of the two leading
+/// answers, before a vote was seen anything being as likely as anything else: `1 - I(0.5; a+1, b+1)`,
+/// with the votes a and b of both (I is the regularised incomplete beta function).
+pub fn confidence(leader: u32, runner_up: u32) -> f64 {
+    1.0 - below(0.5, f64::from(leader) + 1.0, f64::from(runner_up) + 1.0)
+}
+
+#[cfg(test)]
+mod more_tests {
+    use super::*;
+
+    #[test]
+    fn says_what_was_missing() {
+        let no = NoWinner {
+            stop: Stop::MaxRounds,
+            k: 3,
+            lead: 1,
+            samples: 12,
+            valid: 11,
+            others: vec!["codex: timeout".into()],
+        };
+        assert_eq!(
+            no.to_string(),
+            "undecided after 12 samples: 11 valid votes, a lead of 1, and 3 were needed (codex: timeout)"
+        );
+        assert_eq!(no.code(), "vote_undecided");
+        assert_eq!(NoWinner { stop: Stop::NoValid, ..no }.code(), "no_valid_vote");
+    }
+
+    #[test]
+    fn reasons_are_counted_by_provider_once_an_answer() {
+        let mut discards = Discards::default();
+        discards.add("codex", ["too_long", "hedging", "too_long"]);
+        discards.add("codex", ["hedging"]);
+        discards.add("claude", ["hedging"]);
+        let list: Vec<(String, String, u32)> =
+            discards.list().into_iter().map(|entry| (entry.provider, entry.reason, entry.count)).collect();
+        let expected = [("claude", "hedging", 1), ("codex", "hedging", 2), ("codex", "too_long", 1)];
+        assert_eq!(list, expected.map(|(provider, reason, count)| (provider.into(), reason.into(), count)));
+        assert_eq!(discards.reasons(), ["hedging (3)", "too_long (1)"]);
+    }
+
+    #[test]
+    fn the_last_line_that_says_so_counts() {
+        for (answer, said) in [
+            ("ANSWER: B", "B"),
+            ("It is shorter.\n\nANSWER: option B", "option B"),
+            ("**ANSWER:** 42", "42"),
+            ("**ANSWER: 42**", "42"),
+            ("Final answer: `save()`", "`save()`"),
+            ("Answer : yes", "yes"),
+            ("> ANSWER: yes", "yes"),
+            ("ANSWER: A\nNo, wait.\nANSWER: B", "B"),
+            ("ANSWER:\n42\n", "42"),
+            ("ANSWER:\n```\n42\n```", "42"),
+            ("ANSWER: B\n\nConfidence: high", "B"),
+            ("ANSWER: -5", "-5"),
+        ] {
+            assert_eq!(stated(answer), Some(said), "{answer}");
+        }
+        for none in
+            ["B", "The answer is B", "ANSWER:", "ANSWER: ...", "ANSWER: <your answer>", "{\"answer\": \"B\"}"]
+        {
+            assert_eq!(stated(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn unanimity_of_a_few_is_no_certainty() {
+        for (leader, runner_up, expected) in [
+            (3, 0, 0.9375),
+            (4, 1, 0.890_625),
+            (4, 0, 0.968_75),
+            (5, 1, 0.9375),
+            (1, 0, 0.75),
+            (0, 0, 0.5),
+            (2, 2, 0.5),
+        ] {
+            assert!((confidence(leader, runner_up) - expected).abs() < 1e-12, "{leader}:{runner_up}");
+        }
+        assert!(confidence(500, 10) > 0.999_999 && confidence(500, 10) <= 1.0);
+    }
+}

@@ -27,19 +27,19 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use approved::{ApprovedChange, Gate, Held};
-pub use attempt::{Attempt, Outcome};
-pub use refusal::Refusal;
-
 use std::collections::BTreeSet;
+
 use strum::IntoStaticStr;
 
 use super::approvals::Approvals;
 use super::budget::Budget;
-use super::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
-use super::event::record::{ChangeKind, Changed};
 use super::event::stage::{LowRisk, StageFailed, StageFinished};
+use super::event::{ApprovalDecided, ApprovalRequested, ChangeKind, Changed, Decision};
 use super::stage::Stage;
+
+pub use approved::{ApprovedChange, Gate, Held};
+pub use attempt::{Attempt, Outcome};
+pub use refusal::Refusal;
 
 /// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]

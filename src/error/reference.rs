@@ -1,9 +1,15 @@
-//! Every code with what it means and what to do: the source of `docs/errors.md` and of
+//! The reference that explains each code, and the next step after every error.
 //! `maestro-mcp errors`. The texts are in `reference.yaml`.
 
 use std::sync::OnceLock;
 
+use regex::{Captures, Regex};
 use serde::Deserialize;
+
+use super::Error;
+use crate::domain::budget::Spender;
+use crate::domain::calibrate::OracleUnusable;
+use crate::domain::cap::{Passed, Standing};
 
 /// The texts, embedded. A test reads them, so they always parse.
 const TEXTS: &str = include_str!("reference.yaml");
@@ -76,11 +82,206 @@ pub fn markdown() -> String {
     out
 }
 
+/// The beginning of a project's file where it is named.
+const OF_PROJECT: &str = ".maestro/";
+
+impl Error {
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InvalidArguments(_) => {
+                "Correct the arguments; maestro_help with the tool's name shows them all.".into()
+            }
+            Self::Unknown { kind: "evidence", .. } => {
+                "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
+            }
+            Self::Unknown { available, .. } => there_is(available),
+            Self::Ambiguous { matches, .. } => {
+                const SHOWN: usize = 4;
+                format!("Give more of the id: {}.", first(SHOWN, matches))
+            }
+            Self::ProviderDisabled(name) => format!(
+                "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
+            ),
+            Self::CliNotFound { provider, installed, .. } => {
+                let variable = provider.to_ascii_uppercase().replace('-', "_");
+                let others = match installed.as_slice() {
+                    [] => "No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
+                    some => format!("Installed: {}.", some.join(", ")),
+                };
+                format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
+            }
+            Self::CliNotExecutable { .. } => {
+                "Make the file executable, or install the CLI again; `maestro-mcp check` shows which file is meant.".into()
+            }
+            Self::NoSandbox(_) => {
+                "Nothing was run. The user may set `sandbox: auto` in their own maestro.yaml (or MAESTRO_SANDBOX=auto) to run without it; `maestro-mcp check` tells what this machine has.".into()
+            }
+            Self::Setup { hint, .. } => hint.clone(),
+            Self::NoProvider => {
+                "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
+            }
+            Self::NoVoter => {
+                "Install codex, gemini or claude, and name one of them; without a model decide yourself, or by a test. `maestro-mcp check` shows what is missing.".into()
+            }
+            Self::ConfigInvalid(_) => {
+                "Correct the value and restart the server; `maestro-mcp check` shows what is in force and where it came from.".into()
+            }
+            Self::PromptTooLong { .. } => {
+                "Send less: fewer context_files, a stage with smaller limits, or a provider that takes more.".into()
+            }
+            Self::Timeout { .. } => {
+                "Give a larger timeout_sec, a smaller context, or another provider.".into()
+            }
+            Self::Stalled { provider, .. } => format!(
+                "Ask again or ask another provider; MAESTRO_{}_STALL_TIMEOUT (seconds, 0 = off) sets the patience.",
+                provider.to_ascii_uppercase().replace('-', "_")
+            ),
+            Self::OutputTooLarge { .. } => "Ask for a shorter answer.".into(),
+            Self::Cli { provider, failure, others } => {
+                let until = failure.resets_at.map(|at| format!("The limit ends at {at}. ")).unwrap_or_default();
+                let next = match others.split_first() {
+                    _ if !failure.kind.is_refusal() => String::new(),
+                    Some((first, [])) => format!(" Next: ask `{first}`, which is installed."),
+                    Some((first, rest)) => {
+                        format!(" Next: ask `{first}`, which is installed (so is {}).", rest.join(", "))
+                    }
+                    None => " No other CLI can be asked just now; provider `understudy` answers by rules, without a model.".to_owned(),
+                };
+                format!("{until}{}{next}", failure.kind.hint(provider))
+            }
+            Self::NestedConsult => {
+                "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
+            }
+            Self::RequestState(_) => {
+                "Call again with the same arguments, without requestState and inputResponses: the human is asked again.".into()
+            }
+            Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
+            Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
+            Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
+            Self::EveryCandidateFailed { others, .. } => match others.as_slice() {
+                [] => "Read each candidate's code and hint. No other CLI is installed: go on without a consultant.".into(),
+                some => format!(
+                    "Read each candidate's code and hint. Installed and not asked: {}. Ask them, or go on without a consultant.",
+                    some.join(", ")
+                ),
+            },
+            Self::Vote(no_winner) => no_winner.hint().into(),
+            Self::Oracle(_) => OracleUnusable::HINT.into(),
+            Self::Document { .. } => {
+                "Correct the file, or remove it: the built-in text is used then.".into()
+            }
+            Self::Workflow(refusal) => refusal.next.clone(),
+            Self::BudgetExhausted(short) => exhausted(&short.by),
+            Self::CapReached(passed) => capped(passed),
+            Self::PriceUnknown { provider, model } => priceless(provider, model),
+            Self::Store(error) => error.hint().into(),
+            Self::Approval(problem) => problem.hint(),
+            Self::Internal(_) => {
+                "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
+            }
+        }
+    }
+}
+
+/// The cap that is in the way, how long, and who can raise it.
+fn capped(passed: &Passed) -> String {
+    let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
+    let key = format!("caps.{}", cap.key());
+    let figures =
+        format!("{spent} of {limit} spent, {reserved} under way, and this may take {}", passed.wanted);
+    let who = match &passed.run {
+        Some(run) => format!("The run {run}: {figures}."),
+        None => format!("Today: {figures}; a new day begins at midnight in the user's time zone."),
+    };
+    let raise = if set_by == cap.variable() {
+        format!("The cap is `{key}`, set by {set_by}: the user raises it there")
+    } else if set_by.starts_with(OF_PROJECT) {
+        format!(
+            "The cap is the project's, `{key}` in {set_by}, and smaller than the user's own, if they have one: it is raised in that file, and {} does not raise it",
+            cap.variable()
+        )
+    } else {
+        format!("The cap is `{key}` in {set_by}: the user raises it there (or by {})", cap.variable())
+    };
+    format!(
+        "Nothing was asked. {who} Go on without a consultant, or ask for less. {raise} and restarts the server; maestro_get_metrics shows what was spent."
+    )
+}
+
+/// The words for a price.
+fn priceless(provider: &str, model: &str) -> String {
+    let model = if model.is_empty() { "*" } else { model };
+    format!(
+        "Nothing was asked. The user adds its price to prices.yaml in ~/.config/maestro, for example `models: [{{ provider: {provider}, model: \"{model}\", input: 5, output: 25 }}]` (US dollars for a million tokens), or caps tokens instead (`caps.day_tokens`, MAESTRO_CAP_DAY_TOKENS)."
+    )
+}
+
+/// The run that has spent it, and what can be done about that.
+fn exhausted(by: &Spender) -> String {
+    const MOST_CHARS: usize = 80;
+    let task: String = by.task.chars().take(MOST_CHARS).collect();
+    let task = task.split_whitespace().collect::<Vec<_>>().join(" ");
+    let minutes = by.age_ms / 60_000;
+    let age = match minutes {
+        0..=119 => format!("{minutes} min"),
+        120..=2_879 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    format!(
+        "The run {} (\"{task}\", begun {age} ago) has spent it. Do the stage yourself and hand it in with maestro_request_approval; or ask without naming the run, if it is other work. A human ends the run with `maestro-mcp runs stop {} -m WHY`, or raises the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restarts the server.",
+        by.run, by.run
+    )
+}
+
+/// The first names of a list.
+fn first(most: usize, names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
+    let more = if names.len() > most { " and more" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn there_is(available: &[String]) -> String {
+    const NEAREST: usize = 8;
+    if available.is_empty() {
+        return "There is none.".to_owned();
+    }
+    format!("Available: {}.", first(NEAREST, available))
+}
+
+/// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
+pub fn for_person(hint: &str) -> String {
+    static TO_A_MODEL: OnceLock<Option<Regex>> = OnceLock::new();
+    const THEREFORE: [(&str, &str); 13] = [
+        ("maestro_help with the tool's name shows them all", "`--help` shows them all"),
+        ("(maestro_list_providers)", "(`maestro-mcp check` lists them)"),
+        ("maestro_get_evidence_chain lists", "`maestro-mcp evidence export` prints"),
+        ("maestro_get_pending_approvals", "`maestro-mcp approvals`"),
+        ("maestro_workflow_state", "`maestro-mcp runs`"),
+        ("maestro_get_metrics", "`maestro-mcp metrics`"),
+        ("maestro_threads", "`maestro-mcp threads`"),
+        (", or to ", ", or "),
+        (", and tell the user", ""),
+        ("; then tell the user", ""),
+        ("Give the user ", "Give yourself "),
+        ("The user may ", "You may "),
+        ("the user can ", "you can "),
+    ];
+    let pattern = TO_A_MODEL
+        .get_or_init(|| Regex::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)").ok());
+    let Some(pattern) = pattern else { return hint.to_owned() };
+    let said = pattern.replace_all(hint, |found: &Captures<'_>| {
+        let first = found.get(2).map_or("", |letter| letter.as_str());
+        if found.get(1).is_some() { first.to_uppercase() } else { first.to_owned() }
+    });
+    THEREFORE.iter().fold(said.into_owned(), |said, (to_model, to_person)| said.replace(to_model, to_person))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::provider::failure::FailureKind;
 
     #[test]
     fn every_code_is_there_once_and_in_full() {
@@ -100,5 +301,63 @@ mod tests {
         assert_eq!(find("timeout").map(|entry| entry.code.as_str()), Some("timeout"));
         assert_eq!(find("time"), None);
         assert!(find("timeout").is_some_and(|entry| markdown().contains(&entry.markdown())));
+    }
+
+    #[test]
+    fn lists_of_names_end_somewhere() {
+        let names: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+        let unknown = |available: &[String]| {
+            Error::Unknown { kind: "topic", name: "x".to_owned(), available: available.to_vec() }.hint()
+        };
+        assert_eq!(unknown(&[]), "There is none.");
+        assert_eq!(unknown(&names[..8]), "Available: 0, 1, 2, 3, 4, 5, 6, 7.");
+        assert_eq!(unknown(&names), "Available: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
+        let ambiguous = |matches: &[String]| {
+            Error::Ambiguous { kind: "run", part: "x".to_owned(), matches: matches.to_vec() }.hint()
+        };
+        assert_eq!(ambiguous(&names[..4]), "Give more of the id: 0, 1, 2, 3.");
+        assert_eq!(ambiguous(&names), "Give more of the id: 0, 1, 2, 3 and more.");
+    }
+
+    #[test]
+    fn a_person_is_not_told_to_ask_the_user() {
+        for kind in [
+            FailureKind::LoginMissing,
+            FailureKind::ClientRefused,
+            FailureKind::RateLimited,
+            FailureKind::QuotaExceeded,
+            FailureKind::ModelUnavailable,
+            FailureKind::NetworkUnreachable,
+            FailureKind::Certificate,
+            FailureKind::CliOutdated,
+            FailureKind::CliBroken,
+            FailureKind::CliFailed,
+        ] {
+            for provider in ["codex", "claude", "gemini", "mine"] {
+                let said = for_person(&kind.hint(provider));
+                assert!(!said.to_lowercase().contains("the user"), "{kind:?}: {said}");
+                assert!(said.starts_with(char::is_uppercase) && said.ends_with('.'), "{kind:?}: {said}");
+            }
+        }
+        assert_eq!(
+            for_person("Ask the user to run `codex login` once, or to set CODEX_API_KEY."),
+            "Run `codex login` once, or set CODEX_API_KEY."
+        );
+        assert_eq!(for_person("A proxy: ask the user to set X."), "A proxy: set X.");
+        assert_eq!(for_person("Tell the user. Put it back."), "Put it back.");
+        assert_eq!(for_person("Wait a minute."), "Wait a minute.");
+        for (hint, said) in [
+            (
+                "Correct the arguments; maestro_help with the tool's name shows them all.",
+                "Correct the arguments; `--help` shows them all.",
+            ),
+            (
+                "Ask another provider (maestro_list_providers).",
+                "Ask another provider (`maestro-mcp check` lists them).",
+            ),
+            ("maestro_workflow_state shows the state.", "`maestro-mcp runs` shows the state."),
+        ] {
+            assert_eq!(for_person(hint), said);
+        }
     }
 }

@@ -18,9 +18,8 @@ use crate::domain::coordination::record::{Answer, Mark, RunRecord};
 use crate::domain::coordination::statistics::{
     ENOUGH_RUNS, ENOUGH_RUNS_OF_ONE, History, TopologyStatistics, of_run,
 };
-use crate::domain::event::Draft;
-use crate::domain::event::record::{Noted, Topic};
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::event::{Draft, Noted, Topic};
+use crate::domain::measure::number::mean_pairwise;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;

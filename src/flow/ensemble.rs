@@ -13,15 +13,12 @@ use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask_or_st
 use super::journal::new_id;
 use super::note::note_on;
 use super::off_thread::off_thread;
-use super::progress::Progress;
-use super::progress::Watch;
+use super::progress::{Progress, Watch};
 use super::session::Session;
 use super::slots::Place;
 use crate::domain::citations::Citation;
-use crate::domain::event::Draft;
-use crate::domain::event::noted::EnsembleNoted;
-use crate::domain::event::record::{Noted, RedFlagged};
-use crate::domain::measure::entry::Candidates;
+use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
+use crate::domain::measure::tally::Candidates;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};

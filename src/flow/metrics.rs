@@ -6,11 +6,9 @@ use super::spending::standings;
 use super::time::now;
 use super::which_run::find_run;
 use crate::domain::history::History;
-use crate::domain::measure::baseline::Baseline;
 use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::Report;
-use crate::domain::measure::scope::Scope;
-use crate::domain::measure::tally::Tally;
+use crate::domain::measure::tally::{Baseline, Scope, Tally};
 use crate::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use super::session::Session;
 use super::told;
 use super::which_run::find_run;
 use crate::domain::change::{Reason, Refusal};
-use crate::domain::event::Draft;
-use crate::domain::event::record::Changed;
+use crate::domain::event::{Changed, Draft};
 use crate::domain::workflow::{Gate, Held, Run};
 use crate::error::Error;
 

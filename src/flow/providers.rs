@@ -22,11 +22,9 @@ use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::environment::allowed;
+use crate::provider::events::{Version, allowed};
 use crate::provider::failure::{CliFailure, FailureKind, Told};
-use crate::provider::login;
-use crate::provider::version::Version;
-use crate::provider::{codex, understudy};
+use crate::provider::{codex, login, understudy};
 
 /// Time that a CLI may take to tell about itself.
 pub const PATIENCE: Duration = Duration::from_secs(15);

@@ -23,11 +23,9 @@ use super::note::note_on;
 use super::off_thread::off_thread;
 use super::progress::{Progress, Watch};
 use super::session::Session;
-
 use crate::domain::call_options::CallOptions;
-use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
-use crate::domain::event::record::{Noted, Topic};
+use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::prompt::prompt;
 use crate::domain::review::{
     Claimed, Discarded, Finding, Reviewed, Severity, findings, held, merged, ranked, summary,

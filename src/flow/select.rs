@@ -1,30 +1,35 @@
 //! Choosing one of several candidates: by tests first, then by what the mode says; one as it is, or none.
 
-mod intake;
 mod judging;
 mod outcome;
-mod record;
-mod task;
 mod trial;
-
-pub use intake::{CandidateInput, LintResult, TestResult};
-pub use judging::JudgeNote;
-pub use outcome::Selection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
 use super::breaker::Permission;
-use super::pack::check_files;
+use super::journal::new_id;
+use super::note::note_on;
+use super::off_thread::off_thread;
+use super::pack::{check_files, still_there};
 use super::progress::Progress;
 use super::session::Session;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
+use crate::domain::coordination::record::Answer;
+use crate::domain::diff::{self, Patch, Shown};
+use crate::domain::event::{Body, Draft, EnsembleNoted, Noted, Topic};
 use crate::domain::judge::{Case, Verdict};
-use crate::domain::select::{Evidence, Mode, Proof, TestWeight, Tests, rank};
+use crate::domain::mask::Masker;
+use crate::domain::redflag::Reason;
+use crate::domain::select::rank::{Basis, OptionRecord, SelectionRecord, rank, voices};
+use crate::domain::select::{Evidence, Mode, Proof, TestWeight, Tests};
 use crate::error::Error;
-use intake::Candidate;
+
+pub use judging::JudgeNote;
 use judging::Judging;
+use outcome::Parts;
+pub use outcome::Selection;
 use trial::{Tested, Trial, Wanted};
 
 /// Candidates, and how to choose among them.
@@ -98,7 +103,7 @@ pub async fn select(
     session.check_config()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
     check_files(session, &request.context_files).await?;
-    let candidates = intake::take(session, &request).await?;
+    let candidates = take(session, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {
             let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
@@ -130,7 +135,7 @@ pub async fn select(
     let judging = match request.mode {
         Mode::LlmJudge | Mode::Hybrid if !differ => {
             let level = level(&evidence, weight);
-            let asked_for = task::asked_for(session, &request).await?;
+            let asked_for = asked_for(session, &request).await?;
             let judging = Judging {
                 session,
                 account,
@@ -167,7 +172,7 @@ pub async fn select(
         }
     };
     let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
-    record::record(session, account, &parts).await;
+    record(session, account, &parts).await;
     Ok(parts.selection())
 }
 
@@ -208,7 +213,7 @@ pub(in crate::flow) async fn tried_alone(
     };
     let request =
         SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
-    let candidates = intake::take(session, &request).await?;
+    let candidates = take(session, &request).await?;
     let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
     let trial = Box::pin(trial::run(session, &candidates, wanted, progress)).await?;
     let of = |tested: Option<Tested>| match tested {
@@ -304,3 +309,405 @@ fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) 
 
 #[cfg(test)]
 mod tests;
+
+/// Records a selection on the account of its judge.
+async fn record(session: &Session, account: &Account, parts: &Parts<'_>) {
+    // Ids of candidates are whatever the caller calls them, and no matter of the log.
+    tracing::info!(
+        decided = parts.ranking.winner.is_some(),
+        basis = %serde_json::json!(parts.basis()),
+        candidates = parts.candidates.len(),
+        "selection ended"
+    );
+    let record = match session.masker() {
+        Ok(masker) => masked(&masker, parts.record()),
+        Err(error) => return tracing::warn!(%error, "a selection is not in the log"),
+    };
+    match serde_json::to_value(record) {
+        Ok(content) => {
+            let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
+            note_on(session, account, vec![noted]).await;
+        }
+        Err(error) => tracing::warn!(%error, "a selection is not in the log"),
+    }
+}
+
+/// Ids and providers of candidates are whatever the caller calls them.
+fn masked(masker: &Masker, record: SelectionRecord) -> SelectionRecord {
+    let mask = |text: String| masker.mask(&text).text.into_owned();
+    let options = record.options.into_iter().map(|option| OptionRecord {
+        id: mask(option.id),
+        provider: option.provider.map(mask),
+        ..option
+    });
+    let answers =
+        record.answers.into_iter().map(|answer| Answer { provider: mask(answer.provider), ..answer });
+    SelectionRecord {
+        winner_id: record.winner_id.map(mask),
+        winner_provider: record.winner_provider.map(mask),
+        options: options.collect(),
+        answers: answers.collect(),
+        ..record
+    }
+}
+
+impl Parts<'_> {
+    fn record(&self) -> SelectionRecord {
+        let winner = self.ranking.winner.and_then(|index| self.candidates.get(index));
+        let known = self.candidates.iter().zip(&self.evidence);
+        let options: Vec<OptionRecord> =
+            known.map(|(one, known)| OptionRecord::new(&one.id, &one.content, known, &one.flags)).collect();
+        let judge = self.judge.as_ref();
+        SelectionRecord {
+            mode: self.mode,
+            basis: self.basis(),
+            with_tests: self.has_tests(),
+            winner_id: winner.map(|one| one.id.clone()),
+            winner_provider: winner.and_then(|one| one.provider.clone()),
+            candidates: u32::try_from(self.candidates.len()).unwrap_or(u32::MAX),
+            answers: voices(&options),
+            options,
+            judge: judge.and_then(|note| note.provider.clone()),
+            judge_verdict: judge.map(|note| note.verdict.to_owned()),
+        }
+    }
+
+    fn has_tests(&self) -> bool {
+        self.evidence.iter().any(|one| one.tests != Tests::Unknown)
+    }
+
+    /// Returns what decided: a judge only where it named a winner, and tests wherever there were any.
+    fn basis(&self) -> Basis {
+        let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
+        if self.has_tests() {
+            Basis::Tests
+        } else if judged {
+            Basis::Judge
+        } else if self.evidence.iter().any(|one| one.lint.is_some()) {
+            Basis::StaticChecks
+        } else {
+            Basis::Rubric
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct AskedFor {
+    task: Option<String>,
+    files: Vec<String>,
+}
+
+/// The task of the call, else of the ensemble that it names, else of the one that every candidate comes
+/// from.
+///
+/// # Errors
+///
+/// The log cannot be read, or has no ensemble of the id that the caller gave.
+async fn asked_for(session: &Session, request: &SelectRequest) -> Result<AskedFor, Error> {
+    let given = AskedFor { task: request.task.clone(), files: request.context_files.clone() };
+    if given.task.is_some() {
+        return Ok(given);
+    }
+    let found = match (&request.ensemble_id, common(request)) {
+        (Some(id), _) => Some(find(session, id).await?.ok_or_else(|| unknown(id))?),
+        // What the candidates carry is a help; that the log lost it is no mistake of the caller's.
+        (None, Some(id)) => find(session, &id).await?,
+        (None, None) => None,
+    };
+    let Some(noted) = found else { return Ok(given) };
+    let files = match given.files.as_slice() {
+        // The caller named none: one that is gone meanwhile is no mistake of theirs.
+        [] => still_there(session, noted.context_files).await?,
+        _ => given.files,
+    };
+    Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
+}
+
+/// The one ensemble that all candidates come from.
+fn common(request: &SelectRequest) -> Option<String> {
+    let (first, rest) = request.candidates.split_first()?;
+    let id = first.ensemble_id.clone()?;
+    rest.iter().all(|one| one.ensemble_id.as_ref() == Some(&id)).then_some(id)
+}
+
+async fn find(session: &Session, id: &str) -> Result<Option<EnsembleNoted>, Error> {
+    let id = id.to_owned();
+    session
+        .journal()
+        .visit(
+            || None,
+            move |found, event| {
+                if event.id == id
+                    && let Body::Noted(noted) = &event.body
+                {
+                    *found = noted.read();
+                }
+            },
+        )
+        .await
+}
+
+fn unknown(id: &str) -> Error {
+    Error::InvalidArguments(format!(
+        "ensemble_id names an ensemble `{id}` that is not in this project's log; give task instead"
+    ))
+}
+
+/// Candidates of one call.
+pub const MOST_CANDIDATES: usize = 24;
+/// Characters of all candidates together.
+const MOST_CHARS: usize = 2_000_000;
+/// Characters of a result's output that is shown again.
+const MOST_OUTPUT: usize = 600;
+
+/// A candidate as it was given.
+#[derive(Clone, Debug, Default)]
+pub struct CandidateInput {
+    /// Its id; numbered where it has none.
+    pub id: Option<String>,
+    pub provider: Option<String>,
+    pub content: String,
+    /// True if that is only the beginning.
+    pub truncated: bool,
+    /// The file that holds all of it then.
+    pub content_file: Option<String>,
+    /// The ensemble that it comes from.
+    pub ensemble_id: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    pub candidate_id: String,
+    pub passed: bool,
+    pub output: Option<String>,
+}
+
+/// Linter's result for a candidate.
+#[derive(Clone, Debug)]
+pub struct LintResult {
+    /// Of whom.
+    pub candidate_id: String,
+    /// From 0 to 1.
+    pub score: Option<f64>,
+    pub output: Option<String>,
+}
+
+/// A candidate with what is known of it.
+#[derive(Clone, Debug)]
+struct Candidate {
+    id: String,
+    provider: Option<String>,
+    content: String,
+    truncated: bool,
+    content_file: Option<String>,
+    flags: Vec<Reason>,
+    tests: Tests,
+    lint: Option<f64>,
+    output: Option<String>,
+    /// The change that it proposes, where it is a diff.
+    patch: Option<Patch>,
+    answers: bool,
+}
+
+impl Candidate {
+    /// Returns what it says, whatever it was written around it: two candidates that agree in this say the
+    /// same.
+    fn essence(&self) -> String {
+        match &self.patch {
+            Some(patch) => patch.essence(),
+            None => self.content.split_whitespace().collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// Returns what a judge reads of it.
+    fn shown(&self) -> String {
+        match &self.patch {
+            Some(patch) => patch.text(Shown::WithoutComments),
+            None => self.content.clone(),
+        }
+    }
+
+    /// Lines that it adds and removes, else its characters.
+    fn size(&self) -> usize {
+        self.patch.as_ref().map_or_else(|| self.content.chars().count(), Patch::changed_lines)
+    }
+
+    /// The author's name, as names are compared.
+    fn author(&self) -> Option<String> {
+        self.provider.as_ref().map(|provider| provider.trim().to_ascii_lowercase())
+    }
+}
+
+/// Checks what was given and holds each candidate against the red flags.
+async fn take(session: &Session, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
+    let ids = ids(&request.candidates)?;
+    check_sizes(&request.candidates)?;
+    let tests = tests(&request.test_results, &ids)?;
+    let lint = lint(&request.lint_results, &ids)?;
+    let outputs = outputs(request);
+    let (session, given) = (session.clone(), request.candidates.clone());
+    off_thread(move || {
+        let rules = session.red_flags()?;
+        let candidate = |(id, input): (String, CandidateInput)| Candidate {
+            flags: rules.verdict(&input.content).reasons().to_vec(),
+            tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),
+            lint: lint.get(&id).copied().flatten(),
+            output: outputs.get(&id).cloned(),
+            answers: rules.is_answer(&input.content),
+            patch: diff::parse(&input.content).ok(),
+            provider: input.provider.filter(|provider| !provider.trim().is_empty()),
+            content: input.content,
+            truncated: input.truncated,
+            content_file: input.content_file,
+            id,
+        };
+        Ok(ids.into_iter().zip(given).map(candidate).collect())
+    })
+    .await?
+}
+
+fn wrong<T>(problem: String) -> Result<T, Error> {
+    Err(Error::InvalidArguments(problem))
+}
+
+/// The ids, given or numbered.
+fn ids(candidates: &[CandidateInput]) -> Result<Vec<String>, Error> {
+    if candidates.is_empty() {
+        return wrong("candidates is empty: there is nothing to choose from".to_owned());
+    }
+    if candidates.len() > MOST_CANDIDATES {
+        return wrong(format!("{} candidates, and at most {MOST_CANDIDATES} are compared", candidates.len()));
+    }
+    let mut seen = BTreeSet::new();
+    let mut ids = Vec::new();
+    for (number, candidate) in (1..).zip(candidates) {
+        let id = match &candidate.id {
+            Some(id) if id.trim().is_empty() => {
+                return wrong(format!("candidates[{}].id is empty", number - 1));
+            }
+            Some(id) => id.clone(),
+            None => format!("candidate-{number}"),
+        };
+        if !seen.insert(id.clone()) {
+            return wrong(format!("two candidates have the id `{id}`"));
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+fn check_sizes(candidates: &[CandidateInput]) -> Result<(), Error> {
+    let chars: usize = candidates.iter().map(|candidate| candidate.content.chars().count()).sum();
+    if chars > MOST_CHARS {
+        return wrong(format!(
+            "the candidates have {chars} characters, and at most {MOST_CHARS} are compared"
+        ));
+    }
+    Ok(())
+}
+
+fn check_known(list: &str, number: usize, id: &str, ids: &[String]) -> Result<(), Error> {
+    if ids.iter().any(|known| known == id) {
+        return Ok(());
+    }
+    let known = ids.join(", ");
+    wrong(format!("{list}[{number}] names a candidate `{id}` that there is not; the candidates are: {known}"))
+}
+
+/// Returns what the tests of each said; one failure among several results is a failure.
+fn tests(results: &[TestResult], ids: &[String]) -> Result<BTreeMap<String, Tests>, Error> {
+    let mut tests = BTreeMap::new();
+    for (number, result) in results.iter().enumerate() {
+        check_known("test_results", number, &result.candidate_id, ids)?;
+        let entry = tests.entry(result.candidate_id.clone()).or_insert(Tests::Passed);
+        if !result.passed {
+            *entry = Tests::Failed;
+        }
+    }
+    Ok(tests)
+}
+
+fn lint(results: &[LintResult], ids: &[String]) -> Result<BTreeMap<String, Option<f64>>, Error> {
+    let mut lint = BTreeMap::new();
+    for (number, result) in results.iter().enumerate() {
+        let id = &result.candidate_id;
+        check_known("lint_results", number, id, ids)?;
+        if let Some(score) = result.score.filter(|score| !(0.0..=1.0).contains(score)) {
+            return wrong(format!("lint_results[{number}].score must be 0 to 1 (got {score})"));
+        }
+        if lint.insert(id.clone(), result.score).is_some() {
+            return wrong(format!("lint_results has two scores for `{id}`"));
+        }
+    }
+    Ok(lint)
+}
+
+/// The end of what the tests of each printed, else its linter.
+fn outputs(request: &SelectRequest) -> BTreeMap<String, String> {
+    let lint = request.lint_results.iter().map(|result| (&result.candidate_id, &result.output));
+    let tests = request.test_results.iter().map(|result| (&result.candidate_id, &result.output));
+    let given = lint.chain(tests).filter_map(|(id, output)| Some((id.clone(), tail(output.as_ref()?))));
+    given.filter(|(_, output)| !output.is_empty()).collect()
+}
+
+/// The last characters of a text.
+fn tail(text: &str) -> String {
+    let text = text.trim();
+    let start = text.char_indices().rev().nth(MOST_OUTPUT - 1).map_or(0, |(at, _)| at);
+    text.get(start..).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod more_tests {
+    use super::*;
+
+    fn named(id: &str) -> CandidateInput {
+        CandidateInput { id: Some(id.to_owned()), ..CandidateInput::default() }
+    }
+
+    fn result(id: &str, passed: bool) -> TestResult {
+        TestResult { candidate_id: id.to_owned(), passed, output: None }
+    }
+
+    #[test]
+    fn ids_are_given_or_numbered_and_never_twice() {
+        let none = CandidateInput::default();
+        assert_eq!(
+            ids(&[none.clone(), named("a"), none.clone()]).unwrap(),
+            ["candidate-1", "a", "candidate-3"]
+        );
+        for (candidates, why) in [
+            (vec![], "is empty"),
+            (vec![named("a"), named("a")], "`a`"),
+            (vec![named("candidate-2"), none.clone()], "`candidate-2`"),
+            (vec![named(" ")], "candidates[0].id"),
+            (vec![none; 25], "at most 24"),
+        ] {
+            let error = ids(&candidates).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_failure_among_several_results_is_a_failure() {
+        let known = ["a".to_owned(), "b".to_owned()];
+        let found = tests(&[result("a", true), result("a", false), result("a", true)], &known).unwrap();
+        assert_eq!(found.get("a"), Some(&Tests::Failed));
+        let error = tests(&[result("a", true), result("c", true)], &known).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "test_results[1] names a candidate `c` that there is not; the candidates are: a, b"
+        );
+    }
+
+    #[test]
+    fn scores_lie_between_nothing_and_all() {
+        let scored = |score| LintResult { candidate_id: "a".to_owned(), score, output: None };
+        let known = ["a".to_owned()];
+        for score in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(lint(&[scored(Some(score))], &known).unwrap_err().to_string().contains("must be 0 to 1"));
+        }
+        assert_eq!(lint(&[scored(None)], &known).unwrap().get("a"), Some(&None));
+        assert!(lint(&[scored(None), scored(Some(1.0))], &known).is_err());
+    }
+}

@@ -11,14 +11,13 @@ use super::providers::{Home, PATIENCE, is_installed, print, probe};
 use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
-use crate::error::hint::for_person;
+use crate::error::reference::for_person;
 use crate::host::config::Enabled;
-use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 use crate::provider::effort::Wish;
 use crate::provider::failure::FailureKind;
-use crate::provider::login;
+use crate::provider::{Adapter, login};
 
 /// One consultant's state.
 #[derive(Clone, Debug, Serialize)]

@@ -3,9 +3,8 @@
 
 use tracing::{Level, info};
 
-use crate::domain::event::record::{ChangeKind, Changed};
 use crate::domain::event::stage::Mode;
-use crate::domain::event::{Body, Draft};
+use crate::domain::event::{Body, ChangeKind, Changed, Draft};
 
 /// Tells of what was just appended, as far as it is about a run, its stages and their decisions. What
 /// may go into no log (consults, changes, checks) is told where it happens.

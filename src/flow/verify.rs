@@ -1,13 +1,12 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
-mod elsewhere;
-mod foreign;
-pub(in crate::flow) mod git;
-pub(crate) mod oracle;
 mod plan;
 mod policy;
 mod run;
 
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -18,16 +17,22 @@ use super::note::note;
 use super::off_thread::off_thread;
 use super::progress::Progress;
 use super::session::Session;
-use crate::domain::event::Draft;
-use crate::domain::event::record::{Check, Verified};
+use crate::domain::calibrate::OracleUnusable;
+use crate::domain::event::{Check, Draft, Verified};
+use crate::domain::secret_path;
+use crate::domain::secret_rules::SecretRules;
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
+use crate::domain::verification::policy::Refused;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote, outcome};
+use crate::host::exhibit::{EXAMPLE, Exhibit};
+use crate::host::git::{asking, running_nothing};
+use crate::host::project::Project;
 
-pub(in crate::flow) use elsewhere::{settled, verify_copy};
 pub(in crate::flow) use plan::Hold;
-use plan::Plan;
+use plan::{Kept, Plan, plan_in};
+use policy::{InForce, load};
 pub use policy::{PolicyNote, project_note};
 pub use run::CheckResult;
 
@@ -244,5 +249,422 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
         tests_passed,
         missing_checks,
         warning: (all_passed && tests_passed == 0).then(|| NO_TEST_RAN.to_owned()),
+    }
+}
+
+/// Commands that show what is in files.
+const SHOWING: [&str; 4] = ["diff", "show", "log", "blame"];
+
+/// True if a command is git's.
+fn is_git(words: &[String]) -> bool {
+    words.first().is_some_and(|program| program == "git" || program.ends_with("/git"))
+}
+
+/// Refuses a command that names a file which packing refuses.
+fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option<String>) -> Option<Refused> {
+    let named = |word: &str| {
+        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: what follows any colon may be one.
+        let parts = std::iter::once(0).chain(word.match_indices([':', ')', '=', ',']).map(|(at, _)| at + 1));
+        let paths =
+            parts.filter_map(|at| word.get(at..)).map(|path| path.trim_start_matches(['!', '^', '/']));
+        paths.filter(|path| !path.is_empty()).find_map(|path| refuses(Path::new(path)))
+    };
+    let rule = words.iter().skip(2).find_map(|word| named(word))?;
+    Some(Refused {
+        rule: "git_shows_a_secret".to_owned(),
+        reason: format!("it would show a file that is {}", secret_path::refusal(&rule)),
+    })
+}
+
+/// The arguments with what keeps git from running or showing what it should not.
+pub(in crate::flow) fn guarded(
+    program: &Path,
+    directory: &Path,
+    args: &[String],
+    secrets: &SecretRules,
+) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec!["--no-pager".into()];
+    all.extend(running_nothing(program, directory));
+    let Some((command, rest)) = args.split_first() else { return all };
+    all.push(command.into());
+    let shows = SHOWING.contains(&command.as_str());
+    if shows && command != "blame" {
+        all.extend(["--no-ext-diff".into(), "--no-textconv".into()]);
+    } else if shows {
+        all.push("--no-textconv".into());
+    }
+    all.extend(rest.iter().map(OsString::from));
+    let shows_patches = match command.as_str() {
+        "diff" | "show" => true,
+        "log" => rest.iter().any(|word| {
+            word.starts_with("-U") || word == "-p" || word.starts_with("--stat") || word.starts_with("--name")
+        }),
+        _ => false,
+    };
+    if shows_patches && !rest.iter().any(|word| word.contains(':')) {
+        if !rest.iter().any(|word| word == "--") {
+            all.push("--".into());
+        }
+        all.extend(hidden(secrets).into_iter().map(OsString::from));
+    }
+    all
+}
+
+/// True if an argument is the content of a file by its number alone, of which no name can be judged.
+fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) -> bool {
+    let Some((command, rest)) = args.split_first() else { return false };
+    if command != "show" && command != "diff" {
+        return false;
+    }
+    let objects = rest
+        .iter()
+        .take_while(|word| *word != "--")
+        .filter(|word| !word.starts_with('-') && !word.contains(':'));
+    objects.take(8).any(|object| {
+        let asked = asking(program, directory).args(["cat-file", "-t", object]).output();
+        asked.is_ok_and(|asked| asked.stdout.starts_with(b"blob"))
+    })
+}
+
+/// Pathspecs that leave out every file that packing refuses.
+fn hidden(secrets: &SecretRules) -> Vec<String> {
+    let spec = |pattern: &str| format!(":(top,exclude,icase,glob)**/{pattern}");
+    let mut all = Vec::new();
+    for rule in &secrets.files.rules {
+        all.extend(rule.names.iter().map(|name| spec(name)));
+        all.extend(rule.dotted.iter().flat_map(|name| [spec(name), spec(&format!("{name}.*"))]));
+        all.extend(rule.prefixes.iter().map(|prefix| spec(&format!("{prefix}*.json"))));
+        all.extend(rule.extensions.iter().map(|extension| spec(&format!("*.{extension}"))));
+        all.extend(rule.directories.iter().map(|directory| spec(&format!("{directory}/**"))));
+    }
+    all
+}
+
+/// The tests that a command names and that do not lie in its directory, if it names such.
+fn foreign(rule: &str, command: &str, cwd: &Path) -> Option<String> {
+    let words = shlex::split(command)?;
+    match rule {
+        "unittest" => of_python(&words, cwd),
+        rule if rule.starts_with("go") => of_go(&words, cwd),
+        _ => None,
+    }
+}
+
+/// A dotted name is the project's where its modules lie below the directory: the interpreter has
+/// packages of tests of its own, which any dotted name reaches.
+fn of_python(words: &[String], cwd: &Path) -> Option<String> {
+    const WITH_VALUE: [&str; 6] = ["-k", "-s", "-t", "-p", "--start-directory", "--top-level-directory"];
+    let start = words.iter().position(|word| word == "unittest")? + 1;
+    let mut rest = words.get(start..)?.iter();
+    let mut names = Vec::new();
+    while let Some(word) = rest.next() {
+        if WITH_VALUE.contains(&word.as_str()) {
+            rest.next();
+        } else if !word.starts_with('-') && word != "discover" {
+            names.push(word);
+        }
+    }
+    names.into_iter().find(|name| !is_own(name, cwd)).cloned()
+}
+
+fn is_own(name: &str, cwd: &Path) -> bool {
+    if name.contains('/') || Path::new(name).extension().is_some_and(|kind| kind == "py") {
+        return true;
+    }
+    let mut place = cwd.to_owned();
+    for part in name.split('.') {
+        place.push(part);
+        if place.with_extension("py").is_file() {
+            return true;
+        }
+        // A directory that is no package gives way to the interpreter's package of that name.
+        if !place.is_dir() || part == "test" && !place.join("__init__.py").is_file() {
+            return false;
+        }
+    }
+    true
+}
+
+/// A package of Go is the project's where it is given by its place or by the module's name.
+fn of_go(words: &[String], cwd: &Path) -> Option<String> {
+    let start = words.iter().position(|word| word == "test")? + 1;
+    let module = std::fs::read_to_string(cwd.join("go.mod"))
+        .ok()
+        .and_then(|text| text.lines().find_map(|line| Some(line.strip_prefix("module ")?.trim().to_owned())));
+    let is_own = |name: &str| {
+        name.starts_with('.') || module.as_ref().is_some_and(|module| name.starts_with(module.as_str()))
+    };
+    let after_an_option = |place: usize| {
+        place.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|word| {
+            word.starts_with('-')
+                && !word.contains('=')
+                && !matches!(word.as_str(), "-v" | "-race" | "-short" | "-cover" | "-json" | "-failfast")
+        })
+    };
+    let names = words.iter().enumerate().skip(start);
+    let names = names.filter(|(place, word)| !word.starts_with('-') && !after_an_option(*place));
+    names.map(|(_, word)| word).find(|name| !is_own(name)).cloned()
+}
+
+/// The checks of a request as entries that name their commands, as they are found in the project
+/// itself: a copy that was changed has no say in what it is held against.
+///
+/// # Errors
+///
+/// The rules cannot be used, nothing is found, or a rule refuses a command.
+pub(in crate::flow) async fn settled(session: &Session, request: VerifyRequest) -> Result<Vec<Entry>, Error> {
+    let planning = session.clone();
+    let plan = off_thread(move || plan::plan(&planning, &request)).await??;
+    let invalid = |problem: String| Err(Error::InvalidArguments(problem));
+    if plan.checks.is_empty() {
+        return invalid(
+            "verify is empty, and the project has no checks of its own that could be found".to_owned(),
+        );
+    }
+    if plan.checks.len() > MOST_CHECKS {
+        return invalid(format!("verify must have at most {MOST_CHECKS} checks (got {})", plan.checks.len()));
+    }
+    let mut entries = Vec::new();
+    for check in plan.checks {
+        match &check.verdict {
+            Some(Ok(_)) => {}
+            Some(Err(refused)) => {
+                let (rule, reason) = (&refused.rule, &refused.reason);
+                return invalid(format!("verify: `{}` is refused by rule `{rule}`: {reason}", check.command));
+            }
+            None => return invalid("verify: the project has no such check that could be found".to_owned()),
+        }
+        entries.push(Entry {
+            command: Some(check.command),
+            kind: Some(check.kind),
+            timeout_sec: Some(check.timeout.as_secs()),
+            cwd: Some(check.cwd_shown),
+            ..Entry::default()
+        });
+    }
+    Ok(entries)
+}
+
+/// Runs checks in a copy, one after the other, all of them. Nothing is recorded: they say nothing of
+/// the project as it is.
+///
+/// # Errors
+///
+/// The rules cannot be used, or a directory is not in the copy.
+pub(in crate::flow) async fn verify_copy(
+    session: &Session,
+    copy: Arc<Project>,
+    entries: Vec<Entry>,
+    hold: Hold,
+    progress: &Progress,
+) -> Result<Vec<CheckResult>, Error> {
+    let planning = session.clone();
+    let request = VerifyRequest { entries, ..VerifyRequest::default() };
+    let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, load(&planning)?, &request))
+        .await??;
+    let plan = Plan { kept: Kept::Nothing, hold: Some(hold), ..plan };
+    let room = run::room(plan.checks.len());
+    Ok(in_order(session, &plan, room, false, progress).await)
+}
+
+/// Placeholder for the answer's file in a command.
+const PLACEHOLDER: &str = "{answer}";
+
+/// Characters of the oracle's output that a verdict may quote.
+const ROOM: usize = 2_400;
+
+/// A command that is permitted and gets answers to judge.
+pub struct Oracle {
+    command: String,
+    rules: Arc<InForce>,
+}
+
+/// Verdict of an oracle on an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The command passed.
+    Right,
+    /// It did not, with its status in a line.
+    Wrong(String),
+    /// It failed by itself, which says nothing of the answer.
+    Broken(String),
+}
+
+impl Oracle {
+    /// An oracle by its command, which is judged before any answer is there.
+    ///
+    /// # Errors
+    ///
+    /// No rule permits the command, or the rules cannot be used.
+    pub async fn new(session: &Session, command: &str) -> Result<Self, Error> {
+        let loading = session.clone();
+        let rules = off_thread(move || load(&loading)).await??;
+        let oracle = Self { command: command.to_owned(), rules };
+        let plan = oracle.plan(session, EXAMPLE, "").await?;
+        let refused = plan.checks.iter().find_map(|check| match &check.verdict {
+            Some(Ok(_)) => None,
+            Some(Err(refused)) => Some(format!("refused by rule `{}`: {}", refused.rule, refused.reason)),
+            None => Some("there is no command".to_owned()),
+        });
+        match refused {
+            None => Ok(oracle),
+            Some(reason) => Err(oracle.unusable(reason)),
+        }
+    }
+
+    /// Gives the command one answer: on its standard input, and as a file whose path stands for
+    /// `{answer}`. What it finds is no verification of the project, so it is not recorded as one.
+    ///
+    /// # Errors
+    ///
+    /// The command could not be run.
+    pub async fn judge(
+        &self,
+        session: &Session,
+        answer: &str,
+        progress: &Progress,
+    ) -> Result<Verdict, Error> {
+        let (root, text) = (session.root().to_owned(), answer.to_owned());
+        let exhibit = off_thread(move || Exhibit::new(&root, &text)).await?;
+        let exhibit = exhibit
+            .map_err(|error| self.unusable(format!("the answer cannot be put into a file: {error}")))?;
+        let plan = self.plan(session, &exhibit.path(), answer).await?;
+        let Some(check) = plan.checks.first() else {
+            return Err(self.unusable("there is no command".to_owned()));
+        };
+        let result = run::run(session, &plan, check, ROOM, progress).await;
+        self.read(&result)
+    }
+
+    fn read(&self, result: &CheckResult) -> Result<Verdict, Error> {
+        let note = || result.metadata.note.clone().unwrap_or_default();
+        match result.status {
+            Status::Passed => Ok(Verdict::Right),
+            Status::Error if result.exit_code.is_none() => Err(self.unusable(note())),
+            Status::Failed | Status::Error => Ok(match own_error(result) {
+                Some(why) => Verdict::Broken(why),
+                None => Verdict::Wrong(result.in_a_line()),
+            }),
+            Status::CompileError | Status::TimedOut | Status::Crashed | Status::OutputTooLarge => {
+                Ok(Verdict::Broken(result.in_a_line()))
+            }
+            Status::NoTests => Err(self.unusable("it ran no test".to_owned())),
+            Status::NotFound | Status::Refused | Status::NothingToRun | Status::Skipped => {
+                Err(self.unusable(note()))
+            }
+        }
+    }
+
+    /// The command for one answer, judged by the rules.
+    async fn plan(&self, session: &Session, path: &str, answer: &str) -> Result<Plan, Error> {
+        let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
+        let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
+        let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
+        let mut plan =
+            off_thread(move || plan_in(planning.environment(), &*planning.project()?, rules, &request))
+                .await??;
+        plan.kept = Kept::Nothing;
+        for check in &mut plan.checks {
+            answer.as_bytes().clone_into(&mut check.stdin);
+        }
+        Ok(plan)
+    }
+
+    /// The error of a command that failed by itself instead of judging.
+    pub fn broken(&self, times: u32, why: &str) -> Error {
+        self.unusable(format!(
+            "it failed by itself on {times} answers, which is no verdict. The first time: {why}"
+        ))
+    }
+
+    fn unusable(&self, reason: String) -> Error {
+        Error::Oracle(OracleUnusable { command: self.command.clone(), reason })
+    }
+}
+
+/// Why a command failed by itself: by convention 1 says "wrong", and an assertion does; another code or an
+/// exception is an error of its own.
+fn own_error(result: &CheckResult) -> Option<String> {
+    const WRONG: i32 = 1;
+    let stderr = result.stderr.trim();
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let asserts = last.contains("AssertionError") || last.contains("assertion");
+    let raised = stderr.contains("Traceback (most recent call last)")
+        || stderr.contains("node:internal/")
+        || stderr.contains("panicked at");
+    match result.exit_code {
+        Some(WRONG) if !raised || asserts => None,
+        Some(WRONG) => Some(format!("{}: {last}", result.in_a_line())),
+        Some(code) => Some(format!(
+            "{}: exit code {code} is no verdict (0 is right, 1 is wrong): {last}",
+            result.in_a_line()
+        )),
+        None => Some(result.in_a_line()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret_path::SecretPaths;
+
+    fn rules() -> SecretRules {
+        SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap()
+    }
+
+    #[test]
+    fn a_path_is_judged_wherever_it_stands() {
+        let paths = SecretPaths::from_rules(&rules().files).unwrap();
+        let refused = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            names_a_secret(&words, |path| paths.refuse(path).map(str::to_owned)).is_some()
+        };
+        for line in [
+            "git show HEAD:.env",
+            "git show :.env",
+            "git show :0:conf/.env",
+            "git show HEAD~3:./.env",
+            "git blame .env",
+            "git diff HEAD -- .env.local",
+            "git diff -- :(glob).env",
+            "git log -n 3 -- deploy/id_rsa",
+            "git show main:a/server.pem",
+            "git diff HEAD:.env HEAD~1:.env",
+        ] {
+            assert!(refused(line), "{line}");
+        }
+        for line in [
+            "git status",
+            "git show HEAD:src/main.rs",
+            "git log --oneline -n 5",
+            "git diff HEAD~2..HEAD",
+            "git show :/message",
+        ] {
+            assert!(!refused(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_lie_elsewhere_are_not_the_project_s() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("tests")).unwrap();
+        std::fs::create_dir_all(root.path().join("test")).unwrap();
+        std::fs::write(root.path().join("tests/test_a.py"), "").unwrap();
+        std::fs::write(root.path().join("test_b.py"), "").unwrap();
+        std::fs::write(root.path().join("go.mod"), "module shop\n").unwrap();
+        for (rule, command, is_foreign) in [
+            ("unittest", "python -m unittest", false),
+            ("unittest", "python -m unittest discover -s tests -v", false),
+            ("unittest", "python -m unittest tests.test_a.A.test_b test_b", false),
+            ("unittest", "python -m unittest test.test_bool", true),
+            ("unittest", "python -m unittest -v unittest.test", true),
+            ("unittest", "python -m unittest json", true),
+            ("go-test", "go test ./... -run X", false),
+            ("go-test", "go test shop/cart", false),
+            ("go-test", "go test strings", true),
+            ("pytest", "pytest tests", false),
+        ] {
+            assert_eq!(foreign(rule, command, root.path()).is_some(), is_foreign, "{command}");
+        }
     }
 }

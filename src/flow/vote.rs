@@ -1,39 +1,39 @@
 //! A vote: samples in rounds, side by side, until one answer is k ahead.
 
 pub(crate) mod consensus;
-mod measured;
-pub(crate) mod report;
-mod request;
-pub(crate) mod sample;
+pub(crate) mod measured;
 pub(crate) mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
+
+use indexmap::IndexMap;
+use serde::Serialize;
 
 use super::breaker::Permission;
 use super::consult::Question;
 use super::ensemble::chosen;
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
-use crate::domain::event::Draft;
-use crate::domain::event::record::{Noted, RedFlagged, Topic};
+use crate::domain::event::{Draft, Noted, RedFlagged, Topic};
 use crate::domain::microstep::StepType;
 use crate::domain::track_record::Work;
-use crate::domain::vote::canonical::Canonical;
-use crate::domain::vote::confidence::confidence;
-use crate::domain::vote::discards::Discards;
-use crate::domain::vote::failure::NoWinner;
-use crate::domain::vote::record::{FailureRecord, OptionRecord, VoteRecord};
-use crate::domain::vote::{Ballot, NotAsked, Rule, Stop, Tally};
-use crate::error::Error;
+use crate::domain::vote::canonical::fields::VoteBy;
+use crate::domain::vote::canonical::{Canonical, Form};
+use crate::domain::vote::{
+    Ballot, Discarded, Discards, FailureRecord, NoWinner, NotAsked, OptionRecord, Rule, Stop, Tally,
+    VoteRecord, confidence,
+};
+use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_on;
 use crate::flow::off_thread::off_thread;
 use crate::provider::Usage;
 
-use sample::{Check, Sample, Sampler};
+use measured::{Check, Sample, Sampler};
 
 pub struct VoteRequest {
     /// The question of every sample, and on whose account it goes.
@@ -376,5 +376,243 @@ impl Vote {
             refused: self.refused.as_ref().map(ToString::to_string),
             answers: self.voices.clone(),
         }
+    }
+}
+
+/// A micro-step that is put to the vote.
+#[derive(Clone, Debug)]
+pub struct StepRequest {
+    /// The step.
+    pub kind: StepType,
+    /// The question.
+    pub prompt: String,
+    /// Material for it.
+    pub context: String,
+    /// The lead that decides; measured or the step's own where none is named.
+    pub k: Option<u32>,
+    /// The most samples; by k where none is named.
+    pub max_samples: Option<u32>,
+    /// Providers that are asked; everybody who is there where nobody is named.
+    pub providers: Option<Vec<String>>,
+    pub options: CallOptions,
+    /// On whose account it goes.
+    pub account: Account,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KSource {
+    /// The caller named it.
+    Caller,
+    /// It was measured with everybody who is asked; the largest of their values counts.
+    Calibration,
+    /// Nothing else is known: two where three providers answer in turn, else the step's own.
+    Default,
+}
+
+/// Characters by which an answer goes in `vote_distribution`.
+const LABEL: usize = 80;
+
+/// Details of every vote beside its result.
+#[derive(Clone, Debug, Serialize)]
+pub struct Details {
+    /// The lead that was needed.
+    pub k: u32,
+    /// The lead that there was.
+    pub lead: u32,
+    pub compared: Compared,
+    /// The most samples that it could take.
+    pub max_rounds: u32,
+    pub max_rounds_source: MaxSource,
+    /// Samples launched.
+    pub samples: u32,
+    /// Samples whose call failed; they are no votes.
+    pub failed_count: u32,
+    /// Leader where nobody won. It was not chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leader: Option<Leader>,
+    /// Every answer, most votes first.
+    pub answers: Vec<AnswerVotes>,
+    /// Why answers were discarded.
+    pub red_flags: Vec<Discarded>,
+    pub failures: Vec<FailureNote>,
+    pub providers_used: Vec<String>,
+    #[serde(skip_serializing_if = "Usage::is_empty")]
+    pub usage: Usage,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    /// Secrets that were masked on the way out.
+    pub masked: usize,
+    pub warning: Option<String>,
+    /// Parts taken off answers before they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The models that answered, by provider.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, Vec<String>>,
+}
+
+/// Part of the answers that a vote compares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Compared {
+    Options {
+        /// The list.
+        options: Vec<String>,
+    },
+    /// Their last line `ANSWER: ...`, and an answer of one line as a whole.
+    AnswerLine,
+    /// Their JSON document by value.
+    Json,
+    /// These fields of their document, each in its own way.
+    Fields {
+        /// The fields with how.
+        fields: VoteBy,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxSource {
+    /// The caller named it.
+    Caller,
+    /// It follows from k.
+    Default,
+}
+
+/// An answer that is ahead and did not win.
+#[derive(Clone, Debug, Serialize)]
+pub struct Leader {
+    /// The answer, verbatim.
+    pub answer: String,
+    /// Its votes.
+    pub votes: u32,
+    pub provider: String,
+}
+
+/// An answer and its votes.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnswerVotes {
+    /// Its beginning, by which `vote_distribution` names it too.
+    pub answer: String,
+    /// Its votes.
+    pub votes: u32,
+    /// The same by provider.
+    pub by_provider: BTreeMap<String, u32>,
+    pub compared_as: Form,
+    /// By what: the beginning of its form.
+    pub key: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureNote {
+    /// The provider.
+    pub provider: String,
+    pub count: u32,
+    /// Error, the first time.
+    #[serde(flatten)]
+    pub note: ErrorNote,
+}
+
+impl Details {
+    /// The details of a vote.
+    pub fn of(vote: &Vote, compared: Compared, max_rounds_source: MaxSource, warnings: Vec<String>) -> Self {
+        let ballot = &vote.ballot;
+        let leader = vote.leader().filter(|_| !vote.stop.is_decision());
+        let warnings: Vec<String> =
+            one_voice(vote).into_iter().chain(warnings).chain(vote.stood_in.clone()).collect();
+        let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
+        let notes: Vec<String> = vote.notes.iter().map(note).collect();
+        Self {
+            k: ballot.rule().k(),
+            lead: ballot.lead(),
+            compared,
+            max_rounds: ballot.rule().max_samples(),
+            max_rounds_source,
+            samples: ballot.samples(),
+            failed_count: ballot.failed(),
+            leader: leader.map(|(candidate, votes)| Leader {
+                answer: candidate.text.clone(),
+                votes,
+                provider: candidate.provider.clone(),
+            }),
+            answers: answers(vote),
+            red_flags: vote.discards.list(),
+            failures: vote
+                .failures
+                .iter()
+                .map(|failure| FailureNote {
+                    provider: failure.provider.clone(),
+                    count: failure.count,
+                    note: failure.error.note(),
+                })
+                .collect(),
+            providers_used: vote.providers.clone(),
+            usage: vote.usage,
+            elapsed_ms: vote.elapsed_ms,
+            masked: vote.masked,
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            models: vote.models.clone(),
+        }
+    }
+
+    /// Votes by answer, most first.
+    pub fn distribution(&self) -> IndexMap<String, u32> {
+        self.answers.iter().map(|answer| (answer.answer.clone(), answer.votes)).collect()
+    }
+}
+
+/// Returns whose votes count is what matters, and not who was asked.
+fn one_voice(vote: &Vote) -> Option<String> {
+    let voters = vote.voters();
+    let mut names = voters.iter();
+    let (Some(only), None) = (names.next(), names.next()) else { return None };
+    (vote.ballot.valid() > 1).then(|| {
+        format!(
+            "all votes that count come from one provider ({only}): a mistake that it repeats gets votes too"
+        )
+    })
+}
+
+fn answers(vote: &Vote) -> Vec<AnswerVotes> {
+    let mut named: Vec<AnswerVotes> = Vec::new();
+    for (candidate, option) in vote.candidates.iter().zip(vote.ballot.options()) {
+        let key = label(option.answer.key());
+        let label = label(&candidate.text);
+        // Two long answers may begin alike.
+        let mut names =
+            std::iter::once(label.clone()).chain((2..).map(|number| format!("{label} ({number})")));
+        let is_free = |name: &String| named.iter().all(|other| other.answer != *name);
+        named.push(AnswerVotes {
+            answer: names.find(is_free).unwrap_or_default(),
+            votes: option.votes,
+            by_provider: candidate.votes.clone(),
+            compared_as: option.answer.form(),
+            key,
+        });
+    }
+    named.sort_by_key(|answer| std::cmp::Reverse(answer.votes));
+    named
+}
+
+/// The beginning of an answer in one line.
+fn label(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LABEL) {
+        None => line,
+        Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod more_tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_short_line() {
+        assert_eq!(label(" a\n  b "), "a b");
+        assert_eq!(label(&"é".repeat(LABEL)), "é".repeat(LABEL));
+        assert_eq!(label(&"é".repeat(LABEL + 1)), format!("{}...", "é".repeat(LABEL)));
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::event::stage::{LowRisk, RunResumed, RunStarted, RunStopped};
 use crate::domain::event::{Body, Draft};
 use crate::domain::handover::Handover;
 use crate::domain::measure::report::Metrics;
-use crate::domain::measure::scope::Scope;
+use crate::domain::measure::tally::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};

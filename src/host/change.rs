@@ -2,17 +2,11 @@
 //! undone, whatever ends the process.
 
 mod journal;
-mod keep;
-mod manifest;
-mod rollback;
 mod store;
 mod tree;
 
-pub use journal::{After, Change, Plan, before, carry_out};
-pub use keep::{Keep, Pruned};
-pub use manifest::{Entry, Manifest, Permission};
-pub use rollback::{Recovery, roll_back};
-pub use store::{Listed, Lock, Store, is_session, open_journals};
+pub use journal::{After, Change, Plan, Recovery, before, carry_out, roll_back};
+pub use store::{Entry, Keep, Listed, Lock, Manifest, Permission, Pruned, Store, is_session, open_journals};
 pub use tree::{FileState, Obstacle, Tree};
 
 #[cfg(test)]

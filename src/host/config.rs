@@ -1,8 +1,6 @@
 //! Configuration of the server: the shipped defaults, the user's and the project's files, and the
 //! environment, laid over one another, with the origin of every value kept.
 
-mod expand;
-mod harmless;
 mod layer;
 mod provider;
 pub(crate) mod reference;
@@ -23,9 +21,7 @@ use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
 use crate::host::trust::{ProjectLayer, Standing, shown};
 
-use expand::Reading;
-use harmless::strictness;
-use layer::Layers;
+use layer::{Layers, Reading, strictness};
 pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule, is_model_name,
@@ -397,7 +393,7 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
             return None;
         }
     };
-    let harmful = harmless::keep_harmless(&mut document, below);
+    let harmful = layer::keep_harmless(&mut document, below);
     if !harmful.is_empty() {
         ignored.push(format!("{file}: {}", harmful.join(", ")));
     }
@@ -491,7 +487,7 @@ fn checked<T: serde::de::DeserializeOwned>(
     if document.is_null() {
         return Ok(document);
     }
-    if !expand::is_needed(text) {
+    if !layer::is_needed(text) {
         // Read into its type straight from the text first, so that a message tells the column too.
         parsed::<T>(origin, text)?;
         return match serde_path_to_error::deserialize::<_, T>(&document) {
@@ -499,11 +495,11 @@ fn checked<T: serde::de::DeserializeOwned>(
             Err(error) => Err(vec![misfit(origin, text, &error, &error.inner().to_string())]),
         };
     }
-    let source = expand::Source { origin, text };
+    let source = layer::Source { origin, text };
     let mut last = Vec::new();
     for reading in [Reading::Text, Reading::Scalar] {
         let mut filled = document.clone();
-        let problems = expand::expand(&mut filled, reading, &source, environment);
+        let problems = layer::expand(&mut filled, reading, &source, environment);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -511,7 +507,7 @@ fn checked<T: serde::de::DeserializeOwned>(
             Ok(_) => return Ok(filled),
             // The value came from the environment, where secrets live: it is not repeated.
             Err(error) => {
-                let said = expand::without_values(&error.inner().to_string());
+                let said = layer::without_values(&error.inner().to_string());
                 last = vec![misfit(origin, text, &error, &said)];
             }
         }
@@ -538,7 +534,7 @@ fn misfit(
 /// a provider's CLI is started with.
 fn fit_to_show(path: &str, said: &str) -> String {
     let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
-    if may_be_secret { expand::without_values(said) } else { in_brief(said) }
+    if may_be_secret { layer::without_values(said) } else { in_brief(said) }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(

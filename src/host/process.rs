@@ -20,7 +20,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
-use self::meter::{Meter, Side};
 use self::registry::{Orphans, Registry};
 use self::spawn::{Running, Through};
 use self::tree::{Hold, Settled, Tree};
@@ -28,20 +27,19 @@ use super::guardian::GuardianCommand;
 use super::wall::report::Report;
 use super::wall::{FileStanding, HelperCommand, WallStanding};
 
+pub use call_dir::CallDir;
+use capture::{Meter, Side};
+pub use launch::{Activity, Ended, Exit, Finish, Launch, Limits, MARKER_VARIABLE, Outcome, ProcessError};
+
 mod call_dir;
 mod capture;
 pub(crate) mod group;
 pub(crate) mod launch;
 pub(crate) mod leftover;
-mod meter;
 mod registry;
 mod spawn;
 pub(crate) mod sweep;
 mod tree;
-
-pub use call_dir::CallDir;
-pub use launch::{Activity, Ended, Exit, Outcome, ProcessError};
-pub use launch::{Finish, Launch, Limits, MARKER_VARIABLE};
 
 /// Time that a shutdown waits between SIGTERM and SIGKILL.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);

@@ -9,28 +9,25 @@
 //! Copies go when they are dropped. Those of a killed server go with the next one's first call, told
 //! apart by a lock as the directories of calls are.
 
-mod cleanup;
-mod git;
-
-use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::environment::Environment;
-use super::process::{Supervisor, leftover};
-
-use cleanup::Record;
-pub(crate) use cleanup::remove_abandoned;
-use git::Git;
+use super::git::{VARIABLES, running_nothing};
+use super::process::{CallDir, Ended, Launch, Limits, Supervisor, leftover};
 
 /// Why there are no copies.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -198,7 +195,7 @@ async fn forget_vanished(git: &Git<'_>) -> Result<(), TreeError> {
     let listed = git.run(["worktree", "list", "--porcelain", "-z"].map(OsStr::new)).await?;
     let entries = listed.split(|byte| *byte == 0).filter_map(|line| line.strip_prefix(b"worktree "));
     for tree in entries.map(|path| PathBuf::from(OsStr::from_bytes(path))) {
-        let is_ours = tree.parent().and_then(Path::file_name).is_some_and(cleanup::is_named_so);
+        let is_ours = tree.parent().and_then(Path::file_name).is_some_and(is_named_so);
         if is_ours && !tree.exists() {
             let remove = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
             let _ = git.run(remove.into_iter().chain([tree.as_os_str()])).await;
@@ -260,4 +257,173 @@ fn copy(source: &Dir, tree: &Dir, path: &Path, left: &mut u64) -> Result<(), Tre
         source.copy(path, tree, path)?;
     }
     Ok(())
+}
+
+/// The longest that one command may take.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// git in a directory.
+#[derive(Clone, Debug)]
+struct Git<'a> {
+    supervisor: &'a Supervisor,
+    program: PathBuf,
+    options: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    directory: PathBuf,
+}
+
+impl<'a> Git<'a> {
+    async fn new(
+        supervisor: &'a Supervisor,
+        environment: &Environment,
+        program: &Path,
+        directory: &Path,
+    ) -> Result<Self, TreeError> {
+        let (own, place) = (program.to_owned(), directory.to_owned());
+        let options = tokio::task::spawn_blocking(move || running_nothing(&own, &place));
+        let options = options.await.map_err(|error| TreeError::Failed(error.to_string()))?;
+        let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), OsString::from(environment.get(name)?))));
+        let own = VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let plain = [(OsString::from("LC_ALL"), OsString::from("C"))];
+        Ok(Self {
+            supervisor,
+            program: program.to_owned(),
+            options,
+            environment: passed.chain(own).chain(plain).collect(),
+            directory: directory.to_owned(),
+        })
+    }
+
+    fn at(self, directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), ..self }
+    }
+
+    /// Runs a command and returns what it printed.
+    async fn run(&self, arguments: impl IntoIterator<Item = &OsStr>) -> Result<Vec<u8>, TreeError> {
+        let directory = CallDir::create_off_thread().await?;
+        let arguments = arguments.into_iter().map(OsStr::to_owned);
+        let launch = Launch {
+            program: self.program.clone(),
+            args: self.options.iter().cloned().chain(arguments).collect(),
+            env: self.environment.clone(),
+            cwd: self.directory.clone(),
+            stdin: Vec::new(),
+            limits: Limits { timeout: Some(TIMEOUT), ..Limits::default() },
+            wall: super::wall::Wall::default(),
+            capture_dir: directory.capture().to_owned(),
+            marker: uuid::Uuid::now_v7().to_string(),
+        };
+        let outcome = self.supervisor.run(launch, directory, |_| {}).await;
+        let outcome = outcome.map_err(|error| TreeError::Failed(format!("git: {error}")))?;
+        match (outcome.ended, outcome.exit.success()) {
+            (Ended::Exited, true) => Ok(outcome.stdout),
+            (Ended::Exited, false) => {
+                let said = String::from_utf8_lossy(&outcome.stderr);
+                Err(TreeError::Failed(format!("git: {}", said.trim())))
+            }
+            (Ended::TimedOut | Ended::Stalled | Ended::Finished | Ended::OutputTooLarge, _) => {
+                Err(TreeError::Failed("git: it took too long or printed too much".to_owned()))
+            }
+        }
+    }
+
+    /// Runs a command that prints one line, and returns the line.
+    async fn line(&self, arguments: &[&str]) -> Result<String, TreeError> {
+        let printed = self.run(arguments.iter().map(OsStr::new)).await?;
+        let text = String::from_utf8(printed);
+        let text = text.map_err(|_| TreeError::Failed("git: a path is not UTF-8".to_owned()))?;
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+}
+
+/// The same for where nothing else runs any more: waits for the end, and says only whether git did it.
+fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) -> bool {
+    let mut command = Command::new(program);
+    command.args(running_nothing(program, directory)).args(arguments).current_dir(directory);
+    command.env_clear().envs(VARIABLES);
+    let passed = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.envs(passed).output().is_ok_and(|output| output.status.success())
+}
+
+/// The file that says whose copies a directory holds.
+const RECORD: &str = "record.json";
+
+/// Time that a git which was told to end takes for it, on a busy machine.
+const ENDING: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    /// The program.
+    git: PathBuf,
+    /// The repository's root.
+    repository: PathBuf,
+}
+
+impl Record {
+    fn write(&self, directory: &Path) -> io::Result<()> {
+        fs::write(directory.join(RECORD), serde_json::to_vec(self)?)
+    }
+
+    fn read(directory: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(directory.join(RECORD)).ok()?).ok()
+    }
+
+    /// Removes a copy and has the repository forget it. One whose making was cut short is no working
+    /// tree: git refuses to remove it while it is there, and forgets it once it is gone.
+    fn remove_tree(&self, tree: &Path) {
+        if self.forget(tree) {
+            return;
+        }
+        let _ = fs::remove_dir_all(tree);
+        if self.forget(tree) {
+            return;
+        }
+        // The git that makes it may be ending just now. Afterwards git drops what that one left, even the
+        // empty directory of its entries; `never` spares copies of the user's on a disk that is away.
+        std::thread::sleep(ENDING);
+        // What fails now stays for the next time.
+        self.forget(tree);
+        self.run(&["worktree", "prune", "--expire=never"].map(OsStr::new));
+    }
+
+    fn forget(&self, tree: &Path) -> bool {
+        let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
+        let arguments: Vec<&OsStr> = arguments.into_iter().chain([tree.as_os_str()]).collect();
+        self.run(&arguments)
+    }
+
+    fn run(&self, arguments: &[&OsStr]) -> bool {
+        run_now(&self.git, &self.repository, arguments)
+    }
+}
+
+fn is_named_so(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(leftover::TREES))
+}
+
+/// Removes the copies in a temporary directory whose server is gone. What cannot be removed stays
+/// for the next time.
+pub(crate) fn remove_abandoned(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {
+        let directory = entry.path();
+        if !is_named_so(&entry.file_name()) || !leftover::is_abandoned(&directory) {
+            continue;
+        }
+        tracing::debug!(directory = %directory.display(), "worktrees left behind by a killed server");
+        if let Some(record) = Record::read(&directory) {
+            let entries = fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
+            // The name that the repository knows has no links in it.
+            let real = directory.canonicalize().unwrap_or_else(|_| directory.clone());
+            let is_copy = |entry: &fs::DirEntry| {
+                entry.file_name().to_str().is_some_and(|name| name.parse::<usize>().is_ok())
+            };
+            for tree in entries.filter(is_copy) {
+                record.remove_tree(&real.join(tree.file_name()));
+            }
+        }
+        // Another server may be at it too.
+        let _ = fs::remove_dir_all(&directory);
+    }
 }

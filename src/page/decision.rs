@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::door::Visitor;
 use super::views::decide::{Around, Filled, Problem, field};
-use super::{Page, answer, views};
+use super::{Page, guard, views};
 use crate::domain::decision::Contradiction;
-use crate::domain::event::Body;
-use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::event::{Body, DecidedBy, Decision};
 use crate::domain::report::{Choice, Report};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Verdict, decide as record, find, known};
@@ -25,7 +24,7 @@ pub(super) async fn show(
     status: StatusCode,
     filled: Filled,
 ) -> Response {
-    answer::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
+    guard::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
 }
 
 async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
@@ -85,7 +84,7 @@ pub(super) async fn decide(
             show(page, visitor, id, status, filled).await
         }
         Err(Refusal::Error(error)) => {
-            answer::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
+            guard::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
         }
     }
 }

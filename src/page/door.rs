@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::look::Look;
-use crate::domain::event::approval::Opened;
+use crate::domain::event::Opened;
 use crate::domain::hex::hex;
 use crate::error::Error;
 

@@ -4,9 +4,13 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
 
-use super::Page;
+use super::door::Visitor;
+use super::look::Look;
+use super::{Page, render};
+use crate::error::Error;
 
 /// Nothing but our own style, script and forms; nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -94,4 +98,60 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Refu
     let mut all = headers.get_all(name).iter();
     let first = all.next().map(HeaderValue::as_bytes);
     if all.next().is_some() { Err(Refused::Foreign) } else { Ok(first) }
+}
+
+/// A page without a view: what happened, and what to do.
+pub(super) async fn bare(page: &Page, look: Look, status: StatusCode, kind: &str) -> Response {
+    let shown = json!({ "kind": kind, "target": page.path("queue"), "base": page.base() });
+    answer(status, "bare.html", look, shown).await
+}
+
+pub(super) async fn failed(page: &Page, look: Look, error: &Error) -> Response {
+    let (status, kind) = match error {
+        Error::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    };
+    let shown = json!({
+        "kind": kind, "target": page.path("queue"), "base": page.base(), "error": error.to_string(), "hint": error.hint(),
+    });
+    answer(status, "bare.html", look, shown).await
+}
+
+/// Renders on a thread that may take its time.
+pub(super) async fn answer(status: StatusCode, template: &'static str, look: Look, shown: Value) -> Response {
+    let rendered = tokio::task::spawn_blocking(move || render::page(template, look, &shown)).await;
+    match rendered {
+        Ok(Ok(text)) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a view cannot be shown");
+            (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a view cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A view inside the frame that all have.
+pub(super) async fn framed(
+    page: &Page,
+    visitor: &Visitor,
+    status: StatusCode,
+    template: &'static str,
+    shown: Result<(Value, Value), Error>,
+) -> Response {
+    match shown {
+        Ok((frame, view)) => {
+            let shown = json!({
+                "frame": frame,
+                "base": page.base(),
+                "project": page.project(),
+                "prefs": page.door().nonce(visitor, "prefs"),
+                "view": view,
+            });
+            answer(status, template, visitor.look, shown).await
+        }
+        Err(error) => failed(page, visitor.look, &error).await,
+    }
 }

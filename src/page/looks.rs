@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::door::Visitor;
-use super::{Page, answer, views};
-use crate::domain::measure::scope::Scope;
+use super::{Page, guard, views};
+use crate::domain::measure::tally::Scope;
 use crate::error::Error;
 use crate::flow::metrics::report;
 use crate::flow::workflow::stop as end;
@@ -26,7 +26,7 @@ pub(super) async fn runs(State(page): State<Page>, Extension(visitor): Visit) ->
         .session()
         .journal()
         .read(move |history| (views::frame(history, "runs"), views::queue::runs(history, now)));
-    answer::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
+    guard::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
 }
 
 pub(super) async fn run(
@@ -45,7 +45,7 @@ async fn show_run(
     problem: Option<&'static str>,
 ) -> Response {
     let shown = run_of(page, visitor, id, problem).await;
-    answer::framed(page, visitor, status, "run.html", shown).await
+    guard::framed(page, visitor, status, "run.html", shown).await
 }
 
 async fn run_of(
@@ -91,7 +91,7 @@ pub(super) async fn stop(
     match end(page.session(), &id, why).await {
         // One that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
-        Err(error) => answer::failed(&page, visitor.look, &error).await,
+        Err(error) => guard::failed(&page, visitor.look, &error).await,
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn why(
         })
     });
     let shown = with_frame(&page, here, flat(found.await)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
 }
 
 pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -120,7 +120,7 @@ pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit
         list?.map(|list| titled(list, "compare"))
     });
     let shown = with_frame(&page, "compare".to_owned(), found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
 
 pub(super) async fn compare(
@@ -142,7 +142,7 @@ pub(super) async fn compare(
         view.ok_or_else(|| unknown("comparison", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "compare.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "compare.html", shown).await
 }
 
 pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -158,7 +158,7 @@ pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -
         page.indexed().read(page.session(), |index| titled(views::vote::list(index, &text, now), "votes"))
     });
     let shown = with_frame(&page, "votes".to_owned(), found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
 
 pub(super) async fn vote(
@@ -177,7 +177,7 @@ pub(super) async fn vote(
         view.ok_or_else(|| unknown("vote", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "vote.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "vote.html", shown).await
 }
 
 pub(super) async fn threads(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -186,7 +186,7 @@ pub(super) async fn threads(State(page): State<Page>, Extension(visitor): Visit)
         .session()
         .journal()
         .read(move |history| (views::frame(history, "threads"), views::threads::list(history, now)));
-    answer::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
+    guard::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
 }
 
 pub(super) async fn thread(
@@ -196,7 +196,7 @@ pub(super) async fn thread(
 ) -> Response {
     let here = format!("threads/{id}");
     let shown = with_frame(&page, here, thread_of(&page, &id).await).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "thread.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "thread.html", shown).await
 }
 
 async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
@@ -213,7 +213,7 @@ pub(super) async fn reviews(State(page): State<Page>, Extension(visitor): Visit)
     let found = page
         .blocking(move |page| page.indexed().read(page.session(), |index| views::reviews::list(index, now)));
     let shown = with_frame(&page, "reviews".to_owned(), found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
 
 pub(super) async fn review(
@@ -227,7 +227,7 @@ pub(super) async fn review(
         view.ok_or_else(|| unknown("review", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "review.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "review.html", shown).await
 }
 
 pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -235,7 +235,7 @@ pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) ->
     let spent = breaker::open(page.session()).await;
     let found = job::list(page.session()).await.map(|jobs| views::jobs::list(&jobs, &spent, now));
     let shown = with_frame(&page, "jobs".to_owned(), found).await;
-    answer::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await
 }
 
 #[derive(Deserialize)]
@@ -265,7 +265,7 @@ pub(super) async fn metrics(
         Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run, days)))
     });
     let shown = read.await.and_then(|it| it);
-    answer::framed(&page, &visitor, StatusCode::OK, "metrics.html", shown).await
+    guard::framed(&page, &visitor, StatusCode::OK, "metrics.html", shown).await
 }
 
 pub(super) async fn trust(State(page): State<Page>, Extension(visitor): Visit) -> Response {
@@ -288,7 +288,7 @@ async fn show_trust(
         view
     });
     let shown = with_frame(page, "trust".to_owned(), view).await;
-    answer::framed(page, visitor, status, "trust.html", shown).await
+    guard::framed(page, visitor, status, "trust.html", shown).await
 }
 
 /// Confirms the very files that were shown, by their hash.
@@ -319,10 +319,10 @@ pub(super) async fn confirm(
                     "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
                         .to_owned(),
             };
-            answer::failed(&page, visitor.look, &error).await
+            guard::failed(&page, visitor.look, &error).await
         }
         Ok(None) => show_trust(&page, &visitor, StatusCode::CONFLICT, Some("trust_other")).await,
-        Err(error) => answer::failed(&page, visitor.look, &error).await,
+        Err(error) => guard::failed(&page, visitor.look, &error).await,
     }
 }
 
@@ -335,8 +335,8 @@ pub(super) async fn blob(
     let found = page.blocking(move |page| page.indexed().text(page.session(), &digest)).await;
     match found.and_then(|it| it) {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
-        Ok(None) => answer::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
-        Err(error) => answer::failed(&page, visitor.look, &error).await,
+        Ok(None) => guard::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
+        Err(error) => guard::failed(&page, visitor.look, &error).await,
     }
 }
 

@@ -11,9 +11,8 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{answer, bare, failed, framed};
 use super::door::Visitor;
-use super::guard::guard;
+use super::guard::{answer, bare, failed, framed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
 use crate::flow::breaker;

@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::events::Version;
 use super::failure::{CliFailure, FailureKind};
-use super::version::Version;
 use super::{Answer, Ask, Asked, Invocation, Output, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken};
 use crate::domain::plain::{plain, plain_value};

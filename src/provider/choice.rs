@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Adapter;
 use super::catalogue::Provider;
 use super::effort::Wish;
-use super::json_file::{read, read_json};
+use super::events::{read, read_json};
 use super::login::{claude_home, codex_home, gemini_home};
 use crate::domain::call_options::CallOptions;
 use crate::host::environment::Environment;

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::events::{self, Piece, kind, pieces};
+use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::inline;
-use super::version::Version;
 use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
 
 /// The newest version that Maestro is tried with.

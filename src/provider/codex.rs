@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::events::together;
-use super::events::{self, Piece, kind, pieces};
+use super::events::{self, Piece, Version, kind, pieces, together};
 use super::failure::{CliFailure, Told};
 use super::schema::strict;
-use super::version::Version;
 use super::{Answer, Ask, Form, Invocation, Output, Places, Usage};
 
 /// The newest version that Maestro is tried with.

@@ -1,7 +1,7 @@
 //! Way in which a wish for effort becomes what a CLI, in its version, with its model, can be told.
 
 use super::Adapter;
-use super::version::Version;
+use super::events::Version;
 use crate::domain::effort::Effort;
 
 /// Effort: how hard a consultant is to think where nobody says anything: a second opinion is worth it, and

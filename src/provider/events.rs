@@ -4,10 +4,20 @@
 //! and in front of one on the same line. None of it loses an event. What began as an event and cannot be
 //! read is told apart from such noise, since it may hold a piece of the answer.
 
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use regex::Regex;
 use serde_json::Value;
 
 use crate::domain::answer::{document, looks_like_one};
-use crate::domain::vote::stated::stated;
+use crate::domain::vote::stated;
+use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
 /// A piece of an output, in the order in which it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +137,114 @@ pub fn told(line: &str) -> Option<String> {
         Some(words) => Some(format!("{kind}: {}", words.replace('\n', " "))),
         None => Some(kind),
     }
+}
+
+/// A version of three numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    major: u32,
+    minor: u32,
+    patch: u32,
+}
+
+impl Version {
+    /// The version of three numbers.
+    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
+        Self { major, minor, patch }
+    }
+
+    /// The first version in what a CLI prints for `--version`.
+    pub fn find(printed: &str) -> Option<Self> {
+        static VERSION: OnceLock<Option<Regex>> = OnceLock::new();
+        let found = VERSION
+            .get_or_init(|| Regex::new(r"\b(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b").ok())
+            .as_ref()?
+            .captures(printed)?;
+        let number = |index: usize| found.get(index)?.as_str().parse().ok();
+        Some(Self::new(number(1)?, number(2)?, number(3)?))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// Bytes of a configuration that are read; one that holds more is none.
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// A JSON document of the CLI's own, which may hold comments; none that is too large or no document.
+pub(super) fn read_json(file: &Path) -> Option<Value> {
+    parse_to_serde_value(&read(file)?, &ParseOptions::default()).ok()
+}
+
+/// The text of a regular file of ordinary size. Links are followed: many keep such files elsewhere.
+pub(super) fn read(file: &Path) -> Option<String> {
+    // Looked at before it is opened: a pipe would wait for somebody to write.
+    std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+    let mut bytes = Vec::new();
+    File::open(file).ok()?.take(MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MOST_BYTES);
+    let text = String::from_utf8(bytes).ok().filter(|_| fits)?;
+    Some(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// Variables that every CLI may need: where it is, how to speak, how to reach its service.
+const COMMON: [&str; 37] = [
+    "HOME",
+    "PATH",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_USE_SYSTEM_CA",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "WSL_DISTRO_NAME",
+    "WSL_INTEROP",
+    "SYSTEMROOT",
+    "__CF_USER_TEXT_ENCODING",
+    "NIX_SSL_CERT_FILE",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+];
+
+/// Variables from the server's environment that a provider gets, and how deep it stands.
+pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsString)> {
+    let fits = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        COMMON.iter().copied().chain(own.iter().map(String::as_str)).any(|pattern| {
+            pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
+        })
+    };
+    environment
+        .iter()
+        .filter(|(name, _)| fits(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain([(DEPTH_VARIABLE.into(), (environment.depth() + 1).to_string().into())])
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::events::{self, Piece, kind, pieces};
+use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, Told};
 use super::schema::in_words;
-use super::version::Version;
 use super::{Answer, Ask, Asked, Form, Invocation, Output, Places, Usage, never_a_command};
 use crate::host::process::Exit;
 

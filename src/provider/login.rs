@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Adapter;
-use super::json_file::read_json;
+use super::events::read_json;
 use crate::host::environment::Environment;
 
 /// The files by which Gemini knows who is logged in.

@@ -7,21 +7,23 @@
 //! - Requests of a client that does not read its replies wait, so that memory stays bounded; that it
 //!   cancels, or leaves, is heard all the same.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage,
+};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use tokio::io::{AsyncRead, AsyncWrite, Empty, empty};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, Empty, empty};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::Reasons;
-use super::lines::{Lines, Next};
-use super::message::{Read, read, request_id};
 
 /// Bytes of one incoming message: an 8 MiB prompt still fits when every character is escaped.
 pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -204,5 +206,310 @@ where
 
     async fn close(&mut self) -> Result<(), Self::Error> {
         self.replies.close().await
+    }
+}
+
+/// Bytes at each end of a line in which its id is looked for.
+const KEPT: usize = 4 * 1024;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A line without its end.
+    Line(Vec<u8>),
+    /// A line over the limit, by the id of its message; null where none was found.
+    TooLong(Value),
+    /// The end of input, or an input that cannot be read any more.
+    End,
+}
+
+/// A reader of lines.
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
+    limit: usize,
+    line: Vec<u8>,
+    long: Option<HeadAndTail>,
+}
+
+/// The two ends of a line that is too long.
+struct HeadAndTail {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R, limit: usize) -> Self {
+        Self { reader: BufReader::with_capacity(64 * 1024, reader), limit, line: Vec::new(), long: None }
+    }
+
+    /// The next line. Safe to drop at any await: what was read of a line is kept.
+    pub(super) async fn next(&mut self) -> Next {
+        loop {
+            let Ok(available) = self.reader.fill_buf().await else {
+                return Next::End;
+            };
+            if available.is_empty() {
+                return Next::End;
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let piece = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+            add(&mut self.line, &mut self.long, piece, self.limit);
+            let used = piece.len() + usize::from(end.is_some());
+            self.reader.consume(used);
+            if end.is_some() {
+                return self.taken();
+            }
+        }
+    }
+
+    fn taken(&mut self) -> Next {
+        let line = std::mem::take(&mut self.line);
+        match self.long.take() {
+            Some(ends) => Next::TooLong(ends.id()),
+            None => Next::Line(line),
+        }
+    }
+}
+
+fn add(line: &mut Vec<u8>, long: &mut Option<HeadAndTail>, piece: &[u8], limit: usize) {
+    if long.is_none() && line.len() + piece.len() > limit {
+        let mut head = std::mem::take(line);
+        head.truncate(KEPT);
+        *long = Some(HeadAndTail { head, tail: Vec::new() });
+    }
+    match long {
+        Some(ends) => ends.add(piece),
+        None => line.extend_from_slice(piece),
+    }
+}
+
+impl HeadAndTail {
+    fn add(&mut self, piece: &[u8]) {
+        let room = KEPT.saturating_sub(self.head.len());
+        self.head.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        self.tail.extend_from_slice(piece.get(piece.len().saturating_sub(KEPT)..).unwrap_or_default());
+        let extra = self.tail.len().saturating_sub(KEPT);
+        self.tail.drain(..extra);
+    }
+
+    fn id(&self) -> Value {
+        let head = String::from_utf8_lossy(&self.head);
+        let tail = String::from_utf8_lossy(&self.tail);
+        id_in_head(&head).or_else(|| id_in_tail(tail.trim_end())).unwrap_or(Value::Null)
+    }
+}
+
+/// The id of a message that cannot be parsed, where it stands at the top level near one of its ends.
+pub(super) fn id_of(line: &[u8]) -> Value {
+    let mut ends = HeadAndTail { head: Vec::new(), tail: Vec::new() };
+    ends.add(line);
+    ends.id()
+}
+
+/// Returns what stands before a top-level `"id"` is an object that only lacks its end.
+fn id_in_head(head: &str) -> Option<Value> {
+    head.match_indices("\"id\"").find_map(|(at, key)| {
+        let (before, after) = head.split_at(at);
+        let object = format!("{}}}", before.trim_end().trim_end_matches(','));
+        serde_json::from_str::<serde_json::Map<String, Value>>(&object).ok()?;
+        let value = after.strip_prefix(key)?.trim_start().strip_prefix(':')?;
+        scalar(serde_json::Deserializer::from_str(value).into_iter::<Value>().next()?.ok()?)
+    })
+}
+
+/// Returns what stands from a top-level `"id"` on is an object that only lacks its beginning.
+fn id_in_tail(tail: &str) -> Option<Value> {
+    tail.match_indices("\"id\"").find_map(|(at, _)| {
+        let (_, from) = tail.split_at(at);
+        let object = serde_json::from_str::<serde_json::Map<String, Value>>(&format!("{{{from}")).ok()?;
+        scalar(object.get("id")?.clone())
+    })
+}
+
+fn scalar(id: Value) -> Option<Value> {
+    (id.is_string() || id.is_number()).then_some(id)
+}
+
+pub(super) enum Read {
+    /// A message.
+    Message(Box<ClientJsonRpcMessage>),
+    /// Nothing that anybody waits for: a blank line, or a notification that MCP does not know.
+    Nothing,
+    /// Something that somebody may wait for an answer to.
+    Refused(Option<RequestId>, ErrorData),
+}
+
+/// Reads a line.
+pub(super) fn read(line: &[u8]) -> Read {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Read::Nothing;
+    }
+    if let Ok(message) = serde_json::from_slice(line) {
+        return Read::Message(Box::new(message));
+    }
+    // `JSON.stringify` writes half of a pair for a string that was cut inside a character.
+    let mended = mended(line);
+    if let Ok(message) = serde_json::from_str(&mended) {
+        return Read::Message(Box::new(message));
+    }
+    match serde_json::from_str::<Value>(&mended) {
+        Ok(Value::Object(object)) if object.contains_key("method") && !object.contains_key("id") => {
+            Read::Nothing
+        }
+        Ok(value) => not_a_message(&value),
+        Err(error) => {
+            let refusal = ErrorData::new(ErrorCode::PARSE_ERROR, format!("not JSON: {error}"), None);
+            Read::Refused(request_id(id_of(line)), refusal)
+        }
+    }
+}
+
+/// JSON that is no message: a known method with parameters of a wrong form, or anything else.
+fn not_a_message(value: &Value) -> Read {
+    let id = value.get("id").cloned().and_then(request_id);
+    if value.get("method").is_none() && (value.get("result").is_some() || value.get("error").is_some()) {
+        return malformed_answer(id);
+    }
+    let refusal = match (&id, value.get("method").and_then(Value::as_str)) {
+        (Some(_), Some(method)) => {
+            let method: String = method.chars().take(80).collect();
+            ErrorData::invalid_params(format!("the parameters of {method} are malformed"), None)
+        }
+        _ => ErrorData::invalid_request("Invalid request", None),
+    };
+    Read::Refused(id, refusal)
+}
+
+/// Something that was meant as an answer to a question of ours. It is never answered itself; whoever
+/// waits for it learns that it will not come.
+fn malformed_answer(id: Option<RequestId>) -> Read {
+    match id {
+        Some(id) => {
+            let error = ErrorData::invalid_request("the client's answer is malformed", None);
+            Read::Message(Box::new(ClientJsonRpcMessage::error(error, Some(id))))
+        }
+        None => Read::Nothing,
+    }
+}
+
+/// An id that can be answered.
+pub(super) fn request_id(id: Value) -> Option<RequestId> {
+    match id {
+        Value::Number(number) => number.as_i64().map(RequestId::Number),
+        Value::String(text) => Some(RequestId::String(text.into())),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The line with replacement characters for what is no character.
+fn mended(line: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(line);
+    if text.contains("\\u") { Cow::Owned(without_lone_surrogates(&text)) } else { text }
+}
+
+fn without_lone_surrogates(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                out.push_str("\\ufffd");
+                rest = escape.get(6..).unwrap_or_default();
+                continue;
+            }
+            (Some(_), _) => 6,
+            // Any other escape is a backslash and one character.
+            (None, _) => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
+        };
+        let (kept, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        out.push_str(kept);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The UTF-16 unit that an escape such as `\ud800` stands for.
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn all(input: String, limit: usize) -> Vec<Next> {
+        // In small pieces, as a pipe would give them.
+        let (mut near, far) = tokio::io::duplex(777);
+        tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut near, input.as_bytes()).await });
+        let mut lines = Lines::new(far, limit);
+        let mut found = Vec::new();
+        loop {
+            match lines.next().await {
+                Next::End => return found,
+                next => found.push(next),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_id_of_a_long_line_is_found_at_either_end() {
+        let big = "x".repeat(20_000);
+        let first = format!("{{\"jsonrpc\":\"2.0\",\"id\": 7,\"params\":{{\"id\":1,\"a\":\"{big}\"}}}}\n");
+        let last = format!(
+            "{{\"method\":\"m\",\"params\":{{\"a\":\"{big}\",\"id\":1}},\"jsonrpc\":\"2.0\",\"id\":\"q\"}}\n{{}}\n"
+        );
+        assert_eq!(all(first, 10_000).await, [Next::TooLong(json!(7))]);
+        assert_eq!(all(last, 10_000).await, [Next::TooLong(json!("q")), Next::Line(b"{}".to_vec())]);
+    }
+
+    #[tokio::test]
+    async fn an_id_inside_the_parameters_is_not_the_message_s() {
+        let big = "x".repeat(20_000);
+        let inner = format!("{{\"params\":{{\"id\":1,\"a\":\"{big}\",\"id\":2}},\"method\":\"m\"}}\n");
+        assert_eq!(all(inner, 10_000).await, [Next::TooLong(Value::Null)]);
+    }
+
+    #[tokio::test]
+    async fn ordinary_lines_are_whole_and_a_torso_is_none() {
+        let lines = all("one\n\ntwo\nthr".to_owned(), 10).await;
+        assert_eq!(lines, [Next::Line(b"one".to_vec()), Next::Line(Vec::new()), Next::Line(b"two".to_vec())]);
+    }
+}
+
+#[cfg(test)]
+mod more_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn halves_of_pairs_are_replaced_and_whole_ones_stay() {
+        for (written, mended) in [
+            (r#""a\ud800""#, r#""a\ufffd""#),
+            (r#""\udc00\ud83d\ude00\ud83d""#, r#""\ufffd\ud83d\ude00\ufffd""#),
+            (r#""\\ud800 \n \u00e9""#, r#""\\ud800 \n \u00e9""#),
+        ] {
+            assert_eq!(without_lone_surrogates(written), mended);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_stays_what_it_is(text in ".{0,60}") {
+            let written = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(without_lone_surrogates(&written), written);
+        }
+
+        #[test]
+        fn no_line_is_too_strange(line in proptest::collection::vec(any::<u8>(), 0..80), text in r#"[\\u0-9a-fD"{}:, ]{0,40}"#) {
+            read(&line);
+            read(text.as_bytes());
+        }
     }
 }

@@ -8,9 +8,8 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::{NoInput, Parameters};
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::call_options::CallOptions;

@@ -12,9 +12,9 @@ use super::dialog::{
     Answer, Asking, CriticalQuestion, Decided, Era, Form, Leading, Means, Offered, Retry, Seal, Subject,
     Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
 };
-use super::waiting::{EVERY, waiting};
+use super::polish::{EVERY, waiting};
 use crate::domain::decision::{self, Words, contradictions};
-use crate::domain::event::approval::{DecidedBy, Decision, Opened};
+use crate::domain::event::{DecidedBy, Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};

@@ -5,11 +5,8 @@
 //! [`read_modern`]). Whatever is not a clear decision is none: nothing here ever becomes an approval
 //! by itself.
 
-mod answer;
 mod form;
-mod legacy;
 mod modern;
-mod state;
 
 use std::collections::BTreeMap;
 
@@ -17,12 +14,13 @@ use rmcp::RoleServer;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::RequestContext;
 
-pub(crate) use crate::domain::event::approval::Decision;
+pub(crate) use crate::domain::event::Decision;
 use crate::domain::language::Language;
-pub(crate) use answer::Visit;
-pub(crate) use legacy::{Leading, ask_legacy, lead_legacy};
-pub(crate) use modern::{Answer, Retry, ask_modern, lead_modern, read_modern, read_visit};
-pub(crate) use state::{Seal, Subject};
+
+pub(crate) use form::{Seal, Subject, Visit};
+pub(crate) use modern::{
+    Answer, Leading, Retry, ask_legacy, ask_modern, lead_legacy, lead_modern, read_modern, read_visit,
+};
 
 /// A question to a human, as a form.
 #[derive(Clone, Debug)]

@@ -6,11 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::reply;
-use crate::domain::event::record::EvidenceType;
+use crate::domain::event::EvidenceType;
 use crate::domain::evidence::{Kind, OfStage};
 use crate::flow::evidence::{ChainRequest, LogRequest, chain, log};
 

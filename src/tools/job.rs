@@ -8,9 +8,8 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Again, Handle};
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Again, Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::error::Error;

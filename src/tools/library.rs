@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::reply;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;

@@ -1,11 +1,23 @@
 //! A tool's schema in two forms: plain, against which arguments are read, and as a model should
 //! read it: names, types, choices, defaults and a few words each.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
+use rmcp::ErrorData;
+use rmcp::handler::server::common::FromContextPart;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{CallToolResponse, ContentBlock, JsonObject, ProtocolVersion, Resource};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
-use rmcp::model::JsonObject;
-
+use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
+use crate::domain::words::in_plain_words;
+use crate::flow::progress::Progress;
 
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
@@ -145,5 +157,179 @@ fn name_choices(name: &str, property: &mut Map<String, Value>, providers: &[Stri
             property.insert("items".into(), json!({ "type": "string", "enum": Flag::ALL.map(Flag::name) }));
         }
         _ => {}
+    }
+}
+
+/// Links of one result.
+const MOST_LINKS: usize = 24;
+
+/// The places of a result that may name a resource.
+const PLACES: [&str; 2] = ["/resource", "/approval/resource"];
+
+/// The lists of a result whose entries may.
+const LISTS: [&str; 3] = ["/candidates", "/output/candidates", "/stage_result/output/candidates"];
+
+/// The response with a link for each resource that it names, if the client's version of the
+/// protocol knows links.
+pub(crate) fn with_links(response: CallToolResponse, version: Option<&ProtocolVersion>) -> CallToolResponse {
+    let knows_links = version.is_some_and(|version| *version >= ProtocolVersion::V_2025_06_18);
+    match response {
+        CallToolResponse::Complete(mut result) if knows_links => {
+            if let Some(value) = &result.structured_content {
+                result.content.extend(named(value).iter().map(link));
+            }
+            result.into()
+        }
+        other => other,
+    }
+}
+
+fn named(value: &Value) -> Vec<Address> {
+    let places = PLACES.iter().filter_map(|place| value.pointer(place));
+    let lists = LISTS.iter().filter_map(|list| value.pointer(list)?.as_array());
+    let entries = lists.flatten().filter_map(|entry| entry.get("resource"));
+    places.chain(entries).filter_map(|resource| Address::read(resource.as_str()?)).take(MOST_LINKS).collect()
+}
+
+/// An address as MCP lists and links it.
+pub(crate) fn resource(address: &Address) -> Resource {
+    Resource::new(address.to_string(), address.path())
+        .with_title(address.title())
+        .with_mime_type(address.mime_type())
+}
+
+fn link(address: &Address) -> ContentBlock {
+    ContentBlock::resource_link(resource(address))
+}
+
+/// The prefix by which the choke point tells wrong arguments from other refusals.
+pub(crate) const WRONG_ARGUMENTS: &str = "wrong arguments: ";
+
+/// The arguments of a tool. The macros look for a type of this name.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+/// The arguments of a tool that takes none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoInput {}
+
+impl<T: JsonSchema> JsonSchema for Parameters<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        let arguments = context.arguments.take().unwrap_or_default();
+        serde_path_to_error::deserialize(serde_json::Value::Object(arguments)).map(Self).map_err(|error| {
+            let path = error.path().to_string();
+            let place = if path == "." { String::new() } else { format!("{path}: ") };
+            ErrorData::invalid_params(
+                format!("{WRONG_ARGUMENTS}{place}{}", in_plain_words(&error.inner().to_string())),
+                None,
+            )
+        })
+    }
+}
+
+/// Interval at which a waiting call says so. The least patient clients give up after a minute.
+pub(crate) const EVERY: Duration = Duration::from_secs(15);
+
+/// Runs something that may take long, and says at once and then every so often what is waited for.
+pub(crate) async fn waiting<T>(
+    progress: &Progress,
+    what: &str,
+    every: Duration,
+    work: impl Future<Output = T>,
+) -> T {
+    let started = Instant::now();
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        // No timer: an answer may come within its first millisecond, and then nothing would be said.
+        () = std::future::ready(()) => progress.say(&message(what, Duration::ZERO)),
+    }
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(every) => progress.say(&message(what, started.elapsed())),
+        }
+    }
+}
+
+fn message(what: &str, elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0 => format!("waiting for {what}"),
+        seconds @ 1..=119 => format!("waiting for {what} ({seconds} s)"),
+        seconds => format!("waiting for {what} ({} min)", seconds / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::CallToolResult;
+    use serde_json::json;
+
+    use super::*;
+
+    fn links(value: Value, version: &ProtocolVersion) -> Vec<String> {
+        match with_links(CallToolResult::structured(value).into(), Some(version)) {
+            CallToolResponse::Complete(result) => result
+                .content
+                .iter()
+                .filter_map(|block| Some(block.as_resource_link()?.uri.clone()))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_result_names_is_linked_where_the_client_knows_links() {
+        let value = json!({
+            "approval": { "resource": "maestro://approvals/a" },
+            "stage_result": { "output": { "candidates": [{ "resource": "maestro://answers/x.md" }, {}] } },
+            "resource": "file:///etc/passwd",
+        });
+        let expected = ["maestro://approvals/a", "maestro://answers/x.md"];
+        for version in [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2026_07_28] {
+            assert_eq!(links(value.clone(), &version), expected);
+        }
+        assert!(links(value, &ProtocolVersion::V_2025_03_26).is_empty());
+    }
+
+    #[test]
+    fn the_message_says_for_how_long() {
+        for (seconds, expected) in
+            [(0, "waiting for you"), (15, "waiting for you (15 s)"), (150, "waiting for you (2 min)")]
+        {
+            assert_eq!(message("you", Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_said_at_once_and_again_until_the_work_is_done() {
+        let (progress, mut said) = Progress::channel();
+        let every = Duration::from_millis(10);
+        let done = waiting(&progress, "you", every, async {
+            for _ in 0..3 {
+                assert_eq!(said.recv().await.unwrap(), "waiting for you");
+            }
+            7
+        });
+        assert_eq!(done.await, 7);
+    }
+
+    #[tokio::test]
+    async fn what_is_done_already_is_not_waited_for() {
+        let (progress, mut said) = Progress::channel();
+        waiting(&progress, "you", EVERY, async {}).await;
+        assert!(said.try_recv().is_err());
     }
 }

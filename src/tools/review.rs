@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::polish::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::call_options::CallOptions;

@@ -10,11 +10,10 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
+use super::catalogue::{Handle, Load, found_by};
 use super::decision::{Question, Told, answers, channel};
 use super::dialog::{Retry, asking};
-use super::parameters::Parameters;
+use super::polish::Parameters;
 use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::call_options::CallOptions;
@@ -26,6 +25,7 @@ use crate::flow::approval::dialog::DialogAhead;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
+
 use shown::{refused, refused_with_approval, shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -5,9 +5,8 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::reply;
 use crate::error::Error;
 use crate::flow::thread::{LISTED, fork, list, search, show};

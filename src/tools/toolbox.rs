@@ -5,9 +5,8 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::{NoInput, Parameters};
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::{NoInput, Parameters};
 use super::reply::reply;
 use crate::domain::stage::Stage;
 use crate::flow::coordination::recorded_or_nothing;

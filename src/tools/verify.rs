@@ -6,9 +6,8 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::verification::Kind;

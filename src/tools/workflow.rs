@@ -8,9 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalogue::Handle;
-use super::catalogue::{Load, found_by};
-use super::parameters::Parameters;
+use super::catalogue::{Handle, Load, found_by};
+use super::polish::Parameters;
 use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
 use crate::domain::language::Language;

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use super::questions::{ask, ask_back, choose, given};
-use super::show::{report, standing};
+use super::{report, standing};
 use crate::cli::arguments::{CommentOptions, ReviseOptions};
 use crate::cli::person::{confirmed, nothing_was_done, only_a_person};
 use crate::cli::terminal::print;
 use crate::domain::decision::Words;
-use crate::domain::event::approval::{DecidedBy, Decision};
+use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::report::dialog;
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, Verdict, decide};

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::cli::line::one_line;
 use crate::cli::person::asked;
-use crate::cli::terminal::print;
+use crate::cli::terminal::{one_line, print};
 use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
-use crate::domain::event::approval::Decision;
+use crate::domain::event::Decision;
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority, Question};
 use crate::domain::report::{Report, meant};

@@ -1,7 +1,7 @@
 //! A consultant in one line.
 
-use super::finding::{Finding, Mark};
-use crate::cli::line::span;
+use super::{Finding, Mark};
+use crate::cli::terminal::span;
 use crate::error::reference;
 use crate::flow::health::LastFailure;
 use crate::flow::session::Session;

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde::Serialize;
 use serde_json::Value;
 
-use clap::ValueEnum as _;
-
-use super::finding::Finding;
-use crate::cli::install::client::{Client, Scope, Targets};
+use super::Finding;
+use crate::cli::install::{Client, Scope, Targets};
 use crate::flow::session::Session;
 use crate::host::environment::Environment;
 

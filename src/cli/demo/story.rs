@@ -11,11 +11,9 @@ use std::process::{ExitCode, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::call;
-use super::client::Client;
-use super::program::Program;
-use super::show::{self, print};
-use crate::domain::event::approval::{DecidedBy, Decision};
+use super::{Client, Program, call, print};
+use crate::cli::demo;
+use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::report::Report;
 use crate::error::Error;
 use crate::flow::approval::decide::{Verdict, decide, find};
@@ -90,7 +88,7 @@ impl<'a> Story<'a> {
     fn failing_test(&self) -> Result<(), Error> {
         heading("1", "A failing test", &self.program.directory().display().to_string())?;
         print(&format!("   $ {}\n", self.program.command()))?;
-        show::outcome(&indented(&symptoms(self.failure).join("\n")), false)
+        demo::outcome(&indented(&symptoms(self.failure).join("\n")), false)
     }
 
     /// Returns what a consultant would be sent.
@@ -149,7 +147,7 @@ impl<'a> Story<'a> {
         let result = call(self.client, tool, arguments).await?;
         if result.get("ok") == Some(&Value::Bool(false)) && tool != "maestro_verify" {
             let said = format!("{tool}: {} [{}]", text(&result, "/error"), text(&result, "/code"));
-            show::outcome(&wrapped(&said), false)?;
+            demo::outcome(&wrapped(&said), false)?;
         }
         Ok(result)
     }
@@ -213,7 +211,7 @@ impl<'a> Story<'a> {
         };
         decide(&self.session, verdict).await?;
         if decision == Decision::Approve {
-            show::outcome("   approved (by the demo; in your project, only you can)\n", true)?;
+            demo::outcome("   approved (by the demo; in your project, only you can)\n", true)?;
         }
         Ok(())
     }
@@ -228,7 +226,7 @@ impl<'a> Story<'a> {
             let tried = self.call("maestro_apply_patch", json!({ "patch": diff, "dry_run": true })).await?;
             if tried.get("ok") == Some(&Value::Bool(true)) {
                 heading("5", "Implement: the smallest change", &author)?;
-                show::diff(&diff)?;
+                demo::diff(&diff)?;
                 self.decide(&request, Decision::Approve, "the demo approves every stage", None).await?;
                 return Ok(diff);
             }
@@ -237,7 +235,7 @@ impl<'a> Story<'a> {
         self.decide(&request, Decision::Revise, why, Some("The orchestrator hands in its own change."))
             .await?;
         heading("5", "Implement: the smallest change", "from a script; rules write no code")?;
-        show::diff(DIFF)?;
+        demo::diff(DIFF)?;
         let outputs = json!({
             "patch_plan": "Normalise the SKU where goods leave, as `receive` does.",
             "files_to_change": ["inventory/stock.py"],
@@ -272,7 +270,7 @@ impl<'a> Story<'a> {
         let command = self.program.command();
         let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
         let passed = result.get("all_passed") == Some(&Value::Bool(true));
-        show::outcome(
+        demo::outcome(
             &wrapped(&format!("{}: {}", text(&result, "/summary"), self.program.command())),
             passed,
         )?;
@@ -284,7 +282,7 @@ impl<'a> Story<'a> {
         heading("6b", "Debug: take it back, and try again", "from the demo's script")?;
         self.call("maestro_run_stage_with_approval", json!({ "stage": "debug", "task": TASK })).await?;
         self.call("maestro_restore_from_backup", json!({ "backup_session": backup })).await?;
-        show::diff(DIFF)?;
+        demo::diff(DIFF)?;
         self.call("maestro_apply_patch", json!({ "patch": DIFF })).await?;
         if !self.tests_pass().await? {
             return Err(Error::Internal("the demo's script did not fix its program".to_owned()));
@@ -354,7 +352,7 @@ fn leave_page(project: &Path) -> bool {
 }
 
 fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
-    show::heading(&format!("\n{number}. {title} ({note})\n"))
+    demo::heading(&format!("\n{number}. {title} ({note})\n"))
 }
 
 /// The lines of a test run that say what failed: errors, failing tests, the total.

@@ -11,8 +11,8 @@ use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, pars
 use regex::Regex;
 use serde_json::Value;
 
-use super::client::Format;
-use super::error::Fault;
+use super::Format;
+use super::replace::Fault;
 
 const UNIT: &str = "  ";
 

@@ -1,6 +1,7 @@
 //! Replacing a file as a whole: a reader sees the old one or the new one, and what another
 //! program writes meanwhile is not lost.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -8,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::backup::Backup;
-use super::error::InstallError;
+use super::Format;
 
 /// Number of times that a change is redone because the file changed under it.
 const ATTEMPTS: usize = 3;
@@ -231,6 +231,179 @@ fn directory_of(file: &Path) -> &Path {
 /// Makes a rename survive a power cut; where that is not supported, the rename still holds.
 fn sync_directory(file: &Path) {
     let _ = File::open(directory_of(file)).and_then(|directory| directory.sync_all());
+}
+
+/// A backup that is taken back on drop unless it is [kept](Backup::keep): the change that it
+/// was made for may still fail.
+#[derive(Debug)]
+pub(super) struct Backup {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Backup {
+    /// Gives `copy`, a finished temporary file in the directory of `original`, the first free
+    /// name: `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites.
+    pub(super) fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<Self> {
+        let mut number = 1_u32;
+        loop {
+            let path = name_of(original, number);
+            match copy.persist_noclobber(&path) {
+                Ok(_) => return Ok(Self { path, kept: false }),
+                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                    copy = refused.file;
+                    number = number.saturating_add(1);
+                }
+                Err(refused) => return Err(refused.error),
+            }
+        }
+    }
+
+    pub(super) fn keep(mut self) -> PathBuf {
+        self.kept = true;
+        self.path.clone()
+    }
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Nothing better can be done here than to leave the copy behind.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Puts the first backup of a file back where it came from, if there is one and its place is free.
+pub(super) fn restore(original: &Path) -> Result<Option<PathBuf>, InstallError> {
+    let backup = name_of(original, 1);
+    if !backup.is_file() || original.symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    std::fs::rename(&backup, original).map_err(InstallError::file("put back", original))?;
+    Ok(Some(original.to_owned()))
+}
+
+fn name_of(original: &Path, number: u32) -> PathBuf {
+    let mut name = OsString::from(original);
+    name.push(".maestro-backup");
+    if number > 1 {
+        name.push(format!(".{number}"));
+    }
+    PathBuf::from(name)
+}
+
+/// Why a text cannot be edited; the caller knows which file it came from.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Syntax { line: usize, column: usize, reason: String },
+    NotObject { line: usize, what: String },
+}
+
+impl Fault {
+    pub(super) fn in_file(self, path: &Path, format: Format) -> InstallError {
+        let path = path.to_owned();
+        match self {
+            Self::Syntax { line, column, reason } => {
+                InstallError::Unreadable { path, line, column, reason, format }
+            }
+            Self::NotObject { line, what } => InstallError::NotObject { path, line, what, format },
+        }
+    }
+}
+
+/// Why an install, an uninstall or a printed configuration failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The settings file cannot be read as what it should be.
+    #[error("{} is not {}: line {line}, column {column}: {reason}", .path.display(), .format.label())]
+    Unreadable {
+        /// The settings file.
+        path: PathBuf,
+        /// The line of the fault, from 1.
+        line: usize,
+        /// The column of the fault, from 1.
+        column: usize,
+        reason: String,
+        format: Format,
+    },
+    /// Something that has to hold the servers is another kind of value.
+    #[error("{}, line {line}: {what} is not {}", .path.display(), .format.list())]
+    NotObject {
+        /// The settings file.
+        path: PathBuf,
+        /// The line where the value starts, from 1.
+        line: usize,
+        what: String,
+        format: Format,
+    },
+    /// Another program wrote the file each time it was about to be replaced.
+    #[error("{} was changed by another program at every attempt", .path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    File {
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The report could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl Format {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Json | Self::Jsonc => "JSON",
+            Self::Toml => "TOML",
+        }
+    }
+
+    fn list(self) -> &'static str {
+        match self {
+            Self::Json | Self::Jsonc => "a JSON object",
+            Self::Toml => "a table",
+        }
+    }
+}
+
+impl InstallError {
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { format: Format::Json, .. } => {
+                "the file was left as it is; correct that line (JSON allows no comments \
+                 and no trailing commas) and run the command again"
+            }
+            Self::Unreadable { .. } => {
+                "the file was left as it is; correct that line and run the command again"
+            }
+            Self::NotObject { format: Format::Json | Format::Jsonc, .. } => {
+                "the file was left as it is; make that value an object such as {} \
+                 and run the command again"
+            }
+            Self::NotObject { format: Format::Toml, .. } => {
+                "the file was left as it is; make that value a table and run the command again"
+            }
+            Self::Busy { .. } => "close the client and run the command again",
+            Self::File { .. } => {
+                "check that you may write there and that the disk is not full, then run the \
+                 command again; what is in place already stays as it is"
+            }
+            Self::Output(_) => "the work is done; run the command again to see its result",
+        }
+    }
+
+    /// For `map_err`: an I/O error with the action and the path it belongs to.
+    pub(super) fn file<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::File { action, path: path.to_owned(), source }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::error::Fault;
+use super::replace::Fault;
 
 /// The text with the entry in its table, or `None` if it says that already.
 pub(super) fn register(text: &str, list: &str, name: &str, fresh: &Json) -> Result<Option<String>, Fault> {

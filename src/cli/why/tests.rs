@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
-use crate::domain::event::record::Changed;
+use crate::domain::event::Changed;
 use crate::domain::event::stage::{LowRisk, RunStarted, RunStopped};
 use crate::domain::stage::Stage;
 

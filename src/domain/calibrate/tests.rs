@@ -2,11 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::classes::Classes;
-use super::interval::Rate;
-use super::lead::*;
-use super::summary::{Basis, Counted, plan, samples_above_half, why_not};
-use super::*;
+use super::summary::{Basis, Classes, Counted, plan, samples_above_half, why_not};
+use super::{Rate, *};
 
 fn p(probability: f64) -> Accuracy {
     Accuracy::new(probability).unwrap()

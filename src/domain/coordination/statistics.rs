@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::record::RunRecord;
 use super::{number, ratio};
 use crate::domain::beta::cautious_rate;
-use crate::domain::measure::baseline::{Baseline, error_ratio};
+use crate::domain::measure::tally::{Baseline, error_ratio};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 

@@ -1,11 +1,8 @@
 //! The files of a patch: headers of git and of `diff -u`, and the hunks below them.
 
-use super::cursor::{Cursor, is_mail};
-use super::hunk::{self, Setting};
+use super::hunk::{self, Cursor, Setting, is_mail};
 use super::name::{self, Header};
-use super::source::{Fence, Line, lines};
-use super::visible::shown;
-use super::{Action, DiffError, FilePatch, Hunk, Patch, Side};
+use super::{Action, DiffError, Fence, FilePatch, Hunk, Line, Patch, Side, lines, shown};
 
 /// Reads a patch, whole or not at all. What is not understood is prose before the first file and after
 /// the last one, and outside of the code fences around files; anywhere else it is an error.

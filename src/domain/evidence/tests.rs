@@ -2,10 +2,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::domain::event::Body;
 use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
-use crate::domain::event::record::{EvidenceLogged, RedFlagged};
 use crate::domain::event::stage::{Answered, Candidate, StageDelivered};
+use crate::domain::event::{Body, EvidenceLogged, RedFlagged};
 
 fn event(seq: u64, id: &str, rests_on: &[&str], body: impl Into<Body>) -> Event {
     Event {

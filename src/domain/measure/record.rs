@@ -6,17 +6,15 @@
 //! was completed or stopped is no outcome of its task: a human's approval is not a result, and its
 //! checks are counted already.
 
-use super::entry::{
-    Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict, Verification,
+use super::tally::{
+    Agents, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict,
+    Verification,
 };
-use super::outcome::Agents;
 use crate::domain::coordination::record::RunRecord;
 use crate::domain::event::consult::ConsultSettled;
-use crate::domain::event::noted::EnsembleNoted;
-use crate::domain::event::record::{ChangeKind, EvidenceLogged, Noted, Topic, Verified};
 use crate::domain::event::stage::Mode;
-use crate::domain::event::{Body, Event};
-use crate::domain::select::record::SelectionRecord;
+use crate::domain::event::{Body, ChangeKind, EnsembleNoted, Event, EvidenceLogged, Noted, Topic, Verified};
+use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
@@ -143,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::domain::event::consult::Purpose;
-    use crate::domain::event::record::{Changed, Check, EvidenceType};
+    use crate::domain::event::{Changed, Check, EvidenceType};
     use crate::domain::verification::Kind;
     use crate::domain::verification::status::Status;
 

@@ -4,19 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::baseline::Baseline;
 use super::cost::Costs;
 use super::definition::Figure;
-use super::entry::Verdict;
-use super::latency::Percentiles;
-use super::number::{ratio, shown};
-use super::outcome::Solved;
-use super::provider::{ProviderStats, Spent};
-use super::run::RunTally;
-use super::scope::Scope;
-use super::stage::StageStats;
-use super::tally::{Patches, Selections, Tally};
-use super::target::{Reached, Target};
+use super::number::{Percentiles, Sum, ratio, shown};
+use super::tally::{
+    Baseline, Calls, Patches, RunTally, Scope, Selections, Solved, StageStats, Tally, Verdict,
+};
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::Stage;
 
@@ -439,4 +432,196 @@ fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> String {
         count(Reached::Missed),
         count(Reached::Unknown)
     )
+}
+
+/// The calls of one provider, and their cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProviderStats {
+    /// Calls.
+    pub total_calls: u64,
+    /// Calls that succeeded.
+    pub successful_calls: u64,
+    /// Calls that failed.
+    pub failed_calls: u64,
+    /// The share of calls that succeeded, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// The failed ones by the code of their error.
+    pub failures: BTreeMap<String, u64>,
+    /// Mean milliseconds of a call.
+    pub avg_latency_ms: Option<f64>,
+    /// Milliseconds of all calls added up, those side by side too.
+    pub total_elapsed_ms: u64,
+    /// Percentiles of the milliseconds of a call.
+    pub latency: Option<Percentiles>,
+    pub spent: Spent,
+    /// The calls by the model that answered and the one that was asked for.
+    pub models: Vec<ModelCalls>,
+}
+
+/// Calls of one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelCalls {
+    /// The model that answered, else the one that was asked for; none where nobody told.
+    pub model: Option<String>,
+    /// The model that was asked for; none where the CLI chose.
+    pub model_asked: Option<String>,
+    pub calls: u64,
+}
+
+/// Tokens and money, as far as the CLIs say; none where none of them says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spent {
+    /// Tokens sent.
+    pub input_tokens: Option<u64>,
+    /// Tokens answered.
+    pub output_tokens: Option<u64>,
+    /// Calls whose CLI told the tokens that it answered.
+    pub calls_with_tokens: u64,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    /// Calls whose CLI told its cost.
+    pub calls_with_cost: u64,
+}
+
+impl From<&Calls> for ProviderStats {
+    fn from(calls: &Calls) -> Self {
+        Self {
+            total_calls: calls.total,
+            successful_calls: calls.succeeded(),
+            failed_calls: calls.failed,
+            success_rate: ratio(calls.succeeded(), calls.total).and_then(shown),
+            failures: calls.failures.clone(),
+            avg_latency_ms: ratio(calls.latency.total_ms(), calls.total).and_then(shown),
+            total_elapsed_ms: calls.latency.total_ms(),
+            latency: calls.latency.percentiles(),
+            spent: calls.into(),
+            models: calls.models.iter().map(ModelCalls::of).collect(),
+        }
+    }
+}
+
+impl ModelCalls {
+    fn of(((model, model_asked), calls): (&(String, Option<String>), &u64)) -> Self {
+        let model = Some(model.clone()).filter(|model| !model.is_empty());
+        Self { model, model_asked: model_asked.clone(), calls: *calls }
+    }
+}
+
+impl From<&Calls> for Spent {
+    fn from(calls: &Calls) -> Self {
+        Self {
+            input_tokens: calls.input_tokens.total(),
+            output_tokens: calls.output_tokens.total(),
+            calls_with_tokens: calls.output_tokens.calls(),
+            cost_usd: calls.cost.total().map(Sum::value),
+            calls_with_cost: calls.cost.calls(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reached {
+    /// It was.
+    Met,
+    /// It was not.
+    Missed,
+    /// The figure is not known.
+    Unknown,
+}
+
+/// On which side of its bound a figure should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Below it.
+    Below,
+    /// Above it.
+    Above,
+}
+
+/// A figure that has a target, named as the figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Targeted {
+    /// Coordination overhead in percent.
+    CoordinationOverheadPercent,
+    /// Efficiency.
+    EfficiencyScore,
+    /// The share of selections that tests decided.
+    TestCoverageRate,
+}
+
+/// A target and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Target {
+    /// The figure.
+    pub figure: Targeted,
+    /// On which side of the bound it should be; the bound itself is a miss.
+    pub wanted: Side,
+    /// The bound, in the figure's unit.
+    pub bound: f64,
+    /// The figure's value.
+    pub value: Option<f64>,
+    pub reached: Reached,
+}
+
+impl Target {
+    /// Coordination overhead below 300 percent.
+    pub fn overhead(value: Option<f64>) -> Self {
+        Self::judge(Targeted::CoordinationOverheadPercent, Side::Below, 300.0, value)
+    }
+
+    /// Efficiency above 0.4 (a single agent's is 0.466 in table 5).
+    pub fn efficiency(value: Option<f64>) -> Self {
+        Self::judge(Targeted::EfficiencyScore, Side::Above, 0.4, value)
+    }
+
+    /// More than 80 percent of selections decided by tests.
+    pub fn test_coverage(value: Option<f64>) -> Self {
+        Self::judge(Targeted::TestCoverageRate, Side::Above, 0.8, value)
+    }
+
+    fn judge(figure: Targeted, wanted: Side, bound: f64, value: Option<f64>) -> Self {
+        let reached = value.map_or(Reached::Unknown, |value| {
+            let holds = match wanted {
+                Side::Below => value < bound,
+                Side::Above => value > bound,
+            };
+            if holds { Reached::Met } else { Reached::Missed }
+        });
+        Self { figure, wanted, bound, value, reached }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::measure::definition::Figure;
+
+    #[test]
+    fn a_target_goes_by_the_key_of_its_figure() {
+        for (target, figure) in [
+            (Target::overhead(None), Figure::CoordinationOverheadPercent),
+            (Target::efficiency(None), Figure::EfficiencyScore),
+            (Target::test_coverage(None), Figure::TestCoverageRate),
+        ] {
+            assert_eq!(serde_json::json!(target.figure), figure.key());
+        }
+    }
+
+    #[test]
+    fn the_bound_itself_is_a_miss() {
+        for (target, reached) in [
+            (Target::overhead(Some(299.9)), Reached::Met),
+            (Target::overhead(Some(300.0)), Reached::Missed),
+            (Target::efficiency(Some(0.41)), Reached::Met),
+            (Target::efficiency(Some(0.4)), Reached::Missed),
+            (Target::test_coverage(Some(0.81)), Reached::Met),
+            (Target::test_coverage(Some(0.8)), Reached::Missed),
+            (Target::test_coverage(None), Reached::Unknown),
+        ] {
+            assert_eq!(target.reached, reached, "{target:?}");
+        }
+    }
 }

@@ -4,21 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::Calls;
 use super::cost::{Cells, Key};
-use super::entry::{
-    Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageRun, Verdict,
-    Verification,
-};
-use super::number::Sum;
-use super::outcome::Outcomes;
-use super::run::RunTally;
-use super::scope::Scope;
-use super::stage::StageTally;
+use super::number::{self, Latency, Sum, ratio, real, shown};
 use crate::domain::event::consult::Purpose;
-use crate::domain::select::record::Basis;
+use crate::domain::select::rank::Basis;
 use crate::domain::spending::{Cell, Taken, Whose};
 use crate::domain::stage::Stage;
+use crate::domain::tokens::Tokens;
+use crate::domain::verification::status::Status;
 
 /// Everything counted. It grows with the number of providers, error codes and runs, not with that
 /// of entries.
@@ -247,5 +240,762 @@ impl Tally {
 
     fn run(&mut self, id: &str) -> &mut RunTally {
         self.runs.entry(id.to_owned()).or_default()
+    }
+}
+
+/// A total of something that not every call reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported<T> {
+    /// The total of the calls that report it.
+    total: T,
+    calls: u64,
+}
+
+impl<T: Copy> Reported<T> {
+    /// The total; none where no call reported it, because then it is not known to be nothing.
+    pub fn total(&self) -> Option<T> {
+        (self.calls > 0).then_some(self.total)
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    fn add(&mut self, value: Option<T>, plus: fn(T, T) -> T) {
+        if let Some(value) = value {
+            self.total = plus(self.total, value);
+            self.calls += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Self, plus: fn(T, T) -> T) {
+        self.total = plus(self.total, other.total);
+        self.calls += other.calls;
+    }
+}
+
+/// Calls added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// Calls.
+    pub total: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// The failed ones by the code of their error.
+    pub failures: BTreeMap<String, u64>,
+    pub latency: Latency,
+    /// Tokens sent.
+    pub input_tokens: Reported<u64>,
+    /// Tokens answered.
+    pub output_tokens: Reported<u64>,
+    /// US dollars.
+    pub cost: Reported<Sum>,
+    /// Calls by the model that answered and the one that was asked for, each as far as it is known.
+    pub models: BTreeMap<(String, Option<String>), u64>,
+}
+
+impl Calls {
+    /// Adds a call.
+    pub fn add(&mut self, consult: &Consult) {
+        self.total += 1;
+        if let Some(code) = &consult.code {
+            self.failed += 1;
+            *self.failures.entry(code.clone()).or_default() += 1;
+        }
+        self.latency.add(consult.elapsed_ms);
+        self.input_tokens.add(consult.input_tokens, u64::saturating_add);
+        self.output_tokens.add(consult.output_tokens, u64::saturating_add);
+        self.cost.add(consult.cost_usd.and_then(Sum::of), plus);
+        let models = (consult.model.clone(), consult.model_asked.clone());
+        *self.models.entry(models).or_default() += 1;
+    }
+
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.total += other.total;
+        self.failed += other.failed;
+        for (code, count) in &other.failures {
+            *self.failures.entry(code.clone()).or_default() += count;
+        }
+        self.latency.merge(&other.latency);
+        self.input_tokens.merge(other.input_tokens, u64::saturating_add);
+        self.output_tokens.merge(other.output_tokens, u64::saturating_add);
+        self.cost.merge(other.cost, plus);
+        for (models, count) in &other.models {
+            *self.models.entry(models.clone()).or_default() += count;
+        }
+    }
+
+    /// Calls that succeeded.
+    pub fn succeeded(&self) -> u64 {
+        self.total - self.failed
+    }
+}
+
+fn plus(mut left: Sum, right: Sum) -> Sum {
+    left += right;
+    left
+}
+
+/// One call to one consultant that was started, however it ended and however often it was repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consult {
+    /// The run that it belongs to.
+    pub run: Option<String>,
+    /// The stage that it served.
+    pub stage: Option<Stage>,
+    pub provider: String,
+    /// The model that answered, else the one that was asked for; empty where nobody told.
+    pub model: String,
+    /// The model that was asked for; none where the CLI chose.
+    pub model_asked: Option<String>,
+    pub purpose: Purpose,
+    /// The code of its error; none where it succeeded.
+    pub code: Option<String>,
+    /// Milliseconds from the first start to the end.
+    pub elapsed_ms: u64,
+    /// Tokens sent, where the CLI says.
+    pub input_tokens: Option<u64>,
+    /// Tokens answered, where the CLI says.
+    pub output_tokens: Option<u64>,
+    /// US dollars, where the CLI says.
+    pub cost_usd: Option<f64>,
+    /// Tokens estimated from the length of the texts.
+    pub estimate: Option<Tokens>,
+    /// The conversation whose turn it is.
+    pub thread: Option<String>,
+}
+
+/// Way in which a run of a stage ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageEnd {
+    /// A consultant's answer was accepted.
+    Answered,
+    /// The orchestrator did the stage itself.
+    Solo,
+    /// Nothing came of it.
+    Failed,
+}
+
+/// One run of a stage that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageRun {
+    /// The run that it belongs to.
+    pub run: Option<String>,
+    /// The stage.
+    pub stage: Stage,
+    pub end: StageEnd,
+    /// Milliseconds of wall-clock time.
+    pub elapsed_ms: u64,
+}
+
+/// The verdict of a verification on the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It does not hold.
+    Failed,
+    /// Everything that was checked holds.
+    Passed,
+    /// Nothing was learnt: refused, not found, no tests, wrong arguments.
+    Undecided,
+}
+
+impl From<Status> for Verdict {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Passed => Self::Passed,
+            Status::Failed | Status::CompileError | Status::TimedOut | Status::Crashed => Self::Failed,
+            Status::NoTests
+            | Status::OutputTooLarge
+            | Status::Error
+            | Status::NotFound
+            | Status::Refused
+            | Status::NothingToRun
+            | Status::Skipped => Self::Undecided,
+        }
+    }
+}
+
+/// One verification: all commands of one call together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The run that it belongs to.
+    pub run: Option<String>,
+    /// Its place in the record; later entries of the same run have greater ones.
+    pub sequence: u64,
+    /// The stage in which it was made.
+    pub stage: Option<Stage>,
+    pub verdict: Verdict,
+}
+
+/// One selection among candidates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The run that it belongs to.
+    pub run: Option<String>,
+    pub basis: Basis,
+    pub won: bool,
+}
+
+/// The kind of change to files. A patch that was refused changed nothing, and is not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A patch was applied.
+    Applied,
+    /// An earlier change was undone.
+    Restored,
+}
+
+/// One patch or restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// The run that it belongs to.
+    pub run: Option<String>,
+    /// Its place in the record; later entries of the same run have greater ones.
+    pub sequence: u64,
+    pub change: Change,
+}
+
+/// Answers of several consultants to the same question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// The run that they belong to.
+    pub run: Option<String>,
+    /// The texts, in any order.
+    pub answers: Vec<String>,
+}
+
+impl Candidates {
+    /// Returns how much these answers repeat one another. Worth storing in their place: it is small, and
+    /// comparing long texts again at every look would take time.
+    pub fn redundancy(&self) -> Redundancy {
+        Redundancy { run: self.run.clone(), similarity: number::mean_pairwise(&self.answers) }
+    }
+}
+
+/// The redundancy of the answers of one group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redundancy {
+    /// The run that they belong to.
+    pub run: Option<String>,
+    /// Mean cosine similarity of their pairs, 0 to 1; none below two answers with words.
+    pub similarity: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The run; none for a task that was recorded by itself.
+    pub run: Option<String>,
+    /// Its place in the record; the last one of a run counts.
+    pub sequence: u64,
+    pub agents: Agents,
+    pub success: bool,
+}
+
+/// Anything that is counted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// A call to a consultant.
+    Consult(Consult),
+    /// A run of a stage.
+    StageRun(StageRun),
+    /// A verification.
+    Verification(Verification),
+    /// A selection.
+    Selection(Selection),
+    /// A patch or restore.
+    Patch(Patch),
+    /// Answers to the same question.
+    Candidates(Candidates),
+    /// Answers to the same question, compared already.
+    Redundancy(Redundancy),
+    /// The end of a task.
+    Outcome(Outcome),
+}
+
+impl Entry {
+    /// The run that it belongs to.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::Consult(Consult { run, .. })
+            | Self::StageRun(StageRun { run, .. })
+            | Self::Verification(Verification { run, .. })
+            | Self::Selection(Selection { run, .. })
+            | Self::Patch(Patch { run, .. })
+            | Self::Candidates(Candidates { run, .. })
+            | Self::Redundancy(Redundancy { run, .. })
+            | Self::Outcome(Outcome { run, .. }) => run.as_deref(),
+        }
+    }
+}
+
+/// The figures kept of one run. "Latest" goes by the place in the record, so that the order in which
+/// entries are added does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunTally {
+    /// Reasoning turns (see [`super`]).
+    pub turns: u64,
+    changed: Option<u64>,
+    verified: Option<(u64, Verdict)>,
+    work_verified: Option<(u64, Verdict)>,
+    outcome: Option<(u64, Agents, bool)>,
+    improved: bool,
+}
+
+impl RunTally {
+    /// Takes note of a stage that ended.
+    pub fn add_stage(&mut self, stage: Stage, end: StageEnd) {
+        match end {
+            StageEnd::Answered | StageEnd::Solo => self.improved |= stage == Stage::Improve,
+            StageEnd::Failed => {}
+        }
+    }
+
+    /// True if the task is done, one way or the other: what it took can be compared with what a whole
+    /// task takes.
+    pub fn is_finished(&self) -> bool {
+        self.improved || self.outcome.is_some()
+    }
+
+    /// Takes note of a change.
+    pub fn add_patch(&mut self, patch: &Patch) {
+        match patch.change {
+            Change::Applied | Change::Restored => self.changed = self.changed.max(Some(patch.sequence)),
+        }
+    }
+
+    /// Takes note of a verification; one that decided nothing says nothing.
+    pub fn add_verification(&mut self, verification: &Verification) {
+        let found = Some((verification.sequence, verification.verdict));
+        match verification.verdict {
+            Verdict::Undecided => return,
+            Verdict::Passed | Verdict::Failed => self.verified = self.verified.max(found),
+        }
+        match verification.stage {
+            Some(Stage::Implement | Stage::Debug | Stage::Improve) => {
+                self.work_verified = self.work_verified.max(found);
+            }
+            Some(Stage::Analyze | Stage::Hypothesize) | None => {}
+        }
+    }
+
+    /// Takes note of how the task ended.
+    pub fn add_outcome(&mut self, outcome: &Outcome) {
+        self.outcome = self.outcome.max(Some((outcome.sequence, outcome.agents, outcome.success)));
+    }
+
+    /// Adds what another part of the same run holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.turns += other.turns;
+        self.changed = self.changed.max(other.changed);
+        self.verified = self.verified.max(other.verified);
+        self.work_verified = self.work_verified.max(other.work_verified);
+        self.outcome = self.outcome.max(other.outcome);
+        self.improved |= other.improved;
+    }
+
+    /// Returns who worked on it and whether it succeeded, where that was recorded.
+    pub fn outcome(&self) -> Option<(Agents, bool)> {
+        self.outcome.map(|(_, agents, success)| (agents, success))
+    }
+
+    /// True if its task is solved: the recorded outcome, else the latest verification of the work.
+    ///
+    /// A test that fails before anything was changed is what the run is about, not a failure of it:
+    /// only a verification after the latest change counts, or, where the orchestrator made its
+    /// changes unseen, one of implement, debug or improve.
+    pub fn success(&self) -> Option<bool> {
+        if let Some((_, _, success)) = self.outcome {
+            return Some(success);
+        }
+        let (_, verdict) = match self.changed {
+            Some(changed) => self.verified.filter(|(sequence, _)| *sequence > changed),
+            None => self.work_verified,
+        }?;
+        match verdict {
+            Verdict::Passed => Some(true),
+            Verdict::Failed => Some(false),
+            Verdict::Undecided => None,
+        }
+    }
+}
+
+/// The work of one stage, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTally {
+    /// Runs of the stage in which a consultant's answer was accepted.
+    pub answered: u64,
+    /// Runs that the orchestrator did itself.
+    pub solo: u64,
+    /// Runs of which nothing came.
+    pub failed: u64,
+    /// Milliseconds of its runs.
+    pub elapsed_ms: u64,
+    /// Calls to consultants.
+    pub consults: u64,
+    /// Those that failed.
+    pub failed_consults: u64,
+}
+
+impl StageTally {
+    /// Adds a run of the stage.
+    pub fn add_run(&mut self, run: &StageRun) {
+        match run.end {
+            StageEnd::Answered => self.answered += 1,
+            StageEnd::Solo => self.solo += 1,
+            StageEnd::Failed => self.failed += 1,
+        }
+        self.elapsed_ms = self.elapsed_ms.saturating_add(run.elapsed_ms);
+    }
+
+    /// Adds a call that served the stage.
+    pub fn add_consult(&mut self, consult: &Consult) {
+        self.consults += 1;
+        self.failed_consults += u64::from(consult.code.is_some());
+    }
+
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.solo += other.solo;
+        self.failed += other.failed;
+        self.elapsed_ms = self.elapsed_ms.saturating_add(other.elapsed_ms);
+        self.consults += other.consults;
+        self.failed_consults += other.failed_consults;
+    }
+
+    /// Runs of the stage.
+    pub fn runs(&self) -> u64 {
+        self.answered + self.solo + self.failed
+    }
+}
+
+/// One stage as results show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageStats {
+    /// Runs of the stage.
+    pub runs: u64,
+    /// Those in which a consultant's answer was accepted.
+    pub answered: u64,
+    /// Those that the orchestrator did itself.
+    pub solo: u64,
+    /// Those of which nothing came.
+    pub failed: u64,
+    /// Calls to consultants.
+    pub consults: u64,
+    /// Those that failed.
+    pub failed_consults: u64,
+    /// Milliseconds of its runs.
+    pub total_elapsed_ms: u64,
+    /// Mean milliseconds of a run.
+    pub avg_elapsed_ms: Option<f64>,
+}
+
+impl From<&StageTally> for StageStats {
+    fn from(tally: &StageTally) -> Self {
+        Self {
+            runs: tally.runs(),
+            answered: tally.answered,
+            solo: tally.solo,
+            failed: tally.failed,
+            consults: tally.consults,
+            failed_consults: tally.failed_consults,
+            total_elapsed_ms: tally.elapsed_ms,
+            avg_elapsed_ms: ratio(tally.elapsed_ms, tally.runs()).and_then(shown),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Agents {
+    /// One agent.
+    Single,
+    /// Several, in any topology.
+    Several,
+}
+
+/// Tasks and how many of them were solved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Solved {
+    /// Tasks that were solved.
+    pub successes: u64,
+    /// Tasks.
+    pub tasks: u64,
+}
+
+impl Solved {
+    /// Counts a task.
+    pub fn add(&mut self, success: bool) {
+        self.successes += u64::from(success);
+        self.tasks += 1;
+    }
+
+    /// The share that was solved, 0 to 1; none without a task.
+    pub fn rate(self) -> Option<f64> {
+        ratio(self.successes, self.tasks)
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.successes += other.successes;
+        self.tasks += other.tasks;
+    }
+}
+
+/// Tasks by who worked on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// Those of one agent.
+    pub single: Solved,
+    /// Those of several.
+    pub several: Solved,
+}
+
+impl Outcomes {
+    /// Counts a task.
+    pub fn add(&mut self, agents: Agents, success: bool) {
+        match agents {
+            Agents::Single => self.single.add(success),
+            Agents::Several => self.several.add(success),
+        }
+    }
+
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: Self) {
+        self.single.merge(other.single);
+        self.several.merge(other.several);
+    }
+
+    /// `(1 - P_MAS) / (1 - P_SAS)` over tasks; none where either was not recorded, or where a single
+    /// agent never failed.
+    pub fn error_amplification(self) -> Option<f64> {
+        error_amplification(self.several.rate()?, self.single.rate()?)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Scope {
+    /// One run of a workflow.
+    Run(String),
+    /// Everything recorded in this project, inside runs and outside of them.
+    Project,
+    /// The last so many days, today among them.
+    Days(u32),
+}
+
+impl Scope {
+    /// True if an entry is spoken of.
+    pub fn covers(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Run(id) => entry.run() == Some(id),
+            Self::Project | Self::Days(_) => true,
+        }
+    }
+
+    /// In words, for a heading.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Run(id) => format!("run {id}"),
+            Self::Project => "this project".to_owned(),
+            Self::Days(1) => "today".to_owned(),
+            Self::Days(days) => format!("the last {days} days"),
+        }
+    }
+}
+
+/// Turns that a single agent takes for a task (Kim et al., table 5: 7.2, standard deviation 2.1).
+pub const PAPER_TURNS: f64 = 7.2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The paper's mean over its own tasks.
+    Paper,
+    /// The user's setting.
+    Configured,
+    /// Recorded runs of a single agent.
+    Recorded,
+}
+
+/// The turns that a single agent would take for the task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Reasoning turns, above 0.
+    turns: f64,
+    origin: Origin,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { turns: PAPER_TURNS, origin: Origin::Paper }
+    }
+}
+
+impl Baseline {
+    /// The user's own number; the paper's where there is none or where it is no number above 0.
+    pub fn configured(turns: Option<f64>) -> Self {
+        match turns.filter(|turns| turns.is_finite() && *turns > 0.0) {
+            Some(turns) => Self { turns, origin: Origin::Configured },
+            None => Self::default(),
+        }
+    }
+
+    /// Returns what recorded runs of a single agent took; none where that is no number above 0.
+    pub fn recorded(turns: f64) -> Option<Self> {
+        (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
+    }
+
+    /// Reasoning turns of a single agent.
+    pub fn turns(self) -> f64 {
+        self.turns
+    }
+
+    /// True if the paper's number stands in for one of the user's own.
+    pub fn is_default(self) -> bool {
+        match self.origin {
+            Origin::Paper => true,
+            Origin::Configured | Origin::Recorded => false,
+        }
+    }
+
+    /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0
+    /// where fewer turns were taken than a single agent's.
+    pub fn overhead_percent(self, turns: f64) -> f64 {
+        (turns - self.turns) / self.turns * 100.0
+    }
+
+    /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none where no turn was taken.
+    pub fn efficiency(self, success: f64, turns: f64) -> Option<f64> {
+        (turns > 0.0).then(|| success / (turns / self.turns)).filter(|value| value.is_finite())
+    }
+
+    /// Mean turns of tasks; none without a task.
+    pub fn mean_turns(turns: u64, tasks: u64) -> Option<f64> {
+        (tasks > 0).then(|| real(turns) / real(tasks))
+    }
+}
+
+/// By how much errors of tasks grow with several agents: `(1 - P_MAS) / (1 - P_SAS)`. None where a
+/// single agent never failed.
+pub fn error_amplification(several: f64, single: f64) -> Option<f64> {
+    error_ratio(1.0 - several, 1.0 - single)
+}
+
+/// The same of the rates of failure. None where a single agent never failed.
+pub fn error_ratio(several: f64, single: f64) -> Option<f64> {
+    (single > 0.0).then(|| several / single).filter(|value| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verification(sequence: u64, stage: Option<Stage>, verdict: Verdict) -> Verification {
+        Verification { run: None, sequence, stage, verdict }
+    }
+
+    fn patch(sequence: u64, change: Change) -> Patch {
+        Patch { run: None, sequence, change }
+    }
+
+    #[test]
+    fn what_failed_before_the_work_is_no_failure_of_it() {
+        let mut run = RunTally::default();
+        run.add_verification(&verification(1, Some(Stage::Analyze), Verdict::Failed));
+        assert_eq!(run.success(), None);
+        run.add_patch(&patch(2, Change::Applied));
+        assert_eq!(run.success(), None, "nothing was verified since");
+        run.add_verification(&verification(3, None, Verdict::Passed));
+        assert_eq!(run.success(), Some(true));
+        run.add_patch(&patch(5, Change::Restored));
+        assert_eq!(run.success(), None);
+    }
+
+    #[test]
+    fn changes_that_nobody_saw_are_judged_by_their_stage() {
+        let mut run = RunTally::default();
+        run.add_verification(&verification(4, Some(Stage::Implement), Verdict::Failed));
+        run.add_verification(&verification(5, Some(Stage::Debug), Verdict::Passed));
+        run.add_verification(&verification(6, Some(Stage::Debug), Verdict::Undecided));
+        assert_eq!(run.success(), Some(true));
+    }
+
+    #[test]
+    fn the_recorded_outcome_wins_and_the_last_one_counts() {
+        let mut run = RunTally::default();
+        run.add_verification(&verification(1, Some(Stage::Improve), Verdict::Passed));
+        for (sequence, success) in [(9, false), (7, true)] {
+            run.add_outcome(&Outcome { run: None, sequence, agents: Agents::Single, success });
+        }
+        assert_eq!(run.success(), Some(false));
+        assert_eq!(run.outcome(), Some((Agents::Single, false)));
+    }
+
+    #[test]
+    fn amplification_needs_both_sides() {
+        let mut outcomes = Outcomes::default();
+        outcomes.add(Agents::Several, true);
+        outcomes.add(Agents::Several, false);
+        assert_eq!(outcomes.error_amplification(), None);
+        outcomes.add(Agents::Single, true);
+        assert_eq!(outcomes.error_amplification(), None, "a single agent that never failed");
+        for success in [true, true, false] {
+            outcomes.add(Agents::Single, success);
+        }
+        // Half of the tasks against a quarter of them.
+        assert_eq!(outcomes.error_amplification(), Some(2.0));
+    }
+
+    /// Table 5: success, turns; and the overhead and efficiency that follow to the given digits.
+    const TABLE: [(f64, f64, f64, f64); 5] = [
+        (0.466, 7.2, 0.0, 0.466),
+        (0.370, 11.4, 58.3, 0.2337),
+        (0.477, 26.1, 262.5, 0.1316),
+        (0.463, 27.7, 284.7, 0.1203),
+        (0.452, 44.3, 515.3, 0.0735),
+    ];
+
+    #[test]
+    fn the_table_of_the_paper_follows_from_its_turns() {
+        let paper = Baseline::default();
+        for (success, turns, overhead, efficiency) in TABLE {
+            assert!((paper.overhead_percent(turns) - overhead).abs() < 0.05, "{turns}");
+            assert!((paper.efficiency(success, turns).unwrap() - efficiency).abs() < 0.000_05, "{turns}");
+        }
+    }
+
+    #[test]
+    fn errors_grow_as_the_shares_of_failure() {
+        assert!((error_amplification(0.4, 0.5).unwrap() - 1.2).abs() < 1e-12);
+        assert_eq!(error_amplification(0.4, 1.0), None);
+        assert_eq!(error_amplification(1.0, 0.5), Some(0.0));
+    }
+
+    #[test]
+    fn only_a_number_above_nothing_replaces_the_papers() {
+        for bad in [None, Some(0.0), Some(-3.0), Some(f64::NAN), Some(f64::INFINITY)] {
+            assert_eq!(Baseline::configured(bad), Baseline::default());
+        }
+        assert!(!Baseline::configured(Some(7.2)).is_default());
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_turns_as_a_single_agent_are_no_overhead(turns in 0.01_f64..1e6) {
+            let baseline = Baseline::configured(Some(turns));
+            prop_assert!(baseline.overhead_percent(turns).abs() < f64::EPSILON);
+            prop_assert!((baseline.efficiency(0.5, turns).unwrap() - 0.5).abs() < 1e-12);
+        }
+
+        #[test]
+        fn more_turns_are_more_overhead_and_less_efficiency(
+            single in 0.1_f64..100.0, turns in 0.1_f64..1000.0, more in 0.1_f64..1000.0,
+        ) {
+            let baseline = Baseline::configured(Some(single));
+            prop_assert!(baseline.overhead_percent(turns + more) > baseline.overhead_percent(turns));
+            prop_assert!(baseline.efficiency(1.0, turns + more) < baseline.efficiency(1.0, turns));
+        }
     }
 }

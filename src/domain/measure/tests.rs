@@ -3,18 +3,13 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::baseline::Baseline;
-use super::entry::{
-    Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict,
-    Verification,
+use super::report::{Metrics, Reached, Report};
+use super::tally::{
+    Agents, Baseline, Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Scope, Selection,
+    StageEnd, StageRun, Tally, Verdict, Verification,
 };
-use super::outcome::Agents;
-use super::report::{Metrics, Report};
-use super::scope::Scope;
-use super::tally::Tally;
-use super::target::Reached;
 use crate::domain::event::consult::Purpose;
-use crate::domain::select::record::Basis;
+use crate::domain::select::rank::Basis;
 use crate::domain::stage::Stage;
 
 /// The keys of `metrics` in the contract.

@@ -3,9 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::response::ResponseError;
-use super::table::{Bearing, Choice, rows};
-use super::*;
+use super::{Bearing, Choice, ResponseError, rows, *};
 use crate::domain::language::Language;
 
 /// Id, priority and number of choices (0: in one's own words).

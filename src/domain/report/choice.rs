@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::material::{Output, Said};
 use super::read::{items, phrase, shortened, text, unwrapped};
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::measure::number::mean_pairwise;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 

@@ -1,17 +1,12 @@
 //! The content of a stage's outputs: findings, risks, counts, changes. One reader per stage.
 
-mod analyze;
-mod debug;
-mod hypothesize;
 mod implement;
-mod improve;
 
 use serde_json::Value;
 
-use super::change::ProposedChange;
 use super::choice::{self, Choice, known_keys};
-use super::material::{Material, ORCHESTRATOR, Output, Said};
-use super::read;
+use super::material::{Material, ORCHESTRATOR, Output, ProposedChange, Said};
+use super::read::{self, items, number, phrase, text, texts};
 use crate::domain::permits::power;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
@@ -82,7 +77,7 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     let value = read::unwrapped(output, known_keys(stage));
     let diff = match stage {
         Stage::Implement => implement::diff_of(value),
-        Stage::Debug => debug::diff_of(value.get("change")?)?.to_owned(),
+        Stage::Debug => implement::diff_of_change(value.get("change")?)?.to_owned(),
         Stage::Analyze | Stage::Hypothesize | Stage::Improve => return None,
     };
     (!diff.trim().is_empty()).then_some(diff)
@@ -134,11 +129,11 @@ impl Content {
     fn structured(&mut self, stage: Stage, source: &Source<'_>) {
         let before = self.findings.len();
         match stage {
-            Stage::Analyze => analyze::read(self, source),
-            Stage::Hypothesize => hypothesize::read(self, source),
-            Stage::Implement => implement::read(self, source),
-            Stage::Debug => debug::read(self, source),
-            Stage::Improve => improve::read(self, source),
+            Stage::Analyze => analysis_of(self, source),
+            Stage::Hypothesize => hypotheses_of(self, source),
+            Stage::Implement => implement::implementation(self, source),
+            Stage::Debug => implement::debugging(self, source),
+            Stage::Improve => implement::improved(self, source),
         }
         self.risks_named(source);
         self.stray_change(stage, source);
@@ -300,4 +295,167 @@ pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<Tex
 /// A probability as people write it.
 fn percent(value: f64) -> String {
     format!("{:.0}%", (value * 100.0).clamp(0.0, 100.0))
+}
+
+const OBSERVATIONS: Noun = Noun { key: "observations", words: "n_observations" };
+const STEPS: Noun = Noun { key: "repro_steps", words: "n_repro_steps" };
+const MODULES: Noun = Noun { key: "affected_modules", words: "n_affected_modules" };
+const INVARIANTS: Noun = Noun { key: "invariants", words: "n_invariants" };
+const CONSTRAINTS: Noun = Noun { key: "constraints", words: "n_constraints" };
+const UNKNOWNS: Noun = Noun { key: "unknowns", words: "n_unknowns" };
+
+/// Below it, an output says itself that its record is not complete.
+const LOW_CONFIDENCE: f64 = 0.5;
+
+fn analysis_of(content: &mut Content, source: &Source<'_>) {
+    let value = source.value;
+    let observations: Vec<Text> = items(value, "observations").into_iter().map(observation).collect();
+    if observations.is_empty() {
+        content.risk_of(source, say!("no_fact"));
+    }
+    content.list(source, &say!("label_fact"), OBSERVATIONS, observations);
+
+    let steps = texts(value, "repro_steps");
+    if steps.is_empty() {
+        content.risk_of(source, say!("not_reproduced"));
+    } else {
+        content.context(source, "analyze_repro", Text::quoted(steps.join("; ")));
+    }
+    let numbered = steps.iter().enumerate().map(|(index, step)| Text::quoted(step_of(index, step))).collect();
+    content.list(source, &say!("label_steps"), STEPS, numbered);
+
+    let modules = texts(value, "affected_modules");
+    content.count(MODULES, modules.len());
+    if !modules.is_empty() {
+        let joined = modules.join(", ");
+        content.context(source, "analyze_files", Text::quoted(joined.clone()));
+        content.finding(source, say!("label_modules"), Text::quoted(joined));
+    }
+    content.quotes(source, &say!("label_invariant"), INVARIANTS, "invariants");
+    content.quotes(source, &say!("label_constraint"), CONSTRAINTS, "constraints");
+    content.quotes(source, &say!("label_not_known"), UNKNOWNS, "unknowns");
+    confidence(content, source);
+}
+
+fn confidence(content: &mut Content, source: &Source<'_>) {
+    let Some(confidence) = number(source.value, "confidence") else { return };
+    let shown = percent(confidence);
+    content.finding(source, say!("label_completeness"), say!("own_estimate", share = shown));
+    if confidence < LOW_CONFIDENCE {
+        content.risk_of(source, say!("incomplete_record", share = shown));
+    }
+}
+
+/// A step with its number, unless it has one.
+fn step_of(index: usize, step: &str) -> String {
+    let has_number = step.trim_start().starts_with(|letter: char| letter.is_ascii_digit());
+    if has_number { step.to_owned() } else { format!("{}. {step}", index + 1) }
+}
+
+/// A fact with its place and how certain it is.
+fn observation(item: &Value) -> Text {
+    let Some(fact) = text(item, "fact") else { return Text::quoted(phrase(item)) };
+    let place = text(item, "source").map(|place| match number(item, "line_number") {
+        Some(line) if line >= 1.0 => format!("{place}:{line:.0}"),
+        Some(_) | None => place,
+    });
+    let certainty = text(item, "certainty").map(|certainty| match certainty.to_lowercase().as_str() {
+        "high" => say!("certain"),
+        "medium" => say!("partly_seen"),
+        "low" => say!("uncertain"),
+        _ => Text::quoted(certainty),
+    });
+    let notes: Vec<Text> = place.map(Text::quoted).into_iter().chain(certainty).collect();
+    noted(fact, &notes)
+}
+
+const HYPOTHESES: Noun = Noun { key: "hypotheses", words: "n_hypotheses" };
+const TESTED: Noun = Noun { key: "with_a_test", words: "n_with_a_test" };
+
+fn hypotheses_of(content: &mut Content, source: &Source<'_>) {
+    let value = source.value;
+    let hypotheses = items(value, "hypotheses");
+    let testable = hypotheses.iter().filter(|one| text(one, "verification_test").is_some()).count();
+    let selected = text(value, "selected");
+    content.list(
+        source,
+        &say!("label_hypothesis"),
+        HYPOTHESES,
+        hypotheses.iter().map(|one| hypothesis(source, one)).collect(),
+    );
+    content.count(TESTED, testable);
+    judge_field(content, source, &hypotheses);
+    match selected {
+        Some(id) => judge_selected(content, source, &hypotheses, &id),
+        None => content.risk_of(source, say!("none_selected")),
+    }
+    content.quote(source, say!("label_reason"), "selection_reason");
+    let order = texts(value, "recommended_order");
+    if order.len() > 1 {
+        content.finding(source, say!("label_order"), Text::quoted(order.join(", ")));
+    }
+    plan(content, source);
+}
+
+/// Names what keeps the explanations from competing or being tested.
+fn judge_field(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value]) {
+    if hypotheses.is_empty() {
+        content.risk_of(source, say!("no_hypothesis"));
+    }
+    for one in hypotheses.iter().filter(|one| text(one, "verification_test").is_none()) {
+        let name = text(one, "id").unwrap_or_else(|| phrase(one));
+        content.risk_of(source, say!("not_refutable", name = name));
+    }
+}
+
+fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value], id: &str) {
+    let found = hypotheses.iter().find(|one| text(one, "id").is_some_and(|known| known == id));
+    let Some(found) = found else {
+        return content.risk_of(source, say!("selected_not_listed", id = id));
+    };
+    let claim = text(found, "claim").map_or_else(|| id.to_owned(), |claim| format!("{id} - {claim}"));
+    content.context(source, "hypo_plausibility", Text::quoted(claim.clone()));
+    content.context(source, "hypo_priority", Text::quoted(id));
+    content.finding(source, say!("label_selected"), Text::quoted(claim));
+    if let Some(prediction) = text(found, "prediction") {
+        content.finding(source, say!("label_predicts"), Text::quoted(prediction));
+    }
+    if let Some(test) = text(found, "verification_test") {
+        content.names_a_check = true;
+        content.context(source, "hypo_testability", Text::quoted(test.clone()));
+        content.finding(source, say!("label_its_test"), Text::quoted(test));
+    }
+    for evidence in texts(found, "evidence_for") {
+        content.finding(source, say!("label_for_it"), Text::quoted(evidence));
+    }
+    for evidence in texts(found, "evidence_against").into_iter().chain(text(found, "counter_evidence")) {
+        content.finding(source, say!("label_against_it"), Text::quoted(evidence));
+    }
+}
+
+/// The command that decides, and what it is expected to show.
+fn plan(content: &mut Content, source: &Source<'_>) {
+    let plan = source.value.get("verification_plan");
+    let command =
+        plan.and_then(|plan| text(plan, "test_command")).or_else(|| text(source.value, "test_command"));
+    let expected = plan.and_then(|plan| text(plan, "expected_result"));
+    if let Some(command) = command {
+        content.names_a_check = true;
+        let shown = expected.map_or_else(
+            || Text::quoted(command.clone()),
+            |expected| say!("expected", command = command, expected = expected),
+        );
+        content.finding(source, say!("label_command"), shown);
+    }
+}
+
+/// A hypothesis in one line: its id, how sure its author is, its claim.
+fn hypothesis(source: &Source<'_>, item: &Value) -> Text {
+    let Some(claim) = text(item, "claim") else { return Text::quoted(phrase(item)) };
+    let whose = if source.among_others { format!("{}:", source.name) } else { String::new() };
+    let id = text(item, "id").map(|id| format!("{whose}{id} ")).unwrap_or_default();
+    match number(item, "confidence").map(percent) {
+        Some(confidence) => say!("confident", id = id, confidence = confidence, claim = claim),
+        None => Text::quoted(format!("{id}{claim}")),
+    }
 }

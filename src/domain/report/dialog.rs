@@ -2,9 +2,10 @@
 //! count there, and nothing else does. What is judged as risky comes first and is the last to be left
 //! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
 
-use super::{Report, content, names};
+use super::{Report, content};
 use crate::domain::language::Language;
 use crate::domain::question::Priority;
+use crate::domain::report;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 
@@ -84,11 +85,11 @@ pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
 /// the change or the finding; the first risk.
 pub fn heart(report: &Report, language: Language) -> [String; 3] {
     [what(report, language), core(report, language), first_risk(report, language)]
-        .map(|line| fitted(&super::wrap::visible(&line), COLUMNS))
+        .map(|line| fitted(&super::visible(&line), COLUMNS))
 }
 
 fn what(report: &Report, language: Language) -> String {
-    let (number, all) = (names::number(report.stage), Stage::ALL.len());
+    let (number, all) = (report::stage_number(report.stage), Stage::ALL.len());
     let stage = Text::said(&format!("stage_brief_{}", report.stage.name()), &[]);
     let who: Vec<Text> = report.sources.iter().map(|source| content::called(source)).collect();
     let who = Text::join(&who, ", ");
@@ -163,7 +164,7 @@ fn first_risk(report: &Report, language: Language) -> String {
 
 fn part(report: &Report, extent: Extent, language: Language) -> String {
     let mut lines = Lines { language, extent, lines: Vec::new() };
-    let (number, all) = (names::number(report.stage), Stage::ALL.len());
+    let (number, all) = (report::stage_number(report.stage), Stage::ALL.len());
     lines.say(&say!("dialog_title", number = number, all = all, name = report.stage_display_name));
     lines.say(&report.summary);
     lines.risks(report);
@@ -173,7 +174,7 @@ fn part(report: &Report, extent: Extent, language: Language) -> String {
     lines.applied(report);
     lines.open_questions(report);
     lines.questions(report);
-    let next = report.next_stage.map_or_else(|| say!("end_of_run"), names::stage);
+    let next = report.next_stage.map_or_else(|| say!("end_of_run"), report::stage_name);
     lines.say(&say!("next", name = next));
     if extent.shortened {
         lines.say(&say!("shortened"));
@@ -189,7 +190,7 @@ struct Lines {
 
 impl Lines {
     fn say(&mut self, text: &Text) {
-        self.lines.push(cut(&super::wrap::visible(text.of(self.language)), self.extent.line));
+        self.lines.push(cut(&super::visible(text.of(self.language)), self.extent.line));
     }
 
     fn item(&mut self, text: &Text) {
@@ -275,7 +276,7 @@ impl Lines {
     fn diff(&mut self, text: &str, left_out: usize) {
         let all = text.lines().count() + left_out;
         for line in text.lines().take(self.extent.diff_lines) {
-            let line = format!("  | {}", super::wrap::visible(line));
+            let line = format!("  | {}", super::visible(line));
             self.lines.push(cut(&line, self.extent.line));
         }
         let left = all.saturating_sub(self.extent.diff_lines.min(text.lines().count()));
@@ -314,13 +315,13 @@ impl Lines {
 
 /// A text in at most so many columns; one that was longer ends in a dot of its own.
 pub fn fitted(text: &str, columns: usize) -> String {
-    if super::wrap::columns(text) <= columns {
+    if super::columns(text) <= columns {
         return text.to_owned();
     }
     let mut kept = String::new();
     for letter in text.chars() {
         kept.push(letter);
-        if super::wrap::columns(&kept) > columns.saturating_sub(1) {
+        if super::columns(&kept) > columns.saturating_sub(1) {
             kept.pop();
             break;
         }

@@ -1,14 +1,16 @@
 //! The material of a report: all that is known of a stage when it comes to review.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::applied::AppliedChange;
-use super::names;
+use crate::domain::diff::{self, Action, FilePatch, Side};
 use crate::domain::event::stage::Mode;
-use crate::domain::question;
+use crate::domain::event::{ChangeKind, Changed};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
+use crate::domain::{question, report};
 
 /// The source of an output that no consultant gave.
 pub const ORCHESTRATOR: &str = "orchestrator";
@@ -156,7 +158,7 @@ impl OpenQuestion {
 
     /// The question with its stage.
     pub(super) fn text(&self) -> Text {
-        say!("open_question", question = self.question(), stage = names::stage(self.stage))
+        say!("open_question", question = self.question(), stage = report::stage_name(self.stage))
     }
 }
 
@@ -180,4 +182,270 @@ pub enum Next {
     Escalate,
     /// The end of the run.
     Complete,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedChange {
+    pub kind: ChangeKind,
+    /// The request whose approved change it is; none where nobody approved it.
+    pub approved_by: Option<String>,
+    /// Its files.
+    pub files: Vec<AppliedFile>,
+    /// Lines that it added.
+    pub added: usize,
+    /// Lines that it removed.
+    pub removed: usize,
+    /// Its first lines; empty where it is an undoing.
+    pub text: String,
+    pub lines_left_out: usize,
+    /// The session that undoes it.
+    pub backup_session: String,
+}
+
+/// A file of a change that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedFile {
+    /// Its name.
+    pub path: String,
+    /// The action on it, in a word.
+    pub action: String,
+    /// True if an approved change of the run names it.
+    pub is_expected: bool,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl AppliedChange {
+    /// A change of the log, beside the files that approved changes name.
+    pub fn of(changed: &Changed, approved: &BTreeSet<String>) -> Self {
+        let text = changed.patch.as_deref().unwrap_or_default();
+        let ProposedChange { added, removed, text, lines_left_out, .. } = ProposedChange::read("", text);
+        Self {
+            kind: changed.kind,
+            approved_by: changed.approved_by.clone(),
+            files: changed
+                .files
+                .iter()
+                .map(|file| AppliedFile {
+                    path: file.path.clone(),
+                    action: file.action().to_owned(),
+                    is_expected: approved.contains(&file.path),
+                    before: file.before.clone(),
+                    after: file.after.clone(),
+                })
+                .collect(),
+            added,
+            removed,
+            text,
+            lines_left_out,
+            backup_session: changed.backup_session.clone(),
+        }
+    }
+
+    /// Returns what it is, in a line.
+    pub(super) fn title(&self) -> Text {
+        let paths: Vec<String> =
+            self.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();
+        let paths = paths.join(", ");
+        let size = if self.text.is_empty() {
+            String::new()
+        } else {
+            format!(" (+{} -{})", self.added, self.removed)
+        };
+        match (self.kind, &self.approved_by) {
+            (ChangeKind::Applied, Some(_)) => say!("applied_approved", paths = paths, size = size),
+            (ChangeKind::Applied, None) => say!("applied_unapproved", paths = paths, size = size),
+            (ChangeKind::RolledBack, _) => say!("undone", paths = paths),
+            (ChangeKind::Recovered, _) => say!("undone_after_kill", paths = paths),
+        }
+    }
+}
+
+/// Files that are not as they were and that no approved change named, each as a risk.
+pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
+    let mut files: BTreeMap<&str, (&AppliedFile, &AppliedFile)> = BTreeMap::new();
+    for file in applied.iter().flat_map(|change| &change.files) {
+        let (_, last) = files.entry(&file.path).or_insert((file, file));
+        *last = file;
+    }
+    let unexpected =
+        files.into_iter().filter(|(_, (first, last))| !last.is_expected && first.before != last.after);
+    unexpected.map(|(path, _)| say!("changed_unapproved", path = path)).collect()
+}
+
+/// Number of lines of a diff a report holds.
+const MAX_LINES: usize = 160;
+
+/// A proposed change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedChange {
+    pub source: String,
+    /// Its files; none where it could not be understood.
+    pub files: Vec<ChangedFile>,
+    /// Lines that it adds.
+    pub added: usize,
+    /// Lines that it removes.
+    pub removed: usize,
+    /// Why it could not be understood.
+    pub problem: Option<String>,
+    /// Its first lines.
+    pub text: String,
+    pub lines_left_out: usize,
+}
+
+/// A file of a proposed change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedFile {
+    /// Its path.
+    pub path: String,
+    /// The path that it had, if that is another.
+    pub from: Option<String>,
+    pub action: FileAction,
+    /// Lines added.
+    pub added: usize,
+    /// Lines removed.
+    pub removed: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAction {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Modify,
+    /// It is removed.
+    Delete,
+    /// It gets another name.
+    Rename,
+    /// Another file is made from it.
+    Copy,
+}
+
+impl ProposedChange {
+    /// Reads a change; what cannot be read is kept as text, with the reason.
+    pub(super) fn read(source: &str, text: &str) -> Self {
+        let (files, problem) = match diff::parse(text) {
+            Ok(patch) => (patch.files.iter().map(ChangedFile::from).collect(), None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let lines: Vec<&str> = text.trim_end().lines().collect();
+        Self {
+            source: source.to_owned(),
+            added: files.iter().map(|file: &ChangedFile| file.added).sum(),
+            removed: files.iter().map(|file| file.removed).sum(),
+            files,
+            problem,
+            text: lines.iter().take(MAX_LINES).copied().collect::<Vec<_>>().join("\n"),
+            lines_left_out: lines.len().saturating_sub(MAX_LINES),
+        }
+    }
+
+    /// Files that it touches and that are none of those planned.
+    pub(super) fn beyond(&self, planned: &[String]) -> Vec<String> {
+        let planned: BTreeSet<&str> = planned.iter().map(|path| plain(path)).collect();
+        let touched = self.files.iter().map(|file| file.path.as_str());
+        touched.filter(|path| !planned.contains(plain(path))).map(str::to_owned).collect()
+    }
+}
+
+fn plain(path: &str) -> &str {
+    let path = path.trim().trim_matches('`');
+    path.strip_prefix("./").unwrap_or(path)
+}
+
+impl From<&FilePatch> for ChangedFile {
+    fn from(patch: &FilePatch) -> Self {
+        let lines = |side| {
+            let of = |hunk: &diff::Hunk| hunk.lines.iter().filter(|line| line.side == side).count();
+            patch.hunks.iter().map(of).sum()
+        };
+        let (path, from) = match patch.action {
+            Action::Create | Action::Modify => (&patch.new, None),
+            Action::Delete => (&patch.old, None),
+            Action::Rename | Action::Copy => (&patch.new, Some(patch.old.clone())),
+        };
+        Self {
+            path: path.clone(),
+            from,
+            action: match patch.action {
+                Action::Create => FileAction::Create,
+                Action::Modify => FileAction::Modify,
+                Action::Delete => FileAction::Delete,
+                Action::Rename => FileAction::Rename,
+                Action::Copy => FileAction::Copy,
+            },
+            added: lines(Side::Added),
+            removed: lines(Side::Removed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::ChangedFile;
+
+    fn changed(kind: ChangeKind, path: &str, before: &str, after: &str) -> AppliedChange {
+        let file = ChangedFile {
+            path: path.to_owned(),
+            before: Some(before.to_owned()),
+            after: Some(after.to_owned()),
+        };
+        let changed = Changed {
+            kind,
+            backup_session: "b".to_owned(),
+            undoes: None,
+            root: String::new(),
+            files: vec![file],
+            patch_sha256: None,
+            patch: None,
+            approved_by: None,
+            notes: Vec::new(),
+        };
+        AppliedChange::of(&changed, &["named.py".to_owned()].into())
+    }
+
+    #[test]
+    fn a_file_that_no_approved_change_names_is_a_risk_once() {
+        use ChangeKind::{Applied, RolledBack};
+        let all = [
+            changed(Applied, "named.py", "1", "2"),
+            changed(Applied, "other.py", "1", "2"),
+            changed(Applied, "other.py", "2", "3"),
+            // What was undone is as it was.
+            changed(Applied, "undone.py", "1", "2"),
+            changed(RolledBack, "undone.py", "2", "1"),
+        ];
+        let found = risks(&all);
+        let found: Vec<&str> = found.iter().map(Text::english).collect();
+        assert_eq!(found, ["other.py was changed since the last report, and no approved change names it"]);
+    }
+
+    const PATCH: &str = "--- a/src/total.py\n+++ b/src/total.py\n@@ -1,2 +1,3 @@\n def total(items):\n-    return items[0]\n+    if not items:\n+        return 0\n";
+
+    #[test]
+    fn a_change_is_counted() {
+        let change = ProposedChange::read("codex", PATCH);
+        assert_eq!((change.files.len(), change.added, change.removed), (1, 2, 1));
+        assert_eq!((change.problem.as_deref(), change.lines_left_out), (None, 0));
+        assert!(change.beyond(&["./src/total.py".to_owned()]).is_empty());
+        assert_eq!(change.beyond(&[]), ["src/total.py"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_shown_with_the_reason() {
+        let change = ProposedChange::read("codex", "change line 3\n");
+        assert!(change.problem.unwrap().contains("no unified diff"));
+        assert_eq!(change.text, "change line 3");
+    }
+
+    #[test]
+    fn a_long_change_is_cut_and_says_by_how_much() {
+        let text = format!("--- /dev/null\n+++ b/x\n@@ -0,0 +1,200 @@\n{}", "+line\n".repeat(200));
+        let change = ProposedChange::read("codex", &text);
+        assert_eq!((change.added, change.lines_left_out), (200, 203 - MAX_LINES));
+        assert_eq!(change.text.lines().count(), MAX_LINES);
+    }
 }

@@ -1,9 +1,8 @@
 //! Risks: what the outputs show, and what is known about them. And the rule by which
 //! a stage is harmless enough to be approved without a person.
 
-use super::applied;
 use super::content::{self, Content, called};
-use super::material::{Material, Next, VerificationNote};
+use super::material::{self, Material, Next, VerificationNote};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 
@@ -14,7 +13,7 @@ const MAX_NAMED: usize = 5;
 pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     let mut risks = content.risks.clone();
     risks.extend(late_start(material));
-    risks.extend(applied::risks(&material.applied));
+    risks.extend(material::risks(&material.applied));
     risks.extend(discarded(material));
     risks.extend(of_tests(material, content));
     risks.extend(of_the_verification(material));

@@ -3,10 +3,10 @@ mod properties;
 
 use serde_json::json;
 
-use super::wrap::columns;
-use super::*;
+use super::{columns, *};
 use crate::domain::language::{Language, Languages};
 use crate::domain::text::Text;
+
 use fixtures::{DIFF, analysis, debugging, hypotheses, implementation, improvement, material, structured};
 
 /// Both languages, as a report has them where nobody chose.

@@ -1,7 +1,7 @@
 //! Findings that several reviewers share, and their order.
 
 use super::{Finding, FixStatus, Status};
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::measure::number::mean_pairwise;
 
 /// Lines between two findings of the same place.
 const NEAR: usize = 4;

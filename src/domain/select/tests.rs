@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::rank::rank;
 use super::*;
 
 const MODES: [Mode; 3] = [Mode::TestsFirst, Mode::LlmJudge, Mode::Hybrid];

@@ -1,9 +1,8 @@
 //! Finds a project's own checks by the files that it has.
 
-mod javascript;
-mod python;
-
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strum::IntoStaticStr;
 
 use super::Kind;
 
@@ -58,7 +57,7 @@ impl Check {
 /// The projects of one directory.
 pub fn detect(directory: &dyn Directory) -> Vec<Detected> {
     let mut found: Vec<Detected> =
-        [rust(directory), javascript::detect(directory), python::detect(directory), go(directory)]
+        [rust(directory), detect_javascript(directory), detect_python(directory), go(directory)]
             .into_iter()
             .flatten()
             .collect();
@@ -169,3 +168,426 @@ fn makefile(directory: &dyn Directory) -> Option<Detected> {
 
 #[cfg(test)]
 mod tests;
+
+/// Lock files, and the manager that writes them.
+const LOCKS: [(&str, Manager); 7] = [
+    ("pnpm-lock.yaml", Manager::Pnpm),
+    ("pnpm-workspace.yaml", Manager::Pnpm),
+    ("yarn.lock", Manager::Yarn),
+    ("bun.lock", Manager::Bun),
+    ("bun.lockb", Manager::Bun),
+    ("package-lock.json", Manager::Npm),
+    ("npm-shrinkwrap.json", Manager::Npm),
+];
+
+/// Scripts by the type that their names say, the more exact names first.
+const SCRIPTS: [(&str, Kind, bool); 16] = [
+    ("lint", Kind::Lint, true),
+    ("eslint", Kind::Lint, true),
+    ("typecheck", Kind::TypeCheck, true),
+    ("type-check", Kind::TypeCheck, true),
+    ("check-types", Kind::TypeCheck, true),
+    ("types", Kind::TypeCheck, true),
+    ("tsc", Kind::TypeCheck, true),
+    ("format:check", Kind::Format, true),
+    ("format-check", Kind::Format, true),
+    ("check:format", Kind::Format, true),
+    ("check-format", Kind::Format, true),
+    ("test:unit", Kind::UnitTest, true),
+    ("test:integration", Kind::Integration, false),
+    ("test:e2e", Kind::Integration, false),
+    ("e2e", Kind::Integration, false),
+    ("build", Kind::Build, false),
+];
+
+/// The script that `npm init` writes.
+const NO_TEST: &str = "no test specified";
+/// Packages of a workspace that are looked at.
+const MOST_PACKAGES: usize = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+enum Manager {
+    Npm,
+    Pnpm,
+    /// Yarn 1.
+    Yarn,
+    /// Yarn since 2.
+    #[strum(serialize = "yarn")]
+    Berry,
+    Bun,
+}
+
+impl Manager {
+    fn of(directory: &dyn Directory, manifest: &Value) -> Self {
+        let named = manifest.get("packageManager").and_then(Value::as_str).unwrap_or_default();
+        let by_name = |name: &str| named.split('@').next() == Some(name);
+        let by_lock = LOCKS.iter().find(|(lock, _)| directory.has(lock)).map(|(_, manager)| *manager);
+        let manager = by_lock.unwrap_or_else(|| match () {
+            () if by_name("pnpm") => Self::Pnpm,
+            () if by_name("yarn") => Self::Yarn,
+            () if by_name("bun") => Self::Bun,
+            () => Self::Npm,
+        });
+        let is_berry = directory.has(".yarnrc.yml") || by_name("yarn") && !named.starts_with("yarn@1");
+        if manager == Self::Yarn && is_berry { Self::Berry } else { manager }
+    }
+
+    fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns how a script of the package itself is run. `bun test` is bun's own runner and no script.
+    fn script(self, script: &str) -> String {
+        match (self, script) {
+            (Self::Bun, _) => format!("bun run {script}"),
+            (_, "test") => format!("{} test", self.name()),
+            _ => format!("{} run {script}", self.name()),
+        }
+    }
+
+    /// Returns how a script is run in every package that has it.
+    fn in_workspaces(self, script: &str) -> String {
+        match (self, script) {
+            (Self::Npm, "test") => "npm test --workspaces --if-present".to_owned(),
+            (Self::Npm, _) => format!("npm run {script} --workspaces --if-present"),
+            (Self::Pnpm, _) => format!("pnpm -r run {script}"),
+            (Self::Yarn, _) => format!("yarn workspaces run {script}"),
+            (Self::Berry, _) => format!("yarn workspaces foreach -A run {script}"),
+            (Self::Bun, _) => format!("bun run --filter '*' {script}"),
+        }
+    }
+}
+
+fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
+    let manifest: Value = serde_json::from_str(&directory.text("package.json")?).ok()?;
+    let manager = Manager::of(directory, &manifest);
+    let packages: Vec<Value> = packages(directory, &manifest);
+    let mut checks: Vec<Check> = Vec::new();
+    let all = [("test", Kind::UnitTest, true)].into_iter().chain(SCRIPTS);
+    for (name, kind, by_default) in all {
+        if checks.iter().any(|check| check.kind == kind) {
+            continue;
+        }
+        // The project's own script may well run those of its packages.
+        if has_script(&manifest, name) {
+            checks.push(Check::new(kind, manager.script(name), by_default));
+        } else if packages.iter().any(|package| has_script(package, name)) {
+            checks.push(Check::new(kind, manager.in_workspaces(name), by_default));
+        }
+    }
+    let runs_bun = manager == Manager::Bun && !checks.iter().any(|check| check.kind == Kind::UnitTest);
+    if runs_bun && has_bun_tests(directory) {
+        checks.insert(0, Check::new(Kind::UnitTest, "bun test", true));
+    }
+    let is_typescript = directory.has("tsconfig.json");
+    let has_types = checks.iter().any(|check| check.kind == Kind::TypeCheck);
+    if is_typescript && !has_types && directory.has("node_modules/.bin/tsc") {
+        checks.push(Check::new(Kind::TypeCheck, "npx --no-install tsc --noEmit", true));
+    }
+    let language = if is_typescript { "typescript" } else { "javascript" };
+    let mut detected = Detected::new(language, "package.json", checks);
+    detected.manager = Some(manager.name());
+    detected.holds_packages = !packages.is_empty();
+    Some(detected)
+}
+
+fn has_script(manifest: &Value, name: &str) -> bool {
+    let script = manifest.get("scripts").and_then(|scripts| scripts.get(name)?.as_str());
+    script.is_some_and(|script| name != "test" || !script.contains(NO_TEST))
+}
+
+fn has_bun_tests(directory: &dyn Directory) -> bool {
+    let is_test = |name: &String| {
+        let parts: Vec<&str> = name.split('.').collect();
+        matches!(parts.as_slice(), [.., "test" | "spec", "ts" | "tsx" | "js" | "jsx" | "mjs"])
+    };
+    ["", "test", "tests", "src", "__tests__"]
+        .iter()
+        .any(|place| directory.names_in(place).iter().any(is_test))
+}
+
+/// The manifests of the packages that a workspace names.
+fn packages(directory: &dyn Directory, manifest: &Value) -> Vec<Value> {
+    #[derive(Deserialize)]
+    struct Workspace {
+        #[serde(default)]
+        packages: Vec<String>,
+    }
+    let of_pnpm =
+        directory.text("pnpm-workspace.yaml").and_then(|text| serde_yaml::from_str::<Workspace>(&text).ok());
+    let of_manifest = manifest.get("workspaces").map(|value| value.get("packages").unwrap_or(value));
+    let strings = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    let patterns =
+        of_pnpm.map_or_else(|| of_manifest.map(strings).unwrap_or_default(), |found| found.packages);
+    let (left_out, taken): (Vec<&String>, Vec<&String>) =
+        patterns.iter().partition(|pattern| pattern.starts_with('!'));
+    let mut places: Vec<String> = taken.iter().flat_map(|pattern| expand(directory, pattern)).collect();
+    places.retain(|place| !left_out.iter().any(|pattern| fits(place, pattern.trim_start_matches('!'))));
+    places.sort();
+    places.dedup();
+    let manifest =
+        |place: &String| serde_json::from_str(&directory.text(&format!("{place}/package.json"))?).ok();
+    places.iter().take(MOST_PACKAGES).filter_map(manifest).collect()
+}
+
+/// The directories that a pattern such as `packages/*` names.
+fn expand(directory: &dyn Directory, pattern: &str) -> Vec<String> {
+    let mut places = vec![String::new()];
+    for part in pattern.trim_start_matches("./").trim_end_matches('/').split('/') {
+        let below = |place: &String, name: &str| {
+            if place.is_empty() { name.to_owned() } else { format!("{place}/{name}") }
+        };
+        let own = |name: &String| !name.starts_with('.') && name != "node_modules";
+        let children = |place: &String| -> Vec<String> {
+            directory.names_in(place).iter().filter(|name| own(name)).map(|name| below(place, name)).collect()
+        };
+        places = match part {
+            "**" => {
+                let first: Vec<String> = places.iter().flat_map(children).collect();
+                let second: Vec<String> = first.iter().flat_map(children).collect();
+                places.into_iter().chain(first).chain(second).collect()
+            }
+            part if part.contains('*') => places
+                .iter()
+                .flat_map(children)
+                .filter(|place| fits(place.rsplit('/').next().unwrap_or(place), part))
+                .collect(),
+            part => places.iter().map(|place| below(place, part)).collect(),
+        };
+        places.truncate(MOST_PACKAGES * 10);
+    }
+    places
+}
+
+/// True if a name fits a pattern in which `*` stands for anything.
+fn fits(name: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((end, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.find(part).and_then(|at| rest.get(at + part.len()..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(end)
+}
+
+const MARKERS: [&str; 10] = [
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "pytest.ini",
+    "tox.ini",
+    "noxfile.py",
+    "conftest.py",
+    "Pipfile",
+    "requirements.txt",
+    "requirements-dev.txt",
+];
+/// Directories in which tests lie beside the sources.
+const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
+/// Test files whose text is read.
+const MOST_READ: usize = 30;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runner {
+    /// The interpreter of a virtual environment in the project, or the system's.
+    Python(&'static str),
+    Uv,
+    Poetry,
+    Pdm,
+    Hatch,
+    Pipenv,
+}
+
+impl Runner {
+    /// A virtual environment in the project holds what the manager put there; else the manager knows.
+    fn of(directory: &dyn Directory, said: &str) -> Self {
+        let table = |name: &str| said.contains(&format!("[tool.{name}"));
+        for python in [".venv/bin/python", "venv/bin/python"] {
+            if directory.has(python) {
+                return Self::Python(python);
+            }
+        }
+        let managers = [
+            (Self::Uv, directory.has("uv.lock") || table("uv")),
+            (Self::Poetry, directory.has("poetry.lock") || table("poetry")),
+            (Self::Pdm, directory.has("pdm.lock") || table("pdm")),
+            (Self::Hatch, directory.has("hatch.toml") || table("hatch.envs")),
+            (Self::Pipenv, directory.has("Pipfile.lock") || directory.has("Pipfile")),
+        ];
+        managers
+            .into_iter()
+            .find(|(_, is_used)| *is_used)
+            .map_or(Self::Python("python3"), |(runner, _)| runner)
+    }
+
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Python("python3") => None,
+            Self::Python(python) => python.split('/').next(),
+            Self::Uv => Some("uv"),
+            Self::Poetry => Some("poetry"),
+            Self::Pdm => Some("pdm"),
+            Self::Hatch => Some("hatch"),
+            Self::Pipenv => Some("pipenv"),
+        }
+    }
+
+    /// A tool that is a module and a program of the same name.
+    fn tool(self, tool: &str) -> String {
+        match self {
+            Self::Python(python) => format!("{python} -m {tool}"),
+            Self::Uv => format!("uv run --no-sync python -m {tool}"),
+            Self::Poetry | Self::Pdm | Self::Hatch | Self::Pipenv => {
+                format!("{} run {tool}", self.name().unwrap_or_default())
+            }
+        }
+    }
+
+    /// A module that is no program.
+    fn module(self, module: &str) -> String {
+        match self {
+            Self::Python(_) | Self::Uv => self.tool(module),
+            Self::Poetry | Self::Pdm | Self::Hatch | Self::Pipenv => {
+                self.tool(&format!("python -m {module}"))
+            }
+        }
+    }
+}
+
+fn detect_python(directory: &dyn Directory) -> Option<Detected> {
+    let tests = tests(directory);
+    let marker = MARKERS.iter().find(|name| directory.has(name)).map(|name| (*name).to_owned());
+    let marker = marker.or_else(|| tests.first().cloned())?;
+    let said: String = MARKERS.iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n");
+    let runner = Runner::of(directory, &said);
+    let uses = |tool: &str, files: &[&str]| {
+        said.contains(&format!("[tool.{tool}"))
+            || said.contains(&format!("[{tool}]"))
+            || files.iter().any(|name| directory.has(name))
+    };
+    let mut checks = Vec::new();
+    if let Some(command) =
+        own_script(directory, &said, runner).or_else(|| unit_tests(directory, &said, runner, &tests))
+    {
+        checks.push(Check::new(Kind::UnitTest, command, true));
+    }
+    if uses("ruff", &["ruff.toml", ".ruff.toml"]) {
+        checks.push(Check::new(Kind::Lint, format!("{} check .", runner.tool("ruff")), true));
+    } else if uses("flake8", &[".flake8"]) {
+        checks.push(Check::new(Kind::Lint, runner.tool("flake8"), true));
+    }
+    if uses("mypy", &["mypy.ini", ".mypy.ini"]) {
+        checks.push(Check::new(Kind::TypeCheck, format!("{} .", runner.tool("mypy")), true));
+    }
+    if uses("black", &[]) {
+        checks.push(Check::new(Kind::Format, format!("{} --check .", runner.tool("black")), true));
+    }
+    if checks.is_empty() {
+        return None;
+    }
+    let mut detected = Detected::new("python", marker, checks);
+    detected.manager = runner.name();
+    Some(detected)
+}
+
+/// Returns what the project itself says its tests are: a script of its manager, or an environment of nox or
+/// tox.
+fn own_script(directory: &dyn Directory, said: &str, runner: Runner) -> Option<String> {
+    match runner {
+        Runner::Pdm if has_key(said, "[tool.pdm.scripts]", "test") => return Some("pdm run test".to_owned()),
+        Runner::Hatch if has_key(said, "[tool.hatch.envs.default.scripts]", "test") => {
+            return Some("hatch run test".to_owned());
+        }
+        Runner::Hatch if said.contains("[tool.hatch.envs.hatch-test") => {
+            return Some("hatch test".to_owned());
+        }
+        // An environment that is there already answers sooner than one that a tool would make.
+        Runner::Python("python3") => {}
+        Runner::Python(_) | Runner::Uv | Runner::Poetry | Runner::Pdm | Runner::Hatch | Runner::Pipenv => {
+            return None;
+        }
+    }
+    if let Some(nox) = directory.text("noxfile.py") {
+        let session = ["tests", "test"].into_iter().find(|name| nox.contains(&format!("def {name}(")));
+        return Some(session.map_or_else(|| "nox -R".to_owned(), |session| format!("nox -R -s {session}")));
+    }
+    let has_tox = said.contains("[testenv") || said.contains("[tool.tox") || directory.has("tox.toml");
+    has_tox.then(|| "tox run --skip-env-install".to_owned())
+}
+
+/// True if a table of a TOML document has a key, by its lines.
+fn has_key(text: &str, table: &str, key: &str) -> bool {
+    let below = text.lines().skip_while(|line| line.trim() != table).skip(1);
+    below
+        .take_while(|line| !line.starts_with('['))
+        .any(|line| line.split_once('=').is_some_and(|(name, _)| name.trim().trim_matches('"') == key))
+}
+
+/// pytest where it is there and the tests use it, or where nothing else could run them.
+fn unit_tests(directory: &dyn Directory, said: &str, runner: Runner, tests: &[String]) -> Option<String> {
+    let texts: Vec<String> = tests.iter().take(MOST_READ).filter_map(|name| directory.text(name)).collect();
+    let needs = directory.has("pytest.ini")
+        || ["", "tests/", "test/"].iter().any(|place| directory.has(&format!("{place}conftest.py")))
+        || texts.iter().any(|text| is_pytest(text));
+    let is_unittest = !texts.is_empty() && texts.iter().all(|text| text.contains("unittest"));
+    // A manager has its own environment, which only it can look into.
+    let is_there = || match runner {
+        Runner::Python(python) => directory.has_module(python, "pytest"),
+        Runner::Uv | Runner::Poetry | Runner::Pdm | Runner::Hatch | Runner::Pipenv => true,
+    };
+    let is_named = said.contains("pytest");
+    if needs || is_named && (!is_unittest || is_there()) {
+        return Some(runner.tool("pytest"));
+    }
+    let has_tests = !tests.is_empty() || directory.has("tests") || directory.has("test");
+    has_tests.then(|| format!("{}{}", runner.module("unittest discover"), start(directory, tests)))
+}
+
+/// True if a test is one that only pytest runs: it imports it, takes its fixtures, or is a bare function.
+fn is_pytest(text: &str) -> bool {
+    text.lines().any(|line| {
+        let is_import =
+            line.trim_start().starts_with("import pytest") || line.trim_start().starts_with("from pytest");
+        is_import || line.starts_with("def test_") || line.starts_with("async def test_")
+    })
+}
+
+/// The test files at the root and beside the sources, those at the root first.
+fn tests(directory: &dyn Directory) -> Vec<String> {
+    let is_test = |name: &String| {
+        let path = std::path::Path::new(name);
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        path.extension().is_some_and(|end| end == "py")
+            && (stem.starts_with("test_") || stem.ends_with("_test"))
+    };
+    let in_place = |place: &&str| -> Vec<String> {
+        let names = directory.names_in(place);
+        let whole = |name: String| if place.is_empty() { name } else { format!("{place}/{name}") };
+        names.into_iter().filter(is_test).map(whole).collect()
+    };
+    PLACES.iter().flat_map(in_place).collect()
+}
+
+/// Returns where unittest looks, if the tests lie in a directory that is no package. It runs at the root, so
+/// that the tests find the sources beside them.
+fn start(directory: &dyn Directory, tests: &[String]) -> String {
+    if tests.iter().any(|name| !name.contains('/')) {
+        return String::new();
+    }
+    let place = ["tests", "test"].into_iter().find(|place| directory.has(place));
+    match place {
+        Some(place) if !directory.has(&format!("{place}/__init__.py")) => format!(" -s {place}"),
+        Some(_) | None => String::new(),
+    }
+}

@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::command::stays_inside;
 use super::policy::{Policy, ProjectState};
 use super::read::{Reading, read};
-use super::rules::{ProjectRules, VerificationRules};
+use super::rules::{ProjectRules, VerificationRules, stays_inside};
 use super::status::{End, Told, judge};
 
 fn shipped() -> (VerificationRules, Policy) {

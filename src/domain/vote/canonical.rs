@@ -6,17 +6,17 @@
 //! name is not.
 
 pub(crate) mod fields;
-mod json;
-mod number;
-mod patch;
-mod path;
-mod text;
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
+use crate::domain::diff::{Action, FilePatch, Side, parse};
 
 /// The form by which an answer is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,11 +49,11 @@ impl Canonical {
         let spoken = spoken(answer);
         let answer = spoken.text();
         let bare = unfenced(answer);
-        if let Some(key) = json::key(bare) {
+        if let Some(key) = json_key(bare) {
             return Self { form: Form::Json, key };
         }
         // A diff may stand in prose: its own reader takes the fences off.
-        if let Some(key) = patch::key(answer) {
+        if let Some(key) = patch_key(answer) {
             return Self { form: Form::Diff, key };
         }
         if bare.contains('\n') {
@@ -64,7 +64,7 @@ impl Canonical {
 
     /// The canonical form of one line of text.
     pub fn of_line(line: &str) -> Self {
-        Self { form: Form::Text, key: text::key(line) }
+        Self { form: Form::Text, key: text_key(line) }
     }
 
     /// One of the options of a closed list.
@@ -79,7 +79,7 @@ impl Canonical {
 
     /// The canonical form of a JSON document, wherever in an answer it stood.
     pub fn of_document(document: &Value) -> Self {
-        Self { form: Form::Json, key: json::key_of(document.clone()) }
+        Self { form: Form::Json, key: key_of(document.clone()) }
     }
 
     /// Returns what is compared, for an answer of its form.
@@ -113,10 +113,472 @@ fn lines(text: &str) -> String {
     lines.join("\n").trim_matches('\n').nfc().collect()
 }
 
-/// A line in one spelling of its letters, quotes, spaces and minus signs.
-pub(super) fn plain(line: &str) -> String {
-    text::plain(line)
-}
-
 #[cfg(test)]
 mod tests;
+
+// One line by its words.
+//
+// Marks around the whole, Unicode's two spellings of a letter, the case of plain words, the spelling
+// of a number and that of a path are dress. A word, a sign and a unit are not, and neither is the case
+// of an identifier: answers that differ in one of these never vote together.
+
+/// Words that answer a question whatever their case, even where they are marked as code.
+const ANSWER_WORDS: [&str; 24] = [
+    "yes",
+    "no",
+    "true",
+    "false",
+    "none",
+    "null",
+    "nil",
+    "ok",
+    "okay",
+    "never",
+    "always",
+    "both",
+    "neither",
+    "either",
+    "maybe",
+    "unknown",
+    "pass",
+    "fail",
+    "passed",
+    "failed",
+    "correct",
+    "incorrect",
+    "valid",
+    "invalid",
+];
+
+/// Letters of a word after a number from which on it is no abbreviated unit.
+const LEAST_FOLDED: usize = 4;
+
+/// Words that lead in an answer and are none of it.
+static LEAD_IN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:(?:and\s+)?(?:my|the|our)\s+)?(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|result|choice)\s*(?:is|would\s+be)?\s*[:：=]\s*|^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:my|the|our)\s+(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|choice)\s+(?:is|would\s+be)\s+",
+    )
+    .ok()
+});
+
+/// One line in the form by which it is compared.
+fn text_key(line: &str) -> String {
+    let plain = plain(line);
+    let bare = without_lead_in(undressed_but_code(&plain));
+    if let Some(code) = code_word(bare).filter(|code| Number::of(code).is_none()) {
+        return one_word(code, Marked::AsCode);
+    }
+    words(undressed(bare))
+}
+
+/// The line without the words that lead in an answer.
+fn without_lead_in(line: &str) -> &str {
+    let found = LEAD_IN.as_ref().and_then(|pattern| pattern.find(line));
+    match found.and_then(|found| line.get(found.end()..)) {
+        Some(rest) if !rest.trim().is_empty() => undressed_but_code(rest),
+        Some(_) | None => line,
+    }
+}
+
+/// In one spelling of its letters, quotes, spaces and minus signs.
+pub(super) fn plain(line: &str) -> String {
+    let letters = line.nfc().filter_map(|letter| match letter {
+        '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => None,
+        '‘' | '’' | '‛' => Some('\''),
+        '“' | '”' | '„' | '«' | '»' => Some('"'),
+        '\u{2212}' | '\u{2010}' | '\u{2011}' => Some('-'),
+        letter if letter.is_whitespace() => Some(' '),
+        letter => Some(letter),
+    });
+    letters.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Without marks around the whole, backticks among them.
+fn undressed(text: &str) -> &str {
+    let mut text = undressed_but_code(text);
+    while let Some(inner) = enclosed(text, "`") {
+        text = undressed_but_code(inner);
+    }
+    text
+}
+
+/// The same, but marks of code stay: they say how to read what they hold.
+fn undressed_but_code(text: &str) -> &str {
+    const AROUND: [&str; 6] = ["**", "__", "*", "_", "\"", "'"];
+    let mut text = text.trim();
+    loop {
+        let list_mark =
+            ["- ", "* ", "> ", "+ ", "# ", "## ", "### "].iter().find_map(|mark| text.strip_prefix(mark));
+        let inner = list_mark
+            .or_else(|| AROUND.iter().find_map(|mark| enclosed(text, mark)))
+            .or_else(|| in_parentheses(text))
+            .or_else(|| without_end(text));
+        match inner.map(str::trim) {
+            Some(inner) if !inner.is_empty() => text = inner,
+            Some(_) | None => return text,
+        }
+    }
+}
+
+fn enclosed<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
+    // A dunder name is a name.
+    let is_name = mark == "__" && inner.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    (!inner.is_empty() && !inner.contains(mark) && !is_name).then_some(inner)
+}
+
+fn in_parentheses(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('(')?.strip_suffix(')')?;
+    (!inner.contains(['(', ')'])).then_some(inner)
+}
+
+/// A full stop or an exclamation mark ends a sentence; after anything but a word it may mean something.
+fn without_end(text: &str) -> Option<&str> {
+    let closes = |letter: char| letter.is_alphanumeric() || "`*\"')".contains(letter);
+    if let Some(rest) = text.strip_suffix(['.', '。']) {
+        return rest.ends_with(closes).then_some(rest);
+    }
+    let rest = text.trim_end_matches(['!', '！']);
+    // `5!` is a number of its own.
+    let says_a_word = |letter: char| letter.is_alphabetic() || "`*\"')".contains(letter);
+    (rest.len() < text.len() && rest.ends_with(says_a_word)).then_some(rest)
+}
+
+/// Returns what one pair of backticks holds, where it is the whole and one word.
+fn code_word(text: &str) -> Option<&str> {
+    let inner = enclosed(text, "`")?.trim();
+    (!inner.is_empty() && !inner.contains(' ')).then_some(inner)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marked {
+    /// Not at all.
+    Plain,
+    /// As code: its case counts.
+    AsCode,
+}
+
+fn words(line: &str) -> String {
+    let tokens: Vec<&str> = line.split(' ').filter(|token| !token.is_empty()).collect();
+    let mut out: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for (at, token) in tokens.iter().enumerate() {
+        let marked = if in_code || token.contains('`') { Marked::AsCode } else { Marked::Plain };
+        if token.matches('`').count() % 2 == 1 {
+            in_code = !in_code;
+        }
+        let follows_a_word =
+            at > 0 && tokens.get(at - 1).is_some_and(|before| before.chars().any(char::is_alphabetic));
+        let follows_a_number =
+            at > 0 && tokens.get(at - 1).is_some_and(|before| Number::of(before).is_some());
+        let has_unit = tokens.get(at + 1).is_some_and(|next| is_unit(next));
+        match (marked, Number::of(token)) {
+            (Marked::Plain, Some(number)) => {
+                // After a word, and without a unit, `3.10` may be a version.
+                let may_be_a_version = follows_a_word && !has_unit && number.unit().is_empty();
+                out.push(number.key(may_be_a_version, token));
+            }
+            // After a number it is a unit: MB is not Mb.
+            _ if follows_a_number && token.chars().count() < LEAST_FOLDED => out.push((*token).to_owned()),
+            _ => out.push(one_word(token, marked)),
+        }
+    }
+    out.join(" ")
+}
+
+fn one_word(token: &str, marked: Marked) -> String {
+    if token.contains(['/', '\\']) {
+        return shortest(token);
+    }
+    let is_mark = |letter: char| !letter.is_alphanumeric();
+    let core = token.trim_matches(is_mark);
+    let lower = core.to_lowercase();
+    let folds =
+        ANSWER_WORDS.contains(&lower.as_str()) || marked == Marked::Plain && is_plain_word(token, core);
+    if folds { token.replacen(core, &lower, 1) } else { token.to_owned() }
+}
+
+/// A word of a language, and no name of a program: letters alone, and capitals at the beginning or
+/// everywhere. A single letter is a label.
+fn is_plain_word(token: &str, core: &str) -> bool {
+    let letters: Vec<char> = core.chars().filter(|letter| !"'-".contains(*letter)).collect();
+    let upper = letters.iter().filter(|letter| letter.is_uppercase()).count();
+    let begins_upper = letters.first().is_some_and(|letter| letter.is_uppercase());
+    let around_is_prose =
+        token.chars().all(|letter| letter.is_alphanumeric() || "'-,.;:!?\"*()".contains(letter));
+    letters.len() > 1
+        && letters.iter().all(|letter| letter.is_alphabetic())
+        && around_is_prose
+        && !token.contains("()")
+        && (upper == 0 || upper == letters.len() || upper == 1 && begins_upper)
+}
+
+/// A number at the beginning of a word, and the unit that is written to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Number<'a> {
+    negative: bool,
+    /// Digits without zeros at either end.
+    digits: String,
+    /// The power of ten of the last digit.
+    exponent: i64,
+    unit: &'a str,
+    /// True if it has a fraction and no exponent: `3.10`.
+    is_dotted: bool,
+}
+
+/// Units that may stand after a number.
+const UNITS: [&str; 44] = [
+    "%", "percent", "ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "min", "mins", "minute",
+    "minutes", "h", "hour", "hours", "day", "days", "b", "byte", "bytes", "kb", "mb", "gb", "tb", "kib",
+    "mib", "gib", "bit", "bits", "hz", "khz", "mhz", "ghz", "px", "times", "x", "items", "lines", "requests",
+    "rows", "steps",
+];
+
+/// True if a word is a unit.
+fn is_unit(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ',', ';', '!']).to_lowercase();
+    UNITS.contains(&word.as_str())
+}
+
+impl<'a> Number<'a> {
+    /// The number of a word; none where the word is something else, such as a date or a version of
+    /// three parts.
+    fn of(word: &'a str) -> Option<Self> {
+        let (negative, rest) = match word.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, word.strip_prefix('+').unwrap_or(word)),
+        };
+        let (whole, rest) = whole_part(rest)?;
+        let (fraction, rest) = match rest.strip_prefix('.') {
+            Some(after) if after.starts_with(|letter: char| letter.is_ascii_digit()) => digits(after),
+            Some(_) | None => ("", rest),
+        };
+        let (exponent, unit) = match exponent(rest) {
+            Some((exponent, rest)) => (Some(exponent), rest),
+            None => (None, rest),
+        };
+        // A comma behind it is the sentence's.
+        let unit = unit.trim_end_matches([',', ';']);
+        let is_unit = unit
+            .chars()
+            .all(|letter| letter.is_alphabetic() || letter == '%' || letter == 'µ' || letter == '°');
+        if !is_unit || whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        // `0x10` and `3d` are a number and no number of metres; a unit has its own letters.
+        if whole == "0" && fraction.is_empty() && ["x", "b", "o"].contains(&unit) {
+            return None;
+        }
+        let places = i64::try_from(fraction.len()).ok()?;
+        let all = format!("{whole}{fraction}");
+        let trimmed = all.trim_end_matches('0');
+        let zeros = i64::try_from(all.len() - trimmed.len()).ok()?;
+        let digits = trimmed.trim_start_matches('0').to_owned();
+        let power = exponent.unwrap_or(0).checked_sub(places)?.checked_add(zeros)?;
+        let is_zero = digits.is_empty();
+        Some(Self {
+            negative: negative && !is_zero,
+            exponent: if is_zero { 0 } else { power },
+            digits,
+            unit,
+            is_dotted: !fraction.is_empty() && exponent.is_none(),
+        })
+    }
+
+    fn unit(&self) -> &str {
+        self.unit
+    }
+
+    /// The number in one spelling, its unit as a word of its own. What may be a version is left as it
+    /// is written: 3.10 is not 3.1 then.
+    fn key(&self, may_be_a_version: bool, written: &str) -> String {
+        let written = written.trim_end_matches([',', ';']);
+        if self.is_dotted && (may_be_a_version || self.unit.is_empty() && is_like_a_version(written)) {
+            return written.to_owned();
+        }
+        let sign = if self.negative { "-" } else { "" };
+        let digits = if self.digits.is_empty() { "0" } else { &self.digits };
+        // Whole numbers of usual size are shown as such.
+        let value = match usize::try_from(self.exponent) {
+            Ok(zeros) if zeros <= 20 => format!("{sign}{digits}{}", "0".repeat(zeros)),
+            Ok(_) | Err(_) => format!("{sign}{digits}e{}", self.exponent),
+        };
+        if self.unit.is_empty() { value } else { format!("{value} {}", self.unit) }
+    }
+}
+
+/// `1.10` may well be a version and no number: from 1 on, two places of which the last is a zero.
+fn is_like_a_version(written: &str) -> bool {
+    let Some((whole, fraction)) = written.split_once('.') else { return false };
+    let begins_at_one = whole.starts_with(|digit: char| ('1'..='9').contains(&digit));
+    begins_at_one && fraction.len() == 2 && fraction.ends_with('0') && fraction != "00"
+}
+
+/// Digits, with commas between thousands.
+fn whole_part(text: &str) -> Option<(String, &str)> {
+    let (first, mut rest) = digits(text);
+    if first.is_empty() && !rest.starts_with('.') {
+        return None;
+    }
+    let mut whole = first.to_owned();
+    if (1..=3).contains(&first.len()) {
+        while let Some(group) = rest.strip_prefix(',').map(digits).filter(|(group, _)| group.len() == 3) {
+            whole.push_str(group.0);
+            rest = group.1;
+        }
+    }
+    Some((whole, rest))
+}
+
+fn digits(text: &str) -> (&str, &str) {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+fn exponent(text: &str) -> Option<(i64, &str)> {
+    let rest = text.strip_prefix(['e', 'E'])?;
+    let (negative, rest) = match rest.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, rest.strip_prefix('+').unwrap_or(rest)),
+    };
+    let (power, rest) = digits(rest);
+    let power: i64 = power.parse().ok().filter(|power| *power < 1_000_000)?;
+    Some((if negative { -power } else { power }, rest))
+}
+
+/// The largest whole number below which a double tells every whole number apart.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The value of a JSON object or array as text: sorted keys, one spelling for each number. Other
+/// values are no JSON answers: `1.10` may well be a version and no number.
+fn json_key(text: &str) -> Option<String> {
+    let text = text.trim();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str(text).ok().map(key_of)
+}
+
+/// The same of a value that is read already.
+fn key_of(value: Value) -> String {
+    normal(value).to_string()
+}
+
+fn normal(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<String, Value> =
+                fields.into_iter().map(|(name, value)| (name, normal(value))).collect();
+            Value::Object(sorted.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(normal).collect()),
+        Value::Number(number) => Value::Number(one_spelling(number)),
+        Value::String(text) => Value::String(patch_key(&text).unwrap_or_else(|| lines(text.trim()))),
+        Value::Null | Value::Bool(_) => value,
+    }
+}
+
+/// `2.0` and `2e0` are 2.
+fn one_spelling(number: serde_json::Number) -> serde_json::Number {
+    match number.as_f64() {
+        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < EXACT =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number within range")]
+            serde_json::Number::from(value as i64)
+        }
+        Some(_) | None => number,
+    }
+}
+
+/// A path without `./`, `//`, `x/..` and a slash at its end; what is none is left as it is.
+fn shortest(written: &str) -> String {
+    if written.contains("://") {
+        return written.to_owned();
+    }
+    let slashes = if is_windows(written) { written.replace('\\', "/") } else { written.to_owned() };
+    let is_absolute = slashes.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in slashes.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    match (is_absolute, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    }
+}
+
+/// Backslashes between names, and no sign of an escape.
+fn is_windows(text: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || "._-: /".contains(letter))
+    };
+    text.contains('\\') && text.split('\\').all(is_name)
+}
+
+/// The changes of a diff as text, where the text holds one: for each file the lines that go and those
+/// that come, in order. Context, numbers, times and the spelling of headers do not count.
+fn patch_key(text: &str) -> Option<String> {
+    // The reader is thorough; most texts need not be read.
+    if !text.contains("@@") && !text.contains("diff --git") {
+        return None;
+    }
+    let patch = parse(text).ok()?;
+    let mut files: Vec<String> = patch.files.iter().map(file).collect();
+    // The order of files is nobody's choice.
+    files.sort();
+    Some(files.concat())
+}
+
+fn file(file: &FilePatch) -> String {
+    let (old, new) = (shortest(&file.old), shortest(&file.new));
+    let done = match file.action {
+        // A file that is made and one that is filled are the same lines.
+        Action::Create | Action::Modify => format!("{new}\n"),
+        Action::Delete => format!("delete {old}\n"),
+        Action::Rename => format!("rename {old} {new}\n"),
+        Action::Copy => format!("copy {old} {new}\n"),
+    };
+    let mode = match file.executable {
+        Some(true) => "executable\n",
+        Some(false) => "not executable\n",
+        None => "",
+    };
+    let mut text = format!("{done}{mode}");
+    for hunk in &file.hunks {
+        let lines: Vec<(Side, &str)> =
+            hunk.lines.iter().map(|line| (line.side, line.text.trim_end())).collect();
+        for block in lines.split(|(side, _)| *side == Side::Context) {
+            text.push_str(&change(block));
+        }
+    }
+    text
+}
+
+/// Lines that are changed together: those that go, then those that come, without lines that do both.
+fn change(block: &[(Side, &str)]) -> String {
+    let of = |wanted: Side| block.iter().filter(move |(side, _)| *side == wanted).map(|(_, text)| *text);
+    let (mut removed, mut added): (Vec<&str>, Vec<&str>) =
+        (of(Side::Removed).collect(), of(Side::Added).collect());
+    while !removed.is_empty() && removed.first() == added.first() {
+        removed.remove(0);
+        added.remove(0);
+    }
+    while !removed.is_empty() && removed.last() == added.last() {
+        removed.pop();
+        added.pop();
+    }
+    if removed.is_empty() && added.is_empty() {
+        return String::new();
+    }
+    let lines =
+        removed.iter().map(|line| format!("-{line}\n")).chain(added.iter().map(|line| format!("+{line}\n")));
+    format!("@\n{}", lines.collect::<String>())
+}

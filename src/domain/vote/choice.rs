@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::canonical::Canonical;
-use super::stated::stated;
+use super::stated;
 
 /// Options of one vote.
 pub const MOST_OPTIONS: usize = 20;

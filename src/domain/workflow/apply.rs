@@ -2,9 +2,8 @@
 
 use super::{Attempt, LastChange, LastVerification, Outcome, Phase, Request, Run};
 use crate::domain::budget::Budget;
-use crate::domain::event::approval::{ApprovalDecided, ApprovalRequested, Decision};
 use crate::domain::event::stage::{RunStarted, StageFinished, StageResumed, StageStarted};
-use crate::domain::event::{Body, Event};
+use crate::domain::event::{ApprovalDecided, ApprovalRequested, Body, Decision, Event};
 use crate::domain::stage::Stage;
 
 impl Run {

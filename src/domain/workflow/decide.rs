@@ -2,9 +2,8 @@
 
 use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
 use crate::domain::budget::Item;
-use crate::domain::event::Event;
 use crate::domain::event::consult::Purpose;
-use crate::domain::event::record::{ChangeKind, EvidenceLogged, EvidenceType, Verified};
+use crate::domain::event::{ChangeKind, Event, EvidenceLogged, EvidenceType, Verified};
 use crate::domain::stage::Stage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! The questions that flows ask of a run beside its state.
 
 use super::{Attempt, Outcome, Phase, Run};
-use crate::domain::event::approval::{DecidedBy, Decision};
-use crate::domain::event::{Draft, Event};
+use crate::domain::event::{DecidedBy, Decision, Draft, Event};
 
 impl Run {
     /// Returns what the next step rests on: the last decision (or the beginning), the last checks and the

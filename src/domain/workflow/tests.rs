@@ -5,12 +5,10 @@ use serde_json::json;
 
 use super::decide::Start;
 use super::*;
-use crate::domain::event::approval::DecidedBy;
-use crate::domain::event::record::{Changed, Verified};
 use crate::domain::event::stage::{
     Mode, RunStarted, RunStopped, StageFailed, StageFinished, StageInterrupted, StageStarted,
 };
-use crate::domain::event::{Body, Event};
+use crate::domain::event::{Body, Changed, DecidedBy, Event, Verified};
 
 const ROUNDS: u32 = 5;
 

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
 use crate::domain::decision::{Words, contradictions};
-use crate::domain::event::Draft;
-use crate::domain::event::approval::{ApprovalDecided, DecidedBy, Decision, Opened, StateUsed};
+use crate::domain::event::{ApprovalDecided, DecidedBy, Decision, Draft, Opened, StateUsed};
 use crate::domain::history::History;
 use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};

@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::domain::event::Draft;
-use crate::domain::event::approval::{DialogClosed, DialogOpened};
+use super::decide::Reviewed;
+use crate::domain::event::{DialogClosed, DialogOpened, Draft};
 use crate::error::Error;
 use crate::flow::journal::new_id;
 use crate::flow::session::Session;
 use crate::flow::time::now;
-
-use super::decide::Reviewed;
 
 /// How long a dialog is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);

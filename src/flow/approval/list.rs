@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::address::Address;
-use crate::domain::event::approval::Decision;
+use crate::domain::event::Decision;
 use crate::domain::size::weight_of;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::domain::approvals::Approvals;
 use crate::domain::change::Mark;
 use crate::domain::diff;
-use crate::domain::event::approval::{ApprovalRequested, DecidedBy};
 use crate::domain::event::stage::{LowRisk, StageFinished};
+use crate::domain::event::{ApprovalRequested, DecidedBy};
 use crate::domain::language::Languages;
-use crate::domain::measure::provider::Spent;
+use crate::domain::measure::report::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
     self, AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report,

@@ -1,9 +1,7 @@
 //! Which changes are recorded.
 
-use super::outcome::RestoreOutcome;
-use super::*;
-use crate::domain::event::Body;
-use crate::domain::event::record::{ChangeKind, Changed};
+use super::{RestoreOutcome, *};
+use crate::domain::event::{Body, ChangeKind, Changed};
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 

@@ -18,22 +18,18 @@ use crate::flow::account::{Account, Reservation, Took, kept};
 use crate::flow::obstacle::{others_than, process_error};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
-use crate::flow::providers;
 use crate::flow::session::Session;
 use crate::flow::slots::Place;
-use crate::flow::wall;
+use crate::flow::{providers, wall};
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 use crate::provider::effort::{Known, gemini_took, needs_levels, told};
-use crate::provider::environment::allowed;
-use crate::provider::events::told as told_by;
+use crate::provider::events::{Version, allowed, told as told_by};
 use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
-use crate::provider::understudy;
-use crate::provider::version::Version;
-use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places};
+use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, understudy};
 
 /// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
 /// nothing again themselves, so that this is all that reaches the service.

@@ -14,7 +14,7 @@ use crate::domain::plain::plain;
 use crate::domain::secret_path;
 use crate::error::Error;
 use crate::flow::session::Session;
-use crate::flow::verify::git::guarded;
+use crate::flow::verify::guarded;
 use crate::host::git::VARIABLES;
 use crate::host::project::{Project, Refusal};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::intake::Candidate;
+use super::Candidate;
 use crate::domain::call_options::CallOptions;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::stage::{Role, SchemaName};

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::intake::Candidate;
+use super::Candidate;
 use super::judging::JudgeNote;
 use super::trial::{AblationNote, CheckNote, ProbeNote, Tested, Trial};
 use crate::domain::redflag::Reason;

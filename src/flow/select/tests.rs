@@ -3,10 +3,9 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::event::consult::Purpose;
-use crate::domain::event::record::{Noted, Topic};
 use crate::domain::event::stage::{LowRisk, RunStarted};
-use crate::domain::event::{Body, Draft, Event};
-use crate::domain::select::record::SelectionRecord;
+use crate::domain::event::{Body, Draft, Event, Noted, Topic};
+use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;

@@ -238,8 +238,8 @@ impl Planning<'_> {
     fn judge(&self, command: &str, cwd: &Path) -> Result<Permitted, Refused> {
         let permitted = self.policy.judge(command, &|path| self.project.holds(cwd, path))?;
         let secret = |path: &Path| self.project.refuses_reading(path).map(str::to_owned);
-        match super::git::names_a_secret(&permitted.words, secret) {
-            Some(refused) if super::git::is_git(&permitted.words) => Err(refused),
+        match super::names_a_secret(&permitted.words, secret) {
+            Some(refused) if super::is_git(&permitted.words) => Err(refused),
             Some(_) | None => Ok(permitted),
         }
     }

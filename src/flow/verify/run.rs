@@ -7,20 +7,18 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::foreign::foreign;
-use super::git;
+use super::foreign;
 use super::plan::{Kept, Plan, Planned};
 use crate::domain::verification::Kind;
-use crate::domain::verification::excerpt::excerpt;
 use crate::domain::verification::policy::{Permitted, Refused};
-use crate::domain::verification::proof::{Proof, proof};
 use crate::domain::verification::read::{Does, Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
-use crate::domain::verification::status::{End, Status, Told, judge};
+use crate::domain::verification::status::{End, Proof, Status, Told, excerpt, judge, proof};
 use crate::error::Error;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
+use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 use crate::host::git::VARIABLES;
@@ -212,14 +210,14 @@ async fn start(
     let program = program(session.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
     let mut env = environment(session.environment(), &plan.in_force.rules.environment);
-    let args = if git::is_git(&permitted.words) {
+    let args = if verify::is_git(&permitted.words) {
         env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
         env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
         let secrets = session.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
         let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
         let guarded = off_thread(move || {
-            let by_number = git::shows_a_blob(&program, &cwd, &words);
-            (!by_number).then(|| git::guarded(&program, &cwd, &words, &secrets))
+            let by_number = verify::shows_a_blob(&program, &cwd, &words);
+            (!by_number).then(|| verify::guarded(&program, &cwd, &words, &secrets))
         });
         let refused = || {
             (Status::Refused, "refused: it would show a file by its object id, so its name cannot be checked; name it as REV:PATH".to_owned())

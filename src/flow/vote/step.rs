@@ -5,11 +5,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::measured::{self, Chosen};
-use super::report::{Compared, Details, MaxSource};
-pub use super::request::{KSource, StepRequest};
-use super::sample::{Check, Checked};
-use super::{Vote, VoteRequest, hold, voters};
+use super::measured::{self, Check, Checked, Chosen};
+use super::{Compared, Details, MaxSource, Vote, VoteRequest, hold, voters};
+pub use super::{KSource, StepRequest};
 use crate::domain::answer::document;
 use crate::domain::call_options::CallOptions;
 use crate::domain::microstep::{MicroStep, StepType};

@@ -1,9 +1,14 @@
 //! Laying one document over another, key by key, while remembering who said what.
 
+use std::sync::OnceLock;
+
 use indexmap::IndexMap;
+use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use super::Problem;
+use crate::domain::mask::is_modest_pattern;
+use crate::host::environment::Environment;
 
 /// The documents laid so far.
 pub(super) struct Layers {
@@ -88,6 +93,323 @@ fn merge(base: &mut Value, over: Value, path: &mut Vec<String>, leaf: &mut impl 
         (base, over) => {
             *base = over;
             leaf(path.join("."), base);
+        }
+    }
+}
+
+/// Patterns for masking that a project may add.
+const MOST_PATTERNS: usize = 50;
+
+/// Bytes of a name, such as a model's.
+const LONGEST_NAME: usize = 100;
+
+/// Takes out of a project's document what is harmful, and says what that is. `below` is what holds
+/// without the project: a limit may become smaller than there, and not larger.
+pub(super) fn keep_harmless(document: &mut Value, below: &Value) -> Vec<String> {
+    let mut harmful = Vec::new();
+    drop_harmful(document, &mut Vec::new(), below, &mut harmful);
+    harmful
+}
+
+/// Keys that are named.
+const MOST_NAMED: usize = 40;
+
+/// Characters of a key that is named.
+const LONGEST_KEY: usize = 60;
+
+fn drop_harmful(value: &mut Value, path: &mut Vec<String>, below: &Value, harmful: &mut Vec<String>) -> bool {
+    let Value::Object(fields) = value else {
+        // An empty document or section is one of comments: it says nothing.
+        let is_harmless = value.is_null() && path.len() < 2 || may_be_set(path, value, below);
+        if !is_harmless && harmful.len() < MOST_NAMED {
+            harmful.push(path.join("."));
+        } else if !is_harmless && harmful.len() == MOST_NAMED {
+            harmful.push("and more".to_owned());
+        }
+        return is_harmless;
+    };
+    let mut kept = Map::new();
+    for (key, mut inner) in std::mem::take(fields) {
+        // A longer one is the name of nothing that may be set.
+        path.push(key.chars().take(LONGEST_KEY).collect());
+        if drop_harmful(&mut inner, path, below, harmful) {
+            kept.insert(key, inner);
+        }
+        path.pop();
+    }
+    let says_something = !kept.is_empty();
+    *fields = kept;
+    says_something || path.is_empty()
+}
+
+fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
+    let below_value = path.iter().try_fold(below, |value, key| value.get(key));
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["language"] => is_name(value),
+        ["max_parallel"]
+        | ["context", _, _]
+        | [
+            "policy",
+            "max_consults_per_stage" | "max_consults_total" | "max_debug_iterations" | "max_tools",
+        ] => is_smaller(value, below_value),
+        ["caps", _] => is_stricter(value, below_value),
+        ["approvals"] => {
+            let strictness = |value: &Value| value.as_str().and_then(strictness);
+            strictness(value).is_some() && strictness(value) >= below_value.and_then(strictness)
+        }
+        ["masking", "regexes"] => are_modest(value),
+        ["providers", name, key] => {
+            below.get("providers").is_some_and(|known| known.get(name).is_some())
+                && match *key {
+                    "model" | "effort" => is_name(value),
+                    "timeout_sec" | "stall_timeout_sec" => is_smaller(value, below_value),
+                    "enabled" => *value == Value::Bool(false),
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
+}
+
+/// Returns how strict a mode of approvals is.
+pub(super) fn strictness(mode: &str) -> Option<u8> {
+    ["relay", "ask", "human"].iter().position(|known| *known == mode).and_then(|at| u8::try_from(at).ok())
+}
+
+/// A number that is a limit still, and no larger than the one below.
+fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
+    value
+        .as_u64()
+        .zip(below.and_then(Value::as_u64))
+        .is_some_and(|(value, below)| (1..=below).contains(&value))
+}
+
+/// A cap, and no larger than the one below; where there is none, every cap is stricter.
+fn is_stricter(value: &Value, below: Option<&Value>) -> bool {
+    let below = below.and_then(Value::as_f64);
+    value.as_f64().is_some_and(|value| value > 0.0 && below.is_none_or(|below| value <= below))
+}
+
+/// A word that can be nothing but a name where it stands on a command line, and that no variable of
+/// the environment goes into.
+fn is_name(value: &Value) -> bool {
+    value.as_str().is_some_and(|name| {
+        name.len() <= LONGEST_NAME
+            && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.:/@+[]".contains(letter))
+    })
+}
+
+fn are_modest(value: &Value) -> bool {
+    value.as_array().is_some_and(|patterns| {
+        patterns.len() <= MOST_PATTERNS
+            && patterns.iter().all(|pattern| {
+                pattern.as_str().is_some_and(|pattern| !pattern.contains("${") && is_modest_pattern(pattern))
+            })
+    })
+}
+
+// `${NAME}` and `${NAME:-default}` in the strings of a configuration file.
+//
+// A value takes the variable's place after the file was parsed: whatever a variable holds, it can
+// become no key, no list and no comment.
+
+/// Way in which a string that is a variable and nothing else is understood.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As the text that it is.
+    Text,
+    /// As the number or the truth value that it spells, for settings that take one.
+    Scalar,
+}
+
+/// True if a text speaks of variables at all.
+pub(super) fn is_needed(text: &str) -> bool {
+    text.contains("${")
+}
+
+/// Replaces the variables in every string of a document, and says which are not set.
+pub(super) fn expand(
+    document: &mut Value,
+    reading: Reading,
+    source: &Source<'_>,
+    environment: &Environment,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    expand_value(document, reading, source, environment, &mut problems);
+    problems
+}
+
+/// The file that a document comes from, for its messages.
+pub(super) struct Source<'a> {
+    pub(super) origin: &'a str,
+    pub(super) text: &'a str,
+}
+
+fn expand_value(
+    value: &mut Value,
+    reading: Reading,
+    source: &Source<'_>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) {
+    match value {
+        Value::String(text) => {
+            if let Some(filled) = filled(text, source, environment, problems) {
+                *value = read(&filled, text, reading);
+            } else if text.contains("${") {
+                problems.push(Problem::everything(format!(
+                    "{}: line {}: {text:?} holds a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
+                    source.origin,
+                    line_of(source.text, "")
+                )));
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                expand_value(item, reading, source, environment, problems);
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                expand_value(field, reading, source, environment, problems);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The text with its variables replaced, where it has any.
+fn filled(
+    text: &str,
+    source: &Source<'_>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let pattern = pattern().filter(|pattern| pattern.is_match(text))?;
+    let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+        let name = found.name("name").map_or("", |name| name.as_str());
+        let default = found.name("default").map(|default| default.as_str());
+        if let Some(value) = environment.get(name).or(default) {
+            return value.to_owned();
+        }
+        problems.push(Problem::everything(format!(
+            "{}: line {}: ${{{name}}} is not set; set the variable {name}, or write ${{{name}:-default}}",
+            source.origin,
+            line_of(source.text, name)
+        )));
+        String::new()
+    });
+    Some(replaced.into_owned())
+}
+
+/// A parser's message without the values that it quotes.
+pub(super) fn without_values(message: &str) -> String {
+    static QUOTED: OnceLock<Option<Regex>> = OnceLock::new();
+    QUOTED
+        .get_or_init(|| Regex::new(r#"(?:string )?["`].*["`]"#).ok())
+        .as_ref()
+        .map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
+}
+
+fn read(filled: &str, written: &str, reading: Reading) -> Value {
+    let is_nothing_else =
+        pattern().and_then(|pattern| pattern.find(written)).is_some_and(|found| found.len() == written.len());
+    if reading == Reading::Scalar
+        && is_nothing_else
+        && let Ok(scalar @ (Value::Bool(_) | Value::Number(_))) = serde_yaml::from_str(filled)
+    {
+        return scalar;
+    }
+    Value::from(filled)
+}
+
+/// The line that speaks of a variable, comments apart.
+fn line_of(text: &str, name: &str) -> usize {
+    let written = format!("${{{name}");
+    let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);
+    text.lines().position(speaks).map_or(1, |index| index + 1)
+}
+
+fn pattern() -> Option<&'static Regex> {
+    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
+    PATTERN
+        .get_or_init(|| Regex::new(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}").ok())
+        .as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kept(document: Value) -> (Value, Vec<String>) {
+        let below = json!({
+            "max_parallel": 8, "approvals": "ask", "repo_roots": [], "context": { "default": { "max_files": 7 } },
+            "policy": { "max_consults_total": 6 }, "caps": { "day_usd": 5.0, "run_usd": null },
+            "providers": { "codex": { "timeout_sec": 900, "command": "codex" } },
+        });
+        let mut document = document;
+        let harmful = keep_harmless(&mut document, &below);
+        (document, harmful)
+    }
+
+    #[test]
+    fn harmless_keys_stay_as_they_are() {
+        let document = json!({
+            "max_parallel": 2, "approvals": "human", "context": { "default": { "max_files": 3 } },
+            "policy": { "max_consults_total": 6 }, "masking": { "regexes": ["ACME-\\d+"] }, "language": "en",
+            "caps": { "day_usd": 4.5, "run_usd": 100, "run_tokens": 9 },
+            "providers": { "codex": { "model": "gpt-5.2[1m]", "effort": "low", "timeout_sec": 60, "enabled": false } },
+        });
+        assert_eq!(kept(document.clone()), (document, Vec::new()));
+        for nothing in [json!(null), json!({}), json!({ "providers": null })] {
+            assert_eq!(kept(nothing).1, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_harmful() {
+        for (document, path) in [
+            (json!({ "repo_roots": ["/"] }), "repo_roots"),
+            (json!({ "approvals": "relay" }), "approvals"),
+            (json!({ "approvals": "${A}" }), "approvals"),
+            (json!({ "max_parallel": 9 }), "max_parallel"),
+            (json!({ "max_parallel": 0 }), "max_parallel"),
+            (json!({ "policy": { "max_consults_total": 7 } }), "policy.max_consults_total"),
+            (json!({ "caps": { "day_usd": 5.5 } }), "caps.day_usd"),
+            (json!({ "caps": { "day_usd": null } }), "caps.day_usd"),
+            (json!({ "caps": { "run_usd": 0 } }), "caps.run_usd"),
+            (json!({ "policy": { "capability_threshold": 0.1 } }), "policy.capability_threshold"),
+            (json!({ "context": { "everywhere": { "max_files": 1 } } }), "context.everywhere.max_files"),
+            (json!({ "masking": { "replacement": "" } }), "masking.replacement"),
+            (json!({ "masking": { "regexes": ["(a{1000}){1000}"] } }), "masking.regexes"),
+            (json!({ "masking": { "regexes": ["("] } }), "masking.regexes"),
+            (json!({ "masking": null, "tracing": { "directory": "x" } }), "tracing.directory"),
+            (json!({ "backups": { "max_sessions": 1 } }), "backups.max_sessions"),
+            (json!({ "disabled_tools": ["maestro_verify"] }), "disabled_tools"),
+            (json!({ "unheard": { "of": [1] } }), "unheard.of"),
+            (json!({ "providers": { "codex": { "command": "evil" } } }), "providers.codex.command"),
+            (json!({ "providers": { "codex": { "extra_args": ["-x"] } } }), "providers.codex.extra_args"),
+            (
+                json!({ "providers": { "codex": { "extra_env": { "A": "b" } } } }),
+                "providers.codex.extra_env.A",
+            ),
+            (json!({ "providers": { "codex": { "allow_env": ["*"] } } }), "providers.codex.allow_env"),
+            (json!({ "providers": { "codex": { "model": "--yolo" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "model": "${OPENAI_API_KEY}" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "model": "a b" } } }), "providers.codex.model"),
+            (json!({ "providers": { "codex": { "timeout_sec": 901 } } }), "providers.codex.timeout_sec"),
+            (json!({ "providers": { "codex": { "enabled": true } } }), "providers.codex.enabled"),
+            (json!({ "providers": { "codex": null } }), "providers.codex"),
+            (json!({ "providers": { "new": { "model": "m" } } }), "providers.new.model"),
+        ] {
+            let (left, harmful) = kept(document.clone());
+            assert_eq!(harmful, [path], "{document}");
+            let is_gone = left.pointer(&format!("/{}", path.replace('.', "/"))).is_none();
+            assert!(is_gone, "{document}: {left}");
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The configuration as tables for `README.md`: what can be set, and what holds where nobody sets it.
 //! The defaults are those of the files that ship, as the server itself reads them.
 
-use super::variables::Form;
-use super::variables::table::{GENERAL, PER_PROVIDER, Usual, Variable};
+use super::variables::{Form, GENERAL, PER_PROVIDER, Usual, Variable};
 use super::{AdapterKind, Config, ContextLimits, Enabled, ProviderSettings};
 use crate::domain::stage::Stage;
 use crate::domain::words::grouped;
@@ -128,7 +127,7 @@ fn readable(value: &str, form: Form) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::measure::baseline::PAPER_TURNS;
+    use crate::domain::measure::tally::PAPER_TURNS;
 
     #[test]
     fn every_default_is_there() {

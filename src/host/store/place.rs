@@ -1,12 +1,19 @@
 //! Where the log is: its directory and its file, neither of them ever a link.
 
-use std::fs::{self, DirBuilder, Metadata};
-use std::io::{self, Write as _};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use super::StoreError;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Kept, StoreError};
+use crate::host::seal_key::SealKey;
 
 /// The file of the log.
 pub(super) const FILE: &str = "maestro.db";
@@ -191,5 +198,336 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::of_file(path, &error)),
+    }
+}
+
+// A fold of a log beside its mark in the user's own directory, so that a long log is not folded from
+// its first event by each process. It is sealed with the user's key, bound to the hash of the event
+// that it ends with, and of use to the very program that made it: what does not fit is as if it were
+// not there.
+
+/// Bytes of a fold that is read.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Header of a kept fold, in a line of its own.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// The program that made it.
+    program: String,
+    seq: u64,
+    /// The hash of the event there.
+    hash: String,
+    seal: String,
+}
+
+impl Head {
+    fn sealed(&self, key: &SealKey, fold: &[u8]) -> String {
+        let seq = self.seq.to_be_bytes();
+        key.sign("fold", &[self.program.as_bytes(), &seq, self.hash.as_bytes(), fold])
+    }
+}
+
+/// The fold in a file, with the hash of its last event.
+pub(super) fn load(file: &Path, key: &SealKey) -> Option<(Kept, String)> {
+    let program = program()?;
+    let found = File::open(file).ok()?;
+    if found.metadata().ok()?.len() > MOST_BYTES {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    found.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    let end = memchr::memchr(b'\n', &bytes)?;
+    let fold = bytes.split_off(end + 1);
+    let head: Head = serde_json::from_slice(&bytes).ok()?;
+    let fits = head.program == program && head.seal == head.sealed(key, &fold);
+    fits.then_some((Kept { seq: head.seq, fold }, head.hash))
+}
+
+pub(super) fn save(file: &Path, key: &SealKey, hash: String, kept: &Kept) -> std::io::Result<()> {
+    let (Some(program), Some(directory)) = (program(), file.parent()) else { return Ok(()) };
+    let mut head = Head { program: program.to_owned(), seq: kept.seq, hash, seal: String::new() };
+    head.seal = head.sealed(key, &kept.fold);
+    let mut new = tempfile::NamedTempFile::new_in(directory)?;
+    new.write_all(&serde_json::to_vec(&head)?)?;
+    new.write_all(b"\n")?;
+    new.write_all(&kept.fold)?;
+    new.persist(file).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Identity of this program: it differs for another version and another build.
+fn program() -> Option<&'static str> {
+    static PROGRAM: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        let found = fs::metadata(std::env::current_exe().ok()?).ok()?;
+        let (size, at, nanos) = (found.size(), found.mtime(), found.mtime_nsec());
+        Some(format!("{} {size} {at}.{nanos}", env!("CARGO_PKG_VERSION")))
+    };
+    PROGRAM.get_or_init(find).as_deref()
+}
+
+// Last state of each log that this user has seen, kept in the user's own directory: how far it went, and
+// the hash there. A log that came with a repository is in none of these marks, one that was put back
+// in time or written anew does not fit its mark, and one that is as it was left need not be checked
+// from its beginning.
+
+/// The files of a log as they were left. Whoever writes to one of them changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Print {
+    log: Stamp,
+    latest: Option<Stamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    number: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            number: found.ino(),
+            size: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}
+
+impl Print {
+    pub(super) fn of(place: &Place) -> Option<Self> {
+        let file = place.file();
+        let log = Stamp::of(&fs::symlink_metadata(&file).ok()?);
+        // An empty one says nothing, and comes and goes with whoever looks.
+        let latest = fs::symlink_metadata(file.with_extension("db-wal")).ok().filter(|found| found.len() > 0);
+        Some(Self { log, latest: latest.map(|found| Stamp::of(&found)) })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    pub(super) seq: u64,
+    pub(super) hash: String,
+    /// The files then; none where somebody may have written to them who left no mark.
+    pub(super) print: Option<Print>,
+}
+
+/// The marks of a user.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    directory: PathBuf,
+    /// When this user's directory was made: what is older may be from a version that left no marks.
+    began: Option<SystemTime>,
+    /// With which folds of logs are sealed.
+    key: Option<SealKey>,
+}
+
+impl Marks {
+    /// The marks in a user's directory of state, which is there since `began`.
+    pub fn new(state: &Path, began: Option<SystemTime>) -> Self {
+        Self { directory: state.join("logs"), began, key: None }
+    }
+
+    /// The same with folds of logs beside them.
+    pub fn sealed_by(mut self, key: &SealKey) -> Self {
+        self.key = Some(key.clone());
+        self
+    }
+
+    /// Fold of a log up to a place, with the hash of the last event in it.
+    pub(super) fn kept(&self, first: &str, place: &Place) -> Option<(Kept, String)> {
+        load(&self.fold_file(first, place), self.key.as_ref()?)
+    }
+
+    /// Keeps what was folded of a log at a place, up to an event with this hash.
+    pub(super) fn keep(&self, first: &str, place: &Place, hash: String, kept: &Kept) {
+        let Some(key) = &self.key else { return };
+        if let Err(error) = save(&self.fold_file(first, place), key, hash, kept) {
+            tracing::debug!(%error, "what was folded of the log cannot be kept");
+        }
+    }
+
+    pub(super) fn keeps_folds(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// True if this user has ever seen a log that begins with this hash.
+    pub(super) fn knows(&self, first: &str) -> bool {
+        self.of_log(first).is_dir()
+    }
+
+    /// This user is about to begin a log whose first event has this hash.
+    pub(super) fn announce(&self, first: &str) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.of_log(first));
+        if let Err(error) = made {
+            tracing::debug!(%error, "the beginning of the log cannot be noted");
+        }
+    }
+
+    /// True if a file is older than the marks.
+    pub(super) fn is_older(&self, file: &Path) -> bool {
+        let made = fs::symlink_metadata(file)
+            .ok()
+            .and_then(|found| found.created().or_else(|_| found.modified()).ok());
+        made.zip(self.began).is_some_and(|(made, began)| made < began)
+    }
+
+    /// The mark of a log at a place.
+    pub(super) fn load(&self, first: &str, place: &Place) -> Option<Mark> {
+        serde_json::from_slice(&fs::read(self.file(first, place)).ok()?).ok()
+    }
+
+    /// Leaves a mark, unless there is one that is further on. A mark that cannot be left costs a check
+    /// of the whole log the next time, and no more.
+    pub(super) fn save(&self, first: &str, place: &Place, mark: &Mark) {
+        if self.load(first, place).is_some_and(|known| known.seq > mark.seq) {
+            return;
+        }
+        let file = self.file(first, place);
+        let write = || {
+            self.announce(first);
+            let directory = self.of_log(first);
+            let mut new = tempfile::NamedTempFile::new_in(&directory)?;
+            new.write_all(&serde_json::to_vec(mark)?)?;
+            new.persist(&file).map_err(|error| error.error)?;
+            Ok::<_, std::io::Error>(())
+        };
+        if let Err(error) = write() {
+            tracing::debug!(%error, "the mark of the log cannot be kept");
+        }
+    }
+
+    fn of_log(&self, first: &str) -> PathBuf {
+        // It is a hash where it is ours, and could be anything where it is not.
+        let name: String = first.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+        self.directory.join(name)
+    }
+
+    fn fold_file(&self, first: &str, place: &Place) -> PathBuf {
+        self.file(first, place).with_extension("fold")
+    }
+
+    fn file(&self, first: &str, place: &Place) -> PathBuf {
+        let path = place.real_file().unwrap_or_else(|_| place.file());
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        let name = crate::domain::hex::hex(digest.get(..16).unwrap_or_default());
+        self.of_log(first).join(format!("{name}.json"))
+    }
+}
+
+/// True if git tracks the log of a directory.
+pub(super) fn is_tracked(directory: &Path) -> bool {
+    let Some(git) = repository(directory) else { return false };
+    // Asking git takes a process; its list of files is searched for the name first.
+    let index = fs::read(git.join("index")).unwrap_or_default();
+    if memchr::memmem::find(&index, FILE.as_bytes()).is_none() {
+        return false;
+    }
+    // Where git cannot say, what its list of files says counts.
+    ask(directory, &["ls-files", "--error-unmatch", "--", FILE]) != Some(1)
+}
+
+/// Makes git leave the log of a directory alone, and says so where it cannot.
+pub(super) fn keep_out(directory: &Path) -> Option<String> {
+    let git = repository(directory)?;
+    let ignored = || ask(directory, &["check-ignore", "-q", "--no-index", "--", FILE]) != Some(1);
+    if ignored() {
+        return None;
+    }
+    let below = below_root(directory)?;
+    let lines = format!("/{below}{FILE}*\n/{below}.maestro-db-*\n");
+    let exclude = git.join("info/exclude");
+    let text = fs::read_to_string(&exclude).unwrap_or_default();
+    if !text.contains(&lines) {
+        let _ = fs::create_dir_all(git.join("info"));
+        let file = fs::File::options().create(true).append(true).open(&exclude);
+        let _ = file.and_then(|mut file| {
+            write!(file, "{}{lines}", if text.is_empty() || text.ends_with('\n') { "" } else { "\n" })
+        });
+    }
+    (!ignored()).then(|| {
+        format!(
+            "git would take {}/{FILE} into a commit, with prompts and answers in it, because a .gitignore of the project says so; add `{FILE}*` to {}/.gitignore",
+            directory.display(),
+            directory.display()
+        )
+    })
+}
+
+/// The directory of the repository that a directory lies in.
+fn repository(directory: &Path) -> Option<PathBuf> {
+    let real = directory.canonicalize().ok()?;
+    let found = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
+    let git = found.join(".git");
+    if git.is_dir() {
+        return Some(git);
+    }
+    let text = fs::read_to_string(&git).ok()?;
+    let named = found.join(text.strip_prefix("gitdir:")?.trim());
+    named.is_dir().then_some(named)
+}
+
+/// The path from the working tree's root to a directory, with a slash at its end.
+fn below_root(directory: &Path) -> Option<String> {
+    let real = directory.canonicalize().ok()?;
+    let root = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
+    let below = real.strip_prefix(root).ok()?.to_str()?.to_owned();
+    Some(if below.is_empty() { below } else { format!("{below}/") })
+}
+
+/// Returns what git answers by its exit code; none where it could not be asked.
+fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
+    let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let status = Command::new("git")
+        .args([
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "safe.bareRepository=explicit",
+        ])
+        .args(arguments.iter().map(OsStr::new))
+        .current_dir(directory)
+        .env_clear()
+        .envs(passed)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.ok()?.code().filter(|code| *code < 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(directory: &Path, arguments: &[&str]) {
+        let done = Command::new("git").args(arguments).current_dir(directory).stdout(Stdio::null()).status();
+        assert!(done.unwrap().success(), "{arguments:?}");
+    }
+
+    #[test]
+    fn a_tracked_log_is_known_and_others_are_kept_out() {
+        let project = tempfile::tempdir().unwrap();
+        let own = project.path().join("sub/.maestro");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join(FILE), "x").unwrap();
+        assert!(!is_tracked(&own) && keep_out(&own).is_none(), "there is no git");
+        git(project.path(), &["init", "-q"]);
+        assert!(!is_tracked(&own));
+        assert_eq!(keep_out(&own), None);
+        let exclude = fs::read_to_string(project.path().join(".git/info/exclude")).unwrap();
+        assert!(exclude.contains("/sub/.maestro/maestro.db*\n"), "{exclude}");
+        fs::write(own.join(".gitignore"), "!maestro.db\n").unwrap();
+        assert!(keep_out(&own).unwrap().contains("git would take"));
+        git(project.path(), &["add", "-f", "sub/.maestro/maestro.db"]);
+        assert!(is_tracked(&own));
     }
 }

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
-use super::connection::{check_owner, leave_as_it_is, open, open_frozen};
-use super::mark::{Mark, Marks, Print};
-use super::place::{Beside, FileId, Place};
-use super::schema::{event, last_event, number};
-use super::{EventStore, Expected, Kept, Note, StoreError, unseen};
+use super::connection::{check_owner, event, last_event, leave_as_it_is, number, open, open_frozen};
+use super::place::{self, Beside, FileId, Mark, Marks, Place, Print};
+use super::{EventStore, Expected, Kept, Note, StoreError};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 
 /// Time that an append waits for others.
@@ -190,7 +188,7 @@ impl SqliteStore {
         if self.place.is_of_another_user() {
             return foreign("another user owns it");
         }
-        if unseen::is_tracked(&self.place.directory) {
+        if place::is_tracked(&self.place.directory) {
             return foreign("git tracks it, so it came with the repository");
         }
         if marks.knows(first) {
@@ -339,7 +337,7 @@ impl SqliteStore {
     ) -> Result<Vec<Stored>, StoreError> {
         if file.connection.is_none() {
             self.place.make()?;
-            if let Some(warning) = unseen::keep_out(&self.place.directory) {
+            if let Some(warning) = place::keep_out(&self.place.directory) {
                 self.note(Note::InGit(warning));
             }
         }

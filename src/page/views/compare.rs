@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::parts::{citations, cited, colour, dollars, short};
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
-use crate::domain::measure::similarity::mean_pairwise;
+use crate::domain::measure::number::mean_pairwise;
 use crate::domain::report::Choice;
 use crate::domain::workflow::{Request, Run};
 use crate::flow::session::Session;

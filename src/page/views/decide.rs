@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::parts::{colour, decision_colour, digest, dollars, mode, short, stages};
 use crate::domain::diff as unified;
-use crate::domain::event::approval::ApprovalDecided;
-use crate::domain::event::record::ChangeKind;
 use crate::domain::event::stage::{Candidate, StageFinished};
+use crate::domain::event::{ApprovalDecided, ChangeKind};
 use crate::domain::question::{Priority, Question};
 use crate::domain::report::{
     AppliedChange, Choice, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::parts::{colour, dollars, short};
 use crate::domain::history::History;
 use crate::domain::measure::cost::{Cost, Costs, Named};
-use crate::domain::measure::report::Report;
-use crate::domain::measure::target::{Reached, Side, Targeted};
+use crate::domain::measure::report::{Reached, Report, Side, Targeted};
 
 /// Runs that can be chosen.
 const MOST_RUNS: usize = 20;

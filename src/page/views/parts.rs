@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
-use crate::domain::event::approval::Decision;
+use crate::domain::event::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};

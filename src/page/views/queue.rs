@@ -115,7 +115,7 @@ pub(super) fn working(run: &Run, now: u64) -> Option<Value> {
 
 fn listed(history: &History, run: &Run, now: Now) -> Value {
     let spent =
-        history.tally_of(&run.id).map(|tally| crate::domain::measure::provider::Spent::from(&tally.calls));
+        history.tally_of(&run.id).map(|tally| crate::domain::measure::report::Spent::from(&tally.calls));
     let cost = spent.as_ref().and_then(|spent| spent.cost_usd);
     json!({
         "id": run.id,

@@ -9,7 +9,7 @@ use crate::domain::citations::Citation;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
 use crate::domain::label::label;
-use crate::domain::measure::provider::Spent;
+use crate::domain::measure::report::Spent;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, short};
-use crate::domain::vote::record::{FailureRecord, VoteRecord};
+use crate::domain::vote::{FailureRecord, VoteRecord};
 use crate::page::index::{Index, Sample, Voted};
 
 /// Votes that are listed.

@@ -341,8 +341,8 @@ pub(super) fn first(words: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::normalised;
     use super::*;
+    use crate::provider::failure::normalised;
 
     /// Each rule takes its own examples: none is hidden behind one before it.
     #[test]

@@ -1,13 +1,14 @@
 //! The understudy against recorded outputs of real programs, against all schemas, and against noise.
 
-use super::case::{Case, LastResort};
-use super::{Form, NAME, answer};
-use crate::domain::stage::{SchemaName, Stage};
-use proptest::prelude::*;
-use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Case, Form, LastResort, NAME, answer};
+use crate::domain::stage::{SchemaName, Stage};
 
 const STAGE1: Form = Form::Schema(SchemaName::Stage1Output);
 const STAGE2: Form = Form::Schema(SchemaName::Stage2Output);

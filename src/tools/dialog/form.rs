@@ -1,17 +1,24 @@
 //! The form as a client shows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rmcp::model::{
-    ConstTitle, ElicitRequestParams, ElicitationSchema, EnumSchema, LegacyEnumSchema,
-    PrimitiveSchemaDefinition, ProtocolVersion, SingleSelectEnumSchema, StringSchema,
-    TitledSingleSelectEnumSchema,
+    ConstTitle, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, EnumSchema,
+    LegacyEnumSchema, PrimitiveSchemaDefinition, ProtocolVersion, RequestStateCodec, RequestStateError,
+    SealOptions, SingleSelectEnumSchema, StringSchema, TitledSingleSelectEnumSchema,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error as ThisError;
 
-use super::{CriticalQuestion, Form};
+use super::{CriticalQuestion, Decided, Decision, Form, Word};
 use crate::domain::language::Language;
 use crate::domain::text::{Text, say};
+use crate::error::Error;
+use crate::flow::approval::dialog::PATIENCE;
 use crate::host::human::harmless;
+use crate::host::seal_key::SealKey;
 
 /// The field of the decision, the only one that must be filled in.
 pub(super) const DECISION: &str = "decision";
@@ -156,12 +163,223 @@ fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition
     PrimitiveSchemaDefinition::String(schema)
 }
 
+// The request state of a question: it goes to the client and comes back, and a client may change
+// whatever it likes, so it is sealed.
+//
+// It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its
+// arguments; it carries what the question is about, and a nonce by which the caller sees that an
+// answer was used before.
+
+/// For how long a question can be answered.
+pub(super) const LIFETIME: Duration = PATIENCE;
+
+/// The longest state that is looked at, in bytes; ours are below 2,000.
+const MOST_BYTES: usize = 8 * 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    /// The run.
+    pub(crate) workflow_id: String,
+    /// The request for approval.
+    pub(crate) request_id: String,
+    /// The stage.
+    pub(crate) stage: String,
+    /// The digest of what is reviewed.
+    pub(crate) digest: String,
+    /// True if it is asked back about what contradicts the decision.
+    #[serde(default)]
+    pub(crate) is_back: bool,
+}
+
+/// The call that asked; the one that answers must be the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    /// The tool.
+    pub(super) tool: String,
+    /// The digest of its arguments.
+    pub(super) arguments: String,
+}
+
+/// The content of a state that is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Opened {
+    pub(super) subject: Subject,
+    pub(super) nonce: String,
+}
+
+/// Why an answer does not count. What exactly is wrong with a state is for the log only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+pub(crate) enum StateError {
+    /// The state is not ours for this call.
+    #[error(
+        "the request state does not fit this call: it was changed, is older than a day, or belongs to another question or other arguments"
+    )]
+    Unfit(Unfit),
+    /// An answer without the state that it belongs to.
+    #[error("an answer came without its request state")]
+    Missing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It was changed, or sealed for another call, or by another project.
+    Foreign,
+    /// Its time is over.
+    Expired,
+    /// It is about another question.
+    OtherSubject,
+}
+
+impl From<StateError> for Error {
+    fn from(error: StateError) -> Self {
+        tracing::debug!(?error, "an answer that does not count");
+        Self::RequestState(error.to_string())
+    }
+}
+
+/// Seals states, and opens its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Seal {
+    codec: RequestStateCodec,
+}
+
+impl Seal {
+    /// A seal with a project's key.
+    pub(crate) fn new(key: &SealKey) -> Self {
+        // The key has the length that the codec asks for, by its type.
+        Self { codec: RequestStateCodec::new_unchecked(key.bytes()) }
+    }
+
+    pub(super) fn seal(&self, subject: &Subject, call: &Call, lifetime: Duration) -> Result<String, Error> {
+        let inside = Opened { subject: subject.clone(), nonce: uuid::Uuid::now_v7().to_string() };
+        let bound = call.bound();
+        let options = SealOptions::new().associated_data(bound.as_bytes()).ttl(lifetime);
+        self.codec.seal_json_with(&inside, &options).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    pub(super) fn open(&self, sealed: &str, call: &Call) -> Result<Opened, StateError> {
+        if sealed.len() > MOST_BYTES {
+            return Err(StateError::Unfit(Unfit::Foreign));
+        }
+        self.codec.open_json_with(sealed, call.bound().as_bytes()).map_err(|error| {
+            StateError::Unfit(match error {
+                RequestStateError::Expired => Unfit::Expired,
+                _ => Unfit::Foreign,
+            })
+        })
+    }
+}
+
+impl Call {
+    /// Returns what a state is bound to without holding it, in a form that no two calls have in common.
+    fn bound(&self) -> String {
+        serde_json::json!(["maestro.dialog.1", self.tool, self.arguments]).to_string()
+    }
+}
+
+/// Reads the answer to a form.
+pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
+    match result.action {
+        ElicitationAction::Accept if reads_first(result.content.as_ref()) => Word::ReadsFirst,
+        ElicitationAction::Accept => match decided(form, result.content.as_ref()) {
+            Ok(decided) => Word::Decided(decided),
+            Err(reason) => Word::Unreadable(reason),
+        },
+        ElicitationAction::Decline => Word::Declined,
+        ElicitationAction::Cancel => Word::Cancelled,
+        _ => Word::Unreadable("the action must be accept, decline or cancel".to_owned()),
+    }
+}
+
+/// Words that a client says of an address that it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// The human has opened it, or says so. That is no decision.
+    Went,
+    /// They have not.
+    Not(Word),
+}
+
+/// Reads the answer to an address.
+pub(super) fn visit(result: &ElicitResult) -> Visit {
+    match result.action {
+        ElicitationAction::Accept => Visit::Went,
+        ElicitationAction::Decline => Visit::Not(Word::Declined),
+        ElicitationAction::Cancel => Visit::Not(Word::Cancelled),
+        _ => Visit::Not(Word::Unreadable("the action must be accept, decline or cancel".to_owned())),
+    }
+}
+
+/// Reads an answer that was not read yet.
+pub(super) fn read_value(form: &Form, value: &Value) -> Word {
+    match serde_json::from_value::<ElicitResult>(value.clone()) {
+        Ok(result) => read(form, &result),
+        Err(_) => Word::Unreadable("it does not answer the form".to_owned()),
+    }
+}
+
+/// True if the human wants to see everything before they decide: whatever else they filled in decides
+/// nothing then.
+fn reads_first(content: Option<&Value>) -> bool {
+    content.and_then(|content| content.get(DECISION)).and_then(Value::as_str) == Some(READS_FIRST)
+}
+
+fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
+    let Some(Value::Object(content)) = content else {
+        return Err("it was accepted without an object of answers".to_owned());
+    };
+    let fields = form.fields();
+    let known = |name: &str| {
+        name == DECISION || name == COMMENT || fields.iter().any(|(field, _)| field.as_str() == name)
+    };
+    if content.keys().any(|name| !known(name)) {
+        return Err("it has a field that the form has not".to_owned());
+    }
+    let Some(said) = filled(content, DECISION)? else {
+        return Err(format!("`{DECISION}` is missing"));
+    };
+    let Some(decision) = Decision::ALL.into_iter().find(|decision| decision.name() == said) else {
+        return Err(format!("`{DECISION}` must be approve, revise or reject"));
+    };
+    let mut responses = BTreeMap::new();
+    for (name, question) in fields {
+        if let Some(said) = filled(content, &name)? {
+            responses.insert(name, response(question, said)?);
+        }
+    }
+    Ok(Decided { decision, comment: filled(content, COMMENT)?.map(str::to_owned), responses })
+}
+
+/// A field's text. Clients send a field that was left empty as nothing, as null, or as "".
+fn filled<'a>(content: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
+    match content.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) if text.chars().count() > MOST_CHARS as usize => {
+            Err(format!("`{name}` is longer than {MOST_CHARS} characters"))
+        }
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("`{name}` must be a text")),
+    }
+}
+
+fn response(question: &CriticalQuestion, said: &str) -> Result<String, String> {
+    if question.options.is_empty() {
+        return Ok(said.to_owned());
+    }
+    let known = question.option(said).map(str::to_owned);
+    known.ok_or_else(|| format!("the answer to `{}` must be one of its options", question.id))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::tools::dialog::Offered;
     use proptest::prelude::*;
     use serde_json::{Value, json};
+
+    use super::*;
+    use crate::tools::dialog::Offered;
 
     fn question(id: &str, options: &[&str]) -> CriticalQuestion {
         CriticalQuestion {
@@ -235,6 +453,209 @@ mod tests {
             let schema = form.schema(Choices::Titles);
             prop_assert_eq!(schema.properties.len(), ids.len() + 2);
             prop_assert_eq!(schema.property_order.unwrap().len(), ids.len() + 2);
+        }
+    }
+
+    fn seal() -> (tempfile::TempDir, Seal) {
+        let root = tempfile::tempdir().unwrap();
+        let key = SealKey::of_user(root.path()).unwrap().0;
+        (root, Seal::new(&key))
+    }
+
+    fn subject() -> Subject {
+        Subject {
+            workflow_id: "w".to_owned(),
+            request_id: "r".to_owned(),
+            stage: "analyze".to_owned(),
+            digest: "d".to_owned(),
+            is_back: false,
+        }
+    }
+
+    fn call(tool: &str, arguments: &str) -> Call {
+        Call { tool: tool.to_owned(), arguments: arguments.to_owned() }
+    }
+
+    const FOREIGN: StateError = StateError::Unfit(Unfit::Foreign);
+
+    #[test]
+    fn a_state_opens_for_its_own_call_after_a_restart() {
+        let (root, seal) = seal();
+        let call = call("t", "a");
+        let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
+        let restarted = Seal::new(&SealKey::of_user(root.path()).unwrap().0);
+        let opened = restarted.open(&sealed, &call).unwrap();
+        assert_eq!(opened.subject, subject());
+        let again = seal.open(&seal.seal(&subject(), &call, LIFETIME).unwrap(), &call).unwrap();
+        assert_ne!(opened.nonce, again.nonce);
+    }
+
+    #[test]
+    fn it_opens_for_no_other_call_and_in_no_other_project() {
+        let (_root, one) = seal();
+        let (_elsewhere, other) = seal();
+        let sealed = one.seal(&subject(), &call("t", "a"), LIFETIME).unwrap();
+        assert_eq!(one.open(&sealed, &call("t", "b")), Err(FOREIGN));
+        assert_eq!(one.open(&sealed, &call("ta", "")), Err(FOREIGN));
+        assert_eq!(other.open(&sealed, &call("t", "a")), Err(FOREIGN));
+        assert_eq!(one.open("", &call("t", "a")), Err(FOREIGN));
+        assert_eq!(one.open(&"x".repeat(MOST_BYTES + 1), &call("t", "a")), Err(FOREIGN));
+    }
+
+    #[test]
+    fn its_time_ends() {
+        let (_root, seal) = seal();
+        let sealed = seal.seal(&subject(), &call("t", "a"), Duration::ZERO).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(seal.open(&sealed, &call("t", "a")), Err(StateError::Unfit(Unfit::Expired)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_state_is_not_told() {
+        let said = |unfit| StateError::Unfit(unfit).to_string();
+        assert_eq!(said(Unfit::Foreign), said(Unfit::Expired));
+        assert_eq!(said(Unfit::Foreign), said(Unfit::OtherSubject));
+    }
+
+    proptest! {
+        #[test]
+        fn no_changed_state_opens(at in any::<proptest::sample::Index>(), letter in "[A-Za-z0-9_.-]") {
+            let (_root, seal) = seal();
+            let call = call("t", "a");
+            let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
+            let at = at.index(sealed.len());
+            let mut changed = sealed.clone();
+            changed.replace_range(at..=at, &letter);
+            if changed != sealed {
+                prop_assert_eq!(seal.open(&changed, &call), Err(FOREIGN));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod more_tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::language::Language;
+    use crate::tools::dialog::Offered;
+
+    fn form() -> Form {
+        let question = |id: &str, options: &[&str]| CriticalQuestion {
+            id: id.to_owned(),
+            title: String::new(),
+            description: String::new(),
+            options: options.iter().copied().map(Offered::plain).collect(),
+        };
+        Form {
+            message: String::new(),
+            title: String::new(),
+            critical: vec![question("risk", &["low", "high\x1b"]), question("why", &[])],
+            language: Language::ENGLISH,
+            hint: String::new(),
+        }
+    }
+
+    fn said(answer: &Value) -> Word {
+        read_value(&form(), answer)
+    }
+
+    fn accepted(content: &Value) -> Word {
+        said(&json!({ "action": "accept", "content": content }))
+    }
+
+    #[test]
+    fn a_decision_is_read_with_all_that_was_said() {
+        let comment = "  다시:\n\tuse `a`  ";
+        let word = accepted(
+            &json!({ "decision": "revise", "comment": comment, "risk": "high\u{fffd}", "why": "because" }),
+        );
+        let responses = [("risk", "high\x1b"), ("why", "because")];
+        assert_eq!(
+            word,
+            Word::Decided(Decided {
+                decision: Decision::Revise,
+                comment: Some(comment.to_owned()),
+                responses: responses.map(|(id, said)| (id.to_owned(), said.to_owned())).into(),
+            })
+        );
+    }
+
+    #[test]
+    fn fields_left_empty_are_not_there() {
+        for empty in [json!({}), json!({ "comment": "", "risk": "", "why": " \n" }), json!({ "risk": null })]
+        {
+            let mut content = empty;
+            content["decision"] = json!("approve");
+            let expected = Decided { decision: Decision::Approve, comment: None, responses: BTreeMap::new() };
+            assert_eq!(accepted(&content), Word::Decided(expected));
+        }
+    }
+
+    #[test]
+    fn whoever_reads_first_decides_nothing() {
+        assert_eq!(
+            accepted(&json!({ "decision": "show", "comment": "approve", "risk": "low" })),
+            Word::ReadsFirst
+        );
+        assert_eq!(said(&json!({ "action": "decline", "content": { "decision": "show" } })), Word::Declined);
+    }
+
+    #[test]
+    fn declining_and_closing_are_no_decisions_whatever_they_carry() {
+        let content = json!({ "decision": "approve" });
+        assert_eq!(said(&json!({ "action": "decline", "content": content })), Word::Declined);
+        assert_eq!(said(&json!({ "action": "cancel", "content": content })), Word::Cancelled);
+    }
+
+    #[test]
+    fn what_is_not_clear_is_no_decision() {
+        let long = "x".repeat(MOST_CHARS as usize + 1);
+        for content in [
+            json!({}),
+            json!(null),
+            json!([]),
+            json!("approve"),
+            json!(true),
+            json!({ "decision": null }),
+            json!({ "decision": "" }),
+            json!({ "decision": true }),
+            json!({ "decision": ["approve"] }),
+            json!({ "decision": "Approve" }),
+            json!({ "decision": " approve" }),
+            json!({ "decision": "yes" }),
+            json!({ "comment": "approve" }),
+            json!({ "decision": "approve", "extra": "x" }),
+            json!({ "decision": "approve", "comment": 1 }),
+            json!({ "decision": "approve", "comment": long }),
+            json!({ "decision": "approve", "risk": "middling" }),
+            json!({ "decision": "approve", "risk": ["low"] }),
+            json!({ "decision": "approve", "why": {} }),
+        ] {
+            let word = accepted(&content);
+            assert!(matches!(word, Word::Unreadable(_)), "{content}: {word:?}");
+        }
+        for answer in [json!({}), json!(null), json!({ "action": "ok" }), json!({ "action": "accept" })] {
+            let word = said(&answer);
+            assert!(matches!(word, Word::Unreadable(_)), "{answer}: {word:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_approves_but_an_accepted_approval(
+            action in "accept|decline|cancel|ok|",
+            decision in "approve|Approve|approved|revise|reject|yes|[a-z]{0,8}",
+            other in "[a-z]{1,8}",
+        ) {
+            let word = said(&json!({ "action": action, "content": { "decision": decision, other.clone(): "x" } }));
+            if let Word::Decided(decided) = word {
+                prop_assert_eq!(action, "accept");
+                prop_assert_eq!(decided.decision.name(), decision);
+                prop_assert!(["why", "comment"].contains(&other.as_str()));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::domain::budget::Balance;
-use crate::domain::event::approval::Decision;
+use crate::domain::event::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;

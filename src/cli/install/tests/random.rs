@@ -4,8 +4,8 @@ use clap::ValueEnum as _;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-use super::super::entry;
 use super::*;
+use crate::cli::install;
 
 /// A JSON value in its own spelling.
 #[derive(Debug, Clone)]
@@ -147,9 +147,9 @@ fn style() -> impl Strategy<Value = Style> {
 /// What an edit makes of a text, or `None` if it changes nothing.
 fn edited(text: &str, uninstall: bool) -> Option<String> {
     let edited = if uninstall {
-        entry::deregister(Client::Claude, text.as_bytes(), entry::List::Ours)
+        install::deregister(Client::Claude, text.as_bytes(), install::List::Ours)
     } else {
-        entry::register(Client::Claude, text.as_bytes(), BINARY)
+        install::register(Client::Claude, text.as_bytes(), BINARY)
     };
     edited.unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
 }
@@ -214,8 +214,8 @@ proptest! {
     fn any_bytes_are_refused_or_edited_but_never_a_panic(bytes in any::<Vec<u8>>(), text in ".{0,60}") {
         for input in [bytes.as_slice(), text.as_bytes()] {
             for client in Client::value_variants() {
-                let _ = entry::register(*client, input, BINARY);
-                let _ = entry::deregister(*client, input, entry::List::Ours);
+                let _ = install::register(*client, input, BINARY);
+                let _ = install::deregister(*client, input, install::List::Ours);
             }
         }
     }

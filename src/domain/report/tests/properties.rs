@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::super::wrap::columns;
 use super::super::*;
 use super::fixtures::{analysis, debugging, hypotheses, implementation, improvement, material};
 use crate::domain::language::Language;
+use crate::domain::report::columns;
 use crate::domain::text::Text;
 
 /// Keys of the schemas, so that odd values stand where the readers look.

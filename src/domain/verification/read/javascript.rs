@@ -1,7 +1,6 @@
 //! jest, vitest, mocha, node's own runner, and bun's.
 
-use super::lines::{counted, last, of, only, untimed};
-use super::{Output, Reading, Seen, Totals};
+use super::{Output, Reading, Seen, Totals, counted, last, of, only, untimed};
 
 /// Runs of one output, one after another, as a whole.
 fn together(runs: impl Iterator<Item = Reading>) -> Option<Reading> {

@@ -1,7 +1,6 @@
 //! Maven and Gradle.
 
-use super::lines::{keyed, of};
-use super::{Output, Reading, Seen, Totals};
+use super::{Output, Reading, Seen, Totals, keyed, of};
 
 pub(super) fn maven(output: &Output) -> Option<Reading> {
     let text = output.both.as_str();
@@ -154,7 +153,7 @@ fn gradle_name(line: &str) -> Option<String> {
 
 /// `4 tests completed, 2 failed, 1 skipped`
 fn gradle_totals(line: &str) -> Option<Totals> {
-    let counts = super::lines::counted(line, ", ")?;
+    let counts = super::counted(line, ", ")?;
     let all = of(&counts, &["tests completed", "test completed"])?;
     let (failed, skipped) = (of(&counts, &["failed"]), of(&counts, &["skipped"]));
     let passed = all.checked_sub(failed.unwrap_or(0) + skipped.unwrap_or(0))?;

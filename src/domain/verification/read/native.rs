@@ -1,7 +1,6 @@
 //! dotnet, rspec, phpunit, ctest, mix and swift.
 
-use super::lines::{count, counted, keyed, last, of, untimed};
-use super::{Output, Reading, Seen, Totals};
+use super::{Output, Reading, Seen, Totals, count, counted, keyed, last, of, untimed};
 
 fn end(runner: &'static str, totals: Totals, failing: Vec<String>) -> Reading {
     let seen = if totals.ran() == 0 { Seen::NoTests } else { Seen::End };

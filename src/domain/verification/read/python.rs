@@ -1,7 +1,6 @@
 //! pytest and unittest.
 
-use super::lines::{counted, keyed, last, of, only};
-use super::{Output, Reading, Seen, Totals};
+use super::{Output, Reading, Seen, Totals, counted, keyed, last, of, only};
 
 const COUNTED: [&str; 17] = [
     "passed",

@@ -1,7 +1,6 @@
 //! cargo test, nextest, clippy, and the compiler beneath them.
 
-use super::lines::{count, counted, last, of, sum};
-use super::{Does, Output, Reading, Seen, Totals};
+use super::{Does, Output, Reading, Seen, Totals, count, counted, last, of, sum};
 
 pub(super) fn cargo(output: &Output) -> Option<Reading> {
     let text = output.both.as_str();

@@ -1,14 +1,12 @@
 //! The parts of a step's answer that are compared: the fields that the step declares, each in its own way. Prose
 //! and stated confidence differ between answers that say the same, so they are never compared.
 
-mod code;
-mod place;
-
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Canonical, json, patch, path, text};
+use super::Canonical;
+use crate::domain::vote::canonical;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,7 +71,7 @@ fn field(value: Option<&Value>, how: How, files: &[&str]) -> Value {
         Some(Value::Object(fields)) if fields.is_empty() => Value::Null,
         Some(Value::String(text)) => string(text, how, files),
         Some(Value::Array(items)) => items.iter().map(|item| field(Some(item), how, files)).collect(),
-        Some(other) => Value::String(json::key_of(other.clone())),
+        Some(other) => Value::String(canonical::key_of(other.clone())),
     }
 }
 
@@ -81,19 +79,21 @@ fn string(written: &str, how: How, files: &[&str]) -> Value {
     let key = match how {
         How::Value => return Value::String(Canonical::of(written).key),
         How::Path => file(written),
-        How::Place => place::key(written, files),
+        How::Place => place_key(written, files),
         // The margin of the first line counts, too.
-        How::Code => code::key(super::inside_fence(written.trim()).unwrap_or(written)),
+        How::Code => code_key(super::inside_fence(written.trim()).unwrap_or(written)),
         How::Words => return command(super::unfenced(written)),
-        How::ChangedLines => patch::key(written).unwrap_or_else(|| super::lines(super::unfenced(written))),
+        How::ChangedLines => {
+            canonical::patch_key(written).unwrap_or_else(|| super::lines(super::unfenced(written)))
+        }
     };
     if key.is_empty() { Value::Null } else { Value::String(key) }
 }
 
 /// The path of a file, without marks around it and a line number behind it.
 fn file(written: &str) -> String {
-    let plain = text::plain(written);
-    let bare = text::undressed(&plain);
+    let plain = canonical::plain(written);
+    let bare = canonical::undressed(&plain);
     let bare = bare.strip_prefix("file://").unwrap_or(bare);
     let without_line =
         bare.split_once('#').filter(|(_, rest)| rest.starts_with(['L', 'l'])).map_or(bare, |(path, _)| path);
@@ -102,7 +102,7 @@ fn file(written: &str) -> String {
         parts.remove(0);
     }
     parts.reverse();
-    path::shortest(&parts.join(":"))
+    canonical::shortest(&parts.join(":"))
 }
 
 fn is_a_line_number(text: &str) -> bool {
@@ -118,7 +118,7 @@ fn command(written: &str) -> Value {
             shlex::split(line).unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect());
         // The program's own path says where it is looked for, and stays.
         let word = |(at, word): (usize, String)| match word.strip_prefix("./") {
-            Some(_) if at > 0 => path::shortest(&word),
+            Some(_) if at > 0 => canonical::shortest(&word),
             Some(_) | None => word,
         };
         words.into_iter().enumerate().map(word).collect::<Vec<String>>()
@@ -133,3 +133,226 @@ fn command(written: &str) -> Value {
 
 #[cfg(test)]
 mod tests;
+
+/// Words that lead to a place and are none of it.
+const LEADING: [&str; 26] = [
+    "line",
+    "lines",
+    "ln",
+    "l",
+    "at",
+    "in",
+    "on",
+    "inside",
+    "within",
+    "of",
+    "the",
+    "function",
+    "func",
+    "fn",
+    "def",
+    "method",
+    "class",
+    "struct",
+    "procedure",
+    "near",
+    "around",
+    "see",
+    "module",
+    "file",
+    "body",
+    "and",
+];
+
+/// Names that stand before a module's path and are none of it.
+const ROOTS: [&str; 5] = ["crate", "self", "super", "this", "src"];
+
+/// The names of a place, then its line numbers, each once and in order.
+fn place_key(written: &str, files: &[&str]) -> String {
+    let plain = canonical::plain(written);
+    let without_arguments = without_arguments(&plain);
+    let ends = |letter: char| letter.is_whitespace() || "\"'`()[]{}<>,;=".contains(letter);
+    let (mut names, mut lines): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for word in without_arguments.split(ends).filter(|word| !word.is_empty()) {
+        for part in parts(word, files) {
+            let into = if part.starts_with(|letter: char| letter.is_ascii_digit()) {
+                &mut lines
+            } else {
+                &mut names
+            };
+            if !into.contains(&part) {
+                into.push(part);
+            }
+        }
+    }
+    names.extend(lines);
+    names.join(" ")
+}
+
+/// Without what stands between the parentheses of a call.
+fn without_arguments(text: &str) -> String {
+    let (mut depth, mut kept, mut after_name) = (0_u32, String::new(), false);
+    for letter in text.chars() {
+        match letter {
+            '(' if depth > 0 || after_name => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth == 0 => kept.push(letter),
+            _ => {}
+        }
+        after_name = letter.is_alphanumeric() || letter == '_';
+    }
+    kept
+}
+
+/// Returns what a word names: nothing where it only leads to a place, else a name without its module, or a
+/// line number.
+fn parts(word: &str, files: &[&str]) -> Vec<String> {
+    let word = word.trim_end_matches(['.', ':', '!', '?']).trim_start_matches([':', '.', '#']);
+    if let Some(number) = line_number(word) {
+        return vec![number];
+    }
+    if word.is_empty() || LEADING.contains(&word.to_lowercase().as_str()) {
+        return Vec::new();
+    }
+    let known: Vec<&str> =
+        files.iter().flat_map(|file| file.split(['/', '\\', '.'])).filter(|part| !part.is_empty()).collect();
+    // `src/a.py:save` and `src/a.py::save` name the file first.
+    let rest = files.iter().find_map(|file| {
+        let file = canonical::shortest(canonical::undressed(file));
+        let name = file.rsplit('/').next().unwrap_or_default().to_owned();
+        let word = canonical::shortest(word);
+        [file, name].into_iter().find_map(|file| {
+            let rest = word.strip_prefix(&file)?;
+            (rest.is_empty() || rest.starts_with([':', '#', '.'])).then(|| rest.to_owned())
+        })
+    });
+    if let Some(rest) = rest {
+        return if rest.is_empty() { Vec::new() } else { parts(&rest, &[]) };
+    }
+    let mut segments: Vec<&str> = word
+        .split("::")
+        .flat_map(|part| part.split(['.', '#', ':']))
+        .filter(|part| !part.is_empty())
+        .collect();
+    while segments.len() > 1
+        && segments.first().is_some_and(|first| known.contains(first) || ROOTS.contains(first))
+    {
+        segments.remove(0);
+    }
+    // `save:42` is a name and a line.
+    let number = (segments.len() > 1).then(|| segments.last().and_then(|last| line_number(last))).flatten();
+    if number.is_some() {
+        segments.pop();
+    }
+    std::iter::once(segments.join(".")).chain(number).collect()
+}
+
+/// `42`, `L42`, `42-44`.
+fn line_number(word: &str) -> Option<String> {
+    let digits = word.strip_prefix(['L', 'l']).unwrap_or(word).replace(['L', '–', '—'], "");
+    let digits = if word.contains(['–', '—']) {
+        word.replace(['–', '—'], "-").replace(['L', 'l'], "")
+    } else {
+        digits
+    };
+    let is_number = digits.starts_with(|letter: char| letter.is_ascii_digit())
+        && digits.chars().all(|letter| letter.is_ascii_digit() || letter == '-');
+    is_number.then(|| digits.trim_end_matches('-').to_owned())
+}
+
+/// Way in which a language marks the rest of a line as a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comments {
+    /// `#`
+    Hash,
+    /// `//` and `/* */`
+    Slashes,
+    /// Nobody can tell: only lines that are comments in every language go.
+    Unknown,
+}
+
+fn code_key(code: &str) -> String {
+    let comments = comments(code);
+    let code = if comments == Comments::Slashes { without_blocks(code) } else { code.to_owned() };
+    let line = |line: &str| match comments {
+        Comments::Hash => without_end(line, "#"),
+        Comments::Slashes => without_end(line, "//"),
+        Comments::Unknown => line.to_owned(),
+    };
+    let lines: Vec<String> =
+        code.lines().map(line).map(|line| line.trim_end().replace('\t', "    ")).collect();
+    let said: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    let margin = said.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    said.iter().map(|line| line.get(margin..).unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn comments(code: &str) -> Comments {
+    let mut hash = 0_u32;
+    let mut slashes = 0_u32;
+    for line in code.lines().map(str::trim) {
+        let begins = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
+        let is_python = begins(&[
+            "def ", "class ", "elif ", "from ", "with ", "for ", "if ", "while ", "try:", "except", "else:",
+        ]) && line.ends_with(':')
+            || begins(&["import ", "from "]) && !line.ends_with(';')
+            || begins(&["print(", "assert ", "raise ", "require '", "puts "]) && !line.ends_with(';')
+            || begins(&["#!/"]);
+        let is_braced = line.ends_with([';', '{', '}'])
+            || begins(&[
+                "//", "/*", "#include", "#define", "fn ", "let ", "const ", "var ", "func ", "package ",
+            ]);
+        hash += u32::from(is_python);
+        slashes += u32::from(is_braced && !is_python);
+    }
+    match (hash, slashes) {
+        (0, 0) => Comments::Unknown,
+        (0, _) => Comments::Slashes,
+        (_, 0) => Comments::Hash,
+        _ => Comments::Unknown,
+    }
+}
+
+/// A line up to its comment; a mark in a string is none.
+fn without_end(line: &str, mark: &str) -> String {
+    let mut quote: Option<char> = None;
+    let mut escaped = false;
+    let mut before = ' ';
+    for (at, letter) in line.char_indices() {
+        let rest = line.get(at..).unwrap_or_default();
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if letter == '\\' => escaped = true,
+            Some(open) if letter == open => quote = None,
+            None if "\"'`".contains(letter) => quote = Some(letter),
+            // An attribute of Rust or a directive of C is none, and neither is `a#b`.
+            None if rest.starts_with(mark) && before.is_whitespace() => {
+                return line.get(..at).unwrap_or_default().to_owned();
+            }
+            Some(_) | None => {}
+        }
+        before = letter;
+    }
+    line.to_owned()
+}
+
+/// Code without `/* */`, as far as none of its marks may stand in a string.
+fn without_blocks(code: &str) -> String {
+    let mut rest = code;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once("/*") {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let in_string = line.matches('"').count() % 2 == 1 || line.matches('\'').count() % 2 == 1;
+        match after.split_once("*/") {
+            Some((_, after)) if !in_string => {
+                kept.push_str(before);
+                rest = after;
+            }
+            Some(_) | None => {
+                kept.push_str(before);
+                kept.push_str("/*");
+                rest = after;
+            }
+        }
+    }
+    kept + rest
+}
