@@ -85,7 +85,7 @@ bench:
 	$(CARGO) bench --locked --bench whole
 
 ## Formatting, lints, licences, sources and unused dependencies. Needs no network once `make tools`
-## has run; what is not installed is said, and not checked.
+## has run; a missing tool is named, and its check is skipped.
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// What the binary is made of: whether any of it differs from the commit is part of the version.
+/// The sources of the binary. The version says whether any of them differs from the commit.
 const SOURCES: [&str; 11] = [
     ".cargo",
     ".claude/commands",

@@ -4,7 +4,7 @@
     python3 docs/record.py target/debug/maestro-mcp
 
 The binary runs on a terminal of its own with an empty home, so that nothing of this machine is in the
-record. What differs from run to run becomes a placeholder of the same length where it can be wrapped:
+record. Parts that differ from run to run become a placeholder of the same length where it can be wrapped:
 two runs give the same bytes. A traceback looks as this machine's python3 prints it.
 """
 

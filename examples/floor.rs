@@ -42,7 +42,7 @@ impl ServerHandler for Floor {
 async fn main() {
     let floor = Floor { router: Floor::tool_router() };
     if let Ok(running) = floor.serve(stdio_pipes()).await {
-        // Whatever ends it, the process ends with it.
+        // The process ends with it, for any reason.
         let _ = running.waiting().await;
     }
 }

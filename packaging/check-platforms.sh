@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Type-checks the crate for the platforms that this machine is not. SQLite's C needs a compiler for each: zig is one
 # for all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line a platform;
-# what cannot be checked here is said, and `--all` makes that a failure.
+# it names the targets that cannot be checked here, and `--all` makes that a failure.
 set -u
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}

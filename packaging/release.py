@@ -4,7 +4,7 @@ a Homebrew formula, the entry of the MCP registry, a list of components (SBOM), 
 
     packaging/dist.sh && packaging/release.py [--repository https://github.com/OWNER/REPO] [--out dist]
 
-Nothing is compiled and nothing is uploaded. What needs a tool that is not here is said to be left out, and
+Nothing is compiled and nothing is uploaded. It names the artefacts that it leaves out because a tool is missing, and
 `--all` makes that a failure. Without `--repository` the formula and the registry's entry are left out.
 """
 

@@ -28,17 +28,17 @@ pub enum Error {
     /// A name that nothing goes by.
     #[error("there is no {kind} `{name}`")]
     Unknown {
-        /// What was looked for, for example `provider`.
+        /// The kind of thing, for example `provider`.
         kind: &'static str,
         /// The name as given.
         name: String,
-        /// What there is, nearest first.
+        /// The existing names, nearest first.
         available: Vec<String>,
     },
     /// A part of a name that several go by.
     #[error("several {kind}s have `{part}` in their ids")]
     Ambiguous {
-        /// What was looked for, for example `request`.
+        /// The kind of thing, for example `request`.
         kind: &'static str,
         /// The part as given.
         part: String,
@@ -100,7 +100,7 @@ pub enum Error {
         provider: String,
         /// The time it had.
         after: Duration,
-        /// What it said meanwhile, if it said anything.
+        /// Its output in the meantime, if there was any.
         said: String,
     },
     /// The CLI began to write and then fell silent.
@@ -109,7 +109,7 @@ pub enum Error {
         /// The provider.
         provider: String,
         after: Duration,
-        /// What it said before, if it said anything.
+        /// Its earlier output, if there was any.
         said: String,
     },
     /// The CLI wrote more than a call may hold.
@@ -211,7 +211,7 @@ fn priceless(provider: &str, model: &str) -> String {
     if model.is_empty() { provider.to_owned() } else { format!("{provider}'s {model}") }
 }
 
-/// What is used up, or what does not reach.
+/// The budget that is used up or does not suffice.
 fn short(short: &Short) -> String {
     let Short { of, limit, used, wanted, .. } = short;
     if used >= limit {
@@ -231,7 +231,7 @@ pub enum ApprovalProblem {
     /// Nobody is known to sit at the terminal.
     #[error("only a person can decide: {0}")]
     NoPerson(NoPerson),
-    /// The server is none that a person's client registered.
+    /// No client of a person started this server.
     #[error(
         "{0} stands above this server and feeds it by a command, so it is no server of a person's client: it decides, hands in and changes nothing"
     )]
@@ -315,7 +315,7 @@ pub struct ErrorNote {
     pub hint: String,
     /// True if the same call may succeed a little later.
     pub retryable: bool,
-    /// Time when the limit ends that stands in the way, in RFC 3339.
+    /// End of the limit that blocks the call, in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
 }

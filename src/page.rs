@@ -85,7 +85,7 @@ impl Page {
         Ok(page)
     }
 
-    /// An address that opens a place of the page once. Whoever has it is let in: it goes to a person's
+    /// An address that opens a place of the page once. It lets its holder in, so it goes only to a person's
     /// own screen and nowhere else.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub use adapter::Adapter;
 /// One question to one consultant.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// What is asked, with its context.
+    /// The question, with its context.
     pub prompt: &'a str,
     pub system: &'a str,
     /// The model by the provider's own name; none where the CLI chooses.
@@ -134,7 +134,7 @@ impl Output {
     /// Returns what it means that the CLI gave no whole answer.
     fn failure(&self, told: &Told, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
-        // The signal of whoever stopped it says nothing of the CLI.
+        // A signal from outside says nothing about the CLI.
         let exit = if self.ended == Ended::Exited { self.exit } else { Exit::Unknown };
         let said = told.failure(&self.stderr, exit, &self.at);
         let printed: String = self.stdout.trim().chars().take(SHOWN).collect();
@@ -222,7 +222,7 @@ pub struct Answer {
     pub warnings: Vec<String>,
 }
 
-/// What a call cost, as far as the CLI says.
+/// The cost of a call, as the CLI reports it.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {

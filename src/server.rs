@@ -40,10 +40,10 @@ use told::Told;
 /// Calls that may be under way at the same time; what comes beyond is refused at once.
 const MOST_CALLS: usize = 2_000;
 
-/// The tool that speaks of jobs itself.
+/// The tool for jobs.
 const JOB: &str = "maestro_job";
 
-/// What a client's model is told about the server as a whole.
+/// The instructions for a client's model.
 const INSTRUCTIONS: &str = include_str!("server/instructions.txt");
 
 /// The server. Clones share everything.

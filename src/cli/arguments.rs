@@ -1,4 +1,4 @@
-//! What the command line takes.
+//! The arguments of the command line.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -215,7 +215,7 @@ pub(super) struct CommentOptions {
 pub(super) struct ReviseOptions {
     /// The request: its id, or a part of it
     pub(super) id: String,
-    /// What to do differently
+    /// The changes that you want
     #[arg(long, short, value_name = "TEXT")]
     pub(super) message: String,
     /// Answer to a question of the report; can be repeated. Unanswered critical questions are asked
@@ -469,7 +469,7 @@ pub(super) struct ReviewOptions {
     /// Providers that review, separated by commas [default: all installed ones]
     #[arg(long, short, value_delimiter = ',')]
     pub(super) providers: Vec<String>,
-    /// What else to look for; can be repeated
+    /// Additional point to look for; can be repeated
     #[arg(long, short, value_name = "TEXT")]
     pub(super) criteria: Vec<String>,
     /// Exit with status 1 on findings of at least this severity

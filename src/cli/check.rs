@@ -1,4 +1,4 @@
-//! `maestro-mcp check`: a doctor. What works, what does not, and what to do about it; what is in force
+//! `maestro-mcp check`: a doctor. It shows what works, what does not, and the next step; what is in force
 //! on demand.
 
 mod consultants;
@@ -90,7 +90,7 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
         session: &session,
     };
     session.supervisor().shutdown().await;
-    // What a user configured may hold a key of theirs.
+    // A user's own settings may contain their keys.
     let safe = |text: &str| harmless(&masker.mask(text).text);
     let mut sections = examined.sections();
     for finding in sections.iter_mut().flat_map(|section| &mut section.findings) {
@@ -177,7 +177,7 @@ impl Examined<'_> {
         provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
     }
 
-    /// Returns whether Maestro is registered, and by which path.
+    /// Returns whether Maestro is registered, and with which path.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
         let environment = self.session.environment();
@@ -419,7 +419,7 @@ fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
     }
 }
 
-/// True if a file can be written, or made where there is none yet.
+/// True if a file can be written, or created if it does not exist yet.
 fn can_be_written(file: &Path) -> bool {
     let writable = |place: &Path| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok();
     // SQLite writes beside the file too.
@@ -460,7 +460,7 @@ impl Finding {
         Self { mark: Mark::Bad, found: found.into(), next: vec![next.into()] }
     }
 
-    /// Its lines on a terminal of so many columns. What is longer goes on below; a path is not broken.
+    /// Its lines on a terminal of so many columns. Longer text goes on below; a path is not broken.
     fn lines(&self, columns: usize, colour: Colour) -> String {
         let (sign, kind) = match self.mark {
             Mark::Good => ("\u{2713}", LineKind::Good),

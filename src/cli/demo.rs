@@ -131,7 +131,7 @@ struct Program {
 
 impl Program {
     /// The shipped program, unpacked afresh into the user's cache, or into a temporary directory where
-    /// there is none. It stays, so that the run can be looked at afterwards.
+    /// it is missing. It stays, so that the run can be looked at afterwards.
     fn shipped(environment: &Environment) -> Result<Self, Error> {
         let broken = |error: std::io::Error| Error::Setup {
             reason: format!("the demo's program cannot be unpacked: {error}"),

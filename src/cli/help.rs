@@ -114,8 +114,8 @@ fn printed(out: &[u8]) -> Result<ExitCode, Error> {
 }
 
 const TEXT: &str = "\
-maestro-mcp is an MCP server: a client such as Claude Code starts it and speaks to it.
-It waits for a client on standard input now. Ctrl-D or Ctrl-C ends it.
+maestro-mcp is an MCP server. A client such as Claude Code starts it.
+It is now waiting for a client on standard input. Ctrl-D or Ctrl-C ends it.
 
   maestro-mcp install    register it with Claude Code (others: --client)
   maestro-mcp check      see which consultants are installed and logged in

@@ -35,7 +35,7 @@ pub struct MetricsOptions {
 }
 
 impl MetricsOptions {
-    /// The scope of the report: the same as of the tool where nothing is said.
+    /// The scope of the report: the same default as that of the tool.
     fn wanted(&self) -> Wanted {
         match (&self.run, self.days, self.all) {
             (Some(id), ..) => Wanted::Run(Some(id.clone())),
@@ -337,7 +337,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
     }
     out.push('\n');
     heading(out, look, "Notes");
-    // Several figures can lack the same thing: it is said once.
+    // Several figures can lack the same thing: it is named once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
         match said.iter_mut().find(|(known, _)| known == note) {
@@ -415,7 +415,7 @@ const BAR: usize = 12;
 const ROOM_FOR_TABLES: usize = 60;
 const SIDES: [Side; 4] = [Side::Left, Side::Right, Side::Left, Side::Left];
 
-/// A heading and its rows; nothing where there are none.
+/// A heading and its rows; nothing without rows.
 fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     if rows.is_empty() {
         return;

@@ -71,7 +71,7 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives the terminal back: whoever waits for its end does not wait for this process.
+/// Gives the terminal back: a program that waits for its end does not wait for this process.
 fn let_go_of_the_terminal() -> Result<(), Error> {
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;

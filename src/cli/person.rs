@@ -17,7 +17,7 @@ pub(super) fn only_a_person(session: &Session) -> Result<(), Error> {
         .map_err(|why| ApprovalProblem::NoPerson(why).into())
 }
 
-/// Asks for the word that stands for a decision. What was typed or pasted before the question stood
+/// Asks for the word that stands for a decision. Text that was typed or pasted before the question stood
 /// there is no answer to it.
 pub(super) fn confirmed(purpose: &str, word: &str) -> Result<Typed, Error> {
     tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;

@@ -486,7 +486,7 @@ mod tests {
         for part in ["dead", "", "  "] {
             assert_eq!(pick(REQUEST, &ids, part).unwrap_err().code(), "unknown_request", "{part:?}");
         }
-        assert_eq!(pick(REQUEST, &[], "a").unwrap_err().hint(), "There is none.");
+        assert_eq!(pick(REQUEST, &[], "a").unwrap_err().hint(), "There are none.");
     }
 
     #[test]

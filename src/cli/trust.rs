@@ -84,7 +84,7 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why the log is nobody's on this account; none where it is this user's, or there is none.
+/// Why the log does not belong to this account; `None` if it is this user's, or there is no log.
 fn foreign_log(session: &Session) -> Option<&'static str> {
     match session.journal().read_now(|_| ()) {
         Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),

@@ -12,11 +12,11 @@ use serde_json::{Deserializer, Value};
 use thiserror::Error;
 
 /// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
-/// Reasoning is no part of the answer, so that a draft in it is none either.
+/// Reasoning is not part of the answer, so a draft in it is not an answer either.
 ///
 /// # Errors
 ///
-/// There is none, it is broken, or there are several that differ.
+/// There is no document, it is broken, or several documents differ.
 pub fn document(answer: &str) -> Result<Found, Unreadable> {
     let spoken = spoken(answer);
     match find(spoken.text()) {
@@ -71,7 +71,7 @@ pub struct Found {
 /// Why no document can be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unreadable {
-    /// There is none.
+    /// There is no document.
     #[error("the answer is not a JSON document")]
     Nothing,
     /// The model thought and did not answer.
@@ -278,7 +278,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
                     let problem = error.to_string().chars().take(SHOWN).collect();
                     broken = Some(Unreadable::Broken { line, problem });
                 }
-                // What is whole inside of it is only a part of it.
+                // A whole document inside of it is only a part of it.
                 from = at + length_of_block(here);
             }
             Some(Err(_)) | None => from = at + 1,

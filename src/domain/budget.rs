@@ -249,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever asks before every reservation never passes a limit, whatever ends when and how.
+        /// A caller that asks before every reservation never exceeds a limit, in any order of ends.
         #[test]
         fn no_limit_is_passed_by_one(steps in prop::collection::vec((any_item(), 0_u8..4, 0_usize..40), 0..60)) {
             let mut budget = Budget::default();

@@ -183,7 +183,7 @@ pub struct Rate {
 
 impl Rate {
     /// A rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927), which keeps
-    /// within 0 and 1 and says something also where all or none hit. Out of nothing, there is none.
+    /// within 0 and 1 and says something also if all or none hit. Without samples there is no interval.
     pub fn of(hits: u32, of: u32) -> Option<Self> {
         if of == 0 || hits > of {
             return None;

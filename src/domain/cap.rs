@@ -32,7 +32,7 @@ pub enum Cap {
     DayTokens,
 }
 
-/// An amount that a cap speaks of.
+/// An amount that a cap limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// US dollars.

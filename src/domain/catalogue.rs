@@ -22,7 +22,7 @@ pub struct Catalogue {
     /// Words that answer a question with nothing, and words that may stand around them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
-    /// Words by which a comment speaks for or against a decision.
+    /// Words in a comment that support or contradict a decision.
     pub comments: CommentWords,
     /// By id of the question.
     pub questions: IndexMap<String, QuestionWords>,

@@ -1,7 +1,7 @@
 //! The chain of hashes over the event log: every event holds the hash of the one before it.
 //!
 //! The chain shows an event that was changed, moved, put in or taken out, anywhere but at the
-//! end. What it cannot show by itself: that the last events were cut off, or that somebody wrote
+//! end. It cannot show by itself that the last events were cut off, or that somebody wrote
 //! the rest of the log anew with hashes of their own. For both, a copy of the last hash must be
 //! kept elsewhere; `maestro-mcp evidence verify --expect HASH` compares the log with it.
 
@@ -113,7 +113,7 @@ fn add_text(digest: &mut Sha256, text: &str) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     pub events: u64,
-    /// The hash of the last one; [`START`] where there is none.
+    /// The hash of the last one; [`START`] without events.
     pub last_hash: String,
 }
 
@@ -167,7 +167,7 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// The chain is broken here. What comes after says nothing any more.
+    /// The chain is broken here. The events after it prove nothing.
     pub fn add(&mut self, event: &Stored) -> Result<(), Broken> {
         let expected = self.state.events + 1;
         let broken = |seq, why| Err(Broken { seq, why });

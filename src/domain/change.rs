@@ -155,7 +155,7 @@ impl Refusal {
     }
 }
 
-/// The hash and size of a content, by which it is known again.
+/// The hash and size that identify a content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Mark {
     /// SHA-256, in hexadecimal.

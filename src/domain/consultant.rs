@@ -1,5 +1,5 @@
 //! The part of a contract that a consultant fills. The schemas in `schemas/` are what a stage hands on; a
-//! field marked `x-filled-by` is known only to whoever runs commands, counts or decides, and asking
+//! field marked `x-filled-by` is known only to the side that runs commands, counts or decides, and asking
 //! a text-only model for it invites invention.
 
 use serde_json::{Map, Value};

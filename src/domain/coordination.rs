@@ -1,7 +1,7 @@
 //! Way in which a task is arranged among agents: classified, given a topology, watched, and learnt from.
 //!
 //! The rules are the contract's; where the paper ("Towards a Science of Scaling Agent Systems")
-//! measures the same thing in another way, both are named. What a stage may spend is not said
+//! measures the same thing in another way, both are named. The budget of a stage is not
 //! here but in [`super::policy`].
 
 pub(crate) mod architecture;

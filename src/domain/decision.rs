@@ -1,5 +1,5 @@
 //! Questions asked back before a decision counts, wherever it is made: a form, a terminal, a page or
-//! the model's words. It is asked once; whoever says the same again means it.
+//! the model's words. It is asked once; the same decision again counts.
 
 mod comment;
 
@@ -104,7 +104,7 @@ pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_
     }
 }
 
-/// The contradictions in a paragraph, for whoever is asked back.
+/// The contradictions in a paragraph, for the person who is asked again.
 pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     let lines: Vec<String> = found.iter().map(|one| format!("- {}", one.line())).collect();
     format!(

@@ -1,7 +1,7 @@
 //! Unified diffs as language models write them: read, understood, and applied to bytes.
 //!
 //! Harmless oddities are normalised and reported: fences, prose around the files, wrong counts, missing
-//! line numbers, line ends. What could mean two things is refused, and so is a patch of which any line
+//! line numbers, line ends. Ambiguous input is refused, and so is a patch of which any line
 //! is not understood. Context must match, always.
 
 mod apply;
@@ -44,7 +44,7 @@ pub struct FilePatch {
     /// The line of the patch at which it begins.
     pub line: usize,
     pub action: Action,
-    /// The file that is read; the one that is made where there is none to read.
+    /// The file that is read, or the new file if nothing is read.
     pub old: String,
     /// The file that is written; the one that is removed where none is written.
     pub new: String,
@@ -86,7 +86,7 @@ pub struct Hunk {
 /// Position that the two line numbers of a hunk name, after the lines that the hunks above it add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stated {
-    /// The same place; or there are none.
+    /// The same place, or no line numbers.
     AtOnePlace,
     /// Two places, of which one is a slip.
     AtTwoPlaces,
@@ -150,7 +150,7 @@ pub enum DiffError {
     /// A merge's diff.
     #[error("line {0}: combined diffs of merges are not supported")]
     Combined(usize),
-    /// A hunk of nobody's.
+    /// A hunk before any file header.
     #[error("line {0}: a hunk without a file name before it")]
     NoName(usize),
     /// A name that cannot be used.
@@ -227,7 +227,7 @@ pub enum DiffError {
     /// Headers that contradict one another or the hunks.
     #[error("line {line}: {reason}")]
     Contradiction { line: usize, reason: &'static str },
-    /// A file about which nothing is said.
+    /// A file header without a change.
     #[error("line {line}: nothing changes in `{name}`")]
     NoChange {
         line: usize,
@@ -244,7 +244,7 @@ mod tests;
 /// Letters of a line that a message shows.
 const MOST: usize = 120;
 
-/// The name of a letter that cannot be seen, or that looks like a blank and is none.
+/// The name of a letter that cannot be seen, or that only looks like a blank.
 fn name(letter: char) -> Option<&'static str> {
     Some(match letter {
         '\u{feff}' => "byte order mark",
@@ -488,7 +488,7 @@ impl Fence {
     /// The fence that a line opens.
     fn opens(line: Line) -> Option<Self> {
         let (mark, length, rest) = marks(line.text)?;
-        // What follows backticks on their line and holds a backtick is code in a text.
+        // Text after backticks on their line that has a backtick is code in a text.
         let is_code = mark == '`' && rest.contains('`');
         (!is_code).then_some(Self { line: line.number, mark, length })
     }

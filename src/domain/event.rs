@@ -36,7 +36,7 @@ pub struct Event {
     pub run: String,
     /// Milliseconds since 1970.
     pub at: u64,
-    /// Its id, by which others rest on it.
+    /// Its id, to which other events link.
     pub id: String,
     /// The ids of what it rests on.
     pub rests_on: Vec<String>,

@@ -90,7 +90,7 @@ impl OfStage {
         }
     }
 
-    /// As somebody wrote it down; what is none of the five belongs to none in particular.
+    /// As it was recorded; any other name belongs to no stage.
     pub fn written(text: &str) -> Self {
         Stage::ALL.into_iter().find(|stage| stage.name() == text).into()
     }
@@ -134,7 +134,7 @@ pub struct Evidence {
     pub content: Value,
     /// Its author: a provider, `maestro`, `orchestrator`, `human`, or as somebody recorded it.
     pub source: String,
-    /// Certainty, 0 to 1. What this server saw itself is certain.
+    /// Certainty, 0 to 1. An event that this server saw itself is certain.
     pub confidence: f64,
     /// The ids of what it rests on.
     pub links: Vec<String>,
@@ -614,7 +614,7 @@ impl Behind {
         let mut found = HashSet::new();
         let mut left = vec![id];
         while let Some(id) = left.pop() {
-            // What a log says may run in circles; everything is visited once.
+            // Links in a log may form circles; each event is visited once.
             if let Some(links) = self.links.get(id)
                 && found.insert(id.to_owned())
             {

@@ -211,7 +211,7 @@ impl History {
         }
     }
 
-    /// Judges whoever answered by a decision or a rule. The policy only lets pass.
+    /// Judges the author of an answer by a decision or a rule. The policy only lets pass.
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
@@ -626,7 +626,7 @@ pub fn refolded(events: impl IntoIterator<Item = Event>) -> Option<Run> {
         match (&mut run, &event.body) {
             (Some(run), _) => run.fold(event),
             (None, Body::RunStarted(started)) => run = Some(Run::begin(&event, started)),
-            // What came before its beginning is no part of it.
+            // Earlier events are not part of it.
             (None, _) => {}
         }
     }

@@ -16,7 +16,7 @@ const MOST_LETTERS: usize = 300;
 pub struct Label {
     /// The name of the event in the log.
     pub kind: &'static str,
-    /// The author of the words or the work; empty where there is none.
+    /// The author of the words or the work; empty without one.
     pub who: String,
     pub content: String,
 }

@@ -1,6 +1,6 @@
 //! The links between events: a walk through what rests on what, from one of them.
 //!
-//! Links make a graph, and a text shows a tree: whoever is reached twice is shown with what lies
+//! Links make a graph, and a text shows a tree: an event that is reached twice is shown with the events
 //! below it once, and named the other times. So a walk ends, however the links run, and it is no
 //! longer than there are links.
 

@@ -2,11 +2,11 @@
 //!
 //! A [`tally::Tally`] takes [`tally::Entry`] after entry, in any order and in any grouping, and
 //! [`report::Report`] turns it into figures. Nothing here is a guess: a figure for which nothing
-//! was recorded is none, with a note that says what is missing.
+//! was recorded is `None`, with a note that names the missing data.
 //!
 //! # What a turn is
 //!
-//! The paper counts reasoning turns. What the orchestrator thinks between its calls cannot be seen
+//! The paper counts reasoning turns. The orchestrator's thoughts between its calls cannot be seen
 //! from here, so a turn is counted where it can be seen: every consult, candidate, resample, judge
 //! call and vote sample is one, failed or not, and every run of a stage is one more for the
 //! orchestrator that asked for it and read the outcome. Repeats of a start that failed for a

@@ -1,6 +1,6 @@
 //! Micro-steps: the smallest questions of each stage, with the form of their answers.
 //!
-//! They are data (`conf/micro_steps.yaml`): what a step asks for, by which schema its answer is read,
+//! They are data (`conf/micro_steps.yaml`): the question of a step, the schema of its answer,
 //! which red flags discard one (`conf/redflags.yaml` says what they are), and the lead k of its vote where
 //! nothing better is known.
 
@@ -109,7 +109,7 @@ pub struct MicroStep {
 impl MicroStep {
     /// The text after the question, so that the answer has the form of the step.
     pub fn instructions(&self) -> String {
-        // A model is told what is compared, so that it is exact where it counts.
+        // The compared fields are named, so that the answer is exact there.
         let compared = if self.vote_by.is_empty() {
             String::new()
         } else {
@@ -143,7 +143,7 @@ impl MicroSteps {
     ///
     /// # Errors
     ///
-    /// If the text is not YAML of this form, a step is missing or there twice, or a schema is none.
+    /// If the text is not YAML of this form, a step is missing or there twice, or a schema is invalid.
     pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
         let rules: Self = rule::from_yaml(text)?;
         let incomplete =

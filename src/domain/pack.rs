@@ -279,7 +279,7 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
     for line in lines {
         let depth = line.len() - line.trim_start().len();
         let plain = kind_of(line);
-        // What is written below `expected:` or a list of differences belongs to it.
+        // Lines below `expected:` or a list of differences belong to it.
         let goes_on = value.is_some_and(|(at, left)| left > 0 && (depth > at || is_difference(line)));
         let kind = match plain {
             Kind::Other if goes_on => Kind::Value,
@@ -382,7 +382,7 @@ fn is_difference(line: &str) -> bool {
     line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
 }
 
-/// Returns what is told of all tests together, or of one that passed.
+/// Returns the lines about all tests together, or about a passed test.
 fn is_total(line: &str) -> bool {
     static TOTAL: OnceLock<Option<Regex>> = OnceLock::new();
     matches(

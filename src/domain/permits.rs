@@ -1,5 +1,5 @@
 //! Files that run something by themselves, or permit something to be run: what a person has to see
-//! before it is changed. What the project's own checks run in any case (tests, `conftest.py`, build
+//! before it is changed. Files that the project's own checks run anyway (tests, `conftest.py`, build
 //! scripts, makefiles) are sources like others: they are named as a risk and not refused.
 
 use serde_json::Value;

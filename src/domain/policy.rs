@@ -1,6 +1,6 @@
 //! The coordination policy: the one place that says what each stage may spend, on which topology.
 //!
-//! Everything that speaks of the policy (the tools that show it, the skills, the workflow that
+//! Everything that uses the policy (the tools that show it, the skills, the workflow that
 //! enforces it) reads it here, so that no two answers disagree.
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct PolicySettings {
     /// Tools loaded at a time.
     pub max_tools: u32,
     /// Reasoning turns that a single agent takes for a task, above 0; the paper's mean (7.2, Kim et
-    /// al., table 5) where nothing is said. Overhead and efficiency are measured against it.
+    /// al., table 5) by default. Overhead and efficiency are measured against it.
     pub single_agent_turns: Option<f64>,
 }
 

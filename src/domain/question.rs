@@ -119,7 +119,7 @@ pub struct Listed {
 
 spread_texts!(Listed: TEXTS);
 
-/// The questions of a stage, as they are listed for whoever asks.
+/// The questions of a stage, as they are listed.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageQuestions {
     ok: bool,
@@ -176,7 +176,7 @@ pub enum ResponseError {
         /// The questions that there are.
         known: Vec<&'static str>,
     },
-    /// The answer is none of those offered.
+    /// The answer is not one of the choices.
     #[error("the answer to `{id}` must be one of: {} (got `{given}`)", offered.join(" | "))]
     NotOffered {
         /// The question.
@@ -224,7 +224,7 @@ pub struct Concern {
 spread_texts!(Concern: &["question", "response"]);
 
 /// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
-/// letters do not matter, and an option may be given in either language. A blank answer is none.
+/// letters do not matter, and an option may be given in either language. A blank answer does not count.
 ///
 /// # Errors
 ///
@@ -277,7 +277,7 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
 }
 
 /// True if an answer names nothing: `nothing`, `none` and their like, with words around that add
-/// nothing to it. Whatever names something, or makes an exception, does not.
+/// nothing to it. An answer that names something, or makes an exception, does not.
 fn says_nothing(answer: &str) -> bool {
     let words: Vec<String> = answer
         .split(|letter: char| !letter.is_alphanumeric())
@@ -324,7 +324,7 @@ impl Responses {
         questions
     }
 
-    /// The answers by which the reviewer says that something is not as it should be: choices that are
+    /// The answers that name a problem: choices that are
     /// marked so, and whatever but `nothing` answers a question that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
         self.those(|row, answer| match row.choices.iter().find(|choice| choice.text.english() == answer) {

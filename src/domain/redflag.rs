@@ -131,7 +131,7 @@ pub struct RedFlags {
     max_diff_chars: usize,
     diff_markers: Vec<Regex>,
     forbidden: Vec<(String, Regex)>,
-    /// Clauses of a candidate that is none.
+    /// Clauses of an answer that commits to nothing.
     empty: Vec<(String, Regex)>,
     /// The rules for every answer, of whatever kind it is.
     inspector: Inspector,
@@ -289,7 +289,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reason in a word or two, by which it is counted.
+    /// The reason in a word or two, for counting.
     pub fn in_words(&self) -> String {
         match self {
             Self::TooLong => "too_long".to_owned(),
@@ -355,7 +355,7 @@ pub struct FlagRule {
     /// Regexes, case ignored, where the flag is found by patterns.
     #[serde(default)]
     pub patterns: Vec<String>,
-    /// Text before a match that is none, for example the `def` of a definition.
+    /// Text before a match that makes it harmless, for example the `def` of a definition.
     pub not_after: Option<String>,
     /// Pairs of regexes that no answer holds both of.
     #[serde(default)]

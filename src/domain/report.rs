@@ -60,7 +60,7 @@ pub struct Report {
     pub iteration: Option<Iteration>,
     /// The sources of the outputs, in order.
     pub sources: Vec<String>,
-    /// The counts of everything that the report speaks of.
+    /// The counts of everything in the report.
     pub counts: IndexMap<String, usize>,
     /// Discarded answers.
     pub red_flags: Vec<Flagged>,

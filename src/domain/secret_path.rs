@@ -1,7 +1,7 @@
 //! Files that are refused by name, so that no secret is read, sent or overwritten.
 //!
 //! Names are compared whole, but for the two words that tell by themselves: `secret_santa.py` and
-//! `tokenizer.json` are ordinary files, `team-secrets.txt` is none.
+//! `tokenizer.json` are ordinary files, `team-secrets.txt` is not.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path};

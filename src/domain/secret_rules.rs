@@ -1,5 +1,5 @@
 //! The rule file for secrets, `conf/secrets.yaml`: what is masked in text, and which files
-//! are never read. One file, because whoever overrides one usually means the other too.
+//! are never read. One file, because a user who overrides one usually means the other too.
 
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 /// that its links have room as well.
 pub const MOST: usize = 46_000;
 
-/// The weight of the answers in a result: the rest is for what is told beside them.
+/// The weight of the answers in a result: the rest is for the other keys.
 pub const MOST_ANSWER: usize = 40_000;
 
 /// The weight of a hundred bytes, so that 100,000 bytes weigh 48,000.

@@ -130,7 +130,7 @@ impl Text {
     }
 }
 
-/// Puts values in the place of their `{names}`. What is no name of a value stays.
+/// Puts values in the place of their `{names}`. Other braces stay.
 pub fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;

@@ -1,4 +1,4 @@
-//! Conversations: turns with consultants that follow one another, whoever answers them.
+//! Conversations: turns with consultants that follow one another, with any provider.
 //!
 //! A turn is part of its consult in the log; here stand what is kept of it, where each turn is, and
 //! what of earlier turns goes along with the next question.
@@ -14,7 +14,7 @@ use super::prompt::prompt;
 /// Characters of earlier turns that go along with a question.
 pub const MOST_HISTORY: usize = 40_000;
 
-/// Characters by which a turn is recognized in a list.
+/// Characters of a turn in a list.
 const BRIEF: usize = 100;
 
 /// A thread begins with turns of another.

@@ -153,7 +153,7 @@ impl Loading {
     }
 }
 
-/// The tools of the stages that a task speaks of, the suggested one's first: what they require,
+/// The tools of the stages that a task names, the suggested one's first: what they require,
 /// then what is optional. At most `max_tools`, and only those that are served.
 pub fn recommended_tools(
     manifest: &Manifest,
@@ -210,7 +210,7 @@ pub struct Skill {
 }
 
 impl Manifest {
-    /// Reads the manifest. What names a tool is not looked up: that is done when it is loaded.
+    /// Reads the manifest. Names of tools are looked up later, when a stage is loaded.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The judgements of each provider's answers at a stage or a micro-step in this project: by whoever decided on
+//! The judgements of each provider's answers at a stage or a micro-step in this project: by the person who decided on
 //! them, by the rules that discard, by recorded results, and by the oracles of calibrations. Who is weak at
 //! something is asked last there, whatever asks: consults, ensembles, stages, votes and calibrations.
 

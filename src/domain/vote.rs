@@ -64,7 +64,7 @@ pub enum RuleError {
 }
 
 impl Rule {
-    /// Whoever is `k` ahead wins, within `max_samples` samples. A rule that cannot be met because
+    /// The answer that leads by `k` wins, within `max_samples` samples. A rule that cannot be met because
     /// `max_samples` is below `k` is allowed: such a vote shows how answers spread.
     ///
     /// # Errors
@@ -244,7 +244,7 @@ impl<A: PartialEq> Ballot<A> {
     pub fn stop(&self) -> Option<Stop> {
         let lead = self.lead();
         if lead >= self.rule.k {
-            // One vote is nobody's agreement.
+            // One vote is no agreement.
             let is_unanimous = self.options.len() == 1 && self.valid() > 1;
             return Some(if is_unanimous { Stop::Unanimous } else { Stop::AheadByK });
         }
@@ -354,7 +354,7 @@ impl NoWinner {
                 "Read red_flags and failures; ask for an answer of another form, or other providers."
             }
             Stop::Budget if self.samples == 0 => {
-                "Nobody was asked: the error says what stands in the way. Decide without a vote, by a test, or tell the user what to change."
+                "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change."
             }
             Stop::Budget => {
                 "The budget allows no further sample; decide from vote_distribution yourself, or by a test."

@@ -253,7 +253,7 @@ impl Run {
         self.requests.iter().find(|request| request.id == id)
     }
 
-    /// The request by which a stage was approved last.
+    /// The latest approved request of a stage.
     pub fn approval(&self, stage: Stage) -> Option<&Request> {
         self.requests.iter().rev().find(|it| it.asked.stage == stage && it.is(Decision::Approve))
     }

@@ -16,7 +16,7 @@ const MOST_DASHES: usize = 32;
 /// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
 const HARMLESS_BRACKETS: usize = 3_000;
 
-/// Places at which an entry, a key or a line may begin. What a parser makes of each takes half a microsecond
+/// Places at which an entry, a key or a line may begin. A parser needs half a microsecond for each
 /// and some hundred bytes.
 const MOST_MARKS: usize = 20_000;
 

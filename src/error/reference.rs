@@ -70,8 +70,8 @@ pub fn markdown() -> String {
         "# Error codes\n\nThis file is written by `make docs` from `src/error/reference.yaml`; nothing in it is typed by hand.\n\n\
          A result that failed has `ok: false` with `error` (what happened), `code` (one of these words), `hint` (the next\n\
          step) and `retryable` (whether the same call may succeed a little later). Where a limit of an\n\
-         account stands in the way and the CLI says when it ends, `resets_at` has the time. Where `hint` and this file differ,\n\
-         `hint` knows more: it speaks of the case at hand. `maestro-mcp errors CODE` prints an entry in a terminal.\n",
+         account blocks the call and the CLI names its end, `resets_at` has the time. Where `hint` and this file differ,\n\
+         `hint` is more specific: it is about this case. `maestro-mcp errors CODE` prints an entry in a terminal.\n",
     );
     for group in groups() {
         out.push_str(&format!("\n## {}\n", group.title));
@@ -243,7 +243,7 @@ fn first(most: usize, names: &[String]) -> String {
 fn there_is(available: &[String]) -> String {
     const NEAREST: usize = 8;
     if available.is_empty() {
-        return "There is none.".to_owned();
+        return "There are none.".to_owned();
     }
     format!("Available: {}.", first(NEAREST, available))
 }
@@ -309,7 +309,7 @@ mod tests {
         let unknown = |available: &[String]| {
             Error::Unknown { kind: "topic", name: "x".to_owned(), available: available.to_vec() }.hint()
         };
-        assert_eq!(unknown(&[]), "There is none.");
+        assert_eq!(unknown(&[]), "There are none.");
         assert_eq!(unknown(&names[..8]), "Available: 0, 1, 2, 3, 4, 5, 6, 7.");
         assert_eq!(unknown(&names), "Available: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
         let ambiguous = |matches: &[String]| {

@@ -66,7 +66,7 @@ impl Account {
             .await;
         let run = match found {
             Ok(found) => found?,
-            // Nobody who asks is held up by a log that opens no gate, and whoever is in no run by none.
+            // A log that opens no gate blocks no consult, and outside a run no run does.
             Err(error) if !is_named || matches!(&error, Error::Store(store) if !store.retryable()) => {
                 tracing::warn!(%error, "the log cannot be read: the consult belongs to no run");
                 None
@@ -208,11 +208,11 @@ async fn reserve_in(
         Ok(Decided::append(drafts, (reserved, stage)))
     };
     let (journal, run) = (session.journal(), account.run.as_deref().unwrap_or_default());
-    // A day is of all runs: whoever was faster anywhere counts.
+    // A day covers all runs: every earlier reservation counts.
     if is_guarded { journal.decide_alone(run, decision).await } else { journal.decide(run, decision).await }
 }
 
-/// The refusal of a run whose consults are used up: whoever reads it knows which run that is.
+/// The refusal of a run whose consults are used up: it names the run.
 pub fn exhausted(run: &Run, short: Short) -> Error {
     Error::BudgetExhausted(Short {
         by: Spender {
@@ -257,7 +257,7 @@ impl Reservation {
     fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
         self.session.ledger().add(&settled);
         let is_traced = self.account.run.is_some() || self.session.config().settings.tracing.enabled;
-        // What a cap is held against is on record whatever else is kept.
+        // The spending that a cap counts is recorded even if texts are not kept.
         let is_recorded = is_traced || !self.id.is_empty();
         if !is_traced {
             (settled.prompt, settled.response, settled.turn) = (None, None, None);

@@ -1,4 +1,4 @@
-//! Decisions on stages: asked for with a report, made once, by whoever the record says.
+//! Decisions on stages: requested with a report, made once, and recorded with their source.
 
 pub(crate) mod decide;
 pub(crate) mod dialog;

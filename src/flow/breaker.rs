@@ -2,7 +2,7 @@
 //! consults, ensembles, stages, votes, judges and reviews.
 //!
 //! A spent quota with a time opens a breaker. It is read from the log, so that every server of the
-//! project knows it. What passes by itself opens none.
+//! project knows it. A transient failure opens no breaker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -48,7 +48,7 @@ pub(crate) fn refusal_now(session: &Session, provider: &str) -> Option<Error> {
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
 
-/// Whoever is there, in the order in which they are asked where nobody is named.
+/// The available providers, in the order in which they are asked if the caller names none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ready {
     /// The names.
@@ -101,11 +101,11 @@ pub(crate) async fn ready(session: &Session, work: Work) -> Ready {
 /// On whose word another answers in the place of one that cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
-    /// On nobody's.
+    /// On no account.
     Nobody,
     /// Somebody was named: only whom the `fallback` of that provider names.
     Fallback,
-    /// Nobody was named, or the caller said so: those first, then whoever else is there.
+    /// Nobody was named, or the caller said so: those first, then the other available ones.
     Anybody,
 }
 

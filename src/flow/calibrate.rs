@@ -99,7 +99,7 @@ pub async fn calibrate(
     session.check_config()?;
     let step = step_of(session, request.kind)?;
     let (providers, _) = voters(session, request.providers.clone(), Work::on(&step)).await?;
-    // An oracle that cannot be used is said before anybody is asked.
+    // An unusable oracle is refused before any call is made.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(session, command).await?),
         None => None,
@@ -298,7 +298,7 @@ impl Measured {
         }
     }
 
-    /// An oracle that fails by itself tells nothing: that is said instead of counting its failures as
+    /// An oracle that fails by itself tells nothing: the result says so instead of counting its failures as
     /// wrong answers.
     fn check_oracle(&self, oracle: &Oracle) -> Result<(), Error> {
         let count = self.count(|_| true);
@@ -397,7 +397,7 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
-/// How far the questions of a step differ.
+/// The spread between the questions of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OverPrompts {
     /// Number of times that a valid answer to each question is right, in their order; none where none was
@@ -422,9 +422,9 @@ pub struct WholeTask {
     pub samples: f64,
     /// Tokens sent, where the CLIs tell theirs.
     pub input_tokens: Option<f64>,
-    /// Tokens answered, likewise.
+    /// Output tokens of the whole task.
     pub output_tokens: Option<f64>,
-    /// US dollars, likewise.
+    /// US dollars of the whole task.
     pub cost_usd: Option<f64>,
 }
 

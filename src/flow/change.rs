@@ -245,7 +245,7 @@ fn recover_now(session: &Session) -> Vec<Recovery> {
     undo_open(&store, &project, session)
 }
 
-/// Undoes every journal that is open. Whoever holds the lock knows that nobody works on them.
+/// Undoes every journal that is open. While the lock is held, nobody else works on them.
 fn undo_open(store: &Store, project: &Project, session: &Session) -> Vec<Recovery> {
     let open = store.open_sessions().unwrap_or_default();
     if open.is_empty() {
@@ -368,8 +368,8 @@ fn changed(entry: &Entry) -> ChangedFile {
     }
 }
 
-/// Applies a patch to a copy, whole or not at all, by the rules of the project itself. What a backup
-/// needs goes to `store`, not into the copy. Blocks.
+/// Applies a patch to a copy, whole or not at all, by the rules of the project itself. The backup
+/// goes to `store`, not into the copy. Blocks.
 ///
 /// # Errors
 ///
@@ -412,7 +412,7 @@ pub struct PatchOutcome {
     /// Every file of the patch.
     pub details: Vec<Detail>,
     pub backup_dir: Option<String>,
-    /// The name by which `maestro_restore_from_backup` undoes it.
+    /// The argument of `maestro_restore_from_backup` that undoes it.
     pub backup_session: Option<String>,
     pub normalised: Vec<String>,
     /// Hunks that were found elsewhere than they said.
@@ -422,7 +422,7 @@ pub struct PatchOutcome {
     pub restored_after_crash: Vec<Recovery>,
 }
 
-/// The result of a patch has an `error` even where there is none.
+/// The result of a patch has an `error` key even without an error.
 #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 fn named_in_any_case<S: Serializer>(note: &Option<ErrorNote>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]

@@ -63,7 +63,7 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
                     .iter()
                     .map(|(shown, text)| judged(claim, shown, text, &mut budget))
                     .max_by_key(|citation| weight(citation.status)),
-                // What may be no place at all is not called wrong.
+                // Text that may not be a place is not called wrong.
                 Meant::Nothing | Meant::Unread(_) if claim.form == Form::Perhaps => None,
                 Meant::Nothing => {
                     Some(Citation::bare(claim, Standing::Absent, "there is no such file in the project"))
@@ -104,7 +104,7 @@ impl Reader<'_> {
     fn meant(&mut self, path: &str) -> Meant {
         let mut refused = None;
         for given in forms(path) {
-            // What would not be read need not be resolved.
+            // A path that would not be read need not be resolved.
             if self.is_full() {
                 if self.project.lacks(Path::new(given)) {
                     continue;
@@ -211,7 +211,7 @@ fn forms(path: &str) -> impl Iterator<Item = &str> {
         .chain(alone.filter(|alone| alone.len() < path.len() && !alone.is_empty()))
 }
 
-/// The ends of a path by which a file is looked for: all of it; of an absolute one, ever less of it, and
+/// The suffixes of a path that are looked for: all of it; of an absolute one, ever less of it, and
 /// never its name alone.
 fn tails(path: &str) -> impl Iterator<Item = &str> {
     let is_absolute = path.starts_with(['/', '~']) || path.get(1..2) == Some(":");

@@ -95,7 +95,7 @@ async fn consult_from(
     place: Place,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    // A provider that does not exist is a mistake in the arguments: it is said before any work.
+    // A provider that does not exist is a mistake in the arguments: it is refused before any work.
     if let Some(named) = provider {
         session.catalogue().get(named)?;
     }
@@ -122,7 +122,7 @@ async fn consult_from(
     off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
 }
 
-/// Returns who is asked where nobody is named: whoever answered last in the conversation, while they can be
+/// Returns the provider of a call that names none: the last one of the conversation, while it can be
 /// asked; else the first who can.
 fn asked_next(ready: &Ready, session: &Session, last: Option<&str>) -> Result<String, Error> {
     let is_well =
@@ -131,7 +131,7 @@ fn asked_next(ready: &Ready, session: &Session, last: Option<&str>) -> Result<St
     last.or(ready.names.first()).cloned().ok_or(Error::NoProvider)
 }
 
-/// Asks one provider; where it cannot answer for reasons of its own, whoever may in its place, with their
+/// Asks one provider; if it cannot answer for reasons of its own, a permitted stand-in, with its
 /// own model and no harder. Where nobody can, the first refusal stands.
 pub(crate) async fn ask_or_stand_in(
     session: &Session,
@@ -167,7 +167,7 @@ pub(crate) async fn ask_or_stand_in(
         return reply;
     }
     let mut first = Consulted { consults, ..first };
-    // Whoever was tried in vain is nobody's next step.
+    // A provider that was tried in vain is not suggested.
     if let Some(Error::Cli { others, .. }) = &mut first.cause {
         others.retain(|other| !refused.iter().any(|(next, _)| next == other));
     }

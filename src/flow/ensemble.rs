@@ -95,7 +95,7 @@ pub struct Candidate {
 
 #[derive(Clone, Debug, Default)]
 pub struct Whom {
-    /// The providers; none or nobody: whoever is there.
+    /// The providers; without them or with an empty list, the available ones.
     pub named: Option<Vec<String>>,
     pub times: usize,
     /// True if another one answers for one that refuses; none: where nobody was named.
@@ -309,7 +309,7 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
     verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
 }
 
-/// The providers to ask: those named, each once, else whoever can be asked, with what there is to say of
+/// The providers to ask: the named ones, each once, else the available ones, with notes on
 /// the others.
 pub(super) async fn chosen(
     session: &Session,

@@ -1,4 +1,4 @@
-//! What the log says to whoever looks at the state of things: whether it is sound, what waits in it for
+//! The state of the log, for `check` and lists: whether it is sound, what waits in it for
 //! a person, and how each consultant fared last.
 
 use std::collections::BTreeMap;

@@ -50,7 +50,7 @@ impl Running {
         self.ended.swap(false, Ordering::Relaxed)
     }
 
-    /// Waits until there is none.
+    /// Waits until no call is left.
     pub async fn all_ended(&self) {
         loop {
             let changed = self.changed.notified();
@@ -67,7 +67,7 @@ impl Running {
         self.changed.notify_waiters();
     }
 
-    /// Held while a call that was given up becomes a job: whoever asks for jobs right after that finds it.
+    /// Held while a call that was given up becomes a job, so that a list of jobs right after that has it.
     pub async fn adopting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.adopting.lock().await
     }
@@ -96,7 +96,7 @@ pub struct Call {
 ///
 /// # Errors
 ///
-/// The log cannot be written: a job that nobody could find is none.
+/// The log cannot be written: nobody could find the job.
 pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<String, Error> {
     if session.is_logged("") {
         session.show_alive()?;
@@ -276,7 +276,7 @@ fn shown(session: &Session, job: &Job) -> Shown {
 ///
 /// # Errors
 ///
-/// There is none of that id, or the log cannot be read.
+/// No job has this id, or the log cannot be read.
 pub async fn look(session: &Session, id: &str) -> Result<Shown, Error> {
     let (owned, wanted) = (session.clone(), id.trim().to_owned());
     session.journal_of("").read(move |history| Ok(shown(&owned, pick(history, &wanted)?))).await?
@@ -321,7 +321,7 @@ pub async fn list(session: &Session) -> Result<List, Error> {
 ///
 /// # Errors
 ///
-/// There is none of that id, or the log cannot be used.
+/// No job has this id, or the log cannot be used.
 pub async fn wait(
     session: &Session,
     id: &str,
@@ -386,7 +386,7 @@ pub async fn collected(session: &Session, job: &Shown) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// There is none of that id, or the log cannot be used.
+/// No job has this id, or the log cannot be used.
 pub async fn cancel(session: &Session, id: &str) -> Result<Shown, Error> {
     let job = look(session, id).await?;
     match job.state {
@@ -428,7 +428,7 @@ pub async fn cancel_asked(session: &Session, id: &str) {
     }
 }
 
-/// What asking again comes to.
+/// The result of asking again.
 pub enum Asked {
     /// A new call, and the answers that have arrived already.
     Anew(Call, Vec<Arrived>),
@@ -440,7 +440,7 @@ pub enum Asked {
 ///
 /// # Errors
 ///
-/// There is none of that id, it is not lost, or the log cannot be read.
+/// No job has this id, it is not lost, or the log cannot be read.
 pub async fn again(session: &Session, id: &str) -> Result<Asked, Error> {
     let (owned, named) = (session.clone(), id.trim().to_owned());
     let read = session.journal_of("").read(move |history| {
@@ -511,7 +511,7 @@ pub async fn untold(session: &Session) -> (Option<Value>, bool) {
         let ended = open
             .into_iter()
             .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
-            // Whoever asked again knows of it.
+            // The caller that asked again knows it.
             .filter(|job| job.again_as.is_none())
             // A client that takes tasks asks for the result by itself.
             .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)

@@ -1,7 +1,7 @@
 //! The project's log as flows use it: load, fold, decide, append if nobody else did.
 //!
 //! The fold is kept in memory and only what is new is read, so looking at the state costs one
-//! question to `SQLite`. Whoever changes something gives a decision that is asked again when somebody
+//! question to `SQLite`. A change passes a decision, which is made again when somebody
 //! else was faster.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -264,7 +264,7 @@ impl Journal {
 
 impl Folded {
     /// Fails where a run could not be read from the log, and begins anew the next time: with the log's
-    /// first event, by which whatever is wrong is found.
+    /// first event, so that every fault is found.
     fn check(&mut self) -> Result<(), StoreError> {
         if !self.history.has_lost() {
             return Ok(());
@@ -296,7 +296,7 @@ impl Inner {
     fn record(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         match self.append(&mut folded, Expected::Any, run, drafts) {
-            // What depends on nothing belongs into the new log as well.
+            // Events that depend on nothing go into the new log too.
             Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, drafts)?),
             other => Ok(other?),
         }
@@ -318,7 +318,7 @@ impl Inner {
             .collect::<Result<_, StoreError>>()?;
         self.store.append(expected, run, now(), &records)?;
         told::told(run, drafts);
-        // What another process appended in between is folded before, in the order of the log.
+        // Events that another process appended in between are folded first, in the order of the log.
         if let Err(error) = self.refresh(folded) {
             tracing::warn!(%error, "the log was written and could not be read again");
         }
@@ -351,7 +351,7 @@ impl Inner {
                 folded.history.apply(event);
             }
             folded.check()?;
-            // What was folded belongs to another log then, and is thrown away.
+            // Then the fold belongs to another log, and is dropped.
             if self.store.generation() != folded.generation {
                 continue;
             }

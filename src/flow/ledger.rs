@@ -38,7 +38,7 @@ pub struct Totals {
 }
 
 impl Ledger {
-    /// A number for a call, by which the lines of the log that tell of it are known.
+    /// A number that marks all log lines of a call.
     pub fn number(&self) -> u64 {
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }

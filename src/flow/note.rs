@@ -11,7 +11,7 @@ use crate::domain::workflow::{Gate, Held, Run};
 use crate::error::Error;
 
 /// Records something in the run that is meant (the named one, over or not, else this server's latest,
-/// else the project's latest, while they go on), or beside all runs where there is none. Returns the run.
+/// else the project's latest, while they go on), or outside of runs without one. Returns the run.
 ///
 /// # Errors
 ///
@@ -92,7 +92,7 @@ pub fn run_to_restore(session: &Session) -> Result<Option<Belonging>, Refusal> {
 }
 
 /// The run that the taking back of what a killed server had begun belongs to: that is never refused.
-/// Where the log cannot say for which run, it is none.
+/// If the log cannot name the run, there is none.
 pub fn run_to_recover(session: &Session) -> Option<String> {
     run_to_change(session, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)
 }
@@ -111,7 +111,7 @@ fn run_to_change(
         Ok(None) => Ok(None),
         Ok(Some(Ok(belonging))) => Ok(Some(belonging)),
         Ok(Some(Err(held))) => Err(refused(held)),
-        // Whether a run stands in the way is in the log: one that cannot be read opens no gate.
+        // The log knows whether a run blocks this: an unreadable log opens no gate.
         Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
 }

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 
-/// Does the work on a thread of its own while other calls go on. What it logs belongs to the call that
+/// Does the work on a thread of its own while other calls go on. Its log lines belong to the call that
 /// waits for it.
 ///
 /// # Errors

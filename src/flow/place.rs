@@ -63,7 +63,7 @@ fn elsewhere(root: &Path, working_directory: &Path, arguments: &Map<String, Valu
             tree.root.display()
         ));
     }
-    // Whoever started in a worktree means it; whoever started elsewhere said so with the root.
+    // A server that was started in a worktree means that worktree; else the root names the project.
     let tree = other(working_directory)?;
     Some(format!(
         "this server was started in {}, another worktree of the same repository, and works in {shown} (CLAUDE_PROJECT_DIR); to work there, start it with that directory as its project, or give paths and `cwd` inside it",

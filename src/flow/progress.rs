@@ -48,7 +48,7 @@ impl Progress {
     }
 }
 
-/// Interval at which the line is said again while nothing changes.
+/// Interval at which the line is repeated while nothing changes.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Several who are asked side by side.

@@ -51,7 +51,7 @@ pub struct SelectRequest {
     pub context_files: Vec<String>,
     /// The ensemble that the candidates come from, whose task and files they are then.
     pub ensemble_id: Option<String>,
-    /// Checks by which Maestro itself tries candidates that are diffs, each in a copy of the project;
+    /// Checks with which Maestro itself tries candidates that are diffs, each in a copy of the project;
     /// an empty list stands for the project's own.
     pub verify: Option<Vec<Entry>>,
     /// Parts of a candidate that are undone one at a time; with `verify`.
@@ -410,7 +410,7 @@ async fn asked_for(session: &Session, request: &SelectRequest) -> Result<AskedFo
     }
     let found = match (&request.ensemble_id, common(request)) {
         (Some(id), _) => Some(find(session, id).await?.ok_or_else(|| unknown(id))?),
-        // What the candidates carry is a help; that the log lost it is no mistake of the caller's.
+        // The id in the candidates is only a help; if the log lost it, the caller made no mistake.
         (None, Some(id)) => find(session, &id).await?,
         (None, None) => None,
     };

@@ -194,7 +194,7 @@ impl Session {
         self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
     }
 
-    /// Returns where a run is recorded. What belongs to none (an empty name) stays in memory where tracing
+    /// Returns where a run is recorded. A call outside of runs (an empty name) stays in memory where tracing
     /// is off.
     pub fn journal_of(&self, run: &str) -> &Journal {
         if self.is_logged(run) {
@@ -310,7 +310,7 @@ impl Session {
         })
     }
 
-    /// The key of this user, by which what this user wrote into a project is known again, and when it
+    /// The key that identifies files which this user wrote into a project, and when it
     /// was made; none where the user has no directory that can be written to.
     pub fn user_key(&self) -> Option<&(SealKey, Option<SystemTime>)> {
         let make = || {
@@ -367,7 +367,7 @@ impl Session {
         told
     }
 
-    /// Refuses a call that the configuration's problems stand in the way of.
+    /// Errors if the configuration has problems that affect all calls.
     ///
     /// # Errors
     ///
@@ -458,7 +458,7 @@ impl Session {
     }
 
     /// The rules on secrets, read once; a file that replaces them has its examples tried. A project
-    /// adds to them, trusted or not, and takes none away.
+    /// adds to them, trusted or not, but removes none.
     pub(in crate::flow) fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
         self.inner.secrets.get_or_init(|| self.make_secret_rules().map(Arc::new)).clone()
     }
@@ -486,7 +486,7 @@ impl Session {
                 rules.check().map_err(|error| invalid(&added.origin, error))?;
                 Ok(rules)
             }
-            // What cannot be used is named with all else that is ignored.
+            // An invalid file is named with everything else that is ignored.
             trust::Standing::Unconfirmed | trust::Standing::Changed => {
                 let added = added.ok().and_then(|added| AddedRules::modest(&added.text).ok());
                 Ok(rules.with(added.unwrap_or_default()))
@@ -513,7 +513,7 @@ impl Session {
             .clone()
     }
 
-    /// The rules by which candidates are flagged.
+    /// The red-flag rules of candidates.
     ///
     /// # Errors
     ///
@@ -543,7 +543,7 @@ impl Session {
             .clone()
     }
 
-    /// The words by which a task is classified.
+    /// The words that classify a task.
     ///
     /// # Errors
     ///
@@ -570,7 +570,7 @@ impl Session {
         Ok((rules, document.origin))
     }
 
-    /// The rules by which answers that are put to a vote are flagged.
+    /// The red-flag rules of votes.
     ///
     /// # Errors
     ///

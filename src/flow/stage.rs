@@ -1,5 +1,5 @@
 //! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
-//! in the log. Whoever asks for the same again gets what is there, and pays once.
+//! in the log. A repeated call gets the same result, and is paid once.
 
 mod begin;
 mod candidate;

@@ -34,7 +34,7 @@ pub struct ProviderState {
     /// The model asked for by default; none where the CLI chooses.
     pub model: Option<String>,
     pub model_by: ChosenBy,
-    /// Effort: how hard it is told to think by default.
+    /// Default effort.
     pub effort: String,
     pub effort_by: ChosenBy,
     /// Seconds for a call.
@@ -42,7 +42,7 @@ pub struct ProviderState {
     pub notes: Vec<String>,
 }
 
-/// Whose choice a model or an effort is.
+/// The source of a model or an effort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChosenBy {
@@ -103,7 +103,7 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
         timeout_sec: provider.settings.timeout_sec,
         notes,
     };
-    // What nobody has switched on is not run: it may only share its name with a CLI that we know.
+    // A disabled provider is not run: its program may only share the name of a known CLI.
     if let Some(program) = program.filter(|_| state.enabled) {
         look_at(session, provider, &program, &mut state).await;
     }

@@ -1,4 +1,4 @@
-//! What an operator is told of events, a line each at `info`: who, where and how many, and nothing of
+//! Log lines about events for an operator, one each at `info`: who, where and how many, but no text of
 //! what was asked, answered or said.
 
 use tracing::{Level, info};
@@ -6,8 +6,8 @@ use tracing::{Level, info};
 use crate::domain::event::stage::Mode;
 use crate::domain::event::{Body, ChangeKind, Changed, Draft};
 
-/// Tells of what was just appended, as far as it is about a run, its stages and their decisions. What
-/// may go into no log (consults, changes, checks) is told where it happens.
+/// Logs the appended events of a run, its stages and their decisions. Events that
+/// may be missing from the event log (consults, changes, checks) are logged where they happen.
 pub(super) fn told(run: &str, drafts: &[Draft]) {
     if tracing::enabled!(Level::INFO) {
         for draft in drafts {

@@ -407,7 +407,7 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
 }
 
 /// The checks of a request as entries that name their commands, as they are found in the project
-/// itself: a copy that was changed has no say in what it is held against.
+/// itself: a changed copy does not choose its own base.
 ///
 /// # Errors
 ///
@@ -513,7 +513,7 @@ impl Oracle {
     }
 
     /// Gives the command one answer: on its standard input, and as a file whose path stands for
-    /// `{answer}`. What it finds is no verification of the project, so it is not recorded as one.
+    /// `{answer}`. Its result is not a verification of the project, so it is not recorded as one.
     ///
     /// # Errors
     ///

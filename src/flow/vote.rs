@@ -212,7 +212,7 @@ impl Vote {
         Ok(())
     }
 
-    /// Whoever is asked often has still one voice on the question.
+    /// A provider that is asked often still has one vote on the question.
     fn hear(&mut self, provider: &str, answer: &Canonical) {
         if self.voices.iter().all(|voice| voice.provider != provider) {
             let mark = Some(Mark::of_canonical(answer));
@@ -280,7 +280,7 @@ impl Vote {
     }
 }
 
-/// Returns who is asked for votes: those named, else whoever is there, and what there is to say of the others.
+/// Returns the voters: the named ones, else the available ones, and notes on the others.
 /// Rules are no voter: they would repeat themselves.
 ///
 /// # Errors
@@ -331,7 +331,7 @@ async fn record(session: &Session, account: &Account, step_type: Option<StepType
         failed = record.failed,
         "vote ended"
     );
-    // What a CLI says of its failure can hold anything.
+    // A CLI's words about its failure can contain anything.
     let masking = session.clone();
     let noted = off_thread(move || {
         let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
@@ -410,7 +410,7 @@ pub enum KSource {
     Default,
 }
 
-/// Characters by which an answer goes in `vote_distribution`.
+/// Characters of an answer in `vote_distribution`.
 const LABEL: usize = 80;
 
 /// Details of every vote beside its result.
@@ -493,14 +493,14 @@ pub struct Leader {
 /// An answer and its votes.
 #[derive(Clone, Debug, Serialize)]
 pub struct AnswerVotes {
-    /// Its beginning, by which `vote_distribution` names it too.
+    /// Its beginning, as in `vote_distribution`.
     pub answer: String,
     /// Its votes.
     pub votes: u32,
     /// The same by provider.
     pub by_provider: BTreeMap<String, u32>,
     pub compared_as: Form,
-    /// By what: the beginning of its form.
+    /// The beginning of its compared form.
     pub key: String,
 }
 

@@ -21,11 +21,11 @@ use crate::provider::Places;
 use crate::provider::catalogue::Provider;
 use crate::provider::login::Login;
 
-/// Words by which a program says that it may not touch something.
+/// Words of a program that was denied access.
 const DENIED: [&str; 5] =
     ["Permission denied", "permission denied", "EACCES", "PermissionError", "Operation not permitted"];
 
-/// Programs by which others run: where they lie elsewhere than their link on PATH says, it is opened too.
+/// Programs that run others. If their link on PATH leads elsewhere, that place is opened too.
 const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby"];
 
 /// The wall around a check, and what goes with it.
@@ -40,7 +40,7 @@ impl CheckWall {
     /// The files that act by themselves and that are not what they were before the check. Blocks.
     pub(in crate::flow) fn changed(before: &Guarded, root: &Path, standing: &FileStanding) -> Vec<PathBuf> {
         let protected = match standing {
-            // What stood there was out of its reach: somebody else changed it.
+            // The program could not reach this file: somebody else changed it.
             FileStanding::Landlock { covers: true, .. } => before.entries(),
             FileStanding::Landlock { .. } | FileStanding::Off | FileStanding::Missing { .. } => &[],
         };
@@ -66,7 +66,7 @@ pub(in crate::flow) fn of_check(
     let environment = session.environment();
     let cache = cache(environment, root).unwrap_or_else(|| directory.work().to_owned());
     let closed = own_directories(session);
-    // What a script or a Makefile goes on to start is found by the same PATH.
+    // Programs that a script or a Makefile starts are found on the same PATH.
     let others = INTERPRETERS.iter().filter_map(|name| environment.find_program(name, root));
     let programs: Vec<PathBuf> = std::iter::once(program.to_owned()).chain(others).collect();
     let place = CheckPlace {
@@ -97,7 +97,7 @@ pub(in crate::flow) fn of_consultant(
     let carried: Vec<PathBuf> = login.links.iter().map(|link| link.own.clone()).collect();
     let mut closed = own_directories(session);
     closed.push(session.root().to_owned());
-    // What the user's own command names is part of the program, wherever it lies.
+    // Files that the user's own command names are part of the program, in any place.
     let named = provider.leading_arguments().iter().map(|argument| session.root().join(argument));
     let scripts: Vec<PathBuf> = named.filter(|path| path.is_file()).collect();
     let place = ConsultantPlace {
@@ -133,7 +133,7 @@ pub(crate) async fn standing(session: &Session) -> Result<Option<WallStanding>, 
         cwd: directory.work().to_owned(),
         stdin: Vec::new(),
         limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
-        // Whether it is required is for whoever asks to judge.
+        // The caller decides whether it is required.
         wall: Wall { files: Some(files), strictness: Strictness::BestEffort, ..wall },
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
@@ -142,11 +142,11 @@ pub(crate) async fn standing(session: &Session) -> Result<Option<WallStanding>, 
     outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// Why a program behind a wall may have failed, where its output speaks of permissions.
+/// Why a program in the sandbox may have failed, if its output is about permissions.
 pub(in crate::flow) fn may_be_the_reason(output: &[&str]) -> Option<&'static str> {
     let denied = output.iter().any(|text| DENIED.iter().any(|words| text.contains(words)));
     denied.then_some(
-        "the output speaks of a permission that was denied: the sandbox lets a check write the project and its TMPDIR, and read toolchains and caches; the user can switch it off with `sandbox: off` in their own maestro.yaml",
+        "the output names a denied permission: the sandbox lets a check write only the project and its TMPDIR, and read toolchains and caches; the user can switch it off with `sandbox: off` in their own maestro.yaml",
     )
 }
 

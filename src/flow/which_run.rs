@@ -27,7 +27,7 @@ pub fn find_run<'a>(
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no such run.
 pub fn named_run<'a>(history: &'a History, id: &str) -> Result<&'a Run, Error> {
     history.run(id).ok_or_else(|| Error::Unknown {
         kind: "workflow",

@@ -232,7 +232,7 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
             format!("Do {} yourself, then hand in its outputs with maestro_request_approval.", stage.name())
         }
         Phase::Running(stage) => format!(
-            "{} is being worked on; the same call again waits for its result, and takes it up where its server was killed.",
+            "{} is running. Make the same call again: it waits for the result, or continues the stage if its server was killed.",
             stage.name()
         ),
         Phase::AwaitingApproval { request, .. } => {

@@ -44,7 +44,7 @@ const AGENTS: [&str; 15] = [
 const AGENT_PACKAGES: [&str; 6] =
     ["claude-code", "codex", "gemini-cli", "opencode-ai", "qwen-code", "copilot-cli"];
 
-/// Programs that run scripts. A shell is none of them: what it runs is a command.
+/// Programs that run scripts. A shell is not in the list: it runs a command.
 const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "ruby"];
 
 /// Programs that start a server for a client and hand its input through.
@@ -246,7 +246,7 @@ mod imp {
         let chain = chain();
         let place = |pid: i32| chain.iter().position(|parent| *parent == pid);
         Some(match FileType::from_raw_mode(found.st_mode) {
-            // Whoever made a pair of sockets is written on both of them.
+            // Both sockets of a pair name their creator.
             FileType::Socket => match getsockopt(&input, PeerCredentials).map(|peer| peer.pid()) {
                 Ok(pid) if pid > 0 => place(pid).map_or(Feeder::NoParent, Feeder::Parent),
                 Ok(_) | Err(_) => Feeder::Unseen,
@@ -338,7 +338,7 @@ pub enum Part {
     Demo,
 }
 
-/// Gives this process the name by which its descendants know it.
+/// Gives this process the name that its descendants look for.
 pub fn show_name(part: Part) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::set_name(match part {
@@ -405,7 +405,7 @@ mod tests {
         // An agent that an agent runs is no person's client.
         let nested = ["claude -p", "bash -c claude", "codex exec", "bash"];
         assert_eq!(standing(&nested, Feeder::Parent(0)), command("codex"));
-        // What cannot be seen counts as the agent's where a shell or a script stands between.
+        // An unknown process counts as the agent's if a shell or a script is in between.
         for parents in [&["bash -c x", "codex", "bash"] as &[&str], &["python3 x.py", "codex"]] {
             assert_eq!(standing(parents, Feeder::Unseen), command("codex"), "{parents:?}");
         }

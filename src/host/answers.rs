@@ -82,7 +82,7 @@ impl Answers {
         let root = Dir::open_ambient_dir(&self.root, ambient_authority())?;
         root.create_dir_all(STORE)?;
         let store = root.open_dir(STORE)?;
-        // Answers are nobody's source code; what else lies in `.maestro` may be.
+        // Answers are not source code; other files in `.maestro` may be.
         match write_new(&store, ".gitignore", "*\n") {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
             Ok(()) | Err(_) => {}

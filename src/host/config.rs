@@ -49,7 +49,7 @@ pub struct Config {
     pub providers: IndexMap<String, ProviderSettings>,
     /// Everything else.
     pub settings: Settings,
-    /// Prices of models: the user's own list first. A project has no say in it.
+    /// Prices of models: the user's own list first. A project's list is not read.
     pub(crate) prices: Prices,
     /// Settings that could not be used, with the reasons. Calls that depend on them are refused with this text.
     pub problems: Vec<Problem>,
@@ -136,7 +136,7 @@ impl Config {
         config
     }
 
-    /// The problems that stand in the way of a call to this provider.
+    /// The problems that block a call to this provider.
     pub fn problems_for(&self, provider: &str) -> Vec<String> {
         self.problems
             .iter()
@@ -155,7 +155,7 @@ impl Config {
         self.problems.iter().filter(is_its).map(|problem| problem.message.clone()).collect()
     }
 
-    /// The problems that stand in the way of every call.
+    /// The problems that block every call.
     pub fn general_problems(&self) -> Vec<String> {
         self.problems_for("")
     }
@@ -177,7 +177,7 @@ impl Config {
     }
 
     fn check_ranges(&mut self) {
-        // A value that nobody set is the fault of whoever began its section.
+        // A missing value is the fault of the layer that began its section.
         let origin = |path: &str| {
             let section = path.rsplit_once('.').map_or(path, |(section, _)| section);
             let exact = self.origins.iter().find(|(name, _, _)| name == path);
@@ -422,7 +422,7 @@ fn take_what_is_the_users(document: &mut Value) -> impl Iterator<Item = &'static
     taken.unwrap_or_default().into_iter()
 }
 
-/// Of two settings of safety the stricter counts, whoever stands above; and what a project masks is
+/// Of two safety settings the stricter one counts, from any layer; and what a project masks is
 /// masked beside what the user masks.
 fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
     if let Some(own) = document.get("approvals").and_then(Value::as_str)
@@ -581,7 +581,7 @@ impl Problem {
         Self { scope: Scope::Everything, message }
     }
 
-    /// Something worth a look that stands in nobody's way.
+    /// A notice that blocks no call.
     pub fn notice(message: String) -> Self {
         Self { scope: Scope::Nothing, message }
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Settings that git is given first: they switch off the keys by which a repository makes it start programs.
+/// Settings that git is given first: they switch off the keys with which a repository makes git start programs.
 const QUIET: [&str; 17] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -41,7 +41,7 @@ pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];
 
-/// The options by which git starts nothing that this repository configures. Blocks.
+/// The options that keep git from starting programs of this repository's configuration. Blocks.
 pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
     let mut options: Vec<OsString> = Vec::new();
     if leads_elsewhere(directory) {
@@ -69,7 +69,7 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
     options
 }
 
-/// The key by which a repository has its files elsewhere.
+/// The key of a repository with files elsewhere.
 const ELSEWHERE: &str = "core.worktree";
 
 /// The directory that holds the repository of a directory.
@@ -80,7 +80,7 @@ fn top(directory: &Path) -> Option<PathBuf> {
 }
 
 /// True if what stands for the repository of a directory leads to another one, whose commits would be
-/// shown as this one's. Whoever wrote an archive wrote its `.git` too.
+/// shown as this one's. The author of an archive also wrote its `.git`.
 fn leads_elsewhere(directory: &Path) -> bool {
     let Some(top) = top(directory) else { return false };
     let own = top.join(".git");
@@ -150,7 +150,7 @@ pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
     command
 }
 
-/// The keys of a repository's own configuration by which git starts programs: filters, drivers of diffs
+/// The keys of a repository's own configuration that make git start programs: filters, drivers of diffs
 /// and merges, aliases. Asking for them starts none.
 fn configured(program: &Path, directory: &Path) -> Vec<String> {
     let asked = asking(program, directory)
@@ -159,7 +159,7 @@ fn configured(program: &Path, directory: &Path) -> Vec<String> {
         .output();
     let Ok(asked) = asked else { return Vec::new() };
     let text = String::from_utf8_lossy(&asked.stdout).into_owned();
-    // What the user configured for all repositories is the user's own.
+    // Settings for all repositories are the user's own.
     let own = text
         .lines()
         .filter_map(|line| line.strip_prefix("local\t").or_else(|| line.strip_prefix("worktree\t")));

@@ -89,7 +89,7 @@ impl Link {
 }
 
 impl Guardian {
-    /// Without a command there is none.
+    /// Without a command there is no guardian.
     pub(super) fn new(command: Option<GuardianCommand>) -> Self {
         Self { command, starts_left: STARTS, link: None }
     }

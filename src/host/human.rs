@@ -60,7 +60,7 @@ pub enum Typed {
 }
 
 pub trait Terminal {
-    /// True if what is read is typed here, and what is said is shown here.
+    /// True if input and output are this terminal.
     fn is_interactive(&self) -> bool;
 
     /// Shows a text.
@@ -104,7 +104,7 @@ impl Terminal for Standard {
 ///
 /// # Errors
 ///
-/// Why it is nobody's terminal.
+/// Why no person uses this terminal.
 pub fn check_person(
     environment: &Environment,
     parents: &Ancestry,

@@ -1,5 +1,5 @@
 //! The texts that ship with Maestro (configuration, skills, roles, schemas, the reference), and the
-//! files by which a user or a project replaces them.
+//! files with which a user or a project replaces them.
 
 use std::path::PathBuf;
 

@@ -59,7 +59,7 @@ impl Directory for OnDisk<'_> {
     }
 
     fn has_module(&self, python: &str, module: &str) -> bool {
-        // What its site holds is read; only an interpreter of the system has to be asked.
+        // The packages of its site are read; only an interpreter of the system has to be asked.
         if let Some(environment) = python.strip_suffix("/bin/python") {
             let libraries = self.path.join(environment).join("lib");
             let versions = std::fs::read_dir(libraries).into_iter().flatten().flatten();

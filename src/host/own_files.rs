@@ -1,4 +1,4 @@
-//! The files under `.maestro/` of a project, read by one reader. Whoever wrote the project may have
+//! The files under `.maestro/` of a project, read by one reader. The author of the project may have
 //! put anything there, so no link is followed on any part of the way, nothing but a regular file is
 //! opened, and no more than 1 MiB is read.
 
@@ -53,7 +53,7 @@ pub struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// The `.maestro` of a project; none where there is none.
+    /// The `.maestro` of a project, if it exists.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl OwnFiles {
         Ok(enter(&root, DIRECTORY)?.map(|directory| Self { directory }))
     }
 
-    /// A file, by its name below the directory; none where there is none.
+    /// A file, by its name below the directory, if it exists.
     ///
     /// # Errors
     ///

@@ -45,7 +45,7 @@ mod tree;
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
 /// The longest sweep at the end of a shutdown.
 const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
-/// How often whoever waits looks for a shutdown.
+/// Interval at which a waiting call looks for a shutdown.
 const SHUTDOWN_LOOK: Duration = Duration::from_millis(40);
 /// The pause between two looks at what is still running.
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
@@ -210,7 +210,7 @@ async fn observe(
     }
 }
 
-/// How far the output was searched for its end, and when that was seen.
+/// The searched part of the output, and the time at which its end was seen.
 #[derive(Default)]
 struct End {
     scanned: Scanned,

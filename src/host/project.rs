@@ -53,7 +53,7 @@ pub enum Refusal {
     /// A pattern over more than can be looked through.
     #[error("more than {0} files and directories to look through; name a narrower pattern")]
     TooBroad(usize),
-    /// A pattern that is none.
+    /// A text that is not a pattern.
     #[error("not a pattern: {0}")]
     BadPattern(String),
     /// More files than the stage packs.
@@ -184,7 +184,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Why there is no such place.
     pub fn find(&self, given: &str) -> Result<Vec<Found>, Refusal> {
         match self.find_one(Path::new(given)) {
             Err(Refusal::NotFound) if globs::is_pattern(given) => globs::expand(self, given),
@@ -196,13 +196,13 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Why there is no such place.
     pub fn look(&self, given: &str) -> Result<Found, Refusal> {
         let given = Path::new(given);
         if self.lacks(given) { Err(Refusal::NotFound) } else { self.find_one(given) }
     }
 
-    /// True if nothing in the project goes by a name. That is told without resolving each of its parts.
+    /// True if nothing in the project goes by a name. It does not resolve each of its parts.
     pub fn lacks(&self, given: &Path) -> bool {
         let is_gone = |root: &PathBuf| {
             std::fs::symlink_metadata(root.join(given))
@@ -250,7 +250,7 @@ impl Project {
                 }
             }
         }
-        // What lies outside is said to be so whether it exists or not: a probe learns nothing.
+        // A path outside is refused whether it exists or not, so a probe learns nothing.
         if self.leads_out(given) {
             return Err(Refusal::Outside);
         }
@@ -283,7 +283,7 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
     }
 
-    /// The rule by which a name in the project is not read; none where it may be.
+    /// The rule that refuses a name in the project, if one does.
     pub fn refuses_reading(&self, relative: &Path) -> Option<&str> {
         self.secrets.refuse(relative)
     }

@@ -75,7 +75,7 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Vec<Stored>, StoreError>;
 
     /// Events with a seq above `after`, of one run or of all, oldest first, `limit` at most. Where
-    /// there is no log yet there are none, and none is made.
+    /// there is no log yet there are no events, and no log is made.
     ///
     /// # Errors
     ///
@@ -102,10 +102,10 @@ pub trait EventStore: Send + Sync {
         None
     }
 
-    /// Keeps what was folded up to an event for later processes. What cannot be kept costs them time.
+    /// Keeps what was folded up to an event for later processes. Without it they need more time.
     fn keep(&self, _seq: u64, _fold: &dyn Fn() -> Option<Vec<u8>>) {}
 
-    /// Number of the log: another one when the log before was deleted or replaced. Whoever
+    /// Number of the log: it changes when the log was deleted or replaced. Code that
     /// shares a store with others reads it before and after a read, for only one of them gets the
     /// [`StoreError::Replaced`].
     fn generation(&self) -> u64;

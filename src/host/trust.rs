@@ -1,4 +1,4 @@
-//! Trust in a project's own files under `.maestro/`. Whoever wrote the project wrote them too,
+//! Trust in a project's own files under `.maestro/`. The author of the project wrote them too,
 //! so most of what they say counts only after a person has read it: their hash is then kept in the
 //! user's directory, and any change of any of them takes that back.
 
@@ -90,7 +90,7 @@ impl ProjectLayer {
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.files {
-            // What is not read has no effect, and none that is confirmed.
+            // A file that is not read has no effect, even if it is confirmed.
             let Ok(text) = text else { continue };
             for part in [name, text] {
                 hash.update((part.len() as u64).to_be_bytes());

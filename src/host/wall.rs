@@ -40,7 +40,7 @@ pub const HELPER_ARGUMENT: &str = "contain";
 const ORDERS: &str = "orders";
 pub(super) const REPORT: &str = "report";
 
-/// Files and networks that a program may touch. The default is no wall.
+/// Files and networks that a program may touch. The default is no sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
     /// The files it may touch; everything where there is no rule.
@@ -71,7 +71,7 @@ pub struct FileRules {
 }
 
 impl FileRules {
-    /// The same rules with each path once. What may be changed may be read as well.
+    /// The same rules with each path once. Writable paths are readable too.
     pub(super) fn without_repeats(self) -> Self {
         let write: BTreeSet<PathBuf> = self.write.into_iter().collect();
         let read: BTreeSet<PathBuf> = self.read.into_iter().filter(|path| !write.contains(path)).collect();
@@ -91,7 +91,7 @@ pub struct ProjectRules {
     /// Directories below a hidden one that can be read all the same.
     #[serde(default)]
     pub shown: Vec<PathBuf>,
-    /// What can be read and not changed.
+    /// The read-only paths.
     pub frozen: Vec<PathBuf>,
     /// The entries of the root but for those.
     pub entries: Vec<PathBuf>,

@@ -3,8 +3,8 @@
 //!
 //! A copy holds what the project holds just now, as far as git knows of it: the last commit, the
 //! changes of tracked files on top of it, staged or not, and untracked files that are not ignored.
-//! What git ignores (dependencies, build output) and the contents of submodules are not in it, nor
-//! is Maestro's own directory.
+//! It has no files that git ignores (dependencies, build output) and no contents of submodules, nor
+//! Maestro's own directory.
 //!
 //! Copies go when they are dropped. Those of a killed server go with the next one's first call, told
 //! apart by a lock as the directories of calls are.
@@ -383,7 +383,7 @@ impl Record {
         // The git that makes it may be ending just now. Afterwards git drops what that one left, even the
         // empty directory of its entries; `never` spares copies of the user's on a disk that is away.
         std::thread::sleep(ENDING);
-        // What fails now stays for the next time.
+        // A failed removal is tried the next time.
         self.forget(tree);
         self.run(&["worktree", "prune", "--expire=never"].map(OsStr::new));
     }
@@ -403,7 +403,7 @@ fn is_named_so(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(leftover::TREES))
 }
 
-/// Removes the copies in a temporary directory whose server is gone. What cannot be removed stays
+/// Removes the copies in a temporary directory whose server is gone. A copy that cannot be removed stays
 /// for the next time.
 pub(crate) fn remove_abandoned(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {

@@ -45,7 +45,7 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
         let view = views::decide::decide(&run, &request, &around, &filled)
             .map_err(|error| Error::Internal(format!("the report of request {id}: {error}")))?;
         let mut frame = views::frame(history, &format!("decide/{id}"));
-        // What waits after this one.
+        // The requests after this one.
         let next = history.pending().find(|(_, other)| other.id != id).map(|(_, other)| other.id.clone());
         if let Some(frame) = frame.as_object_mut() {
             frame.insert("next".to_owned(), json!(next));
@@ -134,7 +134,7 @@ async fn taken(
         known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
     });
     let Reviewed { run, request } = found.await.map_err(Refusal::from)?.map_err(Refusal::from)?;
-    // Whoever looked at another report decides on that one.
+    // A person who saw another report decides on that one.
     let digest = said("digest").unwrap_or_default();
     if said("request") != Some(id) || digest != request.asked.digest {
         return back(StatusCode::CONFLICT, Problem::Stale);

@@ -35,7 +35,7 @@ pub(super) struct Door {
 #[derive(Default)]
 struct State {
     links: Vec<Link>,
-    /// Links that were used, by which a visitor who is in comes to their place once more.
+    /// Used links, which lead an admitted visitor to their place again.
     used: Vec<Link>,
     visitors: Vec<Known>,
 }
@@ -60,7 +60,7 @@ struct Known {
 pub(super) struct Visitor {
     mark: Secret,
     pub(super) way: Opened,
-    /// In which language and colours they read.
+    /// The visitor's language and colours.
     pub(super) look: Look,
 }
 
@@ -121,7 +121,7 @@ impl Door {
         }))
     }
 
-    /// Returns where a used token led to; whoever is in already may go there again.
+    /// Returns where a used token led to; an admitted visitor may go there again.
     pub(super) fn led_to(&self, token: &str) -> Option<String> {
         let mark = self.mark(token);
         self.with(|state| {

@@ -241,7 +241,7 @@ impl Indexed {
             }
             match store.read_since(kept.1.last, None, READ) {
                 Ok(page) => {
-                    // What was opened or replaced by this very read is of another generation.
+                    // A log that this read opened or replaced is of another generation.
                     if store.generation() != generation && tries < MOST_TRIES {
                         continue;
                     }

@@ -22,7 +22,7 @@ pub(super) enum Keys {
     /// They do.
     #[default]
     On,
-    /// They do not: for whoever speaks to a computer, or types blindly.
+    /// They do not: for people who use speech input, or type blindly.
     Off,
 }
 

@@ -306,7 +306,7 @@ pub(super) async fn confirm(
     }
     let confirmed = page.blocking(move |page| {
         let library = page.session().library();
-        // What was read may have changed since: then its hash has, too.
+        // If the files changed in the meantime, their hash changed too.
         let is_same = library.layer().hash() == hash;
         is_same.then(|| library.confirm(&hash).map_err(|error| error.to_string()))
     });

@@ -56,7 +56,7 @@ pub(super) fn routes(page: Page) -> Router {
         let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
         all = all.route(&format!("/{name}"), get(file));
     }
-    // Whoever shortens the address comes to the queue; there it is looked at who they are.
+    // A shortened address leads to the queue, which checks the visitor.
     let root = || async { Redirect::to("queue") };
     Router::new()
         .route(&format!("/{}/", page.prefix()), get(root))

@@ -58,7 +58,7 @@ impl Adapter {
         }
     }
 
-    /// The variable by which a user names another service, and which the CLI no longer reads.
+    /// The variable with which a user names another service, and which the CLI no longer reads.
     pub fn gateway_variable(&self) -> Option<&'static str> {
         match self {
             Self::Codex => Some("OPENAI_BASE_URL"),

@@ -78,7 +78,7 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// There is none of that name, or it is switched off.
+    /// No provider has this name, or it is switched off.
     pub fn get(&self, name: &str) -> Result<&Provider, Error> {
         let provider = self.iter().find(|provider| provider.name == name).ok_or_else(|| Error::Unknown {
             kind: "provider",
@@ -98,7 +98,7 @@ impl Catalogue {
             .filter(move |provider| environment.find_program(provider.command(), base).is_some())
     }
 
-    /// Returns who is asked where nobody is named: the installed CLIs, else whoever stands in for them.
+    /// Returns the default providers: the installed CLIs, else the understudy.
     pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
         self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
     }

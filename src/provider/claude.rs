@@ -33,7 +33,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
         .env("CLAUDE_CODE_MAX_RETRIES", "0")
         .env("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1")
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
-        // What fits the model is for the service to say: the CLI's own estimate refuses 3 MB.
+        // The service decides what fits the model: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
     if let Some(model) = ask.model {
         call.args(["--model", model]);
@@ -100,7 +100,7 @@ pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
         return Err(output.empty(&told));
     }
     let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
-    // What it notes of the model or of a flag; everything else on that channel is noise of its runtime.
+    // Its notes on the model or on a flag; everything else on that channel is noise of its runtime.
     let is_note = |line: &&str| line.starts_with("Warning: ") || line.starts_with("[claude-code:");
     let warnings = output.stderr.lines().filter(is_note).map(str::to_owned).collect();
     let (usage, model) = (usage(result), served_model(&events));

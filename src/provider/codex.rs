@@ -16,7 +16,7 @@ pub const MAX_PROMPT_CHARS: usize = 1_048_576;
 /// The first version that can leave the user's configuration and rules out.
 const IGNORES_USER_CONFIG: Version = Version::new(0, 145, 0);
 
-/// Everything by which the CLI could act, look around, or phone home. Unknown names are ignored
+/// Every feature with which the CLI could act, look around, or phone home. Unknown names are ignored
 /// when they come through `-c`, so that one list serves every version; newer ones say so, which
 /// is no news for anybody.
 const FEATURES_OFF: [&str; 32] = [

@@ -132,7 +132,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
 }
 
 fn claude(wish: &Wish, version: Option<Version>) -> Told {
-    // A word of its settings that is none of these is ignored by itself, too.
+    // The CLI itself also ignores other words in its settings.
     let effort = wish.effort().unwrap_or(USUAL);
     match version {
         Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(

@@ -1,8 +1,8 @@
 //! The JSON documents in what a CLI printed, wherever they stand.
 //!
 //! A wrapper, a version manager or the CLI itself may print lines before, between and after its events,
-//! and in front of one on the same line. None of it loses an event. What began as an event and cannot be
-//! read is told apart from such noise, since it may hold a piece of the answer.
+//! and in front of one on the same line. None of it loses an event. A broken event
+//! is not treated as such noise, since it may hold a piece of the answer.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -34,7 +34,7 @@ pub(super) enum Piece<'a> {
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut at, mut noise_from) = (0, 0);
-    // What cannot be read is tried from each brace, so an output of braces alone has to end somewhere.
+    // Unreadable text is tried from each brace, so an output of braces alone has to end somewhere.
     let mut patience = text.len().saturating_mul(16).saturating_add(1 << 20);
     while let Some(start) = next_start(text, at) {
         let rest = text.get(start..).unwrap_or_default();
@@ -51,7 +51,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
             }
             Some(Err(error)) => {
                 let line = rest.lines().next().unwrap_or_default();
-                // An event within a broken one is a piece of its own, and the line is told once.
+                // An event within a broken one is a piece of its own, and the line is reported once.
                 if line.contains("\"type\"") && start >= noise_from {
                     noise(text.get(noise_from..start), &mut found);
                     found.push(Piece::Broken(line));
@@ -112,7 +112,7 @@ pub(super) fn together(messages: &[&str]) -> (String, usize) {
     if looks_like_one(last) || document(last).is_ok() || stated(last).is_some() {
         return ((*last).to_owned(), 1);
     }
-    // A draft that comes again, longer or the same, is said once.
+    // A draft that comes again, longer or the same, is reported once.
     let later = |at: usize| said.get(at + 1..).unwrap_or_default();
     let is_new =
         |(at, message): &(usize, &&str)| !later(*at).iter().any(|other| other.contains(message.trim()));
@@ -171,7 +171,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Bytes of a configuration that are read; one that holds more is none.
+/// Bytes of a configuration that are read; a larger one is not read.
 const MOST_BYTES: u64 = 1024 * 1024;
 
 /// A JSON document of the CLI's own, which may hold comments; none that is too large or no document.

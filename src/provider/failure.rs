@@ -23,7 +23,7 @@ pub use evidence::Told;
 pub struct CliFailure {
     /// The class of the failure.
     pub kind: FailureKind,
-    /// The CLI's own words, masked by whoever shows them.
+    /// The CLI's own words. The caller masks them before it shows them.
     pub detail: String,
     /// Time when the limit ends that it ran into, where it says so.
     pub resets_at: Option<Timestamp>,
@@ -174,7 +174,7 @@ impl FailureKind {
     }
 
     /// True if the provider did not answer for reasons of its own, so that another may be asked instead.
-    /// What lies in the task (its length, its form, an answer of no use) is the same for everybody.
+    /// Failures of the task itself (its length, its form, a useless answer) are the same for every provider.
     pub fn is_refusal(self) -> bool {
         match self {
             Self::LoginMissing
@@ -292,7 +292,7 @@ pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
 
 fn is_chatter(line: &str) -> bool {
     static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CHATTER).ok());
-    // No line of this length is said in passing.
+    // A line of this length is not a side note.
     const LONGEST: usize = 400;
     line.len() <= LONGEST && SET.as_ref().is_some_and(|set| set.is_match(&normalised(line)))
 }

@@ -103,8 +103,8 @@ pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// True if it waits to ask once more. It asks as often as it is told only for the answer itself: the
-/// request by which it chooses a model it makes up to five times, with pauses of up to half a minute.
+/// True if it waits to ask once more. The configured number of attempts is only for the answer itself: the
+/// request that chooses a model is made up to five times, with pauses of up to half a minute.
 pub(crate) fn tries_again(stderr: &str) -> bool {
     stderr.lines().any(|line| line.starts_with("Attempt ") && line.contains("Retrying "))
 }

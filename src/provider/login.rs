@@ -14,7 +14,7 @@ use super::Adapter;
 use super::events::read_json;
 use crate::host::environment::Environment;
 
-/// The files by which Gemini knows who is logged in.
+/// The files with Gemini's login.
 const GEMINI_LOGIN: [&str; 4] =
     ["oauth_creds.json", "google_accounts.json", "gemini-credentials.json", "installation_id"];
 

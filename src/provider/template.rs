@@ -121,7 +121,7 @@ pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, Cli
     }
     if !output.ended_well() {
         if template.answer == AnswerRule::Text {
-            // Half an answer may speak of anything: what stands on stderr comes first.
+            // Half an answer may contain anything, so stderr comes first.
             told.say(&output.stderr);
             if output.ended == Ended::Exited {
                 told.note(&output.stdout);

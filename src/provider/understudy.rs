@@ -365,7 +365,7 @@ enum LastResort {
 struct Case<'a> {
     prompt: Prompt<'a>,
     faults: Vec<Fault>,
-    /// Whose output it is; empty where no runner is known by its summary.
+    /// The runner of the output; empty if its summary shows none.
     runner: &'static str,
     /// Names of the failing tests.
     tests: Vec<String>,
@@ -384,7 +384,7 @@ impl<'a> Case<'a> {
             reading = test_run(&prompt.other);
         }
         let reading = reading.unwrap_or_default();
-        // What does not load is named like a test by these two, and by a place by the others.
+        // These two name a file that does not load like a test, the others name its place.
         let loads_tests = matches!(reading.runner, "unittest" | "pytest");
         let is_tests = reading.does == Does::Test && (reading.seen != Seen::Broken || loads_tests);
         let name = |name: &String| clip(name.trim_start_matches("unittest.loader._FailedTest."), 240);

@@ -172,7 +172,7 @@ impl Maestro {
         }
     }
 
-    /// Works on a call in a task of its own, and hands the outcome to whoever stands for it then.
+    /// Works on a call in a task of its own, and hands the outcome to the current caller.
     fn work_beside(
         &self,
         request: CallToolRequestParams,
@@ -187,7 +187,7 @@ impl Maestro {
                 let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
                 match std::mem::replace(&mut *held, Standing::Over) {
                     Standing::Waited(waiting) => {
-                        // Whoever waited may have gone: then nobody wants it.
+                        // The caller may have gone; then nobody needs the outcome.
                         let _ = waiting.send(outcome);
                         return;
                     }

@@ -30,7 +30,7 @@ const TEMPLATES: [Template; 6] = [
         title: "Debug a failure",
         description: "Finds and fixes a failure in gated stages, each approved by you",
         argument: "failure",
-        about: "What fails: a test, a command, a file",
+        about: "The failure: a test, a command, a file",
         text: include_str!("prompts/debug.txt"),
     },
     Template {
@@ -38,7 +38,7 @@ const TEMPLATES: [Template; 6] = [
         title: "Analyze a problem",
         description: "Gathers facts with their sources, and changes nothing",
         argument: "subject",
-        about: "What to look at: a test, a file, a module",
+        about: "The subject: a test, a file, a module",
         text: include_str!("prompts/analyze.txt"),
     },
     Template {
@@ -54,7 +54,7 @@ const TEMPLATES: [Template; 6] = [
         title: "Review a change",
         description: "Has other models review a change, and checks each finding against the code",
         argument: "change",
-        about: "What is reviewed: staged, a range such as main..HEAD, or a file",
+        about: "The change or files: staged, a range such as main..HEAD, or a file",
         text: include_str!("prompts/review.txt"),
     },
     Template {
@@ -62,7 +62,7 @@ const TEMPLATES: [Template; 6] = [
         title: "Compare several models",
         description: "Asks several models the same and lays their answers side by side",
         argument: "question",
-        about: "What they are asked",
+        about: "The question",
         text: include_str!("prompts/compare.txt"),
     },
     Template {
@@ -70,7 +70,7 @@ const TEMPLATES: [Template; 6] = [
         title: "Work in five stages",
         description: "Analyze, hypothesize, implement, debug, improve, with your approval after each",
         argument: "task",
-        about: "What to achieve",
+        about: "The task",
         text: include_str!("prompts/workflow.txt"),
     },
 ];

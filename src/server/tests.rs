@@ -1,4 +1,4 @@
-//! What no real tool does on purpose: panic, never end, and be called by thousands.
+//! Cases that no real tool has on purpose: panics, endless calls, thousands of calls.
 
 use rmcp::ServiceExt as _;
 use rmcp::handler::server::router::tool::ToolRoute;

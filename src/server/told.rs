@@ -18,7 +18,7 @@ pub(super) struct Told {
     calls: AtomicU64,
 }
 
-/// A call under way, told when it ends; dropped before, it is told as dropped.
+/// A running call, logged when it ends; if it is dropped before, it is logged as dropped.
 pub(super) struct Ending {
     span: Span,
     begun: Instant,
@@ -92,7 +92,7 @@ impl Ending {
         let elapsed_ms = self.elapsed_ms();
         let _in_call = self.span.enter();
         match outcome(response) {
-            // A defect of the server is to be seen at any level. What exactly failed may quote a text.
+            // A defect of the server is logged at any level. Its details may quote a text.
             "internal" => {
                 error!(outcome = "internal", elapsed_ms, "call ended with a defect");
                 debug!(error = text(response, "error"), "the defect");

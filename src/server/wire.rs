@@ -380,7 +380,7 @@ fn not_a_message(value: &Value) -> Read {
     Read::Refused(id, refusal)
 }
 
-/// Something that was meant as an answer to a question of ours. It is never answered itself; whoever
+/// Something that was meant as an answer to a question of ours. It gets no reply; the code that
 /// waits for it learns that it will not come.
 fn malformed_answer(id: Option<RequestId>) -> Read {
     match id {

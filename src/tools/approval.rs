@@ -54,7 +54,7 @@ struct SubmitInput {
     feedback: Option<String>,
     /// Answers by question id.
     question_responses: Option<Map<String, Value>>,
-    /// What to change.
+    /// The wanted changes.
     revision_instructions: Option<String>,
     /// Which of the report's choices goes on, by its id; the human's choice, not yours.
     chosen: Option<String>,

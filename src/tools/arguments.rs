@@ -1,7 +1,7 @@
 //! Arguments as hosts send them, made into what a tool's schema wants.
 //!
-//! Hosts write `null` for what they leave out, and send a list or a number as its text. What is
-//! plainly meant is taken; everything else is refused in the words of JSON, by the argument's name.
+//! Hosts write `null` for what they leave out, and send a list or a number as its text. A clear
+//! meaning is accepted; everything else is refused in the words of JSON, by the argument's name.
 
 use std::fmt::Write as _;
 
@@ -163,7 +163,7 @@ fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
     }
 }
 
-/// The value as the schema wants it. What does not fit is left as it is, and named.
+/// The value in the type of the schema. A value that does not fit is left as it is, and named.
 fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String>) -> Value {
     let value = match value {
         Value::String(text) if wanted_type(wanted) != "string" => from_text(wanted, text),
@@ -219,7 +219,7 @@ fn without_fraction(value: Value) -> Value {
         Some(float) if value.is_f64() && float.fract() == 0.0 && float.abs() <= MOST => {
             #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
             let whole = float as i64;
-            // What is not negative is read as unsigned, like a number that came without a point.
+            // A value that is not negative is read as unsigned, like a number without a point.
             u64::try_from(whole).map_or_else(|_| Value::from(whole), Value::from)
         }
         _ => value,
@@ -450,7 +450,7 @@ mod tests {
         ] {
             assert_eq!(taken(&sent), meant, "{sent}");
         }
-        // What is wanted as a text stays one.
+        // A text stays a text if the schema wants one.
         for text in ["[\"a\"]", "{}", "5", "true", "null"] {
             assert_eq!(read(json!({ "prompt": text })).unwrap(), json!({ "prompt": text }));
         }

@@ -178,7 +178,7 @@ impl Tools {
         Some(read.to_string().len() / BYTES_PER_TOKEN)
     }
 
-    /// The names nearest to one that is none of ours.
+    /// The names nearest to an unknown one.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         let mut names: Vec<(f64, &str)> = self
             .list
@@ -204,7 +204,7 @@ pub(super) enum Load {
     OnSearch,
 }
 
-/// A tool's metadata for Claude Code: words by which tool search finds it, and when it is loaded.
+/// A tool's metadata for Claude Code: words for the client's tool search, and when it is loaded.
 pub(super) fn found_by(words: &str, load: Load) -> MetaObject {
     let mut meta = MetaObject::new();
     meta.insert("anthropic/searchHint".into(), Value::from(words));

@@ -41,7 +41,7 @@ struct ConsultInput {
     context_facts: Option<Vec<String>>,
     /// Error texts.
     context_errors: Option<Vec<String>>,
-    /// What must hold.
+    /// Constraints on the answer.
     context_constraints: Option<Vec<String>>,
     /// For packing limits.
     stage: Option<Stage>,

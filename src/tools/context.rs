@@ -22,7 +22,7 @@ struct PackInput {
     facts: Option<Vec<String>>,
     /// Error texts.
     errors: Option<Vec<String>>,
-    /// What must hold.
+    /// Constraints on the answer.
     constraints: Option<Vec<String>>,
     /// For packing limits.
     stage: Option<Stage>,

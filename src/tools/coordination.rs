@@ -264,7 +264,7 @@ struct ResultInput {
     format_errors: u64,
     /// Stage of the work.
     stage: Option<Stage>,
-    /// What it was after, as `maestro_classify_task` names it.
+    /// Its intent, as `maestro_classify_task` names it.
     intent: Option<String>,
     /// Each `{provider, answer, correct?}`.
     answers: Option<Vec<AnswerInput>>,

@@ -224,7 +224,7 @@ impl Question<'_> {
             [what, heart, format!("No display here. In a terminal of your own: {way}"), risk]
         };
         let message = lines.join("\n");
-        // What the model says never takes the first rows from the decision.
+        // The model's words never take the first rows from the decision.
         let message = match aside {
             "" => message,
             UNDECIDED_YET => format!("{aside}\n{message}"),
@@ -366,7 +366,7 @@ fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>
     let chosen = responses.remove(CHOSEN).and_then(|said| said.as_str().map(str::to_owned));
     Verdict {
         chosen,
-        // Whoever answers a form was asked back before, where something contradicted.
+        // A person who answered a form was already asked again about contradictions.
         is_meant: true,
         request: open.request.id.clone(),
         decision: decided.decision,

@@ -2,7 +2,7 @@
 //!
 //! In the older protocols the server asks during the call ([`ask_legacy`]); in the stateless one the
 //! call returns with the question, and the client calls again with the answer ([`ask_modern`],
-//! [`read_modern`]). Whatever is not a clear decision is none: nothing here ever becomes an approval
+//! [`read_modern`]). Only a clear decision counts: nothing here ever becomes an approval
 //! by itself.
 
 mod form;
@@ -31,7 +31,7 @@ pub(crate) struct Form {
     pub(crate) title: String,
     /// The language of its fields.
     pub(crate) language: Language,
-    /// What else a human should answer, each in a field that may stay empty.
+    /// The further questions, each in a field that may stay empty.
     pub(crate) critical: Vec<CriticalQuestion>,
     /// Line beside the decision: the gravest risk, or that nothing is decided yet.
     pub(crate) hint: String,
@@ -51,7 +51,7 @@ pub(crate) struct CriticalQuestion {
     pub(crate) id: String,
     /// The question.
     pub(crate) title: String,
-    /// What helps to answer it; empty: nothing.
+    /// Help for the answer; may be empty.
     pub(crate) description: String,
     /// Answers to choose from, each with its label; empty for a text.
     pub(crate) options: Vec<Offered>,

@@ -20,14 +20,14 @@ struct LogInput {
     evidence_type: EvidenceType,
     /// Its stage.
     stage: OfStage,
-    /// What it says; of a verification passed or `exit_code`.
+    /// The content; for a verification with passed or `exit_code`.
     content: Map<String, Value>,
     /// File, command, provider or you.
     source: String,
     /// 0 to 1.
     #[serde(default = "certain")]
     confidence: f64,
-    /// What it rests on.
+    /// The entries that it rests on.
     linked_evidence_ids: Option<Vec<String>>,
     /// Default: current run.
     workflow_id: Option<String>,

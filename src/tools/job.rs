@@ -40,7 +40,7 @@ enum Action {
     List,
     /// Until it ends, for a while.
     Wait,
-    /// How it stands.
+    /// Its state.
     Progress,
     /// Its result, if it has ended.
     Collect,

@@ -57,7 +57,7 @@ enum SchemaOrTools {
     #[serde(rename = "stage5_output")]
     Stage5Output,
     JudgeOutput,
-    /// What a reviewer finds.
+    /// The findings of a reviewer.
     Review,
     Tools,
 }

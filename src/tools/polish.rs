@@ -202,7 +202,7 @@ fn link(address: &Address) -> ContentBlock {
     ContentBlock::resource_link(resource(address))
 }
 
-/// The prefix by which the choke point tells wrong arguments from other refusals.
+/// The prefix that marks wrong arguments for the choke point.
 pub(crate) const WRONG_ARGUMENTS: &str = "wrong arguments: ";
 
 /// The arguments of a tool. The macros look for a type of this name.

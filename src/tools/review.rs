@@ -23,15 +23,15 @@ use crate::tools::catalogue::Handle;
 struct ReviewInput {
     /// Revisions, e.g. "main..HEAD".
     range: Option<String>,
-    /// What is staged.
+    /// The staged changes.
     #[serde(default)]
     staged: bool,
-    /// What differs from the last commit; the default.
+    /// The changes since the last commit; the default.
     #[serde(default)]
     working: bool,
     /// Files or globs, as they are.
     files: Option<Vec<String>>,
-    /// What to look for beside the ordinary.
+    /// Additional points to look for.
     criteria: Option<Vec<String>>,
     /// Default: all installed.
     providers: Option<Vec<String>>,

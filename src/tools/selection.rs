@@ -29,7 +29,7 @@ const MOST_ABLATIONS: usize = 100;
 struct SelectInput {
     /// Each `{id, provider, content}`.
     candidates: Vec<CandidateInput>,
-    /// What breaks ties of tests.
+    /// The tie-breaker among candidates with equal test results.
     #[serde(default)]
     mode: Mode,
     /// Each `{candidate_id, passed, output?}`.
@@ -46,7 +46,7 @@ struct SelectInput {
     effort: Option<Effort>,
     /// For the judge.
     criteria: Option<Vec<String>>,
-    /// What the candidates were asked for; the judge reads it.
+    /// The task of the candidates; the judge reads it.
     task: Option<String>,
     /// Files that the judge reads with the task.
     context_files: Option<Vec<String>>,

@@ -38,7 +38,7 @@ struct VerifyInput {
 pub(super) struct EntryInput {
     /// The command, without a shell; omitted: by type.
     command: Option<String>,
-    /// What it checks.
+    /// Its kind.
     #[serde(rename = "type")]
     kind: Option<Kind>,
     /// Arguments to append.

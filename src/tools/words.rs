@@ -33,7 +33,7 @@ impl Words {
             .ok()
     }
 
-    /// Describes a tool and the parameters of its schema. What has no text here keeps its own.
+    /// Describes a tool and the parameters of its schema. A parameter without a text here keeps its own.
     pub(super) fn describe(&self, tool: &mut Tool, schema: &mut JsonObject) {
         let Some(words) = self.tools.get(tool.name.as_ref()) else {
             return;

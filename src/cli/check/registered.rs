@@ -1,4 +1,4 @@
-//! The registrations of Maestro in clients, and by which path. Files are read and compared; nothing is run.
+//! The registrations of Maestro in clients, and their paths. Files are read and compared; nothing is run.
 
 use std::path::{Path, PathBuf};
 

@@ -114,7 +114,7 @@ pub(super) fn has_empty_list(text: &str, format: Format, lists: &[&[&str]]) -> b
     looked.is_ok() && has_one
 }
 
-/// Whose a list of servers is.
+/// The owner of a list of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// It was there, empty, before the server was registered.
@@ -335,7 +335,7 @@ impl File<'_> {
         };
         let value_end = before.range.end;
         let trails = self.bare.get(value_end..close).is_some_and(|rest| rest.contains(','));
-        // On lines of its own it comes after what is said of the member before it; in one line before that.
+        // On lines of its own it comes after the comments of the member before it; in one line before that.
         let (end, lead) = match layout {
             Layout::Line { gap } => (inside(&self.bare, value_end), (*gap).to_owned()),
             Layout::Lines { newline, .. } => (inside(self.text, value_end), layout.lead(newline)),
@@ -361,7 +361,7 @@ impl File<'_> {
         let ends_in_block = self.text.get(..from).is_some_and(|before| before.ends_with("*/"));
         let after_line_comment = trimmed(&self.bare, floor) != from && !ends_in_block;
         if after_line_comment && !rest.trim_start_matches([' ', '\t']).starts_with(['\n', '\r']) {
-            // What follows must not become part of a comment.
+            // The following text must not become part of a comment.
             from = start;
         } else if object.properties.len() == 1 && from == open && rest.trim().is_empty() {
             until = close;

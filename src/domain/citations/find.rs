@@ -154,7 +154,7 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
                 let end = number(&["end_line", "line_end"]);
                 let quotes = text(&QUOTES).and_then(|text| quote(text, Sense::Shown)).into_iter().collect();
                 found.extend(claim(path, line, end).map(|claim| Claim { quotes, ..claim }));
-                // What was read as a place and its quote names none beside it.
+                // Text that was read as a place and its quote holds no further place.
                 let is_read = |name: &&String| {
                     QUOTES.contains(&name.as_str())
                         || PATHS.contains(&name.as_str()) && !path.contains([':', '#'])

@@ -34,7 +34,7 @@ impl SearchBudget {
     }
 }
 
-/// What a search for a quote came to.
+/// The result of a search for a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sought {
     /// It begins in this line, from 1.

@@ -54,7 +54,7 @@ pub struct Diversity {
     pub voices: u64,
     /// The effective number of independent voices among them; none until enough answers are judged.
     pub effective_voices: Option<f64>,
-    /// The mean correlation of being right over the pairs; none likewise.
+    /// The mean correlation of being right over the pairs, if there are enough.
     pub rho: Option<f64>,
     pub basis: Basis,
     /// The pairs with enough questions.
@@ -108,7 +108,7 @@ pub fn pairs(questions: &[Question]) -> Vec<Pair> {
     tallies.into_iter().map(|([left, right], tally)| tally.pair(left, right)).collect()
 }
 
-/// One answer of each provider: the first. Whoever is asked twice has still one voice.
+/// One answer of each provider: the first. A provider that is asked twice still has one vote.
 fn voices(question: &Question) -> Vec<(&str, &Answer)> {
     let mut voices: BTreeMap<&str, &Answer> = BTreeMap::new();
     for answer in question {

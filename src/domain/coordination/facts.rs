@@ -1,4 +1,4 @@
-//! What is known of each topology: `topologies.yaml`.
+//! The facts of each topology: `topologies.yaml`.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
 //! The intent of a task, by a lexicon of weighted words: deterministic, and the same for every tool that
-//! speaks of it.
+//! uses it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The stages that a task speaks of, by its words; where it begins, its intent says.
+//! The stages that a task names, by its words. Its intent decides the first one.
 
 use super::wording::Wording;
 use crate::domain::stage::Stage;

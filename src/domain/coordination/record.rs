@@ -18,7 +18,7 @@ pub struct RunRecord {
     pub messages: u64,
     /// Reasoning turns.
     pub rounds: u64,
-    /// Answers that were discarded for their form. A failed run is none.
+    /// Answers that were discarded for their form. A failed run is not such an answer.
     pub format_errors: u64,
     /// The similarity of its outputs, 0 to 1; none where there were fewer than two.
     pub redundancy: Option<f64>,
@@ -53,7 +53,7 @@ pub struct Answer {
     pub correct: Option<bool>,
 }
 
-/// A digest by which an answer is recognized without keeping it.
+/// A digest that identifies an answer without keeping it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(String);
 
@@ -63,7 +63,7 @@ impl Mark {
         Self::of_canonical(&Canonical::of(answer))
     }
 
-    /// The mark of an answer in the form by which it is compared.
+    /// The mark of an answer in its compared form.
     pub fn of_canonical(answer: &Canonical) -> Self {
         let form = match answer.form() {
             Form::Json => "json",

@@ -48,7 +48,7 @@ pub struct TopologyStatistics {
 }
 
 /// The coordination metrics of "Towards a Science of Scaling Agent Systems" (table 5, section
-/// 4.1), over recorded runs. One that needs runs of a single agent is none without them.
+/// 4.1), over recorded runs. A figure that needs runs of a single agent is `None` without them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PaperMetrics {
     /// Turns beyond those of a single agent, in percent of these: O = (T - `T_sas`) / `T_sas` x 100.

@@ -26,7 +26,7 @@ struct Patterns {
     turns: Vec<Regex>,
 }
 
-/// The patterns of all languages: whoever reads Korean may write English.
+/// The patterns of all languages: a reader of Korean may write English.
 fn patterns() -> &'static Patterns {
     static READ: OnceLock<Patterns> = OnceLock::new();
     READ.get_or_init(|| {

@@ -435,7 +435,7 @@ fn encode(number: u32) -> [u8; 4] {
 
 /// Pairs of equal lines that are looked at; lines that stand in a file very often are left out beyond.
 const MOST_PAIRS: usize = 4_000_000;
-/// Places that are told.
+/// Places in a message.
 const MOST_PLACES: usize = 2;
 /// The score of a line that is equal, and of one that only looks equal.
 const EQUAL: u32 = 4;

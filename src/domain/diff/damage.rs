@@ -1,5 +1,5 @@
 //! Whole or nothing: what is not understood under the header of a file fails the whole patch, and says
-//! at which line. What stands around a patch is left out.
+//! at which line. Text around a patch is left out.
 
 use super::*;
 
@@ -246,7 +246,7 @@ fn numbers_that_mean_two_places_decide_nothing() {
         assert_eq!(text("a\nb\nc\n-\n", &patch(numbers)), "a\nB\nc\n-\n");
     }
     assert_eq!(text(twice, &patch("-5,3 +5,3")), "a\nb\nc\n-\na\nB\nc\n");
-    // What the hunks above it add may be left out of account, and may not.
+    // The lines that the hunks above add may or may not be counted.
     for place in ["-6,2 +6,2", "-6,2 +7,2"] {
         let two = format!("--- a/f\n+++ b/f\n@@ -1,1 +1,2 @@\n-a\n+A\n+A2\n@@ {place} @@\n-b\n+B\n c\n");
         assert_eq!(text(twice, &two), "A\nA2\nb\nc\n-\na\nB\nc\n");

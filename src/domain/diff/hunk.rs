@@ -276,7 +276,7 @@ fn share(side: Side) -> (usize, usize) {
     }
 }
 
-/// Takes the line end off the last line; false where there is none, or the mark is none of git's or
+/// Takes the line end off the last line; false if there is none, or the mark is not from git or
 /// diff's: `\ No newline at end of file`, in any language.
 fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
     match lines.last_mut() {

@@ -22,7 +22,7 @@ const OLDER: [&str; 4] = [".orig", ".old", ".bak", "~"];
 pub(super) enum Header {
     /// No file.
     Nothing,
-    /// A file; whether its time is the beginning of time, by which `diff -N` means no file.
+    /// A file; whether its time is the beginning of time, which means "no file" in `diff -N`.
     File {
         /// The name, with its prefix.
         name: String,
@@ -170,7 +170,7 @@ pub(super) fn common(old: &str, new: &str) -> Option<String> {
     below(old).filter(|name| below(new).as_ref() == Some(name))
 }
 
-/// A name relative to the root of a project, or why it is none.
+/// A name relative to the root of a project, or why it is not one.
 ///
 /// # Errors
 ///
@@ -198,7 +198,7 @@ pub fn checked(name: &str) -> Result<String, &'static str> {
     if rest.split('/').any(|part| part.is_empty() || part == ".") {
         return Err("it has an empty or a `.` part");
     }
-    // What cannot be made is refused now, and not in the middle of the work.
+    // A file that cannot be created is refused now, not in the middle of the work.
     if rest.len() > MOST_BYTES || rest.split('/').any(|part| part.len() > MOST_PART_BYTES) {
         return Err("it is longer than a file system takes");
     }

@@ -4,7 +4,7 @@ use super::hunk::{self, Cursor, Setting, is_mail};
 use super::name::{self, Header};
 use super::{Action, DiffError, Fence, FilePatch, Hunk, Line, Patch, Side, lines, shown};
 
-/// Reads a patch, whole or not at all. What is not understood is prose before the first file and after
+/// Reads a patch, whole or not at all. Other text is prose before the first file and after
 /// the last one, and outside of the code fences around files; anywhere else it is an error.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
 struct Part {
     /// True if a file was read in it.
     has_files: bool,
-    /// The first line after its last file that is none of a patch.
+    /// The first line after its last file that does not belong to a patch.
     prose: Option<(usize, String)>,
     /// True if a mail has begun, whose text ends with the next file.
     in_mail: bool,
@@ -186,7 +186,7 @@ impl Reader<'_, '_> {
             self.cursor.advance(1);
             return Ok(());
         }
-        // What stands right below the headers of a file is a part of it, or something was lost there.
+        // The line right below the headers of a file is a part of it, or a line was lost there.
         let ends_file = self.cursor.at_preamble() || self.cursor.at_signature() || is_mail(line.text);
         if !line.is_blank() && !ends_file && self.draft.as_ref().is_some_and(Draft::is_in_header) {
             refuse_unsupported(line)?;
@@ -245,7 +245,7 @@ impl Reader<'_, '_> {
 }
 
 /// A file as far as it was read.
-// What the headers say is told apart by as many flags as there are headers.
+// One flag for each header keeps the headers apart.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 struct Draft {
@@ -408,7 +408,7 @@ const EXTENDED: [&str; 11] = [
     "dissimilarity index ",
 ];
 
-/// Reads one of git's extended header lines; false if it is none.
+/// Reads one of git's extended header lines; false if it is not one.
 fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     let path =
         |rest: &str| Some(name::unquote(rest).map_or_else(|| rest.trim_end().to_owned(), |(name, _)| name));

@@ -81,7 +81,7 @@ pub struct ConsultReserved {
 pub struct Kept {
     /// Characters.
     pub chars: u64,
-    /// SHA-256, by which it is known again.
+    /// SHA-256, which identifies it.
     pub sha256: String,
     /// The text, masked; none where it is not to be saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -76,7 +76,7 @@ pub struct StageStarted {
     pub mode: Mode,
     /// Why in that way.
     pub why: String,
-    /// The digest of what was asked, by which the same question is known again.
+    /// The digest that identifies the question.
     pub request: String,
     /// The server that works on it.
     pub server: String,
@@ -148,7 +148,7 @@ pub struct Candidate {
     pub retryable: bool,
     #[serde(default)]
     pub hint: Option<String>,
-    /// Time when the limit that stands in the way ends, where the CLI named a time.
+    /// End of the limit that blocks the call, if the CLI named it.
     #[serde(default)]
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.

@@ -41,7 +41,7 @@ impl VariableRules {
     /// Tries the examples.
     ///
     /// # Errors
-    /// At the first name that is told wrongly.
+    /// At the first name with a wrong verdict.
     pub fn check(&self) -> Result<(), RuleError> {
         let rule = || "variables".to_owned();
         if let Some(name) = self.matching.iter().find(|name| !self.is_secret(name)) {

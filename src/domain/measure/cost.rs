@@ -84,7 +84,7 @@ pub(crate) struct Cost {
 /// Cost of the calls of one name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Named {
-    /// The name; none where there is none.
+    /// The name, if there is one.
     pub(crate) name: Option<String>,
     /// Their cost.
     #[serde(flatten)]

@@ -56,7 +56,7 @@ impl Figure {
         self.into()
     }
 
-    /// What it is, how it is computed, and which figure of a similar name it is not.
+    /// Its meaning, its formula, and the figures of similar names that it is not.
     pub fn definition(self) -> &'static str {
         DEFINITIONS.get(self.key()).map_or("", String::as_str)
     }

@@ -26,7 +26,7 @@ pub struct Report {
     pub cost: Option<Costs>,
 }
 
-/// The figures. What is none is not known; `notes` says why.
+/// The figures. `None` means unknown; `notes` has the reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Metrics {
     /// Calls to consultants, for whatever purpose.
@@ -77,7 +77,7 @@ pub struct Metrics {
     pub verifications: Verifications,
     /// Patches and restores.
     pub patches: PatchCounts,
-    /// Why a figure is none, or what it rests on, by the figure's key.
+    /// Why a figure is unknown, or what it rests on, by the figure's key.
     pub notes: BTreeMap<&'static str, String>,
 }
 

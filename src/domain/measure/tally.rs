@@ -832,7 +832,7 @@ impl Default for Baseline {
 }
 
 impl Baseline {
-    /// The user's own number; the paper's where there is none or where it is no number above 0.
+    /// The user's own number; the paper's if it is missing or not above 0.
     pub fn configured(turns: Option<f64>) -> Self {
         match turns.filter(|turns| turns.is_finite() && *turns > 0.0) {
             Some(turns) => Self { turns, origin: Origin::Configured },

@@ -337,7 +337,7 @@ proptest! {
         let metrics = &report.metrics;
         for figure in super::definition::Figure::ALL {
             prop_assert!(metrics.value(figure).is_none_or(f64::is_finite), "{:?}", figure);
-            // What is unknown says why.
+            // An unknown figure has a reason.
             prop_assert!(metrics.value(figure).is_some() || metrics.notes.contains_key(figure.key()), "{:?}", figure);
         }
         for share in [metrics.success_rate, metrics.test_coverage_rate, metrics.redundancy] {

@@ -186,7 +186,7 @@ fn assert_kept(text: &str, kept: &[&str], gone: &[&str]) {
     }
 }
 
-/// What `node --test` prints (TAP): many that pass, two that fail.
+/// The output of `node --test` (TAP): many that pass, two that fail.
 fn tap() -> String {
     let mut out = vec!["TAP version 13".to_owned()];
     for number in 1..=12 {

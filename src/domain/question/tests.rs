@@ -9,7 +9,7 @@ use crate::domain::language::Language;
 /// Id, priority and number of choices (0: in one's own words).
 type Asked = (&'static str, Priority, usize);
 
-/// What is asked in every stage.
+/// The questions of every stage.
 const CONTRACT: [(Stage, &[Asked]); 5] = [
     (
         Stage::Analyze,

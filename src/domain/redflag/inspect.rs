@@ -179,7 +179,7 @@ impl Inspector {
         patterns.any.iter().find_map(|pattern| patterns.first(pattern, text)).map(|at| excerpt(text, at))
     }
 
-    /// The first dangerous thing that the answer proposes; what it warns of or describes is none.
+    /// The first dangerous thing that the answer proposes; warnings and descriptions do not count.
     fn proposed(&self, flag: Flag, reading: &Reading) -> Option<String> {
         let patterns = self.patterns.get(&flag)?;
         let find = |text: &str| -> Vec<(usize, usize)> {

@@ -25,7 +25,7 @@ static DESCRIBED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:runs|uses|calls|contains|has|had|does|did|executes|executed|invokes|deletes|deleted|removes|ran|called|used|ends in|passes|evaluates|builds|which|that|means|lets|allows)\b").ok()
 });
 
-/// Somebody is told to do it.
+/// The text tells somebody to do it.
 static PROPOSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)(?:^|\b(?:then|and|just|please|simply|now|first|finally|so|or|to|should|can|could|must|may|might|need\ to|have\ to|want\ to|would|i['’]d|you['’]d|i['’]ll|let['’]s|suggest|recommend)\s+)
@@ -197,7 +197,7 @@ pub(super) fn written_files(prose: &str) -> Vec<&str> {
 
 // The commitment of an answer: to anything, or to nothing.
 //
-// A word such as "maybe" says little: right answers hold it as often as wrong ones. What tells is an
+// A word such as "maybe" says little: right answers hold it as often as wrong ones. The sign is an
 // answer of which no clause says anything definite: each one hedges, refuses, asks, promises or praises.
 
 /// Words that a definite clause has at least.
@@ -210,7 +210,7 @@ static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)[.!?…]+(?:\s+|$)|[。！？]\s*|\n+|[;:]\s+|\s+[—–-]\s+|,\s+(?:but|yet|however|although|though|so|therefore)\s+").ok()
 });
 
-/// Words by which a clause gives its own subject as the reason.
+/// Words of a clause that gives its own subject as the reason.
 static BECAUSE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\s(?:because|since|as)\s").ok());
 
 /// A clause that commits to nothing, by the rule that says so.
@@ -343,7 +343,7 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
 
 /// A few words said again and again, or one letter. A long sentence may be said often.
 pub(super) fn repetition(text: &str) -> Option<String> {
-    // As long as a step's answer may be: what is longer is none in any case.
+    // As long as a step's answer may be: a longer text is not an answer of a step.
     const RUN: usize = 10_000;
     const LEAST_TIMES: usize = 5;
     const LONGEST: usize = 6;

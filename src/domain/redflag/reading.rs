@@ -14,7 +14,7 @@ const CODE_FIELDS: [&str; 6] = ["command", "code", "script", "cmd", "mre", "snip
 /// An answer, taken apart.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// Its JSON document, or why there is none.
+    /// Its JSON document, or why it has no document.
     pub(super) document: Result<Value, Unreadable>,
     /// Its diffs.
     pub(super) changes: Vec<ProposedChange>,
@@ -186,7 +186,7 @@ pub(super) fn is_fence_open(text: &str) -> bool {
 
 #[derive(Debug)]
 pub(super) struct ProposedChange {
-    /// The patch, or why it is none.
+    /// The patch, or why it is not one.
     pub(super) patch: Result<Patch, DiffError>,
     text: String,
 }
@@ -229,7 +229,7 @@ impl ProposedChange {
         self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))
     }
 
-    /// The content it would bring in: what it removes or leaves alone is nobody's proposal.
+    /// The content it would bring in: removed and unchanged lines are not proposals.
     pub(super) fn added(&self) -> String {
         let lines: Vec<&str> = match &self.patch {
             Ok(patch) => patch
@@ -261,7 +261,7 @@ fn is_names(old: &str, new: &str) -> bool {
     old.starts_with("--- ") && new.starts_with("+++ ")
 }
 
-/// True if a line belongs to a diff, and not to what is said around it.
+/// True if a line belongs to a diff, and not to the text around it.
 pub(super) fn is_line(line: &str) -> bool {
     line.starts_with(['+', '-', ' ', '@']) || line.starts_with("diff --git ") || line.starts_with("index ")
 }

@@ -10,7 +10,7 @@ use crate::domain::measure::number::mean_pairwise;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 
-/// From which likeness of their words on two claims count as the same one.
+/// Least similarity of two claims that count as the same one.
 const ALIKE: f64 = 0.9;
 
 /// One of those that can go on.
@@ -167,7 +167,7 @@ pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[Str
     all
 }
 
-/// Keys by which a stage's output is known.
+/// Keys that identify a stage's output.
 pub(super) fn known_keys(stage: Stage) -> &'static [&'static str] {
     match stage {
         Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],

@@ -264,7 +264,7 @@ impl Content {
         self.finding(source, say!("label_test_result"), text);
     }
 
-    /// The counts as one phrase, without what there is none of.
+    /// The counts as one phrase, without zeros.
     pub(super) fn phrase(&self) -> Text {
         let some = self.counts.iter().filter(|(_, number)| *number > 0);
         Text::listed(&some.map(|(noun, number)| Text::said(noun.words, &[("n", number)])).collect::<Vec<_>>())

@@ -1,5 +1,5 @@
 //! The report in few words and in one language, for a dialog that asks for the decision: newlines
-//! count there, and nothing else does. What is judged as risky comes first and is the last to be left
+//! count there, and nothing else does. Risks come first and is the last to be left
 //! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
 
 use super::{Report, content};
@@ -67,7 +67,7 @@ const EXTENTS: [Extent; 5] = [
 /// Columns of the first three lines: what a client cuts on a screen of 80.
 const COLUMNS: usize = 74;
 
-/// The report in at most so many characters, as much of it as fits. Whatever is left out is said to
+/// The report in at most so many characters, as much of it as fits. The text names the parts that are left out, and where to
 /// be.
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");

@@ -342,7 +342,7 @@ impl ProposedChange {
         }
     }
 
-    /// Files that it touches and that are none of those planned.
+    /// Changed files that were not planned.
     pub(super) fn beyond(&self, planned: &[String]) -> Vec<String> {
         let planned: BTreeSet<&str> = planned.iter().map(|path| plain(path)).collect();
         let touched = self.files.iter().map(|file| file.path.as_str());
@@ -414,7 +414,7 @@ mod tests {
             changed(Applied, "named.py", "1", "2"),
             changed(Applied, "other.py", "1", "2"),
             changed(Applied, "other.py", "2", "3"),
-            // What was undone is as it was.
+            // An undone change has no effect.
             changed(Applied, "undone.py", "1", "2"),
             changed(RolledBack, "undone.py", "2", "1"),
         ];

@@ -1,4 +1,4 @@
-//! Risks: what the outputs show, and what is known about them. And the rule by which
+//! Risks: those in the outputs, and those that Maestro finds. And the rule with which
 //! a stage is harmless enough to be approved without a person.
 
 use super::content::{self, Content, called};

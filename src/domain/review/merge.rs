@@ -60,7 +60,7 @@ fn join(same: &mut Finding, other: Finding) {
 }
 
 /// Findings in the order in which somebody should look at them: first what was verified best, then what
-/// does most harm. How many found it has no say.
+/// does most harm. The number of finders does not count.
 pub fn ranked(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|one, other| {
         let key = |finding: &Finding| (verified(finding), finding.severity);

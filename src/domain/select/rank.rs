@@ -1,4 +1,4 @@
-//! The rule by which candidates are ranked, and by which one of them wins or none.
+//! The rule that ranks candidates, and decides whether one of them wins.
 
 use std::cmp::Ordering;
 
@@ -69,7 +69,7 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Nobody wins: the first ones, so many, behave differently, and only whoever asked knows which is
+    /// Nobody wins: the first ones, so many, behave differently, and only the user knows which is
     /// right.
     pub fn leave_open(&mut self, level: usize) {
         (self.winner, self.deciding, self.level) = (None, Deciding::Nothing, level);

@@ -210,7 +210,7 @@ impl Policy {
             ProjectState::Unconfirmed => "which is not confirmed",
             ProjectState::Changed => "which was changed after it was confirmed",
         };
-        // What our own rules permit does not hang on the project's.
+        // Our own rules do not depend on the project's.
         if self.allow.iter().any(|allow| self.fits(allow, words, inside) == Fit::Yes) {
             return Ok(None);
         }
@@ -521,7 +521,7 @@ fn take(words: &[String], options: &Options, arguments: &Value, inside: Inside) 
             continue;
         }
         arguments.check(word, inside)?;
-        // Whatever an argument is called, it may be read as a path.
+        // Any argument may be read as a path.
         if !inside(word.split("::").next().unwrap_or(word)) {
             return Err(Unfit::Outside(word.clone()));
         }

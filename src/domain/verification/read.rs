@@ -192,7 +192,7 @@ fn anybodys(output: &Output) -> Option<Reading> {
     for reading in readers.filter_map(|(_, reader)| reader(output)) {
         if reading.is_test_end() { ends.push(reading) } else { others.push(reading) }
     }
-    // Whoever found failures first, so that its name is the one that is told.
+    // The first reader that found failures, because its name is reported.
     ends.sort_by_key(|reading| !reading.found());
     ends.into_iter().reduce(Reading::and).or_else(|| {
         others.sort_by_key(|reading| (!reading.found(), reading.does == Does::Look));

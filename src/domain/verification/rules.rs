@@ -282,7 +282,7 @@ impl Options {
     /// Reads options as a rule file has them.
     ///
     /// # Errors
-    /// A value that is none.
+    /// An invalid value.
     pub fn parse(rule: &str, written: &[String], single_dash: bool) -> Result<Self, RuleError> {
         let known = written
             .iter()
@@ -297,7 +297,7 @@ impl Options {
     /// Returns how many words the option at the head of these takes.
     ///
     /// # Errors
-    /// It is none of the rule's.
+    /// It does not belong to the rule.
     pub fn take(&self, words: &[String], inside: Inside) -> Result<usize, Unfit> {
         let unknown = || Unfit::Option(words.first().cloned().unwrap_or_default());
         let word = words.first().ok_or_else(unknown)?;
@@ -322,7 +322,7 @@ impl Options {
         let mut last = None;
         for option in self.known.iter().filter(|option| !option.is_flag()) {
             let (value, count) = match word.strip_prefix(option.name.as_str()) {
-                // What looks like an option is never a value: the tool may think otherwise.
+                // Text that looks like an option is never a value: the tool may read it as an option.
                 Some("") => match next.filter(|next| !next.starts_with('-')) {
                     Some(next) => (next.as_str(), 2),
                     None => continue,
@@ -369,7 +369,7 @@ pub enum NoCommand {
 ///
 /// # Errors
 ///
-/// Why it is none.
+/// Why it is not a command.
 pub fn words(text: &str) -> Result<Vec<String>, NoCommand> {
     if let Some(operator) = operator(text) {
         return Err(NoCommand::Operator(operator));

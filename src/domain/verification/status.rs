@@ -173,7 +173,7 @@ fn could_not_start(output: &str) -> bool {
     })
 }
 
-/// Lines kept around one that speaks of a failure.
+/// Lines kept around a line about a failure.
 const AROUND: usize = 2;
 /// The longest line, in characters.
 const LINE: usize = 600;
@@ -245,7 +245,7 @@ fn add_gap(out: &mut String, missing: usize) {
     }
 }
 
-/// True if a line speaks of a failure.
+/// True if a line is about a failure.
 fn is_failure(line: &str, names: &[String]) -> bool {
     const SIGNS: [&str; 16] = [
         "FAILED",
@@ -278,7 +278,7 @@ pub struct Proof {
     /// Why it shows nothing of tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<String>,
-    /// The words by which it leaves tests out.
+    /// The words that leave tests out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
 }
@@ -288,7 +288,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Words by which a runner runs no test.
+/// Words that keep a runner from running tests.
 const RUNS_NONE: [&str; 21] = [
     "--collect-only",
     "--co",
@@ -384,8 +384,8 @@ pub fn proof(
 fn narrowed(words: &[String]) -> Vec<String> {
     let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
     let program = words.first().map(String::as_str).unwrap_or_default();
-    // What comes before the runner's own options: `python -m pytest`, `cargo test`, `npm run unit`.
-    // Targets are the whole of what `make` and `just` are told.
+    // The words before the runner's own options: `python -m pytest`, `cargo test`, `npm run unit`.
+    // `make` and `just` get only targets.
     let start = match (program, at(&["pytest", "unittest", "test", "jest", "vitest", "nextest"])) {
         ("make" | "just", _) => words.len(),
         (_, Some(runner)) => runner + 1,

@@ -18,7 +18,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::domain::answer::spoken;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
 
-/// The form by which an answer is compared.
+/// The compared form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -36,7 +36,7 @@ pub enum Form {
     Choice,
 }
 
-/// An answer in the form by which it is compared.
+/// An answer in its compared form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Canonical {
     form: Form,
@@ -72,7 +72,7 @@ impl Canonical {
         Self { form: Form::Choice, key: option.to_owned() }
     }
 
-    /// Fields of a document, in the form by which they are compared.
+    /// Fields of a document, in their compared form.
     fn of_fields(key: String) -> Self {
         Self { form: Form::Fields, key }
     }
@@ -153,7 +153,7 @@ const ANSWER_WORDS: [&str; 24] = [
 /// Letters of a word after a number from which on it is no abbreviated unit.
 const LEAST_FOLDED: usize = 4;
 
-/// Words that lead in an answer and are none of it.
+/// Words before an answer that are not part of it.
 static LEAD_IN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?i)^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:(?:and\s+)?(?:my|the|our)\s+)?(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|result|choice)\s*(?:is|would\s+be)?\s*[:：=]\s*|^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:my|the|our)\s+(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|choice)\s+(?:is|would\s+be)\s+",
@@ -161,7 +161,7 @@ static LEAD_IN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// One line in the form by which it is compared.
+/// One line in its compared form.
 fn text_key(line: &str) -> String {
     let plain = plain(line);
     let bare = without_lead_in(undressed_but_code(&plain));
@@ -389,7 +389,7 @@ impl<'a> Number<'a> {
         self.unit
     }
 
-    /// The number in one spelling, its unit as a word of its own. What may be a version is left as it
+    /// The number in one spelling, its unit as a word of its own. A possible version is left as it
     /// is written: 3.10 is not 3.1 then.
     fn key(&self, may_be_a_version: bool, written: &str) -> String {
         let written = written.trim_end_matches([',', ';']);
@@ -490,7 +490,7 @@ fn one_spelling(number: serde_json::Number) -> serde_json::Number {
     }
 }
 
-/// A path without `./`, `//`, `x/..` and a slash at its end; what is none is left as it is.
+/// A path without `./`, `//`, `x/..` and a slash at its end; other text is left as it is.
 fn shortest(written: &str) -> String {
     if written.contains("://") {
         return written.to_owned();
@@ -532,7 +532,7 @@ fn patch_key(text: &str) -> Option<String> {
     }
     let patch = parse(text).ok()?;
     let mut files: Vec<String> = patch.files.iter().map(file).collect();
-    // The order of files is nobody's choice.
+    // The order of files has no meaning.
     files.sort();
     Some(files.concat())
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What became of one sample.
+/// The outcome of one sample.
 #[derive(Clone, Copy, Debug)]
 enum Sample {
     Answer(u8),
@@ -89,7 +89,7 @@ proptest! {
         let (winner, taken) = one_by_one(&samples, rule);
         let won = ballot.stop().is_some_and(Stop::is_decision).then(|| ballot.leader().unwrap());
         prop_assert_eq!(won.map(|number| ballot.options()[number].answer), winner);
-        // What nobody can win any more ends early, and nothing else does.
+        // Only a vote that nobody can win any more ends early.
         let used = usize::try_from(ballot.samples()).unwrap();
         let fits = if winner.is_some() { used == taken } else { used <= taken };
         prop_assert!(fits, "{} of {}", used, taken);
@@ -135,7 +135,7 @@ fn agreement_takes_one_round_of_k() {
     for k in 1..=7 {
         let ballot = voted(k, 20, &[Sample::Answer(1); 20]);
         assert_eq!((ballot.rounds(), ballot.samples()), (1, k));
-        // One vote is nobody's agreement.
+        // One vote is no agreement.
         let stop = if k == 1 { Stop::AheadByK } else { Stop::Unanimous };
         assert_eq!((ballot.stop(), ballot.leader()), (Some(stop), Some(0)));
     }

@@ -198,7 +198,7 @@ impl Run {
     }
 
     /// An open question of a stage whose server was killed is settled by nobody: it leaves its place in
-    /// the stage to whoever takes the stage up, and counts in the run.
+    /// the stage to the provider that takes it, and counts in the run.
     fn leave_stage(&mut self) {
         let asked = self.attempt.as_ref().map(|attempt| attempt.reservations.clone()).unwrap_or_default();
         for reservation in asked {

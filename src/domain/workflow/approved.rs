@@ -142,7 +142,7 @@ impl Run {
             .collect()
     }
 
-    /// True if a request is about a change and another one was approved before: whoever decided then has not seen it.
+    /// True if a request is about a change and another one was approved before: the earlier decision did not cover it.
     pub fn asks_for_another_change(&self, request: &Request) -> bool {
         let Some(diff) =
             self.outputs_of(request).and_then(|output| proposed_diff(request.asked.stage, output))

@@ -87,7 +87,7 @@ pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Erro
         DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
             session.refuse_strangers()?;
         }
-        // Whoever types was looked at before, and a rule needs nobody.
+        // The terminal was checked before, and a rule needs no person.
         DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => session.refuse_nested()?,
     }
     let verdict = masked(session, verdict).await?;

@@ -70,14 +70,14 @@ fn close(session: &Session, run: &str, dialog: &str) {
     }
 }
 
-/// The dialog that a call is going to show about a request which is not made yet. Whoever makes the
+/// The dialog that a call is going to show about a request which is not made yet. The caller that makes the
 /// request appends both at once, so that no other word comes in between. It closes when this is
 /// dropped, and is not opened after that.
 pub struct DialogAhead {
     announced: Announced,
 }
 
-/// The same for whoever makes the request, which may go on without the call.
+/// The same for the maker of the request, which may go on without the call.
 #[derive(Clone)]
 pub struct Announced {
     session: Session,

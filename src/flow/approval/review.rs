@@ -101,7 +101,7 @@ pub struct ReviewFigures {
     pub output_tokens: Option<u64>,
     /// US dollars that they cost.
     pub cost_usd: Option<f64>,
-    /// Whose word decides, as the server is set.
+    /// The server's mode of approvals.
     pub approvals: Approvals,
     /// True if the user lets the policy approve.
     pub low_risk: bool,
@@ -125,7 +125,7 @@ impl ReviewFigures {
     }
 }
 
-/// The digest by which a report is known again.
+/// The digest that identifies a report.
 pub fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
 }

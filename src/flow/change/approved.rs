@@ -33,7 +33,7 @@ impl Work<'_> {
             planned,
             tree,
             lines: self.at_root(diff::changed_lines(patch)),
-            // What was approved was masked before it was shown.
+            // The approved text was masked before it was shown.
             masked: (shown != request.patch.as_str())
                 .then(|| diff::parse(&shown).ok().map(|patch| self.at_root(diff::changed_lines(&patch))))
                 .flatten(),
@@ -52,7 +52,7 @@ impl Work<'_> {
         Ok(Told { patch: Some(patch), approved_by: approved.map(|change| change.request.clone()) })
     }
 
-    /// The changed lines by their names below the project's root; another root's are nobody's.
+    /// The changed lines by their names below the project's root; files of other roots are left out.
     fn at_root(&self, lines: Changed) -> Changed {
         let prefix = match self.base.root == *self.session.root() {
             true => String::new(),

@@ -40,7 +40,7 @@ pub struct RestoreRequest {
 ///
 /// # Errors
 ///
-/// The call cannot be begun. What cannot be undone is an outcome.
+/// The call cannot begin. A file that cannot be restored is an outcome, not an error.
 pub async fn restore(session: &Session, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
     refuse_strangers(session)?;
     blocking(session, move |session, cancelled| {
@@ -234,7 +234,7 @@ pub(super) fn names_are_allowed(project: &Project, manifest: &Manifest) -> bool 
 /// A backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backup {
-    /// Its session, by which it is restored.
+    /// Its session, the argument of a restore.
     pub session: String,
     /// Time when it was made, in milliseconds since 1970.
     pub at_ms: u64,

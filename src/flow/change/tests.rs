@@ -77,7 +77,7 @@ fn a_patch_and_its_undoing_are_recorded() {
         (&first.files[0].after, &first.files[0].before)
     );
     assert!(second.patch_sha256.is_none());
-    // What is as it was already is not undone once more.
+    // A file that is already restored is not undone once more.
     assert!(bench.restore(&session).ok);
     assert_eq!(bench.recorded().len(), 2);
 }

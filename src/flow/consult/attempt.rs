@@ -31,11 +31,11 @@ use crate::provider::failure::FailureKind;
 use crate::provider::login::{self, Login};
 use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, understudy};
 
-/// Pauses before the second and the third start after a failure that may pass. The CLIs are told to try
+/// Pauses before the second and the third start after a transient failure. The CLIs are configured to try
 /// nothing again themselves, so that this is all that reaches the service.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
-/// Requests of one consult that reach the service, whoever tries again.
+/// Requests of one consult that reach the service, with all retries.
 const MOST_REQUESTS: u32 = 3;
 
 /// A limit that ends later is not waited for.
@@ -44,7 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Asks one provider: the understudy at once, a CLI when there is a slot for it. What it ends with is
+/// Asks one provider: the understudy at once, a CLI when there is a slot for it. Its end is
 /// in the log, and with the limit that a breaker knows nothing is started.
 pub(super) async fn begin(
     session: &Session,
@@ -175,7 +175,7 @@ impl Call<'_> {
         for (number, pause) in (2..).zip(BACKOFF) {
             let Some(error @ Error::Cli { failure, .. }) = &reply.cause else { break };
             let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
-            // What a CLI has chosen once it need not choose again.
+            // A CLI need not choose its model twice.
             let model = asked_for.or(asked.chosen.as_deref());
             let are_too_many = requests + asked.next > MOST_REQUESTS;
             if !failure.kind.is_transient() || are_too_many || pause > LONGEST_PAUSE || self.left() <= pause {
@@ -193,7 +193,7 @@ impl Call<'_> {
             asked = Asked { chosen: its.chosen.or(asked.chosen), ..its };
             let before = std::mem::replace(&mut reply, next);
             if matches!(reply.cause, Some(Error::Timeout { .. } | Error::Stalled { .. })) {
-                // What it said the last time tells more than that there was no time left.
+                // Its last error tells more than "no time left".
                 reply.cause = before.cause;
             }
         }
@@ -290,7 +290,7 @@ impl Call<'_> {
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
         env.extend(invocation.env);
-        // What a CLI leaves behind (an error report with the whole prompt, say) goes with the call.
+        // Files that a CLI leaves (for example an error report with the whole prompt) are removed with the call.
         env.push(("TMPDIR".into(), places.temporary.clone().into()));
         let launch = Launch {
             program: self.program.to_owned(),
@@ -457,20 +457,20 @@ impl Recording {
         Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    /// Records the end and finishes the reply. The answer is masked once, for the log and for whoever keeps
+    /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
     /// it. A log that cannot be written does not take the answer from the caller.
     async fn end(mut self, session: &Session, prepared: &Arc<Prepared>, mut reply: Consulted) -> Consulted {
         let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         session.ledger().note(&self.provider, refused);
-        // What a CLI notes may repeat what it was given.
+        // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
         let settled = self.settled(&reservation, Some(&reply));
         let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
         let ended = off_thread(move || {
             let masked = reply.ok.then(|| shared.masker.mask(&reply.content).text.into_owned());
-            // A conversation goes on from its texts: where they are not kept, there is none.
+            // A conversation goes on from its texts: if they are not kept, there is no conversation.
             let turn = shared
                 .turn
                 .as_ref()

@@ -70,7 +70,7 @@ const HERE: [Topology; 3] = [Topology::Sas, Topology::Independent, Topology::Cen
 pub(super) fn scaling(asked: &Asked, history: &History, chosen: Topology) -> Result<Scaling, BadInput> {
     let recorded = recorded_baseline(history);
     let Some(baseline) = asked.baseline_success.or(recorded) else {
-        // What was given is checked all the same.
+        // The given values are checked anyway.
         Inputs::new(0.0, asked.tool_count, asked.capability_index)?;
         return Ok(Scaling::Missing {
             missing: "baseline_success: how often a single agent succeeds at such tasks, 0 to 1 (or ten recorded sas results)",
@@ -85,7 +85,7 @@ fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: T
     let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
     let best_multi_agent = best_of(&Topology::ALL, &inputs).map(best);
     let best_multi_agent_here = best_of(&HERE, &inputs).map(best);
-    // What nobody can arrange is no advice, however well it would do.
+    // A topology that Maestro cannot arrange is never advised.
     let advice =
         best_multi_agent_here.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
     let outside = outside_the_data(&inputs);

@@ -79,7 +79,7 @@ pub(in crate::flow) struct Read {
     pub(in crate::flow) intent: Intent,
 }
 
-/// Reads a task and what goes with it, the one way for all who speak of it.
+/// Reads a task and what goes with it, the same for all tools.
 ///
 /// # Errors
 ///

@@ -272,7 +272,7 @@ fn a_fold_that_was_changed_or_belongs_elsewhere_is_as_if_it_were_not_there() {
     }
 }
 
-/// A store that cannot read a single run, as where the file is exchanged at that moment.
+/// A store that cannot read a single run, because the file is replaced at that moment.
 struct WithoutRuns {
     store: MemoryStore,
     fold: Mutex<Option<Kept>>,

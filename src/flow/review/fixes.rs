@@ -19,7 +19,7 @@ const MOST_FIXED: usize = 5;
 /// A finding of less harm is not worth a consult.
 const LEAST: Severity = Severity::Medium;
 
-/// Asks for fixes of the gravest findings and tries them. What cannot be had is said in the warning: the
+/// Asks for fixes of the gravest findings and tries them. Missing fixes are named in the warning: the
 /// findings stand without it.
 pub(super) async fn tried(
     session: &Session,

@@ -179,7 +179,7 @@ impl Reader<'_> {
 
     fn change(&self, words: &[&str], version: Version, new: New) -> Result<Gathered, Error> {
         let around = format!("-U{AROUND}");
-        // What a user configures for reading must not change what is read here.
+        // The user's display settings must not change the text that is read here.
         let mut arguments = vec![
             "diff",
             "--no-color",
@@ -504,7 +504,7 @@ fn parts(printed: &str, is_whole: bool) -> Vec<&str> {
     parts
 }
 
-/// What a part of a diff holds instead of lines, in the words of a review.
+/// The content of a part of a diff without lines, in the words of a review.
 fn no_text(part: &str) -> Option<&'static str> {
     let has_mode = |mode: &str| {
         part.lines()

@@ -250,8 +250,8 @@ impl Judging<'_> {
         join_all(asked).await.into_iter().collect()
     }
 
-    /// The same of one judge. Where it cannot judge for reasons of its own, in one order or in both, whoever may
-    /// in its place judges both; nobody judges what they wrote.
+    /// The same of one judge. Where it cannot judge for reasons of its own, in one order or in both, a permitted stand-in
+    /// judges both; no author judges its own candidate.
     async fn hear_or_replace(
         &self,
         seat: Seat,
@@ -510,7 +510,7 @@ fn question(candidates: usize) -> Asked<'static> {
     Asked { tokens: Tokens::of_bytes(candidates + OWN_WORDS), model: None }
 }
 
-/// An answer that fits the schema and names a candidate that there is; anything else is none.
+/// An answer that fits the schema and names a candidate that there is; anything else is not an answer.
 fn read(reply: &Consulted, ballot: &Ballot) -> Result<Opinion, String> {
     if let Some(failure) = &reply.failure {
         return Err(format!("{} ({})", failure.error, failure.code));

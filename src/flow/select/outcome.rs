@@ -49,7 +49,7 @@ pub struct Selection {
 const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
 /// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was
-/// known is equal. All the same to a caller: whoever asked has to look.
+/// known is equal. All the same to a caller: the caller has to look.
 #[derive(Clone, Debug, Serialize)]
 pub struct Undecided {
     code: &'static str,
@@ -199,7 +199,7 @@ impl Parts<'_> {
             }
             let unknown = trial.tested.iter().flatten().any(|tested| tested.tests == Tests::Unknown);
             if unknown {
-                warnings.push("Some checks test nothing in a copy of the project, with the change and without it; see `base`. What git ignores is not in the copy.".to_owned());
+                warnings.push("Some checks test nothing in a copy of the project, with the change and without it; see `base`. The copy has no files that git ignores.".to_owned());
             }
         }
         warnings

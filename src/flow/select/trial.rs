@@ -78,7 +78,7 @@ pub(super) struct Tested {
     pub(super) confirmed: bool,
 }
 
-/// Behaviour by which two candidates are alike: the end of each check, what failed, and how much passed, since
+/// Behaviour that two equal candidates share: the end of each check, what failed, and how much passed, since
 /// a candidate that takes tests away passes as well.
 type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 

@@ -146,7 +146,7 @@ impl Beginning {
                 let logged = Begun::Logged { run: id.clone(), attempt: attempt.id.clone() };
                 Ok((id, Decided::nothing(logged)))
             }
-            // Nobody was asked, so nobody need have seen it: whoever lost the result gets it again.
+            // No consultant was asked, so a caller that lost the result gets it again.
             (_, Some(attempt)) if run.phase.stage() != Some(stage) && by_policy(run, attempt) => {
                 let logged = Begun::Logged { run: id.clone(), attempt: attempt.id.clone() };
                 Ok((id, Decided::nothing(logged)))

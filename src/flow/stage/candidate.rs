@@ -41,7 +41,7 @@ pub(super) async fn candidate(
 ) -> Result<Ended, Error> {
     let account = seat.prepared.account();
     let reply = match asked(session, &seat, &seat.provider, account, progress).await {
-        // What there is no room for is a candidate that was not asked; the others may answer.
+        // Without budget this candidate is not asked; the others may answer.
         Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
             Consulted::refused(&seat.provider, None, error)
         }
@@ -61,7 +61,7 @@ pub(super) async fn candidate(
     resample(session, &seat, &provider, progress).await
 }
 
-/// The reply of a provider, or of whoever answers in its place.
+/// The reply of a provider, or of its stand-in.
 async fn asked(
     session: &Session,
     seat: &Seat<'_>,

@@ -81,7 +81,7 @@ fn named(request: &StageRequest) -> Option<Vec<String>> {
     (!named.is_empty()).then_some(named)
 }
 
-/// Whoever is named is asked, and nobody else: all of them or none, in a run and its round.
+/// Uses exactly the named providers. Fails if the run or its round cannot cover all of them.
 fn by_name(
     session: &Session,
     stage: Stage,
@@ -127,7 +127,7 @@ fn by_policy(
     if left < 2 {
         return Ok(single("the budget leaves one consult".to_owned()));
     }
-    // A stage that prefers one alone has no others to be compared by, so whoever is there will do.
+    // A stage that prefers one alone has no others to compare with, so any available provider will do.
     let preferred = policy.preferred_clients;
     let compared: Vec<String> = there
         .iter()

@@ -138,7 +138,7 @@ pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -
         .await
 }
 
-/// The server ends before the stage does. What was answered is kept.
+/// The server ends before the stage does. Answers are kept.
 pub(super) async fn interrupted(session: &Session, task: &Task) -> Result<(), Error> {
     let Attempt { id, stage, .. } = &task.attempt;
     let why = "its server ended".to_owned();

@@ -361,7 +361,7 @@ struct CandidateNote<'a> {
 impl<'a> CandidateNote<'a> {
     /// A candidate with so much of its answer.
     fn of(candidate: &'a Candidate, content: &'a str) -> Self {
-        // Whatever else a candidate will hold is shown, or left out on purpose.
+        // A new field of a candidate is shown, or left out on purpose.
         let Candidate {
             id,
             ok,

@@ -49,7 +49,7 @@ pub(super) fn spawn(
                     None => work.await,
                 }
             };
-            // Whoever cancels the job wants all of it to end, not only their waiting.
+            // Cancelling a job ends the work, not only the wait.
             let worked = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => {
@@ -68,7 +68,7 @@ pub(super) fn spawn(
             }
         }
     };
-    // What it logs belongs to the call that began it, also when that is over.
+    // Its log lines belong to the call that began it, even after that call.
     session.background().spawn(work.in_current_span())
 }
 

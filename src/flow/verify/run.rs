@@ -52,7 +52,7 @@ pub struct CheckResult {
     pub duration_ms: u64,
     /// Its standard output, head, failures and tail.
     pub stdout: String,
-    /// Its standard error, likewise.
+    /// Its standard error, shortened.
     pub stderr: String,
     /// All of its standard output, where nothing of it is kept in a file.
     #[serde(skip)]
@@ -309,7 +309,7 @@ async fn finished(
     let names_not_read = (status == Status::Failed && reading.failing.is_empty())
         .then(|| if exit_code == Some(0) { NOT_READ_IN_SUMMARY } else { NOT_READ }.to_owned());
     let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
-    // What looks at the code counts its findings, and no tests.
+    // A linter counts its findings, not tests.
     let totals = (reading.does == Does::Test && !reading.runner.is_empty()).then_some(reading.totals);
     let proof = proof(check.kind, status, &check.command, totals, foreign.as_deref());
     let metadata = Metadata {

@@ -143,7 +143,7 @@ fn is_same_model(one: &str, other: &str) -> bool {
     one.is_empty() || other.is_empty() || one.contains(&other) || other.contains(&one)
 }
 
-/// The latest measurement of a provider with the model that it would be asked for, or why there is none.
+/// The latest measurement of a provider with the model that it would be asked for, or why it is missing.
 fn fitting<'a>(known: &'a Known, name: &str, asked: &str) -> Result<&'a Measurement, String> {
     let all = known.single.get(name).map(Vec::as_slice).unwrap_or_default();
     let Some(latest) = all.last() else { return Err(format!("{name} was not measured on this step")) };
@@ -163,7 +163,7 @@ impl Chosen {
         self
     }
 
-    /// Leaves out whoever is surely and clearly worse than the best.
+    /// Leaves out providers that are surely and clearly worse than the best.
     fn leave_out(&mut self, fitting: &BTreeMap<&str, Result<&Measurement, String>>) {
         let score =
             |one: &Measurement| Score { right: one.right, wrong: one.valid.saturating_sub(one.right) };

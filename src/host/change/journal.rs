@@ -216,7 +216,7 @@ pub fn roll_back(
             recovery.note(entry, undone);
         }
     }
-    // What was kept stays where something could not be put back.
+    // The backup stays if a file could not be restored.
     let _ = if recovery.notes.is_empty() {
         store.forget(&manifest.session)
     } else {

@@ -135,7 +135,7 @@ impl Store {
         }
     }
 
-    /// Begins a session: from here until it is settled, whoever comes next undoes what it did.
+    /// Begins a session: from here until it is settled, the next process undoes it.
     pub(super) fn begin(&self) -> Result<String, Obstacle> {
         let session = Uuid::now_v7().to_string();
         write_private(&self.directory().join(OPEN).join(&session), b"")?;
@@ -213,7 +213,7 @@ impl Store {
         }
     }
 
-    /// The text of a session's manifest, whoever wrote it.
+    /// The text of a session's manifest, unverified.
     fn written(&self, session: &str) -> Result<Option<Vec<u8>>, Obstacle> {
         let is_directory =
             || std::fs::symlink_metadata(self.session(session)).is_ok_and(|found| found.is_dir());
@@ -270,7 +270,7 @@ impl Store {
     }
 
     /// Removes the backups that are beyond the limits: never one that is under way or protected.
-    /// Whoever calls it holds the lock.
+    /// The caller holds the lock.
     pub fn prune(&self, keep: &Keep, protected: &BTreeSet<String>, now_ms: u64) -> Pruned {
         let (Ok(held), Ok(open)) = (self.held(), self.open_sessions()) else {
             return Pruned::default();
@@ -341,7 +341,7 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.write_all(content)
 }
 
-/// How much of the past is kept. Whatever is beyond one of the limits goes, oldest first.
+/// The limits on backups. Everything over one of the limits is removed, oldest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// The age at which a backup goes; none for no limit.
@@ -370,7 +370,7 @@ pub(super) struct Held {
 }
 
 impl Keep {
-    /// The backups that go, oldest first. What is protected stays, and counts like the others.
+    /// The backups to remove, oldest first. Protected ones stay, and count like the others.
     pub(super) fn expired(
         &self,
         mut held: Vec<Held>,

@@ -22,7 +22,7 @@ fn checked(tree: &Tree) -> Plan {
     Plan { kind: "patch", changes, ..Plan::default() }
 }
 
-/// What somebody else does.
+/// The action of somebody else.
 type Write = fn(&Path);
 
 fn project() -> tempfile::TempDir {

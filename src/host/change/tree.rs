@@ -89,7 +89,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// It is none, or may not be opened.
+    /// It is not a directory, or may not be opened.
     pub fn open(root: &Path) -> std::io::Result<Self> {
         Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())? })
     }
@@ -232,7 +232,7 @@ impl Tree {
     }
 }
 
-/// A hard link is made only where nothing is, so nobody's file is overwritten.
+/// A hard link is made only where nothing is, so no file is overwritten.
 fn put_new(directory: &Dir, staged: &str, name: &str) -> Result<(), Obstacle> {
     match directory.hard_link(staged, directory, name) {
         Ok(()) => Ok(directory.remove_file(staged)?),

@@ -48,7 +48,7 @@ impl Layers {
         path.iter().try_fold(&self.merged, |value, key| value.get(key))
     }
 
-    /// The names of the providers that any layer speaks of.
+    /// The names of the providers in any layer.
     pub(super) fn provider_names(&self) -> Vec<String> {
         self.merged
             .get("providers")
@@ -185,7 +185,7 @@ fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
         .is_some_and(|(value, below)| (1..=below).contains(&value))
 }
 
-/// A cap, and no larger than the one below; where there is none, every cap is stricter.
+/// A cap, and no larger than the one below; without one, every cap is stricter.
 fn is_stricter(value: &Value, below: Option<&Value>) -> bool {
     let below = below.and_then(Value::as_f64);
     value.as_f64().is_some_and(|value| value > 0.0 && below.is_none_or(|below| value <= below))
@@ -224,7 +224,7 @@ pub(super) enum Reading {
     Scalar,
 }
 
-/// True if a text speaks of variables at all.
+/// True if a text contains variables.
 pub(super) fn is_needed(text: &str) -> bool {
     text.contains("${")
 }
@@ -325,7 +325,7 @@ fn read(filled: &str, written: &str, reading: Reading) -> Value {
     Value::from(filled)
 }
 
-/// The line that speaks of a variable, comments apart.
+/// The line with a variable, comments apart.
 fn line_of(text: &str, name: &str) -> usize {
     let written = format!("${{{name}");
     let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);

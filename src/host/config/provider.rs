@@ -33,7 +33,7 @@ pub struct ProviderSettings {
     pub allow_env: Vec<String>,
     /// Providers that may answer in its place, in this order; none: nobody does.
     pub fallback: Vec<String>,
-    /// How far it is trusted where nothing better is known, 0 to 1.
+    /// Default trust, 0 to 1.
     pub trust: f64,
     /// Way in which a CLI without an adapter of its own is called and read.
     pub template: TemplateSettings,
@@ -184,7 +184,7 @@ const CODEX_SETTINGS: [&str; 10] = [
     "openai_base_url",
 ];
 
-/// The first of the arguments by which a known CLI would do more than answer.
+/// The first argument that would let a known CLI do more than answer.
 fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
     if matches!(adapter, AdapterKind::Template | AdapterKind::Understudy) {
         return None;
@@ -199,7 +199,7 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
                 Some(joined) if !joined.is_empty() => joined.trim_start_matches('='),
                 _ => arguments.next().unwrap_or_default(),
             };
-            // What sets nothing is for the CLI to complain of.
+            // An argument without effect is for the CLI to report.
             if setting.contains('=')
                 && !CODEX_SETTINGS.iter().any(|known| setting.trim_start().starts_with(known))
             {
@@ -236,7 +236,7 @@ pub fn is_model_name(text: &str) -> bool {
         && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
 }
 
-/// An empty name is none.
+/// An empty name counts as missing.
 fn name_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     Ok(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()))

@@ -173,7 +173,7 @@ pub use crate::domain::policy::PolicySettings;
 #[serde(deny_unknown_fields, default)]
 pub struct TracingSettings {
     pub enabled: bool,
-    /// The directory of the event log, relative to the project root; `.maestro` where nothing is said.
+    /// The directory of the event log, relative to the project root; `.maestro` by default.
     pub directory: Option<PathBuf>,
     /// True if what was asked is kept, masked; else its digest and length only.
     pub save_prompts: bool,

@@ -77,7 +77,7 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) {
         Ok(value) => layers.set(name, path, value),
         Err(accepted) => {
             let message = match form {
-                // What goes onto a command line, or is to be masked, may be a secret: it is not repeated.
+                // Arguments of a command line and masking patterns may be secrets: they are not repeated.
                 Form::Words | Form::Patterns => format!("{name}: {accepted}"),
                 _ => format!("{name}={text}: {accepted}"),
             };
@@ -383,7 +383,7 @@ pub(in crate::host::config) const GENERAL: [Variable; 44] = [
         "MAESTRO_APPROVALS",
         &["approvals"],
         Form::Approvals,
-        "whose word decides on a stage: `ask` asks the human where the client can, and takes a relayed word where it cannot; `human` refuses a relayed word; `relay` shows no form",
+        "which decisions on a stage count: `ask` asks the human if the client can, and accepts a relayed decision if it cannot; `human` refuses relayed decisions; `relay` shows no form",
     ),
     shipped(
         "MAESTRO_AUTO_APPROVE_LOW_RISK",

@@ -39,7 +39,7 @@ impl Capture {
     }
 }
 
-/// How far an output was searched for its end.
+/// The part of an output that was searched for its end.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     /// Its size at the last look.
@@ -109,7 +109,7 @@ impl Stream {
         self.range(0, wanted)
     }
 
-    /// Reads by offset, because the position is shared with whoever still writes.
+    /// Reads by offset, because the position is shared with the writer.
     fn range(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
         let wanted = usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?;
         let mut bytes = vec![0; wanted];
@@ -127,7 +127,7 @@ impl Stream {
         Ok(bytes)
     }
 
-    /// True if the output has come to its end. What was searched already is searched again only around
+    /// True if the output has come to its end. A searched part is searched again only around
     /// a mark that came before the rest of its event.
     pub(super) async fn is_finished(&self, finish: Finish, scanned: &mut Scanned) -> bool {
         let size = self.size();

@@ -11,7 +11,7 @@ pub(crate) fn parse(text: &str) -> Option<Pid> {
     text.parse().ok().filter(|raw| *raw > 1).and_then(Pid::from_raw)
 }
 
-/// Signals every member. That there is none left is no error.
+/// Signals every member. An empty group is no error.
 pub(crate) fn signal(group: Pid, signal: Signal) {
     match kill_process_group(group, signal) {
         // macOS answers EPERM for a group of zombies.

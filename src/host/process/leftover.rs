@@ -33,7 +33,7 @@ const YOUNG: Duration = Duration::from_secs(60);
 ///
 /// The file cannot be made.
 pub(crate) fn lock(directory: &Path) -> io::Result<File> {
-    // Locked before it has its name, so that whoever sees the name finds it held.
+    // Locked before it has its name, so that it is locked as soon as the name is visible.
     let unfinished = directory.join("lock.new");
     let file = File::create_new(&unfinished)?;
     flock(&file, FlockOperation::LockExclusive)?;
@@ -61,7 +61,7 @@ fn is_abandoned_after(young: Duration, directory: &Path) -> bool {
     }
 }
 
-/// Removes the directories in `base` that are ours and that nobody holds. What cannot be removed
+/// Removes the directories in `base` that are ours and that nobody holds. A directory that cannot be removed
 /// stays for the next time.
 pub(super) fn remove(base: &Path, young: Duration) {
     for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {

@@ -1,4 +1,4 @@
-//! The calls in progress, for whoever has to end them all: a shutdown, or the guardian.
+//! The calls in progress, for a shutdown or the guardian, which ends them all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -10,7 +10,7 @@ use super::group;
 use super::sweep::Quarry;
 use crate::host::guardian::{Guardian, GuardianCommand};
 
-/// All calls of a supervisor. Each is told to the guardian before its process exists.
+/// All calls of a supervisor. Each is announced to the guardian before its process exists.
 ///
 /// A group is listed only while it may be signalled safely: its leader is reaped under the same
 /// lock that takes it off the list.
@@ -51,7 +51,7 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held from before a process starts until its group is told to the registry.
+    /// Held from before a process starts until the registry knows its group.
     pub(super) fn starting(&self) -> RwLockReadGuard<'_, ()> {
         self.starting.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ use super::registry::{GroupIs, Registry};
 use super::sweep::Quarry;
 use super::{Exit, ProcessError};
 
-/// A look at the program in case SIGCHLD does not come: whoever started us may have blocked it.
+/// A look at the program in case SIGCHLD does not come: the process that started us may have blocked it.
 const FALLBACK: Duration = Duration::from_millis(250);
 /// The pause between two scans for processes that should be gone soon.
 const PAUSE: Duration = Duration::from_millis(15);
@@ -125,7 +125,7 @@ impl Drop for Tree {
 struct Body {
     child: Child,
     group: Pid,
-    // What may still be looked for: the group only while its number is ours.
+    // The group is looked for only while its number is ours.
     quarry: Quarry,
     marker: String,
     grace: Duration,
@@ -222,7 +222,7 @@ impl Body {
         }
     }
 
-    /// What left the group without the marker became ours when the helper was killed.
+    /// Processes that left the group without the marker became ours when the helper was killed.
     async fn end_adopted(&self) {
         let registry = Arc::clone(&self.registry);
         let _ = self.runtime.spawn_blocking(move || registry.end_adopted()).await;

@@ -23,7 +23,7 @@ impl Project {
         if real.is_dir() { Ok(real) } else { Err(Refusal::Special) }
     }
 
-    /// True if a path, as a program in this directory would follow it, stays in the project. What
+    /// True if a path, as a program in this directory would follow it, stays in the project. A path that
     /// is not there yet is judged by its nearest parent that is.
     pub fn holds(&self, directory: &Path, path: &str) -> bool {
         if path.starts_with('~') {

@@ -40,7 +40,7 @@ fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connectio
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    // Whatever turns out to be wrong with it: closing it must not write to it.
+    // Closing the file must not write to it, even if it is damaged.
     leave_as_it_is(&connection, true)?;
     connection.busy_handler(Some(wait(patience)))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -108,7 +108,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode == "wal" {
-        // The first read makes the files beside the log's own, by which it is known again.
+        // The first read makes the files beside the log's own, that identify it.
         owner(connection)?;
         return Ok(());
     }
@@ -172,10 +172,10 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
         BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 "];
 
-/// Whose file it is, by its marks.
+/// The owner of a file, by its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Nobody's: it is empty.
+    /// It is empty and has no owner.
     Nobody,
     /// Ours, of a version.
     Us(u32),
@@ -205,7 +205,7 @@ pub(super) fn check_version(found: u32, migrations: &[&str]) -> Result<(), Store
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
-/// Brings the file to the latest version, in one step for whoever looks on: all of it or nothing.
+/// Brings the file to the latest version, in one step for all readers: all of it or nothing.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     if owner(connection)? == Owner::Us(known(migrations)) {
         return Ok(());

@@ -33,12 +33,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Shows that the server `id` is alive, to whoever shares the directory of the log. What dead
-    /// servers left is removed.
+    /// Shows that the server `id` is alive, to all that share the directory of the log. Files of dead
+    /// servers are removed.
     ///
     /// # Errors
     ///
-    /// The name is none for a file or is taken, or the directory cannot be written to.
+    /// The name is not valid for a file or is taken, or the directory cannot be written to.
     pub fn hold(directory: &Path, id: &str) -> Result<Self, StoreError> {
         if !is_name(id) {
             return Err(StoreError::Unfit { reason: "the name of the server is malformed" });

@@ -65,7 +65,7 @@ impl Place {
         Self { root: Some(root.to_owned()), ..self }
     }
 
-    /// The file of the log. What follows it to other places is refused when it is opened.
+    /// The file of the log. Links to other places are refused when it is opened.
     pub(super) fn file(&self) -> PathBuf {
         self.directory.join(FILE)
     }
@@ -164,7 +164,7 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     }
     let ignored = match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(directory) {
         Ok(()) => "*\n".to_owned(),
-        // What else lies there may be the user's own, and meant for git.
+        // Other files there may be the user's own, and meant for git.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             check_directory(directory)?;
             format!("/.gitignore\n/{FILE}*\n/.maestro-db-*\n")
@@ -271,7 +271,7 @@ fn program() -> Option<&'static str> {
 // in time or written anew does not fit its mark, and one that is as it was left need not be checked
 // from its beginning.
 
-/// The files of a log as they were left. Whoever writes to one of them changes it.
+/// The files of a log as they were left. A write to one of them changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Print {
     log: Stamp,
@@ -301,7 +301,7 @@ impl Print {
     pub(super) fn of(place: &Place) -> Option<Self> {
         let file = place.file();
         let log = Stamp::of(&fs::symlink_metadata(&file).ok()?);
-        // An empty one says nothing, and comes and goes with whoever looks.
+        // An empty one says nothing, and comes and goes with each reader.
         let latest = fs::symlink_metadata(file.with_extension("db-wal")).ok().filter(|found| found.len() > 0);
         Some(Self { log, latest: latest.map(|found| Stamp::of(&found)) })
     }
@@ -321,7 +321,7 @@ pub struct Marks {
     directory: PathBuf,
     /// When this user's directory was made: what is older may be from a version that left no marks.
     began: Option<SystemTime>,
-    /// With which folds of logs are sealed.
+    /// Seals the folds of logs.
     key: Option<SealKey>,
 }
 

@@ -51,12 +51,12 @@ pub(super) struct OpenFile {
     checked: Option<Checked>,
 }
 
-/// How far the log was found to fit.
+/// The part of the log that was found to fit.
 #[derive(Clone, Debug)]
 struct Checked {
     seq: u64,
     hash: String,
-    /// The hash of its first event; none as long as there is none.
+    /// The hash of its first event, if there is one.
     first: Option<String>,
 }
 
@@ -254,7 +254,7 @@ impl SqliteStore {
             let before = self.place.find()?.map(|found| found.id);
             let print = Print::of(&self.place);
             let connection = open(&self.place, self.patience)?;
-            // What was opened is what was found only if it is there still.
+            // The opened file is the checked one only if it is still there.
             if before.is_some() && self.place.find()?.map(|found| found.id) == before {
                 *file = OpenFile {
                     known: before,
@@ -504,7 +504,7 @@ impl EventStore for SqliteStore {
             };
             Ok((hash_at(connection, kept.seq)? == Some(hash)).then_some(kept))
         });
-        // Whatever is wrong with the log, whoever reads it next meets it.
+        // The next reader of the log meets every fault of it.
         found.ok().flatten()
     }
 

@@ -77,7 +77,7 @@ pub(super) fn kill_all() -> usize {
 }
 
 /// Kills and reaps children of this process that are not `known` and left its group: they became
-/// ours when their parents died. What they started becomes ours in turn.
+/// ours when their parents died. Their children become ours in turn.
 pub(super) fn end_adopted(known: &[i32]) -> usize {
     let own = getpid();
     let own_group = getpgid(None).ok();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::permits::guarded;
 
-/// Directories that are not gone into: nobody's settings lie there, and some are very large.
+/// Directories that are skipped: they hold no settings, and some are very large.
 const PASSED_OVER: [&str; 9] =
     [".git", ".maestro", "node_modules", "target", ".venv", "venv", "__pycache__", ".tox", ".nox"];
 

@@ -37,7 +37,7 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
         ruleset = grant(ruleset, path, AccessFs::from_read(NEWEST))?;
     }
     for path in rules.write.iter().chain(opened.iter().flat_map(|opened| &opened.write)) {
-        // Making device files is nobody's business.
+        // No program needs to make device files.
         let access = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
         ruleset = grant(ruleset, path, access)?;
     }
@@ -80,7 +80,7 @@ fn grant(
     path: &Path,
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
-    // What is not there grants nothing.
+    // A missing path grants nothing.
     let Ok(open) = PathFd::new(path) else {
         return Ok(ruleset);
     };

@@ -127,7 +127,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Reads a report from its beginning. What is not readable stays unknown.
+    /// Reads a report from its beginning. Unreadable parts stay unknown.
     pub(crate) fn read(mut file: &File) -> Self {
         let mut text = String::new();
         let read = file.rewind().and_then(|()| file.read_to_string(&mut text));

@@ -94,7 +94,7 @@ impl SandboxRules {
             .collect()
     }
 
-    /// Returns what a consultant may touch: its call's own directories and its login. What lies neither in
+    /// Returns the paths that a consultant may use: its call's own directories and its login. Files neither in
     /// the home directory nor in the project it may read, and write below the temporary directory.
     pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
@@ -136,7 +136,7 @@ impl SandboxRules {
         let path = environment.get("PATH").unwrap_or_default();
         read.extend(std::env::split_paths(path).filter(|directory| directory.is_absolute()).flat_map(
             |directory| {
-                // What a program needs lies beside its bin; `share` holds what is private as well.
+                // A program's files are beside its bin; `share` also has private files.
                 const BESIDE: [&str; 5] = ["lib", "lib64", "libexec", "include", "pyvenv.cfg"];
                 let beside = directory.parent().map(|above| BESIDE.map(|name| above.join(name)));
                 std::iter::once(directory.clone()).chain(beside.into_iter().flatten())
@@ -268,7 +268,7 @@ fn base_of(bin: &Path) -> Option<PathBuf> {
     (home.is_absolute() && holds_one).then_some(home)
 }
 
-/// The repository of a worktree or a submodule lies elsewhere, and git needs to read it. Where, is said by
+/// The repository of a worktree or a submodule is elsewhere, and git needs to read it. The place is in
 /// a file of the project's, so it counts only where that place knows of the project.
 fn git_directories(root: &Path) -> Vec<PathBuf> {
     let own = root.join(".git");

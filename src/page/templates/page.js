@@ -1,4 +1,4 @@
-// What the page does beyond forms: it stays current, keeps a draft, and takes keys. Without it
+// The page's script: it keeps the page current, keeps a draft, and reads keys. Without it
 // everything can be read and decided all the same.
 "use strict";
 (() => {

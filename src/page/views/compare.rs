@@ -62,7 +62,7 @@ fn named(names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
 }
 
-/// One comparison; none where there is none of this id.
+/// The comparison with this id, if there is one.
 pub(in crate::page) fn one(
     session: &Session,
     history: &History,

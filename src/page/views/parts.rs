@@ -10,7 +10,7 @@ use crate::domain::workflow::{Phase, Run};
 use crate::flow::citations::citations as check;
 use crate::flow::session::Session;
 
-/// The end of an id, by which people tell ids apart.
+/// The end of an id, which differs most.
 pub(super) fn short(id: &str) -> &str {
     let start = id.char_indices().rev().nth(11).map_or(0, |(place, _)| place);
     id.get(start..).unwrap_or(id)

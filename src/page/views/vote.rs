@@ -165,7 +165,7 @@ fn table(vote: &Voted, texts: &dyn Fn(&str) -> Option<String>) -> Vec<Value> {
         .collect()
 }
 
-/// What a call that failed said of it.
+/// The error of a failed call.
 fn why<'a>(record: &'a VoteRecord, one: &Sample) -> Option<&'a str> {
     let code = one.code.as_deref()?;
     let is_its = |failure: &&FailureRecord| failure.provider == one.provider && failure.code == code;

@@ -1,6 +1,6 @@
 //! Deciding the class of a failure from everything that a CLI left behind.
 //!
-//! 1. What the CLI says in a form (an HTTP status, an error type) gives a first class, and words refine it.
+//! 1. A structured report of the CLI (an HTTP status, an error type) gives a first class, and words refine it.
 //! 2. A limit is a short one or the account's by its end and by further words.
 //! 3. The CLI's own form is believed first, then the channel that a rule knows.
 //! 4. Without any class the CLI has failed in its own words.
@@ -55,7 +55,7 @@ enum Sure {
 struct Verdict {
     kind: FailureKind,
     sure: Sure,
-    /// The line by which it was known.
+    /// The line that shows it.
     line: String,
 }
 
@@ -197,7 +197,7 @@ fn by_status(
 ) -> FailureKind {
     use FailureKind as K;
     let known = words.filter(|(_, sure)| *sure == Sure::Known).map(|(kind, _)| kind);
-    // What these words say is the same whatever status came with them.
+    // These words mean the same with any status.
     if let Some(
         kind @ (K::AccountRefused
         | K::ClientRefused
@@ -232,7 +232,7 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     static SHORT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"per[- ](?:min|sec)|perminute|persecond|/min\b|\b[rt]pm\b|temporar|concurren|slow down|throttl|burst|acceleration|retryablequotaerror").ok()
     });
-    // What Google's services and CLI say of every limit, short or not.
+    // Google's services and CLI use these words for every limit, short or not.
     static STOCK_PHRASES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"resource_exhausted|resource has been exhausted \(e\.g\. check quota\)|to increase your limits.{0,160}").ok()
     });
@@ -259,7 +259,7 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
 fn by_end(exit: Exit) -> Option<FailureKind> {
     const CRASHES: [&str; 6] = ["SIGSEGV", "SIGABRT", "SIGILL", "SIGBUS", "SIGTRAP", "SIGFPE"];
     match exit {
-        // What a shell and env say of a program that they do not find, or cannot run.
+        // The words of a shell and env for a program that is missing or cannot run.
         Exit::Code(126 | 127) => Some(FailureKind::CliBroken),
         _ => signal_name(exit).filter(|name| CRASHES.contains(name)).map(|_| FailureKind::CliBroken),
     }
@@ -294,7 +294,7 @@ fn signal_name(exit: Exit) -> Option<&'static str> {
     })
 }
 
-/// The CLI's own words: what its form says, and before it the line by which another channel is known.
+/// The CLI's own words: its structured report, and before it the line of another channel.
 fn detail(channels: &[Vec<String>; 3], known: Option<&str>) -> Option<String> {
     let [own, noise, stderr] = channels;
     let known = known.map(excerpt).filter(|line| !line.is_empty());
@@ -619,7 +619,7 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     }
     if let Some(year) = text("y3") {
         let (first, second): (i8, i8) = (text("p1")?.parse().ok()?, text("p2")?.parse().ok()?);
-        // Some put the month first and some the day: a date that both can be is none.
+        // Some put the month first and some the day: an ambiguous date is not read.
         let (month, day) = match (first, second) {
             (13.., _) => (second, first),
             (_, 13..) => (first, second),

@@ -13,7 +13,7 @@ fn schemas() -> impl Iterator<Item = Value> {
     SCHEMAS.iter().map(|text| serde_json::from_str(text).unwrap())
 }
 
-/// What strict structured output asks of every object, and what it refuses.
+/// The rules of strict structured output for every object.
 fn assert_strict(schema: &Value) {
     match schema {
         Value::Object(object) => {

@@ -129,7 +129,7 @@ pub(super) fn hypotheses(case: &Case<'_>) -> Value {
     })
 }
 
-/// Stage 3: where to change something. Code takes understanding, so there is none.
+/// Stage 3: where to change something. Rules write no code, so the change is empty.
 pub(super) fn implementation(case: &Case<'_>) -> Value {
     let command = case.command().unwrap_or_else(|| NO_COMMAND.to_owned());
     let packed = || case.prompt.files.first().map(|file| clip(file.path, 160));
@@ -237,7 +237,7 @@ const MAX_FAULTS: usize = 40;
 const MAX_FRAMES: usize = 30;
 /// Longest error that is kept, in characters.
 const MAX_ERROR: usize = 400;
-/// Errors that are told by nothing but a word: enough to name what is wrong, not enough to drown it.
+/// Errors that only a word shows: enough to name what is wrong, not enough to drown it.
 const MAX_LAST_RESORT: usize = 5;
 /// Frames come this many lines after their error, or belong to something else.
 const REACH: usize = 60;

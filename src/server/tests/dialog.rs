@@ -37,7 +37,7 @@ struct AskInput {
     patience_ms: Option<u64>,
     /// When it is decided elsewhere.
     elsewhere_ms: Option<u64>,
-    /// What is reviewed.
+    /// The reviewed request.
     digest: Option<String>,
 }
 

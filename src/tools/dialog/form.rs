@@ -167,7 +167,7 @@ fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition
 // whatever it likes, so it is sealed.
 //
 // It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its
-// arguments; it carries what the question is about, and a nonce by which the caller sees that an
+// arguments; it has the subject of the question, and a nonce that shows the caller that an
 // answer was used before.
 
 /// For how long a question can be answered.
@@ -209,7 +209,7 @@ pub(super) struct Opened {
     pub(super) nonce: String,
 }
 
-/// Why an answer does not count. What exactly is wrong with a state is for the log only.
+/// Why an answer does not count. The exact fault of a state is only in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
 pub(crate) enum StateError {
     /// The state is not ours for this call.

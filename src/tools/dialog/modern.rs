@@ -39,7 +39,7 @@ pub(crate) struct Retry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) word: Word,
-    /// By which the caller sees that an answer was used before.
+    /// Shows the caller that an answer was used before.
     pub(crate) nonce: String,
 }
 
@@ -61,7 +61,7 @@ impl Retry {
         self.state.is_some() && self.responses.as_ref().is_none_or(InputResponses::is_empty)
     }
 
-    /// What the question was about that this call answers; none for a call that answers none.
+    /// The subject of the question that this call answers, if it answers one.
     pub(crate) fn subject(&self, seal: &Seal) -> Result<Option<Subject>, StateError> {
         Ok(self.opened(seal)?.map(|opened| opened.subject))
     }
@@ -292,7 +292,7 @@ fn read(form: &Form, received: Received) -> Word {
 }
 
 fn not_asked(error: &ServiceError) -> Word {
-    // What a client says with an error may quote the form.
+    // A client's error may quote the form.
     Word::Unreadable(match error {
         ServiceError::McpError(data) => format!("the client did not ask: error {}", data.code.0),
         error => format!("the client did not ask: {error}"),
@@ -320,7 +320,7 @@ impl OpenDialog {
         }
     }
 
-    /// Tells the client in a task of its own, so that it is told even if nobody waits for it.
+    /// Tells the client in a task of its own, so that it is notified even if nobody waits for it.
     fn tell(&mut self, reason: &str) -> Option<JoinHandle<()>> {
         let id = self.id.take()?;
         let runtime = tokio::runtime::Handle::try_current().ok()?;

@@ -68,7 +68,7 @@ pub(super) struct Shown {
 
 spread_texts!(Shown: &["action_required"]);
 
-/// The request for approval, or why there is none yet.
+/// The request for approval, or why it is missing.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Approval {

@@ -208,7 +208,7 @@ fn the_second_version_of_opencode_keeps_servers_one_level_deeper() {
     let installed = there_and_back(Client::Opencode, before);
     assert!(installed.contains("      \"maestro\": {\n        \"type\": \"local\""), "{installed}");
     assert!(!installed.contains("enabled"));
-    // A server of that name is none.
+    // A server of that name is not a list.
     let before = "{\"mcp\": {\"servers\": {\"type\": \"local\", \"command\": [\"x\"]}}}";
     let installed = there_and_back(Client::Opencode, before);
     assert!(installed.contains("\"command\": [\"x\"]}, \"maestro\": {"), "{installed}");

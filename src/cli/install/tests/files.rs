@@ -1,4 +1,4 @@
-//! What becomes of the files: modes, links, backups, other writers, refusals.
+//! The effect on the files: modes, links, backups, other writers, refusals.
 
 use std::cell::Cell;
 use std::os::unix::fs::{MetadataExt, symlink};

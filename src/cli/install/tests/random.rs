@@ -144,7 +144,7 @@ fn style() -> impl Strategy<Value = Style> {
     ]
 }
 
-/// What an edit makes of a text, or `None` if it changes nothing.
+/// The text after an edit, or `None` if it changes nothing.
 fn edited(text: &str, uninstall: bool) -> Option<String> {
     let edited = if uninstall {
         install::deregister(Client::Claude, text.as_bytes(), install::List::Ours)

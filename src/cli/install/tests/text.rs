@@ -1,4 +1,4 @@
-//! What becomes of the text of a settings file.
+//! The effect on the text of a settings file.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What holds for every output, however odd.
+//! Properties of the report of every output, even an odd one.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -75,7 +75,7 @@ pub(super) fn go(output: &Output) -> Option<Reading> {
         }
     }
     let compile = compile_errors(&text);
-    // Go ends with a line of its own where a package failed; a single word in a text is none.
+    // Go ends with a line of its own where a package failed; a single word in a text is not such a line.
     if packages == 0 && compile.is_empty()
         || packages > 0 && fails > 0 && ends == 0 && !text.contains("\"Action\"") && !broken
     {

@@ -179,7 +179,7 @@ pub(super) fn mocha(output: &Output) -> Option<Reading> {
     if lines.iter().any(|line| line.starts_with("Error: No test files found")) {
         return Some(Reading::of("mocha").seen(Seen::NoTests));
     }
-    // What its own line says of a file that it could not load.
+    // Its own line about a file that it could not load.
     lines.iter().find(|line| line.trim_start().starts_with("Exception during run: "))?;
     let file = lines.iter().find_map(|line| line.strip_prefix("- /").map(|path| format!("/{path}")));
     Some(Reading { failing: file.into_iter().collect(), ..Reading::of("mocha").seen(Seen::Broken) })

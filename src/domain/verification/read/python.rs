@@ -91,7 +91,7 @@ fn is_banner(line: &str, title: &str) -> bool {
     line.starts_with("===") && line.trim_matches('=').trim() == title
 }
 
-/// `=== 1 failed, 2 passed in 0.12s ===`, bare with `-q`; none where a line is none.
+/// `=== 1 failed, 2 passed in 0.12s ===`, bare with `-q`.
 fn end(line: &str) -> Option<Vec<(usize, &str)>> {
     let bare = line.strip_prefix("==").map_or(line, |_| line.trim_matches('=').trim());
     let (counts, time) = bare.rsplit_once(" in ")?;

@@ -46,7 +46,7 @@ impl VoteBy {
         self.names().collect::<Vec<_>>().join(", ")
     }
 
-    /// A document in the form by which it is compared. None where every compared field is absent, null
+    /// A document in its compared form. `None` if every compared field is absent, null
     /// or empty: such an answer says nothing that could get a vote.
     pub fn project(&self, document: &Value) -> Option<Canonical> {
         let files: Vec<&str> = self
@@ -62,7 +62,7 @@ impl VoteBy {
     }
 }
 
-/// A field in the form by which it is compared: absent, null and empty are one value.
+/// A field in its compared form: absent, null and empty are one value.
 fn field(value: Option<&Value>, how: How, files: &[&str]) -> Value {
     match value {
         None | Some(Value::Null) => Value::Null,
@@ -134,7 +134,7 @@ fn command(written: &str) -> Value {
 #[cfg(test)]
 mod tests;
 
-/// Words that lead to a place and are none of it.
+/// Words before a place that are not part of it.
 const LEADING: [&str; 26] = [
     "line",
     "lines",
@@ -164,7 +164,7 @@ const LEADING: [&str; 26] = [
     "and",
 ];
 
-/// Names that stand before a module's path and are none of it.
+/// Names before a module's path that are not part of it.
 const ROOTS: [&str; 5] = ["crate", "self", "super", "this", "src"];
 
 /// The names of a place, then its line numbers, each once and in order.
@@ -312,7 +312,7 @@ fn comments(code: &str) -> Comments {
     }
 }
 
-/// A line up to its comment; a mark in a string is none.
+/// A line up to its comment; a mark in a string does not count.
 fn without_end(line: &str, mark: &str) -> String {
     let mut quote: Option<char> = None;
     let mut escaped = false;
@@ -324,7 +324,7 @@ fn without_end(line: &str, mark: &str) -> String {
             Some(_) if letter == '\\' => escaped = true,
             Some(open) if letter == open => quote = None,
             None if "\"'`".contains(letter) => quote = Some(letter),
-            // An attribute of Rust or a directive of C is none, and neither is `a#b`.
+            // An attribute of Rust, a directive of C and `a#b` are no comments.
             None if rest.starts_with(mark) && before.is_whitespace() => {
                 return line.get(..at).unwrap_or_default().to_owned();
             }

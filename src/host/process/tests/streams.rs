@@ -1,4 +1,4 @@
-//! What goes in and what comes out.
+//! Input and output.
 
 use super::*;
 
@@ -67,7 +67,7 @@ async fn a_program_gets_its_environment_directory_and_group_and_nothing_else() {
 #[tokio::test]
 async fn no_descriptor_of_the_server_is_inherited() {
     let list = "for fd in /proc/$$/fd/*; do echo ${fd##*/}; done";
-    // Whoever started the test may have left it some that every child inherits.
+    // The process that started the test may have left some that every child inherits.
     let bare = std::process::Command::new("/bin/sh").args(["-c", list]).output().unwrap();
     let supervisor = Supervisor::new(Some(crate::host::guardian::tests::as_guardian_command()));
     let first = Call::sh("sleep 0.3").stdin("x");
