@@ -1,4 +1,4 @@
-.PHONY: test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance test-page page build tools fmt
+.PHONY: link-order test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance test-page page build tools fmt
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -54,6 +54,10 @@ uninstall:
 ## Stripped binaries and archives with SHA256SUMS in dist/, for every target whose toolchain is here.
 dist:
 	./packaging/dist.sh
+
+## Lists the functions that a server needs first, for the linker. Needs valgrind.
+link-order:
+	./packaging/link-order.py
 
 ## Builds the commit twice, in two directories, and compares every byte.
 dist-check:

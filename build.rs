@@ -4,10 +4,10 @@
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// The sources of the binary. The version says whether any of them differs from the commit.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     ".cargo",
     ".claude/commands",
     "Cargo.lock",
@@ -15,6 +15,7 @@ const SOURCES: [&str; 11] = [
     "build.rs",
     "conf",
     "demo",
+    LINK_ORDER,
     "roles",
     "schemas",
     "skills",
@@ -23,6 +24,9 @@ const SOURCES: [&str; 11] = [
 
 /// One file of words for each language, named after its code.
 const CATALOGUES: &str = "src/domain/catalogue";
+
+/// The functions that a server needs, made by packaging/link-order.py.
+const LINK_ORDER: &str = "packaging/link-order.txt";
 
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
@@ -37,9 +41,48 @@ fn main() {
     println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     println!("cargo::rustc-env=BUILD_TARGET={}", variable("TARGET"));
     println!("cargo::rustc-env=BUILD_PROFILE={profile}");
+    if profile == "release" {
+        link_order();
+    }
     if let Err(error) = catalogues() {
         println!("cargo::error={CATALOGUES}: {error}");
     }
+}
+
+/// Has the linker lay the functions that a server needs side by side: it starts faster then, and takes
+/// half the memory. Without effect where the linker knows no such list.
+fn link_order() {
+    println!("cargo::rerun-if-changed={LINK_ORDER}");
+    let Ok(list) = Path::new(LINK_ORDER).canonicalize() else { return };
+    let list = format!("--symbol-ordering-file={}", list.display());
+    // Names of an older build are passed over.
+    let arguments = ["-Xlinker", &list, "-Xlinker", "--no-warn-symbol-ordering"];
+    if links_with(&arguments).is_some_and(|status| status.success()) {
+        for argument in arguments {
+            println!("cargo::rustc-link-arg-bins={argument}");
+        }
+    }
+}
+
+/// Links an empty program with these arguments, in the way that cargo links ours.
+fn links_with(arguments: &[&str]) -> Option<ExitStatus> {
+    let directory = std::path::PathBuf::from(std::env::var_os("OUT_DIR")?);
+    let program = directory.join("empty.rs");
+    std::fs::write(&program, "fn main() {}\n").ok()?;
+    let mut rustc = Command::new(std::env::var_os("RUSTC")?);
+    rustc
+        .arg(program)
+        .arg("-o")
+        .arg(directory.join("empty"))
+        .arg("--target")
+        .arg(std::env::var_os("TARGET")?);
+    rustc.args(arguments.iter().map(|argument| format!("-Clink-arg={argument}")));
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
+    if let Ok(linker) = std::env::var("RUSTC_LINKER") {
+        rustc.arg(format!("-Clinker={linker}"));
+    }
+    rustc.stderr(Stdio::null()).status().ok()
 }
 
 /// Writes the table of all catalogues, English first: each code with its text.

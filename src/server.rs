@@ -261,7 +261,8 @@ impl ServerHandler for Maestro {
         let told = &self.inner.told;
         told.client_of(&context);
         let ending = told.call(&request.name, self.tools().router.has_route(&request.name));
-        let outcome = self.answered(request, context).instrument(ending.span()).await;
+        // On the heap: the protocol's machinery moves the whole future several times, and this one is large.
+        let outcome = Box::pin(self.answered(request, context)).instrument(ending.span()).await;
         ending.with(&outcome);
         outcome
     }
@@ -271,7 +272,7 @@ impl ServerHandler for Maestro {
         request: GetTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        self.task(&request.task_id).await.map(GetTaskResult::new)
+        Box::pin(self.task(&request.task_id)).await.map(GetTaskResult::new)
     }
 
     async fn update_task(
@@ -279,7 +280,7 @@ impl ServerHandler for Maestro {
         request: UpdateTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.task(&request.task_id).await?;
+        Box::pin(self.task(&request.task_id)).await?;
         self.inner.asking.answer(&request.task_id, request.input_responses);
         Ok(())
     }
@@ -289,8 +290,8 @@ impl ServerHandler for Maestro {
         request: CancelTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.task(&request.task_id).await?;
-        match cancel(self.session(), &request.task_id).await {
+        Box::pin(self.task(&request.task_id)).await?;
+        match Box::pin(cancel(self.session(), &request.task_id)).await {
             Ok(_) => Ok(()),
             Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
         }
@@ -301,7 +302,7 @@ impl ServerHandler for Maestro {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let list = async { Ok(resources::list(self.session()).await) };
+        let list = Box::pin(async { Ok(resources::list(self.session()).await) });
         self.read_only(&context, list).await.map(ListResourcesResult::with_all_items)
     }
 
@@ -318,7 +319,7 @@ impl ServerHandler for Maestro {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let text = resources::text(self.session(), &request.uri);
+        let text = Box::pin(resources::text(self.session(), &request.uri));
         self.read_only(&context, text).await.map(Into::into)
     }
 

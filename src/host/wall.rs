@@ -10,7 +10,7 @@
 //! Elsewhere there is no helper: the run starts the program itself, and the result says that no
 //! wall was there.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -73,8 +73,8 @@ pub struct FileRules {
 impl FileRules {
     /// The same rules with each path once. Writable paths are readable too.
     pub(super) fn without_repeats(self) -> Self {
-        let write: BTreeSet<PathBuf> = self.write.into_iter().collect();
-        let read: BTreeSet<PathBuf> = self.read.into_iter().filter(|path| !write.contains(path)).collect();
+        let write: HashSet<PathBuf> = self.write.into_iter().collect();
+        let read: HashSet<PathBuf> = self.read.into_iter().filter(|path| !write.contains(path)).collect();
         Self { read: read.into_iter().collect(), write: write.into_iter().collect(), ..self }
     }
 }

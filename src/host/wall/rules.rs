@@ -1,6 +1,6 @@
 //! From the rules of `conf/sandbox.yaml` to the wall around one program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -319,20 +319,24 @@ fn real(paths: &[PathBuf]) -> Vec<PathBuf> {
 
 /// The entries of a directory that hold nothing closed, and of those that do, theirs in turn.
 fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
-    let Ok(found) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
+    // Hashed, since comparing each entry with each closed path took longer than reading them.
+    let above: HashSet<&Path> = closed.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let closed: HashSet<&Path> = closed.iter().map(PathBuf::as_path).collect();
     let mut open = Vec::new();
-    for entry in found.flatten().take(MOST_ENTRIES) {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_symlink() || closed.contains(&path) || is_maestros_own(&path) {
-            continue;
-        }
-        if closed.iter().any(|other| other.starts_with(&path)) {
-            open.extend(below(&path, closed));
-        } else {
-            open.push(path);
+    let mut parts = vec![directory.to_owned()];
+    while let Some(part) = parts.pop() {
+        let Ok(found) = std::fs::read_dir(part) else { continue };
+        for entry in found.flatten().take(MOST_ENTRIES) {
+            let path = entry.path();
+            let is_link = entry.file_type().map_or(true, |kind| kind.is_symlink());
+            if is_link || closed.contains(path.as_path()) || is_maestros_own(&path) {
+                continue;
+            }
+            if above.contains(path.as_path()) {
+                parts.push(path);
+            } else {
+                open.push(path);
+            }
         }
     }
     open
