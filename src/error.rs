@@ -17,7 +17,7 @@ use crate::domain::vote::NoWinner;
 use crate::domain::workflow::Refusal;
 use crate::host::human::NoPerson;
 use crate::host::store::StoreError;
-use crate::provider::failure::CliFailure;
+use crate::provider::failure::{CliFailure, Fact};
 
 /// An error of a tool or a sub-command.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -375,185 +375,89 @@ pub(crate) mod outcome {
     pub const EVERY_CANDIDATE_FAILED: &str = "every_candidate_failed";
 }
 
-impl Error {
-    /// The stable code of the error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidArguments(_) => "invalid_arguments",
-            Self::Unknown { kind, .. } => match *kind {
-                "provider" => "unknown_provider",
-                "topic" => "unknown_topic",
-                "workflow" => "unknown_workflow",
-                "request" => "unknown_request",
-                "evidence" => "unknown_evidence",
-                "thread" => "unknown_thread",
-                "job" => "unknown_job",
-                _ => "unknown_name",
-            },
-            Self::Ambiguous { .. } => "ambiguous_name",
-            Self::ProviderDisabled(_) => "provider_disabled",
-            Self::CliNotFound { .. } => "cli_not_found",
-            Self::NoSandbox(_) => "no_sandbox",
-            Self::CliNotExecutable { .. } => "cli_not_executable",
-            Self::Setup { .. } => "setup_failed",
-            Self::NoProvider | Self::NoVoter => "no_provider",
-            Self::ConfigInvalid(_) => "config_invalid",
-            Self::PromptTooLong { .. } => "prompt_too_long",
-            Self::Timeout { .. } => "timeout",
-            Self::Stalled { .. } => "stalled",
-            Self::OutputTooLarge { .. } => "output_too_large",
-            Self::Cli { failure, .. } => failure.kind.code(),
-            Self::NestedConsult => "nested_consult",
-            Self::RequestState(_) => "request_state_invalid",
-            Self::Cancelled => "cancelled",
-            Self::ShuttingDown => "shutting_down",
-            Self::Busy(_) => "busy",
-            Self::EveryCandidateFailed { .. } => outcome::EVERY_CANDIDATE_FAILED,
-            Self::Vote(no_winner) => no_winner.code(),
-            Self::Oracle(_) => "oracle_unusable",
-            Self::Document { .. } => "document_invalid",
-            Self::Workflow(refusal) => refusal.code,
-            Self::BudgetExhausted(_) => "budget_exhausted",
-            Self::CapReached(_) => "cap_reached",
-            Self::PriceUnknown { .. } => "price_unknown",
-            Self::Store(error) => error.code(),
-            Self::Approval(problem) => problem.code(),
-            Self::Internal(_) => "internal",
-        }
+/// The code of a name that nothing goes by.
+fn unknown(kind: &str) -> &'static str {
+    match kind {
+        "provider" => "unknown_provider",
+        "topic" => "unknown_topic",
+        "workflow" => "unknown_workflow",
+        "request" => "unknown_request",
+        "evidence" => "unknown_evidence",
+        "thread" => "unknown_thread",
+        "job" => "unknown_job",
+        _ => "unknown_name",
     }
 }
 
 impl Error {
+    /// The stable code, what a sub-command exits with, and what else holds. The exit is 2 for the
+    /// caller's mistakes, 3 for what is missing on this machine, 4 for what the CLI answered, 5 for what
+    /// the workflow refuses, 1 for the rest.
+    fn facts(&self) -> (&'static str, u8, &'static [Fact]) {
+        use Fact::{MayHaveCost, Refusal, Transient};
+        match self {
+            Self::InvalidArguments(_) => ("invalid_arguments", 2, &[]),
+            Self::Unknown { kind, .. } => (unknown(kind), 2, &[]),
+            Self::Ambiguous { .. } => ("ambiguous_name", 2, &[]),
+            Self::ProviderDisabled(_) => ("provider_disabled", 3, &[Refusal]),
+            Self::CliNotFound { .. } => ("cli_not_found", 3, &[Refusal]),
+            Self::NoSandbox(_) => ("no_sandbox", 3, &[]),
+            Self::CliNotExecutable { .. } => ("cli_not_executable", 3, &[Refusal]),
+            Self::Setup { .. } => ("setup_failed", 3, &[]),
+            Self::NoProvider | Self::NoVoter => ("no_provider", 3, &[]),
+            Self::ConfigInvalid(_) => ("config_invalid", 2, &[]),
+            Self::PromptTooLong { .. } => ("prompt_too_long", 2, &[]),
+            Self::Timeout { .. } => ("timeout", 4, &[Transient, MayHaveCost]),
+            Self::Stalled { .. } => ("stalled", 4, &[Transient, MayHaveCost]),
+            Self::OutputTooLarge { .. } => ("output_too_large", 4, &[MayHaveCost]),
+            Self::Cli { failure, .. } => (failure.kind.code(), 4, failure.kind.facts().1),
+            Self::NestedConsult => ("nested_consult", 1, &[]),
+            Self::RequestState(_) => ("request_state_invalid", 2, &[]),
+            Self::Cancelled => ("cancelled", 1, &[MayHaveCost]),
+            Self::ShuttingDown => ("shutting_down", 1, &[Transient, MayHaveCost]),
+            Self::Busy(_) => ("busy", 1, &[Transient]),
+            Self::EveryCandidateFailed { .. } => (outcome::EVERY_CANDIDATE_FAILED, 4, &[]),
+            Self::Vote(no_winner) => (no_winner.code(), 4, &[]),
+            Self::Oracle(_) => ("oracle_unusable", 2, &[]),
+            Self::Document { .. } => ("document_invalid", 2, &[]),
+            Self::Workflow(refusal) => (refusal.code, 5, &[]),
+            Self::BudgetExhausted(_) => ("budget_exhausted", 5, &[]),
+            Self::CapReached(_) => ("cap_reached", 5, &[]),
+            Self::PriceUnknown { .. } => ("price_unknown", 5, &[]),
+            Self::Store(error) => (error.code(), 1, if error.retryable() { &[Transient] } else { &[] }),
+            Self::Approval(problem) => (problem.code(), 5, &[]),
+            Self::Internal(_) => ("internal", 1, &[MayHaveCost]),
+        }
+    }
+
+    /// The stable code of the error.
+    pub fn code(&self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The exit code of a sub-command that fails this way.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.facts().1)
+    }
+
     /// True if the same call may succeed a little later.
     pub fn retryable(&self) -> bool {
-        match self {
-            Self::Cli { failure, .. } => failure.kind.is_transient(),
-            Self::Store(error) => error.retryable(),
-            Self::Busy(_) | Self::Timeout { .. } | Self::Stalled { .. } | Self::ShuttingDown => true,
-            Self::InvalidArguments(_)
-            | Self::Unknown { .. }
-            | Self::Ambiguous { .. }
-            | Self::ProviderDisabled(_)
-            | Self::CliNotFound { .. }
-            | Self::CliNotExecutable { .. }
-            | Self::NoSandbox(_)
-            | Self::Setup { .. }
-            | Self::NoProvider
-            | Self::NoVoter
-            | Self::ConfigInvalid(_)
-            | Self::PromptTooLong { .. }
-            | Self::OutputTooLarge { .. }
-            | Self::NestedConsult
-            | Self::RequestState(_)
-            | Self::Cancelled
-            | Self::EveryCandidateFailed { .. }
-            | Self::Vote(_)
-            | Self::Oracle(_)
-            | Self::Document { .. }
-            | Self::Workflow(_)
-            | Self::BudgetExhausted(_)
-            | Self::CapReached(_)
-            | Self::PriceUnknown { .. }
-            | Self::Approval(_)
-            | Self::Internal(_) => false,
-        }
+        self.facts().2.contains(&Fact::Transient)
     }
 
     /// True if a model may have been reached before the failure, so that the call may have cost something.
     pub(crate) fn may_have_cost(&self) -> bool {
-        match self {
-            Self::Cli { failure, .. } => failure.kind.may_have_cost(),
-            Self::Timeout { .. }
-            | Self::Stalled { .. }
-            | Self::OutputTooLarge { .. }
-            | Self::Cancelled
-            | Self::ShuttingDown
-            | Self::Internal(_) => true,
-            _ => false,
-        }
-    }
-
-    /// True if there was no room for a consult: in the budget of its run, or under a cap on spending.
-    pub(crate) fn is_out_of_budget(&self) -> bool {
-        matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
+        self.facts().2.contains(&Fact::MayHaveCost)
     }
 
     /// True if a provider is missing or takes no questions, so that another may take its place. A CLI
     /// that fails at its work has failed.
     pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::Cli { failure, .. } => failure.kind.is_refusal(),
-            Self::ProviderDisabled(_) | Self::CliNotFound { .. } | Self::CliNotExecutable { .. } => true,
-            Self::InvalidArguments(_)
-            | Self::Unknown { .. }
-            | Self::Ambiguous { .. }
-            | Self::NoSandbox(_)
-            | Self::Setup { .. }
-            | Self::NoProvider
-            | Self::NoVoter
-            | Self::ConfigInvalid(_)
-            | Self::PromptTooLong { .. }
-            | Self::Timeout { .. }
-            | Self::Stalled { .. }
-            | Self::OutputTooLarge { .. }
-            | Self::NestedConsult
-            | Self::RequestState(_)
-            | Self::Cancelled
-            | Self::ShuttingDown
-            | Self::Busy(_)
-            | Self::EveryCandidateFailed { .. }
-            | Self::Vote(_)
-            | Self::Oracle(_)
-            | Self::Document { .. }
-            | Self::Workflow(_)
-            | Self::BudgetExhausted(_)
-            | Self::CapReached(_)
-            | Self::PriceUnknown { .. }
-            | Self::Store(_)
-            | Self::Approval(_)
-            | Self::Internal(_) => false,
-        }
+        self.facts().2.contains(&Fact::Refusal)
     }
-}
 
-impl Error {
-    /// Returns what a sub-command that fails this way exits with: 2 for the caller's mistakes, 3 for what
-    /// is missing on this machine, 4 for what the CLI answered,
-    /// 5 for what the workflow refuses, 1 for the rest.
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::InvalidArguments(_)
-            | Self::Unknown { .. }
-            | Self::Ambiguous { .. }
-            | Self::PromptTooLong { .. }
-            | Self::ConfigInvalid(_)
-            | Self::RequestState(_)
-            | Self::Oracle(_)
-            | Self::Document { .. } => 2,
-            Self::ProviderDisabled(_)
-            | Self::CliNotFound { .. }
-            | Self::CliNotExecutable { .. }
-            | Self::NoSandbox(_)
-            | Self::Setup { .. }
-            | Self::NoProvider
-            | Self::NoVoter => 3,
-            Self::Timeout { .. }
-            | Self::Stalled { .. }
-            | Self::OutputTooLarge { .. }
-            | Self::EveryCandidateFailed { .. }
-            | Self::Vote(_)
-            | Self::Cli { .. } => 4,
-            Self::Workflow(_)
-            | Self::BudgetExhausted(_)
-            | Self::CapReached(_)
-            | Self::PriceUnknown { .. }
-            | Self::Approval(_) => 5,
-            Self::NestedConsult
-            | Self::Cancelled
-            | Self::ShuttingDown
-            | Self::Busy(_)
-            | Self::Store(_)
-            | Self::Internal(_) => 1,
-        })
+    /// True if there was no room for a consult: in the budget of its run, or under a cap on spending.
+    pub(crate) fn is_out_of_budget(&self) -> bool {
+        matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
     }
 }

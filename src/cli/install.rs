@@ -9,9 +9,6 @@ mod jsonc;
 mod replace;
 mod toml;
 
-#[cfg(test)]
-mod tests;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -578,3 +575,6 @@ fn opencode_file(directory: &Path) -> PathBuf {
     let with_comments = directory.join("opencode.jsonc");
     if with_comments.exists() { with_comments } else { directory.join("opencode.json") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -542,8 +542,9 @@ mod tests {
     use super::*;
     use crate::cli::report::Colour;
     use crate::domain::event::consult::Purpose;
+    use crate::domain::measure::number::mean_pairwise;
     use crate::domain::measure::tally::{
-        Agents, Baseline, Candidates, Change, Consult, Outcome, Patch, Scope, Selection, StageEnd, StageRun,
+        Agents, Baseline, Change, Consult, Outcome, Patch, Redundancy, Scope, Selection, StageEnd, StageRun,
         Tally, Verdict, Verification,
     };
     use crate::domain::select::rank::Basis;
@@ -600,7 +601,7 @@ mod tests {
             tally.add_consult(&consult("claude", Purpose::Vote, None, 1_500));
         }
         let texts = ["the cache is stale", "the lock is stale"];
-        tally.add_candidates(&Candidates { run: run(), answers: texts.map(str::to_owned).to_vec() });
+        tally.add_redundancy(&Redundancy { run: run(), similarity: mean_pairwise(&texts) });
         let ends = [
             (Stage::Analyze, StageEnd::Answered),
             (Stage::Hypothesize, StageEnd::Answered),

@@ -45,9 +45,6 @@ pub fn schema_errors(schema: &Value, document: &Value, most: usize) -> Vec<Strin
         .collect()
 }
 
-#[cfg(test)]
-mod tests;
-
 // The JSON document in an answer, wherever a model put it.
 //
 // A fence ends only at a line of its own that is long enough, and even then the JSON decides: what
@@ -541,3 +538,6 @@ fn unwrapped(text: &str) -> &str {
     };
     WRAPPERS.into_iter().find_map(inside).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests;

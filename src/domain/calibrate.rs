@@ -110,9 +110,6 @@ impl Task {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// The probability that the right answer wins a vote (Eq 9): `p^k / (p^k + (1-p)^k)`.
 pub fn selection(accuracy: Accuracy, k: u32) -> f64 {
     // 1 / (1 + ((1-p)/p)^k), in logarithms so that nothing under- or overflows.
@@ -269,3 +266,6 @@ impl OracleUnusable {
 pub fn samples_per_decision(accuracy: Accuracy, k: u32, valid_rate: f64) -> f64 {
     expected_votes(accuracy, k) / valid_rate
 }
+
+#[cfg(test)]
+mod tests;

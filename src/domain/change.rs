@@ -69,25 +69,7 @@ impl Reason {
 
     /// True if the same change may succeed a little later.
     pub fn retryable(self) -> bool {
-        match self {
-            Self::ChangeLocked => true,
-            Self::PatchInvalid
-            | Self::ContextMismatch
-            | Self::ContextNotUnique
-            | Self::PathRefused
-            | Self::FileMissing
-            | Self::FileExists
-            | Self::FileTooLarge
-            | Self::FileChanged
-            | Self::WriteFailed
-            | Self::BackupUnknown
-            | Self::ChangeUnverified
-            | Self::LogUnavailable
-            | Self::ChangeNotApproved
-            | Self::ChangeDiffers
-            | Self::ApprovalPending
-            | Self::ChangeActs => false,
-        }
+        self == Self::ChangeLocked
     }
 
     pub fn hint(self) -> &'static str {

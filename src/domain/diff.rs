@@ -238,8 +238,6 @@ pub enum DiffError {
 
 #[cfg(test)]
 mod damage;
-#[cfg(test)]
-mod tests;
 
 /// Letters of a line that a message shows.
 const MOST: usize = 120;
@@ -557,6 +555,9 @@ pub fn digest(text: &str) -> String {
     let lines = parse(text).ok().and_then(|patch| serde_json::to_vec(&changed_lines(&patch)).ok());
     Mark::of(lines.as_deref().unwrap_or(text.as_bytes())).sha256
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

@@ -147,37 +147,21 @@ pub struct Evidence {
 impl Evidence {
     /// The evidence that an event is; none where it is bookkeeping.
     pub fn of(event: &Event, detail: Detail) -> Option<Self> {
-        let told = told(event, detail)?;
         Some(Self {
             id: event.id.clone(),
-            evidence_type: told.kind,
-            stage: told.stage,
-            content: told.content,
-            source: told.source,
-            confidence: told.confidence,
             links: event.rests_on.clone(),
             at: event.at,
             run: event.run.clone(),
+            ..told(event, detail)?
         })
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// The source of what this server saw and did itself.
 const MAESTRO: &str = "maestro";
 
-struct Told {
-    kind: Kind,
-    stage: OfStage,
-    content: Value,
-    source: String,
-    confidence: f64,
-}
-
-/// Returns what an event says; none where it is bookkeeping.
-fn told(event: &Event, detail: Detail) -> Option<Told> {
+/// What an event says, without the event's own fields; none where it is bookkeeping.
+fn told(event: &Event, detail: Detail) -> Option<Evidence> {
     Some(match &event.body {
         Body::RunStarted(started) => {
             stage(started.start_stage, MAESTRO, json!({ "event": "run_started", "task": started.task }))
@@ -199,8 +183,8 @@ fn told(event: &Event, detail: Detail) -> Option<Told> {
         Body::EvidenceLogged(logged) => recorded(logged),
         Body::Verified(checks) => verified(checks),
         Body::Changed(change) => changed(change),
-        Body::RedFlagged(flagged) => Told {
-            kind: Kind::RedFlag,
+        Body::RedFlagged(flagged) => Evidence {
+            evidence_type: Kind::RedFlag,
             ..stage(flagged.stage, &flagged.provider, json!({ "reasons": flagged.reasons }))
         },
         Body::Noted(noted) => noted_result(noted)?,
@@ -222,11 +206,21 @@ fn without_nulls(mut content: Value) -> Value {
 }
 
 /// Returns what became of a stage; what others build on.
-fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Told {
-    Told { kind: Kind::Stage, stage: of.into(), content, source: source.to_owned(), confidence: 1.0 }
+fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Evidence {
+    Evidence {
+        id: String::new(),
+        evidence_type: Kind::Stage,
+        stage: of.into(),
+        content,
+        source: source.to_owned(),
+        confidence: 1.0,
+        links: Vec::new(),
+        at: 0,
+        run: String::new(),
+    }
 }
 
-fn begun(started: &StageStarted) -> Told {
+fn begun(started: &StageStarted) -> Evidence {
     let content = json!({
         "event": "started",
         "iteration": started.iteration,
@@ -237,7 +231,7 @@ fn begun(started: &StageStarted) -> Told {
     stage(started.stage, MAESTRO, content)
 }
 
-fn answer(event: &Event, answered: &Answered, detail: Detail) -> Told {
+fn answer(event: &Event, answered: &Answered, detail: Detail) -> Evidence {
     let candidate = &answered.candidate;
     let flags = flagged(event).map(|(_, reasons)| reasons);
     let content = without_nulls(json!({
@@ -258,7 +252,7 @@ fn answer(event: &Event, answered: &Answered, detail: Detail) -> Told {
         "content_file": candidate.content_file,
     }));
     let kind = if flags.is_some() { Kind::RedFlag } else { Kind::Stage };
-    Told { kind, ..stage(answered.stage, &candidate.provider, content) }
+    Evidence { evidence_type: kind, ..stage(answered.stage, &candidate.provider, content) }
 }
 
 /// A model's name; none where nobody told.
@@ -266,7 +260,7 @@ fn named(model: &str) -> Option<&str> {
     Some(model).filter(|model| !model.is_empty())
 }
 
-fn finished(done: &StageFinished) -> Told {
+fn finished(done: &StageFinished) -> Evidence {
     let content = json!({
         "event": "finished",
         "iteration": done.iteration,
@@ -278,7 +272,7 @@ fn finished(done: &StageFinished) -> Told {
     stage(done.stage, &done.provider, content)
 }
 
-fn failed(done: &StageFailed) -> Told {
+fn failed(done: &StageFailed) -> Evidence {
     let content = json!({
         "event": "failed",
         "code": done.code,
@@ -289,7 +283,7 @@ fn failed(done: &StageFailed) -> Told {
     stage(done.stage, MAESTRO, content)
 }
 
-fn requested(event: &Event, asked: &ApprovalRequested, detail: Detail) -> Told {
+fn requested(event: &Event, asked: &ApprovalRequested, detail: Detail) -> Evidence {
     let content = without_nulls(json!({
         "event": "requested",
         "request_id": event.id,
@@ -297,10 +291,10 @@ fn requested(event: &Event, asked: &ApprovalRequested, detail: Detail) -> Told {
         "digest": asked.digest,
         "report": Some(&asked.report).filter(|_| detail == Detail::Whole),
     }));
-    Told { kind: Kind::Approval, ..stage(asked.stage, MAESTRO, content) }
+    Evidence { evidence_type: Kind::Approval, ..stage(asked.stage, MAESTRO, content) }
 }
 
-fn decided(said: &ApprovalDecided) -> Told {
+fn decided(said: &ApprovalDecided) -> Evidence {
     let content = json!({
         "event": "decided",
         "request_id": said.request,
@@ -311,7 +305,7 @@ fn decided(said: &ApprovalDecided) -> Told {
         "question_responses": said.responses,
         "unanswered_critical": said.unanswered_critical,
     });
-    Told { kind: Kind::Approval, ..stage(said.stage, whose_word(said.decided_by), content) }
+    Evidence { evidence_type: Kind::Approval, ..stage(said.stage, whose_word(said.decided_by), content) }
 }
 
 fn whose_word(by: DecidedBy) -> &'static str {
@@ -322,7 +316,7 @@ fn whose_word(by: DecidedBy) -> &'static str {
     }
 }
 
-fn consult(settled: &ConsultSettled, detail: Detail) -> Told {
+fn consult(settled: &ConsultSettled, detail: Detail) -> Evidence {
     let content = without_nulls(json!({
         "purpose": settled.purpose,
         "model": named(&settled.model),
@@ -339,7 +333,7 @@ fn consult(settled: &ConsultSettled, detail: Detail) -> Told {
         "response": settled.response.as_ref().map(|text| shown(text, detail)),
         "prompt": settled.prompt.as_ref().map(|text| shown(text, detail)),
     }));
-    Told { kind: Kind::Consult, ..stage(settled.stage, &settled.provider, content) }
+    Evidence { evidence_type: Kind::Consult, ..stage(settled.stage, &settled.provider, content) }
 }
 
 fn shown(kept: &Kept, detail: Detail) -> Value {
@@ -353,17 +347,15 @@ fn shown(kept: &Kept, detail: Detail) -> Value {
     }
 }
 
-fn recorded(logged: &EvidenceLogged) -> Told {
-    Told {
-        kind: logged.evidence_type.into(),
-        stage: OfStage::written(&logged.stage),
-        content: logged.content.clone(),
-        source: logged.source.clone(),
+fn recorded(logged: &EvidenceLogged) -> Evidence {
+    Evidence {
+        evidence_type: logged.evidence_type.into(),
         confidence: logged.confidence,
+        ..stage(OfStage::written(&logged.stage), &logged.source, logged.content.clone())
     }
 }
 
-fn verified(verified: &Verified) -> Told {
+fn verified(verified: &Verified) -> Evidence {
     let checks: Vec<Value> = verified
         .checks
         .iter()
@@ -378,10 +370,10 @@ fn verified(verified: &Verified) -> Told {
         })
         .collect();
     let content = json!({ "passed": verified.passed, "summary": verified.summary, "checks": checks });
-    Told { kind: Kind::Verification, ..stage(OfStage::Any, MAESTRO, content) }
+    Evidence { evidence_type: Kind::Verification, ..stage(OfStage::Any, MAESTRO, content) }
 }
 
-fn changed(change: &Changed) -> Told {
+fn changed(change: &Changed) -> Evidence {
     let kind = match change.kind {
         ChangeKind::Applied => Kind::Patch,
         ChangeKind::RolledBack | ChangeKind::Recovered => Kind::Rollback,
@@ -392,11 +384,11 @@ fn changed(change: &Changed) -> Told {
         "files": change.files,
         "patch_sha256": change.patch_sha256,
     });
-    Told { kind, ..stage(OfStage::Any, MAESTRO, content) }
+    Evidence { evidence_type: kind, ..stage(OfStage::Any, MAESTRO, content) }
 }
 
 /// Returns which tools are loaded is no evidence of anything.
-fn noted_result(noted: &Noted) -> Option<Told> {
+fn noted_result(noted: &Noted) -> Option<Evidence> {
     let kind = match noted.topic {
         Topic::Vote => Kind::Vote,
         Topic::Selection => Kind::Selection,
@@ -405,7 +397,7 @@ fn noted_result(noted: &Noted) -> Option<Told> {
         Topic::Tools | Topic::Thread | Topic::Job => return None,
     };
     let of = noted.content.get("stage").and_then(Value::as_str).map_or(OfStage::Any, OfStage::written);
-    Some(Told { kind, ..stage(of, MAESTRO, noted.content.clone()) })
+    Some(Evidence { evidence_type: kind, ..stage(of, MAESTRO, noted.content.clone()) })
 }
 
 /// A value within about `room` characters, and whether anything was left out. No single text takes
@@ -711,3 +703,6 @@ mod more_tests {
         assert_eq!(shown["..."], "left out: b, c");
     }
 }
+
+#[cfg(test)]
+mod tests;

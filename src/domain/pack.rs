@@ -206,9 +206,6 @@ fn shown_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{head} ... {omitted} characters omitted ... {tail}"))
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Lines on each side of a mentioned line that matter more than the rest of the file.
 const WINDOW: usize = 15;
 
@@ -714,3 +711,6 @@ fn in_text(text: &str) -> Vec<Mention> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,9 +160,6 @@ impl From<Question> for Listed {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ResponseError {
@@ -473,3 +470,6 @@ fn rows(stage: Stage) -> &'static [Row] {
     });
     all.get(&stage).map_or(&[], Vec::as_slice)
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,9 +196,6 @@ fn metrics(material: &Material<'_>) -> Map<String, Value> {
     metrics
 }
 
-#[cfg(test)]
-mod tests;
-
 // A page of plain text that is filled from top to bottom, for a terminal of a given width.
 //
 // Only letters whose width is the same everywhere are used for drawing: in Korean terminals,
@@ -472,6 +469,9 @@ pub fn stage_name(stage: Stage) -> Text {
 fn stage_number(stage: Stage) -> usize {
     Stage::ALL.iter().take_while(|one| **one != stage).count() + 1
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

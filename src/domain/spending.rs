@@ -200,43 +200,21 @@ pub(crate) struct Spending {
 impl Spending {
     /// Folds an event in.
     pub(crate) fn apply(&mut self, event: &Event) {
-        match &event.body {
-            Body::ConsultReserved(reserved) => {
-                if let Some(expected) = &reserved.expected {
-                    let open = Open {
-                        run: event.run.clone(),
-                        at: event.at,
-                        provider: reserved.provider.clone(),
-                        expected: expected.clone(),
-                    };
-                    self.open.insert(event.id.clone(), open);
-                }
-            }
-            Body::ConsultReleased(released) => drop(self.open.remove(&released.reservation)),
-            Body::ConsultSettled(settled) => {
-                self.open.remove(&settled.reservation);
-                self.settled(event.at, settled);
-            }
-            Body::RunStarted(_)
-            | Body::RunStopped(_)
-            | Body::RunResumed(_)
-            | Body::StageStarted(_)
-            | Body::StageResumed(_)
-            | Body::Answered(_)
-            | Body::StageFinished(_)
-            | Body::StageFailed(_)
-            | Body::StageInterrupted(_)
-            | Body::StageDelivered(_)
-            | Body::ApprovalRequested(_)
-            | Body::ApprovalDecided(_)
-            | Body::StateUsed(_)
-            | Body::DialogOpened(_)
-            | Body::DialogClosed(_)
-            | Body::EvidenceLogged(_)
-            | Body::Verified(_)
-            | Body::Changed(_)
-            | Body::RedFlagged(_)
-            | Body::Noted(_) => {}
+        if let Body::ConsultReserved(reserved) = &event.body
+            && let Some(expected) = &reserved.expected
+        {
+            let open = Open {
+                run: event.run.clone(),
+                at: event.at,
+                provider: reserved.provider.clone(),
+                expected: expected.clone(),
+            };
+            self.open.insert(event.id.clone(), open);
+        } else if let Body::ConsultReleased(released) = &event.body {
+            self.open.remove(&released.reservation);
+        } else if let Body::ConsultSettled(settled) = &event.body {
+            self.open.remove(&settled.reservation);
+            self.settled(event.at, settled);
         }
     }
 

@@ -175,9 +175,6 @@ pub fn recommended_tools(
     fill(&manifest.core_tools, &wanted, usize::MAX, limits).loaded
 }
 
-#[cfg(test)]
-mod tests;
-
 /// The manifest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,3 +255,6 @@ impl Manifest {
         self.stage_budgets.get(stage.name()).copied().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

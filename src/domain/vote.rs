@@ -312,9 +312,6 @@ impl<A: PartialEq> Ballot<A> {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// A vote without a winner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoWinner {
@@ -547,6 +544,9 @@ fn is_blank_form(said: &str) -> bool {
 pub fn confidence(leader: u32, runner_up: u32) -> f64 {
     1.0 - below(0.5, f64::from(leader) + 1.0, f64::from(runner_up) + 1.0)
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

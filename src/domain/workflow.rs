@@ -24,8 +24,6 @@ mod attempt;
 mod decide;
 mod look;
 mod refusal;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 
@@ -263,3 +261,6 @@ impl Run {
         self.finished_of(self.approval(stage)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

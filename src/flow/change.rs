@@ -309,9 +309,6 @@ fn below(prefix: &Path, name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Record that the log holds of a patch beside its files.
 #[derive(Clone, Debug, Default)]
 struct Told {
@@ -543,3 +540,6 @@ impl RestoreOutcome {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::slots::Place;
 use crate::domain::citations::Citation;
 use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
-use crate::domain::measure::tally::Candidates;
+use crate::domain::measure::number::mean_pairwise;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
@@ -275,10 +275,10 @@ fn judged(
 
 /// Returns how alike answers to the same question are.
 pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
-    let candidates = Candidates { run: None, answers: answers.map(str::to_owned).collect() };
+    let answers: Vec<&str> = answers.collect();
     EnsembleNoted {
-        answers: u32::try_from(candidates.answers.len()).unwrap_or(u32::MAX),
-        redundancy: candidates.redundancy().similarity,
+        answers: u32::try_from(answers.len()).unwrap_or(u32::MAX),
+        redundancy: mean_pairwise(&answers),
         task: None,
         context_files: Vec::new(),
     }

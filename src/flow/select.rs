@@ -307,9 +307,6 @@ fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) 
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Records a selection on the account of its judge.
 async fn record(session: &Session, account: &Account, parts: &Parts<'_>) {
     // Ids of candidates are whatever the caller calls them, and no matter of the log.
@@ -656,6 +653,9 @@ fn tail(text: &str) -> String {
     let start = text.char_indices().rev().nth(MOST_OUTPUT - 1).map_or(0, |(at, _)| at);
     text.get(start..).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

@@ -310,9 +310,6 @@ pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
     total.cost_usd = add(total.cost_usd, usage.cost_usd);
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Records a vote on the account of its consults, and each answer that it discarded.
 async fn record(session: &Session, account: &Account, step_type: Option<StepType>, vote: &Vote) {
     let flagged = vote.flagged.iter().map(|(provider, reasons)| {
@@ -604,6 +601,9 @@ fn label(text: &str) -> String {
         Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

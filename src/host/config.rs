@@ -553,9 +553,6 @@ fn typed<T: serde::de::DeserializeOwned>(
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Calls that a problem affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -591,3 +588,6 @@ impl Problem {
         Self { scope: Scope::Provider(name.to_owned()), message }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,6 @@ mod connection;
 pub(crate) mod lease;
 mod place;
 mod sqlite;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -302,18 +300,7 @@ impl StoreError {
 
     /// True if the same call may succeed a little later.
     pub fn retryable(&self) -> bool {
-        match self {
-            Self::Conflict { .. } | Self::Replaced | Self::Busy => true,
-            Self::ReadOnly { .. }
-            | Self::Full
-            | Self::Corrupt { .. }
-            | Self::Newer { .. }
-            | Self::WentBack { .. }
-            | Self::Foreign { .. }
-            | Self::NotOurs { .. }
-            | Self::Unfit { .. }
-            | Self::Io { .. } => false,
-        }
+        matches!(self, Self::Conflict { .. } | Self::Replaced | Self::Busy)
     }
 
     /// Returns what the system says of a file or a directory.
@@ -355,6 +342,9 @@ impl From<rusqlite::Error> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

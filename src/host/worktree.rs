@@ -204,9 +204,6 @@ async fn forget_vanished(git: &Git<'_>) -> Result<(), TreeError> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Paths that are copied.
 const MOST_PATHS: usize = 50_000;
 /// Bytes that are copied.
@@ -427,3 +424,6 @@ pub(crate) fn remove_abandoned(base: &Path) {
         let _ = fs::remove_dir_all(&directory);
     }
 }
+
+#[cfg(test)]
+mod tests;

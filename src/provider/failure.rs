@@ -70,28 +70,57 @@ pub enum FailureKind {
     CliFailed,
 }
 
+/// What holds for a failure, whatever its words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// The same request may succeed a little later.
+    Transient,
+    /// The provider did not answer for reasons of its own, so that another may be asked instead. Failures
+    /// of the task itself (its length, its form, a useless answer) are the same for every provider.
+    Refusal,
+    /// A model may have been reached, so that the call may have cost something.
+    MayHaveCost,
+}
+
 impl FailureKind {
+    /// The stable code, and what else holds.
+    pub(crate) fn facts(self) -> (&'static str, &'static [Fact]) {
+        use Fact::{MayHaveCost, Refusal, Transient};
+        match self {
+            Self::LoginMissing => ("login_missing", &[Refusal]),
+            Self::AccountRefused => ("account_refused", &[Refusal]),
+            Self::ClientRefused => ("client_refused", &[Refusal]),
+            Self::RateLimited => ("rate_limited", &[Transient, Refusal]),
+            Self::QuotaExceeded => ("quota_exceeded", &[Refusal]),
+            Self::ModelUnavailable => ("model_unavailable", &[Refusal]),
+            Self::Overloaded => ("overloaded", &[Transient, Refusal]),
+            Self::NetworkUnreachable => ("network_unreachable", &[Refusal]),
+            Self::NetworkInterrupted => ("network_unreachable", &[Transient, Refusal, MayHaveCost]),
+            Self::Certificate => ("certificate", &[Refusal]),
+            Self::CliOutdated => ("cli_outdated", &[Refusal]),
+            Self::CliBroken => ("cli_broken", &[Refusal]),
+            Self::ContextTooLong => ("context_too_long", &[]),
+            Self::RequestRejected => ("request_rejected", &[]),
+            Self::AnswerTruncated => ("answer_truncated", &[MayHaveCost]),
+            Self::AnswerEmpty => ("answer_empty", &[MayHaveCost]),
+            Self::AnswerUnreadable => ("answer_unreadable", &[MayHaveCost]),
+            Self::CliFailed => ("cli_failed", &[Refusal, MayHaveCost]),
+        }
+    }
+
     /// The stable code.
     pub fn code(self) -> &'static str {
-        match self {
-            Self::LoginMissing => "login_missing",
-            Self::AccountRefused => "account_refused",
-            Self::ClientRefused => "client_refused",
-            Self::RateLimited => "rate_limited",
-            Self::QuotaExceeded => "quota_exceeded",
-            Self::ModelUnavailable => "model_unavailable",
-            Self::Overloaded => "overloaded",
-            Self::NetworkUnreachable | Self::NetworkInterrupted => "network_unreachable",
-            Self::Certificate => "certificate",
-            Self::CliOutdated => "cli_outdated",
-            Self::CliBroken => "cli_broken",
-            Self::ContextTooLong => "context_too_long",
-            Self::RequestRejected => "request_rejected",
-            Self::AnswerTruncated => "answer_truncated",
-            Self::AnswerEmpty => "answer_empty",
-            Self::AnswerUnreadable => "answer_unreadable",
-            Self::CliFailed => "cli_failed",
-        }
+        self.facts().0
+    }
+
+    /// True if another provider may be asked instead.
+    pub fn is_refusal(self) -> bool {
+        self.facts().1.contains(&Fact::Refusal)
+    }
+
+    /// True if the same request may succeed a little later.
+    pub fn is_transient(self) -> bool {
+        self.facts().1.contains(&Fact::Transient)
     }
 
     pub fn hint(self, provider: &str) -> String {
@@ -124,77 +153,6 @@ impl FailureKind {
             Self::AnswerEmpty => "Ask again, more concretely, or ask another provider.".into(),
             Self::AnswerUnreadable => "Run `maestro-mcp check`: the CLI's version may be one that Maestro does not know.".into(),
             Self::CliFailed => "Read the error and stderr; `maestro-mcp check` shows the CLI's state.".into(),
-        }
-    }
-
-    /// True if a model may have been reached, so that the call may have cost something.
-    pub(crate) fn may_have_cost(self) -> bool {
-        match self {
-            Self::NetworkInterrupted
-            | Self::AnswerTruncated
-            | Self::AnswerEmpty
-            | Self::AnswerUnreadable
-            | Self::CliFailed => true,
-            Self::LoginMissing
-            | Self::AccountRefused
-            | Self::ClientRefused
-            | Self::RateLimited
-            | Self::QuotaExceeded
-            | Self::ModelUnavailable
-            | Self::Overloaded
-            | Self::NetworkUnreachable
-            | Self::Certificate
-            | Self::CliOutdated
-            | Self::CliBroken
-            | Self::ContextTooLong
-            | Self::RequestRejected => false,
-        }
-    }
-
-    /// True if the same request may succeed a little later.
-    pub fn is_transient(self) -> bool {
-        match self {
-            Self::RateLimited | Self::Overloaded | Self::NetworkInterrupted => true,
-            Self::LoginMissing
-            | Self::AccountRefused
-            | Self::ClientRefused
-            | Self::QuotaExceeded
-            | Self::ModelUnavailable
-            | Self::NetworkUnreachable
-            | Self::Certificate
-            | Self::CliOutdated
-            | Self::CliBroken
-            | Self::ContextTooLong
-            | Self::RequestRejected
-            | Self::AnswerTruncated
-            | Self::AnswerEmpty
-            | Self::AnswerUnreadable
-            | Self::CliFailed => false,
-        }
-    }
-
-    /// True if the provider did not answer for reasons of its own, so that another may be asked instead.
-    /// Failures of the task itself (its length, its form, a useless answer) are the same for every provider.
-    pub fn is_refusal(self) -> bool {
-        match self {
-            Self::LoginMissing
-            | Self::AccountRefused
-            | Self::ClientRefused
-            | Self::RateLimited
-            | Self::QuotaExceeded
-            | Self::ModelUnavailable
-            | Self::Overloaded
-            | Self::NetworkUnreachable
-            | Self::NetworkInterrupted
-            | Self::Certificate
-            | Self::CliOutdated
-            | Self::CliBroken
-            | Self::CliFailed => true,
-            Self::ContextTooLong
-            | Self::RequestRejected
-            | Self::AnswerTruncated
-            | Self::AnswerEmpty
-            | Self::AnswerUnreadable => false,
         }
     }
 }

@@ -4,8 +4,6 @@
 //! failing tests, places, errors word for word, and the command to run again. It claims no cause. Every
 //! answer says who gave it. Text in, text out: no files, no clock, no randomness, linear in the text.
 
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::sync::LazyLock;
@@ -512,6 +510,9 @@ fn candidate_of(line: &str) -> Option<&str> {
     // "Candidate answers follow" names none.
     (id.len() <= 64 && !id.starts_with("answer") && !id.starts_with("id")).then_some(id)
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

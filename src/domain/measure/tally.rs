@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cost::{Cells, Key};
-use super::number::{self, Latency, Sum, ratio, real, shown};
+use super::number::{Latency, Sum, ratio, real, shown};
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::rank::Basis;
 use crate::domain::spending::{Cell, Taken, Whose};
@@ -75,15 +75,6 @@ pub struct Groups {
 }
 
 impl Tally {
-    /// Everything that a scope covers.
-    pub fn of<'a>(scope: &Scope, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut tally = Self::default();
-        for entry in entries.into_iter().filter(|entry| scope.covers(entry)) {
-            tally.add(entry);
-        }
-        tally
-    }
-
     /// Adds an entry.
     pub fn add(&mut self, entry: &Entry) {
         match entry {
@@ -92,7 +83,6 @@ impl Tally {
             Entry::Verification(verification) => self.add_verification(verification),
             Entry::Selection(selection) => self.add_selection(selection),
             Entry::Patch(patch) => self.add_patch(patch),
-            Entry::Candidates(candidates) => self.add_candidates(candidates),
             Entry::Redundancy(redundancy) => self.add_redundancy(redundancy),
             Entry::Outcome(outcome) => self.add_outcome(outcome),
         }
@@ -159,11 +149,6 @@ impl Tally {
         if let Some(run) = &patch.run {
             self.run(run).add_patch(patch);
         }
-    }
-
-    /// Adds answers to the same question; how alike they are is found here.
-    pub fn add_candidates(&mut self, candidates: &Candidates) {
-        self.add_redundancy(&candidates.redundancy());
     }
 
     /// Adds answers to the same question that were compared already.
@@ -456,23 +441,6 @@ pub struct Patch {
     pub change: Change,
 }
 
-/// Answers of several consultants to the same question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidates {
-    /// The run that they belong to.
-    pub run: Option<String>,
-    /// The texts, in any order.
-    pub answers: Vec<String>,
-}
-
-impl Candidates {
-    /// Returns how much these answers repeat one another. Worth storing in their place: it is small, and
-    /// comparing long texts again at every look would take time.
-    pub fn redundancy(&self) -> Redundancy {
-        Redundancy { run: self.run.clone(), similarity: number::mean_pairwise(&self.answers) }
-    }
-}
-
 /// The redundancy of the answers of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redundancy {
@@ -505,28 +473,10 @@ pub enum Entry {
     Selection(Selection),
     /// A patch or restore.
     Patch(Patch),
-    /// Answers to the same question.
-    Candidates(Candidates),
     /// Answers to the same question, compared already.
     Redundancy(Redundancy),
     /// The end of a task.
     Outcome(Outcome),
-}
-
-impl Entry {
-    /// The run that it belongs to.
-    pub fn run(&self) -> Option<&str> {
-        match self {
-            Self::Consult(Consult { run, .. })
-            | Self::StageRun(StageRun { run, .. })
-            | Self::Verification(Verification { run, .. })
-            | Self::Selection(Selection { run, .. })
-            | Self::Patch(Patch { run, .. })
-            | Self::Candidates(Candidates { run, .. })
-            | Self::Redundancy(Redundancy { run, .. })
-            | Self::Outcome(Outcome { run, .. }) => run.as_deref(),
-        }
-    }
 }
 
 /// The figures kept of one run. "Latest" goes by the place in the record, so that the order in which
@@ -784,14 +734,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// True if an entry is spoken of.
-    pub fn covers(&self, entry: &Entry) -> bool {
-        match self {
-            Self::Run(id) => entry.run() == Some(id),
-            Self::Project | Self::Days(_) => true,
-        }
-    }
-
     /// In words, for a heading.
     pub fn title(&self) -> String {
         match self {

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::number::mean_pairwise;
 use super::report::{Metrics, Reached, Report};
 use super::tally::{
-    Agents, Baseline, Candidates, Change, Consult, Entry, Outcome, Patch, Redundancy, Scope, Selection,
-    StageEnd, StageRun, Tally, Verdict, Verification,
+    Agents, Baseline, Change, Consult, Entry, Outcome, Patch, Redundancy, Scope, Selection, StageEnd,
+    StageRun, Tally, Verdict, Verification,
 };
 use crate::domain::event::consult::Purpose;
 use crate::domain::select::rank::Basis;
@@ -166,13 +167,9 @@ fn selections_and_groups_tell_shares() {
     {
         tally.add_selection(&Selection { run: None, basis, won });
     }
-    let answers = |texts: &[&str]| Candidates {
-        run: None,
-        answers: texts.iter().map(|text| (*text).to_owned()).collect(),
-    };
-    tally.add_candidates(&answers(&["one two", "one two"]));
-    tally.add_candidates(&answers(&["one two", "one three"]));
-    tally.add_candidates(&answers(&["alone"]));
+    for texts in [&["one two", "one two"][..], &["one two", "one three"], &["alone"]] {
+        tally.add_redundancy(&Redundancy { run: None, similarity: mean_pairwise(texts) });
+    }
     let metrics = report(&tally).metrics;
     assert_eq!((metrics.test_coverage_rate, metrics.selections_without_winner), (Some(0.5), 1));
     assert_eq!(metrics.redundancy, Some(0.75));
@@ -196,18 +193,6 @@ fn costs_are_unknown_where_no_cli_tells_them() {
     assert_eq!(metrics.spent.cost_usd, Some(0.25));
     assert_eq!(metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
     assert_eq!(metrics.provider_stats["codex"].spent.input_tokens, Some(10));
-}
-
-#[test]
-fn a_scope_of_one_run_sees_no_other() {
-    let entries = [
-        Entry::Consult(consult(Some("a"), Purpose::Plain)),
-        Entry::Consult(consult(Some("b"), Purpose::Plain)),
-        Entry::Consult(consult(None, Purpose::Plain)),
-    ];
-    let calls = |scope| Tally::of(&scope, &entries).calls.total;
-    assert_eq!(calls(Scope::Run("a".to_owned())), 1);
-    assert_eq!(calls(Scope::Project), 3);
 }
 
 #[test]
@@ -284,8 +269,6 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             .prop_map(|(run, basis, won)| Entry::Selection(Selection { run, basis, won })),
         1 => (runs(), 0_u64..9, changes)
             .prop_map(|(run, sequence, change)| Entry::Patch(Patch { run, sequence, change })),
-        1 => (runs(), proptest::collection::vec("[xy ]{0,5}", 0..4))
-            .prop_map(|(run, answers)| Entry::Candidates(Candidates { run, answers })),
         1 => (runs(), costs())
             .prop_map(|(run, similarity)| Entry::Redundancy(Redundancy { run, similarity })),
         1 => (runs(), 0_u64..9, agents, any::<bool>()).prop_map(|(run, sequence, agents, success)| {
@@ -296,7 +279,9 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 }
 
 fn whole(entries: &[Entry]) -> Tally {
-    Tally::of(&Scope::Project, entries)
+    let mut tally = Tally::default();
+    entries.iter().for_each(|entry| tally.add(entry));
+    tally
 }
 
 fn every_number_is_finite(value: &Value) -> bool {

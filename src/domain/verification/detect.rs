@@ -166,9 +166,6 @@ fn makefile(directory: &dyn Directory) -> Option<Detected> {
     (!checks.is_empty()).then(|| Detected::new("make", marker, checks))
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Lock files, and the manager that writes them.
 const LOCKS: [(&str, Manager); 7] = [
     ("pnpm-lock.yaml", Manager::Pnpm),
@@ -591,3 +588,6 @@ fn start(directory: &dyn Directory, tests: &[String]) -> String {
         Some(_) | None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

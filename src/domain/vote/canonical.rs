@@ -113,9 +113,6 @@ fn lines(text: &str) -> String {
     lines.join("\n").trim_matches('\n').nfc().collect()
 }
 
-#[cfg(test)]
-mod tests;
-
 // One line by its words.
 //
 // Marks around the whole, Unicode's two spellings of a letter, the case of plain words, the spelling
@@ -582,3 +579,6 @@ fn change(block: &[(Side, &str)]) -> String {
         removed.iter().map(|line| format!("-{line}\n")).chain(added.iter().map(|line| format!("+{line}\n")));
     format!("@\n{}", lines.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests;

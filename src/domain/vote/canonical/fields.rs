@@ -131,9 +131,6 @@ fn command(written: &str) -> Value {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Words before a place that are not part of it.
 const LEADING: [&str; 26] = [
     "line",
@@ -356,3 +353,6 @@ fn without_blocks(code: &str) -> String {
     }
     kept + rest
 }
+
+#[cfg(test)]
+mod tests;
