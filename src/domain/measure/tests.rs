@@ -280,7 +280,9 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 
 fn whole(entries: &[Entry]) -> Tally {
     let mut tally = Tally::default();
-    entries.iter().for_each(|entry| tally.add(entry));
+    for entry in entries {
+        tally.add(entry);
+    }
     tally
 }
 
