@@ -3,7 +3,7 @@
 # for all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line a platform;
 # it names the targets that cannot be checked here, and `--all` makes that a failure.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 cargo=${CARGO:-cargo}
 all=${1:-}
 tools=$(mktemp -d)

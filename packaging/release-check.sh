@@ -2,7 +2,7 @@
 # Runs what must be green before a release, all of it even where something fails, and prints one table. What was
 # skipped for want of a tool counts as neither, and is in the table. Usage: packaging/release-check.sh [NAME ...]
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 logs=${RELEASE_CHECK_LOGS:-target/release-check}
 mkdir -p "$logs"
 checks="

@@ -11,7 +11,7 @@ for copy in one another-directory; do
   git clone --quiet --no-hardlinks . "$work/$copy"
   # What is too large fails, and is compared all the same; without SHA256SUMS there is nothing to compare.
   (unset CARGO_TARGET_DIR && "$work/$copy/packaging/dist.sh" "$work/$copy-out") || failed=1
-  rm -rf "$work/$copy"
+  rm -rf "${work:?}/$copy"
 done
 diff "$work/one-out/SHA256SUMS" "$work/another-directory-out/SHA256SUMS"
 echo "reproducible: both builds have the same bytes"

@@ -54,16 +54,17 @@ pub fn main() -> ExitCode {
         return wall::helper_main(words.get(2..).unwrap_or_default());
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
+    let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = if words.len() <= 1 {
         help::a_person();
         Command::Serve
     } else {
         help::parse(words).command.unwrap_or(Command::Serve)
     };
-    run(command)
+    run(command, json)
 }
 
-fn run(command: Command) -> ExitCode {
+fn run(command: Command, json: bool) -> ExitCode {
     let environment = Environment::capture();
     ancestry::show_name(match command {
         Command::Demo(_) => Part::Demo,
@@ -111,5 +112,5 @@ fn run(command: Command) -> ExitCode {
     });
     // A thread that still reads a file must not hold up the end.
     runtime.shutdown_timeout(LAST_WORK);
-    outcome.unwrap_or_else(|error| terminal::fail(&error))
+    outcome.unwrap_or_else(|error| terminal::fail_with(&error, json))
 }

@@ -73,7 +73,7 @@ fn standing(run: &Run, request: &Request) -> String {
             return format!("not decided: the run was stopped ({})\n", one_line(why));
         }
         return format!(
-            "pending: maestro-mcp approvals approve|revise|reject {} in a terminal of your own\n",
+            "pending. In a terminal of your own (or with revise, reject):\n  maestro-mcp approvals approve {}\n",
             request.id
         );
     };

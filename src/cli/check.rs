@@ -103,7 +103,7 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
     } else {
         let mut out = examined.as_text(&sections);
         if options.settings {
-            out.push_str(&safe(&examined.settings()));
+            out.push_str(&terminal::folded(&safe(&examined.settings()), terminal::width()));
         }
         out
     })?;

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table};
+use serde_json::json;
 use textwrap::{Options, WordSplitter};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -30,13 +32,17 @@ pub(super) fn print_foreign(text: &str) -> Result<(), Error> {
     if io::stdout().is_terminal() { print(&harmless(text)) } else { print(text) }
 }
 
-/// Letters in a line of the terminal that standard output is; none where it is no terminal.
+/// Columns of the terminal that standard output is, if it is one.
 pub(super) fn width() -> Option<usize> {
+    columns_of(&io::stdout())
+}
+
+fn columns_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
     const USUAL: usize = 80;
-    if !io::stdout().is_terminal() {
+    if !stream.is_terminal() {
         return None;
     }
-    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    let columns = rustix::termios::tcgetwinsize(stream).map_or(0, |size| usize::from(size.ws_col));
     Some(if columns == 0 { USUAL } else { columns })
 }
 
@@ -55,8 +61,22 @@ pub(super) fn complain(text: &str) {
 
 /// Says an error and its next step on standard error, and gives the exit code for it.
 pub(super) fn fail(error: &Error) -> ExitCode {
-    complain(&format!("{error} [{}]\n  {}", error.code(), next_step(error)));
+    let columns = columns_of(&io::stderr());
+    let what = folded(&format!("maestro-mcp: {error} [{}]", error.code()), columns);
+    let next = hanging("  ", &next_step(error), columns);
+    // There is nowhere left to say that this cannot be said.
+    let _ = write!(io::stderr().lock(), "{}\n{}", harmless(&what), harmless(&next));
     error.exit_code()
+}
+
+/// The same for a program that asked for `--json`: the error is a document on standard output, too.
+pub(super) fn fail_with(error: &Error, json: bool) -> ExitCode {
+    if json {
+        let (what, next) = (error.to_string(), next_step(error));
+        let document = json!({ "ok": false, "error": what, "code": error.code(), "hint": next });
+        let _ = print(&format!("{document}\n"));
+    }
+    fail(error)
 }
 
 /// Next step for the person at the terminal. A hint that names tools speaks to a model.
@@ -141,6 +161,13 @@ pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
         .into_iter()
         .map(Cow::into_owned)
         .collect()
+}
+
+/// A text with its own lines, of which longer ones are broken between words.
+pub(super) fn folded(text: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns.filter(|columns| *columns > 0) else { return text.to_owned() };
+    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 /// A label and a text beside it; its further lines are indented as far as the first one begins.

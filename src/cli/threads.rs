@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::arguments::{ThreadsCommand, ThreadsOptions};
-use super::terminal::{self, Look, Side, Tone, cell, cut, one_line, print, print_foreign, table};
+use super::terminal::{self, Look, Side, Tone, cell, cut, folded, one_line, print, print_foreign, table};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search, show};
@@ -15,8 +15,12 @@ pub(super) async fn run(session: &Session, options: ThreadsOptions) -> Result<Ex
     let (json, width, look) = (options.json, terminal::width(), Look::of(session));
     let most = if options.all { usize::MAX } else { LISTED };
     match options.command {
-        None => say(json, &list(session, most).await?, |list| listed(list, look))?,
-        Some(ThreadsCommand::Show { id, json: own }) => say(json || own, &show(session, &id).await?, shown)?,
+        None if json => say(json, &list(session, most).await?, |_| String::new())?,
+        // The cells hold no control characters, and the table has colours.
+        None => print(&listed(&list(session, most).await?, look))?,
+        Some(ThreadsCommand::Show { id, json: own }) => {
+            say(json || own, &show(session, &id).await?, |thread| folded(&shown(thread), width))?;
+        }
         Some(ThreadsCommand::Search { words, json: own }) => {
             let hits = search(session, &words.join(" "), most).await?;
             say(json || own, &hits, |hits| found(hits, width))?;

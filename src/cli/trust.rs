@@ -43,9 +43,7 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
         return Ok(ExitCode::SUCCESS);
     }
     if layer.files().next().is_none() {
-        print(&format!(
-            "There is nothing in {DIRECTORY} of {root} that would change anything: nothing to confirm.\n"
-        ))?;
+        print(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let ignored = &session.config().ignored;

@@ -358,6 +358,32 @@ fn the_quick_start_of_the_readme_runs_in_an_empty_home() {
 }
 
 #[test]
+fn an_error_is_a_document_where_json_is_asked_for() {
+    let server = Server::new();
+    for (words, code) in [
+        ("errors nope --json", "unknown_name"),
+        ("why nope --json", "unknown_name"),
+        ("runs show nope --json", "unknown_workflow"),
+        ("threads show nope --json", "unknown_thread"),
+        ("approvals show nope --json", "unknown_request"),
+        ("consult --json --provider nope hi", "unknown_provider"),
+    ] {
+        let output = server.run(&words.split(' ').collect::<Vec<_>>(), "");
+        let document: Value = serde_json::from_slice(&output.stdout).expect(words);
+        assert_eq!(
+            (&document["ok"], &document["code"]),
+            (&json!(false), &json!(code)),
+            "{words}: {document}"
+        );
+        assert!(document["error"].is_string() && document["hint"].is_string(), "{document}");
+        assert!(
+            !output.status.success() && String::from_utf8_lossy(&output.stderr).contains(code),
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn json_is_one_document_on_standard_output() {
     let server = Server::new().codex();
     let id = {

@@ -114,18 +114,18 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
         (
             vec![("decision", "approve"), ("q_analyze_accuracy", "2"), ("feedback", "hm <b>")],
             422,
-            "This does not go together",
+            "contradict your decision",
         ),
         (
             vec![("decision", "approve"), ("digest", "0000"), ("feedback", "hm <b>")],
             409,
-            "not of the report that waits",
+            "shows an older report",
         ),
         (vec![("decision", "approve"), ("nonce", "0000"), ("feedback", "hm <b>")], 409, "from another visit"),
         (
             vec![("decision", "approve"), ("request", "0000"), ("feedback", "hm <b>")],
             409,
-            "not of the report that waits",
+            "shows an older report",
         ),
     ] {
         let sent = scene.send(&shown, &fields);
@@ -140,10 +140,7 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
     for said in ["Do not merge this, it is wrong <b>", "이건 틀렸습니다. 적용하지 마세요"] {
         let sent = scene.send(&shown, &[("decision", "approve"), ("feedback", said)]);
         assert_eq!(sent.status, 422, "{said}: {}", sent.body);
-        assert!(
-            sent.body.contains("This does not go together") && sent.body.contains("your words"),
-            "{said}"
-        );
+        assert!(sent.body.contains("contradict your decision") && sent.body.contains("your words"), "{said}");
         assert!(!sent.body.contains("wrong <b>") && scene.decisions().is_empty(), "{said}");
     }
     // Said again after it was asked back, it counts.

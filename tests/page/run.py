@@ -359,7 +359,7 @@ def test_words_and_contradictions_are_asked_for(playwright):
         page.check('input[name="decision"][value="approve"]', force=True)
         page.click("#record")
         page.wait_for_selector("#problem")
-        assert "does not go together" in page.inner_text("#problem") and not scene.decisions()
+        assert "contradict your decision" in page.inner_text("#problem") and not scene.decisions()
         assert page.is_checked('input[name="q_impl_approach"][value="2"]')
         page.click("#record")
         page.wait_for_selector("#outcome")
