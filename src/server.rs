@@ -345,7 +345,20 @@ impl ServerHandler for Maestro {
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // A known method whose parameters do not parse arrives here.
-        let known = ["tools/call", "tools/list", "prompts/get", "resources/read", "completion/complete"];
+        let known = [
+            "tools/call",
+            "tools/list",
+            "prompts/get",
+            "prompts/list",
+            "resources/read",
+            "resources/list",
+            "resources/templates/list",
+            "completion/complete",
+            "subscriptions/listen",
+            "tasks/get",
+            "tasks/update",
+            "tasks/cancel",
+        ];
         if known.contains(&request.method.as_str()) {
             return Err(ErrorData::invalid_params(
                 format!("the parameters of {} are malformed", request.method),

@@ -96,8 +96,17 @@ fn answer(error: Option<&str>, content: &str) -> String {
     error.map_or_else(|| content.to_owned(), |error| format!("failed: {error}"))
 }
 
+/// A document as a person reads it in a line.
 fn said(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name}: {}", said(value)));
+            fields.collect::<Vec<_>>().join("; ")
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
 }
 
 fn summary(report: &Value) -> String {

@@ -2,6 +2,7 @@
 //! no stream is open.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -28,31 +29,49 @@ pub(super) struct Seen {
 }
 
 /// Where the watcher says what it sees.
-pub(super) struct Watch(Sender<Seen>);
+pub(super) struct Watch {
+    out: Sender<Seen>,
+    /// True while a watcher runs: a tab that is loaded anew comes before the last one has noticed that it
+    /// is alone.
+    is_running: AtomicBool,
+}
 
 impl Watch {
     pub(super) fn new() -> Self {
-        Self(Sender::new(Seen::default()))
+        Self { out: Sender::new(Seen::default()), is_running: AtomicBool::new(false) }
     }
 
     pub(super) fn is_watched(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.out.receiver_count() > 0
     }
 
-    /// Listens; the first who does starts the watcher.
+    /// Listens; where no watcher runs, one is started.
     fn listen(&self, page: &Page) -> Receiver<Seen> {
-        let is_first = self.0.receiver_count() == 0;
-        let receiver = self.0.subscribe();
-        if is_first {
+        let receiver = self.out.subscribe();
+        if self.begins() {
             tokio::spawn(watch(page.clone()));
         }
         receiver
+    }
+
+    /// True for the one that is to watch from now on.
+    fn begins(&self) -> bool {
+        !self.is_running.swap(true, Ordering::SeqCst)
+    }
+
+    /// True if nobody listens, and whoever comes from now on starts the next watcher.
+    fn is_over(&self) -> bool {
+        if self.is_watched() {
+            return false;
+        }
+        self.is_running.store(false, Ordering::SeqCst);
+        !(self.is_watched() && self.begins())
     }
 }
 
 /// Looks at the log until nobody listens.
 async fn watch(page: Page) {
-    let out = &page.watch().0;
+    let out = &page.watch().out;
     loop {
         let read = page.session().journal().read(|history| Seen {
             last: history.last_seq,
@@ -70,7 +89,7 @@ async fn watch(page: Page) {
             }
             Err(error) => tracing::debug!(%error, "the log cannot be read for the page"),
         }
-        if out.receiver_count() == 0 {
+        if page.watch().is_over() {
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -96,4 +115,24 @@ pub(super) async fn events(State(page): State<Page>) -> Response {
         Some((Ok::<_, Infallible>(event), (receiver, stop)))
     });
     Sse::new(stream).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_watcher_runs_however_often_a_tab_is_loaded_anew() {
+        let watch = Watch::new();
+        let first = watch.out.subscribe();
+        assert!(watch.begins());
+        drop(first);
+        // The next tab comes before the watcher has looked.
+        let second = watch.out.subscribe();
+        assert!(!watch.begins() && !watch.is_over());
+        drop(second);
+        assert!(watch.is_over());
+        let _third = watch.out.subscribe();
+        assert!(watch.begins() && !watch.is_over());
+    }
 }

@@ -155,7 +155,8 @@ fn malformed_calls_are_invalid_params() {
         let reply = client.request("tools/call", params.clone());
         assert_eq!(reply["error"]["code"], -32602, "{params}: {reply}");
     }
-    for method in ["prompts/get", "resources/read", "completion/complete"] {
+    let methods = ["prompts/get", "resources/read", "completion/complete", "tasks/get", "tasks/cancel"];
+    for method in methods {
         assert_eq!(client.request(method, json!({ "nothing": 1 }))["error"]["code"], -32602, "{method}");
     }
     assert_eq!(client.request("no/such", json!({}))["error"]["code"], -32601);

@@ -129,6 +129,44 @@ fn a_quote_belongs_to_the_place_that_is_nearest() {
 }
 
 #[test]
+fn a_moved_quote_is_where_it_is_nearest_however_it_is_spaced() {
+    let lines: Vec<String> = (1..=100)
+        .map(|number| match number {
+            10 | 90 => "    total  =\ttotal + values[i]".to_owned(),
+            50 => "total = total + values[i]; i += 1".to_owned(),
+            _ => format!("line {number}"),
+        })
+        .collect();
+    let lines = Lines::of(lines.join("\r\n"));
+    let found = |quote: &str, line| lines.find(quote, line, line, &mut SearchBudget::default());
+    for (quote, line, wanted) in [
+        ("total = total + values[i]", 45, Sought::At(50)),
+        ("total = total + values[i]", 90, Sought::At(90)),
+        ("total =\ttotal + values[i]", 10, Sought::At(10)),
+        ("total = total + values[j]", 50, Sought::Nowhere),
+        ("line 89\ntotal = total + values[i]\n\nline 91", 3, Sought::At(89)),
+        ("total = ... i += 1", 400, Sought::At(50)),
+        ("", 1, Sought::Nowhere),
+    ] {
+        assert_eq!(found(quote, line), wanted, "{quote:?} near {line}");
+    }
+}
+
+#[test]
+fn what_no_search_had_room_for_is_said() {
+    let lines = Lines::of("let nothing = to_be_found(here);\n".repeat(30_000));
+    let mut budget = SearchBudget::default();
+    let notes: Vec<String> = (0..40)
+        .map(|number| {
+            let claims = claims(&format!("stats.py:3 has `while wanted_{number} < len(values):`"));
+            judged(&claims[0], "stats.py", &lines, &mut budget).note.unwrap()
+        })
+        .collect();
+    assert!(notes[0].contains("nowhere in the file"), "{}", notes[0]);
+    assert!(notes[39].contains("more than is looked for"), "{}", notes[39]);
+}
+
+#[test]
 fn of_many_the_gravest_are_listed() {
     let one = |status| Citation {
         cited: "a.rs:1".to_owned(),

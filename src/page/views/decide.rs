@@ -119,6 +119,7 @@ pub(in crate::page) fn decide(
         "findings": findings(&report),
         "choices": choices(&report, typed("goes_on")),
         "disagree": report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count() > 1,
+        "authors": authors(&report),
         "critical": asked(critical),
         "others": asked(others),
         "open_questions": open_questions(&report),
@@ -326,6 +327,11 @@ fn findings(report: &Report) -> Vec<Value> {
             json!({ "label": label, "text": text })
         })
         .collect()
+}
+
+/// How many have brought hypotheses: one alone agrees with nobody.
+fn authors(report: &Report) -> usize {
+    report.choices.iter().flat_map(|choice| &choice.from).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// The choices, numbered: what a consultant called its own is text and no value of a form.
