@@ -241,21 +241,9 @@ pub fn held(
         Err(reason) => return Err(discard(claimed, reason)),
     };
     let stated = claimed.line.unwrap_or(0);
-    let budget = &mut SearchBudget::default();
-    let (line, note) = match reviewed.lines.find(&claimed.quote, stated.max(1), stated.max(1), budget) {
-        Sought::At(line) => (line, None),
-        Sought::Nowhere | Sought::NotLookedFor => {
-            let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let wanted = squeezed(&claimed.quote);
-            let gone = reviewed.removed.iter().find(|(_, text)| squeezed(text).contains(&wanted));
-            match gone {
-                Some((line, _)) => (*line, Some("the change takes this line away".to_owned())),
-                None => {
-                    let reason = format!("its quote is nowhere in {}", reviewed.file);
-                    return Err(discard(claimed, reason));
-                }
-            }
-        }
+    let readings = std::iter::once(claimed.quote.clone()).chain(sides(&claimed.quote));
+    let Some((line, note)) = readings.into_iter().find_map(|quote| place(&reviewed, &quote, stated)) else {
+        return Err(discard(claimed, format!("its quote is nowhere in {}", reviewed.file)));
     };
     // Who names the last line of a quote of several means it as well.
     let length = claimed.quote.trim().lines().filter(|line| !line.trim().is_empty()).count().max(1);
@@ -293,6 +281,33 @@ impl Finding {
         self.status = Status::Moved;
         self
     }
+}
+
+/// The line in which a quote begins, and what there is to say of it.
+fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, Option<String>)> {
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wanted = squeezed(quote);
+    if wanted.chars().filter(|letter| letter.is_alphanumeric()).count() < LEAST_QUOTE {
+        return None;
+    }
+    let stated = stated.max(1);
+    match reviewed.lines.find(quote, stated, stated, &mut SearchBudget::default()) {
+        Sought::At(line) => Some((line, None)),
+        Sought::Nowhere | Sought::NotLookedFor => {
+            let gone = reviewed.removed.iter().find(|(_, text)| squeezed(text).contains(&wanted));
+            gone.map(|(line, _)| (*line, Some("the change takes this line away".to_owned())))
+        }
+    }
+}
+
+/// Both sides of a quote that has the signs of a diff: what the change makes, and what it takes away.
+fn sides(quote: &str) -> impl Iterator<Item = String> {
+    let has_signs = quote.lines().any(|line| line.starts_with(['+', '-']));
+    let side = move |sign: char| {
+        let lines = quote.lines().filter_map(move |line| line.strip_prefix([sign, ' ']));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    ['+', '-'].into_iter().filter(move |_| has_signs).map(side)
 }
 
 /// Returns what came of a review, in a line.

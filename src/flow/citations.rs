@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::session::Session;
 use crate::domain::citations::{
-    Citation, Claim, Form, Lines, SearchBudget, Standing, claims, judged, listed,
+    Citation, Claim, Form, Lines, MOST_CLAIMS, SearchBudget, Standing, claims, judged, listed,
 };
 use crate::domain::plain::plain;
 use crate::host::project::{Found, Names, Project, Refusal};
@@ -42,11 +42,15 @@ pub fn citations<'a>(
     packed: impl Iterator<Item = &'a str>,
 ) -> Vec<Citation> {
     let answer = plain(answer);
-    let claims = claims(&answer);
-    match session.project() {
-        Ok(project) if !claims.is_empty() => listed(checked(&project, &claims, &packed.collect::<Vec<_>>())),
-        Ok(_) | Err(_) => Vec::new(),
+    let (claims, are_all) = claims(&answer);
+    let Some(project) = session.project().ok().filter(|_| !claims.is_empty()) else { return Vec::new() };
+    let mut all = checked(&project, &claims, &packed.collect::<Vec<_>>());
+    if let Some(last) = claims.last().filter(|_| !are_all) {
+        let why =
+            format!("more than {MOST_CLAIMS} places are named; those behind this one were not looked at");
+        all.push(Citation::bare(last, Standing::Unchecked, &why));
     }
+    listed(all)
 }
 
 /// Claims, held against a project.

@@ -347,8 +347,11 @@ fn held_in(
 ) -> Result<Finding, Box<Discarded>> {
     let name = claimed.file.trim_start_matches("./");
     let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
+    if bare.is_empty() {
+        return held(claimed, by, Err("it names no file".to_owned()));
+    }
     let is = |file: &str| file == name || file == bare;
-    let ends = |file: &str| !bare.is_empty() && std::path::Path::new(file).ends_with(bare);
+    let ends = |file: &str| std::path::Path::new(file).ends_with(bare);
     let was = |file: &material::File, fits: &dyn Fn(&str) -> bool| file.was.as_deref().is_some_and(fits);
     let files = || material.files.iter();
     let known = files().find(|file| is(&file.name));
@@ -414,6 +417,7 @@ impl Review {
     fn of_nothing(target: &Target, left_out: Vec<LeftOut>) -> Self {
         let summary = match left_out.len() {
             0 => "there is nothing to review: no change".to_owned(),
+            1 => "there is nothing to review: the one file was left out".to_owned(),
             count => format!("there is nothing to review: all {count} files were left out"),
         };
         Self {

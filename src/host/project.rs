@@ -278,7 +278,9 @@ impl Project {
         }
         let relative = real.strip_prefix(root).map_err(|_| Refusal::Outside)?.to_owned();
         if relative.as_os_str().is_empty() || real.is_dir() {
-            return Err(Refusal::Directory(relative.display().to_string()));
+            let root = relative.as_os_str().is_empty();
+            let shown = if root { ".".to_owned() } else { relative.display().to_string() };
+            return Err(Refusal::Directory(shown));
         }
         Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
     }

@@ -316,6 +316,33 @@ fn a_finding_on_the_old_name_of_a_renamed_file_holds() {
     assert!(finding["note"].as_str().unwrap().contains("named stats.py"), "{result}");
 }
 
+fn conflict(root: &Path) {
+    git(root, &["commit", "-qam", "bad"]);
+    git(root, &["checkout", "-q", "-b", "other", "HEAD~1"]);
+    std::fs::write(root.join("stats.py"), GOOD.replace("len(values))", "len(values) - 1)")).unwrap();
+    git(root, &["commit", "-qam", "other"]);
+    let words = ["-c", "user.name=t", "-c", "user.email=t@example.org", "merge", "-"];
+    let merge = Command::new("git").args(words).current_dir(root).output().unwrap();
+    assert!(!merge.status.success());
+}
+
+fn odd(root: &Path) {
+    std::os::unix::fs::symlink("stats.py", root.join("link.py")).unwrap();
+    std::fs::write(root.join("blob.py"), b"a\0b").unwrap();
+    std::fs::create_dir(root.join("inner")).unwrap();
+    git(&root.join("inner"), &["init", "-q"]);
+    git(&root.join("inner"), &["commit", "-q", "--allow-empty", "-m", "x"]);
+    std::fs::set_permissions(root.join("app.py"), Permissions::from_mode(0o755)).unwrap();
+    git(root, &["add", "-A"]);
+}
+
+fn secret(root: &Path) {
+    std::fs::write(root.join(".env"), "A=1\n").unwrap();
+    git(root, &["add", "-f", ".env"]);
+    git(root, &["commit", "-qm", "a secret"]);
+    std::fs::write(root.join(".env"), "A=22222222\n").unwrap();
+}
+
 /// Whatever state a repository is in, it is reviewed, or the result says in plain words what stands in the way.
 #[test]
 fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
@@ -328,28 +355,10 @@ fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
         std::fs::remove_dir_all(root.join(".git")).unwrap();
         git(root, &["init", "-q"]);
     };
-    let conflict: Arm = |root| {
-        git(root, &["commit", "-qam", "bad"]);
-        git(root, &["checkout", "-q", "-b", "other", "HEAD~1"]);
-        std::fs::write(root.join("stats.py"), GOOD.replace("len(values))", "len(values) - 1)")).unwrap();
-        git(root, &["commit", "-qam", "other"]);
-        let words = ["-c", "user.name=t", "-c", "user.email=t@example.org", "merge", "-"];
-        let merge = Command::new("git").args(words).current_dir(root).output().unwrap();
-        assert!(!merge.status.success());
-    };
     let named: Arm = |root| {
         for name in ["새 파일.py", "a \"b\" c.py", "two\nlines.py"] {
             std::fs::write(root.join(name), "x = 1\n").unwrap();
         }
-        git(root, &["add", "-A"]);
-    };
-    let odd: Arm = |root| {
-        std::os::unix::fs::symlink("stats.py", root.join("link.py")).unwrap();
-        std::fs::write(root.join("blob.py"), b"a\0b").unwrap();
-        std::fs::create_dir(root.join("inner")).unwrap();
-        git(&root.join("inner"), &["init", "-q"]);
-        git(&root.join("inner"), &["commit", "-q", "--allow-empty", "-m", "x"]);
-        std::fs::set_permissions(root.join("app.py"), Permissions::from_mode(0o755)).unwrap();
         git(root, &["add", "-A"]);
     };
     let shallow: Arm = |root| {
@@ -361,7 +370,8 @@ fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
         git(root, &["checkout", "-q", "-b", "fix/#12"]);
         git(root, &["commit", "-qam", "bad"]);
     };
-    let states: [(&str, Arm, Value, &[&str]); 17] = [
+    let states: [(&str, Arm, Value, &[&str]); 18] = [
+        ("a tracked secret", secret, working(), &["\"path\":\".env\"", "refused as a secret", "## stats.py"]),
         ("no commit", anew, working(), &["no commit yet", "review `staged`"]),
         (
             "no commit, staged",

@@ -11,7 +11,7 @@ use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
 
 /// Places of one answer that are looked at.
-const MOST_CLAIMS: usize = 600;
+pub const MOST_CLAIMS: usize = 400;
 /// Characters of a quote.
 const MOST_QUOTE: usize = 400;
 /// Lines of a quoted block.
@@ -99,8 +99,8 @@ struct Place {
     claim: Claim,
 }
 
-/// The places that an answer names, each once, with what it quotes for each.
-pub fn claims(answer: &str) -> Vec<Claim> {
+/// The places that an answer names, each once, with what it quotes for each, and whether they are all.
+pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     let said = spoken(answer);
     let text = said.text();
     let mut found = Vec::new();
@@ -113,6 +113,7 @@ pub fn claims(answer: &str) -> Vec<Claim> {
         }
         None => in_text(text, &mut found),
     }
+    let are_all = found.len() < MOST_CLAIMS;
     let mut seen = HashSet::new();
     let mut kept: Vec<Claim> = Vec::new();
     for claim in found {
@@ -128,7 +129,7 @@ pub fn claims(answer: &str) -> Vec<Claim> {
         .map(|claim| (claim.path.clone(), claim.line))
         .collect();
     kept.retain(|claim| !claim.quotes.is_empty() || !quoted.contains(&(claim.path.clone(), claim.line)));
-    kept
+    (kept, are_all)
 }
 
 /// The places of a document: files with lines beside them, and those that its texts name.

@@ -1,5 +1,9 @@
 use super::*;
 
+fn claims(answer: &str) -> Vec<Claim> {
+    super::claims(answer).0
+}
+
 fn places(answer: &str) -> Vec<String> {
     claims(answer).into_iter().filter(|claim| claim.form == Form::Place).map(|claim| claim.cited).collect()
 }
@@ -164,6 +168,18 @@ fn what_no_search_had_room_for_is_said() {
         .collect();
     assert!(notes[0].contains("nowhere in the file"), "{}", notes[0]);
     assert!(notes[39].contains("more than is looked for"), "{}", notes[39]);
+}
+
+#[test]
+fn places_beyond_the_limit_are_known_to_be_there() {
+    let named = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|number| format!("src/a{number}.rs:1")).collect();
+        lines.join("\n")
+    };
+    let (all, are_all) = super::claims(&named(MOST_CLAIMS - 1));
+    assert_eq!((all.len(), are_all), (MOST_CLAIMS - 1, true));
+    let (some, are_all) = super::claims(&named(MOST_CLAIMS + 9));
+    assert_eq!((some.len(), are_all), (MOST_CLAIMS, false));
 }
 
 #[test]

@@ -35,7 +35,17 @@ fn a_finding_is_as_good_as_its_quote() {
     let gone =
         hold(claimed("stats.py", 3, "for i in range(len(values)):", SKIPS, CASE, "high"), "a").unwrap();
     assert!(gone.note.unwrap().contains("takes this line away"));
-    for quote in ["while i < len(values):", "", "  }", ":"] {
+    let both = "-    for i in range(len(values)):\n+    for i in range(1, len(values)):\n         total += values[i]";
+    for (quote, line) in
+        [(both, 3), ("+    for i in range(1, len(values)):", 3), ("- for i in range(len(values)):", 3)]
+    {
+        assert_eq!(
+            hold(claimed("stats.py", 3, quote, SKIPS, CASE, "high"), "a").unwrap().line,
+            line,
+            "{quote}"
+        );
+    }
+    for quote in ["while i < len(values):", "", "  }", ":", "+ while i < len(values):", "-\n+"] {
         let discarded = hold(claimed("stats.py", 3, quote, SKIPS, CASE, "high"), "a").unwrap_err();
         assert_eq!(discarded.status, Status::Absent, "{quote}");
     }

@@ -1,5 +1,6 @@
 //! Material of a review: a diff or files, read once, with line numbers, masked, within limits.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,7 +16,7 @@ use crate::domain::secret_path;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::verify::guarded;
-use crate::host::git::VARIABLES;
+use crate::host::git::{VARIABLES, running_nothing};
 use crate::host::project::{Project, Refusal};
 
 /// Bytes of a diff that are read.
@@ -188,6 +189,7 @@ impl Reader<'_> {
             "--dst-prefix=b/",
             "--find-renames",
             "--submodule=short",
+            "-O/dev/null",
             &around,
         ];
         arguments.extend(words);
@@ -209,6 +211,15 @@ impl Reader<'_> {
                     let reason = no_text(part).map_or_else(|| error.to_string(), str::to_owned);
                     gathered.left_out.push(LeftOut { path: named(part), reason });
                 }
+            }
+        }
+        // Git was told to show no file that is refused by its name; that one changed is said all the same.
+        for name in self.changed_names(words)?.split('\0').filter(|name| !name.is_empty()) {
+            if let Some(rule) = self.project.refuses_reading(Path::new(name))
+                && !gathered.left_out.iter().any(|left| left.path == name)
+            {
+                let reason = secret_path::refusal(rule);
+                gathered.left_out.push(LeftOut { path: name.to_owned(), reason });
             }
         }
         if new == New::Too {
@@ -315,9 +326,26 @@ impl Reader<'_> {
         Error::Setup { reason: format!("review: {reason}"), hint: hint.to_owned() }
     }
 
+    /// The names of what differs, also of what is refused.
+    fn changed_names(&self, words: &[&str]) -> Result<String, Error> {
+        let options = ["diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z", "--relative"];
+        self.run(|program, root| {
+            let mut all = running_nothing(program, root);
+            all.extend(options.iter().chain(words).map(OsString::from));
+            all
+        })
+        .map(|(names, _)| names)
+    }
+
     /// Returns what a command of git prints, and whether that is all. Nothing that the repository
     /// configures runs.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
+        let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let secrets = self.session.secret_rules()?;
+        self.run(|program, root| guarded(program, root, &words, &secrets))
+    }
+
+    fn run(&self, arguments: impl FnOnce(&Path, &Path) -> Vec<OsString>) -> Result<(String, bool), Error> {
         let setup = |reason: String| Error::Setup {
             reason: format!("review: {reason}"),
             hint: "Name `files` instead, or make the project a git repository with a commit.".to_owned(),
@@ -325,11 +353,9 @@ impl Reader<'_> {
         let root = self.session.root();
         let program = self.session.environment().find_program("git", root);
         let program = program.ok_or_else(|| setup("git is not installed".to_owned()))?;
-        let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        let secrets = self.session.secret_rules()?;
         let failed = |error: std::io::Error| setup(format!("git: {error}"));
         let mut child = Command::new(&program)
-            .args(guarded(&program, root, &words, &secrets))
+            .args(arguments(&program, root))
             .current_dir(root)
             .envs(VARIABLES)
             .env("LC_ALL", "C")
@@ -351,7 +377,7 @@ impl Reader<'_> {
         if is_whole && !output.status.success() {
             let said = plain(&String::from_utf8_lossy(&output.stderr)).trim().to_owned();
             let said = said.lines().next().unwrap_or("it failed").to_owned();
-            return Err(setup(format!("git {}: {said}", arguments.first().unwrap_or(&""))));
+            return Err(setup(format!("git: {said}")));
         }
         Ok((String::from_utf8_lossy(&printed).into_owned(), is_whole))
     }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 use super::Project;
 
 /// Entries and directories that are looked at: a bare name in a huge tree is not worth more time.
-const MOST_ENTRIES: usize = 4_000;
+const MOST_ENTRIES: usize = 3_000;
 const MOST_DIRECTORIES: usize = 160;
 
 /// Directories of what is fetched or built.
