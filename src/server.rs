@@ -261,8 +261,7 @@ impl ServerHandler for Maestro {
         let told = &self.inner.told;
         told.client_of(&context);
         let ending = told.call(&request.name, self.tools().router.has_route(&request.name));
-        // On the heap: the protocol's machinery moves the whole future several times, and this one is large.
-        let outcome = Box::pin(self.answered(request, context)).instrument(ending.span()).await;
+        let outcome = self.answered(request, context).instrument(ending.span()).await;
         ending.with(&outcome);
         outcome
     }
@@ -272,7 +271,7 @@ impl ServerHandler for Maestro {
         request: GetTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        Box::pin(self.task(&request.task_id)).await.map(GetTaskResult::new)
+        self.task(&request.task_id).await.map(GetTaskResult::new)
     }
 
     async fn update_task(
@@ -280,7 +279,7 @@ impl ServerHandler for Maestro {
         request: UpdateTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        Box::pin(self.task(&request.task_id)).await?;
+        self.task(&request.task_id).await?;
         self.inner.asking.answer(&request.task_id, request.input_responses);
         Ok(())
     }
@@ -290,8 +289,8 @@ impl ServerHandler for Maestro {
         request: CancelTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        Box::pin(self.task(&request.task_id)).await?;
-        match Box::pin(cancel(self.session(), &request.task_id)).await {
+        self.task(&request.task_id).await?;
+        match cancel(self.session(), &request.task_id).await {
             Ok(_) => Ok(()),
             Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
         }
@@ -302,7 +301,7 @@ impl ServerHandler for Maestro {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let list = Box::pin(async { Ok(resources::list(self.session()).await) });
+        let list = async { Ok(resources::list(self.session()).await) };
         self.read_only(&context, list).await.map(ListResourcesResult::with_all_items)
     }
 
@@ -319,7 +318,7 @@ impl ServerHandler for Maestro {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let text = Box::pin(resources::text(self.session(), &request.uri));
+        let text = resources::text(self.session(), &request.uri);
         self.read_only(&context, text).await.map(Into::into)
     }
 
