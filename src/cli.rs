@@ -35,8 +35,9 @@ use crate::flow::session::Session;
 use crate::host::ancestry::{self, Part};
 use crate::host::environment::Environment;
 use crate::host::guardian::{self, GuardianCommand};
-use crate::host::process::Supervisor;
+use crate::host::process::{Supervisor, leftover};
 use crate::host::wall::{self, HelperCommand};
+use crate::host::{answers, worktree};
 use arguments::Command;
 
 /// Time that the removal of the last calls' directories may hold up the end.
@@ -77,6 +78,11 @@ fn run(command: Command, json: bool) -> ExitCode {
         Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
     };
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    drop(runtime.spawn_blocking(|| {
+        leftover::remove_old();
+        worktree::remove_abandoned(&std::env::temp_dir());
+        answers::prune_aside();
+    }));
     let outcome = runtime.block_on(async {
         let supervisor =
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());

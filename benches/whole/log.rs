@@ -47,15 +47,12 @@ pub(crate) fn measure() -> Measured {
     };
     let fold = median((0..7).map(|_| look(open())).collect());
     let state = tempfile::tempdir().unwrap();
-    let (key, began) = SealKey::of_user(state.path()).unwrap();
+    let key = SealKey::of_user(state.path()).unwrap();
     let known = || {
-        let marks = Marks::new(state.path(), began).sealed_by(&key);
+        let marks = Marks::new(state.path()).sealed_by(&key);
         Journal::new(Arc::new(SqliteStore::new(directory.path().to_owned()).with_marks(Some(marks))))
     };
-    SqliteStore::new(directory.path().to_owned())
-        .with_marks(Some(Marks::new(state.path(), began)))
-        .adopt()
-        .unwrap();
+    SqliteStore::new(directory.path().to_owned()).with_marks(Some(Marks::new(state.path()))).adopt().unwrap();
     // The first look leaves the mark and what it folded.
     look(known());
     let again = median((0..7).map(|_| look(known())).collect());

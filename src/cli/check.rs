@@ -245,7 +245,7 @@ impl Examined<'_> {
             Finding::good(format!("log: none yet; the first event makes {file}"))
         }];
         for (key, told) in self.session.untold() {
-            if matches!(key, "log_adopted" | "log_in_git") {
+            if key == "log_in_git" {
                 let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
                 findings.push(Finding { mark: Mark::Look, ..Finding::good(format!("log: {told}")) });
             }

@@ -18,8 +18,16 @@ use crate::error::reference::{self, for_person};
 use crate::flow::session::Session;
 use crate::host::human::harmless;
 
-/// Writes a text to standard output; a reader that went away ends the output quietly.
+/// Writes a text to standard output; a reader that went away ends the output quietly. A terminal gets no
+/// letter of a name or a task that it would obey: those of JSON are not escaped by it.
 pub(super) fn print(text: &str) -> Result<(), Error> {
+    let steers = |letter: char| matches!(letter, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let clean = if text.contains(steers) && io::stdout().is_terminal() {
+        Cow::Owned(text.replace(steers, ""))
+    } else {
+        Cow::Borrowed(text)
+    };
+    let text = &*clean;
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Internal(error.to_string())),

@@ -3,6 +3,8 @@
 //! Stages, votes, judges and red flags all read answers through this one module, so that an answer
 //! that one of them reads is read by the others as well, and in the same way.
 
+mod surrogate;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,6 +12,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 use thiserror::Error;
+
+pub use surrogate::whole_letters;
 
 /// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
 /// Reasoning is not part of the answer, so a draft in it is not an answer either.
@@ -104,7 +108,7 @@ enum Kind {
 
 /// Finds the document of a text.
 fn find(text: &str) -> Result<Found, Unreadable> {
-    let text = text.trim().trim_start_matches('\u{feff}');
+    let text = &*whole_letters(text.trim().trim_start_matches('\u{feff}'));
     if let Ok(value) = serde_json::from_str(text) {
         return Ok(Found { value, around: String::new() });
     }

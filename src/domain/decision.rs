@@ -171,6 +171,36 @@ mod tests {
         assert_eq!(said(Decision::Revise, "Looks good to me").len(), 1);
         assert!(said(Decision::Revise, "Looks good, but rename it").is_empty());
         assert!(said(Decision::Approve, "Looks good to me").is_empty());
+        for against in [
+            "I would rather you didn't",
+            "don't",
+            "I am not convinced",
+            "this must be fixed first",
+            "LGTM except that it breaks the build",
+            "approved, but fix the typo first",
+            "cancel this",
+            "not yet",
+            "하지 마세요",
+            "이건 아닙니다",
+            "보류",
+            "수정이 필요합니다",
+            "먼저 고쳐야 합니다",
+        ] {
+            assert_eq!(said(Decision::Approve, against).len(), 1, "{against}");
+        }
+        for with in [
+            "don't worry, go on",
+            "breaks nothing",
+            "nothing breaks",
+            "no objections",
+            "not bad at all",
+            "I am happy with it",
+            "문제 없습니다",
+            "수정이 필요 없습니다",
+            "걱정하지 마세요, 좋습니다",
+        ] {
+            assert!(said(Decision::Approve, with).is_empty(), "{with}");
+        }
         // An open question asks for trouble, so only a refusal contradicts there.
         assert_eq!(
             found(Stage::Analyze, Decision::Approve, "analyze_completeness", "do not go on like this", None),

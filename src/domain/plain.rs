@@ -13,20 +13,26 @@ use serde_json::Value;
 /// answer with it.
 static SEQUENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let text = r"(?x)
-        \r+\n?
+        \r+\n? | [\u{2028}\u{2029}]
         | (?: \x1b\[ | \u{9b} ) [0-?]* [\x20-/]* [@-~]?
         | (?: \x1b[\]PX^_] | [\u{90}\u{98}\u{9d}\u{9e}\u{9f}] ) [^\x07\x1b\u{9c}\n\r]* (?: \x07 | \x1b\\ | \u{9c} )?
         | \x1b [\x20-/]* [0-~]?
-        | [\x00-\x08\x0b-\x1f\x7f-\u{9f}]";
+        | [\x00-\x08\x0b-\x1f\x7f-\u{9f}]
+        | [\u{202a}-\u{202e}\u{2066}-\u{2069}]";
     Regex::new(text).ok()
 });
 
-/// The text without terminal sequences and control characters; line ends and tabs stay.
+/// The text without terminal sequences, control characters and what turns the order of letters around;
+/// line ends and tabs stay.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    let acts = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    let acts = |letter: char| {
+        letter.is_control() && letter != '\n' && letter != '\t'
+            || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     match &*SEQUENCE {
         Some(sequence) if text.contains(acts) => sequence.replace_all(text, |found: &Captures<'_>| {
-            if found.get(0).is_some_and(|found| found.as_str().starts_with('\r')) { "\n" } else { "" }
+            let ends_line = |text: &str| text.starts_with(['\r', '\u{2028}', '\u{2029}']);
+            if found.get(0).is_some_and(|found| ends_line(found.as_str())) { "\n" } else { "" }
         }),
         Some(_) | None => Cow::Borrowed(text),
     }
@@ -78,6 +84,7 @@ mod tests {
             ("\u{1b}(Btext\u{1b}=\u{1b}>", "text"),
             ("a\u{8}b\u{7f}c\u{0}d\u{85}e", "abcde"),
             ("10%\r20%\r\nline\r\n\u{feff}é\u{a0}", "10%\n20%\nline\n\u{feff}é\u{a0}"),
+            ("if \u{202e}x\u{2066}y\u{2069}\u{202c} {\u{2028}a\u{200f}b", "if xy {\na\u{200f}b"),
             ("cut short \u{1b}[31", "cut short "),
             ("\u{1b}\u{1b}[31mtwice\u{1b}", "twice"),
         ] {

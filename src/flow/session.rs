@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
@@ -40,9 +39,6 @@ use crate::provider::catalogue::Catalogue;
 /// Next step for a person where a project's own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
 
-/// Note where a log of an earlier version is taken over.
-const ADOPTED: &str = "The event log is from before Maestro kept a mark of each log in the user's own directory. It was taken over as it is; from now on it is honoured only where it fits its mark.";
-
 /// A cloneable handle on everything a flow needs.
 #[derive(Clone)]
 pub struct Session {
@@ -68,7 +64,7 @@ struct Inner {
     lease: Mutex<Option<Lease>>,
     answers: Answers,
     store: OnceLock<Arc<SqliteStore>>,
-    user_key: OnceLock<Option<(SealKey, Option<SystemTime>)>>,
+    user_key: OnceLock<Option<SealKey>>,
     settings: OnceLock<Settled>,
     masker: Arc<OnceLock<Result<Arc<Masker>, Error>>>,
     project: OnceLock<Result<Arc<Project>, Error>>,
@@ -252,7 +248,7 @@ impl Session {
         let session = self.clone();
         let bound = move || {
             let root = session.root().as_os_str().as_encoded_bytes();
-            session.user_key().map(|(key, _)| key.bound_to("seal", root))
+            session.user_key().map(|key| key.bound_to("seal", root))
         };
         let key = off_thread(bound).await?;
         key.ok_or_else(|| Error::Setup {
@@ -302,17 +298,14 @@ impl Session {
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| {
             let state = self.environment().state_directory();
-            let marks = self
-                .user_key()
-                .zip(state)
-                .map(|((key, began), state)| Marks::new(&state, *began).sealed_by(key));
+            let marks = self.user_key().zip(state).map(|(key, state)| Marks::new(&state).sealed_by(key));
             Arc::new(SqliteStore::new(self.store_directory()).below(self.root()).with_marks(marks))
         })
     }
 
-    /// The key that identifies files which this user wrote into a project, and when it
-    /// was made; none where the user has no directory that can be written to.
-    pub fn user_key(&self) -> Option<&(SealKey, Option<SystemTime>)> {
+    /// The key that identifies files which this user wrote into a project; none where the user has
+    /// no directory that can be written to.
+    pub fn user_key(&self) -> Option<&SealKey> {
         let make = || {
             let state = self.environment().state_directory()?;
             SealKey::of_user(&state)
@@ -354,7 +347,6 @@ impl Session {
         }
         if let Some(store) = self.inner.store.get() {
             told.extend(store.take_notes().into_iter().map(|note| match note {
-                Note::Adopted => ("log_adopted", json!(ADOPTED)),
                 Note::InGit(warning) => ("log_in_git", json!(warning)),
             }));
             if let Some(error) = store.trouble() {

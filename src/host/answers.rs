@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 
 use super::change::Tree;
 use crate::domain::address::Address;
@@ -21,6 +22,20 @@ const STORE: &str = ".maestro/answers";
 
 /// Bytes of the longest answer that is read again.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The beginning of a name in the temporary directory.
+const ASIDE: &str = "maestro-answer-";
+
+/// Limits of each place; what is above one of them goes when the next answer is kept, oldest first.
+#[derive(Clone, Copy)]
+struct Limits {
+    age: Duration,
+    bytes: u64,
+    files: usize,
+}
+
+const LIMITS: Limits =
+    Limits { age: Duration::from_secs(30 * 24 * 60 * 60), bytes: 100 * 1024 * 1024, files: 500 };
 
 impl Answers {
     /// Answers of a project.
@@ -52,7 +67,7 @@ impl Answers {
     ///
     /// The file cannot be read, or is no text.
     pub fn read(&self, name: &str) -> std::io::Result<Option<String>> {
-        if Address::read(&Address::Answer(name.to_owned()).to_string()).is_none() {
+        if !is_answer(name) {
             return Ok(None);
         }
         let refused = |reason: String| std::io::Error::other(reason);
@@ -70,7 +85,7 @@ impl Answers {
         let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
         let mut names: Vec<String> = files
             .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| Address::read(&Address::Answer(name.clone()).to_string()).is_some())
+            .filter(|name| is_answer(name))
             .collect();
         names.sort_by(|left, right| when(right).cmp(when(left)));
         names.truncate(limit);
@@ -89,6 +104,7 @@ impl Answers {
         }
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
+        prune(&store, LIMITS, is_answer);
         Ok(self.root.join(STORE).join(file))
     }
 }
@@ -105,10 +121,78 @@ fn write_new(store: &Dir, name: &str, text: &str) -> std::io::Result<()> {
     store.open_with(name, &options)?.write_all(text.as_bytes())
 }
 
+fn is_answer(name: &str) -> bool {
+    Address::read(&Address::Answer(name.to_owned()).to_string()).is_some()
+}
+
+/// Removes the answers of killed servers and of old ones from the temporary directory.
+pub fn prune_aside() {
+    if let Ok(directory) = Dir::open_ambient_dir(std::env::temp_dir(), ambient_authority()) {
+        prune(&directory, LIMITS, |name| name.starts_with(ASIDE));
+    }
+}
+
+/// Removes this user's files of such names that are too old or too much. The newest stays.
+fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
+    let user = rustix::process::geteuid().as_raw();
+    let entries = directory.entries().into_iter().flatten().flatten();
+    let mut files: Vec<(SystemTime, u64, String)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok().filter(|name| is_ours(name))?;
+            let found = entry.metadata().ok().filter(|found| found.is_file() && found.uid() == user)?;
+            Some((found.modified().ok()?.into_std(), found.len(), name))
+        })
+        .collect();
+    files.sort_by(|left, right| right.cmp(left));
+    let mut total = 0;
+    for (place, (written, bytes, name)) in files.iter().enumerate() {
+        total += bytes;
+        let is_old = written.elapsed().is_ok_and(|age| age > limits.age);
+        if place > 0 && (is_old || total > limits.bytes || place >= limits.files) {
+            // Another server may be at it too.
+            let _ = directory.remove_file(name);
+        }
+    }
+}
+
 /// A file of the user's own in the temporary directory.
 fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
-    let mut file = tempfile::Builder::new().prefix(&format!("maestro-{name}-")).suffix(".md").tempfile()?;
+    prune_aside();
+    let mut file = tempfile::Builder::new().prefix(&format!("{ASIDE}{name}-")).suffix(".md").tempfile()?;
     file.write_all(text.as_bytes())?;
     let (_, path) = file.keep().map_err(|error| error.error)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_or_too_much_goes_and_nothing_else() {
+        let base = tempfile::tempdir().unwrap();
+        let aged = |name: &str, days: u64, bytes: usize| {
+            let file = std::fs::File::create_new(base.path().join(name)).unwrap();
+            (&file).write_all(&vec![b'x'; bytes]).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60)).unwrap();
+        };
+        for (name, days, bytes) in
+            [("a1", 1, 10), ("a2", 2, 10), ("a3", 3, 10), ("a40", 40, 1), ("mine", 90, 1)]
+        {
+            aged(name, days, bytes);
+        }
+        std::os::unix::fs::symlink("mine", base.path().join("a-link")).unwrap();
+        let directory = Dir::open_ambient_dir(base.path(), ambient_authority()).unwrap();
+        let left = |limits: Limits| {
+            prune(&directory, limits, |name| name.starts_with('a'));
+            let mut names: Vec<_> =
+                directory.entries().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(LIMITS), ["a-link", "a1", "a2", "a3", "mine"]);
+        assert_eq!(left(Limits { bytes: 25, ..LIMITS }), ["a-link", "a1", "a2", "mine"]);
+        assert_eq!(left(Limits { files: 1, ..LIMITS }), ["a-link", "a1", "mine"]);
+        assert_eq!(left(Limits { bytes: 0, files: 0, ..LIMITS }), ["a-link", "a1", "mine"]);
+    }
 }

@@ -8,7 +8,6 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, openat, unlinkat};
@@ -44,25 +43,23 @@ impl From<Errno> for KeyError {
 }
 
 impl SealKey {
-    /// The key of a user, in their directory of state, made on first need; and when it was made. Of several
+    /// The key of a user, in their directory of state, made on first need. Of several
     /// servers that make it at once, one wins, and all have the same.
     ///
     /// # Errors
     ///
     /// It cannot be made, or what is there is a link, somebody else's, readable by others, or torn.
-    pub fn of_user(state: &Path) -> Result<(Self, Option<SystemTime>), KeyError> {
+    pub fn of_user(state: &Path) -> Result<Self, KeyError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(rustix::fs::CWD, state, flags, Mode::empty())?;
-        let key = match read(&directory) {
+        match read(&directory) {
             Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 make(&directory)?;
-                read(&directory)?
+                read(&directory)
             }
-            found => found?,
-        };
-        let found = std::fs::symlink_metadata(state.join(KEY_FILE))?;
-        Ok((key, found.created().or_else(|_| found.modified()).ok()))
+            found => found,
+        }
     }
 
     /// Returns what only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
@@ -150,7 +147,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn key(state: &Path) -> Result<SealKey, KeyError> {
-        SealKey::of_user(state).map(|(key, _)| key)
+        SealKey::of_user(state)
     }
 
     fn unusable(state: &Path) -> bool {

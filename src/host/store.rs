@@ -27,8 +27,6 @@ pub use sqlite::SqliteStore;
 /// Note on a log for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// It is older than the marks of this user, and is taken for the user's own from now on.
-    Adopted,
     /// Git would take it into a commit, and why.
     InGit(String),
 }

@@ -1,14 +1,16 @@
 //! Choosing between the ways of calling and reading a CLI.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::events::Version;
 use super::failure::{CliFailure, FailureKind};
 use super::{Answer, Ask, Asked, Invocation, Output, Places, claude, codex, gemini, schema, template};
-use crate::domain::answer::{document, spoken};
+use crate::domain::answer::{document, spoken, whole_letters};
 use crate::domain::plain::{plain, plain_value};
-use crate::host::config::{AdapterKind, PromptChannel, ProviderSettings, TemplateSettings};
+use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
 use crate::host::process::Finish;
 
 /// Way in which a CLI is called and read.
@@ -152,6 +154,7 @@ impl Adapter {
     ///
     /// Returns what the CLI reported.
     pub fn parse(&self, output: &Output, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
+        let output = &*self.with_whole_letters(output);
         let mut answer = match self {
             Self::Codex => codex::parse(output),
             Self::Gemini => gemini::parse(output),
@@ -188,6 +191,19 @@ impl Adapter {
             }
         }
         Ok(answer)
+    }
+
+    /// What a CLI prints as JSON, without half letters.
+    fn with_whole_letters<'a>(&self, output: &'a Output) -> Cow<'a, Output> {
+        let is_text = match self {
+            Self::Codex | Self::Gemini | Self::Claude => false,
+            Self::Template(settings) => settings.answer == AnswerRule::Text,
+            Self::Understudy => true,
+        };
+        match whole_letters(&output.stdout) {
+            Cow::Owned(stdout) if !is_text => Cow::Owned(Output { stdout, ..output.clone() }),
+            Cow::Owned(_) | Cow::Borrowed(_) => Cow::Borrowed(output),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ const LIKE_ENOUGH: f64 = 0.8;
 const MOST_OF_A_TASK: usize = 100_000;
 const MOST_OF_A_COMMAND: usize = 20_000;
 const MOST_OF_A_NAME: usize = 500;
+const MOST_OF_A_PATH: usize = 4_096;
 
 /// Files and patterns of one call.
 const MOST_FILES: usize = 500;
@@ -95,7 +96,7 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
                 fitted.insert(name, value);
             }
             Some(wanted) if !required(&name) && stands_for_nothing(wanted, &value) => {}
-            Some(_) if let Some(problem) = too_long(&name, &value) => {
+            Some(_) if let Some(problem) = too_many(&name, &value) => {
                 problems.push(format!("{} {problem}", member(place, &name)));
                 fitted.insert(name, value);
             }
@@ -119,28 +120,72 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
     fitted
 }
 
-/// Why a value is more than anybody means by its name.
-fn too_long(name: &str, value: &Value) -> Option<String> {
-    let letters = |most: usize| {
-        let count = value.as_str().filter(|text| text.len() > most)?.chars().count();
-        (count > most).then(|| {
-            format!("must be at most {} characters (got {})", grouped(most as u64), grouped(count as u64))
-        })
+/// Why a list is more than anybody means by its name.
+fn too_many(name: &str, value: &Value) -> Option<String> {
+    let count = value.as_array().map_or(0, Vec::len);
+    (matches!(name, "files" | "context_files") && count > MOST_FILES)
+        .then(|| format!("must name at most {MOST_FILES} files or patterns (got {count})"))
+}
+
+/// Why a text is more than anybody means by the name of its place. A new parameter has the limit of a command.
+fn too_long(place: &str, text: &str) -> Option<String> {
+    let name = place.rsplit('.').next().unwrap_or(place);
+    let most = match name.split('[').next().unwrap_or(name) {
+        // What holds code, logs and answers: reading them costs no more than their length.
+        "prompt"
+        | "question"
+        | "context"
+        | "content"
+        | "patch"
+        | "code_context"
+        | "error_logs"
+        | "errors"
+        | "facts"
+        | "constraints"
+        | "context_errors"
+        | "context_facts"
+        | "context_constraints"
+        | "output"
+        | "outputs"
+        | "answer"
+        | "test_prompt"
+        | "test_prompts"
+        | "feedback"
+        | "revision_instructions" => return None,
+        "task" | "task_description" => MOST_OF_A_TASK,
+        "topic"
+        | "tool"
+        | "tool_name"
+        | "skill"
+        | "skill_name"
+        | "name"
+        | "role"
+        | "provider"
+        | "providers"
+        | "model"
+        | "workflow_id"
+        | "request_id"
+        | "thread"
+        | "job"
+        | "ensemble_id"
+        | "backup_session"
+        | "cwd"
+        | "id"
+        | "candidate_id"
+        | "evidence_id"
+        | "linked_evidence_ids"
+        | "schema"
+        | "stage"
+        | "language"
+        | "effort"
+        | "intent" => MOST_OF_A_NAME,
+        "files" | "context_files" | "content_file" | "workspace_root" => MOST_OF_A_PATH,
+        _ => MOST_OF_A_COMMAND,
     };
-    match name {
-        "task" | "task_description" => letters(MOST_OF_A_TASK),
-        "command" => letters(MOST_OF_A_COMMAND),
-        "topic" | "tool" | "tool_name" | "skill" | "skill_name" | "name" | "role" | "provider" | "model"
-        | "workflow_id" | "request_id" | "thread" | "job" | "ensemble_id" | "backup_session" | "cwd" => {
-            letters(MOST_OF_A_NAME)
-        }
-        "files" | "context_files" => {
-            let count = value.as_array().map_or(0, Vec::len);
-            (count > MOST_FILES)
-                .then(|| format!("must name at most {MOST_FILES} files or patterns (got {count})"))
-        }
-        _ => None,
-    }
+    let count = if text.len() > most { text.chars().count() } else { 0 };
+    (count > most).then(|| {
+        format!("must be at most {} characters (got {})", grouped(most as u64), grouped(count as u64))
+    })
 }
 
 /// The tool's own name for an argument that was sent by another name of the same thing. None if the
@@ -187,6 +232,10 @@ fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String
             value
         }
         ("number", value) if value.is_number() && !out_of_bounds(wanted, &value) => value,
+        ("string", Value::String(text)) if let Some(problem) = too_long(place, &text) => {
+            problems.push(format!("{place} {problem}"));
+            Value::String(text)
+        }
         ("string", value @ Value::String(_)) if is_a_choice(wanted, &value) => value,
         ("boolean", value @ Value::Bool(_)) | ("", value) => value,
         (_, value) => {

@@ -15,6 +15,7 @@
 //! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread), `judge`
 //! (as a judge prefers the candidate that is `first`, `longest`, or holds this text), `served` (the model
 //! that answers, where it is not the one asked for), `warning` (what the CLI itself notes beside its answer).
+//! `<half>` in the text is printed as half of a letter, in JSON.
 //!
 //! One prompt may go to several: what stands under `codex`, `gemini`, `claude` or `text-cli` is for that
 //! one alone, and what stands under `later` is for every call but its first (by `--state`). Both are
@@ -303,7 +304,8 @@ fn answer(style: &str, text: &str, served: &str, warning: Option<&str>) {
         eprintln!("{note}");
     }
     for event in events.iter().flatten() {
-        println!("{event}");
+        // Half of a letter, which no string of ours could hold.
+        println!("{}", event.to_string().replace("<half>", r"\ud83d"));
     }
 }
 

@@ -652,3 +652,27 @@ fn the_clis_try_nothing_again_themselves() {
         assert!(arguments.contains(setting), "{arguments}");
     }
 }
+
+/// A model that is cut between the two escapes of a letter, or a CLI that counts in halves.
+#[test]
+fn half_of_a_letter_loses_no_answer() {
+    let mine = format!(
+        "providers:\n  mine:\n    command: \"{} --as claude\"\n    template: {{ prompt: stdin, answer: {{ json_lines: /result, where: {{ /type: result }} }} }}\n",
+        crate::harness::fake_cli().display()
+    );
+    let server = ["codex", "gemini", "claude"]
+        .iter()
+        .fold(Server::new().user_file("cli_clients.yaml", mine), |server, name| server.fake(name, name));
+    let mut client = server.start();
+    for provider in ["codex", "gemini", "claude", "mine"] {
+        for (text, wanted) in [("<half>", "\u{fffd}"), ("a <half> b", "a \u{fffd} b")] {
+            let prompt = scripted(json!({ "text": text }));
+            let result = client.call("maestro_consult", json!({ "prompt": prompt, "provider": provider }));
+            assert_eq!(
+                (&result["ok"], &result["content"]),
+                (&json!(true), &json!(wanted)),
+                "{provider}: {result}"
+            );
+        }
+    }
+}

@@ -361,3 +361,27 @@ fn links_lead_somewhere() {
 fn the_changelog_knows_this_version() {
     assert!(read("CHANGELOG.md").contains(&format!("## [{}]", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn every_test_that_the_table_of_threats_names_exists() {
+    let text = std::fs::read_to_string("docs/security.md").unwrap();
+    let table = text.split("## Threats").nth(1).unwrap();
+    let named: BTreeSet<&str> = table.split('`').filter(|name| name.contains("::")).collect();
+    let mut known = String::new();
+    for place in ["tests/it", "src"] {
+        for entry in ignore::Walk::new(place).filter_map(Result::ok) {
+            if entry.path().extension().is_some_and(|end| end == "rs") {
+                known += &std::fs::read_to_string(entry.path()).unwrap();
+            }
+        }
+    }
+    assert!(named.len() > 30);
+    for name in named {
+        let test = name.rsplit("::").next().unwrap();
+        assert!(
+            known.contains(&format!("#[test]\nfn {test}()"))
+                || known.contains(&format!("#[test]\n    fn {test}()")),
+            "{name}"
+        );
+    }
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use maestro::testing::{EventStore as _, Library, SqliteStore, Stored};
+use maestro::testing::{EventStore as _, Library, Marks, SqliteStore, Stored};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -166,6 +166,14 @@ impl Server {
         let user = self.directory.path().join("home/.config/maestro");
         let library = Library::new(Some(user), Some(self.project()));
         library.confirm(&library.layer().hash()).unwrap();
+        self
+    }
+
+    /// The project's log, which the test wrote itself, is this user's own.
+    pub(crate) fn own_log(self) -> Self {
+        let state = self.directory.path().join("home/.local/state/maestro");
+        let store = SqliteStore::new(self.project().join(".maestro"));
+        store.with_marks(Some(Marks::new(&state))).adopt().unwrap();
         self
     }
 
@@ -351,6 +359,20 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Milliseconds that the server has used of processors, which does not depend on what else runs.
+    pub(crate) fn processor_ms(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
+    }
+
+    /// The most memory that the server has held so far, in megabytes.
+    pub(crate) fn most_memory_mb(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
     }
 
     pub(crate) fn project(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! A repository whose own files want more than a project may.
 
 mod log;
+mod long;
 mod second;
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -230,14 +231,6 @@ fn trap(own: &Path, name: &str, kind: &str, private: &Path) {
     }
 }
 
-/// What a process has used of a processor so far, which does not depend on what else runs.
-fn processor_ms(pid: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    ticks * 10
-}
-
 #[test]
 fn hostile_files_cost_nothing_and_say_nothing() {
     const FILES: [&str; 9] = [
@@ -265,7 +258,7 @@ fn hostile_files_cost_nothing_and_say_nothing() {
             assert_ne!(result["code"], "internal", "{result}");
             all.push_str(&result.to_string());
         }
-        (processor_ms(client.pid()), all)
+        (client.processor_ms(), all)
     };
     let (usual, _) = calls(Server::new().file("a.txt", "x\n"));
     for kind in
@@ -477,10 +470,10 @@ fn a_name_neither_begins_a_line_nor_passes_for_another() {
         ("maestro_pack_context", json!({ "files": vec!["**/*"; 2_000] })),
         ("maestro_get_role", json!({ "x".repeat(1_000_000): 1 })),
     ] {
-        let before = processor_ms(client.pid());
+        let before = client.processor_ms();
         let said = client.call(tool, arguments);
         assert_eq!(said["code"], "invalid_arguments", "{tool}: {}", said["error"]);
-        let took = processor_ms(client.pid()) - before;
+        let took = client.processor_ms() - before;
         assert!(took < 500 && said.to_string().len() < 10_000, "{tool}: {took} ms");
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Server, children, eventually, is_alive, processes_of_call, scripted};
+use crate::harness::{PATIENCE, Server, children, eventually, is_alive, processes_of_call, scripted};
 
 #[test]
 fn a_cancelled_call_ends_its_whole_tree_and_frees_its_slot() {
@@ -268,4 +268,51 @@ fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
     let mut next = with_tmp(Server::new()).start();
     assert_eq!(next.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
     eventually("nothing is left", Duration::from_secs(3), || left() == 0);
+}
+
+/// Killed with its guardian, a server leaves a directory with a copy of a login: the next program of any
+/// kind removes it, before it does anything else.
+#[test]
+fn what_a_killed_server_and_its_guardian_left_goes_at_the_next_start() {
+    let server = Server::new().codex();
+    let temporary = server.project().parent().unwrap().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let server = server.env("TMPDIR", temporary.to_str().unwrap());
+    let left = || {
+        std::fs::read_dir(&temporary)
+            .unwrap()
+            .filter(|entry| {
+                entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("maestro-call-")
+            })
+            .count()
+    };
+    let kill = |pid: u64| {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    };
+    for next in ["a server", "a command"] {
+        let mut client = server.beside().start();
+        let seen = client.log("codex").len();
+        client.begin_call("maestro_consult", json!({ "prompt": scripted(json!({ "sleep": 60 })) }));
+        let call = client.wait_for_calls("codex", seen + 1)[seen].clone();
+        kill(guardian_of(client.pid()).expect("a guardian"));
+        kill(u64::from(client.pid()));
+        for pid in processes_of_call(call["env"]["CONSULT_CALL_ID"].as_str().unwrap()) {
+            kill(pid);
+        }
+        eventually("the server is gone", PATIENCE, || !is_alive(u64::from(client.pid())));
+        assert!(left() > 0);
+        let old = temporary.join("maestro-answer-codex-old.md");
+        std::fs::write(&old, "x").unwrap();
+        std::fs::write(temporary.join("maestro-answer-codex-new.md"), "x").unwrap();
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(90 * 24 * 60 * 60);
+        std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        if next == "a server" {
+            let _running = server.beside().start();
+            eventually("a server removes it", PATIENCE, || left() == 0 && !old.exists());
+        } else {
+            server.run(&["runs"], "");
+            assert_eq!((left(), old.exists()), (0, false), "a command removes it");
+        }
+    }
 }

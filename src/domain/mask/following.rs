@@ -54,6 +54,7 @@ pub(super) struct Following {
     name: Regex,
     block: Regex,
     marks: Regex,
+    marked: Regex,
     triple: Regex,
     piece: Regex,
     entry: Regex,
@@ -101,6 +102,9 @@ impl Following {
             ))?,
             block: Regex::new(r"^(?:[&!]\S*\s+)*[|>][0-9+-]{0,2}\s*(?:#.*)?$")?,
             marks: Regex::new(r"^(?:[&!][\w!:/.-]+\s*)+$")?,
+            marked: Regex::new(
+                r#"^(?:(?:[&!][\w!:/.-]+\s+)+["']?|\(\s*[rbfu]?["'])(?P<value>[^\s"']+)["']?$"#,
+            )?,
             triple: Regex::new(r#"^[A-Za-z]{0,2}(?P<quote>"""|''')(?P<inner>.*)$"#)?,
             piece: Regex::new(
                 r#"^\s*(?:[.+&]\s*)?[rbfuL]?(?:"(?P<a>[^"]+)"|'(?P<b>[^']+)'|`(?P<c>[^`]+)`|(?P<d>[^\s"'`+()]+))\s*(?P<more>[+\\.]?)\s*[;,)]*\s*$"#,
@@ -237,6 +241,8 @@ impl Following {
         let last = end.rsplit(char::is_whitespace).next().unwrap_or_default();
         let may_open = last.ends_with(['|', '>', '\\', '(', '+', '"', '\'', '-', '1', '2', '4', '.', '`'])
             || last.starts_with(['&', '!'])
+            || end.contains(": &")
+            || end.contains(": !")
             || end.contains(" #")
             || end.contains("\"\"\"")
             || end.contains("'''");
@@ -252,6 +258,11 @@ impl Following {
         }
         if self.marks.is_match(text) {
             return Follows::Line(indentation(line));
+        }
+        if let Some(value) = self.marked.captures(text).and_then(|found| found.name("value"))
+            && self.is_value(value.as_str())
+        {
+            add(inner(line, value.as_str()));
         }
         if let Some(triple) = self.triple.captures(text) {
             let quote = if triple.name("quote").is_some_and(|quote| quote.as_str() == "'''") {
@@ -371,6 +382,9 @@ mod tests {
             "  db_password: >-  # folded\n    q9ZtLr4vXw\n  user: me",
             "api_key: &key\n  q9ZtLr4vXw\n",
             "token: !!str\n  q9ZtLr4vXw\n",
+            "password: &pw q9ZtLr4vXw\nother: *pw",
+            "db_password: !!str \"q9ZtLr4vXw\"",
+            "token = (\"q9ZtLr4vXw\"\n         \"q9ZtLr4vXw\")",
             "SECRET = \"\"\"\nq9ZtLr4vXw\n\"\"\"\n",
             "SECRET = '''q9ZtLr4vXw'''",
             "password = ( \n    \"q9ZtLr4vXw\"\n)",

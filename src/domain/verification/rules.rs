@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Kind;
 use crate::domain::rule::{self, REGEX_SIZE_LIMIT, RuleError};
+use crate::domain::secret_path::folded;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -248,6 +249,11 @@ fn check_path(word: &str, inside: Inside) -> Result<(), Unfit> {
     let path = word.split("::").next().unwrap_or(word);
     // Some tools take code or settings where they take a file.
     if path.is_empty() || path.contains(['{', '}', '=', '\n', ';']) || path.contains("://") {
+        return Err(Unfit::Argument(word.to_owned()));
+    }
+    // A tool that writes where it is told writes nothing of Maestro's or the repository's own.
+    let is_own = |part: &str| [".maestro", ".git"].contains(&folded(part).as_str());
+    if path.split('/').any(is_own) {
         return Err(Unfit::Argument(word.to_owned()));
     }
     if inside(path) { Ok(()) } else { Err(Unfit::Outside(word.to_owned())) }

@@ -15,8 +15,8 @@ use crate::host::store::{Marks, MemoryStore, SqliteStore};
 const RUNS: u64 = 500;
 
 fn store(project: &Path, state: &Path) -> SqliteStore {
-    let (key, began) = SealKey::of_user(state).unwrap();
-    SqliteStore::new(project.to_owned()).with_marks(Some(Marks::new(state, began).sealed_by(&key)))
+    let key = SealKey::of_user(state).unwrap();
+    SqliteStore::new(project.to_owned()).with_marks(Some(Marks::new(state).sealed_by(&key)))
 }
 
 fn draft(id: &str, body: &serde_json::Value, kind: &str) -> Draft {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,7 +32,7 @@ const MOST_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Store {
     root: PathBuf,
     /// The user's key, and since when there is one; none where backups need not be the user's own.
-    key: Option<(SealKey, Option<SystemTime>)>,
+    key: Option<SealKey>,
 }
 
 /// The right to change the project, until it is dropped or the process ends.
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// The same, honouring only what this user wrote.
-    pub fn of_user(self, key: Option<&(SealKey, Option<SystemTime>)>) -> Self {
+    pub fn of_user(self, key: Option<&SealKey>) -> Self {
         Self { key: key.cloned(), ..self }
     }
 
@@ -165,7 +165,7 @@ impl Store {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(&text)?;
         file.sync_data()?;
-        if let Some((key, _)) = &self.key {
+        if let Some(key) = &self.key {
             // First, so that no manifest is ever without it.
             self.keep(&manifest.session, SIGNATURE, self.signature(key, &text).as_bytes())?;
         }
@@ -183,18 +183,12 @@ impl Store {
         key.sign("backup", &[root.as_os_str().as_bytes(), manifest])
     }
 
-    /// Refuses a manifest that this user did not write. One from before there was a key is the user's.
+    /// Refuses a manifest that this user did not write.
     fn check_signature(&self, session: &str, manifest: &[u8]) -> Result<(), Obstacle> {
-        let Some((key, began)) = &self.key else { return Ok(()) };
+        let Some(key) = &self.key else { return Ok(()) };
         match self.look(session, SIGNATURE)? {
             Some(signature) if signature == self.signature(key, manifest).as_bytes() => Ok(()),
-            Some(_) => Err(Obstacle::Foreign),
-            None => {
-                let file = self.session(session).join(MANIFEST);
-                let made = std::fs::symlink_metadata(file).ok().and_then(|found| found.created().ok());
-                let is_older = made.zip(*began).is_some_and(|(made, began)| made < began);
-                if is_older { Ok(()) } else { Err(Obstacle::Foreign) }
-            }
+            Some(_) | None => Err(Obstacle::Foreign),
         }
     }
 

@@ -4,14 +4,12 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::leftover;
-use crate::host::worktree;
 
 /// Only the owner.
 const PRIVATE: u32 = 0o700;
@@ -29,20 +27,11 @@ pub struct CallDir {
 
 impl CallDir {
     /// Makes `maestro-call-*` with `work` and `capture` in the system's temporary directory. Blocks
-    /// for three `mkdir`. The first one in a process also has removed what killed servers left.
+    /// for three `mkdir`.
     ///
     /// # Errors
     /// If a directory cannot be made.
     pub fn create() -> io::Result<Self> {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            if let Ok(runtime) = Handle::try_current() {
-                drop(runtime.spawn_blocking(|| {
-                    leftover::remove_old();
-                    worktree::remove_abandoned(&std::env::temp_dir());
-                }));
-            }
-        });
         let mut builder = tempfile::Builder::new();
         builder.prefix(leftover::PREFIX).permissions(Permissions::from_mode(PRIVATE));
         let root = builder.tempdir_in(std::env::temp_dir())?;

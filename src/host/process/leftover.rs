@@ -74,8 +74,8 @@ pub(super) fn remove(base: &Path, young: Duration) {
     }
 }
 
-/// Removes what servers left in the system's temporary directory.
-pub(super) fn remove_old() {
+/// Removes the calls of killed servers from the system's temporary directory, with their copies of logins.
+pub fn remove_old() {
     remove(&std::env::temp_dir(), YOUNG);
 }
 

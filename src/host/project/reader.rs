@@ -66,8 +66,26 @@ impl FileLines {
                 }
             }
         })?;
+        masked += mask_above_ends(&mut lines, masker);
         Ok(Self { text: FileText { path: shown.to_owned(), total_lines: total, lines, ranking }, masked })
     }
+}
+
+/// The lines above the end of a key whose beginning is in no line: only what comes tells what they are.
+fn mask_above_ends(lines: &mut BTreeMap<usize, String>, masker: &Masker) -> usize {
+    if !lines.values().any(|line| line.contains("-----END ") && line.contains("PRIVATE KEY")) {
+        return 0;
+    }
+    let whole = lines.values().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let clean = masker.mask(&whole);
+    let texts: Vec<&str> = clean.text.split('\n').collect();
+    if texts.len() != lines.len() {
+        return 0;
+    }
+    for (line, text) in lines.values_mut().zip(texts) {
+        text.clone_into(line);
+    }
+    clean.count
 }
 
 fn is_binary(file: &mut File) -> Result<bool, Refusal> {

@@ -1,5 +1,6 @@
 //! Opening the log's file: looked at without a trace first, then as `SQLite` should treat it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -73,7 +74,7 @@ pub(super) fn leave_as_it_is(connection: &Connection, yes: bool) -> Result<(), S
 /// Refuses a file that is not ours, or newer than we know, before anything could change it. The
 /// marks are in the file from its first moment on, never only in what `SQLite` keeps beside it.
 pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
-    match owner(&open_frozen(path)?)? {
+    match owner(&open_frozen(path)?, &MIGRATIONS)? {
         Owner::Nobody => Ok(()),
         Owner::Us(version) => check_version(version, &MIGRATIONS),
         Owner::Other => {
@@ -109,7 +110,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode == "wal" {
         // The first read makes the files beside the log's own, that identify it.
-        owner(connection)?;
+        owner(connection, &MIGRATIONS)?;
         return Ok(());
     }
     Err(StoreError::Io {
@@ -183,20 +184,46 @@ pub(super) enum Owner {
     Other,
 }
 
-/// Reads the marks.
-pub(super) fn owner(connection: &Connection) -> Result<Owner, StoreError> {
+/// Reads the marks. A file with our marks and other tables than ours, such as a view that never ends, is
+/// another program's.
+pub(super) fn owner(connection: &Connection, migrations: &[&str]) -> Result<Owner, StoreError> {
     let mark = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) = (mark("application_id")?, mark("user_version")?);
     if application == APPLICATION {
         // A version below 1 was never written by us.
-        return Ok(u32::try_from(version)
-            .ok()
-            .filter(|version| *version > 0)
-            .map_or(Owner::Other, Owner::Us));
+        let version = u32::try_from(version).ok().filter(|version| *version > 0);
+        return Ok(match version {
+            // A newer version has a form that this program does not know, and is refused by its number.
+            Some(version) if version > known(migrations) => Owner::Us(version),
+            Some(version)
+                if has_form(connection, migrations.get(..version as usize).unwrap_or_default())? =>
+            {
+                Owner::Us(version)
+            }
+            Some(_) | None => Owner::Other,
+        });
     }
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let is_empty = application == 0 && version == 0 && objects == 0;
+    let is_empty = application == 0 && version == 0 && objects(connection)?.is_empty();
     Ok(if is_empty { Owner::Nobody } else { Owner::Other })
+}
+
+/// Objects of a database: kind, name, and the words that make it.
+type Objects = BTreeSet<(String, String, Vec<String>)>;
+
+fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema LIMIT 32")?;
+    let words = |sql: Option<String>| sql.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, words(row.get(2)?))))?.collect()
+}
+
+/// True if there is a table, and nothing but what the steps make.
+fn has_form(connection: &Connection, steps: &[&str]) -> Result<bool, StoreError> {
+    let made = Connection::open_in_memory()?;
+    for step in steps {
+        made.execute_batch(step)?;
+    }
+    let found = objects(connection)?;
+    Ok(found.iter().any(|(kind, _, _)| kind == "table") && found.is_subset(&objects(&made)?))
 }
 
 /// Refuses a version that is newer than what is known here.
@@ -207,12 +234,12 @@ pub(super) fn check_version(found: u32, migrations: &[&str]) -> Result<(), Store
 
 /// Brings the file to the latest version, in one step for all readers: all of it or nothing.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
-    if owner(connection)? == Owner::Us(known(migrations)) {
+    if owner(connection, migrations)? == Owner::Us(known(migrations)) {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Somebody else may have done it before the lock was ours.
-    let version = match owner(&transaction)? {
+    let version = match owner(&transaction, migrations)? {
         Owner::Nobody => 0,
         Owner::Us(version) => version,
         Owner::Other => {
@@ -275,11 +302,14 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE one (a)", "ALTER TABLE one RENAME TO two"];
         migrate(&mut connection, &steps[..1]).unwrap();
-        assert_eq!((owner(&connection).unwrap(), objects(&connection)), (Owner::Us(1), vec!["one".into()]));
+        assert_eq!(
+            (owner(&connection, &steps[..1]).unwrap(), objects(&connection)),
+            (Owner::Us(1), vec!["one".into()])
+        );
         for _ in 0..2 {
             migrate(&mut connection, &steps).unwrap();
             assert_eq!(
-                (owner(&connection).unwrap(), objects(&connection)),
+                (owner(&connection, &steps).unwrap(), objects(&connection)),
                 (Owner::Us(2), vec!["two".into()])
             );
         }
@@ -292,7 +322,7 @@ mod tests {
     fn a_step_that_fails_leaves_nothing() {
         let mut connection = Connection::open_in_memory().unwrap();
         assert!(migrate(&mut connection, &["CREATE TABLE one (a)", "no SQL"]).is_err());
-        assert_eq!((owner(&connection).unwrap(), objects(&connection)), (Owner::Nobody, vec![]));
+        assert_eq!((owner(&connection, &MIGRATIONS).unwrap(), objects(&connection)), (Owner::Nobody, vec![]));
     }
 
     #[test]
@@ -300,7 +330,7 @@ mod tests {
         for foreign in ["PRAGMA application_id = 5", "PRAGMA user_version = 1", "CREATE TABLE mine (a)"] {
             let connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(foreign).unwrap();
-            assert_eq!(owner(&connection).unwrap(), Owner::Other, "{foreign}");
+            assert_eq!(owner(&connection, &MIGRATIONS).unwrap(), Owner::Other, "{foreign}");
         }
     }
 }

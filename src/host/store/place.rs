@@ -319,16 +319,14 @@ pub(super) struct Mark {
 #[derive(Clone, Debug)]
 pub struct Marks {
     directory: PathBuf,
-    /// When this user's directory was made: what is older may be from a version that left no marks.
-    began: Option<SystemTime>,
     /// Seals the folds of logs.
     key: Option<SealKey>,
 }
 
 impl Marks {
-    /// The marks in a user's directory of state, which is there since `began`.
-    pub fn new(state: &Path, began: Option<SystemTime>) -> Self {
-        Self { directory: state.join("logs"), began, key: None }
+    /// The marks in a user's directory of state.
+    pub fn new(state: &Path) -> Self {
+        Self { directory: state.join("logs"), key: None }
     }
 
     /// The same with folds of logs beside them.
@@ -365,14 +363,6 @@ impl Marks {
         if let Err(error) = made {
             tracing::debug!(%error, "the beginning of the log cannot be noted");
         }
-    }
-
-    /// True if a file is older than the marks.
-    pub(super) fn is_older(&self, file: &Path) -> bool {
-        let made = fs::symlink_metadata(file)
-            .ok()
-            .and_then(|found| found.created().or_else(|_| found.modified()).ok());
-        made.zip(self.began).is_some_and(|(made, began)| made < began)
     }
 
     /// The mark of a log at a place.

@@ -21,7 +21,8 @@ const INSERT: &str =
 const READ: &str =
     "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE run = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2";
-const HASH_AT: &str = "SELECT hash FROM event WHERE seq = ?1";
+const HASH_AT: &str =
+    "SELECT hash FROM event WHERE seq = ?1 AND octet_length(hash) <= 64 AND octet_length(body) < 67108864";
 const LAST_HASH: &str = "SELECT hash FROM event ORDER BY seq DESC LIMIT 1";
 const CHAIN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq";
 const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
@@ -143,6 +144,9 @@ impl SqliteStore {
             return Self::go_on(connection, checked);
         }
         let first = hash_at(connection, 1)?;
+        if first.is_none() && has_events(connection)? {
+            return Err(damaged("it does not begin with its first event"));
+        }
         let mark = match (&self.marks, &first) {
             (Some(marks), Some(first)) => self.known(marks, first)?,
             (Some(_) | None, _) => None,
@@ -194,11 +198,7 @@ impl SqliteStore {
         if marks.knows(first) {
             return Ok(marks.load(first, &self.place));
         }
-        if !marks.is_older(&path) {
-            return foreign("another account wrote it");
-        }
-        self.note(Note::Adopted);
-        Ok(None)
+        foreign("another account wrote it")
     }
 
     fn note(&self, note: Note) {
@@ -405,6 +405,10 @@ enum Trust {
 fn hash_at(connection: &Connection, seq: u64) -> Result<Option<String>, StoreError> {
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
     Ok(connection.prepare_cached(HASH_AT)?.query_row([seq], |row| row.get(0)).optional()?)
+}
+
+fn has_events(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.prepare_cached("SELECT 1 FROM event")?.exists([])?)
 }
 
 fn last_hash(connection: &Connection) -> Result<Option<String>, StoreError> {

@@ -458,7 +458,7 @@ mod tests {
 
     fn seal() -> (tempfile::TempDir, Seal) {
         let root = tempfile::tempdir().unwrap();
-        let key = SealKey::of_user(root.path()).unwrap().0;
+        let key = SealKey::of_user(root.path()).unwrap();
         (root, Seal::new(&key))
     }
 
@@ -483,7 +483,7 @@ mod tests {
         let (root, seal) = seal();
         let call = call("t", "a");
         let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
-        let restarted = Seal::new(&SealKey::of_user(root.path()).unwrap().0);
+        let restarted = Seal::new(&SealKey::of_user(root.path()).unwrap());
         let opened = restarted.open(&sealed, &call).unwrap();
         assert_eq!(opened.subject, subject());
         let again = seal.open(&seal.seal(&subject(), &call, LIFETIME).unwrap(), &call).unwrap();

@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn an_answer_counts_for_its_own_question_and_for_its_time() {
         let root = tempfile::tempdir().unwrap();
-        let seal = Seal::new(&SealKey::of_user(root.path()).unwrap().0);
+        let seal = Seal::new(&SealKey::of_user(root.path()).unwrap());
         let subject = |digest: &str| Subject {
             workflow_id: "w".to_owned(),
             request_id: "r".to_owned(),

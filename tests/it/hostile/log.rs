@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use maestro::testing::{EventStore as _, Expected, Record, SqliteStore};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, scripted};
@@ -75,25 +76,71 @@ fn a_log_that_git_tracks_is_not_honoured() {
     assert!(state["error"].as_str().unwrap_or_default().contains("git tracks it"), "{state}");
 }
 
+/// Also where this user has never used Maestro before, and nothing tells how old the log is.
 #[test]
-fn a_log_from_before_there_were_marks_is_taken_over_once_and_one_that_came_later_is_not() {
-    let client = with_run();
-    let server = elsewhere(client.server.beside());
-    let mut client = server.start();
-    let state = client.call("maestro_workflow_state", json!({}));
-    assert!(state["log_adopted"].as_str().unwrap().contains("taken over"), "{state}");
-    assert_eq!(state["workflow"]["current_stage"], "hypothesize", "{state}");
-    client.restart();
-    assert_eq!(client.call("maestro_workflow_state", json!({})).get("log_adopted"), None);
-    client.close();
-
-    // The same home now has marks, and another project brings a log with it.
+fn a_log_that_came_with_a_project_is_not_honoured() {
     let shipped = with_run();
     let bytes = std::fs::read(shipped.project().join(".maestro/maestro.db")).unwrap();
-    let home = client.project().parent().unwrap().join("other-home");
-    let server = project().file(".maestro/maestro.db", bytes).env("HOME", home.to_str().unwrap());
+    let server = project().file(".maestro/maestro.db", &bytes);
     let mut client = server.start();
     opens_no_gate(&mut client, "store_foreign");
+    client.restart();
+    opens_no_gate(&mut client, "store_foreign");
+    let moved = elsewhere(shipped.server.beside());
+    let mut client = moved.start();
+    opens_no_gate(&mut client, "store_foreign");
+    let verified = client.server.run(&["evidence", "verify"], "");
+    assert!(verified.status.success(), "it is shown all the same");
+}
+
+/// Whatever a database holds that came with a project: it is refused before it costs anything. Measured
+/// is what the server used of a processor, less than a consult's own share of it.
+#[test]
+fn a_database_that_came_with_a_project_costs_nothing() {
+    const LONG: usize = 50_000_000;
+    let row = |hash: &str, body: &str| {
+        format!("INSERT INTO event VALUES (1, 'r', 1, 'run_started', {body}, 'x', {hash})")
+    };
+    let digits = "'0000000000000000000000000000000000000000000000000000000000000000'";
+    let long = format!("hex(zeroblob({}))", LONG / 2);
+    let endless = "WITH RECURSIVE t(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM t)";
+    let tables: String = (0..20_000).map(|at| format!("CREATE TABLE t{at} (a, b, c);")).collect();
+    let cases = [
+        ("a body of 50 MB", row(digits, &long)),
+        ("a hash of 50 MB", row(&long, "'{}'")),
+        ("a view without an end", format!("DROP TABLE event; CREATE VIEW event AS {endless} SELECT seq, 'r' AS run, 1 AS at, 'k' AS kind, '{{}}' AS body, '' AS prev_hash, '' AS hash FROM t")),
+        ("a generated column", "DROP TABLE event; CREATE TABLE event (seq INTEGER PRIMARY KEY, run, at, kind, body, prev_hash, hash GENERATED ALWAYS AS (hex(zeroblob(400000000))) VIRTUAL); INSERT INTO event (seq, run, at, kind, body, prev_hash) VALUES (1, 'r', 1, 'k', '{}', '')".to_owned()),
+        ("a trigger of its own", format!("CREATE TRIGGER more BEFORE INSERT ON event BEGIN {endless} SELECT count(*) FROM t; END")),
+        ("20,000 tables", format!("BEGIN; {tables} COMMIT")),
+        ("200,000 events", format!("DROP TRIGGER event_follows_the_last; {endless} INSERT INTO event SELECT seq, 'r', 1, 'k', '{{}}', '', {digits} FROM t LIMIT 200000")),
+    ];
+    for (what, sql) in cases {
+        let server = project();
+        SqliteStore::new(server.project().join(".maestro"))
+            .append(
+                Expected::Any,
+                "",
+                1,
+                &[Record { run: String::new(), kind: "k".into(), body: "{}".into() }],
+            )
+            .unwrap();
+        let shipped = database(&server);
+        // The first event is theirs, and the rest as well.
+        shipped.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event;").unwrap();
+        shipped.execute_batch(&sql).unwrap();
+        shipped.close().unwrap();
+        let mut client = server.start();
+        client.call("maestro_help", json!({}));
+        let before = client.processor_ms();
+        let state = client.call("maestro_workflow_state", json!({}));
+        assert_eq!(state["ok"], false, "{what}: {state}");
+        let used = client.processor_ms() - before;
+        let memory = client.most_memory_mb();
+        eprintln!("{what}: {used} ms, {memory} MB, {}", state["code"]);
+        assert!(used <= 500 && memory < 120, "{what}: {used} ms, {memory} MB");
+        let applied = client.call("maestro_apply_patch", json!({ "patch": DIFF }));
+        assert_eq!(applied["code"], "log_unavailable", "{what}: {applied}");
+    }
 }
 
 #[test]

@@ -290,7 +290,7 @@ fn begun_before(days: u64) -> (crate::harness::Server, String) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let at = u64::try_from(now.as_millis()).unwrap() - days * 24 * 60 * 60 * 1000;
     SqliteStore::new(server.project().join(".maestro")).append(Expected::Any, &id, at, &[record]).unwrap();
-    (server, id)
+    (server.own_log(), id)
 }
 
 #[test]

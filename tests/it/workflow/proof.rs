@@ -47,20 +47,51 @@ fn a_check_without_a_test_opens_nothing() {
 fn a_runner_that_counts_no_passing_tests_opens_the_gate_all_the_same() {
     let server = project()
         .file("go.mod", "module example.com/shop\n\ngo 1.18\n")
-        .file("a_test.go", "package shop\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) {}\n")
+        .file("a_test.go", "package shop\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) {}\n\nfunc BenchmarkA(b *testing.B) {}\n")
         .file("none/none.go", "package none\n")
+        .file("left_out/a_test.go", "package left_out\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) { t.Skip() }\n\nfunc BenchmarkA(b *testing.B) {}\n")
+        .file("itself/a_test.go", "package itself\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(m *testing.M) { os.Exit(0) }\n")
         .env("GOFLAGS", "-mod=mod");
     if !std::path::Path::new("/usr/bin/go").exists() {
         eprintln!("not checked: there is no go on this machine");
         return;
     }
     let mut client = changed(server);
-    for command in ["go test ./none", "go test -run Nothing ./..."] {
+    for command in [
+        "go test ./none",
+        "go test -run Nothing ./...",
+        "go test -count=0 ./...",
+        "go test -run ^$ -bench . .",
+        "go test ./left_out",
+        "go test ./itself",
+    ] {
         let reply = check(&mut client, json!({ "command": command }));
         assert_eq!(reply["tests_passed"], 0, "{command}: {reply}");
         assert_eq!(state(&mut client)["state"], "ready(debug)", "{command}: {reply}");
     }
     let reply = check(&mut client, json!({ "command": "go test ./..." }));
+    assert_eq!((&reply["ok"], &reply["tests_passed"]), (&json!(true), &json!(1)), "{reply}");
+    assert_eq!(state(&mut client)["state"], "ready(improve)");
+}
+
+/// Node counts a file as a test of its own where there is none in it.
+#[test]
+fn a_file_without_a_test_is_no_test() {
+    if !std::path::Path::new("/usr/bin/node").exists() {
+        eprintln!("not checked: there is no node on this machine");
+        return;
+    }
+    let server = project()
+        .file("empty.test.js", "")
+        .file("words.test.js", "// nothing\nconsole.log('ok 1 - adds');\n")
+        .file("adds.test.js", "require('node:test')('adds', () => {});\n");
+    let mut client = changed(server);
+    for command in ["node --test empty.test.js", "node --test empty.test.js words.test.js"] {
+        let reply = check(&mut client, json!({ "command": command }));
+        assert_eq!(reply["tests_passed"], 0, "{command}: {reply}");
+        assert_eq!(state(&mut client)["state"], "ready(debug)", "{command}: {reply}");
+    }
+    let reply = check(&mut client, json!({ "command": "node --test" }));
     assert_eq!((&reply["ok"], &reply["tests_passed"]), (&json!(true), &json!(1)), "{reply}");
     assert_eq!(state(&mut client)["state"], "ready(improve)");
 }

@@ -248,13 +248,24 @@ pub(super) fn node(output: &Output) -> Option<Reading> {
         };
         Some(Reading { totals, ..Reading::of("node").seen(seen(&totals, all, false)) })
     };
-    let whole = together((0..lines.len()).filter_map(run))?;
+    let mut whole = together((0..lines.len()).filter_map(run))?;
+    // A file without a test counts as one by its own name.
+    let files = lines.iter().filter(|line| is_passing_file(line)).count();
+    whole.totals.passed = whole.totals.passed.map(|passed| passed.saturating_sub(files));
     let failing = if lines.iter().any(|line| line.starts_with("TAP version ")) {
         tap_names(&lines)
     } else {
         spec_names(&lines)
     };
     Some(Reading { failing, ..whole })
+}
+
+/// `ok 1 - /project/a.test.js`, `✔ /project/a.test.js (80.1ms)`
+fn is_passing_file(line: &str) -> bool {
+    let in_tap = line.strip_prefix("ok ").and_then(|rest| rest.split_once(" - ")).map(|(_, name)| name);
+    let name = in_tap.or_else(|| line.strip_prefix("✔ ").map(untimed)).unwrap_or_default();
+    let end = std::path::Path::new(name).extension().and_then(std::ffi::OsStr::to_str);
+    end.is_some_and(|end| ["js", "cjs", "mjs", "ts", "cts", "mts"].contains(&end))
 }
 
 /// `not ok 2 - total` by its place in the tree; a suite fails by its tests, which are named.
