@@ -22,7 +22,6 @@ mod slash_commands;
 mod terminal;
 mod threads;
 mod trust;
-mod watch;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -106,7 +105,7 @@ fn run(command: Command, json: bool) -> ExitCode {
             Command::Page(options) => page::run(&session, options).await,
             Command::Runs(options) => runs::run(&session, options).await,
             Command::Threads(options) => threads::run(&session, options).await,
-            Command::Watch(options) => watch::run(&session, &options).await,
+            Command::Watch(options) => runs::watch_run(&session, &options).await,
             Command::Why(options) => why::run(&session, &options),
             Command::Evidence(command) => evidence::run(&session, &command),
             Command::Backups(options) => backups::run(&session, &options),

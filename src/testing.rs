@@ -15,7 +15,7 @@ pub use crate::domain::event::{
 pub use crate::domain::history::History;
 pub use crate::domain::mask::Masker;
 pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
-pub use crate::domain::secret_rules::SecretRules;
+pub use crate::domain::secret_path::SecretRules;
 pub use crate::domain::served::ModelNote;
 pub use crate::domain::stage::Stage;
 pub use crate::domain::tokens::Tokens;

@@ -18,7 +18,7 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, find};
-use crate::flow::approval::list::{entry, status};
+use crate::flow::approval::{entry, status};
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
 

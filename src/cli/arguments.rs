@@ -12,7 +12,7 @@ use super::build::VERSION;
 use super::install::Client;
 use super::metrics::MetricsOptions;
 use super::terminal::{read_bytes, read_time};
-use crate::domain::effort::Effort;
+use crate::domain::call_options::Effort;
 use crate::domain::review::Severity;
 use crate::domain::stage::{Role, SchemaName, Stage};
 

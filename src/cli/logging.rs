@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
-use crate::domain::secret_rules::SecretRules;
+use crate::domain::secret_path::SecretRules;
 use crate::flow::session::MadeMasker;
 use crate::host::environment::Environment;
 use crate::host::library::Library;

@@ -1,20 +1,25 @@
 //! `maestro-mcp runs`: the runs of the workflow, and ending one.
 
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions};
+use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions, WatchOptions};
 use super::person::{confirmed, nothing_was_done, only_a_person};
 use super::terminal::{
-    self, Kind, Look, Side, Tone, cell, hanging, one_line, pick, print, short, span, table,
+    self, Kind, Look, Side, Tone, cell, cut, hanging, one_line, pick, print, short, span, table,
 };
+use crate::domain::event::Event;
+use crate::domain::label::label;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::time::{now, rfc3339};
 use crate::flow::workflow::{self as workflow, RunState, state, stop};
-use crate::host::human::Typed;
+use crate::host::human::{Typed, harmless};
+use crate::host::store::{EventStore as _, StoreError};
 
 /// The word to type.
 const WORD: &str = "stop";
@@ -198,4 +203,69 @@ async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error>
     let run = stop(session, &id, why).await?;
     print(&format!("The run is {}.\n", run.phase))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Interval at which the log is looked at. Other processes write it, and it tells nobody.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Events that are in memory at the same time.
+const PAGE: usize = 1_000;
+/// Earlier events that are shown first.
+const EARLIER: usize = 10;
+
+/// Follows the log until the reader goes away or the process is ended.
+pub(super) async fn watch_run(session: &Session, options: &WatchOptions) -> Result<ExitCode, Error> {
+    session.check_config()?;
+    let run = match &options.run {
+        None => None,
+        Some(part) => {
+            let ids = session
+                .journal()
+                .read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
+            Some(pick(Kind("workflow"), &ids.await?, part)?)
+        }
+    };
+    let store = session.store();
+    let mut after = 0;
+    let mut earlier = Vec::new();
+    let mut first = true;
+    loop {
+        let page = store.read_since(after, run.as_deref(), PAGE)?;
+        let whole = page.len() == PAGE;
+        for stored in page {
+            after = stored.seq;
+            let event = Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
+                .map_err(|error| StoreError::Corrupt { reason: error.to_string() })?;
+            earlier.push(line(&event, options.json));
+            if first && earlier.len() > EARLIER {
+                earlier.remove(0);
+            }
+        }
+        if whole {
+            continue;
+        }
+        first = false;
+        let mut out = io::stdout().lock();
+        for line in earlier.drain(..) {
+            if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        drop(out);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn line(event: &Event, as_json: bool) -> String {
+    let label = label(&event.body);
+    if as_json {
+        return json!({
+            "seq": event.seq, "at": rfc3339(event.at), "run": event.run, "id": event.id,
+            "kind": label.kind, "who": label.who, "content": label.content,
+        })
+        .to_string();
+    }
+    let time: String = rfc3339(event.at).chars().skip(11).take(8).collect();
+    let text = format!("{time}  {:12}  {}", short(&event.run), label.line());
+    let text = if io::stdout().is_terminal() { harmless(&text) } else { text };
+    cut(&text, terminal::width())
 }

@@ -3,7 +3,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::effort::Effort;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The caller's wishes for a call beside its question. The configuration decides where they name nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,5 +22,43 @@ impl CallOptions {
     /// The options of a call, its time in seconds.
     pub fn new(model: Option<String>, effort: Option<Effort>, timeout: Option<NonZeroU64>) -> Self {
         Self { model, effort, timeout: timeout.map(|seconds| Duration::from_secs(seconds.get())) }
+    }
+}
+
+/// Effort: how hard a consultant is to think, by the names that its CLI's users know.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Effort {
+    /// As little as the model can.
+    Low,
+    /// Between.
+    Medium,
+    /// Hard: what a second opinion is asked for.
+    High,
+    /// Harder.
+    Xhigh,
+    /// As hard as the model can.
+    Max,
+}
+
+impl Effort {
+    /// Every effort, the least first.
+    pub const ALL: [Self; 5] = [Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+
+    /// Their names, for people.
+    pub const NAMES: &'static str = "low, medium, high, xhigh or max";
+
+    /// The name used in parameters, settings and results.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The effort of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.name() == name)
     }
 }

@@ -6,16 +6,12 @@
 
 pub(crate) mod architecture;
 pub(crate) mod classify;
-pub(crate) mod cusum;
 pub(crate) mod degradation;
 pub(crate) mod diversity;
 pub(crate) mod facts;
-pub(crate) mod insight;
 pub(crate) mod intent;
-pub(crate) mod recommend;
 pub(crate) mod record;
 pub(crate) mod scaling;
-pub(crate) mod solo;
 pub(crate) mod statistics;
 pub(crate) mod strategy;
 pub(crate) mod wording;

@@ -26,7 +26,7 @@ pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {
 mod tests {
     use std::path::Path;
 
-    use crate::domain::coordination::insight::FINDINGS;
+    use crate::domain::coordination::scaling::FINDINGS;
     use crate::domain::measure::definition::DEFINITIONS;
     use crate::domain::prompt::PROMPTS;
 

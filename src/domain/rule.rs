@@ -4,6 +4,7 @@
 //! match. The examples of the shipped rules are checked by tests, those of a file that
 //! overrides them when it is loaded; constructing a checker never pays for them.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -96,8 +97,187 @@ impl Example {
     }
 }
 
+// The bounds of a YAML text before a parser sees it. A parser's time grows with the square
+// of the depth, and an alias makes a short text a long one.
+//
+// The count never falls behind a parser's: what may open a list counts, and what closes one counts
+// only where it surely does. A text that is no nested YAML can be refused for that, and is then one
+// with thousands of brackets.
+
+/// Levels of lists and mappings in brackets.
+const MOST_DEEP: usize = 64;
+
+/// Lists and mappings begun in one line, one inside another.
+const MOST_DASHES: usize = 32;
+
+/// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
+const HARMLESS_BRACKETS: usize = 3_000;
+
+/// Places at which an entry, a key or a line may begin. A parser needs half a microsecond for each
+/// and some hundred bytes.
+const MOST_MARKS: usize = 20_000;
+
+/// Bytes of a text that uses aliases.
+const MOST_WITH_ALIASES: usize = 8 * 1024;
+
+/// Why a text is not given to the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfBounds {
+    /// Lists in lists.
+    #[error("it is nested more than {MOST_DEEP} levels deep, or quotes a text over several lines")]
+    TooDeep,
+    /// Lists in lists in one line.
+    #[error("a line begins more than {MOST_DASHES} lists in one another")]
+    TooManyDashes,
+    /// Lists and mappings of very many entries.
+    #[error("it has more than {MOST_MARKS} lines, entries and keys")]
+    TooMany,
+    /// A long text with aliases.
+    #[error("it uses aliases (`*name`), and has more than {MOST_WITH_ALIASES} bytes")]
+    Aliases,
+}
+
+/// Returns whether a parser may be given a text.
+///
+/// # Errors
+///
+/// Why not.
+pub fn check(text: &str) -> Result<(), OutOfBounds> {
+    if marks(text) > MOST_MARKS {
+        return Err(OutOfBounds::TooMany);
+    }
+    if text.lines().any(|line| dashes(line) > MOST_DASHES) {
+        return Err(OutOfBounds::TooManyDashes);
+    }
+    if text.len() > MOST_WITH_ALIASES && has_alias(text) {
+        return Err(OutOfBounds::Aliases);
+    }
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets > HARMLESS_BRACKETS { check_depth(text) } else { Ok(()) }
+}
+
+/// The places at which something may begin. A parser ends a line at a lone carriage return, too.
+fn marks(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_blank = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+    let begins = |(at, byte): &(usize, &u8)| match byte {
+        b'\n' | b',' | b'[' | b'{' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        b'-' | b'?' | b':' => is_blank(bytes.get(at + 1)),
+        // A byte order mark begins a document.
+        0xef => bytes.get(at + 1..at + 3) == Some(&[0xbb, 0xbf]),
+        _ => false,
+    };
+    bytes.iter().enumerate().filter(begins).count()
+}
+
+/// The marks of lists and keys at the start of a line.
+fn dashes(line: &str) -> usize {
+    let mut left = line.trim_start();
+    let mut count = 0;
+    while let Some(rest) = left.strip_prefix(['-', '?', ':']) {
+        if !rest.starts_with([' ', '\t']) {
+            break;
+        }
+        count += 1;
+        if count > MOST_DASHES {
+            break;
+        }
+        left = rest.trim_start();
+    }
+    count
+}
+
+/// True if a name is given to something and used again.
+fn has_alias(text: &str) -> bool {
+    let anchors: HashSet<&str> = names(text, '&').collect();
+    !anchors.is_empty() && names(text, '*').any(|name| anchors.contains(name))
+}
+
+/// The names after a mark, where one can stand.
+fn names(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.match_indices(mark).filter_map(move |(at, _)| {
+        let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
+        let can_begin =
+            before.ends_with(|letter: char| letter.is_whitespace() || "[{,:".contains(letter)) || at == 0;
+        let end = after.find(|letter: char| letter.is_whitespace() || ",[]{}:".contains(letter));
+        after.get(..end.unwrap_or(after.len())).filter(|name| {
+            can_begin && name.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter))
+        })
+    })
+}
+
+/// The depth of brackets, line by line, as a parser reads them outside of quotes and comments.
+fn check_depth(text: &str) -> Result<(), OutOfBounds> {
+    let mut depth = 0_usize;
+    let mut in_plain = false;
+    for line in text.lines() {
+        // Outside of brackets a line of its own begins anew; inside, a plain text goes on.
+        in_plain &= depth > 0;
+        let mut letters = line.chars().peekable();
+        let mut before = ' ';
+        while let Some(letter) = letters.next() {
+            let next = letters.peek().copied().unwrap_or(' ');
+            let after_blank = before.is_whitespace();
+            before = letter;
+            match letter {
+                '#' if after_blank || !in_plain => break,
+                '[' | '{' if depth > 0 || !in_plain => {
+                    depth += 1;
+                    in_plain = false;
+                    if depth > MOST_DEEP {
+                        return Err(OutOfBounds::TooDeep);
+                    }
+                }
+                ']' | '}' | ',' if depth > 0 => {
+                    depth -= usize::from(letter != ',');
+                    in_plain = false;
+                }
+                '\'' | '"' if !in_plain => {
+                    if !closes(&mut letters, letter) {
+                        return Err(OutOfBounds::TooDeep);
+                    }
+                    before = letter;
+                }
+                '-' | '?' | ':' if depth == 0 && next.is_whitespace() => in_plain = false,
+                '?' | ':' if depth > 0 && (!in_plain || next.is_whitespace() || "[]{},".contains(next)) => {
+                    in_plain = false;
+                }
+                '&' | '!' if !in_plain => {
+                    while letters.peek().is_some_and(|next| !next.is_whitespace() && !"[]{},".contains(*next))
+                    {
+                        letters.next();
+                    }
+                    before = letter;
+                }
+                _ if letter.is_whitespace() => {}
+                _ => in_plain = true,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads to the end of a quoted text; false where the line ends before it.
+fn closes(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char) -> bool {
+    while let Some(letter) = letters.next() {
+        if letter == '\\' && quote == '"' {
+            letters.next();
+        } else if letter == quote {
+            if quote == '\'' && letters.peek() == Some(&quote) {
+                letters.next();
+            } else {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -111,5 +291,79 @@ mod tests {
     fn says_where_the_yaml_is_wrong() {
         let error = from_yaml::<Vec<u8>>("- 1\n- x\n").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
+    }
+
+    /// The result of a parser, if the bounds let it see the text, and how long both took.
+    fn cost(text: &str) -> Duration {
+        let began = Instant::now();
+        if check(text).is_ok() {
+            let _ = serde_yaml::from_str::<serde_json::Value>(text);
+        }
+        began.elapsed()
+    }
+
+    #[test]
+    fn hostile_texts_cost_next_to_nothing() {
+        let deep = 100_000;
+        let bomb = format!(
+            "a: &a [{}]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c]\n",
+            "x, ".repeat(3_000)
+        );
+        for (name, text) in [
+            ("lists", "[".repeat(deep)),
+            ("mappings", "{".repeat(deep)),
+            ("keys", "{a: ".repeat(deep)),
+            ("closed in comments", "[ # ]\n".repeat(deep)),
+            ("closed in quotes", "[ \"]\"\n,".repeat(deep)),
+            ("closed in plain text", format!("a: x\n{}", "[x ]\n[".repeat(deep))),
+            ("a quote that is none", format!("a: x\n  'y\nb: {}", "[".repeat(deep))),
+            ("a quote over lines", "[x\n'[x\n'".repeat(deep / 2)),
+            ("dashes", "- ".repeat(deep)),
+            ("questions", "? ".repeat(deep)),
+            ("anchors", "&a ".repeat(deep)),
+            ("tags", format!("{}x", "!t ".repeat(deep))),
+            ("documents", "---\n".repeat(deep)),
+            ("entries", "- 1\n".repeat(250_000)),
+            ("entries in one line", format!("[{}1]", "1,".repeat(500_000))),
+            (
+                "lists of lists",
+                format!("[{}1]", format!("{}{},", "[".repeat(50), "]".repeat(50)).repeat(10_000)),
+            ),
+            ("maps", format!("a: [{}]", "{a: 1},".repeat(140_000))),
+            ("returns", "- 1\r".repeat(250_000)),
+            ("dashes in many lines", format!("{}\n", "- ".repeat(30)).repeat(16_000)),
+            ("byte order marks", "\u{feff}".repeat(300_000)),
+            ("one long text", format!("a: {}", "x".repeat(1 << 20))),
+            ("lines", (0..1_400).map(|level| [&" ".repeat(level), "a:\n"].concat()).collect::<String>()),
+            ("aliases", bomb),
+            (
+                "laughs",
+                (0..30).fold("x0: &x0 [l]\n".to_owned(), |text, at| {
+                    format!("{text}x{}: &x{} [*x{at}, *x{at}, *x{at}]\n", at + 1, at + 1)
+                }),
+            ),
+        ] {
+            let took = cost(&text);
+            assert!(
+                took < Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 50 }),
+                "{name}: {took:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_pass() {
+        for text in [
+            include_str!("../../conf/secrets.yaml"),
+            include_str!("../../conf/redflags.yaml"),
+            "a: &base { x: 1 }\nb: { <<: *base }\n",
+            "allow_env: [AWS_*, \"*\"]\n",
+        ] {
+            assert_eq!(check(text), Ok(()));
+        }
+        let many: String = (0..1_500)
+            .map(|at| ["k", &at.to_string(), ": [ 'it''s [', { a: \"]\" } ] # ]]]\n"].concat())
+            .collect();
+        assert_eq!(check(&many), Ok(()));
     }
 }

@@ -1,6 +1,5 @@
 //! Changing the project: a patch, whole or not at all, and its undoing.
 
-mod approved;
 mod plan;
 mod restore;
 

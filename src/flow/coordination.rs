@@ -2,7 +2,6 @@
 
 pub(crate) mod choice;
 pub(crate) mod health;
-pub(crate) mod scaling;
 pub(crate) mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::journal::new_id;
 use super::session::Session;
 use crate::domain::coordination::BadInput;
-use crate::domain::coordination::cusum::Cusum;
+use crate::domain::coordination::degradation::Cusum;
 use crate::domain::coordination::diversity::{Diversity, ENOUGH_QUESTIONS, diversity, most_shared_questions};
 use crate::domain::coordination::record::{Answer, Mark, RunRecord};
 use crate::domain::coordination::statistics::{

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::domain::policy::StagePolicy;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
-use crate::host::front_matter;
+use crate::host::library;
 
 /// A persona.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +44,7 @@ struct RoleHead {
 /// A replacing file that cannot be used.
 pub fn role(session: &Session, role: Role) -> Result<RoleDocument, Error> {
     let document = session.document(&format!("roles/{}.md", role.name()))?;
-    let (head, prompt) = front_matter::parse::<RoleHead>(&document.text)
+    let (head, prompt) = library::parse::<RoleHead>(&document.text)
         .map_err(|reason| Error::Document { name: document.origin, reason })?;
     Ok(RoleDocument {
         name: head.name,
@@ -99,7 +99,7 @@ pub fn skill(session: &Session, stage: Stage, policy: &StagePolicy) -> Result<Sk
     };
     let document = session.document(path)?;
     let invalid = |reason: String| Error::Document { name: document.origin.clone(), reason };
-    let (head, body) = front_matter::parse::<SkillHead>(&document.text).map_err(invalid)?;
+    let (head, body) = library::parse::<SkillHead>(&document.text).map_err(invalid)?;
     if head.stage != stage {
         return Err(invalid(format!("it is the guide to {}, not to {}", head.stage.name(), stage.name())));
     }

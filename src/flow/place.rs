@@ -9,7 +9,7 @@ use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::diff;
 use crate::error::Error;
-use crate::host::checkout::Checkout;
+use crate::host::git::Checkout;
 
 /// Tools whose results are about the files of the project.
 const TOOLS: [&str; 8] = [

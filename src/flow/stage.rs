@@ -2,17 +2,15 @@
 //! in the log. A repeated call gets the same result, and is paid once.
 
 mod begin;
-mod candidate;
 mod choose;
 mod finish;
 mod reply;
-mod submit;
 mod work;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::approval::dialog::Announced;
+use super::approval::Announced;
 use super::journal::{Journal, new_id};
 use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
@@ -27,9 +25,8 @@ use crate::domain::workflow::{Attempt, Outcome};
 use crate::error::Error;
 
 use begin::{Begun, begin};
-pub use reply::ApprovalNote;
-pub use reply::{StageReply, again};
-pub use submit::{Submission, submit};
+pub use finish::{Submission, submit};
+pub use reply::{ApprovalNote, StageReply, again};
 
 /// End of a stage: with a request for approval, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::coordination::task::read;
 use super::session::Session;
+use crate::domain::coordination::architecture::mentioned;
 use crate::domain::coordination::intent::Intent;
-use crate::domain::coordination::recommend::mentioned;
 use crate::domain::coordination::record::RunRecord;
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::wording::Wording;

@@ -1,7 +1,6 @@
 //! The project's own checks: found or named, judged by the policy, run, read and recorded.
 
 mod plan;
-mod policy;
 mod run;
 
 use std::ffi::OsString;
@@ -19,8 +18,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::event::{Check, Draft, Verified};
-use crate::domain::secret_path;
-use crate::domain::secret_rules::SecretRules;
+use crate::domain::secret_path::{self, SecretRules};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::Refused;
@@ -31,9 +29,8 @@ use crate::host::git::{asking, running_nothing};
 use crate::host::project::Project;
 
 pub(in crate::flow) use plan::Hold;
-use plan::{Kept, Plan, plan_in};
-use policy::{InForce, load};
-pub use policy::{PolicyNote, project_note};
+use plan::{InForce, Kept, Plan, load, plan_in};
+pub use plan::{PolicyNote, project_note};
 pub use run::CheckResult;
 
 /// Checks that run at the same time.

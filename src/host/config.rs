@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::domain::cap::Cap;
 use crate::domain::language::Language;
 use crate::domain::price::{PriceList, Prices};
-use crate::domain::secret_rules::AddedRules;
+use crate::domain::secret_path::AddedRules;
 use crate::domain::toolset;
 use crate::domain::words::{in_brief, in_plain_words};
 use crate::host::environment::Environment;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
-use crate::domain::yaml_bounds;
+use crate::domain::rule;
 
 /// The directory of a project that is Maestro's.
 pub const DIRECTORY: &str = ".maestro";
@@ -34,7 +34,7 @@ pub enum Unread {
     #[error("it is not UTF-8 text")]
     NoText,
     #[error(transparent)]
-    OutOfBounds(#[from] yaml_bounds::OutOfBounds),
+    OutOfBounds(#[from] rule::OutOfBounds),
     /// The system said no.
     #[error("{0}")]
     Io(String),
@@ -95,7 +95,7 @@ impl OwnFiles {
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Unread> {
     let text = String::from_utf8(bytes).map_err(|_| Unread::NoText)?;
     if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {
-        yaml_bounds::check(&text)?;
+        rule::check(&text)?;
     }
     Ok(text)
 }

@@ -2,7 +2,7 @@
 
 use super::Adapter;
 use super::events::Version;
-use crate::domain::effort::Effort;
+use crate::domain::call_options::Effort;
 
 /// Effort: how hard a consultant is to think where nobody says anything: a second opinion is worth it, and
 /// the CLIs' own choices are low and medium.

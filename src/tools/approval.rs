@@ -21,9 +21,8 @@ use crate::domain::report::{Report, stage_name};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread, spread_texts};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::critical_questions;
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, may};
-use crate::flow::approval::list::{decisions, entry, pending};
+use crate::flow::approval::{critical_questions, decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
 

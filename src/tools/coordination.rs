@@ -10,13 +10,12 @@ use super::catalogue::{Handle, Load, found_by};
 use super::polish::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use crate::domain::coordination::facts::Facts;
-use crate::domain::coordination::insight::{finding, percent};
+use crate::domain::coordination::scaling::{finding, percent};
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
-use crate::flow::coordination::health::{Counted, check_degradation};
-use crate::flow::coordination::scaling::Asked;
+use crate::flow::coordination::health::{Asked, Counted, check_degradation};
 use crate::flow::coordination::task::classify_task;
 use crate::flow::coordination::{GivenAnswer, Outcome, record, summary};
 

@@ -21,7 +21,7 @@ use crate::domain::report::{self, Report};
 use crate::domain::text::{Text, say};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
-use crate::flow::approval::dialog::{Dialog, DialogAhead, PATIENCE, note};
+use crate::flow::approval::{Dialog, DialogAhead, PATIENCE, note};
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
 use crate::host::browser::has_display;

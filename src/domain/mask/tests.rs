@@ -1,8 +1,10 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::rule::Example;
-use crate::domain::secret_rules::SecretRules;
-use proptest::prelude::*;
-use std::sync::LazyLock;
+use crate::domain::secret_path::SecretRules;
 
 /// That of `conf/maestro.yaml`.
 const REPLACEMENT: &str = "[MASKED]";

@@ -2,8 +2,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::secret_path::SecretPaths;
-use crate::domain::secret_rules::SecretRules;
+use crate::domain::secret_path::{SecretPaths, SecretRules};
 
 fn project(root: &Path) -> Project {
     let rules = SecretRules::from_yaml(include_str!("../../../conf/secrets.yaml")).unwrap();

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::scaling::{Asked, Scaling, scaling};
+use super::health::{Asked, Scaling, scaling};
 use super::task::read;
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
 use crate::domain::coordination::facts::{Facts, Limits};
-use crate::domain::coordination::insight::{paper_insight, rationale};
 use crate::domain::coordination::intent::Intent;
+use crate::domain::coordination::scaling::{paper_insight, rationale};
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::strategy::{Strategy, strategy};
 use crate::domain::policy::{PolicySettings, SingleAgent, StagePolicy, Topology};

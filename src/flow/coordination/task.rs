@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::{Classification, Domain, Keywords, Scores, classify};
-use crate::domain::coordination::insight::rationale;
 use crate::domain::coordination::intent::{DEBUGGING, Intent, Voices};
+use crate::domain::coordination::scaling::rationale;
 use crate::domain::coordination::statistics::{ENOUGH_RUNS, History};
 use crate::domain::coordination::wording::Wording;
 use crate::domain::stage::Stage;

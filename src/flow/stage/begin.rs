@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest, is_worked_on};
-use crate::domain::coordination::solo::SoloRecord;
+use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
 use crate::domain::event::{DecidedBy, Draft};
 use crate::domain::handover::Handover;

@@ -2,7 +2,7 @@
 
 use super::StageRequest;
 use crate::domain::budget::Item;
-use crate::domain::coordination::solo::SoloRecord;
+use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::effort::Effort;
+use crate::domain::call_options::Effort;
 
 /// One consultant.
 #[derive(Clone, Debug, Deserialize)]

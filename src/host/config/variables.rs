@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use super::layer::Layers;
-use crate::domain::effort::Effort;
+use crate::domain::call_options::Effort;
 use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;
 use crate::host::environment::Environment;

@@ -16,7 +16,7 @@ use super::{CriticalQuestion, Decided, Decision, Form, Word};
 use crate::domain::language::Language;
 use crate::domain::text::{Text, say};
 use crate::error::Error;
-use crate::flow::approval::dialog::PATIENCE;
+use crate::flow::approval::PATIENCE;
 use crate::host::human::harmless;
 use crate::host::seal_key::SealKey;
 
