@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 
+use crate::domain::verification::rules::ORACLE_DIRECTORY;
+
 /// The directory, below the project root.
-const STORE: &str = ".maestro/oracle";
+const STORE: &str = ORACLE_DIRECTORY;
 
 /// The path of an exhibit that is not there yet, to judge a command by.
 pub const EXAMPLE: &str = ".maestro/oracle/answer.txt";
