@@ -88,7 +88,7 @@ pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// True if the list of tables does not fit into the file's first page. Ours does, and SQLite reads the whole
+/// True if the list of tables does not fit into the file's first page. Ours does, and `SQLite` reads the whole
 /// list before it answers anything: 20,000 tables took 330 ms.
 fn has_many_tables(path: &Path) -> bool {
     // Page 1 begins with the file's header; then comes the kind of the page (file format, section 1.6).
