@@ -387,13 +387,15 @@ fn main() {
         log_rows(&mut Vec::new());
         return;
     }
-    let directory = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
+    let built = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
+    // Cargo builds a server for benches with other features than the one that is installed.
+    let maestro = &std::env::var_os("MAESTRO_MEASURED").map_or_else(|| built.clone(), PathBuf::from);
     if std::env::args().any(|word| word == "--list") {
-        list_rows(&directory, &mut Vec::new());
+        list_rows(maestro, &mut Vec::new());
         return;
     }
-    let examples = directory.parent().unwrap().join("examples");
-    let (maestro, floor, fake) = (directory.as_path(), examples.join("floor"), examples.join("fake-cli"));
+    let examples = built.parent().unwrap().join("examples");
+    let (floor, fake) = (examples.join("floor"), examples.join("fake-cli"));
     let typical = results::session(maestro, &fake);
     if std::env::args().any(|word| word == "--results") {
         for result in &typical {
