@@ -64,8 +64,8 @@ def without_hash(name):
 def script(order):
     """A linker script that puts these functions before all others."""
     patterns = list(dict.fromkeys(order + [without_hash(name) for name in order]))
-    # The compiler sets what it takes for rare apart.
-    lines = "".join(f"    *(.text.{pattern} .text.unlikely.{pattern})\n" for pattern in patterns)
+    # What the compiler takes for rare is in `.text.unlikely`.
+    lines = "".join(f"    *(.text*.{pattern})\n" for pattern in patterns)
     return f"SECTIONS\n{{\n  .text.first : {{\n{lines}  }}\n}}\nINSERT BEFORE .text;\n"
 
 
