@@ -81,12 +81,12 @@ record:
 	@python3 docs/transcripts.py $(DEBUG_BINARY)
 
 ## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
-## `make docs` then brings the documents up to them.
+## `make docs` then brings the documents up to them. Measured is the server as it is installed: cargo builds
+## another one for benches, with the features of their libraries.
 bench:
 	$(CARGO) build --locked --release --bins --examples
 	$(CARGO) bench --locked --bench million_step
 	$(CARGO) bench --locked --bench parts
-	# The server as it is installed: cargo builds another one for benches, with the features of their libraries.
 	$(CARGO) build --locked --release --bin maestro-mcp
 	cp $(BINARY) target/maestro-mcp-measured
 	MAESTRO_MEASURED=$$PWD/target/maestro-mcp-measured $(CARGO) bench --locked --bench whole
