@@ -394,8 +394,7 @@ fn main() {
         list_rows(maestro, &mut Vec::new());
         return;
     }
-    let examples = built.parent().unwrap().join("examples");
-    let (floor, fake) = (examples.join("floor"), examples.join("fake-cli"));
+    let [floor, fake] = ["floor", "fake-cli"].map(|name| built.with_file_name("examples").join(name));
     let typical = results::session(maestro, &fake);
     if std::env::args().any(|word| word == "--results") {
         for result in &typical {
