@@ -137,9 +137,11 @@ const DOTS: &str = "...";
 /// Columns that a text has beside its label, however narrow the terminal is.
 const NARROWEST: usize = 20;
 
-/// A text as one line that cannot move a terminal's cursor.
+/// A text as one line that cannot move a terminal's cursor, nor be wider than the sum of its letters: a
+/// variation selector would make the letter before it wider.
 pub(super) fn one_line(text: &str) -> String {
-    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = harmless(text).replace(|letter| matches!(letter, '\u{fe00}'..='\u{fe0f}'), "");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A line in at most so many columns; one that was longer ends in dots. No width is no limit.
@@ -442,6 +444,15 @@ mod tests {
             [(999, "now"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")]
         {
             assert_eq!(span(milliseconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_is_as_wide_as_its_letters() {
+        for text in ["0\u{fe0f}", "\u{2764}\u{fe0f} a", "#\u{fe0f}\u{20e3}", "a\u{fe0e}b"] {
+            let line = one_line(text);
+            let letters: usize = line.chars().filter_map(unicode_width::UnicodeWidthChar::width).sum();
+            assert_eq!(line.width(), letters, "{text}");
         }
     }
 

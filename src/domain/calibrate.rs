@@ -237,7 +237,7 @@ pub struct Measurement {
 /// The measurement of several providers that were asked in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Together {
-    /// Who, in alphabetical order, each with the model that answered.
+    /// Authors in alphabetical order, each with the model that answered.
     pub voters: Vec<(String, String)>,
     /// Answers that counted.
     pub valid: u32,

@@ -160,7 +160,7 @@ impl Evidence {
 /// The source of what this server saw and did itself.
 const MAESTRO: &str = "maestro";
 
-/// What an event says, without the event's own fields; none where it is bookkeeping.
+/// Content of an event without the fields that each event has; none for bookkeeping.
 fn told(event: &Event, detail: Detail) -> Option<Evidence> {
     Some(match &event.body {
         Body::RunStarted(started) => {

@@ -193,7 +193,7 @@ impl Adapter {
         Ok(answer)
     }
 
-    /// What a CLI prints as JSON, without half letters.
+    /// JSON output of a CLI with each half letter replaced.
     fn with_whole_letters<'a>(&self, output: &'a Output) -> Cow<'a, Output> {
         let is_text = match self {
             Self::Codex | Self::Gemini | Self::Claude => false,

@@ -70,7 +70,7 @@ pub enum FailureKind {
     CliFailed,
 }
 
-/// What holds for a failure, whatever its words are.
+/// Properties of a kind of failure that do not depend on its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
     /// The same request may succeed a little later.

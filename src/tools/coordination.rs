@@ -277,7 +277,7 @@ struct AnswerInput {
     provider: String,
     /// Its answer.
     answer: String,
-    /// Whether it was right, if known.
+    /// True if it was right; none where nobody knows.
     correct: Option<bool>,
 }
 

@@ -56,17 +56,10 @@ fn a_client_that_only_discovers_leaves_a_clean_end() {
     });
 }
 
-/// One of ten ends is fast: the machine may be busy with other tests, the server may not be slow.
+/// The best of three ends: the machine may be busy with other tests, the server may not be slow.
 fn ends_at_once(end: impl Fn() -> Duration) {
-    let mut ends = Vec::new();
-    while ends.len() < 10 {
-        let took = end();
-        if took < AT_ONCE {
-            return;
-        }
-        ends.push(took);
-    }
-    panic!("{ends:?}");
+    let best = (0..3).map(|_| end()).min().unwrap();
+    assert!(best < AT_ONCE, "{best:?}");
 }
 
 #[test]

@@ -83,8 +83,7 @@ fn a_million_equal_lines_take_no_time() {
     let started = std::time::Instant::now();
     let patch = parse(&text).unwrap();
     assert!(apply(content.as_bytes(), &patch.files[0]).is_err());
-    // What grows with the square takes half an hour.
-    assert!(started.elapsed().as_secs() < 100);
+    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[test]
@@ -95,6 +94,5 @@ fn a_line_of_a_million_blanks_takes_no_time() {
         let _ = parse(&format!("{start}{blanks}y\n@@ -1 +1 @@\n-a\n+b\n"));
         let _ = parse(&format!("--- a/f\n{start}{blanks}\n@@ -1 +1 @@\n-a\n+b\n"));
     }
-    // What grows with the square takes half an hour.
-    assert!(started.elapsed().as_secs() < 100);
+    assert!(started.elapsed().as_secs() < 10);
 }
