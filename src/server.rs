@@ -359,8 +359,12 @@ impl ServerHandler for Maestro {
             "tasks/cancel",
         ];
         if known.contains(&request.method.as_str()) {
+            let why = match request.params.as_ref().and_then(|params| params.get("arguments")) {
+                Some(Value::Object(_) | Value::Null) | None => "",
+                Some(_) => ": `arguments` must be an object",
+            };
             return Err(ErrorData::invalid_params(
-                format!("the parameters of {} are malformed", request.method),
+                format!("the parameters of {} are malformed{why}", request.method),
                 None,
             ));
         }

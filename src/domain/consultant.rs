@@ -34,6 +34,14 @@ pub fn schema(contract: &Value) -> Value {
     }
 }
 
+/// The words with which a persona gives its answers a form of its own.
+const OWN_FORM: &str = "- Unless another form is asked for";
+
+/// A persona without its own form, for a question that asks for another one: a form is told once.
+pub fn persona_without_form(persona: &str) -> String {
+    persona.lines().filter(|line| !line.starts_with(OWN_FORM)).collect::<Vec<_>>().join("\n")
+}
+
 /// A short answer to another question, where the contract holds one.
 pub fn example(contract: &Value) -> Option<&Value> {
     contract.get("examples")?.get(0)

@@ -77,26 +77,26 @@ impl Ballot {
             some => some.iter().map(|criterion| format!("- {criterion}")).collect::<Vec<_>>().join("\n"),
         };
         let labels: Vec<String> = (0..self.order.len()).map(label).collect();
+        let mut text = prompt("judge", &[("boundary", boundary)]);
         let task = match case.task {
             None => prompt("judge_no_task", &[]),
-            Some(task) => prompt("judge_task", &[("task", task), ("boundary", boundary)]),
+            Some(task) => {
+                text.push_str(&prompt("judge_task", &[("task", task), ("boundary", boundary)]));
+                prompt("judge_has_task", &[])
+            }
         };
-        let mut text = prompt(
-            "judge",
-            &[
-                ("n", &labels.len().to_string()),
-                ("labels", &labels.join(", ")),
-                ("task", &task),
-                ("criteria", &criteria),
-                ("boundary", boundary),
-            ],
-        );
         for (candidate, label) in self.order.iter().zip(&labels) {
             let content = contents.get(*candidate).map(String::as_str).unwrap_or_default();
             let values = [("label", label.as_str()), ("content", content), ("boundary", boundary)];
             text.push_str(&prompt("judge_candidate", &values));
         }
-        text + &prompt("judge_end", &[])
+        let asked = [
+            ("n", labels.len().to_string()),
+            ("labels", labels.join(", ")),
+            ("task", task),
+            ("criteria", criteria),
+        ];
+        text + &prompt("judge_end", &asked.each_ref().map(|(name, value)| (*name, value.as_str())))
     }
 
     /// Reads an answer that fits the judge's schema.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
-use super::consult::{Consulted, Prepared, Question, Turn, ask_or_stand_in, prepare};
+use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare_as};
 use super::ensemble::chosen;
 use super::journal::new_id;
 use super::note::note_on;
@@ -191,14 +191,15 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
     if material.files.is_empty() {
         return Ok(Review::of_nothing(&request.target, material.left_out));
     }
-    let prepared = prepare(session, question(&request, &material, &criteria, account)).await?;
+    let asked = question(&request, &material, &criteria, account);
+    let prepared = prepare_as(session, asked, Layout::Sections).await?;
     let reservations = reserve(session, prepared.account(), &prepared.asked(), &providers).await?;
     let everybody = ready(session, Work::default()).await.names;
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
     let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
     let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {
-        let prepared = Arc::clone(&prepared);
+        let prepared = if providers.len() > 1 { prepared.for_member(member) } else { Arc::clone(&prepared) };
         async move {
             let reply = ask_or_stand_in(session, provider, &prepared, turn, bench, &watch.progress()).await;
             watch.done(member, reply.ok);
@@ -272,7 +273,9 @@ fn question(request: &ReviewRequest, material: &Material, criteria: &[String], a
     let listed = criteria.iter().fold(String::new(), |all, one| all + "- " + one + "\n");
     let wanted =
         if listed.is_empty() { String::new() } else { prompt("review_criteria", &[("criteria", &listed)]) };
-    let prompt = format!("{task}\n\n{wanted}# Under review\n\n{}", material.text);
+    let prompt = format!("# Under review\n\n{}\n\n# Task\n\n{task}\n\n{wanted}", material.text.trim_end())
+        .trim_end()
+        .to_owned();
     Question {
         role: Some(Role::Reviewer),
         schema: Some(SchemaName::Review),

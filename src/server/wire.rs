@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -345,12 +346,12 @@ pub(super) fn read(line: &[u8]) -> Read {
         return Read::Nothing;
     }
     if let Ok(message) = serde_json::from_slice(line) {
-        return Read::Message(Box::new(message));
+        return Read::Message(Box::new(with_arguments_as_data(message)));
     }
     // `JSON.stringify` writes half of a pair for a string that was cut inside a character.
     let mended = mended(line);
     if let Ok(message) = serde_json::from_str(&mended) {
-        return Read::Message(Box::new(message));
+        return Read::Message(Box::new(with_arguments_as_data(message)));
     }
     match serde_json::from_str::<Value>(&mended) {
         Ok(Value::Object(object)) if object.contains_key("method") && !object.contains_key("id") => {
@@ -362,6 +363,21 @@ pub(super) fn read(line: &[u8]) -> Read {
             Read::Refused(request_id(id_of(line)), refusal)
         }
     }
+}
+
+/// A request whose arguments came as the text of an object, with the object: some hosts pass on what their
+/// model wrote. rmcp takes it for a method that it does not know.
+fn with_arguments_as_data(message: ClientJsonRpcMessage) -> ClientJsonRpcMessage {
+    let read = || {
+        let JsonRpcMessage::Request(request) = &message else { return None };
+        let ClientRequest::CustomRequest(custom) = &request.request else { return None };
+        let text = custom.params.as_ref()?.get("arguments")?.as_str()?;
+        let object: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
+        let mut whole = serde_json::to_value(&message).ok()?;
+        *whole.pointer_mut("/params/arguments")? = Value::Object(object);
+        serde_json::from_value(whole).ok()
+    };
+    read().unwrap_or(message)
 }
 
 /// JSON that is no message: a known method with parameters of a wrong form, or anything else.

@@ -23,12 +23,13 @@ pub const ALIASES: [&[&str]; 8] = [
 ];
 
 /// Further names that suggest the one that was meant, but are not taken for it: their form may differ.
-const ALIKE: [&[&str]; 5] = [
+const ALIKE: [&[&str]; 6] = [
     &["prompt", "task", "question", "task_description", "test_prompt", "query", "message"],
     &["context_files", "files", "file", "paths", "path"],
     &["context_errors", "errors", "error", "error_logs"],
     &["timeout_sec", "timeout", "timeout_ms"],
     &["provider", "providers", "client", "cli"],
+    &["content", "text", "answer", "diff", "patch"],
 ];
 
 /// The parameter that says who is asked. Nobody is not everybody, so an empty list is refused.
@@ -45,6 +46,12 @@ const MOST_OF_A_PATH: usize = 4_096;
 
 /// Files and patterns of one call.
 const MOST_FILES: usize = 500;
+
+/// A key of an ensemble's candidate, which comes back with it and resembles a parameter's name.
+const RETURNED: &str = "content_is";
+
+/// A number beyond it is no figure that anybody means.
+const MOST_NUMBER: f64 = 1e15;
 
 /// The most problems that one refusal names.
 const MOST_PROBLEMS: usize = 8;
@@ -91,7 +98,9 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
             None => name,
         };
         match known.get(&name).and_then(Value::as_object) {
-            None if closed => problems.push(unknown(&name, place, known)),
+            None if closed || is_misspelt(&name, known, &sent) => {
+                problems.push(unknown(&name, place, known));
+            }
             None => {
                 fitted.insert(name, value);
             }
@@ -118,6 +127,13 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
         }
     }
     fitted
+}
+
+/// True if a key of an object that may have others is a known one misspelt: its value would go unread.
+fn is_misspelt(name: &str, known: &Map<String, Value>, sent: &[String]) -> bool {
+    const LONG: usize = 80;
+    let meant = nearest(name, known).filter(|_| name != RETURNED && name.len() < LONG);
+    meant.is_some_and(|meant| !sent.iter().any(|one| one == meant))
 }
 
 /// Why a list is more than anybody means by its name.
@@ -203,7 +219,10 @@ fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
 fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => wanted_type(wanted) != "string" && text.trim() == "null",
+        Value::String(text) => {
+            let is_free = wanted_type(wanted) == "string" && !wanted.contains_key("enum");
+            !is_free && text.trim() == "null"
+        }
         _ => false,
     }
 }
@@ -212,6 +231,7 @@ fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
 fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String>) -> Value {
     let value = match value {
         Value::String(text) if wanted_type(wanted) != "string" => from_text(wanted, text),
+        Value::String(text) if wanted.contains_key("enum") => choice_from_text(wanted, text),
         other => other,
     };
     match (wanted_type(wanted), value) {
@@ -231,7 +251,12 @@ fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String
             }
             value
         }
-        ("number", value) if value.is_number() && !out_of_bounds(wanted, &value) => value,
+        ("number", value)
+            if value.as_f64().is_some_and(|number| number.abs() <= MOST_NUMBER)
+                && !out_of_bounds(wanted, &value) =>
+        {
+            value
+        }
         ("string", Value::String(text)) if let Some(problem) = too_long(place, &text) => {
             problems.push(format!("{place} {problem}"));
             Value::String(text)
@@ -256,6 +281,14 @@ fn from_text(wanted: &JsonObject, text: String) -> Value {
     };
     match serde_json::from_str(&text) {
         Ok(value) if is_wanted(&value) => value,
+        _ => Value::String(text),
+    }
+}
+
+/// The choice that a text is the JSON of, where the text itself is none.
+fn choice_from_text(wanted: &JsonObject, text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(value @ Value::String(_)) if is_a_choice(wanted, &value) => value,
         _ => Value::String(text),
     }
 }
@@ -302,10 +335,11 @@ fn advice(wanted: &JsonObject, value: &Value) -> String {
     let opens = |bracket: char| text.trim_start().starts_with(bracket);
     match wanted_type(wanted) {
         "array" if items == "string" && !opens('[') && text.chars().count() <= SHORT => {
-            format!(": send [{value}]")
+            let entries: Vec<Value> = text.split(',').map(|entry| entry.trim().into()).collect();
+            format!(": send {}", Value::Array(entries))
         }
-        "array" => ": send the array itself, not its text".to_owned(),
-        "object" => ": send the object itself, not its text".to_owned(),
+        "array" if opens('[') => ": send the array itself, not its text".to_owned(),
+        "object" if opens('{') => ": send the object itself, not its text".to_owned(),
         _ => String::new(),
     }
 }
@@ -469,6 +503,53 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_in_quotes_is_the_choice() {
+        assert_eq!(taken(&json!({ "stage": "\"debug\"" })), json!({ "stage": "debug" }));
+        assert!(read(json!({ "prompt": "x", "stage": "\"dance\"" })).is_err());
+        assert_eq!(read(json!({ "prompt": "\"x\"" })).unwrap(), json!({ "prompt": "\"x\"" }));
+    }
+
+    #[test]
+    fn advice_fits_what_was_sent() {
+        for (sent, told) in [
+            (json!({ "context_files": "a.py, b.py" }), "(got a string): send [\"a.py\",\"b.py\"]"),
+            (json!({ "context_files": "['a.py']" }), "(got a string): send the array itself, not its text"),
+            (json!({ "free": "{'a': 1}" }), "(got a string): send the object itself, not its text"),
+            (json!({ "free": "some words" }), "(got a string)"),
+            (json!({ "confidence": 1e300 }), "confidence must be a number (got 1e+300)"),
+        ] {
+            let mut arguments = json!({ "prompt": "x" });
+            arguments.as_object_mut().unwrap().extend(sent.as_object().unwrap().clone());
+            let error = read(arguments).unwrap_err();
+            assert!(error.ends_with(told), "{error}");
+        }
+    }
+
+    /// An object that takes other keys than its own still takes none of its own misspelt.
+    #[test]
+    fn a_misspelt_key_of_an_open_object_is_refused() {
+        let schema = json!({ "type": "object", "properties": { "candidates": { "type": "array", "items": {
+            "type": "object", "required": ["id"],
+            "properties": { "id": { "type": "string" }, "content": { "type": "string" }, "content_file": { "type": "string" } },
+        } } } });
+        let said = |one: Value| {
+            let arguments = json!({ "candidates": [one] });
+            fitted(schema.as_object().unwrap(), arguments.as_object().unwrap().clone())
+        };
+        for key in ["contnt", "Content", "text", "diff"] {
+            let told = said(json!({ "id": "a", key: "x" })).unwrap_err();
+            assert_eq!(told, format!("unknown argument `candidates[0].{key}`; did you mean `content`?"));
+        }
+        for taken in [
+            json!({ "id": "a", "content": "x", "content_is": "text", "elapsed_ms": 1, "model": null }),
+            json!({ "id": "a", "content_file": "x", "content_is": "text" }),
+            json!({ "id": "a", "ok": false, "code": "timeout", "error": "x", "hint": "y", "retryable": true }),
+        ] {
+            assert!(said(taken.clone()).is_ok(), "{taken}");
+        }
+    }
+
+    #[test]
     fn null_is_absent() {
         assert_eq!(taken(&json!({ "stage": null, "timeout_sec": null, "dry_run": "null" })), json!({}));
         assert_eq!(
@@ -476,6 +557,8 @@ mod tests {
             json!({ "checks": [{ "id": "a" }] })
         );
         assert_eq!(taken(&json!({ "free": { "kept": null } })), json!({ "free": { "kept": null } }));
+        assert_eq!(taken(&json!({ "stage": "null" })), json!({}));
+        assert_eq!(read(json!({ "prompt": "null" })).unwrap(), json!({ "prompt": "null" }));
         assert_eq!(read(json!({ "prompt": null })).unwrap_err(), "prompt must be a string (got null)");
     }
 

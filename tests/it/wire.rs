@@ -148,11 +148,31 @@ fn malformed_calls_are_invalid_params() {
         let reply = client.request("tools/call", params.clone());
         assert_eq!(reply["error"]["code"], -32602, "{params}: {reply}");
     }
+    let listed = client.request("tools/call", json!({ "name": "maestro_help", "arguments": ["topic"] }));
+    assert!(
+        listed["error"]["message"].as_str().unwrap().ends_with("`arguments` must be an object"),
+        "{listed}"
+    );
     let methods = ["prompts/get", "resources/read", "completion/complete", "tasks/get", "tasks/cancel"];
     for method in methods {
         assert_eq!(client.request(method, json!({ "nothing": 1 }))["error"]["code"], -32602, "{method}");
     }
     assert_eq!(client.request("no/such", json!({}))["error"]["code"], -32601);
+}
+
+/// Some hosts pass on the arguments as their model wrote them.
+#[test]
+fn arguments_as_the_text_of_an_object_are_taken() {
+    for server in [Server::new(), Server::new().modern()] {
+        let mut client = server.start();
+        let call = |arguments: &str| json!({ "name": "maestro_help", "arguments": arguments });
+        let reply = client.request("tools/call", call(" {\"topic\": \"limits\"}\n"));
+        assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
+        for no_object in ["limits", "[1]", "", "{\"topic\": "] {
+            let reply = client.request("tools/call", call(no_object));
+            assert_eq!(reply["error"]["code"], -32602, "{no_object}: {reply}");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::reply::ContextNote;
 use crate::domain::call_options::CallOptions;
-use crate::domain::consultant;
+use crate::domain::consultant::{self, persona_without_form};
 use crate::domain::event::consult::TurnKept;
 use crate::domain::mask::Masker;
 use crate::domain::pack::with_files_turned;
@@ -199,7 +199,11 @@ fn prepare_now(
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let consultant = prompt("consultant", &[]);
     let system = match question.role {
-        Some(role) => format!("{consultant}\n\n{}", document::role(session, role)?.prompt),
+        Some(role) => {
+            let persona = document::role(session, role)?.prompt;
+            let persona = if schema.is_some() { persona_without_form(&persona) } else { persona };
+            format!("{consultant}\n\n{persona}")
+        }
         None => consultant,
     };
     let context = (!question.context.is_empty()).then(|| pack_now(session, &question.context)).transpose()?;

@@ -110,9 +110,9 @@ async fn proposals(
         options: request.options.clone(),
         ..Question::new(
             format!(
-                "{}\n\n# Findings\n\n{listed}\n# Under review\n\n{}",
-                prompt("review_fixes", &[]),
-                material.text
+                "# Under review\n\n{}\n\n# Findings\n\n{listed}\n# Task\n\n{}",
+                material.text.trim_end(),
+                prompt("review_fixes", &[])
             ),
             Account { rests_on: Vec::new(), ..reviewed.account().clone() },
         )

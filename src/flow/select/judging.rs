@@ -14,7 +14,7 @@ use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
-use crate::flow::consult::{Consulted, Question, Turn, ask, prepare};
+use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare_as};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::session::Session;
@@ -393,7 +393,7 @@ impl Judging<'_> {
             },
             account: self.account.clone(),
         };
-        let prepared = prepare(self.session, question).await?;
+        let prepared = prepare_as(self.session, question, Layout::Sections).await?;
         let progress = self.progress.labelled(label);
         let reply = ask(self.session, judge, &prepared, Turn { place, reservation }, &progress).await;
         progress.say(if reply.ok { "answered" } else { "failed" });

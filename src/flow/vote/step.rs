@@ -157,18 +157,19 @@ pub(in crate::flow) fn question(
     options: CallOptions,
     account: Account,
 ) -> Question {
-    let mut parts = vec![prompt.to_owned()];
     // An empty question stays empty, so that it is refused.
-    if !prompt.trim().is_empty() {
-        if !context.trim().is_empty() {
-            parts.push(format!("# Material\n\n{context}"));
-        }
-        parts.push(step.instructions());
-    }
+    let asked = match (prompt.trim(), context.trim()) {
+        ("", _) => String::new(),
+        (task, "") => format!("# Task\n\n{task}\n\n# Instructions\n\n{}", step.instructions()),
+        (task, context) => format!(
+            "# Material\n\n{context}\n\n# Task\n\n{task}\n\n# Instructions\n\n{}",
+            step.instructions()
+        ),
+    };
     Question {
         context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
         options,
-        ..Question::new(parts.join("\n\n"), Account { stage: Some(step.stage), ..account })
+        ..Question::new(asked, Account { stage: Some(step.stage), ..account })
     }
 }
 
