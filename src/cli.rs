@@ -37,7 +37,7 @@ use crate::host::guardian::{self, GuardianCommand};
 use crate::host::process::{Supervisor, leftover};
 use crate::host::wall::{self, HelperCommand};
 use crate::host::{answers, worktree};
-use arguments::Command;
+use arguments::{Command, ServeOptions};
 
 /// Time that the removal of the last calls' directories may hold up the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
@@ -57,9 +57,9 @@ pub fn main() -> ExitCode {
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = if words.len() <= 1 {
         help::a_person();
-        Command::Serve
+        Command::Serve(ServeOptions::default())
     } else {
-        help::parse(words).command.unwrap_or(Command::Serve)
+        help::parse(words, json).command.unwrap_or_else(|| Command::Serve(ServeOptions::default()))
     };
     run(command, json)
 }
@@ -87,12 +87,12 @@ fn run(command: Command, json: bool) -> ExitCode {
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
         let session = Session::new(environment, &directory, supervisor);
         let reader = match command {
-            Command::Serve => logging::Reader::Client,
+            Command::Serve(_) => logging::Reader::Client,
             _ => logging::Reader::at_standard_error(),
         };
         logging::start(session.environment(), session.made_masker(), reader);
         match command {
-            Command::Serve => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
+            Command::Serve(_) => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
             Command::Check(options) => check::run(session, &options).await,
             Command::McpConfig(options) => slash_commands::mcp_config(&session, &options),
             Command::Install(options) => slash_commands::install(&session, &options),
@@ -111,8 +111,8 @@ fn run(command: Command, json: bool) -> ExitCode {
             Command::Backups(options) => backups::run(&session, &options),
             Command::Metrics(options) => metrics::run(&session, &options).await,
             Command::Errors(options) => errors::run(&options),
-            Command::Completions(options) => help::completions(options.shell),
-            Command::Man => help::man(),
+            Command::Completions(options) => help::completions(&options),
+            Command::Man(options) => help::man(&options),
         }
     });
     // A thread that still reads a file must not hold up the end.

@@ -42,7 +42,7 @@ struct Inner {
     host: String,
     look: Look,
     watch: live::Watch,
-    indexed: index::Indexed,
+    indexed: Arc<index::Indexed>,
     stop: CancellationToken,
 }
 
@@ -66,10 +66,11 @@ impl Page {
             door: Door::new()?,
             host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
             watch: live::Watch::new(),
-            indexed: index::Indexed::default(),
+            indexed: Arc::default(),
             stop: stop.clone(),
         };
         let page = Self { inner: Arc::new(inner) };
+        page.fold_ahead();
         let routes = routes::routes(page.clone());
         tracing::info!(port, "the page is served");
         tokio::spawn(async move {
@@ -151,8 +152,17 @@ impl Page {
         &self.inner.watch
     }
 
-    fn indexed(&self) -> &index::Indexed {
+    fn indexed(&self) -> &Arc<index::Indexed> {
         &self.inner.indexed
+    }
+
+    /// Folds the log while the browser starts: the first view of a long log need not wait for it. A log that
+    /// cannot be read is told by the view that needs it.
+    fn fold_ahead(&self) {
+        let page = self.clone();
+        drop(tokio::task::spawn_blocking(move || page.session().journal().read_now(|_| ())));
+        let page = self.clone();
+        drop(tokio::task::spawn_blocking(move || page.indexed().read(page.session(), |_| ())));
     }
 
     fn stop(&self) -> &CancellationToken {
@@ -172,5 +182,27 @@ impl Page {
     fn project(&self) -> String {
         let root = self.session().root();
         root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Draft, StateUsed};
+    use crate::host::environment::Environment;
+    use crate::host::process::Supervisor;
+
+    #[tokio::test]
+    async fn the_log_is_folded_before_anybody_looks() {
+        let project = tempfile::tempdir().unwrap();
+        let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
+        let drafts = (0..3).map(|number| Draft::new(number.to_string(), StateUsed { nonce: String::new() }));
+        session.journal().record("a run", drafts.collect()).await.unwrap();
+        let stop = CancellationToken::new();
+        let page = Page::start(session, stop.clone()).await.unwrap();
+        while page.indexed().last() < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
     }
 }

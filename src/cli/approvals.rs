@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::arguments::{ApprovalsCommand, ApprovalsOptions, ShowOptions};
 use super::report::render;
-use super::terminal::{self, Kind, Look, Side, Tone, cell, one_line, pick, print, short, span, table};
+use super::terminal::{
+    self, Kind, Look, Side, Tone, cell, folded, one_line, pick, print, short, span, table,
+};
 use crate::domain::event::Decision;
 use crate::domain::report::Report;
 use crate::domain::stage::Stage;
@@ -54,7 +56,8 @@ async fn show_request(session: &Session, options: &ShowOptions) -> Result<ExitCo
     let report = report(&request)?;
     let width = terminal::width().unwrap_or(PLAIN_WIDTH);
     let mut text = render(&report, width, terminal::colour(session), session.config().language());
-    let _ = writeln!(text, "request {}\nrun     {} ({})", request.id, run.id, run.phase);
+    let standing_of = format!("request {}\nrun     {} ({})\n", request.id, run.id, run.phase);
+    text.push_str(&folded(&standing_of, Some(width)));
     text.push_str(&standing(&run, &request));
     print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve MCP on standard input and output (the default)
     #[command(after_help = "Example:\n  maestro-mcp serve < requests.jsonl")]
-    Serve,
+    Serve(ServeOptions),
     /// Show what works, what does not, and what to do about it
     #[command(
         after_help = "Example:\n  maestro-mcp check --settings\n\nExit status: 0 all is well, 2 the configuration cannot be used, 3 no consultant can be used."
@@ -126,7 +126,21 @@ pub(super) enum Command {
     Completions(CompletionsOptions),
     /// Print the manual page
     #[command(after_help = "Example:\n  maestro-mcp man | man -l -")]
-    Man,
+    Man(ManOptions),
+}
+
+#[derive(Args, Default)]
+pub(super) struct ServeOptions {
+    /// Change nothing: MCP is JSON already
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ManOptions {
+    /// Print JSON that holds the page
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -145,6 +159,9 @@ pub(super) struct ErrorsOptions {
 pub(super) struct CompletionsOptions {
     /// The shell
     pub(super) shell: Shell,
+    /// Print JSON that holds the script
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -209,6 +226,9 @@ pub(super) struct CommentOptions {
     /// The choice of the report that goes on: its id
     #[arg(long, short, value_name = "ID")]
     pub(super) choose: Option<String>,
+    /// Print the decision as JSON; you are asked on standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -221,6 +241,9 @@ pub(super) struct ReviseOptions {
     /// Answer to a question of the report; can be repeated. Unanswered critical questions are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
+    /// Print the decision as JSON; you are asked on standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -233,6 +256,9 @@ pub(super) struct PageOptions {
     /// Serve for N minutes without waiting for keys, then end
     #[arg(long, value_name = "N", conflicts_with = "open", value_parser = clap::value_parser!(u64).range(1..=120))]
     pub(super) minutes: Option<u64>,
+    /// Print each address as JSON, in a terminal only
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -264,6 +290,9 @@ pub(super) struct StopOptions {
     /// Why the run ends
     #[arg(long, short, value_name = "TEXT")]
     pub(super) message: String,
+    /// Print the run as JSON; you are asked on standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -392,7 +421,7 @@ pub(super) struct TrustOptions {
     #[arg(long)]
     pub(super) show: bool,
     /// Print JSON
-    #[arg(long, requires = "show")]
+    #[arg(long)]
     pub(super) json: bool,
 }
 
@@ -495,6 +524,7 @@ pub(super) struct ReviewOptions {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct DemoOptions {
     /// Ask the installed CLIs, after showing how often and asking you
     #[arg(long)]
@@ -514,6 +544,9 @@ pub(super) struct DemoOptions {
     /// Command that fails in that directory
     #[arg(long, value_name = "COMMAND", requires = "dir")]
     pub(super) command: Option<String>,
+    /// Print what came of it as JSON; the story goes to standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// A value by the name that the tools use for it.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::arguments::DemoOptions;
-use super::person::asked;
+use super::person::Person;
 use super::report::{Colour, paint};
 use super::terminal::{self, StatusLine, width};
 use crate::domain::report::LineKind;
@@ -29,6 +29,8 @@ const MOST_CONSULTS: usize = 6;
 
 pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCode, Error> {
     session.refuse_nested()?;
+    let output = if options.json { Output::Document } else { Output::Story };
+    OUTPUT.get_or_init(|| output);
     let program = match (&options.dir, &options.command) {
         (Some(directory), Some(command)) => Program::of_the_user(directory, command)?,
         _ => Program::shipped(session.environment())?,
@@ -41,9 +43,10 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
         let asked = consultants(&mut client, &options).await?;
         if !may_spend(&asked, &options, program.is_shipped())? {
             print("Nothing was asked.\n")?;
+            document(&json!({ "asked": [], "next": "maestro-mcp demo" }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let leaves_page = is_watched(&session) && !options.no_page;
+        let leaves_page = is_watched(&session) && !options.no_page && !options.json;
         Story::new(&mut client, &session, &program, &failure, asked, leaves_page).tell().await
     }
     .await;
@@ -84,7 +87,8 @@ fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) 
         "This asks {} up to {most} times, on your own accounts. It may take some minutes.",
         consultants.join(", ")
     );
-    print(&format!("{price}\n"))?;
+    let person = Person::reading(options.json);
+    person.say(&format!("{price}\n"))?;
     if options.yes {
         return Ok(true);
     }
@@ -95,7 +99,7 @@ fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) 
                 .to_owned(),
         });
     }
-    Ok(matches!(asked("Go on? [y/N] ")?.to_lowercase().as_str(), "y" | "yes"))
+    Ok(matches!(person.asked("Go on? [y/N] ")?.to_lowercase().as_str(), "y" | "yes"))
 }
 
 async fn call(client: &mut Client, tool: &str, arguments: Value) -> Result<Value, Error> {
@@ -360,14 +364,43 @@ fn diff(text: &str) -> Result<(), Error> {
 }
 
 fn painted(text: &str, kind: impl Fn(&str) -> LineKind) -> Result<(), Error> {
+    let is_document = output() == Output::Document;
+    if is_document && !std::io::stderr().is_terminal() {
+        return Ok(());
+    }
     let whole: String = text.lines().map(|line| paint(kind(line), line, colour())).collect();
-    terminal::print(&whole)
+    Person::reading(is_document).say(&whole)
+}
+
+/// What the demo prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Story,
+    /// What came of it, as JSON. A person who watches reads the story on standard error.
+    Document,
+}
+
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
+fn output() -> Output {
+    *OUTPUT.get_or_init(|| Output::Story)
+}
+
+/// Prints what came of the demo, for a program that asked for it.
+fn document(what: &Value) -> Result<(), Error> {
+    match output() {
+        Output::Story => Ok(()),
+        Output::Document => terminal::print(&format!("{what:#}\n")),
+    }
 }
 
 /// Asked once: nothing of it changes while the demo runs.
 fn colour() -> Colour {
     static COLOUR: OnceLock<Colour> = OnceLock::new();
     *COLOUR.get_or_init(|| {
+        if output() == Output::Document {
+            return Colour::Plain;
+        }
         let environment = Environment::capture();
         Colour::choose(width().is_some(), environment.get("NO_COLOR"), environment.get("TERM"))
     })

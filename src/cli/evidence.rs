@@ -42,6 +42,11 @@ fn verify(store: &dyn EventStore, options: &VerifyOptions) -> Result<ExitCode, E
         Ok(Next::Page)
     })?;
     if let Some(broken) = broken {
+        if options.json {
+            let fit = check.so_far().events;
+            let what = format!("the chain is broken: {broken}");
+            print(&format!("{:#}\n", json!({ "ok": false, "error": what, "events_that_fit": fit })))?;
+        }
         complain(&format!(
             "the chain is broken: {broken}\n  {} before it fit together",
             events(check.so_far().events)

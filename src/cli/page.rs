@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::PageOptions;
-use super::person::only_a_person;
-use super::terminal::{Kind, complain, pick, print};
+use super::person::Person;
+use super::terminal::{Kind, complain, folded, hanging, pick, print, width};
 use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::session::Session;
@@ -17,7 +18,8 @@ use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
 pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitCode, Error> {
-    only_a_person(session)?;
+    // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
+    Person::who_decides(session, false)?;
     session.check_config()?;
     let target = target(session, options.id.as_deref()).await?;
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
@@ -28,10 +30,16 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
     if let Some(minutes) = options.minutes {
         let lifetime = Duration::from_secs(minutes * 60);
         let address = page.link(&target, Opened::Terminal, lifetime)?;
-        print(&format!(
-            "  {address}\n  It opens once and ends in {minutes} min; to end it now: kill {}\n",
-            std::process::id()
-        ))?;
+        print(&if options.json {
+            let shown = json!({ "address": address, "minutes": minutes, "process": std::process::id() });
+            format!("{shown}\n")
+        } else {
+            let end = format!(
+                "It opens once and ends in {minutes} min; to end it now: kill {}",
+                std::process::id()
+            );
+            format!("  {address}\n{}", hanging("  ", &end, width()))
+        })?;
         let_go_of_the_terminal()?;
         tokio::select! {
             () = tokio::time::sleep(lifetime) => {}
@@ -42,14 +50,20 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     let mut kept = Vec::new();
-    print(&format!(
+    let how = format!(
         "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
         session.root().display(),
         port = page.port()
-    ))?;
+    );
+    Person::reading(options.json).say(&folded(&how, width()))?;
     loop {
         let address = page.link(&target, Opened::Terminal, SHORT)?;
-        print(&format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs()))?;
+        print(&if options.json {
+            let shown = json!({ "address": address, "port": page.port(), "opens_within_s": SHORT.as_secs() });
+            format!("{shown}\n")
+        } else {
+            format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs())
+        })?;
         if options.open {
             match browser::open(session.environment(), &address) {
                 Ok(file) => kept.push(file),
@@ -67,7 +81,7 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
         }
     }
     stop.cancel();
-    print("\nThe page has ended.\n")?;
+    Person::reading(options.json).say("\nThe page has ended.\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,7 +96,7 @@ fn let_go_of_the_terminal() -> Result<(), Error> {
 
 /// Waits for Enter; false at the end of input.
 async fn enter() -> bool {
-    let line = tokio::task::spawn_blocking(|| Standard.line()).await;
+    let line = tokio::task::spawn_blocking(|| Standard::Output.line()).await;
     matches!(line, Ok(Ok(line)) if !line.is_empty())
 }
 

@@ -5,36 +5,62 @@ use std::process::ExitCode;
 
 use rustix::termios::{QueueSelector, tcflush};
 
-use super::terminal::complain;
+use super::terminal::{complain, print};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::session::Session;
 use crate::host::ancestry::Ancestry;
-use crate::host::human::{Standard, Terminal as _, Typed, check_person, confirm};
+use crate::host::human::{NoPerson, Standard, Terminal as _, Typed, check_person, confirm, harmless};
 
-/// Refuses everybody who is no person at a terminal of their own.
-pub(super) fn only_a_person(session: &Session) -> Result<(), Error> {
-    check_person(session.environment(), &Ancestry::of_terminal(), &Standard)
-        .map_err(|why| ApprovalProblem::NoPerson(why).into())
-}
+/// A person, spoken to on standard output, or on standard error where a program reads standard output.
+#[derive(Clone, Copy)]
+pub(super) struct Person(Standard);
 
-/// Asks for the word that stands for a decision. Text that was typed or pasted before the question stood
-/// there is no answer to it.
-pub(super) fn confirmed(purpose: &str, word: &str) -> Result<Typed, Error> {
-    tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
-    confirm(&mut Standard, purpose, word).map_err(failed)
-}
+impl Person {
+    /// Whoever reads what is said; nobody is checked.
+    pub(super) fn reading(json: bool) -> Self {
+        Self(if json { Standard::Errors } else { Standard::Output })
+    }
 
-/// Asks for a line; empty where nothing was typed.
-pub(super) fn asked(question: &str) -> Result<String, Error> {
-    let mut terminal = Standard;
-    terminal.say(question).map_err(failed)?;
-    Ok(terminal.line().map_err(failed)?.trim().to_owned())
-}
+    /// The person at a terminal of their own.
+    pub(super) fn at_terminal(session: &Session, json: bool) -> Result<Self, NoPerson> {
+        let person = Self::reading(json);
+        check_person(session.environment(), &Ancestry::of_terminal(), &person.0)?;
+        Ok(person)
+    }
 
-/// Returns what a command ends with where something else than the word was typed.
-pub(super) fn nothing_was_done(what: &str) -> ExitCode {
-    complain(what);
-    ExitCode::from(1)
+    /// The person who may decide on what the project's runs do.
+    pub(super) fn who_decides(session: &Session, json: bool) -> Result<Self, Error> {
+        Self::at_terminal(session, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
+    }
+
+    pub(super) fn say(self, text: &str) -> Result<(), Error> {
+        match self.0 {
+            Standard::Output => print(text),
+            Standard::Errors => Standard::Errors.say(&harmless(text)).map_err(failed),
+        }
+    }
+
+    /// Asks for the word that stands for a decision. Text that was typed or pasted before the question stood
+    /// there is no answer to it.
+    pub(super) fn confirmed(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
+        tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
+        confirm(&mut self.0, purpose, word).map_err(failed)
+    }
+
+    /// Asks for a line; empty where nothing was typed.
+    pub(super) fn asked(mut self, question: &str) -> Result<String, Error> {
+        self.0.say(question).map_err(failed)?;
+        Ok(self.0.line().map_err(failed)?.trim().to_owned())
+    }
+
+    /// Returns what a command ends with where something else than the word was typed.
+    pub(super) fn nothing_was_done(self, what: &str) -> Result<ExitCode, Error> {
+        if self.0 == Standard::Errors {
+            print(&format!("{}\n", serde_json::json!({ "ok": false, "error": what })))?;
+        }
+        complain(what);
+        Ok(ExitCode::from(1))
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]

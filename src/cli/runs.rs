@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions, WatchOptions};
-use super::person::{confirmed, nothing_was_done, only_a_person};
+use super::person::Person;
 use super::terminal::{
     self, Kind, Look, Side, Tone, cell, cut, hanging, one_line, pick, print, short, span, table,
 };
@@ -177,7 +177,7 @@ fn how_to_go_on(run: &RunState) -> String {
 }
 
 async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error> {
-    only_a_person(session)?;
+    let person = Person::who_decides(session, options.json)?;
     session.check_config()?;
     let why = one_line(&options.message);
     if why.is_empty() {
@@ -190,18 +190,22 @@ async fn end(session: &Session, options: StopOptions) -> Result<ExitCode, Error>
         return Err(Error::Internal(format!("run {id} is gone")));
     };
     run.may_go_on().map_err(Error::Workflow)?;
-    print(&as_text(
+    person.say(&as_text(
         std::slice::from_ref(run),
         (session.limits().total, session.idle_before()),
         now(),
         Look::of(session),
     ))?;
-    match confirmed("to end this run before its last stage", WORD)? {
+    match person.confirmed("to end this run before its last stage", WORD)? {
         Typed::TheWord => {}
-        Typed::SomethingElse => return Ok(nothing_was_done("nothing was done; the run goes on")),
+        Typed::SomethingElse => return person.nothing_was_done("nothing was done; the run goes on"),
     }
     let run = stop(session, &id, why).await?;
-    print(&format!("The run is {}.\n", run.phase))?;
+    person.say(&format!("The run is {}.\n", run.phase))?;
+    if options.json {
+        let (most, idle_before) = (session.limits().total, session.idle_before());
+        print(&format!("{:#}\n", as_json(&run, most, idle_before)))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,9 @@ use super::terminal;
 use crate::error::Error;
 use crate::flow::session::Session;
 
+/// What the JSON of `mcp-config` calls the entry, which is printed as it is.
+const ENTRY: &str = "entry";
+
 /// The name of the program.
 const NAME: &str = "maestro-mcp";
 
@@ -33,7 +36,7 @@ pub(super) fn mcp_config(session: &Session, options: &InstallOptions) -> Result<
     if !options.json {
         terminal::complain(&format!("this belongs into {}", targets.settings.display()));
     }
-    told(&targets, options, "entry", |out| install::mcp_config(&targets, &command, out))
+    told(&targets, options, ENTRY, |out| install::mcp_config(&targets, &command, out))
 }
 
 pub(super) fn install(session: &Session, options: &InstallOptions) -> Result<ExitCode, Error> {
@@ -73,7 +76,10 @@ fn told(
             });
             terminal::print(&format!("{shown:#}\n"))?;
         }
-        Ok(()) | Err(_) => terminal::print(&text)?,
+        // The error is the document then.
+        Err(_) if options.json => {}
+        Ok(()) if key == ENTRY => terminal::print(&text)?,
+        Ok(()) | Err(_) => terminal::print(&terminal::folded(&text, terminal::width()))?,
     }
     outcome
         .map(|()| ExitCode::SUCCESS)

@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, options: ThreadsOptions) -> Result<Ex
             say(json || own, &hits, |hits| found(hits, width))?;
         }
         Some(ThreadsCommand::Fork { id, turn, json: own }) => {
-            say(json || own, &fork(session, &id, turn).await?, forked)?;
+            say(json || own, &fork(session, &id, turn).await?, |fork| folded(&forked(fork), width))?;
         }
     }
     Ok(ExitCode::SUCCESS)

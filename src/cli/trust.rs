@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::TrustOptions;
-use super::terminal::{complain, print};
+use super::person::Person;
+use super::terminal::{folded, print, width};
 use crate::error::Error;
 use crate::flow::session::Session;
 use crate::flow::verify::project_note;
-use crate::host::ancestry::Ancestry;
-use crate::host::human::{Standard, Typed, check_person, confirm, harmless};
+use crate::host::human::{Typed, harmless};
 use crate::host::own_files::DIRECTORY;
 use crate::host::store::StoreError;
 use crate::host::trust::{ProjectLayer, Standing, shown};
@@ -21,42 +21,44 @@ use crate::host::trust::{ProjectLayer, Standing, shown};
 const WORD: &str = "trust";
 
 pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode, Error> {
-    if !options.show {
-        check_person(session.environment(), &Ancestry::of_terminal(), &Standard).map_err(|why| {
+    let person = if options.show {
+        Person::reading(options.json)
+    } else {
+        Person::at_terminal(session, options.json).map_err(|why| {
             Error::InvalidArguments(format!(
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))
-        })?;
-    }
+        })?
+    };
     if let Some(why) = foreign_log(session) {
-        if options.json {
-            let log = session.store_directory();
-            print(&format!("{:#}\n", json!({ "log": log, "log_is_not_honoured": why })))?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        return take_over(session, options, why);
+        return take_over(session, options, why, person);
     }
     let layer = session.library().layer();
     let root = session.root().display();
-    if options.json {
+    if options.show && options.json {
         print(&format!("{:#}\n", as_json(session, &layer)))?;
         return Ok(ExitCode::SUCCESS);
     }
+    // What it ends with: the document for a program, else the words.
+    let done = |words: &str| {
+        person.say(&folded(words, width()))?;
+        if options.json {
+            print(&format!("{:#}\n", as_json(session, &session.library().layer())))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    };
     if layer.files().next().is_none() {
-        print(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"))?;
-        return Ok(ExitCode::SUCCESS);
+        return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
     let ignored = &session.config().ignored;
     // The person reads the very text that is confirmed, without what could move a terminal's cursor.
-    print(&harmless(&described(session, &layer, ignored)))?;
+    person.say(&harmless(&described(session, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
-            print("You already trust exactly these files. Any change of them cancels that.\n")?;
-            return Ok(ExitCode::SUCCESS);
+            return done("You already trust exactly these files. Any change of them cancels that.\n");
         }
         Standing::Unconfirmed | Standing::Changed if ignored.is_empty() => {
-            print("All of it holds without your word: nothing to confirm.\n")?;
-            return Ok(ExitCode::SUCCESS);
+            return done("All of it holds without your word: nothing to confirm.\n");
         }
         Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
         Standing::Unconfirmed | Standing::Changed => {}
@@ -64,22 +66,16 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
     if let Some(problem) = project_note(session).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
-    let typed = confirm(&mut Standard, "to trust exactly these files", WORD)
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    match typed {
+    match person.confirmed("to trust exactly these files", WORD)? {
         Typed::TheWord => {}
-        Typed::SomethingElse => {
-            complain("nothing was confirmed");
-            return Ok(ExitCode::from(1));
-        }
+        Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
     session.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
         reason: format!("your word cannot be kept: {error}"),
         hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
             .to_owned(),
     })?;
-    print("Confirmed. Any change of these files cancels that. Restart servers that already run.\n")?;
-    Ok(ExitCode::SUCCESS)
+    done("Confirmed. Any change of these files cancels that. Restart servers that already run.\n")
 }
 
 /// Why the log does not belong to this account; `None` if it is this user's, or there is no log.
@@ -91,29 +87,36 @@ fn foreign_log(session: &Session) -> Option<&'static str> {
 }
 
 /// A log that was moved here is this user's own if a person says so.
-fn take_over(session: &Session, options: &TrustOptions, why: &str) -> Result<ExitCode, Error> {
-    let directory = session.store_directory();
-    print(&harmless(&format!(
+fn take_over(
+    session: &Session,
+    options: &TrustOptions,
+    why: &str,
+    person: Person,
+) -> Result<ExitCode, Error> {
+    let log = session.store_directory();
+    if options.show && options.json {
+        print(&format!("{:#}\n", json!({ "log": log, "log_is_not_honoured": why })))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    person.say(&harmless(&format!(
         "The event log in {} is not honoured: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
-        directory.display()
+        log.display()
     )))?;
     if options.show {
         return Ok(ExitCode::SUCCESS);
     }
-    let typed = confirm(&mut Standard, "to take it over as your own", WORD)
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    match typed {
+    match person.confirmed("to take it over as your own", WORD)? {
         Typed::TheWord => {
             let events = session.store().adopt()?;
-            print(&format!(
+            person.say(&format!(
                 "Taken over, with {events} events. Run `maestro-mcp trust` again for the project's own files.\n"
             ))?;
+            if options.json {
+                print(&format!("{:#}\n", json!({ "log": log, "taken_over_events": events })))?;
+            }
             Ok(ExitCode::SUCCESS)
         }
-        Typed::SomethingElse => {
-            complain("nothing was confirmed");
-            Ok(ExitCode::from(1))
-        }
+        Typed::SomethingElse => person.nothing_was_done("nothing was confirmed"),
     }
 }
 

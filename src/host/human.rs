@@ -46,7 +46,7 @@ pub enum NoPerson {
     #[error("{0} stands above this command, so a program may be typing; use a terminal of your own")]
     BelowAgent(&'static str),
     /// Input or output goes elsewhere.
-    #[error("standard input and output must be a terminal")]
+    #[error("standard input and output must be a terminal (with `--json`: input and standard error)")]
     NoTerminal,
 }
 
@@ -78,17 +78,28 @@ pub trait Terminal {
     fn line(&mut self) -> io::Result<String>;
 }
 
-/// Standard input and output.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Standard;
+/// Standard input, and the stream on which a person is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    Output,
+    /// Standard error: standard output is for a document.
+    Errors,
+}
 
 impl Terminal for Standard {
     fn is_interactive(&self) -> bool {
-        io::stdin().is_terminal() && io::stdout().is_terminal()
+        let is_shown = match self {
+            Self::Output => io::stdout().is_terminal(),
+            Self::Errors => io::stderr().is_terminal(),
+        };
+        is_shown && io::stdin().is_terminal()
     }
 
     fn say(&mut self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out: Box<dyn io::Write> = match self {
+            Self::Output => Box::new(io::stdout().lock()),
+            Self::Errors => Box::new(io::stderr().lock()),
+        };
         out.write_all(text.as_bytes())?;
         out.flush()
     }

@@ -11,6 +11,7 @@ use crate::domain::event::{Body, EnsembleNoted, Event, Topic};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::Linked;
 use crate::domain::select::rank::SelectionRecord;
+use crate::domain::stage::Stage;
 use crate::domain::vote::VoteRecord;
 use crate::error::Error;
 use crate::flow::review::ReviewNoted;
@@ -83,12 +84,72 @@ pub(super) struct Reviewed {
     pub(super) record: ReviewNoted,
 }
 
+/// Something in a run that took time.
+pub(super) struct Took {
+    /// When it ended.
+    pub(super) at: u64,
+    pub(super) elapsed_ms: u64,
+    pub(super) work: Work,
+}
+
+pub(super) enum Work {
+    Stage {
+        stage: Stage,
+        /// Who answered, and for how long.
+        answers: Vec<(String, u64)>,
+    },
+    Checks {
+        /// The stage that the run was at.
+        stage: Option<Stage>,
+        passed: bool,
+    },
+}
+
+/// Events of a run.
+#[derive(Default)]
+pub(super) struct OfRun {
+    /// Places among the facts, in the order of the log.
+    places: Vec<usize>,
+    pub(super) took: Vec<Took>,
+    pub(super) changes: usize,
+    stage: Option<Stage>,
+}
+
+impl OfRun {
+    fn add(&mut self, place: usize, at: u64, body: &Body) {
+        self.places.push(place);
+        match body {
+            Body::StageStarted(it) => self.stage = Some(it.stage),
+            Body::ApprovalRequested(it) => self.stage = Some(it.stage),
+            Body::StageFinished(it) => {
+                let answers = it.candidates.iter().filter(|one| one.elapsed_ms > 0);
+                let answers = answers.map(|one| (one.provider.clone(), one.elapsed_ms)).collect();
+                let work = Work::Stage { stage: it.stage, answers };
+                self.took.push(Took { at, elapsed_ms: it.elapsed_ms, work });
+            }
+            Body::Verified(it) => {
+                let elapsed_ms = it.checks.iter().map(|check| check.elapsed_ms).sum();
+                let work = Work::Checks { stage: self.stage, passed: it.passed };
+                self.took.push(Took { at, elapsed_ms, work });
+            }
+            Body::Changed(_) => self.changes += 1,
+            _ => {}
+        }
+    }
+
+    /// The number of its events.
+    pub(super) fn count(&self) -> usize {
+        self.places.len()
+    }
+}
+
 /// The fold.
 #[derive(Default)]
 pub(super) struct Index {
     last: u64,
     pub(super) facts: Vec<Fact>,
     by_id: HashMap<String, usize>,
+    by_run: HashMap<String, OfRun>,
     pub(super) votes: Vec<Voted>,
     pub(super) ensembles: Vec<Ensemble>,
     pub(super) selections: Vec<Selected>,
@@ -106,10 +167,22 @@ impl Index {
         self.facts.get(*self.by_id.get(id)?)
     }
 
+    /// Events of a run, and what of them took time.
+    pub(super) fn of_run(&self, run: &str) -> Option<&OfRun> {
+        self.by_run.get(run)
+    }
+
+    /// Events of a run in a line each, the latest first.
+    pub(super) fn latest<'a>(&'a self, run: &'a OfRun) -> impl Iterator<Item = &'a Fact> {
+        run.places.iter().rev().filter_map(|place| self.facts.get(*place))
+    }
+
     fn add(&mut self, event: Event) {
         self.last = event.seq;
         let Event { seq, run, at, id, rests_on, body } = event;
-        self.by_id.insert(id.clone(), self.facts.len());
+        let place = self.facts.len();
+        self.by_id.insert(id.clone(), place);
+        self.by_run.entry(run.clone()).or_default().add(place, at, &body);
         let named = rests_on.clone();
         self.facts.push(Fact {
             seq,
@@ -257,6 +330,12 @@ impl Indexed {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Number of the last event that is in the fold.
+    #[cfg(test)]
+    pub(super) fn last(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.last
     }
 
     /// A recorded prompt or answer, by its digest. For a thread that may block.

@@ -2,6 +2,7 @@
 //! the project's own files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
@@ -56,12 +57,13 @@ async fn run_of(
 ) -> Result<(Value, Value), Error> {
     let session = page.session();
     let owned = session.clone();
-    let events = session.journal().events(Some(id.clone())).await?;
     let (now, limits) = (page.now(), session.limits());
     let nonce = page.door().nonce(visitor, &format!("stop {id}"));
+    let indexed = Arc::clone(page.indexed());
     let read = session.journal().read(move |history| {
         let Some(run) = history.run(&id) else { return Err(unknown("run", &id)) };
-        let mut view = views::run::run(&owned, history, run, &events, limits, now);
+        let mut view =
+            indexed.read(&owned, |index| views::run::run(&owned, history, run, index, limits, now))?;
         if let Some(view) = view.as_object_mut() {
             view.insert("nonce".to_owned(), json!(nonce));
             view.insert("problem".to_owned(), json!(problem));

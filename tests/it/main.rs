@@ -50,6 +50,7 @@ mod selection;
 mod sizes;
 mod store;
 mod supervision;
+mod sweep;
 mod terminal;
 mod threads;
 mod varying;

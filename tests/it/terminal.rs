@@ -120,6 +120,45 @@ fn a_person_reads_answers_and_approves() {
 }
 
 #[test]
+fn a_decision_as_json_goes_to_a_pipe_while_the_person_is_asked_on_the_terminal() {
+    let mut client = Server::new().start();
+    let (run, request) = asked(&mut client);
+    let binary = crate::harness::binary().display();
+    let decided = client.project().join("decided.json");
+    let shell = |command: String| {
+        let command = format!("{binary} {command} --json > {}", decided.display());
+        client.server.beside().script("").person(&["-c", &command])
+    };
+    // Nobody is at the terminal where only standard output is one.
+    let piped = client.server.run(&["approvals", "approve", &request, "--json"], "");
+    assert_eq!(piped.status.code(), Some(5));
+    let refused: Value = serde_json::from_slice(&piped.stdout).unwrap();
+    assert_eq!((&refused["ok"], &refused["code"]), (&json!(false), &json!("human_wanted")));
+
+    let mut person = shell(format!("approvals approve {request} -m good"));
+    person.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("");
+    let (code, screen) = person.reads("Type `approve`").types("no").leaves();
+    assert!(code == 1 && screen.contains("nothing was decided"), "{screen}");
+    let document = || -> Value { serde_json::from_slice(&std::fs::read(&decided).unwrap()).unwrap() };
+    assert_eq!(document()["ok"], false);
+
+    let mut person = shell(format!("approvals approve {request} -m good"));
+    person.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("");
+    let (code, screen) = person.reads("Type `approve`").types("approve").leaves();
+    assert_eq!(code, 0, "{screen}");
+    let told = document();
+    assert_eq!(
+        (&told["status"], &told["decided_by"], &told["feedback"]),
+        (&json!("approved"), &json!("terminal"), &json!("good"))
+    );
+
+    let mut person = shell(format!("runs stop {run} -m enough"));
+    let (code, screen) = person.reads("Type `stop`").types("stop").leaves();
+    assert_eq!(code, 0, "{screen}");
+    assert_eq!((&document()["state"], &document()["open"]), (&json!("stopped"), &json!(false)));
+}
+
+#[test]
 fn answers_of_the_command_line_are_not_asked_again() {
     let mut client = Server::new().start();
     let (_, request) = asked(&mut client);

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use super::questions::{ask, ask_back, choose, given};
 use super::{report, standing};
 use crate::cli::arguments::{CommentOptions, ReviseOptions};
-use crate::cli::person::{confirmed, nothing_was_done, only_a_person};
+use crate::cli::person::Person;
 use crate::cli::terminal::print;
 use crate::domain::decision::Words;
 use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::report::dialog;
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, Verdict, decide};
+use crate::flow::approval::entry;
 use crate::flow::session::Session;
 use crate::host::human::{Typed, harmless};
 
@@ -24,22 +25,25 @@ pub(super) struct Said {
     message: Option<String>,
     answers: Vec<String>,
     choice: Option<String>,
+    json: bool,
 }
 
 impl From<CommentOptions> for Said {
     fn from(options: CommentOptions) -> Self {
-        Self { id: options.id, message: options.message, answers: options.answer, choice: options.choose }
+        let CommentOptions { id, message, answer: answers, choose: choice, json } = options;
+        Self { id, message, answers, choice, json }
     }
 }
 
 impl From<ReviseOptions> for Said {
     fn from(options: ReviseOptions) -> Self {
-        Self { id: options.id, message: Some(options.message), answers: options.answer, choice: None }
+        let ReviseOptions { id, message, answer: answers, json } = options;
+        Self { id, message: Some(message), answers, choice: None, json }
     }
 }
 
 pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Result<ExitCode, Error> {
-    only_a_person(session)?;
+    let person = Person::who_decides(session, said.json)?;
     session.check_config()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
@@ -49,37 +53,39 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
     }
     let Reviewed { run, request } = super::request(session, &said.id).await?;
     if request.decided.is_some() {
-        print(&standing(&run, &request))?;
+        person.say(&standing(&run, &request))?;
     }
     run.may_decide(&request).map_err(Error::Workflow)?;
     let mut responses = given(request.asked.stage, &said.answers)?;
 
     let (report, language) = (report(&request)?, session.config().language());
-    print(&format!(
+    person.say(&format!(
         "{}\n\nThe whole report: maestro-mcp approvals show {}\n",
         harmless(&dialog(&report, MOST_CHARS, language)),
         request.id
     ))?;
     let chosen = match decision {
-        Decision::Approve => choose(&report, said.choice)?,
+        Decision::Approve => choose(person, &report, said.choice)?,
         Decision::Revise | Decision::Reject => None,
     };
-    ask(&report, &mut responses, language)?;
+    ask(person, &report, &mut responses, language)?;
     let words = match decision {
         Decision::Revise => Words { instructions: message.as_deref(), comment: None },
         Decision::Approve | Decision::Reject => Words { comment: message.as_deref(), instructions: None },
     };
-    ask_back(&report, decision, words, &mut responses, language)?;
+    ask_back(person, &report, decision, words, &mut responses, language)?;
     let word = decision.name();
     let purpose = format!(
         "to {word} {} of the run \"{}\"",
         report.stage_display_name.of(language),
         harmless(&run.task)
     );
-    print("\n")?;
-    match confirmed(&purpose, word)? {
+    person.say("\n")?;
+    match person.confirmed(&purpose, word)? {
         Typed::TheWord => {}
-        Typed::SomethingElse => return Ok(nothing_was_done("nothing was decided; the request stays open")),
+        Typed::SomethingElse => {
+            return person.nothing_was_done("nothing was decided; the request stays open");
+        }
     }
     let (feedback, revision_instructions) = match decision {
         Decision::Revise => (None, message),
@@ -99,6 +105,13 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         nonce: None,
     };
     let settled = decide(session, verdict).await?;
-    print(&format!("{}The run is {}.\n", standing(&settled.run, &settled.request), settled.run.phase))?;
+    person.say(&format!(
+        "{}The run is {}.\n",
+        standing(&settled.run, &settled.request),
+        settled.run.phase
+    ))?;
+    if said.json {
+        print(&format!("{:#}\n", entry(&settled.run, &settled.request)))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

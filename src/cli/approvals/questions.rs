@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::cli::person::asked;
-use crate::cli::terminal::{one_line, print};
+use crate::cli::person::Person;
+use crate::cli::terminal::one_line;
 use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
 use crate::domain::event::Decision;
 use crate::domain::language::Language;
@@ -38,6 +38,7 @@ pub(super) fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Valu
 
 /// Asks the critical questions of a report that have no answer yet. Enter leaves one without.
 pub(super) fn ask(
+    person: Person,
     report: &Report,
     responses: &mut Map<String, Value>,
     language: Language,
@@ -48,8 +49,8 @@ pub(super) fn ask(
         .filter(|question| question.priority == Priority::Critical && !responses.contains_key(&question.id))
         .collect();
     for question in open {
-        print(&shown(question, language))?;
-        if let Some(answer) = answer(report.stage, question)? {
+        person.say(&shown(question, language))?;
+        if let Some(answer) = answer(person, report.stage, question)? {
             responses.insert(question.id.clone(), Value::String(answer));
         }
     }
@@ -57,7 +58,7 @@ pub(super) fn ask(
 }
 
 /// Returns which of the choices goes on: as the command line says, else asked. Enter leaves it at the first.
-pub(super) fn choose(report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
+pub(super) fn choose(person: Person, report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
     if said.is_some() || report.choices.is_empty() {
         return Ok(said);
     }
@@ -65,21 +66,22 @@ pub(super) fn choose(report: &Report, said: Option<String>) -> Result<Option<Str
     for (number, choice) in report.choices.iter().enumerate() {
         let _ = writeln!(text, "  {}. {}", number + 1, one_line(&choice.line()));
     }
-    print(&text)?;
+    person.say(&text)?;
     loop {
-        let typed = asked("Number or id (Enter: the first): ")?;
+        let typed = person.asked("Number or id (Enter: the first): ")?;
         let by_number =
             typed.parse::<usize>().ok().and_then(|number| report.choices.get(number.checked_sub(1)?));
         match by_number.or_else(|| meant(&report.choices, &typed)) {
             Some(choice) => return Ok(Some(choice.id.clone())),
             None if typed.is_empty() => return Ok(None),
-            None => print("There is no such choice.\n")?,
+            None => person.say("There is no such choice.\n")?,
         }
     }
 }
 
 /// Asks once more what contradicts the decision. Enter leaves the answer as it is.
 pub(super) fn ask_back(
+    person: Person,
     report: &Report,
     decision: Decision,
     words: Words<'_>,
@@ -91,12 +93,12 @@ pub(super) fn ask_back(
     if found.is_empty() {
         return Ok(());
     }
-    print(&format!("\n{}\n", asked_back(decision, &found)))?;
+    person.say(&format!("\n{}\n", asked_back(decision, &found)))?;
     for one in found {
         let Contradiction::Answer { id, .. } = one else { continue };
         let Some(question) = report.questions.iter().find(|question| question.id == id) else { continue };
-        print(&shown(question, language))?;
-        if let Some(answer) = answer(report.stage, question)? {
+        person.say(&shown(question, language))?;
+        if let Some(answer) = answer(person, report.stage, question)? {
             responses.insert(id.to_owned(), Value::String(answer));
         }
     }
@@ -117,14 +119,14 @@ fn shown(question: &Question, language: Language) -> String {
 }
 
 /// Returns what is typed, until it is an answer or nothing.
-fn answer(stage: Stage, question: &Question) -> Result<Option<String>, Error> {
+fn answer(person: Person, stage: Stage, question: &Question) -> Result<Option<String>, Error> {
     let prompt = if question.options.is_empty() {
         "Your answer (Enter: none): "
     } else {
         "Number or answer (Enter: none): "
     };
     loop {
-        let typed = asked(prompt)?;
+        let typed = person.asked(prompt)?;
         if typed.is_empty() {
             return Ok(None);
         }
@@ -134,7 +136,7 @@ fn answer(stage: Stage, question: &Question) -> Result<Option<String>, Error> {
             Ok(_) => return Ok(Some(answer)),
             Err(errors) => {
                 let errors: Vec<String> = errors.iter().map(|error| one_line(&error.to_string())).collect();
-                print(&format!("{}\n", errors.join("; ")))?;
+                person.say(&format!("{}\n", errors.join("; ")))?;
             }
         }
     }

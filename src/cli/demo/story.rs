@@ -32,8 +32,15 @@ const SHOWN_FINDINGS: usize = 2;
 /// Lines of an answer that the story shows.
 const SHOWN_LINES: usize = 12;
 
-/// Letters of a line of the story.
+/// Letters of a line of the story, where the terminal has as many.
 const WIDTH: usize = 78;
+
+fn columns() -> usize {
+    demo::width().unwrap_or(WIDTH).clamp(NARROWEST, WIDTH)
+}
+
+/// Letters of a line in a terminal that is narrower still.
+const NARROWEST: usize = 30;
 
 pub(super) struct Story<'a> {
     client: &'a mut Client,
@@ -65,7 +72,7 @@ impl<'a> Story<'a> {
 
     pub(super) async fn tell(mut self) -> Result<ExitCode, Error> {
         if self.asked.iter().all(|name| name == UNDERSTUDY) {
-            print("No model is asked and nothing is spent: fixed rules play the consultant.\n")?;
+            print(&folded("No model is asked and nothing is spent: fixed rules play the consultant."))?;
         }
         self.failing_test()?;
         self.material().await?;
@@ -138,7 +145,9 @@ impl<'a> Story<'a> {
                 print(&format!("   ... {} more lines\n", lines.len() - SHOWN_LINES))?;
             }
         }
-        print("\nNothing was changed. Say in Claude Code: /maestro-debug, to go on with approvals.\n")?;
+        let next = "Nothing was changed. Say in Claude Code: /maestro-debug, to go on with approvals.";
+        print(&format!("\n{}", folded(next)))?;
+        demo::document(&json!({ "asked": self.asked, "answers": ensemble.get("candidates") }))?;
         let answered = ensemble.get("ok") == Some(&Value::Bool(true));
         Ok(if answered { ExitCode::SUCCESS } else { ExitCode::from(4) })
     }
@@ -304,17 +313,18 @@ impl<'a> Story<'a> {
         let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
         heading("8", "On record", "a log with a chain of hashes, .maestro/maestro.db")?;
         for stage in state.pointer("/workflow/history").and_then(Value::as_array).into_iter().flatten() {
-            print(&format!(
-                "   {:<12} {:<9} by {:<13} {} ({})\n",
+            print(&wrapped(&format!(
+                "{:<12} {:<9} by {:<13} {} ({})",
                 text(stage, "/stage"),
                 text(stage, "/mode"),
                 text(stage, "/provider"),
                 text(stage, "/status"),
                 text(stage, "/decided_by"),
-            ))?;
+            )))?;
         }
         let directory = self.program.directory().display();
-        print(&format!("\nThe project stays in {directory}. The run and its decisions, in a browser:\n"))?;
+        let where_to = format!("The project stays in {directory}. The run and its decisions, in a browser:");
+        print(&format!("\n{}", folded(&where_to)))?;
         if !(self.leaves_page && leave_page(self.program.directory())) {
             print("   maestro-mcp page --open     # in that directory, in a terminal of your own\n")?;
         }
@@ -323,6 +333,12 @@ impl<'a> Story<'a> {
              \x20  maestro-mcp demo --live     # the same with your own CLIs\n\
              \x20  maestro-mcp install         # register with Claude Code\n",
         )?;
+        demo::document(&json!({
+            "project": self.program.directory(),
+            "asked": self.asked,
+            "workflow": state.get("workflow"),
+            "next": ["maestro-mcp page --open", "maestro-mcp demo --live", "maestro-mcp install"],
+        }))?;
         let is_complete = text(&state, "/workflow/state") == "complete";
         Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -352,14 +368,14 @@ fn leave_page(project: &Path) -> bool {
 }
 
 fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
-    demo::heading(&format!("\n{number}. {title} ({note})\n"))
+    demo::heading(&format!("\n{}", folded(&format!("{number}. {title} ({note})"))))
 }
 
 /// The lines of a test run that say what failed: errors, failing tests, the total.
 fn symptoms(output: &str) -> Vec<String> {
     const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
     let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
-    let short = |line: &str| line.chars().take(WIDTH - 3).collect::<String>();
+    let short = |line: &str| line.chars().take(columns() - 3).collect::<String>();
     let marked: Vec<String> = marked.map(short).collect();
     if !marked.is_empty() {
         return marked;
@@ -369,15 +385,20 @@ fn symptoms(output: &str) -> Vec<String> {
 }
 
 fn wrapped(text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH).initial_indent("   ").subsequent_indent("     ");
+    let options = textwrap::Options::new(columns()).initial_indent("   ").subsequent_indent("     ");
     textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
 /// A text on one line of the story, cut where it is longer.
 fn one_line(text: &str) -> String {
-    let lines = textwrap::wrap(text, WIDTH - 6);
+    let lines = textwrap::wrap(text, columns() - 7);
     let cut = if lines.len() > 1 { " ..." } else { "" };
     format!("   {}{cut}\n", lines.first().map_or("", AsRef::as_ref))
+}
+
+/// A text of the story at the margin.
+fn folded(text: &str) -> String {
+    textwrap::fill(text, columns()) + "\n"
 }
 
 fn indented(text: &str) -> String {

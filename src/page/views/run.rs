@@ -6,14 +6,13 @@ use super::parts::{citations, cited, colour, decision_colour, dollars, short, st
 use super::queue::{Now, working};
 use crate::domain::budget::Limits;
 use crate::domain::citations::Citation;
-use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
-use crate::domain::label::label;
 use crate::domain::measure::report::Spent;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};
 use crate::flow::session::Session;
+use crate::page::index::{Index, OfRun, Took, Work};
 
 /// The chart, in its own units.
 const WIDTH: u64 = 1_000;
@@ -28,24 +27,24 @@ const MOST_ALL: usize = 300;
 const MOST_CHECKED: usize = 5;
 
 /// Events that the short chain leaves out.
-fn is_detail(body: &Body) -> bool {
-    matches!(
-        body,
-        Body::ConsultReserved(_)
-            | Body::ConsultSettled(_)
-            | Body::ConsultReleased(_)
-            | Body::StageDelivered(_)
-            | Body::StageResumed(_)
-            | Body::StateUsed(_)
-            | Body::StageStarted(_)
-    )
-}
+const DETAILS: [&str; 7] = [
+    "consult_reserved",
+    "consult_settled",
+    "consult_released",
+    "stage_delivered",
+    "stage_resumed",
+    "state_used",
+    "stage_started",
+];
+
+/// Evidence beside the chain.
+const SIDE: [&str; 3] = ["answered", "red_flagged", "evidence_logged"];
 
 pub(in crate::page) fn run(
     session: &Session,
     history: &History,
     run: &Run,
-    events: &[Event],
+    index: &Index,
     limits: Limits,
     now: Now,
 ) -> Value {
@@ -53,14 +52,16 @@ pub(in crate::page) fn run(
     let waited: u64 =
         run.requests.iter().map(|request| until(request, now.at).saturating_sub(request.at)).sum();
     let worked: u64 = run.finished.iter().map(|finished| finished.elapsed_ms).sum();
+    let nothing = OfRun::default();
+    let events = index.of_run(&run.id).unwrap_or(&nothing);
     let checks: Vec<bool> = events
+        .took
         .iter()
-        .filter_map(|event| match &event.body {
-            Body::Verified(verified) => Some(verified.passed),
-            _ => None,
+        .filter_map(|took| match took.work {
+            Work::Checks { passed, .. } => Some(passed),
+            Work::Stage { .. } => None,
         })
         .collect();
-    let patches = events.iter().filter(|event| matches!(event.body, Body::Changed(_))).count();
     json!({
         "id": run.id,
         "short": short(&run.id),
@@ -72,22 +73,22 @@ pub(in crate::page) fn run(
         "is_parked": run.is_parked(now.idle_before),
         "age": now.at.saturating_sub(run.started_at),
         "approvals": run.approvals,
-        "events": events.len(),
+        "events": events.count(),
         "pending": run.pending().map(|request| &request.id),
         "stages": stages(run, run.phase.stage()),
         "working": working(run, now.at),
-        "chart": chart(run, events, now.at),
+        "chart": chart(run, &events.took, now.at),
         "rows": rows(run, now.at),
         "budget": budget(run, limits),
         "worked": worked,
         "waited": waited,
         "tokens": spent.as_ref().and_then(|it| Some(it.input_tokens? + it.output_tokens?)),
         "cost": spent.as_ref().and_then(|it| it.cost_usd).map(|sum| dollars(sum, false)),
-        "patches": patches,
+        "patches": events.changes,
         "checks": checks.len(),
         "last_check": checks.last(),
-        "chain": chain(events, false),
-        "all": chain(events, true),
+        "chain": chain(index, events, false),
+        "all": chain(index, events, true),
         "outputs": outputs(session, run),
     })
 }
@@ -136,7 +137,7 @@ fn budget(run: &Run, limits: Limits) -> Vec<Value> {
 }
 
 /// Spans of work, of waiting for a person and of checks, in the chart's units.
-fn chart(run: &Run, events: &[Event], now: u64) -> Option<Value> {
+fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
     let end = if run.phase.is_open() { now } else { run.last_at };
     // A run that rests for days would leave nothing to see of its work.
     let total = end.saturating_sub(run.started_at);
@@ -161,32 +162,23 @@ fn chart(run: &Run, events: &[Event], now: u64) -> Option<Value> {
         }
         None => shown.push((stage, vec![value], work, wait)),
     };
-    for event in events {
-        match &event.body {
-            Body::StageFinished(it) => {
-                let began = event.at.saturating_sub(it.elapsed_ms);
-                let answers: Vec<_> = it.candidates.iter().filter(|one| one.elapsed_ms > 0).collect();
+    for Took { at, elapsed_ms, work } in took {
+        let began = at.saturating_sub(*elapsed_ms);
+        match work {
+            Work::Stage { stage, answers } => {
                 if answers.is_empty() {
-                    add(it.stage, bar(began, event.at, "claude", 0, 1), it.elapsed_ms, 0);
+                    add(*stage, bar(began, *at, "claude", 0, 1), *elapsed_ms, 0);
                 }
-                for (lane, one) in (0_u64..).zip(&answers) {
+                for (lane, (provider, its)) in (0_u64..).zip(answers) {
                     let lanes = u64::try_from(answers.len()).unwrap_or(1);
-                    let work = if lane == 0 { it.elapsed_ms } else { 0 };
-                    add(
-                        it.stage,
-                        bar(began, began + one.elapsed_ms, colour(&one.provider), lane, lanes),
-                        work,
-                        0,
-                    );
+                    let work = if lane == 0 { *elapsed_ms } else { 0 };
+                    add(*stage, bar(began, began + its, colour(provider), lane, lanes), work, 0);
                 }
             }
-            Body::Verified(it) => {
-                let took: u64 = it.checks.iter().map(|check| check.elapsed_ms).sum();
-                let stage = run.phase.stage().unwrap_or(Stage::Improve);
-                let stage = stage_at(events, event.seq).unwrap_or(stage);
-                add(stage, bar(event.at.saturating_sub(took), event.at, "check", 0, 1), took, 0);
+            Work::Checks { stage, .. } => {
+                let stage = stage.or(run.phase.stage()).unwrap_or(Stage::Improve);
+                add(stage, bar(began, *at, "check", 0, 1), *elapsed_ms, 0);
             }
-            _ => {}
         }
     }
     for request in &run.requests {
@@ -206,31 +198,20 @@ fn chart(run: &Run, events: &[Event], now: u64) -> Option<Value> {
     Some(json!({ "rows": rows, "width": WIDTH, "height": height, "row": ROW, "total": total }))
 }
 
-/// The stage that the run was at when an event happened.
-fn stage_at(events: &[Event], seq: u64) -> Option<Stage> {
-    let before = events.iter().rev().filter(|event| event.seq < seq);
-    before.into_iter().find_map(|event| match &event.body {
-        Body::StageStarted(it) => Some(it.stage),
-        Body::ApprovalRequested(it) => Some(it.stage),
-        _ => None,
-    })
-}
-
 /// From the last event back to the task.
-fn chain(events: &[Event], with_details: bool) -> Vec<Value> {
-    let shown = events.iter().rev().filter(|event| with_details || !is_detail(&event.body));
+fn chain(index: &Index, events: &OfRun, with_details: bool) -> Vec<Value> {
+    let shown = index.latest(events).filter(|fact| with_details || !DETAILS.contains(&fact.label.kind));
     shown
         .take(if with_details { MOST_ALL } else { MOST_SHORT })
-        .map(|event| {
-            let label = label(&event.body);
+        .map(|fact| {
             json!({
-                "id": event.id,
-                "seq": event.seq,
-                "kind": label.kind,
-                "who": label.who,
-                "text": label.content,
-                "is_side": matches!(event.body, Body::Answered(_) | Body::RedFlagged(_) | Body::EvidenceLogged(_)),
-                "at": event.at,
+                "id": fact.linked.id,
+                "seq": fact.seq,
+                "kind": fact.label.kind,
+                "who": fact.label.who,
+                "text": fact.label.content,
+                "is_side": SIDE.contains(&fact.label.kind),
+                "at": fact.at,
             })
         })
         .collect()
@@ -265,4 +246,19 @@ fn outputs(session: &Session, run: &Run) -> Vec<Value> {
         }));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_apart_by_its_kind_is_a_kind_of_the_log() {
+        for kind in DETAILS.iter().chain(&SIDE) {
+            let data = r#"{"id":"e","rests_on":[],"data":{}}"#;
+            let read = crate::domain::event::Event::read(1, String::new(), 0, kind, data);
+            let unknown = read.err().is_some_and(|error| error.to_string().contains("does not know"));
+            assert!(!unknown, "{kind}");
+        }
+    }
 }

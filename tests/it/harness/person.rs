@@ -54,11 +54,16 @@ impl Server {
 
     /// The same with more variables.
     pub(crate) fn person_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Person {
+        self.person_in(80, arguments, more)
+    }
+
+    /// The same in a terminal of so many columns.
+    pub(crate) fn person_in(&self, columns: u16, arguments: &[&str], more: &[(&str, &str)]) -> Person {
         let own = self.command();
         let mut python = Command::new("python3");
         python.env_clear().envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
         python.envs(more.iter().copied()).current_dir(self.project());
-        python.args(["-S", "-c", TERMINAL, "80"]).arg(own.get_program()).args(arguments);
+        python.args(["-S", "-c", TERMINAL, &columns.to_string()]).arg(own.get_program()).args(arguments);
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take().unwrap();
         let mut shown = child.stdout.take().unwrap();
