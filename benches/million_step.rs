@@ -24,9 +24,7 @@ mod towers;
 
 use std::time::Instant;
 
-use maestro::testing::{
-    Accuracy, Canonical, Task, expected_votes, samples_per_decision, selection, smallest_k, whole_task,
-};
+use maestro::testing::{Accuracy, Canonical, Task, expected_votes, selection, smallest_k, whole_task};
 
 use provider::{Provider, Rivals, decide};
 use report::{Models, Run, Sweep};
@@ -103,10 +101,10 @@ fn run(k: u32) -> Run {
         votes_per_step: votes as f64 / f64::from(taken),
         expected_votes: expected_votes(accuracy, k),
         samples_per_step: samples as f64 / f64::from(taken),
-        expected_samples: samples_per_decision(accuracy, k, VALID),
+        expected_samples: expected_votes(accuracy, k) / VALID,
         most_rounds: most,
-        success: whole_task(accuracy, k, task),
-        needed: smallest_k(accuracy, task),
+        success: whole_task(1.0 - ERROR, k, 1, task),
+        needed: smallest_k(1.0 - ERROR, 1, task).unwrap(),
         seconds: started.elapsed().as_secs_f64(),
     }
 }
@@ -121,10 +119,8 @@ fn sweep(p: f64, k: u32, rivals: Rivals) -> Sweep {
         votes += u64::from(decision.votes);
     }
     let accuracy = Accuracy::new(p).ok().filter(|_| rivals == Rivals::One);
-    let expected = accuracy.map(|accuracy| report::Expected {
-        right: selection(accuracy, k),
-        votes: expected_votes(accuracy, k),
-    });
+    let expected = accuracy
+        .map(|accuracy| report::Expected { right: selection(p, k, 1), votes: expected_votes(accuracy, k) });
     let count = f64::from(DECISIONS);
     Sweep { p, k, right: f64::from(right) / count, votes: votes as f64 / count, expected }
 }

@@ -1,9 +1,8 @@
 //! Parts of the library that tests, benches and the fuzz target reach. It is no interface: anything
 //! here may change or go at any time.
 
-pub use crate::domain::calibrate::{
-    Accuracy, Task, expected_votes, samples_per_decision, selection, smallest_k, whole_task,
-};
+pub use crate::domain::calibrate::summary::{selection, smallest_k, whole_task};
+pub use crate::domain::calibrate::{Accuracy, Task, expected_votes};
 pub use crate::domain::chain::{Record, Stored, verify};
 pub use crate::domain::diff::parse as parse_diff;
 pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};

@@ -81,7 +81,7 @@ impl Models {
         let task = Task::new(steps(DISKS), 1, 0.95).unwrap();
         let row = |(name, error): (&'static str, f64)| {
             let accuracy = Accuracy::new(1.0 - error).unwrap();
-            let k = smallest_k(accuracy, task);
+            let k = smallest_k(1.0 - error, 1, task).unwrap();
             (name, error, k, expected_votes(accuracy, k))
         };
         Self(rates.into_iter().map(row).collect())

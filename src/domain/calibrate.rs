@@ -61,11 +61,6 @@ impl Accuracy {
         Ok(Self(probability))
     }
 
-    /// The probability.
-    pub fn probability(self) -> f64 {
-        self.0
-    }
-
     /// `ln(p / (1 - p))`: what one vote of lead adds to the odds of being right. Infinite at 1.
     pub fn log_odds(self) -> f64 {
         (self.0 / (1.0 - self.0)).ln()
@@ -99,55 +94,10 @@ impl Task {
         self.steps
     }
 
-    /// The steps of one subtask: `m`.
-    pub fn per_subtask(self) -> u32 {
-        self.per_subtask
-    }
-
     /// The probability that is wanted for the whole: `t`.
     pub fn target(self) -> f64 {
         self.target
     }
-}
-
-/// The probability that the right answer wins a vote (Eq 9): `p^k / (p^k + (1-p)^k)`.
-pub fn selection(accuracy: Accuracy, k: u32) -> f64 {
-    // 1 / (1 + ((1-p)/p)^k), in logarithms so that nothing under- or overflows.
-    1.0 / (1.0 + odds_against(accuracy, k))
-}
-
-/// The odds against the right answer once it has the lead: `((1-p)/p)^k`.
-fn odds_against(accuracy: Accuracy, k: u32) -> f64 {
-    if k == 0 {
-        return 1.0;
-    }
-    (-f64::from(k) * accuracy.log_odds()).exp()
-}
-
-/// The probability that the whole task is right (Eq 13): `(1 + ((1-p)/p)^k)^(-s/m)`.
-pub fn whole_task(accuracy: Accuracy, k: u32, task: Task) -> f64 {
-    (-task.votes() * odds_against(accuracy, k).ln_1p()).exp()
-}
-
-/// The smallest k with which the whole task reaches its target (Eq 14 and 23):
-/// `ceil(ln(t^(-m/s) - 1) / ln((1-p)/p))`, at least 1. It grows with the logarithm of s.
-pub fn smallest_k(accuracy: Accuracy, task: Task) -> u32 {
-    if accuracy.log_odds().is_infinite() {
-        return 1;
-    }
-    // t^(-m/s) - 1 is tiny for long tasks: expm1 keeps its digits.
-    let excess = (-task.target().ln() / task.votes()).exp_m1();
-    whole(-excess.ln() / accuracy.log_odds())
-}
-
-/// The smallest whole number that is not below, from 1; what lies a rounding error above a whole
-/// number is that number.
-fn whole(value: f64) -> u32 {
-    const ROUNDING: f64 = 1e-9;
-    let ceiling = (value - ROUNDING).ceil().clamp(1.0, f64::from(u32::MAX));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
-    let number = ceiling as u32;
-    number
 }
 
 /// The votes that a decision takes on average (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
@@ -260,11 +210,6 @@ pub struct OracleUnusable {
 impl OracleUnusable {
     /// Next step for the caller.
     pub const HINT: &str = "oracle_command is run as maestro_verify runs a check: by rule, without a shell, inside the project. A script tests/check_answer.py that reads the answer from its standard input is permitted.";
-}
-
-/// The samples of one decision on average, discarded ones included: `E[N] / v`.
-pub fn samples_per_decision(accuracy: Accuracy, k: u32, valid_rate: f64) -> f64 {
-    expected_votes(accuracy, k) / valid_rate
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn acknowledge(what: &str) {
 /// Appends `count` events: every other one after having read where the run is, again until nobody
 /// came between.
 fn append_many(directory: &Path, name: &str, count: u32) {
-    let store = SqliteStore::new(directory.to_owned()).with_patience(PATIENCE);
+    let store = SqliteStore::new(directory.to_owned());
     let mut last = 0;
     for number in 0..count {
         let body = format!("{{\"by\":\"{name}\",\"n\":{number}}}");
@@ -69,7 +69,8 @@ fn append_many(directory: &Path, name: &str, count: u32) {
             };
             match store.append(expected, "shared", u64::from(number), &[record("shared", body.clone())]) {
                 Ok(stored) => break acknowledge(&format!("{} {}", stored[0].seq, stored[0].hash)),
-                Err(StoreError::Conflict { .. }) => {}
+                // On a slow machine others write for longer than a writer waits.
+                Err(StoreError::Conflict { .. } | StoreError::Busy) => {}
                 Err(error) => panic!("{error}"),
             }
         }

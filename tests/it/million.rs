@@ -69,7 +69,7 @@ fn decisions_are_as_reliable_as_the_formula_says() {
     for (p, k) in [(0.6, 3), (0.7, 2), (0.8, 3), (0.9, 3)] {
         let (right, votes) = measured(p, k, Rivals::One);
         let accuracy = Accuracy::new(p).unwrap();
-        assert!((right - selection(accuracy, k)).abs() < 0.01, "p={p} k={k}: {right}");
+        assert!((right - selection(p, k, 1)).abs() < 0.01, "p={p} k={k}: {right}");
         assert!((votes / expected_votes(accuracy, k) - 1.0).abs() < 0.01, "p={p} k={k}: {votes}");
     }
     // One rival is the worst case: where errors spread, even four right answers in ten are enough.

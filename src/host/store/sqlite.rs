@@ -31,7 +31,7 @@ const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORD
 #[derive(Debug)]
 pub struct SqliteStore {
     place: Place,
-    patience: Duration,
+    pub(super) patience: Duration,
     generation: AtomicU64,
     file: Mutex<OpenFile>,
     /// Marks of logs that this user has seen; none where the user has no directory.
@@ -219,12 +219,6 @@ impl SqliteStore {
             self.marks.as_ref()?.load(first, &self.place)?.print
         };
         now.is_some() && (file.print == now || by_others() == now)
-    }
-
-    /// The same log with another patience for others that write to it; 5 s otherwise.
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
     }
 
     /// A panic while it was held leaves at worst a transaction that is rolled back.

@@ -252,7 +252,8 @@ fn whoever_holds_the_file_too_long_is_reported() {
     let (project, store) = project(3);
     let mut other = rusqlite::Connection::open(database(&project)).unwrap();
     let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive).unwrap();
-    let patient = SqliteStore::new(project.path().join(".maestro")).with_patience(Duration::from_millis(300));
+    let mut patient = SqliteStore::new(project.path().join(".maestro"));
+    patient.patience = Duration::from_millis(300);
     let began = Instant::now();
     assert_eq!(patient.append(Expected::Any, "run", 1, &[record("run", "x")]), Err(StoreError::Busy));
     let took = began.elapsed();
