@@ -9,6 +9,9 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::size::share;
+use errors::error_lines;
+
+mod errors;
 
 /// Characters of one line of a file or an error; what is longer is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
@@ -86,7 +89,7 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     let files: Vec<Block> = material.files.iter().map(Block::file).collect();
     let errors = material.errors.iter().enumerate().map(|(index, text)| {
         let ranking = error_lines(text, limits.error_lines);
-        Block::error(index + 1, text, &ranking)
+        Block::error(index + 1, text, ranking, limits.total_chars)
     });
     packer.add_errors(errors.collect(), &files);
     for (index, text) in material.facts.iter().enumerate() {
@@ -166,7 +169,7 @@ impl Packer {
         self.packed.text.push_str(&heading);
         self.packed.text.push_str(&fitted.text);
         if fitted.cut_lines > 0 {
-            let reason = format!("{} lines cut to {MAX_LINE_CHARS} characters", fitted.cut_lines);
+            let reason = format!("{} lines cut to {} characters", fitted.cut_lines, block.line_chars);
             self.omit(block.label.clone(), reason);
         }
         let left_out = block.total - fitted.shown;
@@ -191,19 +194,45 @@ impl Packer {
     }
 }
 
-/// A line as it is shown: where it is longer than [`MAX_LINE_CHARS`], its middle is left out, for a
-/// message begins and ends with what matters.
-fn shown_line(text: &str) -> Cow<'_, str> {
-    const HEAD: usize = MAX_LINE_CHARS * 3 / 5;
-    const TAIL: usize = MAX_LINE_CHARS - HEAD;
-    if text.char_indices().nth(MAX_LINE_CHARS).is_none() {
+/// True if a line has more than so many characters.
+fn is_long(text: &str, most: usize) -> bool {
+    text.char_indices().nth(most).is_some()
+}
+
+/// A line as it is shown: where it is longer than `most`, its middle is left out, for a message begins and
+/// ends with what matters.
+fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
+    if !is_long(text, most) {
         return Cow::Borrowed(text);
     }
-    let head: String = text.chars().take(HEAD).collect();
-    let start = text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at);
-    let tail = text.get(start..).unwrap_or_default();
-    let omitted = text.chars().count() - HEAD - TAIL;
-    Cow::Owned(format!("{head} ... {omitted} characters omitted ... {tail}"))
+    let tail = most * 2 / 5;
+    let head: String = text.chars().take(most - tail).collect();
+    let start = text.char_indices().rev().nth(tail.saturating_sub(1)).map_or(0, |(at, _)| at);
+    let shown = text.get(start..).unwrap_or_default();
+    let omitted = text.chars().count() - most;
+    Cow::Owned(format!("{head} ... {omitted} characters omitted ... {shown}"))
+}
+
+/// A long value beside the one that it is compared with: its label, and the part where the two differ.
+fn shown_value(text: &str, other: &str, most: usize) -> Option<String> {
+    /// Characters before the difference.
+    const BEFORE: usize = 60;
+    let label = |text: &str| {
+        let end = text.find([':', '='])?;
+        (end <= 24 && text.trim_start().starts_with(char::is_alphabetic)).then_some(end + 1)
+    };
+    let (own, theirs) = (label(text)?, label(other)?);
+    let (name, value) = text.split_at_checked(own)?;
+    let (_, compared) = other.split_at_checked(theirs)?;
+    let (value, compared) = (value.trim_start(), compared.trim_start());
+    let same = value.chars().zip(compared.chars()).take_while(|(left, right)| left == right).count();
+    let skipped = same.saturating_sub(BEFORE);
+    let shown: String = value.chars().skip(skipped).take(most).collect();
+    let left = value.chars().count().saturating_sub(skipped + most);
+    let gap = |count: usize| {
+        if count == 0 { String::new() } else { format!(" ... {count} characters omitted ... ") }
+    };
+    Some(format!("{name} {}{shown}{}", gap(skipped), gap(left)))
 }
 
 /// Lines on each side of a mentioned line that matter more than the rest of the file.
@@ -221,247 +250,6 @@ pub fn file_lines(total: usize, named: &[usize], limit: usize) -> Vec<usize> {
     distinct(around.chain(head_and_tail), total, limit)
 }
 
-/// The most important lines of an error, best first: those that say what failed and with which
-/// values, then the frames of the project nearest to them with the source below, then what stands
-/// around and the rest, backwards. Totals and frames of libraries come last, so that they go first.
-///
-/// Java, .NET and JavaScript print the innermost frame first (`at ...`), Python and others last.
-fn error_lines(text: &str, limit: usize) -> Vec<usize> {
-    let lines: Vec<&str> = text.lines().collect();
-    let total = lines.len();
-    let kinds = kinds(&lines);
-    let kind = |number: usize| number.checked_sub(1).and_then(|index| kinds.get(index)).copied();
-    let of = |wanted: Kind| (1..=total).filter(move |number| kind(*number) == Some(wanted));
-    let is_little = |number: &usize| matches!(kind(*number), Some(Kind::Library | Kind::Total));
-    let ends = [total, 1].into_iter().filter(|number| !is_little(number));
-    let upwards = of(Kind::Frame).rev().flat_map(|number| [number, number + 1, number + 2]);
-    let frames = interleaved(upwards, of(Kind::FrameBelow)).filter(|number| !is_little(number));
-    let around = of(Kind::Failure).rev().flat_map(|number| [number + 1, number.saturating_sub(1)]);
-    let around = around.filter(|number| !is_little(number));
-    let rest = of(Kind::Other).rev();
-    let order = of(Kind::Failure)
-        .rev()
-        .chain(ends)
-        .chain(of(Kind::Value).rev())
-        .chain(frames)
-        .chain(around)
-        .chain(rest)
-        .chain(of(Kind::Total).rev())
-        .chain(of(Kind::Library).rev());
-    distinct(order, total, limit)
-}
-
-/// The worth of a line of an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// It says what failed: an error, a test's name.
-    Failure,
-    /// It is part of what was expected or found instead.
-    Value,
-    /// A frame of the project in a stack that is printed outermost first, or a place in a file.
-    Frame,
-    /// One in a stack that is printed innermost first.
-    FrameBelow,
-    Other,
-    /// A frame of a library or of the runtime.
-    Library,
-    /// Totals and times of what passed, and what passed.
-    Total,
-}
-
-fn kinds(lines: &[&str]) -> Vec<Kind> {
-    let mut kinds: Vec<Kind> = Vec::with_capacity(lines.len());
-    let mut value: Option<(usize, usize)> = None;
-    let mut is_below_library_frame = false;
-    for line in lines {
-        let depth = line.len() - line.trim_start().len();
-        let plain = kind_of(line);
-        // Lines below `expected:` or a list of differences belong to it.
-        let goes_on = value.is_some_and(|(at, left)| left > 0 && (depth > at || is_difference(line)));
-        let kind = match plain {
-            Kind::Other if goes_on => Kind::Value,
-            // Python prints the source of a frame below it, whatever it says.
-            _ if is_below_library_frame && depth >= 4 && !is_frame(line) => Kind::Library,
-            plain => plain,
-        };
-        is_below_library_frame = plain == Kind::Library && line.trim_start().starts_with("File ");
-        value = match plain {
-            Kind::Value => Some((depth, MOST_OF_A_VALUE)),
-            _ if goes_on => value.map(|(at, left)| (at, left - 1)),
-            _ => None,
-        };
-        kinds.push(kind);
-    }
-    kinds
-}
-
-/// Lines that one value may take.
-const MOST_OF_A_VALUE: usize = 12;
-
-fn kind_of(line: &str) -> Kind {
-    if is_total(line) {
-        Kind::Total
-    } else if is_of_a_library(line)
-        && (is_frame(line) || is_frame_below_its_error(line) || is_bare_place(line))
-    {
-        Kind::Library
-    } else if is_value(line) {
-        Kind::Value
-    } else if names_an_error(line) {
-        Kind::Failure
-    } else if is_frame_below_its_error(line) {
-        Kind::FrameBelow
-    } else if is_frame(line) {
-        Kind::Frame
-    } else {
-        Kind::Other
-    }
-}
-
-/// One of each in turn, as long as either has any.
-fn interleaved(
-    mut one: impl Iterator<Item = usize>,
-    mut other: impl Iterator<Item = usize>,
-) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || match (one.next(), other.next()) {
-        (None, None) => None,
-        pair => Some(pair),
-    })
-    .flat_map(|(left, right)| [left, right].into_iter().flatten())
-}
-
-/// A line that says what went wrong, or of which test.
-fn names_an_error(line: &str) -> bool {
-    static NAMED: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &NAMED,
-        r"(?x)
-          (?:Error|Exception|Failure)\b
-        | (?i:\berror(?:\[\w+\])?:)
-        | (?i:\bpanic(?:ked)?\b)
-        | (?i:\bassert\w*)
-        | ^E\s\s                    # pytest: what was found
-        | ^>\s                      # pytest: the line that failed
-        | \bFAIL(?:ED|URE)?\b
-        | \bFailed\b
-        | \bCaused\sby\b
-        | ^\s*not\sok\b            # TAP
-        | ^\s*---\sFAIL:           # go
-        | ^\s*-{2,}\s\S.*\s-{2,}\s*$ # cargo, node: a test's name between dashes
-        | ^_{2,}\s.+\s_{2,}\s*$     # pytest: a test's name between lines
-        | ^\s*[\u25CF\u2715\u2717\u2716\u00D7\u2718]\s  # jest, mocha, vitest, node
-        | ^\s*\d+\)\s               # mocha, rspec, phpunit
-        | \.\.\.\sFAILED\b
-        | ^\s*(?:message|failureType|operator|location):\s
-        ",
-        line,
-    )
-}
-
-/// A line that begins what was expected, or what was found instead.
-fn is_value(line: &str) -> bool {
-    static VALUE: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &VALUE,
-        r"(?xi)
-          \b(?:expected|actual|received|but\s+was|but\s+got|which\s+is|value\s+of)\b
-        | ^\s*(?:left|right|want|wanted|got|have|diff)\s*[:=]
-        | ^\s*[+-]\s(?:actual|expected)\b
-        | ^\s*error:\s*[|>]
-        ",
-        line,
-    )
-}
-
-/// A line of a comparison: what is only on one side.
-fn is_difference(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
-}
-
-/// Returns the lines about all tests together, or about a passed test.
-fn is_total(line: &str) -> bool {
-    static TOTAL: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &TOTAL,
-        r"(?x)
-          ^\s*\#\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s\d  # node
-        | ^\s*\u2139\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s
-        | ^\s*(?:duration_ms|type):\s                                  # TAP
-        | ^\s*(?:---|\.\.\.)\s*$
-        | ^\s*\#\sSubtest:
-        | ^\s*\d+\.\.\d+\s*$
-        | ^\s*ok\s\d+
-        | ^TAP\sversion
-        | ^\s*[\u2713\u2714\u221A]\s
-        | \s\.\.\.\sok\s*$
-        | ^ok\s+\S+\s+[\d.(]                                         # go
-        | ^\s*---\sPASS:
-        | ^=+\s.*\bin\s[\d.]+s                                       # pytest
-        | ^=+\stest\ssession\sstarts
-        | ^(?:platform|rootdir|plugins|configfile|cachedir|collected|collecting)\b
-        | \bPASSED\b
-        | ^PASS\b
-        | ^(?:Test\sSuites|Tests|Snapshots|Time|Ran\sall\stest\ssuites)\b[:.]
-        | ^Ran\s\d+\stests?\sin
-        | ^test\sresult:
-        | ^running\s\d+\stests?
-        | ^\s*(?:Finished|Compiling|Running|Downloading|Doc-tests)\s
-        ",
-        line,
-    )
-}
-
-/// A place in a library or in the runtime, which nobody here will change.
-fn is_of_a_library(line: &str) -> bool {
-    static LIBRARY: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &LIBRARY,
-        r"(?x)
-          node:internal/ | \(node: | \snode:\w | \binternal/(?:modules|process|timers|test_runner)/
-        | /node_modules/ | ^\s*node_modules/
-        | (?:site|dist)-packages/ | /lib(?:64)?/python\d | \bpython\d[\d.]*/lib/ | <frozen\s
-        | \.cargo[/\\](?:registry|git)/ | /rustc/[0-9a-f]+ | /rustlib/ | \bcore::(?:panicking|ops)
-        | std::(?:panicking|rt|sys|thread) | __rust_
-        | \b(?:java|javax|jdk|sun|kotlin|scala)\.[\w.$]+\( | java\.base/ | \borg\.(?:junit|gradle|apache\.maven|testng|hamcrest|mockito|springframework)\.
-        | \bat\s(?:System|Microsoft|Xunit|NUnit)\. | \breflect\.
-        | /usr/local/go/src/ | /go/src/(?:testing|runtime)/ | /go/pkg/mod/ | \$GOROOT
-        | /gems/ | /vendor/(?:bundle|phpunit|symfony|laravel)/ | /lib/ruby/
-        ",
-        line,
-    )
-}
-
-/// A frame in a form of its own: numbered as in Rust, or with its place at the end.
-fn is_bare_place(line: &str) -> bool {
-    static PLACE: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(&PLACE, r"^\s*(?:\d+:|at\s|from\s)|:\d+(?::\d+)?\)?(?:\s\+0x[0-9a-f]+)?[\s{]*$", line)
-}
-
-/// A frame of a stack that is printed outermost first, or a place in a file.
-fn is_frame(line: &str) -> bool {
-    static FRAME: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &FRAME,
-        r#"(?x)
-          ^\s*File\s"            # Python
-        | ^\s*-->\s              # rustc
-        | \w\.\w+:\d+            # path:line
-        "#,
-        line,
-    )
-}
-
-/// A frame of a stack that is printed innermost first.
-fn is_frame_below_its_error(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
-}
-
-fn matches(pattern: &OnceLock<Option<Regex>>, source: &str, line: &str) -> bool {
-    pattern.get_or_init(|| Regex::new(source).ok()).as_ref().is_some_and(|pattern| pattern.is_match(line))
-}
-
 fn distinct(order: impl Iterator<Item = usize>, total: usize, limit: usize) -> Vec<usize> {
     let wanted = limit.min(total);
     let mut seen = HashSet::new();
@@ -473,6 +261,8 @@ struct Block {
     /// Its name in the list of omissions.
     label: String,
     total: usize,
+    /// Characters of a line.
+    line_chars: usize,
     style: Style,
     lines: Vec<Line>,
     ranking: Vec<usize>,
@@ -501,8 +291,8 @@ struct Fitted {
 }
 
 impl Line {
-    fn shown((number, text): (usize, &str)) -> Self {
-        let shown = shown_line(text);
+    fn shown((number, text): (usize, &str), most: usize) -> Self {
+        let shown = shown_line(text, most);
         Self { number, is_cut: matches!(shown, Cow::Owned(_)), text: shown.into_owned() }
     }
 }
@@ -514,17 +304,32 @@ impl Block {
             .zip(text.lines())
             .map(|(number, text)| Line { number, text: text.to_owned(), is_cut: false })
             .collect();
-        Self { label, total: lines.len(), style: Style::Bullet, ranking: (1..=lines.len()).collect(), lines }
+        let (total, ranking) = (lines.len(), (1..=lines.len()).collect());
+        Self { label, total, line_chars: MAX_LINE_CHARS, style: Style::Bullet, ranking, lines }
     }
 
-    /// An error, of which the ranked lines matter most.
-    fn error(number: usize, text: &str, ranking: &[usize]) -> Self {
-        let lines: Vec<Line> = (1..).zip(text.lines()).map(Line::shown).collect();
+    /// An error, of which the ranked lines matter most. Where there is little room, no line takes most of it.
+    fn error(number: usize, text: &str, ranking: Vec<usize>, room: usize) -> Self {
+        const LEAST: usize = 160;
+        const A_LINE: usize = 10;
+        let line_chars = (room / A_LINE).clamp(LEAST, MAX_LINE_CHARS);
+        let all: Vec<&str> = text.lines().collect();
+        let shown = |(index, text): (usize, &&str)| {
+            let near = [index + 1, index + 2, index.wrapping_sub(1), index.wrapping_sub(2)];
+            let is_compared = |other: &&&str| is_long(text, line_chars) && is_long(other, line_chars);
+            let other = near.iter().filter_map(|near| all.get(*near)).find(is_compared);
+            match other.and_then(|other| shown_value(text, other, line_chars)) {
+                Some(text) => Line { number: index + 1, text, is_cut: true },
+                None => Line::shown((index + 1, text), line_chars),
+            }
+        };
+        let lines: Vec<Line> = all.iter().enumerate().map(shown).collect();
         Self {
             label: format!("error {number}"),
             total: lines.len(),
+            line_chars,
             style: Style::Fenced { heading: format!("### Error {number}"), numbers: false },
-            ranking: ranking.to_vec(),
+            ranking,
             lines,
         }
     }
@@ -534,8 +339,13 @@ impl Block {
         Self {
             label: file.path.clone(),
             total: file.total_lines,
+            line_chars: MAX_LINE_CHARS,
             style: Style::Fenced { heading: format!("### {}", file.path), numbers: true },
-            lines: file.lines.iter().map(|(number, text)| Line::shown((*number, text))).collect(),
+            lines: file
+                .lines
+                .iter()
+                .map(|(number, text)| Line::shown((*number, text), MAX_LINE_CHARS))
+                .collect(),
             ranking: file.ranking.clone(),
         }
     }

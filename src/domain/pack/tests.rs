@@ -351,3 +351,246 @@ fn files_stand_in_another_order_for_another_reader() {
     }
     assert_eq!(with_files_turned("## Facts\n- x\n", 1), "## Facts\n- x\n");
 }
+
+/// A runner's output: what it prints first, of a test that passes, of one that fails, and at the end.
+struct Runner {
+    name: &'static str,
+    begins: &'static str,
+    passed: &'static str,
+    /// `§` is the number of the failure, `LIBRARY` is where frames of libraries stand.
+    failed: &'static str,
+    library: &'static str,
+    ends: &'static str,
+    /// What has to be seen of each failure.
+    kept: &'static [&'static str],
+}
+
+const RUNNERS: [Runner; 15] = [
+    Runner {
+        name: "pytest",
+        begins: "============================= test session starts ==============================\nplatform linux -- Python 3.12.3, pytest-8.1.1\nrootdir: /srv/shop\n",
+        passed: "tests/test_cart.py::test_passes_§ PASSED                    [ 12%]\n",
+        failed: "______________________________ test_total_§ _______________________________\n\n    def test_total_§():\n        cart = Cart()\n        cart.add(plum)\n>       assert cart.total() == 10§\nE       AssertionError: assert 9§ == 10§\nE        +  where 9§ = total()\n\ntests/test_cart.py:4§: AssertionError\n----------------------------- Captured stdout call -----------------------------\nLIBRARY",
+        library: "DEBUG urllib3.connectionpool connection to the shop\n",
+        ends: "=========================== short test summary info ============================\nFAILED tests/test_cart.py::test_total_1 - AssertionError\n======================== 3 failed, 900 passed in 4.41s =========================\n",
+        kept: &["test_total_§", "9§ == 10§", "tests/test_cart.py:4§"],
+    },
+    Runner {
+        name: "unittest",
+        begins: "",
+        passed: "test_passes_§ (test_cart.Cart.test_passes_§) ... ok\n",
+        failed: "======================================================================\nFAIL: test_total_§ (test_cart.Cart.test_total_§)\n----------------------------------------------------------------------\nTraceback (most recent call last):\nLIBRARY  File \"/srv/shop/test_cart.py\", line 4§, in test_total_§\n    self.assertEqual(cart.total(), 10§)\nAssertionError: 9§ != 10§\n\n",
+        library: "  File \"/usr/lib/python3.12/unittest/mock.py\", line 1390, in patched\n    return func(*newargs, **newkeywargs)\n",
+        ends: "----------------------------------------------------------------------\nRan 903 tests in 1.2s\n\nFAILED (failures=3)\n",
+        kept: &["test_total_§", "9§ != 10§", "test_cart.py\", line 4§"],
+    },
+    Runner {
+        name: "jest",
+        begins: " FAIL  src/cart.test.js\n",
+        passed: "    ✓ passes § (3 ms)\n",
+        failed: "  ● cart › totals § items\n\n    expect(received).toBe(expected) // Object.is equality\n\n    Expected: 10§\n    Received: 9§\n\n      3 | const cart = new Cart();\n    > 4 | expect(cart.total()).toBe(10§);\n        |                      ^\n\n      at Object.<anonymous> (src/cart.test.js:4§:22)\nLIBRARY\n",
+        library: "      at Promise.then.completed (node_modules/jest-circus/build/utils.js:298:28)\n      at new Promise (<anonymous>)\n",
+        ends: "Test Suites: 1 failed, 1 total\nTests:       3 failed, 900 passed, 903 total\nSnapshots:   0 total\nTime:        1.2 s\n",
+        kept: &["cart › totals § items", "Expected: 10§", "Received: 9§", "src/cart.test.js:4§"],
+    },
+    Runner {
+        name: "vitest",
+        begins: " RUN  v1.6.0 /srv/shop\n\n",
+        passed: " ✓ src/cart.test.ts > cart > passes § 1ms\n",
+        failed: " FAIL  src/cart.test.ts > cart > totals § items\nAssertionError: expected 9§ to be 10§ // Object.is equality\n\n- Expected\n+ Received\n\n- 10§\n+ 9§\n\n ❯ src/cart.test.ts:4§:22\nLIBRARY⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯⎯[§/3]⎯\n\n",
+        library: " ❯ node_modules/vitest/dist/chunk-runtime.js:11:12\n",
+        ends: " Test Files  1 failed (1)\n      Tests  3 failed | 900 passed (903)\n   Start at  10:00:00\n   Duration  1.2s\n",
+        kept: &["cart > totals § items", "expected 9§ to be 10§", "src/cart.test.ts:4§"],
+    },
+    Runner {
+        name: "mocha",
+        begins: "\n  cart\n",
+        passed: "    ✔ passes §\n",
+        failed: "  §) cart\n       totals § items:\n\n      AssertionError: expected 9§ to equal 10§\n      + expected - actual\n\n      -9§\n      +10§\n      \n      at Context.<anonymous> (test/cart.js:4§:30)\nLIBRARY\n",
+        library: "      at process.processImmediate (node:internal/timers:476:21)\n",
+        ends: "  900 passing (1s)\n  3 failing\n",
+        kept: &["totals § items", "expected 9§ to equal 10§", "test/cart.js:4§"],
+    },
+    Runner {
+        name: "go -v",
+        begins: "",
+        passed: "=== RUN   TestPasses/case_§\n    cart_test.go:99: adding a plum\n--- PASS: TestPasses/case_§ (0.00s)\n",
+        failed: "=== RUN   TestTotal§\n    cart_test.go:4§: Total() = 9§, want 10§\n--- FAIL: TestTotal§ (0.00s)\nLIBRARY",
+        library: "testing.tRunner(0xc000, 0x1)\n\t/usr/local/go/src/testing/testing.go:1595 +0xf4\n",
+        ends: "FAIL\nFAIL\texample.com/shop\t0.004s\nFAIL\n",
+        kept: &["TestTotal§", "cart_test.go:4§: Total() = 9§, want 10§"],
+    },
+    Runner {
+        name: "cargo",
+        begins: "running 903 tests\n",
+        passed: "test cart::tests::passes_§ ... ok\n",
+        failed: "---- cart::tests::total_§ stdout ----\n\nthread 'cart::tests::total_§' panicked at src/cart.rs:4§:9:\nassertion `left == right` failed: the total of §\n  left: 9§\n right: 10§\nstack backtrace:\nLIBRARY  14: shop::cart::total\n             at ./src/cart.rs:4§:9\nnote: Some details are omitted\n\n",
+        library: "   3: core::panicking::panic_fmt\n             at /rustc/90b35a6/library/core/src/panicking.rs:75:14\n",
+        ends: "failures:\n    cart::tests::total_1\n\ntest result: FAILED. 900 passed; 3 failed; 0 ignored\n",
+        kept: &["cart::tests::total_§", "the total of §", "left: 9§", "right: 10§", "src/cart.rs:4§"],
+    },
+    Runner {
+        name: "gradle",
+        begins: "> Task :test FAILED\n\n",
+        passed: "CartTest > passes§() PASSED\n\n",
+        failed: "CartTest > total§() FAILED\n    org.opentest4j.AssertionFailedError: expected: <10§> but was: <9§>\nLIBRARY        at app//shop.CartTest.total§(CartTest.java:4§)\n\n",
+        library: "        at app//org.junit.jupiter.api.AssertionFailureBuilder.build(AssertionFailureBuilder.java:151)\n",
+        ends: "903 tests completed, 3 failed\nBUILD FAILED in 4s\n",
+        kept: &["CartTest > total§() FAILED", "expected: <10§> but was: <9§>", "CartTest.java:4§"],
+    },
+    Runner {
+        name: "maven",
+        begins: "[INFO] Scanning for projects...\n[INFO] Running shop.CartTest\n[ERROR] Tests run: 903, Failures: 3, Errors: 0, Skipped: 0, Time elapsed: 0.05 s <<< FAILURE! -- in shop.CartTest\n",
+        passed: "[INFO] Downloaded from central: https://repo.example/passes/§ (2 kB)\n",
+        failed: "[ERROR] shop.CartTest.total§ -- Time elapsed: 0.003 s <<< FAILURE!\norg.opentest4j.AssertionFailedError: expected: <10§> but was: <9§>\nLIBRARY\tat shop.CartTest.total§(CartTest.java:4§)\n\n",
+        library: "\tat org.junit.jupiter.api.AssertEquals.failNotEqual(AssertEquals.java:197)\n",
+        ends: "[ERROR] Failures: \n[INFO] BUILD FAILURE\n[ERROR] -> [Help 1]\n[ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.\n",
+        kept: &["shop.CartTest.total§", "expected: <10§> but was: <9§>", "CartTest.java:4§"],
+    },
+    Runner {
+        name: "dotnet",
+        begins: "Starting test execution, please wait...\n",
+        passed: "  Passed Shop.CartTests.Passes§ [< 1 ms]\n",
+        failed: "  Failed Shop.CartTests.Total§ [12 ms]\n  Error Message:\n   Assert.Equal() Failure: Values differ\nExpected: 10§\nActual:   9§\n  Stack Trace:\n     at Shop.CartTests.Total§() in /srv/shop/CartTests.cs:line 4§\nLIBRARY",
+        library: "   at System.Reflection.MethodBaseInvoker.InvokeWithNoArgs(Object obj, BindingFlags flags) in /_/src/1.cs:line 7\n",
+        ends: "Failed!  - Failed:     3, Passed:   900, Skipped:     0, Total:   903\n",
+        kept: &["Shop.CartTests.Total§ [12 ms]", "Expected: 10§", "Actual:   9§", "CartTests.cs:line 4§"],
+    },
+    Runner {
+        name: "rspec",
+        begins: "Randomized with seed 1\n\nFailures:\n\n",
+        passed: "  passes §\n",
+        failed: "  §) Cart totals § items\n     Failure/Error: expect(cart.total).to eq(10§)\n\n       expected: 10§\n            got: 9§\n\n       (compared using ==)\n     # ./spec/cart_spec.rb:4§:in `block (2 levels) in <top (required)>'\nLIBRARY\n",
+        library: "     # /usr/lib/ruby/gems/3.2.0/gems/rspec-core-3.12/lib/rspec/core/example.rb:263:in `run'\n",
+        ends: "Finished in 0.01 seconds\n903 examples, 3 failures\n",
+        kept: &["§) Cart totals § items", "expected: 10§", "got: 9§", "spec/cart_spec.rb:4§"],
+    },
+    Runner {
+        name: "phpunit",
+        begins: "PHPUnit 10.5.1 by Sebastian Bergmann and contributors.\n\n",
+        passed: "...............................................................  63 / 903 (§%)\n",
+        failed: "§) Tests\\CartTest::testTotal§\nFailed asserting that 9§ matches expected 10§.\n\n/srv/shop/tests/CartTest.php:4§\nLIBRARY\n",
+        library: "/srv/shop/vendor/phpunit/phpunit/src/Framework/TestCase.php:1188\n",
+        ends: "FAILURES!\nTests: 903, Assertions: 903, Failures: 3.\n",
+        kept: &["Tests\\CartTest::testTotal§", "9§ matches expected 10§", "tests/CartTest.php:4§"],
+    },
+    Runner {
+        name: "googletest",
+        begins: "[==========] Running 903 tests from 1 test suite.\n",
+        passed: "[ RUN      ] Cart.Passes§\nadding a plum\n[       OK ] Cart.Passes§ (0 ms)\n",
+        failed: "[ RUN      ] Cart.Total§\ncart_test.cc:4§: Failure\nExpected equality of these values:\n  cart.total()\n    Which is: 9§\n  10§\nLIBRARY\n[  FAILED  ] Cart.Total§ (0 ms)\n",
+        library: "",
+        ends: "[==========] 903 tests from 1 test suite ran. (9 ms total)\n[  PASSED  ] 900 tests.\n",
+        kept: &["Cart.Total§", "Which is: 9§", "  10§", "cart_test.cc:4§"],
+    },
+    Runner {
+        name: "ctest",
+        begins: "Test project /srv/shop/build\n",
+        passed: "        Start   §: passes_§\n  §/903 Test   #§: passes_§ .........................   Passed    0.00 sec\n",
+        failed: "        Start 90§: total_§\n90§/903 Test #90§: total_§ .........................***Failed    0.00 sec\ncart_test.cc:4§: FAILED:\n  REQUIRE( cart.total() == 10§ )\nwith expansion:\n  9§ == 10§\nLIBRARY\n",
+        library: "",
+        ends: "99% tests passed, 3 tests failed out of 903\nErrors while running CTest\n",
+        kept: &["total_§", "9§ == 10§", "cart_test.cc:4§"],
+    },
+    Runner {
+        name: "tsc",
+        begins: "> shop@1.0.0 build\n> tsc -p .\n\n",
+        passed: "TSFILE: /srv/shop/dist/passes_§.js\n",
+        failed: "src/cart.ts(4§,7): error TS2322: Type 'string' is not assignable to type 'Total9§'.\n  Types of property 'plum10§' are incompatible.\nLIBRARY",
+        library: "",
+        ends: "Found 3 errors in 1 file.\n",
+        kept: &["src/cart.ts(4§,7)", "'Total9§'", "'plum10§'"],
+    },
+];
+
+/// Three failures among hundreds of tests, whatever the runner: where there is little room, it is theirs.
+#[test]
+fn the_failures_of_every_runner_are_kept_where_there_is_little_room() {
+    for runner in RUNNERS {
+        let numbered = |text: &str, number: usize| text.replace('§', &number.to_string());
+        let library = runner.library.repeat(30);
+        let passed = |from: usize| {
+            (from..from + 600).map(|number| numbered(runner.passed, number)).collect::<String>()
+        };
+        let mut text = runner.begins.to_owned() + &passed(10);
+        for number in 1..=3 {
+            text += &numbered(runner.failed, number).replace(&numbered("LIBRARY", number), &library);
+        }
+        text += &passed(1_000);
+        text += runner.ends;
+        for total_chars in [2_200, 4_000] {
+            let material = Material { errors: vec![text.clone()], ..Material::default() };
+            let shown = pack(&material, PackLimits { error_lines: 400, total_chars }).text;
+            for kept in (1..=3).flat_map(|number| runner.kept.iter().map(move |kept| numbered(kept, number)))
+            {
+                assert!(
+                    shown.contains(&kept),
+                    "{}: `{kept}` is missing at {total_chars}: {shown}",
+                    runner.name
+                );
+            }
+            let frame = runner.library.lines().next().filter(|_| runner.name != "pytest");
+            assert!(!frame.is_some_and(|frame| shown.contains(frame)), "{}: {shown}", runner.name);
+        }
+    }
+}
+
+#[test]
+fn long_values_are_shown_where_they_differ() {
+    let numbers: Vec<String> = (0..4_000).map(|number| number.to_string()).collect();
+    let left = numbers.join(", ");
+    let right = left.replace(" 2777,", " -42,");
+    let error = format!(
+        "---- tests::vectors stdout ----\nthread 'tests::vectors' panicked at src/lib.rs:3:5:\nassertion `left == right` failed\n  left: [{left}]\n right: [{right}]\n"
+    );
+    for total_chars in [1_500, 10_000] {
+        let material = Material { errors: vec![error.clone()], ..Material::default() };
+        let shown = pack(&material, PackLimits { error_lines: 400, total_chars }).text;
+        for kept in
+            ["tests::vectors stdout", "src/lib.rs:3:5", "  left: ", " right: ", " 2777, 2778", " -42, 2778"]
+        {
+            assert!(shown.contains(kept), "`{kept}` is missing at {total_chars}: {shown}");
+        }
+    }
+}
+
+/// A deep recursion and a long list leave room for what failed, and for the only line in which two lists differ.
+#[test]
+fn what_is_said_again_goes_before_what_is_said_once() {
+    let frames = "\tat shop.Cart.deep(Cart.java:4)\n".repeat(900);
+    let java = format!(
+        "java.lang.IllegalArgumentException: outer\n{frames}\tat shop.Main.main(Main.java:9)\nCaused by: java.lang.RuntimeException: order 4711\n{frames}Caused by: java.io.IOException: row 17 is locked\n\tat shop.Repository.load(Repository.java:3)\n\t... 900 more\n"
+    );
+    let entries = |from: usize, to: usize| {
+        let lines: Vec<String> = (from..to).map(|number| format!("E             {number},\n")).collect();
+        lines.concat()
+    };
+    let pytest = format!(
+        "____________ test_long_list ____________\n\n>       assert a == b\nE       assert [0, 1, 2] == [0, 1, 3]\nE         \nE         At index 1777 diff: 1777 != -4242\nE         \nE         Full diff:\nE           [\n{}E         -   -4242,\nE         +     1777,\n{}E           ]\n\ntests/test_a.py:7: AssertionError\n",
+        entries(0, 1_777),
+        entries(1_778, 3_000)
+    );
+    for (error, kept) in [
+        (
+            java,
+            &["outer", "order 4711", "row 17 is locked", "Repository.java:3", "Cart.java:4", "Main.java:9"][..],
+        ),
+        (
+            pytest,
+            &[
+                "test_long_list",
+                "assert a == b",
+                "1777 != -4242",
+                "-   -4242",
+                "+     1777",
+                "tests/test_a.py:7",
+            ],
+        ),
+    ] {
+        let material = Material { errors: vec![error], ..Material::default() };
+        let shown = pack(&material, PackLimits { error_lines: 400, total_chars: 1_500 }).text;
+        for kept in kept {
+            assert!(shown.contains(kept), "`{kept}` is missing: {shown}");
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! The lines of an error that matter most. The output of a test run is read as the failures in it: each
+//! has a heading, messages, what was expected and found, and a stack.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+use super::distinct;
+
+/// The most important lines of an error, best first: the names of what failed, the messages, what was
+/// expected and found, the frames of the project; then the rest. What was said before, totals and frames of
+/// libraries come last, so that they go first.
+///
+/// Any number of lines from the beginning is a fair choice: the first failures are told in short, then the
+/// names of the others and those in short beside them, then more of each in turn.
+pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
+    /// Failures that are told in short before the names of others.
+    const IN_FULL: usize = 3;
+    /// Names of others for each other that is told in short.
+    const NAMES: usize = 4;
+    /// Lines of a failure told in short.
+    const SHORT: usize = 9;
+    let lines: Vec<&str> = text.lines().collect();
+    let mut kinds = kinds(&lines);
+    let failures = failures(&lines, &kinds);
+    mark_repeated(&lines, &mut kinds, &failures);
+    let told: Vec<Vec<usize>> = failures.iter().map(|range| told(&lines, &kinds, range.clone())).collect();
+    // A list of names repeats what is told elsewhere; it counts where there is nothing else.
+    let (full, bare): (Vec<_>, Vec<_>) = told.into_iter().partition(|lines| lines.len() > 1);
+    let (first, others) = full.split_at(full.len().min(IN_FULL));
+    let short = |lines: &Vec<usize>| lines.iter().take(SHORT).copied().collect::<Vec<_>>();
+    let named_and_told = others.chunks(NAMES).zip(others.chunks(1).chain(std::iter::repeat(&[][..])));
+    let told_later = others.iter().skip(others.len().div_ceil(NAMES)).flat_map(short);
+    let named_and_told = named_and_told.flat_map(|(named, told)| {
+        let names = named.iter().filter_map(|lines| lines.first().copied());
+        names.chain(told.iter().flat_map(short)).collect::<Vec<_>>()
+    });
+    let named_and_told = named_and_told.chain(told_later);
+    let rounds = full.iter().map(Vec::len).max().unwrap_or(0);
+    let in_turn =
+        (SHORT..rounds).flat_map(|round| full.iter().filter_map(move |lines| lines.get(round)).copied());
+    let kinds = &kinds;
+    let of = |wanted: Kind| {
+        (0..kinds.len()).rev().filter(move |index| kinds.get(*index) == Some(&wanted)).collect::<Vec<_>>()
+    };
+    let is_worth = |index: &usize| kinds.get(*index).is_some_and(|kind| *kind < Kind::Repeated);
+    let ends = [lines.len().saturating_sub(1), 0].into_iter().filter(is_worth);
+    let order = first
+        .iter()
+        .flat_map(short)
+        .chain(ends)
+        .chain(named_and_told)
+        .chain(bare.iter().flatten().copied())
+        .chain(in_turn)
+        .chain([Kind::Failure, Kind::Value, Kind::Difference, Kind::Other].into_iter().flat_map(of))
+        .chain([Kind::Repeated, Kind::Total, Kind::Library].into_iter().flat_map(of));
+    distinct(order.map(|index| index + 1), lines.len(), limit)
+}
+
+/// The worth of a line of an error: what comes after [`Kind::Other`] goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// It says what failed: an error, a test's name.
+    Failure,
+    /// It is part of what was expected or found instead.
+    Value,
+    /// It stands on one side of a comparison.
+    Difference,
+    /// A frame of the project in a stack that is printed outermost first, or a place in a file.
+    Frame,
+    /// One in a stack that is printed innermost first.
+    FrameBelow,
+    Other,
+    /// It was said before, as in a deep recursion.
+    Repeated,
+    /// Totals and times of what passed, and what passed.
+    Total,
+    /// A frame of a library or of the runtime.
+    Library,
+}
+
+/// The lines of each failure: from its heading to the next one.
+fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
+    /// Lines between a test's name and what opens its error.
+    const NEAR: usize = 4;
+    let mut starts: Vec<usize> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let is_little = kinds.get(index).is_none_or(|kind| *kind >= Kind::Repeated);
+        let last = starts.last().copied();
+        let starts_one = match heading(line) {
+            Some(Heading::Name) => !is_little,
+            Some(Heading::Opening) => !is_little && last.is_none_or(|last| index > last + NEAR),
+            None => false,
+        };
+        if starts_one {
+            starts.push(index);
+        }
+    }
+    // What stands before the first heading is a failure too, if it says anything.
+    let says = |index: &usize| kinds.get(*index).is_some_and(|kind| *kind <= Kind::Difference);
+    let before = (0..starts.first().copied().unwrap_or(lines.len())).find(says);
+    if let Some(before) = before {
+        starts.insert(0, before);
+    }
+    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+}
+
+/// The lines that tell of one failure, best first: its heading, its first and last messages, then values and
+/// frames side by side, then the other messages and what stands around.
+fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
+    /// Lines below a frame that show its source.
+    const SOURCE: usize = 2;
+    let (start, end) = (range.start, range.end);
+    let of = |wanted: Kind| {
+        range.clone().filter(move |index| kinds.get(*index) == Some(&wanted)).collect::<Vec<_>>()
+    };
+    let is_worth =
+        |index: &usize| *index < end && kinds.get(*index).is_some_and(|kind| *kind < Kind::Repeated);
+    let messages: Vec<usize> = of(Kind::Failure).into_iter().filter(|index| *index != start).collect();
+    let (values, differences) = (of(Kind::Value), of(Kind::Difference));
+    // Marks below a line of a comparison say least of it.
+    let is_mark = |index: &usize| {
+        lines.get(*index).is_some_and(|line| line.trim_start_matches('E').trim_start().starts_with('?'))
+    };
+    let (marks, sides): (Vec<usize>, Vec<usize>) = differences.into_iter().partition(is_mark);
+    let mut compared: Vec<usize> = values.iter().take(1).copied().collect();
+    compared.extend(&sides);
+    compared.extend(values.iter().skip(1));
+    compared.extend(marks);
+    // Python's stack ends with the innermost frame, others begin with it; both ends say most.
+    let outermost_first = from_both_ends(&of(Kind::Frame));
+    let frames = outermost_first.into_iter().map(|frame| {
+        let has_source = lines.get(frame).is_some_and(|line| shows_its_source(line));
+        (frame..=frame + if has_source { SOURCE } else { 0 }).filter(is_worth).collect::<Vec<_>>()
+    });
+    let frames = frames.chain(of(Kind::FrameBelow).into_iter().map(|frame| vec![frame]));
+    let mut compared = compared.chunks(3);
+    let mut frames = frames;
+    let mut beside = Vec::new();
+    loop {
+        match (compared.next(), frames.next()) {
+            (None, None) => break,
+            (values, frame) => {
+                beside.extend(values.unwrap_or_default());
+                beside.extend(frame.unwrap_or_default());
+            }
+        }
+    }
+    let ends = messages.iter().take(2).chain(messages.last()).copied();
+    let around = (start + 1..start + 4).filter(is_worth);
+    let order = [start].into_iter().chain(ends).chain(beside).chain(messages.iter().copied());
+    let mut seen = HashSet::new();
+    let mut told: Vec<usize> = order.filter(|index| seen.insert(*index)).collect();
+    if told.len() > 1 {
+        told.extend(around.filter(|index| seen.insert(*index)));
+    } else {
+        // A heading alone, or one with words that nothing is known of.
+        told.extend((start + 1..(start + 12).min(end)).filter(|index| {
+            is_worth(index) && lines.get(*index).is_some_and(|line| !line.trim().is_empty())
+        }));
+    }
+    told
+}
+
+fn from_both_ends(all: &[usize]) -> Vec<usize> {
+    let half = all.len().div_ceil(2);
+    let (front, back) = all.split_at(all.len() - half);
+    let mut front = front.iter();
+    back.iter().rev().flat_map(|one| [Some(*one), front.next().copied()]).flatten().collect()
+}
+
+/// Marks what a failure has said twice before.
+fn mark_repeated(lines: &[&str], kinds: &mut [Kind], failures: &[Range<usize>]) {
+    const MOST: usize = 2;
+    for range in failures {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for index in range.clone() {
+            let (Some(line), Some(kind)) = (lines.get(index), kinds.get_mut(index)) else { continue };
+            let counts = match kind {
+                Kind::Failure | Kind::Frame | Kind::FrameBelow => true,
+                Kind::Other => !line.trim().is_empty(),
+                Kind::Value | Kind::Difference | Kind::Repeated | Kind::Total | Kind::Library => false,
+            };
+            if counts {
+                let times = seen.entry(without_number(line)).or_default();
+                *times += 1;
+                if *times > MOST {
+                    *kind = Kind::Repeated;
+                }
+            }
+        }
+    }
+}
+
+/// A line without the number that it has in a stack, and without the values of a call.
+fn without_number(line: &str) -> &str {
+    let line = line.trim();
+    let numbered = line.strip_prefix('#').unwrap_or(line);
+    let name = numbered.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let name = name.strip_prefix(':').unwrap_or(name);
+    match name.rfind('(') {
+        Some(at) if numbered.len() < line.len() => name.get(..at).unwrap_or(name),
+        _ if name.len() < numbered.len() => name.trim_start(),
+        _ => line,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heading {
+    /// It names a test, a cause or an error of a compiler.
+    Name,
+    /// It opens an error, of a test where one was just named.
+    Opening,
+}
+
+fn heading(line: &str) -> Option<Heading> {
+    static NAME: OnceLock<Option<Regex>> = OnceLock::new();
+    static OPENING: OnceLock<Option<Regex>> = OnceLock::new();
+    let names = r"(?x)
+          ^_{2,}\s.+\s_{2,}\s*$                                   # pytest
+        | ^(?:FAIL|ERROR):\s\S                                     # unittest
+        | ^(?:FAILED|ERROR)\s\S+:: | ^\S+::\S.*\s(?:FAILED|ERROR)\b  # pytest: lists
+        | ^\s*not\sok\b                                           # TAP
+        | ^\s*---\sFAIL:                                          # go
+        | ^===\s+RUN\s                                            # go: of a test that fails
+        | ^\s*-{2,}\s(?:STD(?:OUT|ERR):\s)?\w.*\s-{2,}\s*$          # cargo
+        | ^\s*(?:FAIL|\u25CF|\u2715|\u2717|\u2716|\u00D7|\u2718)\s+\S # jest, vitest, node
+        | ^\s*\d+\)\s+\S                                          # mocha, rspec, phpunit, minitest
+        | ^\s*(?:Failed|X)\s\S.*\[.*m?s\]\s*$                      # dotnet
+        | ^\s*\[\s+FAILED\s+\]\s | ^\s*\[\s+RUN\s+\]\s              # googletest
+        | <<<\s(?:FAILURE|ERROR)!                                 # maven
+        | ^\S.*\s>\s.*\sFAILED\s*$                                 # gradle
+        | \*\*\*(?:Failed|Exception|Timeout|Not\sRun)              # ctest
+        | ^test\s.*\s\.\.\.\sFAILED\s*$                            # cargo: a list
+        | ^\s*(?:Caused\sby|Suppressed):\s | ^\s*--->\s | ^Next\s\S+:\s # Java, .NET, PHP
+        | \[cause\]:\s                                            # node
+        | ^error(?:\[\w+\])?:\s                                    # rustc
+        | :\d+(?::\d+)?:\s(?:fatal\s)?error\b | \(\d+,\d+\):\serror\b | :\[\d+,\d+\]\s\S # compilers
+        ";
+    let opening = r"(?x)
+          ^\s*Traceback\s\(most | ^thread\s'.*\spanicked\sat | ^\s*panic:\s
+        | ^\s*(?:Exception\sin\sthread|Unhandled\s[Ee]xception|(?:PHP\s)?Fatal\serror:)
+        | ^\S*(?:Error|Exception)\b(?:\s\[\w+\])?:\s
+        | ^\[ERROR\]\s+\S
+        ";
+    // What a test printed, and the end of a stack of .NET, are no failures.
+    if line.contains("--- End of ") || line.contains("--- Captured ") {
+        None
+    } else if matches(&NAME, names, line) {
+        Some(Heading::Name)
+    } else {
+        matches(&OPENING, opening, line).then_some(Heading::Opening)
+    }
+}
+
+/// Lines that one value may take.
+const MOST_OF_A_VALUE: usize = 12;
+
+fn kinds(lines: &[&str]) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = Vec::with_capacity(lines.len());
+    let failing = failing(lines);
+    let mut value: Option<(usize, usize)> = None;
+    // A comparison goes on for as long as its failure.
+    let mut is_compared = false;
+    let mut is_below_library_frame = false;
+    let mut is_of_a_passed_test = false;
+    let mut was_found = false;
+    let mut is_announced = false;
+    for line in lines {
+        let depth = line.len() - line.trim_start().len();
+        if let Some(name) = started(line) {
+            is_of_a_passed_test = !failing.contains(name);
+        } else if ["--- ", "panic:", "["].iter().any(|end| line.trim_start().starts_with(end)) {
+            is_of_a_passed_test = false;
+        }
+        let found = line.strip_prefix("E ").or_else(|| (*line == "E").then_some(""));
+        let plain = match found {
+            Some(found) => kind_of_found(found, was_found),
+            None => kind_of(line),
+        };
+        was_found = found.is_some();
+        if heading(line) == Some(Heading::Name) {
+            is_compared = false;
+        }
+        let is_in_value = value.is_some_and(|(at, left)| left > 0 && (depth >= at || line.trim().is_empty()));
+        let kind = match plain {
+            _ if is_of_a_passed_test => Kind::Total,
+            // Python prints the source of a frame below it, whatever it says.
+            _ if is_below_library_frame && depth >= 4 && !is_frame(line) => Kind::Library,
+            Kind::Other | Kind::Frame if is_compared && is_difference(line) => Kind::Difference,
+            Kind::Other if is_in_value && !line.trim().is_empty() => Kind::Value,
+            Kind::Other if is_announced && !line.trim().is_empty() => Kind::Failure,
+            plain => plain,
+        };
+        is_below_library_frame = plain == Kind::Library && line.trim_start().starts_with("File ");
+        // Rust says below the place why it panicked.
+        is_announced = line.contains(" panicked at ");
+        is_compared |= matches!(kind, Kind::Value | Kind::Failure);
+        value = match plain {
+            Kind::Value if is_in_value => value.map(|(at, _)| (at.min(depth), MOST_OF_A_VALUE)),
+            Kind::Value => Some((depth, MOST_OF_A_VALUE)),
+            _ if is_in_value => value.map(|(at, left)| (at, left - 1)),
+            _ => None,
+        };
+        kinds.push(kind);
+    }
+    kinds
+}
+
+/// The tests that Go (with `-v`) and googletest name as failed. They print the lines of all, and say at the
+/// end of each how it went.
+fn failing<'a>(lines: &[&'a str]) -> HashSet<&'a str> {
+    let named = lines.iter().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("--- FAIL: ").or_else(|| line.strip_prefix("[  FAILED  ] "))
+    });
+    named.filter_map(|rest| rest.split([' ', ',']).next()).collect()
+}
+
+/// The test that starts with a line of theirs.
+fn started(line: &str) -> Option<&str> {
+    line.strip_prefix("=== RUN").or_else(|| line.strip_prefix("[ RUN      ]")).map(str::trim)
+}
+
+/// The kind of what pytest found, whose lines begin with an E: the first says what is wrong.
+fn kind_of_found(found: &str, goes_on: bool) -> Kind {
+    static COMPARED: OnceLock<Option<Regex>> = OnceLock::new();
+    let compared = r"^\s*(?:At\sindex|Left\scontains|Right\scontains|Differing\s(?:items|attributes)|Extra\sitems|where\b|and\b)";
+    if found.trim().is_empty() {
+        Kind::Other
+    } else if is_difference(found) {
+        Kind::Difference
+    } else if matches(&COMPARED, compared, found) || is_value(found) && goes_on {
+        Kind::Value
+    } else if !goes_on || names_an_error(found) {
+        Kind::Failure
+    } else {
+        Kind::Other
+    }
+}
+
+fn kind_of(line: &str) -> Kind {
+    if is_total(line) {
+        Kind::Total
+    } else if is_of_a_library(line)
+        && (is_frame(line) || is_frame_below_its_error(line) || is_bare_place(line))
+    {
+        Kind::Library
+    } else if is_value(line) {
+        Kind::Value
+    } else if names_an_error(line) {
+        Kind::Failure
+    } else if is_frame_below_its_error(line) {
+        Kind::FrameBelow
+    } else if is_frame(line) {
+        Kind::Frame
+    } else {
+        Kind::Other
+    }
+}
+
+/// A line that says what went wrong, or of which test.
+fn names_an_error(line: &str) -> bool {
+    static NAMED: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &NAMED,
+        r"(?x)
+          (?:Error|Exception|Failure)\b
+        | (?i:\berror(?:\[\w+\])?:)
+        | (?i:\bpanic(?:ked)?\b)
+        | (?i:\bassert\w*)
+        | ^E\s\s                    # pytest: what was found
+        | ^>\s                      # pytest: the line that failed
+        | \bFAIL(?:ED|URE)?\b
+        | \bFailed\b
+        | \bCaused\sby\b
+        | ^\s*not\sok\b            # TAP
+        | ^\s*---\sFAIL:           # go
+        | ^\s*-{2,}\s\S.*\s-{2,}\s*$ # cargo, node: a test's name between dashes
+        | ^_{2,}\s.+\s_{2,}\s*$     # pytest: a test's name between lines
+        | ^\s*[\u25CF\u2715\u2717\u2716\u00D7\u2718]\s  # jest, mocha, vitest, node
+        | ^\s*\d+\)\s               # mocha, rspec, phpunit
+        | \.\.\.\sFAILED\b
+        | ^\s*(?:message|failureType|operator|location):\s
+        ",
+        line,
+    )
+}
+
+/// A line that begins what was expected, or what was found instead.
+fn is_value(line: &str) -> bool {
+    static VALUE: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &VALUE,
+        r"(?xi)
+          \b(?:expected|actual|received|but\s+was|but\s+got|which\s+is|value\s+of)\b
+        | ^\s*(?:left|right|want|wanted|got|have|diff)\s*[:=]
+        | ^\s*[+-]\s(?:actual|expected)\b
+        | \b(?:want|wanted|got)\b | \smatches\s | \sto\s(?:be|equal|have|contain|match)\b
+        | ^\s*[^\s/].{0,200}\s(?:!==|!=|\u2260)\s\S
+        | ^\s*error:\s*[|>]
+        ",
+        line,
+    )
+}
+
+/// A line of a comparison: what is only on one side.
+fn is_difference(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
+}
+
+/// Returns the lines about all tests together, or about a passed test.
+fn is_total(line: &str) -> bool {
+    static TOTAL: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &TOTAL,
+        r"(?x)
+          ^\s*\#\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s\d  # node
+        | ^\s*\u2139\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s
+        | ^\s*(?:duration_ms|type):\s                                  # TAP
+        | ^\s*(?:---|\.\.\.)\s*$
+        | ^\s*\#\sSubtest:
+        | ^\s*\d+\.\.\d+\s*$
+        | ^\s*ok\s\d+
+        | ^TAP\sversion
+        | ^\s*[\u2713\u2714\u221A]\s
+        | \s\.\.\.\sok\s*$
+        | ^ok\s+\S+\s+[\d.(]                                         # go
+        | ^\s*---\sPASS:
+        | ^=+\s.*\s=+\s*$ | ^=+\s.*\bin\s[\d.]+s                      # pytest
+        | ^(?:platform|rootdir|plugins|configfile|cachedir|collected|collecting)\b
+        | \bPASSED\b
+        | ^PASS\b
+        | ^\s*(?:Test\sSuites|Test\sFiles|Tests|Snapshots|Time|Start\sat|Duration|Ran\sall\stest\ssuites)\b[:.\s]\s*\d?
+        | ^\s*\u23AF+
+        | ^\[INFO\] | ^\[ERROR\]\s+(?:To\ssee|Re-run|For\smore|->|\[Help|Please\srefer|After\scorrecting|Tests\srun:|Failures:|Errors:) | ^\[ERROR\]\s*$
+        | ^\s*\[\s+(?:OK|PASSED|-+|=+)\s+\] | ^\[[-=]+\]
+        | ^\s*(?:Start\s+\d+:|\d+/\d+\s+Test\s.*\sPassed\s)            # ctest
+        | ^\s*Passed\s\S.*\[.*m?s\]\s*$ | ^(?:Passed|Failed)!\s           # dotnet
+        | ^\S.*\s>\s.*\s(?:PASSED|SKIPPED)\s*$                           # gradle
+        | ^Ran\s\d+\stests?\sin
+        | ^test\sresult:
+        | ^running\s\d+\stests?
+        | ^\s*(?:Finished|Compiling|Running|Downloading|Doc-tests)\s
+        ",
+        line,
+    )
+}
+
+/// A place in a library or in the runtime, which nobody here will change.
+fn is_of_a_library(line: &str) -> bool {
+    static LIBRARY: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &LIBRARY,
+        r"(?x)
+          node:internal/ | \(node: | \snode:\w | \binternal/(?:modules|process|timers|test_runner)/
+        | \bnode_modules/ | \bat\s(?:async\s|new\s)?Promise\b | \(<anonymous>\)\s*$
+        | (?:site|dist)-packages/ | /lib(?:64)?/python\d | \bpython\d[\d.]*/lib/ | <frozen\s
+        | \.cargo[/\\](?:registry|git)/ | /rustc/[0-9a-f]+ | /rustlib/ | \bcore::(?:panicking|ops)
+        | std::(?:panicking|rt|sys|thread) | __rust_ | core::(?:option|result)::(?:unwrap|expect)_failed | \btest::(?:run_test|__rust|assert)
+        | \b(?:java|javax|jdk|sun|kotlin|scala)\.[\w.$]+\( | java\.base/ | \borg\.(?:junit|gradle|apache\.maven|testng|hamcrest|mockito|springframework)\.
+        | \bat\s(?:System|Microsoft|Xunit|NUnit)\. | \breflect\.
+        | ^(?:created\sby\s)?(?:testing|runtime|reflect|syscall|sync|net/http|internal/\w+)\.[\w(*]
+        | /usr/local/go/src/ | /go/src/(?:testing|runtime)/ | /go/pkg/mod/ | \$GOROOT
+        | /gems/ | /vendor/(?:bundle|phpunit|symfony|laravel)/ | /lib/ruby/
+        ",
+        line,
+    )
+}
+
+/// A frame in a form of its own: numbered as in Rust, or with its place at the end.
+fn is_bare_place(line: &str) -> bool {
+    static PLACE: OnceLock<Option<Regex>> = OnceLock::new();
+    let places = r"(?x)
+          ^\s*(?:\d+:|at\s|from\s)
+        | :\d+(?::\d+)?\)?(?:\s\+0x[0-9a-f]+)?[\s{]*$
+        | ^(?:created\sby\s)?\w[\w/]*\.[\w.(*)]+(?:\(|\sin\s)      # go
+        ";
+    matches(&PLACE, places, line)
+}
+
+/// A frame of a stack that is printed outermost first, or a place in a file.
+fn is_frame(line: &str) -> bool {
+    static FRAME: OnceLock<Option<Regex>> = OnceLock::new();
+    matches(
+        &FRAME,
+        r#"(?x)
+          ^\s*File\s"            # Python
+        | ^\s*-->\s              # rustc
+        | \w\.\w+:\d+            # path:line
+        "#,
+        line,
+    )
+}
+
+/// A frame of a stack that is printed innermost first.
+fn is_frame_below_its_error(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
+}
+
+fn matches(pattern: &OnceLock<Option<Regex>>, source: &str, line: &str) -> bool {
+    pattern.get_or_init(|| Regex::new(source).ok()).as_ref().is_some_and(|pattern| pattern.is_match(line))
+}
+
+/// A frame below which its source is printed.
+fn shows_its_source(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("File ") || line.starts_with("-->")
+}
