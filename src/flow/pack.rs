@@ -130,7 +130,19 @@ pub async fn check_files(session: &Session, files: &[String]) -> Result<(), Erro
         return Ok(());
     }
     let (session, files) = (session.clone(), files.to_vec());
-    off_thread(move || check_there(&*session.project()?, &files)).await?
+    off_thread(move || check_named(&session, &files)).await?
+}
+
+/// The same, on this thread. A directory is none of the files that it holds.
+pub(super) fn check_named(session: &Session, files: &[String]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let project = session.project()?;
+    check_there(&project, files)?;
+    let directory =
+        files.iter().find_map(|name| Some(format!("`{name}` is {}", project.refused_directory(name)?)));
+    directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
 }
 
 /// Those of some names that still stand for a file.
@@ -153,14 +165,31 @@ fn check_there(project: &Project, files: &[String]) -> Result<(), Error> {
     let told: Vec<String> = missing
         .take(MOST_MISSING)
         .map(|name| {
-            let near =
-                project.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"));
+            let near = match without_lines(name).filter(|file| !project.is_missing(file)) {
+                Some(file) => format!(
+                    "; name the whole file `{file}`: the lines that an error or a fact names come first"
+                ),
+                None => {
+                    project.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"))
+                }
+            };
             let more = if name.chars().count() > MOST_NAME { "..." } else { "" };
             let name: String = name.chars().take(MOST_NAME).collect();
             format!("there is no file `{name}{more}`{near}")
         })
         .collect();
     if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }
+}
+
+/// The file of a name that names lines too, such as `src/a.py:10-20` and `src/a.py#L10`.
+fn without_lines(name: &str) -> Option<&str> {
+    let name = name.trim();
+    let file = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "L-:,".contains(letter));
+    let rest = name.get(file.len()..)?;
+    match file.strip_suffix('#') {
+        Some(file) => Some(file),
+        None => rest.starts_with(':').then_some(file),
+    }
 }
 
 struct Packing<'a> {

@@ -232,6 +232,14 @@ impl Project {
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
+    /// Why a name without a wildcard that stands for a directory is none of a file.
+    pub fn refused_directory(&self, given: &str) -> Option<Refusal> {
+        if globs::is_pattern(given) {
+            return None;
+        }
+        self.find_one(Path::new(given)).err().filter(|refusal| matches!(refusal, Refusal::Directory(_)))
+    }
+
     /// The existing file whose name is nearest to one that is not there: first by the name alone, for
     /// the directory is what is forgotten most often.
     pub fn nearest(&self, given: &str) -> Option<String> {

@@ -158,6 +158,37 @@ fn a_name_that_no_file_can_have_is_no_file() {
     assert!(client.log("codex").is_empty());
 }
 
+/// Nor do the names of a directory, of lines of a file, or of a file in other letters stand for a file.
+#[test]
+fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
+    let mut client = Server::new().codex().file("src/a.py", "x = 1\n").file("README.md", "x\n").start();
+    for (name, told) in [
+        ("src", "`src` is a directory; name a file or a pattern such as src/**/*.py"),
+        ("src/", "`src/` is a directory; name a file or a pattern such as src/**/*.py"),
+        (".", "`.` is a directory"),
+        ("src/a.py:10-20", "name the whole file `src/a.py`"),
+        ("src/a.py:7", "name the whole file `src/a.py`"),
+        ("src/a.py:7:3", "name the whole file `src/a.py`"),
+        ("src/a.py#L7-L9", "name the whole file `src/a.py`"),
+        ("SRC/A.PY", "the nearest is `src/a.py`"),
+        ("readme.md", "the nearest is `README.md`"),
+        ("src\\a.py", "the nearest is `src/a.py`"),
+        ("src/b.py:7", "there is no file `src/b.py:7`"),
+    ] {
+        for tool in ["maestro_consult", "maestro_ensemble_generate", "maestro_run_stage"] {
+            let asked = json!({ "task": "why?", "stage": "analyze", "context_files": ["README.md", name] });
+            let mut asked = asked.as_object().unwrap().clone();
+            if tool == "maestro_ensemble_generate" {
+                asked.remove("stage");
+            }
+            let result = client.call(tool, asked.into());
+            assert_eq!(result["code"], "invalid_arguments", "{tool} {name}: {result}");
+            assert!(result["error"].as_str().unwrap().contains(told), "{tool} {name}: {result}");
+        }
+    }
+    assert!(client.log("codex").is_empty());
+}
+
 /// An answer about a file that nobody read costs as much as any other.
 #[test]
 fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent() {

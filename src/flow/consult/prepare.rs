@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::flow::account::{Account, Asked};
 use crate::flow::document;
 use crate::flow::off_thread::off_thread;
-use crate::flow::pack::{ContextRequest, PackedContext, pack_now};
+use crate::flow::pack::{ContextRequest, PackedContext, check_named, pack_now};
 use crate::flow::session::Session;
 use crate::flow::thread::Conversation;
 use crate::host::config::is_model_name;
@@ -206,6 +206,7 @@ fn prepare_now(
         }
         None => consultant,
     };
+    check_named(session, &question.context.files)?;
     let context = (!question.context.is_empty()).then(|| pack_now(session, &question.context)).transpose()?;
     let masker = session.masker()?;
     let clean = masker.mask(&question.prompt);
