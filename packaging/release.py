@@ -3,6 +3,7 @@
 a Homebrew formula, the entry of the MCP registry, a list of components (SBOM), checksums.
 
     packaging/dist.sh && packaging/release.py [--repository https://github.com/OWNER/REPO] [--out dist]
+    packaging/release.py --entry --repository https://github.com/OWNER/REPO     # prints the registry's entry
 
 Nothing is compiled and nothing is uploaded. It names the artefacts that it leaves out because a tool is missing, and
 `--all` makes that a failure. Without `--repository` the formula and the registry's entry are left out.
@@ -60,6 +61,30 @@ def sha256(path):
     return digest
 
 
+def on_github(url):
+    """The repository's address without what people add to it. The registry knows whose `io.github` name it is by
+    the owner, so another host's would be refused there."""
+    found = re.fullmatch(r"https://github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?", url)
+    if not found:
+        raise argparse.ArgumentTypeError("%r is not https://github.com/OWNER/REPO" % url)
+    return "https://github.com/%s/%s" % found.groups()
+
+
+def registry_name(repository):
+    return "io.github.%s/%s" % (repository.split("/")[-2], PACKAGE)
+
+
+def filled(template, repository, **more):
+    text = read("packaging", *template)
+    for key, value in dict(more, VERSION=version(), REPOSITORY=repository).items():
+        text = text.replace("@%s@" % key, value)
+    return text
+
+
+def registry_entry(repository):
+    return filled(("registry", "server.json.in"), repository, REGISTRY_NAME=registry_name(repository))
+
+
 class Release:
     def __init__(self, out, repository):
         self.out, self.repository, self.version = os.path.abspath(out), repository, version()
@@ -114,7 +139,7 @@ class Release:
                        # Every platform that is ever published: one that has no package yet is optional.
                        optionalDependencies={"%s-%s" % (PACKAGE, TARGETS[t][0][3]): self.version for t in self.archives})
         if self.repository:
-            package["mcpName"] = self.registry_name()
+            package["mcpName"] = registry_name(self.repository)
         self.pack(place, package)
 
     def pack(self, place, package):
@@ -139,7 +164,7 @@ class Release:
                         "License-File: LICENSE\nRequires-Python: >=3.8\nDescription-Content-Type: text/markdown\n\n%s"
                         % (PACKAGE, self.version, ABOUT, read("README.md")))
             if self.repository:
-                metadata += "\n<!-- mcp-name: %s -->\n" % self.registry_name()
+                metadata += "\n<!-- mcp-name: %s -->\n" % registry_name(self.repository)
             files = [
                 ("%s-%s.data/scripts/%s" % (module, self.version, NAME), binary, 0o755),
                 ("%s/METADATA" % info, metadata.encode(), 0o644),
@@ -189,14 +214,7 @@ class Release:
                            check=True, stdout=subprocess.DEVNULL)
             self.add(path)
 
-    def registry_name(self):
-        owner = self.repository.rstrip("/").split("/")[-2]
-        return "io.github.%s/%s" % (owner, PACKAGE)
-
-    def filled(self, template, path, **more):
-        text = read("packaging", *template)
-        for key, value in dict(more, VERSION=self.version, REPOSITORY=self.repository).items():
-            text = text.replace("@%s@" % key, value)
+    def document(self, path, text):
         write(os.path.join(self.out, path), text)
         self.add(path)
 
@@ -217,7 +235,8 @@ class Release:
             for arch, (url, digest) in arches.items():
                 lines += ["    on_%s do" % arch, '      url "%s"' % url, '      sha256 "%s"' % digest, "    end"]
             lines.append("  end")
-        self.filled(("homebrew", "maestro-mcp.rb.in"), "maestro-mcp.rb", PLATFORMS="\n".join(lines) + "\n")
+        self.document("maestro-mcp.rb", filled(("homebrew", "maestro-mcp.rb.in"), self.repository,
+                                               PLATFORMS="\n".join(lines) + "\n"))
 
     def sbom(self):
         """CycloneDX 1.6 from Cargo.lock and what cargo knows of it: what the binary is made of."""
@@ -272,10 +291,16 @@ class Release:
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--repository", help="where the releases will be, such as https://github.com/OWNER/REPO")
+    options.add_argument("--entry", action="store_true", help="only print the registry's entry")
+    options.add_argument("--repository", type=on_github, help="where the releases will be, such as https://github.com/OWNER/REPO")
     options.add_argument("--out", default=os.path.join(ROOT, "dist"))
     options.add_argument("--all", action="store_true", help="fail where something is left out")
     options = options.parse_args()
+    if options.entry:
+        if not options.repository:
+            sys.exit("release: say where releases are: --repository https://github.com/OWNER/REPO")
+        print(registry_entry(options.repository), end="")
+        return 0
     release = Release(options.out, options.repository)
     try:
         release.npm()
@@ -283,7 +308,7 @@ def main():
         release.debian()
         if options.repository:
             release.formula()
-            release.filled(("registry", "server.json.in"), "server.json", REGISTRY_NAME=release.registry_name())
+            release.document("server.json", registry_entry(options.repository))
         else:
             release.skip("Homebrew formula and registry entry", "say where releases are: --repository URL")
         release.sbom()

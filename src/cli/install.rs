@@ -59,11 +59,12 @@ pub fn install(
             })
         }),
     };
+    let behind_link = Original::missing_behind_link(&targets.settings);
     let mut report = Report::default();
     let placed = targets.commands.as_ref().map(|directory| placing(directory, commands));
     let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
     if done.is_ok() {
-        if let Some(original) = without_server.take() {
+        if let Some(original) = behind_link.or(without_server.take()) {
             remember(targets, original);
         }
         report.line(targets.next_step.to_owned());
@@ -82,12 +83,13 @@ pub fn uninstall(
     commands: &[SlashCommand<'_>],
     out: &mut dyn Write,
 ) -> Result<(), InstallError> {
+    let original = original(targets);
     let settings = FileChange {
         path: targets.settings.clone(),
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
             let Some(bytes) = seen else { return Ok(Verdict::Keep(Some(ABSENT))) };
-            let original = original(targets);
+            let original = original.clone();
             let list = if original == Some(Original::EmptyList) { List::TheUsers } else { List::Ours };
             let edited = deregister(targets.client, bytes, list);
             let edited = edited.map_err(|fault| refused(targets, fault))?;
@@ -95,6 +97,11 @@ pub fn uninstall(
                 (None, _) => Verdict::Keep(None),
                 (Some(bytes), Some(Original::Text(text))) if says_nothing(targets.client, &bytes) => {
                     Verdict::Write { bytes: text.into_bytes(), backup: false }
+                }
+                (Some(bytes), Some(Original::MissingBehindLink { .. }))
+                    if says_nothing(targets.client, &bytes) =>
+                {
+                    Verdict::RemoveTarget
                 }
                 // A link is the user's own.
                 (Some(bytes), _)
@@ -112,6 +119,10 @@ pub fn uninstall(
     let done = replace_all(&settings, &removed, &mut report, "removed maestro from");
     if done.is_ok() {
         forget(targets);
+        if let Some(Original::MissingBehindLink { made }) = &original {
+            // Only what is empty goes.
+            let _ = made.iter().try_for_each(std::fs::remove_dir);
+        }
         for change in &removed {
             if let Some(restored) = replace::restore(&change.path)? {
                 report.line(format!("put back {}", restored.display()));
@@ -199,16 +210,31 @@ impl Report {
     }
 }
 
-// The settings files that had an empty list of servers, or no setting at all, before Maestro was registered.
+// The settings files that had an empty list of servers, no setting at all, or nothing behind a link before.
 // An uninstall gives such a file its list or its text back. The memory lies in the user's state directory. If
 // it cannot be kept, an uninstall leaves less behind; it never fails.
 
-/// The text of a file without a setting, or that the list of servers was empty: other settings stay out.
+/// What an uninstall cannot tell from the file itself. Other settings stay out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Original {
     Text(String),
     EmptyList,
+    /// The settings were a link that led nowhere; and the directories that were missing there, the innermost first.
+    MissingBehindLink {
+        made: Vec<PathBuf>,
+    },
+}
+
+impl Original {
+    fn missing_behind_link(settings: &Path) -> Option<Self> {
+        if !settings.is_symlink() || settings.exists() {
+            return None;
+        }
+        let target = replace::follow(settings).ok()?;
+        let made = target.ancestors().skip(1).take_while(|directory| !directory.exists());
+        Some(Self::MissingBehindLink { made: made.map(Path::to_owned).collect() })
+    }
 }
 
 type Memory = BTreeMap<String, Original>;

@@ -321,6 +321,50 @@ fn a_list_of_servers_that_was_there_empty_stays_and_no_other() {
 }
 
 #[test]
+fn a_link_to_a_missing_file_is_left_as_it_was() {
+    for (client, file) in [
+        ("claude", ".claude.json"),
+        ("codex", ".codex/config.toml"),
+        ("gemini", ".gemini/settings.json"),
+        ("vscode", ".config/Code/User/mcp.json"),
+        ("cursor", ".cursor/mcp.json"),
+        ("zed", ".config/zed/settings.json"),
+        ("opencode", ".config/opencode/opencode.json"),
+    ] {
+        // The target's directory is there or missing, and somebody else may use it meanwhile.
+        for (has_directory, gets_neighbour) in [(true, false), (false, false), (false, true)] {
+            let server = Server::new();
+            let home = server.project().parent().unwrap().join("home");
+            let target = home.join("dotfiles/deep/settings");
+            if has_directory {
+                std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            }
+            let link = home.join(file);
+            std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            for command in ["install", "install", "uninstall"] {
+                let output = server.run(&[command, "--client", client], "");
+                assert!(output.status.success(), "{client}: {}", text(&output.stderr));
+                if command == "install" {
+                    assert!(std::fs::read_to_string(&target).unwrap().contains("maestro"), "{client}");
+                    if gets_neighbour {
+                        std::fs::write(target.with_file_name("neighbour"), "").unwrap();
+                    }
+                }
+            }
+            assert!(link.is_symlink() && !target.exists(), "{client}: the link stays and leads nowhere");
+            assert_eq!(
+                target.parent().unwrap().exists(),
+                has_directory || gets_neighbour,
+                "{client}: {has_directory} {gets_neighbour}"
+            );
+            assert_eq!(home.join("dotfiles").exists(), has_directory || gets_neighbour, "{client}");
+            assert!(!home.join(".local/state/maestro/settings").exists());
+        }
+    }
+}
+
+#[test]
 fn a_person_reads_plain_words_where_the_log_cannot_be_written() {
     let server = Server::new().env("MAESTRO_TRACE_DIR", "/proc/nowhere");
     let (_, said) = server.person_with(&["consult", "why?"], &[("NO_COLOR", "1")]).leaves();

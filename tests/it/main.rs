@@ -37,6 +37,7 @@ mod log;
 mod metrics;
 mod million;
 mod models;
+mod packaging;
 mod packing;
 mod page;
 mod prompts;

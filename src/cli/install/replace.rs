@@ -26,8 +26,10 @@ pub(super) enum Verdict {
     Keep(Option<&'static str>),
     /// Give it this content, keeping a copy of the old one if `backup` is set.
     Write { bytes: Vec<u8>, backup: bool },
-    /// Delete it.
+    /// Delete it; of a link the link, whose target is somebody else's.
     Remove,
+    /// Delete the file itself, and leave the link that leads to it.
+    RemoveTarget,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ struct Seen {
 enum Step {
     Keep(Option<&'static str>),
     Write { new: NamedTempFile, old: Option<NamedTempFile> },
-    Remove,
+    Remove(PathBuf),
 }
 
 impl<'a> Staged<'a> {
@@ -77,7 +79,8 @@ impl<'a> Staged<'a> {
         let seen = read(&target).map_err(InstallError::file("read", &target))?;
         let step = match (change.decide)(seen.as_ref().map(|seen| seen.bytes.as_slice()))? {
             Verdict::Keep(why) => Step::Keep(why),
-            Verdict::Remove => Step::Remove,
+            Verdict::Remove => Step::Remove(change.path.clone()),
+            Verdict::RemoveTarget => Step::Remove(target.clone()),
             Verdict::Write { bytes, backup } => {
                 let backed_up = seen.as_ref().filter(|_| backup);
                 Step::Write {
@@ -116,13 +119,12 @@ impl<'a> Staged<'a> {
         let (path, target) = (&self.change.path, &self.target);
         match self.step {
             Step::Keep(why) => Ok(Some(Outcome::Unchanged(why))),
-            Step::Remove => {
+            Step::Remove(file) => {
                 if !still(target, self.seen.as_ref())? {
                     return Ok(None);
                 }
-                // Of a link the link: its target is somebody else's.
-                fs::remove_file(path).map_err(InstallError::file("remove", path))?;
-                sync_directory(path);
+                fs::remove_file(&file).map_err(InstallError::file("remove", &file))?;
+                sync_directory(&file);
                 Ok(Some(Outcome::Removed))
             }
             Step::Write { new, old } => {
@@ -157,7 +159,7 @@ fn persist(new: NamedTempFile, target: &Path, seen: Option<&Seen>) -> Result<boo
 }
 
 /// The file behind `path`, also where the last link points to nothing yet.
-fn follow(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut file = path.to_owned();
     for _ in 0..LINKS {
         match fs::read_link(&file) {
