@@ -320,7 +320,7 @@ def main():
             release.skip("everything for %s" % target, "packaging/dist.sh built no archive")
     print("made in %s:\n  %s" % (options.out, "\n  ".join(release.made)))
     if release.left_out:
-        print("left out:\n  %s" % "\n  ".join(release.left_out))
+        print("\n".join("SKIPPED %s" % what for what in release.left_out))
     return 1 if options.all and release.left_out else 0
 
 

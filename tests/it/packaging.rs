@@ -77,3 +77,90 @@ fn an_entry_that_the_registry_would_refuse_is_found_out() {
         assert!(!complaints(&entry).is_empty(), "{pointer}: {wrong}");
     }
 }
+
+/// Runs the checks of a release with a `make` that prints what each of them would.
+fn checked(names: &[&str]) -> Output {
+    let place = tempfile::tempdir().unwrap();
+    let make = place.path().join("make");
+    let script = r#"#!/bin/sh
+case $1 in
+  lint) echo "SKIPPED advisories: there is no database on this machine" ;;
+  test) echo "test the_skipped_one ... ok"; echo "it skipped nothing; 0 skipped" ;;
+  soak) echo "a line"; exit 7 ;;
+  check-platforms) echo "x86_64-apple-darwin        SKIPPED: rustup target add it"; echo "aarch64        type-checks" ;;
+  dist) echo "dist: SKIPPED aarch64: no C compiler" >&2; echo "dist: SKIPPED musl: no library" >&2 ;;
+  test-hosts) echo "gemini: SKIPPED, it could not be installed"; echo "hosts: 2 tried, 0 failed, 1 skipped" ;;
+  test-conformance) echo "12 passed, 0 failed, 0 SKIPPED" ;;
+esac
+"#;
+    std::fs::write(&make, script).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&make, executable).unwrap();
+    let path = format!("{}:{}", place.path().display(), std::env::var("PATH").unwrap());
+    let mut check = Command::new("packaging/release-check.sh");
+    check.args(names).env("PATH", path).env("RELEASE_CHECK_LOGS", place.path().join("logs")).output().unwrap()
+}
+
+#[test]
+fn the_table_of_a_release_tells_passed_failed_and_left_out_apart() {
+    let output = checked(&["lint", "test", "soak", "platforms", "dist", "hosts", "conformance"]);
+    assert_eq!(output.status.code(), Some(1), "something failed");
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let rows: Vec<(&str, String)> = table
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let (name, rest) = line.split_once(' ').unwrap();
+            // The result stands before the seconds and the log.
+            let result = rest.trim_start().split("  ").next().unwrap().to_owned();
+            (name, result)
+        })
+        .collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(name, result)| (*name, result.as_str())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("lint", "ok, 1 skipped"),
+            ("test", "ok"),
+            ("soak", "FAILED"),
+            ("platforms", "ok, 1 skipped"),
+            ("dist", "ok, 2 skipped"),
+            ("hosts", "ok, 1 skipped"),
+            ("conformance", "ok"),
+        ],
+        "{table}"
+    );
+    assert_eq!(checked(&["lint", "test"]).status.code(), Some(0));
+    let unknown = checked(&["lint", "nothing"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no check named nothing"));
+}
+
+#[test]
+fn every_check_of_a_release_is_a_target_or_a_file() {
+    let script = std::fs::read_to_string("packaging/release-check.sh").unwrap();
+    let makefile = std::fs::read_to_string("Makefile").unwrap();
+    let checks: Vec<(&str, &str)> = script
+        .lines()
+        .filter_map(|line| line.split_once('|'))
+        .filter(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase()))
+        .collect();
+    assert!(checks.len() >= 15, "{checks:?}");
+    for (name, command) in &checks {
+        for word in command.split([' ', '&', ';']).collect::<Vec<_>>().windows(2) {
+            if word[0] == "make" {
+                assert!(makefile.contains(&format!("\n{}:", word[1])), "{name}: {command}");
+            }
+        }
+        for file in command.split(' ').filter(|word| word.ends_with(".py") || word.ends_with(".sh")) {
+            assert!(std::path::Path::new(file).is_file(), "{name}: {file}");
+        }
+    }
+    // What tests or builds something is among them.
+    for target in makefile.lines().filter_map(|line| line.split_once(':')?.0.strip_prefix("test-")) {
+        assert!(
+            checks.iter().any(|(_, command)| command.contains(&format!("make test-{target}"))),
+            "{target}"
+        );
+    }
+}

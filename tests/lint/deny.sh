@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! command -v cargo-deny >/dev/null; then
-  echo "cargo-deny is NOT installed, so licences, bans and advisories are NOT checked: run 'make tools', or 'cargo install --locked cargo-deny'" >&2
+  echo "SKIPPED licences, bans and advisories: cargo-deny is not installed: run 'make tools', or 'cargo install --locked cargo-deny'" >&2
   # A machine that must not pass without it says so.
   exit "${LINT_NEEDS_TOOLS:-0}"
 fi
@@ -15,5 +15,5 @@ if compgen -G "$database/*/" >/dev/null; then
   echo "advisories: checked against the database in $database"
   cargo deny --offline --log-level warn check advisories
 else
-  echo "advisories: NOT checked, no database on this machine; 'cargo deny fetch' gets it"
+  echo "SKIPPED advisories: there is no database on this machine; 'cargo deny fetch' gets it"
 fi

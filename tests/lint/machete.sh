@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! command -v cargo-machete >/dev/null; then
-  echo "cargo-machete is NOT installed, so unused dependencies are NOT checked: run 'make tools', or 'cargo install --locked cargo-machete'" >&2
+  echo "SKIPPED unused dependencies: cargo-machete is not installed: run 'make tools', or 'cargo install --locked cargo-machete'" >&2
   # A machine that must not pass without it says so.
   exit "${LINT_NEEDS_TOOLS:-0}"
 fi
