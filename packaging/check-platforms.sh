@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Type-checks the crate for the platforms that this machine is not. SQLite's C needs a compiler for each: zig is one
+# Type-checks the crate for the platforms that this machine may not be. SQLite's C needs a compiler for each: zig is one
 # for all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line a platform;
 # it names the targets that cannot be checked here, and `--all` makes that a failure.
 set -u
@@ -58,6 +58,9 @@ check() {
   fi
 }
 
+check aarch64-unknown-linux-gnu aarch64-linux-gnu
+check x86_64-unknown-linux-musl x86_64-linux-musl
+check aarch64-unknown-linux-musl aarch64-linux-musl
 check aarch64-apple-darwin aarch64-macos
 check x86_64-apple-darwin x86_64-macos
 # Without Unix the binary only says where Maestro runs, and needs no C.

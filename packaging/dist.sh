@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the binary for every target whose toolchain is here, stripped and without a path of this
-# machine in it, and packs each with the licence, the completions and the manual page.
+# Builds the binary for every target whose toolchain is here, stripped and without a path of this machine in it, and
+# packs each with the licence, the completions and the manual page. Where a C compiler for a target is missing,
+# cargo-zigbuild will do (pip install cargo-zigbuild).
 # The same commit and the same Rust give the same bytes. Usage: packaging/dist.sh [OUT]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -85,16 +86,20 @@ others="x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux
 for target in "$host" $others; do
   [ -e "$out/maestro-mcp-$version-$target" ] && continue
   compiler=$(compiler_of "$target")
+  build_with="build"
+  if ! command -v "$compiler" >/dev/null && command -v cargo-zigbuild >/dev/null; then
+    build_with="zigbuild"
+  fi
   if [ ! -d "$(library_of "$target")" ]; then
     skip "$target" "no Rust library for it: rustup target add $target"
-  elif ! command -v "$compiler" >/dev/null; then
-    skip "$target" "no C compiler for it: $compiler"
+  elif [ "$build_with" = build ] && ! command -v "$compiler" >/dev/null; then
+    skip "$target" "no C compiler for it: $compiler, or cargo-zigbuild (pip install cargo-zigbuild)"
   else
-    if [ "$target" != "$host" ]; then
+    if [ "$target" != "$host" ] && [ "$build_with" = build ]; then
       upper=$(echo "$target" | tr 'a-z-' 'A-Z_')
       export "CARGO_TARGET_${upper}_LINKER=$compiler" "CC_${target//-/_}=$compiler"
     fi
-    "$cargo" build --locked --release --bin maestro-mcp --target "$target" --target-dir "$build"
+    "$cargo" "$build_with" --locked --release --bin maestro-mcp --target "$target" --target-dir "$build"
     pack "$target"
   fi
 done

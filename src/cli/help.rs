@@ -197,6 +197,91 @@ mod tests {
         });
     }
 
+    /// The commands of a text: what begins with the program's name, up to what ends code or a command of a shell.
+    fn commands(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for line in text.lines() {
+            // Of a line of prose the code in it, of a line of code all of it.
+            let pieces: Vec<&str> = if line.starts_with("  ") && !line.contains('`') {
+                vec![line]
+            } else {
+                line.split('`').skip(1).step_by(2).collect()
+            };
+            for piece in pieces {
+                for part in piece.split("maestro-mcp ").skip(1) {
+                    let end = part.find(['#', '>', '<', ';']).unwrap_or(part.len());
+                    let whole = part.get(..end).unwrap_or(part);
+                    let own =
+                        whole.split(" | ").next().unwrap_or(whole).split(" && ").next().unwrap_or(whole);
+                    found.push(own.trim().to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// Words of a command, with an example for what stands for one.
+    fn words(command: &str) -> Option<Vec<String>> {
+        let words = shlex::split(command)?.into_iter().filter(|word| word != "..." && word != "\\");
+        let example = |word: String| match word.trim_matches(['[', ']']) {
+            "SHELL" => "bash".to_owned(),
+            "NAME" => "codex".to_owned(),
+            "N" | "COUNT" => "3".to_owned(),
+            "AGE" => "30d".to_owned(),
+            "SIZE" => "5MB".to_owned(),
+            other => other.split('|').next().unwrap_or_default().to_owned(),
+        };
+        Some(words.map(example).collect())
+    }
+
+    #[test]
+    fn every_command_in_the_documents_and_in_the_help_is_understood() {
+        let mut texts: Vec<(String, String)> = Vec::new();
+        for folder in [".", "docs", ".claude/commands", "plugin/skills/maestro", "skills", "tests/clients"] {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for path in entries.map(|entry| entry.unwrap().path()) {
+                if path.extension().is_some_and(|kind| kind == "md") && !path.ends_with("CHANGELOG.md") {
+                    texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+                }
+            }
+        }
+        let mut command = Arguments::command();
+        command.build();
+        walk(&command, "", &mut |name, sub| {
+            texts.push((format!("help of {name}"), sub.clone().render_long_help().to_string()));
+        });
+        let (mut understood, mut refused) = (0, Vec::new());
+        for (place, text) in &texts {
+            for one in commands(text) {
+                let Some(words) = words(&one) else { continue };
+                // Prose that goes on after the name, and a name without a command.
+                let is_command = words.first().is_some_and(|first| {
+                    first.starts_with("--") || command.get_subcommands().any(|sub| sub.get_name() == first)
+                });
+                if !is_command {
+                    continue;
+                }
+                let whole = std::iter::once(NAME.to_owned()).chain(words);
+                let needs_more = |kind| {
+                    use clap::error::ErrorKind::{
+                        DisplayHelp, DisplayVersion, MissingRequiredArgument, MissingSubcommand,
+                    };
+                    // A command that is only named, as in "`maestro-mcp why` shows".
+                    matches!(kind, DisplayHelp | DisplayVersion | MissingRequiredArgument | MissingSubcommand)
+                };
+                match Arguments::command().try_get_matches_from(whole) {
+                    Err(error) if !needs_more(error.kind()) => {
+                        refused
+                            .push(format!("{place}: {one}: {}", error.to_string().lines().next().unwrap()));
+                    }
+                    Ok(_) | Err(_) => understood += 1,
+                }
+            }
+        }
+        assert!(refused.is_empty(), "{refused:#?}");
+        assert!(understood > 100, "{understood} commands");
+    }
+
     #[test]
     fn roff_reads_nothing_into_a_line() {
         assert_eq!(literal("--all  a\\b"), "\\-\\-all  a\\(rsb");

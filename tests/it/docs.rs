@@ -1,5 +1,6 @@
 //! The documents, held to the code: what they name exists, and what exists they name.
 
+mod commands;
 mod generated;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -383,5 +384,33 @@ fn every_test_that_the_table_of_threats_names_exists() {
                 || known.contains(&format!("#[test]\n    fn {test}()")),
             "{name}"
         );
+    }
+}
+
+/// A command's permissions are all that it has: without them the client asks in the middle of it, or refuses.
+#[test]
+fn a_command_may_use_every_tool_that_it_names() {
+    let served: Vec<String> = crate::inventory::listed(crate::harness::Server::new())
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap().to_owned())
+        .collect();
+    for (path, text) in [".claude/commands", "plugin/commands"].iter().flat_map(|folder| {
+        files(Path::new(folder)).into_iter().map(|path| (path.clone(), read(path))).collect::<Vec<_>>()
+    }) {
+        let path = path.display();
+        let (head, body) = text.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap();
+        let allowed = head.lines().find_map(|line| line.strip_prefix("allowed-tools: ")).unwrap();
+        let allowed: BTreeSet<&str> =
+            allowed.split(", ").map(|name| name.rsplit("__").next().unwrap()).collect();
+        for name in &allowed {
+            assert!(served.iter().any(|tool| tool == name), "{path}: {name} is no tool");
+        }
+        // Who can be asked is needed as soon as a consultant fails.
+        assert!(allowed.contains("maestro_list_providers"), "{path}");
+        // A person permits the relay of a decision each time.
+        let named = body.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        for name in named.filter(|word| served.iter().any(|tool| tool == word)) {
+            assert_eq!(allowed.contains(name), name != "maestro_submit_approval", "{path}: {name}");
+        }
     }
 }

@@ -28,6 +28,11 @@ fn requests() -> Vec<Request> {
     serde_yaml::from_str(include_str!("../data/requests.yaml")).unwrap()
 }
 
+/// Requests that were written after the descriptions.
+fn fresh() -> Vec<Request> {
+    serde_yaml::from_str(include_str!("../data/requests_fresh.yaml")).unwrap()
+}
+
 /// Okapi BM25 over the words of each tool's name and description.
 struct Ranking {
     tools: Vec<(String, Vec<String>)>,
@@ -123,14 +128,32 @@ fn the_words_of_the_descriptions_lead_to_the_right_tool() {
     assert!(first >= 36, "{first} of 40 are first");
 }
 
+/// Nobody chose the words of these for the ranking, so a reader has to do what it cannot: the right tool is near.
+#[test]
+fn further_requests_lead_near_the_right_tool() {
+    let ranking = Ranking::of_the_served();
+    let (requests, mut first, mut missed) = (fresh(), 0, vec![]);
+    for request in requests.iter().filter(|request| request.request.is_ascii()) {
+        let ranked = ranking.of(&request.request);
+        let place = ranked.iter().position(|name| request.is_right(name)).unwrap();
+        first += usize::from(place == 0);
+        if place > 5 {
+            missed.push((&request.request, place + 1, ranked[..3].to_vec()));
+        }
+    }
+    assert!(missed.is_empty(), "not among the first six: {missed:#?}");
+    assert!(first >= 30, "{first} of 40 are first");
+}
+
 #[test]
 fn the_recorded_judgement_names_tools_that_are_served() {
     let served = Ranking::of_the_served();
     let is_served = |name: &str| served.tools.iter().any(|(tool, _)| tool == name);
-    let requests = requests();
+    let requests: Vec<Request> = requests().into_iter().chain(fresh()).collect();
+    assert_eq!(requests.len(), 100);
     let right = requests.iter().filter(|request| request.is_right(&request.picked)).count();
     for request in &requests {
         assert!(is_served(&request.tool) && is_served(&request.picked), "{}", request.request);
     }
-    assert!(right >= 38, "{right} of 40 were picked rightly");
+    assert!(right >= 98, "{right} of 100 were picked rightly");
 }
