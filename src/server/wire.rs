@@ -1,4 +1,4 @@
-//! The transport: rmcp's writer behind a reader of our own.
+//! The transport: a reader and a writer of lines.
 //!
 //! - Every request gets an answer, also one that is too long, no JSON, or malformed: rmcp drops
 //!   such lines, and the client would wait for ever.
@@ -18,10 +18,9 @@ use rmcp::model::{
     ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
-use rmcp::transport::async_rw::AsyncRwTransport;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, Empty, empty};
-use tokio::sync::Notify;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::Reasons;
@@ -43,9 +42,9 @@ pub(super) struct Ends {
 }
 
 /// The server's end of the wire.
-pub(super) struct Wire<R: AsyncRead, W: AsyncWrite> {
+pub(super) struct Wire<R, W> {
     lines: Lines<R>,
-    replies: AsyncRwTransport<RoleServer, Empty, W>,
+    replies: Arc<Mutex<Replies<W>>>,
     ends: Ends,
     unread: Arc<Unread>,
     /// Requests that were read while the client did not read.
@@ -90,7 +89,7 @@ where
     pub(super) fn new(reader: R, writer: W, max_line: usize, ends: Ends) -> Self {
         Self {
             lines: Lines::new(reader, max_line),
-            replies: AsyncRwTransport::new_server(empty(), writer),
+            replies: Arc::new(Mutex::new(Replies { writer, unsent: Vec::new() })),
             ends,
             unread: Arc::default(),
             waiting: VecDeque::new(),
@@ -154,10 +153,10 @@ where
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         self.unread.count.fetch_add(1, Ordering::Relaxed);
         let on_its_way = OnItsWay(Arc::clone(&self.unread));
-        let sent = self.replies.send(message);
+        let replies = Arc::clone(&self.replies);
         let output = self.ends.output.clone();
         async move {
-            let outcome = sent.await;
+            let outcome = replies.lock().await.send(&message).await;
             drop(on_its_way);
             if outcome.is_err() {
                 output.cancel();
@@ -206,7 +205,54 @@ where
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
-        self.replies.close().await
+        self.replies.lock().await.writer.shutdown().await
+    }
+}
+
+/// The writer. A line that was begun is ended first, also if its sender was dropped meanwhile.
+struct Replies<W> {
+    writer: W,
+    unsent: Vec<u8>,
+}
+
+impl<W: AsyncWrite + Unpin> Replies<W> {
+    async fn send(&mut self, message: &ServerJsonRpcMessage) -> std::io::Result<()> {
+        /// A longer line does not keep its memory.
+        const KEPT: usize = 64 * 1024;
+        let earlier = self.unsent.len();
+        if let Err(error) = serde_json::to_writer(&mut self.unsent, message) {
+            self.unsent.truncate(earlier);
+            return Err(error.into());
+        }
+        self.unsent.push(b'\n');
+        let mut written = Written { unsent: &mut self.unsent, count: 0 };
+        while let Some(rest) = written.rest() {
+            match self.writer.write(rest).await? {
+                0 => return Err(std::io::ErrorKind::WriteZero.into()),
+                count => written.count += count,
+            }
+        }
+        drop(written);
+        self.unsent.shrink_to(KEPT);
+        self.writer.flush().await
+    }
+}
+
+/// Takes what is written off the line, also if the sender is dropped between two writes.
+struct Written<'a> {
+    unsent: &'a mut Vec<u8>,
+    count: usize,
+}
+
+impl Written<'_> {
+    fn rest(&self) -> Option<&[u8]> {
+        self.unsent.get(self.count..).filter(|rest| !rest.is_empty())
+    }
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        self.unsent.drain(..self.count);
     }
 }
 
@@ -482,6 +528,30 @@ mod tests {
         );
         assert_eq!(all(first, 10_000).await, [Next::TooLong(json!(7))]);
         assert_eq!(all(last, 10_000).await, [Next::TooLong(json!("q")), Next::Line(b"{}".to_vec())]);
+    }
+
+    #[tokio::test]
+    async fn a_line_whose_sender_is_dropped_is_ended_before_the_next() {
+        let (near, mut far) = tokio::io::duplex(7);
+        let mut replies = Replies { writer: near, unsent: Vec::new() };
+        let told =
+            |text: &str| ServerJsonRpcMessage::error(ErrorData::internal_error(text.to_owned(), None), None);
+        // The reader takes nothing yet, so that the first one is stuck in its first line.
+        let (first, second) = (told(&"long ".repeat(50)), told("short"));
+        tokio::select! {
+            biased;
+            _ = replies.send(&first) => panic!("nobody read"),
+            () = tokio::task::yield_now() => {}
+        }
+        let reading = tokio::spawn(async move {
+            let mut text = String::new();
+            tokio::io::AsyncReadExt::read_to_string(&mut far, &mut text).await.map(|_| text)
+        });
+        replies.send(&second).await.unwrap();
+        drop(replies);
+        let text = reading.await.unwrap().unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines, [json!(first), json!(second)]);
     }
 
     #[tokio::test]
