@@ -115,11 +115,15 @@ pub async fn calibrate(
         rounds.push((sampler, seats));
     }
     progress.say(&format!("{} samples side by side", request.samples));
-    let round = |(mut sampler, seats): (Sampler, Vec<Seat>)| async move {
-        sampler.round(session, seats, progress).await
+    let are_several = rounds.len() > 1;
+    let round = |(number, (mut sampler, seats)): (usize, (Sampler, Vec<Seat>))| async move {
+        let of_one = progress.labelled(&format!("question {}", number + 1));
+        sampler.round(session, seats, if are_several { &of_one } else { progress }).await
     };
-    let rounds =
-        join_all(rounds.into_iter().map(round)).await.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let rounds = join_all(rounds.into_iter().enumerate().map(round))
+        .await
+        .into_iter()
+        .collect::<Result<Vec<_>, Error>>()?;
     let measured = judge(session, rounds, oracle.as_ref(), (providers, masked), progress).await?;
     if measured.taken.is_empty() {
         let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));

@@ -51,6 +51,9 @@ impl Progress {
 /// Interval at which the line is repeated while nothing changes.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Names in the line: a client shows one row of it.
+const MOST_NAMED: usize = 6;
+
 /// Several who are asked side by side.
 #[derive(Debug)]
 pub struct Watch {
@@ -116,8 +119,12 @@ impl State {
         let seconds = self.begun.elapsed().as_secs();
         let waiting = self.seats.iter().filter(|(_, seat)| *seat == Seat::Waiting);
         let waiting: Vec<String> = waiting.map(|(name, _)| format!("{name} {seconds} s")).collect();
-        if !waiting.is_empty() {
-            line.push_str(&format!("; waiting for {}", waiting.join(", ")));
+        let (named, more) = waiting.split_at(waiting.len().min(MOST_NAMED));
+        if !named.is_empty() {
+            line.push_str(&format!("; waiting for {}", named.join(", ")));
+        }
+        if !more.is_empty() {
+            line.push_str(&format!(" and {} more", more.len()));
         }
         line
     }

@@ -135,6 +135,48 @@ fn progress_is_one_line_about_all_candidates() {
     assert_eq!(said.last().unwrap(), "2 of 3 answered, 1 failed");
 }
 
+/// So is that about the samples of a vote or a calibration, and about a judge who reads both orders.
+#[test]
+fn progress_is_one_line_about_everybody_who_is_asked_at_once() {
+    let mut client = three().start();
+    let step =
+        json!({ "hypothesis": "x", "suspected_file": "a.py", "suspected_location": "f", "confidence": 0.5 });
+    let vote = scripted(json!({ "text": "ANSWER: yes" }));
+    let test = scripted(json!({ "text": step.to_string() }));
+    let candidate =
+        |id: &str, by: &str| json!({ "id": id, "provider": by, "content": format!("the answer of {by}") });
+    for (tool, arguments, of) in [
+        (
+            "maestro_consensus_vote",
+            json!({ "question": vote, "options": ["yes", "no"], "k": 3 }),
+            " of 3 answered",
+        ),
+        (
+            "maestro_calibrate",
+            json!({ "step_type": "h1_root_cause", "test_prompt": test, "num_samples": 10 }),
+            " of 10 answered",
+        ),
+        (
+            "maestro_select_best",
+            json!({
+                "candidates": [candidate("a", "codex"), candidate("b", "gemini")], "mode": "llm_judge",
+                "criteria": [format!("@@fake {}@@", json!({ "judge": "of codex" }))],
+            }),
+            " of 2 answered",
+        ),
+    ] {
+        client.notifications.clear();
+        let result = client.call(tool, arguments);
+        assert_eq!(result["ok"], true, "{result}");
+        let said = client.progress();
+        let first =
+            said.iter().position(|line| line.contains(of)).unwrap_or_else(|| panic!("{tool}: {said:?}"));
+        let all_are_lines =
+            said[first..].iter().all(|line| line.contains(of) && line.matches('#').count() <= 6);
+        assert!(all_are_lines && said.last().unwrap().contains(&of[4..]), "{tool}: {said:?}");
+    }
+}
+
 #[test]
 fn everybody_is_as_many_as_the_budget_of_a_run_allows() {
     let mut client = three().start();

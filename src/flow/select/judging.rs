@@ -16,7 +16,7 @@ use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
 use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare_as};
 use crate::flow::pack::ContextRequest;
-use crate::flow::progress::Progress;
+use crate::flow::progress::{Progress, Watch};
 use crate::flow::session::Session;
 
 /// Characters of all candidates that a judge reads.
@@ -295,11 +295,18 @@ impl Judging<'_> {
     ) -> Result<Heard, Error> {
         let [forth, back] = Ballot::both_orders(&seat.judged);
         let labels = [format!("judge {} 1", seat.provider), format!("judge {} 2", seat.provider)];
-        let (first, second) = futures_util::future::join(
-            Box::pin(self.opinion(&seat.provider, court.shown, &forth, one, &labels[0])),
-            Box::pin(self.opinion(&seat.provider, court.shown, &back, other, &labels[1])),
-        )
-        .await;
+        let watch = &Watch::over(self.progress, labels);
+        let opinion = |place: usize, ballot, reservation| {
+            let judge = seat.provider.as_str();
+            async move {
+                let said = self.opinion(judge, court.shown, ballot, reservation, &watch.progress()).await;
+                watch.done(place, said.as_ref().is_ok_and(|said| said.refused.is_none()));
+                said
+            }
+        };
+        let (first, second) =
+            futures_util::future::join(Box::pin(opinion(0, &forth, one)), Box::pin(opinion(1, &back, other)))
+                .await;
         let (first, second) = (first?, second?);
         let asked = first.asked + second.asked;
         let refused = first.refused.or(second.refused);
@@ -355,8 +362,8 @@ impl Judging<'_> {
                 on_it.reverse();
             }
             let [ballot, _] = Ballot::both_orders(&on_it);
-            let opinion =
-                Box::pin(self.opinion(third, court.shown, &ballot, reservation, "third opinion")).await?;
+            let progress = self.progress.labelled("third opinion");
+            let opinion = Box::pin(self.opinion(third, court.shown, &ballot, reservation, &progress)).await?;
             note.asked += opinion.asked;
             // Nobody was held to for it, so the next gives it where one cannot.
             if opinion.refused.is_some() {
@@ -377,7 +384,7 @@ impl Judging<'_> {
         shown: &[String],
         ballot: &Ballot,
         reservation: Reservation,
-        label: &str,
+        progress: &Progress,
     ) -> Result<Said, Error> {
         let place = self.session.slots().place()?;
         let boundary = format!("==== {} ====", uuid::Uuid::now_v7().simple());
@@ -394,9 +401,7 @@ impl Judging<'_> {
             account: self.account.clone(),
         };
         let prepared = prepare_as(self.session, question, Layout::Sections).await?;
-        let progress = self.progress.labelled(label);
-        let reply = ask(self.session, judge, &prepared, Turn { place, reservation }, &progress).await;
-        progress.say(if reply.ok { "answered" } else { "failed" });
+        let reply = ask(self.session, judge, &prepared, Turn { place, reservation }, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
         Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })

@@ -18,7 +18,7 @@ use crate::flow::account::reserve;
 use crate::flow::breaker::{Bench, Permission, StoodIn};
 use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
 use crate::flow::off_thread::off_thread;
-use crate::flow::progress::Progress;
+use crate::flow::progress::{Progress, Watch};
 use crate::flow::session::Session;
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
@@ -429,13 +429,13 @@ impl Sampler {
         progress: &Progress,
     ) -> Result<Vec<Sample>, Error> {
         let prepared = &self.prepared;
-        let replies = join_all(seats.into_iter().map(|Seat { provider, id, turn }| async move {
-            let progress = progress.labelled(&id);
-            let reply = ask(session, &provider, prepared, turn, &progress).await;
-            progress.say(if reply.ok { "answered" } else { "failed" });
+        let watch = &Watch::over(progress, seats.iter().map(|seat| seat.id.clone()));
+        let asked = seats.into_iter().enumerate().map(|(place, Seat { provider, turn, .. })| async move {
+            let reply = ask(session, &provider, prepared, turn, &watch.progress()).await;
+            watch.done(place, reply.ok);
             reply
-        }))
-        .await;
+        });
+        let replies = join_all(asked).await;
         self.consults.extend(replies.iter().map(|reply| reply.consult.clone()));
         let check = Arc::clone(&self.check);
         // A long answer takes a while to read; other calls go on meanwhile.
