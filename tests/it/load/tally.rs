@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::leftovers::Holdings;
 
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -24,6 +25,8 @@ pub(crate) struct Tally {
     pub(crate) runs: usize,
     /// What servers said was done: words that stand in the log.
     pub(crate) acknowledged: BTreeSet<String>,
+    /// Holdings of the server that lived, after its last answer.
+    pub(crate) at_rest: Option<Holdings>,
 }
 
 impl Tally {
@@ -50,6 +53,7 @@ impl Tally {
         self.closed += other.closed;
         self.runs += other.runs;
         self.acknowledged.extend(other.acknowledged);
+        self.at_rest = self.at_rest.or(other.at_rest);
     }
 
     pub(crate) fn report(&self) -> String {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
+use super::leftovers::Holdings;
 use super::tally::Tally;
 use crate::harness::{Client, PATIENCE, Seeded, Server};
 
@@ -87,6 +88,9 @@ impl Worker {
         }
         while !self.under_way.is_empty() {
             self.listen();
+        }
+        if fate == Fate::Survives {
+            self.tally.at_rest = Holdings::of(self.pid());
         }
         let (status, _) = self.client.close();
         assert!(status.success(), "{}: {status}", self.name);
