@@ -407,8 +407,8 @@ impl Error {
             Self::NoProvider | Self::NoVoter => ("no_provider", 3, &[]),
             Self::ConfigInvalid(_) => ("config_invalid", 2, &[]),
             Self::PromptTooLong { .. } => ("prompt_too_long", 2, &[]),
-            Self::Timeout { .. } => ("timeout", 4, &[Transient, MayHaveCost]),
-            Self::Stalled { .. } => ("stalled", 4, &[Transient, MayHaveCost]),
+            Self::Timeout { .. } => ("timeout", 4, &[Transient, Refusal, MayHaveCost]),
+            Self::Stalled { .. } => ("stalled", 4, &[Transient, Refusal, MayHaveCost]),
             Self::OutputTooLarge { .. } => ("output_too_large", 4, &[MayHaveCost]),
             Self::Cli { failure, .. } => (failure.kind.code(), 4, failure.kind.facts().1),
             Self::NestedConsult => ("nested_consult", 1, &[]),
@@ -450,8 +450,8 @@ impl Error {
         self.facts().2.contains(&Fact::MayHaveCost)
     }
 
-    /// True if a provider is missing or takes no questions, so that another may take its place. A CLI
-    /// that fails at its work has failed.
+    /// True if a provider gave no answer for reasons of its own, so that another may take its place. What
+    /// is the matter with the task, or with an answer, is the same for every provider.
     pub fn is_refusal(&self) -> bool {
         self.facts().2.contains(&Fact::Refusal)
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use regex::Regex;
@@ -52,7 +52,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
             Some(Err(error)) => {
                 let line = rest.lines().next().unwrap_or_default();
                 // An event within a broken one is a piece of its own, and the line is reported once.
-                if line.contains("\"type\"") && start >= noise_from {
+                let begins_line = text.get(..start).is_none_or(|before| begins_line(before, noise_from));
+                if (begins_line || has_a_key_of_events(line)) && start >= noise_from {
                     noise(text.get(noise_from..start), &mut found);
                     found.push(Piece::Broken(line));
                     noise_from = start + line.len();
@@ -89,10 +90,35 @@ fn noise<'a>(text: Option<&'a str>, found: &mut Vec<Piece<'a>>) {
     found.extend(lines.map(|line| if is_rest(line) { Piece::Broken(line) } else { Piece::Noise(line) }));
 }
 
+/// True if nothing but blanks stands before the end of a text on its last line, or behind the last document.
+fn begins_line(before: &str, last_end: usize) -> bool {
+    let from = before.rfind('\n').map_or(0, |at| at + 1).max(last_end.min(before.len()));
+    before.get(from..).is_some_and(|rest| rest.trim().is_empty())
+}
+
+/// True if a line has a key that an event of a known CLI may have.
+fn has_a_key_of_events(line: &str) -> bool {
+    const KEYS: [&str; 8] = [
+        "\"type\"",
+        "\"role\"",
+        "\"content\"",
+        "\"delta\"",
+        "\"item\"",
+        "\"text\"",
+        "\"response\"",
+        "\"result\"",
+    ];
+    KEYS.iter().any(|key| line.contains(key))
+}
+
 /// True if a line is the rest of an event whose beginning is lost.
 fn is_rest(line: &str) -> bool {
+    static LAST_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#""\s*:\s*(?:"(?:[^"\\]|\\.)*"|true|false|null|[-+.\dEe]+|\[[^\[\]]*\])\s*\}+\s*$"#).ok()
+    });
     let count = |wanted: char| line.chars().filter(|letter| *letter == wanted).count();
-    line.trim_end().ends_with('}') && line.contains('"') && count('}') > count('{')
+    let more_close = line.trim_end().ends_with('}') && line.contains('"') && count('}') > count('{');
+    more_close || LAST_VALUE.as_ref().is_some_and(|value| value.is_match(line))
 }
 
 /// True if one of the documents in an output is as wanted.
@@ -334,7 +360,12 @@ mod tests {
             ("{\"type\":\"mess{\"type\":\"x\",\"a\":1}\n{\"a\":2}", "b d1 d2"),
             ("sage\",\"content\":\"ab\"}\n{\"a\":1}", "b d1"),
             ("{\"type\":\"message\",\"content\":\"wa(node:1) Warning: x\nter\"}\n{\"a\":1}", "b b d1"),
-            ("{\"level\":30, cut\n{\"a\":1}", "n({\"level\":30, cut) d1"),
+            ("{\"ty\n{\"a\":1}", "b d1"),
+            ("  {\"role\":\"assistant\",\"con\n{\"a\":1}", "b d1"),
+            ("{\"a\":1}{\"ro\n{\"a\":2}", "d1 b d2"),
+            ("{\"a\":1}\ntent\":\"use { here\",\"delta\":true}\n{\"a\":2}", "d1 b d2"),
+            ("[pino] {\"level\":30, cut\n{\"a\":1}", "n([pino] {\"level\":30, cut) d1"),
+            ("the map is {a: \"b\"}\n{\"a\":1}", "n(the map is {a: \"b\"}) d1"),
         ] {
             assert_eq!(shapes(text), wanted, "{text}");
         }

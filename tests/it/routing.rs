@@ -94,6 +94,19 @@ fn where_nobody_is_held_to_whoever_is_there_answers() {
     assert!(first["note"].as_str().unwrap().contains("gemini could not be asked (login_missing"), "{stage}");
 }
 
+/// A CLI that gives no answer in time, in words that nobody knows, costs no stage: the next is asked.
+#[test]
+fn where_one_hangs_the_next_is_asked() {
+    let mut client = two().env("MAESTRO_CODEX_TIMEOUT", "3").start();
+    let hangs = scripted(
+        json!({ "codex": { "sleep": 60, "stderr": "the cat sat on it" }, "gemini": { "text": "{}" } }),
+    );
+    let asked = json!({ "task": hangs, "providers": ["codex"], "stand_in": true });
+    let reply = client.call("maestro_ensemble_generate", asked);
+    assert_eq!(reply["candidates"][0]["provider"], "gemini", "{reply}");
+    assert_eq!(reply["candidates"][0]["stands_in"]["code"], "timeout", "{reply}");
+}
+
 /// One whose limit is spent, as the log says: every other way of asking knows it, and asks it for nothing.
 #[test]
 fn every_way_of_asking_knows_whose_limit_is_spent() {

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime as Zoned};
 use regex::{Captures, Regex};
 
-use super::rules::{RULES, Says, first};
+use super::rules::{RULES, Says, THINGS, first, thing};
 use super::{CliFailure, FailureKind, normalised, telling_lines};
 use crate::host::process::Exit;
 
@@ -85,7 +85,17 @@ impl Told {
         let status = self.status.or_else(|| normal.first().and_then(|own| status_in(own)));
         let verdicts = channels.iter().zip(&normal).enumerate().map(|(index, (lines, whole))| {
             let status = if index == 0 { status } else { status_in(whole) };
-            verdict(lines, whole, status, reset)
+            // What is printed beside words in its own form is mostly about something else.
+            let is_beside = index > 0 && channels.first().is_some_and(|own| !own.is_empty());
+            let by_rule = verdict(lines, whole, status, reset);
+            match by_rule {
+                Some(Verdict { sure: Sure::Known, .. }) => by_rule,
+                _ if is_beside => by_rule,
+                _ => match by_thing(lines, whole, reset) {
+                    found @ Some(Verdict { sure: Sure::Known, .. }) => found,
+                    found => by_rule.or(found),
+                },
+            }
         });
         let verdicts: Vec<Verdict> = verdicts.flatten().collect();
         let known = verdicts.iter().find(|verdict| verdict.sure == Sure::Known);
@@ -141,18 +151,43 @@ fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// Returns what a channel's lines stand for: by the rule that comes first, and of its lines by the first.
-fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
+/// The first rule of a table that knows the lines of a channel, and the line that it knows.
+fn known(lines: &[String], whole: &str, find: fn(&str) -> Option<usize>) -> Option<(usize, String)> {
     let by_line =
-        lines.iter().filter_map(|line| Some((first(&normalised(line))?, line))).min_by_key(|(rule, _)| *rule);
+        lines.iter().filter_map(|line| Some((find(&normalised(line))?, line))).min_by_key(|(rule, _)| *rule);
     // A sentence may be broken into lines; in a long output the lines around are no sentence.
-    let broken = (whole.len() <= SENTENCE || by_line.is_none()).then(|| first(whole)).flatten();
-    let line_of = |rule: usize| match by_line {
+    let broken = (whole.len() <= SENTENCE || by_line.is_none()).then(|| find(whole)).flatten();
+    let rule = by_line.map(|(rule, _)| rule).into_iter().chain(broken).min()?;
+    let line = match by_line {
         Some((known, line)) if known <= rule => line.clone(),
         _ => lines.join(" "),
     };
-    let rule = by_line.map(|(rule, _)| rule).into_iter().chain(broken).min();
-    let said = rule.and_then(|rule| Some((RULES.get(rule)?.says, line_of(rule))));
+    Some((rule, line))
+}
+
+fn meaning(says: Says, whole: &str, reset: Option<Reset>) -> (FailureKind, Sure) {
+    match says {
+        Says::Class(kind) => (kind, Sure::Known),
+        Says::Roughly(kind) => (kind, Sure::Roughly),
+        Says::Limit => (limit(whole, reset), Sure::Known),
+    }
+}
+
+/// Returns what lines that no rule knows are about: by the things that they speak of.
+fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdict> {
+    static LOGGED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)^\W?\d{4}-\d\d-\d\d[t ]\S+ +(?:trace|debug|info|warn\w*|error)\b|^\W?(?:trace|debug|info|warn(?:ing)?)\b").ok()
+    });
+    let is_logged = |line: &&String| LOGGED.as_ref().is_some_and(|logged| logged.is_match(line));
+    let said: Vec<String> = lines.iter().filter(|line| !is_logged(line)).cloned().collect();
+    let (index, line) = known(&said, &normalised(&said.join("\n")), thing)?;
+    let (kind, sure) = meaning(THINGS.get(index)?.says, whole, reset);
+    Some(Verdict { kind, sure, line })
+}
+
+/// Returns what a channel's lines stand for: by the rule that comes first, and of its lines by the first.
+fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
+    let said = known(lines, whole, first).and_then(|(rule, line)| Some((RULES.get(rule)?.says, line)));
     match (said, status) {
         // Words that nobody knows, of something that is used up until a time.
         (None, None) if reset.is_some() && speaks_of_use(whole) => {
@@ -167,11 +202,7 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
             Some(Verdict { kind: by_status(status, None, reset, whole), sure: Sure::Known, line })
         }
         (Some((says, line)), status) => {
-            let (kind, sure) = match says {
-                Says::Class(kind) => (kind, Sure::Known),
-                Says::Roughly(kind) => (kind, Sure::Roughly),
-                Says::Limit => (limit(whole, reset), Sure::Known),
-            };
+            let (kind, sure) = meaning(says, whole, reset);
             let refined =
                 status.map(|status| (by_status(status, Some((kind, sure)), reset, whole), Sure::Known));
             let (kind, sure) = refined.unwrap_or((kind, sure));
@@ -237,7 +268,7 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
         Regex::new(r"resource_exhausted|resource has been exhausted \(e\.g\. check quota\)|to increase your limits.{0,160}").ok()
     });
     static ACCOUNT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"\bspent\b|exhausted|\bcredits?\b|\bplan\b|\bplans\b|upgrade|weekly|daily|monthly|\bsession\b|per[- ](?:day|week|month)|billing|balance|used up|depleted|\bquota\b|subscription|overage|\byour \w+ limit\b").ok()
+        Regex::new(r"\bspent\b|exhausted|\bcredits?\b|\bplan\b|\bplans\b|upgrade|\bbuy\b|purchase|\bfunds\b|afford|\btrial\b|allotment|allowance|payment|wallet|top[- ]up|declined|subscribe|\bincluded\b|this (?:week|month)|today's|for today|weekly|daily|monthly|\bsession\b|per[- ](?:day|week|month)|billing|balance|used up|depleted|\bquota\b|subscription|overage|\byour \w+ limit\b").ok()
     });
     let says = |words: &LazyLock<Option<Regex>>, text: &str| {
         words.as_ref().is_some_and(|words| words.is_match(text))
@@ -323,7 +354,10 @@ fn excerpt(line: &str) -> String {
         return line.to_owned();
     }
     let letters: Vec<char> = line.chars().collect();
-    let known = |piece: &&[char]| first(&normalised(&piece.iter().collect::<String>())).is_some();
+    let known = |piece: &&[char]| {
+        let words = normalised(&piece.iter().collect::<String>());
+        first(&words).or_else(|| thing(&words)).is_some()
+    };
     // Halves that overlap, so that nothing falls between two of them.
     let pieces = letters.windows(LONGEST).step_by(LONGEST / 2);
     pieces
@@ -339,7 +373,7 @@ fn status_in(words: &str) -> Option<u16> {
         Regex::new(r#"(?x)
             (?: unexpected\ status | last\ status:? | api\ error:? | "code": | "status": | status\ code:? | status: | got\ status:? | \bstatus\ | \bhttp/?\d?(?:\.\d)? | error\ code:? | streaming\ error:? | request\ rejected\ \( )
             \s* "? \(? ([45]\d\d) \b
-            | ^\W{0,3}(?:error:?\s*)? ([45]\d\d)\ (?:unauthorized|forbidden|not\ found|too\ many|payment|bad\ request|internal|service|incorrect|invalid|upgrade)"#)
+            | ^\W{0,3}(?:error:?\s*|http\s*)? (40[0-9]|413|422|426|429|50[0-4]|52[0-9])\b:?\ "#)
             .ok()
     });
     let found = STATUS.as_ref()?.captures(words)?;
@@ -383,15 +417,21 @@ macro_rules! pattern {
 pattern!(
     KEY,
     r#"(?x)
-    (?: resets? (?:_?(?:at|in|time))? | reset(?:ting|s?at) | (?:try|trying|retry|retrying|check|come|be)\ (?:back|again)
+    (?: resets? (?:[-_](?:at|in|on|time|date|after|requests|tokens|credits|limit)){0,2} | reset(?:ting|s?at) | reset\ (?:time|date) | renewal(?:\ date)?
+      | (?:cycle|period|window|month|week|day|limit|quota|block|pause|cooldown)\ (?:ends|expires|closes|is\ over) | (?:try|trying|retry|retrying|check|come|be)\ (?:back|again)
       | retry[-_\ ]?(?:after|delay|in) | retry(?:ing)? | available | refresh(?:es)? | renew(?:s|ed)? | restored | resumes?
       | replenish(?:es|ed)? | refill(?:s|ed)? | (?:re)?opens? | unlock(?:s|ed)? | lifted | until | wait(?:ing)? | back\ (?:at|on|in) )
     ["'\s:=(]* (?: (?:again|will|be|is|at|on|in|after|for|by|about|around|approximately|less|than|another|it|your|limits?|quota|usage|the|next|please)\b ["'\s:=(]* ){0,6}"#
 );
 pattern!(
     AFTER_SECONDS,
-    r#"(?:retry[-_ ]?after(?:[-_ ]?seconds)?|resets?_(?:in|after)_seconds)["'\s:=]*(\d{1,9})(?:\.\d+)?\b"#
+    r#"(?:retry[-_ ]?after(?:[-_ ]?(?:seconds|secs|s))?|resets?[-_]?(?:in|after)[-_]?(?:seconds|secs|s)|resets?[-_](?:in|after)|ratelimit-reset(?:-[a-z]+)?)["'\s:=]*(\d{1,9})(?:\.\d+)?\b"#
 );
+pattern!(
+    AFTER_MILLISECONDS,
+    r#"(?:retry[-_ ]?after|resets?[-_ ]?(?:in|after))[-_ ]?(?:ms|millis|milliseconds)["'\s:=]*(\d{1,12})\b"#
+);
+pattern!(CLOCK_WAIT, r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\b");
 pattern!(EPOCH, r"^(\d{10}|\d{13})\b");
 pattern!(AFTER_BAR, r"\|\s*(\d{10}|\d{13})\b");
 pattern!(
@@ -421,7 +461,7 @@ pattern!(
 pattern!(BEHIND, r"^[\s,]*(?:on\s+)?");
 pattern!(
     ZONE,
-    r"^\s*(?:\(?\s*(?P<offset>[+-]\d\d:?\d\d)|\(?\s*(?P<name>[a-z][a-z0-9_+-]*(?:/[a-z0-9_+-]+)*))"
+    r"^\s*(?:\(?\s*(?:(?:gmt|utc)\s*)?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)\b|\(?\s*(?P<name>[a-z][a-z0-9_+-]*(?:/[a-z0-9_+-]+)*))"
 );
 
 /// The first end of a limit that these words name. They are in small letters, with plain apostrophes and
@@ -436,18 +476,37 @@ pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
         let seconds = found.get(1)?.as_str().parse().ok()?;
         return after(Duration::from_secs(seconds), now);
     }
+    if let Some(found) = AFTER_MILLISECONDS.as_ref().and_then(|after| after.captures(words)) {
+        return after(Duration::from_millis(found.get(1)?.as_str().parse().ok()?), now);
+    }
     KEY.as_ref()?.find_iter(words).find_map(|key| {
         let rest = words.get(key.end()..)?;
         let end = rest.char_indices().nth(SPAN).map_or(rest.len(), |(at, _)| at);
-        time_at(rest.get(..end)?, now)
+        let rest = rest.get(..end)?;
+        clock_wait(key.as_str(), rest, now).or_else(|| time_at(rest, now))
     })
+}
+
+/// A wait in the form of a clock: `in 2:30:00`.
+fn clock_wait(key: &str, words: &str, now: &Zoned) -> Option<Reset> {
+    let last = key.split(|letter: char| !letter.is_alphanumeric()).rfind(|word| !word.is_empty())?;
+    let found = CLOCK_WAIT.as_ref()?.captures(words).filter(|_| matches!(last, "in" | "for" | "another"))?;
+    let behind = words.get(found.get(0)?.end()..)?.trim_start();
+    if behind.starts_with(['a', 'p', '(']) || behind.starts_with("utc") {
+        return None;
+    }
+    let number =
+        |index: usize| found.get(index).map_or(Some(0), |digits| digits.as_str().parse::<u64>().ok());
+    after(Duration::from_secs((number(1)? * 60 + number(2)?) * 60 + number(3)?), now)
 }
 
 /// True if a unit follows the number: then it is no number of seconds.
 fn continues(words: &str, found: &Captures<'_>) -> bool {
     let rest = found.get(0).and_then(|all| words.get(all.end()..)).unwrap_or_default();
     let unit = rest.trim_start().chars().next();
-    rest.starts_with(char::is_alphanumeric) || matches!(unit, Some('m' | 'h' | 'd')) && !rest.is_empty()
+    rest.starts_with(char::is_alphanumeric)
+        || rest.starts_with([':', '-', '/'])
+        || matches!(unit, Some('m' | 'h' | 'd')) && !rest.is_empty()
 }
 
 fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
@@ -474,6 +533,9 @@ fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
 fn with_digits(words: &str) -> Cow<'_, str> {
     const NUMBERS: [&str; 12] =
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    if let Some(rest) = words.strip_prefix("half an hour") {
+        return Cow::Owned(format!("30 minutes{rest}"));
+    }
     let Some((first, rest)) = words.split_once(' ') else { return Cow::Borrowed(words) };
     let number = NUMBERS.iter().zip(1..).find(|(name, _)| **name == first).map(|(_, number)| number);
     match number.or((first == "a" || first == "an").then_some(1)) {
@@ -577,8 +639,9 @@ fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
     let Some(found) = ZONE.as_ref()?.captures(words) else { return own() };
     if let Some(offset) = found.name("offset") {
         let digits: String = offset.as_str().chars().filter(char::is_ascii_digit).collect();
-        let number = |range| digits.get(range).and_then(|part: &str| part.parse::<i32>().ok());
-        let seconds = (number(0..2)? * 60 + number(2..4)?) * 60;
+        let number: i32 = digits.parse().ok()?;
+        let (hours, minutes) = if digits.len() > 2 { (number / 100, number % 100) } else { (number, 0) };
+        let seconds = (hours * 60 + minutes) * 60;
         let seconds = if offset.as_str().starts_with('-') { -seconds } else { seconds };
         return Some(jiff::tz::Offset::from_seconds(seconds).ok()?.to_time_zone());
     }
@@ -619,14 +682,16 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     }
     if let Some(year) = text("y3") {
         let (first, second): (i8, i8) = (text("p1")?.parse().ok()?, text("p2")?.parse().ok()?);
-        // Some put the month first and some the day: an ambiguous date is not read.
-        let (month, day) = match (first, second) {
-            (13.., _) => (second, first),
-            (_, 13..) => (first, second),
-            (first, second) if first == second => (first, second),
-            _ => return None,
+        // Some put the month first and some the day: of two readings, one is over already, or nobody knows.
+        let year = year.parse().ok()?;
+        let read = |month, day| Date::new(year, month, day).ok();
+        let is_over = |date: &Date| *date < now.date();
+        return match (read(first, second), read(second, first)) {
+            (Some(date), None) | (None, Some(date)) => Some(date),
+            (Some(one), Some(other)) if one == other => Some(one),
+            (Some(one), Some(other)) if is_over(&one) != is_over(&other) => Some(one.max(other)),
+            _ => None,
         };
-        return Date::new(year.parse().ok()?, month, day).ok();
     }
     let month = month(text("n1").or_else(|| text("n2"))?)?;
     let day: i8 = text("d1").or_else(|| text("d2"))?.parse().ok()?;
@@ -914,6 +979,25 @@ mod more_tests {
             ("try again at 12/30/2026 3:00 PM", "2026-12-30T06:00:00Z"),
             ("resets on 30.12.2026 at 15:00 UTC", "2026-12-30T15:00:00Z"),
             ("resets at 2026/12/24 10:00 UTC", "2026-12-24T10:00:00Z"),
+            ("resets 12/01/2026 at 9am", "2026-12-01T00:00:00Z"),
+            ("will reset when your monthly cycle ends on 12/15/2026.", "2026-12-14T15:00:00Z"),
+            ("Renewal: Monday, 7 December 2026, 08:00 UTC", "2026-12-07T08:00:00Z"),
+            ("x-ratelimit-reset-requests: 6h12m0s", "2026-11-28T20:52:11Z"),
+            ("x-ratelimit-reset: 1795911625", "2026-11-29T00:20:25Z"),
+            ("anthropic-ratelimit-tokens-reset: 2026-12-01T09:56:00Z", "2026-12-01T09:56:00Z"),
+            ("{\"retryAfterMs\":90000}", "2026-11-28T14:41:41Z"),
+            ("{\"resetsInSeconds\": 600}", "2026-11-28T14:50:11Z"),
+            ("retry in 2:30:00", "2026-11-28T17:10:11Z"),
+            ("resets in 0:45", "2026-11-28T15:25:11Z"),
+            ("Try again in half an hour.", "2026-11-28T15:10:11Z"),
+            (
+                "resets at Tue Dec 01 2026 09:56:00 GMT+0100 (Central European Standard Time)",
+                "2026-12-01T08:56:00Z",
+            ),
+            ("resets 9am (UTC+2)", "2026-11-29T07:00:00Z"),
+            ("resets 9:30 am GMT-5", "2026-11-29T14:30:00Z"),
+            ("Retry-After: 2026-12-01T09:56:00Z", "2026-12-01T09:56:00Z"),
+            ("retry after 0:45 UTC", "2026-11-29T00:45:00Z"),
         ] {
             assert_eq!(read(words).as_deref(), Some(wanted), "{words}");
         }
@@ -932,7 +1016,7 @@ mod more_tests {
             "try again at 25:99",
             "wait 99999999999 days",
             "until further notice",
-            "resets 12/01/2026 at 9am",
+            "resets 02/01/2027 at 9am",
             "resets 12/01",
             "try again in a new session",
             "try again in another",

@@ -4,6 +4,7 @@
 //! take anything: names of models, versions and hosts have dots. A new wording of a CLI is a new example
 //! of the rule that knows it, or a new alternative in its pattern.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
@@ -20,23 +21,69 @@ pub(super) enum Says {
     Limit,
 }
 
+/// Way in which a rule knows words.
+#[derive(Debug)]
+enum Words {
+    /// By a pattern.
+    Pattern(&'static str),
+    /// By a thing, and what is said of it near by, in either order.
+    Near { things: &'static str, said: &'static str },
+}
+
+impl Words {
+    fn pattern(&self) -> Cow<'static, str> {
+        match self {
+            Self::Pattern(pattern) => Cow::Borrowed(pattern),
+            Self::Near { things, said } => {
+                // Words end where no letter follows: an underscore stands between two of them.
+                let (start, end) = ("(?:^|[^a-z0-9])", "(?:$|[^a-z0-9])");
+                let between = "[^a-z0-9](?:.{0,40}?[^a-z0-9])??";
+                Cow::Owned(format!(
+                    "{start}(?:(?:{things})s?{between}(?:{said})|(?:{said}){between}(?:{things})s?){end}"
+                ))
+            }
+        }
+    }
+}
+
 /// Words and what they stand for.
 pub(super) struct Rule {
     pub(super) says: Says,
-    pub(super) pattern: &'static str,
+    words: Words,
     /// Literal words of CLIs and services; each is taken by this rule and by none before it.
     #[cfg_attr(not(test), expect(dead_code, reason = "they document the rule, and the tests read them"))]
     pub(super) examples: &'static [&'static str],
 }
 
 const fn rule(says: Says, pattern: &'static str, examples: &'static [&'static str]) -> Rule {
-    Rule { says, pattern, examples }
+    Rule { says, words: Words::Pattern(pattern), examples }
+}
+
+const fn near(
+    says: Says,
+    things: &'static str,
+    said: &'static str,
+    examples: &'static [&'static str],
+) -> Rule {
+    Rule { says, words: Words::Near { things, said }, examples }
 }
 
 use FailureKind as K;
 use Says::{Class, Limit, Roughly};
 
 pub(super) const RULES: &[Rule] = &[
+    // The machine's own limits are no limits of an account.
+    rule(
+        Class(K::CliFailed),
+        r"enospc|no space left|disk (?:quota|is full|full)|disk quota|edquot|emfile|enfile|too many open files|cannot fork|enomem|cannot allocate memory|resource temporarily unavailable|read-only file system|erofs|system memory",
+        &[
+            "ENOSPC: no space left on device, write",
+            "write error: Disk quota exceeded",
+            "cannot fork: Resource temporarily unavailable",
+            "EMFILE: too many open files, watch",
+            "Error: model requires more system memory (52.1 GiB) than is available (7.3 GiB)",
+        ],
+    ),
     rule(
         Class(K::ClientRefused),
         r"no longer supported for gemini code assist|migrate to the antigravity",
@@ -52,6 +99,11 @@ pub(super) const RULES: &[Rule] = &[
             "Your version of Claude Code (1.0.17) is no longer supported.",
             "426 Upgrade Required",
         ],
+    ),
+    rule(
+        Class(K::RequestRejected),
+        r"request contains an invalid argument",
+        &["[API Error: Request contains an invalid argument.]"],
     ),
     rule(
         Class(K::CliOutdated),
@@ -75,7 +127,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::CliBroken),
-        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|missing optional dependency|re-?install (?:codex|claude(?: code)?|(?:the )?gemini(?:[- ]cli)?)\b|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,60}panicked at|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open",
+        r"env: .{0,30}: no such file or directory|bad interpreter|exec format error|cannot find (?:module|package) '|missing optional dependency|re-?install (?:codex|claude(?: code)?|(?:the )?gemini(?:[- ]cli)?)\b|err_module_not_found|err_require_esm|error while loading shared libraries|library not loaded|version '?glibc|syntaxerror: |unsupported (?:node|engine)|requires? (?:at least )?node(?:\.js)? (?:version )?[v>=\d]|node(?:\.js)? (?:version )?v?\d[\d.]* (?:is not supported|or (?:higher|later|newer))|modulenotfounderror|no module named|thread '.{0,60}panicked at|fatal error: .{0,60}heap|heap out of memory|segmentation fault|illegal instruction|core dumped|cannot execute(?: binary file|:)|qemu-.{0,20}could not open|importerror: |symbol lookup error|symbols? not found|error relocating|bad cpu type|wrong architecture|invalid elf header|incompatible (?:architecture|platform)|bus error|illegal hardware|trace/bpt trap|trace trap|has crashed|fatal (?:javascript|runtime) (?:error|invalid)|terminate called after|unhandled exception|node is not available|no version is set for|pyenv: .{0,60}command not found|node_module_version|module_not_found|distributionnotfound|attributeerror: |abort trap|check failed: |fatal error in|native (?:binary|binding|module).{0,60}(?:missing|not found|not installed|failed)|unsupported (?:platform|architecture)",
         &[
             "env: 'node': No such file or directory",
             "/usr/bin/env: \u{2018}node\u{2019}: No such file or directory",
@@ -90,11 +142,18 @@ pub(super) const RULES: &[Rule] = &[
             "thread 'main' panicked at src/main.rs:4:5:",
             "thread 'main' (24749) panicked at src/main.rs:4:5:",
             "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+            "ImportError: cannot import name 'cli' from 'llm.cli'",
+            "dyld[812]: Symbol not found: _clock_gettime",
+            "zsh: bad CPU type in executable: codex",
+            "Error relocating claude: backtrace: symbol not found",
+            "Volta error: Node is not available.",
+            "No version is set for command codex",
+            "oh no: Bun has crashed. This indicates a bug in Bun, not your code.",
         ],
     ),
     rule(
         Class(K::Certificate),
-        r"self[- ]signed certificate|unable to (?:verify|get) (?:the )?(?:first|local|leaf|issuer).{0,20}(?:certificate|issuer|signature)|unable_to_verify|unable_to_get_issuer|depth_zero_self|self_signed_cert|cert_(?:has_expired|not_yet|untrusted|revoked|signature)|err_tls_cert|certificate.{0,60}(?:expired|verif|not trusted|untrusted|not valid|invalid|revoked|unknown|mismatch|altname|authority|chain|detected|required|error|problem|fail)|(?:ssl|tls) (?:certificate|handshake|error|alert)|invalid peer certificate|unknownissuer|x509: |hostname/ip does not match|err_ssl|wrong version number|ssl routines",
+        r"self[- ]signed certificate|unable to (?:verify|get) (?:the )?(?:first|local|leaf|issuer).{0,20}(?:certificate|issuer|signature)|unable_to_verify|unable_to_get_issuer|depth_zero_self|self_signed_cert|cert_(?:has_expired|not_yet|untrusted|revoked|signature)|err_tls_cert|certificate.{0,60}(?:could not|cannot|subject|expired|verif|trust|not valid|invalid|revoked|unknown|mismatch|altname|authority|chain|detected|required|error|problem|fail|weak|signature|hostname|\bpin|refused|rejected|not accepted|self|unable to)|(?:bad|untrusted|invalid|unknown|expired|wrong|unverified|unrecogni[sz]ed|self-issued) (?:\w+ ){0,2}(?:certificate|\bca\b)|pkix path|sec_error_|err_cert|trust anchor|unable to establish (?:a )?(?:ssl|tls|secure)|(?:ssl|tls) (?:certificate|handshake|error|alert)|invalid peer certificate|unknownissuer|x509: |hostname/ip does not match|err_ssl|wrong version number|ssl routines",
         &[
             "API Error: Unable to connect to API: Self-signed certificate detected. Check your proxy or corporate SSL certificates",
             "API Error: Unable to connect to API: SSL certificate verification failed. Check your proxy or corporate SSL certificates",
@@ -104,6 +163,9 @@ pub(super) const RULES: &[Rule] = &[
             "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate",
             "tls: failed to verify certificate: x509: certificate signed by unknown authority",
             "Hostname/IP does not match certificate's altnames",
+            "API Error: Unable to connect to API: CA certificate signature algorithm is too weak",
+            "javax.net.ssl.SSLHandshakeException: PKIX path building failed",
+            "proxy presented an untrusted root CA",
         ],
     ),
     rule(
@@ -122,7 +184,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::ContextTooLong),
-        r"reduce the length|(?:conversation|request) too (?:long|large)|(?:prompt|input|request|message|conversation|context).{0,40}(?:is too (?:long|large|big)|exceeds? the.{0,30}(?:context|maximum))|(?:context|input)[_ ](?:length|window|token)s?.{0,60}(?:exceed|too (?:long|large|small|many)|limit|full|ran out)|(?:exceed\w*|ran out of).{0,60}context|input_too_large|maximum context|too many (?:input )?tokens|exceeds the maximum number of tokens|request_too_large|payload too large|context_length_exceeded",
+        r"reduce the length|shorten (?:your|the) (?:prompt|input|message|conversation|request)|(?:longer|larger) than (?:the model|what fits|the context|its)|(?:conversation|request) too (?:long|large)|(?:prompt|input|request|message|conversation|context).{0,40}(?:is too (?:long|large|big)|exceeds? the.{0,30}(?:context|maximum))|(?:context|input)[_ ](?:length|window|token)s?.{0,60}(?:exceed|too (?:long|large|small|many)|limit|full|ran out)|(?:exceed\w*|ran out of).{0,60}context|input_too_large|maximum context|too many (?:input )?tokens|exceeds the maximum number of tokens|request_too_large|payload too large|context_length_exceeded",
         &[
             "Prompt is too long",
             "This model's maximum context length is 128000 tokens. However, your messages resulted in 140031 tokens.",
@@ -181,7 +243,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Class(K::AccountRefused),
-        r"(?:organi[sz]ation|account|user|workspace|project|api key|subscription|service) (?:has been |is |was )?(?:currently )?(?:disabled|suspended|deactivated|banned|blocked|terminated|deleted)|(?:disabled|suspended|deactivated) (?:your )?(?:account|organi[sz]ation)|does not have access to (?:claude|codex|gemini)|not (?:allowed|authorized|enabled) for (?:your|this) (?:organi[sz]ation|account|workspace)|(?:user location|country|region).{0,40}(?:is )?(?:not supported|unsupported|not available)|unsupported_country|must verify (?:your )?(?:organi[sz]ation|account|age|identity)",
+        r"(?:organi[sz]ation|account|user|workspace|project|subscription|service) (?:has been |is |was )?(?:currently )?(?:disabled|suspended|deactivated|banned|blocked|terminated|deleted)|(?:disabled|suspended|deactivated) (?:your )?(?:account|organi[sz]ation)|does not have access to (?:claude|codex|gemini)|not (?:allowed|authorized|enabled) for (?:your|this) (?:organi[sz]ation|account|workspace)|(?:user location|country|region).{0,40}(?:is )?(?:not supported|unsupported|not available)|unsupported_country|must verify (?:your )?(?:organi[sz]ation|account|age|identity)",
         &[
             "API Error: 400 {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"This organization has been disabled.\"}}",
             "Your account was suspended",
@@ -247,7 +309,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::NetworkUnreachable),
-        r"econnrefused|enotfound|eai_again|enetunreach|ehostunreach|connection refused|could not (?:resolve|connect)|couldn't (?:resolve|connect)|unable to connect to (?:the )?(?:ollama|server|host|local|proxy)|cannot connect|failed to connect|failed to lookup|name or service not known|temporary failure in name resolution|network is (?:unreachable|down)|no route to host|getaddrinfo|dns (?:error|lookup|resolution)|error sending request|proxy.{0,40}(?:refused|authentication required|unreachable|error)|host is down|no internet|offline|lookup .{0,60}no such host|connection attempt failed|is (?:the server|ollama) running|waiting for network|fetch failed",
+        r"econnrefused|enotfound|eai_again|enetunreach|ehostunreach|connection refused|could not (?:resolve|connect)|couldn't (?:resolve|connect)|unable to connect to (?:the )?(?:ollama|server|host|local|proxy)|cannot connect|failed to connect|failed to lookup|name or service not known|temporary failure in name resolution|network is (?:unreachable|down)|no route to host|getaddrinfo|dns (?:error|lookup|resolution)|error sending request|(?:tcp|transport|socket) connect error|connecterror|proxy.{0,40}(?:refused|authentication required|unreachable|error)|host is down|no internet|offline|lookup .{0,60}no such host|connection attempt failed|is (?:the server|ollama) running|waiting for network|fetch failed",
         &[
             "API Error: Connection refused (ECONNREFUSED)",
             "stream disconnected before completion: error sending request for url (https://api.openai.com/v1/responses)",
@@ -277,6 +339,11 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     rule(
+        Class(K::Overloaded),
+        r"retry limit|retries limit",
+        &["exceeded retry limit, and nothing else is known"],
+    ),
+    rule(
         Roughly(K::NetworkInterrupted),
         r"econnreset|epipe|etimedout|socket hang up|connection (?:to the api )?(?:was )?(?:closed|reset|aborted|lost|terminated|dropped)|streamtruncated|network (?:error|interrupted|connection was lost)|und_err|request timed out|read timed out|connection error|unable to connect to api",
         &[
@@ -290,7 +357,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::Overloaded),
-        r"stream (?:was )?(?:disconnected|ended|closed|reset|interrupted|error)|premature close|prematurely|ended without a finish reason|incomplete (?:json segment|chunked|response|message)|unexpected (?:eof|end of (?:file|stream|json|input))|timed? ?out (?:waiting|while|after)|timeout (?:waiting|exceeded|error)|idle timeout|deadline[_ ]exceeded",
+        r"stream (?:was )?(?:disconnected|ended|closed|reset|interrupted|error|idle|stalled)|(?:respond|response|answer|reply|finish)\w* (?:\w+ )?in time|premature close|prematurely|ended without a finish reason|incomplete (?:json segment|chunked|response|message)|unexpected (?:eof|end of (?:file|stream|json|input))|timed? ?out (?:waiting|while|after)|timeout (?:waiting|exceeded|error)|idle timeout|deadline[_ ]exceeded",
         &[
             "stream disconnected before completion: idle timeout waiting for SSE",
             "Model stream ended without a finish reason.",
@@ -300,7 +367,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::Overloaded),
-        r"internal (?:server )?error|bad gateway|gateway time-?out|server error|api_error|server_error|upstream|(?:status(?: code)?|error code|http|error)[: ]{1,3}5\d\d\b|\b5\d\d (?:internal|bad gateway|service|gateway)|something went wrong|try again later",
+        r"internal (?:server )?error|bad gateway|gateway time-?out|server error|api_error|server_error|upstream|(?:status(?: code)?|error code|http|error|returned|responded with|answered|response)[: ]{1,3}5\d\d\b|\b5\d\d (?:internal|bad gateway|service|gateway)|something went wrong|(?:try|retry|come back|check back) (?:again )?(?:later|shortly|soon|in a (?:few|moment|little|bit|while|minute))",
         &[
             "API Error: 500 {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"Internal server error\"}}",
             "Got status: 502 from the service",
@@ -309,7 +376,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         Roughly(K::RequestRejected),
-        r"invalid[_ ]request|bad request|invalid[_ ]argument|invalid (?:json )?schema|unprocessable|malformed|validation[_ ]error|unsupported (?:parameter|value)|no prompt provided|not (?:a )?valid json|failed[_ ]precondition|content[_ ]?(?:policy|filter)|flagged|violat",
+        r"invalid[_ ]request|bad request|invalid[_ ]argument|invalid (?:json )?schema|unprocessable|malformed|validation[_ ]error|unsupported (?:parameter|value)|no prompt provided|not (?:a )?valid json|failed[_ ]precondition|content[_ ]?(?:policy|filter)|flagged|violat|safety (?:filter|setting|polic|system)|blocked by|schema .{0,30}not supported|moderation",
         &[
             "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Unsupported parameter: 'reasoning.effort'\"}}",
             "Invalid schema for response_format 'codex_output_schema'",
@@ -321,22 +388,153 @@ pub(super) const RULES: &[Rule] = &[
         Roughly(K::CliBroken),
         r"command not found|: not found$|(?:reference|type)error: .{0,60}(?:is not (?:defined|a function))|no such file or directory|(?:eacces|^(?:error|env|exec|(?:ba|z|da)?sh)\b.{0,40}): .{0,120}permission denied|killed$",
         &[
-            "sh: 1: node: not found",
+            "sh: 1: claude: not found",
             "bash: codex: command not found",
             "Error: EACCES: permission denied, mkdir '~/.gemini'",
         ],
     ),
+    rule(
+        Roughly(K::CliOutdated),
+        r"(?:^| )usage:? .{0,60}(?:\[[a-z-]|<[a-z]|--[a-z])|(?:try|run|use|see|with) .{0,40}--help\b",
+        &["Usage: codex exec [OPTIONS] [PROMPT]", "For more information, try '--help'."],
+    ),
 ];
 
-/// The first rule that knows these words, which are normalised.
+/// Things and what is said of them near by, in whatever words: only for what no rule above knows surely.
+/// They see no lines of a log, which are full of things that went wrong on the way.
+pub(super) const THINGS: &[Rule] = &[
+    near(
+        Class(K::CliOutdated),
+        r"flag|option|argument|switch|positional|subcommand|command|variant|--[a-z][a-z-]+",
+        r"unexpected|unknown|unrecogni[sz]ed|non-?existent|unsupported|extraneous|ambiguous|unaccepted|extra|stray|too many|not enough|expected|not provided|missing required|invalid values?|(?:not|\w+n't|no longer|never) (?:\w+ ){0,2}(?:valid|expected|recogni[sz]ed|known|allowed|supported|defined|available|permitted|exist)|(?:has been|was|were|is) (?:removed|renamed|deprecated)",
+        &[
+            "error: Found argument '--ephemeral' which wasn't expected, or isn't valid in this context",
+            "Error: Nonexistent flag: --no-remote",
+            "error: the following required arguments were not provided:",
+            "Invalid values:\n  Argument: output-format, Given: \"stream-json\", Choices: \"text\", \"json\"",
+            "option --admin-policy does not exist",
+            "error: unknown variant `xhigh`, expected one of `low`, `medium`, `high`",
+            "Unknown command: exec",
+            "Flag --admin-policy has been removed",
+        ],
+    ),
+    near(
+        Class(K::CliOutdated),
+        r"client|cli|app|program|version of \w+|this version|new version",
+        r"too old|outdated|out of date|no longer (?:supported|works)|please (?:update|upgrade)|must be (?:updated|upgraded)|(?:is|be) required|minimum|newer",
+        &["A new version is required. Please update claude.", "this app is outdated"],
+    ),
+    near(
+        Class(K::CliBroken),
+        r"node(?:\.js)?|python|glibc|libc|libstdc\S*|musl|bun|deno|java|jdk|interpreter|openssl|rosetta|cpu|kernel|macos|elf|stack|runtime|pointer",
+        r"not supported|\w+n't supported|unsupported|too old|requires?|required|or (?:newer|later|higher|above|greater)|need(?:s|ed)?|not found|incompatible|older than|mismatch|overflow\w*|dereference|corrupt\w*|fatal|>= ?v?\d",
+        &[
+            "You are using Node.js 16.14.0. For this CLI you need >= 20",
+            "Python 3.8 is not supported; 3.10 or newer is required",
+            "sh: 1: node: not found",
+            "panic: runtime error: invalid memory address or nil pointer dereference",
+        ],
+    ),
+    near(
+        Limit,
+        r"credits?|quota|allowance|allotment|subscription|plan|prepaid|balance|funds|usage|messages|prompts|budget|billing|payment|wallet|trial|window|limit|cap|requests|calls|queries|rate",
+        r"r[ua]n out|running out|exhausted|spent|used up|used all|depleted|gone|lapsed|insufficient|consumed|not cover|\w+n't cover|not include|\w+n't include|exceed\w*|too low|maxed out|expired|all out|out of|not enough|no more|no remaining|0 remaining|none left|afford|purchase|buy|upgrade|top[- ]up|refill|add (?:more )?funds|run dry|on hold|declined|overdue|paused|subscribe|cannot send|max \d+|too high|(?:is|are) (?:full|over)|hit|reached|burned|too (?:quickly|fast|often|frequent\w*)|allowed rate|slow down|back off",
+        &[
+            "Your subscription does not cover Claude Code; upgrade to Max to continue",
+            "Your workspace\u{2019}s credits have run out. Ask an owner to refill.",
+            "There are no more premium prompts on this account",
+            "Your free trial credits are gone.",
+            "You need to purchase credits to use it",
+            "You are sending requests too quickly.",
+            "Payment method declined: your usage is on hold",
+            "Hold on: max 5 requests/second",
+        ],
+    ),
+    near(
+        Class(K::Overloaded),
+        r"servers?|services?|model|backend|upstream|systems?|cluster|engine|traffic|demand|load|capacity|infrastructure|gpus?|anthropic|openai|google",
+        r"busy|overwhelm\w*|strain\w*|saturat\w*|degraded|maintenance|outage|difficult\w*|not ready|restarting|warming|recovering|spik\w*|surg\w*|heavy|high|elevated|unusual\w*|peak|full|exceeded|constrain\w*|insufficient|limited|unhealthy|maximum|trouble|elevated errors|failed to respond|incident",
+        &[
+            "[API Error: The model gemini-3.8-pro is currently experiencing a spike in traffic. Try again in a few moments.]",
+            "Our servers are overwhelmed right now",
+            "The service is under maintenance until further notice",
+        ],
+    ),
+    near(
+        Class(K::ModelUnavailable),
+        r"models?|deployment|checkpoint",
+        r"cannot use|can't use|could not use|unable to (?:use|load|find)|not (?:allowed|permitted|able|enabled|offered|included|part of|known|valid|served|configured|recogni\w*)|(?:does not|doesn't) exist|no access|no such|named|unknown|invalid|unsupported|retired?|expired|(?:different|another|other|supported|available|newer|valid) model|available|supported|restricted|sunset|end[- ]of[- ]life|removed|manifest|no endpoint",
+        &[
+            "Cannot use this model: gpt-5.9. Available models: auto, composer-1",
+            "the model you asked for is not part of this offer",
+            "No model named 'sonnet-9'",
+            "The deployment 'gpt-9.1' for this resource does not exist",
+        ],
+    ),
+    near(
+        Class(K::ModelUnavailable),
+        r"(?:gpt|claude|gemini|gemma|llama|qwen|sonnet|opus|haiku|fable|grok|mistral|deepseek|kimi|glm)-?[-a-z.]*\d[-\w.:]*|o\d[-\w.:]*",
+        r"deprecated|retired|shut down|not found|does not exist|not available|unavailable|not supported|no longer|discontinued|sunset|removed|decommissioned|unknown|no access|not permitted|not allowed|not enabled|there is no|no endpoint",
+        &["gemini-1.5-pro is deprecated and has been shut down", "no access to claude-opus-9.1"],
+    ),
+    near(
+        Class(K::AccountRefused),
+        r"account|project|org|organi[sz]ation|workspace|tenant|seat|subscription|country|countries|region|territory|location|jurisdiction|admin\w*|owner|support|sales|phone number|identity|activity",
+        r"banned|blocked|suspended|disabled|deactivated|locked|frozen|terminated|on hold|under review|ineligible|not eligible|inactive|closed|prohibited|restricted|not (?:permitted|allowed|available|offered|supported|enabled)|turned off|switched off|denied access|revoked|contact|verify|limited|unusual|flagged",
+        &[
+            "Your project is on hold. Please reach out.",
+            "Codex is not offered in your country",
+            "This seat is inactive; contact your workspace admin",
+            "Access from your country is prohibited",
+        ],
+    ),
+    near(
+        Class(K::LoginMissing),
+        r"re-?auth\w*|oauth|auth(?:en\w*|ori[sz]\w*)?|device code|sso|mfa|api[- ]?key|credentials?|log(?:ged)?[- ]?in|sign(?:ed)?[- ]?(?:in|out)|(?:access|auth|bearer|refresh|oauth|id|api|github|session) token|\w+_(?:api_key|token)|session|account|key(?:ring|chain)|jwt|signature|password|/login|logged out",
+        r"no|not|missing|required|needed|expired|revoked|rejected|refused|invalid|denied|failed|must|please|disabled|ended|locked|logged out|could not|couldn't|cannot|unable|\w+n't|bad|stale|set|use|run|provide|connect|configure\w*|continue|currently|empty|corrupt\w*|timed out|withdrawn|completed|via|wrong|failure|error|again|found",
+        &[
+            "No auth type is selected. Please configure an auth type before running in non-interactive mode.",
+            "Error: No authentication information found. Run 'copilot' and use /login",
+            "Your stored credentials were not accepted by the server",
+            "OPENROUTER_API_KEY must not be blank",
+            "Login session timed out",
+            "Please reauthenticate via gcloud",
+            "You are currently signed out",
+            "You've been logged out. Sign in to continue.",
+        ],
+    ),
+    near(
+        Roughly(K::NetworkUnreachable),
+        r"network|internet|connection|connect\w*|host|proxy|tunnel|dns|socket|tcp|servers?|api|url|port=\d+",
+        r"timed? ?out|timeout|unreachable|aborted|refused|down|could not reach|cannot reach|unable to reach|unable to connect|not reached|not be reached|retries|check your|lost|dropped|not resolved|connection failed|handshake failed",
+        &[
+            "dial tcp 10.0.0.1:443: i/o timeout",
+            "HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url",
+            "Unable to reach the Anthropic API.",
+            "proxy connect aborted",
+            "The server could not be reached",
+            "SOCKS proxy handshake failed",
+        ],
+    ),
+];
+
+/// The first of [`RULES`] that knows these words, which are normalised.
 pub(super) fn first(words: &str) -> Option<usize> {
-    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
-        let patterns = RULES.iter().map(|rule| rule.pattern);
-        let built = RegexSetBuilder::new(patterns).unicode(false).dot_matches_new_line(true).build();
-        debug_assert!(built.is_ok(), "{built:?}");
-        built.ok()
-    });
+    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| set(RULES));
     SET.as_ref()?.matches(words.as_bytes()).iter().next()
+}
+
+/// The first of [`THINGS`] of which these words, which are normalised, say something.
+pub(super) fn thing(words: &str) -> Option<usize> {
+    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| set(THINGS));
+    SET.as_ref()?.matches(words.as_bytes()).iter().next()
+}
+
+fn set(rules: &[Rule]) -> Option<RegexSet> {
+    let patterns = rules.iter().map(|rule| rule.words.pattern());
+    let built = RegexSetBuilder::new(patterns).unicode(false).dot_matches_new_line(true).build();
+    debug_assert!(built.is_ok(), "{built:?}");
+    built.ok()
 }
 
 #[cfg(test)]
@@ -344,32 +542,44 @@ mod tests {
     use super::*;
     use crate::provider::failure::normalised;
 
+    type Find = fn(&str) -> Option<usize>;
+    const TABLES: [(&[Rule], Find); 2] = [(RULES, first), (THINGS, thing)];
+
     /// Each rule takes its own examples: none is hidden behind one before it.
     #[test]
     fn every_rule_can_be_reached() {
-        for (index, rule) in RULES.iter().enumerate() {
-            assert!(!rule.examples.is_empty(), "{}", rule.pattern);
-            for example in rule.examples {
-                let found = first(&normalised(example));
-                assert_eq!(found, Some(index), "{example}: taken by {:?}", found.map(|at| RULES[at].pattern));
+        for (table, find) in TABLES {
+            for (index, rule) in table.iter().enumerate() {
+                assert!(!rule.examples.is_empty(), "{:?}", rule.words);
+                for example in rule.examples {
+                    let found = find(&normalised(example));
+                    assert_eq!(found, Some(index), "{example}: by {:?}", found.map(|at| &table[at].words));
+                }
             }
+        }
+        // Nor is a thing hidden behind a rule that is sure.
+        for example in THINGS.iter().flat_map(|rule| rule.examples) {
+            let sure = first(&normalised(example)).map(|at| &RULES[at]);
+            assert!(sure.is_none_or(|rule| matches!(rule.says, Roughly(_))), "{example}");
         }
     }
 
     /// How a CLI wraps its lines, writes its capitals or its apostrophes makes no difference.
     #[test]
     fn the_look_of_words_makes_no_difference() {
-        for (index, rule) in RULES.iter().enumerate() {
-            for example in rule.examples {
-                for variant in [
-                    example.to_uppercase(),
-                    example.to_lowercase(),
-                    example.replace(' ', "\n"),
-                    example.replace('\'', "\u{2019}"),
-                    example.replace('\u{2019}', "'"),
-                    format!("2026-11-29T10:00:00Z ERROR x::y: {example}"),
-                ] {
-                    assert_eq!(first(&normalised(&variant)), Some(index), "{variant}");
+        for (table, find) in TABLES {
+            for (index, rule) in table.iter().enumerate() {
+                for example in rule.examples {
+                    for variant in [
+                        example.to_uppercase(),
+                        example.to_lowercase(),
+                        example.replace(' ', "\n"),
+                        example.replace('\'', "\u{2019}"),
+                        example.replace('\u{2019}', "'"),
+                        format!("2026-11-29T10:00:00Z ERROR x::y: {example}"),
+                    ] {
+                        assert_eq!(find(&normalised(&variant)), Some(index), "{variant}");
+                    }
                 }
             }
         }
