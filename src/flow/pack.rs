@@ -7,6 +7,7 @@ use super::off_thread::off_thread;
 use super::session::Session;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
+use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::host::project::{FileLines, Found, Project, Refusal};
@@ -106,7 +107,7 @@ pub(super) fn pack_now(session: &Session, request: &ContextRequest) -> Result<Pa
     if !request.files.is_empty() {
         let project = session.project()?;
         check_there(&project, &request.files)?;
-        let texts = request.facts.iter().chain(&request.errors).map(String::as_str);
+        let texts = packing.material.facts.iter().chain(&packing.material.errors).map(String::as_str);
         let named = mentions(texts);
         packing.add_files(&project, request, &named, limits.max_files, limits.max_lines_per_file);
     }
@@ -205,7 +206,9 @@ impl Packing<'_> {
             .iter()
             .filter(|text| !text.trim().is_empty())
             .map(|text| {
-                let clean = self.masker.mask(text);
+                // Colours stand between the words that are looked for, here and by masking.
+                let text = plain(text);
+                let clean = self.masker.mask(&text);
                 self.masked += clean.count;
                 clean.text.into_owned()
             })

@@ -158,6 +158,23 @@ fn a_name_that_no_file_can_have_is_no_file() {
     assert!(client.log("codex").is_empty());
 }
 
+/// Colours of a terminal hide neither a test's name nor a file that is named.
+#[test]
+fn colours_are_taken_off_errors() {
+    let mut client = Server::new().file("cart.py", "x = 1\n".repeat(900)).start();
+    let passed = "\u{1b}[32mtests/test_cart.py::test_passes PASSED\u{1b}[0m\n".repeat(300);
+    let error = format!(
+        "{passed}\u{1b}[31m\u{1b}[1m____ test_total ____\u{1b}[0m\n\u{1b}[31mE   assert \u{1b}[1m9\u{1b}[22m == 10\u{1b}[0m\n  File \"\u{1b}[35mcart.py\u{1b}[0m\", line \u{1b}[35m500\u{1b}[0m, in total\n{passed}"
+    );
+    let arguments = json!({ "errors": [error], "files": ["cart.py"], "max_chars": 2_000 });
+    let packed = client.call("maestro_pack_context", arguments)["packed_context"].clone();
+    let packed = packed.as_str().unwrap();
+    assert!(!packed.contains('\u{1b}'), "{packed}");
+    for kept in ["____ test_total ____", "assert 9 == 10", "File \"cart.py\", line 500", " 500 | x = 1"] {
+        assert!(packed.contains(kept), "{kept}: {packed}");
+    }
+}
+
 /// Nor do the names of a directory, of lines of a file, or of a file in other letters stand for a file.
 #[test]
 fn what_is_nearly_a_file_is_told_before_anything_is_sent() {

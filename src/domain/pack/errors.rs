@@ -23,7 +23,7 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     const NAMES: usize = 4;
     /// Lines of a failure told in short.
     const SHORT: usize = 9;
-    let lines: Vec<&str> = text.lines().collect();
+    let lines = bare(text.lines().collect());
     let mut kinds = kinds(&lines);
     let failures = failures(&lines, &kinds);
     mark_repeated(&lines, &mut kinds, &failures);
@@ -58,6 +58,36 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
         .chain([Kind::Failure, Kind::Value, Kind::Difference, Kind::Other].into_iter().flat_map(of))
         .chain([Kind::Repeated, Kind::Total, Kind::Library].into_iter().flat_map(of));
     distinct(order.map(|index| index + 1), lines.len(), limit)
+}
+
+/// The lines without what a log, a runner of runners or a quotation puts before each of them.
+fn bare(mut lines: Vec<&str>) -> Vec<&str> {
+    static BEFORE: OnceLock<Option<Regex>> = OnceLock::new();
+    const ROUNDS: usize = 4;
+    let before = r"(?x)^(?:
+          \[?\d{4}-\d\d-\d\d[T\x20]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?(?:\s|$)
+        | \[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?(?:\s|$)
+        | [\w.@/-]+\s*\|(?:\s|$) | [@\w./-]+:[a-z][\w:-]*:(?:\s|$) | \[(?:gw)?\d+\](?:\s|$) | >(?:\s|$)
+        | [^\t]{1,80}\t[^\t]{1,80}\t
+        )";
+    let Some(before) = BEFORE.get_or_init(|| Regex::new(before).ok()) else { return lines };
+    for _ in 0..ROUNDS {
+        let written = || lines.iter().filter(|line| !line.trim().is_empty());
+        let indent = written().map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or(0);
+        let ends: Vec<usize> =
+            lines.iter().map(|line| before.find(line).map_or(0, |found| found.end())).collect();
+        let all = written().count();
+        // Some lines of a log go on without it.
+        let has_prefix = all >= 4 && ends.iter().filter(|end| **end > 0).count() * 10 >= all * 9;
+        if indent == 0 && !has_prefix {
+            break;
+        }
+        for (line, end) in lines.iter_mut().zip(ends) {
+            let end = if has_prefix { end } else { indent.min(line.len()) };
+            *line = line.get(end..).unwrap_or_default();
+        }
+    }
+    lines
 }
 
 /// The worth of a line of an error: what comes after [`Kind::Other`] goes first.

@@ -535,6 +535,38 @@ fn the_failures_of_every_runner_are_kept_where_there_is_little_room() {
     }
 }
 
+/// The same, as a log of a build, of a container or in an indented paragraph holds it.
+#[test]
+fn what_stands_before_each_line_hides_no_failure() {
+    let runner = RUNNERS.iter().find(|runner| runner.name == "go -v").unwrap();
+    let numbered = |text: &str, number: usize| text.replace('§', &number.to_string());
+    let mut text: String = (10..300).map(|number| numbered(runner.passed, number)).collect();
+    text += &numbered(runner.failed, 1).replace("LIBRARY", runner.library);
+    text += runner.ends;
+    for before in [
+        "2026-11-29T16:00:01.1234567Z ",
+        "[16:00:01] ",
+        "web-1  | ",
+        "    ",
+        "> ",
+        "shop:test: ",
+        "test\tRun tests\t2026-11-29T16:00:01Z ",
+    ] {
+        let text: String = text.lines().map(|line| before.to_owned() + line + "\n").collect();
+        let material = Material { errors: vec![text], ..Material::default() };
+        let shown = pack(&material, PackLimits { error_lines: 400, total_chars: 1_200 }).text;
+        for kept in runner.kept {
+            assert!(shown.contains(&numbered(kept, 1)), "{before:?}: `{kept}` is missing: {shown}");
+        }
+    }
+    // Places of compilers are no such words.
+    let errors: String =
+        (1..200).map(|line| format!("./main.go:{line}:2: undefined: total{line}\n")).collect();
+    let material = Material { errors: vec![errors], ..Material::default() };
+    let shown = pack(&material, PackLimits { error_lines: 400, total_chars: 1_200 }).text;
+    assert!(shown.contains("./main.go:1:2: undefined: total1"), "{shown}");
+}
+
 #[test]
 fn long_values_are_shown_where_they_differ() {
     let numbers: Vec<String> = (0..4_000).map(|number| number.to_string()).collect();
