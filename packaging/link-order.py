@@ -56,14 +56,25 @@ def run_server(binary, requests, directory):
     return ran
 
 
+def same_code(binary):
+    """Names of each function: the linker makes one of those with the same machine code."""
+    listed = subprocess.run(["nm", binary], check=True, capture_output=True, text=True).stdout
+    symbols = [line.split() for line in listed.splitlines()]
+    by_address = {}
+    for address, _, name in (symbol for symbol in symbols if len(symbol) == 3):
+        by_address.setdefault(address, []).append(name)
+    return {name: names for names in by_address.values() for name in names}
+
+
 def without_hash(name):
     """A pattern for a function in any build: names of both kinds of mangling hold a hash."""
     return re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", re.sub(r"17h[0-9a-f]{16}E", "17h*E", name))
 
 
-def script(order):
+def script(order, names):
     """A linker script that puts these functions before all others."""
-    patterns = list(dict.fromkeys(order + [without_hash(name) for name in order]))
+    all_names = [other for name in order for other in names.get(name, [name])]
+    patterns = list(dict.fromkeys(all_names + [without_hash(name) for name in order]))
     # What the compiler takes for rare is in `.text.unlikely`.
     lines = "".join(f"    *(.text*.{pattern})\n" for pattern in patterns)
     return f"SECTIONS\n{{\n  .text.first : {{\n{lines}  }}\n}}\nINSERT BEFORE .text;\n"
@@ -82,7 +93,7 @@ def main():
         named = {name for name in ran if name.isidentifier() or name.startswith("_")}
         order += sorted(named.difference(order))
         print(len(order), "functions after", step["method"])
-    SCRIPT.write_text(script(order))
+    SCRIPT.write_text(script(order, same_code(binary)))
 
 
 main()
