@@ -55,7 +55,11 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
         .chain(named_and_told)
         .chain(bare.iter().flatten().copied())
         .chain(in_turn)
-        .chain([Kind::Failure, Kind::Value, Kind::Difference, Kind::Other].into_iter().flat_map(of))
+        .chain(
+            [Kind::Failure, Kind::Value, Kind::Difference, Kind::Frame, Kind::FrameBelow, Kind::Other]
+                .into_iter()
+                .flat_map(of),
+        )
         .chain([Kind::Repeated, Kind::Total, Kind::Library].into_iter().flat_map(of));
     distinct(order.map(|index| index + 1), lines.len(), limit)
 }
@@ -377,6 +381,7 @@ fn kind_of(line: &str) -> Kind {
     if is_total(line) {
         Kind::Total
     } else if is_of_a_library(line)
+        && !line.contains("error:")
         && (is_frame(line) || is_frame_below_its_error(line) || is_bare_place(line))
     {
         Kind::Library
@@ -415,7 +420,7 @@ fn names_an_error(line: &str) -> bool {
         | ^\s*[\u25CF\u2715\u2717\u2716\u00D7\u2718]\s  # jest, mocha, vitest, node
         | ^\s*\d+\)\s               # mocha, rspec, phpunit
         | \.\.\.\sFAILED\b
-        | ^\s*(?:message|failureType|operator|location):\s
+        | ^\s*(?:[Mm]essages?|failureType|operator|location):\s
         ",
         line,
     )
@@ -497,6 +502,7 @@ fn is_of_a_library(line: &str) -> bool {
         | \bat\s(?:System|Microsoft|Xunit|NUnit)\. | \breflect\.
         | ^(?:created\sby\s)?(?:testing|runtime|reflect|syscall|sync|net/http|internal/\w+)\.[\w(*]
         | /usr/local/go/src/ | /go/src/(?:testing|runtime)/ | /go/pkg/mod/ | \$GOROOT
+        | /usr/include/ | /include/c\+\+/ | \\VC\\Tools\\MSVC\\
         | /gems/ | /vendor/(?:bundle|phpunit|symfony|laravel)/ | /lib/ruby/
         ",
         line,

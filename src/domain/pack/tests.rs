@@ -560,11 +560,45 @@ fn what_stands_before_each_line_hides_no_failure() {
         }
     }
     // Places of compilers are no such words.
-    let errors: String =
+    let errors: Vec<String> =
         (1..200).map(|line| format!("./main.go:{line}:2: undefined: total{line}\n")).collect();
+    let errors = errors.concat();
     let material = Material { errors: vec![errors], ..Material::default() };
     let shown = pack(&material, PackLimits { error_lines: 400, total_chars: 1_200 }).text;
     assert!(shown.contains("./main.go:1:2: undefined: total1"), "{shown}");
+}
+
+/// Headers of the standard library name the place of the error only where it is used.
+#[test]
+fn notes_in_headers_go_before_the_place_that_they_are_required_from() {
+    let repeated = |line: &str| line.repeat(400);
+    let error = format!(
+        "{}/srv/shop/cart.cpp:42:17:   required from here\n/usr/include/c++/12/bits/predefined_ops.h:45:23: error: no match for 'operator<' (operand types are 'shop::Order')\n   45 |       {{ return *__it1 < *__it2; }}\n{}",
+        repeated(
+            "In file included from /usr/include/c++/12/bits/stl_algo.h:60:\n/usr/include/c++/12/bits/stl_heap.h:9:7: note:   template argument deduction failed:\n"
+        ),
+        repeated(
+            "/usr/include/c++/12/bits/stl_iterator.h:9:5: note: candidate: 'template<class T> bool std::operator<(const T&)'\n"
+        ),
+    );
+    let material = Material { errors: vec![error], ..Material::default() };
+    let shown = pack(&material, PackLimits { error_lines: 400, total_chars: 1_200 }).text;
+    for kept in ["cart.cpp:42:17", "no match for 'operator<'", "return *__it1"] {
+        assert!(shown.contains(kept), "`{kept}` is missing: {shown}");
+    }
+}
+
+#[test]
+fn every_line_is_shown_where_there_is_room() {
+    for runner in RUNNERS {
+        let text = format!(
+            "a.rs:3\n{}{}{}{}\n  at a.js:3\n",
+            runner.begins, runner.passed, runner.failed, runner.ends
+        );
+        let material = Material { errors: vec![text.clone()], ..Material::default() };
+        let shown = pack(&material, limits(100_000)).text;
+        assert!(text.lines().all(|line| shown.contains(line)), "{}: {shown}", runner.name);
+    }
 }
 
 #[test]
