@@ -110,9 +110,18 @@ async fn broken(session: &Session) -> HashMap<String, String> {
         let error = glance(session, provider, &program).await.err()?;
         let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
             || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
-        does_not_run.then(|| (provider.name.clone(), format!("{}: {error}. {}", error.code(), error.hint())))
+        does_not_run.then(|| (provider.name.clone(), in_words(&error)))
     });
     join_all(found).await.into_iter().flatten().collect()
+}
+
+/// Words for a CLI that tells nothing of itself. Who else may be asked stands elsewhere.
+pub(super) fn in_words(error: &Error) -> String {
+    let hint = match error {
+        Error::Cli { provider, failure, .. } => failure.kind.hint(provider),
+        other => other.hint(),
+    };
+    format!("{}: {error}. {hint}", error.code())
 }
 
 /// Returns whether a CLI tells about itself; one that did not is not asked again for a while.

@@ -7,14 +7,15 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::off_thread::off_thread;
-use super::providers::{Home, PATIENCE, is_installed, print, probe};
+use super::providers::{Home, PATIENCE, in_words, is_installed, print, probe};
 use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
 use crate::error::reference::for_person;
 use crate::host::config::Enabled;
+use crate::host::process::Ended;
 use crate::provider::catalogue::Provider;
-use crate::provider::choice::Choice;
+use crate::provider::choice::{Choice, not_carried};
 use crate::provider::effort::Wish;
 use crate::provider::failure::FailureKind;
 use crate::provider::{Adapter, login};
@@ -124,10 +125,17 @@ async fn look_at(session: &Session, provider: &Provider, program: &Path, state: 
         Ok(Some(version)) => state.version = Some(version.to_string()),
         Ok(None) => state.notes.push("it told no version for --version".to_owned()),
         Err(Error::Timeout { .. }) => {
-            state.notes.push(format!("it told no version for --version within {} s", PATIENCE.as_secs()));
+            // Who hangs at that has nothing to say about a login either.
+            state.usable = false;
+            state.notes.push(format!(
+                "it told no version for --version within {} s; run `{} --version` in a terminal",
+                PATIENCE.as_secs(),
+                provider.command()
+            ));
+            return;
         }
         Err(error) => {
-            state.notes.push(format!("{}: {error}. {}", error.code(), for_person(&error.hint())));
+            state.notes.push(for_person(&in_words(&error)));
             let does_not_run = matches!(&error, Error::CliNotExecutable { .. } | Error::CliNotFound { .. })
                 || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
             if does_not_run {
@@ -141,6 +149,9 @@ async fn look_at(session: &Session, provider: &Provider, program: &Path, state: 
     state.login = login;
     state.usable &= login != LoginState::LoggedOut;
     state.notes.extend(why);
+    let (owned, environment) = (provider.clone(), session.clone());
+    let own = off_thread(move || not_carried(&owned.adapter, environment.environment())).await;
+    state.notes.extend(own.unwrap_or_default());
     let private = Path::new("private home");
     state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
     state.notes.extend(login_notes(session, provider, state.login));
@@ -171,6 +182,10 @@ async fn login_state(session: &Session, provider: &Provider, program: &Path) -> 
     }
     let asked = question.join(" ");
     match print(session, provider, program, question, Home::Own, PATIENCE).await {
+        Ok(printed) if printed.ended != Ended::Exited => (
+            LoginState::Unknown,
+            Some(format!("`{asked}` did not end within {} s, so its login is not known", PATIENCE.as_secs())),
+        ),
         Ok(printed) => match printed.failure() {
             None => (from_flag(printed.exit.success()), None),
             // It says no without many words.

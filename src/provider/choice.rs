@@ -89,6 +89,44 @@ pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     found.unwrap_or_default()
 }
 
+/// What the user's own configuration of a CLI says and a consult does not follow. Reads a file: not for
+/// the runtime's thread.
+pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> {
+    let (file, is_understood) = match adapter {
+        Adapter::Codex => {
+            (codex_home(environment).map(|home| home.join("config.toml")), is_toml as fn(&Path) -> bool)
+        }
+        Adapter::Claude => (claude_home(environment).map(|home| home.join("settings.json")), is_json as _),
+        Adapter::Gemini => (gemini_home(environment).map(|home| home.join("settings.json")), is_json as _),
+        Adapter::Template(_) | Adapter::Understudy => return Vec::new(),
+    };
+    let Some(file) = file.filter(|file| file.exists()) else { return Vec::new() };
+    if !is_understood(&file) {
+        return vec![format!(
+            "{} cannot be read or is malformed, so no model and no effort of it is carried over",
+            file.display()
+        )];
+    }
+    let table = matches!(adapter, Adapter::Codex).then(|| read(&file)?.parse::<toml::Table>().ok()).flatten();
+    let service = |key: &str| Some((key.to_owned(), table.as_ref()?.get(key)?.as_str().and_then(harmless)?));
+    let named = service("model_provider").filter(|(_, name)| name != "openai").or(service("openai_base_url"));
+    let note = |(key, value): (String, String)| {
+        format!(
+            "{} names a service of its own ({key} = {value}), and consults do not use it: OPENAI_BASE_URL in the server's `env` is passed on, and MAESTRO_CODEX_EXTRA_ARGS takes `-c {key}=\"{value}\"` with what belongs to it",
+            file.display()
+        )
+    };
+    named.map(note).into_iter().collect()
+}
+
+fn is_toml(file: &Path) -> bool {
+    read(file).is_some_and(|text| text.parse::<toml::Table>().is_ok())
+}
+
+fn is_json(file: &Path) -> bool {
+    read_json(file).is_some()
+}
+
 fn codex(file: &Path) -> OwnChoice {
     let Some(table) = read(file).and_then(|text| text.parse::<toml::Table>().ok()) else {
         return OwnChoice::default();
@@ -119,7 +157,8 @@ fn claude(file: &Path) -> OwnChoice {
 
 fn gemini(file: &Path) -> OwnChoice {
     let settings = read_json(file).unwrap_or_default();
-    OwnChoice { model: text(&settings, "/model/name"), effort: None }
+    // The older layout has the name itself under `model`.
+    OwnChoice { model: text(&settings, "/model/name").or_else(|| text(&settings, "/model")), effort: None }
 }
 
 fn text(settings: &Value, place: &str) -> Option<String> {
@@ -182,6 +221,11 @@ mod tests {
             chosen(&Adapter::Gemini, ".gemini/settings.json", text),
             choice(Some("gemini-3.8-flash"), None)
         );
+        let text = "// the older layout\n{ \"selectedAuthType\": \"gemini-api-key\", \"model\": \"gemini-3.8-flash\" }";
+        assert_eq!(
+            chosen(&Adapter::Gemini, ".gemini/settings.json", text),
+            choice(Some("gemini-3.8-flash"), None)
+        );
         let text = "{\"model\":\"sonnet[1m]\",\"effortLevel\":\"xhigh\",\"env\":{\"ANTHROPIC_MODEL\":\"x\"}}";
         assert_eq!(
             chosen(&Adapter::Claude, ".claude/settings.json", text),
@@ -229,6 +273,25 @@ mod tests {
             assert_eq!(chosen(&Adapter::Claude, ".claude/settings.json", text), OwnChoice::default());
             assert_eq!(chosen(&Adapter::Gemini, ".gemini/settings.json", text), OwnChoice::default());
         }
+    }
+
+    #[test]
+    fn what_is_not_carried_over_is_said() {
+        let of = |adapter: &Adapter, name: &str, text: &str| {
+            let home = tempfile::tempdir().unwrap();
+            let file = home.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, text).unwrap();
+            not_carried(adapter, &[("HOME", home.path().to_str().unwrap())].into_iter().collect()).concat()
+        };
+        let codex = |text: &str| of(&Adapter::Codex, ".codex/config.toml", text);
+        assert_eq!(codex("model = 'gpt-5.5'\nmodel_provider = 'openai'"), "");
+        assert!(codex("model_provider = 'azure'").contains("-c model_provider=\"azure\""));
+        assert!(codex("openai_base_url = 'http://127.0.0.1/v1'").contains("OPENAI_BASE_URL"));
+        assert!(codex("model = 'gpt-5.5").contains("malformed"));
+        assert!(of(&Adapter::Claude, ".claude/settings.json", "{\"model\": ").contains("malformed"));
+        assert_eq!(of(&Adapter::Claude, ".claude/settings.json", "// c\n{}"), "");
+        assert_eq!(of(&Adapter::Gemini, ".gemini/other.json", "x"), "");
     }
 
     #[test]

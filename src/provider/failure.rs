@@ -142,6 +142,7 @@ impl FailureKind {
                 "Name another model in the call, or set MAESTRO_{variable}_MODEL."
             ),
             Self::Overloaded => "Ask again later, or ask another provider.".into(),
+            Self::NetworkUnreachable if provider == "codex" => "Check the connection and the proxy variables, then ask again. Behind a gateway: OPENAI_BASE_URL in the server's `env` is passed on; a `model_provider` of ~/.codex/config.toml is not, so give it by MAESTRO_CODEX_EXTRA_ARGS (`-c model_provider=...`).".into(),
             Self::NetworkUnreachable => "Check the connection and the proxy variables, then ask again.".into(),
             Self::NetworkInterrupted => "Ask again; if it lasts, check the connection and the proxy variables.".into(),
             Self::Certificate => "A proxy or gateway shows a certificate that the CLI does not trust: ask the user to set NODE_EXTRA_CA_CERTS or SSL_CERT_FILE to its root certificate in the server's `env`.".into(),

@@ -28,7 +28,7 @@ pub(super) fn finding(session: &Session, state: &ProviderState, failed: Option<&
         parts.extend(match login {
             LoginState::LoggedIn => Some("logged in".to_owned()),
             LoginState::LoggedOut => Some("not logged in".to_owned()),
-            LoginState::Unknown => None,
+            LoginState::Unknown => (!usable).then(|| "cannot be asked".to_owned()),
         });
     } else {
         parts.push("switched off".to_owned());
