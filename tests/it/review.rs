@@ -24,10 +24,12 @@ fn bad() -> String {
 
 /// A repository whose working tree holds a bug that its last commit did not.
 fn repository() -> Server {
-    let server = Server::new()
-        .codex()
-        .fake("gemini", "gemini")
-        .fake("claude", "claude")
+    in_repository(Server::new().codex().fake("gemini", "gemini").fake("claude", "claude"))
+}
+
+/// The same for a server that has its CLIs already.
+pub(crate) fn in_repository(server: Server) -> Server {
+    let server = server
         .file("stats.py", GOOD)
         .file("test_stats.py", TESTS)
         .file("app.py", "from stats import mean\nprint(mean([1, 2]))\n");

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::harness::{Client, Server, fake_cli, scripted};
+use crate::review::in_repository;
 use crate::workflow::{
     FIRST_DIFF, SECOND_DIFF, approve, begin, broken, hand_in, pass, patch, stage, state, verify,
 };
@@ -140,5 +141,25 @@ fn a_step_is_voted_on_and_measured_in_any_words() {
             }),
         );
         assert_eq!((&measured["ok"], &measured["estimated_p"]), (&json!(true), &json!(1.0)), "{measured}");
+    }
+}
+
+#[test]
+fn reviewers_who_find_the_same_in_other_words_find_it_once() {
+    let finding = json!({
+        "file": "stats.py", "line": 3, "quote": "for i in range(1, len(values)):", "severity": "high",
+        "claim": "The first value is skipped.", "scenario": "mean([4]) returns 0.0 where 4.0 is right.",
+    });
+    let text = json!({ "findings": [finding] }).to_string();
+    for seed in seeds() {
+        let mut client = in_repository(varying_as(seed, &["codex", "gemini", "claude"])).start();
+        let asked =
+            json!({ "working": true, "try_fixes": false, "criteria": [scripted(json!({ "text": text }))] });
+        let result = client.call("maestro_review", asked);
+        let findings = result["findings"].as_array().unwrap();
+        assert_eq!((&result["ok"], findings.len()), (&json!(true), 1), "{result:#}");
+        let first = &findings[0];
+        assert_eq!((&first["status"], &first["severity"]), (&json!("exact"), &json!("high")), "{result:#}");
+        assert_eq!(first["found_by"].as_array().unwrap().len(), 3, "{result:#}");
     }
 }
