@@ -340,7 +340,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
     // Several figures can lack the same thing: it is named once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
-        match said.iter_mut().find(|(known, _)| known == note) {
+        match said.iter_mut().find(|(known, _)| **known == **note) {
             Some((_, figures)) => figures.push(figure),
             None => said.push((note, vec![figure])),
         }

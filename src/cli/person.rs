@@ -42,8 +42,13 @@ impl Person {
 
     /// Asks for the word that stands for a decision. Text that was typed or pasted before the question stood
     /// there is no answer to it.
-    pub(super) fn confirmed(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
+    pub(super) fn confirmed(self, purpose: &str, word: &str) -> Result<Typed, Error> {
         tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
+        self.says(purpose, word)
+    }
+
+    /// Asks for a word, which may have been typed before the question stood there.
+    pub(super) fn says(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
         confirm(&mut self.0, purpose, word).map_err(failed)
     }
 

@@ -66,7 +66,7 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
     if let Some(problem) = project_note(session).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
-    match person.confirmed("to trust exactly these files", WORD)? {
+    match person.says("to trust exactly these files", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
@@ -105,7 +105,7 @@ fn take_over(
     if options.show {
         return Ok(ExitCode::SUCCESS);
     }
-    match person.confirmed("to take it over as your own", WORD)? {
+    match person.says("to take it over as your own", WORD)? {
         Typed::TheWord => {
             let events = session.store().adopt()?;
             person.say(&format!(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::ops::Deref;
 
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -163,6 +164,24 @@ impl From<HashMap<String, String>> for Text {
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(Language::all().map(|one| (one.tag(), self.of(one))))
+    }
+}
+
+/// A text that results have in English, and people in their language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct English(pub Text);
+
+impl Deref for English {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.english()
+    }
+}
+
+impl Serialize for English {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 

@@ -1,14 +1,9 @@
 //! The definition of each figure, in words that travel with it.
 
-use std::sync::LazyLock;
-
 use serde::Serialize;
 use strum::IntoStaticStr;
 
-use crate::domain::embedded::{Texts, embedded};
-
-pub static DEFINITIONS: LazyLock<Texts> =
-    LazyLock::new(|| embedded("definitions.yaml", include_str!("definitions.yaml")));
+use crate::domain::text::Text;
 
 /// A figure of the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
@@ -57,7 +52,7 @@ impl Figure {
     }
 
     /// Its meaning, its formula, and the figures of similar names that it is not.
-    pub fn definition(self) -> &'static str {
-        DEFINITIONS.get(self.key()).map_or("", String::as_str)
+    pub fn definition(self) -> Text {
+        Text::said(&format!("definition_{}", self.key()), &[])
     }
 }

@@ -12,6 +12,7 @@ use super::tally::{
 };
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::Stage;
+use crate::domain::text::{English, Text, say};
 
 /// The figures of a scope, and what they come to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,7 +79,7 @@ pub struct Metrics {
     /// Patches and restores.
     pub patches: PatchCounts,
     /// Why a figure is unknown, or what it rests on, by the figure's key.
-    pub notes: BTreeMap<&'static str, String>,
+    pub notes: BTreeMap<&'static str, English>,
 }
 
 /// Runs, their ends and their turns.
@@ -270,87 +271,71 @@ impl From<Patches> for PatchCounts {
 }
 
 /// The notes of all figures, by their keys.
-fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, String> {
+fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, English> {
     Figure::ALL
         .into_iter()
-        .filter_map(|figure| Some((figure.key(), note(figure, metrics, tally, baseline)?)))
+        .filter_map(|figure| Some((figure.key(), English(note(figure, metrics, tally, baseline)?))))
         .collect()
 }
 
-fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Option<String> {
+fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Option<Text> {
     match figure {
         Figure::CoordinationOverheadPercent => Some(match metrics.coordination_overhead_percent {
             Some(_) => rests_on(baseline)?,
-            None if metrics.runs.total > 0 => {
-                "no run is finished yet: a part of a task is not compared with a whole one".to_owned()
-            }
+            None if metrics.runs.total > 0 => say!("note_no_run_finished"),
             None => no_run(metrics),
         }),
         Figure::EfficiencyScore => Some(match metrics.efficiency_score {
             Some(_) => rests_on(baseline)?,
             None if metrics.runs.total == 0 => no_run(metrics),
-            None => {
-                "no run has a known end yet: neither an outcome nor a verification after its latest change is recorded"
-                    .to_owned()
-            }
+            None => say!("note_no_end_known"),
         }),
-        Figure::TestCoverageRate => missing(metrics.test_coverage_rate, "no selection is recorded"),
-        Figure::ConsultsPerStageRun => missing(metrics.consults_per_stage_run, "no run of a stage is recorded"),
-        Figure::Redundancy => missing(
-            metrics.redundancy,
-            "no two answers to the same question are recorded; one answer repeats nothing",
-        ),
+        Figure::TestCoverageRate => missing(metrics.test_coverage_rate, "note_no_selection"),
+        Figure::ConsultsPerStageRun => missing(metrics.consults_per_stage_run, "note_no_stage"),
+        Figure::Redundancy => missing(metrics.redundancy, "note_no_two_answers"),
         Figure::ErrorAmplification => missing(metrics.error_amplification, amplification(tally)),
-        Figure::SuccessRate | Figure::AvgLatencyMs => {
-            missing(metrics.success_rate, "no call to a consultant is recorded")
-        }
-        Figure::CostUsd => reported(metrics.spent.calls_with_cost, metrics.total_calls, "what they cost"),
-        Figure::Tokens => reported(metrics.spent.calls_with_tokens, metrics.total_calls, "their tokens"),
+        Figure::SuccessRate | Figure::AvgLatencyMs => missing(metrics.success_rate, "note_no_call"),
+        Figure::CostUsd => reported(metrics.spent.calls_with_cost, metrics.total_calls, "note_tell_cost"),
+        Figure::Tokens => reported(metrics.spent.calls_with_tokens, metrics.total_calls, "note_tell_tokens"),
     }
 }
 
-fn missing(value: Option<f64>, why: &str) -> Option<String> {
-    value.is_none().then(|| why.to_owned())
+fn missing(value: Option<f64>, why: &str) -> Option<Text> {
+    value.is_none().then(|| say!(why))
 }
 
-fn rests_on(baseline: Baseline) -> Option<String> {
-    baseline.is_default().then(|| {
-        format!(
-            "rests on a default: {} turns of a single agent, the mean of the paper's own tasks; policy.single_agent_turns sets your own",
-            baseline.turns()
-        )
-    })
+fn rests_on(baseline: Baseline) -> Option<Text> {
+    baseline.is_default().then(|| say!("note_default", turns = baseline.turns()))
 }
 
-fn no_run(metrics: &Metrics) -> String {
+fn no_run(metrics: &Metrics) -> Text {
     match metrics.runs.turns_outside {
-        0 => "no reasoning turn is recorded".to_owned(),
-        1 => "1 turn is recorded, outside of a run: it belongs to no task".to_owned(),
-        turns => format!("{turns} turns are recorded, all outside of a run: they belong to no task"),
+        0 => say!("note_no_turn"),
+        turns => say!("note_turns_outside", n = turns),
     }
 }
 
 fn amplification(tally: &Tally) -> &'static str {
     let outcomes = tally.outcomes();
     match (outcomes.single.rate(), outcomes.several.rate()) {
-        (None, None) => "no outcome of a task is recorded",
-        (None, Some(_)) => "no outcome of a single agent is recorded to compare with",
-        (Some(_), None) => "no outcome of several agents is recorded",
-        (Some(_), Some(_)) => "a single agent never failed, so that there is nothing to divide by",
+        (None, None) => "note_no_outcome",
+        (None, Some(_)) => "note_no_single",
+        (Some(_), None) => "note_no_several",
+        (Some(_), Some(_)) => "note_never_failed",
     }
 }
 
-fn reported(known: u64, calls: u64, what: &str) -> Option<String> {
+fn reported(known: u64, calls: u64, key: &str) -> Option<Text> {
     if calls == 0 {
-        return Some("no call to a consultant is recorded".to_owned());
+        return Some(say!("note_no_call"));
     }
-    (known < calls).then(|| format!("{known} of {calls} calls tell {what}"))
+    (known < calls).then(|| say!(key, known = known, calls = calls))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// One sentence.
-    pub headline: String,
+    pub headline: English,
     /// The figures with their definitions.
     pub figures: BTreeMap<&'static str, Explained>,
     /// Targets, and whether they were reached.
@@ -363,12 +348,12 @@ pub struct Summary {
 pub struct Explained {
     /// Its value; none where it is not known.
     pub value: Option<f64>,
-    pub definition: &'static str,
+    pub definition: English,
     /// True if it rests on a default that was measured elsewhere.
     pub rests_on_default: bool,
     /// Why it is not known, or what it rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    pub note: Option<English>,
 }
 
 impl Summary {
@@ -394,7 +379,7 @@ fn explained(figure: Figure, metrics: &Metrics, baseline: Baseline) -> Explained
     let value = metrics.value(figure);
     Explained {
         value,
-        definition: figure.definition(),
+        definition: English(figure.definition()),
         rests_on_default: value.is_some() && baseline.is_default() && uses_baseline(figure),
         note: metrics.notes.get(figure.key()).cloned(),
     }
@@ -414,24 +399,25 @@ fn uses_baseline(figure: Figure) -> bool {
     }
 }
 
-fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> String {
+fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> English {
     if *tally == Tally::default() {
-        return "Nothing is recorded yet.".to_owned();
+        return English(say!("headline_nothing"));
     }
     let count = |wanted| targets.iter().filter(|target| target.reached == wanted).count();
     let calls = match (metrics.total_calls, metrics.failed_calls) {
-        (0, _) => "no call to a consultant".to_owned(),
-        (1, 0) => "1 call".to_owned(),
-        (1, _) => "1 call, failed".to_owned(),
-        (calls, 0) => format!("{calls} calls"),
-        (calls, failed) => format!("{calls} calls, {failed} of them failed"),
+        (0, _) => say!("headline_no_call"),
+        (1, 0) => say!("headline_calls", n = 1),
+        (1, _) => say!("headline_call_failed"),
+        (calls, 0) => say!("headline_calls", n = calls),
+        (calls, failed) => say!("headline_calls_failed", calls = calls, failed = failed),
     };
-    format!(
-        "{calls}; targets: {} met, {} missed, {} unknown.",
-        count(Reached::Met),
-        count(Reached::Missed),
-        count(Reached::Unknown)
-    )
+    English(say!(
+        "headline",
+        calls = calls,
+        met = count(Reached::Met),
+        missed = count(Reached::Missed),
+        unknown = count(Reached::Unknown)
+    ))
 }
 
 /// The calls of one provider, and their cost.

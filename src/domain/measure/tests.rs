@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::definition::Figure;
 use super::number::mean_pairwise;
 use super::report::{Metrics, Reached, Report};
 use super::tally::{
@@ -10,8 +11,10 @@ use super::tally::{
     StageRun, Tally, Verdict, Verification,
 };
 use crate::domain::event::consult::Purpose;
+use crate::domain::language::Language;
 use crate::domain::select::rank::Basis;
 use crate::domain::stage::Stage;
+use crate::domain::text::Text;
 
 /// The keys of `metrics` in the contract.
 const CONTRACT: [&str; 14] = [
@@ -80,7 +83,7 @@ fn nothing_recorded_is_unknown_and_not_zero() {
     assert_eq!(metrics["total_calls"], 0);
     assert_eq!(metrics["consults_per_stage"]["debug"], 0);
     assert!(report.summary.targets.iter().all(|target| target.reached == Reached::Unknown));
-    assert_eq!(report.summary.headline, "Nothing is recorded yet.");
+    assert_eq!(&*report.summary.headline, "Nothing is recorded yet.");
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn a_record_without_calls_is_not_called_empty() {
     let mut tally = Tally::default();
     tally.add_stage_run(&StageRun { end: StageEnd::Solo, ..stage_run("r") });
     let headline = report(&tally).summary.headline;
-    assert_eq!(headline, "no call to a consultant; targets: 0 met, 0 missed, 3 unknown.");
+    assert_eq!(&*headline, "no call to a consultant; targets: 0 met, 0 missed, 3 unknown.");
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn costs_are_unknown_where_no_cli_tells_them() {
     });
     let metrics = report(&tally).metrics;
     assert_eq!(metrics.spent.cost_usd, Some(0.25));
-    assert_eq!(metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
+    assert_eq!(&*metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
     assert_eq!(metrics.provider_stats["codex"].spent.input_tokens, Some(10));
 }
 
@@ -335,5 +338,22 @@ proptest! {
         prop_assert_eq!(by_provider, metrics.total_calls);
         prop_assert_eq!(metrics.calls_by_purpose.values().sum::<u64>(), metrics.total_calls);
         prop_assert!(every_number_is_finite(&serde_json::to_value(&report).unwrap()));
+    }
+}
+
+#[test]
+fn what_is_said_of_figures_is_korean_in_korean() {
+    let korean = Language::all().find(|language| language.tag() == "ko").unwrap();
+    let is_korean = |text: &Text| text.of(korean).chars().any(|letter| ('가'..='힣').contains(&letter));
+    for figure in Figure::ALL {
+        assert!(is_korean(&figure.definition()), "{figure:?}: {}", figure.definition().of(korean));
+    }
+    let mut tally = Tally::default();
+    tally.add_consult(&consult(None, Purpose::Plain));
+    for report in [report(&Tally::default()), report(&tally)] {
+        assert!(is_korean(&report.summary.headline.0), "{}", report.summary.headline.0.of(korean));
+        for (figure, note) in &report.metrics.notes {
+            assert!(is_korean(&note.0), "{figure}: {}", note.0.of(korean));
+        }
     }
 }

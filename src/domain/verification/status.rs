@@ -380,6 +380,12 @@ pub fn proof(
     Proof { tests, skipped: count(|totals| totals.skipped), narrowed: narrowed(&words), idle }
 }
 
+/// Where unittest begins to look for tests, the directories in which all of them stand, and the one from which
+/// modules are named: that chooses nothing.
+const START: [&str; 2] = ["-s", "--start-directory"];
+const WHOLE: [&str; 4] = ["tests", "test", ".", ""];
+const TOP_LEVEL: [&str; 2] = ["-t", "--top-level-directory"];
+
 /// The words that choose among tests.
 fn narrowed(words: &[String]) -> Vec<String> {
     let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
@@ -393,9 +399,24 @@ fn narrowed(words: &[String]) -> Vec<String> {
         (_, None) => 1,
     };
     let mut rest = words.get(start..).unwrap_or_default().iter();
+    let discovers = rest.as_slice().first().is_some_and(|word| word == "discover");
     let mut found = Vec::new();
     while let Some(word) = rest.next() {
-        let name = word.split('=').next().unwrap_or_default();
+        let (name, value) =
+            word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if discovers && TOP_LEVEL.contains(&name) {
+            if value.is_none() {
+                rest.next();
+            }
+            continue;
+        }
+        if discovers && START.contains(&name) {
+            let directory = value.or_else(|| rest.next().map(String::as_str)).unwrap_or_default();
+            if !WHOLE.contains(&directory.trim_start_matches("./").trim_end_matches('/')) {
+                found.push(format!("{name} {directory}"));
+            }
+            continue;
+        }
         match NARROWS.iter().find(|(known, _)| *known == name) {
             Some((_, true)) if !word.contains('=') => {
                 found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
@@ -546,6 +567,13 @@ mod tests {
             (
                 "python -m pytest tests/test_a.py -k 'a and b' --deselect=x",
                 vec!["tests/test_a.py", "-k a and b", "--deselect=x"],
+            ),
+            ("python3 -m unittest discover", vec![]),
+            ("python3 -m unittest discover -s tests -t .", vec![]),
+            ("python3 -m unittest discover --start-directory=./test/ --top-level-directory=.", vec![]),
+            (
+                "python3 -m unittest discover -s tests/unit -t src -p 'test_a*'",
+                vec!["-s tests/unit", "-p test_a*"],
             ),
             ("cargo test -p core name", vec!["-p core", "name"]),
             ("go test ./... -run X", vec!["-run X"]),

@@ -41,8 +41,8 @@ pub(in crate::page) fn metrics(
                     Reached::Missed => "missed",
                     Reached::Unknown => "unknown",
                 },
-                "definition": summary.figures.get(key).map(|it| it.definition),
-                "note": summary.figures.get(key).and_then(|it| it.note.clone()),
+                "definition": summary.figures.get(key).map(|it| &it.definition.0),
+                "note": summary.figures.get(key).and_then(|it| it.note.as_ref()).map(|note| &note.0),
                 "rests_on_default": summary.figures.get(key).is_some_and(|it| it.rests_on_default),
             })
         })
@@ -55,8 +55,8 @@ pub(in crate::page) fn metrics(
             json!({
                 "key": key,
                 "value": it.value.map(|value| figure(key, value, metrics.spent.calls_with_cost < metrics.total_calls)),
-                "definition": it.definition,
-                "note": it.note,
+                "definition": it.definition.0,
+                "note": it.note.as_ref().map(|note| &note.0),
             })
         })
         .collect();
@@ -83,7 +83,7 @@ pub(in crate::page) fn metrics(
         "days": days,
         "cost": cost.as_ref().map(costs),
         "runs": runs.collect::<Vec<_>>(),
-        "headline": summary.headline,
+        "headline": summary.headline.0,
         "targets": targets,
         "figures": figures,
         "providers": providers,

@@ -15,7 +15,8 @@ pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
         json!({
             "id": review.id,
             "what": review.record.target,
-            "summary": review.record.summary,
+            "found": review.record.findings.len(),
+            "discarded": review.record.discarded,
             "who": who(&review.record.reviewers),
             "worst": review.record.findings.iter().map(|finding| finding.severity).min().map(severity),
             "age": now.saturating_sub(review.at),
@@ -45,7 +46,6 @@ pub(in crate::page) fn one(index: &Index, id: &str, now: u64) -> Option<Value> {
         "id": id,
         "short": short(id),
         "target": record.target,
-        "summary": record.summary,
         "files": record.files,
         "who": who(&record.reviewers),
         "counts": counts.map(|(one, count)| json!({ "severity": severity(one), "count": count })).collect::<Vec<_>>(),
