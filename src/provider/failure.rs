@@ -217,7 +217,7 @@ pub(in crate::provider) fn normalised(words: &str) -> String {
 }
 
 /// Lines that tell of no failure, whatever else a CLI prints.
-const CHATTER: [&str; 20] = [
+const CHATTER: [&str; 29] = [
     r"^loaded cached credentials",
     r"^reading (?:additional input|prompt) from stdin",
     r"^now using node v",
@@ -235,6 +235,15 @@ const CHATTER: [&str; 20] = [
     r"^(?:warning: )?(?:true color|256-color) .*support",
     r"^ripgrep is not available",
     r"^hook registry initialized",
+    r"^keychain initialization encountered",
+    r"^using filekeychain",
+    r"^ignore file not found",
+    r"^both google_api_key and gemini_api_key",
+    r"^skill conflict detected",
+    r"^mcp issues detected",
+    r"^session cleanup ",
+    r"(?:falling|fell) back to |continu(?:e|ing) without it",
+    r"^(?:a )?new (?:minor |major )?version (?:of \S+ )?(?:is )?available|update available",
     r"^reconnecting\.\.\. (?:\d+/\d+|waiting for network)$",
     r"^[\s\-=~^*+|}{\])(;,]*$",
     r"^[⠀-⣿]\s*$",
@@ -302,6 +311,16 @@ mod tests {
         assert_eq!(telling_lines(stderr), ["Error: it broke"]);
         assert!(is_chatter("Reconnecting... 1/5") && !is_chatter("Reconnecting... 1/5 (401 Unauthorized)"));
         assert!(!is_chatter("attempt at login failed"));
+        for benign in [
+            "Keychain initialization encountered an error: Cannot find module 'keytar'",
+            "Ignore file not found: /home/user/.geminiignore, continue without it.",
+            "Error initializing extension: x, continuing without it",
+            "Failed to load the native watcher, falling back to polling",
+            "Both GOOGLE_API_KEY and GEMINI_API_KEY are set. Using GOOGLE_API_KEY.",
+            "Update available! 0.60.0 -> 0.61.0",
+        ] {
+            assert!(is_chatter(benign), "{benign}");
+        }
     }
 
     #[test]
