@@ -106,12 +106,15 @@ fn a_late_start_is_in_the_report() {
     start(&mut client, json!({ "start_stage": "implement" }));
     let reply = stage(&mut client, "implement");
     let risks = pending_risks(&mut client);
-    assert!(risks.contains("began at implement: analyze, hypothesize"), "{reply}");
+    assert!(
+        risks.contains("began at implement. Skipped, and reviewed by nobody: analyze, hypothesize."),
+        "{reply}"
+    );
     // Also where the run was begun by its first stage.
     let mut client = project().start();
     let reply = stage(&mut client, "hypothesize");
     let risks = pending_risks(&mut client);
-    assert!(risks.contains("began at hypothesize: analyze"), "{reply}");
+    assert!(risks.contains("began at hypothesize. Skipped, and reviewed by nobody: analyze."), "{reply}");
 }
 
 #[test]
