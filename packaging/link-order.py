@@ -82,6 +82,8 @@ def script(order, names):
 
 def main():
     os.chdir(ROOT)
+    # Without an order, since valgrind names functions of `.text` alone.
+    SCRIPT.unlink(missing_ok=True)
     # With its names; the release is stripped.
     subprocess.run(["cargo", "rustc", "--release", "--locked", "--bin", "maestro-mcp", "--", "-C", "strip=none"],
                    check=True)
