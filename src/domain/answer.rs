@@ -432,8 +432,11 @@ struct Mark {
 /// end is). A mark that is spoken of, in code or between quotes, is left alone.
 pub fn spoken(answer: &str) -> Spoken<'_> {
     let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
-    let may_hold_one =
-        answer.contains(['<', '◁']) || answer.contains("[THINK]") || answer.contains("[/THINK]");
+    // One letter at a time, since a search for several looks at each letter of a long answer.
+    let may_hold_one = answer.contains('<')
+        || answer.contains('◁')
+        || answer.contains("[THINK]")
+        || answer.contains("[/THINK]");
     if !may_hold_one || serde_json::from_str::<serde::de::IgnoredAny>(answer.trim()).is_ok() {
         return untouched();
     }

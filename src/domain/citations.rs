@@ -11,7 +11,7 @@ mod shape;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-pub use find::{MOST_CLAIMS, claims};
+pub use find::{MOST_CLAIMS, MOST_TEXT, claims};
 pub use judge::{Lines, SearchBudget, Sought, judged};
 
 /// Citations that a result lists; the gravest stay.

@@ -29,11 +29,16 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         letter.is_control() && letter != '\n' && letter != '\t'
             || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
+    // The first byte of what may act; the letters of most answers need no second look.
+    let may_act =
+        |byte: u8| byte < b' ' && byte != b'\n' && byte != b'\t' || matches!(byte, 0x7f | 0xc2 | 0xe2);
     match &*SEQUENCE {
-        Some(sequence) if text.contains(acts) => sequence.replace_all(text, |found: &Captures<'_>| {
-            let ends_line = |text: &str| text.starts_with(['\r', '\u{2028}', '\u{2029}']);
-            if found.get(0).is_some_and(|found| ends_line(found.as_str())) { "\n" } else { "" }
-        }),
+        Some(sequence) if text.bytes().any(may_act) && text.contains(acts) => {
+            sequence.replace_all(text, |found: &Captures<'_>| {
+                let ends_line = |text: &str| text.starts_with(['\r', '\u{2028}', '\u{2029}']);
+                if found.get(0).is_some_and(|found| ends_line(found.as_str())) { "\n" } else { "" }
+            })
+        }
         Some(_) | None => Cow::Borrowed(text),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::session::Session;
 use crate::domain::citations::{
-    Citation, Claim, Form, Lines, MOST_CLAIMS, SearchBudget, Standing, claims, judged, listed,
+    Citation, Claim, Form, Lines, MOST_CLAIMS, MOST_TEXT, SearchBudget, Standing, claims, judged, listed,
 };
 use crate::domain::plain::plain;
 use crate::host::project::{Found, Names, Project, Refusal};
@@ -46,8 +46,10 @@ pub fn citations<'a>(
     let Some(project) = session.project().ok().filter(|_| !claims.is_empty()) else { return Vec::new() };
     let mut all = checked(&project, &claims, &packed.collect::<Vec<_>>());
     if let Some(last) = claims.last().filter(|_| !are_all) {
-        let why =
-            format!("more than {MOST_CLAIMS} places are named; those behind this one were not looked at");
+        let why = format!(
+            "only the first {MOST_CLAIMS} places in the first {} KB are looked at, and this is the last of them",
+            MOST_TEXT / 1024
+        );
         all.push(Citation::bare(last, Standing::Unchecked, &why));
     }
     listed(all)

@@ -12,6 +12,8 @@ use crate::domain::answer::{document, spoken};
 
 /// Places of one answer that are looked at.
 pub const MOST_CLAIMS: usize = 400;
+/// Bytes of one answer that are looked at: more than any client is shown of it.
+pub const MOST_TEXT: usize = 256 * 1024;
 /// Characters of a quote.
 const MOST_QUOTE: usize = 400;
 /// Lines of a quoted block.
@@ -106,14 +108,17 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     let mut found = Vec::new();
     let start = text.trim_start();
     let data = start.starts_with(['{', '[', '`']).then(|| document(text).ok()).flatten();
-    match data {
+    let prose = match &data {
         Some(data) => {
             in_value(&data.value, &mut found);
-            in_text(&data.around, &mut found);
+            &data.around
         }
-        None => in_text(text, &mut found),
-    }
-    let are_all = found.len() < MOST_CLAIMS;
+        None => text,
+    };
+    let end = (0..=MOST_TEXT.min(prose.len())).rev().find(|at| prose.is_char_boundary(*at));
+    let looked_at = prose.get(..end.unwrap_or_default()).unwrap_or_default();
+    in_text(looked_at, &mut found);
+    let are_all = found.len() < MOST_CLAIMS && looked_at.len() == prose.len();
     let mut seen = HashSet::new();
     let mut kept: Vec<Claim> = Vec::new();
     for claim in found {
@@ -256,7 +261,7 @@ fn in_line(line: &str) -> Vec<Place> {
             blank(&mut rest, url.start(), url.end());
         }
     }
-    if rest.contains(['`', '"', '“'])
+    if (rest.contains('`') || rest.contains('"') || rest.contains('“'))
         && let Some(marked) = &*MARKED
     {
         let opening = marked
@@ -274,6 +279,8 @@ fn in_line(line: &str) -> Vec<Place> {
         let mut at = 0;
         let mut caught_here = Vec::new();
         while caught_here.len() < MOST_CLAIMS
+            // Most lines name no place, and a look without groups is cheaper.
+            && pattern.is_match_at(&rest, at)
             && let Some(caught) = pattern.captures_at(&rest, at)
         {
             let Some(whole) = caught.get(0) else { break };

@@ -180,6 +180,10 @@ fn places_beyond_the_limit_are_known_to_be_there() {
     assert_eq!((all.len(), are_all), (MOST_CLAIMS - 1, true));
     let (some, are_all) = super::claims(&named(MOST_CLAIMS + 9));
     assert_eq!((some.len(), are_all), (MOST_CLAIMS, false));
+    // A very long answer is cut within a letter of three bytes.
+    let long = format!("src/first.rs:1\n{}\nsrc/last.rs:1", "가".repeat(MOST_TEXT / 3));
+    let (some, are_all) = super::claims(&long);
+    assert_eq!((some.len(), are_all), (1, false));
 }
 
 #[test]
