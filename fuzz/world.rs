@@ -33,8 +33,10 @@ impl World {
         fs::write(around.join("beside/f.txt"), "line 1\nline 2\n").unwrap();
         fs::write(around.join("beside/deep/x"), "x\n").unwrap();
         fill(&project);
+        // Maestro keeps the user's key there.
+        let home = std::env::temp_dir().join(format!("maestro-fuzz-home-{}", std::process::id()));
         let environment: Environment =
-            [("HOME", around.to_str().unwrap()), ("PATH", "")].into_iter().collect();
+            [("HOME", home.to_str().unwrap()), ("PATH", "")].into_iter().collect();
         let session = Session::new(environment, &project, Supervisor::new(None));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (outside, inside) = (snapshot(&around, "project"), snapshot(&project, ".maestro"));

@@ -101,7 +101,8 @@ class Run:
         await self.approved_stage("analyze")
         await self.approved_stage("hypothesize")
         reply = await self.approved_stage("implement")
-        approved = reply.get("stage_result", {}).get("output", {}).get("structured", {}).get("diff")
+        output = (reply.get("stage_result") or {}).get("output") or {}
+        approved = (output.get("structured") or {}).get("diff")
         self.expect("the diff that was approved", approved, FIRST)
         self.expect("the patch applies", (await self.call("apply_patch", patch=FIRST)).get("ok"), True)
         self.expect("the checks fail", (await self.call("verify", **CHECK)).get("ok"), False)
@@ -125,15 +126,17 @@ async def main(maestro, fake_cli, era):
     mode, version = ERAS[era]
     run = Run()
     with tempfile.TemporaryDirectory(prefix="maestro-sdk-") as folder:
-        project, home = os.path.join(folder, "project"), os.path.join(folder, "home")
-        os.makedirs(project)
-        os.makedirs(home)
+        # A consultant may write in no directory that holds the project or the home, so the fakes have one beside.
+        project, home, fakes = (os.path.join(folder, name) for name in ("project", "home", "fakes"))
+        for directory in (project, home, fakes):
+            os.makedirs(directory)
         for name, text in FILES.items():
             with open(os.path.join(project, name), "w") as file:
                 file.write(text)
-        env = {"HOME": home, "PATH": os.environ["PATH"]}
+        # The person of this test reads forms.
+        env = {"HOME": home, "PATH": os.environ["PATH"], "MAESTRO_PAGE": "false"}
         for provider in ("codex", "gemini"):
-            log = os.path.join(folder, provider)
+            log = os.path.join(fakes, provider)
             env["MAESTRO_%s_CMD" % provider.upper()] = "%s --as %s --log %s.log --state %s.state" % (
                 fake_cli, provider, log, log)
         server = StdioServerParameters(command=maestro, env=env, cwd=project)
