@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// What the linker does beside its usual work, each where it knows how.
+/// Passes on further work for the linker, where it knows how.
 fn linker() {
     println!("cargo::rerun-if-changed={LINK_ORDER}");
     // Functions of the same machine code become one: about 130 KB.

@@ -372,11 +372,11 @@ fn painted(text: &str, kind: impl Fn(&str) -> LineKind) -> Result<(), Error> {
     Person::reading(is_document).say(&whole)
 }
 
-/// What the demo prints.
+/// Output of the demo on standard output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Output {
     Story,
-    /// What came of it, as JSON. A person who watches reads the story on standard error.
+    /// The outcome as JSON. A person who watches reads the story on standard error.
     Document,
 }
 

@@ -214,7 +214,8 @@ impl Report {
 // An uninstall gives such a file its list or its text back. The memory lies in the user's state directory. If
 // it cannot be kept, an uninstall leaves less behind; it never fails.
 
-/// What an uninstall cannot tell from the file itself. Other settings stay out.
+/// Facts about a client's file before the install, which an uninstall cannot tell from the file itself.
+/// Other settings stay out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Original {

@@ -9,7 +9,7 @@ use super::terminal;
 use crate::error::Error;
 use crate::flow::session::Session;
 
-/// What the JSON of `mcp-config` calls the entry, which is printed as it is.
+/// Key of the entry in the JSON of `mcp-config`. As text the entry is printed as it is.
 const ENTRY: &str = "entry";
 
 /// The name of the program.

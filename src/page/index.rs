@@ -95,7 +95,7 @@ pub(super) struct Took {
 pub(super) enum Work {
     Stage {
         stage: Stage,
-        /// Who answered, and for how long.
+        /// Providers that answered, each with the milliseconds that it took.
         answers: Vec<(String, u64)>,
     },
     Checks {

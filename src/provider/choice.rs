@@ -89,8 +89,8 @@ pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     found.unwrap_or_default()
 }
 
-/// What the user's own configuration of a CLI says and a consult does not follow. Reads a file: not for
-/// the runtime's thread.
+/// Settings of the user's own configuration of a CLI that a consult does not follow, a sentence each.
+/// Reads a file: not for the runtime's thread.
 pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> {
     let (file, is_understood) = match adapter {
         Adapter::Codex => {

@@ -313,7 +313,7 @@ mod tests {
         assert!(!is_chatter("attempt at login failed"));
         for benign in [
             "Keychain initialization encountered an error: Cannot find module 'keytar'",
-            "Ignore file not found: /home/user/.geminiignore, continue without it.",
+            "Ignore file not found: /p/.geminiignore, continue without it.",
             "Error initializing extension: x, continuing without it",
             "Failed to load the native watcher, falling back to polling",
             "Both GOOGLE_API_KEY and GEMINI_API_KEY are set. Using GOOGLE_API_KEY.",

@@ -1,4 +1,4 @@
-//! What is published: the registry's entry and the names in it.
+//! The published entry of the registry, and the names in it.
 
 use std::process::{Command, Output};
 

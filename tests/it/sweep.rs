@@ -1,4 +1,4 @@
-//! What holds for every sub-command: JSON on request, silence in a pipe, and lines that fit a terminal.
+//! Every sub-command: JSON on request, silence in a pipe, and lines that fit a terminal.
 
 use std::collections::BTreeSet;
 use std::process::Output;

@@ -115,8 +115,7 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
         }
         None => text,
     };
-    let end = (0..=MOST_TEXT.min(prose.len())).rev().find(|at| prose.is_char_boundary(*at));
-    let looked_at = prose.get(..end.unwrap_or_default()).unwrap_or_default();
+    let looked_at = beginning(prose);
     in_text(looked_at, &mut found);
     let are_all = found.len() < MOST_CLAIMS && looked_at.len() == prose.len();
     let mut seen = HashSet::new();
@@ -135,6 +134,16 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
         .collect();
     kept.retain(|claim| !claim.quotes.is_empty() || !quoted.contains(&(claim.path.clone(), claim.line)));
     (kept, are_all)
+}
+
+/// The beginning of a long text, up to the end of a word: half a place would be another one.
+fn beginning(text: &str) -> &str {
+    if text.len() <= MOST_TEXT {
+        return text;
+    }
+    let end = (0..=MOST_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let cut = text.get(..end).unwrap_or_default();
+    cut.rfind(char::is_whitespace).and_then(|end| cut.get(..end)).unwrap_or_default()
 }
 
 /// The places of a document: files with lines beside them, and those that its texts name.

@@ -184,6 +184,12 @@ fn places_beyond_the_limit_are_known_to_be_there() {
     let long = format!("src/first.rs:1\n{}\nsrc/last.rs:1", "가".repeat(MOST_TEXT / 3));
     let (some, are_all) = super::claims(&long);
     assert_eq!((some.len(), are_all), (1, false));
+    // No place is cut in two: line 12 of 1234 would be another one.
+    for cut in 1..=20 {
+        let long = format!("{}\nsrc/last.rs:1234 and more", "x".repeat(MOST_TEXT - cut));
+        let (some, _) = super::claims(&long);
+        assert!(some.iter().all(|claim| claim.line == 1234), "{cut}: {some:?}");
+    }
 }
 
 #[test]

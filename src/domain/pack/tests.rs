@@ -361,7 +361,7 @@ struct Runner {
     failed: &'static str,
     library: &'static str,
     ends: &'static str,
-    /// What has to be seen of each failure.
+    /// Words of each failure that must be shown.
     kept: &'static [&'static str],
 }
 
