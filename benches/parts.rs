@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use maestro::testing::{
-    Config, Ended, Environment, Exit, FileText, Library, Masker, Material, Output, PackLimits, SecretRules,
-    Session, Supervisor, citations, file_lines, pack,
+    Config, Ended, Environment, Exit, FileText, Kit, Library, Masker, Material, Output, PackLimits,
+    SecretRules, Supervisor, citations, file_lines, pack,
 };
 
 const RULES: &str = include_str!("../conf/secrets.yaml");
@@ -114,7 +114,7 @@ fn citing(bench: &mut Criterion) {
     const BYTES: usize = 40_000;
     let directory = tempfile::tempdir().unwrap();
     tree(directory.path());
-    let session = Session::new(Environment::default(), directory.path(), Supervisor::new(None));
+    let kit = Kit::new(Environment::default(), directory.path(), Supervisor::new(None));
     let name = |number: usize| {
         let (place, file) = (number * 7 % 120, number * 3 % 40);
         (format!("src/area_{}/part_{place}/", place % 12), format!("module_{place}_{file}.py"), file)
@@ -160,7 +160,7 @@ fn citing(bench: &mut Criterion) {
             run.iter_custom(|times| {
                 let before = on_processor();
                 for _ in 0..times {
-                    black_box(citations(&session, &answer, std::iter::empty()));
+                    black_box(citations(&kit, &answer, std::iter::empty()));
                 }
                 on_processor().saturating_sub(before)
             });

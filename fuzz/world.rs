@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use maestro::testing::{Environment, PatchOutcome, PatchRequest, RestoreRequest, Session, Supervisor, apply_patch, parse_diff, restore};
+use maestro::testing::{Environment, PatchOutcome, PatchRequest, RestoreRequest, Kit, Supervisor, apply_patch, parse_diff, restore};
 use serde_json::{Value, json};
 
 /// What a tree holds: modes, and the bytes of files or the targets of links.
@@ -19,7 +19,7 @@ pub struct World {
     project: PathBuf,
     outside: Snapshot,
     inside: Snapshot,
-    session: Session,
+    kit: Kit,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -37,10 +37,10 @@ impl World {
         let home = std::env::temp_dir().join(format!("maestro-fuzz-home-{}", std::process::id()));
         let environment: Environment =
             [("HOME", home.to_str().unwrap()), ("PATH", "")].into_iter().collect();
-        let session = Session::new(environment, &project, Supervisor::new(None));
+        let kit = Kit::new(environment, &project, Supervisor::new(None));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (outside, inside) = (snapshot(&around, "project"), snapshot(&project, ".maestro"));
-        Self { around, project, outside, inside, session, runtime }
+        Self { around, project, outside, inside, kit, runtime }
     }
 
     pub fn check(&self, text: &str) {
@@ -63,14 +63,14 @@ impl World {
 
     fn apply(&self, patch: &str, dry_run: bool) -> PatchOutcome {
         let request = PatchRequest { patch: patch.to_owned(), workspace_root: None, dry_run };
-        self.runtime.block_on(apply_patch(&self.session, request)).unwrap()
+        self.runtime.block_on(apply_patch(&self.kit, request)).unwrap()
     }
 
     fn undo(&self, applied: &PatchOutcome) {
         assert_ne!(self.inside, snapshot(&self.project, ".maestro"), "a patch that does nothing");
         let backup_session = applied.backup_session.clone().unwrap();
         let request = RestoreRequest { backup_session, workspace_root: None, files: None };
-        let undone = self.runtime.block_on(restore(&self.session, request)).unwrap();
+        let undone = self.runtime.block_on(restore(&self.kit, request)).unwrap();
         assert!(undone.ok, "{undone:?}");
     }
 

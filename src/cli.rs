@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::ancestry::{self, Part};
 use crate::host::environment::Environment;
 use crate::host::guardian::{self, GuardianCommand};
@@ -85,31 +85,31 @@ fn run(command: Command, json: bool) -> ExitCode {
     let outcome = runtime.block_on(async {
         let supervisor =
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
-        let session = Session::new(environment, &directory, supervisor);
+        let kit = Kit::new(environment, &directory, supervisor);
         let reader = match command {
             Command::Serve(_) => logging::Reader::Client,
             _ => logging::Reader::at_standard_error(),
         };
-        logging::start(session.environment(), session.made_masker(), reader);
+        logging::start(kit.configuration.environment(), kit.configuration.made_masker(), reader);
         match command {
-            Command::Serve(_) => crate::server::stdio::serve(session).await.map(|()| ExitCode::SUCCESS),
-            Command::Check(options) => check::run(session, &options).await,
-            Command::McpConfig(options) => slash_commands::mcp_config(&session, &options),
-            Command::Install(options) => slash_commands::install(&session, &options),
-            Command::Uninstall(options) => slash_commands::uninstall(&session, &options),
-            Command::Consult(options) => Box::pin(consult::run(session, options)).await,
-            Command::Review(options) => review::run(session, options).await,
-            Command::Demo(options) => demo::run(session, options).await,
-            Command::Trust(options) => trust::run(&session, &options),
-            Command::Approvals(options) => approvals::run(&session, options).await,
-            Command::Page(options) => page::run(&session, options).await,
-            Command::Runs(options) => runs::run(&session, options).await,
-            Command::Threads(options) => threads::run(&session, options).await,
-            Command::Watch(options) => runs::watch_run(&session, &options).await,
-            Command::Why(options) => why::run(&session, &options),
-            Command::Evidence(command) => evidence::run(&session, &command),
-            Command::Backups(options) => backups::run(&session, &options),
-            Command::Metrics(options) => metrics::run(&session, &options).await,
+            Command::Serve(_) => crate::server::stdio::serve(kit).await.map(|()| ExitCode::SUCCESS),
+            Command::Check(options) => check::run(kit, &options).await,
+            Command::McpConfig(options) => slash_commands::mcp_config(&kit, &options),
+            Command::Install(options) => slash_commands::install(&kit, &options),
+            Command::Uninstall(options) => slash_commands::uninstall(&kit, &options),
+            Command::Consult(options) => Box::pin(consult::run(kit, options)).await,
+            Command::Review(options) => review::run(kit, options).await,
+            Command::Demo(options) => demo::run(kit, options).await,
+            Command::Trust(options) => trust::run(&kit, &options),
+            Command::Approvals(options) => approvals::run(&kit, options).await,
+            Command::Page(options) => page::run(&kit, options).await,
+            Command::Runs(options) => runs::run(&kit, options).await,
+            Command::Threads(options) => threads::run(&kit, options).await,
+            Command::Watch(options) => runs::watch_run(&kit, &options).await,
+            Command::Why(options) => why::run(&kit, &options),
+            Command::Evidence(command) => evidence::run(&kit, &command),
+            Command::Backups(options) => backups::run(&kit, &options),
+            Command::Metrics(options) => metrics::run(&kit, &options).await,
             Command::Errors(options) => errors::run(&options),
             Command::Completions(options) => help::completions(&options),
             Command::Man(options) => help::man(&options),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::event::Opened;
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::time::now;
 
 use door::Door;
@@ -37,7 +37,7 @@ pub struct Page {
 }
 
 struct Inner {
-    session: Session,
+    kit: Kit,
     door: Door,
     host: String,
     look: Look,
@@ -47,13 +47,13 @@ struct Inner {
 }
 
 impl Page {
-    /// Serves the page of a session's project, on a port of this machine that nobody else can reach
+    /// Serves the page of a project, on a port of this machine that nobody else can reach
     /// from outside.
     ///
     /// # Errors
     ///
     /// No port can be had, or no randomness.
-    pub async fn start(session: Session, stop: CancellationToken) -> Result<Self, Error> {
+    pub async fn start(kit: Kit, stop: CancellationToken) -> Result<Self, Error> {
         let no_port = |error: std::io::Error| Error::Setup {
             reason: format!("the page finds no port on this machine: {error}"),
             hint: "Decide in a terminal instead: `maestro-mcp approvals`.".to_owned(),
@@ -61,8 +61,8 @@ impl Page {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let port = listener.local_addr().map_err(no_port)?.port();
         let inner = Inner {
-            look: Look::of(session.config().language()),
-            session,
+            look: Look::of(kit.configuration.config().language()),
+            kit,
             door: Door::new()?,
             host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
             watch: live::Watch::new(),
@@ -114,8 +114,8 @@ impl Page {
 
     /// Returns what the views know beside the log.
     fn now(&self) -> Now {
-        let session = self.session();
-        Now { at: now(), most: session.limits().total, idle_before: session.idle_before() }
+        let kit = self.kit();
+        Now { at: now(), most: kit.configuration.limits().total, idle_before: kit.log.idle_before() }
     }
 
     /// Does what may block away from the thread that answers.
@@ -128,8 +128,8 @@ impl Page {
         done.map_err(|error| Error::Internal(error.to_string()))
     }
 
-    fn session(&self) -> &Session {
-        &self.inner.session
+    fn kit(&self) -> &Kit {
+        &self.inner.kit
     }
 
     fn door(&self) -> &Door {
@@ -160,9 +160,9 @@ impl Page {
     /// cannot be read is told by the view that needs it.
     fn fold_ahead(&self) {
         let page = self.clone();
-        drop(tokio::task::spawn_blocking(move || page.session().journal().read_now(|_| ())));
+        drop(tokio::task::spawn_blocking(move || page.kit().log.journal().read_now(|_| ())));
         let page = self.clone();
-        drop(tokio::task::spawn_blocking(move || page.indexed().read(page.session(), |_| ())));
+        drop(tokio::task::spawn_blocking(move || page.indexed().read(page.kit(), |_| ())));
     }
 
     fn stop(&self) -> &CancellationToken {
@@ -180,7 +180,7 @@ impl Page {
 
     /// The project's name, for people.
     fn project(&self) -> String {
-        let root = self.session().root();
+        let root = self.kit().project.root();
         root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned()
     }
 }
@@ -195,11 +195,11 @@ mod tests {
     #[tokio::test]
     async fn the_log_is_folded_before_anybody_looks() {
         let project = tempfile::tempdir().unwrap();
-        let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
+        let kit = Kit::new(Environment::default(), project.path(), Supervisor::new(None));
         let drafts = (0..3).map(|number| Draft::new(number.to_string(), StateUsed { nonce: String::new() }));
-        session.journal().record("a run", drafts.collect()).await.unwrap();
+        kit.log.journal().record("a run", drafts.collect()).await.unwrap();
         let stop = CancellationToken::new();
-        let page = Page::start(session, stop.clone()).await.unwrap();
+        let page = Page::start(kit, stop.clone()).await.unwrap();
         while page.indexed().last() < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -29,8 +29,8 @@ use tracing::Instrument as _;
 use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::job::{cancel, untold};
+use crate::flow::kit::Kit;
 use crate::flow::place::place_notes;
-use crate::flow::session::Session;
 use crate::flow::toolbox::used;
 use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
@@ -76,10 +76,10 @@ impl Drop for Counted<'_> {
 }
 
 impl Maestro {
-    /// Server over a session. `stop` ends every call under way; the wire hears why calls are cancelled.
-    fn new(session: Session, stop: CancellationToken, reasons: Reasons) -> Self {
+    /// Server for a project. `stop` ends every call under way; the wire hears why calls are cancelled.
+    fn new(kit: Kit, stop: CancellationToken, reasons: Reasons) -> Self {
         let inner = Inner {
-            handle: Handle::new(session, stop.clone()),
+            handle: Handle::new(kit, stop.clone()),
             calls: AtomicUsize::new(0),
             told: Told::default(),
             stop,
@@ -91,8 +91,8 @@ impl Maestro {
         Self { inner: Arc::new(inner) }
     }
 
-    pub fn session(&self) -> &Session {
-        self.inner.handle.session()
+    pub fn kit(&self) -> &Kit {
+        self.inner.handle.kit()
     }
 
     fn tools(&self) -> &Tools {
@@ -106,7 +106,7 @@ impl Maestro {
 
     fn unknown_tool(&self, name: &str) -> ErrorData {
         const MOST_CHARS: usize = 80;
-        let switched_off = &self.session().config().settings.disabled_tools;
+        let switched_off = &self.kit().configuration.config().settings.disabled_tools;
         if switched_off.iter().any(|tool| tool == name) {
             let message = format!("{name} is switched off (disabled_tools, MAESTRO_DISABLED_TOOLS)");
             return ErrorData::invalid_params(message, None);
@@ -132,12 +132,13 @@ impl Maestro {
         let cancelled = context.ct.clone();
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
-            let undone = recover(self.session()).await;
+            let undone = recover(self.kit()).await;
             let arguments = request.arguments.clone();
             let response =
                 self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context)).await?;
-            let mut notes = self.session().untold();
-            notes.extend(place_notes(self.session(), &name, arguments).await.unwrap_or_default());
+            let mut notes: Vec<_> = self.kit().configuration.untold().into_iter().collect();
+            notes.extend(self.kit().log.untold());
+            notes.extend(place_notes(self.kit(), &name, arguments).await.unwrap_or_default());
             if !undone.is_empty() {
                 notes.push(("restored_after_crash", json!(undone)));
             }
@@ -170,7 +171,7 @@ impl Maestro {
         };
         let version = context.protocol_version();
         let finished = self.finished_jobs(&request.name).await;
-        used(self.session(), &request.name);
+        used(self.kit(), &request.name);
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
@@ -182,23 +183,23 @@ impl Maestro {
         } else {
             let stop = self.inner.stop.clone();
             let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
-            let response = with_room(self.session(), &tool, response).await;
+            let response = with_room(self.kit(), &tool, response).await;
             with_links(response, version.as_ref())
         };
-        let languages = self.session().config().settings.language;
+        let languages = self.kit().configuration.config().settings.language;
         Ok(in_languages(with_notes(response, finished), languages))
     }
 
     /// Jobs that ended and that nobody collected: said once, in the result of whatever is called next.
     async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
-        let session = self.session();
-        let has_log = || session.store_directory().join("maestro.db").exists();
-        let may_have = session.kept::<crate::flow::job::Running>().has_ended()
+        let kit = self.kit();
+        let has_log = || kit.log.store_directory().join("maestro.db").exists();
+        let may_have = kit.processes.kept::<crate::flow::job::Running>().has_ended()
             || self.inner.looks_elsewhere.load(Ordering::Relaxed);
-        if tool == JOB || !may_have || !has_log() && session.is_logged("") {
+        if tool == JOB || !may_have || !has_log() && kit.log.is_logged("") {
             return Vec::new();
         }
-        let (told, elsewhere) = untold(session).await;
+        let (told, elsewhere) = untold(kit).await;
         self.inner.looks_elsewhere.store(elsewhere, Ordering::Relaxed);
         told.into_iter().map(|told| ("jobs_finished", told)).collect()
     }
@@ -290,7 +291,7 @@ impl ServerHandler for Maestro {
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         self.task(&request.task_id).await?;
-        match cancel(self.session(), &request.task_id).await {
+        match cancel(self.kit(), &request.task_id).await {
             Ok(_) => Ok(()),
             Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
         }
@@ -301,7 +302,7 @@ impl ServerHandler for Maestro {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let list = async { Ok(resources::list(self.session()).await) };
+        let list = async { Ok(resources::list(self.kit()).await) };
         self.read_only(&context, list).await.map(ListResourcesResult::with_all_items)
     }
 
@@ -318,7 +319,7 @@ impl ServerHandler for Maestro {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let text = resources::text(self.session(), &request.uri);
+        let text = resources::text(self.kit(), &request.uri);
         self.read_only(&context, text).await.map(Into::into)
     }
 

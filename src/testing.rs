@@ -29,7 +29,7 @@ pub use crate::flow::approval::decide::{Verdict, decide};
 pub use crate::flow::change::{PatchOutcome, PatchRequest, RestoreRequest, apply_patch, restore};
 pub use crate::flow::citations::citations;
 pub use crate::flow::journal::{Journal, new_id};
-pub use crate::flow::session::Session;
+pub use crate::flow::kit::Kit;
 pub use crate::host::config::Config;
 pub use crate::host::environment::Environment;
 pub use crate::host::library::Library;

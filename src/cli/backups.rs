@@ -9,29 +9,29 @@ use super::arguments::{BackupsAction, BackupsOptions, PruneOptions};
 use super::terminal::{Look, Side, Tone, bytes, cell, print, short, span, table};
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::time::now;
 use crate::host::change::{Keep, Pruned};
 
-pub(super) fn run(session: &Session, options: &BackupsOptions) -> Result<ExitCode, Error> {
+pub(super) fn run(kit: &Kit, options: &BackupsOptions) -> Result<ExitCode, Error> {
     let text = match &options.action {
-        None => list(session, options.json)?,
-        Some(BackupsAction::Prune(limits)) => remove(session, limits, options.json)?,
+        None => list(kit, options.json)?,
+        Some(BackupsAction::Prune(limits)) => remove(kit, limits, options.json)?,
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(session: &Session, json: bool) -> Result<String, Error> {
-    let found = backups(session)?;
+fn list(kit: &Kit, json: bool) -> Result<String, Error> {
+    let found = backups(kit)?;
     if json {
         return pretty(&found);
     }
     if found.is_empty() {
-        return Ok(format!("There are no backups in {}.\n", session.root().display()));
+        return Ok(format!("There are no backups in {}.\n", kit.project.root().display()));
     }
     let now = now();
-    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(session)))
+    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(kit)))
 }
 
 const COLUMNS: [(&str, Side); 6] = [
@@ -63,16 +63,16 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     ]
 }
 
-fn remove(session: &Session, limits: &PruneOptions, json: bool) -> Result<String, Error> {
+fn remove(kit: &Kit, limits: &PruneOptions, json: bool) -> Result<String, Error> {
     // Limits of one's own stand instead of the configured ones, not beside them.
     let own = Keep { age: limits.older_than, bytes: limits.keep_bytes, sessions: limits.keep_sessions };
     let limits = if own == Keep::default() {
-        session.check_config()?;
-        keep(session)
+        kit.configuration.check()?;
+        keep(kit)
     } else {
         own
     };
-    let pruned = prune(session, &limits)?;
+    let pruned = prune(kit, &limits)?;
     if json {
         return pretty(&pruned);
     }

@@ -24,8 +24,8 @@ use crate::domain::report::LineKind;
 use crate::error::Error;
 use crate::error::reference::for_person;
 use crate::flow::health::{Health, Waiting, health};
+use crate::flow::kit::Kit;
 use crate::flow::providers::is_installed;
-use crate::flow::session::Session;
 use crate::flow::spending::today;
 use crate::flow::state::{ProviderState, providers};
 use crate::flow::time::now;
@@ -49,7 +49,7 @@ const USUAL_WIDTH: usize = 80;
 
 /// Everything that was looked at.
 struct Examined<'a> {
-    session: &'a Session,
+    kit: &'a Kit,
     states: Vec<ProviderState>,
     health: Health,
     spent: BTreeMap<String, Spent>,
@@ -65,8 +65,8 @@ struct Section {
     findings: Vec<Finding>,
 }
 
-pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<ExitCode, Error> {
-    let masker = match session.masker() {
+pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Error> {
+    let masker = match kit.configuration.masker() {
         Ok(masker) => masker,
         // Without the rules nothing is known to be harmless but what is wrong with them.
         Err(error) => {
@@ -81,15 +81,15 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
     };
     let own = this_binary()?;
     let examined = Examined {
-        states: providers(&session).await,
-        health: health(&session).await,
-        spent: breaker::open(&session).await,
-        wall: wall::standing(&session).await,
-        caps: today(&session).await,
-        registrations: registrations(&session, &own),
-        session: &session,
+        states: providers(&kit).await,
+        health: health(&kit).await,
+        spent: breaker::open(&kit).await,
+        wall: wall::standing(&kit).await,
+        caps: today(&kit).await,
+        registrations: registrations(&kit, &own),
+        kit: &kit,
     };
-    session.supervisor().shutdown().await;
+    kit.processes.supervisor().shutdown().await;
     // A user's own settings may contain their keys.
     let safe = |text: &str| harmless(&masker.mask(text).text);
     let mut sections = examined.sections();
@@ -112,8 +112,8 @@ pub(super) async fn run(session: Session, options: &CheckOptions) -> Result<Exit
 
 impl Examined<'_> {
     fn status(&self) -> u8 {
-        let is_model = |state: &&ProviderState| !consultants::is_understudy(self.session, &state.name);
-        if !self.session.config().general_problems().is_empty() {
+        let is_model = |state: &&ProviderState| !consultants::is_understudy(self.kit, &state.name);
+        if !self.kit.configuration.config().general_problems().is_empty() {
             NO_CONFIGURATION
         } else if self.states.iter().filter(is_model).any(|state| state.usable) {
             0
@@ -141,7 +141,7 @@ impl Examined<'_> {
         let shown = self.states.iter().filter(|state| !is_off(state));
         let failure = |state: &ProviderState| self.health.last_failures.get(&state.name);
         let mut findings: Vec<Finding> =
-            shown.map(|state| consultants::finding(self.session, state, failure(state))).collect();
+            shown.map(|state| consultants::finding(self.kit, state, failure(state))).collect();
         findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
@@ -165,7 +165,7 @@ impl Examined<'_> {
     /// Limits that are spent, by provider.
     fn breakers(&self) -> Vec<Breaker> {
         let fallback = |name: &String| {
-            self.session.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
+            self.kit.configuration.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
         };
         let one =
             |(name, spent): (&String, &Spent)| Breaker::of(name, spent, fallback(name).unwrap_or_default());
@@ -173,14 +173,14 @@ impl Examined<'_> {
     }
 
     fn is_template(&self, name: &str) -> bool {
-        let provider = self.session.catalogue().iter().find(|provider| provider.name == name);
+        let provider = self.kit.configuration.catalogue().iter().find(|provider| provider.name == name);
         provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
     }
 
     /// Returns whether Maestro is registered, and with which path.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
-        let environment = self.session.environment();
+        let environment = self.kit.configuration.environment();
         if let Some(plugin) = plugin(environment) {
             findings.push(Finding::good(format!("{CLAUDE_CODE}: registered by its plugin {plugin}")));
         } else if !self.registrations.iter().any(|one| one.client == CLAUDE_CODE) {
@@ -194,20 +194,20 @@ impl Examined<'_> {
 
     /// Returns whether the slash commands are those of this binary.
     fn slash_commands(&self) -> Vec<Finding> {
-        let environment = self.session.environment();
+        let environment = self.kit.configuration.environment();
         let user = claude_settings(environment).and_then(|settings| {
             let given = environment.get("CLAUDE_CONFIG_DIR").is_some_and(|given| !given.is_empty());
             let directory = settings.parent()?.to_owned();
             Some(if given { directory } else { directory.join(".claude") }.join("commands"))
         });
-        let project = self.session.root().join(".claude/commands");
+        let project = self.kit.project.root().join(".claude/commands");
         let mut findings = Vec::new();
         for (directory, again) in user
             .map(|user| (user, "maestro-mcp install"))
             .into_iter()
             .chain([(project, "maestro-mcp install --project")])
         {
-            findings.extend(commands_in(&directory, &shown(self.session, &directory), again));
+            findings.extend(commands_in(&directory, &shown(self.kit, &directory), again));
         }
         if findings.is_empty()
             && plugin(environment).is_none()
@@ -223,7 +223,7 @@ impl Examined<'_> {
 
     fn log(&self) -> Vec<Finding> {
         let Health { file, exists, events, warnings, .. } = &self.health;
-        let file = shown(self.session, Path::new(file));
+        let file = shown(self.kit, Path::new(file));
         if !warnings.is_empty() {
             let bad = |note: &crate::error::ErrorNote| {
                 Finding::bad(format!("log: {}", one_line(&note.error)), for_person(&note.hint))
@@ -244,7 +244,7 @@ impl Examined<'_> {
         } else {
             Finding::good(format!("log: none yet; the first event makes {file}"))
         }];
-        for (key, told) in self.session.untold() {
+        for (key, told) in self.kit.log.untold() {
             if key == "log_in_git" {
                 let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
                 findings.push(Finding { mark: Mark::Look, ..Finding::good(format!("log: {told}")) });
@@ -286,7 +286,7 @@ impl Examined<'_> {
     fn sandbox(&self) -> Vec<Finding> {
         const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
         const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
-        let is_required = self.session.config().settings.sandbox == Sandbox::Required;
+        let is_required = self.kit.configuration.config().settings.sandbox == Sandbox::Required;
         vec![match &self.wall {
             Err(error) => {
                 Finding::look(format!("sandbox: not known: {error}"), "run `maestro-mcp check` again")
@@ -307,7 +307,7 @@ impl Examined<'_> {
     }
 
     fn ignored(&self) -> Vec<Finding> {
-        let ignored = &self.session.config().ignored;
+        let ignored = &self.kit.configuration.config().ignored;
         ignored.iter().map(|line| Finding { mark: Mark::Look, ..Finding::good(line) }).collect()
     }
 
@@ -316,7 +316,7 @@ impl Examined<'_> {
         let is_told =
             |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
         let mut findings: Vec<Finding> = Vec::new();
-        for problem in &self.session.config().problems {
+        for problem in &self.kit.configuration.config().problems {
             let mark = match &problem.scope {
                 Scope::Provider(name) if is_told(name) => continue,
                 Scope::Nothing => Mark::Look,
@@ -332,10 +332,10 @@ impl Examined<'_> {
 
     fn as_text(&self, sections: &[Section]) -> String {
         let is_terminal = std::io::stdout().is_terminal();
-        let environment = self.session.environment();
+        let environment = self.kit.configuration.environment();
         let colour = Colour::choose(is_terminal, environment.get("NO_COLOR"), environment.get("TERM"));
         let columns = terminal::width().unwrap_or(USUAL_WIDTH).clamp(40, 100);
-        let root = shown(self.session, self.session.root());
+        let root = shown(self.kit, self.kit.project.root());
         let mut out =
             format!("maestro-mcp {}\nproject root: {}\n", env!("CARGO_PKG_VERSION"), harmless(&root));
         for Section { title, findings } in sections {
@@ -349,7 +349,7 @@ impl Examined<'_> {
 
     fn settings(&self) -> String {
         let mut out = "\nConfiguration\n".to_owned();
-        for (path, value, origin) in &self.session.config().origins {
+        for (path, value, origin) in &self.kit.configuration.config().origins {
             let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
             let is_shown = |name: &str| self.states.iter().any(|state| state.name == name);
             // Templates that are off and not installed only matter where somebody changed them.
@@ -361,21 +361,21 @@ impl Examined<'_> {
     }
 
     fn as_json(&self, sections: &[Section]) -> String {
-        let config = self.session.config();
+        let config = self.kit.configuration.config();
         let settings: Vec<_> = config
             .origins
             .iter()
             .map(|(path, value, origin)| json!({ "path": path, "value": value, "origin": origin }))
             .collect();
         let problems: Vec<_> = config.problems.iter().map(|problem| &problem.message).collect();
-        let off = self.session.catalogue().iter().filter(|provider| {
+        let off = self.kit.configuration.catalogue().iter().filter(|provider| {
             provider.settings.enabled == Enabled::No
                 && matches!(provider.adapter, Adapter::Template(_))
-                && is_installed(self.session, provider)
+                && is_installed(self.kit, provider)
         });
         let report = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "project_root": self.session.root(),
+            "project_root": self.kit.project.root(),
             "exit_status": self.status(),
             "sections": sections,
             "providers": self.states,

@@ -10,19 +10,19 @@ use crate::domain::event::consult::Purpose;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, ContextNote, InThread, Question, consult};
+use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::scope::Scope;
-use crate::flow::session::Session;
 
-pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: Kit, options: ConsultOptions) -> Result<ExitCode, Error> {
     let provider = options.provider.clone();
     let json = options.json;
     let thread = InThread::from(options.thread.clone());
     let question = question(options)?;
     let work = async {
         let (progress, mut said) = Progress::channel();
-        let asked = consult(&session, provider.as_deref(), question, thread, &progress);
+        let asked = consult(&kit, provider.as_deref(), question, thread, &progress);
         let scope = Scope::default();
         let asked = if provider.is_some() { scope.asking_spent() } else { scope }.around(asked);
         tokio::pin!(asked);
@@ -41,7 +41,7 @@ pub(super) async fn run(session: Session, options: ConsultOptions) -> Result<Exi
         answered = work => answered,
         _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
     };
-    session.supervisor().shutdown().await;
+    kit.processes.supervisor().shutdown().await;
     show(&answered?, json)
 }
 

@@ -18,7 +18,7 @@ use super::report::{Colour, paint};
 use super::terminal::{self, StatusLine, width};
 use crate::domain::report::LineKind;
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::environment::Environment;
 use crate::provider::understudy::NAME as UNDERSTUDY;
 
@@ -27,13 +27,13 @@ use story::Story;
 /// Consults of a run, when every stage asks: the budget of a run bounds them.
 const MOST_CONSULTS: usize = 6;
 
-pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCode, Error> {
-    session.refuse_nested()?;
+pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Error> {
+    kit.processes.refuse_nested()?;
     let output = if options.json { Output::Document } else { Output::Story };
     OUTPUT.get_or_init(|| output);
     let program = match (&options.dir, &options.command) {
         (Some(directory), Some(command)) => Program::of_the_user(directory, command)?,
-        _ => Program::shipped(session.environment())?,
+        _ => Program::shipped(kit.configuration.environment())?,
     };
     let failure = program.run().await?;
     let binary = std::env::current_exe().map_err(|error| Error::Internal(error.to_string()))?;
@@ -46,8 +46,8 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
             document(&json!({ "asked": [], "next": "maestro-mcp demo" }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let leaves_page = is_watched(&session) && !options.no_page && !options.json;
-        Story::new(&mut client, &session, &program, &failure, asked, leaves_page).tell().await
+        let leaves_page = is_watched(&kit) && !options.no_page && !options.json;
+        Story::new(&mut client, &kit, &program, &failure, asked, leaves_page).tell().await
     }
     .await;
     client.stop().await;
@@ -55,9 +55,9 @@ pub(super) async fn run(session: Session, options: DemoOptions) -> Result<ExitCo
 }
 
 /// True if a person is there who can open an address: CI and pipes leave no process behind.
-fn is_watched(session: &Session) -> bool {
+fn is_watched(kit: &Kit) -> bool {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    has_terminal && session.environment().get("CI").is_none()
+    has_terminal && kit.configuration.environment().get("CI").is_none()
 }
 
 /// Returns who is asked: the understudy, unless the user wants the installed CLIs or names some.

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
 use crate::domain::secret_path::SecretRules;
-use crate::flow::session::MadeMasker;
+use crate::flow::configuration::MadeMasker;
 use crate::host::environment::Environment;
 use crate::host::library::Library;
 
@@ -113,7 +113,7 @@ fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
 }
 
 struct Log {
-    /// The session's masker, as soon as it is made: its configuration is not read for the log's sake.
+    /// The masker, as soon as it is made: its configuration is not read for the log's sake.
     masker: MadeMasker,
     /// The one until then, by the built-in rules; none where it cannot be made.
     own: OnceLock<Option<Arc<Masker>>>,

@@ -13,8 +13,8 @@ use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
 pub(super) use crate::domain::words::grouped as count;
 use crate::error::Error;
+use crate::flow::kit::Kit;
 use crate::flow::metrics::{Wanted, metrics};
-use crate::flow::session::Session;
 use crate::host::environment::Environment;
 
 /// The options of `metrics`.
@@ -50,9 +50,9 @@ impl MetricsOptions {
 ///
 /// # Errors
 /// There is no such run, or the log cannot be read, or standard output not written.
-pub async fn run(session: &Session, options: &MetricsOptions) -> Result<ExitCode, Error> {
-    let report = metrics(session, options.wanted()).await?;
-    print(&text(&report, session.environment(), options)?)?;
+pub async fn run(kit: &Kit, options: &MetricsOptions) -> Result<ExitCode, Error> {
+    let report = metrics(kit, options.wanted()).await?;
+    print(&text(&report, kit.configuration.environment(), options)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,21 +12,21 @@ use super::person::Person;
 use super::terminal::{Kind, complain, folded, hanging, pick, print, width};
 use crate::domain::event::Opened;
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::browser;
 use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
-pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Error> {
     // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
-    Person::who_decides(session, false)?;
-    session.check_config()?;
-    let target = target(session, options.id.as_deref()).await?;
+    Person::who_decides(kit, false)?;
+    kit.configuration.check()?;
+    let target = target(kit, options.id.as_deref()).await?;
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let stop = CancellationToken::new();
-    let page = Page::start(session.clone(), stop.clone()).await?;
+    let page = Page::start(kit.clone(), stop.clone()).await?;
     if let Some(minutes) = options.minutes {
         let lifetime = Duration::from_secs(minutes * 60);
         let address = page.link(&target, Opened::Terminal, lifetime)?;
@@ -52,7 +52,7 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
     let mut kept = Vec::new();
     let how = format!(
         "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
-        session.root().display(),
+        kit.project.root().display(),
         port = page.port()
     );
     Person::reading(options.json).say(&folded(&how, width()))?;
@@ -65,7 +65,7 @@ pub(super) async fn run(session: &Session, options: PageOptions) -> Result<ExitC
             format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs())
         })?;
         if options.open {
-            match browser::open(session.environment(), &address) {
+            match browser::open(kit.configuration.environment(), &address) {
                 Ok(file) => kept.push(file),
                 Err(why) => complain(&format!("no browser was opened: {why}; open the address yourself")),
             }
@@ -101,9 +101,9 @@ async fn enter() -> bool {
 }
 
 /// Returns where the page opens: at a request, named by a part of its id, else at the queue.
-async fn target(session: &Session, part: Option<&str>) -> Result<String, Error> {
+async fn target(kit: &Kit, part: Option<&str>) -> Result<String, Error> {
     let Some(part) = part else { return Ok("queue".to_owned()) };
-    let read = session.journal().read(|history| {
+    let read = kit.log.journal().read(|history| {
         history.requests().into_iter().map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
     });
     Ok(format!("decide/{}", pick(Kind("request"), &read.await?, part)?))

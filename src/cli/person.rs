@@ -7,7 +7,7 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::terminal::{complain, print};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::ancestry::Ancestry;
 use crate::host::human::{NoPerson, Standard, Terminal as _, Typed, check_person, confirm, harmless};
 
@@ -22,15 +22,15 @@ impl Person {
     }
 
     /// The person at a terminal of their own.
-    pub(super) fn at_terminal(session: &Session, json: bool) -> Result<Self, NoPerson> {
+    pub(super) fn at_terminal(kit: &Kit, json: bool) -> Result<Self, NoPerson> {
         let person = Self::reading(json);
-        check_person(session.environment(), &Ancestry::of_terminal(), &person.0)?;
+        check_person(kit.configuration.environment(), &Ancestry::of_terminal(), &person.0)?;
         Ok(person)
     }
 
     /// The person who may decide on what the project's runs do.
-    pub(super) fn who_decides(session: &Session, json: bool) -> Result<Self, Error> {
-        Self::at_terminal(session, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
+    pub(super) fn who_decides(kit: &Kit, json: bool) -> Result<Self, Error> {
+        Self::at_terminal(kit, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
     }
 
     pub(super) fn say(self, text: &str) -> Result<(), Error> {

@@ -8,19 +8,19 @@ use super::terminal::{StatusLine, complain, fail, print_foreign};
 use crate::domain::call_options::CallOptions;
 use crate::domain::review::{FixStatus, Status};
 use crate::error::Error;
+use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
-use crate::flow::session::Session;
 
 /// Exit status of a review with findings of that severity.
 const FOUND: u8 = 1;
 
-pub(super) async fn run(session: Session, options: ReviewOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: Kit, options: ReviewOptions) -> Result<ExitCode, Error> {
     let (json, fail_on) = (options.json, options.fail_on);
     let request = request(options);
     let work = async {
         let (progress, mut said) = Progress::channel();
-        let asked = Box::pin(review(&session, request, &progress));
+        let asked = Box::pin(review(&kit, request, &progress));
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reviewed = loop {
@@ -37,7 +37,7 @@ pub(super) async fn run(session: Session, options: ReviewOptions) -> Result<Exit
         reviewed = work => reviewed,
         _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
     };
-    session.supervisor().shutdown().await;
+    kit.processes.supervisor().shutdown().await;
     let reviewed = reviewed?;
     if json {
         let text =

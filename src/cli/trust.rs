@@ -10,7 +10,7 @@ use super::arguments::TrustOptions;
 use super::person::Person;
 use super::terminal::{folded, print, width};
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::verify::project_note;
 use crate::host::human::{Typed, harmless};
 use crate::host::own_files::DIRECTORY;
@@ -20,39 +20,39 @@ use crate::host::trust::{ProjectLayer, Standing, shown};
 /// The word to type.
 const WORD: &str = "trust";
 
-pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode, Error> {
+pub(super) fn run(kit: &Kit, options: &TrustOptions) -> Result<ExitCode, Error> {
     let person = if options.show {
         Person::reading(options.json)
     } else {
-        Person::at_terminal(session, options.json).map_err(|why| {
+        Person::at_terminal(kit, options.json).map_err(|why| {
             Error::InvalidArguments(format!(
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))
         })?
     };
-    if let Some(why) = foreign_log(session) {
-        return take_over(session, options, why, person);
+    if let Some(why) = foreign_log(kit) {
+        return take_over(kit, options, why, person);
     }
-    let layer = session.library().layer();
-    let root = session.root().display();
+    let layer = kit.configuration.library().layer();
+    let root = kit.project.root().display();
     if options.show && options.json {
-        print(&format!("{:#}\n", as_json(session, &layer)))?;
+        print(&format!("{:#}\n", as_json(kit, &layer)))?;
         return Ok(ExitCode::SUCCESS);
     }
     // What it ends with: the document for a program, else the words.
     let done = |words: &str| {
         person.say(&folded(words, width()))?;
         if options.json {
-            print(&format!("{:#}\n", as_json(session, &session.library().layer())))?;
+            print(&format!("{:#}\n", as_json(kit, &kit.configuration.library().layer())))?;
         }
         Ok(ExitCode::SUCCESS)
     };
     if layer.files().next().is_none() {
         return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
-    let ignored = &session.config().ignored;
+    let ignored = &kit.configuration.config().ignored;
     // The person reads the very text that is confirmed, without what could move a terminal's cursor.
-    person.say(&harmless(&described(session, &layer, ignored)))?;
+    person.say(&harmless(&described(kit, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
             return done("You already trust exactly these files. Any change of them cancels that.\n");
@@ -63,14 +63,14 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
         Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
         Standing::Unconfirmed | Standing::Changed => {}
     }
-    if let Some(problem) = project_note(session).and_then(|note| note.problem) {
+    if let Some(problem) = project_note(kit).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
     match person.says("to trust exactly these files", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
-    session.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
+    kit.configuration.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
         reason: format!("your word cannot be kept: {error}"),
         hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
             .to_owned(),
@@ -79,21 +79,16 @@ pub(super) fn run(session: &Session, options: &TrustOptions) -> Result<ExitCode,
 }
 
 /// Why the log does not belong to this account; `None` if it is this user's, or there is no log.
-fn foreign_log(session: &Session) -> Option<&'static str> {
-    match session.journal().read_now(|_| ()) {
+fn foreign_log(kit: &Kit) -> Option<&'static str> {
+    match kit.log.journal().read_now(|_| ()) {
         Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),
         Ok(()) | Err(_) => None,
     }
 }
 
 /// A log that was moved here is this user's own if a person says so.
-fn take_over(
-    session: &Session,
-    options: &TrustOptions,
-    why: &str,
-    person: Person,
-) -> Result<ExitCode, Error> {
-    let log = session.store_directory();
+fn take_over(kit: &Kit, options: &TrustOptions, why: &str, person: Person) -> Result<ExitCode, Error> {
+    let log = kit.log.store_directory();
     if options.show && options.json {
         print(&format!("{:#}\n", json!({ "log": log, "log_is_not_honoured": why })))?;
         return Ok(ExitCode::SUCCESS);
@@ -107,7 +102,7 @@ fn take_over(
     }
     match person.says("to take it over as your own", WORD)? {
         Typed::TheWord => {
-            let events = session.store().adopt()?;
+            let events = kit.log.store().adopt()?;
             person.say(&format!(
                 "Taken over, with {events} events. Run `maestro-mcp trust` again for the project's own files.\n"
             ))?;
@@ -121,17 +116,17 @@ fn take_over(
 }
 
 /// The same as [`described`], for programs.
-fn as_json(session: &Session, layer: &ProjectLayer) -> Value {
+fn as_json(kit: &Kit, layer: &ProjectLayer) -> Value {
     let file = |(name, content): (_, Result<_, _>)| match content {
         Ok(content) => json!({ "file": shown(name), "content": content }),
         Err(unread) => json!({ "file": shown(name), "has_no_effect": format!("{unread}") }),
     };
     json!({
-        "project": session.root(),
+        "project": kit.project.root(),
         "standing": standing(layer),
         "files": layer.files().map(file).collect::<Vec<_>>(),
-        "without_effect": session.config().ignored,
-        "lets_verify_run": project_note(session).map(|note| note.adds).unwrap_or_default(),
+        "without_effect": kit.configuration.config().ignored,
+        "lets_verify_run": project_note(kit).map(|note| note.adds).unwrap_or_default(),
         "hash": layer.hash(),
     })
 }
@@ -145,8 +140,8 @@ fn standing(layer: &ProjectLayer) -> &'static str {
 }
 
 /// The files in full, and what of them has no effect without trust.
-fn described(session: &Session, layer: &ProjectLayer, ignored: &[String]) -> String {
-    let mut text = format!("{} ({})\n", session.root().display(), standing(layer));
+fn described(kit: &Kit, layer: &ProjectLayer, ignored: &[String]) -> String {
+    let mut text = format!("{} ({})\n", kit.project.root().display(), standing(layer));
     for (name, content) in layer.files() {
         let _ = match content {
             Ok(content) => write!(text, "\n--- {} ---\n{}\n", shown(name), content.trim_end()),
@@ -159,7 +154,7 @@ fn described(session: &Session, layer: &ProjectLayer, ignored: &[String]) -> Str
             let _ = writeln!(text, "  - {line}");
         }
     }
-    if let Some(note) = project_note(session).filter(|note| !note.adds.is_empty()) {
+    if let Some(note) = project_note(kit).filter(|note| !note.adds.is_empty()) {
         let _ = write!(text, "\nIt lets maestro_verify run:\n  {}\n", note.adds.join("\n  "));
     }
     let _ = writeln!(text, "\n{}\n", layer.hash());

@@ -1,7 +1,7 @@
 //! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
 
 use super::journal::{Decided, new_id};
-use super::session::Session;
+use super::kit::Kit;
 use super::spending::{Guard, wanted};
 use super::time::now;
 use super::which_run::find_run;
@@ -41,7 +41,7 @@ impl Account {
     ///
     /// There is no run of that name, or the log that knows cannot be read.
     pub async fn of(
-        session: &Session,
+        kit: &Kit,
         workflow_id: Option<String>,
         stage: Option<Stage>,
         purpose: Purpose,
@@ -50,9 +50,10 @@ impl Account {
         if workflow_id.is_none() && stage.is_none() {
             return Ok(outside);
         }
-        let (current, idle_before) = (session.current_run(), session.idle_before());
+        let (current, idle_before) = (kit.log.current_run(), kit.log.idle_before());
         let is_named = workflow_id.is_some() || current.is_some();
-        let found = session
+        let found = kit
+            .log
             .journal()
             .read(move |history| {
                 let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
@@ -97,7 +98,7 @@ pub(crate) enum Took {
 
 /// A consult that may start. Dropped before it has started, it counts nowhere.
 pub struct Reservation {
-    session: Session,
+    kit: Kit,
     account: Account,
     /// Its event in the log; empty where it belongs to no run and no cap is held against it.
     id: String,
@@ -114,20 +115,20 @@ pub struct Reservation {
 ///
 /// The budget does not reach, a cap on spending would be passed, or the log cannot be written.
 pub(crate) async fn reserve(
-    session: &Session,
+    kit: &Kit,
     account: &Account,
     asked: &Asked<'_>,
     providers: &[String],
 ) -> Result<Vec<Reservation>, Error> {
-    let guard = Guard::of(session);
+    let guard = Guard::of(kit);
     let usual = Spending::default().expected("", asked.tokens);
     let (reserved, stage) = match (&account.run, &guard) {
         (None, None) => (providers.iter().map(|_| (String::new(), usual)).collect(), account.stage),
-        _ => reserve_in(session, guard, account, asked, providers).await?,
+        _ => reserve_in(kit, guard, account, asked, providers).await?,
     };
     let account = Account { stage, ..account.clone() };
     let made = |(id, expected)| Reservation {
-        session: session.clone(),
+        kit: kit.clone(),
         account: account.clone(),
         id,
         question: asked.tokens,
@@ -150,10 +151,10 @@ pub(crate) struct Asked<'a> {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn left(session: &Session, account: &Account) -> Result<usize, Error> {
+pub async fn left(kit: &Kit, account: &Account) -> Result<usize, Error> {
     let Some(run) = account.run.clone() else { return Ok(usize::MAX) };
-    let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
-    let left = session.journal().read(move |history| {
+    let (limits, stage, purpose) = (kit.configuration.limits(), account.stage, account.purpose);
+    let left = kit.log.journal().read(move |history| {
         let run = history.run(&run)?;
         Some(run.budget.left(run.item(stage, purpose), limits))
     });
@@ -163,15 +164,15 @@ pub async fn left(session: &Session, account: &Account) -> Result<usize, Error> 
 /// The reservations, each with what it is expected to take, and the stage that they belong to: the
 /// current one where none was named.
 async fn reserve_in(
-    session: &Session,
+    kit: &Kit,
     guard: Option<Guard>,
     account: &Account,
     asked: &Asked<'_>,
     providers: &[String],
 ) -> Result<(Vec<(String, Tokens)>, Option<Stage>), Error> {
-    let (limits, stage, purpose) = (session.limits(), account.stage, account.purpose);
+    let (limits, stage, purpose) = (kit.configuration.limits(), account.stage, account.purpose);
     let (question, rests_on, id) = (asked.tokens, account.rests_on.clone(), account.run.clone());
-    let wanted = wanted(session, providers, asked.model).await?;
+    let wanted = wanted(kit, providers, asked.model).await?;
     let is_guarded = guard.is_some();
     let decision = move |history: &History| {
         let stage = match &id {
@@ -207,7 +208,7 @@ async fn reserve_in(
             .collect();
         Ok(Decided::append(drafts, (reserved, stage)))
     };
-    let (journal, run) = (session.journal(), account.run.as_deref().unwrap_or_default());
+    let (journal, run) = (kit.log.journal(), account.run.as_deref().unwrap_or_default());
     // A day covers all runs: every earlier reservation counts.
     if is_guarded { journal.decide_alone(run, decision).await } else { journal.decide(run, decision).await }
 }
@@ -249,14 +250,15 @@ impl Reservation {
     pub fn settle(&mut self, id: String, settled: ConsultSettled) -> Result<bool, Error> {
         self.is_over = true;
         match self.drafts(id, settled) {
-            Some((run, drafts)) => self.session.journal().record_now(&run, &drafts).map(|()| true),
+            Some((run, drafts)) => self.kit.log.journal().record_now(&run, &drafts).map(|()| true),
             None => Ok(false),
         }
     }
 
     fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
-        self.session.ledger().add(&settled);
-        let is_traced = self.account.run.is_some() || self.session.config().settings.tracing.enabled;
+        self.kit.log.ledger().add(&settled);
+        let is_traced =
+            self.account.run.is_some() || self.kit.configuration.config().settings.tracing.enabled;
         // The spending that a cap counts is recorded even if texts are not kept.
         let is_recorded = is_traced || !self.id.is_empty();
         if !is_traced {
@@ -274,7 +276,7 @@ impl Drop for Reservation {
         if !self.id.is_empty() && !self.is_over {
             let run = self.account.run.as_deref().unwrap_or_default();
             let body = ConsultReleased { reservation: self.id.clone(), why: "it never started".to_owned() };
-            let released = self.session.journal().record_now(run, &[Draft::new(new_id(), body)]);
+            let released = self.kit.log.journal().record_now(run, &[Draft::new(new_id(), body)]);
             if let Err(error) = released {
                 tracing::warn!(%error, "a consult that never started still counts");
             }

@@ -10,22 +10,22 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::session::Session;
 use crate::domain::breaker::Spent;
 use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
-pub async fn open(session: &Session) -> BTreeMap<String, Spent> {
-    let session = session.clone();
-    off_thread(move || open_now(&session)).await.unwrap_or_default()
+pub async fn open(kit: &Kit) -> BTreeMap<String, Spent> {
+    let kit = kit.clone();
+    off_thread(move || open_now(&kit)).await.unwrap_or_default()
 }
 
 /// The same at once. Blocks.
-fn open_now(session: &Session) -> BTreeMap<String, Spent> {
-    let spent = session.journal().read_now(|history| history.spent().clone());
+fn open_now(kit: &Kit) -> BTreeMap<String, Spent> {
+    let spent = kit.log.journal().read_now(|history| history.spent().clone());
     let now = Timestamp::now();
     let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
     spent.unwrap_or_default().into_iter().filter(|(_, spent)| is_open(spent)).collect()
@@ -36,14 +36,14 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 }
 
 /// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
-pub(crate) fn refusal_now(session: &Session, provider: &str) -> Option<Error> {
-    let mut open = open_now(session);
+pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
+    let mut open = open_now(kit);
     let spent = open.remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
-    let asked = session.catalogue().get(provider);
-    let mut others = asked.map(|asked| super::obstacle::others_than(asked, session)).unwrap_or_default();
+    let asked = kit.configuration.catalogue().get(provider);
+    let mut others = asked.map(|asked| super::obstacle::others_than(asked, kit)).unwrap_or_default();
     others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
@@ -68,17 +68,18 @@ impl Ready {
 /// Providers to ask where nobody is named: the installed CLIs in the order of the configuration, else the
 /// understudy. Last come those that are weak at the work, that refused a short while ago, and that are
 /// set up wrongly. One whose limit is spent is left out while there is anybody else.
-pub(crate) async fn ready(session: &Session, work: Work) -> Ready {
-    let spent = open(session).await;
-    let threshold = session.config().settings.policy.capability_threshold;
-    let weak = session.journal().read(move |history| history.track_record().weak(work, threshold)).await;
+pub(crate) async fn ready(kit: &Kit, work: Work) -> Ready {
+    let spent = open(kit).await;
+    let threshold = kit.configuration.config().settings.policy.capability_threshold;
+    let weak = kit.log.journal().read(move |history| history.track_record().weak(work, threshold)).await;
     let weak = weak.unwrap_or_default();
-    let there = session.catalogue().asked_by_default(session.environment(), session.root());
+    let there =
+        kit.configuration.catalogue().asked_by_default(kit.configuration.environment(), kit.project.root());
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
     let place = |name: &String| {
         (
-            !session.config().problems_for(name).is_empty(),
-            session.ledger().refused(name),
+            !kit.configuration.config().problems_for(name).is_empty(),
+            kit.log.ledger().refused(name),
             weak.contains_key(name),
         )
     };
@@ -137,14 +138,14 @@ impl Bench {
     }
 
     /// Takes a stand-in for a provider, if there is one; nobody else gets it from now on.
-    pub(crate) async fn next_for(&self, session: &Session, provider: &str) -> Option<String> {
-        self.next_among(session, provider, |_| true).await
+    pub(crate) async fn next_for(&self, kit: &Kit, provider: &str) -> Option<String> {
+        self.next_among(kit, provider, |_| true).await
     }
 
     /// The same among some.
     pub(crate) async fn next_among(
         &self,
-        session: &Session,
+        kit: &Kit,
         provider: &str,
         may: impl Fn(&str) -> bool,
     ) -> Option<String> {
@@ -153,14 +154,14 @@ impl Bench {
             Permission::Fallback => &[][..],
             Permission::Anybody => self.others.as_slice(),
         };
-        let spent = open(session).await;
-        let catalogue = session.catalogue();
+        let spent = open(kit).await;
+        let catalogue = kit.configuration.catalogue();
         let can_be_asked = |name: &String| {
             let is_there = catalogue.get(name).is_ok_and(|other| {
                 other.is_understudy()
-                    || catalogue.program(other, session.environment(), session.root()).is_ok()
+                    || catalogue.program(other, kit.configuration.environment(), kit.project.root()).is_ok()
             });
-            is_there && !spent.contains_key(name) && session.config().problems_for(name).is_empty()
+            is_there && !spent.contains_key(name) && kit.configuration.config().problems_for(name).is_empty()
         };
         let by_permission = catalogue.get(provider).map(|asked| asked.settings.fallback.clone());
         let by_permission = by_permission.unwrap_or_default();
@@ -192,9 +193,9 @@ pub struct StoodIn {
 
 impl StoodIn {
     /// In the place of a provider that refused.
-    pub(crate) fn of(session: &Session, provider: &str, by: &str, error: &Error) -> Self {
+    pub(crate) fn of(kit: &Kit, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
-        let asked = session.catalogue().get(provider);
+        let asked = kit.configuration.catalogue().get(provider);
         let is_fallback = asked.is_ok_and(|asked| asked.settings.fallback.iter().any(|name| name == by));
         let word = if is_fallback {
             format!("`fallback` of {provider} permits another to answer")

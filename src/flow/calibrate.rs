@@ -8,8 +8,8 @@ use serde_with::skip_serializing_none;
 
 use super::account::Account;
 use super::journal::new_id;
+use super::kit::Kit;
 use super::progress::Progress;
-use super::session::Session;
 use super::verify::{Oracle, Verdict};
 use super::vote::measured::{Sample, Sampler, Seat};
 use super::vote::step::{question, step_check, step_of};
@@ -92,39 +92,39 @@ pub(super) enum TakenAs {
 /// Nobody can be asked, an unknown provider, an oracle that cannot be run, no answer at all, or
 /// rules that cannot be used.
 pub async fn calibrate(
-    session: &Session,
+    kit: &Kit,
     request: CalibrationRequest,
     progress: &Progress,
 ) -> Result<Calibration, Error> {
-    session.check_config()?;
-    let step = step_of(session, request.kind)?;
-    let (providers, _) = voters(session, request.providers.clone(), Work::on(&step)).await?;
+    kit.configuration.check()?;
+    let step = step_of(kit, request.kind)?;
+    let (providers, _) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
     // An unusable oracle is refused before any call is made.
     let oracle = match &request.oracle {
-        Some(command) => Some(Oracle::new(session, command).await?),
+        Some(command) => Some(Oracle::new(kit, command).await?),
         None => None,
     };
     let mut rounds = Vec::new();
     let mut masked = 0;
     for (prompt, count) in request.prompts.iter().zip(shares(request.samples, request.prompts.len())) {
-        let check = step_check(session, &step)?;
+        let check = step_check(kit, &step)?;
         let question = question(&step, prompt, "", request.options.clone(), request.account.clone());
-        let mut sampler = Sampler::new(session, question, providers.clone(), check).await?;
+        let mut sampler = Sampler::new(kit, question, providers.clone(), check).await?;
         masked += sampler.masked();
-        let seats = sampler.seats(session, count).await?;
+        let seats = sampler.seats(kit, count).await?;
         rounds.push((sampler, seats));
     }
     progress.say(&format!("{} samples side by side", request.samples));
     let are_several = rounds.len() > 1;
     let round = |(number, (mut sampler, seats)): (usize, (Sampler, Vec<Seat>))| async move {
         let of_one = progress.labelled(&format!("question {}", number + 1));
-        sampler.round(session, seats, if are_several { &of_one } else { progress }).await
+        sampler.round(kit, seats, if are_several { &of_one } else { progress }).await
     };
     let rounds = join_all(rounds.into_iter().enumerate().map(round))
         .await
         .into_iter()
         .collect::<Result<Vec<_>, Error>>()?;
-    let measured = judge(session, rounds, oracle.as_ref(), (providers, masked), progress).await?;
+    let measured = judge(kit, rounds, oracle.as_ref(), (providers, masked), progress).await?;
     if measured.taken.is_empty() {
         let failures = measured.failures.iter().map(|(provider, error)| format!("{provider}: {error}"));
         return Err(Error::EveryCandidateFailed { failures: failures.collect(), others: Vec::new() });
@@ -133,7 +133,7 @@ pub async fn calibrate(
         measured.check_oracle(oracle)?;
     }
     let kept = match oracle {
-        Some(_) => record(session, &request, &measured).await,
+        Some(_) => record(kit, &request, &measured).await,
         None => Ok(()),
     };
     Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
@@ -147,7 +147,7 @@ fn shares(samples: u32, prompts: usize) -> impl Iterator<Item = u32> {
 
 /// Has every valid answer judged, a few at a time.
 async fn judge(
-    session: &Session,
+    kit: &Kit,
     rounds: Vec<Vec<Sample>>,
     oracle: Option<&Oracle>,
     (providers, masked): (Vec<String>, usize),
@@ -192,7 +192,7 @@ async fn judge(
                 };
                 // Never closed, so a slot always comes.
                 let _slot = slots.acquire().await;
-                let verdict = oracle.judge(session, &to_judge(text), &progress).await?;
+                let verdict = oracle.judge(kit, &to_judge(text), &progress).await?;
                 Ok(Taken { provider, prompt, outcome: TakenAs::Judged(canonical, verdict) })
             }
         }))
@@ -213,7 +213,7 @@ fn to_judge(answer: String) -> String {
 }
 
 /// Keeps what was measured of each provider, for votes to come.
-async fn record(session: &Session, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
+async fn record(kit: &Kit, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
     let record = CalibrationRecord {
         step_type: request.kind,
         target_success_rate: request.task.target(),
@@ -227,7 +227,7 @@ async fn record(session: &Session, request: &CalibrationRequest, measured: &Meas
     let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
     let noted = Draft::new(new_id(), Noted { topic: Topic::Calibration, content });
     let run = request.account.run.as_deref().unwrap_or_default();
-    session.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
+    kit.log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
 }
 
 /// Answers, counted.

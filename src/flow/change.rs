@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::kit::Kit;
 use super::note::{Belonging, run_to_patch, run_to_recover};
 use super::off_thread::off_thread;
-use super::session::Session;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Action, Patch};
 use crate::domain::event::{ChangeKind, Changed, ChangedFile};
@@ -47,10 +47,10 @@ pub struct PatchRequest {
 /// # Errors
 ///
 /// The call cannot be begun. A patch that does not apply is an outcome.
-pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<PatchOutcome, Error> {
-    refuse_strangers(session)?;
-    blocking(session, move |session, cancelled| {
-        let project = session.project()?;
+pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
+    refuse_strangers(kit)?;
+    blocking(kit, move |kit, cancelled| {
+        let project = kit.project.reader()?;
         let dry_run = request.dry_run;
         let mut outcome = PatchOutcome::new(dry_run);
         let patch = match diff::parse(&request.patch) {
@@ -65,7 +65,7 @@ pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<Pat
             }
         };
         outcome.normalised.clone_from(&patch.normalised);
-        let work = Work { session, project: &project, base: &base, cancelled };
+        let work = Work { kit, project: &project, base: &base, cancelled };
         Ok(match work.apply(&request, &patch, &mut outcome) {
             Ok(()) => outcome,
             Err(refusal) => outcome.refused(&refusal),
@@ -75,13 +75,13 @@ pub async fn apply_patch(session: &Session, request: PatchRequest) -> Result<Pat
 }
 
 /// A consultant gives text, and nothing else.
-fn refuse_strangers(session: &Session) -> Result<(), Error> {
-    session.refuse_strangers()?;
-    session.check_config()
+fn refuse_strangers(kit: &Kit) -> Result<(), Error> {
+    kit.processes.refuse_strangers()?;
+    kit.configuration.check()
 }
 
 struct Work<'a> {
-    session: &'a Session,
+    kit: &'a Kit,
     project: &'a Project,
     base: &'a Base,
     cancelled: &'a dyn Fn() -> bool,
@@ -95,13 +95,13 @@ impl Work<'_> {
         outcome: &mut PatchOutcome,
     ) -> Result<(), Refusal> {
         // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
-        let _waited = if request.dry_run { lock_existing(self.session)? } else { None };
+        let _waited = if request.dry_run { lock_existing(self.kit)? } else { None };
         let held = if request.dry_run { None } else { Some(self.lock()?) };
         if let Some((store, _)) = &held {
-            outcome.restored_after_crash = undo_open(store, self.project, self.session);
+            outcome.restored_after_crash = undo_open(store, self.project, self.kit);
         }
         // Under the lock, so that of two patches at once the second sees the first.
-        let run = run_to_patch(self.session, request.dry_run)?;
+        let run = run_to_patch(self.kit, request.dry_run)?;
         let tree = self.tree()?;
         let planned = plan::plan(self.project, self.base, &tree, patch);
         outcome.planned(&planned);
@@ -132,7 +132,7 @@ impl Work<'_> {
     }
 
     fn lock(&self) -> Result<(Store, Lock), Refusal> {
-        lock(self.session)
+        lock(self.kit)
     }
 
     fn tree(&self) -> Result<Tree, Refusal> {
@@ -148,8 +148,8 @@ impl Work<'_> {
         told: Told,
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
-        carried_out(self.session, run.map(Belonging::id), &manifest, told);
-        restore::prune_after(self.session, store, &manifest.session);
+        carried_out(self.kit, run.map(Belonging::id), &manifest, told);
+        restore::prune_after(self.kit, store, &manifest.session);
         Ok(manifest)
     }
 
@@ -200,15 +200,15 @@ fn failed(obstacle: &Obstacle) -> Refusal {
     Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"))
 }
 
-fn lock(session: &Session) -> Result<(Store, Lock), Refusal> {
-    let store = Store::open(session.root()).map_err(|obstacle| failed(&obstacle))?;
-    locked(store.of_user(session.user_key()))
+fn lock(kit: &Kit) -> Result<(Store, Lock), Refusal> {
+    let store = Store::open(kit.project.root()).map_err(|obstacle| failed(&obstacle))?;
+    locked(store.of_user(kit.log.user_key()))
 }
 
 /// The lock, where the project has backups already; it is not made.
-fn lock_existing(session: &Session) -> Result<Option<(Store, Lock)>, Refusal> {
-    match Store::existing(session.root()).map_err(|obstacle| failed(&obstacle))? {
-        Some(store) if store.has_lock() => locked(store.of_user(session.user_key())).map(Some),
+fn lock_existing(kit: &Kit) -> Result<Option<(Store, Lock)>, Refusal> {
+    match Store::existing(kit.project.root()).map_err(|obstacle| failed(&obstacle))? {
+        Some(store) if store.has_lock() => locked(store.of_user(kit.log.user_key())).map(Some),
         Some(_) | None => Ok(None),
     }
 }
@@ -225,36 +225,36 @@ fn locked(store: Store) -> Result<(Store, Lock), Refusal> {
 
 /// Undoes what servers that were killed had begun; none where there is nothing to undo, or where
 /// the change is under way right now.
-pub async fn recover(session: &Session) -> Vec<Recovery> {
-    if !open_journals(session.root()) {
+pub async fn recover(kit: &Kit) -> Vec<Recovery> {
+    if !open_journals(kit.project.root()) {
         return Vec::new();
     }
-    let recovered = blocking(session, |session, _| Ok(recover_now(session)));
+    let recovered = blocking(kit, |kit, _| Ok(recover_now(kit)));
     recovered.await.unwrap_or_default()
 }
 
-fn recover_now(session: &Session) -> Vec<Recovery> {
-    let (Ok(project), Ok(store)) = (session.project(), Store::open(session.root())) else {
+fn recover_now(kit: &Kit) -> Vec<Recovery> {
+    let (Ok(project), Ok(store)) = (kit.project.reader(), Store::open(kit.project.root())) else {
         return Vec::new();
     };
-    let store = store.of_user(session.user_key());
+    let store = store.of_user(kit.log.user_key());
     let Ok(Some(_lock)) = store.lock(Duration::ZERO) else {
         return Vec::new();
     };
-    undo_open(&store, &project, session)
+    undo_open(&store, &project, kit)
 }
 
 /// Undoes every journal that is open. While the lock is held, nobody else works on them.
-fn undo_open(store: &Store, project: &Project, session: &Session) -> Vec<Recovery> {
+fn undo_open(store: &Store, project: &Project, kit: &Kit) -> Vec<Recovery> {
     let open = store.open_sessions().unwrap_or_default();
     if open.is_empty() {
         return Vec::new();
     }
-    let run = run_to_recover(session);
-    open.iter().map(|backup| undo(store, project, (session, run.as_deref()), backup)).collect()
+    let run = run_to_recover(kit);
+    open.iter().map(|backup| undo(store, project, (kit, run.as_deref()), backup)).collect()
 }
 
-fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session: &str) -> Recovery {
+fn undo(store: &Store, project: &Project, log: (&Kit, Option<&str>), session: &str) -> Recovery {
     let nothing = |notes| Recovery { session: session.to_owned(), notes, ..Recovery::default() };
     match store.manifest(session) {
         // It was killed before it wrote anything.
@@ -287,8 +287,8 @@ fn undo(store: &Store, project: &Project, log: (&Session, Option<&str>), session
 
 /// Runs on a blocking thread. If the call is cancelled, the work learns of it before it is final.
 async fn blocking<T: Send + 'static>(
-    session: &Session,
-    work: impl FnOnce(&Session, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
+    kit: &Kit,
+    work: impl FnOnce(&Kit, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     struct CancelOnDrop(Arc<AtomicBool>);
     impl Drop for CancelOnDrop {
@@ -298,8 +298,8 @@ async fn blocking<T: Send + 'static>(
     }
     let guard = CancelOnDrop(Arc::new(AtomicBool::new(false)));
     let flag = guard.0.clone();
-    let session = session.clone();
-    off_thread(move || work(&session, &|| flag.load(Ordering::Relaxed))).await?
+    let kit = kit.clone();
+    off_thread(move || work(&kit, &|| flag.load(Ordering::Relaxed))).await?
 }
 
 /// The path of a file of a base, relative to the base's root.
@@ -318,16 +318,16 @@ struct Told {
 }
 
 /// Records a change that was carried out; what it undoes tells a restore from a patch.
-fn carried_out(session: &Session, run: Option<&str>, manifest: &Manifest, told: Told) {
+fn carried_out(kit: &Kit, run: Option<&str>, manifest: &Manifest, told: Told) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
     let Told { patch, approved_by } = told;
     let patch = patch.filter(|_| run.is_some());
-    note_change(session, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
+    note_change(kit, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }
 
 /// Records what was taken back of a change that did not come to its end.
-fn recovered(session: &Session, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
+fn recovered(kit: &Kit, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
     let is_back = |entry: &&Entry| recovery.files.contains(&entry.path);
     let back = |entry: &Entry| {
         let file = changed(entry);
@@ -339,7 +339,7 @@ fn recovered(session: &Session, run: Option<&str>, manifest: &Manifest, recovery
         notes: recovery.notes.clone(),
         ..record(ChangeKind::Recovered, manifest, files)
     };
-    note_change(session, run, changed);
+    note_change(kit, run, changed);
 }
 
 fn record(kind: ChangeKind, manifest: &Manifest, files: Vec<ChangedFile>) -> Changed {

@@ -12,11 +12,11 @@ use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
 use super::breaker::{Bench, Permission, Ready, StoodIn, ready, refusal_now};
+use super::kit::Kit;
 use super::off_thread::off_thread;
 use super::pack::still_there;
 use super::progress::Progress;
 use super::scope::Scope;
-use super::session::Session;
 use super::slots::Place;
 use super::thread::converse;
 use crate::domain::answer::document;
@@ -57,17 +57,17 @@ impl From<Option<String>> for InThread {
 /// There is no such provider or thread, the question cannot be prepared, or the log of a run that this
 /// server works on cannot be read. That a provider fails is no error: its reply says so.
 pub async fn consult_in_run(
-    session: &Session,
+    kit: &Kit,
     provider: Option<&str>,
     question: Question,
     thread: InThread,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    session.check_config()?;
-    let place = session.slots().place()?;
+    kit.configuration.check()?;
+    let place = kit.processes.slots().place()?;
     let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::of(session, run, stage, purpose).await?;
-    consult_from(session, provider, Question { account, ..question }, thread, place, progress).await
+    let account = Account::of(kit, run, stage, purpose).await?;
+    consult_from(kit, provider, Question { account, ..question }, thread, place, progress).await
 }
 
 /// The same on no account.
@@ -76,19 +76,19 @@ pub async fn consult_in_run(
 ///
 /// As of [`consult_in_run`].
 pub async fn consult(
-    session: &Session,
+    kit: &Kit,
     provider: Option<&str>,
     question: Question,
     thread: InThread,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    session.check_config()?;
-    let place = session.slots().place()?;
-    consult_from(session, provider, question, thread, place, progress).await
+    kit.configuration.check()?;
+    let place = kit.processes.slots().place()?;
+    consult_from(kit, provider, question, thread, place, progress).await
 }
 
 async fn consult_from(
-    session: &Session,
+    kit: &Kit,
     provider: Option<&str>,
     mut question: Question,
     thread: InThread,
@@ -97,36 +97,37 @@ async fn consult_from(
 ) -> Result<Consulted, Error> {
     // A provider that does not exist is a mistake in the arguments: it is refused before any work.
     if let Some(named) = provider {
-        session.catalogue().get(named)?;
+        kit.configuration.catalogue().get(named)?;
     }
     let named = match thread {
         InThread::New => None,
         InThread::Of(id) => Some(id),
     };
-    let conversation = converse(session, named).await?;
+    let conversation = converse(kit, named).await?;
     if question.context.files.is_empty() && !conversation.files.is_empty() {
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
-        question.context.files = still_there(session, conversation.files.clone()).await?;
+        question.context.files = still_there(kit, conversation.files.clone()).await?;
     }
-    let ready = ready(session, Work::at(question.account.stage.or(question.context.stage))).await;
+    let ready = ready(kit, Work::at(question.account.stage.or(question.context.stage))).await;
     let provider = match provider {
         Some(named) => named.to_owned(),
-        None => asked_next(&ready, session, conversation.last_provider.as_deref())?,
+        None => asked_next(&ready, kit, conversation.last_provider.as_deref())?,
     };
-    let prepared = prepare_in(session, question, Layout::Plain, Some(conversation)).await?;
+    let prepared = prepare_in(kit, question, Layout::Plain, Some(conversation)).await?;
     let bench = Bench::new(Permission::Fallback, std::slice::from_ref(&provider), Vec::new());
-    let reservation = reserve_one(session, &prepared, &provider).await?;
+    let reservation = reserve_one(kit, &prepared, &provider).await?;
     let reply =
-        ask_or_stand_in(session, &provider, &prepared, Turn { place, reservation }, &bench, progress).await;
-    let session = session.clone();
-    off_thread(move || reply.cited(&session).cut_to(&session, MOST_ANSWER)).await
+        ask_or_stand_in(kit, &provider, &prepared, Turn { place, reservation }, &bench, progress).await;
+    let kit = kit.clone();
+    off_thread(move || reply.cited(&kit).cut_to(&kit, MOST_ANSWER)).await
 }
 
 /// Returns the provider of a call that names none: the last one of the conversation, while it can be
 /// asked; else the first who can.
-fn asked_next(ready: &Ready, session: &Session, last: Option<&str>) -> Result<String, Error> {
-    let is_well =
-        |name: &&String| session.config().problems_for(name).is_empty() && !session.ledger().refused(name);
+fn asked_next(ready: &Ready, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
+    let is_well = |name: &&String| {
+        kit.configuration.config().problems_for(name).is_empty() && !kit.log.ledger().refused(name)
+    };
     let last = ready.names.iter().filter(|name| last == Some(name.as_str())).find(is_well);
     last.or(ready.names.first()).cloned().ok_or(Error::NoProvider)
 }
@@ -134,36 +135,36 @@ fn asked_next(ready: &Ready, session: &Session, last: Option<&str>) -> Result<St
 /// Asks one provider; if it cannot answer for reasons of its own, a permitted stand-in, with its
 /// own model and no harder. Where nobody can, the first refusal stands.
 pub(crate) async fn ask_or_stand_in(
-    session: &Session,
+    kit: &Kit,
     name: &str,
     prepared: &Arc<Prepared>,
     turn: Turn,
     bench: &Bench,
     progress: &Progress,
 ) -> Consulted {
-    let first = ask(session, name, prepared, turn, progress).await;
+    let first = ask(kit, name, prepared, turn, progress).await;
     let Some(cause) = first.cause.clone().filter(Error::is_refusal) else { return first };
     let own = prepared.with_own_model();
     let mut consults = first.consults;
     let mut refused = Vec::new();
-    while let Some(next) = bench.next_for(session, name).await {
+    while let Some(next) = bench.next_for(kit, name).await {
         progress.say(&format!("{name}: {}; asking {next} instead", cause.code()));
-        let Ok(place) = session.slots().place() else { break };
-        let reservation = match reserve_one(session, &own, &next).await {
+        let Ok(place) = kit.processes.slots().place() else { break };
+        let reservation = match reserve_one(kit, &own, &next).await {
             Ok(reservation) => reservation,
             Err(error) => {
                 tracing::info!(outcome = error.code(), "nobody else is asked");
                 break;
             }
         };
-        let mut reply = ask(session, &next, &own, Turn { place, reservation }, progress).await;
+        let mut reply = ask(kit, &next, &own, Turn { place, reservation }, progress).await;
         consults += reply.consults;
         if let Some(other) = reply.cause.as_ref().filter(|other| other.is_refusal()) {
             refused.push((next, other.code()));
             continue;
         }
         reply.consults = consults;
-        reply.stood_in = Some(StoodIn::of(session, name, &next, &cause));
+        reply.stood_in = Some(StoodIn::of(kit, name, &next, &cause));
         return reply;
     }
     let mut first = Consulted { consults, ..first };
@@ -192,11 +193,11 @@ pub struct Turn {
 ///
 /// As of [`reserve`].
 pub(crate) async fn reserve_one(
-    session: &Session,
+    kit: &Kit,
     prepared: &Prepared,
     provider: &str,
 ) -> Result<Reservation, Error> {
-    reserve_on(session, prepared.account(), prepared, provider).await
+    reserve_on(kit, prepared.account(), prepared, provider).await
 }
 
 /// The same on another account than the question's own.
@@ -205,31 +206,31 @@ pub(crate) async fn reserve_one(
 ///
 /// As of [`reserve`].
 pub(crate) async fn reserve_on(
-    session: &Session,
+    kit: &Kit,
     account: &Account,
     prepared: &Prepared,
     provider: &str,
 ) -> Result<Reservation, Error> {
-    let made = reserve(session, account, &prepared.asked(), &[provider.to_owned()]).await?;
+    let made = reserve(kit, account, &prepared.asked(), &[provider.to_owned()]).await?;
     made.into_iter().next().ok_or_else(|| Error::Internal("nothing was reserved".to_owned()))
 }
 
 /// Asks one provider a question that is ready. The answer is as long as the provider made it.
 pub async fn ask(
-    session: &Session,
+    kit: &Kit,
     name: &str,
     prepared: &Arc<Prepared>,
     turn: Turn,
     progress: &Progress,
 ) -> Consulted {
     let started = Instant::now();
-    let reply = match looked_up(session, name, prepared).await {
+    let reply = match looked_up(kit, name, prepared).await {
         Err(error) => Consulted::refused(name, prepared.options.model.clone(), not_begun(error)),
         Ok(ControlFlow::Break(reply)) => reply,
         Ok(ControlFlow::Continue((provider, choice))) => {
-            let (n, model) = (session.ledger().number(), &choice.model);
+            let (n, model) = (kit.log.ledger().number(), &choice.model);
             let span = tracing::info_span!("consult", n, provider = %name, model);
-            begin(session, &provider, &choice, prepared, turn, progress).instrument(span).await
+            begin(kit, &provider, &choice, prepared, turn, progress).instrument(span).await
         }
     };
     Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
@@ -238,13 +239,13 @@ pub async fn ask(
 /// Looks up how a provider is asked, or the reply for which it need not be: an answer to this very question
 /// that arrived in a job whose server is gone, or a limit that is spent.
 async fn looked_up(
-    session: &Session,
+    kit: &Kit,
     name: &str,
     prepared: &Arc<Prepared>,
 ) -> Result<ControlFlow<Consulted, (Provider, Choice)>, Error> {
-    let provider = session.catalogue().get(name)?.clone();
+    let provider = kit.configuration.catalogue().get(name)?.clone();
     let scope = Scope::current();
-    let (session, prepared) = (session.clone(), Arc::clone(prepared));
+    let (kit, prepared) = (kit.clone(), Arc::clone(prepared));
     off_thread(move || {
         // It is paid for: the reservation is given back.
         let arrived = scope.as_ref().filter(|scope| scope.has_arrived());
@@ -253,11 +254,11 @@ async fn looked_up(
         }
         let options = &prepared.options;
         let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
-        if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(&session, &provider.name)).flatten() {
+        if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(&kit, &provider.name)).flatten() {
             let model = options.model.clone();
             return ControlFlow::Break(Consulted::refused(&provider.name, model, not_begun(refusal)));
         }
-        let choice = Choice::of(&provider, session.environment(), options);
+        let choice = Choice::of(&provider, kit.configuration.environment(), options);
         ControlFlow::Continue((provider, choice))
     })
     .await

@@ -11,10 +11,10 @@ use super::account::{Account, kept, left, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
 use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
+use super::kit::Kit;
 use super::note::note_on;
 use super::off_thread::off_thread;
 use super::progress::{Progress, Watch};
-use super::session::Session;
 use super::slots::Place;
 use crate::domain::citations::Citation;
 use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
@@ -110,14 +110,14 @@ pub struct Whom {
 /// Nobody can be asked, an unknown provider, too many candidates, rules that cannot be used, or a
 /// log that cannot be read by a server that works on a run.
 pub async fn generate(
-    session: &Session,
+    kit: &Kit,
     Whom { named, times, stand_in }: Whom,
     question: Question,
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
-    session.check_config()?;
+    kit.configuration.check()?;
     let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, left) = chosen(session, named, Work::at(question.account.stage)).await?;
+    let (mut providers, left) = chosen(kit, named, Work::at(question.account.stage)).await?;
     let wanted = providers.len() * times;
     if wanted > MOST_CANDIDATES {
         return Err(Error::InvalidArguments(format!(
@@ -125,28 +125,28 @@ pub async fn generate(
             providers.len()
         )));
     }
-    let places = (0..wanted).map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
+    let places = (0..wanted).map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::of(session, run, stage, purpose).await?;
-    let everybody = ready(session, Work::at(account.stage)).await.names;
-    let left_out = if is_named { None } else { fit(session, &account, &mut providers, times).await? };
+    let account = Account::of(kit, run, stage, purpose).await?;
+    let everybody = ready(kit, Work::at(account.stage)).await.names;
+    let left_out = if is_named { None } else { fit(kit, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
-    let prepared = prepare(session, Question { account, ..question }).await?;
-    let red_flags = session.red_flags()?;
-    let asked = asked(session, &prepared, &providers, times, places).await?;
+    let prepared = prepare(kit, Question { account, ..question }).await?;
+    let red_flags = kit.configuration.red_flags()?;
+    let asked = asked(kit, &prepared, &providers, times, places).await?;
     let permission = match stand_in {
         Some(true) => Permission::Anybody,
         Some(false) => Permission::Nobody,
         None => Permission::of(is_named),
     };
     let bench = Bench::new(permission, &providers, everybody);
-    let answered = answered(session, &prepared, asked, &bench, progress).await;
-    let (owned, stage) = (session.clone(), prepared.account().stage);
+    let answered = answered(kit, &prepared, asked, &bench, progress).await;
+    let (owned, stage) = (kit.clone(), prepared.account().stage);
     let (mut candidates, drafts) =
         off_thread(move || judged(&owned, &red_flags, stage, answered, &asked_for)).await??;
     let id = drafts.last().map(|draft| draft.id.clone());
-    note_on(session, prepared.account(), drafts).await;
-    let is_recorded = prepared.account().run.is_some() || session.config().settings.tracing.enabled;
+    note_on(kit, prepared.account(), drafts).await;
+    let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
     let id = id.filter(|_| is_recorded);
     for candidate in &mut candidates {
         candidate.ensemble_id.clone_from(&id);
@@ -155,7 +155,8 @@ pub async fn generate(
     for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
         providers.push(candidate.provider.clone());
     }
-    let installed = session.catalogue().installed(session.environment(), session.root());
+    let installed =
+        kit.configuration.catalogue().installed(kit.configuration.environment(), kit.project.root());
     let others = installed.map(|one| one.name.clone()).filter(|name| !providers.contains(name)).collect();
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
     ensemble.warning = ensemble
@@ -172,13 +173,13 @@ pub async fn generate(
 /// Leaves out those for whom the run's budget does not reach, where nobody was named, and says so. One
 /// always stays: where there is no room at all, the refusal says why.
 async fn fit(
-    session: &Session,
+    kit: &Kit,
     account: &Account,
     providers: &mut Vec<String>,
     times: usize,
 ) -> Result<Option<String>, Error> {
     let there = providers.len();
-    let left = left(session, account).await?;
+    let left = left(kit, account).await?;
     providers.truncate((left / times.max(1)).max(1));
     Ok((providers.len() < there).then(|| {
         format!(
@@ -202,7 +203,7 @@ struct Seat {
 
 /// Returns who is asked: every provider once before any is asked again, all of them reserved or none.
 async fn asked(
-    session: &Session,
+    kit: &Kit,
     prepared: &Arc<Prepared>,
     providers: &[String],
     times: usize,
@@ -211,7 +212,7 @@ async fn asked(
     let wanted: Vec<(usize, String)> =
         (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
     let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
-    let reservations = reserve(session, prepared.account(), &prepared.asked(), &names).await?;
+    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &names).await?;
     let seats = wanted.into_iter().zip(places).zip(reservations);
     Ok(seats
         .map(|(((number, provider), place), reservation)| Seat {
@@ -224,7 +225,7 @@ async fn asked(
 
 /// Returns what each of them says, all side by side as far as there are slots.
 async fn answered(
-    session: &Session,
+    kit: &Kit,
     prepared: &Arc<Prepared>,
     seats: Vec<Seat>,
     bench: &Bench,
@@ -237,7 +238,7 @@ async fn answered(
     let are_several = seats.len() > 1;
     join_all(seats.into_iter().enumerate().map(|(member, Seat { id, provider, turn })| async move {
         let prepared = if are_several { prepared.for_member(member) } else { Arc::clone(prepared) };
-        let reply = ask_or_stand_in(session, &provider, &prepared, turn, bench, &watch.progress()).await;
+        let reply = ask_or_stand_in(kit, &provider, &prepared, turn, bench, &watch.progress()).await;
         watch.done(member, reply.ok);
         let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
         Answered { id, reply }
@@ -253,13 +254,13 @@ struct Answered {
 
 /// Returns what the answers are worth, and what the log keeps of that.
 fn judged(
-    session: &Session,
+    kit: &Kit,
     red_flags: &RedFlags,
     stage: Option<Stage>,
     answered: Vec<Answered>,
     asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
-    let compared = compared(session, answered.iter().map(|one| &one.reply), asked_for)?;
+    let compared = compared(kit, answered.iter().map(|one| &one.reply), asked_for)?;
     let weights: Vec<usize> = answered.iter().map(|one| weight(&one.reply.content)).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
@@ -267,7 +268,7 @@ fn judged(
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        candidates.push(Candidate::new(id, reply.cited(session).cut_to(session, room), red_flag));
+        candidates.push(Candidate::new(id, reply.cited(kit).cut_to(kit, room), red_flag));
     }
     drafts.push(compared);
     Ok((candidates, drafts))
@@ -287,14 +288,14 @@ pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleN
 /// The same of what was answered here, as the log keeps it: resting on the consults, and with what was
 /// asked.
 fn compared<'a>(
-    session: &Session,
+    kit: &Kit,
     replies: impl Iterator<Item = &'a Consulted> + Clone,
     asked_for: &AskedFor,
 ) -> Result<Draft, Error> {
     let answered = replies.filter(|reply| reply.ok);
-    let task = session.masker()?.mask(&asked_for.task).text.into_owned();
+    let task = kit.configuration.masker()?.mask(&asked_for.task).text.into_owned();
     let noted = EnsembleNoted {
-        task: Some(kept(&task, session.config().settings.tracing.save_prompts)),
+        task: Some(kept(&task, kit.configuration.config().settings.tracing.save_prompts)),
         context_files: asked_for.files.clone(),
         ..compared_answers(answered.clone().map(|reply| reply.content.as_str()))
     };
@@ -312,18 +313,18 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
 /// The providers to ask: the named ones, each once, else the available ones, with notes on
 /// the others.
 pub(super) async fn chosen(
-    session: &Session,
+    kit: &Kit,
     named: Option<Vec<String>>,
     work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let mut chosen: Vec<String> = Vec::new();
     let Some(named) = named.filter(|named| !named.is_empty()) else {
-        let ready = ready(session, work).await;
+        let ready = ready(kit, work).await;
         let note = ready.in_a_line();
         return if ready.names.is_empty() { Err(Error::NoProvider) } else { Ok((ready.names, note)) };
     };
     for name in named {
-        let name = session.catalogue().get(&name)?.name.clone();
+        let name = kit.configuration.catalogue().get(&name)?.name.clone();
         if !chosen.contains(&name) {
             chosen.push(name);
         }

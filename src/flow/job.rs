@@ -12,9 +12,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::journal::{Decided, new_id};
+use super::kit::Kit;
 use super::progress::Progress;
 use super::scope::{Arrived, Scope};
-use super::session::Session;
 use super::time::{now, rfc3339};
 use crate::domain::event::{Body, Draft, Noted};
 use crate::domain::history::History;
@@ -97,24 +97,24 @@ pub struct Call {
 /// # Errors
 ///
 /// The log cannot be written: nobody could find the job.
-pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<String, Error> {
-    if session.is_logged("") {
-        session.show_alive()?;
+pub async fn begin(kit: &Kit, call: Call, scope: &Scope) -> Result<String, Error> {
+    if kit.log.is_logged("") {
+        kit.log.show_alive()?;
     }
     let id = new_job();
-    let masker = session.masker()?;
+    let masker = kit.configuration.masker()?;
     let began = JobNoted::Began {
         job: id.clone(),
         tool: call.tool,
         arguments: masked(&masker, call.arguments),
-        server: session.server().to_owned(),
+        server: kit.log.server().to_owned(),
         cause: call.cause,
         since: call.since,
         again_of: call.again_of.clone(),
     };
-    session.kept::<Running>().lock().insert(id.clone(), scope.clone());
-    if let Err(error) = record_once(session, began, call.again_of).await {
-        session.kept::<Running>().remove(&id);
+    kit.processes.kept::<Running>().lock().insert(id.clone(), scope.clone());
+    if let Err(error) = record_once(kit, began, call.again_of).await {
+        kit.processes.kept::<Running>().remove(&id);
         return Err(error);
     }
     tracing::info!(job = id, "job began");
@@ -123,8 +123,8 @@ pub async fn begin(session: &Session, call: Call, scope: &Scope) -> Result<Strin
 
 /// Records that a job began; in the place of a lost one only if no other is in it already, for then two
 /// would be paid for.
-async fn record_once(session: &Session, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
-    let Some(lost) = lost else { return record(session, began).await };
+async fn record_once(kit: &Kit, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
+    let Some(lost) = lost else { return record(kit, began).await };
     let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
     let draft = Draft::new(new_id(), noted);
     let decision = move |history: &History| match history.jobs().get(&lost) {
@@ -133,7 +133,7 @@ async fn record_once(session: &Session, began: JobNoted, lost: Option<String>) -
         ))),
         Some(_) | None => Ok(Decided::append(vec![draft.clone()], ())),
     };
-    session.journal_of("").decide("", decision).await
+    kit.log.journal_of("").decide("", decision).await
 }
 
 fn new_job() -> String {
@@ -144,26 +144,26 @@ fn new_job() -> String {
 }
 
 /// A job ended. A log that cannot be written loses the result, and says so to the operator.
-pub async fn end(session: &Session, job: &str, outcome: Outcome, result: Option<Value>) {
-    let result = match (session.masker(), result) {
+pub async fn end(kit: &Kit, job: &str, outcome: Outcome, result: Option<Value>) {
+    let result = match (kit.configuration.masker(), result) {
         (Ok(masker), Some(result)) => Some(masked(&masker, result)),
         (_, None) | (Err(_), _) => None,
     };
     tracing::info!(job, ?outcome, "job ended");
-    if let Err(error) = record(session, JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
+    if let Err(error) = record(kit, JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
         tracing::error!(%error, job, "the result of a job is not in the log");
     }
-    session.kept::<Running>().remove(job);
+    kit.processes.kept::<Running>().remove(job);
 }
 
 /// A job is left by a server that ends; the next one finds it lost.
-pub fn leave(session: &Session, job: &str) {
-    session.kept::<Running>().remove(job);
+pub fn leave(kit: &Kit, job: &str) {
+    kit.processes.kept::<Running>().remove(job);
 }
 
-async fn record(session: &Session, noted: JobNoted) -> Result<(), Error> {
+async fn record(kit: &Kit, noted: JobNoted) -> Result<(), Error> {
     let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
-    session.journal_of("").record("", vec![Draft::new(new_id(), noted)]).await
+    kit.log.journal_of("").record("", vec![Draft::new(new_id(), noted)]).await
 }
 
 /// Every text of a document, its secrets masked.
@@ -225,21 +225,25 @@ pub struct Shown {
     pub changed: u64,
 }
 
-fn shown(session: &Session, job: &Job) -> Shown {
+fn shown(kit: &Kit, job: &Job) -> Shown {
     let state = match job.ended {
         Some((Outcome::Done, ..)) => State::Done,
         Some((Outcome::Failed, ..)) => State::Failed,
         Some((Outcome::Cancelled, ..)) => State::Cancelled,
-        None if job.server == session.server() => match session.kept::<Running>().scope(&job.id) {
+        None if job.server == kit.log.server() => match kit.processes.kept::<Running>().scope(&job.id) {
             Some(_) => State::Running,
             None => State::ServerGone,
         },
-        None if session.is_alive(&job.server) => State::Running,
+        None if kit.log.is_alive(&job.server) => State::Running,
         None => State::ServerGone,
     };
     let until = job.ended.map_or_else(now, |(_, at, _)| at);
-    let said =
-        session.kept::<Running>().scope(&job.id).map(|scope| scope.said()).filter(|said| !said.is_empty());
+    let said = kit
+        .processes
+        .kept::<Running>()
+        .scope(&job.id)
+        .map(|scope| scope.said())
+        .filter(|said| !said.is_empty());
     let id = &job.id;
     Shown {
         job: id.clone(),
@@ -277,9 +281,9 @@ fn shown(session: &Session, job: &Job) -> Shown {
 /// # Errors
 ///
 /// No job has this id, or the log cannot be read.
-pub async fn look(session: &Session, id: &str) -> Result<Shown, Error> {
-    let (owned, wanted) = (session.clone(), id.trim().to_owned());
-    session.journal_of("").read(move |history| Ok(shown(&owned, pick(history, &wanted)?))).await?
+pub async fn look(kit: &Kit, id: &str) -> Result<Shown, Error> {
+    let (owned, wanted) = (kit.clone(), id.trim().to_owned());
+    kit.log.journal_of("").read(move |history| Ok(shown(&owned, pick(history, &wanted)?))).await?
 }
 
 fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
@@ -305,10 +309,10 @@ pub struct List {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn list(session: &Session) -> Result<List, Error> {
-    drop(session.kept::<Running>().adopting().await);
-    let owned = session.clone();
-    session
+pub async fn list(kit: &Kit) -> Result<List, Error> {
+    drop(kit.processes.kept::<Running>().adopting().await);
+    let owned = kit.clone();
+    kit.log
         .journal_of("")
         .read(move |history| {
             let all = history.jobs().latest_first();
@@ -322,32 +326,27 @@ pub async fn list(session: &Session) -> Result<List, Error> {
 /// # Errors
 ///
 /// No job has this id, or the log cannot be used.
-pub async fn wait(
-    session: &Session,
-    id: &str,
-    patience: Duration,
-    progress: &Progress,
-) -> Result<Shown, Error> {
+pub async fn wait(kit: &Kit, id: &str, patience: Duration, progress: &Progress) -> Result<Shown, Error> {
     let until = Instant::now() + patience;
     let mut said = None;
     loop {
-        let job = look(session, id).await?;
+        let job = look(kit, id).await?;
         if job.state != State::Running || Instant::now() >= until {
-            return with_result(session, job).await;
+            return with_result(kit, job).await;
         }
         if job.progress.is_some() && job.progress != said {
             said.clone_from(&job.progress);
             progress.say(said.as_deref().unwrap_or_default());
         }
-        session.journal_of("").changed().await;
+        kit.log.journal_of("").changed().await;
     }
 }
 
 /// A job with its result, which its caller then has.
-async fn with_result(session: &Session, mut job: Shown) -> Result<Shown, Error> {
-    job.result = result_of(session, &job).await?;
+async fn with_result(kit: &Kit, mut job: Shown) -> Result<Shown, Error> {
+    job.result = result_of(kit, &job).await?;
     if !job.collected && matches!(job.state, State::Done | State::Failed) {
-        record(session, JobNoted::Collected { job: job.job.clone() }).await?;
+        record(kit, JobNoted::Collected { job: job.job.clone() }).await?;
         job.next = None;
     }
     Ok(job)
@@ -358,9 +357,9 @@ async fn with_result(session: &Session, mut job: Shown) -> Result<Shown, Error> 
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn result_of(session: &Session, job: &Shown) -> Result<Option<Value>, Error> {
+pub async fn result_of(kit: &Kit, job: &Shown) -> Result<Option<Value>, Error> {
     let Some(place) = job.place else { return Ok(None) };
-    let found = session.journal_of("").events_at(vec![place]).await?;
+    let found = kit.log.journal_of("").events_at(vec![place]).await?;
     Ok(match found.into_iter().flatten().next().map(|event| event.body) {
         Some(Body::Noted(noted)) => match noted.read::<JobNoted>() {
             Some(JobNoted::Ended { result, .. }) => result,
@@ -375,11 +374,11 @@ pub async fn result_of(session: &Session, job: &Shown) -> Result<Option<Value>, 
 /// # Errors
 ///
 /// The log cannot be written.
-pub async fn collected(session: &Session, job: &Shown) -> Result<(), Error> {
+pub async fn collected(kit: &Kit, job: &Shown) -> Result<(), Error> {
     if job.collected {
         return Ok(());
     }
-    record(session, JobNoted::Collected { job: job.job.clone() }).await
+    record(kit, JobNoted::Collected { job: job.job.clone() }).await
 }
 
 /// Ends a job with everything that it started. Ending it twice is ending it once.
@@ -387,39 +386,39 @@ pub async fn collected(session: &Session, job: &Shown) -> Result<(), Error> {
 /// # Errors
 ///
 /// No job has this id, or the log cannot be used.
-pub async fn cancel(session: &Session, id: &str) -> Result<Shown, Error> {
-    let job = look(session, id).await?;
+pub async fn cancel(kit: &Kit, id: &str) -> Result<Shown, Error> {
+    let job = look(kit, id).await?;
     match job.state {
         State::Done | State::Failed | State::Cancelled => return Ok(job),
         State::ServerGone => {
             let outcome = Outcome::Cancelled;
-            record(session, JobNoted::Ended { job: job.job.clone(), outcome, result: None }).await?;
-            return look(session, id).await;
+            record(kit, JobNoted::Ended { job: job.job.clone(), outcome, result: None }).await?;
+            return look(kit, id).await;
         }
         State::Running => {}
     }
-    record(session, JobNoted::CancelAsked { job: job.job.clone() }).await?;
-    if let Some(scope) = session.kept::<Running>().scope(&job.job) {
+    record(kit, JobNoted::CancelAsked { job: job.job.clone() }).await?;
+    if let Some(scope) = kit.processes.kept::<Running>().scope(&job.job) {
         scope.all.cancel();
         scope.call.cancel();
     }
     let until = Instant::now() + LAST_WORD;
     loop {
-        let job = look(session, id).await?;
+        let job = look(kit, id).await?;
         if job.state != State::Running || Instant::now() >= until {
             return Ok(job);
         }
-        session.journal_of("").changed().await;
+        kit.log.journal_of("").changed().await;
     }
 }
 
 /// Waits until somebody, here or at another server, wants a job to end.
-pub async fn cancel_asked(session: &Session, id: &str) {
+pub async fn cancel_asked(kit: &Kit, id: &str) {
     const EVERY: Duration = Duration::from_millis(500);
     loop {
         tokio::time::sleep(EVERY).await;
         let wanted = id.to_owned();
-        let asked = session.journal_of("").read(move |history| {
+        let asked = kit.log.journal_of("").read(move |history| {
             history.jobs().get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
         });
         if asked.await.unwrap_or(false) {
@@ -441,9 +440,9 @@ pub enum Asked {
 /// # Errors
 ///
 /// No job has this id, it is not lost, or the log cannot be read.
-pub async fn again(session: &Session, id: &str) -> Result<Asked, Error> {
-    let (owned, named) = (session.clone(), id.trim().to_owned());
-    let read = session.journal_of("").read(move |history| {
+pub async fn again(kit: &Kit, id: &str) -> Result<Asked, Error> {
+    let (owned, named) = (kit.clone(), id.trim().to_owned());
+    let read = kit.log.journal_of("").read(move |history| {
         let job = pick(history, &named)?;
         let jobs = history.jobs();
         Ok::<_, Error>((shown(&owned, jobs.last_of(job)), jobs.first_of(job).since))
@@ -460,7 +459,8 @@ pub async fn again(session: &Session, id: &str) -> Result<Asked, Error> {
         )));
     }
     let wanted = job.job.clone();
-    let began = session
+    let began = kit
+        .log
         .journal_of("")
         .visit(
             || (None, Vec::new()),
@@ -499,15 +499,15 @@ pub async fn again(session: &Session, id: &str) -> Result<Asked, Error> {
 
 /// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
 /// others are still worked on elsewhere.
-pub async fn untold(session: &Session) -> (Option<Value>, bool) {
+pub async fn untold(kit: &Kit) -> (Option<Value>, bool) {
     const NAMED: usize = 5;
-    let owned = session.clone();
-    let read = session.journal_of("").read(move |history| {
+    let owned = kit.clone();
+    let read = kit.log.journal_of("").read(move |history| {
         let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
         let open: Vec<Shown> = open.map(|job| shown(&owned, job)).collect();
-        let elsewhere = open
-            .iter()
-            .any(|job| job.state == State::Running && owned.kept::<Running>().scope(&job.job).is_none());
+        let elsewhere = open.iter().any(|job| {
+            job.state == State::Running && owned.processes.kept::<Running>().scope(&job.job).is_none()
+        });
         let ended = open
             .into_iter()
             .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
@@ -524,7 +524,7 @@ pub async fn untold(session: &Session) -> (Option<Value>, bool) {
         return (None, elsewhere);
     }
     for job in &ended {
-        if let Err(error) = record(session, JobNoted::Told { job: job.job.clone() }).await {
+        if let Err(error) = record(kit, JobNoted::Told { job: job.job.clone() }).await {
             tracing::warn!(%error, "that a job was mentioned is not in the log");
         }
     }

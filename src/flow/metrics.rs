@@ -1,7 +1,7 @@
 //! The figures of a run or of the project, always from the log, so that every server and every
 //! terminal shows the same.
 
-use super::session::Session;
+use super::kit::Kit;
 use super::spending::standings;
 use super::time::now;
 use super::which_run::find_run;
@@ -28,11 +28,11 @@ pub enum Wanted {
 /// # Errors
 ///
 /// There is no such run, or the log cannot be read.
-pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error> {
-    session.check_config()?;
-    let current = session.current_run();
-    let (idle_before, shared) = (session.idle_before(), session.clone());
-    let read = session.journal().read(move |history| {
+pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
+    kit.configuration.check()?;
+    let current = kit.log.current_run();
+    let (idle_before, shared) = (kit.log.idle_before(), kit.clone());
+    let read = kit.log.journal().read(move |history| {
         let scope = scope(history, wanted, current.as_deref(), idle_before)?;
         Ok(report(&shared, history, scope))
     });
@@ -40,15 +40,15 @@ pub async fn metrics(session: &Session, wanted: Wanted) -> Result<Report, Error>
 }
 
 /// The figures of a scope, and what they cost.
-pub(crate) fn report(session: &Session, history: &History, scope: Scope) -> Report {
+pub(crate) fn report(kit: &Kit, history: &History, scope: Scope) -> Report {
     let tally = tally(history, &scope);
     let run = match &scope {
         Scope::Run(run) => Some(run.as_str()),
         Scope::Project | Scope::Days(_) => None,
     };
-    let caps = standings(session, history, run);
-    let cost = Costs::of(&tally.cells, &session.config().prices, &caps);
-    Report { cost: Some(cost), ..Report::of(scope, &tally, session.baseline()) }
+    let caps = standings(kit, history, run);
+    let cost = Costs::of(&tally.cells, &kit.configuration.config().prices, &caps);
+    Report { cost: Some(cost), ..Report::of(scope, &tally, kit.configuration.baseline()) }
 }
 
 /// The figures of a scope alone.
@@ -82,12 +82,5 @@ fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: 
                 "no run goes on here: name one with workflow_id, or ask for the project".to_owned(),
             )),
         },
-    }
-}
-
-impl Session {
-    /// Returns what a single agent would take for a task, as it is set.
-    pub fn baseline(&self) -> Baseline {
-        Baseline::configured(self.config().settings.policy.single_agent_turns)
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::session::Session;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 
@@ -24,12 +24,12 @@ pub fn is_oversize(json: &str) -> bool {
 /// # Errors
 ///
 /// The rules of masking cannot be used.
-pub async fn cut_down(session: &Session, tool: &str, value: Value) -> Result<Value, Error> {
-    let (session, name) = (session.clone(), tool.trim_start_matches("maestro_").replace('_', "-"));
+pub async fn cut_down(kit: &Kit, tool: &str, value: Value) -> Result<Value, Error> {
+    let (kit, name) = (kit.clone(), tool.trim_start_matches("maestro_").replace('_', "-"));
     off_thread(move || {
-        let masker = session.masker()?;
+        let masker = kit.configuration.masker()?;
         let whole = masker.mask(&format!("{value:#}")).text.into_owned();
-        let kept = session.answers().keep(&name, &whole);
+        let kept = kit.project.answers().keep(&name, &whole);
         let (value, places) = shortened(value, MOST - FOR_THE_NOTE);
         let Value::Object(mut fields) = value else {
             return Ok(value);

@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::configuration::UNTRUSTED;
+use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::session::{Session, UNTRUSTED};
 use super::spending::today;
 use crate::domain::breaker::Spent;
 use crate::domain::call_options::CallOptions;
@@ -81,19 +82,19 @@ struct Entry<'a> {
 /// # Errors
 ///
 /// The look at the machine panicked.
-pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
-    let cache = session.kept::<OverviewCache>();
+pub async fn overview(kit: &Kit) -> Result<Arc<Value>, Error> {
+    let cache = kit.processes.kept::<OverviewCache>();
     let last = || cache.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((made, value)) = &*last()
         && made.elapsed() < FRESH
     {
         return Ok(Arc::clone(value));
     }
-    let (broken, spent) = (broken(session).await, super::breaker::open(session).await);
+    let (broken, spent) = (broken(kit).await, super::breaker::open(kit).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
-    let shared = session.clone();
+    let shared = kit.clone();
     let mut value = off_thread(move || look(&shared, &broken, &spent)).await?;
-    let caps: Vec<CapNote> = today(session).await.iter().map(CapNote::from).collect();
+    let caps: Vec<CapNote> = today(kit).await.iter().map(CapNote::from).collect();
     if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
         fields.insert("caps".into(), json!(caps));
     }
@@ -103,11 +104,12 @@ pub async fn overview(session: &Session) -> Result<Arc<Value>, Error> {
 }
 
 /// The CLIs that are installed and do not run, with what is wrong.
-async fn broken(session: &Session) -> HashMap<String, String> {
-    let asked = session.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
+async fn broken(kit: &Kit) -> HashMap<String, String> {
+    let asked =
+        kit.configuration.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
     let found = asked.map(|provider| async move {
-        let program = session.environment().find_program(provider.command(), session.root())?;
-        let error = glance(session, provider, &program).await.err()?;
+        let program = kit.configuration.environment().find_program(provider.command(), kit.project.root())?;
+        let error = glance(kit, provider, &program).await.err()?;
         let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
             || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
         does_not_run.then(|| (provider.name.clone(), in_words(&error)))
@@ -125,31 +127,31 @@ pub(super) fn in_words(error: &Error) -> String {
 }
 
 /// Returns whether a CLI tells about itself; one that did not is not asked again for a while.
-async fn glance(session: &Session, provider: &Provider, program: &Path) -> Result<(), Error> {
+async fn glance(kit: &Kit, provider: &Provider, program: &Path) -> Result<(), Error> {
     let asked = asked(provider, program);
-    let versions = session.kept::<Versions>();
+    let versions = kit.processes.kept::<Versions>();
     let failed = || versions.failed.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((when, error)) = failed().get(&asked)
         && when.elapsed() < GRUDGE
     {
         return Err(error.clone());
     }
-    let probed = probe(session, provider, program, GLANCE).await;
+    let probed = probe(kit, provider, program, GLANCE).await;
     if let Err(error) = &probed {
         failed().insert(asked, (Instant::now(), error.clone()));
     }
     probed.map(drop)
 }
 
-fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<String, Spent>) -> Value {
-    let catalogue = session.catalogue();
+fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Spent>) -> Value {
+    let catalogue = kit.configuration.catalogue();
     // Looking through PATH is most of the work, so it is done once for each.
     let found: HashMap<&str, bool> =
-        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(session, provider))).collect();
+        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(kit, provider))).collect();
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
     let by_default: Vec<&str> =
         catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
-    let totals = session.ledger().totals();
+    let totals = kit.log.ledger().totals();
     let is_relevant =
         |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(provider);
     let entries: Vec<Entry<'_>> = catalogue
@@ -157,7 +159,7 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
         .filter(is_relevant)
         .map(|provider| {
             let installed = is_installed(provider);
-            let mut problems = session.config().problems_for(&provider.name);
+            let mut problems = kit.configuration.config().problems_for(&provider.name);
             problems.extend(broken.get(&provider.name).cloned());
             let enabled = match provider.settings.enabled {
                 Enabled::Yes => true,
@@ -167,7 +169,7 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
             let (model, effort) = if provider.is_understudy() {
                 (Some(understudy::MODEL.to_owned()), None)
             } else {
-                let choice = Choice::of(provider, session.environment(), &CallOptions::default());
+                let choice = Choice::of(provider, kit.configuration.environment(), &CallOptions::default());
                 (choice.model, Some(choice.wish.word().to_owned()))
             };
             Entry {
@@ -200,7 +202,7 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
         "asked_by_default": by_default,
         "switched_off": switched_off,
     });
-    let ignored = &session.config().ignored;
+    let ignored = &kit.configuration.config().ignored;
     if let Some(fields) = overview.as_object_mut().filter(|_| !ignored.is_empty()) {
         fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
     }
@@ -208,9 +210,9 @@ fn look(session: &Session, broken: &HashMap<String, String>, spent: &BTreeMap<St
 }
 
 /// True if a provider's CLI is on this machine.
-pub fn is_installed(session: &Session, provider: &Provider) -> bool {
+pub fn is_installed(kit: &Kit, provider: &Provider) -> bool {
     provider.is_understudy()
-        || session.environment().find_program(provider.command(), session.root()).is_some()
+        || kit.configuration.environment().find_program(provider.command(), kit.project.root()).is_some()
 }
 
 fn asked(provider: &Provider, program: &Path) -> Asked {
@@ -225,12 +227,12 @@ fn asked(provider: &Provider, program: &Path) -> Asked {
 ///
 /// The program cannot be started. A version that it does not print is no error.
 pub async fn version(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     program: &Path,
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
-    match probe(session, provider, program, limit).await {
+    match probe(kit, provider, program, limit).await {
         // The call itself will tell why.
         Err(Error::Cli { .. } | Error::Timeout { .. }) => Ok(None),
         other => other,
@@ -243,19 +245,19 @@ pub async fn version(
 ///
 /// The program cannot be started, fails, or tells nothing in time. None: it ended well without a version.
 pub async fn probe(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     program: &Path,
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
     let cell = {
-        let versions = session.kept::<Versions>();
+        let versions = kit.processes.kept::<Versions>();
         let mut known = versions.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(asked(provider, program)).or_default())
     };
     let version = cell.get_or_try_init(|| async {
         let printed =
-            print(session, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;
+            print(kit, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;
         match Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)) {
             Some(version) if printed.exit.success() || printed.failure().is_none() => Ok(version),
             found => match printed.failure() {
@@ -282,14 +284,14 @@ pub async fn probe(
 /// The levels of effort that a model of codex' takes, by the list that comes with the CLI; none where it
 /// does not tell.
 pub async fn levels(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     program: &Path,
     model: Option<&str>,
     limit: Duration,
 ) -> Option<Vec<String>> {
     let question = &["debug", "models", "--bundled"];
-    let printed = print(session, provider, program, question, Home::Private, limit).await.ok()?;
+    let printed = print(kit, provider, program, question, Home::Private, limit).await.ok()?;
     codex::levels(&printed.stdout, model)
 }
 
@@ -332,22 +334,22 @@ pub enum Home {
 ///
 /// The program cannot be started.
 pub async fn print(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     program: &Path,
     args: &[&str],
     home: Home,
     limit: Duration,
 ) -> Result<Printed, Error> {
-    let (shared, adapter) = (session.clone(), provider.adapter.clone());
+    let (shared, adapter) = (kit.clone(), provider.adapter.clone());
     let made = off_thread(move || {
         let directory = CallDir::create()?;
-        let carried = || login::carry(&adapter, shared.environment(), directory.capture()).home;
+        let carried = || login::carry(&adapter, shared.configuration.environment(), directory.capture()).home;
         let home = if home == Home::Private { carried() } else { None };
         Ok::<_, std::io::Error>((directory, home))
     });
     let (directory, home) = made.await?.map_err(|error| Error::Internal(error.to_string()))?;
-    let mut env = allowed(session.environment(), &provider.settings.allow_env);
+    let mut env = allowed(kit.configuration.environment(), &provider.settings.allow_env);
     env.extend(home.map(|(name, value)| (name.into(), value.into())));
     let launch = Launch {
         program: program.to_owned(),
@@ -366,11 +368,12 @@ pub async fn print(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = session
+    let outcome = kit
+        .processes
         .supervisor()
         .run(launch, directory, |_| {})
         .await
-        .map_err(|error| super::obstacle::process_error(provider, session, &error))?;
+        .map_err(|error| super::obstacle::process_error(provider, kit, &error))?;
     Ok(Printed {
         ended: outcome.ended,
         exit: outcome.exit,

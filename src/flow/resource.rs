@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::approval::decide::find;
 use super::evidence::{ChainRequest, chain, piece};
+use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::session::Session;
 use super::time::rfc3339;
 use super::workflow::state;
 use crate::domain::address::Address;
@@ -34,9 +34,9 @@ pub struct Listed {
 
 /// Returns what can be read, a bounded number of each family, newest first. Evidence is not listed piece by
 /// piece: that would read the whole log each time a client connects.
-pub async fn listed(session: &Session) -> Vec<Listed> {
+pub async fn listed(kit: &Kit) -> Vec<Listed> {
     let mut all = vec![plain(Address::Runs), plain(Address::Trail)];
-    let read = session.journal().read(|history| {
+    let read = kit.log.journal().read(|history| {
         let runs = history.runs().rev().take(MOST_LISTED).map(|run| Listed {
             address: Address::Run(run.id.clone()),
             about: format!("{}: {}", run.phase, shortened(&run.task)),
@@ -51,7 +51,7 @@ pub async fn listed(session: &Session) -> Vec<Listed> {
         Ok(logged) => all.extend(logged),
         Err(error) => tracing::warn!(%error, "runs and reports cannot be listed"),
     }
-    let answers = session.answers().clone();
+    let answers = kit.project.answers().clone();
     let names = off_thread(move || answers.newest(MOST_LISTED)).await.unwrap_or_default();
     all.extend(names.into_iter().map(|name| plain(Address::Answer(name))));
     all
@@ -74,20 +74,20 @@ fn shortened(task: &str) -> String {
 /// # Errors
 ///
 /// The log or the file cannot be read.
-pub async fn read(session: &Session, address: Address) -> Result<Option<String>, Error> {
+pub async fn read(kit: &Kit, address: Address) -> Result<Option<String>, Error> {
     let found = match address {
-        Address::Runs => runs(session).await.map(Some),
-        Address::Run(id) => match state(session, Some(id)).await {
+        Address::Runs => runs(kit).await.map(Some),
+        Address::Run(id) => match state(kit, Some(id)).await {
             Ok(overview) => Ok(overview.run.map(|state| json!(state))),
             Err(error) => nothing_there(error),
         },
         Address::Trail => {
             let request = ChainRequest { limit: MOST_PIECES, ..ChainRequest::default() };
-            chain(session, request).await.map(|chain| Some(json!(chain)))
+            chain(kit, request).await.map(|chain| Some(json!(chain)))
         }
-        Address::Evidence(id) => piece(session, &id).await.map(|piece| piece.map(|piece| json!(piece))),
-        Address::Approval(request) => return report(session, &request).await,
-        Address::Answer(name) => return answer(session, name).await,
+        Address::Evidence(id) => piece(kit, &id).await.map(|piece| piece.map(|piece| json!(piece))),
+        Address::Approval(request) => return report(kit, &request).await,
+        Address::Answer(name) => return answer(kit, name).await,
     };
     Ok(found?.map(|value| format!("{value:#}")))
 }
@@ -97,8 +97,8 @@ fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
     if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
 }
 
-async fn runs(session: &Session) -> Result<Value, Error> {
-    session
+async fn runs(kit: &Kit) -> Result<Value, Error> {
+    kit.log
         .journal()
         .read(|history| {
             let runs: Vec<Value> = history.runs().rev().take(MOST_RUNS).map(run).collect();
@@ -119,8 +119,8 @@ fn run(run: &Run) -> Value {
 }
 
 /// The report as a reviewer reads it, and what was decided since.
-async fn report(session: &Session, request: &str) -> Result<Option<String>, Error> {
-    let found = match find(session, request).await {
+async fn report(kit: &Kit, request: &str) -> Result<Option<String>, Error> {
+    let found = match find(kit, request).await {
         Ok(found) => found.request,
         Err(error) => return nothing_there(error),
     };
@@ -136,14 +136,14 @@ async fn report(session: &Session, request: &str) -> Result<Option<String>, Erro
 }
 
 /// Answers were masked when they were kept; rules that were added since hold as well.
-async fn answer(session: &Session, name: String) -> Result<Option<String>, Error> {
-    let session = session.clone();
+async fn answer(kit: &Kit, name: String) -> Result<Option<String>, Error> {
+    let kit = kit.clone();
     off_thread(move || {
-        let text = session.answers().read(&name).map_err(|error| Error::Document {
+        let text = kit.project.answers().read(&name).map_err(|error| Error::Document {
             name: Address::Answer(name.clone()).to_string(),
             reason: error.to_string(),
         })?;
-        let masker = session.masker()?;
+        let masker = kit.configuration.masker()?;
         Ok(text.map(|text| masker.mask(&text).text.into_owned()))
     })
     .await?

@@ -19,10 +19,10 @@ use super::breaker::{Bench, Permission, StoodIn, ready};
 use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare_as};
 use super::ensemble::chosen;
 use super::journal::new_id;
+use super::kit::Kit;
 use super::note::note_on;
 use super::off_thread::off_thread;
 use super::progress::{Progress, Watch};
-use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
@@ -175,40 +175,40 @@ pub(crate) struct ReviewNoted {
 ///
 /// Arguments that make no sense, a repository that cannot be read, nobody who can be asked, or a budget
 /// that does not reach. That reviewers fail is no error: the review says so.
-pub async fn review(session: &Session, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
-    if session.environment().depth() > 0 {
+pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
+    if kit.configuration.environment().depth() > 0 {
         return Err(Error::NestedConsult);
     }
-    session.check_config()?;
+    kit.configuration.check()?;
     let criteria = checked_criteria(&request.criteria)?;
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let providers = reviewers(session, &request).await?;
-    let places = providers.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let account = Account::of(session, request.workflow_id.clone(), None, Purpose::Candidate).await?;
+    let providers = reviewers(kit, &request).await?;
+    let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
+    let account = Account::of(kit, request.workflow_id.clone(), None, Purpose::Candidate).await?;
     progress.say("reading what is to be reviewed");
-    let (reading, target) = (session.clone(), request.target.clone());
+    let (reading, target) = (kit.clone(), request.target.clone());
     let material = off_thread(move || material::material(&reading, &target)).await??;
     if material.files.is_empty() {
         return Ok(Review::of_nothing(&request.target, material.left_out));
     }
     let asked = question(&request, &material, &criteria, account);
-    let prepared = prepare_as(session, asked, Layout::Sections).await?;
-    let reservations = reserve(session, prepared.account(), &prepared.asked(), &providers).await?;
-    let everybody = ready(session, Work::default()).await.names;
+    let prepared = prepare_as(kit, asked, Layout::Sections).await?;
+    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &providers).await?;
+    let everybody = ready(kit, Work::default()).await.names;
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
     let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
     let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {
         let prepared = if providers.len() > 1 { prepared.for_member(member) } else { Arc::clone(&prepared) };
         async move {
-            let reply = ask_or_stand_in(session, provider, &prepared, turn, bench, &watch.progress()).await;
+            let reply = ask_or_stand_in(kit, provider, &prepared, turn, bench, &watch.progress()).await;
             watch.done(member, reply.ok);
             reply
         }
     });
     let replies: Vec<Consulted> = join_all(asked).await;
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
-    let (checking, material) = (session.clone(), Arc::new(material));
+    let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);
     let mut review = off_thread(move || checked(&checking, &seen, replies)).await?.of(
         &request.target,
@@ -216,15 +216,15 @@ pub async fn review(session: &Session, request: ReviewRequest, progress: &Progre
         &prepared,
     );
     if request.fixes == Fixes::Tried && !review.findings.is_empty() {
-        fixes::tried(session, &request, &prepared, &material, &mut review, progress).await;
+        fixes::tried(kit, &request, &prepared, &material, &mut review, progress).await;
         review.findings = ranked(std::mem::take(&mut review.findings));
     }
-    let (watching, seen) = (session.clone(), Arc::clone(&material));
+    let (watching, seen) = (kit.clone(), Arc::clone(&material));
     review.tree_changed = off_thread(move || seen.changed_since(&watching)).await?;
     if !review.tree_changed.is_empty() {
         review.warn("files changed during the review: their findings are about what was there before");
     }
-    record(session, &prepared, consults, &mut review).await;
+    record(kit, &prepared, consults, &mut review).await;
     Ok(review)
 }
 
@@ -242,11 +242,12 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
 }
 
 /// Reviewers. Rules see no defect, so the understudy is not asked unless it is named.
-async fn reviewers(session: &Session, request: &ReviewRequest) -> Result<Vec<String>, Error> {
+async fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, _) = chosen(session, request.providers.clone(), Work::default()).await?;
+    let (mut providers, _) = chosen(kit, request.providers.clone(), Work::default()).await?;
     if !is_named {
-        let is_model = |name: &String| session.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
+        let is_model =
+            |name: &String| kit.configuration.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
         providers.retain(is_model);
     }
     if providers.is_empty() {
@@ -293,7 +294,7 @@ struct Checked {
 }
 
 /// Reads the answers and holds each finding against the files. Blocks.
-fn checked(session: &Session, material: &Material, replies: Vec<Consulted>) -> Checked {
+fn checked(kit: &Kit, material: &Material, replies: Vec<Consulted>) -> Checked {
     let mut all = Checked {
         findings: Vec::new(),
         discarded: Vec::new(),
@@ -323,7 +324,7 @@ fn checked(session: &Session, material: &Material, replies: Vec<Consulted>) -> C
             Ok((claims, more)) => {
                 all.more += more;
                 for claimed in claims {
-                    match held_in(session, material, &claimed, &reply.provider) {
+                    match held_in(kit, material, &claimed, &reply.provider) {
                         Ok(finding) => {
                             reviewer.held += 1;
                             all.findings.push(finding);
@@ -342,12 +343,7 @@ fn checked(session: &Session, material: &Material, replies: Vec<Consulted>) -> C
     all
 }
 
-fn held_in(
-    session: &Session,
-    material: &Material,
-    claimed: &Claimed,
-    by: &str,
-) -> Result<Finding, Box<Discarded>> {
+fn held_in(kit: &Kit, material: &Material, claimed: &Claimed, by: &str) -> Result<Finding, Box<Discarded>> {
     let name = claimed.file.trim_start_matches("./");
     let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
     if bare.is_empty() {
@@ -368,7 +364,7 @@ fn held_in(
             Some(_) | None => finding,
         });
     }
-    match material::other(session, bare) {
+    match material::other(kit, bare) {
         Ok((shown, lines)) => held(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] })),
         Err(why) => held(claimed, by, Err(format!("its file cannot be looked at: {why}"))),
     }
@@ -451,7 +447,7 @@ impl Review {
 }
 
 /// Record for the log: the findings that hold, masked. Each answer stands in its consult.
-async fn record(session: &Session, prepared: &Arc<Prepared>, consults: Vec<String>, review: &mut Review) {
+async fn record(kit: &Kit, prepared: &Arc<Prepared>, consults: Vec<String>, review: &mut Review) {
     let noted = ReviewNoted {
         target: review.target.clone(),
         summary: review.summary.clone(),
@@ -461,7 +457,7 @@ async fn record(session: &Session, prepared: &Arc<Prepared>, consults: Vec<Strin
         discarded: review.discarded.len(),
         tree_changed: review.tree_changed.clone(),
     };
-    let masking = session.clone();
+    let masking = kit.configuration.clone();
     let content = off_thread(move || {
         let masker = masking.masker().ok()?;
         serde_json::to_value(noted).ok().map(|value| masker.mask_value(value))
@@ -469,7 +465,7 @@ async fn record(session: &Session, prepared: &Arc<Prepared>, consults: Vec<Strin
     let Ok(Some(content)) = content.await else { return };
     let id = new_id();
     let draft = Draft::new(id.clone(), Noted { topic: Topic::Review, content }).on(consults);
-    note_on(session, prepared.account(), vec![draft]).await;
-    let is_recorded = prepared.account().run.is_some() || session.config().settings.tracing.enabled;
+    note_on(kit, prepared.account(), vec![draft]).await;
+    let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
     review.review_id = is_recorded.then_some(id);
 }

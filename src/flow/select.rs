@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::Account;
 use super::breaker::Permission;
 use super::journal::new_id;
+use super::kit::Kit;
 use super::note::note_on;
 use super::off_thread::off_thread;
 use super::pack::{check_files, still_there};
 use super::progress::Progress;
-use super::session::Session;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::Answer;
@@ -94,16 +94,16 @@ pub const ABLATIONS: usize = 12;
 /// log of the run that cannot be written. That nobody wins is no error: the selection says so, and
 /// what to do. A judge for whom the budget does not reach is no judge.
 pub async fn select(
-    session: &Session,
+    kit: &Kit,
     request: SelectRequest,
     account: &Account,
     progress: &Progress,
 ) -> Result<Selection, Error> {
-    session.refuse_nested()?;
-    session.check_config()?;
+    kit.processes.refuse_nested()?;
+    kit.configuration.check()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
-    check_files(session, &request.context_files).await?;
-    let candidates = take(session, &request).await?;
+    check_files(kit, &request.context_files).await?;
+    let candidates = take(kit, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {
             let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
@@ -116,10 +116,10 @@ pub async fn select(
                 probes: request.probe.clone(),
                 most_undone: request.max_ablations,
             };
-            Some(Box::pin(trial::run(session, &candidates, wanted, progress)).await?)
+            Some(Box::pin(trial::run(kit, &candidates, wanted, progress)).await?)
         }
     };
-    let tests_first = session.config().settings.policy.prefer_tests_first;
+    let tests_first = kit.configuration.config().settings.policy.prefer_tests_first;
     let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
     let mut evidence = known(&candidates, trial.as_ref());
     let behaviours = match trial.as_mut() {
@@ -135,9 +135,9 @@ pub async fn select(
     let judging = match request.mode {
         Mode::LlmJudge | Mode::Hybrid if !differ => {
             let level = level(&evidence, weight);
-            let asked_for = asked_for(session, &request).await?;
+            let asked_for = asked_for(kit, &request).await?;
             let judging = Judging {
-                session,
+                kit,
                 account,
                 progress,
                 wanted: request.judge_provider.as_deref().unwrap_or(USUAL_JUDGE),
@@ -172,7 +172,7 @@ pub async fn select(
         }
     };
     let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
-    record(session, account, &parts).await;
+    record(kit, account, &parts).await;
     Ok(parts.selection())
 }
 
@@ -202,7 +202,7 @@ pub enum Trialled {
 ///
 /// There are no checks, or no copy can be had.
 pub(in crate::flow) async fn tried_alone(
-    session: &Session,
+    kit: &Kit,
     diffs: Vec<(String, String)>,
     progress: &Progress,
 ) -> Result<Vec<Trialled>, Error> {
@@ -213,9 +213,9 @@ pub(in crate::flow) async fn tried_alone(
     };
     let request =
         SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
-    let candidates = take(session, &request).await?;
+    let candidates = take(kit, &request).await?;
     let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
-    let trial = Box::pin(trial::run(session, &candidates, wanted, progress)).await?;
+    let trial = Box::pin(trial::run(kit, &candidates, wanted, progress)).await?;
     let of = |tested: Option<Tested>| match tested {
         None => Trialled::NoDiff,
         Some(Tested { refused: Some(why), .. }) => Trialled::Refused(why),
@@ -308,7 +308,7 @@ fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) 
 }
 
 /// Records a selection on the account of its judge.
-async fn record(session: &Session, account: &Account, parts: &Parts<'_>) {
+async fn record(kit: &Kit, account: &Account, parts: &Parts<'_>) {
     // Ids of candidates are whatever the caller calls them, and no matter of the log.
     tracing::info!(
         decided = parts.ranking.winner.is_some(),
@@ -316,14 +316,14 @@ async fn record(session: &Session, account: &Account, parts: &Parts<'_>) {
         candidates = parts.candidates.len(),
         "selection ended"
     );
-    let record = match session.masker() {
+    let record = match kit.configuration.masker() {
         Ok(masker) => masked(&masker, parts.record()),
         Err(error) => return tracing::warn!(%error, "a selection is not in the log"),
     };
     match serde_json::to_value(record) {
         Ok(content) => {
             let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
-            note_on(session, account, vec![noted]).await;
+            note_on(kit, account, vec![noted]).await;
         }
         Err(error) => tracing::warn!(%error, "a selection is not in the log"),
     }
@@ -400,21 +400,21 @@ struct AskedFor {
 /// # Errors
 ///
 /// The log cannot be read, or has no ensemble of the id that the caller gave.
-async fn asked_for(session: &Session, request: &SelectRequest) -> Result<AskedFor, Error> {
+async fn asked_for(kit: &Kit, request: &SelectRequest) -> Result<AskedFor, Error> {
     let given = AskedFor { task: request.task.clone(), files: request.context_files.clone() };
     if given.task.is_some() {
         return Ok(given);
     }
     let found = match (&request.ensemble_id, common(request)) {
-        (Some(id), _) => Some(find(session, id).await?.ok_or_else(|| unknown(id))?),
+        (Some(id), _) => Some(find(kit, id).await?.ok_or_else(|| unknown(id))?),
         // The id in the candidates is only a help; if the log lost it, the caller made no mistake.
-        (None, Some(id)) => find(session, &id).await?,
+        (None, Some(id)) => find(kit, &id).await?,
         (None, None) => None,
     };
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
         // The caller named none: one that is gone meanwhile is no mistake of theirs.
-        [] => still_there(session, noted.context_files).await?,
+        [] => still_there(kit, noted.context_files).await?,
         _ => given.files,
     };
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
@@ -427,9 +427,9 @@ fn common(request: &SelectRequest) -> Option<String> {
     rest.iter().all(|one| one.ensemble_id.as_ref() == Some(&id)).then_some(id)
 }
 
-async fn find(session: &Session, id: &str) -> Result<Option<EnsembleNoted>, Error> {
+async fn find(kit: &Kit, id: &str) -> Result<Option<EnsembleNoted>, Error> {
     let id = id.to_owned();
-    session
+    kit.log
         .journal()
         .visit(
             || None,
@@ -536,15 +536,15 @@ impl Candidate {
 }
 
 /// Checks what was given and holds each candidate against the red flags.
-async fn take(session: &Session, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
+async fn take(kit: &Kit, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
     let ids = ids(&request.candidates)?;
     check_sizes(&request.candidates)?;
     let tests = tests(&request.test_results, &ids)?;
     let lint = lint(&request.lint_results, &ids)?;
     let outputs = outputs(request);
-    let (session, given) = (session.clone(), request.candidates.clone());
+    let (kit, given) = (kit.clone(), request.candidates.clone());
     off_thread(move || {
-        let rules = session.red_flags()?;
+        let rules = kit.configuration.red_flags()?;
         let candidate = |(id, input): (String, CandidateInput)| Candidate {
             flags: rules.verdict(&input.content).reasons().to_vec(),
             tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),

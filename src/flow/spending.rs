@@ -2,8 +2,8 @@
 
 use jiff::ZonedDateTime as Zoned;
 
+use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::domain::cap::{Cap, Caps, Standing};
 use crate::domain::history::History;
@@ -36,10 +36,16 @@ pub(super) struct Wanted {
 
 impl Guard {
     /// The guard over the caps that are set; none where none is.
-    pub(super) fn of(session: &Session) -> Option<Self> {
-        let caps = session.config().settings.caps;
-        let set_by = Cap::ALL.map(|cap| (cap, session.config().set_by(&format!("caps.{}", cap.key()))));
-        caps.any().then(|| Self { caps, prices: session.config().prices.clone(), set_by, day: midnight() })
+    pub(super) fn of(kit: &Kit) -> Option<Self> {
+        let caps = kit.configuration.config().settings.caps;
+        let set_by =
+            Cap::ALL.map(|cap| (cap, kit.configuration.config().set_by(&format!("caps.{}", cap.key()))));
+        caps.any().then(|| Self {
+            caps,
+            prices: kit.configuration.config().prices.clone(),
+            set_by,
+            day: midnight(),
+        })
     }
 
     /// Admits consults under the caps, and returns the estimated tokens of each.
@@ -99,14 +105,14 @@ impl Guard {
 }
 
 /// How the caps that are set stand, for a run and for today.
-pub(crate) fn standings(session: &Session, history: &History, run: Option<&str>) -> Vec<Standing> {
-    Guard::of(session).map(|guard| guard.standings(history, run)).unwrap_or_default()
+pub(crate) fn standings(kit: &Kit, history: &History, run: Option<&str>) -> Vec<Standing> {
+    Guard::of(kit).map(|guard| guard.standings(history, run)).unwrap_or_default()
 }
 
 /// How every cap stands today, those of a run as for one that has spent nothing; none where none is set.
-pub(crate) async fn today(session: &Session) -> Vec<Standing> {
-    let Some(guard) = Guard::of(session) else { return Vec::new() };
-    session.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
+pub(crate) async fn today(kit: &Kit) -> Vec<Standing> {
+    let Some(guard) = Guard::of(kit) else { return Vec::new() };
+    kit.log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
 }
 
 /// The consults that are to be reserved, with the models that they go to as far as that matters.
@@ -115,20 +121,20 @@ pub(crate) async fn today(session: &Session) -> Vec<Standing> {
 ///
 /// The look at the CLIs' own configurations panicked.
 pub(super) async fn wanted(
-    session: &Session,
+    kit: &Kit,
     providers: &[String],
     model: Option<&str>,
 ) -> Result<Vec<Wanted>, Error> {
-    let (session, providers) = (session.clone(), providers.to_vec());
+    let (kit, providers) = (kit.clone(), providers.to_vec());
     let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
-    let in_dollars = session.config().settings.caps.in_dollars();
+    let in_dollars = kit.configuration.config().settings.caps.in_dollars();
     off_thread(move || {
         let one = |name: String| {
-            let provider = session.catalogue().get(&name).ok();
+            let provider = kit.configuration.catalogue().get(&name).ok();
             let is_free = provider.is_some_and(crate::provider::catalogue::Provider::is_understudy);
             let chosen = provider
                 .filter(|_| in_dollars && !is_free)
-                .and_then(|provider| Choice::of(provider, session.environment(), &options).model);
+                .and_then(|provider| Choice::of(provider, kit.configuration.environment(), &options).model);
             Wanted { provider: name, model: chosen.unwrap_or_default(), is_free }
         };
         providers.into_iter().map(one).collect()

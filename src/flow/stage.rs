@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::approval::Announced;
 use super::journal::{Journal, new_id};
+use super::kit::Kit;
 use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
-use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
@@ -56,9 +56,9 @@ pub struct StageRequest {
 }
 
 impl StageRequest {
-    fn check(&self, session: &Session) -> Result<(), Error> {
-        session.refuse_strangers()?;
-        session.check_config()?;
+    fn check(&self, kit: &Kit) -> Result<(), Error> {
+        kit.processes.refuse_strangers()?;
+        kit.configuration.check()?;
         if self.task.trim().is_empty() {
             return Err(Error::InvalidArguments("task is empty".to_owned()));
         }
@@ -69,7 +69,7 @@ impl StageRequest {
             )));
         }
         for name in self.providers.iter().flatten() {
-            session.catalogue().get(name)?;
+            kit.configuration.catalogue().get(name)?;
         }
         Ok(())
     }
@@ -124,59 +124,51 @@ impl Drop for Worked {
 ///
 /// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
 /// consultants fail is a reply.
-pub async fn run_stage(
-    session: &Session,
-    request: StageRequest,
-    progress: &Progress,
-) -> Result<StageReply, Error> {
-    request.check(session)?;
+pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) -> Result<StageReply, Error> {
+    request.check(kit)?;
     // Before the stage begins: what is named and not there costs no attempt.
     let omitted = if request.context.is_empty() {
         Vec::new()
     } else {
-        pack_context(session, request.context.clone()).await?.omitted
+        pack_context(kit, request.context.clone()).await?.omitted
     };
-    let reply = done(session, &Arc::new(request), progress).await?;
+    let reply = done(kit, &Arc::new(request), progress).await?;
     Ok(StageReply { omitted, ..reply })
 }
 
-async fn done(
-    session: &Session,
-    request: &Arc<StageRequest>,
-    progress: &Progress,
-) -> Result<StageReply, Error> {
+async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Result<StageReply, Error> {
     loop {
-        let begun = begin(session, request).await?;
+        let begun = begin(kit, request).await?;
         if let Some(run) = begun.run() {
-            session.set_current_run(run);
+            kit.log.set_current_run(run);
         }
         match begun {
-            Begun::Solo { run, attempt } => return reply::solo(session, request, &run, &attempt).await,
-            Begun::Logged { run, attempt } => return answer(session, &run, &attempt, true).await,
+            Begun::Solo { run, attempt } => return reply::solo(kit, request, &run, &attempt).await,
+            Begun::Logged { run, attempt } => return answer(kit, &run, &attempt, true).await,
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
-                if let Some(reply) = attached(session, &run, &attempt).await? {
+                if let Some(reply) = attached(kit, &run, &attempt).await? {
                     return Ok(reply);
                 }
             }
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
-                let working = session.kept::<Working>().begin(&attempt);
-                let ended = work::spawn(session, Arc::clone(request), task, progress.clone(), working);
+                let working = kit.processes.kept::<Working>().begin(&attempt);
+                let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
-                return answer(session, &run, &attempt, false).await;
+                return answer(kit, &run, &attempt, false).await;
             }
         }
     }
 }
 
 /// The result of an attempt that somebody else works on, once it has ended; none where they are gone.
-async fn attached(session: &Session, run: &str, attempt: &str) -> Result<Option<StageReply>, Error> {
+async fn attached(kit: &Kit, run: &str, attempt: &str) -> Result<Option<StageReply>, Error> {
     loop {
-        match standing(session, run, attempt).await? {
-            Standing::Ended => return answer(session, run, attempt, false).await.map(Some),
-            Standing::Open { server } if is_worked_on(session, &server, attempt) => {
-                session.journal_of(run).changed().await;
+        match standing(kit, run, attempt).await? {
+            Standing::Ended => return answer(kit, run, attempt, false).await.map(Some),
+            Standing::Open { server } if is_worked_on(kit, &server, attempt) => {
+                kit.log.journal_of(run).changed().await;
             }
             Standing::Open { .. } | Standing::Gone => return Ok(None),
         }
@@ -192,7 +184,7 @@ enum Standing {
     Gone,
 }
 
-async fn standing(session: &Session, run: &str, attempt: &str) -> Result<Standing, Error> {
+async fn standing(kit: &Kit, run: &str, attempt: &str) -> Result<Standing, Error> {
     let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
     let look = move |history: &History| {
         // The run may be further on already.
@@ -205,7 +197,7 @@ async fn standing(session: &Session, run: &str, attempt: &str) -> Result<Standin
             Some(Attempt { outcome: Outcome::Interrupted, .. }) | None => Standing::Gone,
         }
     };
-    session.journal_of(run).read(look).await
+    kit.log.journal_of(run).read(look).await
 }
 
 fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attempt> {
@@ -215,19 +207,19 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
     }
 }
 
-fn is_worked_on(session: &Session, server: &str, attempt: &str) -> bool {
-    if server == session.server() {
-        session.kept::<Working>().holds(attempt)
+fn is_worked_on(kit: &Kit, server: &str, attempt: &str) -> bool {
+    if server == kit.log.server() {
+        kit.processes.kept::<Working>().holds(attempt)
     } else {
-        session.is_alive(server)
+        kit.log.is_alive(server)
     }
 }
 
 /// The result of an attempt that has ended; from now on the caller has it.
-async fn answer(session: &Session, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
-    let reply = reply::logged(session, run, attempt, from_log).await?;
+async fn answer(kit: &Kit, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
+    let reply = reply::logged(kit, run, attempt, from_log).await?;
     if run.is_empty() {
-        delivered(session.journal_of(run), attempt).await?;
+        delivered(kit.log.journal_of(run), attempt).await?;
     }
     Ok(reply)
 }

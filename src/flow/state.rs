@@ -6,9 +6,9 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::kit::Kit;
 use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, in_words, is_installed, print, probe};
-use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
 use crate::error::reference::for_person;
@@ -67,21 +67,22 @@ pub enum LoginState {
 }
 
 /// The state of every provider that may be asked or whose CLI is there.
-pub async fn providers(session: &Session) -> Vec<ProviderState> {
-    let shown = session
+pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
+    let shown = kit
+        .configuration
         .catalogue()
         .iter()
-        .filter(|provider| provider.settings.enabled != Enabled::No || is_installed(session, provider));
-    join_all(shown.map(|provider| state(session, provider))).await
+        .filter(|provider| provider.settings.enabled != Enabled::No || is_installed(kit, provider));
+    join_all(shown.map(|provider| state(kit, provider))).await
 }
 
-async fn state(session: &Session, provider: &Provider) -> ProviderState {
-    let program = session.environment().find_program(provider.command(), session.root());
-    let (owned, environment) = (provider.clone(), session.clone());
+async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
+    let program = kit.configuration.environment().find_program(provider.command(), kit.project.root());
+    let (owned, environment) = (provider.clone(), kit.configuration.clone());
     let choice =
         off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();
     let (model, wish) = choice.map_or((None, Wish::Usual), |choice| (choice.model, choice.wish));
-    let notes = session.config().problems_of(&provider.name);
+    let notes = kit.configuration.config().problems_of(&provider.name);
     let mut state = ProviderState {
         name: provider.name.clone(),
         enabled: provider.settings.enabled != Enabled::No,
@@ -106,14 +107,14 @@ async fn state(session: &Session, provider: &Provider) -> ProviderState {
     };
     // A disabled provider is not run: its program may only share the name of a known CLI.
     if let Some(program) = program.filter(|_| state.enabled) {
-        look_at(session, provider, &program, &mut state).await;
+        look_at(kit, provider, &program, &mut state).await;
     }
     state
 }
 
 /// Facts that a CLI tells of itself.
-async fn look_at(session: &Session, provider: &Provider, program: &Path, state: &mut ProviderState) {
-    if is_of_the_project(session, provider, program) {
+async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut ProviderState) {
+    if is_of_the_project(kit, provider, program) {
         state.usable = false;
         state.notes.push(format!(
             "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
@@ -121,7 +122,7 @@ async fn look_at(session: &Session, provider: &Provider, program: &Path, state: 
         ));
         return;
     }
-    match probe(session, provider, program, PATIENCE).await {
+    match probe(kit, provider, program, PATIENCE).await {
         Ok(Some(version)) => state.version = Some(version.to_string()),
         Ok(None) => state.notes.push("it told no version for --version".to_owned()),
         Err(Error::Timeout { .. }) => {
@@ -145,43 +146,46 @@ async fn look_at(session: &Session, provider: &Provider, program: &Path, state: 
             }
         }
     }
-    let (login, why) = login_state(session, provider, program).await;
+    let (login, why) = login_state(kit, provider, program).await;
     state.login = login;
     state.usable &= login != LoginState::LoggedOut;
     state.notes.extend(why);
-    let (owned, environment) = (provider.clone(), session.clone());
+    let (owned, environment) = (provider.clone(), kit.configuration.clone());
     let own = off_thread(move || not_carried(&owned.adapter, environment.environment())).await;
     state.notes.extend(own.unwrap_or_default());
     let private = Path::new("private home");
-    state.notes.extend(login::carry(&provider.adapter, session.environment(), private).exemption);
-    state.notes.extend(login_notes(session, provider, state.login));
+    state.notes.extend(login::carry(&provider.adapter, kit.configuration.environment(), private).exemption);
+    state.notes.extend(login_notes(kit, provider, state.login));
 }
 
 /// True if a program that was found by its bare name is one of the project's own: a directory of the
 /// project on the user's PATH must not choose what a look at the machine runs.
-fn is_of_the_project(session: &Session, provider: &Provider, program: &Path) -> bool {
+fn is_of_the_project(kit: &Kit, provider: &Provider, program: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let root = real(session.root());
+    let root = real(kit.project.root());
     // Where somebody works in their home directory, their own programs lie below it.
-    let holds_home = session.environment().home().is_some_and(|home| real(&home).starts_with(&root));
-    let lies_in = program.starts_with(session.root()) || real(program).starts_with(&root);
+    let holds_home =
+        kit.configuration.environment().home().is_some_and(|home| real(&home).starts_with(&root));
+    let lies_in = program.starts_with(kit.project.root()) || real(program).starts_with(&root);
     !provider.command().contains('/') && !holds_home && lies_in
 }
 
 /// Returns whether it is logged in, and why that is not known.
-async fn login_state(session: &Session, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
+async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],
         Adapter::Claude => &["auth", "status"],
-        Adapter::Gemini => return (from_flag(login::gemini_kind(session.environment()).is_some()), None),
+        Adapter::Gemini => {
+            return (from_flag(login::gemini_kind(kit.configuration.environment()).is_some()), None);
+        }
         Adapter::Template(_) | Adapter::Understudy => return (LoginState::Unknown, None),
     };
     // A key in the environment logs in without the CLI's own login knowing of it.
-    if login::has_key(&provider.adapter, session.environment()) {
+    if login::has_key(&provider.adapter, kit.configuration.environment()) {
         return (LoginState::LoggedIn, None);
     }
     let asked = question.join(" ");
-    match print(session, provider, program, question, Home::Own, PATIENCE).await {
+    match print(kit, provider, program, question, Home::Own, PATIENCE).await {
         Ok(printed) if printed.ended != Ended::Exited => (
             LoginState::Unknown,
             Some(format!("`{asked}` did not end within {} s, so its login is not known", PATIENCE.as_secs())),
@@ -205,10 +209,10 @@ fn from_flag(logged_in: bool) -> LoginState {
     if logged_in { LoginState::LoggedIn } else { LoginState::LoggedOut }
 }
 
-fn login_notes(session: &Session, provider: &Provider, login: LoginState) -> Vec<String> {
+fn login_notes(kit: &Kit, provider: &Provider, login: LoginState) -> Vec<String> {
     match (&provider.adapter, login) {
         (Adapter::Gemini, LoginState::LoggedIn)
-            if login::gemini_kind(session.environment()).as_deref() == Some("oauth-personal") =>
+            if login::gemini_kind(kit.configuration.environment()).as_deref() == Some("oauth-personal") =>
         {
             vec![format!(
                 "it uses a Google-account login, which Google has refused for free, AI Pro and Ultra accounts since 2026-06-18. If calls fail with client_refused: {}",

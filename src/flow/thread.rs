@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::journal::new_id;
-use super::session::Session;
+use super::kit::Kit;
 use super::time::rfc3339;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};
@@ -40,13 +40,13 @@ pub struct Conversation {
 /// # Errors
 ///
 /// There is no such thread, or the log cannot be read.
-pub async fn converse(session: &Session, named: Option<String>) -> Result<Conversation, Error> {
+pub async fn converse(kit: &Kit, named: Option<String>) -> Result<Conversation, Error> {
     let Some(named) = named else {
         let (replayed, last_provider, files) = (None, None, Vec::new());
         return Ok(Conversation { thread: new_thread(), number: 1, replayed, last_provider, files });
     };
-    let thread = find(session, &named).await?;
-    let turns = texts(session, &thread).await?;
+    let thread = find(kit, &named).await?;
+    let turns = texts(kit, &thread).await?;
     let with_files = thread.turns.iter().rev().find(|turn| !turn.files.is_empty());
     Ok(Conversation {
         number: thread.turns.len() + 1,
@@ -71,9 +71,9 @@ fn new_thread() -> String {
 /// # Errors
 ///
 /// No thread has this id, or several have it, or the log cannot be read.
-pub async fn find(session: &Session, id: &str) -> Result<Thread, Error> {
+pub async fn find(kit: &Kit, id: &str) -> Result<Thread, Error> {
     let wanted = id.trim().to_owned();
-    session.journal().read(move |history| pick(history, &wanted)).await?
+    kit.log.journal().read(move |history| pick(history, &wanted)).await?
 }
 
 fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
@@ -105,9 +105,9 @@ fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn texts(session: &Session, thread: &Thread) -> Result<Vec<Turn>, Error> {
+pub async fn texts(kit: &Kit, thread: &Thread) -> Result<Vec<Turn>, Error> {
     let seqs: Vec<u64> = thread.turns.iter().map(|turn| turn.seq).collect();
-    let events = session.journal().events_at(seqs).await?;
+    let events = kit.log.journal().events_at(seqs).await?;
     let numbered = (1..).zip(events.iter().zip(&thread.turns));
     Ok(numbered.map(|(number, (event, at))| turn(number, event.as_ref(), at)).collect())
 }
@@ -196,9 +196,9 @@ pub struct List {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn list(session: &Session, most: usize) -> Result<List, Error> {
-    session.check_config()?;
-    session
+pub async fn list(kit: &Kit, most: usize) -> Result<List, Error> {
+    kit.configuration.check()?;
+    kit.log
         .journal()
         .read(move |history| {
             let all = history.threads().latest_first();
@@ -244,10 +244,10 @@ pub struct TurnShown {
 /// # Errors
 ///
 /// There is no such thread, or the log cannot be read.
-pub async fn show(session: &Session, id: &str) -> Result<Shown, Error> {
-    session.check_config()?;
-    let thread = find(session, id).await?;
-    let said = texts(session, &thread).await?;
+pub async fn show(kit: &Kit, id: &str) -> Result<Shown, Error> {
+    kit.configuration.check()?;
+    let thread = find(kit, id).await?;
+    let said = texts(kit, &thread).await?;
     let said = said.into_iter().zip(&thread.turns).map(|(turn, at)| shown(turn, at)).collect();
     Ok(Shown { listed: Listed::of(&thread), said, content_is: UNTRUSTED })
 }
@@ -290,20 +290,21 @@ pub struct Hits {
 /// # Errors
 ///
 /// No word is given, or the log cannot be read.
-pub async fn search(session: &Session, words: &str, most: usize) -> Result<Hits, Error> {
-    session.check_config()?;
+pub async fn search(kit: &Kit, words: &str, most: usize) -> Result<Hits, Error> {
+    kit.configuration.check()?;
     let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
     if wanted.is_empty() {
         return Err(Error::InvalidArguments("query is empty: give the words to look for".to_owned()));
     }
-    let threads: Vec<Thread> = session
+    let threads: Vec<Thread> = kit
+        .log
         .journal()
         .read(|history| history.threads().latest_first().into_iter().cloned().collect())
         .await?;
     let mut found: Vec<(u64, Hit)> = Vec::new();
     for thread in &threads {
         let own = thread.forked_from.as_ref().map_or(0, |(_, turns)| *turns);
-        let turns = texts(session, thread).await?;
+        let turns = texts(kit, thread).await?;
         // Turns that a fork shares with another thread are found there.
         for (turn, at) in turns.into_iter().zip(&thread.turns).skip(own) {
             let text = std::iter::once(&turn.question).chain(&turn.given).chain([&turn.answer]);
@@ -347,9 +348,9 @@ fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
 /// # Errors
 ///
 /// There is no such thread or turn, or the log cannot be written.
-pub async fn fork(session: &Session, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
-    session.check_config()?;
-    if !session.is_logged("") {
+pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
+    kit.configuration.check()?;
+    if !kit.log.is_logged("") {
         return Err(Error::InvalidArguments(
             "nothing can be forked: tracing is off here (tracing.enabled), so threads are not kept"
                 .to_owned(),
@@ -358,7 +359,7 @@ pub async fn fork(session: &Session, id: &str, turn: Option<usize>) -> Result<Li
     let id = id.trim().to_owned();
     let new = new_thread();
     let made = new.clone();
-    session
+    kit.log
         .journal()
         .decide("", move |history| {
             let thread = pick(history, &id)?;
@@ -375,7 +376,7 @@ pub async fn fork(session: &Session, id: &str, turn: Option<usize>) -> Result<Li
             Ok(super::journal::Decided::append(vec![Draft::new(new_id(), noted)], ()))
         })
         .await?;
-    Ok(Listed::of(&find(session, &made).await?))
+    Ok(Listed::of(&find(kit, &made).await?))
 }
 
 #[cfg(test)]

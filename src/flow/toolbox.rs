@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::coordination::task::read;
-use super::session::Session;
+use super::kit::Kit;
 use crate::domain::coordination::architecture::mentioned;
 use crate::domain::coordination::intent::Intent;
 use crate::domain::coordination::record::RunRecord;
@@ -27,13 +27,13 @@ struct Kept {
 }
 
 /// Reads or changes the toolbox; nobody else does meanwhile.
-fn update(session: &Session, change: impl FnOnce(&mut Toolbox)) {
-    change(&mut session.kept::<Kept>().toolbox.lock().unwrap_or_else(PoisonError::into_inner));
+fn update(kit: &Kit, change: impl FnOnce(&mut Toolbox)) {
+    change(&mut kit.processes.kept::<Kept>().toolbox.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// A tool was called.
-pub fn used(session: &Session, tool: &str) {
-    update(session, |toolbox| toolbox.used(tool));
+pub fn used(kit: &Kit, tool: &str) {
+    update(kit, |toolbox| toolbox.used(tool));
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -141,12 +141,13 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(session: &Session, cost: Cost<'a>) -> Result<Self, Error> {
-        session.check_config()?;
-        let document = session.document("conf/skill_manifest.yaml")?;
+    fn new(kit: &Kit, cost: Cost<'a>) -> Result<Self, Error> {
+        kit.configuration.check()?;
+        let document = kit.configuration.document("conf/skill_manifest.yaml")?;
         let manifest = Manifest::from_yaml(&document.text)
             .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
-        let max_tools = usize::try_from(session.config().settings.policy.max_tools).unwrap_or(usize::MAX);
+        let max_tools =
+            usize::try_from(kit.configuration.config().settings.policy.max_tools).unwrap_or(usize::MAX);
         Ok(Self { manifest, limits: Limits { max_tools, cost } })
     }
 
@@ -155,9 +156,9 @@ impl<'a> Bench<'a> {
     }
 
     /// Takes a step, and says what it loaded.
-    fn step(&self, session: &Session, take: impl Fn(&mut Toolbox)) -> Loaded {
+    fn step(&self, kit: &Kit, take: impl Fn(&mut Toolbox)) -> Loaded {
         let (mut before, mut after) = (Loading::default(), Loading::default());
-        update(session, |toolbox| {
+        update(kit, |toolbox| {
             before = self.loading(toolbox);
             take(toolbox);
             after = self.loading(toolbox);
@@ -176,9 +177,9 @@ impl<'a> Bench<'a> {
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn enter_stage(session: &Session, stage: Stage, cost: Cost<'_>) -> Result<EnteredStage, Error> {
-    let bench = Bench::new(session, cost)?;
-    let loaded = bench.step(session, |toolbox| toolbox.enter_stage(stage));
+pub fn enter_stage(kit: &Kit, stage: Stage, cost: Cost<'_>) -> Result<EnteredStage, Error> {
+    let bench = Bench::new(kit, cost)?;
+    let loaded = bench.step(kit, |toolbox| toolbox.enter_stage(stage));
     let available_skills = bench.manifest.skills_of(stage).into_iter().map(|skill| SkillNote {
         name: skill.name.clone(),
         description: skill.description.clone(),
@@ -193,13 +194,13 @@ pub fn enter_stage(session: &Session, stage: Stage, cost: Cost<'_>) -> Result<En
 /// # Errors
 ///
 /// A manifest, a list of micro steps or a configuration that could not be used.
-pub fn enter_skill(session: &Session, name: &str, cost: Cost<'_>) -> Result<SkillEntry, Error> {
-    let bench = Bench::new(session, cost)?;
+pub fn enter_skill(kit: &Kit, name: &str, cost: Cost<'_>) -> Result<SkillEntry, Error> {
+    let bench = Bench::new(kit, cost)?;
     let Some(skill) = bench.manifest.skill(name) else {
-        return Ok(SkillEntry::Unknown(unknown(session, &bench, name)));
+        return Ok(SkillEntry::Unknown(unknown(kit, &bench, name)));
     };
-    let micro_steps = micro_steps(session, &skill.micro_steps)?;
-    let loaded = bench.step(session, |toolbox| toolbox.enter_skill(skill));
+    let micro_steps = micro_steps(kit, &skill.micro_steps)?;
+    let loaded = bench.step(kit, |toolbox| toolbox.enter_skill(skill));
     Ok(SkillEntry::Entered(EnteredSkill {
         skill: skill.name.clone(),
         stage: skill.stage,
@@ -209,11 +210,11 @@ pub fn enter_skill(session: &Session, name: &str, cost: Cost<'_>) -> Result<Skil
     }))
 }
 
-fn unknown(session: &Session, bench: &Bench<'_>, name: &str) -> UnknownSkill {
+fn unknown(kit: &Kit, bench: &Bench<'_>, name: &str) -> UnknownSkill {
     let mut available = bench.manifest.names();
     let error = Error::Unknown { kind: "skill", name: name.to_owned(), available: nearest(&available, name) };
     let mut loaded_tools = Vec::new();
-    update(session, |toolbox| {
+    update(kit, |toolbox| {
         loaded_tools = bench.loading(toolbox).loaded;
         if let Some(stage) = toolbox.stage {
             available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
@@ -230,8 +231,8 @@ fn nearest(names: &[String], wanted: &str) -> Vec<String> {
     names
 }
 
-fn micro_steps(session: &Session, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
-    let steps = session.micro_steps()?;
+fn micro_steps(kit: &Kit, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
+    let steps = kit.configuration.micro_steps()?;
     let note = |step: &MicroStep| MicroStepNote {
         kind: step.kind,
         description: step.description.clone(),
@@ -247,11 +248,11 @@ fn micro_steps(session: &Session, wanted: &[StepType]) -> Result<Vec<MicroStepNo
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
-    let bench = Bench::new(session, cost)?;
+pub fn exit_stage(kit: &Kit, cost: Cost<'_>) -> Result<Exited, Error> {
+    let bench = Bench::new(kit, cost)?;
     let mut left = None;
-    update(session, |toolbox| left = toolbox.stage);
-    let loaded = bench.step(session, Toolbox::exit);
+    update(kit, |toolbox| left = toolbox.stage);
+    let loaded = bench.step(kit, Toolbox::exit);
     let message = match left {
         Some(stage) => format!("Left {}; the core tools stay.", stage.name()),
         None => "No stage was entered; the core tools stay.".to_owned(),
@@ -264,10 +265,10 @@ pub fn exit_stage(session: &Session, cost: Cost<'_>) -> Result<Exited, Error> {
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn loaded_tools(session: &Session, cost: Cost<'_>) -> Result<Overview, Error> {
-    let bench = Bench::new(session, cost)?;
+pub fn loaded_tools(kit: &Kit, cost: Cost<'_>) -> Result<Overview, Error> {
+    let bench = Bench::new(kit, cost)?;
     let mut toolbox = Toolbox::default();
-    update(session, |now| toolbox = now.clone());
+    update(kit, |now| toolbox = now.clone());
     let loading = bench.loading(&toolbox);
     Ok(Overview {
         current_stage: toolbox.stage,
@@ -286,14 +287,14 @@ pub fn loaded_tools(session: &Session, cost: Cost<'_>) -> Result<Overview, Error
 ///
 /// A manifest or a configuration that could not be used.
 pub fn recommend_tools(
-    session: &Session,
+    kit: &Kit,
     task: &str,
     runs: &[RunRecord],
     cost: Cost<'_>,
 ) -> Result<Recommended, Error> {
-    let bench = Bench::new(session, cost)?;
-    let read = read(session, task, &[])?;
-    let topology = read.choice(session, &History::of_kind(runs, None, read.kind()))?.topology;
+    let bench = Bench::new(kit, cost)?;
+    let read = read(kit, task, &[])?;
+    let topology = read.choice(kit, &History::of_kind(runs, None, read.kind()))?.topology;
     let begin = read.intent.stage;
     let tools = recommended_tools(&bench.manifest, begin, &mentioned(&Wording::of([task])), &bench.limits);
     let stage = begin.name();

@@ -12,10 +12,10 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::kit::Kit;
 use super::note::note;
 use super::off_thread::off_thread;
 use super::progress::Progress;
-use super::session::Session;
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::event::{Check, Draft, Verified};
 use crate::domain::secret_path::{self, SecretRules};
@@ -118,12 +118,12 @@ pub struct Report {
 ///
 /// The rules or the configuration cannot be used, or arguments that make no sense. That a check
 /// fails or is refused is no error.
-pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
-    session.refuse_nested()?;
-    session.check_config()?;
+pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
+    kit.processes.refuse_nested()?;
+    kit.configuration.check()?;
     let started = Instant::now();
     let (parallel, stop) = (request.parallel, request.stop_on_failure);
-    let planning = session.clone();
+    let planning = kit.clone();
     let plan = off_thread(move || plan::plan(&planning, &request)).await??;
     if plan.checks.len() > MOST_CHECKS {
         let problem = format!("commands must have at most {MOST_CHECKS} checks (got {})", plan.checks.len());
@@ -132,9 +132,9 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
     let id = uuid::Uuid::now_v7().to_string();
     let room = run::room(plan.checks.len());
     let results = if parallel {
-        side_by_side(session, &plan, room, progress).await
+        side_by_side(kit, &plan, room, progress).await
     } else {
-        in_order(session, &plan, room, stop, progress).await
+        in_order(kit, &plan, room, stop, progress).await
     };
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(id, plan, results, elapsed);
@@ -146,46 +146,40 @@ pub async fn verify(session: &Session, request: VerifyRequest, progress: &Progre
         elapsed_ms = elapsed,
         "checks ran"
     );
-    if let Err(error) = record(session, &report).await {
+    if let Err(error) = record(kit, &report).await {
         report.warning = Some(format!("the result is not in the log: {error}"));
     }
     Ok(report)
 }
 
-async fn side_by_side(session: &Session, plan: &Plan, room: usize, progress: &Progress) -> Vec<CheckResult> {
+async fn side_by_side(kit: &Kit, plan: &Plan, room: usize, progress: &Progress) -> Vec<CheckResult> {
     let slots = Semaphore::new(MOST_PARALLEL);
     join_all(plan.checks.iter().map(|check| {
         let slots = &slots;
         async move {
             // Never closed, so a slot always comes.
             let _slot = slots.acquire().await;
-            run::run(session, plan, check, room, progress).await
+            run::run(kit, plan, check, room, progress).await
         }
     }))
     .await
 }
 
-async fn in_order(
-    session: &Session,
-    plan: &Plan,
-    room: usize,
-    stop: bool,
-    progress: &Progress,
-) -> Vec<CheckResult> {
+async fn in_order(kit: &Kit, plan: &Plan, room: usize, stop: bool, progress: &Progress) -> Vec<CheckResult> {
     let mut results: Vec<CheckResult> = Vec::new();
     for check in &plan.checks {
         let failed = results.iter().any(|result| !result.passed);
         results.push(if stop && failed {
             CheckResult::not_run(check, Status::Skipped, "an earlier check did not pass".to_owned())
         } else {
-            run::run(session, plan, check, room, progress).await
+            run::run(kit, plan, check, room, progress).await
         });
     }
     results
 }
 
 /// The results as the log keeps them.
-async fn record(session: &Session, report: &Report) -> Result<(), Error> {
+async fn record(kit: &Kit, report: &Report) -> Result<(), Error> {
     let check = |result: &CheckResult| Check {
         command: result.command.clone(),
         cwd: result.metadata.cwd.clone(),
@@ -202,7 +196,7 @@ async fn record(session: &Session, report: &Report) -> Result<(), Error> {
         checks: report.results.iter().map(check).collect(),
         missing: report.missing_checks.clone(),
     };
-    note(session, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
+    note(kit, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
 }
 
 fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_duration_ms: u64) -> Report {
@@ -409,8 +403,8 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
 /// # Errors
 ///
 /// The rules cannot be used, nothing is found, or a rule refuses a command.
-pub(in crate::flow) async fn settled(session: &Session, request: VerifyRequest) -> Result<Vec<Entry>, Error> {
-    let planning = session.clone();
+pub(in crate::flow) async fn settled(kit: &Kit, request: VerifyRequest) -> Result<Vec<Entry>, Error> {
+    let planning = kit.clone();
     let plan = off_thread(move || plan::plan(&planning, &request)).await??;
     let invalid = |problem: String| Err(Error::InvalidArguments(problem));
     if plan.checks.is_empty() {
@@ -449,19 +443,21 @@ pub(in crate::flow) async fn settled(session: &Session, request: VerifyRequest) 
 ///
 /// The rules cannot be used, or a directory is not in the copy.
 pub(in crate::flow) async fn verify_copy(
-    session: &Session,
+    kit: &Kit,
     copy: Arc<Project>,
     entries: Vec<Entry>,
     hold: Hold,
     progress: &Progress,
 ) -> Result<Vec<CheckResult>, Error> {
-    let planning = session.clone();
+    let planning = kit.clone();
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
-    let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, load(&planning)?, &request))
-        .await??;
+    let plan = off_thread(move || {
+        plan::plan_in(planning.configuration.environment(), &copy, load(&planning)?, &request)
+    })
+    .await??;
     let plan = Plan { kept: Kept::Nothing, hold: Some(hold), ..plan };
     let room = run::room(plan.checks.len());
-    Ok(in_order(session, &plan, room, false, progress).await)
+    Ok(in_order(kit, &plan, room, false, progress).await)
 }
 
 /// Placeholder for the answer's file in a command.
@@ -493,11 +489,11 @@ impl Oracle {
     /// # Errors
     ///
     /// No rule permits the command, or the rules cannot be used.
-    pub async fn new(session: &Session, command: &str) -> Result<Self, Error> {
-        let loading = session.clone();
+    pub async fn new(kit: &Kit, command: &str) -> Result<Self, Error> {
+        let loading = kit.clone();
         let rules = off_thread(move || load(&loading)).await??;
         let oracle = Self { command: command.to_owned(), rules };
-        let plan = oracle.plan(session, EXAMPLE, "").await?;
+        let plan = oracle.plan(kit, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {
             Some(Ok(_)) => None,
             Some(Err(refused)) => Some(format!("refused by rule `{}`: {}", refused.rule, refused.reason)),
@@ -515,21 +511,16 @@ impl Oracle {
     /// # Errors
     ///
     /// The command could not be run.
-    pub async fn judge(
-        &self,
-        session: &Session,
-        answer: &str,
-        progress: &Progress,
-    ) -> Result<Verdict, Error> {
-        let (root, text) = (session.root().to_owned(), answer.to_owned());
+    pub async fn judge(&self, kit: &Kit, answer: &str, progress: &Progress) -> Result<Verdict, Error> {
+        let (root, text) = (kit.project.root().to_owned(), answer.to_owned());
         let exhibit = off_thread(move || Exhibit::new(&root, &text)).await?;
         let exhibit = exhibit
             .map_err(|error| self.unusable(format!("the answer cannot be put into a file: {error}")))?;
-        let plan = self.plan(session, &exhibit.path(), answer).await?;
+        let plan = self.plan(kit, &exhibit.path(), answer).await?;
         let Some(check) = plan.checks.first() else {
             return Err(self.unusable("there is no command".to_owned()));
         };
-        let result = run::run(session, &plan, check, ROOM, progress).await;
+        let result = run::run(kit, &plan, check, ROOM, progress).await;
         self.read(&result)
     }
 
@@ -553,13 +544,14 @@ impl Oracle {
     }
 
     /// The command for one answer, judged by the rules.
-    async fn plan(&self, session: &Session, path: &str, answer: &str) -> Result<Plan, Error> {
+    async fn plan(&self, kit: &Kit, path: &str, answer: &str) -> Result<Plan, Error> {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
-        let (planning, rules) = (session.clone(), Arc::clone(&self.rules));
-        let mut plan =
-            off_thread(move || plan_in(planning.environment(), &*planning.project()?, rules, &request))
-                .await??;
+        let (planning, rules) = (kit.clone(), Arc::clone(&self.rules));
+        let mut plan = off_thread(move || {
+            plan_in(planning.configuration.environment(), &*planning.project.reader()?, rules, &request)
+        })
+        .await??;
         plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);

@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::breaker::Permission;
 use super::consult::Question;
 use super::ensemble::chosen;
+use super::kit::Kit;
 use super::progress::Progress;
-use super::session::Session;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::event::{Draft, Noted, RedFlagged, Topic};
@@ -112,10 +112,10 @@ impl Failure {
 ///
 /// The question cannot be prepared, a provider does not exist, too many calls wait already, or the
 /// log of the run cannot be written. That nobody wins is no error: the vote says so.
-pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
+pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
     let started = Instant::now();
     let (rule, account) = (request.rule, request.question.account.clone());
-    let sampler = Sampler::new(session, request.question, request.providers, request.check).await?;
+    let sampler = Sampler::new(kit, request.question, request.providers, request.check).await?;
     let mut sampler = sampler.with(Permission::Fallback);
     let mut vote = Vote::new(rule, &sampler);
     vote.stop = loop {
@@ -125,7 +125,7 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
         if sampler.is_deserted() {
             break if vote.ballot.valid() == 0 { Stop::NoValid } else { Stop::ProvidersFailed };
         }
-        let seats = match sampler.seats(session, vote.ballot.wanted()).await {
+        let seats = match sampler.seats(kit, vote.ballot.wanted()).await {
             Ok(seats) => seats,
             Err(refused) if refused.is_out_of_budget() => {
                 vote.refused = Some(refused);
@@ -135,7 +135,7 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
         };
         let round = vote.ballot.next_round();
         progress.say(&vote.in_a_line(round));
-        for sample in sampler.round(session, seats, progress).await? {
+        for sample in sampler.round(kit, seats, progress).await? {
             vote.take(sample).map_err(|error| Error::Internal(error.to_string()))?;
         }
         if vote.is_cancelled() {
@@ -146,7 +146,7 @@ pub async fn hold(session: &Session, request: VoteRequest, progress: &Progress) 
     vote.stood_in = sampler.stood_in().to_vec();
     vote.consults = sampler.consults().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    record(session, &account, request.step_type, &vote).await;
+    record(kit, &account, request.step_type, &vote).await;
     Ok(vote)
 }
 
@@ -287,12 +287,12 @@ impl Vote {
 ///
 /// There is no such provider, or no model to ask.
 pub(super) async fn voters(
-    session: &Session,
+    kit: &Kit,
     named: Option<Vec<String>>,
     work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
-    let (mut chosen, note) = chosen(session, named, work).await?;
-    let catalogue = session.catalogue();
+    let (mut chosen, note) = chosen(kit, named, work).await?;
+    let catalogue = kit.configuration.catalogue();
     chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
     if chosen.is_empty() { Err(Error::NoVoter) } else { Ok((chosen, note)) }
 }
@@ -311,7 +311,7 @@ pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
 }
 
 /// Records a vote on the account of its consults, and each answer that it discarded.
-async fn record(session: &Session, account: &Account, step_type: Option<StepType>, vote: &Vote) {
+async fn record(kit: &Kit, account: &Account, step_type: Option<StepType>, vote: &Vote) {
     let flagged = vote.flagged.iter().map(|(provider, reasons)| {
         let (provider, reasons) = (provider.clone(), reasons.clone());
         Draft::new(new_id(), RedFlagged { provider, stage: account.stage, reasons })
@@ -329,7 +329,7 @@ async fn record(session: &Session, account: &Account, step_type: Option<StepType
         "vote ended"
     );
     // A CLI's words about its failure can contain anything.
-    let masking = session.clone();
+    let masking = kit.configuration.clone();
     let noted = off_thread(move || {
         let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
         Ok::<_, Error>(masking.masker()?.mask_value(content))
@@ -339,7 +339,7 @@ async fn record(session: &Session, account: &Account, step_type: Option<StepType
     match noted {
         Ok(noted) => {
             let noted = noted.on(vote.consults.iter().cloned());
-            note_on(session, account, flagged.chain([noted]).collect()).await;
+            note_on(kit, account, flagged.chain([noted]).collect()).await;
         }
         Err(error) => tracing::warn!(%error, "a vote is not in the log"),
     }

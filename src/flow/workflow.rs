@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::journal::{Decided, new_id};
+use super::kit::Kit;
 use super::metrics::figures;
-use super::session::Session;
 use super::time::rfc3339;
 use super::which_run::find_run;
 use crate::domain::approvals::Approvals;
@@ -39,18 +39,13 @@ pub struct Started {
 /// # Errors
 ///
 /// The task is empty, or the log cannot be used.
-pub async fn start(
-    session: &Session,
-    task: String,
-    start_stage: Stage,
-    low_risk: LowRisk,
-) -> Result<Started, Error> {
-    session.refuse_strangers()?;
-    session.check_config()?;
+pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRisk) -> Result<Started, Error> {
+    kit.processes.refuse_strangers()?;
+    kit.configuration.check()?;
     if task.trim().is_empty() {
         return Err(Error::InvalidArguments("task is empty".to_owned()));
     }
-    let settings = &session.config().settings;
+    let settings = &kit.configuration.config().settings;
     let approvals = settings.approvals;
     if start_stage != Stage::Analyze && (!settings.late_start || approvals == Approvals::Human) {
         let setting = own_setting("late_start", approvals);
@@ -70,14 +65,15 @@ pub async fn start(
             own_setting("auto_approve_low_risk", approvals)
         ));
     }
-    let shared = session.clone();
+    let shared = kit.clone();
     let task = super::off_thread::off_thread(move || {
-        shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
+        shared.configuration.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
     })
     .await??;
-    let (id, event, current) = (new_id(), new_id(), session.current_run());
-    let server = session.server().to_owned();
-    let (run, was_open) = session
+    let (id, event, current) = (new_id(), new_id(), kit.log.current_run());
+    let server = kit.log.server().to_owned();
+    let (run, was_open) = kit
+        .log
         .journal()
         .decide_on(move |history| {
             // Who approves was settled when the run began: asking anew does not change it.
@@ -97,10 +93,10 @@ pub async fn start(
             Ok((id.clone(), Decided::append(vec![draft], (id.clone(), false))))
         })
         .await?;
-    session.set_current_run(&run);
-    let found = session.journal().read(move |history| history.run(&run).cloned()).await?;
+    kit.log.set_current_run(&run);
+    let found = kit.log.journal().read(move |history| history.run(&run).cloned()).await?;
     let run = found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))?;
-    let budget = balance(&run, session.limits());
+    let budget = balance(&run, kit.configuration.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
             "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and another run is no new budget.",
@@ -163,11 +159,12 @@ pub struct Overview {
 /// # Errors
 ///
 /// There is no run of that name, or the log cannot be read.
-pub async fn state(session: &Session, workflow_id: Option<String>) -> Result<Overview, Error> {
-    let (current, limits, baseline) = (session.current_run(), session.limits(), session.baseline());
-    let idle_before = session.idle_before();
-    let most = session.config().settings.policy.max_debug_iterations;
-    let read = session.journal().read(move |history| {
+pub async fn state(kit: &Kit, workflow_id: Option<String>) -> Result<Overview, Error> {
+    let (current, limits, baseline) =
+        (kit.log.current_run(), kit.configuration.limits(), kit.configuration.baseline());
+    let idle_before = kit.log.idle_before();
+    let most = kit.configuration.config().settings.policy.max_debug_iterations;
+    let read = kit.log.journal().read(move |history| {
         let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = figures(history, scope, baseline).metrics;
@@ -249,12 +246,14 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
 /// # Errors
 ///
 /// There is no such run, it has ended before, or the log cannot be used.
-pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Error> {
-    let shared = session.clone();
-    let why = off_thread(move || shared.masker().map(|masker| masker.mask(&why).text.into_owned())).await??;
-    append(session, run, RunStopped { why }).await?;
+pub async fn stop(kit: &Kit, run: &str, why: String) -> Result<Run, Error> {
+    let shared = kit.clone();
+    let why =
+        off_thread(move || shared.configuration.masker().map(|masker| masker.mask(&why).text.into_owned()))
+            .await??;
+    append(kit, run, RunStopped { why }).await?;
     let id = run.to_owned();
-    session.journal().read(move |history| named_run(history, &id).cloned()).await?
+    kit.log.journal().read(move |history| named_run(history, &id).cloned()).await?
 }
 
 /// Takes a run up again.
@@ -262,18 +261,14 @@ pub async fn stop(session: &Session, run: &str, why: String) -> Result<Run, Erro
 /// # Errors
 ///
 /// There is no such run, it has ended, or the log cannot be used.
-pub async fn resume(session: &Session, run: &str) -> Result<(), Error> {
-    append(session, run, RunResumed {}).await
+pub async fn resume(kit: &Kit, run: &str) -> Result<(), Error> {
+    append(kit, run, RunResumed {}).await
 }
 
 /// Appends to a run that has not ended.
-async fn append(
-    session: &Session,
-    run: &str,
-    body: impl Into<Body> + Clone + Send + 'static,
-) -> Result<(), Error> {
+async fn append(kit: &Kit, run: &str, body: impl Into<Body> + Clone + Send + 'static) -> Result<(), Error> {
     let (id, event) = (run.to_owned(), new_id());
-    session
+    kit.log
         .journal()
         .decide(run, move |history| {
             let run = named_run(history, &id)?;
@@ -289,9 +284,9 @@ async fn append(
 /// # Errors
 ///
 /// There is no such run, it has ended, or the log cannot be used.
-pub async fn may_go_on(session: &Session, run: &str) -> Result<(), Error> {
+pub async fn may_go_on(kit: &Kit, run: &str) -> Result<(), Error> {
     let id = run.to_owned();
-    session
+    kit.log
         .journal()
         .read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow))
         .await?

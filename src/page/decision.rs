@@ -28,8 +28,8 @@ pub(super) async fn show(
 }
 
 async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
-    let session = page.session();
-    let Reviewed { run, request } = find(session, id).await?;
+    let kit = page.kit();
+    let Reviewed { run, request } = find(kit, id).await?;
     let applied =
         request.asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
     let patches = if applied { patches(page, &run.id).await? } else { BTreeMap::new() };
@@ -37,11 +37,11 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
     let around = Around {
         now: now(),
         nonce: page.door().nonce(visitor, &purpose),
-        left: session.limits().total.saturating_sub(run.budget.used()),
+        left: kit.configuration.limits().total.saturating_sub(run.budget.used()),
         patches,
     };
     let id = request.id.clone();
-    let read = session.journal().read(move |history| {
+    let read = kit.log.journal().read(move |history| {
         let view = views::decide::decide(&run, &request, &around, &filled)
             .map_err(|error| Error::Internal(format!("the report of request {id}: {error}")))?;
         let mut frame = views::frame(history, &format!("decide/{id}"));
@@ -57,7 +57,7 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
 
 /// The whole text of every change of a run, by the session of its backup.
 async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Error> {
-    let events = page.session().journal().events(Some(run.to_owned())).await?;
+    let events = page.kit().log.journal().events(Some(run.to_owned())).await?;
     let changes = events.into_iter().filter_map(|event| match event.body {
         Body::Changed(changed) => Some((changed.backup_session, changed.patch?)),
         _ => None,
@@ -128,9 +128,9 @@ async fn taken(
 ) -> Result<(), Refusal> {
     let said = |name: &str| fields.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let back = |status, problem| Err(Refusal::Back(status, problem));
-    let session = page.session();
+    let kit = page.kit();
     let asked = id.to_owned();
-    let found = session.journal().read(move |history| {
+    let found = kit.log.journal().read(move |history| {
         known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
     });
     let Reviewed { run, request } = found.await.map_err(Refusal::from)?.map_err(Refusal::from)?;
@@ -167,7 +167,7 @@ async fn taken(
         nonce: None,
         opened: Some(visitor.way),
     };
-    let settled = record(session, verdict).await.map_err(Refusal::from)?;
+    let settled = record(kit, verdict).await.map_err(Refusal::from)?;
     page.door().revoke(&format!("decide/{id}"));
     tracing::info!(request = settled.request.id, decision = decision.name(), "decided on the page");
     Ok(())

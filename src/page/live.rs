@@ -73,7 +73,7 @@ impl Watch {
 async fn watch(page: Page) {
     let out = &page.watch().out;
     loop {
-        let read = page.session().journal().read(|history| Seen {
+        let read = page.kit().log.journal().read(|history| Seen {
             last: history.last_seq,
             waiting: history.pending().map(|(_, request)| request.id.clone()).collect(),
         });

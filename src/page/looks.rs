@@ -24,7 +24,8 @@ type Visit = Extension<Visitor>;
 pub(super) async fn runs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now();
     let read = page
-        .session()
+        .kit()
+        .log
         .journal()
         .read(move |history| (views::frame(history, "runs"), views::queue::runs(history, now)));
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
@@ -55,12 +56,12 @@ async fn run_of(
     id: String,
     problem: Option<&'static str>,
 ) -> Result<(Value, Value), Error> {
-    let session = page.session();
-    let owned = session.clone();
-    let (now, limits) = (page.now(), session.limits());
+    let kit = page.kit();
+    let owned = kit.clone();
+    let (now, limits) = (page.now(), kit.configuration.limits());
     let nonce = page.door().nonce(visitor, &format!("stop {id}"));
     let indexed = Arc::clone(page.indexed());
-    let read = session.journal().read(move |history| {
+    let read = kit.log.journal().read(move |history| {
         let Some(run) = history.run(&id) else { return Err(unknown("run", &id)) };
         let mut view =
             indexed.read(&owned, |index| views::run::run(&owned, history, run, index, limits, now))?;
@@ -90,7 +91,7 @@ pub(super) async fn stop(
         return show_run(&page, &visitor, id, StatusCode::UNPROCESSABLE_ENTITY, Some("stop_needs_words"))
             .await;
     }
-    match end(page.session(), &id, why).await {
+    match end(page.kit(), &id, why).await {
         // One that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
         Err(error) => guard::failed(&page, visitor.look, &error).await,
@@ -105,9 +106,8 @@ pub(super) async fn why(
     let here = format!("why/{id}");
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        page.indexed().read(page.session(), |index| {
-            views::why::why(index, &id, now).ok_or_else(|| unknown("event", &id))
-        })
+        page.indexed()
+            .read(page.kit(), |index| views::why::why(index, &id, now).ok_or_else(|| unknown("event", &id)))
     });
     let shown = with_frame(&page, here, flat(found.await)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
@@ -116,8 +116,8 @@ pub(super) async fn why(
 pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        let list = page.session().journal().read_now(|history| {
-            page.indexed().read(page.session(), |index| views::compare::list(history, index, now))
+        let list = page.kit().log.journal().read_now(|history| {
+            page.indexed().read(page.kit(), |index| views::compare::list(history, index, now))
         });
         list?.map(|list| titled(list, "compare"))
     });
@@ -137,9 +137,9 @@ pub(super) async fn compare(
             found.map(|it| it.samples.iter().filter_map(|one| one.response.clone()).collect())
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
-        let view = page.session().journal().read_now(|history| {
+        let view = page.kit().log.journal().read_now(|history| {
             page.indexed()
-                .read(page.session(), |index| views::compare::one(page.session(), history, index, &text, &id))
+                .read(page.kit(), |index| views::compare::one(page.kit(), history, index, &text, &id))
         })??;
         view.ok_or_else(|| unknown("comparison", &id))
     });
@@ -150,14 +150,14 @@ pub(super) async fn compare(
 pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        let digests = page.indexed().read(page.session(), |index| {
+        let digests = page.indexed().read(page.kit(), |index| {
             let open = index.open_votes(0);
             let open = open.iter().flat_map(|(_, samples)| samples);
             open.filter_map(|one| one.response.clone()).collect::<Vec<_>>()
         })?;
         let texts = texts_by(page, digests)?;
         let text = |digest: &str| texts.get(digest).cloned();
-        page.indexed().read(page.session(), |index| titled(views::vote::list(index, &text, now), "votes"))
+        page.indexed().read(page.kit(), |index| titled(views::vote::list(index, &text, now), "votes"))
     });
     let shown = with_frame(&page, "votes".to_owned(), found.await.and_then(|it| it)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
@@ -175,7 +175,7 @@ pub(super) async fn vote(
             found.map(|it| it.samples.iter().filter_map(|one| one.response.clone()).collect())
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
-        let view = page.indexed().read(page.session(), |index| views::vote::one(index, &text, &id, now))?;
+        let view = page.indexed().read(page.kit(), |index| views::vote::one(index, &text, &id, now))?;
         view.ok_or_else(|| unknown("vote", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
@@ -185,7 +185,8 @@ pub(super) async fn vote(
 pub(super) async fn threads(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let read = page
-        .session()
+        .kit()
+        .log
         .journal()
         .read(move |history| (views::frame(history, "threads"), views::threads::list(history, now)));
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", read.await).await
@@ -203,17 +204,17 @@ pub(super) async fn thread(
 
 async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
     let (wanted, now) = (id.to_owned(), page.now().at);
-    let found = page.session().journal().read(move |history| history.threads().get(&wanted).cloned());
+    let found = page.kit().log.journal().read(move |history| history.threads().get(&wanted).cloned());
     let thread = found.await?.ok_or_else(|| unknown("thread", id))?;
     let places = thread.turns.iter().map(|turn| turn.seq).collect();
-    let events = page.session().journal().events_at(places).await?;
-    page.blocking(move |page| views::threads::one(page.session(), &thread, &events, now)).await
+    let events = page.kit().log.journal().events_at(places).await?;
+    page.blocking(move |page| views::threads::one(page.kit(), &thread, &events, now)).await
 }
 
 pub(super) async fn reviews(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
-    let found = page
-        .blocking(move |page| page.indexed().read(page.session(), |index| views::reviews::list(index, now)));
+    let found =
+        page.blocking(move |page| page.indexed().read(page.kit(), |index| views::reviews::list(index, now)));
     let shown = with_frame(&page, "reviews".to_owned(), found.await.and_then(|it| it)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
@@ -225,7 +226,7 @@ pub(super) async fn review(
 ) -> Response {
     let (here, now) = (format!("reviews/{id}"), page.now().at);
     let found = page.blocking(move |page| {
-        let view = page.indexed().read(page.session(), |index| views::reviews::one(index, &id, now))?;
+        let view = page.indexed().read(page.kit(), |index| views::reviews::one(index, &id, now))?;
         view.ok_or_else(|| unknown("review", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
@@ -234,8 +235,8 @@ pub(super) async fn review(
 
 pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
-    let spent = breaker::open(page.session()).await;
-    let found = job::list(page.session()).await.map(|jobs| views::jobs::list(&jobs, &spent, now));
+    let spent = breaker::open(page.kit()).await;
+    let found = job::list(page.kit()).await.map(|jobs| views::jobs::list(&jobs, &spent, now));
     let shown = with_frame(&page, "jobs".to_owned(), found).await;
     guard::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await
 }
@@ -251,8 +252,8 @@ pub(super) async fn metrics(
     Extension(visitor): Visit,
     Query(of): Query<OfRun>,
 ) -> Response {
-    let session = page.session().clone();
-    let read = page.session().journal().read(move |history| {
+    let kit = page.kit().clone();
+    let read = page.kit().log.journal().read(move |history| {
         let run = of.run.as_deref();
         if let Some(run) = run.filter(|run| history.run(run).is_none()) {
             return Err(unknown("run", run));
@@ -263,7 +264,7 @@ pub(super) async fn metrics(
             (None, Some(days)) => Scope::Days(days),
             (None, None) => Scope::Project,
         };
-        let report = report(&session, history, scope);
+        let report = report(&kit, history, scope);
         Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run, days)))
     });
     let shown = read.await.and_then(|it| it);
@@ -280,7 +281,7 @@ async fn show_trust(
     status: StatusCode,
     problem: Option<&'static str>,
 ) -> Response {
-    let found = page.blocking(|page| views::trust::trust(page.session())).await;
+    let found = page.blocking(|page| views::trust::trust(page.kit())).await;
     let view = found.map(|mut view| {
         let hash = view.get("hash").and_then(Value::as_str).unwrap_or_default().to_owned();
         if let Some(view) = view.as_object_mut() {
@@ -307,7 +308,7 @@ pub(super) async fn confirm(
         return show_trust(&page, &visitor, StatusCode::CONFLICT, Some("stop_old_form")).await;
     }
     let confirmed = page.blocking(move |page| {
-        let library = page.session().library();
+        let library = page.kit().configuration.library();
         // If the files changed in the meantime, their hash changed too.
         let is_same = library.layer().hash() == hash;
         is_same.then(|| library.confirm(&hash).map_err(|error| error.to_string()))
@@ -334,7 +335,7 @@ pub(super) async fn blob(
     Extension(visitor): Visit,
     Path(digest): Path<String>,
 ) -> Response {
-    let found = page.blocking(move |page| page.indexed().text(page.session(), &digest)).await;
+    let found = page.blocking(move |page| page.indexed().text(page.kit(), &digest)).await;
     match found.and_then(|it| it) {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
         Ok(None) => guard::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
@@ -344,7 +345,7 @@ pub(super) async fn blob(
 
 async fn with_frame(page: &Page, here: String, view: Result<Value, Error>) -> Result<(Value, Value), Error> {
     let view = view?;
-    let frame = page.session().journal().read(move |history| views::frame(history, &here)).await?;
+    let frame = page.kit().log.journal().read(move |history| views::frame(history, &here)).await?;
     Ok((frame, view))
 }
 
@@ -365,14 +366,14 @@ fn texts_of(
     id: &str,
     of: impl FnOnce(&super::index::Index, &str) -> Option<Vec<String>>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let digests = page.indexed().read(page.session(), |index| of(index, id))?.unwrap_or_default();
+    let digests = page.indexed().read(page.kit(), |index| of(index, id))?.unwrap_or_default();
     texts_by(page, digests)
 }
 
 fn texts_by(page: &Page, digests: Vec<String>) -> Result<BTreeMap<String, String>, Error> {
     let mut texts = BTreeMap::new();
     for digest in digests {
-        if let Some(text) = page.indexed().text(page.session(), &digest)? {
+        if let Some(text) = page.indexed().text(page.kit(), &digest)? {
             texts.insert(digest, text);
         }
     }

@@ -198,7 +198,7 @@ impl Maestro {
                 server.ended(&job, outcome).await;
             }
         };
-        self.session().background().spawn(work.in_current_span());
+        self.kit().processes.background().spawn(work.in_current_span());
     }
 
     /// A call whose client gave up goes on as a job, and its answer is kept.
@@ -209,9 +209,9 @@ impl Maestro {
         standing: &Mutex<Standing>,
         mut receiver: oneshot::Receiver<Result<CallToolResponse, ErrorData>>,
     ) {
-        let running = self.session().kept::<Running>();
+        let running = self.kit().processes.kept::<Running>();
         let adopting = running.adopting().await;
-        let begun = begin(self.session(), call, &scope).await;
+        let begun = begin(self.kit(), call, &scope).await;
         drop(adopting);
         let job = match begun {
             Ok(job) => job,
@@ -238,11 +238,11 @@ impl Maestro {
     }
 
     fn watch_for_cancel(&self, job: &str, scope: Scope) {
-        let (session, job) = (self.session().clone(), job.to_owned());
+        let (kit, job) = (self.kit().clone(), job.to_owned());
         let stop = self.inner.jobs_stop.clone();
-        self.session().background().spawn(async move {
+        self.kit().processes.background().spawn(async move {
             tokio::select! {
-                () = cancel_asked(&session, &job) => {
+                () = cancel_asked(&kit, &job) => {
                     scope.all.cancel();
                     scope.call.cancel();
                 }
@@ -262,8 +262,8 @@ impl Maestro {
     ) -> Result<Shown, Error> {
         scope.detach();
         context.ct = scope.call.clone();
-        let job = begin(self.session(), call, &scope).await?;
-        let shown = look(self.session(), &job).await?;
+        let job = begin(self.kit(), call, &scope).await?;
+        let shown = look(self.kit(), &job).await?;
         self.watch_for_cancel(&job, scope.clone());
         let server = self.clone();
         let work = async move {
@@ -271,7 +271,7 @@ impl Maestro {
             server.inner.asking.lock().remove(&job);
             server.ended(&job, outcome).await;
         };
-        self.session().background().spawn(work.in_current_span());
+        self.kit().processes.background().spawn(work.in_current_span());
         Ok(shown)
     }
 
@@ -281,7 +281,7 @@ impl Maestro {
     ///
     /// There is no such job, it is not lost, or the log cannot be used.
     async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
-        let (call, arrived) = match job::again(self.session(), id).await? {
+        let (call, arrived) = match job::again(self.kit(), id).await? {
             job::Asked::Anew(call, arrived) => (call, arrived),
             job::Asked::Before(job) => return Ok(*job),
         };
@@ -374,7 +374,7 @@ impl Maestro {
     async fn decided_elsewhere(&self) {
         const EVERY: Duration = Duration::from_secs(1);
         let open = || {
-            let journal = self.session().journal();
+            let journal = self.kit().log.journal();
             journal.read(|history| {
                 history.pending().map(|(_, request)| request.id.clone()).collect::<BTreeSet<String>>()
             })
@@ -399,7 +399,7 @@ impl Maestro {
         let (tool, version) = (request.name.clone(), context.protocol_version());
         let stop = self.inner.jobs_stop.clone();
         let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
-        let response = with_room(self.session(), &tool, response).await;
+        let response = with_room(self.kit(), &tool, response).await;
         Ok(with_links(response, version.as_ref()))
     }
 
@@ -412,31 +412,31 @@ impl Maestro {
         };
         let outcome = match (value.get("ok"), value.get("code").and_then(Value::as_str)) {
             // The next server finds the job lost, and can ask again.
-            (_, Some("shutting_down")) => return leave(self.session(), job),
+            (_, Some("shutting_down")) => return leave(self.kit(), job),
             (_, Some("cancelled")) => Outcome::Cancelled,
             (Some(Value::Bool(false)), _) => Outcome::Failed,
             _ => Outcome::Done,
         };
         let result = (outcome != Outcome::Cancelled).then_some(value);
-        end(self.session(), job, outcome, result).await;
+        end(self.kit(), job, outcome, result).await;
     }
 
     /// A task, from the log.
     pub(super) async fn task(&self, id: &str) -> Result<DetailedTask, ErrorData> {
-        let session = self.session();
+        let kit = self.kit();
         let unknown = |error: Error| match error {
             Error::Unknown { .. } => ErrorData::invalid_params(error.to_string(), None),
             error => ErrorData::internal_error(error.to_string(), None),
         };
-        let job = look(session, id).await.map_err(unknown)?;
+        let job = look(kit, id).await.map_err(unknown)?;
         let payload = match job.state {
             State::Running => match self.inner.asking.requests(id) {
                 Some(input_requests) => TaskPayload::InputRequired { input_requests },
                 None => TaskPayload::Working,
             },
             State::Done | State::Failed => {
-                let value = result_of(session, &job).await.map_err(unknown)?.unwrap_or_default();
-                collected(session, &job).await.map_err(unknown)?;
+                let value = result_of(kit, &job).await.map_err(unknown)?.unwrap_or_default();
+                collected(kit, &job).await.map_err(unknown)?;
                 TaskPayload::Completed { result: object(&structured(value)) }
             }
             State::Cancelled => TaskPayload::Cancelled,

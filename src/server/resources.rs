@@ -5,20 +5,20 @@ use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTempla
 use serde_json::json;
 
 use crate::domain::address::Address;
+use crate::flow::kit::Kit;
 use crate::flow::resource::{Listed, listed, read};
-use crate::flow::session::Session;
 use crate::tools::resource;
 
 /// Letters of an address that an error repeats.
 const MOST_SHOWN: usize = 200;
 
 /// Returns what can be read right now: a bounded number of each family.
-pub(super) async fn list(session: &Session) -> Vec<Resource> {
+pub(super) async fn list(kit: &Kit) -> Vec<Resource> {
     let entry = |Listed { address, about }: Listed| {
         let entry = resource(&address);
         if about.is_empty() { entry } else { entry.with_description(about) }
     };
-    listed(session).await.into_iter().map(entry).collect()
+    listed(kit).await.into_iter().map(entry).collect()
 }
 
 /// The forms of all addresses that name something.
@@ -38,10 +38,10 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 }
 
 /// The text at an address.
-pub(super) async fn text(session: &Session, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub(super) async fn text(kit: &Kit, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let Some(address) = Address::read(uri) else { return Err(not_found(uri)) };
     let mime_type = address.mime_type();
-    let found = read(session, address).await.map_err(|error| {
+    let found = read(kit, address).await.map_err(|error| {
         let note = error.note();
         let message = format!("{}. {}", note.error, note.hint);
         ErrorData::internal_error(message, Some(json!({ "code": note.code, "uri": uri })))

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Maestro;
 use super::wire::{Ends, MAX_LINE, Wire};
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 
 /// Time that a client that closed its end may take to read the last replies.
 const LAST_REPLIES: Duration = Duration::from_millis(20);
@@ -25,22 +25,22 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// The signals cannot be listened to, or the first exchange with the client fails.
-pub async fn serve(session: Session) -> Result<(), Error> {
-    session.serve();
+pub async fn serve(kit: Kit) -> Result<(), Error> {
+    kit.processes.serve();
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let ends = Ends::default();
-    let (supervisor, background) = (session.supervisor().clone(), session.background().clone());
+    let (supervisor, background) = (kit.processes.supervisor().clone(), kit.processes.background().clone());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        project = session.root().display().to_string(),
+        project = kit.project.root().display().to_string(),
         pid = std::process::id(),
         "started"
     );
     let begun = Instant::now();
-    let (session, running) = (session.clone(), session.kept::<crate::flow::job::Running>());
-    let server = Maestro::new(session, ends.input.clone(), ends.reasons.clone());
+    let (kit, running) = (kit.clone(), kit.processes.kept::<crate::flow::job::Running>());
+    let server = Maestro::new(kit, ends.input.clone(), ends.reasons.clone());
     let jobs_stop = server.inner.jobs_stop.clone();
     let (served, why) = tokio::select! {
         served = until_end_of_input(server.clone(), ends.clone()) => {

@@ -129,7 +129,7 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        let pending = pending(self.session()).await.map(|requests| {
+        let pending = pending(self.kit()).await.map(|requests| {
             let count = requests.len();
             let message = match count {
                 0 => say!("nothing_pending"),
@@ -154,7 +154,7 @@ impl Handle {
             return reply(self.one_request(id).await);
         }
         let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
-        let decisions = decisions(self.session(), input.stage, limit).await.map(|decisions| {
+        let decisions = decisions(self.kit(), input.stage, limit).await.map(|decisions| {
             json!({
                 "count": decisions.history.len(),
                 "total": decisions.total,
@@ -192,7 +192,7 @@ fn asks_the_human(words: &str) -> MetaObject {
 
 impl Handle {
     async fn one_request(&self, id: &str) -> Result<Value, Error> {
-        let found = find(self.session(), id).await?;
+        let found = find(self.kit(), id).await?;
         Ok(json!({ "count": 1, "total": 1, "history": [entry(&found.run, &found.request)] }))
     }
 
@@ -203,7 +203,7 @@ impl Handle {
                 input.duration_ms
             )));
         }
-        self.session().check_config()?;
+        self.kit().configuration.check()?;
         let submission = Submission {
             stage: input.stage,
             outputs: Value::Object(input.outputs),
@@ -212,8 +212,8 @@ impl Handle {
             metrics: input.metrics,
             workflow_id: input.workflow_id,
         };
-        let (_, request) = submit(self.session(), submission).await?;
-        requested(&find(self.session(), &request).await?)
+        let (_, request) = submit(self.kit(), submission).await?;
+        requested(&find(self.kit(), &request).await?)
     }
 
     async fn submit(
@@ -223,23 +223,26 @@ impl Handle {
         context: &RequestContext<RoleServer>,
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
-        let session = self.session();
-        session.check_config()?;
+        let kit = self.kit();
+        kit.configuration.check()?;
         // Before anybody is asked.
-        session.refuse_strangers()?;
-        let open = find(session, &input.request_id).await?;
+        kit.processes.refuse_strangers()?;
+        let open = find(kit, &input.request_id).await?;
         let responses = input.question_responses.clone().unwrap_or_default();
         may(&open.run, &open.request, &responses)?;
-        let most_rounds = session.config().settings.policy.max_debug_iterations;
-        let approvals = open.run.approvals(session.config().settings.approvals);
+        let most_rounds = kit.configuration.config().settings.policy.max_debug_iterations;
+        let approvals = open.run.approvals(kit.configuration.config().settings.approvals);
         let decided_by = if approvals.takes(DecidedBy::ClientDialog)
-            && open.run.server.as_deref() == Some(session.server())
+            && open.run.server.as_deref() == Some(kit.log.server())
             && client_has_asked(context)
         {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
-            let question = Question { maestro: self, session, context, retry, progress, ahead: None };
-            return match question.ask(asking, &open, &claim(&input, session.config().language())).await? {
+            let question = Question { maestro: self, kit, context, retry, progress, ahead: None };
+            return match question
+                .ask(asking, &open, &claim(&input, kit.configuration.config().language()))
+                .await?
+            {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),
                 Told::Settled(settled) => Ok(reply(Ok(decided(&settled, most_rounds))).into()),
@@ -249,7 +252,7 @@ impl Handle {
         } else {
             DecidedBy::Relayed
         };
-        let settled = decide(session, verdict(input, responses, decided_by)).await?;
+        let settled = decide(kit, verdict(input, responses, decided_by)).await?;
         Ok(reply(Ok(decided(&settled, most_rounds))).into())
     }
 }

@@ -18,7 +18,7 @@ use super::words::Words;
 use crate::domain::toolset::is_wanted;
 use crate::error::Error;
 use crate::flow::job::Shown;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::page::Page;
 
 /// Starts a lost job again: the job, and the call that asks for it. The server puts it into the extensions
@@ -29,10 +29,10 @@ pub(crate) struct Again(pub(crate) Arc<StartAgain>);
 type StartAgain =
     dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
 
-/// Receiver of every tool: the session and the tools. Clones share everything.
+/// Receiver of every tool: the kit and the tools. Clones share everything.
 #[derive(Clone)]
 pub struct Handle {
-    session: Session,
+    kit: Kit,
     pub(crate) tools: Arc<OnceLock<Tools>>,
     page: Arc<OnceCell<Page>>,
     /// Ends the page with the server.
@@ -40,27 +40,27 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(session: Session, stop: CancellationToken) -> Self {
-        Self { session, tools: Arc::default(), page: Arc::default(), stop }
+    pub(crate) fn new(kit: Kit, stop: CancellationToken) -> Self {
+        Self { kit, tools: Arc::default(), page: Arc::default(), stop }
     }
 
     /// The local web page, served from the first need on. Fails below another consult, and where no
     /// port can be had.
     pub(crate) async fn page(&self) -> Result<&Page, Error> {
-        if self.session.environment().depth() > 0 {
+        if self.kit.configuration.environment().depth() > 0 {
             return Err(Error::NestedConsult);
         }
-        let start = || Page::start(self.session.clone(), self.stop.clone());
+        let start = || Page::start(self.kit.clone(), self.stop.clone());
         self.page.get_or_try_init(start).await
     }
 
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
+    pub(crate) fn kit(&self) -> &Kit {
+        &self.kit
     }
 
     /// The tools, made on first need: a client that only says hello does not wait for them.
     pub(crate) fn tools(&self) -> &Tools {
-        self.tools.get_or_init(|| Tools::new(&self.session))
+        self.tools.get_or_init(|| Tools::new(&self.kit))
     }
 }
 
@@ -106,7 +106,7 @@ pub struct Tools {
 impl Tools {
     /// The tools for a configuration: without those that are switched off, and with the names of
     /// the providers that there are.
-    pub fn new(session: &Session) -> Self {
+    pub fn new(kit: &Kit) -> Self {
         let mut router = Handle::approval_tools()
             + Handle::consult_tools()
             + Handle::change_tools()
@@ -125,7 +125,7 @@ impl Tools {
             + Handle::toolbox_tools()
             + Handle::verify_tools()
             + Handle::workflow_tools();
-        let wanted = &session.config().settings.toolsets;
+        let wanted = &kit.configuration.config().settings.toolsets;
         let unwanted: Vec<String> = router
             .map
             .keys()
@@ -135,11 +135,11 @@ impl Tools {
         for name in unwanted {
             router.remove_route(&name);
         }
-        for name in &session.config().settings.disabled_tools {
+        for name in &kit.configuration.config().settings.disabled_tools {
             router.remove_route(name);
         }
         let providers: Vec<String> =
-            session.catalogue().enabled().map(|provider| provider.name.clone()).collect();
+            kit.configuration.catalogue().enabled().map(|provider| provider.name.clone()).collect();
         let words = Words::embedded();
         let mut forms = HashMap::new();
         for route in router.map.values_mut() {

@@ -43,7 +43,7 @@ impl Handle {
     )]
     async fn maestro_apply_patch(&self, Parameters(input): Parameters<PatchInput>) -> CallToolResult {
         let PatchInput { patch, workspace_root, dry_run } = input;
-        reply(apply_patch(self.session(), PatchRequest { patch, workspace_root, dry_run }).await)
+        reply(apply_patch(self.kit(), PatchRequest { patch, workspace_root, dry_run }).await)
     }
 
     /// Undoes an applied patch exactly.
@@ -57,6 +57,6 @@ impl Handle {
         Parameters(input): Parameters<RestoreInput>,
     ) -> CallToolResult {
         let RestoreInput { backup_session, workspace_root, files } = input;
-        reply(restore(self.session(), RestoreRequest { backup_session, workspace_root, files }).await)
+        reply(restore(self.kit(), RestoreRequest { backup_session, workspace_root, files }).await)
     }
 }

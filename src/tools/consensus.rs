@@ -140,14 +140,13 @@ impl Handle {
         Parameters(input): Parameters<VoteInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let session = self.session();
-        let account = Account::of(session, input.workflow_id.clone(), None, Purpose::Vote).await;
+        let kit = self.kit();
+        let account = Account::of(kit, input.workflow_id.clone(), None, Purpose::Vote).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        reporting(&context, |progress| async move { reply(consensus(session, request, &progress).await) })
-            .await
+        reporting(&context, |progress| async move { reply(consensus(kit, request, &progress).await) }).await
     }
 
     /// Votes on a micro-step: schema-bound JSON answers, checked for red flags.
@@ -161,13 +160,12 @@ impl Handle {
         Parameters(input): Parameters<StepInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let session = self.session();
-        let request = match Account::of(session, input.workflow_id.clone(), None, Purpose::Vote).await {
+        let kit = self.kit();
+        let request = match Account::of(kit, input.workflow_id.clone(), None, Purpose::Vote).await {
             Ok(account) => input.request(account),
             Err(error) => return failure(&error),
         };
-        reporting(&context, |progress| async move { reply(vote_step(session, request, &progress).await) })
-            .await
+        reporting(&context, |progress| async move { reply(vote_step(kit, request, &progress).await) }).await
     }
 
     /// Lists micro-steps: schema, default k, red flags, tools, oracle.
@@ -177,7 +175,7 @@ impl Handle {
         meta = found_by("micro steps list types stage decompose schema", Load::OnSearch)
     )]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
-        reply(self.session().micro_steps().map(|steps| {
+        reply(self.kit().configuration.micro_steps().map(|steps| {
             let steps: Vec<_> = steps.of_stage(input.stage).collect();
             json!({ "micro_steps": steps, "count": steps.len() })
         }))
@@ -194,14 +192,13 @@ impl Handle {
         Parameters(input): Parameters<CalibrateInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let session = self.session();
-        let account = Account::of(session, input.workflow_id.clone(), None, Purpose::Calibration).await;
+        let kit = self.kit();
+        let account = Account::of(kit, input.workflow_id.clone(), None, Purpose::Calibration).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        reporting(&context, |progress| async move { reply(calibrate(session, request, &progress).await) })
-            .await
+        reporting(&context, |progress| async move { reply(calibrate(kit, request, &progress).await) }).await
     }
 }
 

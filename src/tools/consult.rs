@@ -141,11 +141,11 @@ impl Handle {
         Parameters(input): Parameters<ConsultInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (session, provider) = (self.session(), input.provider.clone());
+        let (kit, provider) = (self.kit(), input.provider.clone());
         let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(Box::pin(consult_in_run(session, provider.as_deref(), question, thread, &progress)).await)
+            reply(Box::pin(consult_in_run(kit, provider.as_deref(), question, thread, &progress)).await)
         })
         .await
     }
@@ -161,11 +161,11 @@ impl Handle {
         Parameters(input): Parameters<RoleInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (session, role, provider) = (self.session(), input.role, input.provider.clone());
+        let (kit, role, provider) = (self.kit(), input.role, input.provider.clone());
         let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let asked = consult_in_run(session, provider.as_deref(), question, thread, &progress);
+            let asked = consult_in_run(kit, provider.as_deref(), question, thread, &progress);
             let answered = Box::pin(asked).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })
@@ -190,14 +190,11 @@ impl Handle {
             )));
         }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
-        let session = self.session();
+        let kit = self.kit();
         let whom = Whom { named: input.providers.clone(), times, stand_in: input.stand_in };
         let question = input.question();
-        reporting(
-            &context,
-            |progress| async move { reply(generate(session, whom, question, &progress).await) },
-        )
-        .await
+        reporting(&context, |progress| async move { reply(generate(kit, whom, question, &progress).await) })
+            .await
     }
 
     /// Lists consultants: installed, enabled, models, timeouts.
@@ -207,7 +204,7 @@ impl Handle {
         meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
     )]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(overview(self.session()).await.map(|value| value.as_ref().clone()))
+        reply(overview(self.kit()).await.map(|value| value.as_ref().clone()))
     }
 }
 

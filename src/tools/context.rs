@@ -49,9 +49,9 @@ impl Handle {
             stage: input.stage,
             max_chars: input.max_chars.map(NonZeroUsize::get),
         };
-        let session = self.session();
-        reply(match session.check_config() {
-            Ok(()) => pack_context(session, request).await,
+        let kit = self.kit();
+        reply(match kit.configuration.check() {
+            Ok(()) => pack_context(kit, request).await,
             Err(error) => Err(error),
         })
     }

@@ -22,8 +22,8 @@ use crate::domain::text::{Text, say};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::approval::{Dialog, DialogAhead, PATIENCE, note};
+use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 use crate::host::browser::has_display;
 use crate::host::config::Approvals;
 use crate::host::human::harmless;
@@ -83,7 +83,7 @@ pub(crate) enum Told {
 /// A question to the human about a request.
 pub(crate) struct Question<'a> {
     pub(crate) maestro: &'a Handle,
-    pub(crate) session: &'a Session,
+    pub(crate) kit: &'a Kit,
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,
     pub(crate) progress: &'a Progress,
@@ -100,7 +100,7 @@ impl Question<'_> {
     async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
         match self.is_ahead(open) {
             Some(_) => Ok(None),
-            None => Dialog::open(self.session, open).await.map(Some),
+            None => Dialog::open(self.kit, open).await.map(Some),
         }
     }
 
@@ -108,7 +108,7 @@ impl Question<'_> {
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
-            None => drop(note(self.session, open).await?),
+            None => drop(note(self.kit, open).await?),
         }
         Ok(())
     }
@@ -118,18 +118,18 @@ impl Question<'_> {
         let is_on_page = match asking.means {
             Means::Form => false,
             Means::Page => true,
-            Means::Both if !self.session.config().settings.page => false,
+            Means::Both if !self.kit.configuration.config().settings.page => false,
             Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
         if is_on_page {
             return self.on_page(self.maestro.page().await?, asking.era, open, aside).await;
         }
-        let form = form(open, aside, self.session.config().language())?;
+        let form = form(open, aside, self.kit.configuration.config().language())?;
         match asking.era {
             Era::Legacy => {
                 let _shown = self.opened(open).await?;
                 self.progress.say("waiting for the human's decision");
-                let elsewhere = || decided_elsewhere(self.session, &open.request.id);
+                let elsewhere = || decided_elsewhere(self.kit, &open.request.id);
                 let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
                 let Some(aside) = asked_back(open, &form, word.as_ref()) else {
                     return self.settle(open, &form, word, None).await;
@@ -150,7 +150,7 @@ impl Question<'_> {
                 // While it is open, a relayed word counts nothing.
                 let _shown = self.opened(open).await?;
                 let params = self.address(page, &target, open, aside)?;
-                let decided = decided_elsewhere(self.session, &open.request.id);
+                let decided = decided_elsewhere(self.kit, &open.request.id);
                 let led =
                     lead_legacy(self.context, params, &open.request.id, self.progress, PATIENCE, decided);
                 match Box::pin(led).await {
@@ -159,7 +159,7 @@ impl Question<'_> {
                 }
             }
             Era::Modern => {
-                let seal = seal(self.session).await?;
+                let seal = seal(self.kit).await?;
                 let subject = subject(open, false);
                 let again = |aside: &str| -> Result<Told, Error> {
                     let params = self.address(page, &target, open, aside)?;
@@ -169,12 +169,12 @@ impl Question<'_> {
                     self.noted(open).await?;
                     return again(aside);
                 };
-                if is_open(self.session, &open.request.id).await? {
+                if is_open(self.kit, &open.request.id).await? {
                     if self.retry.looks_again() {
                         self.noted(open).await?;
                         return again(aside);
                     }
-                    use_up(self.session, &open.request.id, nonce).await?;
+                    use_up(self.kit, &open.request.id, nonce).await?;
                     match visit {
                         Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
                         Visit::Went if self.decided_on(page, open).await? => self.elsewhere(open).await?,
@@ -198,7 +198,7 @@ impl Question<'_> {
         let decided = async {
             tokio::select! {
                 biased;
-                () = decided_elsewhere(self.session, &open.request.id) => true,
+                () = decided_elsewhere(self.kit, &open.request.id) => true,
                 () = nobody_looks(page) => false,
             }
         };
@@ -214,9 +214,9 @@ impl Question<'_> {
         open: &Reviewed,
         aside: &str,
     ) -> Result<ElicitRequestParams, Error> {
-        let environment = self.session.environment();
+        let environment = self.kit.configuration.environment();
         let report = report_of(open)?;
-        let [what, heart, risk] = report::heart(&report, self.session.config().language());
+        let [what, heart, risk] = report::heart(&report, self.kit.configuration.config().language());
         let way = format!("maestro-mcp page {}", open.request.id);
         let lines = if has_display(environment) {
             [what, heart, risk, "Opening it decides nothing; you decide on the page.".to_owned()]
@@ -239,10 +239,10 @@ impl Question<'_> {
     }
 
     async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
-        let seal = seal(self.session).await?;
+        let seal = seal(self.kit).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
         let subject = subject(open, is_back);
-        if self.retry.looks_again() && !is_open(self.session, &open.request.id).await? {
+        if self.retry.looks_again() && !is_open(self.kit, &open.request.id).await? {
             return self.elsewhere(open).await;
         }
         let read = read_modern(&seal, self.retry, &subject, form)?.filter(|_| !self.retry.looks_again());
@@ -258,13 +258,13 @@ impl Question<'_> {
                 let Some(aside) = aside else {
                     return self.settle(open, form, Some(word), Some(nonce)).await;
                 };
-                use_up(self.session, &open.request.id, nonce).await?;
+                use_up(self.kit, &open.request.id, nonce).await?;
                 let state = self.retry.sealed(&seal, &self::subject(open, true))?;
                 self.noted(open).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
             }
             Some(Answer { word, nonce }) => {
-                use_up(self.session, &open.request.id, nonce).await?;
+                use_up(self.kit, &open.request.id, nonce).await?;
                 self.settle(open, form, Some(word), None).await
             }
         }
@@ -285,7 +285,7 @@ impl Question<'_> {
             None => return self.elsewhere(open).await,
         };
         let verdict = verdict(open, form, decided, nonce);
-        match decide(self.session, verdict).await {
+        match decide(self.kit, verdict).await {
             Ok(settled) => Ok(Told::Settled(Box::new(settled))),
             Err(Error::Approval(ApprovalProblem::Contradiction { .. })) => {
                 Ok(Told::Undecided("a revision was asked for without a word on what should be different"))
@@ -296,7 +296,7 @@ impl Question<'_> {
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
     async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
-        let settled = find(self.session, &open.request.id).await?.settled()?;
+        let settled = find(self.kit, &open.request.id).await?.settled()?;
         tracing::info!(
             request = settled.request.id,
             decision = settled.decided.decision.name(),
@@ -381,11 +381,11 @@ fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>
 }
 
 /// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
-async fn decided_elsewhere(session: &Session, request: &str) {
+async fn decided_elsewhere(kit: &Kit, request: &str) {
     loop {
-        match is_open(session, request).await {
+        match is_open(kit, request).await {
             Ok(false) => return,
-            Ok(true) => session.journal().changed().await,
+            Ok(true) => kit.log.journal().changed().await,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be watched while a dialog is open");
                 tokio::time::sleep(Duration::from_secs(5)).await;
@@ -395,15 +395,15 @@ async fn decided_elsewhere(session: &Session, request: &str) {
 }
 
 /// The request that a call is about which brings an answer along.
-pub(crate) async fn answers(session: &Session, retry: &Retry) -> Result<Option<String>, Error> {
+pub(crate) async fn answers(kit: &Kit, retry: &Retry) -> Result<Option<String>, Error> {
     if !retry.has_answer() {
         return Ok(None);
     }
-    Ok(retry.subject(&seal(session).await?)?.map(|subject| subject.request_id))
+    Ok(retry.subject(&seal(kit).await?)?.map(|subject| subject.request_id))
 }
 
-async fn seal(session: &Session) -> Result<Seal, Error> {
-    Ok(Seal::new(&session.seal_key().await?))
+async fn seal(kit: &Kit) -> Result<Seal, Error> {
+    Ok(Seal::new(&kit.log.seal_key().await?))
 }
 
 fn subject(open: &Reviewed, is_back: bool) -> Subject {

@@ -75,7 +75,7 @@ impl Handle {
             linked: input.linked_evidence_ids.unwrap_or_default(),
             workflow_id: input.workflow_id,
         };
-        reply(log(self.session(), request).await)
+        reply(log(self.kit(), request).await)
     }
 
     /// Returns the project's evidence, oldest first: recorded, asked, flagged, changed, decided.
@@ -92,6 +92,6 @@ impl Handle {
             evidence_id: input.evidence_id,
             workflow_id: input.workflow_id,
         };
-        reply(chain(self.session(), request).await)
+        reply(chain(self.kit(), request).await)
     }
 }

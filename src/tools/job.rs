@@ -63,14 +63,14 @@ impl Handle {
         Parameters(input): Parameters<JobInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let session = self.session();
+        let kit = self.kit();
         if let Some(seconds) = input.wait_sec.filter(|seconds| *seconds > MOST_WAIT) {
             let error = format!("wait_sec must be 0 to {MOST_WAIT} (got {seconds})");
             return failure(&Error::InvalidArguments(error));
         }
         let action = input.action.unwrap_or(if input.job.is_some() { Action::Wait } else { Action::List });
         let job = match (action, input.job.as_deref()) {
-            (Action::List, _) => return reply(list(session).await),
+            (Action::List, _) => return reply(list(kit).await),
             (_, Some(job)) => job,
             (_, None) => {
                 let error = "job is missing: name the job; action `list` shows them".to_owned();
@@ -79,15 +79,15 @@ impl Handle {
         };
         let patience = |seconds: u32| Duration::from_secs(u64::from(seconds));
         match action {
-            Action::List | Action::Progress => reply(look(session, job).await),
+            Action::List | Action::Progress => reply(look(kit, job).await),
             Action::Wait | Action::Collect => {
                 let seconds = if action == Action::Wait { input.wait_sec.unwrap_or(WAIT) } else { 0 };
                 reporting(&context, |progress| async move {
-                    reply(wait(session, job, patience(seconds), &progress).await)
+                    reply(wait(kit, job, patience(seconds), &progress).await)
                 })
                 .await
             }
-            Action::Cancel => reply(cancel(session, job).await),
+            Action::Cancel => reply(cancel(kit, job).await),
             Action::Again => match context.extensions.get::<Again>().cloned() {
                 Some(again) => reply(again.0(job.to_owned(), context).await),
                 None => failure(&Error::Internal("nobody starts jobs here".to_owned())),

@@ -66,7 +66,7 @@ impl Handle {
     )]
     async fn maestro_get_metrics(&self, Parameters(input): Parameters<MetricsInput>) -> CallToolResult {
         reply(match input.wanted() {
-            Ok(wanted) => metrics(self.session(), wanted).await,
+            Ok(wanted) => metrics(self.kit(), wanted).await,
             Err(error) => Err(error),
         })
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::domain::language::{Language, Languages};
 use crate::error::Error;
+use crate::flow::kit::Kit;
 use crate::flow::oversize::{cut_down, is_oversize};
-use crate::flow::session::Session;
 
 /// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
@@ -167,7 +167,7 @@ fn leave_out(value: &mut Value, languages: &[&str]) {
 }
 
 /// The response as far as a client shows it: what is larger is cut down.
-pub(crate) async fn with_room(session: &Session, tool: &str, response: CallToolResponse) -> CallToolResponse {
+pub(crate) async fn with_room(kit: &Kit, tool: &str, response: CallToolResponse) -> CallToolResponse {
     let is_large = |result: &CallToolResult| {
         let text = result.content.first().and_then(|block| block.as_text());
         text.is_some_and(|text| is_oversize(&text.text))
@@ -175,7 +175,7 @@ pub(crate) async fn with_room(session: &Session, tool: &str, response: CallToolR
     match response {
         CallToolResponse::Complete(mut result) if is_large(&result) => match result.structured_content.take()
         {
-            Some(value) => match cut_down(session, tool, value).await {
+            Some(value) => match cut_down(kit, tool, value).await {
                 Ok(value) => structured(value),
                 Err(error) => failure(&error),
             },

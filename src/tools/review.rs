@@ -70,12 +70,9 @@ impl Handle {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        let session = self.session();
-        reporting(
-            &context,
-            |progress| async move { reply(Box::pin(review(session, request, &progress)).await) },
-        )
-        .await
+        let kit = self.kit();
+        reporting(&context, |progress| async move { reply(Box::pin(review(kit, request, &progress)).await) })
+            .await
     }
 }
 

@@ -150,12 +150,12 @@ impl Handle {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        let account = match Account::of(self.session(), named, None, Purpose::Judge).await {
+        let account = match Account::of(self.kit(), named, None, Purpose::Judge).await {
             Ok(account) => account,
             Err(error) => return failure(&error),
         };
         reporting(&context, |progress| async move {
-            reply(Box::pin(select(self.session(), request, &account, &progress)).await)
+            reply(Box::pin(select(self.kit(), request, &account, &progress)).await)
         })
         .await
     }
@@ -167,7 +167,7 @@ impl Handle {
         meta = found_by("red flag discard answer hedging dangerous invalid diff missing fields", Load::OnSearch)
     )]
     async fn maestro_red_flag_check(&self, Parameters(input): Parameters<RedFlagInput>) -> CallToolResult {
-        reply(red_flag_check(self.session(), input.content, input.step_type, input.rules).await)
+        reply(red_flag_check(self.kit(), input.content, input.step_type, input.rules).await)
     }
 
     /// Checks a text's length, form (JSON fields or diff) and forbidden phrases.
@@ -184,7 +184,7 @@ impl Handle {
             fields: input.require_json_fields.unwrap_or_default(),
             forbidden_patterns: input.forbidden_patterns.unwrap_or_default(),
         };
-        reply(validate_content(self.session(), request).await)
+        reply(validate_content(self.kit(), request).await)
     }
 }
 

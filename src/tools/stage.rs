@@ -91,8 +91,8 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let request = input.request(Gate::InRun);
-        let (session, stage) = (self.session(), request.stage);
-        let work = |progress: Progress| async move { run_stage(session, request, &progress).await };
+        let (kit, stage) = (self.kit(), request.stage);
+        let work = |progress: Progress| async move { run_stage(kit, request, &progress).await };
         match reporting(&context, work).await {
             Ok(done) => reply(Ok(done)),
             Err(error) => failure_with(&error, &refused(stage)),
@@ -132,18 +132,18 @@ impl Handle {
         context: &RequestContext<RoleServer>,
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
-        let session = self.session();
-        let answered = answers(session, retry).await?;
+        let kit = self.kit();
+        let answered = answers(kit, retry).await?;
         let ahead = match (&answered, asking(context)) {
-            (None, Some(_)) => Some(DialogAhead::new(session)?),
+            (None, Some(_)) => Some(DialogAhead::new(kit)?),
             (Some(_), _) | (None, None) => None,
         };
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
-            Some(request) => again(session, request).await?,
+            Some(request) => again(kit, request).await?,
             None => {
                 let dialog = ahead.as_ref().map(DialogAhead::announced);
-                run_stage(session, StageRequest { dialog, ..request }, progress).await?
+                run_stage(kit, StageRequest { dialog, ..request }, progress).await?
             }
         };
         let Some(note) = &stage.approval else {
@@ -153,12 +153,12 @@ impl Handle {
             return Ok(reply(Ok(shown(stage, None))).into());
         }
         // The request that the stage ended with, or the one that an answer is about.
-        let open = find(session, answered.as_deref().unwrap_or(&note.request_id)).await?;
-        let approvals = open.run.approvals(session.config().settings.approvals);
+        let open = find(kit, answered.as_deref().unwrap_or(&note.request_id)).await?;
+        let approvals = open.run.approvals(kit.configuration.config().settings.approvals);
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };
-        let question = Question { maestro: self, session, context, retry, progress, ahead: ahead.as_ref() };
+        let question = Question { maestro: self, kit, context, retry, progress, ahead: ahead.as_ref() };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
             Told::Undecided(why) => reply(Ok(shown(stage, Some(why)))).into(),

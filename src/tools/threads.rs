@@ -81,22 +81,22 @@ impl Handle {
         meta = found_by("conversation history follow-up earlier answer what did codex say thread fork", Load::OnSearch)
     )]
     async fn maestro_threads(&self, Parameters(input): Parameters<ThreadsInput>) -> CallToolResult {
-        let session = self.session();
+        let kit = self.kit();
         let limit = match input.limit() {
             Ok(limit) => limit,
             Err(error) => return super::reply::failure(&error),
         };
         match input.action() {
-            Action::List => reply(list(session, limit).await),
+            Action::List => reply(list(kit, limit).await),
             Action::Show => reply(match input.thread("show") {
-                Ok(thread) => show(session, thread).await,
+                Ok(thread) => show(kit, thread).await,
                 Err(error) => Err(error),
             }),
-            Action::Search => reply(search(session, &input.query.unwrap_or_default(), limit).await),
+            Action::Search => reply(search(kit, &input.query.unwrap_or_default(), limit).await),
             Action::Fork => reply(match input.thread("fork") {
                 Ok(thread) => {
                     let turn = input.turn.map(|turn| usize::try_from(turn).unwrap_or(usize::MAX));
-                    fork(session, thread, turn).await
+                    fork(kit, thread, turn).await
                 }
                 Err(error) => Err(error),
             }),

@@ -70,8 +70,7 @@ impl Handle {
             Err(error) => return failure(&error),
         };
         reply(
-            reporting(&context, |progress| async move { verify(self.session(), request, &progress).await })
-                .await,
+            reporting(&context, |progress| async move { verify(self.kit(), request, &progress).await }).await,
         )
     }
 }

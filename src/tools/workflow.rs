@@ -56,7 +56,7 @@ impl Handle {
         Parameters(input): Parameters<WorkflowInput>,
     ) -> CallToolResult {
         let low_risk = if input.auto_approve_low_risk { LowRisk::Approve } else { LowRisk::Ask };
-        reply(start(self.session(), input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
+        reply(start(self.kit(), input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
     }
 
     /// Returns a run's stage, next step, pending decision, budget and history.
@@ -66,9 +66,9 @@ impl Handle {
         meta = found_by("where is the run status progress budget left next step", Load::OnSearch)
     )]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
-        let session = self.session();
-        let (policy, limits) = (&session.config().settings.policy, session.limits());
-        let shown = state(session, input.workflow_id).await.map(|overview| {
+        let kit = self.kit();
+        let (policy, limits) = (&kit.configuration.config().settings.policy, kit.configuration.limits());
+        let shown = state(kit, input.workflow_id).await.map(|overview| {
             let state = overview.run.clone();
             let summary = match &state {
                 Some(state) => format!("{}: {}", state.state, state.next_step),

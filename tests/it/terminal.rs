@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use maestro::testing::{DecidedBy, Decision, Environment, Session, Supervisor, Verdict, decide};
+use maestro::testing::{DecidedBy, Decision, Environment, Kit, Supervisor, Verdict, decide};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server, eventually, scripted};
@@ -312,13 +312,13 @@ fn a_decision_on_another_report_does_not_count() {
         seen: Some("the digest of what was shown".to_owned()),
         nonce: None,
     };
-    let session = Session::new(Environment::default(), &client.project(), Supervisor::new(None));
+    let kit = Kit::new(Environment::default(), &client.project(), Supervisor::new(None));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let refused = runtime.block_on(decide(&session, verdict.clone())).unwrap_err();
+    let refused = runtime.block_on(decide(&kit, verdict.clone())).unwrap_err();
     assert_eq!(refused.code(), "other_report");
     assert_eq!(requests(&client)[0]["status"], "pending");
     let seen = Some(text(&requests(&client)[0]["digest"]));
-    runtime.block_on(decide(&session, Verdict { seen, ..verdict })).unwrap();
+    runtime.block_on(decide(&kit, Verdict { seen, ..verdict })).unwrap();
     assert_eq!(requests(&client)[0]["decided_by"], "terminal");
 }
 

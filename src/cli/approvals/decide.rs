@@ -13,7 +13,7 @@ use crate::domain::report::dialog;
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, Verdict, decide};
 use crate::flow::approval::entry;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::human::{Typed, harmless};
 
 /// Characters of what is shown before the questions; the whole report is another command.
@@ -42,23 +42,23 @@ impl From<ReviseOptions> for Said {
     }
 }
 
-pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(session, said.json)?;
-    session.check_config()?;
+pub(super) async fn run(kit: &Kit, decision: Decision, said: Said) -> Result<ExitCode, Error> {
+    let person = Person::who_decides(kit, said.json)?;
+    kit.configuration.check()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
         return Err(Error::InvalidArguments(
             "--message must say what to do differently (got nothing)".into(),
         ));
     }
-    let Reviewed { run, request } = super::request(session, &said.id).await?;
+    let Reviewed { run, request } = super::request(kit, &said.id).await?;
     if request.decided.is_some() {
         person.say(&standing(&run, &request))?;
     }
     run.may_decide(&request).map_err(Error::Workflow)?;
     let mut responses = given(request.asked.stage, &said.answers)?;
 
-    let (report, language) = (report(&request)?, session.config().language());
+    let (report, language) = (report(&request)?, kit.configuration.config().language());
     person.say(&format!(
         "{}\n\nThe whole report: maestro-mcp approvals show {}\n",
         harmless(&dialog(&report, MOST_CHARS, language)),
@@ -104,7 +104,7 @@ pub(super) async fn run(session: &Session, decision: Decision, said: Said) -> Re
         seen: Some(request.asked.digest),
         nonce: None,
     };
-    let settled = decide(session, verdict).await?;
+    let settled = decide(kit, verdict).await?;
     person.say(&format!(
         "{}The run is {}.\n",
         standing(&settled.run, &settled.request),

@@ -17,7 +17,7 @@ use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::report::Report;
 use crate::error::Error;
 use crate::flow::approval::decide::{Verdict, decide, find};
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::process::Supervisor;
 use crate::provider::understudy::NAME as UNDERSTUDY;
 
@@ -45,7 +45,7 @@ const NARROWEST: usize = 30;
 pub(super) struct Story<'a> {
     client: &'a mut Client,
     /// The demo's own view of the project's log, beside the server's.
-    session: Session,
+    kit: Kit,
     program: &'a Program,
     failure: &'a str,
     asked: Vec<String>,
@@ -57,17 +57,17 @@ pub(super) struct Story<'a> {
 impl<'a> Story<'a> {
     pub(super) fn new(
         client: &'a mut Client,
-        outer: &Session,
+        outer: &Kit,
         program: &'a Program,
         failure: &'a str,
         asked: Vec<String>,
         leaves_page: bool,
     ) -> Self {
-        let own = outer.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
+        let own = outer.configuration.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
         let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
         let environment = own.chain([project]).collect();
-        let session = Session::new(environment, program.directory(), Supervisor::new(None));
-        Self { client, session, program, failure, asked, workflow: String::new(), leaves_page }
+        let kit = Kit::new(environment, program.directory(), Supervisor::new(None));
+        Self { client, kit, program, failure, asked, workflow: String::new(), leaves_page }
     }
 
     pub(super) async fn tell(mut self) -> Result<ExitCode, Error> {
@@ -193,7 +193,7 @@ impl<'a> Story<'a> {
     }
 
     async fn report(&self, request: &str) -> Result<Report, Error> {
-        let found = find(&self.session, request).await?;
+        let found = find(&self.kit, request).await?;
         serde_json::from_value(found.request.asked.report)
             .map_err(|error| Error::Internal(format!("the report of request {request}: {error}")))
     }
@@ -218,7 +218,7 @@ impl<'a> Story<'a> {
             seen: None,
             nonce: None,
         };
-        decide(&self.session, verdict).await?;
+        decide(&self.kit, verdict).await?;
         if decision == Decision::Approve {
             demo::outcome("   approved (by the demo; in your project, only you can)\n", true)?;
         }

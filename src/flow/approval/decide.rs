@@ -13,7 +13,7 @@ use crate::domain::report::{Choice, meant};
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::journal::{Decided, new_id};
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::time::now;
 
 #[derive(Clone, Debug)]
@@ -82,30 +82,30 @@ impl Reviewed {
 ///
 /// There is no such request, it was decided before, answers that no question allows, or the log
 /// cannot be used.
-pub async fn decide(session: &Session, verdict: Verdict) -> Result<Settled, Error> {
+pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
     match verdict.decided_by {
         DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
-            session.refuse_strangers()?;
+            kit.processes.refuse_strangers()?;
         }
         // The terminal was checked before, and a rule needs no person.
-        DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => session.refuse_nested()?,
+        DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => kit.processes.refuse_nested()?,
     }
-    let verdict = masked(session, verdict).await?;
+    let verdict = masked(kit, verdict).await?;
     let request = verdict.request.clone();
-    let (id, server, shared) = (new_id(), session.config().settings.approvals, session.clone());
+    let (id, server, shared) = (new_id(), kit.configuration.config().settings.approvals, kit.clone());
     let decision = move |history: &History| {
         if verdict.decided_by == DecidedBy::Relayed {
             refuse_over_dialog(&shared, history, &verdict.request)?;
         }
         draft(history, &verdict, &id, server)
     };
-    session.journal().decide_on(decision).await?;
-    find(session, &request).await?.settled()
+    kit.log.journal().decide_on(decision).await?;
+    find(kit, &request).await?.settled()
 }
 
 /// A dialog that somebody may be looking at is answered there, and not by the model.
-fn refuse_over_dialog(session: &Session, history: &History, request: &str) -> Result<(), Error> {
-    let is_alive = |server: &str| server == session.server() || session.is_alive(server);
+fn refuse_over_dialog(kit: &Kit, history: &History, request: &str) -> Result<(), Error> {
+    let is_alive = |server: &str| server == kit.log.server() || kit.log.is_alive(server);
     if history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server)) {
         return Err(ApprovalProblem::DialogOpen(request.to_owned()).into());
     }
@@ -117,9 +117,9 @@ fn refuse_over_dialog(session: &Session, history: &History, request: &str) -> Re
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn find(session: &Session, request: &str) -> Result<Reviewed, Error> {
+pub async fn find(kit: &Kit, request: &str) -> Result<Reviewed, Error> {
     let request = request.to_owned();
-    let found = session.journal().read(move |history| {
+    let found = kit.log.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
         Ok(Reviewed { run: run.clone(), request: found.clone() })
     });
@@ -131,9 +131,9 @@ pub async fn find(session: &Session, request: &str) -> Result<Reviewed, Error> {
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn is_open(session: &Session, request: &str) -> Result<bool, Error> {
+pub async fn is_open(kit: &Kit, request: &str) -> Result<bool, Error> {
     let request = request.to_owned();
-    let open = session.journal().read(move |history| {
+    let open = kit.log.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
         Ok(found.decided.is_none() && run.phase.is_open())
     });
@@ -146,7 +146,7 @@ pub async fn is_open(session: &Session, request: &str) -> Result<bool, Error> {
 /// # Errors
 ///
 /// There is no such request, the state was used before, or the log cannot be used.
-pub async fn use_up(session: &Session, request: &str, nonce: String) -> Result<(), Error> {
+pub async fn use_up(kit: &Kit, request: &str, nonce: String) -> Result<(), Error> {
     let (request, id) = (request.to_owned(), new_id());
     let decision = move |history: &History| {
         let (run, request) = known(history, &request)?;
@@ -154,7 +154,7 @@ pub async fn use_up(session: &Session, request: &str, nonce: String) -> Result<(
         let used = Draft::new(id.clone(), StateUsed { nonce: nonce.clone() }).on([request.id.clone()]);
         Ok((run.id.clone(), Decided::append(vec![used], ())))
     };
-    session.journal().decide_on(decision).await
+    kit.log.journal().decide_on(decision).await
 }
 
 fn unused(history: &History, nonce: &str) -> Result<(), Error> {
@@ -265,10 +265,10 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
 }
 
 /// Returns what a reviewer says is masked as everything that is stored.
-async fn masked(session: &Session, verdict: Verdict) -> Result<Verdict, Error> {
-    let session = session.clone();
+async fn masked(kit: &Kit, verdict: Verdict) -> Result<Verdict, Error> {
+    let kit = kit.clone();
     crate::flow::off_thread::off_thread(move || {
-        let masker = session.masker()?;
+        let masker = kit.configuration.masker()?;
         let mask = |text: String| masker.mask(&text).text.into_owned();
         let responses = match masker.mask_value(Value::Object(verdict.responses)) {
             Value::Object(responses) => responses,

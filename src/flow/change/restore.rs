@@ -14,8 +14,8 @@ use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
 use crate::domain::history::History;
 use crate::error::Error;
+use crate::flow::kit::Kit;
 use crate::flow::note::run_to_restore;
-use crate::flow::session::Session;
 use crate::flow::time::now;
 use crate::host::change::{
     Change, Entry, Keep, Listed, Manifest, Plan, Pruned, Store, Tree, before, is_session,
@@ -41,12 +41,12 @@ pub struct RestoreRequest {
 /// # Errors
 ///
 /// The call cannot begin. A file that cannot be restored is an outcome, not an error.
-pub async fn restore(session: &Session, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
-    refuse_strangers(session)?;
-    blocking(session, move |session, cancelled| {
+pub async fn restore(kit: &Kit, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
+    refuse_strangers(kit)?;
+    blocking(kit, move |kit, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
-        let project = session.project()?;
-        Ok(match restore_now(session, &project, &request, cancelled, &mut outcome) {
+        let project = kit.project.reader()?;
+        Ok(match restore_now(kit, &project, &request, cancelled, &mut outcome) {
             Ok(()) => outcome,
             Err(refusal) => outcome.refused(&refusal),
         })
@@ -55,7 +55,7 @@ pub async fn restore(session: &Session, request: RestoreRequest) -> Result<Resto
 }
 
 fn restore_now(
-    session: &Session,
+    kit: &Kit,
     project: &Project,
     request: &RestoreRequest,
     cancelled: &dyn Fn() -> bool,
@@ -66,15 +66,15 @@ fn restore_now(
     if !is_session(name) {
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
-    let (store, _lock) = lock(session)?;
-    undo_open(&store, project, session);
-    let run = run_to_restore(session)?;
+    let (store, _lock) = lock(kit)?;
+    undo_open(&store, project, kit);
+    let run = run_to_restore(kit)?;
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?
         .ok_or_else(|| unknown(format!("there is no backup `{name}`")))?;
     let base = base(project, request, &manifest)?;
-    let work = Work { session, project, base: &base, cancelled };
+    let work = Work { kit, project, base: &base, cancelled };
     let tree = work.tree()?;
     let entries = wanted(&manifest, request, &base, outcome);
     if entries.is_empty() && outcome.failed.is_empty() {
@@ -270,8 +270,8 @@ pub enum BackupState {
 /// # Errors
 ///
 /// They cannot be read.
-pub fn backups(session: &Session) -> Result<Vec<Backup>, Error> {
-    let Some(store) = existing(session)? else {
+pub fn backups(kit: &Kit) -> Result<Vec<Backup>, Error> {
+    let Some(store) = existing(kit)? else {
         return Ok(Vec::new());
     };
     let listed = store.list().map_err(|obstacle| setup(&failed(&obstacle)))?;
@@ -295,9 +295,9 @@ pub fn backups(session: &Session) -> Result<Vec<Backup>, Error> {
 /// # Errors
 ///
 /// They cannot be read, or another server is changing the project.
-pub fn prune(session: &Session, keep: &Keep) -> Result<Pruned, Error> {
-    let protected = session.journal().read_now(History::backups_in_use)?;
-    let Some(store) = existing(session)? else {
+pub fn prune(kit: &Kit, keep: &Keep) -> Result<Pruned, Error> {
+    let protected = kit.log.journal().read_now(History::backups_in_use)?;
+    let Some(store) = existing(kit)? else {
         return Ok(Pruned::default());
     };
     let (store, _lock) = locked(store).map_err(|refusal| setup(&refusal))?;
@@ -306,16 +306,16 @@ pub fn prune(session: &Session, keep: &Keep) -> Result<Pruned, Error> {
 
 /// Removes what is beyond the configured limits after a change; where the log cannot say what open
 /// runs still need, nothing.
-pub(super) fn prune_after(session: &Session, store: &Store, made: &str) {
-    if let Ok(mut protected) = session.journal().read_now(History::backups_in_use) {
+pub(super) fn prune_after(kit: &Kit, store: &Store, made: &str) {
+    if let Ok(mut protected) = kit.log.journal().read_now(History::backups_in_use) {
         protected.insert(made.to_owned());
-        let _ = store.prune(&keep(session), &protected, now());
+        let _ = store.prune(&keep(kit), &protected, now());
     }
 }
 
 /// Returns what the configuration keeps; there, 0 is no limit.
-pub fn keep(session: &Session) -> Keep {
-    let settings = session.config().settings.backups;
+pub fn keep(kit: &Kit) -> Keep {
+    let settings = kit.configuration.config().settings.backups;
     let age = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
     Keep {
         age: Some(settings.max_age_days).filter(|days| *days > 0).map(age),
@@ -324,9 +324,9 @@ pub fn keep(session: &Session) -> Keep {
     }
 }
 
-fn existing(session: &Session) -> Result<Option<Store>, Error> {
-    let store = Store::existing(session.root()).map_err(|obstacle| setup(&failed(&obstacle)))?;
-    Ok(store.map(|store| store.of_user(session.user_key())))
+fn existing(kit: &Kit) -> Result<Option<Store>, Error> {
+    let store = Store::existing(kit.project.root()).map_err(|obstacle| setup(&failed(&obstacle)))?;
+    Ok(store.map(|store| store.of_user(kit.log.user_key())))
 }
 
 fn setup(refusal: &Refusal) -> Error {

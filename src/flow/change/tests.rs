@@ -10,7 +10,7 @@ const PATCH: &str = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n--- /dev/null\n+
 struct Bench {
     _home: tempfile::TempDir,
     root: tempfile::TempDir,
-    session: Session,
+    kit: Kit,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -21,24 +21,24 @@ impl Bench {
         std::fs::write(root.path().join("g"), "gone\n").unwrap();
         let home = tempfile::tempdir().unwrap();
         let environment: Environment = [("HOME", home.path().to_str().unwrap())].into_iter().collect();
-        let session = Session::new(environment, root.path(), Supervisor::new(None));
+        let kit = Kit::new(environment, root.path(), Supervisor::new(None));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        Self { root, _home: home, session, runtime }
+        Self { root, _home: home, kit, runtime }
     }
 
     fn apply(&self, patch: &str, dry_run: bool) -> PatchOutcome {
         let request = PatchRequest { patch: patch.to_owned(), workspace_root: None, dry_run };
-        self.runtime.block_on(apply_patch(&self.session, request)).unwrap()
+        self.runtime.block_on(apply_patch(&self.kit, request)).unwrap()
     }
 
     fn restore(&self, session: &str) -> RestoreOutcome {
         let request =
             RestoreRequest { backup_session: session.to_owned(), workspace_root: None, files: None };
-        self.runtime.block_on(restore(&self.session, request)).unwrap()
+        self.runtime.block_on(restore(&self.kit, request)).unwrap()
     }
 
     fn recorded(&self) -> Vec<Changed> {
-        let events = self.runtime.block_on(self.session.journal().events(None)).unwrap();
+        let events = self.runtime.block_on(self.kit.log.journal().events(None)).unwrap();
         let changes = events.into_iter().filter_map(|event| match event.body {
             Body::Changed(changed) => Some(changed),
             _ => None,
@@ -101,7 +101,7 @@ fn what_a_killed_server_left_is_recorded_when_it_is_taken_back() {
     let session = bench.apply(PATCH, false).backup_session.unwrap();
     // A journal that is open is what a kill leaves.
     std::fs::write(bench.root.path().join(".maestro/backups/.open").join(&session), "").unwrap();
-    let recovered = bench.runtime.block_on(recover(&bench.session));
+    let recovered = bench.runtime.block_on(recover(&bench.kit));
     assert_eq!(recovered.len(), 1);
     let record = bench.recorded().pop().unwrap();
     assert_eq!(record.kind, ChangeKind::Recovered);
@@ -109,6 +109,6 @@ fn what_a_killed_server_left_is_recorded_when_it_is_taken_back() {
     assert_eq!(record.patch_sha256, Some(sha256(PATCH.as_bytes())));
     assert_eq!(actions(&record), [("f", "changed"), ("g", "created"), ("n", "removed")]);
     assert_eq!(std::fs::read(bench.root.path().join("f")).unwrap(), b"one\n");
-    assert!(bench.runtime.block_on(recover(&bench.session)).is_empty());
+    assert!(bench.runtime.block_on(recover(&bench.kit)).is_empty());
     assert_eq!(bench.recorded().len(), 2);
 }

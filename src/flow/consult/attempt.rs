@@ -15,10 +15,10 @@ use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::account::{Account, Reservation, Took, kept};
+use crate::flow::kit::Kit;
 use crate::flow::obstacle::{others_than, process_error};
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 use crate::flow::slots::Place;
 use crate::flow::{providers, wall};
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
@@ -47,7 +47,7 @@ const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 /// Asks one provider: the understudy at once, a CLI when there is a slot for it. Its end is
 /// in the log, and with the limit that a breaker knows nothing is started.
 pub(super) async fn begin(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     choice: &Choice,
     prepared: &Arc<Prepared>,
@@ -55,7 +55,7 @@ pub(super) async fn begin(
     progress: &Progress,
 ) -> Consulted {
     let refused = |error| Consulted::refused(&provider.name, choice.model.clone(), not_begun(error));
-    if let Err(error) = preflight(session, provider, prepared) {
+    if let Err(error) = preflight(kit, provider, prepared) {
         return refused(error);
     }
     if provider.is_understudy() {
@@ -69,9 +69,9 @@ pub(super) async fn begin(
         let mut reply = answered.map_or_else(refused, |answer| Consulted::answered(&provider.name, answer));
         reply.name_model(None, told(&provider.adapter, &choice.wish, Known::default()), |_| None);
         reply.note = Some("understudy: rules over the packed context, no model");
-        return recording.end(session, prepared, reply).await;
+        return recording.end(kit, prepared, reply).await;
     }
-    let (program, permit) = match wait_for_turn(session, provider, turn.place, progress).await {
+    let (program, permit) = match wait_for_turn(kit, provider, turn.place, progress).await {
         Ok(ready) => ready,
         // The reservation is dropped: the consult never started.
         Err(error) => return refused(error),
@@ -81,13 +81,16 @@ pub(super) async fn begin(
         system: &prepared.system,
         model: choice.model.as_deref().filter(|_| !choice.is_written),
         effort: None,
-        gateway: provider.adapter.gateway_variable().and_then(|name| session.environment().get(name)),
+        gateway: provider
+            .adapter
+            .gateway_variable()
+            .and_then(|name| kit.configuration.environment().get(name)),
         schema: prepared.schema.as_ref().map(|(_, schema)| schema),
         extra_args: &provider.settings.extra_args,
     };
     let usual = Duration::from_secs(provider.settings.timeout_sec);
     let call = Call {
-        session,
+        kit,
         provider,
         program: &program,
         choice,
@@ -98,7 +101,7 @@ pub(super) async fn begin(
     };
     let recording = Recording::begin(&provider.name, choice.model.as_deref(), turn.reservation);
     let reply = call.until_answered(ask, permit).await;
-    recording.end(session, prepared, reply).await
+    recording.end(kit, prepared, reply).await
 }
 
 /// The error of a consult that never started, which the log tells as it tells the end of one.
@@ -107,8 +110,8 @@ pub(super) fn not_begun(error: Error) -> Error {
     error
 }
 
-fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
-    let problems = session.config().problems_for(&provider.name);
+fn preflight(kit: &Kit, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
+    let problems = kit.configuration.config().problems_for(&provider.name);
     if !problems.is_empty() {
         return Err(Error::ConfigInvalid(problems));
     }
@@ -124,18 +127,22 @@ fn preflight(session: &Session, provider: &Provider, prepared: &Prepared) -> Res
 }
 
 async fn wait_for_turn(
-    session: &Session,
+    kit: &Kit,
     provider: &Provider,
     place: Place,
     progress: &Progress,
 ) -> Result<(PathBuf, Arc<OwnedSemaphorePermit>), Error> {
-    let program = session.catalogue().program(provider, session.environment(), session.root())?;
+    let program = kit.configuration.catalogue().program(
+        provider,
+        kit.configuration.environment(),
+        kit.project.root(),
+    )?;
     Ok((program, Arc::new(place.wait(progress).await?)))
 }
 
 /// A call to a CLI.
 struct Call<'a> {
-    session: &'a Session,
+    kit: &'a Kit,
     provider: &'a Provider,
     program: &'a Path,
     choice: &'a Choice,
@@ -158,7 +165,7 @@ impl Call<'_> {
         };
         let levels = if needs_levels(adapter, &self.choice.wish) {
             let left = self.left().min(providers::PATIENCE);
-            providers::levels(self.session, self.provider, self.program, asked_for, left).await
+            providers::levels(self.kit, self.provider, self.program, asked_for, left).await
         } else {
             None
         };
@@ -183,7 +190,7 @@ impl Call<'_> {
             }
             tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
             self.progress.say(&format!("{name}: {}; trying again in {} s", error.code(), pause.as_secs()));
-            if !self.session.supervisor().goes_on_for(pause).await {
+            if !self.kit.processes.supervisor().goes_on_for(pause).await {
                 reply.cause = Some(Error::ShuttingDown);
                 break;
             }
@@ -218,7 +225,7 @@ impl Call<'_> {
         // Most of the time is the answer's, also where the CLI does not tell.
         let left = self.timeout;
         let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
-        providers::version(self.session, self.provider, self.program, limit).await
+        providers::version(self.kit, self.provider, self.program, limit).await
     }
 
     fn left(&self) -> Duration {
@@ -275,10 +282,10 @@ impl Call<'_> {
             self.version,
         );
         let files = std::mem::take(&mut invocation.files);
-        let (shared, asked, private) = (self.session.clone(), self.provider.clone(), places.clone());
+        let (shared, asked, private) = (self.kit.clone(), self.provider.clone(), places.clone());
         let program = self.program.to_owned();
         let laid_out = off_thread(move || {
-            let login = login::carry(&asked.adapter, shared.environment(), &private.home);
+            let login = login::carry(&asked.adapter, shared.configuration.environment(), &private.home);
             let wall = wall::of_consultant(&shared, &asked, &program, &private, &login);
             // The directory comes along: where nobody waits any more, it must not be removed while
             // it is written to.
@@ -286,7 +293,7 @@ impl Call<'_> {
         });
         let (directory, login, wall) = laid_out.await?.map_err(internal)?;
         let wall = wall?;
-        let mut env = allowed(self.session.environment(), &settings.allow_env);
+        let mut env = allowed(self.kit.configuration.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
         env.extend(invocation.env);
@@ -313,11 +320,12 @@ impl Call<'_> {
         };
         self.progress.say(&format!("{}: started", self.provider.name));
         let held = Held { _permit: permit, login, _directory: directory };
-        self.session
+        self.kit
+            .processes
             .supervisor()
             .run(launch, held, |activity| self.tell(ask, activity))
             .await
-            .map_err(|error| process_error(self.provider, self.session, &error))
+            .map_err(|error| process_error(self.provider, self.kit, &error))
     }
 
     fn tell(&self, ask: &Ask<'_>, activity: &Activity) {
@@ -339,7 +347,7 @@ impl Call<'_> {
         let Error::Cli { failure, others, .. } = error else { return };
         if failure.kind == FailureKind::CliOutdated {
             let installed =
-                providers::version(self.session, self.provider, self.program, providers::PATIENCE).await;
+                providers::version(self.kit, self.provider, self.program, providers::PATIENCE).await;
             let tried = self.provider.adapter.newest_tried();
             let versions = match (installed.ok().flatten(), tried) {
                 (Some(installed), Some(tried)) if installed >= tried => format!(
@@ -359,7 +367,7 @@ impl Call<'_> {
             failure.detail = format!("{} ({versions})", failure.detail);
         }
         if failure.kind.is_refusal() {
-            *others = others_than(self.provider, self.session);
+            *others = others_than(self.provider, self.kit);
         }
     }
 
@@ -459,15 +467,15 @@ impl Recording {
 
     /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
     /// it. A log that cannot be written does not take the answer from the caller.
-    async fn end(mut self, session: &Session, prepared: &Arc<Prepared>, mut reply: Consulted) -> Consulted {
+    async fn end(mut self, kit: &Kit, prepared: &Arc<Prepared>, mut reply: Consulted) -> Consulted {
         let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
-        session.ledger().note(&self.provider, refused);
+        kit.log.ledger().note(&self.provider, refused);
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
         let settled = self.settled(&reservation, Some(&reply));
-        let (saving, shared) = (session.config().settings.tracing.clone(), Arc::clone(prepared));
+        let (saving, shared) = (kit.configuration.config().settings.tracing.clone(), Arc::clone(prepared));
         let ended = off_thread(move || {
             let masked = reply.ok.then(|| shared.masker.mask(&reply.content).text.into_owned());
             // A conversation goes on from its texts: if they are not kept, there is no conversation.

@@ -17,9 +17,9 @@ use crate::domain::tokens::Tokens;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked};
 use crate::flow::document;
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::{ContextRequest, PackedContext, check_named, pack_now};
-use crate::flow::session::Session;
 use crate::flow::thread::Conversation;
 use crate::host::config::is_model_name;
 
@@ -149,8 +149,8 @@ impl Prepared {
 /// # Errors
 ///
 /// The configuration or a document cannot be used, or the server runs inside a consultant.
-pub async fn prepare(session: &Session, question: Question) -> Result<Arc<Prepared>, Error> {
-    prepare_as(session, question, Layout::Plain).await
+pub async fn prepare(kit: &Kit, question: Question) -> Result<Arc<Prepared>, Error> {
+    prepare_as(kit, question, Layout::Plain).await
 }
 
 /// The same of a prompt that is laid out in some way.
@@ -158,12 +158,8 @@ pub async fn prepare(session: &Session, question: Question) -> Result<Arc<Prepar
 /// # Errors
 ///
 /// As of [`prepare`].
-pub async fn prepare_as(
-    session: &Session,
-    question: Question,
-    layout: Layout,
-) -> Result<Arc<Prepared>, Error> {
-    prepare_in(session, question, layout, None).await
+pub async fn prepare_as(kit: &Kit, question: Question, layout: Layout) -> Result<Arc<Prepared>, Error> {
+    prepare_in(kit, question, layout, None).await
 }
 
 /// The same of a turn in a conversation.
@@ -172,43 +168,43 @@ pub async fn prepare_as(
 ///
 /// As of [`prepare`].
 pub(super) async fn prepare_in(
-    session: &Session,
+    kit: &Kit,
     question: Question,
     layout: Layout,
     conversation: Option<Conversation>,
 ) -> Result<Arc<Prepared>, Error> {
-    session.refuse_nested()?;
-    session.check_config()?;
+    kit.processes.refuse_nested()?;
+    kit.configuration.check()?;
     if question.prompt.trim().is_empty() {
         return Err(Error::InvalidArguments("prompt must not be empty".to_owned()));
     }
     if let Some(model) = &question.options.model {
         check_model(model)?;
     }
-    let session = session.clone();
-    off_thread(move || prepare_now(&session, question, layout, conversation)).await?.map(Arc::new)
+    let kit = kit.clone();
+    off_thread(move || prepare_now(&kit, question, layout, conversation)).await?.map(Arc::new)
 }
 
 fn prepare_now(
-    session: &Session,
+    kit: &Kit,
     question: Question,
     layout: Layout,
     conversation: Option<Conversation>,
 ) -> Result<Prepared, Error> {
-    let contract = question.schema.map(|name| document::schema(session, name)).transpose()?;
+    let contract = question.schema.map(|name| document::schema(kit, name)).transpose()?;
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let consultant = prompt("consultant", &[]);
     let system = match question.role {
         Some(role) => {
-            let persona = document::role(session, role)?.prompt;
+            let persona = document::role(kit, role)?.prompt;
             let persona = if schema.is_some() { persona_without_form(&persona) } else { persona };
             format!("{consultant}\n\n{persona}")
         }
         None => consultant,
     };
-    check_named(session, &question.context.files)?;
-    let context = (!question.context.is_empty()).then(|| pack_now(session, &question.context)).transpose()?;
-    let masker = session.masker()?;
+    check_named(kit, &question.context.files)?;
+    let context = (!question.context.is_empty()).then(|| pack_now(kit, &question.context)).transpose()?;
+    let masker = kit.configuration.masker()?;
     let clean = masker.mask(&question.prompt);
     let masked = clean.count + context.as_ref().map_or(0, |context| context.masked);
     let turn = conversation.map(|conversation| {

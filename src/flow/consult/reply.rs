@@ -17,8 +17,8 @@ use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
 use crate::flow::breaker::StoodIn;
 use crate::flow::citations::citations;
+use crate::flow::kit::Kit;
 use crate::flow::pack::PackedContext;
-use crate::flow::session::Session;
 use crate::flow::thread::UNTRUSTED;
 use crate::host::answers::Answers;
 use crate::provider::effort::Told;
@@ -274,21 +274,21 @@ impl Consulted {
     }
 
     /// Says of each place that the answer names whether it is there. Blocks.
-    pub fn cited(self, session: &Session) -> Self {
+    pub fn cited(self, kit: &Kit) -> Self {
         let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
-        let citations = self.ok.then(|| citations(session, &self.content, packed));
+        let citations = self.ok.then(|| citations(kit, &self.content, packed));
         Self { citations, ..self }
     }
 
     /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
     /// as data weighs as much again, and is left out where both have no room.
-    pub fn cut_to(mut self, session: &Session, room: usize) -> Self {
+    pub fn cut_to(mut self, kit: &Kit, room: usize) -> Self {
         let Some(cut) = cut_at(&self.content, room) else {
             let of_data = self.structured.as_ref().map_or(0, weight_of);
             self.structured = self.structured.filter(|_| weight(&self.content) + of_data <= room);
             return self;
         };
-        match self.keep(session) {
+        match self.keep(kit) {
             Ok(path) => {
                 let file = path.display().to_string();
                 self.resource = Answers::address(&file).map(|address| address.to_string());
@@ -303,12 +303,12 @@ impl Consulted {
     }
 
     /// Keeps the whole answer in a file.
-    fn keep(&mut self, session: &Session) -> Result<std::path::PathBuf, Error> {
+    fn keep(&mut self, kit: &Kit) -> Result<std::path::PathBuf, Error> {
         let whole = match self.masked_answer.take() {
             Some(masked) => masked,
-            None => session.masker()?.mask(&self.content).text.into_owned(),
+            None => kit.configuration.masker()?.mask(&self.content).text.into_owned(),
         };
-        session.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
+        kit.project.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

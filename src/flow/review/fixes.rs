@@ -10,9 +10,9 @@ use crate::domain::review::{FixStatus, Severity, TriedFix, fixes};
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Prepared, Question, Turn, ask, prepare, reserve_one};
+use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 use crate::flow::select::{Trialled, tried_alone};
-use crate::flow::session::Session;
 
 /// Findings for which a fix is asked for.
 const MOST_FIXED: usize = 5;
@@ -22,7 +22,7 @@ const LEAST: Severity = Severity::Medium;
 /// Asks for fixes of the gravest findings and tries them. Missing fixes are named in the warning: the
 /// findings stand without it.
 pub(super) async fn tried(
-    session: &Session,
+    kit: &Kit,
     request: &ReviewRequest,
     reviewed: &Arc<Prepared>,
     material: &Material,
@@ -38,7 +38,7 @@ pub(super) async fn tried(
     }
     let mut proposed: Vec<(usize, TriedFix)> = Vec::new();
     for (provider, indexes) in by {
-        match proposals(session, request, reviewed, material, review, &provider, &indexes, progress).await {
+        match proposals(kit, request, reviewed, material, review, &provider, &indexes, progress).await {
             Ok(fixes) => proposed.extend(fixes),
             Err(error) => review.warn(&format!("{provider} proposed no fix: {error}")),
         }
@@ -47,7 +47,7 @@ pub(super) async fn tried(
         return;
     }
     let diffs = proposed.iter().map(|(index, fix)| (id_of(review, *index), fix.patch.clone())).collect();
-    match Box::pin(tried_alone(session, diffs, progress)).await {
+    match Box::pin(tried_alone(kit, diffs, progress)).await {
         Ok(results) => {
             for ((_, fix), result) in proposed.iter_mut().zip(results) {
                 (fix.status, fix.reasons) = standing(result);
@@ -85,7 +85,7 @@ fn standing(result: Trialled) -> (FixStatus, Vec<String>) {
 
 #[expect(clippy::too_many_arguments, reason = "all of it goes into one question")]
 async fn proposals(
-    session: &Session,
+    kit: &Kit,
     request: &ReviewRequest,
     reviewed: &Arc<Prepared>,
     material: &Material,
@@ -117,11 +117,11 @@ async fn proposals(
             Account { rests_on: Vec::new(), ..reviewed.account().clone() },
         )
     };
-    let prepared = prepare(session, question).await?;
-    let place = session.slots().place()?;
-    let reservation = reserve_one(session, &prepared, provider).await?;
+    let prepared = prepare(kit, question).await?;
+    let place = kit.processes.slots().place()?;
+    let reservation = reserve_one(kit, &prepared, provider).await?;
     let progress = progress.labelled(&format!("{provider}: fixes"));
-    let reply = ask(session, provider, &prepared, Turn { place, reservation }, &progress).await;
+    let reply = ask(kit, provider, &prepared, Turn { place, reservation }, &progress).await;
     if let Some(cause) = reply.cause {
         return Err(cause);
     }

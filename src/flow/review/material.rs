@@ -14,7 +14,7 @@ use crate::domain::mask::Masker;
 use crate::domain::plain::plain;
 use crate::domain::secret_path;
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::verify::guarded;
 use crate::host::git::{VARIABLES, running_nothing};
 use crate::host::project::{Project, Refusal};
@@ -70,10 +70,10 @@ enum Version {
 }
 
 /// Reads what is to be reviewed. Blocks.
-pub(super) fn material(session: &Session, target: &Target) -> Result<Material, Error> {
-    let project = session.project()?;
-    let masker = session.masker()?;
-    let reader = Reader { session, project: &project };
+pub(super) fn material(kit: &Kit, target: &Target) -> Result<Material, Error> {
+    let project = kit.project.reader()?;
+    let masker = kit.configuration.masker()?;
+    let reader = Reader { kit, project: &project };
     let mut gathered = match target {
         Target::Files(files) => reader.files(files)?,
         Target::Working => reader.change(&["HEAD"], Version::Working, New::Too)?,
@@ -110,9 +110,9 @@ pub(super) fn material(session: &Session, target: &Target) -> Result<Material, E
 
 impl Material {
     /// The files that are not any more what was reviewed. Blocks.
-    pub(super) fn changed_since(&self, session: &Session) -> Vec<String> {
-        let Ok(project) = session.project() else { return Vec::new() };
-        let reader = Reader { session, project: &project };
+    pub(super) fn changed_since(&self, kit: &Kit) -> Vec<String> {
+        let Ok(project) = kit.project.reader() else { return Vec::new() };
+        let reader = Reader { kit, project: &project };
         let is_changed = |file: &&File| {
             let now = reader.content(&file.name, &self.version).unwrap_or_default();
             Mark::of(now.as_bytes()) != file.mark
@@ -122,9 +122,9 @@ impl Material {
 }
 
 /// The text of a file of the project that is not under review itself, such as a caller. Blocks.
-pub(super) fn other(session: &Session, name: &str) -> Result<(String, Lines), String> {
-    let project = session.project().map_err(|error| error.to_string())?;
-    let masker = session.masker().map_err(|error| error.to_string())?;
+pub(super) fn other(kit: &Kit, name: &str) -> Result<(String, Lines), String> {
+    let project = kit.project.reader().map_err(|error| error.to_string())?;
+    let masker = kit.configuration.masker().map_err(|error| error.to_string())?;
     let found = project.look(name).map_err(|refusal| refusal.to_string())?;
     let text = read(found.open().map_err(|refusal| refusal.to_string())?)?;
     Ok((found.shown, as_seen(text, &masker)))
@@ -144,7 +144,7 @@ enum New {
 }
 
 struct Reader<'a> {
-    session: &'a Session,
+    kit: &'a Kit,
     project: &'a Project,
 }
 
@@ -341,7 +341,7 @@ impl Reader<'_> {
     /// configures runs.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
         let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        let secrets = self.session.secret_rules()?;
+        let secrets = self.kit.configuration.secret_rules()?;
         self.run(|program, root| guarded(program, root, &words, &secrets))
     }
 
@@ -350,8 +350,8 @@ impl Reader<'_> {
             reason: format!("review: {reason}"),
             hint: "Name `files` instead, or make the project a git repository with a commit.".to_owned(),
         };
-        let root = self.session.root();
-        let program = self.session.environment().find_program("git", root);
+        let root = self.kit.project.root();
+        let program = self.kit.configuration.environment().find_program("git", root);
         let program = program.ok_or_else(|| setup("git is not installed".to_owned()))?;
         let failed = |error: std::io::Error| setup(format!("git: {error}"));
         let mut child = Command::new(&program)

@@ -15,9 +15,9 @@ use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
 use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare_as};
+use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::{Progress, Watch};
-use crate::flow::session::Session;
 
 /// Characters of all candidates that a judge reads.
 const MOST_CHARS: usize = 200_000;
@@ -109,7 +109,7 @@ pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), 
 
 /// Everything that asking a judge needs.
 pub(super) struct Judging<'a> {
-    pub(super) session: &'a Session,
+    pub(super) kit: &'a Kit,
     pub(super) account: &'a Account,
     pub(super) progress: &'a Progress,
     pub(super) wanted: &'a str,
@@ -138,7 +138,7 @@ impl Judging<'_> {
         candidates: &[Candidate],
         level: &[usize],
     ) -> Result<(JudgeNote, Option<Verdict>), Error> {
-        self.session.catalogue().get(self.wanted)?;
+        self.kit.configuration.catalogue().get(self.wanted)?;
         let shown: Vec<String> = candidates.iter().map(Candidate::shown).collect();
         let entries = entries(candidates, &shown, level);
         if entries.len() < 2 {
@@ -162,7 +162,7 @@ impl Judging<'_> {
         // Both orders of each or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
-        let reserved = match reserve(self.session, self.account, &question(chars), &asked).await {
+        let reserved = match reserve(self.kit, self.account, &question(chars), &asked).await {
             Err(error) if error.is_out_of_budget() => {
                 let reason = format!("{error} ({})", error.code());
                 return Ok(JudgeNote::none(Some(names(seats.iter())), 0, reason));
@@ -195,9 +195,9 @@ impl Judging<'_> {
 
     /// Models that can be asked, in the order in which they are.
     async fn there(&self) -> Vec<String> {
-        let catalogue = self.session.catalogue();
+        let catalogue = self.kit.configuration.catalogue();
         let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
-        ready(self.session, Work::default()).await.names.into_iter().filter(is_model).collect()
+        ready(self.kit, Work::default()).await.names.into_iter().filter(is_model).collect()
     }
 
     /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
@@ -264,10 +264,10 @@ impl Judging<'_> {
         let of_these = || court.entries.iter().filter(|entry| judged.contains(&entry.index));
         let is_neutral = |name: &str| !of_these().any(|entry| entry.is_by(name));
         let chars = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
-        while let Some(next) = court.bench.next_among(self.session, &wanted, is_neutral).await {
+        while let Some(next) = court.bench.next_among(self.kit, &wanted, is_neutral).await {
             self.progress.say(&format!("{wanted}: {}; {next} judges instead", cause.code()));
             let both = [next.clone(), next.clone()];
-            let reserved = reserve(self.session, self.account, &question(chars), &both).await;
+            let reserved = reserve(self.kit, self.account, &question(chars), &both).await;
             let Ok([one, other]) = reserved.map_or(Err(Vec::new()), <[Reservation; 2]>::try_from) else {
                 break;
             };
@@ -280,7 +280,7 @@ impl Judging<'_> {
                 }
                 continue;
             }
-            let stood_in = Some(StoodIn::of(self.session, &wanted, &next, &cause));
+            let stood_in = Some(StoodIn::of(self.kit, &wanted, &next, &cause));
             return Ok(Heard { asked: first.asked, stood_in, ..heard });
         }
         Ok(first)
@@ -340,17 +340,11 @@ impl Judging<'_> {
         let same = heard.iter().map(|heard| &heard.seat.provider).filter(|name| is_neutral(name));
         let chars = court.shown.iter().map(String::len).sum();
         for third in others.chain(same) {
-            let mut reserved = match reserve(
-                self.session,
-                self.account,
-                &question(chars),
-                std::slice::from_ref(third),
-            )
-            .await
-            {
-                Err(error) if error.is_out_of_budget() => break,
-                reserved => reserved?.into_iter(),
-            };
+            let mut reserved =
+                match reserve(self.kit, self.account, &question(chars), std::slice::from_ref(third)).await {
+                    Err(error) if error.is_out_of_budget() => break,
+                    reserved => reserved?.into_iter(),
+                };
             let Some(reservation) = reserved.next() else { break };
             // With one alone there is nothing to compare it with, so all are shown again.
             let mut on_it = if between.len() > 1 {
@@ -386,7 +380,7 @@ impl Judging<'_> {
         reservation: Reservation,
         progress: &Progress,
     ) -> Result<Said, Error> {
-        let place = self.session.slots().place()?;
+        let place = self.kit.processes.slots().place()?;
         let boundary = format!("==== {} ====", uuid::Uuid::now_v7().simple());
         let question = Question {
             prompt: ballot.task(&self.case, shown, &boundary),
@@ -400,8 +394,8 @@ impl Judging<'_> {
             },
             account: self.account.clone(),
         };
-        let prepared = prepare_as(self.session, question, Layout::Sections).await?;
-        let reply = ask(self.session, judge, &prepared, Turn { place, reservation }, progress).await;
+        let prepared = prepare_as(self.kit, question, Layout::Sections).await?;
+        let reply = ask(self.kit, judge, &prepared, Turn { place, reservation }, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
         Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })

@@ -10,8 +10,8 @@ use crate::domain::stage::Stage;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 
-/// A session whose claude leaves a mark when it is started, and fails.
-fn session(root: &Path, consults: &str) -> Session {
+/// A kit whose claude leaves a mark when it is started, and fails.
+fn kit(root: &Path, consults: &str) -> Kit {
     let program = root.join("claude");
     let script = format!("#!/bin/sh\ntouch '{}/started'\nexit 1\n", root.display());
     std::fs::write(&program, script).unwrap();
@@ -23,7 +23,7 @@ fn session(root: &Path, consults: &str) -> Session {
         ("MAESTRO_MAX_CONSULT_TOTAL", consults),
     ];
     let environment: Environment = variables.into_iter().collect();
-    Session::new(environment, root, Supervisor::new(None))
+    Kit::new(environment, root, Supervisor::new(None))
 }
 
 fn request(tests: &[(&str, bool)]) -> SelectRequest {
@@ -49,7 +49,7 @@ fn request(tests: &[(&str, bool)]) -> SelectRequest {
 /// A selection in a run of so many consults, what it did in the log, and whether claude was started.
 async fn selected(consults: &str, tests: &[(&str, bool)]) -> (Selection, Vec<Event>, bool) {
     let directory = tempfile::tempdir().unwrap();
-    let session = session(directory.path(), consults);
+    let kit = kit(directory.path(), consults);
     let body = RunStarted {
         task: "t".into(),
         start_stage: Stage::Implement,
@@ -58,10 +58,10 @@ async fn selected(consults: &str, tests: &[(&str, bool)]) -> (Selection, Vec<Eve
         approvals: None,
         server: None,
     };
-    session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
+    kit.log.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     let account = Account { run: Some("r".to_owned()), ..Account::outside(Purpose::Judge) };
-    let selection = select(&session, request(tests), &account, &Progress::silent()).await.unwrap();
-    let events = session.journal().events(Some("r".to_owned())).await.unwrap();
+    let selection = select(&kit, request(tests), &account, &Progress::silent()).await.unwrap();
+    let events = kit.log.journal().events(Some("r".to_owned())).await.unwrap();
     (selection, events, directory.path().join("started").exists())
 }
 

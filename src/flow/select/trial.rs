@@ -23,9 +23,9 @@ use crate::domain::verification::read::Totals;
 use crate::domain::verification::status::Status;
 use crate::error::Error;
 use crate::flow::change::apply_to_copy;
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 use crate::flow::verify::{CheckResult, Entry, Hold, VerifyRequest, settled, verify_copy};
 use crate::host::change::Tree;
 use crate::host::project::Project;
@@ -84,12 +84,12 @@ type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 
 /// Tries every candidate that is a diff.
 pub(super) async fn run<'a>(
-    session: &'a Session,
+    kit: &'a Kit,
     candidates: &[Candidate],
     wanted: Wanted,
     progress: &'a Progress,
 ) -> Result<Trial<'a>, Error> {
-    let settle = |entries| settled(session, VerifyRequest { entries, ..VerifyRequest::default() });
+    let settle = |entries| settled(kit, VerifyRequest { entries, ..VerifyRequest::default() });
     let checks = settle(wanted.checks).await?;
     let probes = if wanted.probes.is_empty() { Vec::new() } else { settle(wanted.probes).await? };
     let patches: Vec<Option<&Patch>> =
@@ -104,7 +104,7 @@ pub(super) async fn run<'a>(
         return Err(Error::InvalidArguments(problem));
     }
     progress.say(&format!("copying the project for {count} candidates"));
-    let bench = Bench::new(session, progress, checks, probes, count + 1).await?;
+    let bench = Bench::new(kit, progress, checks, probes, count + 1).await?;
     // The first copy is the project as it is.
     let numbered: Vec<(usize, &Candidate, &Patch)> = candidates
         .iter()
@@ -354,7 +354,7 @@ const STEP: Duration = Duration::from_secs(2);
 
 /// State that all trials of a call share.
 struct Bench<'a> {
-    session: &'a Session,
+    kit: &'a Kit,
     trees: Arc<Trees>,
     checks: Vec<Entry>,
     probes: Vec<Entry>,
@@ -365,16 +365,17 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn new(
-        session: &'a Session,
+        kit: &'a Kit,
         progress: &'a Progress,
         checks: Vec<Entry>,
         probes: Vec<Entry>,
         copies: usize,
     ) -> Result<Self, Error> {
-        let root = session.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
-        let trees = Trees::create(session.supervisor(), session.environment(), &root, copies).await;
+        let root = kit.project.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
+        let trees =
+            Trees::create(kit.processes.supervisor(), kit.configuration.environment(), &root, copies).await;
         Ok(Self {
-            session,
+            kit,
             trees: Arc::new(trees.map_err(|error| cannot_copy(&error))?),
             checks,
             probes,
@@ -488,13 +489,13 @@ impl<'a> Bench<'a> {
         let copy = Arc::new(self.copy(number)?);
         let hold: Hold = self.trees.clone();
         let progress = self.progress.labelled(label);
-        verify_copy(self.session, copy, entries, hold, &progress).await
+        verify_copy(self.kit, copy, entries, hold, &progress).await
     }
 
     fn copy(&self, number: usize) -> Result<Project, Error> {
         let root: Option<PathBuf> = self.trees.project(number);
         let root = root.ok_or_else(|| Error::Internal("a copy is missing".to_owned()))?;
-        Ok(self.session.project()?.at(&root))
+        Ok(self.kit.project.reader()?.at(&root))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::flow::breaker::{Bench, Permission, Ready, ready};
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 
@@ -52,23 +52,23 @@ impl Begun {
     }
 }
 
-pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Result<Begun, Error> {
-    let (session, request) = (session.clone(), Arc::clone(request));
-    let journal = session.journal().clone();
-    let aside = session.journal_of("").clone();
-    let solo = solo_record(&session, &request).await;
-    let ready = ready(&session, Work::at(Some(request.stage))).await;
+pub(super) async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
+    let (kit, request) = (kit.clone(), Arc::clone(request));
+    let journal = kit.log.journal().clone();
+    let aside = kit.log.journal_of("").clone();
+    let solo = solo_record(&kit, &request).await;
+    let ready = ready(&kit, Work::at(Some(request.stage))).await;
     let this = Arc::new(Beginning {
         digest: request.digest(),
-        current: session.current_run(),
+        current: kit.log.current_run(),
         new_run: new_id(),
         attempt: new_id(),
-        session,
+        kit,
         request,
         solo,
         ready,
     });
-    if this.request.gate == Gate::InRun && !this.session.is_logged("") {
+    if this.request.gate == Gate::InRun && !this.kit.log.is_logged("") {
         let looking = Arc::clone(&this);
         if journal.read(move |history| looking.is_outside(history)).await?? {
             return aside.decide_on(move |history| this.outside(history)).await;
@@ -78,7 +78,7 @@ pub(super) async fn begin(session: &Session, request: &Arc<StageRequest>) -> Res
 }
 
 struct Beginning {
-    session: Session,
+    kit: Kit,
     request: Arc<StageRequest>,
     digest: String,
     current: Option<String>,
@@ -91,9 +91,9 @@ struct Beginning {
 }
 
 /// Returns what is recorded of single agents at the stage and the kind of work.
-async fn solo_record(session: &Session, request: &StageRequest) -> SoloRecord {
-    let runs = recorded_or_nothing(session).await;
-    let intent = session.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
+async fn solo_record(kit: &Kit, request: &StageRequest) -> SoloRecord {
+    let runs = recorded_or_nothing(kit).await;
+    let intent = kit.configuration.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
     let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
     SoloRecord::of(&runs, request.stage, kind)
 }
@@ -102,7 +102,7 @@ type Decision = (String, Decided<Begun>);
 
 impl Beginning {
     fn decide(&self, history: &History) -> Result<Decision, Error> {
-        let masker = self.session.masker()?;
+        let masker = self.kit.configuration.masker()?;
         if self.is_outside(history)? {
             return self.outside(history);
         }
@@ -117,7 +117,7 @@ impl Beginning {
             history,
             self.request.workflow_id.as_deref(),
             self.current.as_deref(),
-            self.session.idle_before(),
+            self.kit.log.idle_before(),
         )
     }
 
@@ -170,7 +170,7 @@ impl Beginning {
             let solo = Begun::Solo { run: id.clone(), attempt: attempt.id.clone() };
             return Ok((id, Decided::nothing(solo)));
         }
-        if is_worked_on(&self.session, &attempt.server, &attempt.id) {
+        if is_worked_on(&self.kit, &attempt.server, &attempt.id) {
             return match same {
                 Some(attempt) => {
                     let attached = Begun::Attached { run: id.clone(), attempt: attempt.id.clone() };
@@ -191,7 +191,7 @@ impl Beginning {
     }
 
     fn refused(&self, run: &Run) -> Error {
-        let most = self.session.config().settings.policy.max_debug_iterations;
+        let most = self.kit.configuration.config().settings.policy.max_debug_iterations;
         match run.may_start(self.request.stage, most) {
             Err(refusal) => Error::Workflow(refusal),
             Ok(_) => Error::Internal("a stage that may start was refused".to_owned()),
@@ -200,10 +200,9 @@ impl Beginning {
 
     /// Begins the stage in a run, which is as given once `before` is in the log.
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let most = self.session.config().settings.policy.max_debug_iterations;
+        let most = self.kit.configuration.config().settings.policy.max_debug_iterations;
         let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice =
-            choose(&self.session, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
+        let choice = choose(&self.kit, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
         Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
@@ -211,7 +210,7 @@ impl Beginning {
     /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
     /// solo.
     fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let left = left(&self.session, self.request.stage, run, attempt.iteration);
+        let left = left(&self.kit, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
             return self.start(run, before);
         }
@@ -225,8 +224,8 @@ impl Beginning {
             task,
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
-            approvals: Some(self.session.config().settings.approvals),
-            server: Some(self.session.server().to_owned()),
+            approvals: Some(self.kit.configuration.config().settings.approvals),
+            server: Some(self.kit.log.server().to_owned()),
         };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
@@ -236,7 +235,7 @@ impl Beginning {
     }
 
     fn outside(&self, history: &History) -> Result<Decision, Error> {
-        self.session.masker()?;
+        self.kit.configuration.masker()?;
         let same = history.loose(&self.digest).map(|loose| &loose.attempt);
         let name = String::new();
         match same {
@@ -246,7 +245,7 @@ impl Beginning {
                     let logged = Begun::Logged { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(logged)))
                 }
-                Outcome::Open if is_worked_on(&self.session, &attempt.server, &attempt.id) => {
+                Outcome::Open if is_worked_on(&self.kit, &attempt.server, &attempt.id) => {
                     let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(attached)))
                 }
@@ -258,7 +257,7 @@ impl Beginning {
     }
 
     fn begin_outside(&self) -> Result<Decision, Error> {
-        let choice = choose(&self.session, &self.request, None, 1, self.solo, &self.ready)?;
+        let choice = choose(&self.kit, &self.request, None, 1, self.solo, &self.ready)?;
         Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 
@@ -269,11 +268,11 @@ impl Beginning {
         before: Vec<Draft>,
     ) -> Result<Decided<Begun>, Error> {
         let id = run.map_or("", |run| &run.id);
-        if self.session.is_logged(id) {
-            self.session.show_alive()?;
+        if self.kit.log.is_logged(id) {
+            self.kit.log.show_alive()?;
         }
-        let fallbacks = fallbacks(&self.session, &self.request, attempt, &self.ready);
-        let server = self.session.server().to_owned();
+        let fallbacks = fallbacks(&self.kit, &self.request, attempt, &self.ready);
+        let server = self.kit.log.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
         drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
@@ -294,7 +293,7 @@ impl Beginning {
             mode: choice.mode,
             why: choice.why,
             request: self.digest.clone(),
-            server: self.session.server().to_owned(),
+            server: self.kit.log.server().to_owned(),
             providers: choice.providers,
         };
         let attempt = Attempt::begun(&self.attempt, now(), &body);
@@ -303,7 +302,7 @@ impl Beginning {
         let begun = match choice.mode {
             Mode::Solo => Begun::Solo { run: id.to_owned(), attempt: self.attempt.clone() },
             Mode::Consult | Mode::Ensemble => {
-                let shown = if self.session.is_logged(id) { self.session.show_alive() } else { Ok(()) };
+                let shown = if self.kit.log.is_logged(id) { self.kit.log.show_alive() } else { Ok(()) };
                 if let Err(error) = shown {
                     tracing::warn!(%error, "other servers cannot see that this one is alive");
                 }

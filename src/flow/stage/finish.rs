@@ -20,22 +20,18 @@ use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::{Error, outcome};
 use crate::flow::approval::{Announced, Review, ReviewFigures, review};
 use crate::flow::journal::{Decided, new_id};
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
-use crate::flow::session::Session;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 use crate::flow::{consult, document, ensemble};
 
 /// The stage's end, from the answers in the log.
-pub(super) async fn finish(
-    session: &Session,
-    request: &Arc<StageRequest>,
-    task: &Arc<Task>,
-) -> Result<(), Error> {
-    let (task, limits, request) = (Arc::clone(task), review_figures(session), Arc::clone(request));
+pub(super) async fn finish(kit: &Kit, request: &Arc<StageRequest>, task: &Arc<Task>) -> Result<(), Error> {
+    let (task, limits, request) = (Arc::clone(task), review_figures(kit), Arc::clone(request));
     let ids = Ids::new();
     let run = task.run.clone();
-    session
+    kit.log
         .journal_of(&run)
         .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
@@ -122,11 +118,11 @@ fn discarded(answer: &Candidate) -> String {
 }
 
 /// The stage could not be worked on at all.
-pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
+pub(super) async fn failed(kit: &Kit, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
     let (task, note) = (Arc::clone(task), error.note());
     let id = new_id();
     let run = task.run.clone();
-    session
+    kit.log
         .journal_of(&run)
         .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
@@ -146,12 +142,12 @@ pub(super) async fn failed(session: &Session, task: &Arc<Task>, error: &Error) -
 }
 
 /// The server ends before the stage does. Answers are kept.
-pub(super) async fn interrupted(session: &Session, task: &Task) -> Result<(), Error> {
+pub(super) async fn interrupted(kit: &Kit, task: &Task) -> Result<(), Error> {
     let Attempt { id, stage, .. } = &task.attempt;
     let why = "its server ended".to_owned();
     let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
     let draft = Draft::new(new_id(), body).on([id.clone()]);
-    session.journal_of(&task.run).record(&task.run, vec![draft]).await
+    kit.log.journal_of(&task.run).record(&task.run, vec![draft]).await
 }
 
 /// The ids of a stage's last events, made once, however often the decision is tried.
@@ -215,9 +211,9 @@ pub(super) fn with_review(
 }
 
 /// Returns what the report shows beside the run; what the run has spent is added where its log is read.
-pub(super) fn review_figures(session: &Session) -> ReviewFigures {
-    let policy = &session.config().settings.policy;
-    let settings = &session.config().settings;
+pub(super) fn review_figures(kit: &Kit) -> ReviewFigures {
+    let policy = &kit.configuration.config().settings.policy;
+    let settings = &kit.configuration.config().settings;
     ReviewFigures {
         approvals: settings.approvals,
         low_risk: settings.auto_approve_low_risk,
@@ -249,33 +245,33 @@ pub struct Submission {
 /// # Errors
 ///
 /// The run refuses it, or the log cannot be used.
-pub async fn submit(session: &Session, submission: Submission) -> Result<(String, String), Error> {
-    session.refuse_strangers()?;
-    let metrics = masked_metrics(session, submission.metrics.clone()).await?;
+pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String), Error> {
+    kit.processes.refuse_strangers()?;
+    let metrics = masked_metrics(kit, submission.metrics.clone()).await?;
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
-        current: session.current_run(),
-        idle_before: session.idle_before(),
-        limits: review_figures(session),
-        candidate: checked(session, &submission).await?,
+        current: kit.log.current_run(),
+        idle_before: kit.log.idle_before(),
+        limits: review_figures(kit),
+        candidate: checked(kit, &submission).await?,
         new_run: new_id(),
-        server: session.server().to_owned(),
+        server: kit.log.server().to_owned(),
         ids: Ids::new(),
         submission,
     };
-    let (run, request) = session.journal().decide_on(move |history| submitting.decide(history)).await?;
-    session.set_current_run(&run);
+    let (run, request) = kit.log.journal().decide_on(move |history| submitting.decide(history)).await?;
+    kit.log.set_current_run(&run);
     Ok((run, request))
 }
 
 /// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
 /// for it.
-async fn checked(session: &Session, submission: &Submission) -> Result<Candidate, Error> {
-    let (session, submission) = (session.clone(), submission.clone());
+async fn checked(kit: &Kit, submission: &Submission) -> Result<Candidate, Error> {
+    let (kit, submission) = (kit.clone(), submission.clone());
     off_thread(move || {
-        let schema = document::schema(&session, submission.stage.schema())?;
+        let schema = document::schema(&kit, submission.stage.schema())?;
         let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
-        let masker = session.masker()?;
+        let masker = kit.configuration.masker()?;
         let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
         let outputs = masker.mask_value(submission.outputs);
         Ok(Candidate {
@@ -293,12 +289,14 @@ async fn checked(session: &Session, submission: &Submission) -> Result<Candidate
 
 /// Figures are shown and stored as well, so they are masked as outputs are.
 async fn masked_metrics(
-    session: &Session,
+    kit: &Kit,
     metrics: Option<Map<String, Value>>,
 ) -> Result<Option<Map<String, Value>>, Error> {
     let Some(metrics) = metrics else { return Ok(None) };
-    let session = session.clone();
-    let masked = off_thread(move || session.masker().map(|masker| masker.mask_value(Value::Object(metrics))));
+    let kit = kit.clone();
+    let masked = off_thread(move || {
+        kit.configuration.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
+    });
     Ok(masked.await??.as_object().cloned())
 }
 

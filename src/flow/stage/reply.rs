@@ -23,9 +23,9 @@ use crate::domain::workflow::{Attempt, Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::known;
 use crate::flow::document;
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
-use crate::flow::session::Session;
 use crate::host::answers::Answers;
 
 #[skip_serializing_none]
@@ -107,9 +107,9 @@ impl StageReply {
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error> {
-    let (request, limits) = (request.to_owned(), session.limits());
-    let found = session.journal().read(move |history| {
+pub async fn again(kit: &Kit, request: &str) -> Result<StageReply, Error> {
+    let (request, limits) = (request.to_owned(), kit.configuration.limits());
+    let found = kit.log.journal().read(move |history| {
         let (run, request) = known(history, &request)?;
         let finished = run
             .finished
@@ -123,14 +123,9 @@ pub async fn again(session: &Session, request: &str) -> Result<StageReply, Error
 }
 
 /// Returns what came of an attempt that has ended.
-pub(super) async fn logged(
-    session: &Session,
-    run: &str,
-    attempt: &str,
-    from_log: bool,
-) -> Result<StageReply, Error> {
-    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), session.limits());
-    let journal = session.journal_of(&run);
+pub(super) async fn logged(kit: &Kit, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
+    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), kit.configuration.limits());
+    let journal = kit.log.journal_of(&run);
     let reply = journal
         .read(move |history| match history.run(&run) {
             Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
@@ -258,13 +253,14 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
 
 /// A stage that is the orchestrator's own: what it works from, and what it is to hand in.
 pub(super) async fn solo(
-    session: &Session,
+    kit: &Kit,
     request: &Arc<StageRequest>,
     run: &str,
     attempt: &str,
 ) -> Result<StageReply, Error> {
-    let (id, name, stage, limits) = (run.to_owned(), attempt.to_owned(), request.stage, session.limits());
-    let read = session.journal().read(move |history| {
+    let (id, name, stage, limits) =
+        (run.to_owned(), attempt.to_owned(), request.stage, kit.configuration.limits());
+    let read = kit.log.journal().read(move |history| {
         let run = history.run(&id)?;
         let attempt = run.attempt.as_ref().filter(|it| it.id == name)?.clone();
         let balance = run.budget.balance(Some(stage), attempt.iteration, limits);
@@ -272,8 +268,8 @@ pub(super) async fn solo(
     });
     let (attempt, handover, state, balance) =
         read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
-    let packed = pack_context(session, request.context.clone()).await?;
-    let (shared, name) = (session.clone(), stage.schema());
+    let packed = pack_context(kit, request.context.clone()).await?;
+    let (shared, name) = (kit.clone(), stage.schema());
     let schema = off_thread(move || document::schema(&shared, name)).await??;
     Ok(StageReply {
         ok: true,

@@ -29,25 +29,25 @@ use crate::flow::consult::{
 };
 use crate::flow::document;
 use crate::flow::journal::new_id;
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::Scope;
-use crate::flow::session::Session;
 
 /// Works on an attempt until its end is in the log, whether or not anybody waits for it.
 pub(super) fn spawn(
-    session: &Session,
+    kit: &Kit,
     request: Arc<StageRequest>,
     task: Arc<Task>,
     progress: Progress,
     working: Worked,
 ) -> JoinHandle<Result<(), Error>> {
     let work = {
-        let (session, scope) = (session.clone(), Scope::current());
+        let (kit, scope) = (kit.clone(), Scope::current());
         async move {
             let _working = working;
             let cancelled = scope.clone().unwrap_or_default().all;
-            let work = work(&session, &request, &task, &progress);
+            let work = work(&kit, &request, &task, &progress);
             let work = async {
                 match scope {
                     Some(scope) => scope.around(work).await,
@@ -58,28 +58,28 @@ pub(super) fn spawn(
             let worked = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => {
-                    finish::interrupted(&session, &task).await?;
+                    finish::interrupted(&kit, &task).await?;
                     return Err(Error::Cancelled);
                 }
                 worked = work => worked,
             };
             match worked {
-                Ok(Ended::Answered) => finish::finish(&session, &request, &task).await,
+                Ok(Ended::Answered) => finish::finish(&kit, &request, &task).await,
                 Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
-                    finish::interrupted(&session, &task).await?;
+                    finish::interrupted(&kit, &task).await?;
                     Err(Error::ShuttingDown)
                 }
-                Err(error) => finish::failed(&session, &task, &error).await,
+                Err(error) => finish::failed(&kit, &task, &error).await,
             }
         }
     };
     // Its log lines belong to the call that began it, even after that call.
-    session.background().spawn(work.in_current_span())
+    kit.processes.background().spawn(work.in_current_span())
 }
 
 /// Asks every candidate that has not answered yet. One that is cut short cuts the stage short.
 async fn work(
-    session: &Session,
+    kit: &Kit,
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
     progress: &Progress,
@@ -94,7 +94,7 @@ async fn work(
         left.iter().map(|(_, provider)| provider.as_str()).collect::<Vec<_>>().join(", "),
         task.attempt.why
     ));
-    let prepared = prepared(session, request, task).await?;
+    let prepared = prepared(kit, request, task).await?;
     let watch = (left.len() > 1).then(|| {
         let names: Vec<String> = left.iter().map(|(_, provider)| provider.clone()).collect();
         Watch::over(progress, names)
@@ -108,7 +108,7 @@ async fn work(
         let progress = watch.map_or_else(|| progress.labelled(&id), Watch::progress);
         async move {
             let seat = Seat { id, provider, task, prepared: &prepared };
-            let ended = candidate(session, seat, &progress).await;
+            let ended = candidate(kit, seat, &progress).await;
             if let Some(watch) = watch {
                 watch.done(number, ended.is_ok());
             }
@@ -119,13 +119,9 @@ async fn work(
     Ok(if ended.contains(&Ended::CutShort) { Ended::CutShort } else { Ended::Answered })
 }
 
-async fn prepared(
-    session: &Session,
-    request: &Arc<StageRequest>,
-    task: &Arc<Task>,
-) -> Result<Arc<Prepared>, Error> {
+async fn prepared(kit: &Kit, request: &Arc<StageRequest>, task: &Arc<Task>) -> Result<Arc<Prepared>, Error> {
     let stage = request.stage;
-    let (shared, asked, given) = (session.clone(), Arc::clone(request), Arc::clone(task));
+    let (shared, asked, given) = (kit.clone(), Arc::clone(request), Arc::clone(task));
     let text = off_thread(move || prompt(&shared, &asked, &given.handover, given.attempt.iteration));
     let text = text.await??;
     let account = Account {
@@ -142,7 +138,7 @@ async fn prepared(
         options: request.options.clone(),
         account,
     };
-    prepare_as(session, question, Layout::Sections).await
+    prepare_as(kit, question, Layout::Sections).await
 }
 
 /// The prompt of a stage. A template that names a value that there is not is an error.
@@ -151,14 +147,14 @@ async fn prepared(
 ///
 /// A template or a schema that cannot be used.
 pub(super) fn prompt(
-    session: &Session,
+    kit: &Kit,
     request: &StageRequest,
     handover: &Handover,
     iteration: u32,
 ) -> Result<String, Error> {
-    let own = session.document(&format!("skills/prompts/{}.md", request.stage.name()))?;
-    let common = session.document("skills/prompts/common.md")?;
-    let schema = consultant::schema(&document::schema(session, request.stage.schema())?);
+    let own = kit.configuration.document(&format!("skills/prompts/{}.md", request.stage.name()))?;
+    let common = kit.configuration.document("skills/prompts/common.md")?;
+    let schema = consultant::schema(&document::schema(kit, request.stage.schema())?);
     let invalid = |origin: &str, error: &minijinja::Error| Error::Document {
         name: origin.to_owned(),
         reason: format!("{error:#}"),
@@ -214,13 +210,9 @@ pub(super) enum Ended {
     CutShort,
 }
 
-pub(super) async fn candidate(
-    session: &Session,
-    seat: Seat<'_>,
-    progress: &Progress,
-) -> Result<Ended, Error> {
+pub(super) async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) -> Result<Ended, Error> {
     let account = seat.prepared.account();
-    let reply = match asked(session, &seat, &seat.provider, account, progress).await {
+    let reply = match asked(kit, &seat, &seat.provider, account, progress).await {
         // Without budget this candidate is not asked; the others may answer.
         Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
             Consulted::refused(&seat.provider, None, error)
@@ -231,39 +223,34 @@ pub(super) async fn candidate(
         return Ok(Ended::CutShort);
     }
     let provider = reply.provider.clone();
-    let first = judged(session, reply, &seat.id).await?;
+    let first = judged(kit, reply, &seat.id).await?;
     let was_discarded = first.error.is_none() && !first.ok;
-    record(session, &seat, first).await?;
+    record(kit, &seat, first).await?;
     if !was_discarded {
         return Ok(Ended::Answered);
     }
     progress.say("discarded by the rules; asking once more");
-    resample(session, &seat, &provider, progress).await
+    resample(kit, &seat, &provider, progress).await
 }
 
 /// The reply of a provider, or of its stand-in.
 async fn asked(
-    session: &Session,
+    kit: &Kit,
     seat: &Seat<'_>,
     provider: &str,
     account: &Account,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    let place = session.slots().place()?;
-    let reservation = reserve_on(session, account, seat.prepared, provider).await?;
+    let place = kit.processes.slots().place()?;
+    let reservation = reserve_on(kit, account, seat.prepared, provider).await?;
     let (turn, bench) = (Turn { place, reservation }, &seat.task.bench);
-    Ok(ask_or_stand_in(session, provider, seat.prepared, turn, bench, progress).await)
+    Ok(ask_or_stand_in(kit, provider, seat.prepared, turn, bench, progress).await)
 }
 
 /// Once more, where the budget of the run allows it.
-async fn resample(
-    session: &Session,
-    seat: &Seat<'_>,
-    provider: &str,
-    progress: &Progress,
-) -> Result<Ended, Error> {
+async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progress) -> Result<Ended, Error> {
     let account = Account { purpose: Purpose::Resample, ..seat.prepared.account().clone() };
-    let reply = match asked(session, seat, provider, &account, progress).await {
+    let reply = match asked(kit, seat, provider, &account, progress).await {
         Ok(reply) => reply,
         Err(error) if error.is_out_of_budget() => {
             progress.say(&format!("not asked again: {error}"));
@@ -275,17 +262,17 @@ async fn resample(
         // The discarded answer is in the log; the stage ends with it.
         return Ok(Ended::Answered);
     }
-    let again = judged(session, reply, &Candidate::again(&seat.id)).await?;
-    record(session, seat, Candidate { resample: true, ..again }).await?;
+    let again = judged(kit, reply, &Candidate::again(&seat.id)).await?;
+    record(kit, seat, Candidate { resample: true, ..again }).await?;
     Ok(Ended::Answered)
 }
 
 /// Returns what an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
-async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candidate, Error> {
-    let red_flags = session.red_flags()?;
-    let (session, id) = (session.clone(), id.to_owned());
+async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Error> {
+    let red_flags = kit.configuration.red_flags()?;
+    let (kit, id) = (kit.clone(), id.to_owned());
     off_thread(move || {
-        let masker = session.masker()?;
+        let masker = kit.configuration.masker()?;
         let mask = |text: &str| masker.mask(text).text.into_owned();
         let answered = reply.cause.is_none();
         let reasons: Vec<String> = if answered {
@@ -295,7 +282,7 @@ async fn judged(session: &Session, reply: Consulted, id: &str) -> Result<Candida
         };
         let structured = reply.structured.clone().map(|value| masker.mask_value(value));
         let fits = answered && reply.schema_errors.is_empty() && reasons.is_empty();
-        let reply = reply.cited(&session).cut_to(&session, MOST_ANSWER);
+        let reply = reply.cited(&kit).cut_to(&kit, MOST_ANSWER);
         let citations = reply.citations.map(|all| masked(all, &mask));
         let failure = reply.failure;
         Ok(Candidate {
@@ -337,9 +324,9 @@ fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
         .collect()
 }
 
-async fn record(session: &Session, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
+async fn record(kit: &Kit, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
     let attempt = &seat.task.attempt;
     let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
     let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-    session.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
+    kit.log.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
 }

@@ -14,7 +14,7 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::{Permitted, Policy, ProjectState, Refused};
 use crate::domain::verification::rules::{ProjectRules, VerificationRules};
 use crate::error::Error;
-use crate::flow::session::Session;
+use crate::flow::kit::Kit;
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::manifests::detect_all;
@@ -82,11 +82,11 @@ pub(super) struct Planned {
 }
 
 /// Finds the commands and judges them. Blocks.
-pub(super) fn plan(session: &Session, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (project, in_force) = (session.project()?, load(session)?);
-    let mut plan = plan_in(session.environment(), &project, Arc::clone(&in_force), request)?;
+pub(super) fn plan(kit: &Kit, request: &VerifyRequest) -> Result<Plan, Error> {
+    let (project, in_force) = (kit.project.reader()?, load(kit)?);
+    let mut plan = plan_in(kit.configuration.environment(), &project, Arc::clone(&in_force), request)?;
     if !request.entries.is_empty() {
-        plan.own = own_checks(session.environment(), &project, &in_force.policy);
+        plan.own = own_checks(kit.configuration.environment(), &project, &in_force.policy);
     }
     Ok(plan)
 }
@@ -309,9 +309,9 @@ struct PolicyCache {
 }
 
 /// The rules in force. Their sources are read at every call, and compiled when they have changed.
-pub(super) fn load(session: &Session) -> Result<Arc<InForce>, Error> {
-    let sources = Sources::read(session)?;
-    let cache = session.kept::<PolicyCache>();
+pub(super) fn load(kit: &Kit) -> Result<Arc<InForce>, Error> {
+    let sources = Sources::read(kit)?;
+    let cache = kit.processes.kept::<PolicyCache>();
     let mut last = cache.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = last.as_ref().filter(|known| known.sources == sources) {
         return Ok(known.clone());
@@ -322,9 +322,9 @@ pub(super) fn load(session: &Session) -> Result<Arc<InForce>, Error> {
 }
 
 impl Sources {
-    fn read(session: &Session) -> Result<Self, Error> {
-        let document = document(session)?;
-        let (project, state) = of_project(session);
+    fn read(kit: &Kit) -> Result<Self, Error> {
+        let document = document(kit)?;
+        let (project, state) = of_project(kit);
         Ok(Self { document, project, state })
     }
 }
@@ -358,17 +358,17 @@ impl InForce {
 }
 
 /// The rules: the user's file or ours. A project's file never replaces them.
-fn document(session: &Session) -> Result<Document, Error> {
+fn document(kit: &Kit) -> Result<Document, Error> {
     let invalid = |reason: String| Error::Document { name: DOCUMENT.to_owned(), reason };
-    match session.library().of_user(DOCUMENT) {
+    match kit.configuration.library().of_user(DOCUMENT) {
         Some(document) => document.map_err(|error| invalid(error.to_string())),
         None => Library::embedded(DOCUMENT).ok_or_else(|| invalid("it is missing".to_owned())),
     }
 }
 
 /// The project's file, and what it is worth.
-fn of_project(session: &Session) -> (Result<Option<String>, String>, ProjectState) {
-    let layer = session.library().layer();
+fn of_project(kit: &Kit) -> (Result<Option<String>, String>, ProjectState) {
+    let layer = kit.configuration.library().layer();
     let state = match layer.standing {
         Standing::Trusted => ProjectState::Confirmed,
         Standing::Unconfirmed => ProjectState::Unconfirmed,
@@ -379,8 +379,8 @@ fn of_project(session: &Session) -> (Result<Option<String>, String>, ProjectStat
 }
 
 /// Returns what the project adds and what that is worth; nothing where it adds nothing.
-pub fn project_note(session: &Session) -> Option<ProjectNote> {
-    let (project, state) = of_project(session);
+pub fn project_note(kit: &Kit) -> Option<ProjectNote> {
+    let (project, state) = of_project(kit);
     described(&project, state).map(|(note, _)| note)
 }
 
@@ -430,8 +430,8 @@ mod tests {
         std::fs::create_dir_all(root.join(".maestro")).unwrap();
         std::fs::create_dir_all(&home).unwrap();
         let environment: Environment = [("MAESTRO_HOME", home.to_str().unwrap())].into_iter().collect();
-        let session = Session::new(environment, &root, Supervisor::new(None));
-        let again = || load(&session).unwrap();
+        let kit = Kit::new(environment, &root, Supervisor::new(None));
+        let again = || load(&kit).unwrap();
         let first = again();
         assert!(first.note.project.is_none());
         assert!(Arc::ptr_eq(&first, &again()));
@@ -447,7 +447,7 @@ mod tests {
         }
         std::fs::write(&file, RULES).unwrap();
         let before = again();
-        session.library().confirm(&session.library().layer().hash()).unwrap();
+        kit.configuration.library().confirm(&kit.configuration.library().layer().hash()).unwrap();
         let confirmed = again();
         assert!(!Arc::ptr_eq(&before, &confirmed));
         assert_eq!(confirmed.note.project.as_ref().unwrap().state, "confirmed");
@@ -456,8 +456,8 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         assert!(again().note.project.is_none());
         std::fs::write(home.join("verification.yaml"), "nonsense: 1\n").unwrap();
-        assert!(load(&session).is_err());
+        assert!(load(&kit).is_err());
         std::fs::remove_file(home.join("verification.yaml")).unwrap();
-        assert!(load(&session).is_ok());
+        assert!(load(&kit).is_ok());
     }
 }

@@ -15,9 +15,9 @@ use crate::domain::verification::read::{Does, Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
 use crate::domain::verification::status::{End, Proof, Status, Told, excerpt, judge, proof};
 use crate::error::Error;
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
@@ -167,7 +167,7 @@ pub(super) fn room(checks: usize) -> usize {
 
 /// Runs a check, if it may be run.
 pub(super) async fn run(
-    session: &Session,
+    kit: &Kit,
     plan: &Plan,
     check: &Planned,
     room: usize,
@@ -188,9 +188,9 @@ pub(super) async fn run(
     };
     let progress = progress.labelled(&check.command);
     progress.say("started");
-    match start(session, plan, check, permitted, &progress).await {
+    match start(kit, plan, check, permitted, &progress).await {
         Ok((outcome, changed)) => {
-            let mut result = finished(session, plan.kept, check, permitted, outcome, room).await;
+            let mut result = finished(kit, plan.kept, check, permitted, outcome, room).await;
             result.is_told_of(&changed);
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result
@@ -200,20 +200,20 @@ pub(super) async fn run(
 }
 
 async fn start(
-    session: &Session,
+    kit: &Kit,
     plan: &Plan,
     check: &Planned,
     permitted: &Permitted,
     progress: &Progress,
 ) -> Result<(Outcome, Vec<PathBuf>), (Status, String)> {
     let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
-    let program = program(session.environment(), name, &check.cwd)
+    let program = program(kit.configuration.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
-    let mut env = environment(session.environment(), &plan.in_force.rules.environment);
+    let mut env = environment(kit.configuration.environment(), &plan.in_force.rules.environment);
     let args = if verify::is_git(&permitted.words) {
         env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
         env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
-        let secrets = session.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
+        let secrets = kit.configuration.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
         let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
         let guarded = off_thread(move || {
             let by_number = verify::shows_a_blob(&program, &cwd, &words);
@@ -228,7 +228,7 @@ async fn start(
     };
     let directory = CallDir::create_off_thread();
     let directory = directory.await.map_err(|error| (Status::Error, error.to_string()))?;
-    let (shared, root, started) = (session.clone(), plan.root.clone(), program.clone());
+    let (shared, root, started) = (kit.clone(), plan.root.clone(), program.clone());
     let walled = off_thread(move || {
         wall::of_check(&shared, &root, &started, &directory).map(|walled| (walled, directory))
     });
@@ -244,7 +244,7 @@ async fn start(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let ended = session.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
+    let ended = kit.processes.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
         let seconds = activity.elapsed.as_secs();
         let line = activity.last_line.as_deref().unwrap_or("no output yet");
         progress.say(&format!("{seconds} s: {line}"));
@@ -284,14 +284,14 @@ fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsSt
 }
 
 async fn finished(
-    session: &Session,
+    kit: &Kit,
     kept: Kept,
     check: &Planned,
     permitted: &Permitted,
     outcome: Outcome,
     room: usize,
 ) -> CheckResult {
-    let session = session.clone();
+    let kit = kit.clone();
     let (runner, command) = (permitted.runner.clone(), check.command.clone());
     let (end, leftovers) = (ending(&outcome), outcome.leftovers);
     let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -299,7 +299,7 @@ async fn finished(
     let (sandbox, behind_wall) =
         (outcome.wall.in_words(), matches!(outcome.wall.files, FileStanding::Landlock { .. }));
     // A long output takes a while to read and to mask; other calls go on meanwhile.
-    let reading = move || said(&session, kept, (runner.as_deref(), end), &command, &outcome, room);
+    let reading = move || said(&kit, kept, (runner.as_deref(), end), &command, &outcome, room);
     let said = match off_thread(reading).await.flatten() {
         Ok(said) => said,
         Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
@@ -362,14 +362,14 @@ struct Said {
 }
 
 fn said(
-    session: &Session,
+    kit: &Kit,
     kept: Kept,
     (runner, end): (Option<&str>, End),
     command: &str,
     outcome: &Outcome,
     room: usize,
 ) -> Result<Said, Error> {
-    let masker = session.masker()?;
+    let masker = kit.configuration.masker()?;
     let clean = |bytes: &[u8]| masker.mask(&String::from_utf8_lossy(bytes)).text.into_owned();
     let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
     let reading = read(runner, &stdout, &stderr);
@@ -385,7 +385,7 @@ fn said(
     let cut = out.cut || err.cut;
     let file = if kept == Kept::LongOutput && cut && stdout.len() + stderr.len() <= MOST_KEPT {
         let whole = format!("$ {command}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n");
-        session.answers().keep("verify", &whole).ok()
+        kit.project.answers().keep("verify", &whole).ok()
     } else {
         None
     };

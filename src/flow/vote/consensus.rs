@@ -19,8 +19,8 @@ use crate::domain::vote::{Rule, Stop, stated, usual_k, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
+use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 
 /// The least of the most samples, where the caller names none.
 const LEAST_MAX: u32 = 12;
@@ -87,13 +87,13 @@ pub struct Consensus {
 ///
 /// Nobody can be asked, an unknown provider, or rules that cannot be used.
 pub async fn consensus(
-    session: &Session,
+    kit: &Kit,
     request: ConsensusRequest,
     progress: &Progress,
 ) -> Result<Consensus, Error> {
-    session.check_config()?;
+    kit.configuration.check()?;
     let work = Work::at(request.account.stage);
-    let (providers, note) = voters(session, request.providers.clone(), work).await?;
+    let (providers, note) = voters(kit, request.providers.clone(), work).await?;
     let how = How::of(&request)?;
     let k = request.k.unwrap_or_else(|| usual_k(providers.len()));
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
@@ -102,7 +102,7 @@ pub async fn consensus(
         k: if request.k.is_some() { KSource::Caller } else { KSource::Default },
         max: if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default },
     };
-    let flags = session.vote_flags()?;
+    let flags = kit.configuration.vote_flags()?;
     let (max_chars, reading) = (request.max_chars, how.clone());
     let check: Check = Arc::new(move |answer| {
         let found = flags.of_answer(answer, max_chars, reading.form());
@@ -110,7 +110,7 @@ pub async fn consensus(
     });
     let question = request.prompt(&how);
     let request = VoteRequest { question, step_type: None, providers, rule, check };
-    let vote = hold(session, request, progress).await?;
+    let vote = hold(kit, request, progress).await?;
     Ok(Consensus::of(&vote, how.compared(), sources, note.into_iter().collect()))
 }
 

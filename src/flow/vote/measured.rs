@@ -17,9 +17,9 @@ use crate::error::Error;
 use crate::flow::account::reserve;
 use crate::flow::breaker::{Bench, Permission, StoodIn};
 use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
+use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::{Progress, Watch};
-use crate::flow::session::Session;
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
 
@@ -68,7 +68,7 @@ struct Known {
 /// The lead that the caller names; else the measured one; else the usual one, with the reason. Without
 /// names, a provider that was measured to be clearly worse than the best is not asked.
 pub(super) async fn choose(
-    session: &Session,
+    kit: &Kit,
     request: &StepRequest,
     step: &MicroStep,
     providers: Vec<String>,
@@ -78,11 +78,11 @@ pub(super) async fn choose(
         .filter_map(|name| {
             Some((
                 name.clone(),
-                session.catalogue().get(name).ok()?.settings.model.clone().unwrap_or_default(),
+                kit.configuration.catalogue().get(name).ok()?.settings.model.clone().unwrap_or_default(),
             ))
         })
         .collect();
-    let known = known(session, step.kind, providers.clone()).await;
+    let known = known(kit, step.kind, providers.clone()).await;
     let mut chosen = Chosen {
         k: usual(step, providers.len()),
         source: KSource::Default,
@@ -119,12 +119,8 @@ fn usual(step: &MicroStep, providers: usize) -> u32 {
     if providers >= 3 { usual_k(providers) } else { step.default_k }
 }
 
-async fn known(
-    session: &Session,
-    kind: StepType,
-    providers: Vec<String>,
-) -> Result<Known, crate::error::Error> {
-    session
+async fn known(kit: &Kit, kind: StepType, providers: Vec<String>) -> Result<Known, crate::error::Error> {
+    kit.log
         .journal()
         .read(move |history: &History| Known {
             single: providers
@@ -358,12 +354,12 @@ impl Sampler {
     ///
     /// The question cannot be prepared.
     pub async fn new(
-        session: &Session,
+        kit: &Kit,
         question: Question,
         providers: Vec<String>,
         check: Check,
     ) -> Result<Self, Error> {
-        let prepared = prepare(session, question).await?;
+        let prepared = prepare(kit, question).await?;
         let (left, bench) = (providers.clone(), Bench::empty());
         let (stood_in, consults) = (Vec::new(), Vec::new());
         Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in, consults })
@@ -405,12 +401,11 @@ impl Sampler {
     /// # Errors
     ///
     /// Too many calls wait already, the budget does not reach, or the log cannot be written.
-    pub async fn seats(&mut self, session: &Session, count: u32) -> Result<Vec<Seat>, Error> {
+    pub async fn seats(&mut self, kit: &Kit, count: u32) -> Result<Vec<Seat>, Error> {
         let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
-        let places = asked.iter().map(|_| session.slots().place()).collect::<Result<Vec<_>, _>>()?;
+        let places = asked.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
-        let reservations =
-            reserve(session, self.prepared.account(), &self.prepared.asked(), &providers).await?;
+        let reservations = reserve(kit, self.prepared.account(), &self.prepared.asked(), &providers).await?;
         let turns = places.into_iter().zip(reservations);
         let turns = turns.map(|(place, reservation)| Turn { place, reservation });
         Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())
@@ -424,14 +419,14 @@ impl Sampler {
     /// The server is in trouble of its own.
     pub async fn round(
         &mut self,
-        session: &Session,
+        kit: &Kit,
         seats: Vec<Seat>,
         progress: &Progress,
     ) -> Result<Vec<Sample>, Error> {
         let prepared = &self.prepared;
         let watch = &Watch::over(progress, seats.iter().map(|seat| seat.id.clone()));
         let asked = seats.into_iter().enumerate().map(|(place, Seat { provider, turn, .. })| async move {
-            let reply = ask(session, &provider, prepared, turn, &watch.progress()).await;
+            let reply = ask(kit, &provider, prepared, turn, &watch.progress()).await;
             watch.done(place, reply.ok);
             reply
         });
@@ -450,8 +445,8 @@ impl Sampler {
                 if was_left.is_none() || !error.is_refusal() {
                     continue;
                 }
-                if let Some(next) = self.bench.next_for(session, provider).await {
-                    self.stood_in.push(StoodIn::of(session, provider, &next, error).in_words(&next));
+                if let Some(next) = self.bench.next_for(kit, provider).await {
+                    self.stood_in.push(StoodIn::of(kit, provider, &next, error).in_words(&next));
                     self.left.push(next.clone());
                     self.providers.push(next);
                 }

@@ -18,9 +18,9 @@ use crate::domain::vote::{Rule, Stop, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
+use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
-use crate::flow::session::Session;
 
 /// The least of the most samples, where the caller names none.
 const LEAST_MAX: u32 = 15;
@@ -75,26 +75,22 @@ pub struct StepVote {
 ///
 /// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
 /// used.
-pub async fn vote_step(
-    session: &Session,
-    request: StepRequest,
-    progress: &Progress,
-) -> Result<StepVote, Error> {
-    session.check_config()?;
-    let step = step_of(session, request.kind)?;
+pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<StepVote, Error> {
+    kit.configuration.check()?;
+    let step = step_of(kit, request.kind)?;
     if step.vote_by.is_empty() {
         return Err(not_voted_on(&step));
     }
-    let (providers, note) = voters(session, request.providers.clone(), Work::on(&step)).await?;
-    let chosen = measured::choose(session, &request, &step, providers).await;
+    let (providers, note) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
+    let chosen = measured::choose(kit, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.options, request.account);
-    let check = step_check(session, &step)?;
+    let check = step_check(kit, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
-    let vote = hold(session, request, progress).await?;
+    let vote = hold(kit, request, progress).await?;
     Ok(StepVote::of(&vote, &step, chosen, max_source, note))
 }
 
@@ -111,8 +107,8 @@ fn not_voted_on(step: &MicroStep) -> Error {
 /// # Errors
 ///
 /// The list of steps cannot be used.
-pub(in crate::flow) fn step_of(session: &Session, kind: StepType) -> Result<MicroStep, Error> {
-    let found = session.micro_steps()?.get(kind).cloned();
+pub(in crate::flow) fn step_of(kit: &Kit, kind: StepType) -> Result<MicroStep, Error> {
+    let found = kit.configuration.micro_steps()?.get(kind).cloned();
     // The reader of the list makes sure that every step is there.
     found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
 }
@@ -122,8 +118,8 @@ pub(in crate::flow) fn step_of(session: &Session, kind: StepType) -> Result<Micr
 /// # Errors
 ///
 /// The rules cannot be used.
-pub(in crate::flow) fn step_check(session: &Session, step: &MicroStep) -> Result<Check, Error> {
-    let (inspector, step) = (session.inspector()?, step.clone());
+pub(in crate::flow) fn step_check(kit: &Kit, step: &MicroStep) -> Result<Check, Error> {
+    let (inspector, step) = (kit.configuration.inspector()?, step.clone());
     Ok(Arc::new(move |answer| {
         let found = step.inspect(&inspector, answer).findings;
         if !found.is_empty() {

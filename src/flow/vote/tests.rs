@@ -18,14 +18,14 @@ use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 use crate::provider::failure::{CliFailure, FailureKind};
 
-fn session(directory: &tempfile::TempDir) -> Session {
+fn kit(directory: &tempfile::TempDir) -> Kit {
     let environment = [("MAESTRO_MAX_CONSULT_TOTAL", "5")].into_iter().collect::<Environment>();
-    Session::new(environment, directory.path(), Supervisor::new(None))
+    Kit::new(environment, directory.path(), Supervisor::new(None))
 }
 
-/// A session with a run of at most five consults.
-async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Session, Account) {
-    let session = session(directory);
+/// A project with a run of at most five consults.
+async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Kit, Account) {
+    let kit = kit(directory);
     let body = RunStarted {
         task: "t".into(),
         start_stage: Stage::Analyze,
@@ -34,10 +34,10 @@ async fn in_a_run(directory: &tempfile::TempDir, purpose: Purpose) -> (Session, 
         approvals: None,
         server: None,
     };
-    session.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
+    kit.log.journal().record("r", vec![Draft::new("r", body)]).await.unwrap();
     // A resample counts in the run and in no stage.
     let account = Account { run: Some("r".to_owned()), ..Account::outside(purpose) };
-    (session, account)
+    (kit, account)
 }
 
 fn question(prompt: &str, account: Account) -> Question {
@@ -45,7 +45,7 @@ fn question(prompt: &str, account: Account) -> Question {
 }
 
 /// A vote of the understudy, whose answers are flagged or not by turns.
-async fn vote_in(session: &Session, account: Account, rule: Rule, flagged: &'static [bool]) -> Vote {
+async fn vote_in(kit: &Kit, account: Account, rule: Rule, flagged: &'static [bool]) -> Vote {
     let turn = Arc::new(AtomicU32::new(0));
     let check: Check = Arc::new(move |answer| {
         let turn = usize::try_from(turn.fetch_add(1, Ordering::Relaxed)).unwrap();
@@ -59,13 +59,13 @@ async fn vote_in(session: &Session, account: Account, rule: Rule, flagged: &'sta
     let providers = vec!["understudy".to_owned()];
     let question = question("why?", account);
     let request = VoteRequest { question, step_type: None, providers, rule, check };
-    hold(session, request, &Progress::silent()).await.unwrap()
+    hold(kit, request, &Progress::silent()).await.unwrap()
 }
 
 async fn voted(k: u32, max: u32, flagged: &'static [bool]) -> Vote {
     let directory = tempfile::tempdir().unwrap();
     let account = Account::outside(Purpose::Vote);
-    vote_in(&session(&directory), account, Rule::new(k, max).unwrap(), flagged).await
+    vote_in(&kit(&directory), account, Rule::new(k, max).unwrap(), flagged).await
 }
 
 fn reserved(events: &[Event]) -> Vec<Purpose> {
@@ -79,14 +79,14 @@ fn reserved(events: &[Event]) -> Vec<Purpose> {
 #[tokio::test]
 async fn a_budget_is_asked_for_whole_rounds_and_may_end_the_vote() {
     let directory = tempfile::tempdir().unwrap();
-    let (session, account) = in_a_run(&directory, Purpose::Resample).await;
+    let (kit, account) = in_a_run(&directory, Purpose::Resample).await;
     let rule = Rule::new(3, 12).unwrap();
     // Three samples, of which one counts; then two more, of which one counts; then one is too many.
-    let some = vote_in(&session, account.clone(), rule, &[true, true, false, true]).await;
+    let some = vote_in(&kit, account.clone(), rule, &[true, true, false, true]).await;
     assert_eq!((some.stop, some.ballot.samples(), some.ballot.valid()), (Stop::Budget, 5, 2));
     assert_eq!(some.leader().map(|(_, votes)| votes), Some(2));
     assert!(some.winner().is_none());
-    let none = vote_in(&session, account, rule, &[]).await;
+    let none = vote_in(&kit, account, rule, &[]).await;
     assert_eq!((none.stop, none.ballot.samples()), (Stop::Budget, 0));
     let reason = none.no_winner().unwrap();
     assert_eq!(reason.code(), "vote_over_budget");
@@ -96,11 +96,11 @@ async fn a_budget_is_asked_for_whole_rounds_and_may_end_the_vote() {
 #[tokio::test]
 async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
     let directory = tempfile::tempdir().unwrap();
-    let (session, account) = in_a_run(&directory, Purpose::Vote).await;
+    let (kit, account) = in_a_run(&directory, Purpose::Vote).await;
     let flagged = &[true, true, true, true, true, true];
-    let vote = vote_in(&session, account, Rule::new(3, 12).unwrap(), flagged).await;
+    let vote = vote_in(&kit, account, Rule::new(3, 12).unwrap(), flagged).await;
     assert_eq!((vote.stop, vote.ballot.samples()), (Stop::Unanimous, 9));
-    let events = session.journal().events(Some("r".to_owned())).await.unwrap();
+    let events = kit.log.journal().events(Some("r".to_owned())).await.unwrap();
     assert_eq!(reserved(&events), [Purpose::Vote; 9]);
     assert_eq!(events.iter().filter(|event| matches!(event.body, Body::ConsultSettled(_))).count(), 9);
     let flags = events.iter().filter(|event| matches!(event.body, Body::RedFlagged(_)));
@@ -113,7 +113,7 @@ async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
     assert_eq!((record.k, record.valid, record.flagged), (3, 3, 6));
     assert_eq!((record.winner_provider.as_deref(), record.answers.len()), (Some("understudy"), 1));
     assert_eq!(record.winner.as_ref(), record.options.first().map(|option| &option.mark));
-    assert_eq!(session.journal().read(|history| history.questions().len()).await.unwrap(), 0);
+    assert_eq!(kit.log.journal().read(|history| history.questions().len()).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn rules_are_no_voter() {
         max_chars: 15_000,
         account: Account::outside(Purpose::Vote),
     };
-    let refused = consensus(&session(&directory), request, &Progress::silent()).await.unwrap_err();
+    let refused = consensus(&kit(&directory), request, &Progress::silent()).await.unwrap_err();
     assert_eq!(refused.code(), "no_provider");
     assert!(refused.to_string().contains("rules"), "{refused}");
 }

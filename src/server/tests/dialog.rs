@@ -74,7 +74,7 @@ impl Handle {
 
 impl Handle {
     fn modern(&self, retry: &Retry, input: AskInput) -> Result<CallToolResponse, Error> {
-        let seal = Seal::new(&SealKey::of_user(&self.session().root().join("state")).unwrap());
+        let seal = Seal::new(&SealKey::of_user(&self.kit().project.root().join("state")).unwrap());
         let subject = Subject {
             is_back: false,
             workflow_id: "w".to_owned(),

@@ -14,9 +14,9 @@ impl Asked {
     pub(super) fn start() -> Self {
         let project = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
-        let session = Session::new(Environment::default(), project.path(), Supervisor::new(None));
-        let server = Maestro::new(session, stop.clone(), Reasons::default());
-        let mut tools = Tools::new(server.session());
+        let kit = Kit::new(Environment::default(), project.path(), Supervisor::new(None));
+        let server = Maestro::new(kit, stop.clone(), Reasons::default());
+        let mut tools = Tools::new(server.kit());
         tools.router += Handle::asking_tools();
         assert!(server.inner.handle.tools.set(tools).is_ok());
         Self { client: Client::of(server, 1 << 20, &stop), stop, project, passed: Vec::new() }

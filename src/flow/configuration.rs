@@ -1,0 +1,330 @@
+//! Everything that was read to know how Maestro works here: the environment, the settings, the rules.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::domain::budget::Limits;
+use crate::domain::coordination::intent::Lexicon;
+use crate::domain::mask::Masker;
+use crate::domain::measure::tally::Baseline;
+use crate::domain::microstep::MicroSteps;
+use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
+use crate::domain::secret_path::{AddedRules, SecretRules};
+use crate::domain::stage::Stage;
+use crate::error::Error;
+use crate::host::config::{Config, Problem, Scope};
+use crate::host::environment::Environment;
+use crate::host::library::{BUILT_IN, Document, Library};
+use crate::host::{project, trust};
+use crate::provider::catalogue::Catalogue;
+
+/// Next step for a person where a project's own files have no effect.
+pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
+
+/// The configuration, each document of it read on first need. Clones share it.
+#[derive(Clone)]
+pub struct Configuration {
+    inner: Arc<Inner>,
+}
+
+/// A document that is read on first need, or why it cannot be used.
+type Once<T> = OnceLock<Result<Arc<T>, Error>>;
+
+struct Inner {
+    environment: Environment,
+    root: PathBuf,
+    library: Library,
+    settings: OnceLock<Settled>,
+    masker: Arc<Once<Masker>>,
+    secrets: Once<SecretRules>,
+    lexicon: Once<Lexicon>,
+    red_flags: Once<RedFlags>,
+    vote_flags: Once<VoteFlags>,
+    inspector: Once<Inspector>,
+    micro_steps: Once<MicroSteps>,
+}
+
+/// The settings and what follows from them.
+struct Settled {
+    config: Config,
+    catalogue: Catalogue,
+    /// True once a result has named the project's own files that have no effect.
+    has_told: AtomicBool,
+}
+
+impl Configuration {
+    /// The configuration of a project. Nothing is read yet.
+    pub fn new(environment: Environment, root: &Path) -> Self {
+        let overrides = project::overrides(root).map(|_| root.to_owned());
+        let inner = Inner {
+            library: Library::new(environment.maestro_home(), overrides),
+            environment,
+            root: root.to_owned(),
+            settings: OnceLock::new(),
+            masker: Arc::default(),
+            secrets: OnceLock::new(),
+            lexicon: OnceLock::new(),
+            red_flags: OnceLock::new(),
+            vote_flags: OnceLock::new(),
+            inspector: OnceLock::new(),
+            micro_steps: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The environment of the server.
+    pub fn environment(&self) -> &Environment {
+        &self.inner.environment
+    }
+
+    /// The documents.
+    pub fn library(&self) -> &Library {
+        &self.inner.library
+    }
+
+    /// The configuration, as far as it could be read.
+    pub fn config(&self) -> &Config {
+        &self.settled().config
+    }
+
+    /// The consultants.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.settled().catalogue
+    }
+
+    /// Returns once what of the project's own files has no effect. Nothing is read for it.
+    pub fn untold(&self) -> Option<(&'static str, Value)> {
+        let settled = self.inner.settings.get()?;
+        // A directory that is a link at all is named by `check`: no call can do anything about it.
+        let is_news = settled.config.ignored.iter().any(|line| !line.starts_with(".maestro: "))
+            && !settled.has_told.swap(true, Ordering::Relaxed);
+        let told = || json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED });
+        is_news.then(|| ("project_ignored", told()))
+    }
+
+    /// The limits of a run's budget, as they are set now.
+    pub fn limits(&self) -> Limits {
+        let policy = &self.config().settings.policy;
+        Limits {
+            per_stage: policy.max_consults_per_stage,
+            per_debug_round: policy.stage(Stage::Debug).max_consults,
+            total: policy.max_consults_total,
+        }
+    }
+
+    /// Returns what a single agent would take for a task, as it is set.
+    pub fn baseline(&self) -> Baseline {
+        Baseline::configured(self.config().settings.policy.single_agent_turns)
+    }
+
+    /// Errors if the configuration has problems that affect all calls.
+    ///
+    /// # Errors
+    ///
+    /// The problems.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.config().general_problems() {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(Error::ConfigInvalid(problems)),
+        }
+    }
+
+    fn settled(&self) -> &Settled {
+        self.inner.settings.get_or_init(|| {
+            let mut config = Config::load(self.environment(), self.library());
+            if !self.inner.root.is_dir() {
+                config.problems.push(Problem::everything(format!(
+                    "CLAUDE_PROJECT_DIR: {} is no directory; name the project's directory, or leave the variable out. Nothing was made there",
+                    self.inner.root.display()
+                )));
+            }
+            for missing in
+                config.settings.repo_roots.iter().filter(|named| !self.inner.root.join(named).is_dir())
+            {
+                config.problems.push(Problem::notice(format!(
+                    "repo_roots (MAESTRO_REPO_ROOTS) names {}, and there is no such directory: nothing below it can be read",
+                    missing.display()
+                )));
+            }
+            for problem in &config.problems {
+                log_problem(problem);
+            }
+            Settled { catalogue: Catalogue::new(&config), has_told: AtomicBool::new(false), config }
+        })
+    }
+
+    /// The masker of secrets, as far as it is made.
+    pub fn made_masker(&self) -> MadeMasker {
+        MadeMasker(Arc::clone(&self.inner.masker))
+    }
+
+    /// The masker of secrets.
+    ///
+    /// # Errors
+    ///
+    /// A rule or a pattern of the user's that cannot be used.
+    pub fn masker(&self) -> Result<Arc<Masker>, Error> {
+        once(&self.inner.masker, || self.make_masker())
+    }
+
+    fn make_masker(&self) -> Result<Masker, Error> {
+        let rules = self.secret_rules()?;
+        let masking = &self.config().settings.masking;
+        let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map_err(|error| {
+            Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")])
+        })
+    }
+
+    /// The rules on secrets, read once; a file that replaces them has its examples tried. A project
+    /// adds to them, trusted or not, but removes none.
+    pub(in crate::flow) fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
+        once(&self.inner.secrets, || self.make_secret_rules())
+    }
+
+    fn make_secret_rules(&self) -> Result<SecretRules, Error> {
+        const PATH: &str = "conf/secrets.yaml";
+        let shipped = || Library::embedded(PATH).ok_or_else(|| invalid(PATH, "it is missing"));
+        let document = match self.library().of_user(PATH) {
+            Some(document) => document.map_err(|error| invalid(PATH, error))?,
+            None => shipped()?,
+        };
+        let rules =
+            SecretRules::from_yaml(&document.text).map_err(|error| invalid(&document.origin, error))?;
+        if document.origin != BUILT_IN {
+            rules.check().map_err(|error| invalid(&document.origin, error))?;
+        }
+        let layer = self.library().layer();
+        let Some(added) = Library::of_layer(&layer, PATH) else { return Ok(rules) };
+        match layer.standing {
+            trust::Standing::Trusted => {
+                let added = added.map_err(|error| invalid(PATH, error))?;
+                let read =
+                    AddedRules::from_yaml(&added.text).map_err(|error| invalid(&added.origin, error))?;
+                let rules = rules.with(read);
+                rules.check().map_err(|error| invalid(&added.origin, error))?;
+                Ok(rules)
+            }
+            // An invalid file is named with everything else that is ignored.
+            trust::Standing::Unconfirmed | trust::Standing::Changed => {
+                let added = added.ok().and_then(|added| AddedRules::modest(&added.text).ok());
+                Ok(rules.with(added.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The red-flag rules of candidates.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
+        once(&self.inner.red_flags, || {
+            let (rules, origin) = self.red_flag_rules()?;
+            RedFlags::candidate(&rules).map_err(|error| invalid(&origin, error))
+        })
+    }
+
+    /// The rules that answers to a step are held against.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn inspector(&self) -> Result<Arc<Inspector>, Error> {
+        once(&self.inner.inspector, || {
+            let (rules, origin) = self.red_flag_rules()?;
+            Inspector::new(&rules.step).map_err(|error| invalid(&origin, error))
+        })
+    }
+
+    /// The words that classify a task.
+    ///
+    /// # Errors
+    ///
+    /// A list that cannot be used.
+    pub fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
+        once(&self.inner.lexicon, || {
+            let document = self.document("conf/intents.yaml")?;
+            let lexicon = Lexicon::from_yaml(&document.text);
+            lexicon.map_err(|error| invalid(&document.origin, error))
+        })
+    }
+
+    /// The rule file and where it comes from; one that replaces ours has its examples tried.
+    fn red_flag_rules(&self) -> Result<(RedFlagRules, String), Error> {
+        let document = self.document("conf/redflags.yaml")?;
+        let rules = RedFlagRules::from_yaml(&document.text);
+        let rules = rules.map_err(|error| invalid(&document.origin, error))?;
+        if document.origin != BUILT_IN {
+            rules.check().map_err(|error| invalid(&document.origin, error))?;
+        }
+        Ok((rules, document.origin))
+    }
+
+    /// The red-flag rules of votes.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot be used.
+    pub fn vote_flags(&self) -> Result<Arc<VoteFlags>, Error> {
+        once(&self.inner.vote_flags, || {
+            let (rules, origin) = self.red_flag_rules()?;
+            VoteFlags::new(&rules).map_err(|error| invalid(&origin, error))
+        })
+    }
+
+    /// The micro-steps.
+    ///
+    /// # Errors
+    ///
+    /// A list that replaces ours and cannot be used.
+    pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
+        once(&self.inner.micro_steps, || {
+            let document = self.document("conf/micro_steps.yaml")?;
+            let steps = MicroSteps::from_yaml(&document.text);
+            steps.map_err(|error| invalid(&document.origin, error))
+        })
+    }
+
+    /// A document of the library.
+    ///
+    /// # Errors
+    ///
+    /// A replacing file that cannot be read.
+    pub fn document(&self, path: &str) -> Result<Document, Error> {
+        self.library().read(path).map_err(|error| invalid(path, error))
+    }
+}
+
+fn once<T>(cell: &Once<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {
+    cell.get_or_init(|| read().map(Arc::new)).clone()
+}
+
+fn log_problem(Problem { scope, message }: &Problem) {
+    match scope {
+        Scope::Everything => tracing::warn!(problem = %message, "configuration: calls are refused"),
+        Scope::Provider(provider) => {
+            tracing::warn!(provider, problem = %message, "configuration: this provider is not asked");
+        }
+        Scope::Nothing => tracing::warn!(problem = %message, "configuration"),
+    }
+}
+
+fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::Document { name: name.to_owned(), reason: reason.to_string() }
+}
+
+/// The masker for the log, where it is made: it masks its lines as everything else is masked, and neither
+/// makes the masker, which may have something to log itself, nor keeps the configuration alive.
+#[derive(Clone, Debug)]
+pub struct MadeMasker(Arc<Once<Masker>>);
+
+impl MadeMasker {
+    /// The masker, where it was needed already and could be made.
+    pub fn get(&self) -> Option<Arc<Masker>> {
+        self.0.get()?.as_ref().ok().cloned()
+    }
+}

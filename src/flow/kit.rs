@@ -1,0 +1,34 @@
+//! The four parts that flows work with, for those that need most of them. The others take what they need.
+
+use std::path::Path;
+
+use super::configuration::Configuration;
+use super::log::Log;
+use super::processes::Processes;
+use super::project_files::ProjectFiles;
+use crate::host::environment::Environment;
+use crate::host::process::Supervisor;
+use crate::host::project;
+
+/// The parts of a server or a sub-command. A clone is a handle on the same ones.
+#[derive(Clone)]
+pub struct Kit {
+    pub configuration: Configuration,
+    pub project: ProjectFiles,
+    pub log: Log,
+    pub processes: Processes,
+}
+
+impl Kit {
+    /// The parts, made for a project. Nothing is read, opened or started yet.
+    pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
+        let root = project::root(&environment, working_directory);
+        let configuration = Configuration::new(environment, &root);
+        Self {
+            log: Log::new(&root, configuration.clone()),
+            processes: Processes::new(supervisor, configuration.clone()),
+            project: ProjectFiles::new(root, working_directory, configuration.clone()),
+            configuration,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The record: the project's events, who writes them, and whether another writer is alive.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::configuration::Configuration;
+use super::journal::{Journal, new_id};
+use super::ledger::Ledger;
+use super::off_thread::off_thread;
+use crate::error::Error;
+use crate::host::seal_key::SealKey;
+use crate::host::store::lease::{self, Lease};
+use crate::host::store::{Marks, MemoryStore, Note, SqliteStore, check_root};
+
+/// The log of a project, as this server writes it. Clones share it.
+#[derive(Clone)]
+pub struct Log {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    configuration: Configuration,
+    server: String,
+    store: OnceLock<Arc<SqliteStore>>,
+    journal: OnceLock<Journal>,
+    aside: OnceLock<Journal>,
+    ledger: Ledger,
+    lease: Mutex<Option<Lease>>,
+    user_key: OnceLock<Option<SealKey>>,
+    current_run: Mutex<Option<String>>,
+}
+
+impl Log {
+    /// The log of a project. Nothing is made or opened yet.
+    pub fn new(root: &Path, configuration: Configuration) -> Self {
+        let inner = Inner {
+            root: root.to_owned(),
+            configuration,
+            server: new_id(),
+            store: OnceLock::new(),
+            journal: OnceLock::new(),
+            aside: OnceLock::new(),
+            ledger: Ledger::default(),
+            lease: Mutex::default(),
+            user_key: OnceLock::new(),
+            current_run: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The project's log.
+    pub fn journal(&self) -> &Journal {
+        self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
+    }
+
+    /// Returns where a run is recorded. A call outside of runs (an empty name) stays in memory where tracing
+    /// is off.
+    pub fn journal_of(&self, run: &str) -> &Journal {
+        if self.is_logged(run) {
+            return self.journal();
+        }
+        self.inner.aside.get_or_init(|| Journal::new(Arc::new(MemoryStore::default())))
+    }
+
+    /// True if what belongs to a run, or to none, goes into the project's log.
+    pub fn is_logged(&self, run: &str) -> bool {
+        !run.is_empty() || self.inner.configuration.config().settings.tracing.enabled
+    }
+
+    /// The project's events. Nothing is made or opened before the first of them.
+    pub fn store(&self) -> &Arc<SqliteStore> {
+        self.inner.store.get_or_init(|| {
+            let state = self.inner.configuration.environment().state_directory();
+            let marks = self.user_key().zip(state).map(|(key, state)| Marks::new(&state).sealed_by(key));
+            Arc::new(SqliteStore::new(self.store_directory()).below(&self.inner.root).with_marks(marks))
+        })
+    }
+
+    /// Returns where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
+    pub fn store_directory(&self) -> PathBuf {
+        let directory = self.inner.configuration.config().settings.tracing.directory.as_deref();
+        self.inner.root.join(directory.unwrap_or(Path::new(".maestro")))
+    }
+
+    /// The id of this server among those that work on the project.
+    pub fn server(&self) -> &str {
+        &self.inner.server
+    }
+
+    /// Lets other servers see that this one is alive, from now on.
+    ///
+    /// # Errors
+    ///
+    /// The directory of the log cannot be written.
+    pub fn show_alive(&self) -> Result<(), Error> {
+        let mut held = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            check_root(&self.inner.root)?;
+            *held = Some(Lease::hold(&self.store_directory(), self.server())?);
+        }
+        Ok(())
+    }
+
+    /// True if another server is alive.
+    pub fn is_alive(&self, server: &str) -> bool {
+        lease::is_alive(&self.store_directory(), server)
+    }
+
+    /// The run that this server began or worked on last.
+    pub fn current_run(&self) -> Option<String> {
+        self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// This server works on a run.
+    pub fn set_current_run(&self, run: &str) {
+        *self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
+    }
+
+    /// Runs without an event since then are parked; 0 where none ever is.
+    pub fn idle_before(&self) -> u64 {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        match self.inner.configuration.config().settings.park_after_days {
+            0 => 0,
+            days => super::time::now().saturating_sub(days.saturating_mul(DAY)),
+        }
+    }
+
+    /// Returns what this server asked of whom.
+    pub fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
+    }
+
+    /// The key that identifies files which this user wrote into a project; none where the user has
+    /// no directory that can be written to.
+    pub fn user_key(&self) -> Option<&SealKey> {
+        let make = || {
+            let state = self.inner.configuration.environment().state_directory()?;
+            SealKey::of_user(&state)
+                .inspect_err(|error| tracing::warn!(%error, directory = %state.display(), "nothing is known to be this user's own"))
+                .ok()
+        };
+        self.inner.user_key.get_or_init(make).as_ref()
+    }
+
+    /// The key with which the project's servers seal what comes back to them through a client: this
+    /// user's own, bound to the project. Nothing of it lies in the project.
+    ///
+    /// # Errors
+    ///
+    /// The user has no directory of state that can be written to.
+    pub async fn seal_key(&self) -> Result<SealKey, Error> {
+        let log = self.clone();
+        let bound = move || {
+            let root = log.inner.root.as_os_str().as_encoded_bytes();
+            log.user_key().map(|key| key.bound_to("seal", root))
+        };
+        let key = off_thread(bound).await?;
+        key.ok_or_else(|| Error::Setup {
+            reason: "your key for sealing questions is missing".to_owned(),
+            hint: "Make your directory of state writable (XDG_STATE_HOME, else ~/.local/state), or decide in a terminal: `maestro-mcp approvals`.".to_owned(),
+        })
+    }
+
+    /// Returns what a result says beside its own: once, what became of the log; and each time, why it opens
+    /// no gate. Nothing is read for it.
+    pub fn untold(&self) -> Vec<(&'static str, Value)> {
+        let Some(store) = self.inner.store.get() else { return Vec::new() };
+        let notes = store.take_notes().into_iter().map(|note| match note {
+            Note::InGit(warning) => ("log_in_git", json!(warning)),
+        });
+        let trouble = store.trouble().map(|error| {
+            let warning = json!({ "error": error.to_string(), "code": error.code(), "hint": error.hint() });
+            ("log_warning", warning)
+        });
+        notes.chain(trouble).collect()
+    }
+}

@@ -1,0 +1,104 @@
+//! Processes that this server starts, what it does beside its calls, and what it refuses to start or do.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio_util::task::TaskTracker;
+
+use super::configuration::Configuration;
+use super::slots::Slots;
+use crate::error::{ApprovalProblem, Error};
+use crate::host::ancestry::{Ancestry, Standing};
+use crate::host::process::Supervisor;
+
+/// The processes of a server or a sub-command. Clones share them.
+#[derive(Clone)]
+pub struct Processes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    configuration: Configuration,
+    supervisor: Supervisor,
+    slots: OnceLock<Slots>,
+    background: TaskTracker,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    /// True if a client talks to it, and no person at a terminal.
+    is_served: AtomicBool,
+    is_below: OnceLock<bool>,
+}
+
+impl Processes {
+    pub fn new(supervisor: Supervisor, configuration: Configuration) -> Self {
+        let inner = Inner {
+            configuration,
+            supervisor,
+            slots: OnceLock::new(),
+            background: TaskTracker::new(),
+            kept: Mutex::default(),
+            is_served: AtomicBool::new(false),
+            is_below: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.inner.supervisor
+    }
+
+    /// The slots for consultants.
+    pub fn slots(&self) -> &Slots {
+        let size = || self.inner.configuration.config().settings.max_parallel.clamp(1, 256);
+        self.inner.slots.get_or_init(|| Slots::new(size()))
+    }
+
+    /// Work that outlives the call that began it.
+    pub fn background(&self) -> &TaskTracker {
+        &self.inner.background
+    }
+
+    /// A flow's own memory between calls: one value of each type, made on first need.
+    pub(crate) fn kept<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
+        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::clone(value).downcast().unwrap_or_default()
+    }
+
+    /// From now on a client talks to this server.
+    pub fn serve(&self) {
+        self.inner.is_served.store(true, Ordering::Relaxed);
+    }
+
+    /// Refuses to spend, run or change anything below another Maestro: a consultant gives text, and a
+    /// check tells how the project is.
+    ///
+    /// # Errors
+    ///
+    /// A Maestro stands above this one.
+    pub fn refuse_nested(&self) -> Result<(), Error> {
+        let is_below = || {
+            self.inner.configuration.environment().depth() > 0 || Ancestry::of_terminal().is_below_maestro()
+        };
+        if *self.inner.is_below.get_or_init(is_below) { Err(Error::NestedConsult) } else { Ok(()) }
+    }
+
+    /// Refuses to decide, hand in or change where no client of a person's stands above: below another
+    /// Maestro, and in a server that a command of an agent's started.
+    ///
+    /// # Errors
+    ///
+    /// Returns who stands above this one.
+    pub fn refuse_strangers(&self) -> Result<(), Error> {
+        self.refuse_nested()?;
+        if !self.inner.is_served.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match Ancestry::of_server().standing() {
+            Standing::Own => Ok(()),
+            Standing::BelowMaestro => Err(Error::NestedConsult),
+            Standing::Command(agent) => Err(ApprovalProblem::SecondServer(agent).into()),
+        }
+    }
+}

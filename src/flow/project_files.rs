@@ -1,0 +1,68 @@
+//! The project's files: where they are, who reads them, and the long answers that are kept beside them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::configuration::Configuration;
+use crate::domain::secret_path::SecretPaths;
+use crate::error::Error;
+use crate::host::answers::Answers;
+use crate::host::project::Project;
+
+/// The files of a project. Clones share the reader.
+#[derive(Clone)]
+pub struct ProjectFiles {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    working_directory: PathBuf,
+    configuration: Configuration,
+    reader: OnceLock<Result<Arc<Project>, Error>>,
+    answers: Answers,
+}
+
+impl ProjectFiles {
+    pub fn new(root: PathBuf, working_directory: &Path, configuration: Configuration) -> Self {
+        let inner = Inner {
+            answers: Answers::new(&root),
+            root,
+            working_directory: working_directory.to_owned(),
+            configuration,
+            reader: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The project root.
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    pub fn working_directory(&self) -> &Path {
+        &self.inner.working_directory
+    }
+
+    /// Reader of the files, made on first need.
+    ///
+    /// # Errors
+    ///
+    /// The rules on secret names cannot be used.
+    pub fn reader(&self) -> Result<Arc<Project>, Error> {
+        self.inner.reader.get_or_init(|| self.make_reader().map(Arc::new)).clone()
+    }
+
+    fn make_reader(&self) -> Result<Project, Error> {
+        let configuration = &self.inner.configuration;
+        let secrets = SecretPaths::from_rules(&configuration.secret_rules()?.files).map_err(|error| {
+            Error::Document { name: "conf/secrets.yaml".to_owned(), reason: error.to_string() }
+        })?;
+        let project = Project::new(self.root(), &configuration.config().settings.repo_roots, secrets);
+        Ok(project.of_user(configuration.environment()))
+    }
+
+    pub fn answers(&self) -> &Answers {
+        &self.inner.answers
+    }
+}
